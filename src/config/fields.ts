@@ -1,0 +1,161 @@
+/**
+ * The kinds of values a setting may have. Each field is declared once, with default and docstring:
+ * the loader, `config print` and config/goodmailto.toml all read the same declaration.
+ */
+import { validateDetailed } from "node-cron";
+import * as z from "zod";
+
+import { parseMailbox } from "../mail/address.ts";
+import { parseEndpoint } from "../mail/network.ts";
+
+/** What a field tells beside its type. */
+export interface FieldMeta {
+  /** One or more sentences for the sample file. */
+  readonly doc: string;
+  /** The default as it stands in the file; for a required key an example. */
+  readonly sample: unknown;
+  readonly required?: boolean;
+  /** The value names a file; `whose` process must be able to read it. Relative to the configuration file. */
+  readonly file?: "relay" | "sync";
+  /** Never printed. */
+  readonly secret?: boolean;
+  /** What is allowed, where the type does not say it. */
+  readonly allowed?: string;
+}
+
+function field<Out, In>(type: z.ZodType<Out, In>, meta: FieldMeta): z.ZodType<Out, In | undefined> {
+  const optional = meta.required === true ? type : type.prefault(meta.sample as never);
+  return optional.meta(meta as unknown as Record<string, unknown>) as z.ZodType<Out, In | undefined>;
+}
+
+type Field<T> = z.ZodType<T, unknown>;
+
+/** Text with a rule; the message says what is allowed. */
+function checked<T>(allowed: string, read: (text: string) => T | undefined): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    const value = read(text);
+    if (value === undefined) {
+      context.addIssue({ code: "custom", message: `must be ${allowed}` });
+      return z.NEVER;
+    }
+    return value;
+  });
+}
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const sizes: Readonly<Record<string, number>> = { B: 1, KB: 1000, MB: 1_000_000, GB: 1_000_000_000, KiB: 1024, MiB: 1_048_576, GiB: 1_073_741_824 };
+
+/** "500ms", "90s", "10m", "1h30m", "7d" in ms; undefined where it is none. */
+export function parseDuration(text: string): number | undefined {
+  const parts = [...text.matchAll(/(\d+)(ms|s|m|h|d)/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) {
+    return undefined;
+  }
+  const total = parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit ?? ""] ?? 0), 0);
+  return total <= Number.MAX_SAFE_INTEGER ? total : undefined;
+}
+
+/** "25MB", "64KiB", "1000B" in bytes; undefined where it is none. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+)(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(text);
+  const bytes = Number(match?.[1]) * (sizes[match?.[2] ?? ""] ?? Number.NaN);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/** A time span, held in ms. */
+export function duration(sample: string, doc: string): Field<number> {
+  return field(checked('a duration such as "500ms", "90s", "10m", "1h30m" or "7d"', parseDuration), { doc, sample });
+}
+
+/** A size, held in bytes. */
+export function size(sample: string, doc: string): Field<number> {
+  return field(checked('a size such as "25MB", "64KiB" or "1000B"', parseSize), { doc, sample });
+}
+
+/** Any text. */
+export function text(sample: string, doc: string, extra: Partial<FieldMeta> = {}): Field<string> {
+  return field(z.string(), { doc, sample, ...extra });
+}
+
+/** A file that the relay or the sync job reads; "" is none. */
+export function file(sample: string, whose: "relay" | "sync", doc: string): Field<string> {
+  return field(z.string(), { doc, sample, file: whose });
+}
+
+/** A whole number within bounds. */
+export function integer(sample: number, low: number, high: number, doc: string): Field<number> {
+  return field(z.int().min(low).max(high), { doc, sample, allowed: `a whole number from ${low} to ${high}` });
+}
+
+/** true or false. */
+export function flag(sample: boolean, doc: string): Field<boolean> {
+  return field(z.boolean(), { doc, sample });
+}
+
+/** One of a few words. */
+export function choice<const Words extends readonly [string, ...string[]]>(
+  words: Words,
+  sample: Words[number] | undefined,
+  doc: string,
+): Field<Words[number]> {
+  return field(z.enum(words), { doc, sample: sample ?? words[0], required: sample === undefined });
+}
+
+/** A list of texts. */
+export function list(sample: readonly string[], doc: string, extra: Partial<FieldMeta> = {}): Field<string[]> {
+  return field(z.array(z.string()), { doc, sample, ...extra });
+}
+
+/** A list of words out of a given set. */
+export function choices(words: readonly string[], sample: readonly string[], doc: string): Field<string[]> {
+  const word = words.length === 0 ? z.never() : z.enum(words as [string, ...string[]]);
+  return field(z.array(word), { doc, sample }) as Field<string[]>;
+}
+
+/** A table of texts. */
+export function table(sample: Readonly<Record<string, string>>, doc: string): Field<Record<string, string>> {
+  return field(z.record(z.string(), z.string()), { doc, sample });
+}
+
+/** A share of a whole, "10%", held as 0.1. */
+export function percent(sample: string, doc: string): Field<number> {
+  const read = (value: string): number | undefined => {
+    const match = /^(\d{1,3})%$/.exec(value);
+    return match === null || Number(match[1]) > 100 ? undefined : Number(match[1]) / 100;
+  };
+  return field(checked('a percentage from "0%" to "100%"', read), { doc, sample });
+}
+
+/** A cron expression of node-cron: five fields, or six with seconds first. */
+export function cron(sample: string, doc: string): Field<string> {
+  const type = z.string().superRefine((value, context) => {
+    const { valid, errors } = validateDetailed(value);
+    if (!valid) {
+      const faults = errors.map((error) => error.message).join("; ");
+      context.addIssue({ code: "custom", message: `must be a cron expression: ${faults}` });
+    }
+  });
+  return field(type, { doc, sample });
+}
+
+/** Places to listen at: "host:port", or the word "systemd". */
+export function listeners(sample: readonly string[], doc: string): Field<string[]> {
+  const place = z.string().refine((value) => value === "systemd" || parseEndpoint(value) !== undefined, {
+    message: 'must be "host:port", "[v6]:port" or "systemd"',
+  });
+  return field(z.array(place).min(1), { doc, sample });
+}
+
+/** A list of user parts or addresses. */
+export function mailboxes(sample: readonly string[], doc: string): Field<string[]> {
+  const mailbox = z.string().refine((value) => parseMailbox(value) !== undefined, {
+    message: "must be a user part or an address",
+  });
+  return field(z.array(mailbox), { doc, sample });
+}
+
+/** The declaration of a field; undefined for a section. */
+export function fieldMeta(type: z.ZodType): FieldMeta | undefined {
+  const meta = type.meta() as unknown as FieldMeta | undefined;
+  return meta?.doc === undefined ? undefined : meta;
+}

@@ -1,0 +1,92 @@
+/** Every section of the configuration file with its keys, defaults and docstrings. The sample file is printed from here. */
+import * as z from "zod";
+
+import * as field from "./fields.ts";
+
+const smtp = z.strictObject({
+  listen: field.listeners(["127.0.0.1:2525"], 'Where to listen: "host:port", "[v6]:port", or "systemd" for sockets that systemd hands over.'),
+  hostname: field.text("", "Our name in greetings, EHLO answers and Received fields. Empty: the machine's name."),
+  workers: field.text("1", 'Processes that serve: a number, or "auto" for one a core.', { allowed: '"auto" or a number from 1 to 64' }),
+  max_message_size: field.size("25MB", "Larger messages are refused with 552, at MAIL where SIZE says so, else while they stream. \"0B\" is no limit."),
+  max_recipients: field.integer(100, 1, 10_000, "Accepted recipients a message; the next one gets 452."),
+  greeting_delay: field.duration("100ms", "Wait before the greeting for strangers; who talks before it is turned away. None for clients with NOGOODMAILTO or RELAYCLIENT."),
+  idle_timeout: field.duration("5m", "A client that is silent for so long gets 421. RFC 5321 4.5.3.2.7 asks for 5 minutes."),
+  max_connections: field.integer(1000, 1, 100_000, "Sessions at a time in one worker; the next one gets 421."),
+  max_connections_per_client: field.integer(50, 1, 100_000, "Sessions at a time of one client address in one worker."),
+  bare_newlines: field.choice(["refuse", "normalise"], "refuse", "A message with a bare CR, LF or NUL: refused with 550 5.6.0, or its line ends made whole. Clients with RELAYCLIENT are always normalised."),
+  reverse_lookup: field.flag(false, "Look up the client's host name (TCPREMOTEHOST), forward-confirmed, before the greeting. Done in any case where a client rule asks for host names."),
+  shutdown_timeout: field.duration("30s", "After SIGTERM, messages in flight have so long to finish."),
+});
+
+const domains = z.strictObject({
+  relay: field.list([], 'The domains whose mail we take, as qmail\'s rcpthosts: exact names; ".example.org" is all below it, not itself.'),
+  aliases: field.table({}, 'Domains that stand for a relay domain: "kontor.test" = "kontor.example".'),
+});
+
+/** Where the mail of a domain goes. */
+const route = z.strictObject({
+  domain: field.text("*", 'A domain, ".name" for all below it, or "*" for the rest.', { required: true }),
+  next_hop: field.text("smtp://192.0.2.25:25", '"smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the domain\'s own mail exchangers.', { required: true }),
+  tls: field.choice(["off", "opportunistic", "require"], "off", "STARTTLS to the next hop: never, where offered (unverified), or always with a verified certificate."),
+  ca_file: field.file("", "relay", "CA certificates (PEM) that the next hop's certificate must lead to. Empty: the system's."),
+});
+
+const clients = z.strictObject({
+  rules: field.file("", "relay", "Client rules in tcprules form (config/tcp.smtp is an example). Empty: every client is a stranger."),
+});
+
+const snapshot = z.strictObject({
+  path: field.text("/var/lib/goodmailto/snapshot.sqlite", "The snapshot file: sync replaces it, the relay reads it."),
+  max_age: field.duration("1d", "An older snapshot is still served, but status, log and metrics call it stale."),
+});
+
+const recipients = z.strictObject({
+  mode: field.choice(["enforce", "observe"], "enforce", "observe: an unknown recipient is logged and passed on to the next hop."),
+  match: field.choice(["address", "user-part"], "address", "user-part: the domain plays no part in the look-up, as in the plugin goodmailto."),
+  always: field.mailboxes(["postmaster", "abuse"], "User parts (of every relay domain) or addresses that exist whatever the directory says. RFC 5321 4.5.1, RFC 2142."),
+  recipient_delimiter: field.text("+", 'What separates an extension from the user part: "user+list" is "user". Empty: no extensions.'),
+  reply: field.text("No such user here", "The text of the 550 5.1.1."),
+});
+
+const sync = z.strictObject({
+  schedule: field.cron("*/15 * * * *", "When `goodmailto sync --cron` runs, in UTC: minute hour day month weekday."),
+  jitter: field.duration("30s", "Each scheduled run starts up to so much later, so that a fleet does not ask at once."),
+  max_shrink: field.percent("10%", "A list that lost more than this, overall or in one source, is not published. --accept-shrink overrides once."),
+  keep: field.integer(3, 0, 100, "Snapshots of before that are kept beside the new one, as NAME.1 (the youngest) to NAME.N."),
+});
+
+const source = z.strictObject({
+  name: field.text("domino", "Its name in logs, status and the snapshot.", { required: true }),
+  type: field.choice(["ldap", "ldif", "list"], undefined, "A directory server, an LDIF file, or a control/goodmailto file (user parts or addresses, one a line)."),
+  preset: field.choice(["domino", "active-directory", "openldap", "389ds", "zimbra", "qmail-ldap", "univention", "generic"], "generic", "Which attributes hold addresses, and how."),
+  url: field.list(["ldap://192.0.2.10:389"], 'Tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif and list the path of the file.', { required: true }),
+  bind_dn: field.text("", 'Who asks. Empty: anonymous. "EXTERNAL": SASL EXTERNAL (ldapi, or a client certificate).'),
+  password_file: field.file("", "sync", "First line is the password of bind_dn. A relative name is looked for in $CREDENTIALS_DIRECTORY first."),
+  base: field.text("", "Search base. Empty is right for Domino."),
+  filter: field.text("", "Search filter. Empty: the preset's."),
+  attributes: field.list([], "Attributes that hold addresses, instead of the preset's."),
+  domains: field.list([], "Relay domains that this source may speak for, and in which its short names are valid. Empty: all."),
+  starttls: field.flag(false, "StartTLS on ldap://. The certificate is verified; there is no fall back to plain."),
+  ca_file: field.file("", "sync", "CA certificates (PEM) for ldaps and StartTLS. Empty: the system's."),
+  page_size: field.integer(1000, 1, 100_000, "Entries a page (RFC 2696)."),
+  timeout: field.duration("30s", "For the connection and for every answer."),
+  lookup: field.choice(["fullname", "local", "both"], "both", "Domino's Address lookup setting: which forms of a name deliver."),
+  notes_domain: field.text("", "Domino: the Notes domain whose user%DOMAIN forms are accepted."),
+});
+
+const log = z.strictObject({
+  format: field.choice(["plain", "json", "tai64n"], "plain", "plain: for multilog or the journal. tai64n: the same with a stamp. json: one object a line."),
+  level: field.choice(["debug", "info", "warning", "error"], "info", "The least that is written. Verdicts are info."),
+});
+
+/** The sections that every goodmailto has; checks add `[checks.NAME]`, see sections.ts. */
+export const coreSections = { smtp, domains, clients, snapshot, recipients, sync, log } as const;
+/** Sections that may occur several times. */
+export const coreLists = { route, source } as const;
+
+export type Route = z.infer<typeof route>;
+export type SourceSettings = z.infer<typeof source>;
+export type RecipientSettings = z.infer<typeof recipients>;
+export type SmtpSettings = z.infer<typeof smtp>;
+export type LogSettings = z.infer<typeof log>;
+export type SyncSettings = z.infer<typeof sync>;

@@ -1,0 +1,126 @@
+/**
+ * One client's session as checks see it: who it is, its variables, its transaction. State and effects only;
+ * what is refused and why is the checks' business. Variables are qmail-spp's environment: see reference in docs/plugins.md.
+ */
+import type { Mailbox } from "../mail/address.ts";
+import type { Effect } from "./check.ts";
+
+/** Both ends of the connection, as tcpserver would tell them. */
+export interface Peer {
+  readonly ip: string;
+  readonly port: number;
+  /** Host name by DNS, forward-confirmed; "" where it is not known. */
+  readonly host: string;
+}
+
+/** MAIL to the answer of the final dot. Checks may hang notes on it with a WeakMap. */
+export interface Transaction {
+  /** Undefined for the null sender. */
+  sender: Mailbox | undefined;
+  /** Flagged at MAIL, told at RCPT. */
+  badSender: boolean;
+  readonly accepted: Mailbox[];
+  /** The route of the accepted recipients: the first decides. */
+  route: string | undefined;
+  /** RCPT commands that reached the checks, refused ones included: SMTPRCPTCOUNTALL. */
+  asked: number;
+}
+
+/** What `print` writes to the client, in front of the reply. */
+export type Printer = (line: string) => void;
+
+export class Session {
+  readonly id: string;
+  readonly client: Peer;
+  readonly local: Peer;
+  readonly listener: string;
+  /** Session variables: tcpserver's kind, the client rule's, and what checks set. */
+  readonly variables: Map<string, string>;
+  /** The argument of HELO or EHLO; "" before it. */
+  helo = "";
+  /** Set at MAIL. */
+  transaction: Transaction | undefined;
+  /** The recipient under question during RCPT; a check may change it (`address`). */
+  recipient: Mailbox | undefined;
+  /** Header lines for the next message, in order, without line ends. */
+  readonly headers: string[] = [];
+  /** Replies queued by `refuse-later`: raw lines that begin with their code. */
+  readonly late: { mail: string[]; rcpt: string[]; data: string[] } = { mail: [], rcpt: [], data: [] };
+  /** Set by `accept-session`: no check runs any more. */
+  checksOff = false;
+  /** The command under way, for `address`. */
+  changing: "mail" | "rcpt" | undefined;
+  readonly #print: Printer;
+
+  constructor(
+    id: string,
+    client: Peer,
+    local: Peer,
+    listener: string,
+    variables: ReadonlyMap<string, string>,
+    print: Printer,
+  ) {
+    this.id = id;
+    this.client = client;
+    this.local = local;
+    this.listener = listener;
+    this.variables = new Map(variables);
+    this.#print = print;
+  }
+
+  /** Whether a variable is set; its value, even an empty one, does not matter. */
+  has(name: string): boolean {
+    return this.variables.has(name);
+  }
+
+  /** Starts a transaction: counters go back, header lines and queued replies stay. */
+  begin(sender: Mailbox | undefined): Transaction {
+    this.recipient = undefined;
+    this.transaction = { sender, badSender: false, accepted: [], route: undefined, asked: 0 };
+    return this.transaction;
+  }
+
+  /** Ends the transaction. RSET and an accepted message also forget header lines and queued replies. */
+  reset(forgetQueued: boolean): void {
+    this.transaction = undefined;
+    this.recipient = undefined;
+    if (forgetQueued) {
+      this.headers.length = 0;
+      this.late.mail.length = 0;
+      this.late.rcpt.length = 0;
+      this.late.data.length = 0;
+    }
+  }
+
+  /** Carries out an effect at once. Texts were checked by whoever made the effect. */
+  apply(effect: Effect): void {
+    switch (effect.kind) {
+      case "set":
+        this.variables.set(effect.name, effect.value);
+        break;
+      case "unset":
+        this.variables.delete(effect.name);
+        break;
+      case "header":
+        this.headers.push(effect.line);
+        break;
+      case "address":
+        this.#changeAddress(effect.mailbox);
+        break;
+      case "print":
+        this.#print(effect.line);
+        break;
+      case "refuse-later":
+        this.late[effect.hook].push(effect.line);
+        break;
+    }
+  }
+
+  #changeAddress(mailbox: Mailbox | undefined): void {
+    if (this.changing === "mail" && this.transaction !== undefined) {
+      this.transaction.sender = mailbox;
+    } else if (this.changing === "rcpt" && mailbox !== undefined) {
+      this.recipient = mailbox;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Mail addresses: one parser and one normal form for both sides of the snapshot. RFC 5321 4.1.2, RFC 5890.
+ *
+ * If sync and the relay differed by one character here, mail would be refused; nothing else in the project
+ * may fold, quote or convert an address.
+ */
+import { domainToASCII } from "node:url";
+
+/** A key of the snapshot: `user@domain` or a bare `user`, in the normal form of {@link normalKey}. */
+export type Key = string & { readonly __brand: "Key" };
+
+/** One mailbox as a command or a directory names it. */
+export interface Mailbox {
+  /** As it came, without angle brackets and source route; what the next hop is told. */
+  readonly raw: string;
+  /** The user part without quotes and escapes, in the letter case in which it came. */
+  readonly user: string;
+  /** A-labels in lower case without a trailing dot, an address literal, or "" for a bare user part. */
+  readonly domain: string;
+}
+
+/** Path length without brackets, RFC 5321 4.5.3.1.3. The 64 octets of a user part are not enforced: forwarders exceed them. */
+const maxLength = 254;
+const atoms = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
+const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*)"$/;
+const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const literal = /^\[(?:\d{1,3}(?:\.\d{1,3}){3}|ipv6:[0-9a-f:.]+)\]$/;
+const upper = /[A-Z]/;
+
+/** Folds the letters A-Z and no others: a Kelvin sign is not a k. */
+export function foldAscii(text: string): string {
+  return upper.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
+}
+
+/**
+ * The normal form of a domain: A-labels, lower case, no trailing dot; address literals in lower case.
+ * Undefined where the text is no domain name.
+ */
+export function normalDomain(text: string): string | undefined {
+  let domain = text;
+  if (/[^\x00-\x7f]/.test(domain)) {
+    // U+3002 and its like are dots to IDNA; anything else it cannot map comes back empty.
+    domain = domainToASCII(domain);
+  }
+  domain = foldAscii(domain);
+  if (domain.startsWith("[")) {
+    return literal.test(domain) ? domain : undefined;
+  }
+  if (domain.endsWith(".")) {
+    domain = domain.slice(0, -1);
+  }
+  if (domain.length === 0 || domain.length > 253) {
+    return undefined;
+  }
+  return domain.split(".").every((part) => label.test(part)) ? domain : undefined;
+}
+
+/** The user part without quotes and escapes; undefined where it is neither a dot-string nor a quoted string. */
+function unquote(text: string): string | undefined {
+  if (atoms.test(text)) {
+    return text;
+  }
+  const inner = quoted.exec(text)?.[1];
+  return inner === undefined || inner === "" ? undefined : inner.replace(/\\(.)/g, "$1");
+}
+
+/**
+ * Reads `user@domain`, `"quoted user"@domain` or a bare `user`, without angle brackets.
+ * A user part is ASCII (RFC 6531 is not spoken); a domain may hold U-labels.
+ */
+export function parseMailbox(text: string): Mailbox | undefined {
+  if (text.length === 0 || text.length > maxLength) {
+    return undefined;
+  }
+  const at = text.lastIndexOf("@");
+  if (at < 0) {
+    const user = unquote(text);
+    return user === undefined ? undefined : { raw: text, user, domain: "" };
+  }
+  const user = unquote(text.slice(0, at));
+  const domain = normalDomain(text.slice(at + 1));
+  return user === undefined || domain === undefined ? undefined : { raw: text, user, domain };
+}
+
+/** The normal form under which a mailbox stands in the snapshot and is looked up: ASCII letters folded, no quotes. */
+export function normalKey(user: string, domain: string): Key {
+  const folded = foldAscii(user);
+  return (domain === "" ? folded : `${folded}@${domain}`) as Key;
+}
+
+/** The user part before the first delimiter; undefined where there is none, or nothing before it. */
+export function withoutExtension(user: string, delimiter: string): string | undefined {
+  const at = delimiter === "" ? -1 : user.indexOf(delimiter);
+  return at > 0 ? user.slice(0, at) : undefined;
+}
+
+/**
+ * Whether a user part names a further route (`a%b`, `b!a`, `x:y`, `a@b`) or hides one behind quotes.
+ * Such a one is refused unless the snapshot lists it: the server inside might relay it. DESIGN.md promise 2.
+ */
+export function namesRoute(user: string): boolean {
+  return /[%!:@"\\]/.test(user);
+}

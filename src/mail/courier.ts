@@ -1,0 +1,46 @@
+/**
+ * What the SMTP side asks of a next hop, and nothing of how it is done. One transaction, one next hop;
+ * every answer is the hop's own, or a 4xx of ours where the hop gave none. DESIGN.md promise 1.
+ */
+import type { Mailbox } from "./address.ts";
+import type { Reply } from "./reply.ts";
+
+/** What MAIL FROM said. */
+export interface Envelope {
+  /** The reverse path; undefined for the null sender `<>`. */
+  readonly sender: Mailbox | undefined;
+  /** BODY=8BITMIME was given, RFC 6152. */
+  readonly eightBit: boolean;
+  /** SIZE=n in bytes, RFC 1870; 0 where it was not given. */
+  readonly size: number;
+}
+
+/** Who sends, for the Received field and for logs. */
+export interface Origin {
+  readonly session: string;
+  readonly ip: string;
+}
+
+/** Opens transactions. */
+export interface Courier {
+  /** The route of a domain, as a key: two recipients share a transaction only where these are equal. */
+  routeOf(domain: string): string;
+  /** Starts a transaction; connects at the first recipient. `abandoned` ends every wait in it. */
+  begin(envelope: Envelope, origin: Origin): Delivery;
+}
+
+/** One transaction with one next hop. */
+export interface Delivery {
+  /** MAIL (at the first call) and RCPT; the hop's answer. 452 4.5.3 where the recipient routes elsewhere. */
+  recipient(mailbox: Mailbox): Promise<Reply>;
+  /** DATA; 354 from the hop, or its refusal. */
+  data(): Promise<Reply>;
+  /** Sends message bytes in wire form (dot-stuffed, CRLF). False: wait for {@link drained}. */
+  write(chunk: Buffer): boolean;
+  /** Resolves when more may be written; rejects never: a broken hop drains at once and answers in {@link finish}. */
+  drained(): Promise<void>;
+  /** The final dot; the hop's answer. */
+  finish(): Promise<Reply>;
+  /** Ends the transaction without a message: RSET between messages, a cut connection in the middle of one. */
+  abandon(): void;
+}

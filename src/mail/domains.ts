@@ -1,0 +1,51 @@
+/** The domains we relay for, and the alias domains that stand for one of them. Compared exactly, in normal form. */
+import { normalDomain } from "./address.ts";
+
+/** Answers whose a domain is. */
+export interface Domains {
+  /** The relay domain that a domain stands for: itself, or an alias's target. Undefined: not ours. */
+  canonical(domain: string): string | undefined;
+  /** The relay domains as configured; `.example` means all below it, not itself. */
+  readonly relay: readonly string[];
+}
+
+/**
+ * Compiles the lists.
+ * @param relay names, or `.name` for all subdomains of it (as qmail's rcpthosts)
+ * @param aliases alias domain → relay domain
+ * @throws RangeError where a name is no domain, or an alias's target is no relay domain
+ */
+export function createDomains(relay: readonly string[], aliases: Readonly<Record<string, string>> = {}): Domains {
+  const names = new Set<string>();
+  const suffixes: string[] = [];
+  for (const name of relay) {
+    const dotted = name.startsWith(".");
+    const domain = checkedDomain(dotted ? name.slice(1) : name);
+    if (dotted) {
+      suffixes.push(`.${domain}`);
+    } else {
+      names.add(domain);
+    }
+  }
+  const own = (domain: string): boolean => names.has(domain) || suffixes.some((suffix) => domain.endsWith(suffix));
+  const targets = new Map<string, string>();
+  for (const [alias, target] of Object.entries(aliases)) {
+    const domain = checkedDomain(target);
+    if (!own(domain)) {
+      throw new RangeError(`"${target}" is no relay domain`);
+    }
+    targets.set(checkedDomain(alias), domain);
+  }
+  return {
+    relay: [...names, ...suffixes],
+    canonical: (domain) => targets.get(domain) ?? (own(domain) ? domain : undefined),
+  };
+}
+
+function checkedDomain(name: string): string {
+  const domain = normalDomain(name);
+  if (domain === undefined) {
+    throw new RangeError(`"${name}" is no domain name`);
+  }
+  return domain;
+}

@@ -1,0 +1,44 @@
+/** Network words: client addresses, CIDR blocks, `host:port`. Text in, values out. */
+import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
+
+/** A place to listen at or to connect to. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** An IP address as one text: IPv4-mapped IPv6 becomes IPv4, IPv6 is in lower case. */
+export function normalIp(address: string): string {
+  const text = address.toLowerCase();
+  return text.startsWith("::ffff:") && isIPv4(text.slice(7)) ? text.slice(7) : text;
+}
+
+/** Reads `host:port`, `[v6]:port`, or a host alone where a default port is given. */
+export function parseEndpoint(text: string, defaultPort?: number): Endpoint | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]+))(?::(\d{1,5}))?$/.exec(text);
+  if (match === null || (match[1] !== undefined && !isIPv6(match[1]))) {
+    return undefined;
+  }
+  const port = match[3] === undefined ? defaultPort : Number(match[3]);
+  const host = match[1] ?? match[2] ?? "";
+  return port === undefined || port > 65_535 ? undefined : { host, port };
+}
+
+/** Writes `host:port`, with brackets around an IPv6 address. */
+export function formatEndpoint({ host, port }: Endpoint): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Reads `10.0.0.0/8` or `2001:db8::/32` into a test. Undefined where it is no block. */
+export function parseBlock(text: string): ((ip: string) => boolean) | undefined {
+  const match = /^([0-9a-fA-F.:]+)\/(\d{1,3})$/.exec(text);
+  const address = match?.[1] ?? "";
+  const bits = Number(match?.[2]);
+  const family = isIP(address);
+  if (family === 0 || bits > (family === 4 ? 32 : 128)) {
+    return undefined;
+  }
+  const list = new BlockList();
+  list.addSubnet(address, bits, family === 4 ? "ipv4" : "ipv6");
+  return (ip) => list.check(ip, isIPv6(ip) ? "ipv6" : "ipv4");
+}

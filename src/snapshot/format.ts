@@ -1,0 +1,57 @@
+/**
+ * The snapshot file: the contract between sync, which writes it, and the relay, which reads it.
+ *
+ * One immutable SQLite file, journal mode DELETE. A row says that one key is deliverable, by one source.
+ * A bare user part (short name) is a key of its own, valid in every domain of its source; an address is a key
+ * `user@domain` with a relay domain, never an alias domain.
+ */
+
+/** "gmto" in ASCII: `PRAGMA application_id`. */
+export const applicationId = 0x676d_746f;
+/** `PRAGMA user_version`; raised whenever a reader of before could misread a file. */
+export const formatVersion = 1;
+
+/** What a key is in the directory. */
+export const kinds = ["account", "shortname", "alias", "group", "mailin"] as const;
+export type Kind = (typeof kinds)[number];
+
+/** One row of `recipient`. */
+export interface RecipientRow {
+  /** Normal form of mail/address.ts, `user@domain` or `user`. */
+  readonly key: string;
+  /** Name of the `[[source]]`. */
+  readonly source: string;
+  readonly kind: Kind;
+  /** The entry that gave it (a DN, a file and line): for `check`, never for a reply. */
+  readonly entry: string;
+}
+
+/** One row of `source`. Times are ms since 1970. */
+export interface SourceRow {
+  readonly name: string;
+  /** Relay domains in which its bare user parts are valid, joined by a blank; "" is every relay domain. */
+  readonly domains: string;
+  /** Last complete reading. */
+  readonly readAt: number;
+  /** Last attempt. */
+  readonly triedAt: number;
+  readonly entries: number;
+  /** Why the last attempt failed; "" where it did not: the rows are those of readAt. */
+  readonly fault: string;
+}
+
+/** Keys of `meta`. */
+export type MetaKey = "created" | "rows" | "host" | "version";
+
+/** Tables are created in this order, filled in key order, and never changed afterwards. */
+export const ddl = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE source (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, domains TEXT NOT NULL,
+  read_at INTEGER NOT NULL, tried_at INTEGER NOT NULL, entries INTEGER NOT NULL, fault TEXT NOT NULL
+);
+CREATE TABLE recipient (
+  key TEXT NOT NULL, source INTEGER NOT NULL, kind TEXT NOT NULL, entry TEXT NOT NULL,
+  PRIMARY KEY (key, source)
+) WITHOUT ROWID;
+`;

@@ -1,0 +1,43 @@
+/** What a source gives to the sync job: complete lists or a fault, never a part as if it were the whole. */
+import type { Key } from "../src/mail/address.ts";
+import type { Kind } from "../src/snapshot/format.ts";
+
+/** One deliverable key with where it comes from. */
+export interface Found {
+  readonly key: Key;
+  readonly kind: Kind;
+  /** The entry's DN, or "file:line". */
+  readonly entry: string;
+}
+
+/** One page's worth. */
+export interface Batch {
+  /** Entries read, deliverable or not. */
+  readonly entries: number;
+  readonly found: readonly Found[];
+  /** Values that gave no key, counted by why ("foreign domain", "invented address", "no address" …). */
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+/** A directory, an LDIF file or a list, ready to be read once. */
+export interface Source {
+  readonly name: string;
+  /** Relay domains in which its bare user parts are valid; empty is all. */
+  readonly domains: readonly string[];
+  /**
+   * Reads everything. The iteration ends normally only if the source said that the list is whole.
+   * @throws SourceFault when it is not; what came before must be thrown away
+   */
+  read(signal: AbortSignal): AsyncIterable<Batch>;
+}
+
+/** A list that is not whole. The message names the server and the action, `reason` is for the log. */
+export class SourceFault extends Error {
+  readonly reason: "connect" | "tls" | "bind" | "search" | "incomplete" | "referral" | "timeout" | "unreadable" | "format";
+
+  constructor(reason: SourceFault["reason"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SourceFault";
+    this.reason = reason;
+  }
+}
