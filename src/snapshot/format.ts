@@ -4,6 +4,9 @@
  * One immutable SQLite file, journal mode DELETE. A row says that one key is deliverable, by one source.
  * A bare user part (short name) is a key of its own, valid in every domain of its source; an address is a key
  * `user@domain` with a relay domain, never an alias domain.
+ *
+ * The seal is a SHA-256 over the whole file, in which its own 64 digits count as zeros. `quick_check` sees a torn
+ * tree but not a torn letter, and a torn letter would refuse somebody's mail.
  */
 
 /** "gmto" in ASCII: `PRAGMA application_id`. */
@@ -11,7 +14,7 @@ export const applicationId = 0x676d_746f;
 /** `PRAGMA user_version`; raised whenever a reader of before could misread a file. */
 export const formatVersion = 1;
 
-/** What a key is in the directory. */
+/** What a key is in the directory. Where one source gives a key twice, the kind that stands first here is kept. */
 export const kinds = ["account", "shortname", "alias", "group", "mailin"] as const;
 export type Kind = (typeof kinds)[number];
 
@@ -40,8 +43,8 @@ export interface SourceRow {
   readonly fault: string;
 }
 
-/** Keys of `meta`. */
-export type MetaKey = "created" | "rows" | "host" | "version";
+/** Keys of `meta`. `digest` is the seal; a file without one is checked by its structure alone. */
+export type MetaKey = "created" | "rows" | "host" | "version" | "digest";
 
 /** Tables are created in this order, filled in key order, and never changed afterwards. */
 export const ddl = `
@@ -55,3 +58,15 @@ CREATE TABLE recipient (
   PRIMARY KEY (key, source)
 ) WITHOUT ROWID;
 `;
+
+/** What stands in `meta.digest` while the seal is computed. */
+export const unsealed = "0".repeat(64);
+/** The seal lies in these first bytes of the file: `meta` is the first table, so page 2 is its root. */
+export const sealWithin = 8192;
+
+/** Offset of the 64 hex digits of the seal; -1 where the file has none. */
+export function sealOffset(head: Uint8Array): number {
+  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, sealWithin)).toString("latin1");
+  const match = /digest(?=[0-9a-f]{64})/.exec(text);
+  return match === null ? -1 : match.index + match[0].length;
+}

@@ -1,0 +1,124 @@
+/** Reads a snapshot file into memory, and judges it: in place, or in a thread where it is large. */
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
+import type { BigIntStats } from "node:fs";
+import { open } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
+
+import { inspectBytes } from "./image.ts";
+import type { Flaw, Flawed } from "./image.ts";
+import type { Inspected } from "./inspect-worker.ts";
+
+/** A file's bytes, found good, or what is wrong with it. `id` is undefined where it must be read again anyway. */
+export type Reading =
+  | { readonly kind: "good"; readonly id: string; readonly bytes: Buffer }
+  | { readonly kind: "flawed"; readonly id: string | undefined; readonly flaw: Flawed };
+
+/** What lies at a path; `id` changes whenever the file, its bytes or its permissions may have changed. */
+export type Seen = { readonly kind: "file"; readonly id: string } | { readonly kind: "missing" | "unreadable" };
+
+/** About 20 million recipients; more is no snapshot of ours, and Node reads no more in one piece. */
+const maxSize = 2_000_000_000n;
+/** For the inspection thread, in ms: 1 million rows take 0.5 s. */
+const threadDeadline = 60_000;
+/** A FIFO at the path must not hang us. */
+const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** Looks at the path without opening it. */
+export function statSnapshot(path: string): Seen {
+  try {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stats === undefined ? { kind: "missing" } : { kind: "file", id: identify(stats) };
+  } catch {
+    return { kind: "unreadable" };
+  }
+}
+
+function identify({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+}
+
+/** Reads and judges at once: for the start and for commands. */
+export function readSnapshotNow(path: string): Reading {
+  let file: number | undefined;
+  try {
+    file = openSync(path, openFlags);
+    const stats = fstatSync(file, { bigint: true });
+    const refusal = refuseSize(stats);
+    if (refusal !== undefined) {
+      return refusal;
+    }
+    const bytes = Buffer.allocUnsafeSlow(Number(stats.size));
+    let at = 0;
+    for (let count = -1; at < bytes.length && count !== 0; at += count) {
+      count = readSync(file, bytes, at, bytes.length - at, at);
+    }
+    const read = bytes.subarray(0, at);
+    return judge(identify(stats), read, inspectBytes(read));
+  } catch (error) {
+    return unreadable(error);
+  } finally {
+    if (file !== undefined) {
+      closeSync(file);
+    }
+  }
+}
+
+/**
+ * Reads and judges without making the sessions wait.
+ * @param threadAbove bytes from which on a thread inspects
+ */
+export async function readSnapshot(path: string, threadAbove: number): Promise<Reading> {
+  try {
+    await using file = await open(path, openFlags);
+    const stats = await file.stat({ bigint: true });
+    const refusal = refuseSize(stats);
+    if (refusal !== undefined) {
+      return refusal;
+    }
+    const bytes = Buffer.allocUnsafeSlow(Number(stats.size));
+    let at = 0;
+    for (let count = -1; at < bytes.length && count !== 0; at += count) {
+      count = (await file.read(bytes, at, bytes.length - at, at)).bytesRead;
+    }
+    if (at < bytes.length || bytes.length < threadAbove) {
+      const read = bytes.subarray(0, at);
+      return judge(identify(stats), read, inspectBytes(read));
+    }
+    const { flaw, bytes: back } = await inspectInThread(bytes);
+    return judge(identify(stats), back === undefined ? bytes : Buffer.from(back), flaw);
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+function judge(id: string, bytes: Buffer, flaw: Flawed | undefined): Reading {
+  return flaw === undefined ? { kind: "good", id, bytes } : { kind: "flawed", id, flaw };
+}
+
+function refuseSize(stats: BigIntStats): Reading | undefined {
+  if (stats.isFile() && stats.size <= maxSize) {
+    return undefined;
+  }
+  const detail = stats.isFile() ? `${stats.size} bytes are too many` : "no regular file";
+  return { kind: "flawed", id: undefined, flaw: { why: "unreadable", detail } };
+}
+
+function unreadable(error: unknown): Reading {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const why: Flaw = code === "ENOENT" || code === "ENOTDIR" ? "missing" : "unreadable";
+  const detail = why === "missing" ? "no such file" : error instanceof Error ? error.message : String(error);
+  return { kind: "flawed", id: undefined, flaw: { why, detail } };
+}
+
+function inspectInThread(bytes: Buffer): Promise<Inspected> {
+  const worker = new Worker(new URL("./inspect-worker.ts", import.meta.url), {
+    workerData: { bytes: bytes.buffer },
+    transferList: [bytes.buffer as ArrayBuffer],
+  });
+  const timer = setTimeout(() => void worker.terminate(), threadDeadline);
+  return new Promise<Inspected>((resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+    worker.once("exit", () => reject(new Error("Cannot inspect the file: the thread ended early")));
+  }).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,182 @@
+/**
+ * The bytes of a snapshot file, checked and opened in memory.
+ *
+ * Memory, not the file: whoever truncates or overwrites the file in place (`cp`, an editor) would otherwise change
+ * answers between two looks at it, or kill a process that has it mapped (SIGBUS).
+ */
+import { createHash } from "node:crypto";
+
+import Database from "better-sqlite3";
+
+import { applicationId, formatVersion, sealOffset, unsealed } from "./format.ts";
+import type { Kind, RecipientRow, SourceRow } from "./format.ts";
+
+/** Why a snapshot cannot serve. */
+export type Flaw =
+  | "missing"
+  | "unreadable"
+  | "not a database"
+  | "torn"
+  | "empty"
+  | "wrong id"
+  | "wrong version"
+  | "closed";
+
+/** A flaw with the detail for the log. */
+export interface Flawed {
+  readonly why: Flaw;
+  readonly detail: string;
+}
+
+/** A snapshot in memory. Every look-up may throw what SQLite throws. */
+export interface Image {
+  /** ms since 1970. */
+  readonly created: number;
+  readonly rows: number;
+  readonly sources: readonly SourceRow[];
+  /** Rows by source and kind: `status` shows them. Reads every row. */
+  counts(): readonly { readonly source: string; readonly kind: Kind; readonly count: number }[];
+  /** The row of an address. */
+  findAddress(key: string): RecipientRow | undefined;
+  /** The row of a bare user part from a source that is valid in the domain; any source where the domain is "". */
+  findUser(user: string, domain: string): RecipientRow | undefined;
+  /** The row of a user part in whatever domain, or bare. */
+  findAnywhere(user: string): RecipientRow | undefined;
+  close(): void;
+}
+
+type Raw = readonly [source: number, kind: Kind, entry: string];
+
+/** Says what is wrong with a file's bytes; undefined where nothing is. Reads every page. */
+export function inspectBytes(bytes: Buffer): Flawed | undefined {
+  const flaw = inspectHeader(bytes) ?? inspectSeal(bytes);
+  if (flaw !== undefined) {
+    return flaw;
+  }
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(bytes, { readonly: true });
+    return inspectTables(database);
+  } catch (error) {
+    return { why: "torn", detail: error instanceof Error ? error.message : String(error) };
+  } finally {
+    database?.close();
+  }
+}
+
+/** The fixed places of the file header, https://www.sqlite.org/fileformat.html 1.3. */
+function inspectHeader(bytes: Buffer): Flawed | undefined {
+  if (bytes.length < 100 || bytes.toString("latin1", 0, 16) !== "SQLite format 3\0") {
+    return { why: "not a database", detail: `${bytes.length} bytes without the header of SQLite` };
+  }
+  const id = bytes.readUInt32BE(68);
+  if (id !== applicationId) {
+    return { why: "wrong id", detail: `application_id is ${id}, not ${applicationId}` };
+  }
+  const version = bytes.readUInt32BE(60);
+  if (version !== formatVersion) {
+    return { why: "wrong version", detail: `user_version is ${version}, not ${formatVersion}` };
+  }
+  const pageSize = bytes.readUInt16BE(16) === 1 ? 65_536 : bytes.readUInt16BE(16);
+  const size = pageSize * bytes.readUInt32BE(28);
+  return size === bytes.length ? undefined : { why: "torn", detail: `${bytes.length} bytes, header says ${size}` };
+}
+
+function inspectSeal(bytes: Buffer): Flawed | undefined {
+  const at = sealOffset(bytes);
+  if (at < 0) {
+    return undefined;
+  }
+  const seal = bytes.toString("latin1", at, at + unsealed.length);
+  const hash = createHash("sha256").update(bytes.subarray(0, at)).update(unsealed);
+  const digest = hash.update(bytes.subarray(at + unsealed.length)).digest("hex");
+  return seal === digest ? undefined : { why: "torn", detail: "the file is not what was sealed" };
+}
+
+function inspectTables(database: Database.Database): Flawed | undefined {
+  const verdict = database.pragma("quick_check(1)", { simple: true });
+  if (verdict !== "ok") {
+    return { why: "torn", detail: String(verdict) };
+  }
+  const rows = database.prepare<[], number>("SELECT count(*) FROM recipient").pluck().get() ?? 0;
+  const meta = readMeta(database);
+  if (rows !== meta.rows) {
+    return { why: "torn", detail: `${rows} rows, meta says ${meta.rows}` };
+  }
+  if (!Number.isSafeInteger(meta.created)) {
+    return { why: "torn", detail: "meta does not say when it was created" };
+  }
+  const strays = database.prepare("SELECT 1 FROM recipient WHERE source NOT IN (SELECT id FROM source) LIMIT 1").get();
+  if (strays !== undefined) {
+    return { why: "torn", detail: "a recipient without its source" };
+  }
+  return rows > 0 ? undefined : { why: "empty", detail: "no recipients" };
+}
+
+function readMeta(database: Database.Database): { readonly created: number; readonly rows: number } {
+  const value = database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
+  const number = (key: string): number => Number(value.get(key) ?? Number.NaN);
+  return { created: number("created"), rows: number("rows") };
+}
+
+/** One source, compiled. */
+interface Scope {
+  readonly name: string;
+  covers(domain: string): boolean;
+}
+
+function compileScope(row: SourceRow): Scope {
+  const names = row.domains.split(" ").filter((name) => name !== "");
+  const exact = new Set(names.filter((name) => !name.startsWith(".")));
+  const suffixes = names.filter((name) => name.startsWith("."));
+  const covers = (domain: string): boolean =>
+    names.length === 0 || domain === "" || exact.has(domain) || suffixes.some((suffix) => domain.endsWith(suffix));
+  return { name: row.name, covers };
+}
+
+/**
+ * Opens bytes that {@link inspectBytes} found good.
+ * @throws what SQLite throws where they are not
+ */
+export function openImage(bytes: Buffer): Image {
+  const database = new Database(bytes, { readonly: true });
+  database.pragma("query_only = ON");
+  const sources = database
+    .prepare<[], SourceRow & { readonly id: number }>(
+      "SELECT id, name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault FROM source ORDER BY id",
+    )
+    .all();
+  const scopes = new Map(sources.map((row) => [row.id, compileScope(row)]));
+  const everywhere = sources.every((row) => row.domains === "");
+  // The primary key gives the order of sources by itself; asking for it costs 3 µs.
+  const byKey = database.prepare<[string], Raw>("SELECT source, kind, entry FROM recipient WHERE key = ?").raw();
+  // "A" follows "@" in ASCII. A quoted user part may hold an "@" itself: then the rest holds a second one.
+  const inAnyDomain = database
+    .prepare<{ user: string }, readonly [...Raw, key: string]>(
+      `SELECT source, kind, entry, key FROM recipient
+       WHERE key > $user || '@' AND key < $user || 'A' AND instr(substr(key, length($user) + 2), '@') = 0 LIMIT 1`,
+    )
+    .raw();
+  const row = (key: string, raw: Raw | undefined): RecipientRow | undefined =>
+    raw && { key, source: scopes.get(raw[0])?.name ?? "", kind: raw[1], entry: raw[2] };
+  const findAnywhere = (user: string): RecipientRow | undefined => {
+    const bare = user.includes("@") ? undefined : byKey.get(user);
+    const full = bare === undefined ? inAnyDomain.get({ user }) : undefined;
+    return full === undefined ? row(user, bare) : row(full[3], [full[0], full[1], full[2]]);
+  };
+  return {
+    ...readMeta(database),
+    sources,
+    counts: () =>
+      database
+        .prepare<[], { source: string; kind: Kind; count: number }>(
+          "SELECT name AS source, kind, count(*) AS count FROM recipient JOIN source ON source = id GROUP BY id, kind",
+        )
+        .all(),
+    findAddress: (key) => row(key, byKey.get(key)),
+    findUser: (user, domain) =>
+      row(user, everywhere ? byKey.get(user) : byKey.all(user).find(([id]) => scopes.get(id)?.covers(domain))),
+    findAnywhere,
+    close: () => void database.close(),
+  };
+}

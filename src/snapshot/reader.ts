@@ -1,0 +1,200 @@
+/**
+ * Keeps the snapshot at hand: opens it, looks every second whether another file lies there, and says loudly when
+ * there is none to serve from. DESIGN.md promise 2.
+ *
+ * Removed: nothing to serve from, at once (it is the administrator's emergency switch). A bad file while a good one
+ * is open: an alarm, and the good one goes on serving.
+ */
+import type { Log } from "../mail/log.ts";
+import { readSnapshot, readSnapshotNow, statSnapshot } from "./file.ts";
+import type { Reading } from "./file.ts";
+import { openImage } from "./image.ts";
+import type { Flaw, Flawed, Image } from "./image.ts";
+import type { SourceRow } from "./format.ts";
+
+/** What there is to serve from. Times are ms since 1970. */
+export type SnapshotState =
+  | {
+      readonly kind: "open";
+      readonly created: number;
+      readonly rows: number;
+      readonly sources: readonly SourceRow[];
+      /** A bad file lies at the path, while this good one goes on serving. */
+      readonly alarm?: string;
+    }
+  | { readonly kind: "unavailable"; readonly why: Flaw; readonly detail: string };
+
+/** See the file's first lines. */
+export interface SnapshotReader {
+  readonly path: string;
+  readonly state: SnapshotState;
+  /** The snapshot to ask; undefined while there is none. Not to be kept. */
+  readonly image: Image | undefined;
+  /** A look-up threw: logged at most every ten minutes, and the file is read again. */
+  fail(error: unknown): void;
+  /** Looks at the file, and takes it up where it is another and good. Rejects never. */
+  check(): Promise<void>;
+  /** Checks every second, without keeping the process alive. */
+  watch(): void;
+  close(): void;
+}
+
+/** For tests and for large machines. */
+export interface ReaderOptions {
+  /** ms since 1970. */
+  readonly now?: () => number;
+  /** ms between two looks at the file. */
+  readonly interval?: number;
+  /** Files of so many bytes are inspected in a thread of their own; smaller ones take less than 20 ms. */
+  readonly threadAbove?: number;
+}
+
+/** Between two complaints about the same thing, in ms. */
+const repeatAfter = 600_000;
+
+/**
+ * Opens the snapshot; it need not exist. The first reading is synchronous: nobody is served before it.
+ */
+export function openSnapshot(path: string, log: Log, options: ReaderOptions = {}): SnapshotReader {
+  return new Reader(path, log, options);
+}
+
+class Reader implements SnapshotReader {
+  readonly path: string;
+  readonly #log: Log;
+  readonly #options: Required<ReaderOptions>;
+  #image: Image | undefined;
+  #flaw: Flawed | undefined = { why: "closed", detail: "not opened yet" };
+  /** The file that was judged last, good or bad; undefined: judge again whatever lies there. */
+  #judged: string | undefined;
+  #saidAt = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
+  #checking: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(path: string, log: Log, options: ReaderOptions) {
+    this.path = path;
+    this.#log = log;
+    this.#options = { now: Date.now, interval: 1000, threadAbove: 8_000_000, ...options };
+    this.#take(readSnapshotNow(path));
+  }
+
+  get image(): Image | undefined {
+    return this.#image;
+  }
+
+  get state(): SnapshotState {
+    const flaw = this.#flaw;
+    if (this.#image === undefined) {
+      return { kind: "unavailable", why: flaw?.why ?? "closed", detail: flaw?.detail ?? "" };
+    }
+    const { created, rows, sources } = this.#image;
+    const open = { kind: "open", created, rows, sources } as const;
+    return flaw === undefined ? open : { ...open, alarm: `${flaw.why}: ${flaw.detail}` };
+  }
+
+  fail(error: unknown): void {
+    const now = this.#options.now();
+    if (now - this.#failedAt >= repeatAfter) {
+      this.#failedAt = now;
+      const detail = error instanceof Error ? error.message : String(error);
+      this.#log.error("snapshot", "look-up failed, its recipient is accepted", { path: this.path, detail });
+    }
+    this.#judged = undefined;
+  }
+
+  check(): Promise<void> {
+    // Removal is seen at once, even while a large file is being read.
+    if (!this.#closed && statSnapshot(this.path).kind === "missing") {
+      this.#take({ kind: "flawed", id: undefined, flaw: { why: "missing", detail: "no such file" } });
+      return Promise.resolve();
+    }
+    this.#checking ??= this.#checkFile().finally(() => {
+      this.#checking = undefined;
+    });
+    return this.#checking;
+  }
+
+  watch(): void {
+    // The check rejects never, and the timer does not wait for it.
+    this.#timer ??= setInterval(() => void this.check(), this.#options.interval).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#closed = true;
+    this.#image?.close();
+    this.#image = undefined;
+    this.#flaw = { why: "closed", detail: "closed by ourselves" };
+  }
+
+  async #checkFile(): Promise<void> {
+    const seen = statSnapshot(this.path);
+    if (seen.kind === "file" && seen.id === this.#judged) {
+      this.#repeat();
+      return;
+    }
+    const reading = await readSnapshot(this.path, this.#options.threadAbove);
+    const after = statSnapshot(this.path);
+    // Another file by now, or none: the next look judges that one.
+    if (!this.#closed && (reading.id === undefined || (after.kind === "file" && after.id === reading.id))) {
+      this.#take(reading);
+    }
+  }
+
+  /** Makes a reading the state, and says so where it changes anything. */
+  #take(reading: Reading): void {
+    if (this.#closed) {
+      return;
+    }
+    this.#judged = reading.id;
+    if (reading.kind === "flawed") {
+      this.#complain(reading.flaw);
+      return;
+    }
+    const before = this.#image;
+    try {
+      this.#image = openImage(reading.bytes);
+    } catch (error) {
+      this.#complain({ why: "torn", detail: error instanceof Error ? error.message : String(error) });
+      return;
+    }
+    before?.close();
+    const recovered = this.#flaw !== undefined && this.#flaw.why !== "closed";
+    this.#flaw = undefined;
+    const { rows, created } = this.#image;
+    const fields = { path: this.path, rows, created: new Date(created).toISOString() };
+    this.#log[recovered ? "warning" : "info"]("snapshot", "open", fields);
+  }
+
+  #complain(flaw: Flawed): void {
+    if (flaw.why === "missing") {
+      this.#image?.close();
+      this.#image = undefined;
+    }
+    const news = this.#flaw?.why !== flaw.why;
+    this.#flaw = flaw;
+    if (news) {
+      this.#say(flaw);
+    } else {
+      this.#repeat();
+    }
+  }
+
+  #repeat(): void {
+    if (this.#flaw !== undefined && this.#options.now() - this.#saidAt >= repeatAfter) {
+      this.#say(this.#flaw);
+    }
+  }
+
+  #say({ why, detail }: Flawed): void {
+    this.#saidAt = this.#options.now();
+    const fields = { path: this.path, why, detail };
+    if (this.#image === undefined) {
+      this.#log.error("snapshot", "unavailable, every recipient of our domains is accepted", fields);
+    } else {
+      this.#log.error("snapshot", "bad file, the one before goes on serving", fields);
+    }
+  }
+}
