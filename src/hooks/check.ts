@@ -82,6 +82,8 @@ export interface CheckDefinition<Shape extends ZodRawShape = ZodRawShape> {
   readonly doc: string;
   readonly stage: Stage;
   readonly hooks: readonly HookName[];
+  /** The section of its settings where that is not `[checks.NAME]`. */
+  readonly section?: string;
   /** Keys of `[checks.NAME]` besides `mode`. */
   readonly settings: ZodObject<Shape>;
   create(settings: Infer<ZodObject<Shape>>, services: Services): CheckRun;

@@ -3,13 +3,32 @@
 /** Facts of one event. Undefined values are left out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/** The answer to one recipient, in the shape of the plugin goodmailto's log line. */
+export interface VerdictLine {
+  /** The check that decided; the line begins with it. */
+  readonly check: string;
+  /** The client's host name, or its address. */
+  readonly host: string;
+  /** The sender without brackets; "" for the null sender. */
+  readonly from: string;
+  /** The user part as looked up. */
+  readonly user: string;
+  readonly address: string;
+  /** "found", "not found", or another outcome in a few words. */
+  readonly status: string;
+  /** What only the JSON form tells. */
+  readonly more: LogFields;
+}
+
 /** One line each; the first word names the part (`snapshot`, `sync`, a check's name). */
 export interface Log {
   debug(part: string, event: string, fields?: LogFields): void;
   info(part: string, event: string, fields?: LogFields): void;
   warning(part: string, event: string, fields?: LogFields): void;
   error(part: string, event: string, fields?: LogFields): void;
+  /** Written at level info. */
+  verdict(line: VerdictLine): void;
 }
 
 /** Says nothing: for `check` and other commands whose output is their answer. */
-export const silentLog: Log = { debug() {}, info() {}, warning() {}, error() {} };
+export const silentLog: Log = { debug() {}, info() {}, warning() {}, error() {}, verdict() {} };

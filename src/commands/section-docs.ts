@@ -1,0 +1,21 @@
+/** What each section of the sample file is for. */
+import { checks } from "../checks/registry.ts";
+
+/** Dotted section name → sentence. A check's section is described by the check itself. */
+export const sectionDocs: Readonly<Record<string, string>> = {
+  smtp: "The relay's own SMTP service.",
+  domains: "Whose mail we take.",
+  clients: "Who the clients are.",
+  snapshot: "The list of recipients.",
+  recipients: "How a recipient is looked up, and what an unknown one is told.",
+  sync: "How the list is made.",
+  log: "What is written to standard error.",
+  tls: "Our certificate.",
+  auth: "Who may log in. AUTH is offered by listeners with auth = true, under TLS.",
+  hooks: "Which checks run when, in order. `goodmailto checks` describes them.",
+  route: "Where mail goes. The most specific domain wins; a recipient that no route fits gets 451.",
+  source: "Where recipients come from.",
+  listener: "Several services in one process. Without any, [smtp] listen is the only one.",
+  "listener.hooks": "As [hooks], for this listener; keys that are not given have their defaults.",
+  ...Object.fromEntries(checks.map((check) => [check.section ?? `checks.${check.name}`, check.doc])),
+};

@@ -1,0 +1,136 @@
+/** Writes TOML: the sample file from the schema's declarations, and the effective values of a loaded file. */
+import type * as z from "zod";
+
+import { fieldMeta } from "./fields.ts";
+import type { createSchema, Settings } from "./sections.ts";
+import type { TomlFile } from "./toml.ts";
+
+type Schema = ReturnType<typeof createSchema>;
+
+/** One setting or section on the way through the schema. */
+interface Row {
+  readonly path: readonly string[];
+  readonly type: z.ZodType;
+  readonly repeated: boolean;
+}
+
+function inner(type: z.ZodType): { shape?: Record<string, z.ZodType>; element?: z.ZodType } {
+  const def = (type as unknown as { def: { innerType?: z.ZodType; shape?: Record<string, z.ZodType>; element?: z.ZodType } }).def;
+  return def.innerType === undefined ? def : inner(def.innerType);
+}
+
+/** The sections in the schema's order, those within sections after them. */
+function sections(type: z.ZodType, path: readonly string[], repeated: boolean): Row[] {
+  const shape = inner(type).shape ?? {};
+  const below = Object.entries(shape).flatMap(([key, child]) => {
+    if (fieldMeta(child) !== undefined) {
+      return [];
+    }
+    const element = inner(child).element;
+    return sections(element ?? child, [...path, key], element !== undefined);
+  });
+  return [...(path.length > 0 ? [{ path, type, repeated }] : []), ...below];
+}
+
+/** A value as TOML writes it. */
+export function tomlValue(value: unknown): string {
+  if (Array.isArray(value)) {
+    return `[${value.map(tomlValue).join(", ")}]`;
+  }
+  if (typeof value === "object" && value !== null) {
+    const pairs = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)} = ${tomlValue(item)}`);
+    return pairs.length === 0 ? "{}" : `{ ${pairs.join(", ")} }`;
+  }
+  return JSON.stringify(value);
+}
+
+function wrap(doc: string): string[] {
+  const lines: string[] = [];
+  for (const word of doc.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + word.length > 108) {
+      lines.push(word);
+    } else {
+      lines[lines.length - 1] = `${last} ${word}`;
+    }
+  }
+  return lines.map((line) => `## ${line}`);
+}
+
+function heading(row: Row): string {
+  const name = row.path.join(".");
+  return row.repeated ? `[[${name}]]` : `[${name}]`;
+}
+
+/** Every setting, commented out at its default, with its docstring. */
+export function sampleConfig(schema: Schema, docs: Readonly<Record<string, string>>): string {
+  const out = [
+    "## goodmailto: every setting, commented out at its default.",
+    "## Durations: 500ms, 90s, 10m, 1h30m, 7d. Sizes: 64KiB, 25MB. Relative paths are taken from this file's folder.",
+    "## [[name]] sections may stand several times. Check with: goodmailto config check --config FILE",
+  ];
+  for (const row of sections(schema, [], false)) {
+    const fields = Object.entries(inner(row.type).shape ?? {}).filter(([, type]) => fieldMeta(type) !== undefined);
+    if (fields.length === 0) {
+      continue;
+    }
+    out.push("", ...wrap(docs[row.path.join(".")] ?? "").filter((line) => line !== "## "), `#${heading(row)}`);
+    for (const [key, type] of fields) {
+      const meta = fieldMeta(type);
+      const words = allowedWords(type);
+      const doc = `${meta?.doc ?? ""}${words === "" ? "" : ` One of: ${words}.`}${meta?.required === true ? " Required." : ""}`;
+      out.push(...wrap(doc), `#${key} = ${tomlValue(meta?.sample)}`);
+    }
+  }
+  return `${out.join("\n")}\n`;
+}
+
+function allowedWords(type: z.ZodType): string {
+  const def = (type as unknown as { def: { innerType?: z.ZodType; entries?: Record<string, string> } }).def;
+  return def.innerType === undefined ? Object.keys(def.entries ?? {}).join(", ") : allowedWords(def.innerType);
+}
+
+/** The effective values; the ones that the file does not give are marked as defaults. Durations in ms, sizes in bytes. */
+export function effectiveConfig(schema: Schema, settings: Settings, given: TomlFile): string {
+  const out: string[] = [];
+  for (const row of sections(schema, [], false)) {
+    const values = row.repeated ? list(settings, row.path) : [at(settings, row.path)];
+    values.forEach((value, i) => {
+      const path = row.repeated ? [...row.path, String(i)] : row.path;
+      const lines = fieldLines(row.type, value, at(given.value, path));
+      if (lines.length > 0) {
+        out.push(`${out.length === 0 ? "" : "\n"}${heading(row)}`, ...lines);
+      }
+    });
+  }
+  return `${out.join("\n")}\n`;
+}
+
+function fieldLines(type: z.ZodType, value: unknown, given: unknown): string[] {
+  const shape = Object.entries(inner(type).shape ?? {});
+  const present = (key: string): boolean => typeof given === "object" && given !== null && key in given;
+  return shape.flatMap(([key, child]) => {
+    const meta = fieldMeta(child);
+    if (meta === undefined || value === undefined) {
+      return [];
+    }
+    // What was given is shown as it was given, in the units of the file.
+    const shown = present(key) ? (given as Record<string, unknown>)[key] : meta.sample;
+    const written = meta.secret === true ? '"(secret)"' : mask(tomlValue(shown));
+    return [`${key} = ${written}${present(key) ? "" : " # default"}`];
+  });
+}
+
+/** Credentials inside a URL are never printed. */
+function mask(value: string): string {
+  return value.replaceAll(/:\/\/[^/@"\s]+@/g, "://(secret)@");
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((inside, key) => (inside as Record<string, unknown> | undefined)?.[key], value);
+}
+
+function list(value: unknown, path: readonly string[]): unknown[] {
+  const found = at(value, path);
+  return Array.isArray(found) ? found : [];
+}

@@ -1,0 +1,22 @@
+/** What a part counts; src/ops/metrics.ts keeps it. Names and labels are fixed words of ours, never a client's. */
+
+/** Adds one (or more) to a counter. */
+export interface Counters {
+  add(name: CounterName, labels?: Readonly<Record<string, string>>, by?: number): void;
+}
+
+/** Every counter there is; exported as `goodmailto_NAME_total`. */
+export const counterNames = {
+  connections: "Connections by result.",
+  recipients: "RCPT answers by check and verdict.",
+  messages: "Messages by the code they were answered.",
+  failed_open: "Recipients accepted because there was no snapshot.",
+  check_faults: "Faults inside a check, by check; each was taken as pass.",
+  session_faults: "Faults inside a session; each was answered 421.",
+  hop_replies: "Answers of next hops by code.",
+  limits: "Sessions ended by a limit, by limit.",
+} as const;
+export type CounterName = keyof typeof counterNames;
+
+/** Counts nothing. */
+export const noCounters: Counters = { add() {} };

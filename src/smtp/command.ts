@@ -1,0 +1,109 @@
+/** A command line to a command, or to the reply that it deserves. RFC 5321 4.1.1. */
+import { parseMailbox } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import { reply } from "../mail/reply.ts";
+import type { Reply } from "../mail/reply.ts";
+
+/** MAIL FROM with its parameters. */
+export interface MailCommand {
+  /** Undefined for the null sender `<>`. */
+  readonly sender: Mailbox | undefined;
+  readonly eightBit: boolean;
+  readonly size: number;
+}
+
+const badParameter = reply(555, "5.5.4", "Unknown parameter");
+const badSender = reply(501, "5.1.7", "Bad sender address syntax");
+const badRecipient = reply(501, "5.1.3", "Bad recipient address syntax");
+const eightBitAddress = reply(553, "5.6.7", "Addresses are ASCII here; SMTPUTF8 is not offered");
+const badSize = reply(501, "5.5.4", "SIZE takes a number");
+const badBody = reply(501, "5.5.4", "BODY takes 7BIT or 8BITMIME");
+
+interface Path {
+  /** Text between the angle brackets, without a source route. */
+  readonly address: string;
+  readonly parameters: readonly string[];
+}
+
+/** `FROM:<path> parameters`. Blanks after the colon are tolerated, as Postfix does; a missing pair of brackets is not. */
+function parsePath(line: string, keyword: string): Path | undefined {
+  // The quoted string may hold ">", so it is matched as a whole.
+  const match = /^(\S+?):\s*<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>(?:\s+(.*))?$/s.exec(line);
+  if (match === null || match[1]?.toUpperCase() !== keyword) {
+    return undefined;
+  }
+  // RFC 5321 appendix C: a source route is accepted and ignored.
+  const address = (match[2] ?? "").replace(/^@[^\s,:@]+(?:,@[^\s,:@]+)*:/, "");
+  return { address, parameters: (match[3] ?? "").split(/\s+/).filter((word) => word !== "") };
+}
+
+function hasEightBit(line: string): boolean {
+  return /[\x80-\xff]/.test(line);
+}
+
+/** Reads the argument of MAIL. @param offersAuth whether AUTH= is known here (RFC 4954 5) */
+export function parseMail(argument: string, offersAuth: boolean): MailCommand | Reply {
+  if (hasEightBit(argument)) {
+    return eightBitAddress;
+  }
+  const path = parsePath(argument, "FROM");
+  const sender = path === undefined || path.address === "" ? undefined : parseMailbox(path.address);
+  if (path === undefined || (sender === undefined && path.address !== "")) {
+    return badSender;
+  }
+  let size = 0;
+  let eightBit = false;
+  const seen = new Set<string>();
+  for (const parameter of path.parameters) {
+    const [key = "", value = ""] = splitParameter(parameter);
+    if (seen.has(key)) {
+      return badParameter;
+    }
+    seen.add(key);
+    if (key === "SIZE") {
+      if (!/^\d{1,20}$/.test(value)) {
+        return badSize;
+      }
+      size = Number(value);
+    } else if (key === "BODY") {
+      if (!/^(7BIT|8BITMIME)$/i.test(value)) {
+        return badBody;
+      }
+      eightBit = value.toUpperCase() === "8BITMIME";
+    } else if (!(key === "AUTH" && offersAuth && value !== "")) {
+      return badParameter;
+    }
+  }
+  return { sender, eightBit, size };
+}
+
+/** Reads the argument of RCPT. No parameter is known here: DSN is not offered. */
+export function parseRcpt(argument: string): Mailbox | Reply {
+  if (hasEightBit(argument)) {
+    return eightBitAddress;
+  }
+  const path = parsePath(argument, "TO");
+  const mailbox = path === undefined ? undefined : parseMailbox(path.address);
+  if (path === undefined || mailbox === undefined) {
+    return badRecipient;
+  }
+  return path.parameters.length > 0 ? badParameter : mailbox;
+}
+
+function splitParameter(text: string): [string, string] {
+  const at = text.indexOf("=");
+  return at < 0 ? [text.toUpperCase(), ""] : [text.slice(0, at).toUpperCase(), text.slice(at + 1)];
+}
+
+/** Splits a line into its verb in capitals and its argument. */
+export function splitLine(line: string): { readonly verb: string; readonly argument: string } {
+  const at = line.indexOf(" ");
+  return at < 0
+    ? { verb: line.trimEnd().toUpperCase(), argument: "" }
+    : { verb: line.slice(0, at).toUpperCase(), argument: line.slice(at + 1).trim() };
+}
+
+/** The name a client gives itself: bounded, printable, no blanks. Undefined where it is no such thing. */
+export function parseHelo(argument: string): string | undefined {
+  return /^[\x21-\x7e]{1,255}$/.test(argument) ? argument : undefined;
+}

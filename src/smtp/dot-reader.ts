@@ -1,0 +1,136 @@
+/**
+ * Finds the end of a message in the wire's bytes and watches over its line ends. RFC 5321 4.5.2, 2.3.8.
+ *
+ * The message stays in wire form: a dot-stuffed CRLF message is just what the next hop wants, so nothing is
+ * unstuffed here to be stuffed again there. Only CRLF "." CRLF ends a message; a bare CR, LF or NUL, with which
+ * messages are smuggled (CVE-2023-51764 and its kin), is a defect or, if so asked, made a whole line end.
+ */
+
+const terminator = Buffer.from("\r\n.\r\n");
+const emptyMessage = Buffer.from(".\r\n");
+const nothing = Buffer.alloc(0);
+const CR = 13;
+const LF = 10;
+const DOT = 46;
+
+/** What a chunk came to. */
+export interface Piece {
+  /** Wire bytes of the message, safe to pass on. */
+  readonly body: Buffer;
+  /** What came after the final dot; undefined while the message goes on. */
+  readonly rest: Buffer | undefined;
+}
+
+export class DotReader {
+  /** A bare CR, LF or NUL was seen (and not made whole). */
+  defect = false;
+  readonly #normalise: boolean;
+  #held: Buffer = nothing;
+  #begun = false;
+  /** The next byte begins a line; a dot there is stuffed by us unless a real CRLF came before it. */
+  #lineStart = true;
+  #genuine = true;
+
+  constructor(normalise: boolean) {
+    this.#normalise = normalise;
+  }
+
+  /** Takes the next bytes in any segmentation. */
+  push(chunk: Buffer): Piece {
+    const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#held = nothing;
+    if (!this.#begun) {
+      if (data.subarray(0, 3).equals(emptyMessage)) {
+        return { body: nothing, rest: data.subarray(3) };
+      }
+      if (emptyMessage.subarray(0, data.length).equals(data)) {
+        this.#held = data;
+        return { body: nothing, rest: undefined };
+      }
+      this.#begun = true;
+    }
+    const end = data.indexOf(terminator);
+    if (end >= 0) {
+      return { body: this.#clean(data.subarray(0, end + 2)), rest: data.subarray(end + 5) };
+    }
+    const keep = heldLength(data);
+    this.#held = data.subarray(data.length - keep);
+    return { body: this.#clean(data.subarray(0, data.length - keep)), rest: undefined };
+  }
+
+  #clean(body: Buffer): Buffer {
+    if (isClean(body)) {
+      this.#remember(body);
+      return body;
+    }
+    if (this.#normalise) {
+      return this.#makeWhole(body);
+    }
+    this.#remember(body);
+    this.defect = true;
+    return body;
+  }
+
+  #remember(body: Buffer): void {
+    if (body.length > 0) {
+      this.#lineStart = body[body.length - 1] === LF;
+      this.#genuine = true;
+    }
+  }
+
+  /** Bare CR and LF become CRLF, NUL goes; a dot that thereby begins a line is stuffed. */
+  #makeWhole(body: Buffer): Buffer {
+    const out = Buffer.alloc(body.length * 2);
+    let at = 0;
+    for (let i = 0; i < body.length; i++) {
+      const byte = body[i] ?? 0;
+      if (byte === CR || byte === LF) {
+        const whole = byte === CR && body[i + 1] === LF;
+        i += whole ? 1 : 0;
+        out[at++] = CR;
+        out[at++] = LF;
+        this.#lineStart = true;
+        this.#genuine = whole;
+      } else if (byte === 0) {
+        this.#genuine = false;
+      } else {
+        if (byte === DOT && this.#lineStart && !this.#genuine) {
+          out[at++] = DOT;
+        }
+        out[at++] = byte;
+        this.#lineStart = false;
+        this.#genuine = true;
+      }
+    }
+    return out.subarray(0, at);
+  }
+}
+
+/** How many last bytes may be the beginning of the terminator; so a body never ends between CR and LF. */
+function heldLength(data: Buffer): number {
+  for (let length = Math.min(4, data.length); length > 0; length--) {
+    if (terminator.subarray(0, length).equals(data.subarray(data.length - length))) {
+      return length;
+    }
+  }
+  return 0;
+}
+
+/** Whether every LF follows a CR, every CR precedes a LF, and there is no NUL. */
+function isClean(body: Buffer): boolean {
+  if (body.includes(0)) {
+    return false;
+  }
+  let from = 0;
+  for (;;) {
+    const cr = body.indexOf(CR, from);
+    const lf = body.indexOf(LF, from);
+    if (cr < 0 && lf < 0) {
+      return true;
+    }
+    if (cr < 0 || lf !== cr + 1) {
+      return false;
+    }
+    from = lf + 1;
+  }
+}
