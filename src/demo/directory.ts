@@ -1,0 +1,83 @@
+/**
+ * A small directory server: anonymous and simple bind, search with paged results, nothing that writes. RFC 4511.
+ *
+ * It serves the demo, and tests of the ordinary LDAP code, which talks to it as to any directory.
+ * `ldap://` on loopback only: there is no TLS.
+ */
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+
+import { Connection } from "./connection.ts";
+import { indexEntries } from "./entries.ts";
+import type { Access } from "./connection.ts";
+import type { DirectoryEntry } from "./entries.ts";
+import type { DirectoryFaults } from "./faults.ts";
+
+/** How a directory is set up. */
+export interface DirectoryOptions extends Access {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** Most entries of one search over all its pages; 0, the default, is no limit. */
+  readonly sizeLimit?: number;
+  /** Default 64; a further connection is closed at once. */
+  readonly maxConnections?: number;
+  /** Ends silent connections; default 5 minutes, in ms. */
+  readonly idleTimeout?: number;
+  /** For tests of directory faults only. */
+  readonly faults?: DirectoryFaults;
+}
+
+/** A running directory. */
+export interface Directory {
+  /** `ldap://host:port` */
+  readonly url: string;
+  readonly port: number;
+  /** May be changed while it runs; see faults.ts. */
+  readonly faults: DirectoryFaults;
+  /** Open connections. */
+  connections(): number;
+  /** Ends all connections and stops listening. */
+  close(): Promise<void>;
+}
+
+/** Starts a directory. @throws Error where the port is taken */
+export async function startDirectory(
+  entries: Iterable<DirectoryEntry>,
+  options: DirectoryOptions = {},
+): Promise<Directory> {
+  const indexed = indexEntries(entries);
+  const faults = options.faults ?? {};
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    // A reset by the client ends its own session, which sees the close as well.
+    socket.on("error", () => socket.destroy());
+    socket.setTimeout(options.idleTimeout ?? 300_000, () => socket.destroy());
+    const connection = new Connection(socket, { entries: indexed, faults, sizeLimit: options.sizeLimit ?? 0 }, options);
+    // It never rejects: see there.
+    void connection.serve();
+  });
+  server.maxConnections = options.maxConnections ?? 64;
+  const host = options.host ?? "127.0.0.1";
+  server.listen(options.port ?? 0, host);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `ldap://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    port,
+    faults,
+    connections: () => sockets.size,
+    close: async () => {
+      const closed = once(server, "close");
+      server.close();
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+      await closed;
+    },
+  };
+}
