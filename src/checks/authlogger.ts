@@ -1,0 +1,24 @@
+/** authlogger: one log line for each authentication that succeeded: who, from where, by which mechanism. Never a password. */
+import * as z from "zod";
+
+import { defineCheck, pass } from "../hooks/check.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+import { printable } from "../mail/reply.ts";
+
+/** See the file's first line. The line: `authlogger: host: H ip: IP user: U method: M`. */
+export const authlogger: CheckDefinition = defineCheck({
+  name: "authlogger",
+  doc: "Logs user, client and mechanism of each successful authentication, in one line that begins with its name.",
+  stage: "policy",
+  hooks: ["auth"],
+  settings: z.object({}),
+  create: (_settings, { log }) => ({
+    auth({ client, variables }) {
+      const user = variables.get("SMTPAUTHUSER") ?? "";
+      const method = variables.get("SMTPAUTHMETHOD") ?? "";
+      const line = `host: ${client.host || client.ip} ip: ${client.ip} user: ${user} method: ${method}`;
+      log.info("authlogger", printable(line));
+      return pass;
+    },
+  }),
+});

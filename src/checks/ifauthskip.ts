@@ -1,0 +1,17 @@
+/** ifauthskip: who has authenticated is not asked further at this recipient. Put it before the checks it spares, such as rblspp. */
+import * as z from "zod";
+
+import { defineCheck, next, pass } from "../hooks/check.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+
+/** See the file's first line. Relaying stays as closed as it was: that is no check's business here. */
+export const ifauthskip: CheckDefinition = defineCheck({
+  name: "ifauthskip",
+  doc: "Skips the checks after it, at each RCPT, for a client that has authenticated: blocklists, plugins, the directory. Relay domains still count.",
+  stage: "policy",
+  hooks: ["rcpt"],
+  settings: z.object({}),
+  create: () => ({
+    rcpt: (session) => (session.has("SMTPAUTHUSER") ? next : pass),
+  }),
+});

@@ -1,0 +1,44 @@
+/** loop: a message that went through too many hops goes round in a circle. RFC 5321 6.3. */
+import * as z from "zod";
+
+import * as field from "../config/fields.ts";
+import { defineCheck, pass } from "../hooks/check.ts";
+import type { CheckDefinition, Verdict } from "../hooks/check.ts";
+import { reply } from "../mail/reply.ts";
+
+const refused: Verdict = {
+  kind: "refuse",
+  reason: "loop",
+  reply: reply(554, "5.4.6", "Too many hops, this message is looping"),
+};
+
+/** Trace fields at the start of a line; a blank before the colon is the obsolete form of RFC 5322 4.5. */
+const trace = /(?:^|\n)(?:received|delivered-to)[ \t]*:/gi;
+/** Where the header ends, should more than the header be handed over. */
+const headerEnd = /\r?\n\r?\n|^\r?\n/;
+
+/** How many Received and Delivered-To fields a header section has. */
+export function countHops(header: string): number {
+  const end = headerEnd.exec(header);
+  const section = end === null ? header : header.slice(0, end.index);
+  return section.match(trace)?.length ?? 0;
+}
+
+/** See the file's first line. */
+export const loop: CheckDefinition = defineCheck({
+  name: "loop",
+  doc: "Refuses a message whose header has too many Received and Delivered-To fields.",
+  stage: "policy",
+  hooks: ["message"],
+  settings: z.object({
+    max: field.integer(
+      100,
+      10,
+      10_000,
+      "Received and Delivered-To fields that a message may have when it comes in. RFC 5321 6.3 asks for at least 100.",
+    ),
+  }),
+  create: ({ max }) => ({
+    message: (_session, { header }) => (countHops(header) > max ? refused : pass),
+  }),
+});

@@ -1,0 +1,146 @@
+/**
+ * rblspp: a client that a DNS blocklist lists is told so at RCPT; rblsmtpd's rules, as a check of recipients.
+ * Text is the list's own. Codes 451 and 553 without enhanced codes, as rblsmtpd writes them.
+ */
+import { isIP } from "node:net";
+
+import * as z from "zod";
+
+import * as field from "../config/fields.ts";
+import { defineCheck, pass } from "../hooks/check.ts";
+import type { Answer, CheckDefinition, Verdict } from "../hooks/check.ts";
+import { DnsListLookup } from "../mail/dns-list-lookup.ts";
+import type { ListAnswer } from "../mail/dns-list-lookup.ts";
+import { parseSource } from "../mail/dns-list.ts";
+import type { DnsListSource } from "../mail/dns-list.ts";
+import { parseEndpoint } from "../mail/network.ts";
+import { reply } from "../mail/reply.ts";
+
+const sources = field
+  .list(
+    [],
+    'Lists in the order in which they decide: "r:zone" blocks with the text of its TXT record, "r:zone:message" by its A record with this message (%IP% is the client), "a:zone" ends the question in the client\'s favour.',
+  )
+  .refine((texts) => texts.every((text) => parseSource(text) !== undefined), {
+    message: 'must be "r:zone", "r:zone:message" or "a:zone"',
+  });
+
+const servers = field
+  .list([], 'Name servers, "address" or "address:port". None: the system\'s.')
+  .refine((texts) => texts.every((text) => isIP(text) !== 0 || isIP(parseEndpoint(text, 53)?.host ?? "") !== 0), {
+    message: 'must be "address", "address:port" or "[v6]:port"',
+  });
+
+const settings = z.object({
+  sources,
+  permanent: field.flag(false, "Listed clients get 553 instead of 451: rblsmtpd's -b."),
+  fail_closed: field.flag(
+    false,
+    "A list that cannot be asked blocks with 451: rblsmtpd's -c. Else it is as if it did not list the client; an \"a:\" list that cannot be asked then ends the question in the client's favour.",
+  ),
+  servers,
+  timeout: field.duration("5s", "For one list's answer; lists are asked at the same time."),
+  cache_size: field.integer(10_000, 0, 1_000_000, "Answers kept. A listing is kept for its own TTL."),
+  negative_ttl: field.duration("5m", "How long a client counts as not listed without asking again."),
+  failure_ttl: field.duration("10s", "How long a list that gave no answer about a client is not asked again about it."),
+});
+type Settings = z.infer<typeof settings>;
+
+function block(code: 451 | 553, text: string): Verdict {
+  return { kind: "refuse", reason: "listed client", reply: reply(code, "", text) };
+}
+
+/** RBLSPP from the client rules: empty is no question, a text blocks with 451, one after a hyphen with 553. */
+function byVariable(text: string): Verdict {
+  if (text === "") {
+    return pass;
+  }
+  return text.startsWith("-") ? block(553, text.slice(1)) : block(451, text);
+}
+
+/** One client's question to all lists: its answers in order, and what they mean. */
+class Question {
+  readonly #settings: Settings;
+  readonly #sources: readonly DnsListSource[];
+  readonly #ip: string;
+  /** After a failed query even a listing is told with 451: the list that failed might have cleared the client. */
+  #temporary = false;
+
+  constructor(chosen: Settings, lists: readonly DnsListSource[], ip: string) {
+    this.#settings = chosen;
+    this.#sources = lists;
+    this.#ip = ip;
+  }
+
+  /** Answers in the order of the sources; waits only where one is not there yet. */
+  judge(answers: readonly (ListAnswer | Promise<ListAnswer>)[], from = 0): Answer {
+    for (let i = from; i < answers.length; i++) {
+      const answer = answers[i];
+      if (answer instanceof Promise) {
+        return answer.then((known) => this.judge(answers.with(i, known), i));
+      }
+      const verdict = this.#weigh(this.#sources[i], answer);
+      if (verdict !== undefined) {
+        return verdict;
+      }
+    }
+    return pass;
+  }
+
+  /** One list's word; undefined where the next one is to be heard. */
+  #weigh(source: DnsListSource | undefined, answer: ListAnswer | undefined): Verdict | undefined {
+    if (source === undefined || answer === undefined || answer.kind === "absent") {
+      return undefined;
+    }
+    if (answer.kind === "failed") {
+      return this.#weighFailure(source);
+    }
+    if (source.kind === "allow") {
+      return pass;
+    }
+    const text = source.message === undefined ? answer.text : source.message.replaceAll("%IP%", this.#ip);
+    return block(this.#settings.permanent && !this.#temporary ? 553 : 451, text);
+  }
+
+  #weighFailure(source: DnsListSource): Verdict | undefined {
+    this.#temporary = true;
+    if (source.kind === "allow") {
+      return this.#settings.fail_closed ? undefined : pass;
+    }
+    return this.#settings.fail_closed ? block(451, "Cannot look up your address at present") : undefined;
+  }
+}
+
+/** See the file's first line. Once a recipient of a message was accepted, its other recipients are not asked about. */
+export const rblspp: CheckDefinition = defineCheck({
+  name: "rblspp",
+  doc: "Refuses recipients of a client that DNS blocklists list, unless one recipient of the message was accepted already. RBLSPP in the client rules decides without a question.",
+  stage: "policy",
+  hooks: ["rcpt"],
+  settings,
+  create(chosen, { log, now }) {
+    const lists = chosen.sources.map(parseSource).filter((source) => source !== undefined);
+    const lookup = new DnsListLookup({
+      servers: chosen.servers,
+      timeout: chosen.timeout,
+      cacheSize: chosen.cache_size,
+      negativeTtl: chosen.negative_ttl,
+      failureTtl: chosen.failure_ttl,
+      now,
+      failed: (name, why) => log.warning("rblspp", "list gave no answer", { name, why }),
+    });
+    return {
+      rcpt(session) {
+        if ((session.transaction?.accepted.length ?? 0) > 0) {
+          return pass;
+        }
+        const variable = session.variables.get("RBLSPP");
+        if (variable !== undefined) {
+          return byVariable(variable);
+        }
+        const { ip } = session.client;
+        return new Question(chosen, lists, ip).judge(lists.map((source) => lookup.ask(source, ip)));
+      },
+    };
+  },
+});

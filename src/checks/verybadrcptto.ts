@@ -1,0 +1,98 @@
+/**
+ * verybadrcptto: a message to a trap is refused for all its recipients, at DATA. The recipient itself is not
+ * refused by this check: a note is taken, and the other checks go on. After qpsmtpd's check_verybadrcptto,
+ * whose texts are kept word for word.
+ */
+import { setTimeout as wait } from "node:timers/promises";
+
+import * as z from "zod";
+
+import * as field from "../config/fields.ts";
+import { defineCheck, pass } from "../hooks/check.ts";
+import type { CheckDefinition, Verdict } from "../hooks/check.ts";
+import type { Session, Transaction } from "../hooks/session.ts";
+import { foldAscii, normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
+import { ControlFile } from "../mail/control-file.ts";
+import { parseReply, printable } from "../mail/reply.ts";
+import type { Reply } from "../mail/reply.ts";
+
+/** How its log lines begin, so that multilog can select them. */
+const part = "check_verybadrcptto";
+const note =
+  "sorry, one or more of the recipients has flagged this e-mail as unsolicited bulk/commercial e-mail which is contrary to our acceptable e-mail use policy";
+/** The code stands at the end in qpsmtpd's way, not in front. */
+const refused: Verdict = {
+  kind: "refuse",
+  reason: "bad recipient",
+  reply: parseReply(`554 ${note} - spam score exceeded threshold (#5.6.1)`) as Reply,
+};
+const oneSecond = 1000;
+
+/** An entry in the form in which recipients are compared; undefined where it can match none. */
+function entryKey(line: string): string | undefined {
+  if (line.startsWith("@")) {
+    const domain = normalDomain(line.slice(1));
+    return domain === undefined ? undefined : `@${domain}`;
+  }
+  const mailbox = parseMailbox(line);
+  return mailbox === undefined || mailbox.domain === "" ? undefined : normalKey(mailbox.user, mailbox.domain);
+}
+
+/** See the file's first lines. Stage `note`: also recipients that are refused elsewhere count. */
+export const verybadrcptto: CheckDefinition = defineCheck({
+  name: "verybadrcptto",
+  doc: "Refuses, at DATA and after a second's wait, every message that has a listed recipient among its recipients, accepted or not. At RCPT it decides nothing.",
+  stage: "note",
+  hooks: ["rcpt", "data"],
+  settings: z.object({
+    file: field.file(
+      "",
+      "relay",
+      "The list, one full address a line. Read again when it changes. Missing or empty: nothing is refused.",
+    ),
+    domains: field.flag(
+      false,
+      'Also "@domain" entries count, for every recipient in that domain. The original never matched these.',
+    ),
+    skip_bypass: field.flag(false, "Leave out clients with NOGOODMAILTO and those that have authenticated."),
+  }),
+  create(settings, { log, now }) {
+    const listed = new ControlFile(
+      settings.file,
+      (lines) => new Set(lines.map(entryKey)),
+      now,
+      (path, fault) => log.warning(part, "list cannot be read, the one of before stays", { path, fault }),
+    );
+    const noted = new WeakSet<Transaction>();
+    const isExempt = (session: Session): boolean =>
+      settings.skip_bypass && (session.has("NOGOODMAILTO") || session.has("SMTPAUTHUSER"));
+    const isListed = (user: string, domain: string): boolean => {
+      const entries = listed.current();
+      return entries.has(normalKey(user, domain)) || (settings.domains && entries.has(`@${domain}`));
+    };
+    return {
+      rcpt(session) {
+        const { recipient, transaction } = session;
+        if (recipient === undefined || transaction === undefined || recipient.domain === "" || isExempt(session)) {
+          return pass;
+        }
+        if (isListed(recipient.user, recipient.domain)) {
+          noted.add(transaction);
+          const address = printable(`${foldAscii(recipient.user)}@${recipient.domain}`);
+          log.info(part, `<${address}> is such a bad recipient that no data will be allowed to be sent`);
+        }
+        return pass;
+      },
+      data(session) {
+        return session.transaction !== undefined && noted.has(session.transaction) ? refuseLater() : pass;
+      },
+    };
+
+    /** The wait costs this client a second and others nothing; it holds no process open. */
+    async function refuseLater(): Promise<Verdict> {
+      log.info(part, note);
+      await wait(oneSecond, undefined, { ref: false });
+      return refused;
+    }
+  },
+});
