@@ -17,13 +17,15 @@ export interface Peer {
 export interface Transaction {
   /** Undefined for the null sender. */
   sender: Mailbox | undefined;
-  /** Flagged at MAIL, told at RCPT. */
-  badSender: boolean;
   readonly accepted: Mailbox[];
-  /** The route of the accepted recipients: the first decides. */
-  route: string | undefined;
   /** RCPT commands that reached the checks, refused ones included: SMTPRCPTCOUNTALL. */
   asked: number;
+}
+
+/** An address as SMTPMAILFROM and SMTPRCPTTO hold it: without quotes, in the letter case in which it came; "" for the null sender. */
+export function variableForm(mailbox: Mailbox | undefined): string {
+  const at = mailbox?.raw.lastIndexOf("@") ?? -1;
+  return mailbox === undefined ? "" : mailbox.user + (at < 0 ? "" : mailbox.raw.slice(at));
 }
 
 /** What `print` writes to the client, in front of the reply. */
@@ -50,6 +52,8 @@ export class Session {
   checksOff = false;
   /** The command under way, for `address`. */
   changing: "mail" | "rcpt" | undefined;
+  /** When the command under way arrived, by the monotonic clock in ms. */
+  commandAt = 0;
   readonly #print: Printer;
 
   constructor(
@@ -73,10 +77,15 @@ export class Session {
     return this.variables.has(name);
   }
 
+  /** ms since the command under way arrived, to a tenth. */
+  elapsed(): number {
+    return Math.round((performance.now() - this.commandAt) * 10) / 10;
+  }
+
   /** Starts a transaction: counters go back, header lines and queued replies stay. */
   begin(sender: Mailbox | undefined): Transaction {
     this.recipient = undefined;
-    this.transaction = { sender, badSender: false, accepted: [], route: undefined, asked: 0 };
+    this.transaction = { sender, accepted: [], asked: 0 };
     return this.transaction;
   }
 
@@ -119,8 +128,10 @@ export class Session {
   #changeAddress(mailbox: Mailbox | undefined): void {
     if (this.changing === "mail" && this.transaction !== undefined) {
       this.transaction.sender = mailbox;
+      this.variables.set("SMTPMAILFROM", variableForm(mailbox));
     } else if (this.changing === "rcpt" && mailbox !== undefined) {
       this.recipient = mailbox;
+      this.variables.set("SMTPRCPTTO", variableForm(mailbox));
     }
   }
 }

@@ -1,0 +1,136 @@
+/**
+ * `control/smtpplugins`: which programs run at which hook, in the grammar of qmail-spp 0.42. Read anew for a
+ * session only where the file has changed, so that a session costs one stat.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+/** The hooks at which plugins run: qmail-spp knows no more. */
+export const pluginHooks = ["connection", "helo", "mail", "rcpt", "data", "auth"] as const;
+export type PluginHook = (typeof pluginHooks)[number];
+
+/** One line of the file: how it stands there, and what is executed. */
+export interface Plugin {
+  /** For replies and logs. */
+  readonly line: string;
+  /** What is executed, relative to the plugins' home. */
+  readonly file: string;
+  /** All arguments, the program's own name first. */
+  readonly argv: readonly [string, ...string[]];
+}
+
+/** The plugins of each hook, in the order of the file. */
+export type Sections = Readonly<Record<PluginHook, readonly Plugin[]>>;
+
+/** What became of reading a file. */
+export type ConfigAnswer =
+  | { readonly kind: "sections"; readonly sections: Sections }
+  | { readonly kind: "missing" }
+  | { readonly kind: "unreadable"; readonly why: string };
+
+/** Larger is no list of programs. */
+const maxBytes = 1_048_576;
+/** Client rules may name several files; more than this many are read anew each time. */
+const maxFiles = 100;
+
+/** Only the second character of a section's line counts: `[harry]` is helo. */
+const hookByLetter: Readonly<Record<string, PluginHook>> = {
+  c: "connection",
+  h: "helo",
+  m: "mail",
+  r: "rcpt",
+  d: "data",
+  a: "auth",
+};
+
+/** No plugin anywhere. */
+export const noPlugins: Sections = { connection: [], helo: [], mail: [], rcpt: [], data: [], auth: [] };
+
+/**
+ * Reads the text of the file. Every text is valid: lines before the first section and below an unknown one are ignored.
+ */
+export function parsePlugins(text: string): Sections {
+  const sections: Record<PluginHook, Plugin[]> = { connection: [], helo: [], mail: [], rcpt: [], data: [], auth: [] };
+  let section: Plugin[] | undefined;
+  for (const raw of text.split("\n")) {
+    const line = trimEnd(raw);
+    if (line === "" || line.startsWith("#")) {
+      continue;
+    }
+    if (line.startsWith("[")) {
+      const hook = hookByLetter[line.charAt(1)];
+      section = hook === undefined ? undefined : sections[hook];
+    } else {
+      section?.push(parsePlugin(line));
+    }
+  }
+  return sections;
+}
+
+/** Blanks and tabs only, as every control file; what follows a NUL does not exist for a C program either. */
+function trimEnd(raw: string): string {
+  const end = raw.indexOf("\0");
+  let length = end < 0 ? raw.length : end;
+  while (length > 0 && (raw[length - 1] === " " || raw[length - 1] === "\t")) {
+    length -= 1;
+  }
+  return raw.slice(0, length);
+}
+
+function parsePlugin(line: string): Plugin {
+  if (line.startsWith(":")) {
+    return { line, file: "/bin/sh", argv: ["/bin/sh", "-c", line.slice(1)] };
+  }
+  // A name without a slash would be looked for along PATH, which execv does not do.
+  return { line, file: line.includes("/") ? line : `./${line}`, argv: [line] };
+}
+
+interface Kept {
+  readonly identity: string;
+  readonly sections: Sections;
+}
+
+/** Reads a file, or answers from before where the file is the same. */
+export type ConfigReader = (name: string) => ConfigAnswer;
+
+/**
+ * Makes a reader that remembers what it has read.
+ * @param home what relative names are relative to
+ */
+export function createConfigReader(home: string): ConfigReader {
+  const kept = new Map<string, Kept>();
+  return function readPlugins(name) {
+    const path = resolve(home, name);
+    try {
+      const facts = statSync(path, { bigint: true });
+      if (facts.isCharacterDevice()) {
+        // SPPCONFFILE=/dev/null is a way to say none.
+        return { kind: "sections", sections: noPlugins };
+      }
+      if (!facts.isFile() || facts.size > maxBytes) {
+        return { kind: "unreadable", why: `${path} is no file of at most ${maxBytes} bytes` };
+      }
+      const identity = [facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join(" ");
+      const before = kept.get(path);
+      if (before?.identity === identity) {
+        return { kind: "sections", sections: before.sections };
+      }
+      const sections = parsePlugins(readFileSync(path, "utf8"));
+      if (kept.size >= maxFiles) {
+        kept.clear();
+      }
+      kept.set(path, { identity, sections });
+      return { kind: "sections", sections };
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      return code === "ENOENT" || code === "ENOTDIR"
+        ? { kind: "missing" }
+        : { kind: "unreadable", why: `${path}: ${code ?? String(error)}` };
+    }
+  };
+}
+
+/** The path of a configured file, for logs. */
+export function configPath(home: string, name: string): string {
+  return name.startsWith("/") ? name : join(home, name);
+}

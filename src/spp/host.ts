@@ -1,0 +1,241 @@
+/**
+ * The plugins of a session at work: which there are, what they are told, what becomes of their answers.
+ * State of a session is kept beside it, never in it.
+ */
+import { pass } from "../hooks/check.ts";
+import type { Effect, Verdict } from "../hooks/check.ts";
+import type { Services } from "../hooks/services.ts";
+import type { Session } from "../hooks/session.ts";
+import { printable, reply } from "../mail/reply.ts";
+import { readCommand } from "./answer.ts";
+import { createConfigReader, noPlugins } from "./config.ts";
+import type { ConfigReader, Plugin, PluginHook, Sections } from "./config.ts";
+import { Pool } from "./pool.ts";
+import { startPlugin } from "./run.ts";
+import type { Outcome } from "./run.ts";
+
+/** The settings of `[spp]`. */
+export interface HostSettings {
+  readonly config: string;
+  readonly home: string;
+  /** In ms. */
+  readonly timeout: number;
+  /** In bytes. */
+  readonly max_output: number;
+  readonly max_processes: number;
+  readonly path: string;
+}
+
+interface State {
+  readonly sections: Sections;
+  /** Variables that only plugins see, see {@link readAtStart}; undefined where one was unset. */
+  readonly own: Map<string, string | undefined>;
+  /** The last plugin is gone: two of one session never run at once. */
+  quiet: Promise<void>;
+}
+
+/** One plugin at one hook of one session. */
+interface Turn {
+  readonly session: Session;
+  readonly state: State;
+  readonly hook: PluginHook;
+  readonly plugin: Plugin;
+}
+
+/** What the server reads once at the start of a session: setting these later tells other plugins, and changes nothing. */
+const readAtStart: ReadonlySet<string> = new Set(["NOSPP", "SPPCONFFILE", "RELAYCLIENT", "DATABYTES"]);
+/** Bounds on what plugins may pile up in a session. */
+const maxVariables = 1000;
+const maxHeaders = 1000;
+const maxLate = 100;
+/** Lines of standard error that are logged, a run. */
+const maxErrors = 100;
+
+const unreadable: Verdict = {
+  kind: "refuse",
+  reply: reply(421, "", "unable to read controls (#4.3.0)"),
+  reason: "plugin failure",
+  close: true,
+};
+const relayingDenied: Verdict = {
+  kind: "refuse",
+  reply: reply(553, "", "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"),
+  reason: "relaying denied",
+};
+
+/** See the file's first line. */
+export class Host {
+  readonly #settings: HostSettings;
+  readonly #services: Services;
+  readonly #read: ConfigReader;
+  readonly #pool: Pool;
+  readonly #states = new WeakMap<Session, State>();
+
+  constructor(settings: HostSettings, services: Services) {
+    this.#settings = settings;
+    this.#services = services;
+    this.#read = createConfigReader(settings.home);
+    this.#pool = new Pool(settings.max_processes);
+  }
+
+  /** Reads which plugins a session has; a refusal where its own file cannot be read. */
+  open(session: Session): Verdict {
+    const named = session.variables.get("SPPCONFFILE") ?? "";
+    const answer = session.has("NOSPP") ? undefined : this.#read(named === "" ? this.#settings.config : named);
+    const sections = answer?.kind === "sections" ? answer.sections : noPlugins;
+    this.#states.set(session, { sections, own: new Map(), quiet: Promise.resolve() });
+    if (answer?.kind === "unreadable" || (answer?.kind === "missing" && named !== "")) {
+      const why = answer.kind === "unreadable" ? answer.why : `${named} is missing`;
+      this.#services.log.error("spp", "cannot read the plugins file", { session: session.id, why });
+      return unreadable;
+    }
+    return pass;
+  }
+
+  /** Runs the plugins of a hook, one after another; answers at once where there are none. */
+  ask(session: Session, hook: PluginHook): Verdict | Promise<Verdict> {
+    const state = this.#states.get(session);
+    const plugins = state?.sections[hook] ?? [];
+    return state === undefined || plugins.length === 0 ? pass : this.#section(session, state, hook, plugins);
+  }
+
+  async #section(session: Session, state: State, hook: PluginHook, plugins: readonly Plugin[]): Promise<Verdict> {
+    for (const plugin of plugins) {
+      await state.quiet;
+      const turn = { session, state, hook, plugin };
+      const verdict = this.#verdict(turn, await this.#run(turn));
+      if (verdict.kind !== "pass") {
+        return verdict;
+      }
+    }
+    return pass;
+  }
+
+  async #run(turn: Turn): Promise<Outcome | undefined> {
+    const { timeout, max_output: maxOutput, home } = this.#settings;
+    const leave = await this.#pool.enter(timeout);
+    if (leave === undefined) {
+      return undefined;
+    }
+    const run = startPlugin({
+      plugin: turn.plugin,
+      home,
+      environment: this.#environment(turn),
+      timeout,
+      maxOutput,
+      onLine: (line) => this.#take(turn, line),
+      onError: this.#errorLog(turn),
+    });
+    turn.state.quiet = run.exited.then((late) => {
+      leave();
+      if (late !== undefined) {
+        this.#services.log.warning("spp", "plugin failed after its answer", { ...facts(turn), why: late });
+      }
+    });
+    return run.answered;
+  }
+
+  /** Session variables and PATH; nothing of our own environment, which may hold what is not for plugins. */
+  #environment({ session, state }: Turn): Record<string, string> {
+    const environment: Record<string, string> = { PATH: this.#settings.path };
+    for (const [name, value] of [...session.variables, ...state.own]) {
+      if (value === undefined) {
+        delete environment[name];
+      } else {
+        environment[name] = value.replaceAll("\0", "");
+      }
+    }
+    return environment;
+  }
+
+  #take(turn: Turn, line: string): Outcome | undefined {
+    const command = readCommand(line, turn.hook);
+    switch (command.kind) {
+      case "verdict":
+        return command;
+      case "fault":
+        return { kind: "failure", why: command.why };
+      case "ignored":
+        this.#ignore(turn, line, command.why);
+        return undefined;
+      case "effect":
+        return this.#apply(turn, command.effect);
+    }
+  }
+
+  #apply(turn: Turn, effect: Effect): Outcome | undefined {
+    if ((effect.kind === "set" || effect.kind === "unset") && readAtStart.has(effect.name)) {
+      turn.state.own.set(effect.name, effect.kind === "set" ? effect.value : undefined);
+    } else if (this.#relays(turn, effect)) {
+      return { kind: "verdict", verdict: relayingDenied };
+    } else if (isFull(turn.session, effect)) {
+      this.#ignore(turn, effect.kind, "too many in this session");
+    } else {
+      turn.session.apply(effect);
+    }
+    return undefined;
+  }
+
+  /** Whether a plugin turns a recipient into one that we do not take; qmail-spp does not ask. */
+  #relays({ session, hook }: Turn, effect: Effect): boolean {
+    if (effect.kind !== "address" || hook !== "rcpt" || session.has("RELAYCLIENT")) {
+      return false;
+    }
+    return this.#services.domains.canonical(effect.mailbox?.domain ?? "") === undefined;
+  }
+
+  #ignore(turn: Turn, line: string, why: string | undefined): void {
+    if (why !== undefined) {
+      this.#services.log.warning("spp", "ignored", { ...facts(turn), line: printable(line), why });
+    }
+  }
+
+  #errorLog({ session, plugin }: Turn): (line: string) => void {
+    let lines = 0;
+    return (line) => {
+      lines += 1;
+      if (lines <= maxErrors) {
+        const text = lines === maxErrors ? "(more is not logged)" : printable(line);
+        this.#services.log.info(plugin.line, text, { session: session.id });
+      }
+    };
+  }
+
+  #verdict(turn: Turn, outcome: Outcome | undefined): Verdict {
+    if (outcome === undefined || outcome.kind === "failure") {
+      const why = outcome?.why ?? "too many plugins";
+      this.#services.log.warning("spp", "plugin failed", { ...facts(turn), why });
+      const text = `qmail-spp failure: ${turn.plugin.line.slice(0, 300)}: ${why} (#4.3.0)`;
+      return { kind: "refuse", reply: reply(451, "", text), reason: "plugin failure", close: false };
+    }
+    if (outcome.kind === "none") {
+      return pass;
+    }
+    const { verdict } = outcome;
+    this.#services.log.debug("spp", "plugin decided", { ...facts(turn), verdict: verdict.kind });
+    // At the connection hook a 421 is a greeting that says goodbye, RFC 5321 3.1.
+    const goodbye = turn.hook === "connection" && verdict.kind === "refuse" && verdict.reply.code === 421;
+    return goodbye ? { ...verdict, close: true } : verdict;
+  }
+}
+
+/** Who, where, which: for the log. */
+function facts({ session, hook, plugin }: Turn): { session: string; hook: string; plugin: string } {
+  return { session: session.id, hook, plugin: plugin.line };
+}
+
+/** Whether a session holds as much of this as it may. */
+function isFull(session: Session, effect: Effect): boolean {
+  switch (effect.kind) {
+    case "set":
+      return session.variables.size >= maxVariables && !session.has(effect.name);
+    case "header":
+      return session.headers.length >= maxHeaders;
+    case "refuse-later":
+      return session.late[effect.hook].length >= maxLate;
+    case "unset":
+    case "address":
+    case "print":
+      return false;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * How many plugin programs run at once, over all sessions; the others wait in line, each with a deadline.
+ * One is let in at a time and a turn of the event loop, since a fork holds the loop up: sessions without
+ * plugins are served in between.
+ */
+
+/** Gives the place back; must be called once. */
+export type Leave = () => void;
+
+interface Waiter {
+  readonly admit: (leave: Leave | undefined) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** See the file's first line. */
+export class Pool {
+  readonly #places: number;
+  #taken = 0;
+  readonly #line = new Set<Waiter>();
+  #admitting = false;
+
+  /** @param places how many may be inside */
+  constructor(places: number) {
+    this.#places = places;
+  }
+
+  /** How many are inside. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** How many wait. A session waits at most once, so that the bound on sessions bounds this too. */
+  get waiting(): number {
+    return this.#line.size;
+  }
+
+  /**
+   * Waits for a place; undefined where there was none in time.
+   * @param patience in ms
+   */
+  enter(patience: number): Promise<Leave | undefined> {
+    return new Promise((admit) => {
+      const timer = setTimeout(() => {
+        this.#line.delete(waiter);
+        admit(undefined);
+      }, patience);
+      const waiter: Waiter = { admit, timer };
+      this.#line.add(waiter);
+      this.#admitSoon();
+    });
+  }
+
+  #admitSoon(): void {
+    if (!this.#admitting && this.#line.size > 0 && this.#taken < this.#places) {
+      this.#admitting = true;
+      setImmediate(() => {
+        this.#admitting = false;
+        this.#admitOne();
+        this.#admitSoon();
+      });
+    }
+  }
+
+  #admitOne(): void {
+    const [first] = this.#line;
+    if (first !== undefined) {
+      this.#line.delete(first);
+      clearTimeout(first.timer);
+      this.#taken += 1;
+      first.admit(() => {
+        this.#taken -= 1;
+        this.#admitSoon();
+      });
+    }
+  }
+}
