@@ -33,7 +33,16 @@ export interface Source {
 
 /** A list that is not whole. The message names the server and the action, `reason` is for the log. */
 export class SourceFault extends Error {
-  readonly reason: "connect" | "tls" | "bind" | "search" | "incomplete" | "referral" | "timeout" | "unreadable" | "format";
+  readonly reason:
+    | "connect"
+    | "tls"
+    | "bind"
+    | "search"
+    | "incomplete"
+    | "referral"
+    | "timeout"
+    | "unreadable"
+    | "format";
 
   constructor(reason: SourceFault["reason"], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,0 +1,180 @@
+/**
+ * Turns an entry into the keys that the snapshot holds for it: entry + preset + scope → Found, and counts what gave
+ * none by why. A strange value is skipped, never fatal. Normal forms come from src/mail/address.ts alone.
+ */
+import type { SourceSettings } from "../src/config/schema.ts";
+import { foldAscii, type Key, type Mailbox, namesRoute, normalKey, parseMailbox } from "../src/mail/address.ts";
+import type { Kind } from "../src/snapshot/format.ts";
+import { type Entry, valuesOf } from "./entry.ts";
+import { readValue, type Reading } from "./names.ts";
+import type { AddressAttribute, Preset } from "./presets/preset.ts";
+import type { Scope } from "./scope.ts";
+import type { Batch, Found } from "./source.ts";
+
+/** Longest address in bytes, RFC 5321 4.5.3.1.3 without brackets. */
+const maxLength = 254;
+
+/** Values that gave no key, by why. */
+export type Skipped = Record<string, number>;
+
+/** What an entry is converted by. */
+export interface Rules {
+  readonly preset: Preset;
+  readonly scope: Scope;
+  /** Which forms deliver; anything but "both" is Domino's. */
+  readonly lookup: SourceSettings["lookup"];
+  /** In upper case; "" is none. */
+  readonly notesDomain: string;
+}
+
+/** The rules of one source. */
+export function createRules(settings: SourceSettings, preset: Preset, scope: Scope): Rules {
+  const lookup = preset.name === "domino" ? settings.lookup : "both";
+  return { preset, scope, lookup, notesDomain: settings.notes_domain.trim().toUpperCase() };
+}
+
+/** Converts a page of entries. */
+export function convertEntries(entries: readonly Entry[], rules: Rules): Batch {
+  const found: Found[] = [];
+  const skipped: Skipped = {};
+  for (const entry of entries) {
+    convertEntry(entry, rules, found, skipped);
+  }
+  return { entries: entries.length, found, skipped };
+}
+
+function convertEntry(entry: Entry, rules: Rules, found: Found[], skipped: Skipped): void {
+  const { addresses, exclusions } = rules.preset;
+  const excluded = exclusions.find(({ attribute, values }) =>
+    valuesOf(entry, attribute).some((value) => values.includes(foldAscii(value.trim()))),
+  );
+  if (excluded !== undefined) {
+    count(skipped, excluded.why);
+    return;
+  }
+  const kind = kindOf(entry, rules.preset);
+  const seen = new Set<Key>();
+  const add = (key: Key, as: Kind): void => {
+    if (!seen.has(key)) {
+      seen.add(key);
+      found.push({ key, kind: kind === "account" ? as : kind, entry: entry.dn });
+    }
+  };
+  for (const attribute of addresses) {
+    for (const value of valuesOf(entry, attribute.attribute)) {
+      convertValue(value.trim(), attribute, rules, add, skipped);
+    }
+  }
+}
+
+function kindOf(entry: Entry, { classes }: Preset): Kind {
+  for (const name of valuesOf(entry, "objectclass")) {
+    const folded = foldAscii(name);
+    const kind = Object.hasOwn(classes, folded) ? classes[folded] : undefined;
+    if (kind !== undefined) {
+      return kind;
+    }
+  }
+  return "account";
+}
+
+type Add = (key: Key, as: Kind) => void;
+
+/** Converts one value without blanks around it. */
+export function convertValue(
+  value: string,
+  attribute: AddressAttribute,
+  rules: Rules,
+  add: Add,
+  skipped: Skipped,
+): void {
+  const why = unreadable(value);
+  const reading: Reading = why === undefined ? readValue(attribute.form, value) : { kind: "skip", why };
+  switch (reading.kind) {
+    case "skip":
+      return count(skipped, reading.why);
+    case "address":
+      return convertAddress(reading.text, reading.primary === true ? "account" : attribute.kind, rules, add, skipped);
+    case "names":
+      return convertNames(reading, attribute.kind, rules, add, skipped);
+  }
+}
+
+/** Why a value is none at all. */
+function unreadable(value: string): string | undefined {
+  if (value === "") {
+    return "empty";
+  }
+  if (Buffer.byteLength(value) > maxLength + "smtp:".length) {
+    return "too long";
+  }
+  return /[\x00-\x08\x0a-\x1f\x7f]/.test(value) ? "control character" : undefined;
+}
+
+function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, skipped: Skipped): void {
+  const mailbox = parse(text, skipped);
+  if (mailbox === undefined) {
+    return;
+  }
+  const domain = rules.scope.canonical(mailbox.domain);
+  if (domain === undefined) {
+    return count(skipped, "foreign domain");
+  }
+  const { user } = mailbox;
+  if (user.includes("%") && !isNotesForm(user, rules)) {
+    return count(skipped, "names a route");
+  }
+  // "Local part only" compares what stands before the @; a name with % is an address of its own in every mode.
+  add(normalKey(user, rules.lookup === "local" && !namesRoute(user) ? "" : domain), kind);
+}
+
+function convertNames(
+  reading: Reading & { kind: "names" },
+  kind: Kind,
+  rules: Rules,
+  add: Add,
+  skipped: Skipped,
+): void {
+  if (rules.lookup === "fullname") {
+    return count(skipped, "bare name");
+  }
+  for (const text of reading.texts) {
+    const mailbox = parse(text, skipped);
+    if (mailbox === undefined) {
+      return;
+    }
+    if (namesRoute(mailbox.user)) {
+      return count(skipped, "names a route");
+    }
+    add(normalKey(mailbox.user, ""), kind);
+  }
+  const [name] = reading.texts;
+  if (reading.common && rules.notesDomain !== "" && name !== undefined) {
+    // Domino writes its own reply addresses so, with the blanks as underscores; old replies come back to them.
+    for (const domain of rules.scope.exact) {
+      add(normalKey(`${name}%${rules.notesDomain}`, domain), kind);
+    }
+  }
+}
+
+function isNotesForm(user: string, { notesDomain }: Rules): boolean {
+  const [name = "", domain, ...more] = user.split("%");
+  return (
+    notesDomain !== "" && domain?.toUpperCase() === notesDomain && more.length === 0 && name !== "" && !namesRoute(name)
+  );
+}
+
+function parse(text: string, skipped: Skipped): Mailbox | undefined {
+  const mailbox = Buffer.byteLength(text) > maxLength ? undefined : parseMailbox(text);
+  if (mailbox === undefined) {
+    const user = text.slice(0, text.includes("@") ? text.lastIndexOf("@") : text.length);
+    const why = /[^\x00-\x7f]/.test(user) ? "8-bit user part" : "malformed";
+    count(skipped, Buffer.byteLength(text) > maxLength ? "too long" : why);
+  }
+  return mailbox;
+}
+
+/** Counts one more. */
+export function count(skipped: Skipped, why: string): void {
+  skipped[why] = (skipped[why] ?? 0) + 1;
+}

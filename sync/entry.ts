@@ -1,0 +1,18 @@
+/** One object of a directory, whether a server or a file gave it. */
+
+export interface Entry {
+  readonly dn: string;
+  /** Attribute name in lower case and without options → values. A value that is no UTF-8 is held byte by byte (Latin-1). */
+  readonly attributes: ReadonlyMap<string, readonly string[]>;
+}
+
+/** The values of an attribute; none where the entry lacks it. */
+export function valuesOf(entry: Entry, attribute: string): readonly string[] {
+  return entry.attributes.get(attribute) ?? [];
+}
+
+/** Reads a value: UTF-8 where it is, else one character a byte, which no address holds. */
+export function decodeValue(bytes: Buffer): string {
+  const text = bytes.toString("utf8");
+  return text.includes("\uFFFD") && !Buffer.from(text, "utf8").equals(bytes) ? bytes.toString("latin1") : text;
+}

@@ -1,0 +1,13 @@
+/** OpenLDAP with the usual mail schemas. Paging does not lift the server's size limit: our bind DN needs `limits`. */
+import { definePreset } from "./preset.ts";
+
+export const openldap = definePreset({
+  name: "openldap",
+  filter: "(|(objectClass=inetOrgPerson)(objectClass=inetLocalMailRecipient)(objectClass=mailGroup))",
+  addresses: [
+    { attribute: "mail", form: "address", kind: "account" },
+    { attribute: "maillocaladdress", form: "address", kind: "alias" },
+    { attribute: "mailalternateaddress", form: "address", kind: "alias" },
+  ],
+  classes: { mailgroup: "group", groupofnames: "group", groupofuniquenames: "group" },
+});

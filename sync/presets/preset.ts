@@ -1,0 +1,58 @@
+/** What a preset says: which objects take mail, and which of their attributes hold addresses in which form. */
+import type { Kind } from "../../src/snapshot/format.ts";
+
+/**
+ * How the values of an attribute are written.
+ * - `address`: user@domain, nothing else.
+ * - `invented`: the same, but the server makes one up where it has none (Domino).
+ * - `prefixed`: "SMTP:" (primary) or "smtp:" before an address; other protocols are skipped.
+ * - `name`: an address, or a name whose blanks may be written `_` or `.`.
+ * - `common-name`: a name whose blanks may be written `_` or `.`; Domino also writes `name%DOMAIN@…`.
+ * - `hierarchical`: CN=name/O=… or CN=name,O=…, of which the first part is such a name.
+ * - `catch-all`: @domain, for which a list of recipients has no place.
+ * - `plain`: an address or a bare user part, a "smtp:" before it tolerated; for attributes that only the configuration names.
+ */
+export type Form =
+  | "address"
+  | "invented"
+  | "prefixed"
+  | "name"
+  | "common-name"
+  | "hierarchical"
+  | "catch-all"
+  | "plain";
+
+/** One attribute that holds addresses. */
+export interface AddressAttribute {
+  /** In lower case. */
+  readonly attribute: string;
+  readonly form: Form;
+  /** What its values are on a person; those of a group or a mail-in database have that object's kind. */
+  readonly kind: Kind;
+}
+
+/** An object takes no mail while one of the values (in lower case) stands in the attribute. */
+export interface Exclusion {
+  readonly attribute: string;
+  readonly values: readonly string[];
+  /** Counted as. */
+  readonly why: string;
+}
+
+/** A small table; the configuration may override filter and attributes. */
+export interface Preset {
+  readonly name: string;
+  /** RFC 4515. No leading wildcard: Domino strips it. */
+  readonly filter: string;
+  readonly addresses: readonly AddressAttribute[];
+  /** Object class in lower case → what its objects are; anything else is an account. */
+  readonly classes: Readonly<Record<string, Kind>>;
+  readonly exclusions: readonly Exclusion[];
+  /** OIDs of controls without a value that go with every search, never critical. */
+  readonly controls: readonly string[];
+}
+
+/** A preset from what it has to say. */
+export function definePreset(preset: Pick<Preset, "name" | "filter" | "addresses"> & Partial<Preset>): Preset {
+  return { classes: {}, exclusions: [], controls: [], ...preset };
+}

@@ -1,0 +1,12 @@
+/** Univention Corporate Server. */
+import { definePreset } from "./preset.ts";
+
+export const univention = definePreset({
+  name: "univention",
+  filter: "(|(mailPrimaryAddress=*)(mailAlternativeAddress=*))",
+  addresses: [
+    { attribute: "mailprimaryaddress", form: "address", kind: "account" },
+    { attribute: "mailalternativeaddress", form: "address", kind: "alias" },
+  ],
+  classes: { univentiongroup: "group", univentionmaillist: "group", univentionmailsharedfolder: "mailin" },
+});

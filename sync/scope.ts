@@ -1,0 +1,39 @@
+/** Which relay domains a source may speak for. */
+import { normalDomain } from "../src/mail/address.ts";
+import { createDomains, type Domains } from "../src/mail/domains.ts";
+
+export interface Scope {
+  /** The relay domain that an address's domain stands for; undefined where the source may not speak for it. */
+  canonical(domain: string): string | undefined;
+  /** As configured, in normal form; empty is every relay domain. */
+  readonly domains: readonly string[];
+  /** The domains that can be named one by one (not `.example`). */
+  readonly exact: readonly string[];
+}
+
+/**
+ * Compiles `[[source]] domains`.
+ * @throws RangeError where one is no relay domain
+ */
+export function createScope(names: readonly string[], domains: Domains): Scope {
+  const own = names.map((name) => relayDomain(name, domains));
+  const allowed = own.length === 0 ? domains : createDomains(own);
+  return {
+    domains: own,
+    exact: allowed.relay.filter((domain) => !domain.startsWith(".")),
+    canonical: (domain) => {
+      const target = domains.canonical(domain);
+      return target === undefined || own.length === 0 ? target : allowed.canonical(target);
+    },
+  };
+}
+
+function relayDomain(name: string, domains: Domains): string {
+  const dotted = name.startsWith(".");
+  const domain = normalDomain(dotted ? name.slice(1) : name) ?? "";
+  const found = dotted ? domains.relay.find((relay) => relay === `.${domain}`) : domains.canonical(domain);
+  if (found === undefined) {
+    throw new RangeError(`"${name}" is no relay domain`);
+  }
+  return found;
+}

@@ -1,0 +1,132 @@
+/**
+ * A connected socket to one LDAP URL: TCP, TLS from the start, or a local socket; and TLS on top of a plain one.
+ * Certificates and names are always checked. RFC 4516, RFC 4513 3.1.3.
+ */
+import { createConnection, isIP, type Socket } from "node:net";
+import * as tls from "node:tls";
+
+import { SourceFault } from "../source.ts";
+
+/** Where a URL leads. */
+export type Target =
+  | { readonly kind: "tcp"; readonly url: string; readonly host: string; readonly port: number; readonly tls: boolean }
+  | { readonly kind: "local"; readonly url: string; readonly path: string };
+
+/**
+ * Reads `ldap://host:port`, `ldaps://host:port`, `ldapi:///path` or `ldapi://%2Fpath`.
+ * @throws RangeError for anything else: a search base belongs to `base`
+ */
+export function parseTarget(text: string): Target {
+  const local = /^ldapi:\/\/(.+)$/i.exec(text)?.[1];
+  if (local !== undefined) {
+    const path = decodeURIComponent(local).replace(/^\/+/, "/");
+    if (path.startsWith("/") && path.length > 1) {
+      return { kind: "local", url: text, path };
+    }
+  }
+  const match = /^(ldaps?):\/\/(\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?\/?$/i.exec(text);
+  const [, scheme = "", host = "", port] = match ?? [];
+  const secure = scheme.toLowerCase() === "ldaps";
+  const number = Number(port ?? (secure ? 636 : 389));
+  if (match === null || number < 1 || number > 65_535) {
+    throw new RangeError(`"${text}" is no LDAP URL: allowed are ldap://host:port, ldaps://host:port and ldapi:///path`);
+  }
+  return { kind: "tcp", url: text, host: host.replace(/^\[|\]$/g, ""), port: number, tls: secure };
+}
+
+/** What an event that may never come is bound by. */
+export interface Bounds {
+  /** ms for the connection, and for every answer. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+  /** CA certificates; undefined is the system's. */
+  readonly ca: string | undefined;
+}
+
+/**
+ * Connects.
+ * @throws SourceFault "connect", "tls" or "timeout"
+ */
+export async function dial(target: Target, bounds: Bounds): Promise<Socket> {
+  const socket =
+    target.kind === "local"
+      ? createConnection(target.path)
+      : createConnection({ host: target.host, port: target.port, keepAlive: true });
+  await settled(socket, "connect", `Cannot connect to ${target.url}`, "connect", bounds);
+  return target.kind === "tcp" && target.tls ? await secure(socket, target, bounds) : socket;
+}
+
+/**
+ * TLS over a connected socket, which is destroyed when it fails: nothing goes on in the clear.
+ * @throws SourceFault "tls" or "timeout"
+ */
+export async function secure(socket: Socket, target: Target & { kind: "tcp" }, bounds: Bounds): Promise<Socket> {
+  const secured = tls.connect({
+    socket,
+    host: target.host,
+    // An address has no place in SNI (RFC 6066 3); the name is checked against `host` all the same.
+    ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
+    ca: bounds.ca ?? systemCertificates(),
+    minVersion: "TLSv1.2",
+    rejectUnauthorized: true,
+  });
+  try {
+    await settled(secured, "secureConnect", `Cannot secure the connection to ${target.url}`, "tls", bounds);
+  } catch (fault) {
+    socket.destroy();
+    throw fault;
+  }
+  return secured;
+}
+
+/** Node's own list is used only on a machine that has none. */
+function systemCertificates(): string[] {
+  const system = tls.getCACertificates("system");
+  return system.length > 0 ? system : tls.getCACertificates("default");
+}
+
+/** Waits until the socket says so, or destroys it. */
+async function settled(
+  socket: Socket,
+  event: "connect" | "secureConnect",
+  text: string,
+  reason: "connect" | "tls",
+  bounds: Bounds,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const failed = (cause?: Error): void => reject(new SourceFault(reason, describe(text, cause), { cause }));
+  const aborted = (): void => reject(stopped(text, bounds.signal));
+  const closed = (): void => failed(new Error("the connection was closed"));
+  const timer = setTimeout(
+    () => reject(new SourceFault("timeout", `${text}: no answer within ${bounds.timeout} ms`)),
+    bounds.timeout,
+  );
+  socket.once(event, resolve).once("error", failed).once("close", closed);
+  bounds.signal.addEventListener("abort", aborted, { once: true });
+  try {
+    if (bounds.signal.aborted) {
+      aborted();
+    }
+    await promise;
+  } catch (fault) {
+    // A late error of a socket that nobody waits for must not end the process.
+    socket.on("error", () => {});
+    socket.destroy();
+    throw fault;
+  } finally {
+    clearTimeout(timer);
+    bounds.signal.removeEventListener("abort", aborted);
+    socket.off(event, resolve).off("error", failed).off("close", closed);
+  }
+}
+
+/** The fault of a run that its caller stopped. */
+export function stopped(text: string, signal: AbortSignal): SourceFault {
+  return new SourceFault("timeout", `${text}: stopped`, { cause: signal.reason });
+}
+
+/** Node joins the failures of several addresses into an error without a text. */
+function describe(text: string, cause: Error | undefined): string {
+  const errors = cause instanceof AggregateError ? cause.errors : [cause];
+  return `${text}: ${errors.map((error) => (error instanceof Error ? error.message : "unknown")).join("; ")}`;
+}

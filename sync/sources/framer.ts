@@ -1,0 +1,84 @@
+/**
+ * Cuts a byte stream into LDAP messages. RFC 4511 5.1: each is one BER SEQUENCE of definite length.
+ * Bounded: a server that announces more than the ceiling is refused before a byte of it is kept.
+ */
+
+/** Bytes of one message: an entry with a very large group, or a photograph, stays far below. */
+export const maxMessage = 16 * 1024 * 1024;
+
+export interface Framer {
+  /**
+   * Takes what arrived, returns the messages that are whole now.
+   * @throws RangeError where the bytes are no LDAP, or a message is over the ceiling
+   */
+  push(chunk: Buffer): Buffer[];
+  /** Bytes of a message that has not fully arrived. */
+  readonly pending: number;
+}
+
+/** A framer for one connection. */
+export function createFramer(ceiling: number = maxMessage): Framer {
+  let parts: Buffer[] = [];
+  let pending = 0;
+  let wanted = 0;
+  const take = (): Buffer => {
+    const whole = parts.length === 1 ? (parts[0] ?? Buffer.alloc(0)) : Buffer.concat(parts, pending);
+    parts = [];
+    pending = 0;
+    return whole;
+  };
+  return {
+    get pending() {
+      return pending;
+    },
+    push(chunk) {
+      parts.push(chunk);
+      pending += chunk.length;
+      if (pending < wanted) {
+        return [];
+      }
+      const messages: Buffer[] = [];
+      let rest = take();
+      for (;;) {
+        wanted = messageLength(rest, ceiling);
+        if (wanted === 0 || rest.length < wanted) {
+          break;
+        }
+        messages.push(rest.subarray(0, wanted));
+        rest = rest.subarray(wanted);
+      }
+      parts = rest.length === 0 ? [] : [rest];
+      pending = rest.length;
+      return messages;
+    },
+  };
+}
+
+/** Length of the message at the start with its header; 0 while the header has not fully arrived. */
+function messageLength(bytes: Buffer, ceiling: number): number {
+  const [tag, first] = bytes;
+  if (tag === undefined) {
+    return 0;
+  }
+  if (tag !== 0x30) {
+    throw new RangeError(`no LDAP message: it begins with byte 0x${tag.toString(16)}`);
+  }
+  if (first === undefined) {
+    return 0;
+  }
+  if (first < 0x80) {
+    return first + 2;
+  }
+  const size = first & 0x7f;
+  if (size === 0 || size > 4) {
+    throw new RangeError("no LDAP message: length of unknown form");
+  }
+  if (bytes.length < 2 + size) {
+    return 0;
+  }
+  const length = bytes.readUIntBE(2, size) + 2 + size;
+  if (length > ceiling) {
+    throw new RangeError(`LDAP message of ${length} bytes is over the limit of ${ceiling}`);
+  }
+  return length;
+}

@@ -1,0 +1,223 @@
+/**
+ * One LDAP session over a connected socket: one request at a time, answers as they arrive. RFC 4511.
+ *
+ * It speaks with ldapts' messages and not with its Client, which buffers a whole search, reconnects by itself
+ * (unauthenticated, and without TLS where StartTLS had made it) and hides the page control of an answer.
+ */
+import type { Socket } from "node:net";
+
+import {
+  type BindRequest,
+  type ExtendedRequest,
+  type Message,
+  MessageParser,
+  SearchEntry,
+  SearchReference,
+  SearchRequest,
+  SearchResponse,
+} from "ldapts";
+
+import { SourceFault } from "../source.ts";
+import { type Bounds, secure, stopped, type Target } from "./dial.ts";
+import { createFramer, type Framer } from "./framer.ts";
+
+/** Answers that wait to be taken; beyond that the socket rests, so that a quick server cannot fill our memory. */
+const inboxLimit = 512;
+
+/** What every answer says: `status` is the result code. */
+export interface Answer {
+  readonly status: number;
+  readonly errorMessage: string;
+}
+
+export class LdapConnection {
+  readonly #target: Target;
+  readonly #bounds: Bounds;
+  #socket: Socket;
+  #framer: Framer = createFramer();
+  readonly #parser = new MessageParser();
+  #requests = new Map<string, { message: Message }>();
+  #messageId = 0;
+  #inbox: Message[] = [];
+  #fault: SourceFault | undefined;
+  #wake: (() => void) | undefined;
+
+  readonly #receive = (chunk: Buffer): void => {
+    try {
+      for (const message of this.#framer.push(chunk)) {
+        this.#parser.read(message, this.#requests);
+      }
+    } catch (error) {
+      this.#fail(
+        new SourceFault("format", `${this.#target.url} sent what is no LDAP: ${textOf(error)}`, { cause: error }),
+      );
+    }
+    if (this.#inbox.length > inboxLimit) {
+      this.#socket.pause();
+    }
+    this.#wake?.();
+  };
+  readonly #closed = (): void => {
+    this.#fail(new SourceFault("connect", `${this.#target.url} closed the connection before its answer was whole`));
+  };
+  readonly #broken = (cause: Error): void => {
+    this.#fail(new SourceFault("connect", `Lost the connection to ${this.#target.url}: ${cause.message}`, { cause }));
+  };
+  readonly #aborted = (): void => {
+    this.#fail(stopped(`Reading ${this.#target.url}`, this.#bounds.signal));
+  };
+
+  constructor(socket: Socket, target: Target, bounds: Bounds) {
+    this.#target = target;
+    this.#bounds = bounds;
+    this.#socket = socket;
+    this.#parser.on("message", (message) => this.#inbox.push(message));
+    this.#parser.on("error", (error) =>
+      this.#fail(
+        new SourceFault("format", `${target.url} sent an unreadable message: ${textOf(error)}`, { cause: error }),
+      ),
+    );
+    bounds.signal.addEventListener("abort", this.#aborted, { once: true });
+    this.#listen(socket);
+    if (bounds.signal.aborted) {
+      this.#aborted();
+    }
+  }
+
+  /**
+   * Asks for one answer: a bind, an extended operation.
+   * @throws SourceFault where none comes; a result code is the caller's to judge
+   */
+  async exchange(request: BindRequest | ExtendedRequest): Promise<Answer> {
+    this.#send(request);
+    const [answer, ...more] = await this.#take();
+    if (answer === undefined || more.length > 0 || !("status" in answer)) {
+      throw this.#fail(new SourceFault("format", `${this.#target.url} gave more than one answer`));
+    }
+    return answer as Message & Answer;
+  }
+
+  /**
+   * Searches: yields the entries as they arrive, returns the server's last word.
+   * @throws SourceFault "referral" at the first reference, or where the last word never comes
+   */
+  async *search(request: SearchRequest): AsyncGenerator<SearchEntry[], SearchResponse> {
+    this.#send(request);
+    for (;;) {
+      const entries: SearchEntry[] = [];
+      for (const message of await this.#take()) {
+        if (message instanceof SearchEntry) {
+          entries.push(message);
+        } else if (message instanceof SearchReference) {
+          throw this.#fail(
+            new SourceFault(
+              "referral",
+              `${this.#target.url} refers to ${message.uris.join(" ")} for a part of the list`,
+            ),
+          );
+        } else if (message instanceof SearchResponse) {
+          if (entries.length > 0) {
+            yield entries;
+          }
+          return message;
+        } else {
+          throw this.#fail(new SourceFault("format", `${this.#target.url} answered a search with something else`));
+        }
+      }
+      if (entries.length > 0) {
+        yield entries;
+      }
+    }
+  }
+
+  /**
+   * Goes on in TLS, after the server agreed. What came in the clear behind its answer was put there by a stranger.
+   * @throws SourceFault "tls"
+   */
+  async startTls(): Promise<void> {
+    if (this.#target.kind !== "tcp" || this.#inbox.length > 0 || this.#framer.pending > 0) {
+      throw this.#fail(new SourceFault("tls", `${this.#target.url} sent plain text after it agreed to StartTLS`));
+    }
+    const plain = this.#socket;
+    plain.off("data", this.#receive).off("close", this.#closed).off("error", this.#broken);
+    // The "data" listener left the stream flowing; TLS reads below it.
+    plain.pause();
+    const secured = await secure(plain, this.#target, this.#bounds);
+    this.#framer = createFramer();
+    this.#socket = secured;
+    this.#listen(secured);
+  }
+
+  /** Ends the session; the socket is gone at once, whatever the server does. */
+  close(): void {
+    this.#bounds.signal.removeEventListener("abort", this.#aborted);
+    this.#fault ??= new SourceFault("connect", `The connection to ${this.#target.url} is closed`);
+    this.#socket.destroy();
+  }
+
+  #listen(socket: Socket): void {
+    socket.on("data", this.#receive).on("close", this.#closed).on("error", this.#broken);
+  }
+
+  #send(request: Message): void {
+    if (this.#fault !== undefined) {
+      throw this.#fault;
+    }
+    this.#messageId += 1;
+    request.messageId = this.#messageId;
+    this.#requests = new Map([[String(this.#messageId), { message: request }]]);
+    this.#socket.write(request.write());
+  }
+
+  /** The answers that are there, at least one; waits no longer than the deadline for it. */
+  async #take(): Promise<Message[]> {
+    if (this.#inbox.length === 0 && this.#fault === undefined) {
+      await this.#waitForOne();
+    }
+    if (this.#inbox.length === 0 && this.#fault !== undefined) {
+      throw this.#fault;
+    }
+    const messages = this.#inbox;
+    this.#inbox = [];
+    const stray = messages.find((message) => message.messageId !== this.#messageId);
+    if (stray !== undefined) {
+      throw this.#fail(strayFault(this.#target, stray));
+    }
+    this.#socket.resume();
+    return messages;
+  }
+
+  async #waitForOne(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const late = (): SourceFault =>
+      this.#fail(new SourceFault("timeout", `${this.#target.url} gave no answer within ${this.#bounds.timeout} ms`));
+    const timer = setTimeout(late, this.#bounds.timeout);
+    this.#wake = () => {
+      if (this.#inbox.length > 0 || this.#fault !== undefined) {
+        resolve();
+      }
+    };
+    await promise;
+    this.#wake = undefined;
+    clearTimeout(timer);
+  }
+
+  /** The first fault is the one that counts; the connection does not outlive it. */
+  #fail(fault: SourceFault): SourceFault {
+    this.#fault ??= fault;
+    this.#socket.destroy();
+    this.#wake?.();
+    return this.#fault;
+  }
+}
+
+/** Message 0 is the server's notice of disconnection, RFC 4511 4.4.1. */
+function strayFault(target: Target, message: Message): SourceFault {
+  return message.messageId === 0
+    ? new SourceFault("connect", `${target.url} ended the session`)
+    : new SourceFault("format", `${target.url} answered a question that was not asked`);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,174 @@
+/**
+ * A directory server as a source: connect, secure, bind, read every page. RFC 4511.
+ *
+ * Several URLs are tried in order, as long as a server cannot be reached or does not serve; a server that refuses
+ * our password is not followed by the next one, lest one wrong password locks the account on all of them.
+ */
+import { BindRequest, ExtendedRequest, FilterParser, type SearchEntry } from "ldapts";
+
+import type { SourceSettings } from "../../src/config/schema.ts";
+import { convertEntries, type Rules } from "../addresses.ts";
+import { type Batch, type Source, SourceFault } from "../source.ts";
+import { type Bounds, dial, parseTarget, type Target } from "./dial.ts";
+import { LdapConnection } from "./ldap-connection.ts";
+import { type Ceilings, ceilings, pagedSearch, printable, type Query } from "./paged-search.ts";
+import { hasRanges, wholeEntries } from "./ranges.ts";
+import { readCertificates, readPassword } from "./secrets.ts";
+
+const startTlsOid = "1.3.6.1.4.1.1466.20037";
+/** busy, unavailable: the next server may serve. */
+const notServing = new Set([51, 52]);
+/** Entries that wait for the end of the search because their values come in portions. */
+const maxHeld = 10_000;
+
+/**
+ * A source that reads a directory server.
+ * @param folder where relative file names begin: that of the configuration file
+ * @throws RangeError where a URL, the filter or the way to bind cannot be right
+ */
+export function createLdapSource(
+  settings: SourceSettings,
+  rules: Rules,
+  folder: string,
+  limits: Ceilings = ceilings,
+): Source {
+  const targets = settings.url.map(parseTarget);
+  checkSettings(settings, rules, targets);
+  const query: Query = {
+    base: settings.base,
+    scope: "sub",
+    filter: rules.preset.filter,
+    attributes: wantedAttributes(rules),
+    controls: rules.preset.controls,
+  };
+  return {
+    name: settings.name,
+    domains: rules.scope.domains,
+    async *read(signal) {
+      const connection = await connectFirst(targets, settings, folder, signal);
+      try {
+        yield* readBatches(connection, query, rules, settings.page_size, limits);
+      } finally {
+        connection.close();
+      }
+    },
+  };
+}
+
+function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly Target[]): void {
+  const { bind_dn, password_file } = settings;
+  if (targets.length === 0) {
+    throw new RangeError("url names no server");
+  }
+  if (bind_dn !== "" && bind_dn !== "EXTERNAL" && password_file === "") {
+    throw new RangeError("bind_dn without password_file: a bind without a password proves nothing");
+  }
+  if (settings.starttls && !targets.some((target) => target.kind === "tcp" && !target.tls)) {
+    throw new RangeError("starttls is for ldap:// alone");
+  }
+  try {
+    FilterParser.parseString(rules.preset.filter);
+  } catch (cause) {
+    throw new RangeError(`filter "${rules.preset.filter}" is no search filter (RFC 4515)`, { cause });
+  }
+}
+
+function wantedAttributes({ preset }: Rules): string[] {
+  const names = [...preset.addresses, ...preset.exclusions].map(({ attribute }) => attribute);
+  return ["objectClass", ...new Set(names)];
+}
+
+async function* readBatches(
+  connection: LdapConnection,
+  query: Query,
+  rules: Rules,
+  pageSize: number,
+  limits: Ceilings,
+): AsyncGenerator<Batch> {
+  const held: SearchEntry[] = [];
+  for await (const raw of pagedSearch(connection, query, pageSize, limits)) {
+    const late = raw.filter((entry) => hasRanges([entry]));
+    held.push(...late);
+    if (held.length > maxHeld) {
+      throw new SourceFault("incomplete", `More than ${maxHeld} entries whose values come in portions`);
+    }
+    const ready = late.length === 0 ? raw : raw.filter((entry) => !late.includes(entry));
+    yield convertEntries(await wholeEntries(ready, connection), rules);
+  }
+  for (const entry of held) {
+    yield convertEntries(await wholeEntries([entry], connection), rules);
+  }
+}
+
+/** The first server that takes us. Nothing has been handed over yet, so another one may be asked. */
+async function connectFirst(
+  targets: readonly Target[],
+  settings: SourceSettings,
+  folder: string,
+  signal: AbortSignal,
+): Promise<LdapConnection> {
+  const simple = settings.bind_dn !== "" && settings.bind_dn !== "EXTERNAL";
+  const password = simple ? await readPassword(settings.password_file, folder) : "";
+  const bounds: Bounds = { timeout: settings.timeout, signal, ca: await readCertificates(settings.ca_file, folder) };
+  const faults: SourceFault[] = [];
+  for (const target of targets) {
+    try {
+      return await open(target, settings, password, bounds);
+    } catch (fault) {
+      if (!(fault instanceof SourceFault) || fault.reason === "bind" || signal.aborted) {
+        throw fault;
+      }
+      faults.push(fault);
+    }
+  }
+  const [only] = faults;
+  if (only !== undefined && faults.length === 1) {
+    throw only;
+  }
+  throw new SourceFault(faults.at(-1)?.reason ?? "connect", faults.map(({ message }) => message).join("; "), {
+    cause: new AggregateError(faults),
+  });
+}
+
+async function open(
+  target: Target,
+  settings: SourceSettings,
+  password: string,
+  bounds: Bounds,
+): Promise<LdapConnection> {
+  const connection = new LdapConnection(await dial(target, bounds), target, bounds);
+  try {
+    if (settings.starttls && target.kind === "tcp" && !target.tls) {
+      await startTls(connection, target);
+    }
+    await bind(connection, target, settings.bind_dn, password);
+    return connection;
+  } catch (fault) {
+    connection.close();
+    throw fault;
+  }
+}
+
+/** A server that does not want TLS gets nothing from us in the clear. */
+async function startTls(connection: LdapConnection, target: Target): Promise<void> {
+  const answer = await connection.exchange(new ExtendedRequest({ messageId: 0, oid: startTlsOid }));
+  if (answer.status !== 0) {
+    throw new SourceFault(
+      "tls",
+      `${target.url} refused StartTLS (result code ${answer.status}): ${printable(answer.errorMessage)}`,
+    );
+  }
+  await connection.startTls();
+}
+
+async function bind(connection: LdapConnection, target: Target, who: string, password: string): Promise<void> {
+  if (who === "") {
+    return;
+  }
+  const request = who === "EXTERNAL" ? { messageId: 0, mechanism: who } : { messageId: 0, dn: who, password };
+  const { status, errorMessage } = await connection.exchange(new BindRequest(request));
+  if (status !== 0) {
+    const text = `${target.url} refused the bind as "${who}" (result code ${status}): ${printable(errorMessage)}`;
+    throw new SourceFault(notServing.has(status) ? "connect" : "bind", text);
+  }
+}

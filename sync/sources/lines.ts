@@ -1,0 +1,80 @@
+/** The lines of a file or of a text with their numbers, bounded; what an export from any system may end them with. */
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+
+import { SourceFault } from "../source.ts";
+import { isMissing } from "./secrets.ts";
+
+/** Characters of one line: an unfolded photograph stays below. */
+const maxLine = 16 * 1024 * 1024;
+
+export interface Line {
+  readonly text: string;
+  /** From 1. */
+  readonly number: number;
+}
+
+/**
+ * Splits at LF; a CR before it and a byte order mark at the start are taken off.
+ * @throws SourceFault "format" where a line is over the limit
+ */
+export async function* readLines(
+  input: string | AsyncIterable<string>,
+  file: string,
+  limit: number = maxLine,
+): AsyncGenerator<Line> {
+  let rest = "";
+  let number = 0;
+  const line = (text: string): Line => {
+    number += 1;
+    const start = number === 1 ? text.replace(/^\uFEFF/, "") : text;
+    return { text: start.endsWith("\r") ? start.slice(0, -1) : start, number };
+  };
+  for await (const chunk of typeof input === "string" ? [input] : input) {
+    const parts = chunk.split("\n");
+    parts[0] = rest + (parts[0] ?? "");
+    rest = parts.pop() ?? "";
+    for (const part of parts) {
+      yield line(part);
+    }
+    if (rest.length > limit) {
+      throw new SourceFault("format", `${file}:${number + 1}: line of more than ${limit} characters`);
+    }
+  }
+  if (rest !== "") {
+    yield line(rest);
+  }
+}
+
+/**
+ * Opens the first of the files that exists, as text.
+ * @throws SourceFault "unreadable"
+ */
+export async function openText(
+  names: readonly string[],
+  folder: string,
+  signal: AbortSignal,
+): Promise<{ text: AsyncIterable<string>; file: string }> {
+  for (const name of names) {
+    const file = isAbsolute(name) ? name : join(folder, name);
+    try {
+      const handle = await open(file);
+      return { file, text: createReadStream("", { fd: handle, encoding: "utf8", signal }) };
+    } catch (cause) {
+      if (!isMissing(cause) || name === names.at(-1)) {
+        throw unreadable(file, cause);
+      }
+    }
+  }
+  throw new SourceFault("unreadable", "url names no file");
+}
+
+/** The fault of a file that cannot be opened, or that broke off. */
+export function unreadable(file: string, cause: unknown): SourceFault {
+  return new SourceFault(
+    "unreadable",
+    `Cannot read "${file}": ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause },
+  );
+}

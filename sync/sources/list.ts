@@ -1,0 +1,74 @@
+/**
+ * A list of recipients as a source: the file `control/goodmailto` of the plugin that this project grew from. One user
+ * part or address a line, `#` comments, blank lines, CRLF and a byte order mark tolerated.
+ */
+import type { SourceSettings } from "../../src/config/schema.ts";
+import type { Kind } from "../../src/snapshot/format.ts";
+import { convertValue, type Rules, type Skipped } from "../addresses.ts";
+import type { AddressAttribute } from "../presets/preset.ts";
+import { type Batch, type Found, type Source, SourceFault } from "../source.ts";
+import { openText, readLines, unreadable } from "./lines.ts";
+
+const batchSize = 1000;
+/** Characters of a line: addresses are short, a comment may be longer. */
+const maxLine = 64 * 1024;
+
+/**
+ * A source that reads such a file.
+ * @param folder where relative file names begin
+ */
+export function createListSource(settings: SourceSettings, rules: Rules, folder: string): Source {
+  return {
+    name: settings.name,
+    domains: rules.scope.domains,
+    async *read(signal) {
+      const { text, file } = await openText(settings.url, folder, signal);
+      try {
+        yield* readList(text, file, rules);
+      } catch (error) {
+        throw error instanceof SourceFault ? error : unreadable(file, error);
+      }
+    },
+  };
+}
+
+/** Reads the lines of a list into batches. */
+export async function* readList(
+  input: string | AsyncIterable<string>,
+  file: string,
+  rules: Rules,
+): AsyncGenerator<Batch> {
+  let attribute: AddressAttribute = { attribute: "", form: "plain", kind: "account" };
+  let batch = emptyBatch();
+  for await (const { text, number } of readLines(input, file, maxLine)) {
+    const value = text.trim();
+    if (value.startsWith("#")) {
+      attribute = { ...attribute, kind: headingKind(value) ?? attribute.kind };
+    } else if (value !== "") {
+      const entry = `${file}:${number}`;
+      batch.entries += 1;
+      convertValue(value, attribute, rules, (key, kind) => batch.found.push({ key, kind, entry }), batch.skipped);
+    }
+    if (batch.entries === batchSize) {
+      yield batch;
+      batch = emptyBatch();
+    }
+  }
+  yield batch;
+}
+
+function emptyBatch(): { entries: number; found: Found[]; skipped: Skipped } {
+  return { entries: 0, found: [], skipped: {} };
+}
+
+/** The plugin's files group their lines: `# Aliases ####`, `# Accounts ####`. */
+function headingKind(comment: string): Kind | undefined {
+  const word = /^#+\s*(accounts?|short ?names?|aliases|alias|groups?)\b/i.exec(comment)?.[1]?.toLowerCase();
+  if (word === undefined) {
+    return undefined;
+  }
+  if (word.startsWith("alias")) {
+    return "alias";
+  }
+  return word.startsWith("group") ? "group" : word.startsWith("account") ? "account" : "shortname";
+}

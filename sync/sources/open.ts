@@ -1,0 +1,27 @@
+/** Makes the source that a `[[source]]` section describes. */
+import type { SourceSettings } from "../../src/config/schema.ts";
+import type { Domains } from "../../src/mail/domains.ts";
+import { createRules } from "../addresses.ts";
+import { presetFor } from "../presets/table.ts";
+import { createScope } from "../scope.ts";
+import type { Source } from "../source.ts";
+import { createLdapSource } from "./ldap.ts";
+import { createLdifSource } from "./ldif.ts";
+import { createListSource } from "./list.ts";
+
+/**
+ * Opens nothing yet: files and servers are asked by `read`.
+ * @param folder that of the configuration file, where relative file names begin
+ * @throws RangeError where the settings cannot be right (a URL, a filter, a domain that is not ours)
+ */
+export function openSource(settings: SourceSettings, domains: Domains, folder: string): Source {
+  const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains));
+  switch (settings.type) {
+    case "ldap":
+      return createLdapSource(settings, rules, folder);
+    case "ldif":
+      return createLdifSource(settings, rules, folder);
+    case "list":
+      return createListSource(settings, rules, folder);
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * Reads a whole search, page by page. RFC 2696.
+ *
+ * A server may end a page early, send an empty one, ignore the control, or stop without saying so. Only result
+ * code 0 with an empty cookie is the end; anything else is a fault. Memory is bounded by what is handed over at once.
+ */
+import {
+  Control,
+  FilterParser,
+  PagedResultsControl,
+  type SearchEntry,
+  SearchRequest,
+  type SearchResponse,
+} from "ldapts";
+
+import { SourceFault } from "../source.ts";
+import type { LdapConnection } from "./ldap-connection.ts";
+
+/** What to ask for. */
+export interface Query {
+  readonly base: string;
+  readonly filter: string;
+  readonly attributes: readonly string[];
+  readonly scope: "base" | "sub";
+  /** OIDs of controls without a value. */
+  readonly controls: readonly string[];
+}
+
+/** Where a loop ends that a server never would. */
+export interface Ceilings {
+  readonly pages: number;
+  readonly entries: number;
+  /** Pages without an entry, one after the other: a filter that matches little may give some hundred. */
+  readonly emptyPages: number;
+}
+
+export const ceilings: Ceilings = { pages: 1_000_000, entries: 10_000_000, emptyPages: 1000 };
+
+const sizeLimitExceeded = new Set([3, 4, 11]);
+const referral = 10;
+const noSuchObject = 32;
+const unavailableCriticalExtension = 12;
+
+/** A request without size limit (a lower one of the server's would end in silence) and without time limit. */
+export function searchRequest(query: Query, controls: Control[] = []): SearchRequest {
+  return new SearchRequest({
+    messageId: 0,
+    baseDN: query.base,
+    scope: query.scope,
+    filter: FilterParser.parseString(query.filter),
+    attributes: [...query.attributes],
+    sizeLimit: 0,
+    timeLimit: 0,
+    controls: [...query.controls.map((oid) => new Control(oid, { critical: false })), ...controls],
+  });
+}
+
+/**
+ * Yields entries in portions of a page at most; ends normally only when the server said that this was all.
+ * @throws SourceFault "incomplete", "search", "referral" or what the connection throws
+ */
+export async function* pagedSearch(
+  connection: LdapConnection,
+  query: Query,
+  pageSize: number,
+  limits: Ceilings = ceilings,
+): AsyncGenerator<SearchEntry[]> {
+  const guard = createGuard(limits);
+  let cookie: Buffer = Buffer.alloc(0);
+  for (let page = 1; ; page += 1) {
+    const control = new PagedResultsControl({ critical: false, value: { size: pageSize, cookie } });
+    const done = yield* guard.watch(connection.search(searchRequest(query, [control])));
+    if (page === 1 && done.status === unavailableCriticalExtension && !(await offersPaging(connection))) {
+      const whole = yield* guard.watch(connection.search(searchRequest(query)));
+      return checkResult(whole);
+    }
+    checkResult(done);
+    const answer = done.controls?.find((other) => other instanceof PagedResultsControl)?.value;
+    if (answer === undefined) {
+      return await acceptUnpaged(connection, page);
+    }
+    cookie = answer.cookie ?? Buffer.alloc(0);
+    if (cookie.length === 0) {
+      return;
+    }
+    guard.nextPage(page);
+  }
+}
+
+/** An answer without the control is the whole list only where the server does not know the control. */
+async function acceptUnpaged(connection: LdapConnection, page: number): Promise<void> {
+  if (page > 1) {
+    throw new SourceFault("incomplete", `The server dropped the page control at page ${page}: the list may go on`);
+  }
+  if (await offersPaging(connection)) {
+    throw new SourceFault("incomplete", "The server offers pages and answered without: the list may go on");
+  }
+}
+
+/** Asks the root DSE whether the server offers the control. RFC 4512 5.1. */
+async function offersPaging(connection: LdapConnection): Promise<boolean> {
+  const rootDse: Query = {
+    base: "",
+    scope: "base",
+    filter: "(objectClass=*)",
+    attributes: ["supportedControl"],
+    controls: [],
+  };
+  const search = connection.search(searchRequest(rootDse));
+  const offered: string[] = [];
+  let entries = 0;
+  for (;;) {
+    const step = await search.next();
+    if (step.done === true) {
+      checkResult(step.value);
+      break;
+    }
+    entries += step.value.length;
+    for (const entry of step.value) {
+      const attributes = entry.attributes.filter(({ type }) => type.toLowerCase() === "supportedcontrol");
+      offered.push(...attributes.flatMap(({ values }) => values.map(String)));
+    }
+  }
+  if (entries === 0) {
+    throw new SourceFault(
+      "incomplete",
+      "The server answered without pages, and hides whether it offers them (supportedControl)",
+    );
+  }
+  return offered.includes(PagedResultsControl.type);
+}
+
+/** @throws SourceFault unless the result code is 0 */
+export function checkResult(done: SearchResponse): void {
+  if (done.status === 0) {
+    return;
+  }
+  const said = done.errorMessage === "" ? "" : `: ${printable(done.errorMessage)}`;
+  if (done.status === referral) {
+    throw new SourceFault("referral", `The server refers to another one for the search base (result code 10)${said}`);
+  }
+  if (sizeLimitExceeded.has(done.status)) {
+    throw new SourceFault(
+      "incomplete",
+      `The server's limit ended the list early (result code ${done.status})${said}; raise it for our bind DN`,
+    );
+  }
+  const hint = done.status === noSuchObject ? "; check base" : "";
+  throw new SourceFault("search", `The search failed with result code ${done.status}${said}${hint}`);
+}
+
+/** A server's text for a log line. */
+export function printable(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]+/g, " ")
+    .trim()
+    .slice(0, 200);
+}
+
+interface Guard {
+  /** Passes entries on and counts them. */
+  watch(search: AsyncGenerator<SearchEntry[], SearchResponse>): AsyncGenerator<SearchEntry[], SearchResponse>;
+  nextPage(page: number): void;
+}
+
+/**
+ * Ends what would never end. The cookie proves nothing: 389 Directory Server numbers its searches with it, so every
+ * page of one has the same cookie ("0"). A page that begins with an entry that began another page does.
+ */
+function createGuard(limits: Ceilings): Guard {
+  const firsts = new Set<string>();
+  let entries = 0;
+  let empty = 0;
+  let inPage = 0;
+  const fault = (text: string): SourceFault => new SourceFault("incomplete", `${text}: the list never ends`);
+  return {
+    async *watch(search) {
+      inPage = 0;
+      for (;;) {
+        const step = await search.next();
+        if (step.done === true) {
+          return step.value;
+        }
+        const [first] = step.value;
+        if (inPage === 0 && first !== undefined) {
+          if (firsts.has(first.name)) {
+            throw fault("The server sends the same page again and again");
+          }
+          firsts.add(first.name);
+        }
+        inPage += step.value.length;
+        entries += step.value.length;
+        if (entries > limits.entries) {
+          throw fault(`More than ${limits.entries} entries`);
+        }
+        yield step.value;
+      }
+    },
+    nextPage(page) {
+      empty = inPage === 0 ? empty + 1 : 0;
+      if (empty >= limits.emptyPages) {
+        throw fault(`${empty} empty pages one after the other`);
+      }
+      if (page >= limits.pages) {
+        throw fault(`More than ${limits.pages} pages`);
+      }
+    },
+  };
+}

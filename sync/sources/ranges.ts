@@ -1,0 +1,128 @@
+/**
+ * Values that come in portions. Active Directory gives no more than some 1500 values of an attribute at once, as
+ * `proxyAddresses;range=0-1499`; the last portion ends with `*`. [MS-ADTS] 3.1.1.3.1.3.3.
+ */
+import type { SearchEntry } from "ldapts";
+
+import { decodeValue, type Entry } from "../entry.ts";
+import { SourceFault } from "../source.ts";
+import type { LdapConnection } from "./ldap-connection.ts";
+import { checkResult, searchRequest } from "./paged-search.ts";
+
+/** Values of one attribute of one entry. */
+const maxValues = 1_000_000;
+const range = /^([^;]+);range=(\d+)-(\d+|\*)$/i;
+
+/** An attribute that is not whole: what to ask for next. */
+interface Open {
+  readonly attribute: string;
+  readonly next: number;
+}
+
+/** The entry in our form; `open` lists what the server holds back. */
+function readEntry(raw: SearchEntry): { readonly attributes: Map<string, string[]>; readonly open: readonly Open[] } {
+  const attributes = new Map<string, string[]>();
+  const open: Open[] = [];
+  for (const { type, parsedBuffers } of raw.attributes) {
+    const [, name, , end] = range.exec(type) ?? [];
+    if (name !== undefined && end !== undefined && end !== "*") {
+      open.push({ attribute: name, next: Number(end) + 1 });
+    }
+    const key = (type.split(";", 1)[0] ?? "").toLowerCase();
+    const values = attributes.get(key) ?? [];
+    for (const bytes of parsedBuffers) {
+      values.push(decodeValue(bytes));
+    }
+    attributes.set(key, values);
+  }
+  return { attributes, open };
+}
+
+/**
+ * Entries in our form, each whole: what a server held back is asked for.
+ * @throws SourceFault "incomplete" where it does not come
+ */
+export async function wholeEntries(raw: readonly SearchEntry[], connection: LdapConnection): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (const one of raw) {
+    const { attributes, open } = readEntry(one);
+    for (const portion of open) {
+      await completeAttribute(one.name, portion, attributes, connection);
+    }
+    entries.push({ dn: one.name, attributes });
+  }
+  return entries;
+}
+
+/** Whether one of the entries has to be asked for again, which the session can do only between two searches. */
+export function hasRanges(raw: readonly SearchEntry[]): boolean {
+  return raw.some(({ attributes }) => attributes.some(({ type }) => (range.exec(type)?.[3] ?? "*") !== "*"));
+}
+
+async function completeAttribute(
+  dn: string,
+  first: Open,
+  attributes: Map<string, string[]>,
+  connection: LdapConnection,
+): Promise<void> {
+  const key = first.attribute.toLowerCase();
+  const values = attributes.get(key) ?? [];
+  let next: number | undefined = first.next;
+  while (next !== undefined) {
+    const portion = await readPortion(dn, first.attribute, next, connection);
+    // One by one: a portion spread into arguments could overflow the stack.
+    for (const value of portion.values) {
+      values.push(value);
+    }
+    if (values.length > maxValues || (portion.next !== undefined && portion.next <= next)) {
+      throw new SourceFault("incomplete", `The values of ${first.attribute} at ${dn} never end`);
+    }
+    next = portion.next;
+  }
+  attributes.set(key, values);
+}
+
+interface Portion {
+  readonly values: readonly string[];
+  readonly next: number | undefined;
+}
+
+async function readPortion(dn: string, attribute: string, start: number, connection: LdapConnection): Promise<Portion> {
+  const wanted = `${attribute};range=${start}-*`;
+  const request = searchRequest({
+    base: dn,
+    scope: "base",
+    filter: "(objectClass=*)",
+    attributes: [wanted],
+    controls: [],
+  });
+  const search = connection.search(request);
+  let found: Portion | undefined;
+  for (;;) {
+    const step = await search.next();
+    if (step.done === true) {
+      checkResult(step.value);
+      break;
+    }
+    for (const entry of step.value) {
+      found =
+        entry.attributes.map((one) => asPortion(one.type, one.parsedBuffers, start)).find((one) => one !== undefined) ??
+        found;
+    }
+  }
+  if (found === undefined) {
+    throw new SourceFault(
+      "incomplete",
+      `The server does not give the values of ${attribute} at ${dn} from number ${start} on`,
+    );
+  }
+  return found;
+}
+
+function asPortion(type: string, buffers: readonly Buffer[], start: number): Portion | undefined {
+  const [, , from, end] = range.exec(type) ?? [];
+  if (from === undefined || Number(from) !== start) {
+    return undefined;
+  }
+  return { values: buffers.map(decodeValue), next: end === "*" ? undefined : Number(end) + 1 };
+}

@@ -1,0 +1,64 @@
+/** What the tests of sources share: settings with the configuration's own defaults, and a source read to its end. */
+import { type SourceSettings, coreLists } from "../../src/config/schema.ts";
+import { createDomains, type Domains } from "../../src/mail/domains.ts";
+import { openSource } from "../../sync/sources/open.ts";
+import { type Found, type Source, SourceFault } from "../../sync/source.ts";
+
+/** The relay domains of the test directories. */
+export const kontor: Domains = createDomains(["kontor.example"], { "kontor.test": "kontor.example" });
+
+/** A `[[source]]` section; what is not given has the default of the configuration. */
+export function sourceSettings(settings: Partial<SourceSettings>): SourceSettings {
+  return coreLists.source.parse({
+    name: "test",
+    type: "ldap",
+    url: [],
+    ...settings,
+    timeout: `${settings.timeout ?? 10_000}ms`,
+  });
+}
+
+/** A source from such a section. */
+export function source(settings: Partial<SourceSettings>, domains: Domains = kontor, folder = "/nowhere"): Source {
+  return openSource(sourceSettings(settings), domains, folder);
+}
+
+export interface Reading {
+  readonly entries: number;
+  readonly batches: number;
+  readonly found: readonly Found[];
+  readonly keys: ReadonlySet<string>;
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+/** Reads to the end. @throws SourceFault as the source does */
+export async function readAll(from: Source, signal: AbortSignal = AbortSignal.timeout(20_000)): Promise<Reading> {
+  let entries = 0;
+  let batches = 0;
+  const found: Found[] = [];
+  const skipped: Record<string, number> = {};
+  for await (const batch of from.read(signal)) {
+    entries += batch.entries;
+    batches += 1;
+    for (const one of batch.found) {
+      found.push(one);
+    }
+    for (const [why, count] of Object.entries(batch.skipped)) {
+      skipped[why] = (skipped[why] ?? 0) + count;
+    }
+  }
+  return { entries, batches, found, keys: new Set(found.map(({ key }) => key)), skipped };
+}
+
+/** The fault with which a reading ends. @throws Error where it ends well */
+export async function faultOf(from: Source, signal?: AbortSignal): Promise<SourceFault> {
+  try {
+    const { entries } = await readAll(from, signal);
+    throw new Error(`The source gave ${entries} entries and no fault`);
+  } catch (error) {
+    if (error instanceof SourceFault) {
+      return error;
+    }
+    throw error;
+  }
+}
