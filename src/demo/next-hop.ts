@@ -1,0 +1,86 @@
+/** The demo's next hop: a server that takes every message, keeps none, and says what it was. RFC 5321. */
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+
+import { SMTPServer } from "smtp-server";
+
+/** What is told of a message. */
+export interface ReceivedMessage {
+  /** "" for the null sender. */
+  readonly sender: string;
+  readonly recipients: readonly string[];
+  readonly bytes: number;
+  /** The subject as it stands in the header, unfolded; "" where there is none. */
+  readonly subject: string;
+}
+
+/** How it is set up. */
+export interface NextHopOptions {
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** Told of every message, before it is answered. */
+  readonly received: (message: ReceivedMessage) => void;
+}
+
+/** The running server. */
+export interface DemoNextHop {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** So much of a message is searched for its subject. */
+const maxHeader = 65_536;
+
+/** Starts it on loopback. @throws Error where the port is taken */
+export async function startNextHop({ port = 0, received }: NextHopOptions): Promise<DemoNextHop> {
+  const server = new SMTPServer({
+    name: "inside.kontor.example",
+    banner: "demo next hop",
+    disabledCommands: ["AUTH", "STARTTLS"],
+    disableReverseLookup: true,
+    maxClients: 100,
+    socketTimeout: 300_000,
+    closeTimeout: 1000,
+    onData(stream, session, done) {
+      const { mailFrom, rcptTo } = session.envelope;
+      const sender = mailFrom === false ? "" : mailFrom.address;
+      const recipients = rcptTo.map(({ address }) => address);
+      readMessage(stream).then(
+        (facts) => {
+          received({ sender, recipients, ...facts });
+          done(null);
+        },
+        (fault: unknown) =>
+          done(fault instanceof Error ? fault : new Error("Cannot read the message", { cause: fault })),
+      );
+    },
+  });
+  // Faults of single connections; they end there.
+  server.on("error", () => undefined);
+  const listener = server.listen(port, "127.0.0.1");
+  await once(listener, "listening");
+  return {
+    port: (listener.address() as AddressInfo).port,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+async function readMessage(stream: AsyncIterable<unknown>): Promise<{ bytes: number; subject: string }> {
+  let bytes = 0;
+  let start = "";
+  for await (const chunk of stream) {
+    const data = chunk as Buffer;
+    bytes += data.length;
+    if (start.length < maxHeader) {
+      start += data.toString("utf8", 0, maxHeader - start.length);
+    }
+  }
+  return { bytes, subject: findSubject(start) };
+}
+
+/** The subject of a header section. */
+export function findSubject(message: string): string {
+  const header = message.split(/\r?\n\r?\n/, 1)[0] ?? "";
+  const unfolded = header.replaceAll(/\r?\n(?=[ \t])/g, "");
+  return /^subject:(.*)$/im.exec(unfolded)?.[1]?.trim() ?? "";
+}

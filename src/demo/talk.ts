@@ -1,0 +1,84 @@
+/** A short SMTP conversation from the client's side, said aloud: for people who have no SMTP client at hand. RFC 5321. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+
+/** What is said, and the reply that is expected. */
+export interface Step {
+  /** Lines are separated by CRLF; undefined: only listen. */
+  readonly say?: string;
+  /** Codes that are right; the conversation goes on after any reply. */
+  readonly expect: readonly number[];
+}
+
+/** How it went. */
+export interface Outcome {
+  /** Every reply was the expected one. */
+  readonly expected: boolean;
+  /** Codes in order; 0 where the server gave none. */
+  readonly codes: readonly number[];
+}
+
+/** Longer replies end the conversation. */
+const maxReply = 65_536;
+const wholeReply = /^(?:\d{3}-.*\r?\n)*\d{3}(?: .*)?\r?\n/;
+
+/**
+ * Holds the conversation and prints both sides.
+ * @param timeout for every reply, in ms
+ * @throws Error where the server cannot be reached
+ */
+export async function talk(
+  port: number,
+  steps: readonly Step[],
+  print: (line: string) => void,
+  timeout = 10_000,
+): Promise<Outcome> {
+  const socket = connect({ port, host: "127.0.0.1" });
+  socket.setTimeout(timeout, () => socket.destroy(new Error(`No answer within ${timeout} ms`)));
+  await once(socket, "connect");
+  // Later faults end the reading of replies.
+  socket.on("error", () => undefined);
+  const replies = readReplies(socket);
+  const codes: number[] = [];
+  let expected = true;
+  for (const { say, expect } of steps) {
+    if (say !== undefined) {
+      say.split("\r\n").forEach((line) => print(`  > ${line}`));
+      socket.write(`${say}\r\n`);
+    }
+    const { value } = await replies.next();
+    const reply = typeof value === "string" ? value : "";
+    (reply === "" ? ["(no reply)"] : reply.trimEnd().split(/\r?\n/)).forEach((line) => print(`  < ${line}`));
+    const code = Number(/^\d{3}/.exec(reply)?.[0] ?? 0);
+    codes.push(code);
+    if (!expect.includes(code)) {
+      expected = false;
+      print(`  ! expected ${expect.join(" or ")}`);
+    }
+    if (code === 0) {
+      break;
+    }
+  }
+  socket.destroy();
+  return { expected, codes };
+}
+
+/** Whole replies, with all their lines. */
+async function* readReplies(socket: Socket): AsyncGenerator<string> {
+  let text = "";
+  try {
+    for await (const chunk of socket) {
+      text += (chunk as Buffer).toString("latin1");
+      for (let match = wholeReply.exec(text); match !== null; match = wholeReply.exec(text)) {
+        text = text.slice(match[0].length);
+        yield match[0];
+      }
+      if (text.length > maxReply) {
+        return;
+      }
+    }
+  } catch {
+    // A broken connection is the end of the replies.
+  }
+}
