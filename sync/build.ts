@@ -1,0 +1,94 @@
+/** Makes the new snapshot file from the scratch file: sorted, so that memory stays bounded and bytes do not depend on the order of reading. */
+import { closeSync, openSync } from "node:fs";
+
+import Database from "better-sqlite3";
+
+import { applicationId, ddl, formatVersion, kinds, unsealed } from "../src/snapshot/format.ts";
+import type { Kind, MetaKey, SourceRow } from "../src/snapshot/format.ts";
+
+/** What goes into the file beside the rows. */
+export interface BuildFacts {
+  /** In the order of their numbers, from 1. */
+  readonly sources: readonly SourceRow[];
+  /** ms since 1970. */
+  readonly created: number;
+  readonly host: string;
+  readonly version: string;
+}
+
+/** What came out. */
+export interface Built {
+  readonly rows: number;
+  /** Rows of each source, in the order of sources. */
+  readonly bySource: readonly number[];
+  /** Rows of each kind. */
+  readonly byKind: Readonly<Record<Kind, number>>;
+}
+
+const kindName = `CASE kind ${kinds.map((kind, rank) => `WHEN ${rank} THEN '${kind}'`).join(" ")} END`;
+
+/** For sorting, in KiB; beyond it SQLite sorts in temporary files. */
+const sortMemory = 65_536;
+
+/**
+ * Fills a new file. Not sealed yet.
+ * @throws what SQLite throws, also where the result is not whole
+ */
+export function buildSnapshot(path: string, scratchPath: string, facts: BuildFacts): Built {
+  // Nobody but us may read it before it has its group.
+  closeSync(openSync(path, "wx", 0o600));
+  const database = new Database(path);
+  try {
+    database.pragma(`application_id = ${applicationId}`);
+    database.pragma(`user_version = ${formatVersion}`);
+    database.pragma("journal_mode = OFF");
+    database.pragma("synchronous = OFF");
+    database.pragma("locking_mode = EXCLUSIVE");
+    database.pragma(`cache_size = -${sortMemory}`);
+    database.prepare("ATTACH ? AS scratch").run(scratchPath);
+    database.exec("BEGIN");
+    const built = fill(database, facts);
+    database.exec("COMMIT");
+    database.exec("DETACH scratch");
+    const verdict = database.pragma("integrity_check(1)", { simple: true });
+    if (verdict !== "ok") {
+      throw new Error(`Cannot publish: the new file is damaged: ${String(verdict)}`);
+    }
+    return built;
+  } finally {
+    database.close();
+  }
+}
+
+function fill(database: Database.Database, { sources, created, host, version }: BuildFacts): Built {
+  database.exec(ddl);
+  const { changes: rows } = database
+    .prepare(
+      `INSERT OR IGNORE INTO recipient SELECT key, source, ${kindName}, entry
+       FROM scratch.found ORDER BY key, source, kind, entry`,
+    )
+    .run();
+  const insertSource = database.prepare("INSERT INTO source VALUES (?, ?, ?, ?, ?, ?, ?)");
+  for (const [index, { name, domains, readAt, triedAt, entries, fault }] of sources.entries()) {
+    insertSource.run(index + 1, name, domains, readAt, triedAt, entries, fault);
+  }
+  const meta = { created, digest: unsealed, host, rows, version } satisfies Record<MetaKey, string | number>;
+  const insertMeta = database.prepare("INSERT INTO meta VALUES (?, ?)");
+  for (const [key, value] of Object.entries(meta)) {
+    insertMeta.run(key, String(value));
+  }
+  return { rows, ...count(database, sources.length) };
+}
+
+function count(database: Database.Database, sources: number): Omit<Built, "rows"> {
+  const byKind = Object.fromEntries(kinds.map((kind) => [kind, 0])) as Record<Kind, number>;
+  const bySource = Array.from({ length: sources }, () => 0);
+  const select = database.prepare<[], { source: number; kind: Kind; rows: number }>(
+    "SELECT source, kind, count(*) AS rows FROM recipient GROUP BY source, kind",
+  );
+  for (const { source, kind, rows } of select.all()) {
+    byKind[kind] += rows;
+    bySource[source - 1] = (bySource[source - 1] ?? 0) + rows;
+  }
+  return { byKind, bySource };
+}

@@ -1,0 +1,231 @@
+/** One run of the sync: lock, read, freeze what failed, build, guard, publish. DESIGN.md promise 3. */
+import { hostname } from "node:os";
+
+import type { SyncSettings } from "../src/config/schema.ts";
+import type { Log } from "../src/mail/log.ts";
+import type { Kind, SourceRow } from "../src/snapshot/format.ts";
+import { buildSnapshot } from "./build.ts";
+import type { Built } from "./build.ts";
+import { compareSnapshots } from "./changes.ts";
+import { guard } from "./guard.ts";
+import { acquireLock } from "./lock.ts";
+import { openPrevious } from "./previous.ts";
+import type { Previous } from "./previous.ts";
+import { publishSnapshot } from "./publish.ts";
+import { readSources } from "./read.ts";
+import type { ReadResult } from "./read.ts";
+import { createScratch } from "./scratch.ts";
+import type { Scratch } from "./scratch.ts";
+import type { Source } from "./source.ts";
+import { removeTemporary, temporaryName } from "./temporary.ts";
+
+/** What a run needs. */
+export interface JobOptions {
+  readonly sources: readonly Source[];
+  readonly settings: Pick<SyncSettings, "max_shrink" | "keep">;
+  /** The snapshot file. */
+  readonly path: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** ms since 1970. */
+  readonly now: () => number;
+  /** Of goodmailto, for the snapshot's meta table. */
+  readonly version: string;
+  /** A person has said that a loss is right. */
+  readonly acceptShrink?: boolean;
+  /** A person has said that a source which never could be read may be left out. */
+  readonly acceptMissing?: boolean;
+  /** Publish nothing; `tell` is told of every key that would come or go. */
+  readonly dryRun?: boolean;
+  readonly tell?: (change: "added" | "removed", key: string) => void;
+  readonly progress?: (entries: number) => void;
+}
+
+/** What a run found out. */
+export interface JobFacts {
+  /** Entries read now; a frozen source counts with none. */
+  readonly entries: number;
+  /** Rows of the new list. */
+  readonly addresses: number;
+  readonly byKind: Readonly<Record<Kind, number>>;
+  readonly added: number;
+  readonly removed: number;
+  readonly seconds: number;
+  /** Sources whose rows are those of the old snapshot, with why. */
+  readonly frozen: readonly { readonly name: string; readonly fault: string }[];
+}
+
+/** How a run ended. */
+export type Outcome =
+  | { readonly kind: "published" | "dry-run"; readonly facts: JobFacts }
+  /** A guard spoke: a person must look. The old snapshot serves on. */
+  | { readonly kind: "refused"; readonly reasons: readonly string[]; readonly facts: JobFacts }
+  /** Nothing published, worth another try. */
+  | { readonly kind: "failed"; readonly why: string }
+  | { readonly kind: "busy" };
+
+/** A whole run may take so long, in ms: whatever hangs, the lock is free for the next one. */
+const runDeadline = 3_600_000;
+
+/** Runs once. Every failure is an outcome; whatever it is, no temporary file is left. */
+export async function runSync(options: JobOptions): Promise<Outcome> {
+  const { path, log } = options;
+  try {
+    const lock = acquireLock(path);
+    if (lock === undefined) {
+      log.error("sync", "another sync is running", { path });
+      return { kind: "busy" };
+    }
+    try {
+      const leftovers = removeTemporary(path);
+      if (leftovers > 0) {
+        log.warning("sync", "removed what a killed sync left", { files: leftovers });
+      }
+      return logOutcome(log, await runLocked(options));
+    } finally {
+      removeTemporary(path);
+      lock.release();
+    }
+  } catch (error) {
+    return logOutcome(log, { kind: "failed", why: describeError(error) });
+  }
+}
+
+async function runLocked(options: JobOptions): Promise<Outcome> {
+  const { path, log } = options;
+  const { previous, damage } = openPrevious(path, options.settings.keep);
+  if (damage !== undefined) {
+    log.error("sync", "the old snapshot is damaged", { path, detail: damage, instead: previous?.path });
+  }
+  const scratch = createScratch(temporaryName(path, "scratch"));
+  try {
+    return await runWith(options, scratch, previous);
+  } finally {
+    scratch.close();
+    previous?.close();
+  }
+}
+
+async function runWith(options: JobOptions, scratch: Scratch, previous: Previous | undefined): Promise<Outcome> {
+  const { sources, path, now, version } = options;
+  const startedAt = now();
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(runDeadline)]);
+  const results = await readSources(sources, { ...options, signal, scratch });
+  const refusal = refuseUnread(results, previous, options);
+  if (refusal !== undefined) {
+    return { kind: "failed", why: refusal };
+  }
+  const rows = sources.map((source, index) => freeze(source, index + 1, results[index], scratch, previous));
+  scratch.close();
+  const newPath = temporaryName(path, "new");
+  const built = buildSnapshot(newPath, scratch.path, { sources: rows, created: now(), host: hostname(), version });
+  const changes = compareSnapshots(newPath, previous?.path, options.tell);
+  const facts: JobFacts = {
+    entries: results.reduce((sum, { entries }) => sum + entries, 0),
+    addresses: built.rows,
+    byKind: built.byKind,
+    ...changes,
+    seconds: (now() - startedAt) / 1000,
+    frozen: results.filter(({ fault }) => fault !== ""),
+  };
+  const reasons = judge(built, rows, previous, options);
+  if (reasons.length > 0) {
+    return { kind: "refused", reasons, facts };
+  }
+  if (options.dryRun === true) {
+    return { kind: "dry-run", facts };
+  }
+  signal.throwIfAborted();
+  publishSnapshot(newPath, path, { keep: options.settings.keep, keepOld: previous?.path === path, log: options.log });
+  return { kind: "published", facts: { ...facts, seconds: (now() - startedAt) / 1000 } };
+}
+
+/** Why nothing may be published although no guard has looked yet: people of an unread source would be refused. */
+function refuseUnread(
+  results: readonly ReadResult[],
+  previous: Previous | undefined,
+  { acceptMissing = false }: JobOptions,
+): string | undefined {
+  const failed = results.filter(({ fault }) => fault !== "");
+  if (failed.length === results.length) {
+    return failed.length === 0 ? "There is no [[source]]" : `No source could be read: ${failed[0]?.fault ?? ""}`;
+  }
+  const unknown = failed.find(({ name }) => (previous?.sources.get(name)?.rows ?? 0) === 0);
+  if (unknown === undefined || acceptMissing) {
+    return undefined;
+  }
+  return (
+    `Source "${unknown.name}" failed and the snapshot has no rows of it, so its recipients would be refused: ` +
+    `${unknown.fault}. To publish without it, run \`goodmailto sync --accept-missing\``
+  );
+}
+
+/** The source's row; where it failed, its rows of before go into the scratch file again. */
+function freeze(
+  { name, domains }: Source,
+  id: number,
+  result: ReadResult | undefined,
+  scratch: Scratch,
+  previous: Previous | undefined,
+): SourceRow {
+  const { triedAt = 0, fault = "", entries = 0 } = result ?? {};
+  const row = { name, domains: domains.join(" "), triedAt, fault };
+  if (fault === "") {
+    return { ...row, readAt: triedAt, entries };
+  }
+  for (const rows of previous?.rowsOf(name) ?? []) {
+    scratch.add(id, rows);
+  }
+  const old = previous?.sources.get(name);
+  return { ...row, readAt: old?.readAt ?? 0, entries: old?.entries ?? 0 };
+}
+
+function judge(
+  built: Built,
+  rows: readonly SourceRow[],
+  previous: Previous | undefined,
+  { settings, acceptShrink = false }: JobOptions,
+): readonly string[] {
+  return guard({
+    before: previous?.rows,
+    now: built.rows,
+    // A frozen source has lost nothing, and one without rows was accepted as missing.
+    sources: rows.flatMap(({ name, fault }, index) =>
+      fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
+    ),
+    maxShrink: settings.max_shrink,
+    acceptShrink,
+  });
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The one summary line. */
+function logOutcome(log: Log, outcome: Outcome): Outcome {
+  switch (outcome.kind) {
+    case "published":
+    case "dry-run": {
+      const { byKind, frozen, ...counts } = outcome.facts;
+      const names = frozen.map(({ name }) => name).join(" ") || undefined;
+      const level = frozen.length > 0 ? "warning" : "info";
+      log[level]("sync", outcome.kind === "published" ? "published" : "would publish", {
+        ...counts,
+        ...byKind,
+        frozen: names,
+      });
+      return outcome;
+    }
+    case "refused":
+      for (const reason of outcome.reasons) {
+        log.error("sync", "refused", { reason });
+      }
+      return outcome;
+    case "failed":
+      log.error("sync", "nothing published", { why: outcome.why });
+      return outcome;
+    case "busy":
+      return outcome;
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * One sync at a time: a lock beside the snapshot. The kernel releases it when its holder dies, by whatever signal.
+ * Node has no flock(2); an exclusive SQLite transaction on an empty file is the same thing. The file stays: to remove
+ * it would be a race.
+ */
+import Database from "better-sqlite3";
+
+/** A lock that is held. */
+export interface Lock {
+  release(): void;
+}
+
+/** The lock of a snapshot; undefined where another sync holds it. */
+export function acquireLock(path: string): Lock | undefined {
+  const database = new Database(`${path}.lock`, { timeout: 0 });
+  try {
+    database.pragma("journal_mode = MEMORY");
+    database.exec("BEGIN EXCLUSIVE");
+    return { release: () => void database.close() };
+  } catch (error) {
+    database.close();
+    if (error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY")) {
+      return undefined;
+    }
+    throw new Error(`Cannot lock "${path}.lock"`, { cause: error });
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * The snapshot that is about to be replaced: what it says of its sources, and the rows that a failed one keeps.
+ * Where it is damaged, the youngest good one of those that were kept: without any, nothing would guard the next list.
+ */
+import { existsSync } from "node:fs";
+
+import Database from "better-sqlite3";
+
+import { applicationId, formatVersion } from "../src/snapshot/format.ts";
+import type { SourceRow } from "../src/snapshot/format.ts";
+import type { ScratchRow } from "./scratch.ts";
+import { isSealWhole } from "./seal.ts";
+
+/** A source of the old snapshot. */
+export interface PreviousSource extends SourceRow {
+  /** Its rows. */
+  readonly rows: number;
+}
+
+/** See the file's first line. */
+export interface Previous {
+  readonly path: string;
+  /** ms since 1970. */
+  readonly created: number;
+  readonly rows: number;
+  readonly sources: ReadonlyMap<string, PreviousSource>;
+  /** The rows of a source in pieces, in key order. */
+  rowsOf(name: string): Iterable<readonly ScratchRow[]>;
+  close(): void;
+}
+
+/** What was found. */
+export interface Found {
+  /** Undefined where there is no snapshot at all, or no good one. */
+  readonly previous: Previous | undefined;
+  /** Why the file in the snapshot's place is of no use; undefined where it is good or there is none. */
+  readonly damage: string | undefined;
+}
+
+const piece = 10_000;
+
+/** Codes that speak of the file's bytes. Any other (locked, no permission, I/O) says nothing about the list. */
+const damaged = /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/;
+
+/**
+ * Opens and checks the old snapshot.
+ * @param keep how many kept ones there may be
+ * @throws where the file cannot be read: it may be good, so nothing may replace it unguarded
+ */
+export function openPrevious(path: string, keep: number): Found {
+  if (!existsSync(path)) {
+    return { previous: undefined, damage: undefined };
+  }
+  const current = open(path);
+  if (typeof current !== "string") {
+    return { previous: current, damage: undefined };
+  }
+  for (let age = 1; age <= keep; age += 1) {
+    const kept = existsSync(`${path}.${age}`) ? open(`${path}.${age}`) : "";
+    if (typeof kept !== "string") {
+      return { previous: kept, damage: current };
+    }
+  }
+  return { previous: undefined, damage: current };
+}
+
+/** The snapshot, or what is wrong with its bytes. */
+function open(path: string): Previous | string {
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 });
+    const damage = inspect(database, path);
+    if (damage === undefined) {
+      return readPrevious(database, path);
+    }
+    database.close();
+    return damage;
+  } catch (error) {
+    database?.close();
+    if (error instanceof Database.SqliteError && damaged.test(error.code)) {
+      return error.message;
+    }
+    throw new Error(`Cannot read the old snapshot "${path}": ${describe(error)}`, { cause: error });
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function inspect(database: Database.Database, path: string): string | undefined {
+  const pragma = (name: string): unknown => database.pragma(name, { simple: true });
+  if (pragma("application_id") !== applicationId || pragma("user_version") !== formatVersion) {
+    return "not a snapshot of this version";
+  }
+  const verdict = pragma("quick_check(1)");
+  if (verdict !== "ok") {
+    return String(verdict);
+  }
+  return isSealWhole(path) ? undefined : "not what was sealed";
+}
+
+function readPrevious(database: Database.Database, path: string): Previous {
+  const sources = database
+    .prepare<[], PreviousSource>(
+      `SELECT name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault,
+              (SELECT count(*) FROM recipient WHERE source = id) AS rows
+       FROM source ORDER BY id`,
+    )
+    .all();
+  const created = database.prepare<[], string>("SELECT value FROM meta WHERE key = 'created'").pluck().get();
+  const select = database.prepare<[string], ScratchRow>(
+    "SELECT key, kind, entry FROM recipient WHERE source = (SELECT id FROM source WHERE name = ?)",
+  );
+  function* rowsOf(name: string): Generator<readonly ScratchRow[]> {
+    let rows: ScratchRow[] = [];
+    for (const row of select.iterate(name)) {
+      rows.push(row);
+      if (rows.length === piece) {
+        yield rows;
+        rows = [];
+      }
+    }
+    yield rows;
+  }
+  return {
+    path,
+    created: Number(created),
+    rows: sources.reduce((sum, { rows }) => sum + rows, 0),
+    sources: new Map(sources.map((source) => [source.name, source])),
+    rowsOf,
+    close: () => void database.close(),
+  };
+}

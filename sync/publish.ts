@@ -1,0 +1,118 @@
+/**
+ * Puts a finished file in the snapshot's place: sealed, fsynced, renamed, the folder fsynced. At every moment the
+ * target is the old file or the new one, whole. DESIGN.md "The snapshot".
+ */
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+import type { Log } from "../src/mail/log.ts";
+import { sealFile } from "./seal.ts";
+
+/** Readable by the relay's group, writable by sync alone. */
+const mode = 0o640;
+
+/** How the old file is treated. */
+export interface PublishOptions {
+  /** Old files that stay as NAME.1 … NAME.N. */
+  readonly keep: number;
+  /** Whether the old file is good: only good ones are worth keeping. */
+  readonly keepOld: boolean;
+  readonly log: Log;
+}
+
+/**
+ * Replaces the snapshot.
+ * @throws what the file system throws; then the target is untouched, and the new file is still where it was
+ */
+export function publishSnapshot(newPath: string, path: string, options: PublishOptions): void {
+  giveOwner(newPath, path);
+  chmodSync(newPath, mode);
+  sealFile(newPath);
+  if (options.keepOld) {
+    keepOldFile(path, options);
+  }
+  renameSync(newPath, path);
+  syncFolder(dirname(path));
+  removeSurplus(path, options.keep);
+}
+
+/** Owner and group of the old file, as far as we may. */
+function giveOwner(newPath: string, path: string): void {
+  const old = statSync(path, { throwIfNoEntry: false });
+  if (old === undefined) {
+    return;
+  }
+  const mine = statSync(newPath);
+  for (const [uid, gid] of [
+    [mine.uid, old.gid],
+    [old.uid, old.gid],
+  ] as const) {
+    try {
+      chownSync(newPath, uid, gid);
+    } catch {
+      // EPERM: not ours to give away. The mode still lets our own group read it.
+      return;
+    }
+  }
+}
+
+/** Gives the old file the name NAME.1 as a second name; the ones before move up by one. */
+function keepOldFile(path: string, { keep, log }: PublishOptions): void {
+  if (keep === 0 || isSameFile(path, `${path}.1`)) {
+    return;
+  }
+  try {
+    for (let age = keep - 1; age >= 1; age -= 1) {
+      if (statSync(`${path}.${age}`, { throwIfNoEntry: false }) !== undefined) {
+        renameSync(`${path}.${age}`, `${path}.${age + 1}`);
+      }
+    }
+    rmSync(`${path}.1`, { force: true });
+    linkSync(path, `${path}.1`);
+  } catch (error) {
+    // A file system without hard links, or fs.protected_hardlinks: the new list matters more.
+    log.warning("sync", "cannot keep the old snapshot", {
+      detail: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+/** A run that was killed between link and rename leaves the current file as NAME.1 already. */
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((name) => statSync(name, { bigint: true, throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+/** Kept files beyond the number that is wanted now. */
+function removeSurplus(path: string, keep: number): void {
+  const prefix = `${basename(path)}.`;
+  for (const name of readdirSync(dirname(path))) {
+    const age =
+      name.startsWith(prefix) && /^[1-9]\d{0,2}$/.test(name.slice(prefix.length))
+        ? Number(name.slice(prefix.length))
+        : 0;
+    if (age > keep) {
+      rmSync(join(dirname(path), name), { force: true });
+    }
+  }
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

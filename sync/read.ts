@@ -1,0 +1,115 @@
+/** Reads the sources into the scratch file, one after the other. What a failed one gave is thrown away. */
+import type { Log } from "../src/mail/log.ts";
+import type { Scratch } from "./scratch.ts";
+import { SourceFault } from "./source.ts";
+import type { Batch, Source } from "./source.ts";
+
+/** How the reading of one source ended. Times are ms since 1970. */
+export interface ReadResult {
+  readonly name: string;
+  /** Entries read, deliverable or not. */
+  readonly entries: number;
+  /** Values that gave no key, counted by why. */
+  readonly skipped: Readonly<Record<string, number>>;
+  readonly triedAt: number;
+  /** Why the list is not whole; "" where it is. */
+  readonly fault: string;
+}
+
+/** What reading needs. */
+export interface ReadOptions {
+  readonly scratch: Scratch;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+  /** Told after every batch: entries of all sources so far. */
+  readonly progress?: (entries: number) => void;
+}
+
+/**
+ * Reads every source.
+ * @throws what the scratch file throws (disk full), and the signal's reason; a source's own fault is a result
+ */
+export async function readSources(sources: readonly Source[], options: ReadOptions): Promise<readonly ReadResult[]> {
+  const results: ReadResult[] = [];
+  let before = 0;
+  for (const [index, source] of sources.entries()) {
+    const result = await readSource(source, index + 1, before, options);
+    before += result.entries;
+    results.push(result);
+  }
+  return results;
+}
+
+async function readSource(source: Source, id: number, before: number, options: ReadOptions): Promise<ReadResult> {
+  const { scratch, log, signal, now, progress } = options;
+  const skipped: Record<string, number> = {};
+  const triedAt = now();
+  let entries = 0;
+  const steps = iterate(source, signal);
+  try {
+    for (;;) {
+      const step = await steps.next();
+      signal.throwIfAborted();
+      if (step.kind === "failed") {
+        scratch.drop(id);
+        const { reason, detail } = describeFault(step.error);
+        log.error("sync", "source failed", { source: source.name, reason, detail });
+        return { name: source.name, entries: 0, skipped: {}, triedAt, fault: detail };
+      }
+      if (step.kind === "done") {
+        log.info("sync", "source read", { source: source.name, entries, ...skipped });
+        return { name: source.name, entries, skipped, triedAt, fault: "" };
+      }
+      scratch.add(id, step.batch.found);
+      entries += step.batch.entries;
+      for (const [why, count] of Object.entries(step.batch.skipped)) {
+        skipped[why] = (skipped[why] ?? 0) + count;
+      }
+      progress?.(before + entries);
+    }
+  } finally {
+    steps.stop();
+  }
+}
+
+type Step =
+  | { readonly kind: "batch"; readonly batch: Batch }
+  | { readonly kind: "done" }
+  | { readonly kind: "failed"; readonly error: unknown };
+
+interface Steps {
+  /** Ends at the signal even where the source does not heed it. */
+  next(): Promise<Step>;
+  /** Lets the source close what it has open, without waiting for it. */
+  stop(): void;
+}
+
+function iterate(source: Source, signal: AbortSignal): Steps {
+  const iterator = source.read(signal)[Symbol.asyncIterator]();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  signal.addEventListener("abort", abort, { once: true });
+  // Without a step under way nobody waits for it.
+  aborted.catch(() => undefined);
+  return {
+    async next() {
+      try {
+        const { done, value } = await Promise.race([iterator.next(), aborted]);
+        return done === true ? { kind: "done" } : { kind: "batch", batch: value };
+      } catch (error) {
+        return { kind: "failed", error };
+      }
+    },
+    stop() {
+      signal.removeEventListener("abort", abort);
+      // What it says at the end changes nothing any more.
+      Promise.resolve(iterator.return?.()).catch(() => undefined);
+    },
+  };
+}
+
+function describeFault(error: unknown): { readonly reason: string; readonly detail: string } {
+  const reason = error instanceof SourceFault ? error.reason : "unexpected";
+  return { reason, detail: error instanceof Error ? error.message : String(error) };
+}
