@@ -1,0 +1,117 @@
+/** What tests of checks share: a check at work, a session to ask it about, and the example plugins as programs. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { text } from "node:stream/consumers";
+
+import { expect } from "vitest";
+
+import type { CheckDefinition, CheckRun, Verdict } from "../../src/hooks/check.ts";
+import { Session } from "../../src/hooks/session.ts";
+import { parseMailbox } from "../../src/mail/address.ts";
+import type { Mailbox } from "../../src/mail/address.ts";
+import { createDomains } from "../../src/mail/domains.ts";
+import { silentLog } from "../../src/mail/log.ts";
+import type { Log, LogFields } from "../../src/mail/log.ts";
+
+/** A log whose lines can be looked at, in the plain form. */
+export class RecordingLog implements Log {
+  readonly lines: string[] = [];
+  debug(): void {}
+  verdict(): void {}
+  info(part: string, event: string): void {
+    this.lines.push(`${part}: ${event}`);
+  }
+  warning(part: string, event: string, fields: LogFields = {}): void {
+    this.lines.push(`${part}: ${event} ${JSON.stringify(fields)}`);
+  }
+  error(part: string, event: string): void {
+    this.lines.push(`${part}: ${event}`);
+  }
+}
+
+/** A clock that stands still until it is moved; ms. */
+export class Clock {
+  time = 1_000_000;
+  readonly now = (): number => this.time;
+}
+
+/** Makes a check with settings as they would stand in the file. */
+export function startCheck(
+  definition: CheckDefinition,
+  values: Readonly<Record<string, unknown>> = {},
+  log: Log = silentLog,
+  now: () => number = Date.now,
+): CheckRun {
+  const recipients = { find: () => ({ kind: "unavailable" }) as never };
+  return definition.create(definition.settings.parse(values), { recipients, domains: createDomains([]), log, now });
+}
+
+/** A session from an address, with variables. */
+export function makeSession(variables: Readonly<Record<string, string>> = {}, ip = "192.0.2.7", host = ""): Session {
+  const client = { ip, port: 40_000, host };
+  const local = { ip: "127.0.0.1", port: 2525, host: "" };
+  return new Session("test", client, local, "smtp", new Map(Object.entries(variables)), () => {});
+}
+
+/** A mailbox that must be one. */
+export function mailbox(address: string): Mailbox {
+  const parsed = parseMailbox(address);
+  if (parsed === undefined) {
+    throw new TypeError(`"${address}" is no mailbox`);
+  }
+  return parsed;
+}
+
+/** A session within a transaction, asked about a recipient. */
+export function atRecipient(session: Session, address = "user@example.test"): Session {
+  if (session.transaction === undefined) {
+    session.begin(mailbox("sender@sender.test"));
+  }
+  session.recipient = mailbox(address);
+  return session;
+}
+
+/** A verdict as a plugin would print it: `E451 text`, `N`, or nothing for pass. */
+export function asPrinted(verdict: Verdict): string {
+  switch (verdict.kind) {
+    case "pass":
+      return "";
+    case "next":
+      return "N";
+    case "refuse":
+      return `E${verdict.reply.wire.replace(/\r\n$/, "")}`;
+    case "ok":
+    case "accept-session":
+    case "drop":
+      return verdict.kind;
+  }
+}
+
+/** What a plugin printed. */
+export interface Printed {
+  readonly commands: readonly string[];
+  readonly log: readonly string[];
+  readonly exit: number | null;
+}
+
+const folder = fileURLToPath(new URL("../../config/spp/", import.meta.url));
+const lines = (output: string): string[] => output.split("\n").filter((line) => line !== "");
+
+/** Runs an example plugin as qmail-spp would: no standard input, only the session's variables and PATH. */
+export async function runPlugin(
+  name: string,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>>,
+): Promise<Printed> {
+  // The project's Node comes first, for plugins whose first line is "env node".
+  const path = `${fileURLToPath(new URL("../../node_modules/.bin", import.meta.url))}:${process.env["PATH"] ?? ""}`;
+  const child = spawn(folder + name, args, {
+    env: { PATH: path, ...variables },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 20_000,
+  });
+  const [output, errors, [exit]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  expect(output === "" || output.endsWith("\n")).toBe(true);
+  return { commands: lines(output), log: lines(errors), exit: exit as number | null };
+}

@@ -1,0 +1,24 @@
+/** Settings of checks: each has its defaults and tells what it is for, so that the sample file can be printed. */
+import { describe, expect, it } from "vitest";
+
+import { authlogger } from "../../src/checks/authlogger.ts";
+import { authrequired } from "../../src/checks/authrequired.ts";
+import { ifauthskip } from "../../src/checks/ifauthskip.ts";
+import { loop } from "../../src/checks/loop.ts";
+import { rblspp } from "../../src/checks/rblspp.ts";
+import { verybadrcptto } from "../../src/checks/verybadrcptto.ts";
+import { fieldMeta } from "../../src/config/fields.ts";
+
+describe.each([authlogger, authrequired, ifauthskip, loop, rblspp, verybadrcptto])("settings of $name", (check) => {
+  it("have defaults, each with its docstring", () => {
+    expect(check.settings.safeParse({}).success).toBe(true);
+    expect(Object.values(check.settings.shape).map((type) => fieldMeta(type as never)?.doc ?? "")).not.toContain("");
+  });
+
+  it("go with functions for exactly the hooks it names", () => {
+    const services = { log: console, now: Date.now } as never;
+    expect(Object.keys(check.create(check.settings.parse({}), services)).toSorted()).toEqual(
+      [...check.hooks].toSorted(),
+    );
+  });
+});
