@@ -1,0 +1,203 @@
+/**
+ * Client rules in the form of tcprules: client address → session variables, or no connection at all. One rule applies,
+ * the first found in a fixed order of look-ups; nothing is inherited from a wider one, and the order of lines has no meaning.
+ * Beyond tcprules: CIDR blocks, which it keeps but never matches, and IPv6 addresses, prefixes and blocks, on lines that it refuses.
+ */
+import { expandRange, normalIpv6, warnAddress } from "./addresses.ts";
+import { Blocks, parseNetwork } from "./blocks.ts";
+import { type RuleLine, readLine } from "./rule-line.ts";
+
+/** What is wrong, or odd, and where. Line and column count from 1. */
+export interface RuleFault {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+}
+
+/** Where a verdict comes from; of a range, the address that matched. */
+export interface RuleOrigin {
+  readonly line: number;
+  readonly address: string;
+}
+
+/** What the rules say about a client. Without `rule`, none speaks of it. */
+export type ClientVerdict =
+  | { readonly kind: "allow"; readonly variables: ReadonlyMap<string, string>; readonly rule?: RuleOrigin }
+  | { readonly kind: "deny"; readonly rule: RuleOrigin };
+
+/** A client as rules see it. */
+export interface Client {
+  /** As normalIp of src/mail/network.ts writes it. */
+  readonly ip: string;
+  /** In lower case, forward-confirmed. Undefined: not known. "": known to be empty, which still matches `=`. */
+  readonly host?: string | undefined;
+  /** The user by ident (RFC 1413). Undefined: not known. */
+  readonly info?: string | undefined;
+}
+
+const stranger: ClientVerdict = { kind: "allow", variables: new Map() };
+
+/** Compiled rules. A look-up is a few Map accesses and does no I/O. */
+export class ClientRules {
+  /** Whether any rule asks for the client's host name. */
+  readonly needsHost: boolean;
+  /** Whether any rule asks for ident information. */
+  readonly needsInfo: boolean;
+  readonly #literals: ReadonlyMap<string, ClientVerdict>;
+  readonly #blocks: Blocks<ClientVerdict>;
+
+  constructor(literals: ReadonlyMap<string, ClientVerdict>, blocks: Blocks<ClientVerdict>) {
+    const addresses = [...literals.keys()];
+    this.needsHost = addresses.some((address) => address.startsWith("=") || address.includes("@="));
+    this.needsInfo = addresses.some((address) => address.includes("@"));
+    this.#literals = literals;
+    this.#blocks = blocks;
+  }
+
+  /** The verdict on a client; everybody of whom no rule speaks is allowed and gets no variables. */
+  find({ ip, host, info }: Client): ClientVerdict {
+    const rules = this.#literals;
+    return (
+      this.#findUser(ip, host, info) ??
+      rules.get(ip) ??
+      (host === undefined ? undefined : rules.get(`=${host}`)) ??
+      this.#findNetwork(ip) ??
+      this.#findDomain(host) ??
+      rules.get("") ??
+      stranger
+    );
+  }
+
+  #findUser(ip: string, host: string | undefined, info: string | undefined): ClientVerdict | undefined {
+    if (!this.needsInfo || info === undefined) {
+      return undefined;
+    }
+    const verdict = this.#literals.get(`${info}@${ip}`);
+    return verdict ?? (host === undefined ? undefined : this.#literals.get(`${info}@=${host}`));
+  }
+
+  /** Of prefixes and blocks around the address the narrowest; of two as narrow, the prefix. */
+  #findNetwork(ip: string): ClientVerdict | undefined {
+    for (let end = ip.lastIndexOf("."); end > 0; end = ip.lastIndexOf(".", end - 1)) {
+      const prefix = ip.slice(0, end + 1);
+      const verdict = this.#literals.get(prefix);
+      if (verdict !== undefined) {
+        return this.#blocks.find(ip, 8 * (prefix.split(".").length - 1)) ?? verdict;
+      }
+    }
+    return this.#blocks.find(ip, -1);
+  }
+
+  #findDomain(host: string | undefined): ClientVerdict | undefined {
+    if (!this.needsHost || host === undefined) {
+      return undefined;
+    }
+    for (let dot = host.indexOf("."); dot !== -1; dot = host.indexOf(".", dot + 1)) {
+      const verdict = this.#literals.get(`=${host.slice(dot)}`);
+      if (verdict !== undefined) {
+        return verdict;
+      }
+    }
+    return this.#literals.get("=");
+  }
+}
+
+/** No rules: every client is a stranger. */
+export const emptyClientRules: ClientRules = new ClientRules(new Map(), new Blocks());
+
+/** What a file of rules says. */
+export interface ParsedClientRules {
+  /** Empty where there are faults: a file is taken as a whole or not at all. */
+  readonly rules: ClientRules;
+  /** Lines that tcprules refuses to compile. */
+  readonly faults: readonly RuleFault[];
+  /** What compiles, and is most likely not what was meant. */
+  readonly warnings: readonly RuleFault[];
+}
+
+interface Tables {
+  readonly literals: Map<string, ClientVerdict>;
+  readonly blocks: Blocks<ClientVerdict>;
+}
+
+/** What came of entering a rule into the tables. */
+interface Entered {
+  readonly fault?: string;
+  readonly warnings: readonly string[];
+}
+
+function verdictOf({ deny, variables }: RuleLine, address: string, line: number): ClientVerdict {
+  const rule = { line, address };
+  return deny ? { kind: "deny", rule } : { kind: "allow", variables, rule };
+}
+
+const shadowed = "an earlier line has the same address, and the first one wins";
+
+function enterBlock(rule: RuleLine, line: number, blocks: Tables["blocks"]): Entered | undefined {
+  const network = parseNetwork(rule.address);
+  if (network === undefined) {
+    return undefined;
+  }
+  const warnings = blocks.add(network, verdictOf(rule, rule.address, line)) ? [] : [shadowed];
+  return {
+    warnings: network.hostBits ? ["the address has bits set beyond the length of the block", ...warnings] : warnings,
+  };
+}
+
+function enterLiterals(rule: RuleLine, line: number, literals: Tables["literals"]): Entered {
+  const ipv6 = normalIpv6(rule.address);
+  const addresses = ipv6 === undefined ? expandRange(rule.address) : [ipv6];
+  if (addresses === undefined) {
+    return { fault: "a range must be of whole numbers; a host name begins with an equals sign", warnings: [] };
+  }
+  const [first] = addresses;
+  if (first === undefined) {
+    return { warnings: ["never matches: the range descends, or begins above 255"] };
+  }
+  const fresh = addresses.filter((address) => !literals.has(address));
+  for (const address of fresh) {
+    literals.set(address, verdictOf(rule, address, line));
+  }
+  const never = ipv6 === undefined ? warnAddress(first) : undefined;
+  const warnings = never === undefined ? [] : [`never matches: ${never}`];
+  if (ipv6 !== undefined && rule.address.endsWith("::")) {
+    warnings.push("this is one address; a prefix ends in a single colon, a block in its length");
+  }
+  return { warnings: fresh.length === 0 ? [...warnings, shadowed] : warnings };
+}
+
+/**
+ * Compiles a file of rules.
+ * @param file its name in faults and warnings; nothing is read here.
+ */
+export function parseClientRules(text: string, file: string): ParsedClientRules {
+  const tables: Tables = { literals: new Map(), blocks: new Blocks() };
+  const faults: RuleFault[] = [];
+  const warnings: RuleFault[] = [];
+  for (const [index, whole] of text.split("\n").entries()) {
+    const place = { file, line: index + 1 };
+    const line = readLine(whole);
+    switch (line.kind) {
+      case "ignored":
+        break;
+      case "odd":
+        warnings.push({ ...place, column: line.column, message: line.message });
+        break;
+      case "fault":
+        faults.push({ ...place, column: line.column, message: line.message });
+        break;
+      case "rule": {
+        const entered = enterBlock(line, place.line, tables.blocks) ?? enterLiterals(line, place.line, tables.literals);
+        warnings.push(...entered.warnings.map((message) => ({ ...place, column: 1, message })));
+        warnings.push(...line.warnings.map((remark) => ({ ...place, ...remark })));
+        if (entered.fault !== undefined) {
+          faults.push({ ...place, column: 1, message: entered.fault });
+        }
+        break;
+      }
+    }
+  }
+  const rules = faults.length === 0 ? new ClientRules(tables.literals, tables.blocks) : emptyClientRules;
+  return { rules, faults, warnings };
+}
