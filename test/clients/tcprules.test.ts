@@ -67,6 +67,7 @@ describe("a line of client rules", () => {
     [":allow,X=1", '1:10 the quote "1" must be closed'],
     [':allow,X="a"b', '1:13 must be a comma or the end of the line, not "b"'],
     [':deny,X="a" ,Y="b"', '1:12 must be a comma or the end of the line, not " ,Y=\\"b\\""'],
+    ["  # a comment: no", '1:15 must be "allow" or "deny" after the address, not " no"'],
     ["mail-host:allow", "1:1 a range must be of whole numbers; a host name begins with an equals sign"],
     ["1.2.3.1-2-3:allow", "1:1 a range must be of whole numbers; a host name begins with an equals sign"],
     [':allow,X="a\0b"', "1:12 must not hold a NUL byte"],

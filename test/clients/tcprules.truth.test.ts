@@ -53,7 +53,27 @@ const instructions = fc
 const blanks = fc.constantFrom("", "", "", " ", "\t \t");
 const rule = fc.tuple(address, instructions, blanks).map(([who, what, space]) => `${who}:${what}${space}`);
 const odd = fc.constantFrom("", "# 1.2.3.4:deny", "#", "no colon", "   ", " #", "\t# no colon");
-const scraps = ["allow", "deny", ":", ",", "=", '"', "'", "-", ".", "@", "#", " ", "\t", "\r", "1", "10.", "X", '=""'];
+const scraps = [
+  "allow",
+  "deny",
+  ":",
+  ",",
+  "=",
+  '"',
+  "'",
+  "-",
+  ".",
+  "@",
+  "#",
+  " ",
+  "\t",
+  "\r",
+  "1",
+  "10.",
+  "X",
+  '=""',
+  " # a: b",
+];
 const junk = fc.array(fc.constantFrom(...scraps), { maxLength: 8 }).map((parts) => parts.join(""));
 /** A rule with one scrap put in somewhere: mostly a near miss. */
 const broken = fc
