@@ -28,7 +28,7 @@ export interface Built {
 const kindName = `CASE kind ${kinds.map((kind, rank) => `WHEN ${rank} THEN '${kind}'`).join(" ")} END`;
 
 /** For sorting, in KiB; beyond it SQLite sorts in temporary files. */
-const sortMemory = 65_536;
+const sortMemory = 16_384;
 
 /**
  * Fills a new file. Not sealed yet.

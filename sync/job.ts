@@ -73,8 +73,7 @@ export async function runSync(options: JobOptions): Promise<Outcome> {
   try {
     const lock = acquireLock(path);
     if (lock === undefined) {
-      log.error("sync", "another sync is running", { path });
-      return { kind: "busy" };
+      return logOutcome(log, { kind: "busy" });
     }
     try {
       const leftovers = removeTemporary(path);
@@ -202,21 +201,15 @@ function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The one summary line. */
+/** What went wrong; what went well is the caller's to tell, by sync/summary.ts. */
 function logOutcome(log: Log, outcome: Outcome): Outcome {
   switch (outcome.kind) {
     case "published":
-    case "dry-run": {
-      const { byKind, frozen, ...counts } = outcome.facts;
-      const names = frozen.map(({ name }) => name).join(" ") || undefined;
-      const level = frozen.length > 0 ? "warning" : "info";
-      log[level]("sync", outcome.kind === "published" ? "published" : "would publish", {
-        ...counts,
-        ...byKind,
-        frozen: names,
-      });
+    case "dry-run":
+      for (const { name, fault } of outcome.facts.frozen) {
+        log.warning("sync", "source keeps its addresses of before", { source: name, fault });
+      }
       return outcome;
-    }
     case "refused":
       for (const reason of outcome.reasons) {
         log.error("sync", "refused", { reason });
@@ -226,6 +219,7 @@ function logOutcome(log: Log, outcome: Outcome): Outcome {
       log.error("sync", "nothing published", { why: outcome.why });
       return outcome;
     case "busy":
+      log.error("sync", "another sync is running, nothing published");
       return outcome;
   }
 }

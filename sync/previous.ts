@@ -132,3 +132,14 @@ function readPrevious(database: Database.Database, path: string): Previous {
     close: () => void database.close(),
   };
 }
+
+/** When the snapshot at a path was made, ms since 1970; undefined where there is no good one. */
+export function createdAt(path: string): number | undefined {
+  try {
+    const { previous } = openPrevious(path, 0);
+    previous?.close();
+    return previous?.created;
+  } catch {
+    return undefined;
+  }
+}

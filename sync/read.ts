@@ -87,22 +87,23 @@ interface Steps {
 
 function iterate(source: Source, signal: AbortSignal): Steps {
   const iterator = source.read(signal)[Symbol.asyncIterator]();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason as Error);
-  signal.addEventListener("abort", abort, { once: true });
-  // Without a step under way nobody waits for it.
-  aborted.catch(() => undefined);
   return {
-    async next() {
-      try {
-        const { done, value } = await Promise.race([iterator.next(), aborted]);
-        return done === true ? { kind: "done" } : { kind: "batch", batch: value };
-      } catch (error) {
-        return { kind: "failed", error };
-      }
-    },
+    next: () =>
+      // Not Promise.race: its reactions on a promise that outlives the loop would keep every batch in memory.
+      new Promise((resolve) => {
+        const fail = (error: unknown): void => resolve({ kind: "failed", error });
+        const abort = (): void => fail(signal.reason);
+        if (signal.aborted) {
+          abort();
+          return;
+        }
+        signal.addEventListener("abort", abort, { once: true });
+        iterator
+          .next()
+          .then(({ done, value }) => resolve(done === true ? { kind: "done" } : { kind: "batch", batch: value }), fail)
+          .finally(() => signal.removeEventListener("abort", abort));
+      }),
     stop() {
-      signal.removeEventListener("abort", abort);
       // What it says at the end changes nothing any more.
       Promise.resolve(iterator.return?.()).catch(() => undefined);
     },

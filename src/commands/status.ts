@@ -1,0 +1,129 @@
+/** `goodmailto status`: how old the snapshot is and what it holds. Exit 0 fresh, 1 stale, 2 missing, as Nagios wants it. */
+import { Command } from "commander";
+
+import type { Settings } from "../config/sections.ts";
+import { silentLog } from "../mail/log.ts";
+import type { Kind, SourceRow } from "../snapshot/format.ts";
+import { openSnapshot } from "../snapshot/reader.ts";
+import { exit } from "./exit.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+
+/** One source in the report. Times are ISO 8601; null: never. */
+export interface SourceReport {
+  readonly name: string;
+  readonly addresses: number;
+  readonly kinds: Readonly<Partial<Record<Kind, number>>>;
+  readonly entries: number;
+  readonly read: string | null;
+  readonly tried: string | null;
+  readonly stale: boolean;
+  /** Why the last attempt failed; "" where it did not. */
+  readonly fault: string;
+}
+
+/** What `--json` prints. */
+export type StatusReport =
+  | {
+      readonly status: "fresh" | "stale";
+      readonly path: string;
+      readonly created: string;
+      /** Seconds. */
+      readonly age: number;
+      readonly addresses: number;
+      readonly sources: readonly SourceReport[];
+    }
+  | { readonly status: "missing"; readonly path: string; readonly why: string; readonly detail: string };
+
+/** Builds the verb. */
+export function statusCommand(): Command {
+  return new Command("status")
+    .description("tells the age and the contents of the snapshot; exit 0 fresh, 1 stale, 2 missing")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--json", "as one JSON object")
+    .action(({ config, json }: { config: string; json?: true }) => {
+      const settings = loadSettings(config, []);
+      if (settings === undefined) {
+        process.exitCode = exit.config;
+        return;
+      }
+      const report = reportStatus(settings.snapshot, Date.now());
+      process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : formatStatus(report));
+      process.exitCode = { fresh: 0, stale: 1, missing: 2 }[report.status];
+    });
+}
+
+/**
+ * Looks at the snapshot.
+ * @param now ms since 1970
+ */
+export function reportStatus({ path, max_age: maxAge }: Settings["snapshot"], now: number): StatusReport {
+  const reader = openSnapshot(path, silentLog, { now: () => now });
+  try {
+    const { state, image } = reader;
+    if (state.kind === "unavailable" || image === undefined) {
+      const { why, detail } = state.kind === "unavailable" ? state : { why: "missing", detail: "" };
+      return { status: "missing", path, why, detail };
+    }
+    const counts = image.counts();
+    const sources = state.sources.map((source) => reportSource(source, counts, now - maxAge));
+    const stale = now - state.created > maxAge || sources.some((source) => source.stale);
+    return {
+      status: stale ? "stale" : "fresh",
+      path,
+      created: new Date(state.created).toISOString(),
+      age: Math.round((now - state.created) / 1000),
+      addresses: state.rows,
+      sources,
+    };
+  } finally {
+    reader.close();
+  }
+}
+
+function reportSource(
+  source: SourceRow,
+  counts: readonly { readonly source: string; readonly kind: Kind; readonly count: number }[],
+  oldest: number,
+): SourceReport {
+  const mine = counts.filter((row) => row.source === source.name);
+  return {
+    name: source.name,
+    addresses: mine.reduce((sum, { count }) => sum + count, 0),
+    kinds: Object.fromEntries(mine.map(({ kind, count }) => [kind, count])),
+    entries: source.entries,
+    read: formatTime(source.readAt),
+    tried: formatTime(source.triedAt),
+    stale: source.readAt < oldest,
+    fault: source.fault,
+  };
+}
+
+function formatTime(at: number): string | null {
+  return at === 0 ? null : new Date(at).toISOString();
+}
+
+/** For people: one line for the whole, one a source. */
+export function formatStatus(report: StatusReport): string {
+  if (report.status === "missing") {
+    return `missing: ${report.path} cannot serve (${report.why}: ${report.detail}), every recipient is accepted\n`;
+  }
+  const lines = report.sources.map(({ name, addresses, kinds, read, fault, tried }) => {
+    const list = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
+    const failure = fault === "" ? "" : `, failed ${tried}: ${fault}`;
+    return `source ${name}: ${addresses} addresses (${list.join(", ") || "none"}), read ${read ?? "never"}${failure}`;
+  });
+  const { status, path, addresses, created, age } = report;
+  return [`${status}: ${path}, ${addresses} addresses, made ${created}, ${formatAge(age)} ago`, ...lines, ""].join(
+    "\n",
+  );
+}
+
+function formatAge(seconds: number): string {
+  const units = [
+    [86_400, "d"],
+    [3600, "h"],
+    [60, "m"],
+  ] as const;
+  const [size, unit] = units.find(([length]) => seconds >= 2 * length) ?? [1, "s"];
+  return `${Math.floor(seconds / size)}${unit}`;
+}

@@ -1,0 +1,93 @@
+/**
+ * Runs the sync again and again, by node-cron, in UTC (a daily run at 02:30 local time would be skipped in spring).
+ * node-cron knows nothing of runs that were due while it did not live: so one at the start, where the snapshot is old.
+ */
+import { schedule } from "node-cron";
+import type { ScheduledTask } from "node-cron";
+
+import type { SyncSettings } from "../src/config/schema.ts";
+import type { Log } from "../src/mail/log.ts";
+
+/** `[sync]`, as far as it says when. */
+export type Timing = Pick<SyncSettings, "schedule" | "jitter">;
+
+/** What the schedule needs. */
+export interface ScheduleOptions {
+  readonly timing: Timing;
+  /** When the snapshot was made, ms since 1970; undefined where there is none. */
+  readonly created: () => number | undefined;
+  /** One sync; must not reject. */
+  readonly run: () => Promise<void>;
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+/** A schedule that runs. */
+export interface Schedule {
+  /** Takes new times; a run under way goes on. */
+  change(timing: Timing): void;
+  /**
+   * Ends the schedule, and waits for the run under way.
+   * @param deadline ms
+   * @returns whether nothing runs any more
+   */
+  stop(deadline: number): Promise<boolean>;
+}
+
+/** Starts the schedule. */
+export function startSchedule({ timing, created, run, now, log }: ScheduleOptions): Schedule {
+  let running: Promise<void> | undefined;
+  const runOnce = (): Promise<void> => {
+    running ??= run().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  let task = createTask(timing, runOnce, log);
+  const at = created();
+  if (at === undefined || now() - at > periodOf(task)) {
+    log.info("sync", "running at start", { reason: at === undefined ? "no snapshot" : "old snapshot" });
+    void runOnce();
+  }
+  return {
+    change(changed) {
+      void task.destroy();
+      task = createTask(changed, runOnce, log);
+    },
+    async stop(deadline) {
+      await task.destroy();
+      return settles(running, deadline);
+    },
+  };
+}
+
+function createTask(timing: Timing, run: () => Promise<void>, log: Log): ScheduledTask {
+  const tell = (message: string | Error): void => log.warning("sync", "schedule", { detail: String(message) });
+  const task = schedule(timing.schedule, run, {
+    timezone: "UTC",
+    noOverlap: true,
+    maxRandomDelay: timing.jitter,
+    name: "goodmailto sync",
+    logger: { info: () => undefined, debug: () => undefined, warn: tell, error: tell },
+  });
+  task.on("execution:overlap", () => log.warning("sync", "skipped, the run before is not over"));
+  task.on("execution:missed", () => log.warning("sync", "a run was missed, the machine was busy or asleep"));
+  log.info("sync", "scheduled", { schedule: timing.schedule, next: task.getNextRun()?.toISOString() });
+  return task;
+}
+
+/** Between the next two runs, in ms. */
+function periodOf(task: ScheduledTask): number {
+  const [first, second] = task.getNextRuns(2);
+  return first === undefined || second === undefined ? 0 : second.getTime() - first.getTime();
+}
+
+async function settles(running: Promise<void> | undefined, deadline: number): Promise<boolean> {
+  if (running === undefined) {
+    return true;
+  }
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), deadline);
+  void running.then(() => resolve(true));
+  return promise.finally(() => clearTimeout(timer));
+}

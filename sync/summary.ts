@@ -1,0 +1,23 @@
+/** What a run says at its end: as facts for the log, and as one line for people. */
+import type { LogFields } from "../src/mail/log.ts";
+import type { JobFacts } from "./job.ts";
+
+/** For the log. */
+export function summaryFields({ byKind, frozen, ...counts }: JobFacts): LogFields {
+  return { ...counts, ...byKind, frozen: frozen.map(({ name }) => name).join(" ") || undefined };
+}
+
+/** For a person: entries, addresses by kind, added, removed, seconds. */
+export function summaryLine(kind: "published" | "dry-run" | "refused", facts: JobFacts): string {
+  const { entries, addresses, byKind, added, removed, seconds, frozen } = facts;
+  const words = { published: "published", "dry-run": "would publish", refused: "did not publish" };
+  const kinds = Object.entries(byKind)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${kind}`);
+  const list = kinds.length === 0 ? "" : ` (${kinds.join(", ")})`;
+  const cold = frozen.length === 0 ? "" : `; kept as they were: ${frozen.map(({ name }) => name).join(", ")}`;
+  return (
+    `${words[kind]} ${addresses} addresses${list} from ${entries} entries: ` +
+    `${added} added, ${removed} removed, ${seconds.toFixed(1)} seconds${cold}`
+  );
+}
