@@ -1,8 +1,4 @@
-/**
- * How many plugin programs run at once, over all sessions; the others wait in line, each with a deadline.
- * One is let in at a time and a turn of the event loop, since a fork holds the loop up: sessions without
- * plugins are served in between.
- */
+/** How many plugin programs run at once, over all sessions; the others wait in line, each with a deadline. */
 
 /** Gives the place back; must be called once. */
 export type Leave = () => void;
@@ -17,7 +13,6 @@ export class Pool {
   readonly #places: number;
   #taken = 0;
   readonly #line = new Set<Waiter>();
-  #admitting = false;
 
   /** @param places how many may be inside */
   constructor(places: number) {
@@ -46,30 +41,19 @@ export class Pool {
       }, patience);
       const waiter: Waiter = { admit, timer };
       this.#line.add(waiter);
-      this.#admitSoon();
+      this.#admit();
     });
   }
 
-  #admitSoon(): void {
-    if (!this.#admitting && this.#line.size > 0 && this.#taken < this.#places) {
-      this.#admitting = true;
-      setImmediate(() => {
-        this.#admitting = false;
-        this.#admitOne();
-        this.#admitSoon();
-      });
-    }
-  }
-
-  #admitOne(): void {
+  #admit(): void {
     const [first] = this.#line;
-    if (first !== undefined) {
+    if (first !== undefined && this.#taken < this.#places) {
       this.#line.delete(first);
       clearTimeout(first.timer);
       this.#taken += 1;
       first.admit(() => {
         this.#taken -= 1;
-        this.#admitSoon();
+        this.#admit();
       });
     }
   }

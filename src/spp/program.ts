@@ -13,15 +13,6 @@ export type Program = ChildProcessByStdio<null, Readable, Readable>;
 /** Why a program did not start, in the words of the reply. */
 export type StartFailure = "can't execute" | "can't pipe()" | "vfork() failed";
 
-/** The process groups to end where we end before them. */
-const running = new Set<number>();
-
-process.on("exit", () => {
-  for (const pid of running) {
-    killGroup(pid, "SIGTERM");
-  }
-});
-
 /**
  * Starts a program. A fault is thrown, or told by the event `error`; {@link startFailure} names it.
  * @param home its working directory
@@ -32,19 +23,13 @@ export function startProgram(plugin: Plugin, home: string, environment: Readonly
   if (!plugin.line.startsWith(":")) {
     refuseText(resolve(home, plugin.file));
   }
-  const program = spawn(plugin.file, rest, {
+  return spawn(plugin.file, rest, {
     argv0,
     cwd: home,
     env: environment,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const { pid } = program;
-  if (pid !== undefined) {
-    running.add(pid);
-    program.once("exit", () => running.delete(pid));
-  }
-  return program;
 }
 
 /** Names a fault of {@link startProgram} by its errno: of a pipe, of fork, of execve. */

@@ -2,13 +2,12 @@
  * One run of one plugin program: its output told line by line while it runs, and what became of it.
  * The program gets no arguments but its own, an empty standard input, its own process group, and a time limit.
  */
-import type { Readable } from "node:stream";
-
 import type { Verdict } from "../hooks/check.ts";
 import { Lines } from "./answer.ts";
 import type { Plugin } from "./config.ts";
-import { killGroup, startFailure, startProgram } from "./program.ts";
-import type { Program, StartFailure } from "./program.ts";
+import type { Report } from "./launcher-process.ts";
+import { launch } from "./launcher.ts";
+import type { StartFailure } from "./program.ts";
 
 /** Why a run failed, in the words of the reply. */
 export type Failure = StartFailure | "child crashed" | "timed out" | "too much output" | "bad reply" | "bad address";
@@ -47,92 +46,91 @@ export interface Run {
   readonly exited: Promise<Failure | undefined>;
 }
 
-/** How long a program has between SIGTERM and SIGKILL, in ms. */
-const grace = 1000;
-
 /** Starts a program. */
 export function startPlugin(options: RunOptions): Run {
-  let child: Program;
-  try {
-    child = startProgram(options.plugin, options.home, options.environment);
-  } catch (error) {
-    const why = startFailure(error);
-    return { answered: Promise.resolve({ kind: "failure", why }), exited: Promise.resolve(undefined) };
+  return new Watch(options);
+}
+
+/** One output stream, told line by line up to a limit in bytes. */
+class Output {
+  readonly #lines = new Lines();
+  readonly #limit: number;
+  readonly #tell: (line: string) => void;
+  #bytes = 0;
+
+  constructor(limit: number, tell: (line: string) => void) {
+    this.#limit = limit;
+    this.#tell = tell;
   }
-  return new Watch(child, options);
+
+  /** Tells the lines that are whole now; false where there was more than the limit. */
+  take(chunk: Uint8Array): boolean {
+    const room = Math.max(0, this.#limit - this.#bytes);
+    this.#bytes += chunk.length;
+    this.#lines.feed(Buffer.from(chunk.buffer, chunk.byteOffset, Math.min(room, chunk.length))).forEach(this.#tell);
+    return this.#bytes <= this.#limit;
+  }
+
+  /** Tells a last line that has no line end. */
+  end(): void {
+    const rest = this.#lines.end();
+    if (rest !== undefined && this.#bytes <= this.#limit) {
+      this.#tell(rest);
+    }
+  }
 }
 
 /** Follows one program to its end. */
 class Watch implements Run {
   readonly answered: Promise<Outcome>;
   readonly exited: Promise<Failure | undefined>;
-  readonly #program: Program;
   readonly #options: RunOptions;
   readonly #answer: PromiseWithResolvers<Outcome> = Promise.withResolvers();
   readonly #gone: PromiseWithResolvers<Failure | undefined> = Promise.withResolvers();
+  readonly #output: Output;
+  readonly #errors: Output;
   readonly #limit: NodeJS.Timeout;
+  readonly #kill: () => void;
   /** The plugin's last word, or ours about it. */
   #last: Outcome | undefined;
   #answered = false;
-  #ended = false;
   #late: Failure | undefined;
-  /** Set when we kill it: that it dies by a signal says nothing then. */
-  #killing: NodeJS.Timeout | undefined;
+  /** We kill it: that it dies by a signal says nothing then. */
+  #killed = false;
 
-  constructor(program: Program, options: RunOptions) {
+  constructor(options: RunOptions) {
+    const { plugin, home, environment, timeout, maxOutput } = options;
     this.answered = this.#answer.promise;
     this.exited = this.#gone.promise;
-    this.#program = program;
     this.#options = options;
-    this.#limit = setTimeout(() => this.#overrun("timed out"), options.timeout);
-    this.#follow(program);
+    this.#output = new Output(maxOutput, (line) => this.#take(line));
+    this.#errors = new Output(maxOutput, options.onError);
+    this.#limit = setTimeout(() => this.#overrun("timed out"), timeout);
+    this.#kill = launch({ plugin, home, environment, maxOutput }, (report) => this.#hear(report));
   }
 
-  #follow(program: Program): void {
-    const output = this.#read(program.stdout, (line) => this.#take(line));
-    const errors = this.#read(program.stderr, this.#options.onError);
-    program.once("error", (error) => {
-      // Only a program that did not start has no process id.
-      if (program.pid === undefined) {
-        this.#fail(startFailure(error));
+  #hear(report: Report): void {
+    switch (report.kind) {
+      case "output":
+        this.#read(this.#output, report.chunk);
+        break;
+      case "errors":
+        this.#read(this.#errors, report.chunk);
+        break;
+      case "failed":
+        this.#fail(report.why);
         this.#close();
-      }
-    });
-    program.once("exit", (code, signal) => {
-      this.#endGroup();
-      // What the program wrote is in the pipes now, and the next turn of the loop reads all of it. An end of file
-      // may never come: a process that the plugin left behind can hold the pipes open.
-      setImmediate(() =>
-        setImmediate(() => {
-          output();
-          errors();
-          this.#finish(code, signal);
-        }),
-      );
-    });
+        break;
+      case "ended":
+        this.#finish(report.code, report.signal);
+        break;
+    }
   }
 
-  /** Tells the lines of a stream, up to the limit. The function returned tells the last line if it has no line end. */
-  #read(stream: Readable, take: (line: string) => void): () => void {
-    const lines = new Lines();
-    const { maxOutput } = this.#options;
-    let bytes = 0;
-    stream.on("data", (chunk: Buffer) => {
-      const room = Math.max(0, maxOutput - bytes);
-      bytes += chunk.length;
-      lines.feed(chunk.subarray(0, room)).forEach(take);
-      if (bytes > maxOutput) {
-        this.#overrun("too much output");
-      }
-    });
-    // A broken pipe is not an answer: the exit is.
-    stream.on("error", () => {});
-    return () => {
-      const rest = lines.end();
-      if (rest !== undefined && bytes <= maxOutput) {
-        take(rest);
-      }
-    };
+  #read(output: Output, chunk: Uint8Array): void {
+    if (!output.take(chunk)) {
+      this.#overrun("too much output");
+    }
   }
 
   #take(line: string): void {
@@ -158,25 +156,14 @@ class Watch implements Run {
     if (why === "timed out" || this.#last === undefined) {
       this.#fail(why);
     }
-    const { pid } = this.#program;
-    if (this.#killing === undefined && pid !== undefined && !this.#ended) {
-      killGroup(pid, "SIGTERM");
-      this.#killing = setTimeout(() => killGroup(pid, "SIGKILL"), grace);
-    }
-  }
-
-  /** After a kill, nothing of the group may stay; after a plain exit, what the plugin left behind is its business. */
-  #endGroup(): void {
-    this.#ended = true;
-    const { pid } = this.#program;
-    if (pid !== undefined && this.#killing !== undefined) {
-      clearTimeout(this.#killing);
-      killGroup(pid, "SIGKILL");
-    }
+    this.#killed = true;
+    this.#kill();
   }
 
   #finish(code: number | null, signal: NodeJS.Signals | null): void {
-    if (signal !== null && this.#killing === undefined) {
+    this.#output.end();
+    this.#errors.end();
+    if (signal !== null && !this.#killed) {
       this.#fail("child crashed");
     } else if (code === 120) {
       this.#fail("can't execute");
@@ -201,8 +188,6 @@ class Watch implements Run {
 
   #close(): void {
     clearTimeout(this.#limit);
-    this.#program.stdout.destroy();
-    this.#program.stderr.destroy();
     this.#gone.resolve(this.#late);
   }
 }

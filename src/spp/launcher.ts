@@ -1,0 +1,69 @@
+/** The server's side of launcher-process.ts: starts that process when the first plugin is wanted, and again if it died. */
+import { fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+import type { Order, Report } from "./launcher-process.ts";
+
+/** Takes what is reported of one program. */
+export type Listener = (report: Report) => void;
+
+/** What to start; see {@link Order}. */
+export type Start = Omit<Order & { kind: "start" }, "id" | "kind">;
+
+const entry = fileURLToPath(new URL("launcher-process.ts", import.meta.url));
+
+let helper: ChildProcess | undefined;
+let lastId = 0;
+const listeners = new Map<number, Listener>();
+
+/**
+ * Starts a program. The listener hears of `failed` or `ended` exactly once, and of nothing after it.
+ * @returns ends the program and its group: SIGTERM, and SIGKILL a second later
+ */
+export function launch(order: Start, listener: Listener): () => void {
+  const id = ++lastId;
+  listeners.set(id, listener);
+  const process = (helper ??= startHelper());
+  tell(process, { ...order, kind: "start", id });
+  return () => tell(process, { kind: "kill", id });
+}
+
+function tell(process: ChildProcess, order: Order): void {
+  if (process.connected) {
+    // A fault here is one of a process that is about to end, which `exit` tells.
+    process.send(order, () => {});
+  }
+}
+
+function startHelper(): ChildProcess {
+  const process = fork(entry, [], {
+    // Nothing of our environment may reach a plugin, and nothing of ours is for the helper either.
+    env: {},
+    execArgv: [],
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  process.on("message", (report: Report) => {
+    const listener = listeners.get(report.id);
+    if (report.kind === "failed" || report.kind === "ended") {
+      listeners.delete(report.id);
+    }
+    listener?.(report);
+  });
+  const lost = (): void => {
+    if (helper === process) {
+      helper = undefined;
+      for (const [id, listener] of listeners) {
+        listeners.delete(id);
+        listener({ kind: "failed", id, why: "vfork() failed" });
+      }
+    }
+  };
+  process.once("exit", lost);
+  process.once("error", lost);
+  // The helper must not keep a server alive that has nothing else to do.
+  process.unref();
+  process.channel?.unref();
+  return process;
+}
