@@ -49,7 +49,7 @@ describe("the domino preset", () => {
         ldif: await readFile(`${directories}domino.ldif`, "utf8"),
       });
     });
-    afterAll(() => slapd.stop());
+    afterAll(() => slapd?.stop());
 
     const domino = { preset: "domino", notes_domain: "KONTOR", page_size: 7 } as const;
 

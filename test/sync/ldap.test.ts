@@ -50,7 +50,7 @@ describe.skipIf(missing("slapd"))("slapd with limits and rights", () => {
     await writeFile(join(folder, "wrong"), "wrong\n");
     await writeFile(join(folder, "empty"), "\nsecond line\n");
   });
-  afterAll(() => slapd.stop());
+  afterAll(() => slapd?.stop());
 
   const read = (settings: Parameters<typeof source>[0]): ReturnType<typeof source> =>
     source({ preset: "openldap", page_size: 200, base: suffix, ...settings }, undefined, folder);
@@ -99,7 +99,7 @@ describe.skipIf(missing("slapd"))("slapd with a size limit of 500", () => {
   beforeAll(async () => {
     slapd = await startSlapd({ suffix, schemas, ldif: head + people(1200), database: ["sizelimit 500"] });
   });
-  afterAll(() => slapd.stop());
+  afterAll(() => slapd?.stop());
 
   for (const [page, page_size] of [
     ["first", 1000],
@@ -129,7 +129,7 @@ describe.skipIf(missing("slapd"))("slapd that holds a reference", () => {
     const reference = `dn: ou=Elsewhere,${suffix}\n${classes}\nou: Elsewhere\nref: ldap://other.example/ou=Elsewhere\n\n`;
     slapd = await startSlapd({ suffix, schemas, ldif: head + reference + people(30) });
   });
-  afterAll(() => slapd.stop());
+  afterAll(() => slapd?.stop());
 
   it("refers to another server for a part of the list", async () => {
     const fault = await faultOf(source({ preset: "openldap", url: [slapd.ldap], base: suffix, page_size: 10 }));

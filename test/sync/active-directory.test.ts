@@ -1,0 +1,91 @@
+import { readFile } from "node:fs/promises";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { missing } from "../fakes/need.ts";
+import { type Slapd, startSlapd } from "../fakes/slapd.ts";
+import { readAll, source } from "./reading.ts";
+
+const directories = new URL("../directories/", import.meta.url).pathname;
+const file = `${directories}active-directory.ldif`;
+
+/** Every key that the directory gives, with what it is. */
+const expected: Readonly<Record<string, string>> = {
+  "anna.schmidt@kontor.example": "account",
+  "aschmidt@kontor.example": "alias",
+  "anna@kontor.example": "alias",
+  "juergen.weiss@kontor.example": "account",
+  "raum.elbe@kontor.example": "account",
+  "info@kontor.example": "account",
+  "kontakt@kontor.example": "alias",
+  "epartner@kontor.example": "alias",
+  "kaputt@kontor.example": "account",
+  "blank@kontor.example": "account",
+  "alte welt@kontor.example": "account",
+  "o'neill@kontor.example": "alias",
+  "vertrieb@kontor.example": "group",
+  "sales@kontor.example": "group",
+  "presse@kontor.example": "group",
+  "frei.mitarbeit@kontor.example": "alias",
+  "hamburg@kontor.example": "group",
+  "bewerbung@kontor.example": "mailin",
+};
+
+describe("the active-directory preset", () => {
+  describe.skipIf(missing("slapd"))("against slapd", () => {
+    let slapd: Slapd;
+    beforeAll(async () => {
+      slapd = await startSlapd({
+        suffix: "DC=kontor,DC=example",
+        schemas: ["core", "cosine", "inetorgperson", "nis", "msuser", `${directories}exchange.schema`],
+        ldif: await readFile(file, "utf8"),
+      });
+    });
+    afterAll(() => slapd?.stop());
+
+    const read = (settings: Parameters<typeof source>[0] = {}): ReturnType<typeof source> =>
+      source({
+        preset: "active-directory",
+        base: "DC=kontor,DC=example",
+        url: [slapd.ldap],
+        page_size: 3,
+        ...settings,
+      });
+
+    it("lists every mailbox, group and public folder that a stranger may write to, and no more", async () => {
+      const { found } = await readAll(read());
+      expect(Object.fromEntries(found.map(({ key, kind }) => [key, kind]))).toEqual(expected);
+    });
+
+    it("counts what gives no key by why", async () => {
+      const { skipped, entries } = await readAll(read());
+      expect(entries).toBe(12);
+      expect(skipped).toEqual({
+        "other protocol": 5,
+        "8-bit user part": 2,
+        "foreign domain": 5,
+        "no address": 3,
+        "names a route": 1,
+        "too long": 1,
+        "control character": 1,
+      });
+    });
+
+    it("gives the same keys from the LDIF file", async () => {
+      const served = await readAll(read());
+      const exported = await readAll(read({ type: "ldif", url: [file] }));
+      expect(exported.keys).toEqual(served.keys);
+      expect(exported.skipped).toEqual(served.skipped);
+    });
+
+    it("takes another filter and other attributes from the configuration", async () => {
+      const { keys } = await readAll(read({ filter: "(sAMAccountName=*)", attributes: ["mail", "sAMAccountName"] }));
+      expect(keys).toContain("ohne@kontor.example");
+      expect(keys).toContain("aschmidt");
+      expect(keys).not.toContain("kontakt@kontor.example");
+      // Internal only, whatever the filter lets through.
+      expect(keys).not.toContain("nur.intern@kontor.example");
+      expect(keys).not.toContain("intern");
+    });
+  });
+});
