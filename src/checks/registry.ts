@@ -1,5 +1,21 @@
 /** Every check there is. The order here has no meaning: `[hooks]` says what runs when. */
 import type { CheckDefinition } from "../hooks/check.ts";
+import { authlogger } from "./authlogger.ts";
+import { authrequired } from "./authrequired.ts";
 import { goodmailto } from "./goodmailto.ts";
+import { ifauthskip } from "./ifauthskip.ts";
+import { loop } from "./loop.ts";
+import { rblspp } from "./rblspp.ts";
+import { spp } from "./spp.ts";
+import { verybadrcptto } from "./verybadrcptto.ts";
 
-export const checks: readonly CheckDefinition[] = [goodmailto];
+export const checks: readonly CheckDefinition[] = [
+  authlogger,
+  authrequired,
+  goodmailto,
+  ifauthskip,
+  loop,
+  rblspp,
+  spp,
+  verybadrcptto,
+];

@@ -15,6 +15,7 @@ const smtp = z.strictObject({
   max_connections_per_client: field.integer(50, 1, 100_000, "Sessions at a time of one client address in one worker."),
   bare_newlines: field.choice(["refuse", "normalise"], "refuse", "A message with a bare CR, LF or NUL: refused with 550 5.6.0, or its line ends made whole. Clients with RELAYCLIENT are always normalised."),
   reverse_lookup: field.flag(false, "Look up the client's host name (TCPREMOTEHOST), forward-confirmed, before the greeting. Done in any case where a client rule asks for host names."),
+  dns_servers: field.list([], 'Name servers for mx routes and host names, "192.0.2.53" or "192.0.2.53:5353". Empty: the system\'s.'),
   shutdown_timeout: field.duration("30s", "After SIGTERM, messages in flight have so long to finish."),
 });
 
@@ -29,6 +30,8 @@ const route = z.strictObject({
   next_hop: field.text("smtp://192.0.2.25:25", '"smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the domain\'s own mail exchangers.', { required: true }),
   tls: field.choice(["off", "opportunistic", "require"], "off", "STARTTLS to the next hop: never, where offered (unverified), or always with a verified certificate."),
   ca_file: field.file("", "relay", "CA certificates (PEM) that the next hop's certificate must lead to. Empty: the system's."),
+  timeout: field.duration("1m", "For the connection and for each answer of the next hop. RFC 5321 4.5.3.2 allows 5 minutes; the client waits meanwhile."),
+  data_timeout: field.duration("10m", "For the answer to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice."),
 });
 
 const clients = z.strictObject({
@@ -112,8 +115,20 @@ export function listener<Hooks extends z.ZodType>(hooks: Hooks) {
   });
 }
 
+/** What a stranger can make us do, bounded. */
+const limits = z.strictObject({
+  session_errors: field.integer(20, 1, 10_000, "Refused commands of a session; then 421."),
+  session_junk: field.integer(100, 1, 10_000, "Commands without a purpose (NOOP, RSET, VRFY, HELP, EHLO again) of a session beyond its messages; then 421."),
+  session_commands: field.integer(1500, 1, 1_000_000, "Commands of a session; then 421."),
+  session_time: field.duration("2h", "A session ends with 421 after so long, whatever it does."),
+});
+
+const metrics = z.strictObject({
+  listen: field.text("", 'Where to serve /metrics (Prometheus), /healthz and /readyz by HTTP, as "127.0.0.1:9525". Empty: nowhere.'),
+});
+
 /** The sections that every goodmailto has; checks add `[checks.NAME]`, see sections.ts. */
-export const coreSections = { smtp, domains, clients, snapshot, recipients, sync, log } as const;
+export const coreSections = { smtp, domains, clients, snapshot, recipients, sync, log, limits, metrics } as const;
 /** Sections that may occur several times. */
 export const coreLists = { route, source } as const;
 

@@ -23,9 +23,7 @@ export interface Origin {
 
 /** Opens transactions. */
 export interface Courier {
-  /** The route of a domain, as a key: two recipients share a transaction only where these are equal. */
-  routeOf(domain: string): string;
-  /** Starts a transaction; connects at the first recipient. `abandoned` ends every wait in it. */
+  /** Starts a transaction; connects at the first recipient. */
   begin(envelope: Envelope, origin: Origin): Delivery;
 }
 

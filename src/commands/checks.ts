@@ -1,0 +1,25 @@
+/** `goodmailto checks`: every check with its hooks, settings and docstring. */
+import { Command } from "commander";
+import type { ZodType } from "zod";
+
+import { checks } from "../checks/registry.ts";
+import { fieldMeta } from "../config/fields.ts";
+import { tomlValue } from "../config/sample.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+
+/** Builds the verb. */
+export function checksCommand(): Command {
+  return new Command("checks").description("print every check with its hooks, settings and description").action(() => {
+    process.stdout.write(checks.map(describeCheck).join("\n"));
+  });
+}
+
+function describeCheck(check: CheckDefinition): string {
+  const section = check.section ?? `checks.${check.name}`;
+  const settings = Object.entries(check.settings.shape).flatMap(([key, type]) => {
+    const meta = fieldMeta(type as ZodType);
+    return meta === undefined ? [] : [`    ${key} = ${tomlValue(meta.sample)}\n        ${meta.doc}`];
+  });
+  const stage = check.stage === "note" ? " (a note-taker: runs before all others)" : "";
+  return [`${check.name}`, `  ${check.doc}`, `  hooks: ${check.hooks.join(", ")}${stage}`, `  settings: [${section}]`, ...settings, ""].join("\n");
+}

@@ -1,0 +1,228 @@
+/** Wires one relay process out of its settings: snapshot, checks, next hops, listeners. */
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+
+import { checks } from "../checks/registry.ts";
+import { emptyClientRules, parseClientRules } from "../clients/tcprules.ts";
+import type { ClientRules } from "../clients/tcprules.ts";
+import type { HookOrder, ListenerSettings, Settings } from "../config/sections.ts";
+import { hookNames } from "../hooks/check.ts";
+import type { CheckRun, HookName } from "../hooks/check.ts";
+import { Pipeline } from "../hooks/pipeline.ts";
+import type { Step } from "../hooks/pipeline.ts";
+import type { Services } from "../hooks/services.ts";
+import type { Counters } from "../mail/counters.ts";
+import type { Courier } from "../mail/courier.ts";
+import { createDomains } from "../mail/domains.ts";
+import type { Domains } from "../mail/domains.ts";
+import type { Log } from "../mail/log.ts";
+import { parseNextHop } from "../mail/next-hop.ts";
+import { createCourier } from "../relay/courier.ts";
+import { HopPool } from "../relay/hop-pool.ts";
+import { createMailExchangers } from "../relay/mail-exchangers.ts";
+import { createRoutes } from "../relay/routes.ts";
+import { checkLibrary } from "../smtp/contract.ts";
+import { createHostNames } from "../smtp/host-names.ts";
+import { RelayServer } from "../smtp/server.ts";
+import type { TlsMaterial } from "../smtp/server.ts";
+import type { Service } from "../smtp/service.ts";
+import { openSnapshot } from "../snapshot/reader.ts";
+import type { SnapshotReader } from "../snapshot/reader.ts";
+import { createRecipients } from "../snapshot/recipients.ts";
+import { createAuthenticator } from "./authenticators.ts";
+import { bind, targetsOf } from "./binding.ts";
+
+/** A running relay. */
+export interface Relay {
+  /** Where it listens, as "host:port", in the order of the configuration. */
+  readonly addresses: readonly string[];
+  readonly snapshot: SnapshotReader;
+  /** Takes new settings for new sessions. @throws Error where they cannot be used; the old ones then stay */
+  reload(settings: Settings): void;
+  /** Stops accepting and lets messages in flight finish, for `[smtp] shutdown_timeout`. */
+  stop(): Promise<void>;
+}
+
+/** A client rules file with faults, one line each. */
+export class RulesFault extends Error {}
+
+type ListenerPlan = ListenerSettings & { readonly rules: string };
+
+/** `[[listener]]`, or the one that `[smtp] listen` stands for. */
+export function listenersOf(settings: Settings): readonly ListenerPlan[] {
+  if (settings.listener.length > 0) {
+    return settings.listener.map((listener) => ({ ...listener, rules: listener.rules || settings.clients.rules }));
+  }
+  const { listen } = settings.smtp;
+  return [{ name: "smtp", listen, tls: "starttls", auth: false, rules: settings.clients.rules, variables: {}, hooks: undefined }];
+}
+
+/** Reads a rules file. @throws RulesFault with every fault of it */
+export function readRules(path: string, log: Log): ClientRules {
+  if (path === "") {
+    return emptyClientRules;
+  }
+  const { rules, faults, warnings } = parseClientRules(readFileSync(path, "utf8"), path);
+  for (const { file, line, column, message } of warnings) {
+    log.warning("clients", "odd rule", { at: `${file}:${line}:${column}`, why: message });
+  }
+  if (faults.length > 0) {
+    throw new RulesFault(faults.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`).join("\n"));
+  }
+  return rules;
+}
+
+/** The checks of every hook in configured order, each made once. */
+export function buildPipeline(settings: Settings, order: HookOrder, services: Services, counters: Counters): Pipeline {
+  const made = new Map<string, { run: CheckRun; mode: "enforce" | "observe" | "off" }>();
+  for (const check of checks) {
+    const values = check.section === "recipients" ? settings.recipients : check.section === "spp" ? settings.spp : settings.checks[check.name];
+    if (values !== undefined && values.mode !== "off" && Object.values(order).some((names) => names.includes(check.name))) {
+      made.set(check.name, { run: check.create(values as never, services), mode: values.mode });
+    }
+  }
+  const steps = (hook: HookName): Step[] =>
+    order[hook].flatMap((name) => {
+      const check = checks.find((candidate) => candidate.name === name);
+      const one = made.get(name);
+      return check === undefined || one === undefined || one.mode === "off"
+        ? []
+        : [{ name, stage: check.stage, mode: one.mode, run: one.run }];
+    });
+  const table = Object.fromEntries(hookNames.map((hook) => [hook, steps(hook)])) as Record<HookName, Step[]>;
+  return new Pipeline(table, services.log, counters);
+}
+
+function buildCourier(settings: Settings, domains: Domains, log: Log, counters: Counters, name: string): Courier & { close(): void } {
+  const routes = settings.route.flatMap((route) => {
+    const hop = parseNextHop(route.next_hop);
+    const ca = route.ca_file === "" ? undefined : readFileSync(route.ca_file, "utf8");
+    const implicit = hop?.kind === "host" && hop.implicitTls;
+    return hop === undefined
+      ? []
+      : [
+          {
+            domain: route.domain,
+            route: {
+              key: `${route.domain} ${route.next_hop}`,
+              hop,
+              tls: { mode: route.tls, implicit, ca },
+              timeout: route.timeout,
+              dataTimeout: route.data_timeout,
+            },
+          },
+        ];
+  });
+  const pool = new HopPool(name, createMailExchangers(settings.smtp.dns_servers), log);
+  const canonical = (domain: string): string => domains.canonical(domain) ?? domain;
+  return createCourier({ pool, routes: createRoutes(routes), canonical, log, counters });
+}
+
+function readTls({ tls }: Settings): TlsMaterial | undefined {
+  if (tls.cert === "") {
+    return undefined;
+  }
+  return {
+    cert: readFileSync(tls.cert, "utf8"),
+    key: readFileSync(tls.key, "utf8"),
+    ca: tls.ca === "" ? undefined : readFileSync(tls.ca, "utf8"),
+    minVersion: tls.min_version,
+  };
+}
+
+/** Everything that depends on settings and is replaced at a reload. */
+function assemble(settings: Settings, snapshot: SnapshotReader, log: Log, counters: Counters) {
+  const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
+  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+  const recipients = createRecipients(snapshot, domains, settings.recipients);
+  const services: Services = { recipients, domains, log, now: Date.now };
+  const courier = buildCourier(settings, domains, log, counters, name);
+  const tls = readTls(settings);
+  const authenticator = createAuthenticator(settings.auth);
+  const plans = listenersOf(settings);
+  const serviceOf = (plan: ListenerPlan): Service => ({
+    ...services,
+    listener: plan.name,
+    hostname: name,
+    pipeline: buildPipeline(settings, plan.hooks ?? settings.hooks, services, counters),
+    courier,
+    counters,
+    rules: readRules(plan.rules, log),
+    variables: new Map(Object.entries(plan.variables)),
+    limits: {
+      messageSize: settings.smtp.max_message_size,
+      recipients: settings.smtp.max_recipients,
+      greetingDelay: settings.smtp.greeting_delay,
+      idle: settings.smtp.idle_timeout,
+      sessionTime: settings.limits.session_time,
+      sessionErrors: settings.limits.session_errors,
+      sessionJunk: settings.limits.session_junk,
+      sessionCommands: settings.limits.session_commands,
+    },
+    normaliseNewlines: settings.smtp.bare_newlines === "normalise",
+    reverseLookup: settings.smtp.reverse_lookup,
+    starttls: tls !== undefined && plan.tls === "starttls",
+    authenticator: plan.auth ? authenticator : undefined,
+  });
+  return { courier, tls, services: plans.map(serviceOf), plans };
+}
+
+/**
+ * Starts a relay.
+ * @param shared listen with SO_REUSEPORT, for several processes on one port
+ * @throws RulesFault, or the error of a port that is taken
+ */
+export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
+  checkLibrary();
+  const snapshot = openSnapshot(settings.snapshot.path, log);
+  let parts = assemble(settings, snapshot, log, counters);
+  let current = settings;
+  const hostNames = createHostNames(settings.smtp.dns_servers);
+  const servers: { server: RelayServer; name: string }[] = [];
+  const addresses: string[] = [];
+  snapshot.watch();
+  try {
+    for (const [i, plan] of parts.plans.entries()) {
+      for (const target of plan.listen.flatMap((place) => targetsOf(place, plan.name))) {
+        const { tls } = parts;
+        if (plan.tls === "implicit" && tls === undefined) {
+          throw new Error(`Cannot start listener "${plan.name}": implicit TLS needs [tls] cert and key`);
+        }
+        const server = new RelayServer(parts.services[i] as Service, {
+          implicitTls: plan.tls === "implicit",
+          tls,
+          maxConnections: settings.smtp.max_connections,
+          maxConnectionsPerClient: settings.smtp.max_connections_per_client,
+          hostNames,
+        });
+        servers.push({ server, name: plan.name });
+        addresses.push(await bind(server, target, shared));
+      }
+    }
+  } catch (error) {
+    snapshot.close();
+    await Promise.all(servers.map(({ server }) => server.shutdown(0)));
+    throw error;
+  }
+  return {
+    addresses,
+    snapshot,
+    reload: (next) => {
+      const fresh = assemble(next, snapshot, log, counters);
+      for (const { server, name } of servers) {
+        const service = fresh.services.find(({ listener }) => listener === name);
+        if (service !== undefined) {
+          server.reload(service, fresh.tls);
+        }
+      }
+      parts.courier.close();
+      parts = fresh;
+      current = next;
+    },
+    stop: async () => {
+      await Promise.all(servers.map(({ server }) => server.shutdown(current.smtp.shutdown_timeout)));
+      parts.courier.close();
+      snapshot.close();
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/** `goodmailto serve`: the relay, in one process or in several that share the port. */
+import { Command } from "commander";
+
+import type { Settings } from "../config/sections.ts";
+import type { Log } from "../mail/log.ts";
+import { parseEndpoint } from "../mail/network.ts";
+import { createLog } from "../ops/log.ts";
+import { createMetrics, metricsPage } from "../ops/metrics.ts";
+import type { Gauge } from "../ops/metrics.ts";
+import { serveMetrics } from "../ops/metrics-server.ts";
+import { createNotifier } from "../ops/systemd.ts";
+import { exit } from "./exit.ts";
+import { RulesFault, startRelay } from "./relay.ts";
+import type { Relay } from "./relay.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+import { superviseWorkers, workerCount } from "./workers.ts";
+
+/** Builds the verb. */
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("run the relay until SIGTERM; SIGHUP reads configuration, rules and certificates again")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--worker", "internal: serve as one of several processes")
+    .action(serve);
+}
+
+async function serve(options: { config: string; worker?: boolean }): Promise<void> {
+  const settings = loadSettings(options.config);
+  if (settings === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const log = createLog(settings.log);
+  const workers = workerCount(settings.smtp.workers);
+  if (workers > 1 && options.worker !== true) {
+    await superviseWorkers(options.config, settings, workers, log);
+    return;
+  }
+  await serveHere(options.config, settings, log, options.worker === true);
+}
+
+async function serveHere(config: string, settings: Settings, log: Log, worker: boolean): Promise<void> {
+  const metrics = createMetrics();
+  let relay: Relay;
+  try {
+    relay = await startRelay(settings, log, metrics, worker);
+    const endpoint = parseEndpoint(settings.metrics.listen);
+    if (endpoint !== undefined && !worker) {
+      const pages = { metrics: async () => metricsPage(metrics.totals(), gaugesOf(relay, settings)), notReady: () => notReady(relay) };
+      (await serveMetrics(endpoint, pages)).unref();
+    }
+  } catch (error) {
+    process.exitCode = explainStart(error, log);
+    // Half a relay must not stay: what was opened so far is let go.
+    process.exit();
+  }
+  log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
+  const notifier = createNotifier(worker ? {} : process.env);
+  notifier.ready(`listening on ${relay.addresses.join(", ")}`);
+  const stop = (): void => {
+    notifier.stopping();
+    log.info("relay", "stopping", { pid: process.pid });
+    // Rejects never; and the process ends when nothing is left to do, or at once after the wait.
+    void relay.stop().then(() => process.exit(exit.ok));
+  };
+  const reload = (): void => {
+    notifier.reloading();
+    reloadRelay(config, relay, log);
+    notifier.ready(`listening on ${relay.addresses.join(", ")}`);
+  };
+  process.once("SIGTERM", stop).once("SIGINT", stop).on("SIGHUP", reload);
+  if (worker) {
+    process.on("message", (message) => {
+      if (message === "totals") {
+        process.send?.({ totals: metrics.totals(), gauges: gaugesOf(relay, settings), notReady: notReady(relay) });
+      }
+    });
+    // The supervisor is gone: nobody would ever stop us.
+    process.once("disconnect", stop);
+    process.send?.({ ready: relay.addresses });
+  }
+}
+
+/** New settings for new sessions, or a word on why not. */
+function reloadRelay(config: string, relay: Relay, log: Log): void {
+  try {
+    const settings = loadSettings(config);
+    if (settings === undefined) {
+      log.error("relay", "reload refused, the old settings stay", { file: config });
+      return;
+    }
+    relay.reload(settings);
+    log.info("relay", "reloaded", { file: config });
+  } catch (error) {
+    log.error("relay", "reload refused, the old settings stay", { why: (error as Error).message });
+  }
+}
+
+function notReady({ snapshot }: Relay): string | undefined {
+  return snapshot.state.kind === "open" ? undefined : `no snapshot: ${snapshot.state.why}`;
+}
+
+/** What the snapshot is like now. */
+export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
+  const { state } = snapshot;
+  const age = state.kind === "open" ? (Date.now() - state.created) / 1000 : Number.NaN;
+  return [
+    { name: "snapshot_available", doc: "1 while a snapshot is served, 0 while the relay fails open.", value: state.kind === "open" ? 1 : 0 },
+    { name: "snapshot_alarm", doc: "1 while a bad file lies at the path.", value: state.kind === "open" && state.alarm === undefined ? 0 : 1 },
+    { name: "snapshot_addresses", doc: "Keys in the snapshot.", value: state.kind === "open" ? state.rows : 0 },
+    { name: "snapshot_age_seconds", doc: "Age of the snapshot.", value: age },
+    { name: "snapshot_stale", doc: "1 where it is older than max_age.", value: age * 1000 > settings.snapshot.max_age ? 1 : 0 },
+  ];
+}
+
+/** A start-up fault in one line, and the exit code that fits. */
+export function explainStart(error: unknown, log: Log): number {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof RulesFault) {
+    process.stderr.write(`${message}\n`);
+    return exit.config;
+  }
+  const hint = code === "EADDRINUSE" ? "the port is taken by another program" : code === "EACCES" ? "no right to listen there; see goodmailto.socket" : "";
+  log.error("relay", "cannot start", { why: message, ...(hint === "" ? {} : { hint }) });
+  return code === "EADDRINUSE" || code === "EACCES" ? exit.unavailable : exit.software;
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+// Finds Node 24 and runs src/main.ts with it. Plain JavaScript: an older Node must be able to read it.
+import { spawn } from "node:child_process";
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
+const main = join(here, "main.ts");
+const own = join(here, "..", "node_modules", ".bin", "node");
+
+if (Number(process.versions.node.split(".")[0]) >= 24) {
+  process.argv[1] = main;
+  await import(main);
+} else if (existsSync(own)) {
+  const child = spawn(own, [main, ...process.argv.slice(2)], { stdio: "inherit" });
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {
+    process.on(signal, () => child.kill(signal));
+  }
+  child.on("exit", (code) => process.exit(code ?? 70));
+} else {
+  process.stderr.write(`goodmailto: needs Node 24 or newer, this is ${process.version}; run "npm ci" beside it\n`);
+  process.exitCode = 69;
+}

@@ -1,0 +1,67 @@
+/** Counters of this process, and their text form for Prometheus (exposition format 0.0.4). */
+import { counterNames } from "../mail/counters.ts";
+import type { CounterName, Counters } from "../mail/counters.ts";
+
+/** Values by `name{labels}`; plain data, so that workers can send it to the process that serves it. */
+export type Totals = Readonly<Record<string, number>>;
+
+/** Counts, and tells what it counted. */
+export interface Metrics extends Counters {
+  totals(): Totals;
+}
+
+/** Labels are fixed words of ours, so the table is bounded by the program itself. */
+export function createMetrics(): Metrics {
+  const values = new Map<string, number>();
+  return {
+    add: (name, labels, by = 1) => {
+      const key = seriesOf(name, labels);
+      values.set(key, (values.get(key) ?? 0) + by);
+    },
+    totals: () => Object.fromEntries(values),
+  };
+}
+
+function seriesOf(name: CounterName, labels: Readonly<Record<string, string>> | undefined): string {
+  if (labels === undefined) {
+    return name;
+  }
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}="${value.replaceAll(/["\\\n]/g, "?")}"`);
+  return `${name}{${pairs.join(",")}}`;
+}
+
+/** Adds the totals of several processes. */
+export function sumTotals(all: readonly Totals[]): Totals {
+  const sum: Record<string, number> = {};
+  for (const totals of all) {
+    for (const [series, value] of Object.entries(totals)) {
+      sum[series] = (sum[series] ?? 0) + value;
+    }
+  }
+  return sum;
+}
+
+/** A value that is what it is now, beside the counters. */
+export interface Gauge {
+  readonly name: string;
+  readonly doc: string;
+  readonly value: number;
+}
+
+/** The page that Prometheus reads. */
+export function metricsPage(totals: Totals, gauges: readonly Gauge[]): string {
+  const out: string[] = [];
+  for (const [name, doc] of Object.entries(counterNames)) {
+    const full = `goodmailto_${name}_total`;
+    out.push(`# HELP ${full} ${doc}`, `# TYPE ${full} counter`);
+    for (const [series, value] of Object.entries(totals)) {
+      if (series === name || series.startsWith(`${name}{`)) {
+        out.push(`${full}${series.slice(name.length)} ${value}`);
+      }
+    }
+  }
+  for (const { name, doc, value } of gauges) {
+    out.push(`# HELP goodmailto_${name} ${doc}`, `# TYPE goodmailto_${name} gauge`, `goodmailto_${name} ${value}`);
+  }
+  return `${out.join("\n")}\n`;
+}

@@ -1,0 +1,290 @@
+/** One SMTP connection to a next hop: lines out, replies in, a deadline on each. No policy. RFC 5321, 3207, 2920. */
+import { connect as connectTcp } from "node:net";
+import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
+
+import type { Endpoint } from "../mail/network.ts";
+import { ReplyReader } from "./reply-reader.ts";
+import type { HopReply } from "./reply-reader.ts";
+
+/** The hop gave no usable answer: gone, silent, or speaking something else. */
+export class HopFault extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "HopFault";
+  }
+}
+
+/** How TLS is done with a hop. */
+export interface TlsPolicy {
+  readonly mode: "off" | "opportunistic" | "require";
+  readonly implicit: boolean;
+  /** PEM; undefined: the system's. */
+  readonly ca: string | undefined;
+}
+
+interface Waiting {
+  readonly resolve: (reply: HopReply) => void;
+  readonly reject: (fault: HopFault) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** Replies that may wait at a time: MAIL and RCPT together, no more. */
+const maxWaiting = 8;
+
+export class HopConnection {
+  readonly endpoint: Endpoint;
+  /** EHLO keywords in capitals with their arguments. */
+  readonly features: Map<string, string> = new Map<string, string>();
+  /** Transactions that were begun on it. */
+  used = 0;
+  #socket: Socket;
+  #reader = new ReplyReader();
+  #waiting: Waiting[] = [];
+  #fault: HopFault | undefined;
+  #secure: boolean;
+  /** Called once when the connection is of no use any more. */
+  onGone: (() => void) | undefined;
+
+  private constructor(endpoint: Endpoint, socket: Socket, secure: boolean) {
+    this.endpoint = endpoint;
+    this.#socket = socket;
+    this.#secure = secure;
+    this.#listen(socket);
+  }
+
+  /**
+   * Connects, reads the greeting, says EHLO and starts TLS as the policy asks.
+   * @param timeout ms for the connection and for each answer
+   * @throws HopFault
+   */
+  static async open(endpoint: Endpoint, hostname: string, policy: TlsPolicy, timeout: number): Promise<HopConnection> {
+    const socket = await dial(endpoint, policy, timeout);
+    const connection = new HopConnection(endpoint, socket, policy.implicit);
+    try {
+      await connection.#introduce(hostname, policy, timeout);
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  /** Whether it can still be used. */
+  get alive(): boolean {
+    return this.#fault === undefined && !this.#socket.destroyed;
+  }
+
+  async #introduce(hostname: string, policy: TlsPolicy, timeout: number): Promise<void> {
+    const greeting = await this.#reply(timeout);
+    if (greeting.reply.code !== 220) {
+      throw new HopFault(`Cannot use ${this.#name}: greeting ${greeting.reply.code}`);
+    }
+    await this.#hello(hostname, timeout);
+    if (policy.mode === "off" || this.#secure) {
+      return;
+    }
+    if (!this.features.has("STARTTLS")) {
+      if (policy.mode === "require") {
+        throw new HopFault(`Cannot use ${this.#name}: it does not offer STARTTLS`);
+      }
+      return;
+    }
+    const go = await this.command("STARTTLS", timeout);
+    if (go.reply.code !== 220) {
+      if (policy.mode === "require") {
+        throw new HopFault(`Cannot use ${this.#name}: STARTTLS answered ${go.reply.code}`);
+      }
+      return;
+    }
+    await this.#startTls(policy, timeout);
+    await this.#hello(hostname, timeout);
+  }
+
+  async #hello(hostname: string, timeout: number): Promise<void> {
+    this.features.clear();
+    const answer = await this.command(`EHLO ${hostname}`, timeout);
+    if (answer.reply.code === 250) {
+      for (const line of answer.lines.slice(1)) {
+        const [keyword = "", ...rest] = line.trim().split(/\s+/);
+        this.features.set(keyword.toUpperCase(), rest.join(" "));
+      }
+      return;
+    }
+    const plain = await this.command(`HELO ${hostname}`, timeout);
+    if (plain.reply.code !== 250) {
+      throw new HopFault(`Cannot use ${this.#name}: HELO answered ${plain.reply.code}`);
+    }
+  }
+
+  async #startTls(policy: TlsPolicy, timeout: number): Promise<void> {
+    const plain = this.#socket;
+    plain.removeAllListeners("data");
+    plain.removeAllListeners("close");
+    plain.removeAllListeners("error");
+    plain.on("error", () => undefined);
+    // Anything that the hop sent before the handshake is thrown away with the reader. CVE-2011-0411.
+    this.#reader = new ReplyReader();
+    const secure = connectTls({ socket: plain, ...tlsOptions(this.endpoint, policy) });
+    await settled(secure, "secureConnect", timeout, this.endpoint);
+    this.#socket = secure;
+    this.#secure = true;
+    this.#listen(secure);
+  }
+
+  get #name(): string {
+    return `${this.endpoint.host}:${this.endpoint.port}`;
+  }
+
+  #listen(socket: Socket): void {
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => this.#take(chunk));
+    socket.on("error", (error) => this.#fail(new HopFault(`Lost ${this.#name}: ${error.message}`, { cause: error })));
+    socket.on("close", () => this.#fail(new HopFault(`Lost ${this.#name}: it closed the connection`)));
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      for (const reply of this.#reader.push(chunk)) {
+        const waiting = this.#waiting.shift();
+        if (waiting === undefined) {
+          // Nobody asked: a 421 before it closes, or a hop out of step. Either way it is of no more use.
+          throw new SyntaxError(`Reply without a command: ${reply.reply.code}`);
+        }
+        clearTimeout(waiting.timer);
+        waiting.resolve(reply);
+      }
+    } catch (error) {
+      this.#fail(new HopFault(`Cannot understand ${this.#name}: ${(error as Error).message}`, { cause: error }));
+    }
+  }
+
+  #fail(fault: HopFault): void {
+    if (this.#fault !== undefined) {
+      return;
+    }
+    this.#fault = fault;
+    this.#socket.destroy();
+    for (const waiting of this.#waiting.splice(0)) {
+      clearTimeout(waiting.timer);
+      waiting.reject(fault);
+    }
+    this.onGone?.();
+  }
+
+  #reply(timeout: number): Promise<HopReply> {
+    if (this.#fault !== undefined || this.#waiting.length >= maxWaiting) {
+      return Promise.reject(this.#fault ?? new HopFault(`Cannot ask ${this.#name}: too many commands wait`));
+    }
+    return new Promise((resolve, reject) => {
+      const late = (): void => this.#fail(new HopFault(`No answer from ${this.#name} in ${timeout} ms`));
+      this.#waiting.push({ resolve, reject, timer: setTimeout(late, timeout) });
+    });
+  }
+
+  /** Waits for the answer to what was written (the final dot). @throws HopFault */
+  answer(timeout: number): Promise<HopReply> {
+    return this.#reply(timeout);
+  }
+
+  /** Sends a line and waits for its reply. @throws HopFault */
+  command(line: string, timeout: number): Promise<HopReply> {
+    const reply = this.#reply(timeout);
+    this.#socket.write(`${line}\r\n`, "latin1");
+    return reply;
+  }
+
+  /** Sends lines in one packet (PIPELINING); a promise for each reply. */
+  commands(lines: readonly string[], timeout: number): Promise<HopReply>[] {
+    const replies = lines.map(() => this.#reply(timeout));
+    this.#socket.write(lines.map((line) => `${line}\r\n`).join(""), "latin1");
+    return replies;
+  }
+
+  /** Message bytes; false when the socket's buffer is full. */
+  write(chunk: Buffer): boolean {
+    return this.#fault !== undefined || this.#socket.write(chunk);
+  }
+
+  /** Resolves when the buffer is empty, or the connection gone; after `timeout` ms it is given up. */
+  async drained(timeout: number): Promise<void> {
+    if (!this.alive || !this.#socket.writableNeedDrain) {
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#socket.off("drain", done);
+        this.#socket.off("close", done);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#fail(new HopFault(`${this.#name} took no data for ${timeout} ms`));
+        done();
+      }, timeout);
+      this.#socket.on("drain", done);
+      this.#socket.on("close", done);
+    });
+  }
+
+  /** Says QUIT without waiting, and closes. */
+  quit(): void {
+    if (this.alive) {
+      this.#fault = new HopFault(`Closed ${this.#name}`);
+      this.#socket.end("QUIT\r\n");
+      // A hop that never closes its side must not hold the descriptor.
+      setTimeout(() => this.#socket.destroy(), 2000).unref();
+      this.onGone?.();
+    }
+  }
+
+  /** Cuts the connection: nothing more reaches the hop, above all no final dot. */
+  destroy(): void {
+    this.#fail(new HopFault(`Closed ${this.#name}`));
+  }
+}
+
+function tlsOptions(endpoint: Endpoint, policy: TlsPolicy): ConnectionOptions {
+  const named = !/^[\d.]+$/.test(endpoint.host) && !endpoint.host.includes(":");
+  return {
+    host: endpoint.host,
+    ...(named ? { servername: endpoint.host } : {}),
+    ...(policy.ca === undefined ? {} : { ca: policy.ca }),
+    rejectUnauthorized: policy.mode !== "opportunistic",
+    minVersion: "TLSv1.2",
+  };
+}
+
+async function dial(endpoint: Endpoint, policy: TlsPolicy, timeout: number): Promise<Socket> {
+  const { host, port } = endpoint;
+  const socket = policy.implicit ? connectTls({ port, ...tlsOptions(endpoint, policy) }) : connectTcp({ host, port });
+  await settled(socket, policy.implicit ? "secureConnect" : "connect", timeout, endpoint);
+  return socket;
+}
+
+/** Waits for an event of a young socket. @throws HopFault, with the socket destroyed */
+function settled(socket: Socket, event: string, timeout: number, endpoint: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (why?: string, cause?: Error): void => {
+      clearTimeout(timer);
+      socket.off(event, connected);
+      socket.off("error", failed);
+      socket.off("close", closed);
+      if (why === undefined) {
+        resolve();
+        return;
+      }
+      socket.on("error", () => undefined);
+      socket.destroy();
+      reject(new HopFault(`Cannot connect to ${endpoint.host}:${endpoint.port}: ${why}`, { cause }));
+    };
+    const connected = (): void => finish();
+    const failed = (error: Error): void => finish(error.message, error);
+    const closed = (): void => finish("closed");
+    const timer = setTimeout(() => finish(`no answer in ${timeout} ms`), timeout);
+    socket.once(event, connected);
+    socket.once("error", failed);
+    socket.once("close", closed);
+  });
+}

@@ -1,0 +1,135 @@
+/**
+ * Connections to next hops: kept for the next message where the last one ended well, and not even tried for
+ * some seconds where the hop just failed, instead of holding every session for the full time limit.
+ */
+import type { Log } from "../mail/log.ts";
+import type { Endpoint } from "../mail/network.ts";
+import { HopConnection, HopFault } from "./hop-connection.ts";
+import type { MailExchangers } from "./mail-exchangers.ts";
+import type { Route } from "./routes.ts";
+
+/** A dead hop is not tried again for so long, in ms. */
+const restTime = 5000;
+/** An unused connection is closed after so long, in ms: less than any server's own limit. */
+const idleTime = 10_000;
+/** Unused connections kept for one route. */
+const maxIdle = 32;
+/** Messages on one connection; then a fresh one. */
+const maxUses = 500;
+
+export class HopPool {
+  readonly #hostname: string;
+  readonly #exchangers: MailExchangers;
+  readonly #log: Log;
+  readonly #idle = new Map<string, { connection: HopConnection; timer: NodeJS.Timeout }[]>();
+  /** Endpoint → the moment (monotonic, ms) until which it rests. Bounded by the endpoints of our routes. */
+  readonly #resting = new Map<string, { until: number; why: string }>();
+  #closed = false;
+
+  constructor(hostname: string, exchangers: MailExchangers, log: Log) {
+    this.#hostname = hostname;
+    this.#exchangers = exchangers;
+    this.#log = log;
+  }
+
+  /** A connection that is not in use; undefined where a fresh one must be opened. */
+  reuse(route: Route): HopConnection | undefined {
+    const kept = this.#idle.get(route.key)?.pop();
+    if (kept === undefined) {
+      return undefined;
+    }
+    clearTimeout(kept.timer);
+    kept.connection.onGone = undefined;
+    return kept.connection.alive ? kept.connection : this.reuse(route);
+  }
+
+  /** Opens a fresh connection. @throws HopFault where no endpoint of the route could be used */
+  async open(route: Route, domain: string): Promise<HopConnection> {
+    let fault = new HopFault(`Cannot route "${domain}": no mail exchanger`);
+    for (const endpoint of await this.#endpoints(route, domain)) {
+      const name = `${endpoint.host}:${endpoint.port}`;
+      const rest = this.#resting.get(name);
+      if (rest !== undefined && rest.until > performance.now()) {
+        fault = new HopFault(`${name} rests: ${rest.why}`);
+        continue;
+      }
+      try {
+        const connection = await this.#connect(endpoint, route);
+        this.#resting.delete(name);
+        return connection;
+      } catch (error) {
+        fault = error instanceof HopFault ? error : new HopFault(String(error), { cause: error });
+        this.#rest(name, fault);
+      }
+    }
+    throw fault;
+  }
+
+  async #connect(endpoint: Endpoint, route: Route): Promise<HopConnection> {
+    try {
+      return await HopConnection.open(endpoint, this.#hostname, route.tls, route.timeout);
+    } catch (error) {
+      // Opportunistic means: mail goes out even if the hop's TLS is broken (RFC 7435), on a connection of its own.
+      if (route.tls.mode === "opportunistic" && !route.tls.implicit && isTlsFault(error)) {
+        this.#log.warning("next-hop", "TLS failed, going on without", { hop: endpoint.host, why: (error as Error).message });
+        return HopConnection.open(endpoint, this.#hostname, { ...route.tls, mode: "off" }, route.timeout);
+      }
+      throw error;
+    }
+  }
+
+  async #endpoints(route: Route, domain: string): Promise<readonly Endpoint[]> {
+    if (route.hop.kind === "host") {
+      return [route.hop.endpoint];
+    }
+    try {
+      return await this.#exchangers.find(domain);
+    } catch (error) {
+      throw new HopFault(`Cannot find the mail exchangers of "${domain}": ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  #rest(name: string, fault: HopFault): void {
+    // mx routes name endpoints that strangers' DNS chose: the table must not grow with them.
+    if (this.#resting.size > 1000) {
+      this.#resting.clear();
+    }
+    this.#resting.set(name, { until: performance.now() + restTime, why: fault.message });
+    this.#log.error("next-hop", "unusable", { hop: name, why: fault.message, rest_ms: restTime });
+  }
+
+  /** Takes a connection back whose transaction ended well. */
+  release(route: Route, connection: HopConnection): void {
+    const list = this.#idle.get(route.key) ?? [];
+    this.#idle.set(route.key, list);
+    if (this.#closed || !connection.alive || list.length >= maxIdle || connection.used >= maxUses) {
+      connection.quit();
+      return;
+    }
+    const drop = (): void => {
+      const at = list.findIndex((kept) => kept.connection === connection);
+      if (at >= 0) {
+        clearTimeout(list[at]?.timer);
+        list.splice(at, 1);
+      }
+      connection.onGone = undefined;
+      connection.quit();
+    };
+    connection.onGone = drop;
+    list.push({ connection, timer: setTimeout(drop, idleTime).unref() });
+  }
+
+  /** Closes what is not in use; what is, closes when it is released. */
+  close(): void {
+    this.#closed = true;
+    for (const { connection } of [...this.#idle.values()].flat()) {
+      connection.onGone?.();
+    }
+  }
+}
+
+function isTlsFault(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? "") : "";
+  return code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO";
+}

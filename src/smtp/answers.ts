@@ -1,0 +1,61 @@
+/** The fixed replies of the SMTP service, made once. RFC 5321 4.2.3, RFC 3463. */
+import { reply } from "../mail/reply.ts";
+import type { Reply } from "../mail/reply.ts";
+
+/** What a command comes to: a reply, or none (the client is dropped), and whether the connection ends. */
+export interface Response {
+  readonly reply: Reply | undefined;
+  readonly close: boolean;
+}
+
+/** A reply that lets the session go on. 421 always ends it. */
+export function say(answer: Reply): Response {
+  return { reply: answer, close: answer.code === 421 };
+}
+
+/** A reply that ends the session. */
+export function sayAndClose(answer: Reply): Response {
+  return { reply: answer, close: true };
+}
+
+/** End without a word. */
+export const dropped: Response = { reply: undefined, close: true };
+
+export const answers = {
+  ok: say(reply(250, "2.0.0", "OK")),
+  flushed: say(reply(250, "2.0.0", "Flushed")),
+  senderOk: say(reply(250, "2.1.0", "Sender OK")),
+  recipientOk: reply(250, "2.1.5", "Recipient OK"),
+  noPromise: say(reply(252, "2.5.0", "Send some mail, it will be tried")),
+  help: say(reply(214, "2.0.0", "See RFC 5321")),
+  bye: sayAndClose(reply(221, "2.0.0", "Bye")),
+  go: reply(354, "", "End data with <CR><LF>.<CR><LF>"),
+  unknownCommand: say(reply(500, "5.5.2", "Command not recognised")),
+  notImplemented: say(reply(502, "5.5.1", "Command not implemented")),
+  badHelo: say(reply(501, "5.5.4", "Syntax: EHLO hostname")),
+  noArgument: say(reply(501, "5.5.4", "This command takes no argument")),
+  heloFirst: say(reply(503, "5.5.1", "Send HELO or EHLO first")),
+  mailFirst: say(reply(503, "5.5.1", "Send MAIL first")),
+  rcptFirst: say(reply(503, "5.5.1", "Send RCPT first")),
+  nested: say(reply(503, "5.5.1", "Sender already given")),
+  noRecipients: say(reply(554, "5.5.1", "No valid recipients")),
+  refusedSession: say(reply(503, "5.5.1", "Bad sequence of commands; this session was refused")),
+  tooLarge: reply(552, "5.3.4", "Message too large"),
+  tooManyRecipients: say(reply(452, "4.5.3", "Too many recipients")),
+  otherRoute: reply(452, "4.5.3", "Send this recipient in a message of its own"),
+  relayingDenied: reply(550, "5.7.1", "Relaying denied"),
+  bareNewlines: reply(550, "5.6.0", "Message holds a bare CR, LF or NUL"),
+  tooSoon: sayAndClose(reply(421, "4.7.0", "You talk too soon")),
+  notSmtp: sayAndClose(reply(421, "4.7.0", "This is SMTP")),
+  tooManyErrors: sayAndClose(reply(421, "4.7.0", "Too many errors")),
+  tooManyCommands: sayAndClose(reply(421, "4.7.0", "Too many commands")),
+  tooManyConnections: sayAndClose(reply(421, "4.7.0", "Too many connections")),
+  timeout: sayAndClose(reply(421, "4.4.2", "Timeout")),
+  closing: sayAndClose(reply(421, "4.3.2", "Service is closing")),
+  fault: sayAndClose(reply(421, "4.3.0", "Local error")),
+  messageCut: sayAndClose(reply(552, "5.3.4", "Message far too large")),
+  readyForTls: reply(220, "2.0.0", "Ready to start TLS"),
+  tlsFirst: say(reply(538, "5.7.11", "Encryption required: send STARTTLS first")),
+  authOutOfPlace: say(reply(503, "5.5.1", "AUTH is out of place here")),
+  lineTooLong: sayAndClose(reply(421, "4.5.2", "Line too long")),
+} as const;

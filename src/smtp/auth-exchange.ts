@@ -1,0 +1,82 @@
+/** AUTH PLAIN and LOGIN: the exchange of lines up to a pair of user and password. RFC 4954, RFC 4616. */
+import { reply } from "../mail/reply.ts";
+import { say } from "./answers.ts";
+import type { Response } from "./answers.ts";
+
+/** What a line of the exchange comes to. */
+export type Exchange =
+  | { readonly kind: "answer"; readonly response: Response }
+  | { readonly kind: "ask"; readonly response: Response; readonly next: (line: string) => Exchange }
+  | { readonly kind: "credentials"; readonly method: "PLAIN" | "LOGIN"; readonly user: string; readonly password: string };
+
+const aborted: Exchange = { kind: "answer", response: say(reply(501, "5.7.0", "Authentication aborted")) };
+const malformed: Exchange = { kind: "answer", response: say(reply(501, "5.5.2", "Cannot decode the response")) };
+const unknownMethod: Exchange = { kind: "answer", response: say(reply(504, "5.5.4", "Unknown authentication method")) };
+const emptyChallenge = say({ code: 334, wire: "334 \r\n" });
+const askUser = say({ code: 334, wire: "334 VXNlcm5hbWU6\r\n" });
+const askPassword = say({ code: 334, wire: "334 UGFzc3dvcmQ6\r\n" });
+
+/** Longer than any user name or password; the back end never sees more. */
+const maxText = 1024;
+
+/** Begins with the argument of AUTH: a method and perhaps an initial response. */
+export function beginExchange(argument: string): Exchange {
+  const [method = "", initial, ...rest] = argument.split(/\s+/);
+  if (rest.length > 0) {
+    return malformed;
+  }
+  switch (method.toUpperCase()) {
+    case "PLAIN":
+      return initial === undefined ? { kind: "ask", response: emptyChallenge, next: plain } : plain(initial);
+    case "LOGIN":
+      return initial === undefined ? { kind: "ask", response: askUser, next: loginUser } : loginUser(initial);
+  }
+  return unknownMethod;
+}
+
+/** Strict base64: what does not decode to clean text of a sane length is refused. */
+function decode(line: string): string | undefined {
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(line) || line.length % 4 !== 0) {
+    return undefined;
+  }
+  const text = Buffer.from(line, "base64").toString("utf8");
+  return text.length <= 3 * maxText ? text : undefined;
+}
+
+/** "=" is an empty initial response, RFC 4954 4. */
+function plain(line: string): Exchange {
+  if (line === "*") {
+    return aborted;
+  }
+  const parts = line === "=" ? undefined : decode(line)?.split("\0");
+  const [authorisation = "", user = "", password = ""] = parts ?? [];
+  if (parts?.length !== 3 || (authorisation !== "" && authorisation !== user)) {
+    return malformed;
+  }
+  return credentials("PLAIN", user, password);
+}
+
+function loginUser(line: string): Exchange {
+  if (line === "*") {
+    return aborted;
+  }
+  const user = decode(line);
+  if (user === undefined || user === "") {
+    return malformed;
+  }
+  return { kind: "ask", response: askPassword, next: (answer) => loginPassword(user, answer) };
+}
+
+function loginPassword(user: string, line: string): Exchange {
+  if (line === "*") {
+    return aborted;
+  }
+  const password = decode(line);
+  return password === undefined ? malformed : credentials("LOGIN", user, password);
+}
+
+/** Neither may be empty (an empty password is an anonymous bind to a directory) nor hold control characters. */
+function credentials(method: "PLAIN" | "LOGIN", user: string, password: string): Exchange {
+  const clean = user !== "" && user.length <= maxText && password.length <= maxText && !/[\x00-\x1f\x7f]/.test(user);
+  return clean && !password.includes("\0") ? { kind: "credentials", method, user, password } : malformed;
+}

@@ -1,0 +1,59 @@
+/** smtp-server's line reader with our message reader in it: commands by line, messages as wire bytes. */
+import type { Socket } from "node:net";
+
+import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
+
+/** Takes a message's bytes. `done` must be called once with what came behind the final dot, if it came. */
+export type MessageSink = (chunk: Buffer, done: (rest?: Buffer) => void) => void;
+
+type Done = (error?: Error | null) => void;
+
+export class Parser extends SMTPStream {
+  readonly #socket: () => Socket;
+  #sink: MessageSink | undefined;
+
+  constructor(maxCommandLength: number, socket: () => Socket) {
+    super({ maxCommandLength });
+    this.#socket = socket;
+  }
+
+  /** From the next byte on, everything goes to the sink, until it hands back a rest. */
+  startMessage(sink: MessageSink): void {
+    this._dataMode = true;
+    this.#sink = sink;
+  }
+
+  /** Whether a line has begun that is not ended: a client that talks before the greeting, for example. */
+  get hasPartialLine(): boolean {
+    return this._remainder.length > 0;
+  }
+
+  /** The replies to what one packet brought leave in one packet: one write instead of one a reply. */
+  override _write(chunk: Buffer, encoding: BufferEncoding | "buffer", next: Done): void {
+    const socket = this.#socket();
+    socket.cork();
+    try {
+      super._write(chunk, encoding, next);
+    } finally {
+      socket.uncork();
+    }
+  }
+
+  override _feedDataStream(chunk: Buffer, done: Done): void {
+    const sink = this.#sink;
+    if (sink === undefined) {
+      done();
+      return;
+    }
+    sink(chunk, (rest) => {
+      if (rest === undefined) {
+        done();
+        return;
+      }
+      this._dataMode = false;
+      this._remainder = "";
+      this.#sink = undefined;
+      this._write(rest, "buffer", done);
+    });
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * RCPT TO: from a mailbox to an answer, in the order of DESIGN.md: note-takers, queued refusals, policy checks,
+ * the relay-domain verdict, the recipient check, the next hop's own answer.
+ */
+import type { Outcome } from "../hooks/pipeline.ts";
+import type { Session, Transaction } from "../hooks/session.ts";
+import { foldAscii, namesRoute, parseMailbox } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import { parseReply } from "../mail/reply.ts";
+import type { Reply } from "../mail/reply.ts";
+import { answers, dropped, say, sayAndClose } from "./answers.ts";
+import type { Response } from "./answers.ts";
+import type { Service } from "./service.ts";
+
+/** What of a service the answer to a recipient needs; `goodmailto check` has no more than this. */
+export type RecipientService = Pick<Service, "recipients" | "domains" | "log" | "counters" | "pipeline">;
+
+/** A recipient that passed every check of ours, or the answer that it got instead. */
+export type Judged =
+  | { readonly kind: "passed"; readonly mailbox: Mailbox; readonly line: string; readonly check: string }
+  | { readonly kind: "answered"; readonly response: Response };
+
+const refusedRoute = "refused (route in user part)";
+
+/** Puts a recipient through the checks. Synchronous as long as they are. */
+export function judgeRecipient(
+  service: RecipientService,
+  session: Session,
+  transaction: Transaction,
+  mailbox: Mailbox,
+): Judged | Promise<Judged> {
+  session.recipient = mailbox;
+  // A note-taker sees every recipient, also the ones that are refused next; its verdict does not count here.
+  const noted = service.pipeline.run("rcpt", session, "note");
+  const go = (): Judged | Promise<Judged> => {
+    const late = queuedReply(session.late.rcpt);
+    if (late !== undefined) {
+      return refused(service, session, mailbox, "spp", "refused (queued by plugin)", say(late));
+    }
+    transaction.asked++;
+    setVariables(service, session, transaction, mailbox);
+    session.changing = "rcpt";
+    const outcome = service.pipeline.run("rcpt", session, "policy");
+    return outcome instanceof Promise
+      ? outcome.then((settled) => afterPolicy(service, session, settled))
+      : afterPolicy(service, session, outcome);
+  };
+  return noted instanceof Promise ? noted.then(go) : go();
+}
+
+/** Lines queued by `refuse-later`, as one reply. */
+export function queuedReply(lines: readonly string[]): Reply | undefined {
+  const replies = lines.map(parseReply).filter((line) => line !== undefined);
+  const last = replies.at(-1);
+  return last === undefined ? undefined : { code: last.code, wire: replies.map(({ wire }) => wire).join("") };
+}
+
+function setVariables(service: RecipientService, session: Session, transaction: Transaction, mailbox: Mailbox): void {
+  const { variables } = session;
+  variables.set("SMTPRCPTTO", plainAddress(mailbox));
+  variables.set("SMTPRCPTCOUNT", String(transaction.accepted.length));
+  variables.set("SMTPRCPTCOUNTALL", String(transaction.asked));
+  variables.set("SMTPRCPTHOSTSOK", isRelayed(service, session, mailbox) ? "1" : "0");
+}
+
+/** As qmail shows an address to plugins: without quotes, the letters as they came. */
+export function plainAddress(mailbox: Mailbox | undefined): string {
+  if (mailbox === undefined) {
+    return "";
+  }
+  return mailbox.domain === "" ? mailbox.user : `${mailbox.user}@${mailbox.raw.slice(mailbox.raw.lastIndexOf("@") + 1)}`;
+}
+
+function isOurs(service: RecipientService, mailbox: Mailbox): boolean {
+  return mailbox.domain === "" || service.domains.canonical(mailbox.domain) !== undefined;
+}
+
+function isRelayed(service: RecipientService, session: Session, mailbox: Mailbox): boolean {
+  return session.has("RELAYCLIENT") || isOurs(service, mailbox);
+}
+
+function afterPolicy(service: RecipientService, session: Session, outcome: Outcome): Judged | Promise<Judged> {
+  session.changing = undefined;
+  const mailbox = withRelaySuffix(session);
+  session.recipient = mailbox;
+  const { verdict } = outcome;
+  if (mailbox === undefined || verdict.kind === "drop") {
+    return { kind: "answered", response: dropped };
+  }
+  if (verdict.kind === "refuse") {
+    const response = verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply);
+    return refused(service, session, mailbox, outcome.check, `refused (${verdict.reason})`, response);
+  }
+  if (verdict.kind !== "ok") {
+    const denied = relayVerdict(service, session, mailbox);
+    if (denied !== undefined) {
+      return denied;
+    }
+  }
+  if (verdict.kind !== "pass" || !isOurs(service, mailbox)) {
+    const why = verdict.kind === "pass" ? "accepted (RELAYCLIENT)" : `accepted (${outcome.check})`;
+    return { kind: "passed", mailbox, line: why, check: "goodmailto" };
+  }
+  const answer = service.pipeline.run("rcpt", session, "recipient");
+  return answer instanceof Promise
+    ? answer.then((settled) => afterRecipient(service, session, mailbox, settled))
+    : afterRecipient(service, session, mailbox, answer);
+}
+
+/** qmail appends the value of RELAYCLIENT to each recipient; it is mostly empty. */
+function withRelaySuffix(session: Session): Mailbox | undefined {
+  const suffix = session.variables.get("RELAYCLIENT") ?? "";
+  const { recipient } = session;
+  return suffix === "" || recipient === undefined ? recipient : (parseMailbox(recipient.raw + suffix) ?? recipient);
+}
+
+/** Whether we may relay to this recipient at all; whatever else is broken, this is not. DESIGN.md promise 2. */
+function relayVerdict(service: RecipientService, session: Session, mailbox: Mailbox): Judged | undefined {
+  if (session.has("RELAYCLIENT")) {
+    return undefined;
+  }
+  if (!isOurs(service, mailbox)) {
+    return refused(service, session, mailbox, "goodmailto", "refused (relaying denied)", say(answers.relayingDenied));
+  }
+  // `user%NOTESDOMAIN@ours` and its like pass only where the directory lists them just so.
+  if (namesRoute(mailbox.user) && service.recipients.find(mailbox).kind !== "known") {
+    return refused(service, session, mailbox, "goodmailto", refusedRoute, say(answers.relayingDenied));
+  }
+  return undefined;
+}
+
+function afterRecipient(service: RecipientService, session: Session, mailbox: Mailbox, outcome: Outcome): Judged {
+  const { verdict } = outcome;
+  if (verdict.kind === "drop") {
+    return { kind: "answered", response: dropped };
+  }
+  if (verdict.kind === "refuse") {
+    const status = verdict.reason === "unknown recipient" ? "not found" : `refused (${verdict.reason})`;
+    return refused(service, session, mailbox, outcome.check, status, say(verdict.reply));
+  }
+  if (outcome.note === "accepted (no snapshot)") {
+    service.counters.add("failed_open");
+  }
+  return { kind: "passed", mailbox, line: outcome.note === "" ? "accepted" : outcome.note, check: "goodmailto" };
+}
+
+function refused(service: RecipientService, session: Session, mailbox: Mailbox, check: string, status: string, response: Response): Judged {
+  logVerdict(service, session, mailbox, check, status, response.reply);
+  return { kind: "answered", response };
+}
+
+/** The one log line of a recipient. @param answer what the client is told; undefined before the next hop answered */
+export function logVerdict(
+  service: RecipientService,
+  session: Session,
+  mailbox: Mailbox,
+  check: string,
+  status: string,
+  answer: Reply | undefined,
+): void {
+  service.counters.add("recipients", { check, verdict: (answer?.code ?? 250) < 400 ? "accepted" : "refused" });
+  service.log.verdict({
+    check,
+    host: session.client.host === "" ? session.client.ip : session.client.host,
+    from: session.transaction?.sender?.raw ?? "",
+    user: foldAscii(mailbox.user),
+    address: mailbox.raw,
+    status,
+    more: {
+      session: session.id,
+      ip: session.client.ip,
+      helo: session.helo,
+      listener: session.listener,
+      code: answer?.code,
+      ms: session.elapsed(),
+    },
+  });
+}

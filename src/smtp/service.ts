@@ -1,0 +1,38 @@
+/** What all connections of one listener share. Replaced as a whole at SIGHUP; a running session keeps the one it began with. */
+import type { ClientRules } from "../clients/tcprules.ts";
+import type { Pipeline } from "../hooks/pipeline.ts";
+import type { Services } from "../hooks/services.ts";
+import type { Courier } from "../mail/courier.ts";
+import type { Counters } from "../mail/counters.ts";
+import type { Authenticator } from "./auth.ts";
+
+/** Bounds on what a stranger can make us do. Times in ms, sizes in bytes. */
+export interface Limits {
+  /** 0 is no limit. */
+  readonly messageSize: number;
+  readonly recipients: number;
+  readonly greetingDelay: number;
+  readonly idle: number;
+  readonly sessionTime: number;
+  readonly sessionErrors: number;
+  readonly sessionJunk: number;
+  readonly sessionCommands: number;
+}
+
+/** See the file's first line. */
+export interface Service extends Services {
+  readonly listener: string;
+  readonly hostname: string;
+  readonly pipeline: Pipeline;
+  readonly courier: Courier;
+  readonly counters: Counters;
+  readonly rules: ClientRules;
+  /** Session variables of every client of this listener; a client rule overrides. */
+  readonly variables: ReadonlyMap<string, string>;
+  readonly limits: Limits;
+  readonly normaliseNewlines: boolean;
+  readonly reverseLookup: boolean;
+  readonly starttls: boolean;
+  /** Undefined: AUTH is not offered. */
+  readonly authenticator: Authenticator | undefined;
+}
