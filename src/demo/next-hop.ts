@@ -48,7 +48,7 @@ export async function startNextHop({ port = 0, received }: NextHopOptions): Prom
       readMessage(stream).then(
         (facts) => {
           received({ sender, recipients, ...facts });
-          done(null);
+          done(null, "2.0.0 Taken and forgotten: this is a demo");
         },
         (fault: unknown) =>
           done(fault instanceof Error ? fault : new Error("Cannot read the message", { cause: fault })),

@@ -7,8 +7,9 @@ import type { Socket } from "node:net";
 export interface Step {
   /** Lines are separated by CRLF; undefined: only listen. */
   readonly say?: string;
-  /** Codes that are right; the conversation goes on after any reply. */
-  readonly expect: readonly number[];
+  readonly expect: number;
+  /** Without the expected reply only the last step follows: the server's answer is an answer, no surprise. */
+  readonly decides?: boolean;
 }
 
 /** How it went. */
@@ -42,19 +43,26 @@ export async function talk(
   const replies = readReplies(socket);
   const codes: number[] = [];
   let expected = true;
-  for (const { say, expect } of steps) {
+  let decided = false;
+  for (const [index, { say, expect, decides }] of steps.entries()) {
+    if (decided && index < steps.length - 1) {
+      continue;
+    }
     if (say !== undefined) {
       say.split("\r\n").forEach((line) => print(`  > ${line}`));
       socket.write(`${say}\r\n`);
     }
     const { value } = await replies.next();
-    const reply = typeof value === "string" ? value : "";
-    (reply === "" ? ["(no reply)"] : reply.trimEnd().split(/\r?\n/)).forEach((line) => print(`  < ${line}`));
+    const reply = typeof value === "string" ? value.trimEnd() : "";
+    (reply === "" ? "(no reply)" : reply).split(/\r?\n/).forEach((line) => print(`  < ${line}`));
     const code = Number(/^\d{3}/.exec(reply)?.[0] ?? 0);
     codes.push(code);
-    if (!expect.includes(code)) {
+    if (code !== expect) {
       expected = false;
-      print(`  ! expected ${expect.join(" or ")}`);
+      decided = decides === true;
+      if (!decided) {
+        print(`  ! expected ${expect}`);
+      }
     }
     if (code === 0) {
       break;

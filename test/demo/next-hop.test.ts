@@ -17,14 +17,14 @@ describe("the demo's next hop", () => {
     const { expected, codes } = await talk(
       hop.port,
       [
-        { expect: [220] },
-        { say: "EHLO client.example", expect: [250] },
-        { say: "MAIL FROM:<>", expect: [250] },
-        { say: "RCPT TO:<ada@kontor.example>", expect: [250] },
-        { say: "RCPT TO:<anybody@else.example>", expect: [250] },
-        { say: "DATA", expect: [354] },
-        { say: `${message}.`, expect: [250] },
-        { say: "QUIT", expect: [250] },
+        { expect: 220 },
+        { say: "EHLO client.example", expect: 250 },
+        { say: "MAIL FROM:<>", expect: 250 },
+        { say: "RCPT TO:<ada@kontor.example>", expect: 250 },
+        { say: "RCPT TO:<anybody@else.example>", expect: 250 },
+        { say: "DATA", expect: 354 },
+        { say: `${message}.`, expect: 250 },
+        { say: "QUIT", expect: 250 },
       ],
       (line) => printed.push(line),
     );
@@ -33,6 +33,21 @@ describe("the demo's next hop", () => {
     expect(printed.filter((line) => line.startsWith("  !"))).toEqual(["  ! expected 250"]);
     const recipients = ["ada@kontor.example", "anybody@else.example"];
     expect(seen).toEqual([{ sender: "", recipients, bytes: message.length, subject: "a folded one" }]);
+  });
+
+  it("is not asked further where an answer decides", async () => {
+    hop = await startNextHop({ received: () => expect.unreachable() });
+    const printed: string[] = [];
+    const steps = [
+      { expect: 220 },
+      { say: "MAIL FROM:<>", expect: 250, decides: true },
+      { say: "DATA", expect: 354 },
+      { say: "QUIT", expect: 221 },
+    ];
+    const { codes, expected } = await talk(hop.port, steps, (line) => printed.push(line));
+    expect(codes).toEqual([220, 503, 221]);
+    expect(expected).toBe(false);
+    expect(printed.join("")).not.toContain("!");
   });
 
   it("says so when its port is taken", async () => {

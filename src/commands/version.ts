@@ -1,0 +1,7 @@
+/** The version of this program, from package.json. */
+import { readFileSync } from "node:fs";
+
+const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+
+/** For `--version` and the snapshot's meta table. */
+export const version = (JSON.parse(text) as { readonly version: string }).version;
