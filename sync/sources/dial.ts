@@ -17,12 +17,9 @@ export type Target =
  * @throws RangeError for anything else: a search base belongs to `base`
  */
 export function parseTarget(text: string): Target {
-  const local = /^ldapi:\/\/(.+)$/i.exec(text)?.[1];
-  if (local !== undefined) {
-    const path = decodeURIComponent(local).replace(/^\/+/, "/");
-    if (path.startsWith("/") && path.length > 1) {
-      return { kind: "local", url: text, path };
-    }
+  const path = localPath(text);
+  if (path !== undefined) {
+    return { kind: "local", url: text, path };
   }
   const match = /^(ldaps?):\/\/(\[[0-9a-f:.]+\]|[^\s:/?#@[\]]+)(?::(\d{1,5}))?\/?$/i.exec(text);
   const [, scheme = "", host = "", port] = match ?? [];
@@ -32,6 +29,17 @@ export function parseTarget(text: string): Target {
     throw new RangeError(`"${text}" is no LDAP URL: allowed are ldap://host:port, ldaps://host:port and ldapi:///path`);
   }
   return { kind: "tcp", url: text, host: host.replace(/^\[|\]$/g, ""), port: number, tls: secure };
+}
+
+function localPath(text: string): string | undefined {
+  const written = /^ldapi:\/\/(.+)$/i.exec(text)?.[1];
+  if (written === undefined || /%(?![0-9a-f]{2})/i.test(written)) {
+    return undefined;
+  }
+  const path = written.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) =>
+    Buffer.from(bytes.replaceAll("%", ""), "hex").toString(),
+  );
+  return /^\/+[^/]/.test(path) && !path.includes("\0") ? path.replace(/^\/+/, "/") : undefined;
 }
 
 /** What an event that may never come is bound by. */

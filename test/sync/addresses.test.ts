@@ -1,0 +1,139 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { namesRoute, normalKey, parseMailbox } from "../../src/mail/address.ts";
+import { convertEntries, createRules } from "../../sync/addresses.ts";
+import { presetFor, presets } from "../../sync/presets/table.ts";
+import { createScope } from "../../sync/scope.ts";
+import type { Batch } from "../../sync/source.ts";
+import { kontor, sourceSettings } from "./reading.ts";
+
+function convert(
+  preset: keyof typeof presets,
+  attributes: Readonly<Record<string, readonly string[]>>,
+  more = {},
+): Batch {
+  const settings = sourceSettings({ preset, notes_domain: "Kontor", ...more });
+  const rules = createRules(settings, presetFor(settings), createScope([], kontor));
+  return convertEntries([{ dn: "cn=x", attributes: new Map(Object.entries(attributes)) }], rules);
+}
+
+function keys(...words: Parameters<typeof convert>): string[] {
+  return convert(...words).found.map(({ key }) => key);
+}
+
+describe("an entry's addresses", () => {
+  it("are the forms in which Domino's router takes a name", () => {
+    expect(keys("domino", { cn: ["Anna Maria  Schmidt"] })).toEqual([
+      "anna_maria_schmidt",
+      "anna.maria.schmidt",
+      "anna_maria_schmidt%kontor@kontor.example",
+    ]);
+    expect(keys("domino", { cn: ["O'Neill"], altfullname: ["CN=Sven-Neil/O=Kontor"] }, { notes_domain: "" })).toEqual([
+      "o'neill",
+      "sven-neil",
+    ]);
+  });
+
+  it("are full addresses among the names too", () => {
+    expect(keys("domino", { cn: ["team@kontor.test"], uid: ["x@other.example"] })).toEqual(["team@kontor.example"]);
+  });
+
+  it("are no addresses that Domino made up", () => {
+    for (const mail of [
+      "A_B/Kontor@kontor.example",
+      "A\\B@kontor.example",
+      "{A}@kontor.example",
+      "A B@kontor.example",
+    ]) {
+      expect(convert("domino", { mail: [mail] })).toMatchObject({ found: [], skipped: { "invented address": 1 } });
+    }
+  });
+
+  it("name a route only in the form of our own Notes domain", () => {
+    expect(keys("domino", { mail: ["A_B%KONTOR@kontor.example"] })).toEqual(["a_b%kontor@kontor.example"]);
+    for (const mail of [
+      "a%other@kontor.example",
+      "a%b%kontor@kontor.example",
+      "%kontor@kontor.example",
+      "a!b%kontor@kontor.example",
+    ]) {
+      expect(convert("domino", { mail: [mail] })).toMatchObject({ found: [], skipped: { "names a route": 1 } });
+    }
+    expect(convert("domino", { uid: ["a!b", "a%kontor"] }).skipped).toEqual({ "names a route": 2 });
+  });
+
+  it("are those of no group whose type takes no mail", () => {
+    for (const [grouptype, found] of Object.entries({ 0: 1, 1: 1, 2: 0, 3: 0, 4: 0 })) {
+      expect(keys("domino", { mail: ["g@kontor.example"], grouptype: [grouptype] }).length, grouptype).toBe(found);
+    }
+  });
+
+  it("stand once, as the first thing that they are", () => {
+    const { found } = convert("active-directory", {
+      proxyaddresses: ["smtp:b@kontor.example", "SMTP:a@kontor.example", "smtp:A@KONTOR.test"],
+      mail: ["a@kontor.example"],
+    });
+    expect(found.map(({ key, kind }) => [key, kind])).toEqual([
+      ["b@kontor.example", "alias"],
+      ["a@kontor.example", "account"],
+    ]);
+  });
+
+  it("may have a name as JavaScript's own objects have", () => {
+    expect(convert("domino", { objectclass: ["__proto__", "constructor"], uid: ["__proto__"] }).found).toMatchObject([
+      { key: "__proto__", kind: "shortname" },
+    ]);
+  });
+
+  it("are keys that the relay finds again, whatever the directory holds", () => {
+    const part = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 20 }),
+      fc.constantFrom(
+        "smtp:",
+        "SMTP:",
+        "X500:",
+        "@kontor.example",
+        "@KONTOR.test",
+        "%KONTOR",
+        "a b",
+        "/",
+        "\0",
+        "CN=x/O=y",
+        '"',
+        "@",
+        "ü",
+      ),
+    );
+    const value = fc.array(part, { maxLength: 5 }).map((parts) => parts.join(""));
+    const names = fc.constantFrom(
+      "mail",
+      "uid",
+      "cn",
+      "altfullname",
+      "proxyaddresses",
+      "grouptype",
+      "objectclass",
+      "zimbramailcatchalladdress",
+    );
+    const preset = fc.constantFrom(...(Object.keys(presets) as (keyof typeof presets)[]));
+    const lookup = fc.constantFrom("fullname", "local", "both");
+    fc.assert(
+      fc.property(preset, lookup, fc.dictionary(names, fc.array(value, { maxLength: 4 })), (word, mode, attributes) => {
+        for (const { key } of convert(word, attributes, { lookup: mode }).found) {
+          const at = key.lastIndexOf("@");
+          const user = at < 0 ? key : key.slice(0, at);
+          expect(/[\x00-\x1f\x7f-\uffff]/.test(key)).toBe(false);
+          // The relay reads the same address from the wire, quoted where need be.
+          const wire = `"${user.replace(/["\\]/g, "\\$&")}"@kontor.example`;
+          const mailbox = parseMailbox(wire);
+          expect(mailbox).toBeDefined();
+          expect(normalKey(mailbox?.user ?? "", at < 0 ? "" : "kontor.example")).toBe(key);
+          expect(at < 0 && namesRoute(user)).toBe(false);
+          expect(mode === "fullname" && word === "domino" && at < 0).toBe(false);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
