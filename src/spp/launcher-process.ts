@@ -5,21 +5,18 @@
  */
 import type { Readable } from "node:stream";
 
-import type { Plugin } from "./config.ts";
+import { Pipes } from "./pipes.ts";
 import { killGroup, startFailure, startProgram } from "./program.ts";
-import type { Program, StartFailure } from "./program.ts";
+import type { Launch, Program, StartFailure } from "./program.ts";
 
 /** What the server asks. */
 export type Order =
-  | {
+  | (Launch & {
       readonly kind: "start";
       readonly id: number;
-      readonly plugin: Plugin;
-      readonly home: string;
-      readonly environment: Readonly<Record<string, string>>;
       /** Of each output stream so many bytes and one more are reported. */
       readonly maxOutput: number;
-    }
+    })
   | { readonly kind: "kill"; readonly id: number };
 
 /** What the server is told. After `failed` or `ended` there is nothing more of a program. */
@@ -43,6 +40,7 @@ interface Running {
 }
 
 const running = new Map<number, Running>();
+const pipes = new Pipes();
 
 function report(told: Report): void {
   // The callback keeps a server that has just gone from being a fault here: `disconnect` follows.
@@ -53,21 +51,21 @@ function start(order: Order & { kind: "start" }): void {
   const { id, maxOutput } = order;
   let program: Program;
   try {
-    program = startProgram(order.plugin, order.home, order.environment);
+    program = startProgram(order, pipes);
   } catch (error) {
     report({ kind: "failed", id, why: startFailure(error) });
     return;
   }
   running.set(id, { program, killing: undefined });
-  relay(program.stdout, "output", id, maxOutput);
-  relay(program.stderr, "errors", id, maxOutput);
-  program.once("error", (error) => {
+  relay(program.output, "output", id, maxOutput);
+  relay(program.errors, "errors", id, maxOutput);
+  program.process.once("error", (error) => {
     // Only a program that did not start has no process id.
-    if (program.pid === undefined) {
+    if (program.process.pid === undefined) {
       close(id, { kind: "failed", id, why: startFailure(error) });
     }
   });
-  program.once("exit", (code, signal) => {
+  program.process.once("exit", (code, signal) => {
     endGroup(id);
     // What the program wrote is in the pipes now, and the next turn of the loop reads all of it. An end of file
     // may never come: a process that the plugin left behind can hold the pipes open.
@@ -91,18 +89,17 @@ function relay(stream: Readable, kind: "output" | "errors", id: number, maxOutpu
 
 function kill(id: number): void {
   const found = running.get(id);
-  const pid = found?.program.pid;
-  const gone = found === undefined || found.program.exitCode !== null || found.program.signalCode !== null;
-  if (!gone && pid !== undefined && found.killing === undefined) {
+  const { pid, exitCode = null, signalCode = null } = found?.program.process ?? {};
+  if (found !== undefined && pid !== undefined && exitCode === null && signalCode === null) {
     killGroup(pid, "SIGTERM");
-    found.killing = setTimeout(() => killGroup(pid, "SIGKILL"), grace);
+    found.killing ??= setTimeout(() => killGroup(pid, "SIGKILL"), grace);
   }
 }
 
 /** After a kill, nothing of the group may stay; after a plain exit, what the plugin left behind is its business. */
 function endGroup(id: number): void {
   const found = running.get(id);
-  const pid = found?.program.pid;
+  const pid = found?.program.process.pid;
   if (pid !== undefined && found?.killing !== undefined) {
     clearTimeout(found.killing);
     killGroup(pid, "SIGKILL");
@@ -111,8 +108,8 @@ function endGroup(id: number): void {
 
 function close(id: number, told: Report): void {
   const program = running.get(id)?.program;
-  program?.stdout.destroy();
-  program?.stderr.destroy();
+  program?.output.destroy();
+  program?.errors.destroy();
   running.delete(id);
   report(told);
 }
@@ -130,10 +127,11 @@ process.on("message", (order: Order) => {
 
 process.once("disconnect", () => {
   for (const { program } of running.values()) {
-    if (program.pid !== undefined) {
-      killGroup(program.pid, "SIGTERM");
+    if (program.process.pid !== undefined) {
+      killGroup(program.process.pid, "SIGTERM");
     }
   }
+  pipes.remove();
   process.exit(0);
 });
 

@@ -1,6 +1,7 @@
 /** The server's side of launcher-process.ts: starts that process when the first plugin is wanted, and again if it died. */
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 
 import type { Order, Report } from "./launcher-process.ts";
@@ -38,8 +39,8 @@ function tell(process: ChildProcess, order: Order): void {
 
 function startHelper(): ChildProcess {
   const process = fork(entry, [], {
-    // Nothing of our environment may reach a plugin, and nothing of ours is for the helper either.
-    env: {},
+    // Nothing of our environment may reach a plugin, so the helper has none but this.
+    env: { TMPDIR: tmpdir() },
     execArgv: [],
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],

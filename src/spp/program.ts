@@ -1,35 +1,74 @@
 /** Starting a plugin program as qmail-spp does: no shell, no search along PATH, its own process group. */
 import { spawn } from "node:child_process";
-import type { ChildProcessByStdio } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 
 import type { Plugin } from "./config.ts";
+import { closeWriter } from "./pipes.ts";
+import type { Pipe, Pipes } from "./pipes.ts";
 
-/** A started program: standard input is empty, the two others are read by us. */
-export type Program = ChildProcessByStdio<null, Readable, Readable>;
+/** A started program and what it prints. Its standard input is empty. */
+export interface Program {
+  readonly process: ChildProcess;
+  readonly output: Readable;
+  readonly errors: Readable;
+}
 
 /** Why a program did not start, in the words of the reply. */
 export type StartFailure = "can't execute" | "can't pipe()" | "vfork() failed";
 
+/** What to start, and how. */
+export interface Launch {
+  readonly plugin: Plugin;
+  /** The working directory. */
+  readonly home: string;
+  /** All of the environment. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /**
- * Starts a program. A fault is thrown, or told by the event `error`; {@link startFailure} names it.
- * @param home its working directory
- * @param environment all of its environment
+ * Starts a program. A fault is thrown, or told by its process's event `error`; {@link startFailure} names it.
  */
-export function startProgram(plugin: Plugin, home: string, environment: Readonly<Record<string, string>>): Program {
-  const [argv0, ...rest] = plugin.argv;
+export function startProgram({ plugin, home, environment }: Launch, pipes: Pipes): Program {
   if (!plugin.line.startsWith(":")) {
     refuseText(resolve(home, plugin.file));
   }
-  return spawn(plugin.file, rest, {
+  const output = pipes.take();
+  const errors = pipes.take();
+  try {
+    return connect(plugin, home, environment, output, errors);
+  } catch (error) {
+    output?.reader.destroy();
+    errors?.reader.destroy();
+    throw error;
+  } finally {
+    closeWriter(output);
+    closeWriter(errors);
+  }
+}
+
+function connect(
+  { file, argv: [argv0, ...rest] }: Plugin,
+  home: string,
+  environment: Readonly<Record<string, string>>,
+  output: Pipe | undefined,
+  errors: Pipe | undefined,
+): Program {
+  const child = spawn(file, rest, {
     argv0,
     cwd: home,
     env: environment,
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", output?.writer ?? "pipe", errors?.writer ?? "pipe"],
   });
+  const [, ownOutput, ownErrors] = child.stdio;
+  return {
+    process: child,
+    output: output?.reader ?? (ownOutput as Readable),
+    errors: errors?.reader ?? (ownErrors as Readable),
+  };
 }
 
 /** Names a fault of {@link startProgram} by its errno: of a pipe, of fork, of execve. */

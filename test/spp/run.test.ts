@@ -14,6 +14,8 @@ import type { Outcome, Run, RunOptions } from "../../src/spp/run.ts";
 import { wordsOf } from "./scene.ts";
 
 const home = mkdtempSync(join(tmpdir(), "goodmailto-run-"));
+// A launcher that is killed leaves its folder behind.
+process.env["TMPDIR"] = home;
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 const path = process.env["PATH"] ?? "";
@@ -168,6 +170,15 @@ describe("a plugin that misbehaves", () => {
     const run = start("i=0; while [ $i -lt 3000 ]; do echo Sx=$i; i=$((i+1)); done; echo N");
     expect(words(await run.answered)).toBe("next");
     expect(run.lines).toHaveLength(3001);
+  });
+
+  it("has its output in pipes, which can be opened by name as those of qmail-spp", async () => {
+    const run = start("echo Sx=1 >/dev/stdout; echo said >/dev/stderr; echo N | tee /dev/stderr");
+    expect(words(await run.answered)).toBe("next");
+    expect([run.lines, run.errors]).toEqual([
+      ["Sx=1", "N"],
+      ["said", "N"],
+    ]);
   });
 
   it("passes on what its reader throws, and is not read on", async () => {
