@@ -74,6 +74,11 @@ describe("rblspp", () => {
     expect(dns.asked).toEqual([{ name: "8.2.0.192.block.test", type: "TXT", over: "udp" }]);
   });
 
+  it("passes a client whose name has records of other types only", async () => {
+    dns.add("8.2.0.192.block.test", "A", "127.0.0.2");
+    expect(await judge(start({ fail_closed: true }), {}, "192.0.2.8")).toBe("");
+  });
+
   it("passes the other recipients once one was accepted, and asks no list", async () => {
     const session = makeSession();
     session.begin(mailbox("sender@sender.test")).accepted.push(mailbox("first@example.test"));
@@ -185,6 +190,21 @@ describe("rblspp", () => {
       expect(log.lines.join()).toContain("ETIMEOUT");
     });
 
+    it("waits no longer than the timeout, however many servers it may ask", async () => {
+      const others = await Promise.all(Array.from({ length: 4 }, startDns));
+      try {
+        const servers = [dns, ...others].map((server) => server.server);
+        for (const server of [dns, ...others]) {
+          server.behave("*", { drop: true });
+        }
+        const started = performance.now();
+        expect(await judge(start({ servers, timeout: "600ms", fail_closed: true }))).toMatch(/^E451 Cannot/);
+        expect(performance.now() - started).toBeLessThan(1800);
+      } finally {
+        await Promise.all(others.map((server) => server.close()));
+      }
+    });
+
     it("takes an answer that is no list code as none: a refused query, a zone that was sold", async () => {
       for (const [zone, code] of [
         ["refused", "127.255.255.254"],
@@ -243,6 +263,16 @@ describe("rblspp", () => {
         await judge(check, {}, `192.0.2.${last}`);
       }
       expect([1, 2, 3].map((last) => dns.count(`${last}.2.0.192.block.test`))).toEqual([2, 1, 1]);
+    });
+
+    it("and counts one that was asked for again among the youngest", async () => {
+      const check = start({ cache_size: 2, negative_ttl: "1m" });
+      await judge(check, {}, "192.0.2.1");
+      clock.time += 60_000;
+      for (const last of [2, 1, 3, 1]) {
+        await judge(check, {}, `192.0.2.${last}`);
+      }
+      expect(dns.count("1.2.0.192.block.test")).toBe(2);
     });
 
     it("and shares a question that is under way", async () => {

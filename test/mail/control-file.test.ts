@@ -88,6 +88,8 @@ describe("ControlFile", () => {
     rmSync(path);
     symlinkSync(path, path);
     expect(later(file)).toEqual(["one"]);
+    expect(later(file)).toEqual(["one"]);
+    expect(faults).toHaveLength(1);
     expect(faults.join()).toContain("ELOOP");
   });
 
