@@ -46,7 +46,7 @@ export const spp = defineCheck({
       mail: (session) => host.ask(session, "mail"),
       rcpt: (session) => host.ask(session, "rcpt"),
       data: (session) => host.ask(session, "data"),
-      auth: (session) => host.login(session),
+      auth: (session) => host.ask(session, "auth"),
     };
   },
 });

@@ -44,7 +44,7 @@ export class Session {
   transaction: Transaction | undefined;
   /** The recipient under question during RCPT; a check may change it (`address`). */
   recipient: Mailbox | undefined;
-  /** Header lines for the next message, in order, without line ends. */
+  /** Header lines for the next message, in order, without line ends, one character an octet. */
   readonly headers: string[] = [];
   /** Replies queued by `refuse-later`: raw lines that begin with their code. */
   readonly late: { mail: string[]; rcpt: string[]; data: string[] } = { mail: [], rcpt: [], data: [] };

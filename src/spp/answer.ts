@@ -2,8 +2,6 @@
  * What a plugin prints: one command a line, decided by its first character, in the meaning of qmail-spp 0.42,
  * with the texts checked. A plugin may quote strangers, so nothing of theirs may forge a reply or a header line.
  */
-import { StringDecoder } from "node:string_decoder";
-
 import { acceptSession, drop, next, ok } from "../hooks/check.ts";
 import type { Effect, Verdict } from "../hooks/check.ts";
 import { parseMailbox } from "../mail/address.ts";
@@ -24,9 +22,13 @@ const headerLine = /^[\x21-\x39\x3b-\x7e]+:/;
 const maxHeader = 998;
 const replyStart = /^[2-5]\d\d[ -]/;
 
-/** Reads one line, without its line end, of a plugin that runs at a hook. */
+/**
+ * Reads one line of a plugin that runs at a hook.
+ * @param line without its line end, one character an octet
+ */
 export function readCommand(line: string, hook: PluginHook): Command {
-  const rest = line.slice(1);
+  const octets = line.slice(1);
+  const rest = decode(octets);
   switch (line.charAt(0)) {
     case "A":
       return { kind: "verdict", verdict: acceptSession };
@@ -47,7 +49,7 @@ export function readCommand(line: string, hook: PluginHook): Command {
     case "U":
       return rest === "" ? ignored : { kind: "effect", effect: { kind: "unset", name: untilNul(rest) } };
     case "H":
-      return readHeader(rest);
+      return readHeader(octets);
     case "C":
       return readAddress(rest, hook);
     case "P":
@@ -55,6 +57,11 @@ export function readCommand(line: string, hook: PluginHook): Command {
     default:
       return ignored;
   }
+}
+
+/** What is no header line is text for people and programs, in UTF-8. */
+function decode(octets: string): string {
+  return /[\x80-\xff]/.test(octets) ? Buffer.from(octets, "latin1").toString("utf8") : octets;
 }
 
 /** Without control characters. A tab is one too, but is text in a header line. */
@@ -97,7 +104,7 @@ function readVariable(text: string): Command {
 
 function readHeader(text: string): Command {
   const line = visible(text);
-  return headerLine.test(line) && Buffer.byteLength(line) <= maxHeader
+  return headerLine.test(line) && line.length <= maxHeader
     ? { kind: "effect", effect: { kind: "header", line } }
     : { kind: "ignored", why: "no header line" };
 }
@@ -114,14 +121,13 @@ function readAddress(text: string, hook: PluginHook): Command {
     : { kind: "effect", effect: { kind: "address", mailbox } };
 }
 
-/** Cuts output into lines. Whoever feeds it bounds it. */
+/** Cuts output into lines, one character an octet. Whoever feeds it bounds it. */
 export class Lines {
-  readonly #decoder = new StringDecoder("utf8");
   #rest = "";
 
-  /** The lines that are whole now, without line ends. */
+  /** The lines that are whole now, without line ends and empty ones. */
   feed(chunk: Buffer): string[] {
-    this.#rest += this.#decoder.write(chunk);
+    this.#rest += chunk.toString("latin1");
     if (!chunk.includes(0x0a)) {
       return [];
     }
@@ -132,7 +138,7 @@ export class Lines {
 
   /** What stands behind the last line end: a last line that lacks its own counts too. Undefined for nothing. */
   end(): string | undefined {
-    const rest = this.#rest + this.#decoder.end();
+    const rest = this.#rest;
     this.#rest = "";
     return rest === "" ? undefined : rest;
   }

@@ -99,16 +99,6 @@ export class Host {
     return state === undefined || plugins.length === 0 ? pass : this.#section(session, state, hook, plugins);
   }
 
-  /** The hook `auth`: who is refused there has not logged in, and no later check may believe so. */
-  async login(session: Session): Promise<Verdict> {
-    const verdict = await this.ask(session, "auth");
-    if (verdict.kind === "refuse" || verdict.kind === "drop") {
-      session.apply({ kind: "unset", name: "SMTPAUTHUSER" });
-      session.apply({ kind: "unset", name: "SMTPAUTHMETHOD" });
-    }
-    return verdict;
-  }
-
   async #section(session: Session, state: State, hook: PluginHook, plugins: readonly Plugin[]): Promise<Verdict> {
     for (const plugin of plugins) {
       await state.quiet;

@@ -277,16 +277,6 @@ describe("qmail-spp plugins", () => {
     expect(await scene.ask(scene.client({ CODE: "554" }), "connection")).toBe("554 go away");
   });
 
-  it("forgets who logged in where a plugin refuses it", async () => {
-    scene.config('[auth]\n:case $SMTPAUTHUSER in bad) echo "E535 no";; esac\n');
-    const bad = await scene.greeted({ SMTPAUTHUSER: "bad", SMTPAUTHMETHOD: "plain" });
-    expect(await scene.ask(bad, "auth")).toBe("535 no");
-    expect([bad.session.has("SMTPAUTHUSER"), bad.session.has("SMTPAUTHMETHOD")]).toEqual([false, false]);
-    const good = await scene.greeted({ SMTPAUTHUSER: "good", SMTPAUTHMETHOD: "plain" });
-    expect(await scene.ask(good, "auth")).toBe("pass");
-    expect(good.session.has("SMTPAUTHUSER")).toBe(true);
-  });
-
   it.skipIf(missing("cc"))("runs a program in C", async () => {
     const source = join(scene.home, "a.c");
     writeFileSync(
