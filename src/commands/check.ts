@@ -66,7 +66,9 @@ async function check(addresses: readonly string[], options: Options): Promise<vo
   const sender = options.from === undefined || options.from === "" ? undefined : parseMailbox(options.from);
   const faulty = mailboxes.filter(({ mailbox }) => mailbox === undefined).map(({ text }) => text);
   if (faulty.length > 0 || (sender === undefined && (options.from ?? "") !== "")) {
-    process.stderr.write(`goodmailto: no address: ${[...faulty, ...(sender === undefined ? [options.from] : [])].filter(Boolean).join(", ")}\n`);
+    process.stderr.write(
+      `goodmailto: no address: ${[...faulty, ...(sender === undefined ? [options.from] : [])].filter(Boolean).join(", ")}\n`,
+    );
     process.exitCode = exit.usage;
     return;
   }
@@ -77,7 +79,13 @@ async function check(addresses: readonly string[], options: Options): Promise<vo
   const snapshot = openSnapshot(settings.snapshot.path, silentLog);
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
-  const service: RecipientService = { recipients, domains, log: silentLog, counters: noCounters, pipeline: corePipeline(settings, recipients, domains) };
+  const service: RecipientService = {
+    recipients,
+    domains,
+    log: silentLog,
+    counters: noCounters,
+    pipeline: corePipeline(settings, recipients, domains),
+  };
   const results: Answer[] = [];
   for (const { text, mailbox } of mailboxes) {
     if (mailbox !== undefined) {
@@ -121,8 +129,19 @@ function corePipeline(settings: Settings, recipients: RecipientService["recipien
   const steps: Step[] =
     definition === undefined || !settings.hooks.rcpt.includes("goodmailto")
       ? []
-      : [{ name: "goodmailto", stage: "recipient", mode: settings.recipients.mode, run: definition.create(settings.recipients as never, services) }];
-  return new Pipeline({ connection: [], helo: [], mail: [], rcpt: steps, data: [], auth: [], message: [] }, silentLog, noCounters);
+      : [
+          {
+            name: "goodmailto",
+            stage: "recipient",
+            mode: settings.recipients.mode,
+            run: definition.create(settings.recipients as never, services),
+          },
+        ];
+  return new Pipeline(
+    { connection: [], helo: [], mail: [], rcpt: steps, data: [], auth: [], message: [] },
+    silentLog,
+    noCounters,
+  );
 }
 
 async function ask(
@@ -140,7 +159,8 @@ async function ask(
   const session = new Session("check", { ...none, ip }, none, "check", client.variables, () => undefined);
   const judged = await judgeRecipient(service, session, session.begin(sender), mailbox);
   const found = service.recipients.find(mailbox);
-  const facts = found.kind === "known" ? { key: found.key, kind: found.as, source: found.source, entry: found.entry } : {};
+  const facts =
+    found.kind === "known" ? { key: found.key, kind: found.as, source: found.source, entry: found.entry } : {};
   const refused = judged.kind === "answered";
   const reply = refused ? judged.response.reply : answers.recipientOk;
   return {
@@ -152,14 +172,24 @@ async function ask(
   };
 }
 
-function explain(service: RecipientService, session: Session, mailbox: Mailbox, found: RecipientAnswer, line: string): string {
+function explain(
+  service: RecipientService,
+  session: Session,
+  mailbox: Mailbox,
+  found: RecipientAnswer,
+  line: string,
+): string {
   const ours = mailbox.domain === "" || service.domains.canonical(mailbox.domain) !== undefined;
   if (!ours) {
-    return session.has("RELAYCLIENT") ? "RELAYCLIENT is set: the client may send anywhere" : `"${mailbox.domain}" is no relay domain`;
+    return session.has("RELAYCLIENT")
+      ? "RELAYCLIENT is set: the client may send anywhere"
+      : `"${mailbox.domain}" is no relay domain`;
   }
   switch (found.kind) {
     case "known":
-      return found.as === "always" ? `"${found.key}" always exists ([recipients] always)` : `key "${found.key}" (${found.as}) of source "${found.source}", entry "${found.entry}"`;
+      return found.as === "always"
+        ? `"${found.key}" always exists ([recipients] always)`
+        : `key "${found.key}" (${found.as}) of source "${found.source}", entry "${found.entry}"`;
     case "unknown":
       return `${namesRoute(mailbox.user) ? "user part names a route, and the directory does not list it" : "not in the directory"}${line === "" ? "" : `; ${line}`}`;
     case "unavailable":
@@ -167,18 +197,31 @@ function explain(service: RecipientService, session: Session, mailbox: Mailbox, 
   }
 }
 
-function print(results: readonly Answer[], snapshot: SnapshotReader, variables: ReadonlyMap<string, string>, json: boolean, denied: boolean): void {
+function print(
+  results: readonly Answer[],
+  snapshot: SnapshotReader,
+  variables: ReadonlyMap<string, string>,
+  json: boolean,
+  denied: boolean,
+): void {
   const { state } = snapshot;
   const age = state.kind === "open" ? Math.round((Date.now() - state.created) / 1000) : undefined;
   if (json) {
-    const facts = state.kind === "open" ? { created: new Date(state.created).toISOString(), age_seconds: age } : { missing: state.why };
-    process.stdout.write(`${JSON.stringify({ snapshot: facts, variables: Object.fromEntries(variables), denied, results }, undefined, 2)}\n`);
+    const facts =
+      state.kind === "open"
+        ? { created: new Date(state.created).toISOString(), age_seconds: age }
+        : { missing: state.why };
+    process.stdout.write(
+      `${JSON.stringify({ snapshot: facts, variables: Object.fromEntries(variables), denied, results }, undefined, 2)}\n`,
+    );
     return;
   }
   for (const { address, verdict, reply, why } of results) {
     process.stdout.write(`${address}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n`);
   }
-  process.stdout.write(state.kind === "open" ? `snapshot: ${age} s old, ${state.rows} keys\n` : `snapshot: none (${state.why})\n`);
+  process.stdout.write(
+    state.kind === "open" ? `snapshot: ${age} s old, ${state.rows} keys\n` : `snapshot: none (${state.why})\n`,
+  );
   if (variables.size > 0) {
     process.stdout.write(`client: ${[...variables].map(([name, value]) => `${name}="${value}"`).join(" ")}\n`);
   }

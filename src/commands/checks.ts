@@ -21,5 +21,12 @@ function describeCheck(check: CheckDefinition): string {
     return meta === undefined ? [] : [`    ${key} = ${tomlValue(meta.sample)}\n        ${meta.doc}`];
   });
   const stage = check.stage === "note" ? " (a note-taker: runs before all others)" : "";
-  return [`${check.name}`, `  ${check.doc}`, `  hooks: ${check.hooks.join(", ")}${stage}`, `  settings: [${section}]`, ...settings, ""].join("\n");
+  return [
+    `${check.name}`,
+    `  ${check.doc}`,
+    `  hooks: ${check.hooks.join(", ")}${stage}`,
+    `  settings: [${section}]`,
+    ...settings,
+    "",
+  ].join("\n");
 }

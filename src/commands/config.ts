@@ -12,8 +12,16 @@ import { defaultConfig, schema } from "./settings.ts";
 export function configCommand(): Command {
   const command = new Command("config").description("check or print the configuration");
   const file = ["-c, --config <file>", "configuration file", defaultConfig] as const;
-  command.command("check").description("names every fault with file:line:column; exit 0 or 78").option(...file).action(check);
-  command.command("print").description("prints the effective values and which are defaults").option(...file).action(print);
+  command
+    .command("check")
+    .description("names every fault with file:line:column; exit 0 or 78")
+    .option(...file)
+    .action(check);
+  command
+    .command("print")
+    .description("prints the effective values and which are defaults")
+    .option(...file)
+    .action(print);
   command.command("sample").description("prints every setting, commented out at its default").action(sample);
   return command;
 }

@@ -54,7 +54,17 @@ export function listenersOf(settings: Settings): readonly ListenerPlan[] {
     return settings.listener.map((listener) => ({ ...listener, rules: listener.rules || settings.clients.rules }));
   }
   const { listen } = settings.smtp;
-  return [{ name: "smtp", listen, tls: "starttls", auth: false, rules: settings.clients.rules, variables: {}, hooks: undefined }];
+  return [
+    {
+      name: "smtp",
+      listen,
+      tls: "starttls",
+      auth: false,
+      rules: settings.clients.rules,
+      variables: {},
+      hooks: undefined,
+    },
+  ];
 }
 
 /** Reads a rules file. @throws RulesFault with every fault of it */
@@ -67,7 +77,9 @@ export function readRules(path: string, log: Log): ClientRules {
     log.warning("clients", "odd rule", { at: `${file}:${line}:${column}`, why: message });
   }
   if (faults.length > 0) {
-    throw new RulesFault(faults.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`).join("\n"));
+    throw new RulesFault(
+      faults.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`).join("\n"),
+    );
   }
   return rules;
 }
@@ -76,8 +88,17 @@ export function readRules(path: string, log: Log): ClientRules {
 export function buildPipeline(settings: Settings, order: HookOrder, services: Services, counters: Counters): Pipeline {
   const made = new Map<string, { run: CheckRun; mode: "enforce" | "observe" | "off" }>();
   for (const check of checks) {
-    const values = check.section === "recipients" ? settings.recipients : check.section === "spp" ? settings.spp : settings.checks[check.name];
-    if (values !== undefined && values.mode !== "off" && Object.values(order).some((names) => names.includes(check.name))) {
+    const values =
+      check.section === "recipients"
+        ? settings.recipients
+        : check.section === "spp"
+          ? settings.spp
+          : settings.checks[check.name];
+    if (
+      values !== undefined &&
+      values.mode !== "off" &&
+      Object.values(order).some((names) => names.includes(check.name))
+    ) {
       made.set(check.name, { run: check.create(values as never, services), mode: values.mode });
     }
   }
@@ -93,7 +114,13 @@ export function buildPipeline(settings: Settings, order: HookOrder, services: Se
   return new Pipeline(table, services.log, counters);
 }
 
-function buildCourier(settings: Settings, domains: Domains, log: Log, counters: Counters, name: string): Courier & { close(): void } {
+function buildCourier(
+  settings: Settings,
+  domains: Domains,
+  log: Log,
+  counters: Counters,
+  name: string,
+): Courier & { close(): void } {
   const routes = settings.route.flatMap((route) => {
     const hop = parseNextHop(route.next_hop);
     const ca = route.ca_file === "" ? undefined : readFileSync(route.ca_file, "utf8");

@@ -46,7 +46,10 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
     relay = await startRelay(settings, log, metrics, worker);
     const endpoint = parseEndpoint(settings.metrics.listen);
     if (endpoint !== undefined && !worker) {
-      const pages = { metrics: async () => metricsPage(metrics.totals(), gaugesOf(relay, settings)), notReady: () => notReady(relay) };
+      const pages = {
+        metrics: async () => metricsPage(metrics.totals(), gaugesOf(relay, settings)),
+        notReady: () => notReady(relay),
+      };
       (await serveMetrics(endpoint, pages)).unref();
     }
   } catch (error) {
@@ -105,11 +108,23 @@ export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
   const { state } = snapshot;
   const age = state.kind === "open" ? (Date.now() - state.created) / 1000 : Number.NaN;
   return [
-    { name: "snapshot_available", doc: "1 while a snapshot is served, 0 while the relay fails open.", value: state.kind === "open" ? 1 : 0 },
-    { name: "snapshot_alarm", doc: "1 while a bad file lies at the path.", value: state.kind === "open" && state.alarm === undefined ? 0 : 1 },
+    {
+      name: "snapshot_available",
+      doc: "1 while a snapshot is served, 0 while the relay fails open.",
+      value: state.kind === "open" ? 1 : 0,
+    },
+    {
+      name: "snapshot_alarm",
+      doc: "1 while a bad file lies at the path.",
+      value: state.kind === "open" && state.alarm === undefined ? 0 : 1,
+    },
     { name: "snapshot_addresses", doc: "Keys in the snapshot.", value: state.kind === "open" ? state.rows : 0 },
     { name: "snapshot_age_seconds", doc: "Age of the snapshot.", value: age },
-    { name: "snapshot_stale", doc: "1 where it is older than max_age.", value: age * 1000 > settings.snapshot.max_age ? 1 : 0 },
+    {
+      name: "snapshot_stale",
+      doc: "1 where it is older than max_age.",
+      value: age * 1000 > settings.snapshot.max_age ? 1 : 0,
+    },
   ];
 }
 
@@ -120,7 +135,12 @@ export function explainStart(error: unknown, log: Log): number {
     process.stderr.write(`${message}\n`);
     return exit.config;
   }
-  const hint = code === "EADDRINUSE" ? "the port is taken by another program" : code === "EACCES" ? "no right to listen there; see goodmailto.socket" : "";
+  const hint =
+    code === "EADDRINUSE"
+      ? "the port is taken by another program"
+      : code === "EACCES"
+        ? "no right to listen there; see goodmailto.socket"
+        : "";
   log.error("relay", "cannot start", { why: message, ...(hint === "" ? {} : { hint }) });
   return code === "EADDRINUSE" || code === "EACCES" ? exit.unavailable : exit.software;
 }

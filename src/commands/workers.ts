@@ -68,7 +68,11 @@ export async function superviseWorkers(config: string, settings: Settings, count
     }
     const deaths = quick ? (worker?.quickDeaths ?? 0) + 1 : 0;
     const delay = Math.min(mostDelay, deaths * deaths * 100);
-    log.error("relay", "a worker died and is started again", { code: code ?? undefined, signal: signal ?? undefined, delay_ms: delay });
+    log.error("relay", "a worker died and is started again", {
+      code: code ?? undefined,
+      signal: signal ?? undefined,
+      delay_ms: delay,
+    });
     setTimeout(() => (stopping ? undefined : start(index, deaths)), delay);
   };
 
@@ -100,7 +104,10 @@ export async function superviseWorkers(config: string, settings: Settings, count
       workers.forEach(({ child }) => child.once("exit", finish));
       finish();
       // A worker that hangs is ended: systemd would do the same, later.
-      setTimeout(() => workers.forEach(({ child }) => child.kill("SIGKILL")), settings.smtp.shutdown_timeout + 5000).unref();
+      setTimeout(
+        () => workers.forEach(({ child }) => child.kill("SIGKILL")),
+        settings.smtp.shutdown_timeout + 5000,
+      ).unref();
     };
     process.once("SIGTERM", stop).once("SIGINT", stop);
     const waitForFailure = setInterval(() => (stopping ? finish() : undefined), 200).unref();

@@ -43,7 +43,15 @@ function checked<T>(allowed: string, read: (text: string) => T | undefined): z.Z
 }
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const sizes: Readonly<Record<string, number>> = { B: 1, KB: 1000, MB: 1_000_000, GB: 1_000_000_000, KiB: 1024, MiB: 1_048_576, GiB: 1_073_741_824 };
+const sizes: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1000,
+  MB: 1_000_000,
+  GB: 1_000_000_000,
+  KiB: 1024,
+  MiB: 1_048_576,
+  GiB: 1_073_741_824,
+};
 
 /** "500ms", "90s", "10m", "1h30m", "7d" in ms; undefined where it is none. */
 export function parseDuration(text: string): number | undefined {

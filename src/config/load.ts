@@ -22,7 +22,11 @@ type Path = readonly PropertyKey[];
  * Reads and checks the file.
  * @param whose the files that a setting names must be readable for this process: "relay", "sync" or both
  */
-export function loadConfig(file: string, schema: ReturnType<typeof createSchema>, whose: readonly ("relay" | "sync")[]): Loaded {
+export function loadConfig(
+  file: string,
+  schema: ReturnType<typeof createSchema>,
+  whose: readonly ("relay" | "sync")[],
+): Loaded {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -70,7 +74,11 @@ export function resolvePath(configFile: string, path: string): string {
   return path === "" ? "" : resolve(dirname(configFile), path);
 }
 
-function issueFaults(issue: z.core.$ZodIssue, schema: z.ZodType, fault: (path: Path, message: string) => Fault): Fault[] {
+function issueFaults(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  fault: (path: Path, message: string) => Fault,
+): Fault[] {
   if (issue.code === "unrecognized_keys") {
     const known = Object.keys(shapeAt(schema, issue.path) ?? {}).join(", ");
     return issue.keys.map((key) => fault([...issue.path, key], `is no setting; allowed here: ${known}`));
@@ -158,7 +166,12 @@ function unreadable(path: string): string | undefined {
     // systemd hands secrets over by name: they need not lie at the path itself.
     const name = path.slice(path.lastIndexOf("/") + 1);
     const folder = process.env["CREDENTIALS_DIRECTORY"];
-    if (folder !== undefined && folder !== "" && !path.startsWith(folder) && unreadable(`${folder}/${name}`) === undefined) {
+    if (
+      folder !== undefined &&
+      folder !== "" &&
+      !path.startsWith(folder) &&
+      unreadable(`${folder}/${name}`) === undefined
+    ) {
       return undefined;
     }
     return `"${path}" cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}; allowed: a readable file, or "" for none`;
@@ -191,12 +204,29 @@ function relations(settings: Settings, fault: (path: Path, message: string) => F
       attempt(["route", i, "domain"], () => createDomains([route.domain]));
     }
   });
-  faults.push(...repeated(settings.source.map(({ name }) => name), "source", fault));
-  faults.push(...repeated(settings.listener.map(({ name }) => name), "listener", fault));
+  faults.push(
+    ...repeated(
+      settings.source.map(({ name }) => name),
+      "source",
+      fault,
+    ),
+  );
+  faults.push(
+    ...repeated(
+      settings.listener.map(({ name }) => name),
+      "listener",
+      fault,
+    ),
+  );
   settings.source.forEach((source, i) =>
     source.domains.forEach((name, j) => {
       if (!settings.domains.relay.includes(name)) {
-        faults.push(fault(["source", i, "domains", j], `"${name}" is no relay domain; allowed: ${settings.domains.relay.join(", ")}`));
+        faults.push(
+          fault(
+            ["source", i, "domains", j],
+            `"${name}" is no relay domain; allowed: ${settings.domains.relay.join(", ")}`,
+          ),
+        );
       }
     }),
   );

@@ -15,7 +15,9 @@ interface Row {
 }
 
 function inner(type: z.ZodType): { shape?: Record<string, z.ZodType>; element?: z.ZodType } {
-  const def = (type as unknown as { def: { innerType?: z.ZodType; shape?: Record<string, z.ZodType>; element?: z.ZodType } }).def;
+  const def = (
+    type as unknown as { def: { innerType?: z.ZodType; shape?: Record<string, z.ZodType>; element?: z.ZodType } }
+  ).def;
   return def.innerType === undefined ? def : inner(def.innerType);
 }
 

@@ -4,38 +4,87 @@ import * as z from "zod";
 import * as field from "./fields.ts";
 
 const smtp = z.strictObject({
-  listen: field.listeners(["127.0.0.1:2525"], 'Where to listen: "host:port", "[v6]:port", or "systemd" for sockets that systemd hands over.'),
+  listen: field.listeners(
+    ["127.0.0.1:2525"],
+    'Where to listen: "host:port", "[v6]:port", or "systemd" for sockets that systemd hands over.',
+  ),
   hostname: field.text("", "Our name in greetings, EHLO answers and Received fields. Empty: the machine's name."),
-  workers: field.text("1", 'Processes that serve: a number, or "auto" for one a core.', { allowed: '"auto" or a number from 1 to 64' }),
-  max_message_size: field.size("25MB", "Larger messages are refused with 552, at MAIL where SIZE says so, else while they stream. \"0B\" is no limit."),
+  workers: field.text("1", 'Processes that serve: a number, or "auto" for one a core.', {
+    allowed: '"auto" or a number from 1 to 64',
+  }),
+  max_message_size: field.size(
+    "25MB",
+    'Larger messages are refused with 552, at MAIL where SIZE says so, else while they stream. "0B" is no limit.',
+  ),
   max_recipients: field.integer(100, 1, 10_000, "Accepted recipients a message; the next one gets 452."),
-  greeting_delay: field.duration("100ms", "Wait before the greeting for strangers; who talks before it is turned away. None for clients with NOGOODMAILTO or RELAYCLIENT."),
-  idle_timeout: field.duration("5m", "A client that is silent for so long gets 421. RFC 5321 4.5.3.2.7 asks for 5 minutes."),
+  greeting_delay: field.duration(
+    "100ms",
+    "Wait before the greeting for strangers; who talks before it is turned away. None for clients with NOGOODMAILTO or RELAYCLIENT.",
+  ),
+  idle_timeout: field.duration(
+    "5m",
+    "A client that is silent for so long gets 421. RFC 5321 4.5.3.2.7 asks for 5 minutes.",
+  ),
   max_connections: field.integer(1000, 1, 100_000, "Sessions at a time in one worker; the next one gets 421."),
   max_connections_per_client: field.integer(50, 1, 100_000, "Sessions at a time of one client address in one worker."),
-  bare_newlines: field.choice(["refuse", "normalise"], "refuse", "A message with a bare CR, LF or NUL: refused with 550 5.6.0, or its line ends made whole. Clients with RELAYCLIENT are always normalised."),
-  reverse_lookup: field.flag(false, "Look up the client's host name (TCPREMOTEHOST), forward-confirmed, before the greeting. Done in any case where a client rule asks for host names."),
-  dns_servers: field.list([], 'Name servers for mx routes and host names, "192.0.2.53" or "192.0.2.53:5353". Empty: the system\'s.'),
+  bare_newlines: field.choice(
+    ["refuse", "normalise"],
+    "refuse",
+    "A message with a bare CR, LF or NUL: refused with 550 5.6.0, or its line ends made whole. Clients with RELAYCLIENT are always normalised.",
+  ),
+  reverse_lookup: field.flag(
+    false,
+    "Look up the client's host name (TCPREMOTEHOST), forward-confirmed, before the greeting. Done in any case where a client rule asks for host names.",
+  ),
+  dns_servers: field.list(
+    [],
+    'Name servers for mx routes and host names, "192.0.2.53" or "192.0.2.53:5353". Empty: the system\'s.',
+  ),
   shutdown_timeout: field.duration("30s", "After SIGTERM, messages in flight have so long to finish."),
 });
 
 const domains = z.strictObject({
-  relay: field.list([], 'The domains whose mail we take, as qmail\'s rcpthosts: exact names; ".example.org" is all below it, not itself.'),
+  relay: field.list(
+    [],
+    'The domains whose mail we take, as qmail\'s rcpthosts: exact names; ".example.org" is all below it, not itself.',
+  ),
   aliases: field.table({}, 'Domains that stand for a relay domain: "kontor.test" = "kontor.example".'),
 });
 
 /** Where the mail of a domain goes. */
 const route = z.strictObject({
   domain: field.text("*", 'A domain, ".name" for all below it, or "*" for the rest.', { required: true }),
-  next_hop: field.text("smtp://192.0.2.25:25", '"smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the domain\'s own mail exchangers.', { required: true }),
-  tls: field.choice(["off", "opportunistic", "require"], "off", "STARTTLS to the next hop: never, where offered (unverified), or always with a verified certificate."),
-  ca_file: field.file("", "relay", "CA certificates (PEM) that the next hop's certificate must lead to. Empty: the system's."),
-  timeout: field.duration("1m", "For the connection and for each answer of the next hop. RFC 5321 4.5.3.2 allows 5 minutes; the client waits meanwhile."),
-  data_timeout: field.duration("10m", "For the answer to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice."),
+  next_hop: field.text(
+    "smtp://192.0.2.25:25",
+    '"smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the domain\'s own mail exchangers.',
+    { required: true },
+  ),
+  tls: field.choice(
+    ["off", "opportunistic", "require"],
+    "off",
+    "STARTTLS to the next hop: never, where offered (unverified), or always with a verified certificate.",
+  ),
+  ca_file: field.file(
+    "",
+    "relay",
+    "CA certificates (PEM) that the next hop's certificate must lead to. Empty: the system's.",
+  ),
+  timeout: field.duration(
+    "1m",
+    "For the connection and for each answer of the next hop. RFC 5321 4.5.3.2 allows 5 minutes; the client waits meanwhile.",
+  ),
+  data_timeout: field.duration(
+    "10m",
+    "For the answer to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice.",
+  ),
 });
 
 const clients = z.strictObject({
-  rules: field.file("", "relay", "Client rules in tcprules form (config/tcp.smtp is an example). Empty: every client is a stranger."),
+  rules: field.file(
+    "",
+    "relay",
+    "Client rules in tcprules form (config/tcp.smtp is an example). Empty: every client is a stranger.",
+  ),
 });
 
 const snapshot = z.strictObject({
@@ -44,41 +93,90 @@ const snapshot = z.strictObject({
 });
 
 const recipients = z.strictObject({
-  mode: field.choice(["enforce", "observe"], "enforce", "observe: an unknown recipient is logged and passed on to the next hop."),
-  match: field.choice(["address", "user-part"], "address", "user-part: the domain plays no part in the look-up, as in the plugin goodmailto."),
-  always: field.mailboxes(["postmaster", "abuse"], "User parts (of every relay domain) or addresses that exist whatever the directory says. RFC 5321 4.5.1, RFC 2142."),
-  recipient_delimiter: field.text("+", 'What separates an extension from the user part: "user+list" is "user". Empty: no extensions.'),
+  mode: field.choice(
+    ["enforce", "observe"],
+    "enforce",
+    "observe: an unknown recipient is logged and passed on to the next hop.",
+  ),
+  match: field.choice(
+    ["address", "user-part"],
+    "address",
+    "user-part: the domain plays no part in the look-up, as in the plugin goodmailto.",
+  ),
+  always: field.mailboxes(
+    ["postmaster", "abuse"],
+    "User parts (of every relay domain) or addresses that exist whatever the directory says. RFC 5321 4.5.1, RFC 2142.",
+  ),
+  recipient_delimiter: field.text(
+    "+",
+    'What separates an extension from the user part: "user+list" is "user". Empty: no extensions.',
+  ),
   reply: field.text("No such user here", "The text of the 550 5.1.1."),
 });
 
 const sync = z.strictObject({
   schedule: field.cron("*/15 * * * *", "When `goodmailto sync --cron` runs, in UTC: minute hour day month weekday."),
   jitter: field.duration("30s", "Each scheduled run starts up to so much later, so that a fleet does not ask at once."),
-  max_shrink: field.percent("10%", "A list that lost more than this, overall or in one source, is not published. --accept-shrink overrides once."),
-  keep: field.integer(3, 0, 100, "Snapshots of before that are kept beside the new one, as NAME.1 (the youngest) to NAME.N."),
+  max_shrink: field.percent(
+    "10%",
+    "A list that lost more than this, overall or in one source, is not published. --accept-shrink overrides once.",
+  ),
+  keep: field.integer(
+    3,
+    0,
+    100,
+    "Snapshots of before that are kept beside the new one, as NAME.1 (the youngest) to NAME.N.",
+  ),
 });
 
 const source = z.strictObject({
   name: field.text("domino", "Its name in logs, status and the snapshot.", { required: true }),
-  type: field.choice(["ldap", "ldif", "list"], undefined, "A directory server, an LDIF file, or a control/goodmailto file (user parts or addresses, one a line)."),
-  preset: field.choice(["domino", "active-directory", "openldap", "389ds", "zimbra", "qmail-ldap", "univention", "generic"], "generic", "Which attributes hold addresses, and how."),
-  url: field.list(["ldap://192.0.2.10:389"], 'Tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif and list the path of the file.', { required: true }),
+  type: field.choice(
+    ["ldap", "ldif", "list"],
+    undefined,
+    "A directory server, an LDIF file, or a control/goodmailto file (user parts or addresses, one a line).",
+  ),
+  preset: field.choice(
+    ["domino", "active-directory", "openldap", "389ds", "zimbra", "qmail-ldap", "univention", "generic"],
+    "generic",
+    "Which attributes hold addresses, and how.",
+  ),
+  url: field.list(
+    ["ldap://192.0.2.10:389"],
+    'Tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif and list the path of the file.',
+    { required: true },
+  ),
   bind_dn: field.text("", 'Who asks. Empty: anonymous. "EXTERNAL": SASL EXTERNAL (ldapi, or a client certificate).'),
-  password_file: field.file("", "sync", "First line is the password of bind_dn. A relative name is looked for in $CREDENTIALS_DIRECTORY first."),
+  password_file: field.file(
+    "",
+    "sync",
+    "First line is the password of bind_dn. A relative name is looked for in $CREDENTIALS_DIRECTORY first.",
+  ),
   base: field.text("", "Search base. Empty is right for Domino."),
   filter: field.text("", "Search filter. Empty: the preset's."),
   attributes: field.list([], "Attributes that hold addresses, instead of the preset's."),
-  domains: field.list([], "Relay domains that this source may speak for, and in which its short names are valid. Empty: all."),
+  domains: field.list(
+    [],
+    "Relay domains that this source may speak for, and in which its short names are valid. Empty: all.",
+  ),
   starttls: field.flag(false, "StartTLS on ldap://. The certificate is verified; there is no fall back to plain."),
   ca_file: field.file("", "sync", "CA certificates (PEM) for ldaps and StartTLS. Empty: the system's."),
   page_size: field.integer(1000, 1, 100_000, "Entries a page (RFC 2696)."),
   timeout: field.duration("30s", "For the connection and for every answer."),
-  lookup: field.choice(["fullname", "local", "both"], "both", "Domino's Address lookup setting: which forms of a name deliver."),
+  lookup: field.choice(
+    ["fullname", "local", "both"],
+    "both",
+    "Domino's Address lookup setting: which forms of a name deliver.",
+  ),
   notes_domain: field.text("", "Domino: the Notes domain whose user%DOMAIN forms are accepted."),
 });
 
 const log = z.strictObject({
-  format: field.choice(["plain", "json", "tai64n"], "plain", "plain: for multilog or the journal. tai64n: the same with a stamp. json: one object a line."),
+  format: field.choice(
+    ["plain", "json", "tai64n"],
+    "plain",
+    "plain: for multilog or the journal. tai64n: the same with a stamp. json: one object a line.",
+  ),
   level: field.choice(["debug", "info", "warning", "error"], "info", "The least that is written. Verdicts are info."),
 });
 
@@ -86,19 +184,34 @@ const log = z.strictObject({
 export const tls = z.strictObject({
   cert: field.file("", "relay", "Our certificate with its chain (PEM). Empty: no STARTTLS. Read again at SIGHUP."),
   key: field.file("", "relay", "The certificate's private key (PEM)."),
-  ca: field.file("", "relay", "CA certificates (PEM) for client certificates: a client that shows a good one gets the session variable TLSCLIENTSUBJECT. Empty: none is asked for."),
+  ca: field.file(
+    "",
+    "relay",
+    "CA certificates (PEM) for client certificates: a client that shows a good one gets the session variable TLSCLIENTSUBJECT. Empty: none is asked for.",
+  ),
   min_version: field.choice(["TLSv1.2", "TLSv1.3"], "TLSv1.2", "The oldest TLS that is spoken."),
 });
 
 /** Who may log in. Offered under TLS only, and only where a back end is configured. */
 export const auth = z.strictObject({
-  command: field.list([], 'A checkpassword program with its arguments (descriptor 3: user, password and a stamp; exit 0, 1, 2, 111). Our own "goodmailto checkpassword" binds to a directory.'),
+  command: field.list(
+    [],
+    'A checkpassword program with its arguments (descriptor 3: user, password and a stamp; exit 0, 1, 2, 111). Our own "goodmailto checkpassword" binds to a directory.',
+  ),
   passwords: field.file("", "relay", 'A file of "user:hash" lines made by `goodmailto passwd`.'),
   timeout: field.duration("20s", "Time limit of the checkpassword program."),
   relay: field.flag(true, "A logged-in session gets RELAYCLIENT and may send anywhere."),
   bypass: field.flag(true, "A logged-in session gets NOGOODMAILTO."),
-  failure_delay: field.duration("1s", "Wait before a wrong password is answered; doubled at each further failure of a session."),
-  max_failures: field.integer(10, 1, 1000, "Wrong passwords of one client address (IPv6: /64) within failure_window; then 454 until it is over."),
+  failure_delay: field.duration(
+    "1s",
+    "Wait before a wrong password is answered; doubled at each further failure of a session.",
+  ),
+  max_failures: field.integer(
+    10,
+    1,
+    1000,
+    "Wrong passwords of one client address (IPv6: /64) within failure_window; then 454 until it is over.",
+  ),
   failure_window: field.duration("10m", "See max_failures."),
 });
 
@@ -107,10 +220,17 @@ export function listener<Hooks extends z.ZodType>(hooks: Hooks) {
   return z.strictObject({
     name: field.text("submission", "Its name in logs.", { required: true }),
     listen: field.listeners(["127.0.0.1:2587"], "As in [smtp]."),
-    tls: field.choice(["starttls", "implicit", "off"], "starttls", "starttls: offered where there is a certificate. implicit: TLS from the first byte (port 465)."),
+    tls: field.choice(
+      ["starttls", "implicit", "off"],
+      "starttls",
+      "starttls: offered where there is a certificate. implicit: TLS from the first byte (port 465).",
+    ),
     auth: field.flag(false, "Offer AUTH, under TLS."),
     rules: field.file("", "relay", "Client rules of this listener. Empty: those of [clients]."),
-    variables: field.table({}, 'Session variables of every client: { SPPCONFFILE = "control/msaplugins" }. A client rule overrides.'),
+    variables: field.table(
+      {},
+      'Session variables of every client: { SPPCONFFILE = "control/msaplugins" }. A client rule overrides.',
+    ),
     hooks: hooks.optional(),
   });
 }
@@ -118,13 +238,21 @@ export function listener<Hooks extends z.ZodType>(hooks: Hooks) {
 /** What a stranger can make us do, bounded. */
 const limits = z.strictObject({
   session_errors: field.integer(20, 1, 10_000, "Refused commands of a session; then 421."),
-  session_junk: field.integer(100, 1, 10_000, "Commands without a purpose (NOOP, RSET, VRFY, HELP, EHLO again) of a session beyond its messages; then 421."),
+  session_junk: field.integer(
+    100,
+    1,
+    10_000,
+    "Commands without a purpose (NOOP, RSET, VRFY, HELP, EHLO again) of a session beyond its messages; then 421.",
+  ),
   session_commands: field.integer(1500, 1, 1_000_000, "Commands of a session; then 421."),
   session_time: field.duration("2h", "A session ends with 421 after so long, whatever it does."),
 });
 
 const metrics = z.strictObject({
-  listen: field.text("", 'Where to serve /metrics (Prometheus), /healthz and /readyz by HTTP, as "127.0.0.1:9525". Empty: nowhere.'),
+  listen: field.text(
+    "",
+    'Where to serve /metrics (Prometheus), /healthz and /readyz by HTTP, as "127.0.0.1:9525". Empty: nowhere.',
+  ),
 });
 
 /** The sections that every goodmailto has; checks add `[checks.NAME]`, see sections.ts. */

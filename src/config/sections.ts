@@ -22,7 +22,10 @@ const hookDefaults: Readonly<Record<string, { checks: readonly string[]; doc: st
   connection: { checks: ["spp"], doc: "Before the greeting." },
   helo: { checks: ["spp"], doc: "At HELO and EHLO." },
   mail: { checks: ["spp"], doc: "At MAIL FROM." },
-  rcpt: { checks: ["verybadrcptto", "spp", "goodmailto"], doc: "At RCPT TO. The relay-domain verdict comes before goodmailto whatever stands here." },
+  rcpt: {
+    checks: ["verybadrcptto", "spp", "goodmailto"],
+    doc: "At RCPT TO. The relay-domain verdict comes before goodmailto whatever stands here.",
+  },
   data: { checks: ["verybadrcptto", "spp"], doc: "At DATA, before 354." },
   auth: { checks: ["authlogger", "spp"], doc: "After a successful AUTH, before 235." },
   message: { checks: ["loop"], doc: "After the final dot, before it is answered." },
@@ -40,7 +43,11 @@ function hooksSection(checks: readonly CheckSettings[]) {
 type HookWord = "connection" | "helo" | "mail" | "rcpt" | "data" | "auth" | "message";
 
 function checkSection(check: CheckSettings) {
-  const mode = field.choice(["enforce", "observe", "off"], "enforce", "observe: its verdict is logged and does not count.");
+  const mode = field.choice(
+    ["enforce", "observe", "off"],
+    "enforce",
+    "observe: its verdict is logged and does not count.",
+  );
   return z.strictObject({ mode, ...check.settings.shape });
 }
 

@@ -98,7 +98,9 @@ export class Pipeline {
             ? pass
             : (step.run.message?.(session, message) ?? pass)
           : (step.run[hook]?.(session) ?? pass);
-      return answer instanceof Promise ? answer.catch((error: unknown) => this.#fault(step, hook, session, error)) : answer;
+      return answer instanceof Promise
+        ? answer.catch((error: unknown) => this.#fault(step, hook, session, error))
+        : answer;
     } catch (error) {
       return this.#fault(step, hook, session, error);
     }
@@ -118,7 +120,11 @@ export class Pipeline {
     if (step.mode === "observe") {
       const reason = verdict.kind === "refuse" ? verdict.reason : undefined;
       this.#log.info(step.name, "observed", { verdict: verdict.kind, reason, session: session.id });
-      return { verdict: pass, check: step.name, note: `${verdict.kind === "refuse" ? "not found" : verdict.kind} (observe)` };
+      return {
+        verdict: pass,
+        check: step.name,
+        note: `${verdict.kind === "refuse" ? "not found" : verdict.kind} (observe)`,
+      };
     }
     if (verdict.kind === "accept-session") {
       session.checksOff = true;

@@ -82,7 +82,14 @@ export function createLog(options: LogOptions): Log {
       const { check, more, ...facts } = line;
       const text =
         format === "json"
-          ? json({ time: new Date(now()).toISOString(), level: "info", part: check, event: "verdict", ...facts, ...more })
+          ? json({
+              time: new Date(now()).toISOString(),
+              level: "info",
+              part: check,
+              event: "verdict",
+              ...facts,
+              ...more,
+            })
           : stamp() + verdictText(line);
       write(text, false);
     },

@@ -13,23 +13,29 @@ export interface MetricsPages {
 
 /** Serves the pages. @throws the error of a port that is taken */
 export async function serveMetrics({ host, port }: Endpoint, pages: MetricsPages): Promise<Server> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 }, (request, response) => {
-    const answer = (status: number, text: string): void => {
-      response.writeHead(status, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(text);
-    };
-    if (request.method !== "GET") {
-      answer(405, "GET only\n");
-    } else if (request.url === "/metrics") {
-      pages.metrics().then((text) => answer(200, text), () => answer(503, "a worker does not answer\n"));
-    } else if (request.url === "/healthz") {
-      answer(200, "ok\n");
-    } else if (request.url === "/readyz") {
-      const why = pages.notReady();
-      answer(why === undefined ? 200 : 503, why === undefined ? "ok\n" : `${why}\n`);
-    } else {
-      answer(404, "/metrics, /healthz, /readyz\n");
-    }
-  });
+  const server = createServer(
+    { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 },
+    (request, response) => {
+      const answer = (status: number, text: string): void => {
+        response.writeHead(status, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(text);
+      };
+      if (request.method !== "GET") {
+        answer(405, "GET only\n");
+      } else if (request.url === "/metrics") {
+        pages.metrics().then(
+          (text) => answer(200, text),
+          () => answer(503, "a worker does not answer\n"),
+        );
+      } else if (request.url === "/healthz") {
+        answer(200, "ok\n");
+      } else if (request.url === "/readyz") {
+        const why = pages.notReady();
+        answer(why === undefined ? 200 : 503, why === undefined ? "ok\n" : `${why}\n`);
+      } else {
+        answer(404, "/metrics, /healthz, /readyz\n");
+      }
+    },
+  );
   server.maxConnections = 32;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

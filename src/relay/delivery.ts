@@ -64,7 +64,9 @@ export class HopDelivery implements Delivery {
     if (this.#failure !== undefined) {
       return this.#failure;
     }
-    const answer = await this.#attempt(() => (this.#state === "new" ? this.#begin(route, mailbox) : this.#rcpt(route, mailbox)));
+    const answer = await this.#attempt(() =>
+      this.#state === "new" ? this.#begin(route, mailbox) : this.#rcpt(route, mailbox),
+    );
     return fitting(answer, [250, 251]);
   }
 

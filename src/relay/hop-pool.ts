@@ -71,7 +71,10 @@ export class HopPool {
     } catch (error) {
       // Opportunistic means: mail goes out even if the hop's TLS is broken (RFC 7435), on a connection of its own.
       if (route.tls.mode === "opportunistic" && !route.tls.implicit && isTlsFault(error)) {
-        this.#log.warning("next-hop", "TLS failed, going on without", { hop: endpoint.host, why: (error as Error).message });
+        this.#log.warning("next-hop", "TLS failed, going on without", {
+          hop: endpoint.host,
+          why: (error as Error).message,
+        });
         return HopConnection.open(endpoint, this.#hostname, { ...route.tls, mode: "off" }, route.timeout);
       }
       throw error;
@@ -85,7 +88,9 @@ export class HopPool {
     try {
       return await this.#exchangers.find(domain);
     } catch (error) {
-      throw new HopFault(`Cannot find the mail exchangers of "${domain}": ${(error as Error).message}`, { cause: error });
+      throw new HopFault(`Cannot find the mail exchangers of "${domain}": ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 

@@ -22,7 +22,10 @@ export function createMailExchangers(servers: readonly string[], port = 25): Mai
     find: async (domain) => {
       const hosts = await exchangers(resolver, domain);
       const endpoints = await Promise.all(hosts.slice(0, most).map((host) => addresses(resolver, host)));
-      return endpoints.flat().slice(0, most).map((host) => ({ host, port }));
+      return endpoints
+        .flat()
+        .slice(0, most)
+        .map((host) => ({ host, port }));
     },
   };
 }

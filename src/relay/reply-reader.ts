@@ -43,7 +43,12 @@ export class ReplyReader {
   #line(line: string): HopReply | undefined {
     const match = /^([2-5]\d\d)([ -]|$)(.*)$/s.exec(line);
     const code = match?.[1] ?? "";
-    if (match === null || (this.#code !== "" && this.#code !== code) || this.#lines.length >= maxLines || line.length > maxLine) {
+    if (
+      match === null ||
+      (this.#code !== "" && this.#code !== code) ||
+      this.#lines.length >= maxLines ||
+      line.length > maxLine
+    ) {
       throw new SyntaxError(`Cannot read the reply: ${JSON.stringify(line.slice(0, 80))}`);
     }
     this.#lines.push(match[3] ?? "");

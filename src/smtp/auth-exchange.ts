@@ -7,7 +7,12 @@ import type { Response } from "./answers.ts";
 export type Exchange =
   | { readonly kind: "answer"; readonly response: Response }
   | { readonly kind: "ask"; readonly response: Response; readonly next: (line: string) => Exchange }
-  | { readonly kind: "credentials"; readonly method: "PLAIN" | "LOGIN"; readonly user: string; readonly password: string };
+  | {
+      readonly kind: "credentials";
+      readonly method: "PLAIN" | "LOGIN";
+      readonly user: string;
+      readonly password: string;
+    };
 
 const aborted: Exchange = { kind: "answer", response: say(reply(501, "5.7.0", "Authentication aborted")) };
 const malformed: Exchange = { kind: "answer", response: say(reply(501, "5.5.2", "Cannot decode the response")) };

@@ -31,7 +31,9 @@ export async function authenticate(
   if (verdict.kind === "refuse" || verdict.kind === "drop") {
     // The original leaves SMTPAUTHUSER set here, and later plugins would believe it.
     restore(session.variables, before);
-    return verdict.kind === "drop" ? { reply: undefined, close: true } : { reply: verdict.reply, close: verdict.close === true };
+    return verdict.kind === "drop"
+      ? { reply: undefined, close: true }
+      : { reply: verdict.reply, close: verdict.close === true };
   }
   for (const [name, value] of answer.variables) {
     session.variables.set(name, value);

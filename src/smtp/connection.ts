@@ -207,7 +207,11 @@ export class Connection extends SMTPConnection {
     if (!conversation.offersAuth) {
       return conversation.service.authenticator === undefined ? answers.notImplemented : answers.tlsFirst;
     }
-    if (conversation.session.helo === "" || conversation.session.transaction !== undefined || conversation.authenticated) {
+    if (
+      conversation.session.helo === "" ||
+      conversation.session.transaction !== undefined ||
+      conversation.authenticated
+    ) {
       return answers.authOutOfPlace;
     }
     return this.#authStep(conversation, beginExchange(argument));
@@ -251,7 +255,10 @@ export class Connection extends SMTPConnection {
       } else if (rest !== undefined) {
         this.#finishMessage(intake, rest, done).catch((error: unknown) => this.#fault(error));
       } else if (full) {
-        intake.drained().then(() => done(), (error: unknown) => this.#fault(error));
+        intake.drained().then(
+          () => done(),
+          (error: unknown) => this.#fault(error),
+        );
       } else {
         done();
       }

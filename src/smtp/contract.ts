@@ -3,7 +3,18 @@ import { SMTPServer } from "smtp-server";
 import { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
-const connectionMethods = ["init", "send", "close", "upgrade", "_createParser", "_setListeners", "_armTimeout", "_onCommand", "_onClose", "_whenWritable"];
+const connectionMethods = [
+  "init",
+  "send",
+  "close",
+  "upgrade",
+  "_createParser",
+  "_setListeners",
+  "_armTimeout",
+  "_onCommand",
+  "_onClose",
+  "_whenWritable",
+];
 const serverMethods = ["connect", "updateSecureContext", "_acceptSocket"];
 const streamMethods = ["_write", "_feedDataStream", "_flushData"];
 

@@ -89,7 +89,9 @@ export class Conversation {
       this.session.helo = name;
       this.#extended = extended;
       this.#endTransaction(false);
-      return say(extended ? reply(250, "", this.service.hostname, ...this.#features()) : reply(250, "", this.service.hostname));
+      return say(
+        extended ? reply(250, "", this.service.hostname, ...this.#features()) : reply(250, "", this.service.hostname),
+      );
     });
   }
 
@@ -208,9 +210,12 @@ export class Conversation {
       if (transaction.accepted.length === 0 || late !== undefined) {
         return late === undefined ? answers.noRecipients : say(late);
       }
-      return after(this.service.pipeline.run("data", this.session, "policy"), (outcome): DataAnswer | Promise<DataAnswer> => {
-        return responseOf(outcome) ?? this.#openMessage(transaction.accepted, normalise);
-      });
+      return after(
+        this.service.pipeline.run("data", this.session, "policy"),
+        (outcome): DataAnswer | Promise<DataAnswer> => {
+          return responseOf(outcome) ?? this.#openMessage(transaction.accepted, normalise);
+        },
+      );
     });
   }
 

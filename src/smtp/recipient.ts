@@ -68,7 +68,9 @@ export function plainAddress(mailbox: Mailbox | undefined): string {
   if (mailbox === undefined) {
     return "";
   }
-  return mailbox.domain === "" ? mailbox.user : `${mailbox.user}@${mailbox.raw.slice(mailbox.raw.lastIndexOf("@") + 1)}`;
+  return mailbox.domain === ""
+    ? mailbox.user
+    : `${mailbox.user}@${mailbox.raw.slice(mailbox.raw.lastIndexOf("@") + 1)}`;
 }
 
 function isOurs(service: RecipientService, mailbox: Mailbox): boolean {
@@ -144,7 +146,14 @@ function afterRecipient(service: RecipientService, session: Session, mailbox: Ma
   return { kind: "passed", mailbox, line: outcome.note === "" ? "accepted" : outcome.note, check: "goodmailto" };
 }
 
-function refused(service: RecipientService, session: Session, mailbox: Mailbox, check: string, status: string, response: Response): Judged {
+function refused(
+  service: RecipientService,
+  session: Session,
+  mailbox: Mailbox,
+  check: string,
+  status: string,
+  response: Response,
+): Judged {
   logVerdict(service, session, mailbox, check, status, response.reply);
   return { kind: "answered", response };
 }

@@ -57,7 +57,9 @@ export class RelayServer extends SMTPServer {
     this.service = service;
     this.#limits = { all: options.maxConnections, client: options.maxConnectionsPerClient };
     this.#hostNames = options.hostNames;
-    this.on("error", (error: Error) => service.log.warning("smtp", "socket error", { listener: service.listener, why: error.message }));
+    this.on("error", (error: Error) =>
+      service.log.warning("smtp", "socket error", { listener: service.listener, why: error.message }),
+    );
     const tick = Math.min(1000, service.limits.idle / 4, service.limits.sessionTime / 4);
     this.#ticker = setInterval(() => this.#tick(), tick).unref();
   }
@@ -122,7 +124,12 @@ export class RelayServer extends SMTPServer {
     variables.set("TLSVERSION", socket.getProtocol() ?? "");
     if (socket.authorized) {
       const subject = socket.getPeerCertificate().subject;
-      variables.set("TLSCLIENTSUBJECT", Object.entries(subject ?? {}).map(([key, value]) => `${key}=${String(value)}`).join(","));
+      variables.set(
+        "TLSCLIENTSUBJECT",
+        Object.entries(subject ?? {})
+          .map(([key, value]) => `${key}=${String(value)}`)
+          .join(","),
+      );
     }
   }
 
