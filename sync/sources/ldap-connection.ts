@@ -15,6 +15,7 @@ import {
   SearchReference,
   SearchRequest,
   SearchResponse,
+  UnbindRequest,
 } from "ldapts";
 
 import { SourceFault } from "../source.ts";
@@ -23,6 +24,9 @@ import { createFramer, type Framer } from "./framer.ts";
 
 /** Answers that wait to be taken; beyond that the socket rests, so that a quick server cannot fill our memory. */
 const inboxLimit = 512;
+
+/** Bind response, search result done, extended response. */
+const resultTags = new Set([0x61, 0x65, 0x78]);
 
 /** What every answer says: `status` is the result code. */
 export interface Answer {
@@ -45,6 +49,9 @@ export class LdapConnection {
   readonly #receive = (chunk: Buffer): void => {
     try {
       for (const message of this.#framer.push(chunk)) {
+        if (isCutShort(message)) {
+          throw new RangeError("a result without a result code");
+        }
         this.#parser.read(message, this.#requests);
       }
     } catch (error) {
@@ -148,11 +155,19 @@ export class LdapConnection {
     this.#listen(secured);
   }
 
-  /** Ends the session; the socket is gone at once, whatever the server does. */
+  /** Ends the session politely (RFC 4511 4.3), and within a second whatever the server does. */
   close(): void {
     this.#bounds.signal.removeEventListener("abort", this.#aborted);
-    this.#fault ??= new SourceFault("connect", `The connection to ${this.#target.url} is closed`);
-    this.#socket.destroy();
+    const socket = this.#socket;
+    if (this.#fault !== undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#fault = new SourceFault("connect", `The connection to ${this.#target.url} is closed`);
+    socket.off("data", this.#receive).resume();
+    const timer = setTimeout(() => socket.destroy(), 1000);
+    socket.once("close", () => clearTimeout(timer));
+    socket.end(new UnbindRequest({ messageId: this.#messageId + 1 }).write(), () => socket.destroy());
   }
 
   #listen(socket: Socket): void {
@@ -209,6 +224,14 @@ export class LdapConnection {
     this.#wake?.();
     return this.#fault;
   }
+}
+
+/** Whether a result lacks its code, which ldapts would read as 0: success. RFC 4511 4.1.9: 7 bytes at least. */
+function isCutShort(message: Buffer): boolean {
+  const size = message[1] ?? 0;
+  const id = size < 0x80 ? 2 : 2 + (size & 0x7f);
+  const operation = id + 2 + (message[id + 1] ?? 0);
+  return resultTags.has(message[operation] ?? 0) && (message[operation + 1] ?? 0) < 7;
 }
 
 /** Message 0 is the server's notice of disconnection, RFC 4511 4.4.1. */

@@ -66,6 +66,11 @@ function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly
   if (settings.starttls && !targets.some((target) => target.kind === "tcp" && !target.tls)) {
     throw new RangeError("starttls is for ldap:// alone");
   }
+  const plain = targets.filter((target) => target.kind === "tcp" && !target.tls && !settings.starttls);
+  if (plain.length > 0 && targets.some((target) => target.kind === "tcp" && target.tls)) {
+    // Who can break TLS to the first server would otherwise read the password at the next.
+    throw new RangeError("url mixes ldaps:// and plain ldap://: use one of them, or starttls");
+  }
   try {
     FilterParser.parseString(rules.preset.filter);
   } catch (cause) {

@@ -1,6 +1,6 @@
 /** The lines of a file or of a text with their numbers, bounded; what an export from any system may end them with. */
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 
 import { SourceFault } from "../source.ts";
@@ -59,7 +59,7 @@ export async function openText(
   for (const name of names) {
     const file = isAbsolute(name) ? name : join(folder, name);
     try {
-      const handle = await open(file);
+      const handle = await openFile(file);
       return { file, text: createReadStream("", { fd: handle, encoding: "utf8", signal }) };
     } catch (cause) {
       if (!isMissing(cause) || name === names.at(-1)) {
@@ -70,8 +70,19 @@ export async function openText(
   throw new SourceFault("unreadable", "url names no file");
 }
 
-/** The fault of a file that cannot be opened, or that broke off. */
+/** A pipe without a writer would keep us for ever. */
+async function openFile(file: string): Promise<FileHandle> {
+  if (!(await stat(file)).isFile()) {
+    throw new RangeError("it is no file");
+  }
+  return open(file);
+}
+
+/** The fault of a file that cannot be opened, that broke off, or that is left because the run was stopped. */
 export function unreadable(file: string, cause: unknown): SourceFault {
+  if (cause instanceof Error && cause.name === "AbortError") {
+    return new SourceFault("timeout", `Reading "${file}": stopped`, { cause });
+  }
   return new SourceFault(
     "unreadable",
     `Cannot read "${file}": ${cause instanceof Error ? cause.message : String(cause)}`,

@@ -163,6 +163,10 @@ interface Guard {
   nextPage(page: number): void;
 }
 
+function endless(text: string): SourceFault {
+  return new SourceFault("incomplete", `${text}: the list never ends`);
+}
+
 /**
  * Ends what would never end. The cookie proves nothing: 389 Directory Server numbers its searches with it, so every
  * page of one has the same cookie ("0"). A page that begins with an entry that began another page does.
@@ -172,7 +176,6 @@ function createGuard(limits: Ceilings): Guard {
   let entries = 0;
   let empty = 0;
   let inPage = 0;
-  const fault = (text: string): SourceFault => new SourceFault("incomplete", `${text}: the list never ends`);
   return {
     async *watch(search) {
       inPage = 0;
@@ -184,14 +187,14 @@ function createGuard(limits: Ceilings): Guard {
         const [first] = step.value;
         if (inPage === 0 && first !== undefined) {
           if (firsts.has(first.name)) {
-            throw fault("The server sends the same page again and again");
+            throw endless("The server sends the same page again and again");
           }
           firsts.add(first.name);
         }
         inPage += step.value.length;
         entries += step.value.length;
         if (entries > limits.entries) {
-          throw fault(`More than ${limits.entries} entries`);
+          throw endless(`More than ${limits.entries} entries`);
         }
         yield step.value;
       }
@@ -199,10 +202,10 @@ function createGuard(limits: Ceilings): Guard {
     nextPage(page) {
       empty = inPage === 0 ? empty + 1 : 0;
       if (empty >= limits.emptyPages) {
-        throw fault(`${empty} empty pages one after the other`);
+        throw endless(`${empty} empty pages one after the other`);
       }
       if (page >= limits.pages) {
-        throw fault(`More than ${limits.pages} pages`);
+        throw endless(`More than ${limits.pages} pages`);
       }
     },
   };

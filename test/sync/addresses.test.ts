@@ -64,9 +64,10 @@ describe("an entry's addresses", () => {
   });
 
   it("are those of no group whose type takes no mail", () => {
-    for (const [grouptype, found] of Object.entries({ 0: 1, 1: 1, 2: 0, 3: 0, 4: 0 })) {
-      expect(keys("domino", { mail: ["g@kontor.example"], grouptype: [grouptype] }).length, grouptype).toBe(found);
-    }
+    const taken = ["0", "1", "2", "3", "4"].filter(
+      (grouptype) => keys("domino", { mail: ["g@kontor.example"], grouptype: [grouptype] }).length === 1,
+    );
+    expect(taken).toEqual(["0", "1"]);
   });
 
   it("stand once, as the first thing that they are", () => {

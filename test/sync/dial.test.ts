@@ -3,6 +3,19 @@ import { describe, expect, it } from "vitest";
 
 import { parseTarget } from "../../sync/sources/dial.ts";
 
+/** @throws what is no RangeError */
+function isRead(url: string): boolean {
+  try {
+    parseTarget(url);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) {
+      return false;
+    }
+    throw error;
+  }
+}
+
 describe("an LDAP URL", () => {
   it("leads to a host, a port and TLS or not", () => {
     expect(parseTarget("ldap://dir.example")).toMatchObject({ host: "dir.example", port: 389, tls: false });
@@ -33,9 +46,7 @@ describe("an LDAP URL", () => {
       "ldapi://%2Fa%00b",
       "ldap://x y",
     ];
-    for (const url of wrong) {
-      expect(() => parseTarget(url), url).toThrow(RangeError);
-    }
+    expect(wrong.filter(isRead)).toEqual([]);
   });
 
   it("is read or refused, never anything else", () => {
@@ -50,11 +61,7 @@ describe("an LDAP URL", () => {
           fc.string(),
         ),
         (url) => {
-          try {
-            parseTarget(url);
-          } catch (error) {
-            expect(error).toBeInstanceOf(RangeError);
-          }
+          isRead(url);
         },
       ),
       { numRuns: 1000 },

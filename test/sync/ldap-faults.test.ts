@@ -212,6 +212,7 @@ describe("a list that is not whole", () => {
     "an answer to another question": Buffer.from([
       0x30, 0x0c, 0x02, 0x01, 0x63, 0x65, 0x07, 0x0a, 0x01, 0x00, 0x04, 0x00, 0x04, 0x00,
     ]),
+    "a result without a code": Buffer.from([0x30, 0x05, 0x02, 0x01, 0x01, 0x65, 0x00]),
     "a notice of disconnection": Buffer.from([
       0x30, 0x0c, 0x02, 0x01, 0x00, 0x78, 0x07, 0x0a, 0x01, 0x34, 0x04, 0x00, 0x04, 0x00,
     ]),
@@ -317,12 +318,46 @@ describe("a server that does not answer", () => {
   });
 });
 
-describe("several servers", () => {
-  const people = (_page: number, say: Say): void => {
-    say.people(0, 10);
-    say.done(0, "");
-  };
+describe("a reader that is slower than the server", () => {
+  it("keeps the server waiting and holds little of the list", async () => {
+    let socket: Say["socket"] | undefined;
+    const total = 400_000;
+    const script = await serve((_page, say) => {
+      socket = say.socket;
+      for (let from = 0; from < total; from += 50_000) {
+        say.people(from, from + 50_000);
+      }
+      say.done(0);
+    }, "none");
+    const batches = reader(script).read(AbortSignal.timeout(20_000))[Symbol.asyncIterator]();
+    const first = await batches.next();
+    expect(first.value?.entries).toBeGreaterThan(0);
+    // What neither the reader nor the two sockets hold waits at the server, and goes on waiting.
+    let last = -1;
+    let still = 0;
+    await expect
+      .poll(
+        () => {
+          const waiting = socket?.writableLength ?? 0;
+          still = waiting === last ? still + 1 : 0;
+          last = waiting;
+          return still;
+        },
+        { interval: 20, timeout: 15_000 },
+      )
+      .toBeGreaterThan(10);
+    expect(last).toBeGreaterThan(20_000_000);
+    await batches.return?.();
+    await expect.poll(() => socket?.destroyed, { timeout: 5000 }).toBe(true);
+  });
+});
 
+function people(_page: number, say: Say): void {
+  say.people(0, 10);
+  say.done(0, "");
+}
+
+describe("several servers", () => {
   it("are tried in order while they cannot be reached", async () => {
     const gone = await serve(people);
     await gone.stop();
@@ -371,10 +406,9 @@ describe("several servers", () => {
 
 describe("values that come in portions", () => {
   const total = 4000;
-  const value = (number: number): string => `smtp:alias${number}@kontor.example`;
   const portion = (from: number, size: number): Record<string, string[]> => {
     const end = Math.min(from + size, total);
-    const values = Array.from({ length: end - from }, (_, index) => value(from + index));
+    const values = Array.from({ length: end - from }, (_, index) => `smtp:alias${from + index}@kontor.example`);
     return { [`proxyAddresses;range=${from}-${end === total ? "*" : end - 1}`]: values };
   };
 

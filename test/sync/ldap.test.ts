@@ -260,6 +260,7 @@ describe("settings that cannot be right", () => {
     "no URL": { url: [] },
     "a filter that is none": { url: ["ldap://127.0.0.1"], filter: "(mail=*" },
     "StartTLS without ldap://": { url: ["ldaps://127.0.0.1"], starttls: true },
+    "TLS and plain servers mixed": { url: ["ldaps://127.0.0.1", "ldap://127.0.0.1"] },
     "a domain that is not ours": { url: ["ldap://127.0.0.1"], domains: ["other.example"] },
   };
   for (const [what, settings] of Object.entries(wrong)) {

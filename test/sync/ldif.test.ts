@@ -159,7 +159,9 @@ describe("the LDIF parser", () => {
         try {
           await parse(input);
         } catch (error) {
-          expect(error).toBeInstanceOf(SourceFault);
+          if (!(error instanceof SourceFault)) {
+            throw error;
+          }
         }
       }),
       { numRuns: 500 },
@@ -216,7 +218,7 @@ describe("an LDIF file as a source", () => {
 
   it("stops when the run is stopped", async () => {
     await put(person("a", "mail: a@kontor.example"));
-    expect(await faultOf(read({}), AbortSignal.abort())).toMatchObject({ reason: "unreadable" });
+    expect(await faultOf(read({}), AbortSignal.abort())).toMatchObject({ reason: "timeout" });
   });
 
   const tables: Record<string, [Parameters<typeof source>[0], string, Record<string, string>]> = {
