@@ -1,0 +1,47 @@
+/** Publishes a snapshot for a test, by the ordinary sync job from a source in memory. */
+import { normalKey, parseMailbox } from "../../src/mail/address.ts";
+import { silentLog } from "../../src/mail/log.ts";
+import type { Kind } from "../../src/snapshot/format.ts";
+import { runSync } from "../../sync/job.ts";
+import type { Found, Source } from "../../sync/source.ts";
+
+/** One row to be: "user" or "user@domain", with a kind if that matters. */
+export type Wanted = string | { readonly text: string; readonly kind: Kind };
+
+function foundOf(wanted: Wanted): Found {
+  const text = typeof wanted === "string" ? wanted : wanted.text;
+  const mailbox = parseMailbox(text);
+  if (mailbox === undefined) {
+    throw new RangeError(`"${text}" is no address`);
+  }
+  const kind = typeof wanted === "string" ? (text.includes("@") ? "account" : "shortname") : wanted.kind;
+  return { key: normalKey(mailbox.user, mailbox.domain), kind, entry: `cn=${text}` };
+}
+
+/** Publishes these rows and no others. */
+export async function publishSnapshot(
+  path: string,
+  rows: readonly Wanted[],
+  domains: readonly string[] = [],
+): Promise<void> {
+  const source: Source = {
+    name: "test",
+    domains,
+    read: async function* () {
+      yield { entries: rows.length, found: rows.map(foundOf), skipped: {} };
+    },
+  };
+  const outcome = await runSync({
+    sources: [source],
+    settings: { max_shrink: 1, keep: 0 },
+    path,
+    log: silentLog,
+    signal: new AbortController().signal,
+    now: Date.now,
+    version: "test",
+    acceptShrink: true,
+  });
+  if (outcome.kind !== "published") {
+    throw new Error(`Cannot publish the test snapshot: ${JSON.stringify(outcome)}`);
+  }
+}
