@@ -143,7 +143,7 @@ function writeMessage(id: number, tag: number, body: (writer: BerWriter) => void
   return writer.buffer;
 }
 
-/** The answer to anything but a found entry. `tag` is the response's, `1.3.6…` of a notice is written where the id is 0. */
+/** The answer to anything but a found entry; `tag` is the response's. With the id 0 it is a notice of disconnection. */
 export function writeResult(id: number, tag: number, { code, message = "", matchedDn = "", cookie }: Result): Buffer {
   const body = (writer: BerWriter): void => {
     writer.writeEnumeration(code);

@@ -267,6 +267,20 @@ describe("faults of the demo directory", () => {
     expect(end).not.toBe("done");
   });
 
+  it("answers a page with garbage", async () => {
+    const { client } = await start({
+      faults: { garbageAtPage: { page: 2, bytes: Buffer.from("HTTP/1.1 400\r\n\r\n") } },
+    });
+    const { sizes, end } = await readPages(client);
+    expect(sizes).toEqual([5]);
+    expect(end).not.toBe("done");
+  });
+
+  it("limits a search over all its pages", async () => {
+    const { client } = await start({ sizeLimit: 8 });
+    expect(await readPages(client)).toEqual({ sizes: [5], end: 4 });
+  });
+
   it("answers with a reference beside the entries", async () => {
     const { client } = await start({ faults: { referralAtPage: { page: 1, url: "ldap://127.0.0.1:1/o=Else" } } });
     expect((await client.search("")).searchReferences).toEqual(["ldap://127.0.0.1:1/o=Else"]);
