@@ -26,12 +26,15 @@ try {
     peak = Math.max(peak, process.memoryUsage().rss);
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(2);
-  const megabytes = (bytes: number): string => `${Math.round(bytes / 1_000_000)} MB`;
   process.stdout.write(
     `${entries} entries, ${found} keys, pages of ${pageSize}: ${seconds} s, memory ${megabytes(before)} before, ${megabytes(peak)} at the peak\n`,
   );
 } finally {
   await slapd.stop();
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000_000)} MB`;
 }
 
 function person(number: number): string {

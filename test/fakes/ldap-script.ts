@@ -127,7 +127,7 @@ function readQuestion(message: Buffer, pages: number): { id: number; question: Q
   const reader = new BerReader(message);
   reader.readSequence();
   const id = reader.readInt() ?? 0;
-  const operation = reader.peek();
+  const operation: number = reader.peek() ?? 0;
   reader.readSequence();
   switch (operation) {
     case operations.bind: {

@@ -61,7 +61,7 @@ describe("an LDAP URL", () => {
           fc.string(),
         ),
         (url) => {
-          isRead(url);
+          expect([true, false]).toContain(isRead(url));
         },
       ),
       { numRuns: 1000 },
