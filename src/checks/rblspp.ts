@@ -13,7 +13,8 @@ import { DnsListLookup } from "../mail/dns-list-lookup.ts";
 import type { ListAnswer } from "../mail/dns-list-lookup.ts";
 import { parseSource } from "../mail/dns-list.ts";
 import type { DnsListSource } from "../mail/dns-list.ts";
-import { parseEndpoint } from "../mail/network.ts";
+import type { Log } from "../mail/log.ts";
+import { normalIp, parseEndpoint } from "../mail/network.ts";
 import { reply } from "../mail/reply.ts";
 
 const sources = field
@@ -111,6 +112,22 @@ class Question {
   }
 }
 
+/** Tells of failed queries once a second at most: a name server that is down fails for every client. */
+function createComplaint(log: Log, now: () => number): (name: string, why: string) => void {
+  let told = Number.NEGATIVE_INFINITY;
+  let more = 0;
+  return (name, why) => {
+    const time = now();
+    if (time >= told && time - told < 1000) {
+      more++;
+      return;
+    }
+    log.warning("rblspp", "list gave no answer", { name, why, untold: more });
+    told = time;
+    more = 0;
+  };
+}
+
 /** See the file's first line. Once a recipient of a message was accepted, its other recipients are not asked about. */
 export const rblspp: CheckDefinition = defineCheck({
   name: "rblspp",
@@ -127,7 +144,7 @@ export const rblspp: CheckDefinition = defineCheck({
       negativeTtl: chosen.negative_ttl,
       failureTtl: chosen.failure_ttl,
       now,
-      failed: (name, why) => log.warning("rblspp", "list gave no answer", { name, why }),
+      failed: createComplaint(log, now),
     });
     return {
       rcpt(session) {
@@ -138,7 +155,7 @@ export const rblspp: CheckDefinition = defineCheck({
         if (variable !== undefined) {
           return byVariable(variable);
         }
-        const { ip } = session.client;
+        const ip = normalIp(session.client.ip);
         return new Question(chosen, lists, ip).judge(lists.map((source) => lookup.ask(source, ip)));
       },
     };

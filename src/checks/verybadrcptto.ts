@@ -13,6 +13,7 @@ import type { CheckDefinition, Verdict } from "../hooks/check.ts";
 import type { Session, Transaction } from "../hooks/session.ts";
 import { foldAscii, normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
 import { ControlFile } from "../mail/control-file.ts";
+import type { Log } from "../mail/log.ts";
 import { parseReply, printable } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 
@@ -36,6 +37,13 @@ function entryKey(line: string): string | undefined {
   }
   const mailbox = parseMailbox(line);
   return mailbox === undefined || mailbox.domain === "" ? undefined : normalKey(mailbox.user, mailbox.domain);
+}
+
+/** The wait costs this client a second and others nothing; it holds no process open. */
+async function refuseAfterWait(log: Log): Promise<Verdict> {
+  log.info(part, note);
+  await wait(oneSecond, undefined, { ref: false });
+  return refused;
 }
 
 /** See the file's first lines. Stage `note`: also recipients that are refused elsewhere count. */
@@ -84,15 +92,8 @@ export const verybadrcptto: CheckDefinition = defineCheck({
         return pass;
       },
       data(session) {
-        return session.transaction !== undefined && noted.has(session.transaction) ? refuseLater() : pass;
+        return session.transaction !== undefined && noted.has(session.transaction) ? refuseAfterWait(log) : pass;
       },
     };
-
-    /** The wait costs this client a second and others nothing; it holds no process open. */
-    async function refuseLater(): Promise<Verdict> {
-      log.info(part, note);
-      await wait(oneSecond, undefined, { ref: false });
-      return refused;
-    }
   },
 });

@@ -170,6 +170,20 @@ describe("rblspp", () => {
       expect(log.lines[0]).toContain(broken);
     });
 
+    it("tells the log once a second, and how many it left out", async () => {
+      dns.behave("*", { rcode: "REFUSED" });
+      const check = start();
+      for (const last of [1, 2, 3]) {
+        await judge(check, {}, `192.0.2.${last}`);
+      }
+      clock.time += 1000;
+      await judge(check, {}, "192.0.2.4");
+      expect(log.lines).toEqual([
+        'rblspp: list gave no answer {"name":"1.2.0.192.block.test","why":"EREFUSED","untold":0}',
+        'rblspp: list gave no answer {"name":"4.2.0.192.block.test","why":"EREFUSED","untold":2}',
+      ]);
+    });
+
     it("blocks with 451 instead of 553 by a list behind it", async () => {
       expect(await judge(start({ sources: ["r:broken.test", "r:block.test"], permanent: true }))).toBe(`E451 ${text}`);
     });
