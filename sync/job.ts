@@ -197,8 +197,13 @@ function judge(
   });
 }
 
+/** With the code: SQLite's "disk I/O error" alone says little. */
 function describeError(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return code === "" || error.message.includes(code) ? error.message : `${error.message} (${code})`;
 }
 
 /** What went wrong; what went well is the caller's to tell, by sync/summary.ts. */

@@ -36,7 +36,7 @@ export function createRecipients(
   reader: SnapshotReader,
   domains: Domains,
   settings: LookupSettings,
-): { find(mailbox: Mailbox): RecipientAnswer } {
+): { readonly find: (mailbox: Mailbox) => RecipientAnswer } {
   const { match, recipient_delimiter: delimiter } = settings;
   const always = compileAlways(settings, domains);
   const search = match === "user-part" ? searchAnywhere : searchDomain;

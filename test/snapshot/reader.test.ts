@@ -265,16 +265,15 @@ describe("a torn snapshot", () => {
     bytes.write("Z", at, "latin1");
     expect(inspectBytes(bytes)).toBeUndefined();
     expect(unsealed).toHaveLength(64);
+    const bad: number[] = [];
     for (let size = 0; size < bytes.length; size += 509) {
       const torn = Buffer.from(bytes);
       torn.fill(0, size);
-      if (inspectBytes(torn) === undefined) {
-        const image = openImage(torn);
-        expect(
-          addresses(2000).every((text) => image.findAddress(text) !== undefined),
-          `torn at ${size}`,
-        ).toBe(true);
+      const lost = (): boolean => addresses(2000).some((text) => openImage(torn).findAddress(text) === undefined);
+      if (inspectBytes(torn) === undefined && lost()) {
+        bad.push(size);
       }
     }
+    expect(bad).toEqual([]);
   });
 });

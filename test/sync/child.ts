@@ -44,7 +44,7 @@ for (let generation = 1; ; generation += 1) {
   process.stdout.write(`${outcome.kind}${"why" in outcome ? ` ${outcome.why}` : ""}\n`);
   if (mode !== "forever") {
     process.exitCode = outcome.kind === "published" ? 0 : 75;
-    process.stdin.unref();
+    process.stdin.destroy();
     break;
   }
 }

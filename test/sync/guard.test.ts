@@ -8,6 +8,14 @@ function facts(before: number | undefined, now: number, more: Partial<GuardFacts
   return { before, now, sources: [{ name: "domino", before, now }], maxShrink: 0.1, acceptShrink: false, ...more };
 }
 
+/** Two sources, of which the second gives nothing. */
+function withEmpty(before: number | undefined): GuardFacts["sources"] {
+  return [
+    { name: "domino", before: 100, now: 100 },
+    { name: "plant", before, now: 0 },
+  ];
+}
+
 describe("the guard", () => {
   it.each([
     ["a first list", undefined, 5],
@@ -51,13 +59,9 @@ describe("the guard", () => {
   });
 
   it("refuses a source that gives nothing, until a person has said that this is right", () => {
-    const sources = (before: number | undefined): GuardFacts["sources"] => [
-      { name: "domino", before: 100, now: 100 },
-      { name: "plant", before, now: 0 },
-    ];
-    expect(guard(facts(100, 100, { sources: sources(undefined) }))[0]).toContain('Source "plant" gave no address');
-    expect(guard(facts(101, 100, { sources: sources(1) }))).toHaveLength(1);
-    expect(guard(facts(100, 100, { sources: sources(undefined), acceptShrink: true }))).toEqual([]);
-    expect(guard(facts(100, 100, { sources: sources(0) }))).toEqual([]);
+    expect(guard(facts(100, 100, { sources: withEmpty(undefined) }))[0]).toContain('Source "plant" gave no address');
+    expect(guard(facts(101, 100, { sources: withEmpty(1) }))).toHaveLength(1);
+    expect(guard(facts(100, 100, { sources: withEmpty(undefined), acceptShrink: true }))).toEqual([]);
+    expect(guard(facts(100, 100, { sources: withEmpty(0) }))).toEqual([]);
   });
 });

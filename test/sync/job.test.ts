@@ -1,16 +1,7 @@
-import {
-  chmodSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { silentLog } from "../../src/mail/log.ts";
@@ -36,6 +27,10 @@ function look<T>(path: string, ask: (reader: SnapshotReader) => T): T {
 
 function has(path: string, address: string): boolean {
   return look(path, ({ image }) => image?.findAddress(address) !== undefined);
+}
+
+function rowsOf(path: string): number {
+  return look(path, ({ image }) => image?.rows ?? 0);
 }
 
 /** Names in the snapshot's folder that are neither it nor its lock. */
@@ -214,15 +209,14 @@ describe("the sync job", () => {
     const path = target();
     const generation = (count: number, keep: number): Promise<void> =>
       publish(path, [listSource("list", addresses(count))], { settings: { max_shrink: 0.1, keep } });
-    const rows = (name: string): number => look(name, ({ image }) => image?.rows ?? 0);
     for (const count of [1, 2, 3, 4, 5]) {
       await generation(count, 3);
     }
-    expect([path, `${path}.1`, `${path}.2`, `${path}.3`].map(rows)).toEqual([5, 4, 3, 2]);
+    expect([path, `${path}.1`, `${path}.2`, `${path}.3`].map(rowsOf)).toEqual([5, 4, 3, 2]);
     expect(others(path)).toHaveLength(3);
     await generation(6, 1);
     expect(others(path)).toEqual(["snapshot.sqlite.1"]);
-    expect(rows(`${path}.1`)).toBe(5);
+    expect(rowsOf(`${path}.1`)).toBe(5);
     await generation(7, 0);
     expect(others(path)).toEqual([]);
   });
@@ -247,7 +241,7 @@ describe("the sync job", () => {
   });
 
   it.each([
-    ["a folder lies in its place", (path: string) => void mkdirSync(path)],
+    ["a folder lies in its place", (path: string) => mkdirSync(path, { recursive: true })],
     ["its folder is missing", (path: string) => rmSync(join(path, ".."), { recursive: true })],
   ])("fails where %s, and leaves no rubbish", async (_, spoil) => {
     const path = target();

@@ -37,8 +37,9 @@ function start(command: string, words: readonly string[], uid?: number): Child {
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
   });
-  const said = (text: string): Promise<void> =>
-    expect.poll(() => output, { timeout: 20_000, interval: 5 }).toContain(text) as unknown as Promise<void>;
+  const said = async (text: string): Promise<void> => {
+    await expect.poll(() => output, { timeout: 20_000, interval: 5 }).toContain(text);
+  };
   return { process: child, said, ended };
 }
 
@@ -130,7 +131,7 @@ describe("a sync without room", () => {
     await publish(path, [listSource("list", ["g0.0@kontor.example"])]);
     const endings = new Set<number | string>();
     // Blocks of 512 bytes; 4000 rows are about 190 KiB of scratch and 210 KiB of snapshot.
-    for (const blocks of [8, 100, 300, 340, 370, 390, 2000]) {
+    for (const blocks of [8, 100, 300, 360, 390, 410, 420, 2000]) {
       const words = `ulimit -f ${blocks}; exec "$@"`;
       const child = start("/bin/sh", ["-c", words, "sh", process.execPath, program, path, "once", "4000"]);
       const ending = await child.ended;
@@ -138,7 +139,7 @@ describe("a sync without room", () => {
       expect(generation(path), `at ${blocks}`).toBe(ending === 0 ? "g1" : "g0");
       expect(names(path).filter((name) => name.includes(".tmp."))).toEqual([]);
     }
-    expect([...endings].sort()).toEqual([0, 75]);
+    expect(endings).toEqual(new Set([0, 75]));
   });
 
   it("ends with 75 in a folder that it may not write to", async () => {
