@@ -6,7 +6,7 @@ import type { Outcome } from "../hooks/pipeline.ts";
 import type { Session, Transaction } from "../hooks/session.ts";
 import { foldAscii, namesRoute, parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
-import { parseReply } from "../mail/reply.ts";
+import { parseReply, reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import { answers, dropped, say, sayAndClose } from "./answers.ts";
 import type { Response } from "./answers.ts";
@@ -48,11 +48,11 @@ export function judgeRecipient(
   return noted instanceof Promise ? noted.then(go) : go();
 }
 
-/** Lines queued by `refuse-later`, as one reply. */
+/** Lines queued by `refuse-later`, as one reply: two of them would be taken for the answers to two commands. */
 export function queuedReply(lines: readonly string[]): Reply | undefined {
-  const replies = lines.map(parseReply).filter((line) => line !== undefined);
-  const last = replies.at(-1);
-  return last === undefined ? undefined : { code: last.code, wire: replies.map(({ wire }) => wire).join("") };
+  const replies = lines.filter((line) => parseReply(line) !== undefined);
+  const code = replies.at(-1)?.slice(0, 3);
+  return code === undefined ? undefined : reply(Number(code), "", ...replies.map((line) => line.slice(4)));
 }
 
 function setVariables(service: RecipientService, session: Session, transaction: Transaction, mailbox: Mailbox): void {

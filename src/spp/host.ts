@@ -59,7 +59,7 @@ const unreadable: Verdict = {
 };
 const relayingDenied: Verdict = {
   kind: "refuse",
-  reply: reply(553, "", "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"),
+  reply: reply(550, "5.7.1", "Relaying denied"),
   reason: "relaying denied",
 };
 

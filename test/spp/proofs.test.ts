@@ -192,7 +192,7 @@ describe("qmail-spp plugins", () => {
       '[connection]\n:echo SNOSPP=; echo SSPPCONFFILE=x; echo SRELAYCLIENT=; echo UDATABYTES\n[rcpt]\n:echo "P${NOSPP-u} ${SPPCONFFILE-u} ${RELAYCLIENT-u} ${DATABYTES-u}"\n:echo Cx@foreign.test\n',
     );
     const client = await scene.greeted({ DATABYTES: "5" });
-    const answer = "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)";
+    const answer = "550 5.7.1 Relaying denied";
     expect(await scene.rcpt(client, "a@good.test")).toBe(answer);
     expect(client.printed).toEqual([" x  u"]);
     expect(client.session.has("RELAYCLIENT")).toBe(false);
@@ -201,7 +201,7 @@ describe("qmail-spp plugins", () => {
 
   it("lets C lead to a foreign domain only for clients with RELAYCLIENT, whatever else the plugin says", async () => {
     scene.config("[rcpt]\n:echo Cx@foreign.test; echo O\n");
-    expect(await scene.rcpt(await scene.greeted(), "a@good.test")).toMatch(/^553 /);
+    expect(await scene.rcpt(await scene.greeted(), "a@good.test")).toBe("550 5.7.1 Relaying denied");
     const relayed = await scene.greeted({ RELAYCLIENT: "" });
     expect(await scene.rcpt(relayed, "a@good.test")).toBe("ok");
     expect(relayed.session.recipient?.raw).toBe("x@foreign.test");
