@@ -3,6 +3,9 @@
  * Node has no flock(2); an exclusive SQLite transaction on an empty file is the same thing. The file stays: to remove
  * it would be a race.
  */
+import { lchownSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+
 import Database from "better-sqlite3";
 
 /** A lock that is held. */
@@ -14,6 +17,7 @@ export interface Lock {
 export function acquireLock(path: string): Lock | undefined {
   const database = new Database(`${path}.lock`, { timeout: 0 });
   try {
+    giveToFolderOwner(`${path}.lock`);
     database.pragma("journal_mode = MEMORY");
     database.exec("BEGIN EXCLUSIVE");
     return { release: () => void database.close() };
@@ -23,5 +27,16 @@ export function acquireLock(path: string): Lock | undefined {
       return undefined;
     }
     throw new Error(`Cannot lock "${path}.lock"`, { cause: error });
+  }
+}
+
+/**
+ * After one sync by root's hand the service's own user must still be able to take the lock. Whoever owns the folder
+ * may have put a link there: it is not followed.
+ */
+function giveToFolderOwner(path: string): void {
+  if (process.getuid?.() === 0) {
+    const { uid, gid } = statSync(dirname(path));
+    lchownSync(path, uid, gid);
   }
 }

@@ -3,9 +3,11 @@
  * target is the old file or the new one, whole. DESIGN.md "The snapshot".
  */
 import {
-  chmodSync,
-  chownSync,
   closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -36,9 +38,7 @@ export interface PublishOptions {
  * @throws what the file system throws; then the target is untouched, and the new file is still where it was
  */
 export function publishSnapshot(newPath: string, path: string, options: PublishOptions): void {
-  giveOwner(newPath, path);
-  chmodSync(newPath, mode);
-  sealFile(newPath);
+  finishFile(newPath, path);
   if (options.keepOld) {
     keepOldFile(path, options);
   }
@@ -47,19 +47,36 @@ export function publishSnapshot(newPath: string, path: string, options: PublishO
   removeSurplus(path, options.keep);
 }
 
-/** Owner and group of the old file, as far as we may. */
-function giveOwner(newPath: string, path: string): void {
-  const old = statSync(path, { throwIfNoEntry: false });
+/** Owner, mode, seal and fsync: by one descriptor, so that root follows no link that the folder's owner put there. */
+function finishFile(newPath: string, path: string): void {
+  const file = openSync(newPath, constants.O_RDWR | constants.O_NOFOLLOW);
+  try {
+    giveOwner(file, path);
+    fchmodSync(file, mode);
+    sealFile(file);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Owner and group of the old file, as far as we may. The first one that root makes belongs to the folder's owner:
+ * else one sync by hand would lock out the service's own user.
+ */
+function giveOwner(file: number, path: string): void {
+  const first = process.getuid?.() === 0 ? statSync(dirname(path)) : undefined;
+  const old = statSync(path, { throwIfNoEntry: false }) ?? first;
   if (old === undefined) {
     return;
   }
-  const mine = statSync(newPath);
-  for (const [uid, gid] of [
-    [mine.uid, old.gid],
+  const owners = [
+    [fstatSync(file).uid, old.gid],
     [old.uid, old.gid],
-  ] as const) {
+  ] as const;
+  for (const [uid, gid] of owners) {
     try {
-      chownSync(newPath, uid, gid);
+      fchownSync(file, uid, gid);
     } catch {
       // EPERM: not ours to give away. The mode still lets our own group read it.
       return;

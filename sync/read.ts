@@ -64,7 +64,9 @@ async function readSource(source: Source, id: number, before: number, options: R
       scratch.add(id, step.batch.found);
       entries += step.batch.entries;
       for (const [why, count] of Object.entries(step.batch.skipped)) {
-        skipped[why] = (skipped[why] ?? 0) + count;
+        // A key of the log is one word.
+        const word = why.replaceAll(" ", "_");
+        skipped[word] = (skipped[word] ?? 0) + count;
       }
       progress?.(before + entries);
     }

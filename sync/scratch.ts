@@ -2,6 +2,8 @@
  * Where rows go while sources are read: an unsorted table in a temporary file, so that memory stays bounded however
  * large the directory is. Nobody reads it but the same process, so it needs neither journal nor fsync.
  */
+import { closeSync, openSync } from "node:fs";
+
 import Database from "better-sqlite3";
 
 import { kinds } from "../src/snapshot/format.ts";
@@ -26,6 +28,8 @@ export interface Scratch {
 
 /** Makes an empty scratch file. */
 export function createScratch(path: string): Scratch {
+  // Exclusively: a link that somebody put there is not followed.
+  closeSync(openSync(path, "wx", 0o600));
   const database = new Database(path);
   database.pragma("journal_mode = OFF");
   database.pragma("synchronous = OFF");

@@ -1,24 +1,18 @@
 /** The seal of a snapshot file, see src/snapshot/format.ts: computed, written, compared. Files are read in pieces. */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, writeSync } from "node:fs";
 
 import { sealOffset, sealWithin, unsealed } from "../src/snapshot/format.ts";
 
 const piece = 1 << 20;
 
-/** Writes the seal into a file that has none yet, and fsyncs it. */
-export function sealFile(path: string): void {
-  const file = openSync(path, "r+");
-  try {
-    const { at, digest } = digestFile(file);
-    if (at < 0) {
-      throw new Error(`Cannot seal "${path}": it has no place for it`);
-    }
-    writeSync(file, digest, at, "latin1");
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+/** Writes the seal into an open file that has none yet. */
+export function sealFile(file: number): void {
+  const { at, digest } = digestFile(file);
+  if (at < 0) {
+    throw new Error("Cannot seal the new snapshot: it has no place for it");
   }
+  writeSync(file, digest, at, "latin1");
 }
 
 /** Whether a file is what was sealed; true also where it has no seal. */

@@ -129,6 +129,8 @@ async function runByCron(words: Words): Promise<void> {
   let plan = first;
   const log = createLog(plan.settings.log);
   const controller = new AbortController();
+  // Before the first run: SQLite's work is synchronous, and a signal without a handler would kill in the middle of it.
+  const stopped = new Promise<string>((resolve) => process.once("SIGTERM", resolve).once("SIGINT", resolve));
   const schedule = startSchedule({
     timing: plan.settings.sync,
     created: () => createdAt(plan.settings.snapshot.path),
@@ -152,7 +154,7 @@ async function runByCron(words: Words): Promise<void> {
     log.info("sync", "reloaded", { file: words.config });
   };
   process.on("SIGHUP", reload);
-  const signal = await new Promise<string>((resolve) => process.once("SIGTERM", resolve).once("SIGINT", resolve));
+  const signal = await stopped;
   process.removeListener("SIGHUP", reload);
   controller.abort(new Error(`Stopped by ${signal}`));
   const clean = await schedule.stop(stopDeadline);

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -153,5 +153,20 @@ describe("a sync without room", () => {
     expect(await child.ended).toBe(75);
     expect(existsSync(path)).toBe(false);
     chmodSync(dirname(path), 0o755);
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)("a first sync by root's hand", () => {
+  it("leaves files that the folder's owner can go on with", async () => {
+    const path = join(temporaryFolder(), "folder", "snapshot.sqlite");
+    const nobody = 65_534;
+    mkdirSync(dirname(path));
+    chmodSync(dirname(dirname(path)), 0o755);
+    chownSync(dirname(path), nobody, nobody);
+    await publish(path, [listSource("list", ["g0.0@kontor.example"])]);
+    expect(statSync(path)).toMatchObject({ uid: nobody, gid: nobody });
+    const child = start(process.execPath, [program, path, "once", "10"], nobody);
+    expect(await child.ended).toBe(0);
+    expect(generation(path)).toBe("g1");
   });
 });
