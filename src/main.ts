@@ -1,33 +1,40 @@
-/** The command line: one table of verbs. */
+/** The command line: one table of verbs. A verb's code is loaded when it is called: the relay never holds the sync's. */
 import { Command } from "commander";
 
-import { checkCommand } from "./commands/check.ts";
-import { checksCommand } from "./commands/checks.ts";
-import { configCommand } from "./commands/config.ts";
-import { demoCommand } from "./commands/demo.ts";
 import { exit } from "./commands/exit.ts";
-import { serveCommand } from "./commands/serve.ts";
-import { statusCommand } from "./commands/status.ts";
-import { syncCommand } from "./commands/sync.ts";
+import { version } from "./commands/version.ts";
 
-const verbs = [serveCommand, syncCommand, checkCommand, statusCommand, configCommand, checksCommand, demoCommand];
+const verbs: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./commands/serve.ts")).serveCommand(),
+  sync: async () => (await import("./commands/sync.ts")).syncCommand(),
+  check: async () => (await import("./commands/check.ts")).checkCommand(),
+  status: async () => (await import("./commands/status.ts")).statusCommand(),
+  config: async () => (await import("./commands/config.ts")).configCommand(),
+  checks: async () => (await import("./commands/checks.ts")).checksCommand(),
+  demo: async () => (await import("./commands/demo.ts")).demoCommand(),
+};
 
-const program = new Command("goodmailto")
-  .description("Refuses unknown recipients in front of a mail server, from a snapshot of its directory")
-  .version("2.0.0")
-  .exitOverride()
-  .configureOutput({ outputError: (text, write) => write(text) });
-for (const verb of verbs) {
-  const command = verb();
-  // Subcommands inherit only what is set before they are added.
-  for (const each of [command, ...command.commands]) {
-    each.exitOverride();
+/** Commander's own errors are thrown, so that the exit code is ours. */
+function throwing(command: Command): Command {
+  command.exitOverride();
+  command.commands.forEach((inner) => throwing(inner));
+  return command;
+}
+
+async function run(): Promise<void> {
+  const program = new Command("goodmailto")
+    .description("Refuses unknown recipients in front of a mail server, from a snapshot of its directory")
+    .version(version)
+    .exitOverride();
+  const asked = verbs[process.argv[2] ?? ""];
+  for (const load of asked === undefined ? Object.values(verbs) : [asked]) {
+    program.addCommand(throwing(await load()));
   }
-  program.addCommand(command);
+  await program.parseAsync();
 }
 
 try {
-  await program.parseAsync();
+  await run();
 } catch (error) {
   const { code, exitCode, message } = error as { code?: string; exitCode?: number; message?: string };
   if (code?.startsWith("commander.") === true) {

@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { schema } from "../../src/commands/settings.ts";
+import { parseDuration, parseSize } from "../../src/config/fields.ts";
+import { checkConfig, loadConfig } from "../../src/config/load.ts";
+import { formatFault } from "../../src/config/toml.ts";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "goodmailto-config-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function faultsOf(text: string): string[] {
+  const loaded = checkConfig(text, join(folder, "c.toml"), schema, ["relay", "sync"]);
+  return loaded.kind === "ok" ? [] : loaded.faults.map((fault) => formatFault(fault).replace(`${folder}/`, ""));
+}
+
+describe("configuration", () => {
+  it("has a default for everything", () => {
+    const loaded = checkConfig("", join(folder, "c.toml"), schema, ["relay", "sync"]);
+    expect(loaded.kind).toBe("ok");
+    if (loaded.kind === "ok") {
+      expect(loaded.settings.smtp.max_message_size).toBe(25_000_000);
+      expect(loaded.settings.smtp.idle_timeout).toBe(300_000);
+      expect(loaded.settings.sync.max_shrink).toBe(0.1);
+      expect(loaded.settings.hooks.rcpt).toEqual(["verybadrcptto", "spp", "goodmailto"]);
+    }
+  });
+
+  it("names every fault at once, with line, column, key and what is allowed", () => {
+    const faults = faultsOf(`[smtp]
+lisen = ["127.0.0.1:25"]
+max_recipients = 0
+idle_timeout = 300
+
+[recipients]
+mode = "strict"
+always = ["two words"]
+
+[hooks]
+rcpt = ["goodmailto", "nosuch"]
+
+[[source]]
+name = "a"
+type = "ldap"
+url = ["ldap://127.0.0.1"]
+password_file = "nothere"
+page_sise = 10
+
+[[source]]
+type = "ldap"
+url = ["ldap://127.0.0.1"]
+`);
+    expect(faults).toEqual([
+      expect.stringMatching(/^c\.toml:2:1: smtp\.lisen: is no setting; allowed here: listen, hostname, /),
+      expect.stringMatching(/^c\.toml:3:1: smtp\.max_recipients: .*allowed: a whole number from 1 to 10000$/),
+      expect.stringMatching(/^c\.toml:4:1: smtp\.idle_timeout: .*string/),
+      expect.stringMatching(/^c\.toml:7:1: recipients\.mode: .*"enforce"\|"observe"/),
+      expect.stringMatching(/^c\.toml:8:11: recipients\.always\.0: must be a user part or an address/),
+      expect.stringMatching(/^c\.toml:11:23: hooks\.rcpt\.1: .*"goodmailto".*"spp"/),
+      expect.stringMatching(/^c\.toml:17:1: source\.0\.password_file: ".*nothere" cannot be read: ENOENT/),
+      expect.stringMatching(/^c\.toml:18:1: source\.0\.page_sise: is no setting; allowed here: name, type, /),
+      expect.stringMatching(/^c\.toml:20:3: source\.1\.name: /),
+    ]);
+  });
+
+  it("refuses what only shows when settings are seen together", () => {
+    const faults = faultsOf(`[domains]
+relay = ["kontor.example", "no domain"]
+aliases = { "a.test" = "elsewhere.example" }
+[tls]
+cert = ""
+key = "c.toml"
+[[route]]
+domain = "*"
+next_hop = "lmtp://127.0.0.1"
+[[source]]
+name = "one"
+type = "list"
+url = ["x"]
+domains = ["other.example"]
+[[source]]
+name = "one"
+type = "list"
+url = ["x"]
+`);
+    writeFileSync(join(folder, "c.toml"), "");
+    expect(faults.join("\n")).toMatch(/domains\.relay\.1: "no domain" is no domain name/);
+    expect(faults.join("\n")).toMatch(/route\.0\.next_hop: must be "smtp:\/\/host:port"/);
+    expect(faults.join("\n")).toMatch(/source\.0\.domains\.0: "other\.example" is no relay domain/);
+    expect(faults.join("\n")).toMatch(/source\.1\.name: "one" is taken/);
+  });
+
+  it("says where TOML itself breaks", () => {
+    expect(faultsOf('[smtp]\nhostname = "a\n')).toEqual([expect.stringMatching(/^c\.toml:2:\d+: /)]);
+    expect(faultsOf('\uFEFF[smtp]\r\nhostname = "a"\r\n')).toEqual([]);
+  });
+
+  it("says that a file cannot be read", () => {
+    const loaded = loadConfig(join(folder, "nosuch.toml"), schema, []);
+    expect(loaded).toMatchObject({ kind: "faults", faults: [{ message: expect.stringContaining("ENOENT") }] });
+  });
+
+  it("takes a secret that systemd hands over by name", () => {
+    const credentials = mkdtempSync(join(folder, "credentials-"));
+    writeFileSync(join(credentials, "ldap-password"), "x\n");
+    const text = '[[source]]\nname = "a"\ntype = "ldap"\nurl = ["ldap://127.0.0.1"]\npassword_file = "ldap-password"\n';
+    expect(faultsOf(text)).toHaveLength(1);
+    process.env["CREDENTIALS_DIRECTORY"] = credentials;
+    try {
+      expect(faultsOf(text)).toEqual([]);
+    } finally {
+      delete process.env["CREDENTIALS_DIRECTORY"];
+    }
+  });
+
+  it("never throws, whatever the bytes", () => {
+    const word = fc.constantFrom(
+      "[",
+      "]",
+      "smtp",
+      "source",
+      "=",
+      '"',
+      "\n",
+      "1",
+      "{",
+      "}",
+      ",",
+      ".",
+      "#",
+      "'",
+      "listen",
+      "true",
+    );
+    const text = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.array(word, { maxLength: 40 }).map((words) => words.join("")),
+    );
+    fc.assert(
+      fc.property(text, (bytes) => {
+        const loaded = checkConfig(bytes, join(folder, "c.toml"), schema, []);
+        expect(["ok", "faults"]).toContain(loaded.kind);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("reads durations and sizes, and nothing like them", () => {
+    expect(["500ms", "90s", "10m", "1h30m", "7d"].map(parseDuration)).toEqual([
+      500, 90_000, 600_000, 5_400_000, 604_800_000,
+    ]);
+    expect(["", "10", "m", "1.5h", "10 m", "-1s", "1h 30m"].map(parseDuration)).toEqual(
+      Array.from({ length: 7 }, () => undefined),
+    );
+    expect(["25MB", "64KiB", "1000B", "0B"].map(parseSize)).toEqual([25_000_000, 65_536, 1000, 0]);
+    expect(["", "25", "MB", "1.5MB", "25mb", "-1B"].map(parseSize)).toEqual(Array.from({ length: 6 }, () => undefined));
+  });
+});
