@@ -27,6 +27,9 @@ const settings = z.strictObject({
   ),
 });
 
+/** Every listener makes its checks from the same settings; the bound on processes is for all of them together. */
+const hosts = new WeakMap<object, Host>();
+
 /** See the file's first line. */
 export const spp = defineCheck({
   name: "spp",
@@ -36,12 +39,10 @@ export const spp = defineCheck({
   hooks: [...pluginHooks],
   settings,
   create(values, services): CheckRun {
-    const host = new Host(values, services);
+    const host = hosts.get(values) ?? new Host(values, services);
+    hosts.set(values, host);
     return {
-      connection(session) {
-        const opened = host.open(session);
-        return opened.kind === "pass" ? host.ask(session, "connection") : opened;
-      },
+      connection: (session) => host.ask(session, "connection"),
       helo: (session) => host.ask(session, "helo"),
       mail: (session) => host.ask(session, "mail"),
       rcpt: (session) => host.ask(session, "rcpt"),

@@ -3,7 +3,7 @@
  * session only where the file has changed, so that a session costs one stat.
  */
 import { readFileSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 
 /** The hooks at which plugins run: qmail-spp knows no more. */
 export const pluginHooks = ["connection", "helo", "mail", "rcpt", "data", "auth"] as const;
@@ -128,9 +128,4 @@ export function createConfigReader(home: string): ConfigReader {
         : { kind: "unreadable", why: `${path}: ${code ?? String(error)}` };
     }
   };
-}
-
-/** The path of a configured file, for logs. */
-export function configPath(home: string, name: string): string {
-  return name.startsWith("/") ? name : join(home, name);
 }

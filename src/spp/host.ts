@@ -78,25 +78,32 @@ export class Host {
     this.#pool = new Pool(settings.max_processes);
   }
 
-  /** Reads which plugins a session has; a refusal where its own file cannot be read. */
-  open(session: Session): Verdict {
+  /**
+   * Runs the plugins of a hook, one after another; answers at once where there are none. The first call of a
+   * session, at the connection hook unless the configuration leaves that out, settles which plugins it has.
+   */
+  ask(session: Session, hook: PluginHook): Verdict | Promise<Verdict> {
+    const state = this.#states.get(session) ?? this.#open(session);
+    if (state === undefined) {
+      return unreadable;
+    }
+    const plugins = state.sections[hook];
+    return plugins.length === 0 ? pass : this.#section(session, state, hook, plugins);
+  }
+
+  /** Reads the session's plugins; undefined where its own file cannot be read. */
+  #open(session: Session): State | undefined {
     const named = session.variables.get("SPPCONFFILE") ?? "";
     const answer = session.has("NOSPP") ? undefined : this.#read(named === "" ? this.#settings.config : named);
-    const sections = answer?.kind === "sections" ? answer.sections : noPlugins;
-    this.#states.set(session, { sections, own: new Map(), quiet: Promise.resolve() });
     if (answer?.kind === "unreadable" || (answer?.kind === "missing" && named !== "")) {
       const why = answer.kind === "unreadable" ? answer.why : `${named} is missing`;
       this.#services.log.error("spp", "cannot read the plugins file", { session: session.id, why });
-      return unreadable;
+      return undefined;
     }
-    return pass;
-  }
-
-  /** Runs the plugins of a hook, one after another; answers at once where there are none. */
-  ask(session: Session, hook: PluginHook): Verdict | Promise<Verdict> {
-    const state = this.#states.get(session);
-    const plugins = state?.sections[hook] ?? [];
-    return state === undefined || plugins.length === 0 ? pass : this.#section(session, state, hook, plugins);
+    const sections = answer?.kind === "sections" ? answer.sections : noPlugins;
+    const state = { sections, own: new Map<string, string | undefined>(), quiet: Promise.resolve() };
+    this.#states.set(session, state);
+    return state;
   }
 
   async #section(session: Session, state: State, hook: PluginHook, plugins: readonly Plugin[]): Promise<Verdict> {

@@ -187,6 +187,19 @@ describe("qmail-spp plugins", () => {
     expect(await scene.ask(scene.client(), "connection")).toBe("pass");
   });
 
+  it("answers 421 where the usual file is there and cannot be read", async () => {
+    mkdirSync(join(scene.home, "control/smtpplugins"));
+    expect(await scene.ask(scene.client(), "connection")).toBe("421 unable to read controls (#4.3.0); close");
+  });
+
+  it("runs the plugins of other hooks where none is configured at the connection", async () => {
+    scene.config("[mail]\n:echo SNOSPP=; echo 'E550 mail'\n");
+    const client = scene.client();
+    expect(await scene.mail(client, "x@y.test")).toBe("550 mail");
+    client.session.variables.set("NOSPP", "");
+    expect(await scene.mail(client, "x@y.test")).toBe("550 mail");
+  });
+
   it("ignores what a plugin sets of NOSPP, SPPCONFFILE, RELAYCLIENT and DATABYTES, but tells later plugins", async () => {
     scene.config(
       '[connection]\n:echo SNOSPP=; echo SSPPCONFFILE=x; echo SRELAYCLIENT=; echo UDATABYTES\n[rcpt]\n:echo "P${NOSPP-u} ${SPPCONFFILE-u} ${RELAYCLIENT-u} ${DATABYTES-u}"\n:echo Cx@foreign.test\n',

@@ -42,6 +42,8 @@ export class Scene {
   readonly home = mkdtempSync(join(tmpdir(), "goodmailto-spp-"));
   readonly logged: Logged[] = [];
   readonly pipeline: Pipeline;
+  /** That of a second listener with the same settings. */
+  readonly secondPipeline: Pipeline;
 
   constructor(settings: Readonly<Record<string, unknown>> = {}) {
     mkdirSync(join(this.home, "control"));
@@ -53,10 +55,14 @@ export class Scene {
     const values = spp.settings.parse({ home: this.home, ...settings });
     const recipients = { find: () => ({ kind: "unknown" as const }) };
     const domains = createDomains(["good.test", "other.test", "myhost.com"]);
-    const run = spp.create(values, { recipients, domains, log, now: Date.now });
-    const steps = [{ name: "spp", stage: spp.stage, mode: "enforce" as const, run }];
-    const hooks = { connection: steps, helo: steps, mail: steps, rcpt: steps, data: steps, auth: steps, message: [] };
-    this.pipeline = new Pipeline(hooks, log, noCounters);
+    const makePipeline = (): Pipeline => {
+      const run = spp.create(values, { recipients, domains, log, now: Date.now });
+      const steps = [{ name: "spp", stage: spp.stage, mode: "enforce" as const, run }];
+      const hooks = { connection: steps, helo: steps, mail: steps, rcpt: steps, data: steps, auth: steps, message: [] };
+      return new Pipeline(hooks, log, noCounters);
+    };
+    this.pipeline = makePipeline();
+    this.secondPipeline = makePipeline();
   }
 
   /** Writes `control/smtpplugins`, or another file. */
@@ -93,8 +99,8 @@ export class Scene {
   }
 
   /** Runs a hook as the SMTP side does, and tells its verdict in words. */
-  async ask({ session }: Client, hook: PluginHook): Promise<string> {
-    const { verdict } = await this.pipeline.run(hook, session, "policy");
+  async ask({ session }: Client, hook: PluginHook, pipeline = this.pipeline): Promise<string> {
+    const { verdict } = await pipeline.run(hook, session, "policy");
     return wordsOf(verdict);
   }
 
