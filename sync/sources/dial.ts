@@ -69,6 +69,8 @@ export async function dial(target: Target, bounds: Bounds): Promise<Socket> {
  * @throws SourceFault "tls" or "timeout"
  */
 export async function secure(socket: Socket, target: Target & { kind: "tcp" }, bounds: Bounds): Promise<Socket> {
+  // What goes wrong below TLS is said by the secured socket; unheard here it would end the process.
+  socket.on("error", () => {});
   const secured = tls.connect({
     socket,
     host: target.host,

@@ -82,3 +82,14 @@ function messageLength(bytes: Buffer, ceiling: number): number {
   }
   return length;
 }
+
+/** Bind response, search result done, extended response. */
+const resultTags = new Set([0x61, 0x65, 0x78]);
+
+/** Whether a result lacks its code, which ldapts would read as 0: success. RFC 4511 4.1.9: 7 bytes at least. */
+export function isCutShort(message: Buffer): boolean {
+  const size = message[1] ?? 0;
+  const id = size < 0x80 ? 2 : 2 + (size & 0x7f);
+  const operation = id + 2 + (message[id + 1] ?? 0);
+  return resultTags.has(message[operation] ?? 0) && (message[operation + 1] ?? 0) < 7;
+}

@@ -7,8 +7,10 @@
 import type { Socket } from "node:net";
 
 import {
-  type BindRequest,
+  BindRequest,
+  BindResponse,
   type ExtendedRequest,
+  ExtendedResponse,
   type Message,
   MessageParser,
   SearchEntry,
@@ -20,13 +22,10 @@ import {
 
 import { SourceFault } from "../source.ts";
 import { type Bounds, secure, stopped, type Target } from "./dial.ts";
-import { createFramer, type Framer } from "./framer.ts";
+import { createFramer, type Framer, isCutShort } from "./framer.ts";
 
 /** Answers that wait to be taken; beyond that the socket rests, so that a quick server cannot fill our memory. */
 const inboxLimit = 512;
-
-/** Bind response, search result done, extended response. */
-const resultTags = new Set([0x61, 0x65, 0x78]);
 
 /** What every answer says: `status` is the result code. */
 export interface Answer {
@@ -93,15 +92,16 @@ export class LdapConnection {
 
   /**
    * Asks for one answer: a bind, an extended operation.
-   * @throws SourceFault where none comes; a result code is the caller's to judge
+   * @throws SourceFault where none comes, or one to something else; a result code is the caller's to judge
    */
   async exchange(request: BindRequest | ExtendedRequest): Promise<Answer> {
     this.#send(request);
     const [answer, ...more] = await this.#take();
-    if (answer === undefined || more.length > 0 || !("status" in answer)) {
-      throw this.#fail(new SourceFault("format", `${this.#target.url} gave more than one answer`));
+    const fits = request instanceof BindRequest ? answer instanceof BindResponse : answer instanceof ExtendedResponse;
+    if (!fits || more.length > 0) {
+      throw this.#fail(new SourceFault("format", `${this.#target.url} gave another answer, or more than one`));
     }
-    return answer as Message & Answer;
+    return answer as BindResponse | ExtendedResponse;
   }
 
   /**
@@ -119,7 +119,7 @@ export class LdapConnection {
           throw this.#fail(
             new SourceFault(
               "referral",
-              `${this.#target.url} refers to ${message.uris.join(" ")} for a part of the list`,
+              `${this.#target.url} refers to ${printable(message.uris.join(" "))} for a part of the list`,
             ),
           );
         } else if (message instanceof SearchResponse) {
@@ -226,19 +226,19 @@ export class LdapConnection {
   }
 }
 
-/** Whether a result lacks its code, which ldapts would read as 0: success. RFC 4511 4.1.9: 7 bytes at least. */
-function isCutShort(message: Buffer): boolean {
-  const size = message[1] ?? 0;
-  const id = size < 0x80 ? 2 : 2 + (size & 0x7f);
-  const operation = id + 2 + (message[id + 1] ?? 0);
-  return resultTags.has(message[operation] ?? 0) && (message[operation + 1] ?? 0) < 7;
-}
-
 /** Message 0 is the server's notice of disconnection, RFC 4511 4.4.1. */
 function strayFault(target: Target, message: Message): SourceFault {
   return message.messageId === 0
     ? new SourceFault("connect", `${target.url} ended the session`)
     : new SourceFault("format", `${target.url} answered a question that was not asked`);
+}
+
+/** A server's text for a log line. */
+export function printable(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]+/g, " ")
+    .trim()
+    .slice(0, 200);
 }
 
 function textOf(error: unknown): string {

@@ -10,8 +10,8 @@ import type { SourceSettings } from "../../src/config/schema.ts";
 import { convertEntries, type Rules } from "../addresses.ts";
 import { type Batch, type Source, SourceFault } from "../source.ts";
 import { type Bounds, dial, parseTarget, type Target } from "./dial.ts";
-import { LdapConnection } from "./ldap-connection.ts";
-import { type Ceilings, ceilings, pagedSearch, printable, type Query } from "./paged-search.ts";
+import { LdapConnection, printable } from "./ldap-connection.ts";
+import { type Ceilings, ceilings, pagedSearch, type Query } from "./paged-search.ts";
 import { hasRanges, wholeEntries } from "./ranges.ts";
 import { readCertificates, readPassword } from "./secrets.ts";
 

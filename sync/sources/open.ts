@@ -1,7 +1,7 @@
 /** Makes the source that a `[[source]]` section describes. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Domains } from "../../src/mail/domains.ts";
-import { createRules } from "../addresses.ts";
+import { createRules, type Rules } from "../addresses.ts";
 import { presetFor } from "../presets/table.ts";
 import { createScope } from "../scope.ts";
 import type { Source } from "../source.ts";
@@ -15,7 +15,17 @@ import { createListSource } from "./list.ts";
  * @throws RangeError where the settings cannot be right (a URL, a filter, a domain that is not ours)
  */
 export function openSource(settings: SourceSettings, domains: Domains, folder: string): Source {
-  const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains));
+  try {
+    const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains));
+    return create(settings, rules, folder);
+  } catch (error) {
+    throw error instanceof RangeError
+      ? new RangeError(`source "${settings.name}": ${error.message}`, { cause: error })
+      : error;
+  }
+}
+
+function create(settings: SourceSettings, rules: Rules, folder: string): Source {
   switch (settings.type) {
     case "ldap":
       return createLdapSource(settings, rules, folder);

@@ -14,7 +14,7 @@ import {
 } from "ldapts";
 
 import { SourceFault } from "../source.ts";
-import type { LdapConnection } from "./ldap-connection.ts";
+import { type LdapConnection, printable } from "./ldap-connection.ts";
 
 /** What to ask for. */
 export interface Query {
@@ -147,14 +147,6 @@ export function checkResult(done: SearchResponse): void {
   }
   const hint = done.status === noSuchObject ? "; check base" : "";
   throw new SourceFault("search", `The search failed with result code ${done.status}${said}${hint}`);
-}
-
-/** A server's text for a log line. */
-export function printable(text: string): string {
-  return text
-    .replace(/[^\x20-\x7e]+/g, " ")
-    .trim()
-    .slice(0, 200);
 }
 
 interface Guard {

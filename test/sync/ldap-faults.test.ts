@@ -384,6 +384,14 @@ describe("several servers", () => {
     expect(first.asked.length).toBe(1);
   });
 
+  it("are not believed when they answer a bind with something else", async () => {
+    const first = await startScript((_question, say) => say.entry("cn=x", {}));
+    scripts.push(first);
+    const password_file = new URL("../directories/domino.schema", import.meta.url).pathname;
+    expect(await faultOf(reader(first, { bind_dn: "cn=relay", password_file }))).toMatchObject({ reason: "format" });
+    expect(first.asked.length).toBe(1);
+  });
+
   it("take over from one that is not serving", async () => {
     const first = await startScript((_question, say) => say.bound(52));
     const second = await serve(people);

@@ -277,6 +277,7 @@ describe("settings that cannot be right", () => {
   for (const [what, settings] of Object.entries(wrong)) {
     it(`are refused before anything is asked: ${what}`, () => {
       expect(() => source(settings)).toThrow(RangeError);
+      expect(() => source(settings)).toThrow(/^source "test": /);
     });
   }
 });
