@@ -13,9 +13,15 @@ export interface Metrics extends Counters {
 /** Labels are fixed words of ours, so the table is bounded by the program itself. */
 export function createMetrics(): Metrics {
   const values = new Map<string, number>();
+  // Callers on the way to a reply pass the same object each time; its text is made once.
+  const known = new WeakMap<object, string>();
   return {
     add: (name, labels, by = 1) => {
-      const key = seriesOf(name, labels);
+      let key = labels === undefined ? name : known.get(labels);
+      if (key === undefined) {
+        key = seriesOf(name, labels);
+        known.set(labels as object, key);
+      }
       values.set(key, (values.get(key) ?? 0) + by);
     },
     totals: () => Object.fromEntries(values),

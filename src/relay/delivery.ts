@@ -183,6 +183,7 @@ export class HopDelivery implements Delivery {
     this.#state = "over";
     const answer = await this.#attempt(async () => {
       connection.write(dot);
+      connection.flush();
       return (await connection.answer(route.dataTimeout)).reply;
     });
     this.#connection = undefined;

@@ -202,9 +202,22 @@ export class HopConnection {
     return replies;
   }
 
-  /** Message bytes; false when the socket's buffer is full. */
+  /** Message bytes; false when the socket's buffer is full. What is written in one turn leaves in one packet. */
   write(chunk: Buffer): boolean {
-    return this.#fault !== undefined || this.#socket.write(chunk);
+    if (this.#fault !== undefined) {
+      return true;
+    }
+    const socket = this.#socket;
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      setImmediate(() => socket.uncork());
+    }
+    return socket.write(chunk);
+  }
+
+  /** Lets go at once of what {@link write} holds back. */
+  flush(): void {
+    this.#socket.uncork();
   }
 
   /** Resolves when the buffer is empty, or the connection gone; after `timeout` ms it is given up. */

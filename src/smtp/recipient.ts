@@ -158,6 +158,16 @@ function refused(
   return { kind: "answered", response };
 }
 
+const labels = new Map<string, { readonly check: string; readonly verdict: string }>();
+
+/** The same object for the same labels: bounded by our checks, and its text is made once. */
+function labelsOf(check: string, verdict: string): { readonly check: string; readonly verdict: string } {
+  const key = `${check} ${verdict}`;
+  const known = labels.get(key) ?? { check, verdict };
+  labels.set(key, known);
+  return known;
+}
+
 /** The one log line of a recipient. @param answer what the client is told; undefined before the next hop answered */
 export function logVerdict(
   service: RecipientService,
@@ -167,7 +177,7 @@ export function logVerdict(
   status: string,
   answer: Reply | undefined,
 ): void {
-  service.counters.add("recipients", { check, verdict: (answer?.code ?? 250) < 400 ? "accepted" : "refused" });
+  service.counters.add("recipients", labelsOf(check, (answer?.code ?? 250) < 400 ? "accepted" : "refused"));
   service.log.verdict({
     check,
     host: session.client.host === "" ? session.client.ip : session.client.host,

@@ -44,6 +44,7 @@ export class RelayServer extends SMTPServer {
     super({
       secure: options.implicitTls,
       ...tlsOptions(options.tls),
+      name: service.hostname,
       hideSTARTTLS: true,
       authOptional: true,
       disableReverseLookup: true,
