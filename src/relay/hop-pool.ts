@@ -13,7 +13,7 @@ const restTime = 5000;
 /** An unused connection is closed after so long, in ms: less than any server's own limit. */
 const idleTime = 10_000;
 /** Unused connections kept for one route. */
-const maxIdle = 32;
+const maxIdle = 100;
 /** Messages on one connection; then a fresh one. */
 const maxUses = 500;
 
