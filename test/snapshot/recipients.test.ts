@@ -23,6 +23,7 @@ async function ask(settings: Partial<LookupSettings> = {}): Promise<(text: strin
       found("user%notes@kontor.example", "alias", "CN=Notes"),
       found("Chef", "shortname", "CN=Chef"),
       found('"an na"@kontor.example', "alias", "CN=An Na"),
+      found('"ted@home"@kontor.example', "alias", "CN=Ted"),
     ]),
     listSource("plant", [found("schmied", "shortname", "CN=Schmied"), found("chef", "account", "CN=Werk")], {
       domains: ["werk.example", ".filiale.example"],
@@ -105,6 +106,8 @@ describe("recipients", () => {
     ["schmied@kontor.example", "known"],
     ["anna+x@elsewhere.example", "known"],
     ["abuse@werk.example", "known"],
+    ['"ted@home"@elsewhere.example', "known"],
+    ["ted@kontor.example", "unknown"],
     ["ann@kontor.example", "unknown"],
     ["annaa@kontor.example", "unknown"],
     ['"anna@kontor.example"@werk.example', "unknown"],

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import * as fc from "fast-check";
@@ -218,6 +218,26 @@ describe("the sync job", () => {
     expect(others(path)).toEqual(["snapshot.sqlite.1"]);
     expect(rowsOf(`${path}.1`)).toBe(5);
     await generation(7, 0);
+    expect(others(path)).toEqual([]);
+  });
+
+  it("does not keep the same snapshot twice after it was killed between keeping and replacing", async () => {
+    const path = target();
+    await publish(path, [listSource("list", addresses(10))]);
+    await publish(path, [listSource("list", addresses(11))]);
+    rmSync(`${path}.1`);
+    linkSync(path, `${path}.1`);
+    await publish(path, [listSource("list", addresses(12))]);
+    expect([path, `${path}.1`].map(rowsOf)).toEqual([12, 11]);
+    expect(others(path)).toEqual(["snapshot.sqlite.1"]);
+  });
+
+  it("is not disturbed by what a killed sync with the same process id left", async () => {
+    const path = target();
+    for (const purpose of ["scratch", "new"]) {
+      writeFileSync(`${path}.tmp.${process.pid}.${purpose}`, "left over");
+    }
+    await publish(path, [listSource("list", addresses(10))]);
     expect(others(path)).toEqual([]);
   });
 
