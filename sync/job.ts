@@ -96,11 +96,12 @@ async function runLocked(options: JobOptions): Promise<Outcome> {
   if (damage !== undefined) {
     log.error("sync", "the old snapshot is damaged", { path, detail: damage, instead: previous?.path });
   }
-  const scratch = createScratch(temporaryName(path, "scratch"));
+  let scratch: Scratch | undefined;
   try {
+    scratch = createScratch(temporaryName(path, "scratch"));
     return await runWith(options, scratch, previous);
   } finally {
-    scratch.close();
+    scratch?.close();
     previous?.close();
   }
 }
