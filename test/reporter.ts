@@ -8,8 +8,8 @@ export default class ClosingLine implements Reporter {
     let skipped = 0;
     for (const module of modules) {
       const tests = [...module.children.allTests()];
-      // A file that does not load has no tests: it counts as one that failed.
-      failed += tests.length === 0 && !module.ok() ? 1 : 0;
+      // A file that does not load, or whose set-up fails, has no failed test: it counts as one itself.
+      failed += !module.ok() && tests.every((test) => test.result().state !== "failed") ? 1 : 0;
       for (const test of tests) {
         const { state } = test.result();
         passed += state === "passed" ? 1 : 0;
