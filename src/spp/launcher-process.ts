@@ -41,6 +41,8 @@ interface Running {
 
 const running = new Map<number, Running>();
 const pipes = new Pipes();
+/** The server is gone. */
+let leaving = false;
 
 function report(told: Report): void {
   // The callback keeps a server that has just gone from being a fault here: `disconnect` follows.
@@ -112,6 +114,26 @@ function close(id: number, told: Report): void {
   program?.errors.destroy();
   running.delete(id);
   report(told);
+  leaveIfIdle();
+}
+
+function signalAll(signal: NodeJS.Signals): void {
+  for (const { program } of running.values()) {
+    if (program.process.pid !== undefined) {
+      killGroup(program.process.pid, signal);
+    }
+  }
+}
+
+function leaveIfIdle(): void {
+  if (leaving && running.size === 0) {
+    leave();
+  }
+}
+
+function leave(): never {
+  pipes.remove();
+  process.exit(0);
 }
 
 process.on("message", (order: Order) => {
@@ -126,13 +148,13 @@ process.on("message", (order: Order) => {
 });
 
 process.once("disconnect", () => {
-  for (const { program } of running.values()) {
-    if (program.process.pid !== undefined) {
-      killGroup(program.process.pid, "SIGTERM");
-    }
-  }
-  pipes.remove();
-  process.exit(0);
+  leaving = true;
+  signalAll("SIGTERM");
+  leaveIfIdle();
+  setTimeout(() => {
+    signalAll("SIGKILL");
+    leave();
+  }, grace);
 });
 
 // Signals for the whole service are the server's business: it may still have sessions to end well.

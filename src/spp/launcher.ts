@@ -24,10 +24,16 @@ const listeners = new Map<number, Listener>();
  */
 export function launch(order: Start, listener: Listener): () => void {
   const id = ++lastId;
-  listeners.set(id, listener);
-  const process = (helper ??= startHelper());
-  tell(process, { ...order, kind: "start", id });
-  return () => tell(process, { kind: "kill", id });
+  try {
+    const process = (helper ??= startHelper());
+    listeners.set(id, listener);
+    tell(process, { ...order, kind: "start", id });
+    return () => tell(process, { kind: "kill", id });
+  } catch {
+    // Out of descriptors or memory: told like any other program that does not start, never within this call.
+    queueMicrotask(() => listener({ kind: "failed", id, why: "vfork() failed" }));
+    return () => {};
+  }
 }
 
 function tell(process: ChildProcess, order: Order): void {

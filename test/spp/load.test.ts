@@ -6,6 +6,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { Scene } from "./scene.ts";
 
+/** Waits until a claim is true; fails after ten seconds. */
+async function until(claim: () => boolean): Promise<void> {
+  const end = Date.now() + 10_000;
+  while (!claim()) {
+    expect(Date.now()).toBeLessThan(end);
+    await wait(5);
+  }
+}
+
 describe("plugins of many sessions", () => {
   let scene: Scene;
   beforeEach(() => {
@@ -18,10 +27,12 @@ describe("plugins of many sessions", () => {
     scene.plugin("two", 'echo "Sseen=$seen$ME"; echo Ugone');
     scene.plugin("three", 'echo "E550 $seen ${gone-none} ${other-none}"');
     scene.config("[connection]\n:true\n[mail]\nplugins/one\nplugins/two\nplugins/three\n");
-    await scene.greeted();
     await scene.mail(await scene.greeted(), "a@b.test");
     const launcher = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim();
+    const running = (): string => readFileSync(`/proc/${launcher}/task/${launcher}/children`, "utf8");
     const descriptors = (): number => readdirSync("/proc/self/fd").length + readdirSync(`/proc/${launcher}/fd`).length;
+    // Refusals are told before their programs are gone.
+    await until(() => running() === "");
     const before = descriptors();
     const answers = await Promise.all(
       Array.from({ length: 200 }, async (_, i) => {
@@ -32,13 +43,7 @@ describe("plugins of many sessions", () => {
       }),
     );
     expect(answers).toEqual(answers.map((_, i) => `550 m${i}m${i} none ${i % 2 === 0 ? "y" : "none"}`));
-    // Refusals are told before their programs are gone.
-    const end = Date.now() + 10_000;
-    while (descriptors() > before && Date.now() < end) {
-      await wait(5);
-    }
-    expect(descriptors()).toBeLessThanOrEqual(before);
-    expect(readFileSync(`/proc/${launcher}/task/${launcher}/children`, "utf8")).toBe("");
+    await until(() => descriptors() <= before && running() === "");
   });
 
   it("never run more programs at once than they may, over all listeners", async () => {

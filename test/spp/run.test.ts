@@ -100,14 +100,15 @@ function pidIn(file: string): number {
 
 describe("a plugin that misbehaves", () => {
   it("is killed at its time limit with all that it started", async () => {
-    const run = start("sleep 1000 & echo $! >hang; wait", { timeout: 300 });
+    await start("true").exited;
+    const run = start("sleep 1000 & echo $! >hang; wait", { timeout: 1500 });
     expect(words(await run.answered)).toBe("timed out");
     expect(await run.exited).toBeUndefined();
     await until(() => !isAlive(pidIn("hang")));
   });
 
   it("is killed the hard way where it does not heed SIGTERM, and its session does not wait for that", async () => {
-    const run = start("trap '' TERM; echo $$ >stubborn; while :; do sleep 0.1; done", { timeout: 300 });
+    const run = start("trap '' TERM; echo $$ >stubborn; while :; do sleep 0.1; done", { timeout: 1500 });
     expect(words(await run.answered)).toBe("timed out");
     expect(isAlive(pidIn("stubborn"))).toBe(true);
     await run.exited;
@@ -201,6 +202,7 @@ describe("a plugin that misbehaves", () => {
 
   it("leaves no descriptor and no process", async () => {
     await start("true").exited;
+    await until(() => children(launcher()).length === 0);
     const before = descriptors();
     const scripts = ["true", "echo N", "kill -9 $$", "yes", "sleep 100 & echo $! >>many", "exec nosuch"];
     const nosuch = { plugin: { line: "x", file: "./nosuch", argv: ["x"] as const } };
@@ -211,8 +213,7 @@ describe("a plugin that misbehaves", () => {
     for (const pid of readFileSync(join(home, "many"), "utf8").trim().split("\n")) {
       process.kill(Number(pid));
     }
-    await until(() => descriptors() <= before);
-    expect(children(launcher())).toEqual([]);
+    await until(() => descriptors() <= before && children(launcher()).length === 0);
   });
 
   it("is answered 451 where the launcher dies, and the next one gets a new launcher", async () => {
@@ -226,10 +227,28 @@ describe("a plugin that misbehaves", () => {
     expect(launcher()).not.toBe(before);
   });
 
+  it("is answered 451 while no launcher can be started, and runs again when one can", async () => {
+    const run = start("exec sleep 1000");
+    await until(() => children(launcher()).length > 0);
+    const [orphan = 0] = children(launcher());
+    process.kill(launcher(), "SIGKILL");
+    await run.exited;
+    process.kill(orphan);
+    const { execPath } = process;
+    for (const broken of ["/nonexistent/node", "bad\0path"]) {
+      process.execPath = broken;
+      const failed = start("echo N");
+      process.execPath = execPath;
+      expect(words(await failed.answered)).toBe("vfork() failed");
+      await failed.exited;
+    }
+    expect(words(await start("echo N").answered)).toBe("next");
+  });
+
   it("ends with its server", async () => {
     const source = new URL("../../src/spp/run.ts", import.meta.url).href;
     const script = `import { startPlugin } from ${JSON.stringify(source)};
-      const plugin = { line: "x", file: "/bin/sh", argv: ["/bin/sh", "-c", "echo $$ >bereft; echo Sx=1; sleep 1000"] };
+      const plugin = { line: "x", file: "/bin/sh", argv: ["/bin/sh", "-c", "echo $$ >bereft; trap '' TERM; echo Sx=1; while :; do sleep 0.1; done"] };
       const onLine = () => { process.kill(process.pid, "SIGKILL"); };
       startPlugin({ plugin, home: ${JSON.stringify(home)}, environment: { PATH: "/bin:/usr/bin" }, timeout: 60000, maxOutput: 100, onLine, onError() {} });`;
     expect(spawnSync(process.execPath, ["--input-type=module", "-e", script], { stdio: "ignore" }).signal).toBe(
