@@ -13,6 +13,8 @@
 export const applicationId = 0x676d_746f;
 /** `PRAGMA user_version`; raised whenever a reader of before could misread a file. */
 export const formatVersion = 1;
+/** `PRAGMA user_version` of a keyed file (keyed.ts): a reader that knows only the other would refuse everybody. */
+export const keyedVersion = 2;
 
 /** What a key is in the directory. Where one source gives a key twice, the kind that stands first here is kept. */
 export const kinds = ["account", "shortname", "alias", "group", "mailin"] as const;
@@ -43,8 +45,11 @@ export interface SourceRow {
   readonly fault: string;
 }
 
-/** Keys of `meta`. `digest` is the seal; a file without one is checked by its structure alone. */
-export type MetaKey = "created" | "rows" | "host" | "version" | "digest";
+/**
+ * Keys of `meta`. `digest` is the seal; a file without one is checked by its structure alone. `keyed` (keyed.ts) and
+ * `signature` (signature.ts) stand only in files that are so.
+ */
+export type MetaKey = "created" | "rows" | "host" | "version" | "digest" | "keyed" | "signature";
 
 /** Tables are created in this order, filled in key order, and never changed afterwards. */
 export const ddl = `
