@@ -33,7 +33,11 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
   const log = createLog(settings.log);
   const workers = workerCount(settings.smtp.workers);
   if (workers > 1 && options.worker !== true) {
-    await superviseWorkers(options.config, settings, workers, log);
+    try {
+      await superviseWorkers(options.config, settings, workers, log);
+    } catch (error) {
+      process.exitCode = explainStart(error, log);
+    }
     return;
   }
   await serveHere(options.config, settings, log, options.worker === true);
@@ -60,18 +64,22 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
   const notifier = createNotifier(worker ? {} : process.env);
   notifier.ready(`listening on ${relay.addresses.join(", ")}`);
+  let stopping = false;
   const stop = (): void => {
+    // A second signal (from the supervisor and the terminal, say) must not cut off what is in flight.
+    if (stopping) {
+      return;
+    }
+    stopping = true;
     notifier.stopping();
     log.info("relay", "stopping", { pid: process.pid });
     // Rejects never; and the process ends when nothing is left to do, or at once after the wait.
     void relay.stop().then(() => process.exit(exit.ok));
   };
   const reload = (): void => {
-    notifier.reloading();
     reloadRelay(config, relay, log);
-    notifier.ready(`listening on ${relay.addresses.join(", ")}`);
   };
-  process.once("SIGTERM", stop).once("SIGINT", stop).on("SIGHUP", reload);
+  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
   if (worker) {
     process.on("message", (message) => {
       if (message === "totals") {

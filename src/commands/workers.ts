@@ -1,6 +1,7 @@
 /** Several relay processes on one port: started, restarted when one dies, reloaded and stopped together. */
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 
 import type { Settings } from "../config/sections.ts";
@@ -16,6 +17,8 @@ import { exit } from "./exit.ts";
 const steadyAfter = 10_000;
 const mostDelay = 30_000;
 const answerTimeout = 2000;
+/** A worker that has not ended so long after its own shutdown_timeout hangs. */
+const stopGrace = 5000;
 
 /** `[smtp] workers` as a number. */
 export function workerCount(setting: string): number {
@@ -30,92 +33,143 @@ interface Report {
 }
 
 interface Worker {
-  child: ChildProcess;
-  startedAt: number;
-  quickDeaths: number;
+  readonly child: ChildProcess;
+  readonly startedAt: number;
+  readonly quickDeaths: number;
+  /** What it had counted when it was asked last. */
+  totals: Totals;
 }
 
-/** Runs until SIGTERM. A worker that cannot start at all (configuration, port) ends everything with its exit code. */
+/**
+ * Runs until SIGTERM. A worker that cannot start at all (configuration, port) ends everything with its exit code.
+ * @throws the error of a metrics port that is taken; nothing is started then
+ */
 export async function superviseWorkers(config: string, settings: Settings, count: number, log: Log): Promise<void> {
-  const workers: Worker[] = [];
   const notifier = createNotifier(process.env);
-  let stopping = false;
-  let ready = 0;
-
-  const start = (index: number, quickDeaths: number): void => {
-    const child = fork(process.argv[1] ?? "", ["serve", "--worker", "--config", config], { stdio: stdio() });
-    workers[index] = { child, startedAt: performance.now(), quickDeaths };
-    child.once("message", () => {
-      ready++;
-      if (ready === count) {
-        notifier.ready(`${count} workers`);
-        log.info("relay", "workers ready", { workers: count, pid: process.pid });
-      }
-    });
-    child.once("exit", (code, signal) => died(index, code, signal));
-  };
-
-  const died = (index: number, code: number | null, signal: NodeJS.Signals | null): void => {
-    if (stopping) {
-      return;
-    }
-    const worker = workers[index];
-    const quick = performance.now() - (worker?.startedAt ?? 0) < steadyAfter;
-    if (ready < count && code !== null && code !== 0) {
-      stopAll();
-      process.exitCode = code;
-      return;
-    }
-    const deaths = quick ? (worker?.quickDeaths ?? 0) + 1 : 0;
-    const delay = Math.min(mostDelay, deaths * deaths * 100);
-    log.error("relay", "a worker died and is started again", {
-      code: code ?? undefined,
-      signal: signal ?? undefined,
-      delay_ms: delay,
-    });
-    setTimeout(() => (stopping ? undefined : start(index, deaths)), delay);
-  };
-
-  const stopAll = (): void => {
-    stopping = true;
-    for (const { child } of workers) {
-      child.kill("SIGTERM");
-    }
-  };
-
-  for (let i = 0; i < count; i++) {
-    start(i, 0);
-  }
-  const server = await serveTotals(settings, workers);
-  process.on("SIGHUP", () => {
-    for (const { child } of workers) {
-      child.kill("SIGHUP");
-    }
+  const fleet = new Fleet(config, count, log, () => {
+    notifier.ready(`${count} workers`);
+    log.info("relay", "workers ready", { workers: count, pid: process.pid });
   });
-  await new Promise<void>((resolve) => {
-    const finish = (): void => {
-      if (workers.every(({ child }) => child.exitCode !== null || child.signalCode !== null)) {
-        resolve();
-      }
-    };
-    const stop = (): void => {
-      notifier.stopping();
-      stopAll();
-      workers.forEach(({ child }) => child.once("exit", finish));
-      finish();
-      // A worker that hangs is ended: systemd would do the same, later.
-      setTimeout(
-        () => workers.forEach(({ child }) => child.kill("SIGKILL")),
-        settings.smtp.shutdown_timeout + 5000,
-      ).unref();
-    };
-    process.once("SIGTERM", stop).once("SIGINT", stop);
-    const waitForFailure = setInterval(() => (stopping ? finish() : undefined), 200).unref();
-    void waitForFailure;
-  });
+  const server = await serveReports(settings, fleet);
+  process.on("SIGHUP", () => fleet.signal("SIGHUP"));
+  const stop = (): void => {
+    notifier.stopping();
+    fleet.stop(settings.smtp.shutdown_timeout + stopGrace);
+  };
+  process.on("SIGTERM", stop).on("SIGINT", stop);
+  fleet.start();
+  const code = await fleet.ended;
   server?.close();
   notifier.close();
-  process.exit(process.exitCode ?? exit.ok);
+  process.exit(code);
+}
+
+/** The workers, by their place. */
+class Fleet {
+  readonly ended: Promise<number>;
+  readonly #config: string;
+  readonly #count: number;
+  readonly #log: Log;
+  readonly #onReady: () => void;
+  readonly #workers: Worker[] = [];
+  /** What dead workers had counted: a counter must not go backwards. */
+  #buried: Totals = {};
+  #ready = 0;
+  #stopping = false;
+  #code: number = exit.ok;
+  #end: (code: number) => void = () => undefined;
+
+  constructor(config: string, count: number, log: Log, onReady: () => void) {
+    this.#config = config;
+    this.#count = count;
+    this.#log = log;
+    this.#onReady = onReady;
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  start(): void {
+    for (let index = 0; index < this.#count; index++) {
+      this.#start(index, 0);
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    for (const { child } of this.#workers) {
+      child.kill(signal);
+    }
+  }
+
+  /** @param grace ms until those that have not ended are killed: systemd would do the same, later */
+  stop(grace: number): void {
+    if (this.#stopping) {
+      return;
+    }
+    this.#stopping = true;
+    this.signal("SIGTERM");
+    setTimeout(() => this.signal("SIGKILL"), grace).unref();
+    this.#endIfDone();
+  }
+
+  /** The gauges of one worker, the counters of all. @throws Error where one does not answer */
+  async report(): Promise<Report> {
+    const alive = this.#workers.filter(({ child }) => child.connected);
+    const reports = await Promise.all(
+      alive.map(async (worker) => {
+        const report = await ask(worker.child);
+        worker.totals = report.totals;
+        return report;
+      }),
+    );
+    return {
+      totals: sumTotals([this.#buried, ...reports.map(({ totals }) => totals)]),
+      gauges: reports[0]?.gauges ?? [],
+      notReady:
+        reports.length === 0
+          ? "no worker runs"
+          : reports.map(({ notReady }) => notReady).find((why) => why !== undefined),
+    };
+  }
+
+  #start(index: number, quickDeaths: number): void {
+    const child = fork(process.argv[1] ?? "", ["serve", "--worker", "--config", this.#config], { stdio: stdio() });
+    this.#workers[index] = { child, startedAt: performance.now(), quickDeaths, totals: {} };
+    const listen = (message: unknown): void => {
+      if (typeof message === "object" && message !== null && "ready" in message && ++this.#ready === this.#count) {
+        this.#onReady();
+      }
+    };
+    child.on("message", listen);
+    // EPIPE and the like: its exit is what matters.
+    child.on("error", (error) => this.#log.error("relay", "worker", { why: error.message }));
+    child.once("exit", (code, signal) => this.#died(index, code, signal));
+  }
+
+  #died(index: number, code: number | null, signal: NodeJS.Signals | null): void {
+    const worker = this.#workers[index];
+    if (this.#stopping || worker === undefined) {
+      this.#endIfDone();
+      return;
+    }
+    this.#buried = sumTotals([this.#buried, worker.totals]);
+    worker.totals = {};
+    if (this.#ready < this.#count && code !== null && code !== 0) {
+      this.#code = code;
+      this.stop(stopGrace);
+      return;
+    }
+    const quick = performance.now() - worker.startedAt < steadyAfter;
+    const deaths = quick ? worker.quickDeaths + 1 : 0;
+    const delay = Math.min(mostDelay, deaths * deaths * 100);
+    const fields = { code: code ?? undefined, signal: signal ?? undefined, delay_ms: delay };
+    this.#log.error("relay", "a worker died and is started again", fields);
+    setTimeout(() => (this.#stopping ? undefined : this.#start(index, deaths)), delay);
+  }
+
+  #endIfDone(): void {
+    if (this.#workers.every(({ child }) => child.exitCode !== null || child.signalCode !== null)) {
+      this.#end(this.#code);
+    }
+  }
 }
 
 /** Workers inherit what systemd handed to us, at the same numbers. */
@@ -125,35 +179,35 @@ function stdio(): ("ignore" | "inherit" | "ipc" | number)[] {
   return ["ignore", "inherit", "inherit", ...descriptors, "ipc"];
 }
 
-async function serveTotals(settings: Settings, workers: readonly Worker[]): Promise<{ close(): void } | undefined> {
+async function serveReports(settings: Settings, fleet: Fleet): Promise<Server | undefined> {
   const endpoint = parseEndpoint(settings.metrics.listen);
   if (endpoint === undefined) {
     return undefined;
   }
-  let last: string | undefined = "workers have not answered yet";
-  const pages = {
-    metrics: async (): Promise<string> => {
-      const reports = await Promise.all(workers.map(({ child }) => ask(child)));
-      last = reports.map((report) => report.notReady).find((why) => why !== undefined);
-      return metricsPage(sumTotals(reports.map(({ totals }) => totals)), reports[0]?.gauges ?? []);
+  const server = await serveMetrics(endpoint, {
+    metrics: async () => {
+      const { totals, gauges } = await fleet.report();
+      return metricsPage(totals, gauges);
     },
-    notReady: (): string | undefined => last,
-  };
-  await pages.metrics().catch(() => undefined);
-  return (await serveMetrics(endpoint, pages)).unref();
+    notReady: async () => (await fleet.report()).notReady,
+  });
+  return server.unref();
 }
 
 function ask(child: ChildProcess): Promise<Report> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("Worker does not answer")), answerTimeout);
+    const settle = (end: () => void): void => {
+      clearTimeout(timer);
+      child.off("message", take);
+      end();
+    };
+    const timer = setTimeout(() => settle(() => reject(new Error("Worker does not answer"))), answerTimeout);
     const take = (message: unknown): void => {
       if (typeof message === "object" && message !== null && "totals" in message) {
-        clearTimeout(timer);
-        child.off("message", take);
-        resolve(message as Report);
+        settle(() => resolve(message as Report));
       }
     };
     child.on("message", take);
-    child.send("totals", (error) => (error === null ? undefined : reject(error)));
+    child.send("totals", (error) => (error === null ? undefined : settle(() => reject(error))));
   });
 }

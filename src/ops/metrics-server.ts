@@ -8,7 +8,7 @@ import type { Endpoint } from "../mail/network.ts";
 export interface MetricsPages {
   metrics(): Promise<string>;
   /** Undefined: ready; else why not. */
-  notReady(): string | undefined;
+  notReady(): string | undefined | Promise<string | undefined>;
 }
 
 /** Serves the pages. @throws the error of a port that is taken */
@@ -29,8 +29,10 @@ export async function serveMetrics({ host, port }: Endpoint, pages: MetricsPages
       } else if (request.url === "/healthz") {
         answer(200, "ok\n");
       } else if (request.url === "/readyz") {
-        const why = pages.notReady();
-        answer(why === undefined ? 200 : 503, why === undefined ? "ok\n" : `${why}\n`);
+        Promise.resolve(pages.notReady()).then(
+          (why) => answer(why === undefined ? 200 : 503, why === undefined ? "ok\n" : `${why}\n`),
+          () => answer(503, "a worker does not answer\n"),
+        );
       } else {
         answer(404, "/metrics, /healthz, /readyz\n");
       }

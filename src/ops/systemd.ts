@@ -4,32 +4,57 @@ import { spawn } from "node:child_process";
 /** Sends states; does nothing outside systemd. */
 export interface Notifier {
   ready(status: string): void;
-  reloading(): void;
   stopping(): void;
   close(): void;
 }
 
-/** @param environment the process environment: NOTIFY_SOCKET, WATCHDOG_USEC */
+/** systemd-notify waits until its message was taken; a manager that does not take it must not pile programs up. */
+const patience = 5000;
+
+/** @param environment the process environment: NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID */
 export function createNotifier(environment: Readonly<Record<string, string | undefined>>): Notifier {
   if ((environment["NOTIFY_SOCKET"] ?? "") === "") {
-    return { ready() {}, reloading() {}, stopping() {}, close() {} };
+    return { ready() {}, stopping() {}, close() {} };
   }
+  // One after the other: systemd must not hear READY=1 after STOPPING=1.
+  let last: Promise<void> = Promise.resolve();
   const send = (...states: readonly string[]): void => {
-    // NotifyAccess=all in the unit: the message comes from a child of ours. Its failure must not fail us.
-    const child = spawn("systemd-notify", [`--pid=${process.pid}`, ...states], { stdio: "ignore", timeout: 5000 });
-    child.on("error", () => undefined);
+    last = last.then(() => notify(states, environment));
   };
-  const microseconds = Number(environment["WATCHDOG_USEC"] ?? 0);
+  const period = watchdogPeriod(environment);
   let timer: NodeJS.Timeout | undefined;
   return {
     ready: (status) => {
       send("READY=1", `STATUS=${status}`);
-      if (microseconds > 0) {
-        timer ??= setInterval(() => send("WATCHDOG=1"), microseconds / 3000).unref();
+      if (period !== undefined) {
+        timer ??= setInterval(() => send("WATCHDOG=1"), period / 3).unref();
       }
     },
-    reloading: () => send("RELOADING=1"),
-    stopping: () => send("STOPPING=1"),
+    stopping: () => {
+      clearInterval(timer);
+      send("STOPPING=1");
+    },
     close: () => clearInterval(timer),
   };
+}
+
+/** ms within which systemd wants to hear of us; undefined: it does not. */
+function watchdogPeriod({
+  WATCHDOG_USEC,
+  WATCHDOG_PID,
+}: Readonly<Record<string, string | undefined>>): number | undefined {
+  const microseconds = Number(WATCHDOG_USEC ?? 0);
+  const forUs = WATCHDOG_PID === undefined || Number(WATCHDOG_PID) === process.pid;
+  return forUs && microseconds > 0 ? microseconds / 1000 : undefined;
+}
+
+/** Never rejects: that systemd does not hear of us must not fail us. */
+function notify(states: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<void> {
+  return new Promise((resolve) => {
+    // NotifyAccess=all in the unit: the message comes from a child of ours.
+    const words = [`--pid=${process.pid}`, ...states];
+    const child = spawn("systemd-notify", words, { stdio: "ignore", timeout: patience, env: { ...environment } });
+    child.once("error", () => resolve()).once("exit", () => resolve());
+    child.unref();
+  });
 }
