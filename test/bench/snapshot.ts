@@ -82,6 +82,7 @@ try {
   }, 1);
   started = performance.now();
   await reader.check();
+  longest = Math.max(longest, performance.now() - last);
   clearInterval(ticks);
   report("swap while serving", started, `longest stall ${Math.round(longest)} ms`);
   const settings = { match: "address", always: ["postmaster"], recipient_delimiter: "+" } as const;

@@ -94,8 +94,9 @@ describe("goodmailto sync", () => {
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       said += text;
     });
-    const says = (text: string | RegExp): unknown =>
-      expect.poll(() => said, { timeout: 15_000, interval: 20 }).toMatch(text);
+    const says = async (text: string | RegExp): Promise<void> => {
+      await expect.poll(() => said, { timeout: 15_000, interval: 20 }).toMatch(text);
+    };
     await says(/sync: published entries=3 addresses=3/);
     expect(existsSync(place.snapshot)).toBe(true);
 
