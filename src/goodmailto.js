@@ -13,7 +13,9 @@ if (Number(process.versions.node.split(".")[0]) >= 24) {
   process.argv[1] = main;
   await import(main);
 } else if (existsSync(own)) {
-  const child = spawn(own, [main, ...process.argv.slice(2)], { stdio: "inherit" });
+  // A checkpassword program reads descriptor 3, and "inherit" alone is 0 to 2.
+  const more = process.argv[2] === "checkpassword" ? [3] : [];
+  const child = spawn(own, [main, ...process.argv.slice(2)], { stdio: ["inherit", "inherit", "inherit", ...more] });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {
     process.on(signal, () => child.kill(signal));
   }

@@ -11,6 +11,9 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   checks: async () => (await import("./commands/checks.ts")).checksCommand(),
+  passwd: async () => (await import("./commands/passwd.ts")).passwdCommand(),
+  tls: async () => (await import("./commands/tls.ts")).tlsCommand(),
+  checkpassword: async () => (await import("./commands/checkpassword.ts")).checkpasswordCommand(),
   demo: async () => (await import("./commands/demo.ts")).demoCommand(),
 };
 
@@ -25,6 +28,7 @@ async function run(): Promise<void> {
   const program = new Command("goodmailto")
     .description("Refuses unknown recipients in front of a mail server, from a snapshot of its directory")
     .version(version)
+    .enablePositionalOptions()
     .exitOverride();
   const asked = verbs[process.argv[2] ?? ""];
   for (const load of asked === undefined ? Object.values(verbs) : [asked]) {

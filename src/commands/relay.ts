@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
+import { Guard } from "../auth/guard.ts";
 import { checks } from "../checks/registry.ts";
 import { emptyClientRules, parseClientRules } from "../clients/tcprules.ts";
 import type { ClientRules } from "../clients/tcprules.ts";
@@ -24,13 +25,14 @@ import { createRoutes } from "../relay/routes.ts";
 import { checkLibrary } from "../smtp/contract.ts";
 import { createHostNames } from "../smtp/host-names.ts";
 import { RelayServer } from "../smtp/server.ts";
-import type { TlsMaterial } from "../smtp/server.ts";
 import type { Service } from "../smtp/service.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import { createAuthenticator } from "./authenticators.ts";
 import { bind, targetsOf } from "./binding.ts";
+import { readTls } from "./certificates.ts";
+import { FileFault } from "./file-fault.ts";
 
 /** A running relay. */
 export interface Relay {
@@ -44,7 +46,7 @@ export interface Relay {
 }
 
 /** A client rules file with faults, one line each. */
-export class RulesFault extends Error {}
+export class RulesFault extends FileFault {}
 
 type ListenerPlan = ListenerSettings & { readonly rules: string };
 
@@ -145,27 +147,23 @@ function buildCourier(
   return createCourier({ pool, routes: createRoutes(routes), canonical, log, counters });
 }
 
-function readTls({ tls }: Settings): TlsMaterial | undefined {
-  if (tls.cert === "") {
-    return undefined;
-  }
-  return {
-    cert: readFileSync(tls.cert, "utf8"),
-    key: readFileSync(tls.key, "utf8"),
-    ca: tls.ca === "" ? undefined : readFileSync(tls.ca, "utf8"),
-    minVersion: tls.min_version,
-  };
+/** What outlives a reload. */
+interface Lasting {
+  readonly snapshot: SnapshotReader;
+  readonly guard: Guard;
+  readonly log: Log;
+  readonly counters: Counters;
 }
 
 /** Everything that depends on settings and is replaced at a reload. */
-function assemble(settings: Settings, snapshot: SnapshotReader, log: Log, counters: Counters) {
+function assemble(settings: Settings, { snapshot, guard, log, counters }: Lasting) {
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const services: Services = { recipients, domains, log, now: Date.now };
   const courier = buildCourier(settings, domains, log, counters, name);
-  const tls = readTls(settings);
-  const authenticator = createAuthenticator(settings.auth);
+  const tls = readTls(settings, log);
+  const authenticator = createAuthenticator(settings.auth, guard, log);
   const plans = listenersOf(settings);
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
@@ -197,12 +195,13 @@ function assemble(settings: Settings, snapshot: SnapshotReader, log: Log, counte
 /**
  * Starts a relay.
  * @param shared listen with SO_REUSEPORT, for several processes on one port
- * @throws RulesFault, or the error of a port that is taken
+ * @throws FileFault, or the error of a port that is taken
  */
 export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
   checkLibrary();
   const snapshot = openSnapshot(settings.snapshot.path, log);
-  let parts = assemble(settings, snapshot, log, counters);
+  const lasting: Lasting = { snapshot, guard: new Guard(), log, counters };
+  let parts = assemble(settings, lasting);
   let current = settings;
   const hostNames = createHostNames(settings.smtp.dns_servers);
   const servers: { server: RelayServer; name: string }[] = [];
@@ -235,7 +234,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     addresses,
     snapshot,
     reload: (next) => {
-      const fresh = assemble(next, snapshot, log, counters);
+      const fresh = assemble(next, lasting);
       for (const { server, name } of servers) {
         const service = fresh.services.find(({ listener }) => listener === name);
         if (service !== undefined) {

@@ -10,7 +10,8 @@ import type { Gauge } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
 import { createNotifier } from "../ops/systemd.ts";
 import { exit } from "./exit.ts";
-import { RulesFault, startRelay } from "./relay.ts";
+import { FileFault } from "./file-fault.ts";
+import { startRelay } from "./relay.ts";
 import type { Relay } from "./relay.ts";
 import { defaultConfig, loadSettings } from "./settings.ts";
 import { superviseWorkers, workerCount } from "./workers.ts";
@@ -139,7 +140,7 @@ export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
 /** A start-up fault in one line, and the exit code that fits. */
 export function explainStart(error: unknown, log: Log): number {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (error instanceof RulesFault) {
+  if (error instanceof FileFault) {
     process.stderr.write(`${message}\n`);
     return exit.config;
   }

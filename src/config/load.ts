@@ -7,6 +7,7 @@ import type * as z from "zod";
 import { createDomains } from "../mail/domains.ts";
 import { parseNextHop } from "../mail/next-hop.ts";
 import { fieldMeta } from "./fields.ts";
+import { listenerFaults } from "./listener-faults.ts";
 import type { createSchema, Settings } from "./sections.ts";
 import { readToml } from "./toml.ts";
 import type { Fault, TomlFile } from "./toml.ts";
@@ -233,6 +234,7 @@ function relations(settings: Settings, fault: (path: Path, message: string) => F
   if ((settings.tls.cert === "") !== (settings.tls.key === "")) {
     faults.push(fault(["tls"], "cert and key must be given together"));
   }
+  faults.push(...listenerFaults(settings, fault));
   return faults;
 }
 

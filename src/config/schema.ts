@@ -196,7 +196,7 @@ export const tls = z.strictObject({
 export const auth = z.strictObject({
   command: field.list(
     [],
-    'A checkpassword program with its arguments (descriptor 3: user, password and a stamp; exit 0, 1, 2, 111). Our own "goodmailto checkpassword" binds to a directory.',
+    'A checkpassword program with its arguments (descriptor 3: user, password and a stamp; exit 0, 1, 2, 111). Our own "goodmailto checkpassword" binds to a directory. Asked after the password file, about users that it does not name.',
   ),
   passwords: field.file("", "relay", 'A file of "user:hash" lines made by `goodmailto passwd`.'),
   timeout: field.duration("20s", "Time limit of the checkpassword program."),
@@ -204,13 +204,13 @@ export const auth = z.strictObject({
   bypass: field.flag(true, "A logged-in session gets NOGOODMAILTO."),
   failure_delay: field.duration(
     "1s",
-    "Wait before a wrong password is answered; doubled at each further failure of a session.",
+    "Wait before a wrong password is answered; doubled at each further failure of the client, to 30 s at most.",
   ),
   max_failures: field.integer(
     10,
     1,
     1000,
-    "Wrong passwords of one client address (IPv6: /64) within failure_window; then 454 until it is over.",
+    "Wrong passwords of one client address (IPv6: /64) within failure_window, in one worker; then 454 until it is over.",
   ),
   failure_window: field.duration("10m", "See max_failures."),
 });

@@ -28,6 +28,12 @@ export function variableForm(mailbox: Mailbox | undefined): string {
   return mailbox === undefined ? "" : mailbox.user + (at < 0 ? "" : mailbox.raw.slice(at));
 }
 
+/** Session variables and whether checks are off, at some moment. */
+export interface Known {
+  readonly variables: ReadonlyMap<string, string>;
+  readonly checksOff: boolean;
+}
+
 /** What `print` writes to the client, in front of the reply. */
 export type Printer = (line: string) => void;
 
@@ -99,6 +105,18 @@ export class Session {
       this.late.rcpt.length = 0;
       this.late.data.length = 0;
     }
+  }
+
+  /** What is known of the client now, for {@link restore}. */
+  known(): Known {
+    return { variables: new Map(this.variables), checksOff: this.checksOff };
+  }
+
+  /** Goes back to what was known then. */
+  restore({ variables, checksOff }: Known): void {
+    this.variables.clear();
+    variables.forEach((value, name) => this.variables.set(name, value));
+    this.checksOff = checksOff;
   }
 
   /** Carries out an effect at once. Texts were checked by whoever made the effect. */

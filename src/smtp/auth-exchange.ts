@@ -1,4 +1,6 @@
 /** AUTH PLAIN and LOGIN: the exchange of lines up to a pair of user and password. RFC 4954, RFC 4616. */
+import { isUtf8 } from "node:buffer";
+
 import { reply } from "../mail/reply.ts";
 import { say } from "./answers.ts";
 import type { Response } from "./answers.ts";
@@ -21,7 +23,7 @@ const emptyChallenge = say({ code: 334, wire: "334 \r\n" });
 const askUser = say({ code: 334, wire: "334 VXNlcm5hbWU6\r\n" });
 const askPassword = say({ code: 334, wire: "334 UGFzc3dvcmQ6\r\n" });
 
-/** Longer than any user name or password; the back end never sees more. */
+/** Octets: longer than any user name or password; the back end never sees more. */
 const maxText = 1024;
 
 /** Begins with the argument of AUTH: a method and perhaps an initial response. */
@@ -39,13 +41,13 @@ export function beginExchange(argument: string): Exchange {
   return unknownMethod;
 }
 
-/** Strict base64: what does not decode to clean text of a sane length is refused. */
+/** Strict base64 of UTF-8 (RFC 4616 2): two passwords that differ must not become one by replacement characters. */
 function decode(line: string): string | undefined {
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(line) || line.length % 4 !== 0) {
     return undefined;
   }
-  const text = Buffer.from(line, "base64").toString("utf8");
-  return text.length <= 3 * maxText ? text : undefined;
+  const bytes = Buffer.from(line, "base64");
+  return bytes.length <= 3 * maxText + 2 && isUtf8(bytes) ? bytes.toString("utf8") : undefined;
 }
 
 /** "=" is an empty initial response, RFC 4954 4. */
@@ -80,8 +82,9 @@ function loginPassword(user: string, line: string): Exchange {
   return password === undefined ? malformed : credentials("LOGIN", user, password);
 }
 
-/** Neither may be empty (an empty password is an anonymous bind to a directory) nor hold control characters. */
+/** A user name is clean text, a password holds no NUL; an empty password is the authenticator's to refuse. */
 function credentials(method: "PLAIN" | "LOGIN", user: string, password: string): Exchange {
-  const clean = user !== "" && user.length <= maxText && password.length <= maxText && !/[\x00-\x1f\x7f]/.test(user);
+  const short = Buffer.byteLength(user) <= maxText && Buffer.byteLength(password) <= maxText;
+  const clean = user !== "" && short && !/[\x00-\x1f\x7f]/.test(user);
   return clean && !password.includes("\0") ? { kind: "credentials", method, user, password } : malformed;
 }

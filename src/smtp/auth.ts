@@ -1,9 +1,10 @@
 /** What the SMTP side asks of a password back end. RFC 4954. */
 
-/** The answer of a back end. `unavailable` is 454 4.7.0: the client may try again. */
+/** The answer of a back end. `unavailable` and `blocked` (too many failures) are 454 4.7.0: the client may try again. */
 export type AuthAnswer =
   | { readonly kind: "accepted"; readonly variables: ReadonlyMap<string, string> }
   | { readonly kind: "refused" }
+  | { readonly kind: "blocked" }
   | { readonly kind: "unavailable"; readonly why: string };
 
 /** Who asks: never logged with the password. */

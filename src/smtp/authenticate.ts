@@ -2,28 +2,52 @@
 import { reply } from "../mail/reply.ts";
 import { say } from "./answers.ts";
 import type { Response } from "./answers.ts";
-import type { Credentials } from "./auth.ts";
+import type { AuthAnswer, Credentials } from "./auth.ts";
 import type { Conversation } from "./conversation.ts";
 
 const accepted = say(reply(235, "2.7.0", "Authentication successful"));
 const refused = say(reply(535, "5.7.8", "Authentication credentials invalid"));
 const unavailable = say(reply(454, "4.7.0", "Temporary authentication failure"));
 
+type Login = Omit<Credentials, "ip">;
+
+/** What a refusal at the auth hook takes back, whoever set it meanwhile. */
+const granted = ["SMTPAUTHUSER", "SMTPAUTHMETHOD", "RELAYCLIENT", "NOGOODMAILTO"];
+
 /** Asks the back end, then the checks of the auth hook; a refusal there takes the login back. */
-export async function authenticate(
+export async function authenticate(conversation: Conversation, login: Login): Promise<Response> {
+  const { session, service } = conversation;
+  const answer: AuthAnswer = (await service.authenticator?.check({ ...login, ip: session.client.ip })) ?? {
+    kind: "unavailable",
+    why: "no back end",
+  };
+  switch (answer.kind) {
+    case "unavailable":
+      service.log.error("auth", "back end is away", { session: session.id, ip: session.client.ip, why: answer.why });
+      return unavailable;
+    case "blocked":
+      service.counters.add("limits", { limit: "auth failures" });
+      conversation.note("limit", { limit: "auth failures" });
+      return unavailable;
+    case "refused":
+      service.log.warning("auth", "refused", {
+        session: session.id,
+        ip: session.client.ip,
+        user: login.user,
+        method: login.method,
+      });
+      return refused;
+    case "accepted":
+      return await admit(conversation, login, answer.variables);
+  }
+}
+
+async function admit(
   conversation: Conversation,
-  { method, user, password }: Omit<Credentials, "ip">,
+  { user, method }: Login,
+  variables: ReadonlyMap<string, string>,
 ): Promise<Response> {
   const { session, service } = conversation;
-  const answer = await service.authenticator?.check({ method, user, password, ip: session.client.ip });
-  if (answer === undefined || answer.kind === "unavailable") {
-    service.log.error("auth", "back end is away", { session: session.id, ip: session.client.ip, why: answer?.why });
-    return unavailable;
-  }
-  if (answer.kind === "refused") {
-    service.log.warning("auth", "refused", { session: session.id, ip: session.client.ip, user, method });
-    return refused;
-  }
   const before = new Map(session.variables);
   session.variables.set("SMTPAUTHUSER", user);
   session.variables.set("SMTPAUTHMETHOD", method.toLowerCase());
@@ -35,15 +59,16 @@ export async function authenticate(
       ? { reply: undefined, close: true }
       : { reply: verdict.reply, close: verdict.close === true };
   }
-  for (const [name, value] of answer.variables) {
+  for (const [name, value] of variables) {
     session.variables.set(name, value);
   }
   conversation.authenticated = true;
+  service.log.info("auth", "accepted", { session: session.id, ip: session.client.ip, user, method });
   return accepted;
 }
 
 function restore(variables: Map<string, string>, before: ReadonlyMap<string, string>): void {
-  for (const name of ["SMTPAUTHUSER", "SMTPAUTHMETHOD"]) {
+  for (const name of granted) {
     const value = before.get(name);
     if (value === undefined) {
       variables.delete(name);

@@ -106,7 +106,7 @@ async function* readBatches(
 }
 
 /** The first server that takes us. Nothing has been handed over yet, so another one may be asked. */
-async function connectFirst(
+export async function connectFirst(
   targets: readonly Target[],
   settings: SourceSettings,
   folder: string,

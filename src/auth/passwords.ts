@@ -1,0 +1,148 @@
+/**
+ * The password file: one `user:hash` a line, blank lines and `#` lines left out. Looked at before each check and read
+ * again when it changes; a file with faults leaves the users of before.
+ */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+
+import type { BackEndAnswer, Login } from "./answer.ts";
+import { dummyHash, parseHash, verifyHash } from "./scrypt.ts";
+import type { ScryptHash } from "./scrypt.ts";
+
+/** A line that is wrong. */
+export interface PasswordFault {
+  readonly line: number;
+  readonly message: string;
+}
+
+/** The file's users, and every fault of it. */
+export interface Passwords {
+  readonly users: ReadonlyMap<string, ScryptHash>;
+  readonly faults: readonly PasswordFault[];
+}
+
+/** About 100 000 users; they belong into a directory long before. */
+const maxBytes = 16 * 1024 * 1024;
+/** A FIFO at the path must not hang us. */
+const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** Whether a name can stand in the file. Letter case counts. */
+export function isUserName(user: string): boolean {
+  return user.length <= 255 && /^[^:\x00-\x1f\x7f]+$/.test(user) && user.trim() === user && !user.startsWith("#");
+}
+
+/** Reads the file's text. A hash is never told in a fault. */
+export function parsePasswords(text: string): Passwords {
+  const users = new Map<string, ScryptHash>();
+  const faults: PasswordFault[] = [];
+  for (const [i, raw] of text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .entries()) {
+    const line = raw.replace(/\r$/, "");
+    if (line.trim() === "" || line.startsWith("#")) {
+      continue;
+    }
+    const at = line.indexOf(":");
+    const user = line.slice(0, Math.max(at, 0));
+    const hash = parseHash(line.slice(at + 1));
+    const message = lineFault(at, user, hash, users);
+    if (message !== undefined || typeof hash === "string") {
+      faults.push({ line: i + 1, message: message ?? "" });
+    } else {
+      users.set(user, hash);
+    }
+  }
+  return { users, faults };
+}
+
+function lineFault(
+  at: number,
+  user: string,
+  hash: ScryptHash | string,
+  users: ReadonlyMap<string, unknown>,
+): string | undefined {
+  if (at < 0) {
+    return "has no colon; allowed: user:hash";
+  }
+  if (!isUserName(user)) {
+    return "does not begin with a user name; allowed: at most 255 characters without blanks at its ends, colons or control characters";
+  }
+  if (users.has(user)) {
+    return `names the user "${user}" again`;
+  }
+  return typeof hash === "string" ? `the hash of "${user}" ${hash}` : undefined;
+}
+
+/** One password file, kept up with. */
+export class PasswordFile {
+  readonly #path: string;
+  readonly #complain: (why: string) => void;
+  #identity = "";
+  #complaint = "";
+  #users: ReadonlyMap<string, ScryptHash> = new Map();
+  #dummy = dummyHash();
+  #loading: Promise<string | undefined> | undefined;
+
+  /** @param complain told once of each new fault */
+  constructor(path: string, complain: (why: string) => void) {
+    this.#path = path;
+    this.#complain = complain;
+  }
+
+  /** Takes users that were read already, from {@link parsePasswords}. */
+  take(users: ReadonlyMap<string, ScryptHash>): void {
+    this.#users = users;
+    // An unknown user shall take as long as the dearest of the known ones.
+    const [dearest] = [...users.values()].sort((a, b) => b.r * b.p * 2 ** b.ln - a.r * a.p * 2 ** a.ln);
+    this.#dummy = dummyHash(dearest);
+  }
+
+  /** Whether the password is the user's. An unknown user takes as long as a wrong password. */
+  async check({ user, password }: Login): Promise<BackEndAnswer> {
+    // Logins that come at once share one look.
+    this.#loading ??= this.#look().finally(() => (this.#loading = undefined));
+    const why = await this.#loading;
+    if (why !== undefined) {
+      return { kind: "unavailable", why };
+    }
+    const known = this.#users.get(user);
+    const right = await verifyHash(password, known ?? this.#dummy);
+    return { kind: known === undefined ? "unknown" : right ? "accepted" : "refused" };
+  }
+
+  /** Reads the file if it is another one now. @returns why there is nothing to judge by */
+  async #look(): Promise<string | undefined> {
+    let file: FileHandle | undefined;
+    try {
+      file = await open(this.#path, openFlags);
+      const facts = await file.stat({ bigint: true });
+      const identity = `${facts.dev}:${facts.ino}:${facts.size}:${facts.mtimeNs}:${facts.ctimeNs}`;
+      if (identity !== this.#identity) {
+        if (!facts.isFile() || facts.size > maxBytes) {
+          throw new RangeError(`not a plain file of at most ${maxBytes} bytes`);
+        }
+        this.#read(await file.readFile("utf8"));
+        this.#identity = identity;
+      }
+      return undefined;
+    } catch (error) {
+      // Who was struck off the list may be the reason why it is gone: nobody gets in without one.
+      return `cannot read "${this.#path}": ${(error as Error).message}`;
+    } finally {
+      await file?.close();
+    }
+  }
+
+  #read(text: string): void {
+    const { users, faults } = parsePasswords(text);
+    const complaint = faults.map(({ line, message }) => `${this.#path}:${line}: ${message}`).join("; ");
+    if (faults.length === 0) {
+      this.take(users);
+    } else if (complaint !== this.#complaint) {
+      this.#complain(`${complaint}; the users of before stay`);
+    }
+    this.#complaint = complaint;
+  }
+}

@@ -1,0 +1,49 @@
+/** Reads the certificate of `[tls]`, and finds out before it is used whether it can be. */
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+
+import type { Settings } from "../config/sections.ts";
+import type { Log } from "../mail/log.ts";
+import type { TlsMaterial } from "../smtp/tls.ts";
+import { FileFault } from "./file-fault.ts";
+
+/** A certificate that ends sooner is warned about, in ms. */
+const soon = 14 * 86_400_000;
+
+/**
+ * Undefined where none is configured.
+ * @throws FileFault where certificate, key and CA do not work together
+ */
+export function readTls({ tls }: Settings, log: Log): TlsMaterial | undefined {
+  if (tls.cert === "") {
+    return undefined;
+  }
+  try {
+    const material: TlsMaterial = {
+      cert: readFileSync(tls.cert, "utf8"),
+      key: readFileSync(tls.key, "utf8"),
+      ca: tls.ca === "" ? undefined : readFileSync(tls.ca, "utf8"),
+      minVersion: tls.min_version,
+    };
+    const { cert, key, ca, minVersion } = material;
+    createSecureContext({ cert, key, minVersion, ...(ca === undefined ? {} : { ca }) });
+    warnOfEnd(cert, tls.cert, log);
+    return material;
+  } catch (error) {
+    const files = [tls.cert, tls.key, tls.ca].filter((file) => file !== "").join('", "');
+    throw new FileFault(`Cannot use "${files}" for TLS: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Nobody looks at a certificate until it has ended. */
+function warnOfEnd(cert: string, file: string, log: Log): void {
+  const { validToDate } = new X509Certificate(cert);
+  const left = validToDate.getTime() - Date.now();
+  if (left < soon) {
+    log.warning("tls", left < 0 ? "certificate has ended" : "certificate ends soon", {
+      file,
+      end: validToDate.toISOString(),
+    });
+  }
+}

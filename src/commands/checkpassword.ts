@@ -1,0 +1,150 @@
+/**
+ * `goodmailto checkpassword`: a checkpassword program that asks a directory, for `[auth] command`. It runs for one
+ * login and ends, so the relay itself holds no LDAP code. https://cr.yp.to/checkpwd/interface.html
+ */
+import { accessSync, closeSync, constants, readSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+
+import { Command } from "commander";
+
+import type { SourceSettings } from "../config/schema.ts";
+import { verifyLogin } from "../../sync/sources/login.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+
+/** The interface's own exit codes. */
+const answer = { right: 0, wrong: 1, misused: 2, temporary: 111 } as const;
+
+/** The interface allows 512 octets; our relay sends up to 2 kB. */
+const maxOctets = 4096;
+
+interface Words {
+  readonly config: string;
+  readonly source: string;
+  readonly filter: string;
+}
+
+/** Builds the verb. */
+export function checkpasswordCommand(): Command {
+  return new Command("checkpassword")
+    .description("check a user and a password (descriptor 3) by a bind to a directory; exit 0, 1, 2 or 111")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .requiredOption("-s, --source <name>", "the [[source]] of type ldap that is asked")
+    .option("--filter <filter>", "how the user is found; %u stands for the name", "(|(uid=%u)(mail=%u))")
+    .argument("[program...]", "run instead of ending, when the password is right")
+    .passThroughOptions()
+    .action(checkpassword);
+}
+
+async function checkpassword(program: readonly string[], words: Words): Promise<void> {
+  const given = readCredentials();
+  if (given === undefined) {
+    finish(answer.misused, "descriptor 3 holds no user and password, each ended by NUL");
+    return;
+  }
+  const source = sourceOf(words);
+  if (typeof source === "string") {
+    finish(answer.temporary, source);
+    return;
+  }
+  const query = { settings: source, folder: dirname(words.config), filter: words.filter };
+  try {
+    // The source's time limit holds for all of it, not for each answer.
+    const found = await verifyLogin(query, given.user, given.password, AbortSignal.timeout(source.timeout));
+    if (found.kind === "refused") {
+      finish(answer.wrong, found.why);
+    } else {
+      become(program, given.user);
+    }
+  } catch (error) {
+    finish(error instanceof RangeError ? answer.misused : answer.temporary, (error as Error).message);
+  }
+}
+
+/** Descriptor 3 to its end. Undefined where it is not open, or holds something else. */
+function readCredentials(): { readonly user: string; readonly password: string } | undefined {
+  const room = Buffer.alloc(maxOctets + 1);
+  let size = 0;
+  try {
+    for (;;) {
+      const read = readMore(room, size);
+      size += read;
+      if (read === 0 || size > maxOctets) {
+        break;
+      }
+    }
+    closeSync(3);
+  } catch {
+    return undefined;
+  }
+  const [user, password, ...rest] = room.toString("utf8", 0, size).split("\0");
+  // The stamp, and what is behind its NUL: a password without its NUL was cut.
+  return user === undefined || password === undefined || rest.length === 0 || size > maxOctets
+    ? undefined
+    : { user, password };
+}
+
+function readMore(room: Buffer, size: number): number {
+  for (;;) {
+    try {
+      return readSync(3, room, size, room.length - size, null);
+    } catch (error) {
+      // A descriptor that does not block by itself has nothing yet. Our caller ends us if it never has.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") {
+        throw error;
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+/** The source, or why there is none. */
+function sourceOf({ config, source: name }: Words): SourceSettings | string {
+  const settings = loadSettings(config, ["sync"]);
+  if (settings === undefined) {
+    return "the configuration has faults";
+  }
+  const source = settings.source.find((each) => each.name === name);
+  return source?.type === "ldap" ? source : `there is no [[source]] "${name}" of type ldap`;
+}
+
+/** Ends well, or becomes the program, as the interface asks. */
+function become([name, ...words]: readonly string[], user: string): void {
+  if (name === undefined) {
+    process.exitCode = answer.right;
+    return;
+  }
+  try {
+    const { execve } = process;
+    if (execve === undefined) {
+      throw new Error("this system has no execve");
+    }
+    execve(find(name), [name, ...words], { ...process.env, USER: user } as Record<string, string>);
+  } catch (error) {
+    finish(answer.temporary, `cannot run "${name}": ${(error as Error).message}`);
+  }
+}
+
+/** As execvp: a name without a slash is looked for along PATH. */
+function find(name: string): string {
+  const places = (process.env["PATH"] ?? "/usr/bin:/bin").split(delimiter);
+  const found = name.includes("/") ? name : places.map((place) => join(place, name)).find(isExecutable);
+  if (found === undefined) {
+    throw new Error("no such program");
+  }
+  return found;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** One line on standard error, never of the password. */
+function finish(code: number, why: string): void {
+  process.stderr.write(`checkpassword: ${why}\n`);
+  process.exitCode = code;
+}

@@ -1,0 +1,65 @@
+/** `goodmailto passwd`: one user's line for the file of `[auth] passwords`. The password is never on a command line. */
+import { Command } from "commander";
+
+import { setPassword } from "../auth/password-writer.ts";
+import { isUserName } from "../auth/passwords.ts";
+import { makeHash } from "../auth/scrypt.ts";
+import { exit } from "./exit.ts";
+import { readLine, readSecret } from "./secret-input.ts";
+
+/** As the SMTP side: no client can send more. */
+const maxOctets = 1024;
+
+/** Builds the verb. */
+export function passwdCommand(): Command {
+  return new Command("passwd")
+    .description("hash a password that is typed, or comes on standard input; print the line or put it into the file")
+    .argument("<user>", "the name that the client logs in with")
+    .option("-f, --file <file>", "replace the user's line in this file, or add it; made with mode 0600 if missing")
+    .action(passwd);
+}
+
+async function passwd(user: string, { file }: { file?: string }): Promise<void> {
+  if (!isUserName(user)) {
+    fail(
+      `"${user}" cannot be a user name: no colon, no control characters, no blanks at its ends, no "#" first`,
+      exit.usage,
+    );
+    return;
+  }
+  const password = await askPassword(user);
+  if (password === undefined) {
+    return;
+  }
+  const line = `${user}:${await makeHash(password)}`;
+  if (file === undefined) {
+    process.stdout.write(`${line}\n`);
+    return;
+  }
+  try {
+    setPassword(file, user, line);
+  } catch (error) {
+    fail(`Cannot write "${file}": ${(error as Error).message}`, exit.unavailable);
+  }
+}
+
+/** Undefined where there is none that could be used; the user was told. */
+async function askPassword(user: string): Promise<string | undefined> {
+  const typed = process.stdin.isTTY;
+  const password = typed ? await readSecret(`Password for ${user}: `) : await readLine(maxOctets);
+  if (password === undefined) {
+    fail("No password was given", exit.usage);
+  } else if (password === "" || password.includes("\0") || Buffer.byteLength(password) > maxOctets) {
+    fail(`A password has 1 to ${maxOctets} octets, and none is NUL`, exit.usage);
+  } else if (typed && (await readSecret("Again: ")) !== password) {
+    fail("The two are not the same", exit.usage);
+  } else {
+    return password;
+  }
+  return undefined;
+}
+
+function fail(message: string, code: number): void {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = code;
+}

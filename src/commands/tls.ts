@@ -1,0 +1,92 @@
+/** `goodmailto tls self-signed`: a certificate to begin with, until there is a real one. */
+import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+
+import { Command, InvalidArgumentError } from "commander";
+
+import { isCertificateName, makeSelfSigned } from "../auth/self-signed.ts";
+import { exit } from "./exit.ts";
+
+interface Words {
+  readonly name: readonly string[];
+  readonly cert: string;
+  readonly key: string;
+  readonly days: number;
+  readonly force?: true;
+}
+
+/** Builds the verb. */
+export function tlsCommand(): Command {
+  const selfSigned = new Command("self-signed")
+    .description("make a key and a certificate that vouches for itself, for tests")
+    .requiredOption("-n, --name <name...>", "host names or IP addresses, the relay's own first", addName)
+    .requiredOption("--cert <file>", "where the certificate goes (PEM)")
+    .requiredOption("--key <file>", "where the private key goes (PEM, mode 0600)")
+    .option("--days <number>", "how long it is good", parseDays, 365)
+    .option("--force", "replace files that are there")
+    .action(writeSelfSigned);
+  return new Command("tls").description("certificates").addCommand(selfSigned);
+}
+
+function addName(name: string, before: readonly string[] = []): readonly string[] {
+  if (!isCertificateName(name)) {
+    throw new InvalidArgumentError("It is neither a host name nor an IP address.");
+  }
+  return [...before, name];
+}
+
+function parseDays(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) {
+    throw new InvalidArgumentError("It must be a number from 1 to 9999.");
+  }
+  return Number(text);
+}
+
+function writeSelfSigned({ name, cert, key, days, force }: Words): void {
+  const hour = 3_600_000;
+  const made = makeSelfSigned(name, { from: new Date(Date.now() - hour), days });
+  const written: string[] = [];
+  try {
+    for (const [path, text, mode] of [
+      [key, made.key, 0o600],
+      [cert, made.certificate, 0o644],
+    ] as const) {
+      (force === true ? replaceFile : createFile)(path, text, mode);
+      written.push(path);
+    }
+  } catch (error) {
+    // Half a pair is of no use; with --force the old one is gone in any case.
+    if (force !== true) {
+      written.forEach((path) => rmSync(path, { force: true }));
+    }
+    const { code, message } = error as NodeJS.ErrnoException;
+    const hint = code === "EEXIST" ? "; --force replaces it" : "";
+    process.stderr.write(`Cannot write the certificate: ${message}${hint}\n`);
+    process.exitCode = exit.unavailable;
+    return;
+  }
+  process.stdout.write(`${cert}: for ${name.join(", ")}, ${days} days; no client trusts it unless it is told to\n`);
+}
+
+/** @throws Error with the code EEXIST where something is there already, a link included */
+function createFile(path: string, text: string, mode: number): void {
+  const file = openSync(path, "wx", mode);
+  try {
+    // Whatever the umask says: the relay must be able to read its certificate.
+    fchmodSync(file, mode);
+    writeFileSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function replaceFile(path: string, text: string, mode: number): void {
+  const fresh = `${path}.${process.pid}.new`;
+  try {
+    createFile(fresh, text, mode);
+    renameSync(fresh, path);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
+  }
+}
