@@ -33,6 +33,7 @@ export const answers = {
   unknownCommand: say(reply(500, "5.5.2", "Command not recognised")),
   notImplemented: say(reply(502, "5.5.1", "Command not implemented")),
   badHelo: say(reply(501, "5.5.4", "Syntax: EHLO hostname")),
+  badVrfy: say(reply(501, "5.5.4", "Syntax: VRFY address")),
   noArgument: say(reply(501, "5.5.4", "This command takes no argument")),
   heloFirst: say(reply(503, "5.5.1", "Send HELO or EHLO first")),
   mailFirst: say(reply(503, "5.5.1", "Send MAIL first")),

@@ -24,11 +24,19 @@ const maxCommandLength = 12_288;
 /** Octets a second that a message must bring beyond the idle time, as Postfix's smtpd_min_data_rate. */
 const minimumRate = 500;
 
+/**
+ * A web page that makes its reader's browser talk to port 25, a proxy that was asked to, or TLS: no SMTP follows,
+ * or what follows is not the client's own.
+ */
+const notSmtp = /^(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT) |^[\x00-\x08\x0e-\x1f\x80-\xff]| HTTP\/\d/i;
+
 type Answering = Response | DataAnswer | Promise<Response | DataAnswer>;
 
 export class Connection extends SMTPConnection {
   /** Undefined until the client was let in. */
   conversation: Conversation | undefined;
+  /** The address under which the server counts it. */
+  countedAs = "";
   readonly #relay: RelayServer;
   readonly #startedAt = performance.now();
   /** A command is being answered: it is not the client's turn. */
@@ -41,6 +49,8 @@ export class Connection extends SMTPConnection {
   #junk = 0;
   #commands = 0;
   #leaving = false;
+  /** The TLS socket that is being made after STARTTLS. */
+  #handshake: Socket | undefined;
 
   constructor(server: RelayServer, socket: Socket, options: ConstructorParameters<typeof SMTPConnection>[2]) {
     super(server, socket, options);
@@ -65,7 +75,9 @@ export class Connection extends SMTPConnection {
   }
 
   /** Deadlines are kept by {@link tick}: the library's idle timer starts over at each byte. */
-  override _armTimeout(): void {}
+  override _armTimeout(socket?: Socket): void {
+    this.#handshake = socket;
+  }
 
   /** Ends the wait before the greeting. The conversation must be set. */
   async greet(): Promise<void> {
@@ -133,6 +145,9 @@ export class Connection extends SMTPConnection {
     if (++this.#commands > limits.sessionCommands) {
       return this.#limit("commands", answers.tooManyCommands);
     }
+    if (notSmtp.test(line)) {
+      return this.#limit("not SMTP", answers.notSmtp);
+    }
     const { verb, argument } = splitLine(line);
     if (conversation.refused && verb !== "QUIT") {
       return answers.refusedSession;
@@ -154,7 +169,7 @@ export class Connection extends SMTPConnection {
       case "HELP":
         return this.#junkLimit(limits.sessionJunk) ?? answers.help;
       case "VRFY":
-        return this.#junkLimit(limits.sessionJunk) ?? (argument === "" ? answers.badHelo : answers.noPromise);
+        return this.#junkLimit(limits.sessionJunk) ?? (argument === "" ? answers.badVrfy : answers.noPromise);
       case "QUIT":
         return answers.bye;
       case "STARTTLS":
@@ -166,8 +181,7 @@ export class Connection extends SMTPConnection {
       case "TURN":
         return answers.notImplemented;
     }
-    // A web page that makes its reader's browser talk to port 25, or a proxy that was asked to.
-    return / HTTP\/\d/i.test(line) ? answers.notSmtp : answers.unknownCommand;
+    return answers.unknownCommand;
   }
 
   #normalises({ service, session }: Conversation): boolean {
@@ -196,8 +210,8 @@ export class Connection extends SMTPConnection {
     this.#restart();
     // From here on the library reads: what came in plain text behind STARTTLS is thrown away (CVE-2011-0411).
     this.upgrade(callback, () => {
-      this.#relay.secured(this);
       conversation.secured();
+      this.#relay.secured(this);
       this.#restart();
     });
     return new Promise(() => undefined);
@@ -230,6 +244,13 @@ export class Connection extends SMTPConnection {
   }
 
   #settle(answer: Response | DataAnswer, callback: () => void): void {
+    if (this._closing || this._closed) {
+      // The client went away while the next hop was asked: there is nobody to send the message.
+      if ("intake" in answer) {
+        answer.intake.abandon();
+      }
+      return;
+    }
     if ("intake" in answer) {
       this.#beginMessage(answer.intake);
     } else {
@@ -283,7 +304,13 @@ export class Connection extends SMTPConnection {
   #answer({ reply, close }: Response): void {
     if (reply !== undefined) {
       this.#write(reply);
-      if (reply.code >= 400 && !close && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
+      // 452 is not the client's fault: a list of more than max_recipients must get through, part by part.
+      if (
+        reply.code >= 400 &&
+        reply.code !== 452 &&
+        !close &&
+        ++this.#errors >= this.#relay.service.limits.sessionErrors
+      ) {
         this.#write(this.#limit("errors", answers.tooManyErrors).reply);
         this.close();
         return;
@@ -319,12 +346,17 @@ export class Connection extends SMTPConnection {
     const grace = this.#intake === undefined ? 0 : (this.#intake.bytes / minimumRate) * 1000;
     if (now - this.#startedAt > limits.sessionTime || (!this.#busy && now > this.#deadline + grace)) {
       if (this._closing || this._upgrading) {
-        this._socket.destroy();
+        this.kill();
         return;
       }
       this.#answer(answers.timeout);
       this.#intake?.abandon();
     }
+  }
+
+  /** Cuts the connection. A TLS socket in its handshake does not survive that the one below it is destroyed. */
+  kill(): void {
+    (this._upgrading && this.#handshake !== undefined ? this.#handshake : this._socket).destroy();
   }
 
   /** The server stops: a session between messages ends now, one in a message after its answer. */

@@ -3,7 +3,7 @@
  * reads lines and writes responses. RFC 5321 3 and 4.1.
  */
 import type { Outcome } from "../hooks/pipeline.ts";
-import type { Session } from "../hooks/session.ts";
+import type { Known, Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Delivery } from "../mail/courier.ts";
 import { reply } from "../mail/reply.ts";
@@ -53,6 +53,8 @@ export class Conversation {
   #delivery: Delivery | undefined;
   /** The connection hook refused the session without closing it: everything but QUIT is 503. */
   #refused = false;
+  /** What was known of the client when it was greeted. */
+  #greeted: Known | undefined;
 
   constructor(service: Service, session: Session) {
     this.service = service;
@@ -64,6 +66,7 @@ export class Conversation {
     return after(this.service.pipeline.run("connection", this.session, "policy"), (outcome) => {
       const refusal = responseOf(outcome);
       this.#refused = refusal !== undefined;
+      this.#greeted = this.session.known();
       // RFC 5321 3.1: after 554 the server waits for QUIT.
       return refusal ?? say(reply(220, "", `${this.service.hostname} ESMTP goodmailto`));
     });
@@ -112,11 +115,14 @@ export class Conversation {
     return this.service.authenticator !== undefined && this.secure;
   }
 
-  /** A new TLS layer: what was said before it does not count. RFC 3207 4.2. */
+  /** A new TLS layer: what was said before it, and what checks made of that, does not count. RFC 3207 4.2. */
   secured(): void {
     this.secure = true;
     this.session.helo = "";
-    this.session.variables.delete("SMTPHELOHOST");
+    this.#extended = false;
+    if (this.#greeted !== undefined) {
+      this.session.restore(this.#greeted);
+    }
     this.#endTransaction(true);
   }
 

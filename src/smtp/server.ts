@@ -13,15 +13,8 @@ import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import type { HostNames } from "./host-names.ts";
 import type { Service } from "./service.ts";
-
-/** Our certificate and how it is used. Texts are PEM. */
-export interface TlsMaterial {
-  readonly cert: string;
-  readonly key: string;
-  /** CA for client certificates; undefined: none is asked for. */
-  readonly ca: string | undefined;
-  readonly minVersion: "TLSv1.2" | "TLSv1.3";
-}
+import { tlsOptions, tlsVariables } from "./tls.ts";
+import type { TlsMaterial } from "./tls.ts";
 
 /** What a listener needs beside its service. */
 export interface ServerOptions {
@@ -55,6 +48,8 @@ export class RelayServer extends SMTPServer {
       // and still read the replies.
       ...({ allowHalfOpen: true, noDelay: true } as object),
     });
+    // Sessions that are turned away or wait for the client's FIN hold a descriptor for some seconds as well.
+    this.server.maxConnections = 2 * options.maxConnections;
     this.service = service;
     this.#limits = { all: options.maxConnections, client: options.maxConnectionsPerClient };
     this.#hostNames = options.hostNames;
@@ -65,21 +60,50 @@ export class RelayServer extends SMTPServer {
     this.#ticker = setInterval(() => this.#tick(), tick).unref();
   }
 
+  /**
+   * A handshake of implicit TLS holds a slot of its client like a session, and for the idle time at most: the
+   * library's own timer starts over at each byte.
+   */
+  override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
+    const same = [...this._pendingSockets.keys()].filter(({ remoteAddress }) => remoteAddress === socket.remoteAddress);
+    if (handshake && same.length >= this.#limits.client) {
+      this.#noteLimit("connections per client", normalIp(socket.remoteAddress ?? ""));
+      socket.on("error", () => undefined);
+      socket.destroy();
+      return false;
+    }
+    const release = super._acceptSocket(socket, handshake);
+    if (!handshake || release === false) {
+      return release;
+    }
+    // The topmost socket: a TLS socket in its handshake does not survive that the one below it is destroyed.
+    const late = setTimeout(() => this._pendingSockets.get(socket)?.destroy(), this.service.limits.idle).unref();
+    socket.once("close", () => clearTimeout(late));
+    return () => {
+      clearTimeout(late);
+      release();
+    };
+  }
+
   override connect(socket: Socket | TLSSocket, options?: ConstructorParameters<typeof SMTPConnection>[2]): void {
+    if (socket.destroyed) {
+      return;
+    }
     const ip = normalIp(socket.remoteAddress ?? "");
     const count = this.#perClient.get(ip) ?? 0;
     const full = this.connections.size >= this.#limits.all;
     if (full || count >= this.#limits.client) {
-      this.service.counters.add("limits", { limit: full ? "connections" : "connections per client" });
-      this.service.log.warning("smtp", "limit", { limit: full ? "connections" : "connections per client", ip });
+      this.#noteLimit(full ? "connections" : "connections per client", ip);
       socket.on("error", () => undefined);
-      socket.end(answers.tooManyConnections.reply?.wire ?? "");
+      // What the client says is thrown away: unread, it would keep its FIN from us.
+      socket.resume().end(answers.tooManyConnections.reply?.wire ?? "");
       // A client that never closes its side must not hold the descriptor.
       setTimeout(() => socket.destroy(), 2000).unref();
       return;
     }
     this.#perClient.set(ip, count + 1);
     const connection = new Connection(this, socket, options);
+    connection.countedAs = ip;
     this.connections.add(connection);
     connection.on("error", (error: Error) => this.emit("error", error));
     connection.init();
@@ -120,23 +144,14 @@ export class RelayServer extends SMTPServer {
 
   /** TLS is on: what checks may know of it. */
   secured(connection: Connection): void {
-    const { variables } = connection.conversation?.session ?? { variables: new Map<string, string>() };
-    const socket = connection._socket as TLSSocket;
-    variables.set("TLSVERSION", socket.getProtocol() ?? "");
-    if (socket.authorized) {
-      const subject = socket.getPeerCertificate().subject;
-      variables.set(
-        "TLSCLIENTSUBJECT",
-        Object.entries(subject ?? {})
-          .map(([key, value]) => `${key}=${String(value)}`)
-          .join(","),
-      );
+    for (const [name, value] of tlsVariables(connection._socket as TLSSocket)) {
+      connection.conversation?.session.variables.set(name, value);
     }
   }
 
   /** A connection is closed. */
   gone(connection: Connection): void {
-    const ip = normalIp(connection.remoteAddress);
+    const ip = connection.countedAs;
     const count = (this.#perClient.get(ip) ?? 1) - 1;
     if (count > 0) {
       this.#perClient.set(ip, count);
@@ -156,17 +171,23 @@ export class RelayServer extends SMTPServer {
   /** Stops accepting; sessions end after the message in flight, and after `timeout` ms in any case. */
   async shutdown(timeout: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this._pendingSockets.forEach((socket) => socket.destroy());
     for (const connection of this.connections) {
       (connection as Connection).leave();
     }
     const late = setTimeout(() => {
       for (const connection of this.connections) {
-        connection._socket.destroy();
+        (connection as Connection).kill();
       }
     }, timeout);
     await closed;
     clearTimeout(late);
     clearInterval(this.#ticker);
+  }
+
+  #noteLimit(limit: string, ip: string): void {
+    this.service.counters.add("limits", { limit });
+    this.service.log.warning("smtp", "limit", { limit, ip });
   }
 
   #tick(): void {
@@ -188,15 +209,6 @@ function environment(local: Peer, client: Peer): [string, string][] {
     ["TCPREMOTEPORT", String(client.port)],
     ...(client.host === "" ? [] : ([["TCPREMOTEHOST", client.host]] as [string, string][])),
   ];
-}
-
-function tlsOptions(tls: TlsMaterial | undefined): object {
-  if (tls === undefined) {
-    return {};
-  }
-  const { cert, key, ca, minVersion } = tls;
-  // A client certificate is asked for, not demanded: who has none is a stranger, not turned away.
-  return { cert, key, minVersion, ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false }) };
 }
 
 function delay(ms: number): Promise<void> {
