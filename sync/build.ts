@@ -72,7 +72,7 @@ function fill(database: Database.Database, { sources, created, host, version }: 
   for (const [index, { name, domains, readAt, triedAt, entries, fault }] of sources.entries()) {
     insertSource.run(index + 1, name, domains, readAt, triedAt, entries, fault);
   }
-  const meta = { created, digest: unsealed, host, rows, version } satisfies Record<MetaKey, string | number>;
+  const meta = { created, digest: unsealed, host, rows, version } satisfies Partial<Record<MetaKey, string | number>>;
   const insertMeta = database.prepare("INSERT INTO meta VALUES (?, ?)");
   for (const [key, value] of Object.entries(meta)) {
     insertMeta.run(key, String(value));
