@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import { applicationId, ddl, formatVersion, kinds, unsealed } from "../src/snapshot/format.ts";
+import { applicationId, ddl, formatVersion, keyedVersion, kinds, unsealed } from "../src/snapshot/format.ts";
 import type { Kind, MetaKey, SourceRow } from "../src/snapshot/format.ts";
 
 /** What goes into the file beside the rows. */
@@ -14,6 +14,8 @@ export interface BuildFacts {
   readonly created: number;
   readonly host: string;
   readonly version: string;
+  /** Of a protected list, see protect.ts. */
+  readonly extra?: Partial<Record<MetaKey, string>>;
 }
 
 /** What came out. */
@@ -40,7 +42,7 @@ export function buildSnapshot(path: string, scratchPath: string, facts: BuildFac
   const database = new Database(path);
   try {
     database.pragma(`application_id = ${applicationId}`);
-    database.pragma(`user_version = ${formatVersion}`);
+    database.pragma(`user_version = ${facts.extra?.keyed === undefined ? formatVersion : keyedVersion}`);
     database.pragma("journal_mode = OFF");
     database.pragma("synchronous = OFF");
     database.pragma("locking_mode = EXCLUSIVE");
@@ -60,7 +62,7 @@ export function buildSnapshot(path: string, scratchPath: string, facts: BuildFac
   }
 }
 
-function fill(database: Database.Database, { sources, created, host, version }: BuildFacts): Built {
+function fill(database: Database.Database, { sources, created, host, version, extra }: BuildFacts): Built {
   database.exec(ddl);
   const { changes: rows } = database
     .prepare(
@@ -72,7 +74,7 @@ function fill(database: Database.Database, { sources, created, host, version }: 
   for (const [index, { name, domains, readAt, triedAt, entries, fault }] of sources.entries()) {
     insertSource.run(index + 1, name, domains, readAt, triedAt, entries, fault);
   }
-  const meta = { created, digest: unsealed, host, rows, version } satisfies Partial<Record<MetaKey, string | number>>;
+  const meta = { created, digest: unsealed, host, rows, version, ...extra } satisfies Partial<Record<MetaKey, string | number>>;
   const insertMeta = database.prepare("INSERT INTO meta VALUES (?, ?)");
   for (const [key, value] of Object.entries(meta)) {
     insertMeta.run(key, String(value));

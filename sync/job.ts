@@ -11,6 +11,8 @@ import { guard } from "./guard.ts";
 import { acquireLock } from "./lock.ts";
 import { openPrevious } from "./previous.ts";
 import type { Previous } from "./previous.ts";
+import { createdAfter, protectionMeta, protectScratch, protectSource, refuseCarryOver, signFile, unprotected } from "./protect.ts";
+import type { Protection } from "./protect.ts";
 import { publishSnapshot } from "./publish.ts";
 import { readSources } from "./read.ts";
 import type { ReadResult } from "./read.ts";
@@ -31,6 +33,7 @@ export interface JobOptions {
   readonly now: () => number;
   /** Of goodmailto, for the snapshot's meta table. */
   readonly version: string;
+  readonly protection?: Protection;
   /** A person has said that a loss is right. */
   readonly acceptShrink?: boolean;
   /** A person has said that a source which never could be read may be left out. */
@@ -107,19 +110,27 @@ async function runLocked(options: JobOptions): Promise<Outcome> {
 }
 
 async function runWith(options: JobOptions, scratch: Scratch, previous: Previous | undefined): Promise<Outcome> {
-  const { sources, path, now, version } = options;
+  const { sources, path, now, version, protection = unprotected } = options;
   const startedAt = now();
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(runDeadline)]);
-  const results = await readSources(sources, { ...options, signal, scratch });
-  const refusal = refuseUnread(results, previous, options);
+  const results = await readSources(sources, { ...options, signal, scratch: protectScratch(scratch, protection) });
+  const refusal = refuseUnread(results, previous, options) ?? refuseCarryOver(results, previous, protection);
   if (refusal !== undefined) {
     return { kind: "failed", why: refusal };
   }
   const rows = sources.map((source, index) => freeze(source, index + 1, results[index], scratch, previous));
   scratch.close();
   const newPath = temporaryName(path, "new");
-  const built = buildSnapshot(newPath, scratch.path, { sources: rows, created: now(), host: hostname(), version });
-  const changes = compareSnapshots(newPath, previous?.path, options.tell);
+  const built = buildSnapshot(newPath, scratch.path, {
+    sources: rows.map((row) => protectSource(row, protection)),
+    created: createdAfter(previous, now(), protection),
+    host: hostname(),
+    version,
+    extra: protectionMeta(protection),
+  });
+  // Lists under different keys have nothing to compare.
+  const comparable = previous?.mark === protection.form?.mark ? previous?.path : undefined;
+  const changes = compareSnapshots(newPath, comparable, options.tell);
   const facts: JobFacts = {
     entries: results.reduce((sum, { entries }) => sum + entries, 0),
     addresses: built.rows,
@@ -136,7 +147,13 @@ async function runWith(options: JobOptions, scratch: Scratch, previous: Previous
     return { kind: "dry-run", facts };
   }
   signal.throwIfAborted();
-  publishSnapshot(newPath, path, { keep: options.settings.keep, keepOld: previous?.path === path, log: options.log });
+  const { signer } = protection;
+  publishSnapshot(newPath, path, {
+    keep: options.settings.keep,
+    keepOld: previous?.path === path,
+    log: options.log,
+    sign: signer === undefined ? undefined : (file) => signFile(file, signer),
+  });
   return { kind: "published", facts: { ...facts, seconds: (now() - startedAt) / 1000 } };
 }
 

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import { applicationId, formatVersion } from "../src/snapshot/format.ts";
+import { applicationId, formatVersion, keyedVersion } from "../src/snapshot/format.ts";
 import type { SourceRow } from "../src/snapshot/format.ts";
 import type { ScratchRow } from "./scratch.ts";
 import { isSealWhole } from "./seal.ts";
@@ -22,6 +22,8 @@ export interface Previous {
   readonly path: string;
   /** ms since 1970. */
   readonly created: number;
+  /** How its keys are hashed, see src/snapshot/keyed.ts; undefined: not at all. */
+  readonly mark: string | undefined;
   readonly rows: number;
   readonly sources: ReadonlyMap<string, PreviousSource>;
   /** The rows of a source in pieces, in key order. */
@@ -90,7 +92,8 @@ function describe(error: unknown): string {
 
 function inspect(database: Database.Database, path: string): string | undefined {
   const pragma = (name: string): unknown => database.pragma(name, { simple: true });
-  if (pragma("application_id") !== applicationId || pragma("user_version") !== formatVersion) {
+  const known: readonly unknown[] = [formatVersion, keyedVersion];
+  if (pragma("application_id") !== applicationId || !known.includes(pragma("user_version"))) {
     return "not a snapshot of this version";
   }
   const verdict = pragma("quick_check(1)");
@@ -108,7 +111,7 @@ function readPrevious(database: Database.Database, path: string): Previous {
        FROM source ORDER BY id`,
     )
     .all();
-  const created = database.prepare<[], string>("SELECT value FROM meta WHERE key = 'created'").pluck().get();
+  const meta = database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
   const select = database.prepare<[string], ScratchRow>(
     "SELECT key, kind, entry FROM recipient WHERE source = (SELECT id FROM source WHERE name = ?)",
   );
@@ -125,7 +128,8 @@ function readPrevious(database: Database.Database, path: string): Previous {
   }
   return {
     path,
-    created: Number(created),
+    created: Number(meta.get("created")),
+    mark: meta.get("keyed"),
     rows: sources.reduce((sum, { rows }) => sum + rows, 0),
     sources: new Map(sources.map((source) => [source.name, source])),
     rowsOf,

@@ -31,6 +31,8 @@ export interface PublishOptions {
   /** Whether the old file is good: only good ones are worth keeping. */
   readonly keepOld: boolean;
   readonly log: Log;
+  /** Signs the new file. */
+  readonly sign?: ((file: number) => void) | undefined;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface PublishOptions {
  * @throws what the file system throws; then the target is untouched, and the new file is still where it was
  */
 export function publishSnapshot(newPath: string, path: string, options: PublishOptions): void {
-  finishFile(newPath, path);
+  finishFile(newPath, path, options.sign);
   if (options.keepOld) {
     keepOldFile(path, options);
   }
@@ -48,11 +50,12 @@ export function publishSnapshot(newPath: string, path: string, options: PublishO
 }
 
 /** Owner, mode, seal and fsync: by one descriptor, so that root follows no link that the folder's owner put there. */
-function finishFile(newPath: string, path: string): void {
+function finishFile(newPath: string, path: string, sign: PublishOptions["sign"]): void {
   const file = openSync(newPath, constants.O_RDWR | constants.O_NOFOLLOW);
   try {
     giveOwner(file, path);
     fchmodSync(file, mode);
+    sign?.(file);
     sealFile(file);
     fsyncSync(file);
   } finally {

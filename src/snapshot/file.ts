@@ -7,6 +7,8 @@ import { Worker } from "node:worker_threads";
 import { inspectBytes } from "./image.ts";
 import type { Flaw, Flawed } from "./image.ts";
 import type { Inspected } from "./inspect-worker.ts";
+import { plainTrust } from "./trust.ts";
+import type { Trust } from "./trust.ts";
 
 /** A file's bytes, found good, or what is wrong with it. `id` is undefined where it must be read again anyway. */
 export type Reading =
@@ -38,7 +40,7 @@ function identify({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
 }
 
 /** Reads and judges at once: for the start and for commands. */
-export function readSnapshotNow(path: string): Reading {
+export function readSnapshotNow(path: string, trust: Trust = plainTrust): Reading {
   let file: number | undefined;
   try {
     file = openSync(path, openFlags);
@@ -53,7 +55,7 @@ export function readSnapshotNow(path: string): Reading {
       count = readSync(file, bytes, at, bytes.length - at, at);
     }
     const read = bytes.subarray(0, at);
-    return judge(identify(stats), read, inspectBytes(read));
+    return judge(identify(stats), read, inspectBytes(read, trust));
   } catch (error) {
     return unreadable(error);
   } finally {
@@ -67,7 +69,7 @@ export function readSnapshotNow(path: string): Reading {
  * Reads and judges without making the sessions wait.
  * @param threadAbove bytes from which on a thread inspects
  */
-export async function readSnapshot(path: string, threadAbove: number): Promise<Reading> {
+export async function readSnapshot(path: string, threadAbove: number, trust: Trust = plainTrust): Promise<Reading> {
   try {
     await using file = await open(path, openFlags);
     const stats = await file.stat({ bigint: true });
@@ -82,9 +84,9 @@ export async function readSnapshot(path: string, threadAbove: number): Promise<R
     }
     if (at < bytes.length || bytes.length < threadAbove) {
       const read = bytes.subarray(0, at);
-      return judge(identify(stats), read, inspectBytes(read));
+      return judge(identify(stats), read, inspectBytes(read, trust));
     }
-    const { flaw, bytes: back } = await inspectInThread(bytes);
+    const { flaw, bytes: back } = await inspectInThread(bytes, trust);
     return judge(identify(stats), back === undefined ? bytes : Buffer.from(back), flaw);
   } catch (error) {
     return unreadable(error);
@@ -110,9 +112,9 @@ function unreadable(error: unknown): Reading {
   return { kind: "flawed", id: undefined, flaw: { why, detail } };
 }
 
-function inspectInThread(bytes: Buffer): Promise<Inspected> {
+function inspectInThread(bytes: Buffer, trust: Trust): Promise<Inspected> {
   const worker = new Worker(new URL("./inspect-worker.ts", import.meta.url), {
-    workerData: { bytes: bytes.buffer },
+    workerData: { bytes: bytes.buffer, trust },
     transferList: [bytes.buffer as ArrayBuffer],
   });
   const timer = setTimeout(() => void worker.terminate(), threadDeadline);

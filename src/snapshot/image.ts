@@ -8,8 +8,13 @@ import { createHash } from "node:crypto";
 
 import Database from "better-sqlite3";
 
-import { applicationId, formatVersion, sealOffset, unsealed } from "./format.ts";
+import { applicationId, formatVersion, keyedVersion, sealOffset, unsealed } from "./format.ts";
 import type { Kind, RecipientRow, SourceRow } from "./format.ts";
+import { createKeyedForm, refuseMark } from "./keyed.ts";
+import type { KeyedForm } from "./keyed.ts";
+import { inspectSignature } from "./signature.ts";
+import { plainTrust } from "./trust.ts";
+import type { Trust } from "./trust.ts";
 
 /** Why a snapshot cannot serve. */
 export type Flaw =
@@ -20,6 +25,9 @@ export type Flaw =
   | "empty"
   | "wrong id"
   | "wrong version"
+  | "wrong key"
+  | "wrong signature"
+  | "older"
   | "closed";
 
 /** A flaw with the detail for the log. */
@@ -33,6 +41,8 @@ export interface Image {
   /** ms since 1970. */
   readonly created: number;
   readonly rows: number;
+  /** Whether its keys are hashes, see keyed.ts. */
+  readonly keyed: boolean;
   readonly sources: readonly SourceRow[];
   /** Rows by source and kind: `status` shows them. Reads every row. */
   counts(): readonly { readonly source: string; readonly kind: Kind; readonly count: number }[];
@@ -48,15 +58,15 @@ export interface Image {
 type Raw = readonly [source: number, kind: Kind, entry: string];
 
 /** Says what is wrong with a file's bytes; undefined where nothing is. Reads every page. */
-export function inspectBytes(bytes: Buffer): Flawed | undefined {
-  const flaw = inspectHeader(bytes) ?? inspectSeal(bytes);
+export function inspectBytes(bytes: Buffer, trust: Trust = plainTrust): Flawed | undefined {
+  const flaw = inspectHeader(bytes) ?? inspectSeal(bytes) ?? inspectSigner(bytes, trust);
   if (flaw !== undefined) {
     return flaw;
   }
   let database: Database.Database | undefined;
   try {
     database = new Database(bytes, { readonly: true });
-    return inspectTables(database);
+    return inspectTables(database) ?? inspectMark(database, trust);
   } catch (error) {
     return { why: "torn", detail: error instanceof Error ? error.message : String(error) };
   } finally {
@@ -74,8 +84,8 @@ function inspectHeader(bytes: Buffer): Flawed | undefined {
     return { why: "wrong id", detail: `application_id is ${id}, not ${applicationId}` };
   }
   const version = bytes.readUInt32BE(60);
-  if (version !== formatVersion) {
-    return { why: "wrong version", detail: `user_version is ${version}, not ${formatVersion}` };
+  if (version !== formatVersion && version !== keyedVersion) {
+    return { why: "wrong version", detail: `user_version is ${version}, not ${formatVersion} or ${keyedVersion}` };
   }
   const pageSize = bytes.readUInt16BE(16) === 1 ? 65_536 : bytes.readUInt16BE(16);
   const size = pageSize * bytes.readUInt32BE(28);
@@ -91,6 +101,20 @@ function inspectSeal(bytes: Buffer): Flawed | undefined {
   const hash = createHash("sha256").update(bytes.subarray(0, at)).update(unsealed);
   const digest = hash.update(bytes.subarray(at + unsealed.length)).digest("hex");
   return seal === digest ? undefined : { why: "torn", detail: "the file is not what was sealed" };
+}
+
+function inspectSigner(bytes: Buffer, { publicKeys }: Trust): Flawed | undefined {
+  const detail = inspectSignature(bytes, publicKeys);
+  return detail === undefined ? undefined : { why: "wrong signature", detail };
+}
+
+function formOf({ secret, match }: Trust): KeyedForm | undefined {
+  return secret === undefined ? undefined : createKeyedForm(secret, match);
+}
+
+function inspectMark(database: Database.Database, trust: Trust): Flawed | undefined {
+  const detail = refuseMark(readMeta(database).mark, formOf(trust));
+  return detail === undefined ? undefined : { why: "wrong key", detail };
 }
 
 function inspectTables(database: Database.Database): Flawed | undefined {
@@ -113,10 +137,17 @@ function inspectTables(database: Database.Database): Flawed | undefined {
   return rows > 0 ? undefined : { why: "empty", detail: "no recipients" };
 }
 
-function readMeta(database: Database.Database): { readonly created: number; readonly rows: number } {
+interface Meta {
+  readonly created: number;
+  readonly rows: number;
+  /** Of a keyed file. */
+  readonly mark: string | undefined;
+}
+
+function readMeta(database: Database.Database): Meta {
   const value = database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
   const number = (key: string): number => Number(value.get(key) ?? Number.NaN);
-  return { created: number("created"), rows: number("rows") };
+  return { created: number("created"), rows: number("rows"), mark: value.get("keyed") };
 }
 
 /** One source, compiled. */
@@ -138,7 +169,7 @@ function compileScope(row: SourceRow): Scope {
  * Opens bytes that {@link inspectBytes} found good.
  * @throws what SQLite throws where they are not
  */
-export function openImage(bytes: Buffer): Image {
+export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
   const database = new Database(bytes, { readonly: true });
   database.pragma("query_only = ON");
   const sources = database
@@ -159,13 +190,21 @@ export function openImage(bytes: Buffer): Image {
     .raw();
   const row = (key: string, raw: Raw | undefined): RecipientRow | undefined =>
     raw && { key, source: scopes.get(raw[0])?.name ?? "", kind: raw[1], entry: raw[2] };
+  const { created, rows, mark } = readMeta(database);
+  const form = mark === undefined ? undefined : formOf(trust);
+  const stored = form === undefined ? (key: string): string => key : form.hash;
   const findAnywhere = (user: string): RecipientRow | undefined => {
+    if (form !== undefined) {
+      return row(user, byKey.get(form.hash(`${user}@`)));
+    }
     const bare = user.includes("@") ? undefined : byKey.get(user);
     const full = bare === undefined ? inAnyDomain.get({ user }) : undefined;
     return full === undefined ? row(user, bare) : row(full[3], [full[0], full[1], full[2]]);
   };
   return {
-    ...readMeta(database),
+    created,
+    rows,
+    keyed: mark !== undefined,
     sources,
     counts: () =>
       database
@@ -173,9 +212,11 @@ export function openImage(bytes: Buffer): Image {
           "SELECT name AS source, kind, count(*) AS count FROM recipient JOIN source ON source = id GROUP BY id, kind",
         )
         .all(),
-    findAddress: (key) => row(key, byKey.get(key)),
-    findUser: (user, domain) =>
-      row(user, everywhere ? byKey.get(user) : byKey.all(user).find(([id]) => scopes.get(id)?.covers(domain))),
+    findAddress: (key) => row(key, byKey.get(stored(key))),
+    findUser: (user, domain) => {
+      const key = stored(user);
+      return row(user, everywhere ? byKey.get(key) : byKey.all(key).find(([id]) => scopes.get(id)?.covers(domain)));
+    },
     findAnywhere,
     close: () => void database.close(),
   };

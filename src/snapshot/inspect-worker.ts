@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 
 import { inspectBytes } from "./image.ts";
 import type { Flawed } from "./image.ts";
+import type { Trust } from "./trust.ts";
 
 /** What the thread answers: the bytes come back, unless they are of no use. */
 export interface Inspected {
@@ -10,7 +11,7 @@ export interface Inspected {
   readonly bytes: ArrayBuffer | undefined;
 }
 
-const bytes = (workerData as { readonly bytes: ArrayBuffer }).bytes;
-const flaw = inspectBytes(Buffer.from(bytes));
+const { bytes, trust } = workerData as { readonly bytes: ArrayBuffer; readonly trust: Trust };
+const flaw = inspectBytes(Buffer.from(bytes), trust);
 const answer: Inspected = { flaw, bytes: flaw === undefined ? bytes : undefined };
 parentPort?.postMessage(answer, flaw === undefined ? [bytes] : []);

@@ -11,6 +11,10 @@ import type { Reading } from "./file.ts";
 import { openImage } from "./image.ts";
 import type { Flaw, Flawed, Image } from "./image.ts";
 import type { SourceRow } from "./format.ts";
+import { inMemory, refuseOlder } from "./newest.ts";
+import type { Newest } from "./newest.ts";
+import { plainTrust } from "./trust.ts";
+import type { Trust } from "./trust.ts";
 
 /** What there is to serve from. Times are ms since 1970. */
 export type SnapshotState =
@@ -34,13 +38,18 @@ export interface SnapshotReader {
   fail(error: unknown): void;
   /** Looks at the file, and takes it up where it is another and good. Rejects never. */
   check(): Promise<void>;
+  /** Asks for another key or signature from the next file on; the file that lies there is judged again. */
+  change(trust: Trust): void;
   /** Checks every second, without keeping the process alive. */
   watch(): void;
   close(): void;
 }
 
-/** For tests and for large machines. */
+/** Which files are taken; the rest is for tests and for large machines. */
 export interface ReaderOptions {
+  readonly trust?: Trust;
+  /** Remembers the newest signed file, so that no older one is taken again. */
+  readonly newest?: Newest;
   /** ms since 1970. */
   readonly now?: () => number;
   /** ms between two looks at the file. */
@@ -67,6 +76,7 @@ class Reader implements SnapshotReader {
   #flaw: Flawed | undefined = { why: "closed", detail: "not opened yet" };
   /** The file that was judged last, good or bad; undefined: judge again whatever lies there. */
   #judged: string | undefined;
+  #trust: Trust;
   #saidAt = 0;
   #failedAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
@@ -76,8 +86,10 @@ class Reader implements SnapshotReader {
   constructor(path: string, log: Log, options: ReaderOptions) {
     this.path = path;
     this.#log = log;
-    this.#options = { now: Date.now, interval: 1000, threadAbove: 8_000_000, ...options };
-    this.#take(readSnapshotNow(path));
+    const usual = { now: Date.now, interval: 1000, threadAbove: 8_000_000, trust: plainTrust, newest: inMemory() };
+    this.#options = { ...usual, ...options };
+    this.#trust = this.#options.trust;
+    this.#take(readSnapshotNow(path, this.#trust), this.#trust);
   }
 
   get image(): Image | undefined {
@@ -107,13 +119,18 @@ class Reader implements SnapshotReader {
   check(): Promise<void> {
     // Removal is seen at once, even while a large file is being read.
     if (!this.#closed && statSnapshot(this.path).kind === "missing") {
-      this.#take({ kind: "flawed", id: undefined, flaw: { why: "missing", detail: "no such file" } });
+      this.#take({ kind: "flawed", id: undefined, flaw: { why: "missing", detail: "no such file" } }, this.#trust);
       return Promise.resolve();
     }
     this.#checking ??= this.#checkFile().finally(() => {
       this.#checking = undefined;
     });
     return this.#checking;
+  }
+
+  change(trust: Trust): void {
+    this.#trust = trust;
+    this.#judged = undefined;
   }
 
   watch(): void {
@@ -135,16 +152,17 @@ class Reader implements SnapshotReader {
       this.#repeat();
       return;
     }
-    const reading = await readSnapshot(this.path, this.#options.threadAbove);
+    const trust = this.#trust;
+    const reading = await readSnapshot(this.path, this.#options.threadAbove, trust);
     const after = statSnapshot(this.path);
-    // Another file by now, or none: the next look judges that one.
-    if (!this.#closed && (reading.id === undefined || (after.kind === "file" && after.id === reading.id))) {
-      this.#take(reading);
+    // Another file by now, or none, or other keys: the next look judges again.
+    if (!this.#closed && trust === this.#trust && (reading.id === undefined || (after.kind === "file" && after.id === reading.id))) {
+      this.#take(reading, trust);
     }
   }
 
   /** Makes a reading the state, and says so where it changes anything. */
-  #take(reading: Reading): void {
+  #take(reading: Reading, trust: Trust): void {
     if (this.#closed) {
       return;
     }
@@ -153,17 +171,24 @@ class Reader implements SnapshotReader {
       this.#complain(reading.flaw);
       return;
     }
-    const before = this.#image;
+    let image: Image;
     try {
-      this.#image = openImage(reading.bytes);
+      image = openImage(reading.bytes, trust);
     } catch (error) {
       this.#complain({ why: "torn", detail: error instanceof Error ? error.message : String(error) });
       return;
     }
-    before?.close();
+    const older = trust.publicKeys.length > 0 ? refuseOlder(image.created, this.#options.newest) : undefined;
+    if (older !== undefined) {
+      image.close();
+      this.#complain({ why: "older", detail: older });
+      return;
+    }
+    this.#image?.close();
+    this.#image = image;
     const recovered = this.#flaw !== undefined && this.#flaw.why !== "closed";
     this.#flaw = undefined;
-    const { rows, created } = this.#image;
+    const { rows, created } = image;
     const fields = { path: this.path, rows, created: new Date(created).toISOString() };
     this.#log[recovered ? "warning" : "info"]("snapshot", "open", fields);
   }

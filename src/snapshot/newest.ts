@@ -1,0 +1,68 @@
+/**
+ * When the newest signed snapshot was made that was ever taken: an older one is a replay, however well signed.
+ * In memory, or in a file as well, for a relay that is restarted.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+
+/** Remembers one time, ms since 1970. It never goes back. */
+export interface Newest {
+  readonly created: number;
+  /** Says that a file of that time was taken. */
+  take(created: number): void;
+}
+
+/** For the life of the process. */
+export function inMemory(): Newest {
+  let newest = Number.NEGATIVE_INFINITY;
+  return {
+    get created() {
+      return newest;
+    },
+    take: (created) => void (newest = Math.max(newest, created)),
+  };
+}
+
+/**
+ * In a file, which is written whole or not at all. Other processes may share it.
+ * @param tell is told why the file could not be written; memory serves all the same
+ */
+export function inFile(path: string, tell: (why: string) => void): Newest {
+  const memory = inMemory();
+  return {
+    get created() {
+      return Math.max(memory.created, readTime(path));
+    },
+    take(created) {
+      memory.take(created);
+      if (created <= readTime(path)) {
+        return;
+      }
+      try {
+        const temporary = `${path}.${process.pid}.tmp`;
+        writeFileSync(temporary, `${created}\n`, { mode: 0o640 });
+        renameSync(temporary, path);
+      } catch (error) {
+        tell(error instanceof Error ? error.message : String(error));
+      }
+    },
+  };
+}
+
+function readTime(path: string): number {
+  try {
+    const text = readFileSync(path, "utf8").trim();
+    return /^\d{1,16}$/.test(text) ? Number(text) : Number.NEGATIVE_INFINITY;
+  } catch {
+    return Number.NEGATIVE_INFINITY;
+  }
+}
+
+/** Why a file made then is refused; undefined where it is not, and is remembered from now on. */
+export function refuseOlder(created: number, newest: Newest): string | undefined {
+  const before = newest.created;
+  if (created < before) {
+    return `made ${new Date(created).toISOString()}, and one of ${new Date(before).toISOString()} was taken before`;
+  }
+  newest.take(created);
+  return undefined;
+}
