@@ -13,8 +13,8 @@
 export const applicationId = 0x676d_746f;
 /** `PRAGMA user_version`; raised whenever a reader of before could misread a file. */
 export const formatVersion = 1;
-/** `PRAGMA user_version` of a keyed file (keyed.ts): a reader that knows only the other would refuse everybody. */
-export const keyedVersion = 2;
+/** The same of a keyed file (keyed.ts): a reader that knows only the other would refuse everybody. */
+export const keyedVersion = formatVersion + 100;
 
 /** What a key is in the directory. Where one source gives a key twice, the kind that stands first here is kept. */
 export const kinds = ["account", "shortname", "alias", "group", "mailin"] as const;
