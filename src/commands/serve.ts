@@ -72,10 +72,9 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
       return;
     }
     stopping = true;
-    notifier.stopping();
     log.info("relay", "stopping", { pid: process.pid });
     // Rejects never; and the process ends when nothing is left to do, or at once after the wait.
-    void relay.stop().then(() => process.exit(exit.ok));
+    void Promise.all([relay.stop(), notifier.stopping()]).then(() => process.exit(exit.ok));
   };
   const reload = (): void => {
     reloadRelay(config, relay, log);

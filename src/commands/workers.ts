@@ -52,13 +52,15 @@ export async function superviseWorkers(config: string, settings: Settings, count
   });
   const server = await serveReports(settings, fleet);
   process.on("SIGHUP", () => fleet.signal("SIGHUP"));
+  let told: Promise<void> | undefined;
   const stop = (): void => {
-    notifier.stopping();
+    told ??= notifier.stopping();
     fleet.stop(settings.smtp.shutdown_timeout + stopGrace);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
   fleet.start();
   const code = await fleet.ended;
+  await told;
   server?.close();
   notifier.close();
   process.exit(code);

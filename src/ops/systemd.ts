@@ -4,7 +4,8 @@ import { spawn } from "node:child_process";
 /** Sends states; does nothing outside systemd. */
 export interface Notifier {
   ready(status: string): void;
-  stopping(): void;
+  /** Resolves when it was sent, or could not be: the process may then end. */
+  stopping(): Promise<void>;
   close(): void;
 }
 
@@ -14,25 +15,29 @@ const patience = 5000;
 /** @param environment the process environment: NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID */
 export function createNotifier(environment: Readonly<Record<string, string | undefined>>): Notifier {
   if ((environment["NOTIFY_SOCKET"] ?? "") === "") {
-    return { ready() {}, stopping() {}, close() {} };
+    return { ready() {}, stopping: () => Promise.resolve(), close() {} };
   }
   // One after the other: systemd must not hear READY=1 after STOPPING=1.
   let last: Promise<void> = Promise.resolve();
-  const send = (...states: readonly string[]): void => {
-    last = last.then(() => notify(states, environment));
+  let waiting = 0;
+  const send = (...states: readonly string[]): Promise<void> => {
+    waiting++;
+    last = last.then(() => notify(states, environment)).finally(() => waiting--);
+    return last;
   };
   const period = watchdogPeriod(environment);
   let timer: NodeJS.Timeout | undefined;
   return {
     ready: (status) => {
-      send("READY=1", `STATUS=${status}`);
+      // Rejects never.
+      void send("READY=1", `STATUS=${status}`);
       if (period !== undefined) {
-        timer ??= setInterval(() => send("WATCHDOG=1"), period / 3).unref();
+        timer ??= setInterval(() => (waiting > 0 ? undefined : void send("WATCHDOG=1")), period / 3).unref();
       }
     },
     stopping: () => {
       clearInterval(timer);
-      send("STOPPING=1");
+      return send("STOPPING=1");
     },
     close: () => clearInterval(timer),
   };
@@ -55,6 +60,5 @@ function notify(states: readonly string[], environment: Readonly<Record<string, 
     const words = [`--pid=${process.pid}`, ...states];
     const child = spawn("systemd-notify", words, { stdio: "ignore", timeout: patience, env: { ...environment } });
     child.once("error", () => resolve()).once("exit", () => resolve());
-    child.unref();
   });
 }
