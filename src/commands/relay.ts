@@ -23,6 +23,8 @@ import { HopPool } from "../relay/hop-pool.ts";
 import { createMailExchangers } from "../relay/mail-exchangers.ts";
 import { createRoutes } from "../relay/routes.ts";
 import { checkLibrary } from "../smtp/contract.ts";
+import { Harvest } from "../smtp/harvest.ts";
+import { HarvestLedger } from "../smtp/harvest-ledger.ts";
 import { createHostNames } from "../smtp/host-names.ts";
 import { RelayServer } from "../smtp/server.ts";
 import type { Service } from "../smtp/service.ts";
@@ -33,6 +35,7 @@ import { createAuthenticator } from "./authenticators.ts";
 import { bind, targetsOf } from "./binding.ts";
 import { readTls } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
+import { harvestOf, limitsOf } from "./limits.ts";
 
 /** A running relay. */
 export interface Relay {
@@ -151,12 +154,13 @@ function buildCourier(
 interface Lasting {
   readonly snapshot: SnapshotReader;
   readonly guard: Guard;
+  readonly ledger: HarvestLedger;
   readonly log: Log;
   readonly counters: Counters;
 }
 
 /** Everything that depends on settings and is replaced at a reload. */
-function assemble(settings: Settings, { snapshot, guard, log, counters }: Lasting) {
+function assemble(settings: Settings, { snapshot, guard, ledger, log, counters }: Lasting) {
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
@@ -164,6 +168,7 @@ function assemble(settings: Settings, { snapshot, guard, log, counters }: Lastin
   const courier = buildCourier(settings, domains, log, counters, name);
   const tls = readTls(settings, log);
   const authenticator = createAuthenticator(settings.auth, guard, log);
+  const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
   const plans = listenersOf(settings);
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
@@ -174,16 +179,8 @@ function assemble(settings: Settings, { snapshot, guard, log, counters }: Lastin
     counters,
     rules: readRules(plan.rules, log),
     variables: new Map(Object.entries(plan.variables)),
-    limits: {
-      messageSize: settings.smtp.max_message_size,
-      recipients: settings.smtp.max_recipients,
-      greetingDelay: settings.smtp.greeting_delay,
-      idle: settings.smtp.idle_timeout,
-      sessionTime: settings.limits.session_time,
-      sessionErrors: settings.limits.session_errors,
-      sessionJunk: settings.limits.session_junk,
-      sessionCommands: settings.limits.session_commands,
-    },
+    limits: limitsOf(settings),
+    harvest,
     normaliseNewlines: settings.smtp.bare_newlines === "normalise",
     reverseLookup: settings.smtp.reverse_lookup,
     starttls: tls !== undefined && plan.tls === "starttls",
@@ -200,8 +197,9 @@ function assemble(settings: Settings, { snapshot, guard, log, counters }: Lastin
 export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
   checkLibrary();
   const snapshot = openSnapshot(settings.snapshot.path, log);
-  const lasting: Lasting = { snapshot, guard: new Guard(), log, counters };
+  const lasting: Lasting = { snapshot, guard: new Guard(), ledger: new HarvestLedger(log), log, counters };
   let parts = assemble(settings, lasting);
+  lasting.ledger.useStore(settings.limits.harvest_store);
   let current = settings;
   const hostNames = createHostNames(settings.smtp.dns_servers);
   const servers: { server: RelayServer; name: string }[] = [];
@@ -227,6 +225,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     }
   } catch (error) {
     snapshot.close();
+    lasting.ledger.close();
     await Promise.all(servers.map(({ server }) => server.shutdown(0)));
     throw error;
   }
@@ -235,6 +234,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     snapshot,
     reload: (next) => {
       const fresh = assemble(next, lasting);
+      lasting.ledger.useStore(next.limits.harvest_store);
       for (const { server, name } of servers) {
         const service = fresh.services.find(({ listener }) => listener === name);
         if (service !== undefined) {
@@ -248,6 +248,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     stop: async () => {
       await Promise.all(servers.map(({ server }) => server.shutdown(current.smtp.shutdown_timeout)));
       parts.courier.close();
+      lasting.ledger.close();
       snapshot.close();
     },
   };

@@ -70,9 +70,18 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** A time span, held in ms. */
-export function duration(sample: string, doc: string): Field<number> {
-  return field(checked('a duration such as "500ms", "90s", "10m", "1h30m" or "7d"', parseDuration), { doc, sample });
+/** A time span, held in ms. @param between the shortest and the longest that is allowed */
+export function duration(sample: string, doc: string, between?: readonly [string, string]): Field<number> {
+  const allowed = 'a duration such as "500ms", "90s", "10m", "1h30m" or "7d"';
+  if (between === undefined) {
+    return field(checked(allowed, parseDuration), { doc, sample });
+  }
+  const [low, high] = between;
+  const read = (value: string): number | undefined => {
+    const ms = parseDuration(value) ?? Number.NaN;
+    return ms >= (parseDuration(low) ?? 0) && ms <= (parseDuration(high) ?? 0) ? ms : undefined;
+  };
+  return field(checked(`${allowed}, from "${low}" to "${high}"`, read), { doc, sample });
 }
 
 /** A size, held in bytes. */
@@ -152,6 +161,19 @@ export function listeners(sample: readonly string[], doc: string): Field<string[
     message: 'must be "host:port", "[v6]:port" or "systemd"',
   });
   return field(z.array(place).min(1), { doc, sample });
+}
+
+/** The URL of a Redis or Valkey, or "" for none. */
+export function redis(sample: string, doc: string): Field<string> {
+  const read = (value: string): string | undefined => {
+    const url = URL.parse(value);
+    const right = (url?.protocol === "redis:" || url?.protocol === "rediss:") && url.hostname !== "";
+    return value === "" || right ? value : undefined;
+  };
+  return field(checked('"", or a URL such as "redis://127.0.0.1:6379" or "rediss://user:password@host"', read), {
+    doc,
+    sample,
+  });
 }
 
 /** A list of user parts or addresses. */

@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
+import { limits } from "./limits.ts";
 
 const smtp = z.strictObject({
   listen: field.listeners(
@@ -234,19 +235,6 @@ export function listener<Hooks extends z.ZodType>(hooks: Hooks) {
     hooks: hooks.optional(),
   });
 }
-
-/** What a stranger can make us do, bounded. */
-const limits = z.strictObject({
-  session_errors: field.integer(20, 1, 10_000, "Refused commands of a session; then 421."),
-  session_junk: field.integer(
-    100,
-    1,
-    10_000,
-    "Commands without a purpose (NOOP, RSET, VRFY, HELP, EHLO again) of a session beyond its messages; then 421.",
-  ),
-  session_commands: field.integer(1500, 1, 1_000_000, "Commands of a session; then 421."),
-  session_time: field.duration("2h", "A session ends with 421 after so long, whatever it does."),
-});
 
 const metrics = z.strictObject({
   listen: field.text(

@@ -50,6 +50,7 @@ export const answers = {
   notSmtp: sayAndClose(reply(421, "4.7.0", "This is SMTP")),
   tooManyErrors: sayAndClose(reply(421, "4.7.0", "Too many errors")),
   tooManyCommands: sayAndClose(reply(421, "4.7.0", "Too many commands")),
+  tooManyUnknown: sayAndClose(reply(421, "4.7.0", "Too many unknown recipients")),
   tooManyConnections: sayAndClose(reply(421, "4.7.0", "Too many connections")),
   timeout: sayAndClose(reply(421, "4.4.2", "Timeout")),
   closing: sayAndClose(reply(421, "4.3.2", "Service is closing")),

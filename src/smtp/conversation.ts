@@ -53,6 +53,8 @@ export class Conversation {
   #delivery: Delivery | undefined;
   /** The connection hook refused the session without closing it: everything but QUIT is 503. */
   #refused = false;
+  /** Unknown recipients so far. */
+  #unknown = 0;
   /** What was known of the client when it was greeted. */
   #greeted: Known | undefined;
 
@@ -155,7 +157,9 @@ export class Conversation {
         return refusal;
       }
       this.#mail = { ...command, sender: this.session.transaction?.sender };
-      return answers.senderOk;
+      // The final sender is looked at last, and not at all where a check said `ok`; it is told at RCPT.
+      const bad = outcome.verdict.kind === "ok" ? outcome : this.service.pipeline.run("mail", this.session, "sender");
+      return after(bad, () => answers.senderOk);
     });
   }
 
@@ -177,8 +181,12 @@ export class Conversation {
   /** Asks the next hop about a recipient that passed: its refusal is ours. */
   #handOn(judged: Judged): Answering {
     const { transaction } = this.session;
-    if (judged.kind === "answered" || transaction === undefined || this.#mail === undefined) {
-      return judged.kind === "answered" ? judged.response : answers.mailFirst;
+    if (judged.kind === "answered") {
+      const { response, unknown } = judged;
+      return unknown === true ? this.service.harvest.answer(this.session, ++this.#unknown, response) : response;
+    }
+    if (transaction === undefined || this.#mail === undefined) {
+      return answers.mailFirst;
     }
     const { mailbox, check, line } = judged;
     this.#delivery ??= this.service.courier.begin(this.#mail, { session: this.session.id, ip: this.session.client.ip });

@@ -18,7 +18,7 @@ export type RecipientService = Pick<Service, "recipients" | "domains" | "log" | 
 /** A recipient that passed every check of ours, or the answer that it got instead. */
 export type Judged =
   | { readonly kind: "passed"; readonly mailbox: Mailbox; readonly line: string; readonly check: string }
-  | { readonly kind: "answered"; readonly response: Response };
+  | { readonly kind: "answered"; readonly response: Response; readonly unknown?: true };
 
 const refusedRoute = "refused (route in user part)";
 
@@ -33,6 +33,15 @@ export function judgeRecipient(
   // A note-taker sees every recipient, also the ones that are refused next; its verdict does not count here.
   const noted = service.pipeline.run("rcpt", session, "note");
   const go = (): Judged | Promise<Judged> => {
+    const sender = service.pipeline.run("rcpt", session, "sender");
+    return sender instanceof Promise ? sender.then(afterSender) : afterSender(sender);
+  };
+  // A bad sender is told before any plugin runs, and is not counted.
+  const afterSender = (sender: Outcome): Judged | Promise<Judged> => {
+    if (sender.verdict.kind === "refuse") {
+      const status = `refused (${sender.verdict.reason})`;
+      return refused(service, session, mailbox, sender.check, status, say(sender.verdict.reply));
+    }
     const late = queuedReply(session.late.rcpt);
     if (late !== undefined) {
       return refused(service, session, mailbox, "spp", "refused (queued by plugin)", say(late));
@@ -137,8 +146,10 @@ function afterRecipient(service: RecipientService, session: Session, mailbox: Ma
     return { kind: "answered", response: dropped };
   }
   if (verdict.kind === "refuse") {
-    const status = verdict.reason === "unknown recipient" ? "not found" : `refused (${verdict.reason})`;
-    return refused(service, session, mailbox, outcome.check, status, say(verdict.reply));
+    if (verdict.reason === "unknown recipient") {
+      return { ...refused(service, session, mailbox, outcome.check, "not found", say(verdict.reply)), unknown: true };
+    }
+    return refused(service, session, mailbox, outcome.check, `refused (${verdict.reason})`, say(verdict.reply));
   }
   if (outcome.note === "accepted (no snapshot)") {
     service.counters.add("failed_open");
@@ -153,7 +164,7 @@ function refused(
   check: string,
   status: string,
   response: Response,
-): Judged {
+): Extract<Judged, { kind: "answered" }> {
   logVerdict(service, session, mailbox, check, status, response.reply);
   return { kind: "answered", response };
 }

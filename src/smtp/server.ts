@@ -9,6 +9,7 @@ import { Session } from "../hooks/session.ts";
 import type { Peer } from "../hooks/session.ts";
 import { normalIp } from "../mail/network.ts";
 import { answers } from "./answers.ts";
+import type { Response } from "./answers.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import type { HostNames } from "./host-names.ts";
@@ -90,15 +91,16 @@ export class RelayServer extends SMTPServer {
       return;
     }
     const ip = normalIp(socket.remoteAddress ?? "");
+    const { harvest, rules, variables } = this.service;
+    if (harvest.refusesAtOnce(ip, rules, variables)) {
+      refuse(socket, answers.tooManyUnknown);
+      return;
+    }
     const count = this.#perClient.get(ip) ?? 0;
     const full = this.connections.size >= this.#limits.all;
     if (full || count >= this.#limits.client) {
       this.#noteLimit(full ? "connections" : "connections per client", ip);
-      socket.on("error", () => undefined);
-      // What the client says is thrown away: unread, it would keep its FIN from us.
-      socket.resume().end(answers.tooManyConnections.reply?.wire ?? "");
-      // A client that never closes its side must not hold the descriptor.
-      setTimeout(() => socket.destroy(), 2000).unref();
+      refuse(socket, answers.tooManyConnections);
       return;
     }
     this.#perClient.set(ip, count + 1);
@@ -134,6 +136,10 @@ export class RelayServer extends SMTPServer {
     connection.conversation.secure = connection.secure;
     if (connection.secure) {
       this.secured(connection);
+    }
+    if (service.harvest.refuses(ip, session.variables)) {
+      connection.turnAway(answers.tooManyUnknown);
+      return;
     }
     const known = session.has("NOGOODMAILTO") || session.has("RELAYCLIENT");
     if (!known && service.limits.greetingDelay > 0) {
@@ -209,6 +215,15 @@ function environment(local: Peer, client: Peer): [string, string][] {
     ["TCPREMOTEPORT", String(client.port)],
     ...(client.host === "" ? [] : ([["TCPREMOTEHOST", client.host]] as [string, string][])),
   ];
+}
+
+/** Turns a client away that gets no session. */
+function refuse(socket: Socket, { reply }: Response): void {
+  socket.on("error", () => undefined);
+  // What the client says is thrown away: unread, it would keep its FIN from us.
+  socket.resume().end(reply?.wire ?? "");
+  // A client that never closes its side must not hold the descriptor.
+  setTimeout(() => socket.destroy(), 2000).unref();
 }
 
 function delay(ms: number): Promise<void> {

@@ -5,6 +5,7 @@ import type { Services } from "../hooks/services.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Counters } from "../mail/counters.ts";
 import type { Authenticator } from "./auth.ts";
+import type { Harvest } from "./harvest.ts";
 
 /** Bounds on what a stranger can make us do. Times in ms, sizes in bytes. */
 export interface Limits {
@@ -30,6 +31,7 @@ export interface Service extends Services {
   /** Session variables of every client of this listener; a client rule overrides. */
   readonly variables: ReadonlyMap<string, string>;
   readonly limits: Limits;
+  readonly harvest: Harvest;
   readonly normaliseNewlines: boolean;
   readonly reverseLookup: boolean;
   readonly starttls: boolean;

@@ -1,0 +1,30 @@
+/** `[limits]` and its like in the words of the SMTP side. */
+import type { Settings } from "../config/sections.ts";
+import type { HarvestSettings } from "../smtp/harvest.ts";
+import type { Limits } from "../smtp/service.ts";
+
+/** What a session may do. */
+export function limitsOf({ smtp, limits }: Settings): Limits {
+  return {
+    messageSize: smtp.max_message_size,
+    recipients: smtp.max_recipients,
+    greetingDelay: smtp.greeting_delay,
+    idle: smtp.idle_timeout,
+    sessionTime: limits.session_time,
+    sessionErrors: limits.session_errors,
+    sessionJunk: limits.session_junk,
+    sessionCommands: limits.session_commands,
+  };
+}
+
+/** What clients may ask for in vain. */
+export function harvestOf({ limits }: Settings): HarvestSettings {
+  return {
+    delayAfter: limits.harvest_delay_after,
+    delayMax: limits.harvest_delay_max,
+    hangupAfter: limits.harvest_hangup_after,
+    clientLimit: limits.harvest_client_limit,
+    window: limits.harvest_window,
+    block: limits.harvest_block,
+  };
+}

@@ -1,0 +1,46 @@
+/** `[limits]`: what a stranger can make us do, bounded. See docs/limits.md. */
+import * as z from "zod";
+
+import * as field from "./fields.ts";
+
+/** See the file's first line. */
+export const limits = z.strictObject({
+  session_errors: field.integer(20, 1, 10_000, "Refused commands of a session; then 421."),
+  session_junk: field.integer(
+    100,
+    1,
+    10_000,
+    "Commands without a purpose (NOOP, RSET, VRFY, HELP, EHLO again) of a session beyond its messages; then 421.",
+  ),
+  session_commands: field.integer(1500, 1, 1_000_000, "Commands of a session; then 421."),
+  session_time: field.duration("2h", "A session ends with 421 after so long, whatever it does."),
+  harvest_delay_after: field.integer(
+    3,
+    0,
+    10_000,
+    "From this unknown recipient of a session on, the answer waits: 1s, 2s, 4s and so on. Known ones are answered at once. 0 is never.",
+  ),
+  harvest_delay_max: field.duration("10s", "The longest of these waits.", ["0s", "4m"]),
+  harvest_hangup_after: field.integer(
+    10,
+    0,
+    10_000,
+    "This unknown recipient of a session is answered 421, and the client is refused for harvest_block. 0 is never.",
+  ),
+  harvest_client_limit: field.integer(
+    100,
+    0,
+    1_000_000,
+    "The same for unknown recipients of a client address (IPv6: /64) in all its sessions within harvest_window. 0 is never.",
+  ),
+  harvest_window: field.duration("10m", "See harvest_client_limit. Begins with the first of them.", ["1s", "24h"]),
+  harvest_block: field.duration(
+    "10m",
+    'So long a client that was hung up on is refused with 421 when it connects. "0s" is never. None of this for clients with NOGOODMAILTO or RELAYCLIENT.',
+    ["0s", "24h"],
+  ),
+  harvest_store: field.redis(
+    "",
+    'A Redis or Valkey in which several relays share their counts: "redis://127.0.0.1:6379". Empty: each process counts for itself, as it does while Redis is away.',
+  ),
+});

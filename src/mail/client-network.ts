@@ -1,0 +1,30 @@
+/** The network that counts as one client: an IPv4 address, or the /64 of an IPv6 one, the least that a customer holds. */
+import { SocketAddress, isIPv6 } from "node:net";
+
+import { normalIp } from "./network.ts";
+
+/** RFC 6052 2.1: a translator puts the whole of IPv4 into one /96. Its clients share a /64 and nothing else. */
+const translated = "64:ff9b::";
+
+/** The name under which limits count a client: "192.0.2.1" or "2001:db8:1:2::/64". Text that is no address stands for itself. */
+export function clientNetwork(ip: string): string {
+  const [address = ""] = normalIp(ip).split("%", 1);
+  if (!isIPv6(address)) {
+    return address;
+  }
+  // One spelling for all: lower case, no leading zeros, IPv4 at the end only behind ::ffff: and 64:ff9b:: and their like.
+  const plain = normalIp(new SocketAddress({ address, family: "ipv6" }).address);
+  return isIPv6(plain) && !plain.startsWith(translated) ? `${firstGroups(plain).join(":")}::/64` : plain;
+}
+
+function firstGroups(address: string): string[] {
+  const [head = "", tail] = address.split("::", 2);
+  const before = head === "" ? [] : head.split(":");
+  if (tail === undefined) {
+    return before.slice(0, 4);
+  }
+  const after = tail === "" ? [] : tail.split(":");
+  // An IPv4 ending is two groups, and behind the first four in any case.
+  const zeros = 8 - before.length - after.length - (tail.includes(".") ? 1 : 0);
+  return [...before, ...Array.from({ length: zeros }, () => "0"), ...after].slice(0, 4);
+}

@@ -1,0 +1,153 @@
+/**
+ * Directory harvest: a client that asks for many recipients whom nobody knows is answered later each time, then hung up
+ * on, then refused for a while. Known recipients are answered at once. No answer here waits for a store. Times in ms.
+ */
+import type { ClientRules } from "../clients/tcprules.ts";
+import type { Session } from "../hooks/session.ts";
+import { clientNetwork } from "../mail/client-network.ts";
+import type { Counters } from "../mail/counters.ts";
+import type { Log } from "../mail/log.ts";
+import { answers } from "./answers.ts";
+import type { Response } from "./answers.ts";
+import type { HarvestLedger } from "./harvest-ledger.ts";
+import type { Tally } from "./harvest-store.ts";
+
+/** `[limits] harvest_…`. 0 is never. */
+export interface HarvestSettings {
+  /** The unknown recipient of a session from which on answers are delayed. */
+  readonly delayAfter: number;
+  readonly delayMax: number;
+  /** The unknown recipient of a session that is answered 421. */
+  readonly hangupAfter: number;
+  /** Unknown recipients of a client network within `window`. */
+  readonly clientLimit: number;
+  readonly window: number;
+  readonly block: number;
+}
+
+const firstDelay = 1000;
+
+type Variables = ReadonlyMap<string, unknown>;
+
+/** Whose recipients are not looked at, or who may send anywhere: no stranger. */
+function isExempt(variables: Variables): boolean {
+  return variables.has("NOGOODMAILTO") || variables.has("RELAYCLIENT");
+}
+
+/** How long the answer to the nth unknown recipient of a session waits. */
+export function delayOf(nth: number, { delayAfter, delayMax }: HarvestSettings): number {
+  const step = nth - delayAfter;
+  return delayAfter === 0 || step < 0 ? 0 : Math.min(delayMax, firstDelay * 2 ** Math.min(step, 20));
+}
+
+/** The policy of one configuration; what it knows is the ledger's. */
+export class Harvest {
+  readonly #settings: HarvestSettings;
+  readonly #ledger: HarvestLedger;
+  readonly #log: Log;
+  readonly #counters: Counters;
+
+  constructor(settings: HarvestSettings, ledger: HarvestLedger, log: Log, counters: Counters) {
+    this.#settings = settings;
+    this.#ledger = ledger;
+    this.#log = log;
+    this.#counters = counters;
+  }
+
+  /** Whether a client that connects is turned away without more ado. A rule by host name is still to be asked. */
+  refusesAtOnce(ip: string, rules: ClientRules, variables: Variables): boolean {
+    if (!this.#isBlocked(ip) || rules.needsHost || isExempt(variables)) {
+      return false;
+    }
+    const verdict = rules.find({ ip });
+    return verdict.kind === "allow" && this.refuses(ip, verdict.variables);
+  }
+
+  /** Whether a client is turned away, its rule being known. */
+  refuses(ip: string, variables: Variables): boolean {
+    const refused = this.#isBlocked(ip) && !isExempt(variables);
+    if (refused) {
+      this.#counters.add("limits", { limit: "harvest block" });
+      this.#log.debug("smtp", "limit", { limit: "harvest block", ip });
+    }
+    return refused;
+  }
+
+  /**
+   * The answer to an unknown recipient: the one it would have had, now or later, or 421.
+   * @param nth unknown recipients of the session, this one included
+   */
+  answer(session: Session, nth: number, usual: Response): Response | Promise<Response> {
+    if (isExempt(session.variables)) {
+      return usual;
+    }
+    const network = clientNetwork(session.client.ip);
+    if (this.#ledger.isBlocked(network)) {
+      this.#counters.add("limits", { limit: "harvest" });
+      return answers.tooManyUnknown;
+    }
+    const { hangupAfter, clientLimit, window } = this.#settings;
+    if (clientLimit > 0) {
+      // Nobody waits for it: a store may be slow. It never rejects.
+      void this.#ledger.add(network, window).then((tally) => this.#weigh(session, network, tally));
+    }
+    if (hangupAfter > 0 && nth >= hangupAfter) {
+      this.#counters.add("limits", { limit: "harvest" });
+      this.#begin(session, network, "session", nth);
+      return answers.tooManyUnknown;
+    }
+    const wait = delayOf(nth, this.#settings);
+    return wait === 0 ? usual : later(wait, usual);
+  }
+
+  #isBlocked(ip: string): boolean {
+    return this.#settings.block > 0 && this.#ledger.hasBlocked && this.#ledger.isBlocked(clientNetwork(ip));
+  }
+
+  /** A client's count is there. Beyond the limit, another relay, or another session here, has begun the block. */
+  #weigh(session: Session, network: string, { count, left }: Tally): void {
+    const { clientLimit, block } = this.#settings;
+    if (count < clientLimit || this.#ledger.isBlocked(network)) {
+      return;
+    }
+    if (count === clientLimit || block === 0) {
+      this.#begin(session, network, "client", count, left);
+    } else {
+      this.#note(session, network, "shared count", count, left);
+      this.#ledger.block(network, left);
+    }
+  }
+
+  /** @param left how long a client is hung up on where there is no block to end it; 0: this session only */
+  #begin(session: Session, network: string, by: string, count: number, left = 0): void {
+    const { block, clientLimit } = this.#settings;
+    this.#note(session, network, by, count, block);
+    if (block > 0) {
+      this.#ledger.block(network, block);
+      if (clientLimit > 0) {
+        // Nobody waits for it, and it never rejects.
+        void this.#ledger.share(network, clientLimit, block);
+      }
+    } else if (left > 0) {
+      this.#ledger.block(network, left);
+    }
+  }
+
+  #note(session: Session, network: string, by: string, count: number, block: number): void {
+    this.#log.warning("smtp", "limit", {
+      session: session.id,
+      ip: session.client.ip,
+      limit: "harvest",
+      by,
+      unknown: count,
+      blocked: network,
+      seconds: Math.ceil(block / 1000),
+    });
+  }
+}
+
+function later(ms: number, response: Response): Promise<Response> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(response), ms).unref();
+  });
+}
