@@ -2,6 +2,7 @@
 import type { CheckDefinition } from "../hooks/check.ts";
 import { authlogger } from "./authlogger.ts";
 import { authrequired } from "./authrequired.ts";
+import { badmailfrom } from "./badmailfrom.ts";
 import { goodmailto } from "./goodmailto.ts";
 import { ifauthskip } from "./ifauthskip.ts";
 import { loop } from "./loop.ts";
@@ -12,6 +13,7 @@ import { verybadrcptto } from "./verybadrcptto.ts";
 export const checks: readonly CheckDefinition[] = [
   authlogger,
   authrequired,
+  badmailfrom,
   goodmailto,
   ifauthskip,
   loop,

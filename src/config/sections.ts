@@ -21,9 +21,9 @@ const none = {} as never;
 const hookDefaults: Readonly<Record<string, { checks: readonly string[]; doc: string }>> = {
   connection: { checks: ["spp"], doc: "Before the greeting." },
   helo: { checks: ["spp"], doc: "At HELO and EHLO." },
-  mail: { checks: ["spp"], doc: "At MAIL FROM." },
+  mail: { checks: ["spp", "badmailfrom"], doc: "At MAIL FROM." },
   rcpt: {
-    checks: ["verybadrcptto", "spp", "goodmailto"],
+    checks: ["verybadrcptto", "badmailfrom", "spp", "goodmailto"],
     doc: "At RCPT TO. The relay-domain verdict comes before goodmailto whatever stands here.",
   },
   data: { checks: ["verybadrcptto", "spp"], doc: "At DATA, before 354." },
@@ -64,6 +64,7 @@ export function createSchema(checks: readonly CheckSettings[]) {
     snapshot: coreSections.snapshot.prefault(none),
     recipients: coreSections.recipients.prefault(none),
     sync: coreSections.sync.prefault(none),
+    alert: coreSections.alert.prefault(none),
     limits: coreSections.limits.prefault(none),
     log: coreSections.log.prefault(none),
     metrics: coreSections.metrics.prefault(none),

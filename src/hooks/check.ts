@@ -72,9 +72,10 @@ export interface CheckRun {
 /**
  * When a check runs within a hook, whatever the configured order:
  * `note` before everything, also before other verdicts, and its verdict at RCPT does not count;
+ * `sender` at MAIL after the others have passed it, and at RCPT before them: the bad-sender verdict;
  * `policy` in configured order; `recipient` after the relay-domain verdict.
  */
-export type Stage = "note" | "policy" | "recipient";
+export type Stage = "note" | "sender" | "policy" | "recipient";
 
 /** A check as it stands in the registry. Its name is file name, config word, log word, metric label and test name. */
 export interface CheckDefinition<Shape extends ZodRawShape = ZodRawShape> {

@@ -36,6 +36,7 @@ export class Pipeline {
   constructor(steps: Readonly<Record<HookName, readonly Step[]>>, log: Log, counters: Counters) {
     const staged = (list: readonly Step[]): Record<Stage, readonly Step[]> => ({
       note: list.filter(({ stage }) => stage === "note"),
+      sender: list.filter(({ stage }) => stage === "sender"),
       policy: list.filter(({ stage }) => stage === "policy"),
       recipient: list.filter(({ stage }) => stage === "recipient"),
     });
@@ -52,10 +53,10 @@ export class Pipeline {
     this.#counters = counters;
   }
 
-  /** Runs one stage of a hook. After `accept-session` only note-takers run. */
+  /** Runs one stage of a hook. After `accept-session` only note-takers and the bad-sender verdict run, as in qmail. */
   run(hook: HookName, session: Session, stage: Stage, message?: MessageFacts): Outcome | Promise<Outcome> {
     const steps = this.#steps[hook][stage];
-    if (steps.length === 0 || (session.checksOff && stage !== "note")) {
+    if (steps.length === 0 || (session.checksOff && (stage === "policy" || stage === "recipient"))) {
       return undecided;
     }
     return this.#from(steps, 0, undecided, hook, session, message);

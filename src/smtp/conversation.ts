@@ -210,9 +210,6 @@ export class Conversation {
     if (transaction === undefined) {
       return this.session.helo === "" ? answers.heloFirst : answers.mailFirst;
     }
-    if (transaction.asked === 0 && transaction.accepted.length === 0) {
-      return answers.rcptFirst;
-    }
     // A note-taker may refuse here even where every recipient was refused: the sender shall learn why.
     return after(this.service.pipeline.run("data", this.session, "note"), (noted) => {
       const refusal = responseOf(noted);
@@ -222,7 +219,8 @@ export class Conversation {
       }
       const late = queuedReply(this.session.late.data);
       if (transaction.accepted.length === 0 || late !== undefined) {
-        return late === undefined ? answers.noRecipients : say(late);
+        const none = transaction.asked === 0 ? answers.rcptFirst : answers.noRecipients;
+        return late === undefined ? none : say(late);
       }
       return after(
         this.service.pipeline.run("data", this.session, "policy"),

@@ -29,7 +29,7 @@ describe("configuration", () => {
       expect(loaded.settings.smtp.max_message_size).toBe(25_000_000);
       expect(loaded.settings.smtp.idle_timeout).toBe(300_000);
       expect(loaded.settings.sync.max_shrink).toBe(0.1);
-      expect(loaded.settings.hooks.rcpt).toEqual(["verybadrcptto", "spp", "goodmailto"]);
+      expect(loaded.settings.hooks.rcpt).toEqual(["verybadrcptto", "badmailfrom", "spp", "goodmailto"]);
     }
   });
 
