@@ -6,18 +6,13 @@ import type { Mailbox } from "../mail/address.ts";
 import type { Counters } from "../mail/counters.ts";
 import type { Delivery, Envelope, Origin } from "../mail/courier.ts";
 import type { Log } from "../mail/log.ts";
-import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
+import { fitting, lost, misunderstood, noRoute, notAvailable, otherRoute } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
+import { HopFault } from "./hop-fault.ts";
 import type { HopPool } from "./hop-pool.ts";
 import type { HopReply } from "./reply-reader.ts";
 import type { Route, Routes } from "./routes.ts";
-
-const notAvailable = reply(451, "4.4.1", "Next hop is not available, try again later");
-const lost = reply(451, "4.4.2", "Lost the next hop, try again later");
-const noRoute = reply(451, "4.3.5", "No route to this domain");
-const otherRoute = reply(452, "4.5.3", "Send this recipient in a message of its own");
-const misunderstood = reply(451, "4.3.0", "Next hop gave no fitting answer, try again later");
 
 /** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
 const blockTimeout = 180_000;
@@ -44,6 +39,8 @@ export class HopDelivery implements Delivery {
   #connection: HopConnection | undefined;
   /** Why the transaction cannot go on: the answer to whatever comes next. */
   #failure: Reply | undefined;
+  /** Route keys whose hop could not be used for this message, with the answer to each further recipient there. */
+  readonly #unusable = new Map<string, Reply>();
   #abandoned = false;
 
   constructor(context: DeliveryContext, envelope: Envelope, origin: Origin) {
@@ -61,17 +58,30 @@ export class HopDelivery implements Delivery {
     if (this.#route !== undefined && this.#route.key !== route.key) {
       return otherRoute;
     }
-    if (this.#failure !== undefined) {
-      return this.#failure;
+    const failed = this.#failure ?? this.#unusable.get(route.key);
+    if (failed !== undefined) {
+      return failed;
     }
-    const answer = await this.#attempt(() =>
-      this.#state === "new" ? this.#begin(route, mailbox) : this.#rcpt(route, mailbox),
+    const answer = this.#fit(
+      await this.#attempt(() => (this.#state === "new" ? this.#begin(route, mailbox) : this.#rcpt(route, mailbox))),
+      [250, 251],
     );
-    return fitting(answer, [250, 251]);
+    if (this.#route === undefined && !this.#abandoned) {
+      // Nothing was begun there: a recipient that goes elsewhere must not wait for this hop.
+      this.#unusable.set(route.key, answer);
+      this.#failure = undefined;
+      this.#connection = undefined;
+    }
+    return answer;
   }
 
+  /** The way of a domain. Under `mx` each domain has exchangers of its own, so it is a way of its own. */
   #routeOf(domain: string): Route | undefined {
-    return this.#context.routes(domain) ?? this.#context.routes(this.#context.canonical(domain));
+    const { routes, canonical } = this.#context;
+    const own = routes(domain);
+    // An alias goes where its relay domain goes, unless it has a route of its own; "*" is none.
+    const route = own === undefined || own === routes("*") ? (routes(canonical(domain)) ?? own) : own;
+    return route?.hop.kind === "mx" ? { ...route, key: `${route.key} ${domain}` } : route;
   }
 
   /** Turns a fault of the hop into the answer that fits, for this command and all that follow. */
@@ -104,6 +114,9 @@ export class HopDelivery implements Delivery {
         this.#connection = undefined;
       }
     }
+    if (this.#abandoned) {
+      return lost;
+    }
     const fresh = await this.#context.pool.open(route, mailbox.domain);
     if (this.#abandoned) {
       fresh.quit();
@@ -114,23 +127,26 @@ export class HopDelivery implements Delivery {
 
   async #mailAndRcpt(route: Route, connection: HopConnection, mailbox: Mailbox): Promise<Reply> {
     this.#connection = connection;
-    connection.used++;
+    const reused = connection.used++ > 0;
     const mail = this.#mailLine(connection);
     const rcpt = rcptLine(mailbox);
-    let answers: [HopReply, HopReply | undefined];
+    let first: HopReply;
+    let second: HopReply | undefined;
     if (connection.features.has("PIPELINING")) {
-      const [first, second] = await Promise.all(connection.commands([mail, rcpt], route.timeout));
-      answers = [first as HopReply, second];
+      const answers = await Promise.all(connection.commands([mail, rcpt], route.timeout));
+      [first, second] = answers as [HopReply, HopReply];
     } else {
-      const first = await connection.command(mail, route.timeout);
-      answers = [first, first.reply.code === 250 ? await connection.command(rcpt, route.timeout) : undefined];
+      first = await connection.command(mail, route.timeout);
+      second = first.reply.code === 250 ? await connection.command(rcpt, route.timeout) : undefined;
+    }
+    if (reused && first.reply.code === 421) {
+      throw new HopFault("Cannot reuse the connection: the hop was about to close it", { said: first.reply });
     }
     this.#route = route;
     this.#state = "open";
-    const [first, second] = answers;
     if (first.reply.code !== 250) {
       // The sender was refused, after we had said 250 to it: every recipient is told so.
-      this.#failure = fitting(first.reply, []);
+      this.#failure = this.#fit(first.reply, []);
       return this.#failure;
     }
     return second?.reply ?? misunderstood;
@@ -157,11 +173,13 @@ export class HopDelivery implements Delivery {
       return this.#failure ?? lost;
     }
     const connection = this.#connection;
+    // From here on only a cut line says that nothing is to be delivered.
+    this.#state = "data";
     const answer = await this.#attempt(async () => (await connection.command("DATA", route.timeout)).reply);
-    if (answer.code === 354 && this.#failure === undefined) {
-      this.#state = "data";
+    if (answer.code !== 354) {
+      this.#state = "open";
     }
-    return fitting(answer, [354]);
+    return this.#fit(answer, [354]);
   }
 
   write(chunk: Buffer): boolean {
@@ -169,28 +187,48 @@ export class HopDelivery implements Delivery {
   }
 
   async drained(): Promise<void> {
-    await this.#connection?.drained(blockTimeout);
+    await this.#connection?.drained(Math.min(blockTimeout, this.#route?.dataTimeout ?? blockTimeout));
   }
 
   async finish(): Promise<Reply> {
     const connection = this.#connection;
     const route = this.#route;
-    if (this.#state !== "data" || connection === undefined || route === undefined || !connection.alive) {
+    if (this.#state !== "data" || connection === undefined || route === undefined) {
       this.abandon();
       return this.#failure ?? lost;
     }
     // From here on the hop may have the message: a client that goes away cuts nothing any more.
     this.#state = "over";
     const answer = await this.#attempt(async () => {
+      if (connection.fault !== undefined) {
+        throw connection.fault;
+      }
       connection.write(dot);
-      connection.flush();
       return (await connection.answer(route.dataTimeout)).reply;
     });
+    const ours = this.#fit(answer, [250]);
     this.#connection = undefined;
-    if (connection.alive) {
+    if (answer.code === 421) {
+      connection.quit();
+    } else if (connection.alive) {
       this.#context.pool.release(route, connection);
     }
-    return fitting(answer, [250]);
+    // A hop that refuses a message before its end says so and closes: its refusal is the answer.
+    const said = ours === lost ? connection.fault?.said : undefined;
+    return said !== undefined && said.code >= 400 ? fitting(said, []) : ours;
+  }
+
+  /**
+   * The hop's answer as ours. One that does not fit the question means that the hop is out of step: nothing that it
+   * says afterwards can be believed.
+   */
+  #fit(answer: Reply, wanted: readonly number[]): Reply {
+    const ours = fitting(answer, wanted);
+    if (ours === misunderstood) {
+      this.#failure = ours;
+      this.#connection?.destroy();
+    }
+    return ours;
   }
 
   abandon(): void {
@@ -202,8 +240,8 @@ export class HopDelivery implements Delivery {
     if (connection === undefined || this.#state === "over") {
       return;
     }
-    if (this.#state !== "open" || route === undefined) {
-      // In the middle of a message, or of its beginning: only a cut line says that it is not to be delivered.
+    if (this.#state !== "open" || route === undefined || connection.asked) {
+      // In the middle of a message, or of a question: only a cut line says that nothing is to be delivered.
       connection.destroy();
       return;
     }
@@ -217,18 +255,4 @@ export class HopDelivery implements Delivery {
 
 function rcptLine(mailbox: Mailbox): string {
   return `RCPT TO:<${mailbox.raw}>`;
-}
-
-/**
- * The hop's answer as ours: one of the wanted codes, a 4xx, a 5xx. 421 would end the client's session and is
- * told as 451; anything else was no answer to the question.
- */
-function fitting(answer: Reply, wanted: readonly number[]): Reply {
-  if (wanted.includes(answer.code)) {
-    return answer;
-  }
-  if (answer.code === 421) {
-    return { code: 451, wire: `451${answer.wire.slice(3)}` };
-  }
-  return answer.code >= 400 ? answer : misunderstood;
 }

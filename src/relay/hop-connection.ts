@@ -1,28 +1,12 @@
 /** One SMTP connection to a next hop: lines out, replies in, a deadline on each. No policy. RFC 5321, 3207, 2920. */
-import { connect as connectTcp } from "node:net";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import type { ConnectionOptions } from "node:tls";
 
-import type { Endpoint } from "../mail/network.ts";
+import { dial, settled, tlsOptions } from "./dial.ts";
+import type { HopEndpoint, TlsPolicy } from "./dial.ts";
+import { HopFault } from "./hop-fault.ts";
 import { ReplyReader } from "./reply-reader.ts";
 import type { HopReply } from "./reply-reader.ts";
-
-/** The hop gave no usable answer: gone, silent, or speaking something else. */
-export class HopFault extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = "HopFault";
-  }
-}
-
-/** How TLS is done with a hop. */
-export interface TlsPolicy {
-  readonly mode: "off" | "opportunistic" | "require";
-  readonly implicit: boolean;
-  /** PEM; undefined: the system's. */
-  readonly ca: string | undefined;
-}
 
 interface Waiting {
   readonly resolve: (reply: HopReply) => void;
@@ -34,7 +18,7 @@ interface Waiting {
 const maxWaiting = 8;
 
 export class HopConnection {
-  readonly endpoint: Endpoint;
+  readonly endpoint: HopEndpoint;
   /** EHLO keywords in capitals with their arguments. */
   readonly features: Map<string, string> = new Map<string, string>();
   /** Transactions that were begun on it. */
@@ -47,7 +31,7 @@ export class HopConnection {
   /** Called once when the connection is of no use any more. */
   onGone: (() => void) | undefined;
 
-  private constructor(endpoint: Endpoint, socket: Socket, secure: boolean) {
+  private constructor(endpoint: HopEndpoint, socket: Socket, secure: boolean) {
     this.endpoint = endpoint;
     this.#socket = socket;
     this.#secure = secure;
@@ -59,7 +43,12 @@ export class HopConnection {
    * @param timeout ms for the connection and for each answer
    * @throws HopFault
    */
-  static async open(endpoint: Endpoint, hostname: string, policy: TlsPolicy, timeout: number): Promise<HopConnection> {
+  static async open(
+    endpoint: HopEndpoint,
+    hostname: string,
+    policy: TlsPolicy,
+    timeout: number,
+  ): Promise<HopConnection> {
     const socket = await dial(endpoint, policy, timeout);
     const connection = new HopConnection(endpoint, socket, policy.implicit);
     try {
@@ -74,6 +63,16 @@ export class HopConnection {
   /** Whether it can still be used. */
   get alive(): boolean {
     return this.#fault === undefined && !this.#socket.destroyed;
+  }
+
+  /** Why it cannot be used any more; undefined while it can. */
+  get fault(): HopFault | undefined {
+    return this.#fault;
+  }
+
+  /** A command was sent whose reply is still to come. */
+  get asked(): boolean {
+    return this.#waiting.length > 0;
   }
 
   async #introduce(hostname: string, policy: TlsPolicy, timeout: number): Promise<void> {
@@ -127,7 +126,14 @@ export class HopConnection {
     // Anything that the hop sent before the handshake is thrown away with the reader. CVE-2011-0411.
     this.#reader = new ReplyReader();
     const secure = connectTls({ socket: plain, ...tlsOptions(this.endpoint, policy) });
-    await settled(secure, "secureConnect", timeout, this.endpoint);
+    try {
+      await settled(secure, "secureConnect", timeout, this.endpoint);
+    } catch (cause) {
+      throw new HopFault(`Cannot start TLS with ${this.#name}: ${(cause as Error).message}`, {
+        cause,
+        duringTls: true,
+      });
+    }
     this.#socket = secure;
     this.#secure = true;
     this.#listen(secure);
@@ -149,8 +155,10 @@ export class HopConnection {
       for (const reply of this.#reader.push(chunk)) {
         const waiting = this.#waiting.shift();
         if (waiting === undefined) {
-          // Nobody asked: a 421 before it closes, or a hop out of step. Either way it is of no more use.
-          throw new SyntaxError(`Reply without a command: ${reply.reply.code}`);
+          // Nobody asked: a word before it closes, or a hop out of step. Either way it is of no more use.
+          const message = `Cannot go on with ${this.#name}: reply ${reply.reply.code} without a command`;
+          this.#fail(new HopFault(message, { said: reply.reply }));
+          return;
         }
         clearTimeout(waiting.timer);
         waiting.resolve(reply);
@@ -256,48 +264,4 @@ export class HopConnection {
   destroy(): void {
     this.#fail(new HopFault(`Closed ${this.#name}`));
   }
-}
-
-function tlsOptions(endpoint: Endpoint, policy: TlsPolicy): ConnectionOptions {
-  const named = !/^[\d.]+$/.test(endpoint.host) && !endpoint.host.includes(":");
-  return {
-    host: endpoint.host,
-    ...(named ? { servername: endpoint.host } : {}),
-    ...(policy.ca === undefined ? {} : { ca: policy.ca }),
-    rejectUnauthorized: policy.mode !== "opportunistic",
-    minVersion: "TLSv1.2",
-  };
-}
-
-async function dial(endpoint: Endpoint, policy: TlsPolicy, timeout: number): Promise<Socket> {
-  const { host, port } = endpoint;
-  const socket = policy.implicit ? connectTls({ port, ...tlsOptions(endpoint, policy) }) : connectTcp({ host, port });
-  await settled(socket, policy.implicit ? "secureConnect" : "connect", timeout, endpoint);
-  return socket;
-}
-
-/** Waits for an event of a young socket. @throws HopFault, with the socket destroyed */
-function settled(socket: Socket, event: string, timeout: number, endpoint: Endpoint): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const finish = (why?: string, cause?: Error): void => {
-      clearTimeout(timer);
-      socket.off(event, connected);
-      socket.off("error", failed);
-      socket.off("close", closed);
-      if (why === undefined) {
-        resolve();
-        return;
-      }
-      socket.on("error", () => undefined);
-      socket.destroy();
-      reject(new HopFault(`Cannot connect to ${endpoint.host}:${endpoint.port}: ${why}`, { cause }));
-    };
-    const connected = (): void => finish();
-    const failed = (error: Error): void => finish(error.message, error);
-    const closed = (): void => finish("closed");
-    const timer = setTimeout(() => finish(`no answer in ${timeout} ms`), timeout);
-    socket.once(event, connected);
-    socket.once("error", failed);
-    socket.once("close", closed);
-  });
 }

@@ -3,8 +3,9 @@
  * some seconds where the hop just failed, instead of holding every session for the full time limit.
  */
 import type { Log } from "../mail/log.ts";
-import type { Endpoint } from "../mail/network.ts";
-import { HopConnection, HopFault } from "./hop-connection.ts";
+import { HopConnection } from "./hop-connection.ts";
+import type { HopEndpoint } from "./dial.ts";
+import { HopFault } from "./hop-fault.ts";
 import type { MailExchangers } from "./mail-exchangers.ts";
 import type { Route } from "./routes.ts";
 
@@ -21,6 +22,7 @@ export class HopPool {
   readonly #hostname: string;
   readonly #exchangers: MailExchangers;
   readonly #log: Log;
+  /** Route key → connections not in use, the last one used last; no key has an empty list. */
   readonly #idle = new Map<string, { connection: HopConnection; timer: NodeJS.Timeout }[]>();
   /** Endpoint → the moment (monotonic, ms) until which it rests. Bounded by the endpoints of our routes. */
   readonly #resting = new Map<string, { until: number; why: string }>();
@@ -34,13 +36,25 @@ export class HopPool {
 
   /** A connection that is not in use; undefined where a fresh one must be opened. */
   reuse(route: Route): HopConnection | undefined {
-    const kept = this.#idle.get(route.key)?.pop();
+    const kept = this.#idle.get(route.key)?.at(-1)?.connection;
     if (kept === undefined) {
       return undefined;
     }
-    clearTimeout(kept.timer);
-    kept.connection.onGone = undefined;
-    return kept.connection.alive ? kept.connection : this.reuse(route);
+    this.#take(route, kept);
+    return kept.alive ? kept : this.reuse(route);
+  }
+
+  /** Out of the list of those not in use. */
+  #take(route: Route, connection: HopConnection): void {
+    const list = this.#idle.get(route.key) ?? [];
+    const at = list.findIndex((kept) => kept.connection === connection);
+    clearTimeout(list[at]?.timer);
+    list.splice(at, at < 0 ? 0 : 1);
+    // mx routes have a key for each domain: the map must not keep them all.
+    if (list.length === 0) {
+      this.#idle.delete(route.key);
+    }
+    connection.onGone = undefined;
   }
 
   /** Opens a fresh connection. @throws HopFault where no endpoint of the route could be used */
@@ -65,12 +79,12 @@ export class HopPool {
     throw fault;
   }
 
-  async #connect(endpoint: Endpoint, route: Route): Promise<HopConnection> {
+  async #connect(endpoint: HopEndpoint, route: Route): Promise<HopConnection> {
     try {
       return await HopConnection.open(endpoint, this.#hostname, route.tls, route.timeout);
     } catch (error) {
       // Opportunistic means: mail goes out even if the hop's TLS is broken (RFC 7435), on a connection of its own.
-      if (route.tls.mode === "opportunistic" && !route.tls.implicit && isTlsFault(error)) {
+      if (route.tls.mode === "opportunistic" && error instanceof HopFault && error.duringTls) {
         this.#log.warning("next-hop", "TLS failed, going on without", {
           hop: endpoint.host,
           why: (error as Error).message,
@@ -81,7 +95,7 @@ export class HopPool {
     }
   }
 
-  async #endpoints(route: Route, domain: string): Promise<readonly Endpoint[]> {
+  async #endpoints(route: Route, domain: string): Promise<readonly HopEndpoint[]> {
     if (route.hop.kind === "host") {
       return [route.hop.endpoint];
     }
@@ -106,22 +120,17 @@ export class HopPool {
   /** Takes a connection back whose transaction ended well. */
   release(route: Route, connection: HopConnection): void {
     const list = this.#idle.get(route.key) ?? [];
-    this.#idle.set(route.key, list);
     if (this.#closed || !connection.alive || list.length >= maxIdle || connection.used >= maxUses) {
       connection.quit();
       return;
     }
     const drop = (): void => {
-      const at = list.findIndex((kept) => kept.connection === connection);
-      if (at >= 0) {
-        clearTimeout(list[at]?.timer);
-        list.splice(at, 1);
-      }
-      connection.onGone = undefined;
+      this.#take(route, connection);
       connection.quit();
     };
     connection.onGone = drop;
     list.push({ connection, timer: setTimeout(drop, idleTime).unref() });
+    this.#idle.set(route.key, list);
   }
 
   /** Closes what is not in use; what is, closes when it is released. */
@@ -131,10 +140,4 @@ export class HopPool {
       connection.onGone?.();
     }
   }
-}
-
-function isTlsFault(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const code = cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? "") : "";
-  return code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO";
 }

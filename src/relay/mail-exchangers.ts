@@ -1,7 +1,7 @@
 /** A domain's own mail exchangers by DNS, best first. RFC 5321 5.1, RFC 7505. */
 import { Resolver } from "node:dns/promises";
 
-import type { Endpoint } from "../mail/network.ts";
+import type { HopEndpoint } from "./dial.ts";
 
 /** More than this many are not tried. */
 const most = 5;
@@ -9,7 +9,7 @@ const most = 5;
 /** Asks name servers; with a deadline of about ten seconds in all. */
 export interface MailExchangers {
   /** @throws Error where DNS gave no answer; an empty list where the domain takes no mail (RFC 7505) */
-  find(domain: string): Promise<Endpoint[]>;
+  find(domain: string): Promise<HopEndpoint[]>;
 }
 
 /** @param servers "192.0.2.53" or with a port; empty: the system's */
@@ -21,11 +21,13 @@ export function createMailExchangers(servers: readonly string[], port = 25): Mai
   return {
     find: async (domain) => {
       const hosts = await exchangers(resolver, domain);
-      const endpoints = await Promise.all(hosts.slice(0, most).map((host) => addresses(resolver, host)));
-      return endpoints
-        .flat()
-        .slice(0, most)
-        .map((host) => ({ host, port }));
+      const endpoints = await Promise.all(
+        hosts.slice(0, most).map(async (name) => {
+          const found = await addresses(resolver, name);
+          return found.map((host) => ({ host, port, name }));
+        }),
+      );
+      return endpoints.flat().slice(0, most);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Which next hop a domain has: the exact name, then the longest `.suffix`, then `*`. */
 import type { NextHop } from "../mail/next-hop.ts";
-import type { TlsPolicy } from "./hop-connection.ts";
+import type { TlsPolicy } from "./dial.ts";
 
 /** A route as the relay uses it. Times in ms. */
 export interface Route {

@@ -1,0 +1,68 @@
+/** Connects to a next hop: TCP, or TLS from the first byte. Every wait has an end. */
+import { connect as connectTcp, isIP } from "node:net";
+import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
+
+import type { Endpoint } from "../mail/network.ts";
+import { HopFault } from "./hop-fault.ts";
+
+/** A hop's place, and the name that its certificate must have where the place is an address of a mail exchanger. */
+export interface HopEndpoint extends Endpoint {
+  readonly name?: string;
+}
+
+/** How TLS is done with a hop. */
+export interface TlsPolicy {
+  readonly mode: "off" | "opportunistic" | "require";
+  readonly implicit: boolean;
+  /** PEM; undefined: the system's. */
+  readonly ca: string | undefined;
+}
+
+/** What our side of a handshake asks for. */
+export function tlsOptions(endpoint: HopEndpoint, policy: TlsPolicy): ConnectionOptions {
+  const name = endpoint.name ?? endpoint.host;
+  return {
+    host: endpoint.host,
+    // RFC 6066 3: an address is no server name; its certificate is checked against `host`.
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    ...(policy.ca === undefined ? {} : { ca: policy.ca }),
+    rejectUnauthorized: policy.mode !== "opportunistic",
+    minVersion: "TLSv1.2",
+  };
+}
+
+/** Connects, with TLS where the policy has it from the first byte. @throws HopFault */
+export async function dial(endpoint: HopEndpoint, policy: TlsPolicy, timeout: number): Promise<Socket> {
+  const { host, port } = endpoint;
+  const socket = policy.implicit ? connectTls({ port, ...tlsOptions(endpoint, policy) }) : connectTcp({ host, port });
+  await settled(socket, policy.implicit ? "secureConnect" : "connect", timeout, endpoint);
+  return socket;
+}
+
+/** Waits for an event of a young socket. @throws HopFault, with the socket destroyed */
+export function settled(socket: Socket, event: string, timeout: number, endpoint: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (why?: string, cause?: Error): void => {
+      clearTimeout(timer);
+      socket.off(event, connected);
+      socket.off("error", failed);
+      socket.off("close", closed);
+      if (why === undefined) {
+        resolve();
+        return;
+      }
+      socket.on("error", () => undefined);
+      socket.destroy();
+      reject(new HopFault(`Cannot connect to ${endpoint.host}:${endpoint.port}: ${why}`, { cause }));
+    };
+    const connected = (): void => finish();
+    const failed = (error: Error): void => finish(error.message, error);
+    const closed = (): void => finish("closed");
+    const timer = setTimeout(() => finish(`no answer in ${timeout} ms`), timeout);
+    socket.once(event, connected);
+    socket.once("error", failed);
+    socket.once("close", closed);
+  });
+}

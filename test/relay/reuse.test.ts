@@ -1,0 +1,225 @@
+/** Connections to next hops between transactions: kept, tried for life, given up, rested; and the ways of domains. */
+import { afterEach, describe, expect, it } from "vitest";
+
+import { silentLog } from "../../src/mail/log.ts";
+import { HopPool } from "../../src/relay/hop-pool.ts";
+import { createMailExchangers } from "../../src/relay/mail-exchangers.ts";
+import type { Route } from "../../src/relay/routes.ts";
+import { startDns } from "../fakes/dns.ts";
+import type { FakeDns } from "../fakes/dns.ts";
+import { startNextHop } from "../fakes/next-hop.ts";
+import type { NextHop } from "../fakes/next-hop.ts";
+import { startTestRelay } from "../fakes/relay.ts";
+import { closeScenes, expectHonest, hello, scene, send } from "./scene.ts";
+
+const ends: (() => Promise<void>)[] = [closeScenes];
+afterEach(async () => {
+  await Promise.all(ends.map((end) => end()));
+  ends.length = 1;
+});
+
+async function startHop(): Promise<NextHop> {
+  const hop = await startNextHop();
+  ends.push(() => hop.close());
+  return hop;
+}
+
+describe("a connection to a next hop", () => {
+  it("carries one message after another, of several clients", async () => {
+    const { relay, hop } = await scene();
+    for (let i = 0; i < 3; i++) {
+      const client = await hello(relay);
+      expect((await send(client)).at(-1)).toBe("250 2.0.0 Accepted");
+      expect((await send(client)).at(-1)).toBe("250 2.0.0 Accepted");
+      client.close();
+    }
+    expect(hop.connections).toBe(1);
+    expect(hop.received).toHaveLength(6);
+  });
+
+  it("is given back after RSET, and after a client that only asked", async () => {
+    const { relay, hop } = await scene();
+    const client = await hello(relay);
+    await client.command("MAIL FROM:<>");
+    expect(await client.command("RCPT TO:<a@kontor.example>")).toMatch(/^250/);
+    await client.command("QUIT");
+    await hop.until(() => hop.commands.flat().includes("RSET"));
+    const next = await hello(relay);
+    // The answer to RSET may still be under way.
+    await expect.poll(async () => (await send(next)).at(-1)).toBe("250 2.0.0 Accepted");
+    expect(hop.connections).toBeLessThanOrEqual(2);
+    next.close();
+  });
+
+  it("that died while unused, in whatever way, costs the client nothing", async () => {
+    for (const how of ["reset", "421", "silence", "garbage"] as const) {
+      const { relay, hop } = await scene();
+      const client = await hello(relay);
+      const first = await send(client);
+      if (how === "reset") {
+        hop.reset();
+      } else {
+        hop.script.answers = {
+          mail: ({ connection }) =>
+            connection > 1
+              ? undefined
+              : how === "421"
+                ? { drop: "fin", first: "421 4.4.2 Idle for too long" }
+                : how === "silence"
+                  ? { hang: true }
+                  : { bytes: "\0\0\0\n" },
+        };
+      }
+      const second = await send(client);
+      expect(second.at(-1), how).toBe("250 2.0.0 Accepted");
+      expectHonest([first, second], hop);
+      expect(hop.connections, how).toBe(2);
+      client.close();
+    }
+  });
+
+  it("to a dead hop is not tried again for some seconds; the client is told at once", async () => {
+    const { relay, hop } = await scene();
+    await hop.listen(false);
+    const client = await hello(relay);
+    expect((await send(client))[0]).toBe("451 4.4.1 Next hop is not available, try again later");
+    await hop.listen(true);
+    expect((await send(client))[0]).toBe("451 4.4.1 Next hop is not available, try again later");
+    expect(hop.connections).toBe(0);
+    expect(relay.log.filter((line) => line.includes("rests"))).toHaveLength(1);
+    client.close();
+  });
+});
+
+describe("routes", () => {
+  it("send a recipient that goes elsewhere back for a message of its own", async () => {
+    const other = await startHop();
+    const { relay, hop } = await scene(
+      {},
+      `[[route]]\ndomain = "zweig.example"\nnext_hop = "smtp://127.0.0.1:${other.port}"\n
+[domains]\nrelay = ["kontor.example", "zweig.example"]\naliases = { "zweig.test" = "zweig.example" }`,
+    );
+    const client = await hello(relay);
+    expect(await send(client, ["a@kontor.example", "b@zweig.example"])).toEqual([
+      "250 2.1.5 Recipient OK",
+      "452 4.5.3 Send this recipient in a message of its own",
+      "354 End data with <CR><LF>.<CR><LF>",
+      "250 2.0.0 Accepted",
+    ]);
+    expect((await send(client, ["b@zweig.test"])).at(-1)).toBe("250 2.0.0 Accepted");
+    expect([hop.received.length, other.received[0]?.recipients]).toEqual([1, ["b@zweig.test"]]);
+    client.close();
+  });
+
+  it("let a dead hop hold up none but its own recipients", async () => {
+    const other = await startHop();
+    const { relay, hop } = await scene(
+      {},
+      `[[route]]\ndomain = "zweig.example"\nnext_hop = "smtp://127.0.0.1:${other.port}"\n
+[domains]\nrelay = ["kontor.example", "zweig.example"]`,
+    );
+    await hop.listen(false);
+    const client = await hello(relay);
+    expect(await send(client, ["a@kontor.example", "c@kontor.example", "b@zweig.example"])).toEqual([
+      "451 4.4.1 Next hop is not available, try again later",
+      "451 4.4.1 Next hop is not available, try again later",
+      "250 2.1.5 Recipient OK",
+      "354 End data with <CR><LF>.<CR><LF>",
+      "250 2.0.0 Accepted",
+    ]);
+    expect(other.received[0]?.recipients).toEqual(["b@zweig.example"]);
+    client.close();
+  });
+
+  it("to mail exchangers keep domains apart, and answer 451 where DNS does not", async () => {
+    const dns = await startDns();
+    ends.push(() => dns.close());
+    dns.behave("*", { rcode: "SERVFAIL" });
+    const relay = await startTestRelay({
+      config: `[[route]]\ndomain = "*"\nnext_hop = "mx"\n
+[smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "0ms"\ndns_servers = ["${dns.server}"]\n
+[domains]\nrelay = ["kontor.example", "zweig.example"]`,
+    });
+    ends.push(() => relay.stop());
+    const client = await hello(relay);
+    expect((await send(client, ["a@kontor.example", "b@zweig.example"])).slice(0, 2)).toEqual([
+      "451 4.4.1 Next hop is not available, try again later",
+      "451 4.4.1 Next hop is not available, try again later",
+    ]);
+    expect([dns.count("kontor.example", "MX") > 0, dns.count("zweig.example", "MX") > 0]).toEqual([true, true]);
+    client.close();
+  });
+});
+
+describe("mail exchangers", () => {
+  const route = (domain: string): Route => ({
+    key: `mx ${domain}`,
+    hop: { kind: "mx" },
+    tls: { mode: "off", implicit: false, ca: undefined },
+    timeout: 500,
+    dataTimeout: 500,
+  });
+
+  async function scenery(port: number): Promise<{ dns: FakeDns; pool: HopPool }> {
+    const dns = await startDns();
+    const pool = new HopPool("mx.kontor.example", createMailExchangers([dns.server], port), silentLog);
+    ends.push(() => dns.close());
+    ends.push(async () => pool.close());
+    return { dns, pool };
+  }
+
+  it("are tried in the order of their preference, dead ones passed over", async () => {
+    const hop = await startHop();
+    const { dns, pool } = await scenery(hop.port);
+    dns.add("kontor.example", "MX", "30 third.example");
+    dns.add("kontor.example", "MX", "10 first.example");
+    dns.add("kontor.example", "MX", "20 second.example");
+    dns.add("first.example", "A", "127.0.0.9");
+    dns.add("second.example", "A", "127.0.0.1");
+    dns.add("third.example", "A", "127.0.0.8");
+    const connection = await pool.open(route("kontor.example"), "kontor.example");
+    expect(connection.endpoint).toEqual({ host: "127.0.0.1", port: hop.port, name: "second.example" });
+    connection.quit();
+  });
+
+  it("are the domain itself where it has no MX, and none where it says so", async () => {
+    const hop = await startHop();
+    const { dns, pool } = await scenery(hop.port);
+    dns.add("plain.example", "A", "127.0.0.1");
+    dns.add("null.example", "MX", "0 .");
+    dns.add("null.example", "A", "127.0.0.1");
+    (await pool.open(route("plain.example"), "plain.example")).quit();
+    await expect(pool.open(route("null.example"), "null.example")).rejects.toThrow("no mail exchanger");
+    await expect(pool.open(route("no.example"), "no.example")).rejects.toThrow("no mail exchanger");
+    expect(hop.connections).toBe(1);
+  });
+
+  it("are unknown where DNS fails, which is no statement about the domain", async () => {
+    const { dns, pool } = await scenery(1);
+    dns.behave("kontor.example", { rcode: "SERVFAIL" });
+    await expect(pool.open(route("kontor.example"), "kontor.example")).rejects.toThrow(
+      "Cannot find the mail exchangers",
+    );
+  });
+
+  it("that are many are not all tried", async () => {
+    const { dns } = await scenery(1);
+    for (let i = 0; i < 20; i++) {
+      dns.add("kontor.example", "MX", `${i} mx${i}.example`);
+      dns.add(`mx${i}.example`, "A", `127.0.1.${i}`);
+    }
+    const found = await createMailExchangers([dns.server]).find("kontor.example");
+    expect(found.map(({ host }) => host)).toEqual(["127.0.1.0", "127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"]);
+  });
+
+  it("each have connections of their own", async () => {
+    const hop = await startHop();
+    const { dns, pool } = await scenery(hop.port);
+    dns.add("a.example", "A", "127.0.0.1");
+    const connection = await pool.open(route("a.example"), "a.example");
+    pool.release(route("a.example"), connection);
+    expect(pool.reuse(route("b.example"))).toBeUndefined();
+    expect(pool.reuse(route("a.example"))).toBe(connection);
+    connection.quit();
+  });
+});
