@@ -2,7 +2,7 @@
  * A self-signed certificate for tests and first steps: ECDSA P-256 with SHA-256, X.509 v3. RFC 5280.
  * node:crypto signs and makes keys but writes no certificates, and a fresh machine has no openssl program.
  */
-import { generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
 import { isIP, isIPv4 } from "node:net";
 
 /** Certificate and private key as PEM. */
@@ -79,12 +79,16 @@ function addressOctets(ip: string): Buffer {
 
 const ecdsaWithSha256 = sequence(oid("1.2.840.10045.4.3.2"));
 
-function extensions(names: readonly string[]): Buffer {
+function extensions(names: readonly string[], publicKey: Buffer): Buffer {
   return der(
     0xa3,
     sequence(
       // basicConstraints: its own CA, so that a client can be told to trust it.
       extension("2.5.29.19", true, sequence(Buffer.from([0x01, 0x01, 0xff]))),
+      // keyUsage: digitalSignature, keyCertSign
+      extension("2.5.29.15", true, Buffer.from([tag.bits, 0x02, 0x02, 0x84])),
+      // subjectKeyIdentifier: any value that is the key's alone
+      extension("2.5.29.14", false, der(tag.octets, createHash("sha1").update(publicKey).digest())),
       // subjectAltName
       extension("2.5.29.17", false, sequence(...names.map(alternativeName))),
       // extendedKeyUsage: serverAuth
@@ -114,6 +118,7 @@ export function makeSelfSigned(names: readonly string[], { from, days }: Validit
     );
   }
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const keyInfo = publicKey.export({ type: "spki", format: "der" });
   const serial = randomBytes(16);
   // Positive and not zero: RFC 5280 4.1.2.2.
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
@@ -126,8 +131,8 @@ export function makeSelfSigned(names: readonly string[], { from, days }: Validit
     name,
     sequence(time(from), time(new Date(from.getTime() + days * 86_400_000))),
     name,
-    publicKey.export({ type: "spki", format: "der" }),
-    extensions(names),
+    keyInfo,
+    extensions(names, keyInfo),
   );
   const signature = der(tag.bits, Buffer.from([0]), sign("sha256", body, privateKey));
   return {

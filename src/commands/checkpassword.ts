@@ -2,7 +2,7 @@
  * `goodmailto checkpassword`: a checkpassword program that asks a directory, for `[auth] command`. It runs for one
  * login and ends, so the relay itself holds no LDAP code. https://cr.yp.to/checkpwd/interface.html
  */
-import { accessSync, closeSync, constants, readSync } from "node:fs";
+import { accessSync, closeSync, constants, readSync, statSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 
 import { Command } from "commander";
@@ -127,7 +127,8 @@ function become([name, ...words]: readonly string[], user: string): void {
 /** As execvp: a name without a slash is looked for along PATH. */
 function find(name: string): string {
   const places = (process.env["PATH"] ?? "/usr/bin:/bin").split(delimiter);
-  const found = name.includes("/") ? name : places.map((place) => join(place, name)).find(isExecutable);
+  const found = (name.includes("/") ? [name] : places.map((place) => join(place, name))).find(isExecutable);
+  // To be sure of it beforehand: an execve that fails takes the process with it.
   if (found === undefined) {
     throw new Error("no such program");
   }
@@ -137,7 +138,7 @@ function find(name: string): string {
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
-    return true;
+    return statSync(path).isFile();
   } catch {
     return false;
   }

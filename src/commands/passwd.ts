@@ -5,7 +5,7 @@ import { setPassword } from "../auth/password-writer.ts";
 import { isUserName } from "../auth/passwords.ts";
 import { makeHash } from "../auth/scrypt.ts";
 import { exit } from "./exit.ts";
-import { readLine, readSecret } from "./secret-input.ts";
+import { readLine, readSecrets } from "./secret-input.ts";
 
 /** As the SMTP side: no client can send more. */
 const maxOctets = 1024;
@@ -46,12 +46,14 @@ async function passwd(user: string, { file }: { file?: string }): Promise<void> 
 /** Undefined where there is none that could be used; the user was told. */
 async function askPassword(user: string): Promise<string | undefined> {
   const typed = process.stdin.isTTY;
-  const password = typed ? await readSecret(`Password for ${user}: `) : await readLine(maxOctets);
+  const [password, again] = typed
+    ? ((await readSecrets([`Password for ${user}: `, "Again: "])) ?? [])
+    : [await readLine(maxOctets)];
   if (password === undefined) {
     fail("No password was given", exit.usage);
   } else if (password === "" || password.includes("\0") || Buffer.byteLength(password) > maxOctets) {
     fail(`A password has 1 to ${maxOctets} octets, and none is NUL`, exit.usage);
-  } else if (typed && (await readSecret("Again: ")) !== password) {
+  } else if (typed && again !== password) {
     fail("The two are not the same", exit.usage);
   } else {
     return password;

@@ -20,32 +20,69 @@ export async function readLine(maxOctets: number): Promise<string | undefined> {
   return (end < 0 ? text : text.slice(0, end)).replace(/\r$/, "");
 }
 
-/** A line from the terminal, not shown; undefined where Ctrl-C or Ctrl-D ends it. */
-export async function readSecret(prompt: string): Promise<string | undefined> {
+/** A line from the terminal for each prompt, none of it shown; undefined where Ctrl-C or Ctrl-D ends it. */
+export async function readSecrets(prompts: readonly string[]): Promise<readonly string[] | undefined> {
   const { stdin } = process;
-  const decoder = new StringDecoder("utf8");
-  process.stderr.write(prompt);
+  const keys = createKeys();
+  // Before the prompt: what is typed at once must not be shown either.
   stdin.setRawMode(true);
-  stdin.resume();
+  stdin.on("data", keys.push).on("end", keys.end).resume();
   try {
-    return await new Promise((resolve) => {
-      let text = "";
-      const take = (chunk: Buffer): void => {
-        for (const key of decoder.write(chunk)) {
-          if (key === "\r" || key === "\n" || key === "\x03" || key === "\x04") {
-            stdin.off("data", take);
-            resolve(key === "\r" || key === "\n" ? text : undefined);
-            return;
-          }
-          text = key === "\x7f" || key === "\b" ? [...text].slice(0, -1).join("") : text + key;
-        }
-      };
-      stdin.on("data", take);
-      stdin.once("end", () => resolve(undefined));
-    });
+    const secrets: string[] = [];
+    for (const prompt of prompts) {
+      process.stderr.write(prompt);
+      const secret = await readTyped(keys.next);
+      process.stderr.write("\n");
+      if (secret === undefined) {
+        return undefined;
+      }
+      secrets.push(secret);
+    }
+    return secrets;
   } finally {
+    stdin.off("data", keys.push).off("end", keys.end).pause();
     stdin.setRawMode(false);
-    stdin.pause();
-    process.stderr.write("\n");
   }
+}
+
+async function readTyped(next: () => Promise<string | undefined>): Promise<string | undefined> {
+  const text: string[] = [];
+  for (;;) {
+    const key = await next();
+    if (key === "\r" || key === "\n") {
+      return text.join("");
+    }
+    if (key === undefined || key === "\x03" || key === "\x04") {
+      return undefined;
+    }
+    if (key === "\x7f" || key === "\b") {
+      text.pop();
+    } else {
+      text.push(key);
+    }
+  }
+}
+
+/** Keys one by one, kept until they are wanted: two lines may be pasted at once. */
+function createKeys(): { push(chunk: Buffer): void; end(): void; next(): Promise<string | undefined> } {
+  const decoder = new StringDecoder("utf8");
+  const waiting: string[] = [];
+  let ended = false;
+  let wake = (): void => undefined;
+  return {
+    push(chunk) {
+      waiting.push(...decoder.write(chunk));
+      wake();
+    },
+    end() {
+      ended = true;
+      wake();
+    },
+    async next() {
+      while (waiting.length === 0 && !ended) {
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+      return waiting.shift();
+    },
+  };
 }
