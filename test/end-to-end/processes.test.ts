@@ -1,9 +1,9 @@
 /** The relay as a process: signals, workers, ports, exit codes. With one process and with two. */
+import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { once } from "node:events";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
