@@ -17,7 +17,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/ops": ["src/mail"],
   "src/auth": ["src/mail"],
   "src/demo": ["src/mail"],
-  sync: ["src/mail", "src/config", "src/snapshot/format.ts"],
+  "src/transfer": ["src/config"],
+  "src/pull": ["src/mail", "src/config", "src/snapshot", "src/transfer"],
+  "src/export": ["src/mail", "src/config", "src/snapshot"],
+  sync: [
+    "src/mail",
+    "src/config",
+    "src/transfer",
+    "src/snapshot/format.ts",
+    "src/snapshot/keyed.ts",
+    "src/snapshot/signature.ts",
+  ],
 };
 
 const root = join(import.meta.dirname, "..");

@@ -10,6 +10,7 @@ import { fieldMeta } from "./fields.ts";
 import { listenerFaults } from "./listener-faults.ts";
 import type { createSchema, Settings } from "./sections.ts";
 import { readToml } from "./toml.ts";
+import { transferFaults } from "./transfer-faults.ts";
 import type { Fault, TomlFile } from "./toml.ts";
 
 /** A file that passed, or did not. */
@@ -156,7 +157,11 @@ function resolveFiles(settings: Settings, schema: z.ZodType, file: string): Sett
       (parent as Record<PropertyKey, unknown>)[path.at(-1) ?? ""] = resolvePath(file, value);
     }
   }
-  return { ...copy, snapshot: { ...copy.snapshot, path: resolvePath(file, copy.snapshot.path) } };
+  const { path, newest_file: newest } = copy.snapshot;
+  return {
+    ...copy,
+    snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
+  };
 }
 
 function unreadable(path: string): string | undefined {
@@ -235,6 +240,7 @@ function relations(settings: Settings, fault: (path: Path, message: string) => F
     faults.push(fault(["tls"], "cert and key must be given together"));
   }
   faults.push(...listenerFaults(settings, fault));
+  faults.push(...transferFaults(settings, fault));
   return faults;
 }
 

@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
+import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
 
 const smtp = z.strictObject({
@@ -91,6 +92,26 @@ const clients = z.strictObject({
 const snapshot = z.strictObject({
   path: field.text("/var/lib/goodmailto/snapshot.sqlite", "The snapshot file: sync replaces it, the relay reads it."),
   max_age: field.duration("1d", "An older snapshot is still served, but status, log and metrics call it stale."),
+  key_file: field.file(
+    "",
+    "relay",
+    "The secret of a keyed snapshot (`goodmailto keygen --hmac`), on both sides: sync then stores hashes instead of addresses. Empty: plain.",
+  ),
+  signing_key_file: field.file(
+    "",
+    "sync",
+    "The private key (`goodmailto keygen`) with which sync signs. A relative name is looked for in $CREDENTIALS_DIRECTORY first. Empty: not signed.",
+  ),
+  public_key_file: field.file(
+    "",
+    "relay",
+    "Public keys (PEM), of which one must have signed a new snapshot; an unsigned, altered or older one is refused. Empty: anybody's is taken.",
+  ),
+  newest_file: field.text(
+    "",
+    "Where the relay remembers the newest signed snapshot beyond a restart; in a folder that it may write to. Empty: in memory.",
+  ),
+  pull: field.text("", 'From where `goodmailto pull` fetches the snapshot: "https://host/path" or "s3://bucket/object".'),
 });
 
 const recipients = z.strictObject({
@@ -244,10 +265,11 @@ const metrics = z.strictObject({
 });
 
 /** The sections that every goodmailto has; checks add `[checks.NAME]`, see sections.ts. */
-export const coreSections = { smtp, domains, clients, snapshot, recipients, sync, log, limits, metrics } as const;
+export const coreSections = { smtp, domains, clients, snapshot, recipients, sync, log, limits, metrics, pull } as const;
 /** Sections that may occur several times. */
-export const coreLists = { route, source } as const;
+export const coreLists = { route, source, publish } as const;
 
+export type { PublishSettings, PullSettings } from "./transfer.ts";
 export type Route = z.infer<typeof route>;
 export type SourceSettings = z.infer<typeof source>;
 export type RecipientSettings = z.infer<typeof recipients>;

@@ -64,6 +64,7 @@ export function createSchema(checks: readonly CheckSettings[]) {
     snapshot: coreSections.snapshot.prefault(none),
     recipients: coreSections.recipients.prefault(none),
     sync: coreSections.sync.prefault(none),
+    pull: coreSections.pull.prefault(none),
     alert: coreSections.alert.prefault(none),
     limits: coreSections.limits.prefault(none),
     log: coreSections.log.prefault(none),
@@ -75,6 +76,7 @@ export function createSchema(checks: readonly CheckSettings[]) {
     ...(sectioned as unknown as Record<"spp", z.ZodType<CheckValues>>),
     route: z.array(coreLists.route).prefault([]),
     source: z.array(coreLists.source).prefault([]),
+    publish: z.array(coreLists.publish).prefault([]),
     listener: z.array(listener(hooksSection(checks))).prefault([]),
   });
 }

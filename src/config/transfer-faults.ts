@@ -1,0 +1,54 @@
+/** What is wrong with the ways of a snapshot: a target that names nothing, a pull that believes anybody. */
+import { parsePlace } from "./place.ts";
+import type { Settings } from "./sections.ts";
+import type { Fault } from "./toml.ts";
+
+type MakeFault = (path: readonly PropertyKey[], message: string) => Fault;
+
+/** Faults of `[[publish]]`, `[pull]` and `[snapshot] pull`. */
+export function transferFaults(settings: Settings, fault: MakeFault): Fault[] {
+  return [...settings.publish.flatMap((_, i) => publishFaults(settings, i, fault)), ...pullFaults(settings, fault)];
+}
+
+function publishFaults({ publish, snapshot }: Settings, i: number, fault: MakeFault): Fault[] {
+  const target = publish[i];
+  if (target === undefined) {
+    return [];
+  }
+  const { to, command, user } = target;
+  if ((to === "") === (command.length === 0)) {
+    return [fault(["publish", i], "needs one of `to` and `command`")];
+  }
+  if (command.length > 0 || to.startsWith("/")) {
+    return [];
+  }
+  const place = parsePlace({ ...target, url: to });
+  if (place === undefined) {
+    const allowed = 'must be an absolute path, "https://host/path" or "s3://bucket/object" (endpoint: a URL)';
+    return [fault(["publish", i, "to"], allowed)];
+  }
+  if (!place.secure && user !== "" && place.kind === "http") {
+    return [fault(["publish", i, "user"], "would send its password in the clear; allowed: https")];
+  }
+  return place.secure || snapshot.key_file !== ""
+    ? []
+    : [fault(["publish", i, "to"], "would send addresses in the clear; allowed: https, or [snapshot] key_file")];
+}
+
+function pullFaults({ pull, snapshot }: Settings, fault: MakeFault): Fault[] {
+  if (snapshot.pull === "") {
+    return [];
+  }
+  const place = parsePlace({ ...pull, url: snapshot.pull });
+  if (place === undefined) {
+    return [
+      fault(["snapshot", "pull"], 'must be "https://host/path" or "s3://bucket/object" ([pull] endpoint: a URL)'),
+    ];
+  }
+  if (!place.secure && pull.user !== "" && place.kind === "http") {
+    return [fault(["pull", "user"], "would send its password in the clear; allowed: https")];
+  }
+  return place.secure || snapshot.public_key_file !== ""
+    ? []
+    : [fault(["snapshot", "pull"], "would believe anybody on the way; allowed: https, or public_key_file")];
+}

@@ -1,0 +1,139 @@
+/**
+ * One pull: fetch the snapshot if there is a newer one, judge it by the relay's own checks, put it in place. Whatever
+ * goes wrong, the snapshot that is there stays.
+ */
+import { rmSync, statSync } from "node:fs";
+
+import type { Place } from "../config/place.ts";
+import type { Log } from "../mail/log.ts";
+import { readSnapshot, statSnapshot } from "../snapshot/file.ts";
+import { openImage } from "../snapshot/image.ts";
+import type { Trust } from "../snapshot/trust.ts";
+import type { Access } from "../transfer/access.ts";
+import { download } from "./download.ts";
+import { installFile } from "./install.ts";
+import { readState, writeState } from "./state.ts";
+import type { PullState } from "./state.ts";
+
+/** What a pull needs. */
+export interface PullOptions {
+  readonly place: Place;
+  readonly access: Access;
+  /** The snapshot file. */
+  readonly path: string;
+  readonly trust: Trust;
+  /** Bytes. */
+  readonly maxSize: number;
+  /** ms for all of it. */
+  readonly timeout: number;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** How it ended. Refused: what came is no snapshot for us, and the one before serves on. */
+export type Pulled =
+  | { readonly kind: "installed"; readonly rows: number; readonly created: number }
+  | { readonly kind: "unchanged" }
+  | { readonly kind: "refused" | "failed"; readonly why: string };
+
+/** Files of so many bytes are judged in a thread, as the relay does. */
+const threadAbove = 8_000_000;
+
+/** Pulls once; the caller holds the snapshot's lock. Rejects never. */
+export async function pull(options: PullOptions): Promise<Pulled> {
+  const { path, place, log } = options;
+  const pulled = await attempt(options).catch((error: unknown): Pulled => {
+    return { kind: "failed", why: error instanceof Error ? error.message : String(error) };
+  });
+  const fields = { from: place.url.host, path };
+  switch (pulled.kind) {
+    case "installed":
+      log.info("pull", "installed", { ...fields, rows: pulled.rows, created: new Date(pulled.created).toISOString() });
+      break;
+    case "unchanged":
+      log.debug("pull", "unchanged", fields);
+      break;
+    case "refused":
+      log.error("pull", "refused, the snapshot of before stays", { ...fields, why: pulled.why });
+      break;
+    case "failed":
+      log.error("pull", "nothing fetched, the snapshot of before stays", { ...fields, why: pulled.why });
+  }
+  return pulled;
+}
+
+async function attempt(options: PullOptions): Promise<Pulled> {
+  const { path, place, maxSize, access } = options;
+  const part = `${path}.part`;
+  const stateFile = `${path}.pull`;
+  let state = readState(stateFile, place.url.href);
+  const keep = (changes: Partial<PullState>): void => {
+    state = { ...state, ...changes };
+    writeState(stateFile, state);
+  };
+  const mine = state.file !== "" && state.file === fileOf(path);
+  const downloaded = await download({
+    place,
+    access,
+    part,
+    etag: mine ? state.etag : "",
+    partEtag: state.partEtag,
+    maxSize,
+    begin: (partEtag) => keep({ partEtag }),
+    signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeout)]),
+  });
+  if (downloaded.kind === "unchanged") {
+    return downloaded;
+  }
+  keep({ partEtag: "" });
+  try {
+    const judged = await judge(part, options, state.newest);
+    if (typeof judged === "string") {
+      return { kind: "refused", why: judged };
+    }
+    installFile(part, path);
+    keep({ etag: downloaded.etag, file: fileOf(path), newest: Math.max(state.newest, judged.created) });
+    return { kind: "installed", ...judged };
+  } finally {
+    rmSync(part, { force: true });
+  }
+}
+
+/** The file at a path, as long as nobody touches it. */
+function fileOf(path: string): string {
+  const facts = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return facts === undefined ? "" : `${facts.ino}:${facts.mtimeNs}`;
+}
+
+type Facts = { readonly rows: number; readonly created: number };
+
+/** What a file holds, or why it is refused: by the relay's own checks, and for its age. */
+async function judge(part: string, { trust, path }: PullOptions, newest: number): Promise<Facts | string> {
+  const reading = await readSnapshot(part, threadAbove, trust);
+  if (reading.kind === "flawed") {
+    return `${reading.flaw.why}: ${reading.flaw.detail}`;
+  }
+  const facts = factsOf(reading.bytes, trust);
+  const before = Math.max(newest, await createdAt(path, trust));
+  const time = (at: number): string => new Date(at).toISOString();
+  return trust.publicKeys.length > 0 && facts.created < before
+    ? `older: made ${time(facts.created)}, and one of ${time(before)} was here before`
+    : facts;
+}
+
+function factsOf(bytes: Buffer, trust: Trust): Facts {
+  const image = openImage(bytes, trust);
+  try {
+    return { rows: image.rows, created: image.created };
+  } finally {
+    image.close();
+  }
+}
+
+async function createdAt(path: string, trust: Trust): Promise<number> {
+  if (statSnapshot(path).kind !== "file") {
+    return 0;
+  }
+  const reading = await readSnapshot(path, threadAbove, trust);
+  return reading.kind === "good" ? factsOf(reading.bytes, trust).created : 0;
+}

@@ -1,0 +1,69 @@
+/**
+ * One HTTP request with a deadline: what is sent comes from a file, what comes back is a stream or a few bytes.
+ * node:http and node:https, since fetch of Node takes no CA certificates.
+ */
+import { createReadStream } from "node:fs";
+import { request as requestHttp } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { request as requestHttps } from "node:https";
+
+/** What is asked. */
+export interface Exchange {
+  readonly url: URL;
+  readonly method: "GET" | "PUT";
+  readonly headers: Readonly<Record<string, string>>;
+  /** The file that is sent, and how much of it. */
+  readonly file?: { readonly path: string; readonly size: number };
+  /** PEM; undefined: the system's. */
+  readonly ca: string | undefined;
+  /** Ends the exchange at whatever point it is. */
+  readonly signal: AbortSignal;
+}
+
+/** Redirections are not followed: a server that moved should be named in the configuration. */
+const maxText = 2000;
+
+/** Sends, and answers with the response when its headers are there. @throws Error where the server cannot be asked */
+export function exchange({ url, method, headers, file, ca, signal }: Exchange): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const send = url.protocol === "https:" ? requestHttps : requestHttp;
+  const length = file === undefined ? {} : { "content-length": String(file.size) };
+  const request = send(url, { method, headers: { ...headers, ...length }, ca, signal, agent: false });
+  request.once("response", resolve);
+  request.once("error", (error) => {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    const why = signal.aborted ? "no answer in time" : error.message || code;
+    reject(new Error(`Cannot ${method} ${url.host}: ${why}`, { cause: error }));
+  });
+  if (file === undefined || file.size === 0) {
+    request.end();
+  } else {
+    // Bounded by the size that was announced: a file that grows meanwhile would break the framing.
+    const body = createReadStream(file.path, { end: file.size - 1 });
+    body.once("error", (error) => request.destroy(error));
+    request.once("close", () => body.destroy());
+    body.pipe(request);
+  }
+  return promise;
+}
+
+/** The first characters of an answer, on one line, for the log; the rest is thrown away. */
+export async function readAnswer(response: IncomingMessage): Promise<string> {
+  let text = "";
+  try {
+    for await (const chunk of response) {
+      text += (chunk as Buffer).toString("latin1");
+      if (text.length > maxText) {
+        break;
+      }
+    }
+  } catch {
+    // The status line says enough.
+  }
+  response.destroy();
+  return text
+    .replace(/<[^>]*>|[^\x20-\x7e]/g, " ")
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, 200);
+}

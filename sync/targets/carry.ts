@@ -1,0 +1,31 @@
+/** Carries a published snapshot to every target, all at once: one that hangs does not hold up the others. */
+import type { Log } from "../../src/mail/log.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * Sends the file everywhere. Rejects never.
+ * @returns the names of targets that did not get it; they keep what they had, and the next sync tries again
+ */
+export async function carry(
+  targets: readonly Target[],
+  path: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const failed = await Promise.all(
+    targets.map(async (target) => {
+      const started = performance.now();
+      try {
+        await target.send(path, signal);
+        const seconds = Number(((performance.now() - started) / 1000).toFixed(2));
+        log.info("sync", "carried", { target: target.name, seconds });
+        return [];
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        log.error("sync", "not carried, the target keeps the snapshot of before", { target: target.name, why });
+        return [target.name];
+      }
+    }),
+  );
+  return failed.flat();
+}

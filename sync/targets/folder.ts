@@ -1,0 +1,50 @@
+/** Carries a snapshot into a folder (a share, a mount): a copy beside the target, fsynced, then renamed. */
+import { copyFile, open, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+/** Readable by the group of the folder's reader. */
+const mode = 0o640;
+
+/**
+ * Copies the file.
+ * @param to a folder, in which the file keeps its name, or the name of a file in a folder
+ * @throws what the file system throws; the target is then what it was
+ */
+export async function copyToFolder(path: string, to: string): Promise<void> {
+  const target = (await isFolder(to)) ? join(to, basename(path)) : to;
+  const temporary = `${target}.tmp.${process.pid}`;
+  try {
+    await copyFile(path, temporary);
+    const file = await open(temporary, "r+");
+    try {
+      const owner = await stat(target).catch(() => stat(dirname(target)));
+      // Not ours to give away: the mode and the folder's own group then decide.
+      await file.chown((await file.stat()).uid, owner.gid).catch(() => undefined);
+      await file.chmod(mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+    await syncFolder(dirname(target));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (facts) => facts.isDirectory(),
+    () => false,
+  );
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

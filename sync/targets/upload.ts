@@ -1,0 +1,32 @@
+/** Carries a snapshot by HTTP PUT, to a web server (WebDAV) or into an S3-compatible bucket. */
+import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
+
+import { accessHeaders } from "../../src/transfer/access.ts";
+import type { Access } from "../../src/transfer/access.ts";
+import type { Place } from "../../src/config/place.ts";
+import { exchange, readAnswer } from "../../src/transfer/request.ts";
+
+/** Sends the file. Both kinds of server put it in place only when it is whole. @throws Error */
+export async function upload(path: string, place: Place, access: Access, signal: AbortSignal): Promise<void> {
+  const { size, digest } = await measure(path);
+  const type = { "content-type": "application/octet-stream" };
+  const headers = await accessHeaders(place, "PUT", access, type, digest);
+  const response = await exchange({ ...place, method: "PUT", headers, file: { path, size }, ca: access.ca, signal });
+  const status = response.statusCode ?? 0;
+  const text = await readAnswer(response);
+  if (status < 200 || status > 299) {
+    throw new Error(`Cannot PUT ${place.url.host}: it answered ${status} ${text}`.trimEnd());
+  }
+}
+
+async function measure(path: string): Promise<{ readonly size: number; readonly digest: string }> {
+  await using file = await open(path);
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const chunk of file.createReadStream({ autoClose: false })) {
+    hash.update(chunk as Buffer);
+    size += (chunk as Buffer).length;
+  }
+  return { size, digest: hash.digest("hex") };
+}
