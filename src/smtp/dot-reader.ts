@@ -30,6 +30,8 @@ export class DotReader {
   /** The next byte begins a line; a dot there is stuffed by us unless a real CRLF came before it. */
   #lineStart = true;
   #genuine = true;
+  /** The line is a single dot so far. Without a second one, the line end that we make of a bare CR would end the message. */
+  #loneDot = false;
 
   constructor(normalise: boolean) {
     this.#normalise = normalise;
@@ -59,7 +61,9 @@ export class DotReader {
   }
 
   #clean(body: Buffer): Buffer {
-    if (isClean(body)) {
+    // A clean piece may still begin with a dot behind a line end that only we made, or end a line that is a dot so far.
+    const open = this.#loneDot || (body[0] === DOT && this.#lineStart && !this.#genuine);
+    if (!open && isClean(body)) {
       this.#remember(body);
       return body;
     }
@@ -78,26 +82,33 @@ export class DotReader {
     }
   }
 
-  /** Bare CR and LF become CRLF, NUL goes; a dot that thereby begins a line is stuffed. */
+  /** Bare CR and LF become CRLF, NUL goes; a dot that thereby begins or fills a line is stuffed. */
   #makeWhole(body: Buffer): Buffer {
-    const out = Buffer.alloc(body.length * 2);
+    // Each byte becomes two at most; a lone dot of the piece before gets its second one here.
+    const out = Buffer.alloc(body.length * 2 + 1);
     let at = 0;
     for (let i = 0; i < body.length; i++) {
       const byte = body[i] ?? 0;
       if (byte === CR || byte === LF) {
         const whole = byte === CR && body[i + 1] === LF;
         i += whole ? 1 : 0;
+        if (this.#loneDot) {
+          out[at++] = DOT;
+        }
         out[at++] = CR;
         out[at++] = LF;
         this.#lineStart = true;
         this.#genuine = whole;
+        this.#loneDot = false;
       } else if (byte === 0) {
         this.#genuine = false;
       } else {
-        if (byte === DOT && this.#lineStart && !this.#genuine) {
+        const first = byte === DOT && this.#lineStart;
+        if (first && !this.#genuine) {
           out[at++] = DOT;
         }
         out[at++] = byte;
+        this.#loneDot = first && this.#genuine;
         this.#lineStart = false;
         this.#genuine = true;
       }

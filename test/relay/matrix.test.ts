@@ -153,7 +153,7 @@ describe("a next hop", () => {
       { answers: { rcpt: { bytes: "250 ok\r\n354 go\r\n" } } },
     ] as const;
     for (const script of scripts) {
-      const { relay, hop } = await scene(script);
+      const { relay } = await scene(script);
       const client = await hello(relay);
       const replies = await send(client);
       expect(
