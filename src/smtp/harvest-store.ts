@@ -17,7 +17,7 @@ export interface HarvestStore {
   close(): void;
 }
 
-/** Networks that are remembered, some 20 MB; a botnet cannot make us remember more: the longest silent are forgotten. */
+/** Networks that are remembered, some 30 MB; a botnet cannot make us remember more: the longest silent are forgotten. */
 export const maxNetworks = 50_000;
 
 /** See the file's first line. */

@@ -1,0 +1,191 @@
+/** Two relays that share their counts in a real Redis or Valkey, and what becomes of them while it is away. */
+import { Redis } from "ioredis";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+
+import { silentLog } from "../../src/mail/log.ts";
+import { RedisStore } from "../../src/smtp/harvest-redis.ts";
+import { MemoryStore } from "../../src/smtp/harvest-store.ts";
+import { missingRedis, RedisServer } from "../fakes/redis.ts";
+import { startTestRelay } from "../fakes/relay.ts";
+import type { TestRelay } from "../fakes/relay.ts";
+import { SmtpClient } from "../fakes/smtp-client.ts";
+
+const turnedAway = "421 4.7.0 Too many unknown recipients";
+const unknown = /^550 5\.1\.1 /;
+const patience = { timeout: 10_000, interval: 20 };
+
+const holding = (log: readonly string[], text: string): string[] => log.filter((line) => line.includes(text));
+const there = (relay: TestRelay): number => holding(relay.log, "store is there").length;
+const away = (relay: TestRelay): number => holding(relay.log, "store is away").length;
+
+async function greet(relay: TestRelay, from: string): Promise<{ client: SmtpClient; line: string | undefined }> {
+  const client = await SmtpClient.open(relay.port, from);
+  return { client, line: await client.reply() };
+}
+
+/** Asks for unknown recipients, each in a session of its own. @returns the answers */
+async function askAt(relay: TestRelay, from: string, times: number): Promise<(string | undefined)[]> {
+  const out: (string | undefined)[] = [];
+  for (let i = 0; i < times; i++) {
+    const { client } = await greet(relay, from);
+    await client.command("EHLO client.test");
+    await client.command("MAIL FROM:<>");
+    out.push(await client.command(`RCPT TO:<stranger${i}@kontor.example>`));
+    client.close();
+  }
+  return out;
+}
+
+async function greetingAt(relay: TestRelay, from: string): Promise<string | undefined> {
+  const { client, line } = await greet(relay, from);
+  client.close();
+  return line;
+}
+
+async function becomesBlocked(relay: TestRelay, from: string): Promise<void> {
+  await expect.poll(() => greetingAt(relay, from), patience).toBe(turnedAway);
+}
+
+describe.skipIf(missingRedis())("harvest counts in Redis", () => {
+  let redis: RedisServer;
+  let one: TestRelay;
+  let two: TestRelay;
+
+  const startOne = (limits = ""): Promise<TestRelay> =>
+    startTestRelay({
+      config: `[limits]\nharvest_store = "${redis.url}"\nharvest_client_limit = 4\nharvest_hangup_after = 3\nharvest_delay_after = 0\n${limits}`,
+      snapshot: ["anna@kontor.example"],
+    });
+
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+  });
+  afterAll(() => redis.close());
+  beforeEach(async () => {
+    [one, two] = await Promise.all([startOne(), startOne()]);
+    await expect.poll(() => there(one) + there(two), patience).toBe(2);
+  });
+  afterEach(() => Promise.all([one.stop(), two.stop()]));
+
+  const keys = async (): Promise<Record<string, { count: number; left: number }>> => {
+    const client = new Redis(redis.url);
+    try {
+      const names = await client.keys("*");
+      const pairs = names.map(async (name) => {
+        return [name, { count: Number(await client.get(name)), left: await client.pttl(name) }] as const;
+      });
+      return Object.fromEntries(await Promise.all(pairs));
+    } finally {
+      client.disconnect();
+    }
+  };
+
+  it("are one count for two relays, and end by themselves", async () => {
+    expect(await askAt(one, "127.0.1.1", 2)).toEqual([expect.stringMatching(unknown), expect.stringMatching(unknown)]);
+    await expect.poll(async () => (await keys())["goodmailto:harvest:127.0.1.1"]?.count, patience).toBe(2);
+    await askAt(two, "127.0.1.1", 2);
+    await becomesBlocked(two, "127.0.1.1");
+    expect(holding(two.log, "by=client unknown=4")).toHaveLength(1);
+    // The other one learns of it with the next unknown recipient.
+    expect(await greetingAt(one, "127.0.1.1")).toMatch(/^220 /);
+    expect(await askAt(one, "127.0.1.1", 1)).toEqual([expect.stringMatching(unknown)]);
+    await becomesBlocked(one, "127.0.1.1");
+    expect(holding(one.log, 'by="shared count"')).toHaveLength(1);
+    expect(await greetingAt(one, "127.0.1.2")).toMatch(/^220 /);
+    const { left } = (await keys())["goodmailto:harvest:127.0.1.1"] ?? { left: -1 };
+    expect(left).toBeGreaterThan(500_000);
+    expect(left).toBeLessThanOrEqual(600_000);
+  });
+
+  it("carry a session's hang-up to the other relay", async () => {
+    const { client } = await greet(one, "127.0.2.1");
+    await client.command("EHLO client.test");
+    await client.command("MAIL FROM:<>");
+    for (const answer of [unknown, unknown, turnedAway]) {
+      expect(await client.command("RCPT TO:<nobody@kontor.example>")).toMatch(answer);
+    }
+    await expect.poll(async () => (await keys())["goodmailto:harvest:127.0.2.1"]?.count, patience).toBe(4);
+    await askAt(two, "127.0.2.1", 1);
+    await becomesBlocked(two, "127.0.2.1");
+  });
+
+  it("go on in each relay while Redis is dead, and are shared again afterwards", async () => {
+    await redis.kill();
+    try {
+      await expect.poll(() => away(one) + away(two), patience).toBe(2);
+      expect(await askAt(one, "127.0.3.1", 3)).toEqual(Array(3).fill(expect.stringMatching(unknown)));
+      expect(await askAt(two, "127.0.3.1", 3)).toEqual(Array(3).fill(expect.stringMatching(unknown)));
+      await askAt(one, "127.0.3.1", 1);
+      await becomesBlocked(one, "127.0.3.1");
+      expect(await greetingAt(two, "127.0.3.1")).toMatch(/^220 /);
+      expect([away(one), away(two)]).toEqual([1, 1]);
+    } finally {
+      await redis.start();
+    }
+    await expect.poll(() => there(one) + there(two), patience).toBe(4);
+    await askAt(one, "127.0.3.2", 2);
+    await expect.poll(async () => (await keys())["goodmailto:harvest:127.0.3.2"]?.count, patience).toBe(2);
+    await askAt(two, "127.0.3.2", 2);
+    await becomesBlocked(two, "127.0.3.2");
+    expect(one.metrics.totals()["session_faults"]).toBeUndefined();
+  });
+
+  it("hold up no answer while Redis is frozen", async () => {
+    redis.freeze();
+    try {
+      const since = performance.now();
+      expect(await askAt(one, "127.0.4.1", 3)).toEqual(Array(3).fill(expect.stringMatching(unknown)));
+      expect(performance.now() - since).toBeLessThan(3000);
+      await expect.poll(() => away(one), patience).toBe(1);
+      await askAt(one, "127.0.4.1", 1);
+      await becomesBlocked(one, "127.0.4.1");
+      expect(away(one)).toBe(1);
+    } finally {
+      redis.thaw();
+    }
+    await askAt(one, "127.0.4.2", 1);
+    await expect.poll(() => there(one), patience).toBe(2);
+  });
+
+  it("keep no more commands under way than their bound while Redis is frozen", async () => {
+    const memory = new MemoryStore();
+    const store = new RedisStore(redis.url, memory, silentLog);
+    try {
+      await expect
+        .poll(
+          async () => (await store.add("probe", 60_000), (await keys())["goodmailto:harvest:probe"]?.count ?? 0),
+          patience,
+        )
+        .toBeGreaterThan(0);
+      redis.freeze();
+      const before = memory.size;
+      const asked = Array.from({ length: 20_000 }, (_, i) => store.add(`network${i}`, 60_000));
+      // Those beyond the bound are counted here without a wait, the others when their time is over.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(memory.size - before).toBe(19_000);
+      const tallies = await Promise.all(asked);
+      expect(tallies.every(({ count }) => count === 1)).toBe(true);
+      expect(memory.size - before).toBe(20_000);
+    } finally {
+      redis.thaw();
+      store.close();
+      memory.close();
+    }
+  });
+
+  it("begin in this process where Redis was never there, and move at a reload", async () => {
+    await two.stop();
+    two = await startTestRelay({
+      config: '[limits]\nharvest_store = "redis://127.0.0.1:1"\nharvest_client_limit = 2',
+      snapshot: ["anna@kontor.example"],
+    });
+    await expect.poll(() => away(two), patience).toBe(1);
+    await askAt(two, "127.0.5.1", 2);
+    await becomesBlocked(two, "127.0.5.1");
+    two.reload(`[limits]\nharvest_store = "${redis.url}"`);
+    await expect.poll(() => there(two), patience).toBe(1);
+    await askAt(two, "127.0.5.2", 1);
+    await expect.poll(async () => (await keys())["goodmailto:harvest:127.0.5.2"]?.count, patience).toBe(1);
+    expect(await greetingAt(two, "127.0.5.1")).toBe(turnedAway);
+  });
+});
