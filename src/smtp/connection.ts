@@ -362,7 +362,10 @@ export class Connection extends SMTPConnection {
   /** The server stops: a session between messages ends now, one in a message after its answer. */
   leave(): void {
     this.#leaving = true;
-    if (!this.#busy && this.#intake === undefined && this.conversation?.session.transaction === undefined) {
+    if (this._upgrading) {
+      // Nothing can be said within a handshake.
+      this.kill();
+    } else if (!this.#busy && this.#intake === undefined && this.conversation?.session.transaction === undefined) {
       this.#answer(answers.closing);
     }
   }

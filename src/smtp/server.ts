@@ -178,14 +178,10 @@ export class RelayServer extends SMTPServer {
   async shutdown(timeout: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this._pendingSockets.forEach((socket) => socket.destroy());
-    for (const connection of this.connections) {
-      (connection as Connection).leave();
-    }
-    const late = setTimeout(() => {
-      for (const connection of this.connections) {
-        (connection as Connection).kill();
-      }
-    }, timeout);
+    // All of them: the library no longer knows a session that waits for its client's FIN.
+    const sessions = [...this.connections] as Connection[];
+    sessions.forEach((session) => session.leave());
+    const late = setTimeout(() => sessions.forEach((session) => session.kill()), timeout);
     await closed;
     clearTimeout(late);
     clearInterval(this.#ticker);
