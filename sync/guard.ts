@@ -1,59 +1,127 @@
 /**
  * Whether a new list may replace the old one. A directory that answers "success" with half its entries cannot be told
- * from one that shrank; so a list that is empty or lost much is not published unless a person says so.
+ * from one that shrank, nor a wrong filter from one that grew; so a list that is empty, lost much, grew out of measure
+ * or lacks an address that must be there is not published unless a person says so.
  */
 
-/** Addresses of one source, before and now. */
-export interface SourceCounts {
+/** Addresses of one part of the list, before and now. */
+export interface Counts {
   readonly name: string;
-  /** Undefined: the old snapshot has no such source. */
+  /** Undefined: the old snapshot has no such part. */
   readonly before: number | undefined;
   readonly now: number;
+}
+
+/** Addresses of one source, before and now. */
+export type SourceCounts = Counts;
+
+/** What is believed. What is not given is not asked for. */
+export interface GuardLimits {
+  /** Largest loss of the whole and of a source, 0.1 for 10 %. */
+  readonly maxShrink: number;
+  /** Of one domain. */
+  readonly maxShrinkDomain?: number;
+  /** Of one kind. */
+  readonly maxShrinkKind?: number;
+  /** A loss of fewer addresses is believed up to the half. */
+  readonly minShrinkNumber?: number;
+  /** A loss of more addresses is never believed; 0 is no such limit. */
+  readonly maxShrinkNumber?: number;
+  /** How many times as large a list or a source may become. */
+  readonly maxGrowth?: number;
 }
 
 /** What the guard judges by. */
-export interface GuardFacts {
+export interface GuardFacts extends GuardLimits {
   /** Addresses of the whole old snapshot, those of removed sources too; undefined where there is none. */
   readonly before: number | undefined;
   readonly now: number;
-  readonly sources: readonly SourceCounts[];
-  /** Largest loss that is believed, 0.1 for 10 %. */
-  readonly maxShrink: number;
+  readonly sources: readonly Counts[];
+  readonly domains?: readonly Counts[];
+  readonly kinds?: readonly Counts[];
+  /** Addresses that must be in every list and are not. */
+  readonly missing?: readonly string[];
   /** A person has said that the loss is right. */
   readonly acceptShrink: boolean;
+  /** A person has said that the growth is right. */
+  readonly acceptGrowth?: boolean;
 }
 
 const advice = "If this is right, run `goodmailto sync --accept-shrink` once";
+const growthAdvice = "Look at base and filter. If this is right, run `goodmailto sync --accept-growth` once";
+/** The half of one or two addresses is one colleague. */
+const fewestForHalf = 3;
+/** A small list may well grow tenfold while it is being set up. */
+const fewestForGrowth = 100;
 
 /** Reasons against publishing, each a sentence that says what to do; none: publish. */
-export function guard({ before, now, sources, maxShrink, acceptShrink }: GuardFacts): readonly string[] {
-  if (now === 0) {
+export function guard(facts: GuardFacts): readonly string[] {
+  if (facts.now === 0) {
     return ["The new list is empty. Look at base, filter and preset of the sources; an empty list is never published"];
   }
-  if (acceptShrink) {
-    return [];
-  }
-  const reasons: string[] = [];
-  if (before !== undefined && isLoss(before, now, maxShrink)) {
-    reasons.push(`${describeLoss("The whole list", before, now, maxShrink)}. ${advice}`);
-  }
-  for (const { name, before, now } of sources) {
-    if (now === 0 && before !== 0) {
-      reasons.push(`Source "${name}" gave no address at all. Look at its base, filter and preset. ${advice}`);
-    } else if (before !== undefined && isLoss(before, now, maxShrink)) {
-      reasons.push(`${describeLoss(`Source "${name}"`, before, now, maxShrink)}. ${advice}`);
-    }
-  }
-  return reasons;
+  return [
+    ...(facts.missing ?? []).map(describeMissing),
+    ...(facts.acceptShrink ? [] : losses(facts)),
+    ...(facts.acceptGrowth === true ? [] : growths(facts)),
+  ];
 }
 
-function isLoss(before: number, now: number, maxShrink: number): boolean {
-  return before - now > before * maxShrink;
+function describeMissing(address: string): string {
+  return (
+    `"${address}" of [sync] canaries is not in the new list. If it left the directory for good, take it out of ` +
+    "canaries; if not, the list is not whole"
+  );
 }
 
-function describeLoss(what: string, before: number, now: number, maxShrink: number): string {
-  const lost = before - now;
-  return `${what} lost ${lost} of ${before} addresses (${percent(lost / before)}, max_shrink is ${percent(maxShrink)})`;
+function losses(facts: GuardFacts): string[] {
+  const { before, now, sources, domains = [], kinds = [], maxShrink } = facts;
+  const reasons = [lossOf("The whole list", { name: "", before, now }, "max_shrink", maxShrink, facts)];
+  for (const source of sources) {
+    reasons.push(
+      source.now === 0 && source.before !== 0
+        ? `Source "${source.name}" gave no address at all. Look at its base, filter and preset. ${advice}`
+        : lossOf(`Source "${source.name}"`, source, "max_shrink", maxShrink, facts),
+    );
+  }
+  for (const domain of domains) {
+    reasons.push(lossOf(`Domain "${domain.name}"`, domain, "max_shrink_domain", facts.maxShrinkDomain ?? 1, facts));
+  }
+  for (const kind of kinds) {
+    reasons.push(lossOf(`Kind "${kind.name}"`, kind, "max_shrink_kind", facts.maxShrinkKind ?? 1, facts));
+  }
+  return reasons.filter((reason) => reason !== undefined);
+}
+
+/** The sentence about a loss that is not believed. */
+function lossOf(
+  what: string,
+  { before, now }: Counts,
+  setting: string,
+  share: number,
+  { minShrinkNumber = 0, maxShrinkNumber = 0 }: GuardLimits,
+): string | undefined {
+  const lost = (before ?? 0) - now;
+  if (before === undefined || lost <= 0) {
+    return undefined;
+  }
+  const sentence = (limit: string): string =>
+    `${what} lost ${lost} of ${before} addresses (${percent(lost / before)}, ${limit}). ${advice}`;
+  const isLarge = lost >= minShrinkNumber || (lost >= fewestForHalf && lost * 2 > before);
+  if (lost > before * share && (share === 0 || isLarge)) {
+    return sentence(`${setting} is ${percent(share)}`);
+  }
+  return maxShrinkNumber > 0 && lost > maxShrinkNumber
+    ? sentence(`max_shrink_number is ${maxShrinkNumber}`)
+    : undefined;
+}
+
+function growths({ before, now, sources, maxGrowth = Number.POSITIVE_INFINITY }: GuardFacts): string[] {
+  return [{ what: "The whole list", before, now }, ...sources.map((one) => ({ what: `Source "${one.name}"`, ...one }))]
+    .filter(({ before = 0, now }) => before > 0 && now > before * maxGrowth && now - before >= fewestForGrowth)
+    .map(
+      ({ what, before, now }) =>
+        `${what} grew from ${before} to ${now} addresses (max_growth is ${maxGrowth}x). ${growthAdvice}`,
+    );
 }
 
 function percent(share: number): string {

@@ -5,13 +5,21 @@ import type { SyncSettings } from "../src/config/schema.ts";
 import type { Log } from "../src/mail/log.ts";
 import type { Kind, SourceRow } from "../src/snapshot/format.ts";
 import { buildSnapshot } from "./build.ts";
-import type { Built } from "./build.ts";
 import { compareSnapshots } from "./changes.ts";
-import { guard } from "./guard.ts";
+import { judge } from "./judge.ts";
+import type { GuardSettings, JudgeOptions } from "./judge.ts";
 import { acquireLock } from "./lock.ts";
 import { openPrevious } from "./previous.ts";
 import type { Previous } from "./previous.ts";
-import { createdAfter, protectionMeta, protectScratch, protectSource, refuseCarryOver, signFile, unprotected } from "./protect.ts";
+import {
+  createdAfter,
+  protectionMeta,
+  protectScratch,
+  protectSource,
+  refuseCarryOver,
+  signFile,
+  unprotected,
+} from "./protect.ts";
 import type { Protection } from "./protect.ts";
 import { publishSnapshot } from "./publish.ts";
 import { readSources } from "./read.ts";
@@ -24,7 +32,9 @@ import { removeTemporary, temporaryName } from "./temporary.ts";
 /** What a run needs. */
 export interface JobOptions {
   readonly sources: readonly Source[];
-  readonly settings: Pick<SyncSettings, "max_shrink" | "keep">;
+  readonly settings: GuardSettings & Pick<SyncSettings, "keep">;
+  /** Addresses that must be in every list. */
+  readonly canaries?: NonNullable<JudgeOptions["canaries"]>;
   /** The snapshot file. */
   readonly path: string;
   readonly log: Log;
@@ -36,6 +46,8 @@ export interface JobOptions {
   readonly protection?: Protection;
   /** A person has said that a loss is right. */
   readonly acceptShrink?: boolean;
+  /** A person has said that a growth is right. */
+  readonly acceptGrowth?: boolean;
   /** A person has said that a source which never could be read may be left out. */
   readonly acceptMissing?: boolean;
   /** Publish nothing; `tell` is told of every key that would come or go. */
@@ -60,7 +72,8 @@ export interface JobFacts {
 
 /** How a run ended. */
 export type Outcome =
-  | { readonly kind: "published" | "dry-run"; readonly facts: JobFacts }
+  /** `uncarried`: names of targets that did not get it. */
+  | { readonly kind: "published" | "dry-run"; readonly facts: JobFacts; readonly uncarried?: readonly string[] }
   /** A guard spoke: a person must look. The old snapshot serves on. */
   | { readonly kind: "refused"; readonly reasons: readonly string[]; readonly facts: JobFacts }
   /** Nothing published, worth another try. */
@@ -139,7 +152,7 @@ async function runWith(options: JobOptions, scratch: Scratch, previous: Previous
     seconds: (now() - startedAt) / 1000,
     frozen: results.filter(({ fault }) => fault !== ""),
   };
-  const reasons = judge(built, rows, previous, options);
+  const reasons = judge(newPath, built, rows, previous, options, protection.form?.hash);
   if (reasons.length > 0) {
     return { kind: "refused", reasons, facts };
   }
@@ -195,24 +208,6 @@ function freeze(
   }
   const old = previous?.sources.get(name);
   return { ...row, readAt: old?.readAt ?? 0, entries: old?.entries ?? 0 };
-}
-
-function judge(
-  built: Built,
-  rows: readonly SourceRow[],
-  previous: Previous | undefined,
-  { settings, acceptShrink = false }: JobOptions,
-): readonly string[] {
-  return guard({
-    before: previous?.rows,
-    now: built.rows,
-    // A frozen source has lost nothing, and one without rows was accepted as missing.
-    sources: rows.flatMap(({ name, fault }, index) =>
-      fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
-    ),
-    maxShrink: settings.max_shrink,
-    acceptShrink,
-  });
 }
 
 /** With the code: SQLite's "disk I/O error" alone says little. */

@@ -34,7 +34,7 @@ export function acquireLock(path: string): Lock | undefined {
  * After one sync by root's hand the service's own user must still be able to take the lock. Whoever owns the folder
  * may have put a link there: it is not followed.
  */
-function giveToFolderOwner(path: string): void {
+export function giveToFolderOwner(path: string): void {
   if (process.getuid?.() === 0) {
     const { uid, gid } = statSync(dirname(path));
     lchownSync(path, uid, gid);

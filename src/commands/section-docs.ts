@@ -9,6 +9,7 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   snapshot: "The list of recipients.",
   recipients: "How a recipient is looked up, and what an unknown one is told.",
   sync: "How the list is made.",
+  alert: "Who is told when the list cannot be renewed: once for every episode, and once when it is over.",
   pull: "How `goodmailto pull` fetches what [snapshot] pull names, in a fleet or where the inside may not push.",
   limits: "What a stranger can make us do, bounded.",
   log: "What is written to standard error.",

@@ -143,6 +143,15 @@ export function percent(sample: string, doc: string): Field<number> {
   return field(checked('a percentage from "0%" to "100%"', read), { doc, sample });
 }
 
+/** How many times as much, "10x", held as 10; "off" is without end. */
+export function factor(sample: string, doc: string): Field<number> {
+  const read = (value: string): number | undefined => {
+    const times = Number(/^(\d{1,5}(?:\.\d)?)x$/.exec(value)?.[1]);
+    return value === "off" ? Number.POSITIVE_INFINITY : times > 1 ? times : undefined;
+  };
+  return field(checked('a factor above 1 such as "10x", or "off"', read), { doc, sample });
+}
+
 /** A cron expression of node-cron: five fields, or six with seconds first. */
 export function cron(sample: string, doc: string): Field<string> {
   const type = z.string().superRefine((value, context) => {

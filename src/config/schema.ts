@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
+import { alert, sync } from "./sync-sections.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
 
@@ -111,7 +112,10 @@ const snapshot = z.strictObject({
     "",
     "Where the relay remembers the newest signed snapshot beyond a restart; in a folder that it may write to. Empty: in memory.",
   ),
-  pull: field.text("", 'From where `goodmailto pull` fetches the snapshot: "https://host/path" or "s3://bucket/object".'),
+  pull: field.text(
+    "",
+    'From where `goodmailto pull` fetches the snapshot: "https://host/path" or "s3://bucket/object".',
+  ),
 });
 
 const recipients = z.strictObject({
@@ -134,21 +138,6 @@ const recipients = z.strictObject({
     'What separates an extension from the user part: "user+list" is "user". Empty: no extensions.',
   ),
   reply: field.text("No such user here", "The text of the 550 5.1.1."),
-});
-
-const sync = z.strictObject({
-  schedule: field.cron("*/15 * * * *", "When `goodmailto sync --cron` runs, in UTC: minute hour day month weekday."),
-  jitter: field.duration("30s", "Each scheduled run starts up to so much later, so that a fleet does not ask at once."),
-  max_shrink: field.percent(
-    "10%",
-    "A list that lost more than this, overall or in one source, is not published. --accept-shrink overrides once.",
-  ),
-  keep: field.integer(
-    3,
-    0,
-    100,
-    "Snapshots of before that are kept beside the new one, as NAME.1 (the youngest) to NAME.N.",
-  ),
 });
 
 const source = z.strictObject({
@@ -265,7 +254,19 @@ const metrics = z.strictObject({
 });
 
 /** The sections that every goodmailto has; checks add `[checks.NAME]`, see sections.ts. */
-export const coreSections = { smtp, domains, clients, snapshot, recipients, sync, log, limits, metrics, pull } as const;
+export const coreSections = {
+  smtp,
+  domains,
+  clients,
+  snapshot,
+  recipients,
+  sync,
+  alert,
+  log,
+  limits,
+  metrics,
+  pull,
+} as const;
 /** Sections that may occur several times. */
 export const coreLists = { route, source, publish } as const;
 

@@ -1,0 +1,105 @@
+/** The mail of an alert: written here, sent by the relay's own way to the next hop, with no queue of ours. RFC 5322, 3834. */
+import { randomUUID } from "node:crypto";
+
+import type { Settings } from "../config/sections.ts";
+import type { AlertEvent } from "../../sync/episode.ts";
+import { parseMailbox } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import { noCounters } from "../mail/counters.ts";
+import { createDomains } from "../mail/domains.ts";
+import type { Log } from "../mail/log.ts";
+import { replyText } from "../mail/reply.ts";
+import type { Reply } from "../mail/reply.ts";
+import type { AlertFacts } from "./alert.ts";
+import { buildCourier } from "./relay.ts";
+
+const subjects: Readonly<Record<AlertEvent, string>> = {
+  "sync-failing": "the directory sync keeps failing",
+  "snapshot-old": "the list of recipients is too old",
+  recovered: "the directory sync works again",
+};
+
+/** Whether the next hop took the mail. Rejects never. */
+export async function mailAlert(
+  settings: Settings,
+  recipient: string,
+  event: AlertEvent,
+  facts: AlertFacts,
+  log: Log,
+): Promise<boolean> {
+  const mailbox = parseMailbox(recipient);
+  const why = mailbox === undefined ? "no address" : await send(settings, mailbox, event, facts, log);
+  if (why !== undefined) {
+    log.error("alert", "mail not sent", { recipient, why });
+  }
+  return why === undefined;
+}
+
+/** Sends it; why it was not taken. */
+async function send(
+  settings: Settings,
+  mailbox: Mailbox,
+  event: AlertEvent,
+  facts: AlertFacts,
+  log: Log,
+): Promise<string | undefined> {
+  const host = facts["GOODMAILTO_HOST"] ?? "localhost";
+  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+  const courier = buildCourier(settings, domains, log, noCounters, host);
+  // The null sender: nobody shall answer a machine, least of all another one.
+  const delivery = courier.begin(
+    { sender: undefined, eightBit: false, size: 0 },
+    { session: "alert", ip: "127.0.0.1" },
+  );
+  const refused = (answer: Reply, wanted: number): boolean => Math.floor(answer.code / 10) !== Math.floor(wanted / 10);
+  try {
+    const rcpt = await delivery.recipient(mailbox);
+    if (refused(rcpt, 250)) {
+      return replyText(rcpt);
+    }
+    const go = await delivery.data();
+    if (refused(go, 354)) {
+      return replyText(go);
+    }
+    if (!delivery.write(Buffer.from(compose(mailbox, event, facts, host), "latin1"))) {
+      await delivery.drained();
+    }
+    const done = await delivery.finish();
+    return refused(done, 250) ? replyText(done) : undefined;
+  } finally {
+    delivery.abandon();
+    courier.close();
+  }
+}
+
+/** The message in wire form: ASCII, CRLF, dots stuffed. */
+function compose(mailbox: Mailbox, event: AlertEvent, facts: AlertFacts, host: string): string {
+  const lines = [
+    `From: goodmailto <goodmailto@${host}>`,
+    `To: <${mailbox.raw}>`,
+    `Subject: goodmailto on ${host}: ${subjects[event]}`,
+    `Date: ${new Date().toUTCString().replace("GMT", "+0000")}`,
+    `Message-ID: <${randomUUID()}@${host}>`,
+    "Auto-Submitted: auto-generated",
+    "MIME-Version: 1.0",
+    "Content-Type: text/plain; charset=us-ascii",
+    "",
+    `${subjects[event]}.`,
+    event === "recovered"
+      ? "The list of recipients is renewed again."
+      : "The list of before goes on serving: no mail is lost, but newcomers are refused and leavers accepted.",
+    "",
+    ...Object.entries(facts).flatMap(([name, value]) =>
+      fold(`${name.slice("GOODMAILTO_".length).toLowerCase()}: ${value}`),
+    ),
+    "",
+    "Look with: goodmailto status, goodmailto sync --dry-run",
+  ];
+  return lines.map((line) => `${line.startsWith(".") ? "." : ""}${line.replace(/[^\x20-\x7e]/g, "?")}\r\n`).join("");
+}
+
+/** RFC 5322 2.1.1: a line has 998 characters at most, and better 78. */
+function fold(text: string): string[] {
+  const parts = text.match(/.{1,76}(?:\s|$)|.{1,76}/gs) ?? [];
+  return parts.map((part, i) => (i === 0 ? part.trimEnd() : `  ${part.trimEnd()}`));
+}

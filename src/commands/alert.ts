@@ -1,0 +1,99 @@
+/** Tells people of a sync that keeps failing: a log line, the `[alert]` command, a mail through the next hop. */
+import { spawn } from "node:child_process";
+import { hostname } from "node:os";
+
+import type { Settings } from "../config/sections.ts";
+import type { Log } from "../mail/log.ts";
+import { afterRun, afterTelling, readEpisode, writeEpisode } from "../../sync/episode.ts";
+import type { AlertEvent, Episode } from "../../sync/episode.ts";
+import type { Outcome } from "../../sync/job.ts";
+import { createdAt } from "../../sync/previous.ts";
+
+/** The command has so long, in ms; then it and what it started are killed. */
+const commandTimeout = 60_000;
+
+/** The facts of an alert: variables of the command, lines of the mail. */
+export type AlertFacts = Readonly<Record<`GOODMAILTO_${string}`, string>>;
+
+/** Takes note of a run, and tells whoever is to be told. Rejects never: an alert must not fail a sync. */
+export async function noteRun(settings: Settings, outcome: Outcome, log: Log): Promise<void> {
+  const { path, max_age: maxAge } = settings.snapshot;
+  const before = readEpisode(path);
+  const limits = { afterFailures: settings.alert.after_failures, maxAge };
+  const failing = outcome.kind === "failed" || outcome.kind === "refused" || outcome.kind === "published";
+  // Reading the whole snapshot for its date is worth it only where a date is asked for.
+  const created = failing && before.whole === 0 && outcome.kind !== "published" ? createdAt(path) : undefined;
+  const { episode, event } = afterRun(before, outcome, limits, Date.now(), created);
+  const told = event === undefined ? episode : await tell(settings, event, before, episode, log);
+  if (told === before) {
+    return;
+  }
+  try {
+    writeEpisode(path, told);
+  } catch (error) {
+    log.error("alert", "cannot remember the episode", { path, why: (error as Error).message });
+  }
+}
+
+async function tell(
+  settings: Settings,
+  event: AlertEvent,
+  before: Episode,
+  episode: Episode,
+  log: Log,
+): Promise<Episode> {
+  // At its end an episode is told of with what it was.
+  const facts = describe(settings, event, event === "recovered" ? before : episode);
+  const { command, mail } = settings.alert;
+  log[event === "recovered" ? "warning" : "error"]("alert", event, {
+    failures: facts["GOODMAILTO_FAILURES"],
+    since: facts["GOODMAILTO_SINCE"],
+    why: facts["GOODMAILTO_WHY"],
+  });
+  const ways = [
+    ...(command.length === 0 ? [] : [runCommand(command, facts, log)]),
+    ...mail.map(async (recipient) => {
+      const { mailAlert } = await import("./alert-mail.ts");
+      return mailAlert(settings, recipient, event, facts, log);
+    }),
+  ];
+  const reached = await Promise.all(ways);
+  return afterTelling(episode, event, reached.length === 0 || reached.includes(true));
+}
+
+function describe(settings: Settings, event: AlertEvent, episode: Episode): AlertFacts {
+  const time = (at: number): string => (at === 0 ? "" : new Date(at).toISOString());
+  return {
+    GOODMAILTO_EVENT: event,
+    GOODMAILTO_WHY: episode.why,
+    GOODMAILTO_FAILURES: String(episode.failures),
+    GOODMAILTO_SINCE: time(episode.since),
+    GOODMAILTO_WHOLE: time(episode.whole),
+    GOODMAILTO_SNAPSHOT: settings.snapshot.path,
+    GOODMAILTO_HOST: settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname,
+  };
+}
+
+/** Whether it ended with 0. Its output is nobody's. */
+function runCommand([program = "", ...words]: readonly string[], facts: AlertFacts, log: Log): Promise<boolean> {
+  return new Promise((resolve) => {
+    // A group of its own, so that at the deadline its children go too.
+    const child = spawn(program, words, { env: { ...process.env, ...facts }, stdio: "ignore", detached: true });
+    const timer = setTimeout(() => {
+      try {
+        process.kill(-(child.pid ?? 0), "SIGKILL");
+      } catch {
+        // It ended just now.
+      }
+    }, commandTimeout);
+    const end = (why: string | undefined): void => {
+      clearTimeout(timer);
+      if (why !== undefined) {
+        log.error("alert", "command failed", { command: program, why });
+      }
+      resolve(why === undefined);
+    };
+    child.once("error", (error) => end(error.message));
+    child.once("exit", (code, signal) => end(code === 0 ? undefined : `ended with ${code ?? signal ?? "nothing"}`));
+  });
+}

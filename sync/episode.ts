@@ -1,0 +1,130 @@
+/**
+ * Whether somebody must be told: a row of failed syncs is one episode, which is told of once when it is long enough
+ * and once when it is over. Kept in a file beside the snapshot, so that a run by a timer knows of the runs before.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+
+import type { Outcome } from "./job.ts";
+import { giveToFolderOwner } from "./lock.ts";
+
+/** What is remembered between runs. Times are ms since 1970. */
+export interface Episode {
+  /** Failed runs since the last whole one. */
+  readonly failures: number;
+  /** First of them; 0: none. */
+  readonly since: number;
+  /** What the last of them said. */
+  readonly why: string;
+  /** Last run that read every source and published; 0: not known. */
+  readonly whole: number;
+  /** Whether somebody was told of this episode. */
+  readonly told: boolean;
+}
+
+/** What somebody is told. */
+export type AlertEvent = "sync-failing" | "snapshot-old" | "recovered";
+
+/** `[alert]` and `[snapshot]`, as far as they say when. */
+export interface AlertLimits {
+  readonly afterFailures: number;
+  /** ms */
+  readonly maxAge: number;
+}
+
+/** No failure so far. */
+export const calm: Episode = { failures: 0, since: 0, why: "", whole: 0, told: false };
+
+/** The episode's file. */
+export function episodePath(snapshotPath: string): string {
+  return `${snapshotPath}.episode`;
+}
+
+/** Reads it; whatever is wrong with the file, there is none. */
+export function readEpisode(snapshotPath: string): Episode {
+  try {
+    const read = JSON.parse(readFileSync(episodePath(snapshotPath), "utf8")) as Partial<Record<keyof Episode, unknown>>;
+    const number = (value: unknown): number => (typeof value === "number" && value >= 0 ? value : 0);
+    return {
+      failures: number(read.failures),
+      since: number(read.since),
+      why: typeof read.why === "string" ? read.why : "",
+      whole: number(read.whole),
+      told: read.told === true,
+    };
+  } catch {
+    return calm;
+  }
+}
+
+/** Writes it whole or not at all. @throws what the file system throws */
+export function writeEpisode(snapshotPath: string, episode: Episode): void {
+  const path = episodePath(snapshotPath);
+  const temporary = `${path}.${process.pid}`;
+  const file = openSync(temporary, "w", 0o640);
+  try {
+    writeSync(file, `${JSON.stringify(episode)}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  giveToFolderOwner(temporary);
+  renameSync(temporary, path);
+}
+
+/** Why a run was not whole; undefined where it was; "other" where it says nothing about the directory. */
+function failureOf(outcome: Outcome): { readonly why: string | undefined } | "other" {
+  switch (outcome.kind) {
+    case "dry-run":
+    case "busy":
+      return "other";
+    case "refused":
+      return { why: outcome.reasons.join("; ") };
+    case "failed":
+      return { why: outcome.why };
+    case "published": {
+      const { frozen } = outcome.facts;
+      const faults = frozen.map(({ name, fault }) => `source "${name}" keeps its addresses of before: ${fault}`);
+      return { why: faults.length === 0 ? undefined : faults.join("; ") };
+    }
+  }
+}
+
+/**
+ * The episode after a run, and what is to be told; `told` is still as it was: the caller sets it when somebody knows.
+ * @param created when the snapshot that serves was made; undefined where there is none
+ */
+export function afterRun(
+  before: Episode,
+  outcome: Outcome,
+  limits: AlertLimits,
+  now: number,
+  created: number | undefined,
+): { readonly episode: Episode; readonly event: AlertEvent | undefined } {
+  const failure = failureOf(outcome);
+  if (failure === "other") {
+    return { episode: before, event: undefined };
+  }
+  if (failure.why === undefined) {
+    const event = before.told ? "recovered" : undefined;
+    return { episode: { ...calm, whole: now, told: before.told }, event };
+  }
+  const episode: Episode = {
+    ...before,
+    failures: before.failures + 1,
+    since: before.failures === 0 ? now : before.since,
+    why: failure.why.slice(0, 2000),
+  };
+  const whole = before.whole === 0 ? created : before.whole;
+  if (episode.told) {
+    return { episode, event: undefined };
+  }
+  if (episode.failures >= limits.afterFailures) {
+    return { episode, event: "sync-failing" };
+  }
+  return { episode, event: whole !== undefined && now - whole > limits.maxAge ? "snapshot-old" : undefined };
+}
+
+/** The episode after somebody was told of the event, or nobody could be. */
+export function afterTelling(episode: Episode, event: AlertEvent, reached: boolean): Episode {
+  return reached ? { ...episode, told: event !== "recovered" } : episode;
+}

@@ -1,0 +1,69 @@
+/** Puts the facts of a finished file beside those of the old snapshot, for the guard to judge. */
+import type { SyncSettings } from "../src/config/schema.ts";
+import type { SourceRow } from "../src/snapshot/format.ts";
+import type { Built } from "./build.ts";
+import { guard } from "./guard.ts";
+import type { Previous } from "./previous.ts";
+import { compareTallies, findMissing, tallySnapshot } from "./tally.ts";
+import type { Canary } from "./tally.ts";
+
+/** `[sync]`, as far as the guard goes by it; what is not given is not asked for. */
+export type GuardSettings = Pick<SyncSettings, "max_shrink"> &
+  Partial<
+    Pick<
+      SyncSettings,
+      "max_shrink_domain" | "max_shrink_kind" | "min_shrink_number" | "max_shrink_number" | "max_growth"
+    >
+  >;
+
+/** What judging needs. */
+export interface JudgeOptions {
+  readonly settings: GuardSettings;
+  readonly canaries?: readonly Canary[];
+  readonly acceptShrink?: boolean;
+  readonly acceptGrowth?: boolean;
+}
+
+/**
+ * Reasons against publishing the file.
+ * @param form of the file's keys, where they are not plain
+ */
+export function judge(
+  newPath: string,
+  built: Built,
+  rows: readonly SourceRow[],
+  previous: Previous | undefined,
+  options: JudgeOptions,
+  form?: (key: string) => string,
+): readonly string[] {
+  const { settings, canaries = [], acceptShrink = false, acceptGrowth = false } = options;
+  const now = tallySnapshot(newPath);
+  const before = previous === undefined ? undefined : tallySnapshot(previous.path);
+  // Where one of both is keyed, its domains cannot be told; then none has been lost.
+  const domains = before === undefined || now.domains.size === 0 ? [] : compareTallies(before.domains, now.domains);
+  return guard({
+    before: previous?.rows,
+    now: built.rows,
+    // A frozen source has lost nothing, and one without rows was accepted as missing.
+    sources: rows.flatMap(({ name, fault }, index) =>
+      fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
+    ),
+    domains,
+    kinds: before === undefined ? [] : compareTallies(before.kinds, now.kinds),
+    missing: canaries.length === 0 ? [] : findMissing(newPath, canaries, form),
+    acceptShrink,
+    acceptGrowth,
+    ...limitsOf(settings),
+  });
+}
+
+function limitsOf(settings: GuardSettings) {
+  return {
+    maxShrink: settings.max_shrink,
+    maxShrinkDomain: settings.max_shrink_domain ?? 1,
+    maxShrinkKind: settings.max_shrink_kind ?? 1,
+    minShrinkNumber: settings.min_shrink_number ?? 0,
+    maxShrinkNumber: settings.max_shrink_number ?? 0,
+    maxGrowth: settings.max_growth ?? Number.POSITIVE_INFINITY,
+  };
+}

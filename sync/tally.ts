@@ -1,0 +1,81 @@
+/** What a finished snapshot file holds by domain and by kind, for the guard, and whether it holds certain keys. */
+import Database from "better-sqlite3";
+
+import { normalKey, parseMailbox } from "../src/mail/address.ts";
+import type { Domains } from "../src/mail/domains.ts";
+import type { Counts } from "./guard.ts";
+
+/** Counts of one list. A bare user part counts as of no domain. */
+export interface Tally {
+  readonly domains: ReadonlyMap<string, number>;
+  readonly kinds: ReadonlyMap<string, number>;
+}
+
+/** An address that must be in every list. */
+export interface Canary {
+  /** As configured. */
+  readonly text: string;
+  /** It is there where one of them is. */
+  readonly keys: readonly string[];
+}
+
+/** `[sync] canaries`: an address is also there where its user part alone is valid. */
+export function createCanaries(texts: readonly string[], domains: Domains): Canary[] {
+  return texts.flatMap((text) => {
+    const mailbox = parseMailbox(text);
+    if (mailbox === undefined) {
+      return [];
+    }
+    const domain = domains.canonical(mailbox.domain) ?? mailbox.domain;
+    return [{ text, keys: [...new Set([normalKey(mailbox.user, domain), normalKey(mailbox.user, "")])] }];
+  });
+}
+
+/** Counts a file. In a keyed file nobody can tell the domains: there are none then. */
+export function tallySnapshot(path: string): Tally {
+  return within(path, (database) => {
+    const keyed = database.prepare("SELECT 1 FROM meta WHERE key = 'keyed'").get() !== undefined;
+    // rtrim() with all that is no "@" leaves what stands before the last "@", which a quoted user part may hold too.
+    const domainOf =
+      "CASE instr(key, '@') WHEN 0 THEN '' ELSE substr(key, length(rtrim(key, replace(key, '@', ''))) + 1) END";
+    return {
+      domains: keyed ? new Map() : countBy(database, domainOf),
+      kinds: countBy(database, "kind"),
+    };
+  });
+}
+
+function countBy(database: Database.Database, expression: string): Map<string, number> {
+  const select = database.prepare<[], { name: string; count: number }>(
+    `SELECT ${expression} AS name, count(*) AS count FROM recipient GROUP BY name`,
+  );
+  return new Map(select.all().map(({ name, count }) => [name, count]));
+}
+
+/** Parts of the old list with what became of them; a part that is new has lost nothing. */
+export function compareTallies(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): Counts[] {
+  return [...before]
+    .filter(([name]) => name !== "")
+    .map(([name, count]) => ({ name, before: count, now: now.get(name) ?? 0 }));
+}
+
+/** The canaries that a file lacks. @param form of the file's keys, where they are not plain */
+export function findMissing(
+  path: string,
+  canaries: readonly Canary[],
+  form: (key: string) => string = (key) => key,
+): string[] {
+  return within(path, (database) => {
+    const has = database.prepare<[string]>("SELECT 1 FROM recipient WHERE key = ?");
+    return canaries.filter(({ keys }) => !keys.some((key) => has.get(form(key)) !== undefined)).map(({ text }) => text);
+  });
+}
+
+function within<T>(path: string, ask: (database: Database.Database) => T): T {
+  const database = new Database(path, { readonly: true, fileMustExist: true });
+  try {
+    return ask(database);
+  } finally {
+    database.close();
+  }
+}
