@@ -7,6 +7,10 @@ import { version } from "./commands/version.ts";
 const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./commands/serve.ts")).serveCommand(),
   sync: async () => (await import("./commands/sync.ts")).syncCommand(),
+  publish: async () => (await import("./commands/publish.ts")).publishCommand(),
+  pull: async () => (await import("./commands/pull.ts")).pullCommand(),
+  export: async () => (await import("./commands/export.ts")).exportCommand(),
+  keygen: async () => (await import("./commands/keygen.ts")).keygenCommand(),
   check: async () => (await import("./commands/check.ts")).checkCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),

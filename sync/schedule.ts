@@ -20,6 +20,8 @@ export interface ScheduleOptions {
   readonly run: () => Promise<void>;
   readonly now: () => number;
   readonly log: Log;
+  /** Its first word in the log. */
+  readonly part?: string;
 }
 
 /** A schedule that runs. */
@@ -35,7 +37,7 @@ export interface Schedule {
 }
 
 /** Starts the schedule. */
-export function startSchedule({ timing, created, run, now, log }: ScheduleOptions): Schedule {
+export function startSchedule({ timing, created, run, now, log, part = "sync" }: ScheduleOptions): Schedule {
   let running: Promise<void> | undefined;
   const runOnce = (): Promise<void> => {
     running ??= run().finally(() => {
@@ -43,16 +45,16 @@ export function startSchedule({ timing, created, run, now, log }: ScheduleOption
     });
     return running;
   };
-  let task = createTask(timing, runOnce, log);
+  let task = createTask(timing, runOnce, log, part);
   const at = created();
   if (at === undefined || now() - at > periodOf(task)) {
-    log.info("sync", "running at start", { reason: at === undefined ? "no snapshot" : "old snapshot" });
+    log.info(part, "running at start", { reason: at === undefined ? "no snapshot" : "old snapshot" });
     void runOnce();
   }
   return {
     change(changed) {
       void task.destroy();
-      task = createTask(changed, runOnce, log);
+      task = createTask(changed, runOnce, log, part);
     },
     async stop(deadline) {
       await task.destroy();
@@ -61,18 +63,18 @@ export function startSchedule({ timing, created, run, now, log }: ScheduleOption
   };
 }
 
-function createTask(timing: Timing, run: () => Promise<void>, log: Log): ScheduledTask {
-  const tell = (message: string | Error): void => log.warning("sync", "schedule", { detail: String(message) });
+function createTask(timing: Timing, run: () => Promise<void>, log: Log, part: string): ScheduledTask {
+  const tell = (message: string | Error): void => log.warning(part, "schedule", { detail: String(message) });
   const task = schedule(timing.schedule, run, {
     timezone: "UTC",
     noOverlap: true,
     maxRandomDelay: timing.jitter,
-    name: "goodmailto sync",
+    name: `goodmailto ${part}`,
     logger: { info: () => undefined, debug: () => undefined, warn: tell, error: tell },
   });
-  task.on("execution:overlap", () => log.warning("sync", "skipped, the run before is not over"));
-  task.on("execution:missed", () => log.warning("sync", "a run was missed, the machine was busy or asleep"));
-  log.info("sync", "scheduled", { schedule: timing.schedule, next: task.getNextRun()?.toISOString() });
+  task.on("execution:overlap", () => log.warning(part, "skipped, the run before is not over"));
+  task.on("execution:missed", () => log.warning(part, "a run was missed, the machine was busy or asleep"));
+  log.info(part, "scheduled", { schedule: timing.schedule, next: task.getNextRun()?.toISOString() });
   return task;
 }
 

@@ -17,13 +17,13 @@ import { replyText } from "../mail/reply.ts";
 import { answers } from "../smtp/answers.ts";
 import { judgeRecipient } from "../smtp/recipient.ts";
 import type { RecipientService } from "../smtp/recipient.ts";
-import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { exit } from "./exit.ts";
 import { listenersOf, readRules, RulesFault } from "./relay.ts";
 import { defaultConfig, loadSettings } from "./settings.ts";
+import { openForCommand } from "./trust.ts";
 
 interface Options {
   readonly config: string;
@@ -76,7 +76,10 @@ async function check(addresses: readonly string[], options: Options): Promise<vo
   if (client === undefined) {
     return;
   }
-  const snapshot = openSnapshot(settings.snapshot.path, silentLog);
+  const snapshot = openForCommand(settings);
+  if (snapshot === undefined) {
+    return;
+  }
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const service: RecipientService = {
@@ -185,11 +188,13 @@ function explain(
       ? "RELAYCLIENT is set: the client may send anywhere"
       : `"${mailbox.domain}" is no relay domain`;
   }
+  // A keyed snapshot knows kinds and sources only.
+  const entry = found.kind === "known" && found.entry !== "" ? `, entry "${found.entry}"` : "";
   switch (found.kind) {
     case "known":
       return found.as === "always"
         ? `"${found.key}" always exists ([recipients] always)`
-        : `key "${found.key}" (${found.as}) of source "${found.source}", entry "${found.entry}"`;
+        : `key "${found.key}" (${found.as}) of source "${found.source}"${entry}`;
     case "unknown":
       return `${namesRoute(mailbox.user) ? "user part names a route, and the directory does not list it" : "not in the directory"}${line === "" ? "" : `; ${line}`}`;
     case "unavailable":

@@ -28,13 +28,13 @@ import { HarvestLedger } from "../smtp/harvest-ledger.ts";
 import { createHostNames } from "../smtp/host-names.ts";
 import { RelayServer } from "../smtp/server.ts";
 import type { Service } from "../smtp/service.ts";
-import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import { createAuthenticator } from "./authenticators.ts";
 import { bind, targetsOf } from "./binding.ts";
 import { readTls } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
+import { openServed, trustOf } from "./trust.ts";
 import { harvestOf, limitsOf } from "./limits.ts";
 
 /** A running relay. */
@@ -196,7 +196,7 @@ function assemble(settings: Settings, { snapshot, guard, ledger, log, counters }
  */
 export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
   checkLibrary();
-  const snapshot = openSnapshot(settings.snapshot.path, log);
+  const snapshot = openServed(settings, log);
   const lasting: Lasting = { snapshot, guard: new Guard(), ledger: new HarvestLedger(log), log, counters };
   let parts = assemble(settings, lasting);
   lasting.ledger.useStore(settings.limits.harvest_store);
@@ -233,7 +233,9 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     addresses,
     snapshot,
     reload: (next) => {
+      const trust = trustOf(next);
       const fresh = assemble(next, lasting);
+      snapshot.change(trust);
       lasting.ledger.useStore(next.limits.harvest_store);
       for (const { server, name } of servers) {
         const service = fresh.services.find(({ listener }) => listener === name);

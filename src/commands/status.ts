@@ -5,8 +5,11 @@ import type { Settings } from "../config/sections.ts";
 import { silentLog } from "../mail/log.ts";
 import type { Kind, SourceRow } from "../snapshot/format.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
+import { plainTrust } from "../snapshot/trust.ts";
+import type { Trust } from "../snapshot/trust.ts";
 import { exit } from "./exit.ts";
 import { defaultConfig, loadSettings } from "./settings.ts";
+import { trustForCommand } from "./trust.ts";
 
 /** One source in the report. Times are ISO 8601; null: never. */
 export interface SourceReport {
@@ -46,7 +49,11 @@ export function statusCommand(): Command {
         process.exitCode = exit.config;
         return;
       }
-      const report = reportStatus(settings.snapshot, Date.now());
+      const trust = trustForCommand(settings);
+      if (trust === undefined) {
+        return;
+      }
+      const report = reportStatus(settings.snapshot, Date.now(), trust);
       process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : formatStatus(report));
       process.exitCode = { fresh: 0, stale: 1, missing: 2 }[report.status];
     });
@@ -56,8 +63,12 @@ export function statusCommand(): Command {
  * Looks at the snapshot.
  * @param now ms since 1970
  */
-export function reportStatus({ path, max_age: maxAge }: Settings["snapshot"], now: number): StatusReport {
-  const reader = openSnapshot(path, silentLog, { now: () => now });
+export function reportStatus(
+  { path, max_age: maxAge }: Pick<Settings["snapshot"], "path" | "max_age">,
+  now: number,
+  trust: Trust = plainTrust,
+): StatusReport {
+  const reader = openSnapshot(path, silentLog, { now: () => now, trust });
   try {
     const { state, image } = reader;
     if (state.kind === "unavailable" || image === undefined) {

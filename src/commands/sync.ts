@@ -14,7 +14,13 @@ import { startSchedule } from "../../sync/schedule.ts";
 import type { Source } from "../../sync/source.ts";
 import { openSource } from "../../sync/sources/open.ts";
 import { summaryFields, summaryLine } from "../../sync/summary.ts";
+import { carry } from "../../sync/targets/carry.ts";
+import { createCanaries } from "../../sync/tally.ts";
+import type { Canary } from "../../sync/tally.ts";
+import { noteRun } from "./alert.ts";
 import { exit } from "./exit.ts";
+import { readSealing } from "./sealing.ts";
+import type { Sealing } from "./sealing.ts";
 import { createProgress } from "./progress.ts";
 import { defaultConfig, loadSettings } from "./settings.ts";
 import { version } from "./version.ts";
@@ -24,6 +30,7 @@ interface Words {
   readonly cron?: true;
   readonly dryRun?: true;
   readonly acceptShrink?: true;
+  readonly acceptGrowth?: true;
   readonly acceptMissing?: true;
 }
 
@@ -31,6 +38,8 @@ interface Words {
 interface Plan {
   readonly settings: Settings;
   readonly sources: readonly Source[];
+  readonly sealing: Sealing;
+  readonly canaries: readonly Canary[];
 }
 
 /** After SIGTERM a run has so long to end, in ms; SQLite's own work cannot be interrupted. */
@@ -47,6 +56,7 @@ export function syncCommand(): Command {
     .option("--cron", "stay, and run by the schedule of [sync]")
     .addOption(new Option("--dry-run", "tell what would be added and removed, publish nothing").conflicts(once))
     .addOption(new Option("--accept-shrink", "publish this time although much is gone").conflicts(once))
+    .addOption(new Option("--accept-growth", "publish this time although much has come").conflicts(once))
     .addOption(new Option("--accept-missing", "publish although a source never could be read").conflicts(once))
     .action((words: Words) => (words.cron === true ? runByCron(words) : runOnce(words)));
 }
@@ -60,7 +70,12 @@ function loadPlan(file: string): Plan | undefined {
   try {
     const sources = settings.source.map((source) => openSource(source, domains, dirname(file)));
     if (sources.length > 0) {
-      return { settings, sources };
+      return {
+        settings,
+        sources,
+        sealing: readSealing(settings, dirname(file)),
+        canaries: createCanaries(settings.sync.canaries, domains),
+      };
     }
     process.stderr.write(`${file}: there is no [[source]] to read recipients from\n`);
   } catch (error) {
@@ -69,21 +84,38 @@ function loadPlan(file: string): Plan | undefined {
   return undefined;
 }
 
-function run({ settings, sources }: Plan, log: Log, signal: AbortSignal, words: Partial<Words>): Promise<Outcome> {
+async function run(
+  { settings, sources, canaries, sealing }: Plan,
+  log: Log,
+  signal: AbortSignal,
+  words: Partial<Words>,
+): Promise<Outcome> {
   const progress = words.cron === true ? undefined : createProgress(process.stderr, Date.now);
-  return runSync({
+  const made = await runSync({
     sources,
+    protection: sealing.protection,
     settings: settings.sync,
+    canaries,
     path: settings.snapshot.path,
     log,
     signal,
     now: Date.now,
     version,
     acceptShrink: words.acceptShrink ?? false,
+    acceptGrowth: words.acceptGrowth ?? false,
     acceptMissing: words.acceptMissing ?? false,
     ...(words.dryRun === true ? { dryRun: true, tell: printChange } : {}),
     ...(progress === undefined ? {} : { progress: (entries: number) => progress.update(entries) }),
   }).finally(() => progress?.end());
+  const outcome: Outcome =
+    made.kind === "published"
+      ? { ...made, uncarried: await carry(sealing.targets, settings.snapshot.path, log, signal) }
+      : made;
+  // A run that was stopped says nothing about the directory.
+  if (!signal.aborted) {
+    await noteRun(settings, outcome, log);
+  }
+  return outcome;
 }
 
 function printChange(change: "added" | "removed", key: string): void {
@@ -107,11 +139,12 @@ async function runOnce(words: Words): Promise<void> {
   process.exitCode = exitCode(outcome);
 }
 
-function exitCode(outcome: Outcome): number {
+/** The exit code that says how a run ended. */
+export function exitCode(outcome: Outcome): number {
   switch (outcome.kind) {
     case "published":
     case "dry-run":
-      return exit.ok;
+      return (outcome.uncarried ?? []).length > 0 ? exit.temporary : exit.ok;
     case "refused":
       return exit.guard;
     case "failed":

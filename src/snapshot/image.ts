@@ -12,6 +12,8 @@ import { applicationId, formatVersion, keyedVersion, sealOffset, unsealed } from
 import type { Kind, RecipientRow, SourceRow } from "./format.ts";
 import { createKeyedForm, refuseMark } from "./keyed.ts";
 import type { KeyedForm } from "./keyed.ts";
+import { listRows } from "./listing.ts";
+import type { ListedRow } from "./listing.ts";
 import { inspectSignature } from "./signature.ts";
 import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
@@ -52,6 +54,8 @@ export interface Image {
   findUser(user: string, domain: string): RecipientRow | undefined;
   /** The row of a user part in whatever domain, or bare. */
   findAnywhere(user: string): RecipientRow | undefined;
+  /** Every row that is there, in key order. */
+  list(): Iterable<ListedRow>;
   close(): void;
 }
 
@@ -218,6 +222,7 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
       return row(user, everywhere ? byKey.get(key) : byKey.all(key).find(([id]) => scopes.get(id)?.covers(domain)));
     },
     findAnywhere,
+    list: () => listRows(database),
     close: () => void database.close(),
   };
 }

@@ -1,0 +1,90 @@
+/** `goodmailto export`: the list for a bastion that keeps its own mail server. */
+import { Command, Option } from "commander";
+
+import type { Settings } from "../config/sections.ts";
+import { listDeliverable, nameDomains } from "../export/deliverable.ts";
+import { ExportFault, formats } from "../export/formats.ts";
+import type { Exported } from "../export/formats.ts";
+import { replaceFile } from "../export/write.ts";
+import type { Image } from "../snapshot/image.ts";
+import { exit } from "./exit.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+import { openForCommand } from "./trust.ts";
+
+interface Options {
+  readonly config: string;
+  readonly format: string;
+  readonly output?: string;
+}
+
+/** How many of those that cannot be written are named. */
+const named = 5;
+
+/** Builds the verb. */
+export function exportCommand(): Command {
+  return new Command("export")
+    .description("writes the recipients for another mail server; exit 0 written, 65 cannot be said so, 69 no snapshot")
+    .addOption(new Option("--format <format>", "for which program").choices(Object.keys(formats)).makeOptionMandatory())
+    .option("-o, --output <file>", "replaces the file in one step; without it: standard output")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .action(run);
+}
+
+function run({ config, format, output }: Options): void {
+  const settings = loadSettings(config);
+  const snapshot = settings === undefined ? undefined : openForCommand(settings);
+  if (settings === undefined || snapshot === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const { image, state } = snapshot;
+  try {
+    if (image === undefined) {
+      const why = state.kind === "unavailable" ? `${state.why}: ${state.detail}` : "closed";
+      fail(exit.unavailable, `there is no good snapshot at ${snapshot.path} (${why}), nothing written`);
+    } else if (image.keyed) {
+      fail(exit.guard, "a keyed snapshot cannot be listed: export where sync has a plain one");
+    } else {
+      deliver(exportImage(image, settings, format), output);
+    }
+  } catch (error) {
+    if (!(error instanceof ExportFault)) {
+      throw error;
+    }
+    fail(exit.guard, `nothing written: ${error.message}`);
+  } finally {
+    snapshot.close();
+  }
+}
+
+/** The list of a plain snapshot in one of the formats. @throws ExportFault */
+export function exportImage(
+  image: Image,
+  { domains, recipients }: Pick<Settings, "domains" | "recipients">,
+  format: string,
+): Exported {
+  const make = formats[format];
+  if (make === undefined) {
+    throw new RangeError(`"${format}" is no format`);
+  }
+  const names = nameDomains(domains);
+  return make(listDeliverable(image, names, recipients), { names, delimiter: recipients.recipient_delimiter });
+}
+
+function deliver({ bytes, count, left }: Exported, output: string | undefined): void {
+  if (output === undefined) {
+    process.stdout.write(bytes);
+  } else {
+    replaceFile(output, bytes);
+    process.stdout.write(`${output}: ${count} recipients\n`);
+  }
+  if (left.length > 0) {
+    const list = `${left.slice(0, named).join(", ")}${left.length > named ? " …" : ""}`;
+    process.stderr.write(`goodmailto: ${left.length} recipients cannot be written in this format: ${list}\n`);
+  }
+}
+
+function fail(code: number, why: string): void {
+  process.stderr.write(`goodmailto: ${why}\n`);
+  process.exitCode = code;
+}

@@ -1,0 +1,45 @@
+/** `goodmailto keygen`: keys for sealed snapshots. Nothing that exists is ever overwritten. */
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+
+import { Command } from "commander";
+
+import { exit } from "./exit.ts";
+
+/** Builds the verb. */
+export function keygenCommand(): Command {
+  return new Command("keygen")
+    .description("makes FILE (private) and FILE.pub (public) for signing, or with --hmac the secret of keyed snapshots")
+    .argument("<file>", "the file to make; it must not exist")
+    .option("--hmac", "32 random bytes in hex, for [snapshot] key_file on both sides")
+    .action((file: string, { hmac }: { hmac?: true }) => {
+      try {
+        process.stdout.write(hmac === true ? makeSecret(file) : makePair(file));
+      } catch (error) {
+        process.stderr.write(`goodmailto: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.exitCode = exit.unavailable;
+      }
+    });
+}
+
+function makeSecret(file: string): string {
+  create(file, `${randomBytes(32).toString("hex")}\n`, 0o600);
+  return `${file}: secret. Copy it to both sides, readable by sync and by the relay: [snapshot] key_file\n`;
+}
+
+function makePair(file: string): string {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519", {
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  create(file, privateKey, 0o600);
+  create(`${file}.pub`, publicKey, 0o644);
+  return (
+    `${file}: private key, stays with sync: [snapshot] signing_key_file\n` +
+    `${file}.pub: public key, for the relays: [snapshot] public_key_file\n`
+  );
+}
+
+function create(path: string, text: string, mode: number): void {
+  writeFileSync(path, text, { mode, flag: "wx" });
+}

@@ -1,0 +1,55 @@
+/** `goodmailto publish`: carries the snapshot that is there to the targets again, without a sync. */
+import { dirname } from "node:path";
+
+import { Command } from "commander";
+
+import { createdAt } from "../../sync/previous.ts";
+import { carry } from "../../sync/targets/carry.ts";
+import { createTarget } from "../../sync/targets/target.ts";
+import type { Target } from "../../sync/targets/target.ts";
+import { createLog } from "../ops/log.ts";
+import { exit } from "./exit.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+
+/** Builds the verb. */
+export function publishCommand(): Command {
+  return new Command("publish")
+    .description("carries the snapshot to the [[publish]] targets; exit 0 to all, 75 try again, 69 no good snapshot")
+    .argument("[target...]", "names of [[publish]]; none: all of them")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .action(publish);
+}
+
+async function publish(names: readonly string[], { config }: { config: string }): Promise<void> {
+  const settings = loadSettings(config, ["sync"]);
+  if (settings === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const wanted = settings.publish.filter(({ name }) => names.length === 0 || names.includes(name));
+  let targets: Target[];
+  try {
+    targets = wanted.map((target) => createTarget(target, dirname(config)));
+  } catch (error) {
+    process.stderr.write(`${config}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = exit.config;
+    return;
+  }
+  if (targets.length === 0) {
+    process.stderr.write(`${config}: there is no such [[publish]] target\n`);
+    process.exitCode = exit.config;
+    return;
+  }
+  const { path } = settings.snapshot;
+  if (createdAt(path) === undefined) {
+    process.stderr.write(`goodmailto: there is no good snapshot at ${path}\n`);
+    process.exitCode = exit.unavailable;
+    return;
+  }
+  const controller = new AbortController();
+  const stop = (signal: string): void => controller.abort(new Error(`Stopped by ${signal}`));
+  process.once("SIGTERM", stop).once("SIGINT", stop);
+  const failed = await carry(targets, path, createLog(settings.log), controller.signal);
+  process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
+  process.exitCode = failed.length > 0 ? exit.temporary : exit.ok;
+}

@@ -1,0 +1,120 @@
+/** `goodmailto pull`: fetches the snapshot into the DMZ, once or by schedule. The relay itself never does. */
+import { dirname } from "node:path";
+
+import { Command } from "commander";
+
+import { acquireLock } from "../../sync/lock.ts";
+import { createdAt } from "../../sync/previous.ts";
+import { startSchedule } from "../../sync/schedule.ts";
+import { parsePlace } from "../config/place.ts";
+import type { Settings } from "../config/sections.ts";
+import type { Log } from "../mail/log.ts";
+import { createLog } from "../ops/log.ts";
+import { pull } from "../pull/pull.ts";
+import type { Pulled } from "../pull/pull.ts";
+import { readAccess } from "../transfer/access.ts";
+import { exit } from "./exit.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+import { trustOf } from "./trust.ts";
+
+/** After SIGTERM a run has so long to end, in ms. */
+const stopDeadline = 10_000;
+
+/** Builds the verb. */
+export function pullCommand(): Command {
+  return new Command("pull")
+    .description(
+      "fetches the snapshot from [snapshot] pull; exit 0 installed or unchanged, 65 refused, 75 try again, 78 configuration",
+    )
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--cron", "stay, and run by the schedule of [pull]")
+    .action(({ config, cron }: { config: string; cron?: true }) =>
+      cron === true ? runByCron(config) : runOnce(config),
+    );
+}
+
+/** Loads what a pull needs; every fault is on stderr. */
+function load(config: string): Settings | undefined {
+  const settings = loadSettings(config, []);
+  if (settings !== undefined && settings.snapshot.pull !== "") {
+    return settings;
+  }
+  if (settings !== undefined) {
+    process.stderr.write(`${config}: [snapshot] pull names no place to fetch from\n`);
+  }
+  process.exitCode = exit.config;
+  return undefined;
+}
+
+/** Pulls once. Secrets and certificates are read each time, so that new ones count. */
+export async function pullOnce(settings: Settings, folder: string, log: Log, signal: AbortSignal): Promise<Pulled> {
+  const { path } = settings.snapshot;
+  try {
+    const place = parsePlace({ ...settings.pull, url: settings.snapshot.pull });
+    if (place === undefined) {
+      throw new Error(`Cannot fetch from "${settings.snapshot.pull}"`);
+    }
+    const access = readAccess(settings.pull, folder);
+    const trust = trustOf(settings);
+    const lock = acquireLock(path);
+    if (lock === undefined) {
+      log.warning("pull", "another pull or sync is running", { path });
+      return { kind: "failed", why: "busy" };
+    }
+    const { max_size: maxSize, timeout } = settings.pull;
+    return await pull({ place, access, path, trust, maxSize, timeout, log, signal }).finally(() => lock.release());
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    log.error("pull", "nothing fetched, the snapshot of before stays", { path, why });
+    return { kind: "failed", why };
+  }
+}
+
+async function runOnce(config: string): Promise<void> {
+  const settings = load(config);
+  if (settings === undefined) {
+    return;
+  }
+  const controller = new AbortController();
+  const stop = (signal: string): void => controller.abort(new Error(`Stopped by ${signal}`));
+  process.once("SIGTERM", stop).once("SIGINT", stop);
+  const { kind } = await pullOnce(settings, dirname(config), createLog(settings.log), controller.signal);
+  process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
+  const codes = { installed: exit.ok, unchanged: exit.ok, refused: exit.guard, failed: exit.temporary } as const;
+  process.exitCode = codes[kind];
+}
+
+async function runByCron(config: string): Promise<void> {
+  let settings = load(config);
+  if (settings === undefined) {
+    return;
+  }
+  const first = settings;
+  const log = createLog(first.log);
+  const controller = new AbortController();
+  const stopped = new Promise<string>((resolve) => process.once("SIGTERM", resolve).once("SIGINT", resolve));
+  const schedule = startSchedule({
+    timing: first.pull,
+    part: "pull",
+    // What is there may be an hour old and still the newest: only the origin knows.
+    created: () => (createdAt(first.snapshot.path) === undefined ? undefined : 0),
+    now: Date.now,
+    log,
+    async run() {
+      await pullOnce(settings ?? first, dirname(config), log, controller.signal);
+    },
+  });
+  const reload = (): void => {
+    const next = load(config);
+    log[next === undefined ? "error" : "info"]("pull", next === undefined ? "reload failed" : "reloaded", { config });
+    settings = next ?? settings;
+    schedule.change((settings ?? first).pull);
+  };
+  process.on("SIGHUP", reload);
+  const signal = await stopped;
+  process.removeListener("SIGHUP", reload);
+  controller.abort(new Error(`Stopped by ${signal}`));
+  const clean = await schedule.stop(stopDeadline);
+  log.info("pull", "stopped", { signal, clean });
+  process.exitCode = exit.ok;
+}

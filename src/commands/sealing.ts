@@ -1,0 +1,44 @@
+/** What sync does with a list beyond making it: keys, signature and targets, read from the files of the settings. */
+import { existsSync, readFileSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+
+import { parseSigner, unprotected } from "../../sync/protect.ts";
+import type { Protection } from "../../sync/protect.ts";
+import { createTarget } from "../../sync/targets/target.ts";
+import type { Target } from "../../sync/targets/target.ts";
+import type { Settings } from "../config/sections.ts";
+import { createKeyedForm } from "../snapshot/keyed.ts";
+import { readSecret } from "../snapshot/trust.ts";
+
+/** Ready to use. */
+export interface Sealing {
+  readonly protection: Protection;
+  readonly targets: readonly Target[];
+}
+
+/**
+ * Reads it all.
+ * @param folder of the configuration file
+ * @throws Error that names the setting and the file
+ */
+export function readSealing({ snapshot, recipients, publish }: Settings, folder: string): Sealing {
+  const { key_file: keyFile, signing_key_file: signingFile } = snapshot;
+  return {
+    protection: {
+      form: keyFile === "" ? unprotected.form : createKeyedForm(readSecret(keyFile), recipients.match),
+      signer: signingFile === "" ? unprotected.signer : readSigner(signingFile, folder),
+    },
+    targets: publish.map((target) => createTarget(target, folder)),
+  };
+}
+
+function readSigner(name: string, folder: string): Protection["signer"] {
+  const given = join(process.env["CREDENTIALS_DIRECTORY"] ?? "", name);
+  const path = isAbsolute(name) ? name : given !== name && existsSync(given) ? given : join(folder, name);
+  try {
+    return parseSigner(readFileSync(path, "utf8"));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot use [snapshot] signing_key_file "${path}": ${why}`, { cause: error });
+  }
+}

@@ -1,0 +1,45 @@
+/** Opens the snapshot as the settings ask: with the key, the signers and the memory that they name. */
+import type { Settings } from "../config/sections.ts";
+import { silentLog } from "../mail/log.ts";
+import type { Log } from "../mail/log.ts";
+import { inFile, inMemory } from "../snapshot/newest.ts";
+import { openSnapshot } from "../snapshot/reader.ts";
+import type { SnapshotReader } from "../snapshot/reader.ts";
+import { readTrust } from "../snapshot/trust.ts";
+import type { Trust } from "../snapshot/trust.ts";
+import { exit } from "./exit.ts";
+import { FileFault } from "./file-fault.ts";
+
+/** What `[snapshot]` and `[recipients] match` trust. @throws FileFault */
+export function trustOf({ snapshot, recipients }: Pick<Settings, "snapshot" | "recipients">): Trust {
+  try {
+    return readTrust(snapshot, recipients.match);
+  } catch (error) {
+    throw new FileFault(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** The snapshot of a relay, which remembers the newest that it took. @throws FileFault */
+export function openServed(settings: Settings, log: Log): SnapshotReader {
+  const { path, newest_file: newestFile } = settings.snapshot;
+  const tell = (why: string): void => log.warning("snapshot", "newest_file not written", { path: newestFile, why });
+  const newest = newestFile === "" ? inMemory() : inFile(newestFile, tell);
+  return openSnapshot(path, log, { trust: trustOf(settings), newest });
+}
+
+/** As {@link trustOf}, for a command: a fault is on stderr, the exit code set, and the answer undefined. */
+export function trustForCommand(settings: Settings): Trust | undefined {
+  try {
+    return trustOf(settings);
+  } catch (error) {
+    process.stderr.write(`goodmailto: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = exit.config;
+    return undefined;
+  }
+}
+
+/** The snapshot for a command that asks it a few questions. */
+export function openForCommand(settings: Settings): SnapshotReader | undefined {
+  const trust = trustForCommand(settings);
+  return trust === undefined ? undefined : openSnapshot(settings.snapshot.path, silentLog, { trust });
+}

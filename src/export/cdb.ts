@@ -1,0 +1,56 @@
+/** A constant database as D. J. Bernstein's cdb reads it, https://cr.yp.to/cdb/cdb.txt: keys without data. */
+
+const headerSize = 2048;
+const tables = 256;
+
+/** The file for these keys. @throws RangeError where it would exceed 4 GB, the format's limit */
+export function writeCdb(keys: readonly string[]): Buffer {
+  const records = keys.map((key) => Buffer.from(key, "latin1"));
+  const size = records.reduce((sum, key) => sum + 8 + key.length, headerSize) + records.length * 16;
+  if (size > 0xffff_ffff) {
+    throw new RangeError(`Cannot write a cdb of ${size} bytes`);
+  }
+  const file = Buffer.alloc(size);
+  const slots: { readonly hash: number; readonly at: number }[][] = Array.from({ length: tables }, () => []);
+  let at = headerSize;
+  for (const key of records) {
+    const hash = hashKey(key);
+    slots[hash & 0xff]?.push({ hash, at });
+    file.writeUInt32LE(key.length, at);
+    key.copy(file, at + 8);
+    at += 8 + key.length;
+  }
+  for (const [index, entries] of slots.entries()) {
+    const length = entries.length * 2;
+    file.writeUInt32LE(at, index * 8);
+    file.writeUInt32LE(length, index * 8 + 4);
+    fillTable(file, at, length, entries);
+    at += length * 8;
+  }
+  return file;
+}
+
+function fillTable(
+  file: Buffer,
+  at: number,
+  length: number,
+  entries: readonly { readonly hash: number; readonly at: number }[],
+): void {
+  for (const { hash, at: record } of entries) {
+    let slot = (hash >>> 8) % length;
+    // A record never lies at 0: there is the header.
+    while (file.readUInt32LE(at + slot * 8 + 4) !== 0) {
+      slot = (slot + 1) % length;
+    }
+    file.writeUInt32LE(hash, at + slot * 8);
+    file.writeUInt32LE(record, at + slot * 8 + 4);
+  }
+}
+
+function hashKey(key: Buffer): number {
+  let hash = 5381;
+  for (const byte of key) {
+    hash = (((hash << 5) + hash) ^ byte) >>> 0;
+  }
+  return hash;
+}

@@ -1,0 +1,108 @@
+/** Every address that the relay accepts, one by one: what a list for another program must hold. */
+import { normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
+import { createDomains } from "../mail/domains.ts";
+import type { Kind } from "../snapshot/format.ts";
+import type { Image } from "../snapshot/image.ts";
+import type { LookupSettings } from "../snapshot/recipients.ts";
+
+/** One recipient. */
+export interface Deliverable {
+  /** In lower case, without quotes and escapes. */
+  readonly user: string;
+  /** A domain of ours, alias domains too; "*": every one of them. */
+  readonly domain: string;
+  readonly kind: Kind | "always";
+}
+
+/** What stands in `[domains]`. */
+export interface DomainLists {
+  readonly relay: readonly string[];
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
+/** Our domains as a list that another program can hold. */
+export interface DomainNames {
+  /** Every domain that can be named: relay domains and alias domains. */
+  readonly all: readonly string[];
+  /** Relay domains that can be named. */
+  readonly relay: readonly string[];
+  /** Relay domains that stand for all below them (`.example`): those cannot be listed. */
+  readonly suffixes: readonly string[];
+  /** A relay domain with the alias domains that stand for it; none where it is not ours. */
+  namesOf(domain: string): readonly string[];
+  /** The relay domain that a domain stands for; itself where it is not ours. */
+  canonical(domain: string): string;
+}
+
+/** Compiles `[domains]`. @throws RangeError as createDomains does */
+export function nameDomains({ relay, aliases }: DomainLists): DomainNames {
+  const domains = createDomains(relay, aliases);
+  const exact = domains.relay.filter((name) => !name.startsWith(".") && domains.canonical(name) === name);
+  const names = new Map(exact.map((name) => [name, [name]]));
+  for (const alias of Object.keys(aliases)) {
+    const name = normalDomain(alias) ?? "";
+    const target = domains.canonical(name) ?? "";
+    if (name !== target) {
+      names.set(target, [...(names.get(target) ?? [target]), name]);
+    }
+  }
+  return {
+    relay: exact,
+    all: [...names.values()].flat(),
+    suffixes: domains.relay.filter((name) => name.startsWith(".")),
+    namesOf: (domain) =>
+      names.get(domain) ?? (domain.startsWith(".") || domains.canonical(domain) === domain ? [domain] : []),
+    canonical: (domain) => domains.canonical(domain) ?? domain,
+  };
+}
+
+/**
+ * Lists them in key order, each once, those that always exist at the end.
+ * @throws Error where the snapshot is keyed: it cannot be listed
+ */
+export function* listDeliverable(image: Image, names: DomainNames, settings: LookupSettings): Generator<Deliverable> {
+  const seen = new Set<string>();
+  const anywhere = settings.match === "user-part";
+  for (const { user, domain, kind } of each(image, names, settings)) {
+    const where = anywhere || domain === "*" ? ["*"] : names.namesOf(domain);
+    for (const name of where) {
+      const key = `${user}@${name}`;
+      if (!seen.has(key) && (name === "*" || !seen.has(`${user}@*`))) {
+        seen.add(key);
+        yield { user, domain: name, kind };
+      }
+    }
+  }
+}
+
+/** With relay domains only, as the snapshot has them. */
+function* each(image: Image, names: DomainNames, settings: LookupSettings): Generator<Deliverable> {
+  const scopes = new Map<string, readonly string[]>();
+  for (const { key, kind, domains } of image.list()) {
+    const at = key.lastIndexOf("@");
+    if (at >= 0) {
+      yield { user: key.slice(0, at), domain: key.slice(at + 1), kind };
+    } else {
+      const scope = scopes.get(domains) ?? scopeOf(domains, names);
+      scopes.set(domains, scope);
+      yield* scope.map((domain) => ({ user: key, domain, kind }));
+    }
+  }
+  for (const text of settings.always) {
+    const mailbox = parseMailbox(text);
+    if (mailbox !== undefined) {
+      const user = normalKey(mailbox.user, "");
+      yield { user, domain: mailbox.domain === "" ? "*" : names.canonical(mailbox.domain), kind: "always" };
+    }
+  }
+}
+
+/** The relay domains in which the bare user parts of a source are valid; a name with a dot in front is one of them. */
+function scopeOf(domains: string, names: DomainNames): readonly string[] {
+  const wanted = domains.split(" ").filter((name) => name !== "");
+  return wanted.length === 0 ? ["*"] : wanted.flatMap((name) => (name.startsWith(".") ? below(name, names) : [name]));
+}
+
+function below(suffix: string, names: DomainNames): readonly string[] {
+  return [suffix, ...names.relay.filter((name) => name.endsWith(suffix))];
+}
