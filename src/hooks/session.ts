@@ -28,9 +28,10 @@ export function variableForm(mailbox: Mailbox | undefined): string {
   return mailbox === undefined ? "" : mailbox.user + (at < 0 ? "" : mailbox.raw.slice(at));
 }
 
-/** Session variables and whether checks are off, at some moment. */
+/** What is known of a client at some moment: its variables, and whether checks are off. */
 export interface Known {
   readonly variables: ReadonlyMap<string, string>;
+  readonly toldPlugins: ReadonlyMap<string, string | undefined>;
   readonly checksOff: boolean;
 }
 
@@ -44,6 +45,8 @@ export class Session {
   readonly listener: string;
   /** Session variables: tcpserver's kind, the client rule's, and what checks set. */
   readonly variables: Map<string, string>;
+  /** Variables as only plugins see them, where those differ; undefined where one is not to be seen. See src/spp/host.ts. */
+  readonly toldPlugins = new Map<string, string | undefined>();
   /** The argument of HELO or EHLO; "" before it. */
   helo = "";
   /** Set at MAIL. */
@@ -109,14 +112,20 @@ export class Session {
 
   /** What is known of the client now, for {@link restore}. */
   known(): Known {
-    return { variables: new Map(this.variables), checksOff: this.checksOff };
+    return {
+      variables: new Map(this.variables),
+      toldPlugins: new Map(this.toldPlugins),
+      checksOff: this.checksOff,
+    };
   }
 
-  /** Goes back to what was known then. */
-  restore({ variables, checksOff }: Known): void {
-    this.variables.clear();
-    variables.forEach((value, name) => this.variables.set(name, value));
-    this.checksOff = checksOff;
+  /** Goes back to what was known then: of some variables, or altogether. */
+  restore(known: Known, names?: readonly string[]): void {
+    restoreMap(this.variables, known.variables, names);
+    restoreMap(this.toldPlugins, known.toldPlugins, names);
+    if (names === undefined) {
+      this.checksOff = known.checksOff;
+    }
   }
 
   /** Carries out an effect at once. Texts were checked by whoever made the effect. */
@@ -150,6 +159,18 @@ export class Session {
     } else if (this.changing === "rcpt" && mailbox !== undefined) {
       this.recipient = mailbox;
       this.variables.set("SMTPRCPTTO", variableForm(mailbox));
+    }
+  }
+}
+
+function restoreMap<T>(map: Map<string, T>, before: ReadonlyMap<string, T>, names?: readonly string[]): void {
+  for (const name of names ?? [...map.keys(), ...before.keys()]) {
+    const value = before.get(name);
+    // A value may be undefined and yet be one.
+    if (before.has(name)) {
+      map.set(name, value as T);
+    } else {
+      map.delete(name);
     }
   }
 }

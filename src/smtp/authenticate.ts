@@ -48,13 +48,13 @@ async function admit(
   variables: ReadonlyMap<string, string>,
 ): Promise<Response> {
   const { session, service } = conversation;
-  const before = new Map(session.variables);
+  const before = session.known();
   session.variables.set("SMTPAUTHUSER", user);
   session.variables.set("SMTPAUTHMETHOD", method.toLowerCase());
   const { verdict } = await service.pipeline.run("auth", session, "policy");
   if (verdict.kind === "refuse" || verdict.kind === "drop") {
     // The original leaves SMTPAUTHUSER set here, and later plugins would believe it.
-    restore(session.variables, before);
+    session.restore(before, granted);
     return verdict.kind === "drop"
       ? { reply: undefined, close: true }
       : { reply: verdict.reply, close: verdict.close === true };
@@ -65,15 +65,4 @@ async function admit(
   conversation.authenticated = true;
   service.log.info("auth", "accepted", { session: session.id, ip: session.client.ip, user, method });
   return accepted;
-}
-
-function restore(variables: Map<string, string>, before: ReadonlyMap<string, string>): void {
-  for (const name of granted) {
-    const value = before.get(name);
-    if (value === undefined) {
-      variables.delete(name);
-    } else {
-      variables.set(name, value);
-    }
-  }
 }

@@ -28,8 +28,6 @@ export interface HostSettings {
 
 interface State {
   readonly sections: Sections;
-  /** Variables that only plugins see, see {@link readAtStart}; undefined where one was unset. */
-  readonly own: Map<string, string | undefined>;
   /** The last plugin is gone: two of one session never run at once. */
   quiet: Promise<void>;
 }
@@ -101,7 +99,7 @@ export class Host {
       return undefined;
     }
     const sections = answer?.kind === "sections" ? answer.sections : noPlugins;
-    const state = { sections, own: new Map<string, string | undefined>(), quiet: Promise.resolve() };
+    const state = { sections, quiet: Promise.resolve() };
     this.#states.set(session, state);
     return state;
   }
@@ -143,9 +141,9 @@ export class Host {
   }
 
   /** Session variables and PATH; nothing of our own environment, which may hold what is not for plugins. */
-  #environment({ session, state }: Turn): Record<string, string> {
+  #environment({ session }: Turn): Record<string, string> {
     const environment: Record<string, string> = { PATH: this.#settings.path };
-    for (const [name, value] of [...session.variables, ...state.own]) {
+    for (const [name, value] of [...session.variables, ...session.toldPlugins]) {
       if (value === undefined) {
         delete environment[name];
       } else {
@@ -172,7 +170,7 @@ export class Host {
 
   #apply(turn: Turn, effect: Effect): Outcome | undefined {
     if ((effect.kind === "set" || effect.kind === "unset") && readAtStart.has(effect.name)) {
-      turn.state.own.set(effect.name, effect.kind === "set" ? effect.value : undefined);
+      turn.session.toldPlugins.set(effect.name, effect.kind === "set" ? effect.value : undefined);
     } else if (this.#relays(turn, effect)) {
       return { kind: "verdict", verdict: relayingDenied };
     } else if (isFull(turn.session, effect)) {
