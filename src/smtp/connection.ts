@@ -161,7 +161,11 @@ export class Connection extends SMTPConnection {
         return conversation.data(argument, this.#normalises(conversation));
       case "EHLO":
       case "HELO":
-        return this.#junkLimit(limits.sessionJunk) ?? conversation.helo(argument, verb === "EHLO");
+        // The first one has a purpose, and the first under TLS.
+        return (
+          (conversation.session.helo === "" ? undefined : this.#junkLimit(limits.sessionJunk)) ??
+          conversation.helo(argument, verb === "EHLO")
+        );
       case "RSET":
         return this.#junkLimit(limits.sessionJunk) ?? (argument === "" ? conversation.rset() : answers.noArgument);
       case "NOOP":
@@ -291,6 +295,8 @@ export class Connection extends SMTPConnection {
     this.#intake = undefined;
     const answer = await intake.finish();
     this.conversation?.messageDone();
+    // "Beyond its messages": a client that says RSET before each of them may send any number.
+    this.#junk = (answer.reply?.code ?? 500) < 300 ? 0 : this.#junk;
     this.#answer(answer);
     this.#busy = false;
     this.#restart();

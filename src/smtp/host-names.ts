@@ -2,6 +2,8 @@
 import { Resolver } from "node:dns/promises";
 import { isIPv6 } from "node:net";
 
+import { foldAscii } from "../mail/address.ts";
+
 /** Finds names, within about two seconds. */
 export interface HostNames {
   /** The name in lower case; "" where DNS has none; undefined where it did not answer. */
@@ -20,7 +22,7 @@ export function createHostNames(servers: readonly string[]): HostNames {
     find: async (ip) => {
       try {
         const [first = ""] = await resolver.reverse(ip);
-        const name = first.toLowerCase().replace(/\.$/, "");
+        const name = foldAscii(first).replace(/\.$/, "");
         if (!hostName.test(name)) {
           return "";
         }
