@@ -63,6 +63,7 @@ async function admit(
     session.variables.set(name, value);
   }
   conversation.authenticated = true;
-  service.log.info("auth", "accepted", { session: session.id, ip: session.client.ip, user, method });
+  // The check authlogger has the line for everyday use.
+  service.log.debug("auth", "accepted", { session: session.id, ip: session.client.ip, user, method });
   return accepted;
 }

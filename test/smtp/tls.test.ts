@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,6 +20,7 @@ import type { TestRelay, TestRelayOptions } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { ask, begin, beginTls, probeConfig, probeFiles } from "./tls-fixture.ts";
 
+const root = join(import.meta.dirname, "../..");
 const pair = (name: string): { certificate: string; key: string } =>
   makeSelfSigned([name, "127.0.0.1"], { from: new Date(Date.now() - 3_600_000), days: 30 });
 const first = pair("first.example");
@@ -162,6 +163,45 @@ describe("TLS", () => {
     await waiting.startTls({ ca: second.certificate, rejectUnauthorized: true, servername: "second.example" });
     expect(await waiting.command("NOOP")).toMatch(/^250 /);
     waiting.close();
+  });
+
+  it("reads the renewed files at SIGHUP, as a process of its own", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "goodmailto-sighup-"));
+    const write = ({ certificate, key }: { certificate: string; key: string }): void => {
+      writeFileSync(join(folder, "cert.pem"), certificate);
+      writeFileSync(join(folder, "key.pem"), key);
+    };
+    write(first);
+    const snapshot = '[snapshot]\npath = "none.sqlite"\n';
+    writeFileSync(join(folder, "goodmailto.toml"), smtp("") + tls + snapshot + listener("smtps", "implicit"));
+    const words = [join(root, "src/main.ts"), "serve", "--config", join(folder, "goodmailto.toml")];
+    const child = spawn(join(root, "node_modules/.bin/node"), words, { stdio: ["ignore", "ignore", "pipe"] });
+    let log = "";
+    const said = async (pattern: RegExp): Promise<string> => {
+      for (;;) {
+        const match = pattern.exec(log);
+        if (match !== null) {
+          return match[1] ?? "";
+        }
+        await once(child.stderr, "data", { signal: AbortSignal.timeout(20_000) });
+      }
+    };
+    child.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
+    const port = Number(await said(/listen=127\.0\.0\.1:(\d+)/));
+    const session = await SmtpClient.openTls(port);
+    await session.reply();
+    write(pair("second.example"));
+    child.kill("SIGHUP");
+    await said(/relay: (reloaded)/);
+    const fresh = await handshake(port);
+    expect(shown(fresh)).toBe("CN=second.example");
+    fresh.destroy();
+    expect(await session.command("NOOP")).toMatch(/^250 /);
+    session.close();
+    const gone = once(child, "exit");
+    child.kill("SIGTERM");
+    expect((await gone)[0]).toBe(0);
+    rmSync(folder, { recursive: true });
   });
 
   it("keeps the old certificate when the new pair does not fit", async () => {
