@@ -280,15 +280,20 @@ describe("harvest exemption", () => {
     dns.add("2.0.0.127.in-addr.arpa", "PTR", "friend.example");
     dns.add("friend.example", "A", "127.0.0.2");
     const smtp = `[smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "0ms"\nhostname = "mx.kontor.example"\ndns_servers = ["${dns.server}"]`;
-    const files = { rules: '=friend.example:allow,RELAYCLIENT=""\n' };
-    const { port } = await start({
+    const { port, reload, config, folder } = await start({
       limits: quick.replace("delay_after = 1", "delay_after = 0"),
       more: `${rules}\n${smtp}`,
-      files,
+      files: { rules: ":allow\n" },
     });
-    expect(await harvest(await begin(port, "127.0.0.3"), 9)).toEqual({ refused: 2, last: turnedAway });
-    expect(await greeting(port, "127.0.0.3")).toBe(turnedAway);
+    for (const from of ["127.0.0.2", "127.0.0.3"]) {
+      expect(await harvest(await begin(port, from), 9)).toEqual({ refused: 2, last: turnedAway });
+      expect(await greeting(port, from)).toBe(turnedAway);
+    }
+    expect(dns.asked).toEqual([]);
+    writeFileSync(`${folder}/rules`, '=friend.example:allow,RELAYCLIENT=""\n');
+    reload(config);
     expect(await harvest(await begin(port, "127.0.0.2"), 9)).toEqual({ refused: 9, last: undefined });
+    expect(await greeting(port, "127.0.0.3")).toBe(turnedAway);
   });
 });
 
