@@ -91,17 +91,11 @@ function collect(stream: Readable | null): () => string {
 }
 
 function answerOf(code: number | null, signal: NodeJS.Signals | null, words: () => string): BackEndAnswer {
-  switch (code) {
-    case 0:
-      return { kind: "accepted" };
-    case 1:
-      return { kind: "refused" };
-    case 2:
-      return { kind: "unavailable", why: `misused (exit 2)${words()}` };
-    case 111:
-      return { kind: "unavailable", why: `temporary fault (exit 111)${words()}` };
+  if (code === 0 || code === 1) {
+    return { kind: code === 0 ? "accepted" : "refused" };
   }
-  const how = code === null ? `ended by ${signal ?? "a signal"}` : `exit ${code}, which is no checkpassword answer`;
+  const meaning = code === 2 ? "misused" : code === 111 ? "temporary fault" : "no answer of checkpassword";
+  const how = code === null ? `ended by ${signal ?? "a signal"}` : `${meaning} (exit ${code})`;
   return { kind: "unavailable", why: `${how}${words()}` };
 }
 

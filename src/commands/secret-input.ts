@@ -71,7 +71,7 @@ function createKeys(): { push(chunk: Buffer): void; end(): void; next(): Promise
   let wake = (): void => undefined;
   return {
     push(chunk) {
-      waiting.push(...decoder.write(chunk));
+      waiting.push(...Array.from(decoder.write(chunk)));
       wake();
     },
     end() {
@@ -80,7 +80,9 @@ function createKeys(): { push(chunk: Buffer): void; end(): void; next(): Promise
     },
     async next() {
       while (waiting.length === 0 && !ended) {
-        await new Promise<void>((resolve) => (wake = resolve));
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
       }
       return waiting.shift();
     },
