@@ -1,0 +1,146 @@
+/** TLS to the next hop: off, where offered, or always and verified; and a hop that talks into the handshake. RFC 3207, 7435. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+import { silentLog } from "../../src/mail/log.ts";
+import { HopPool } from "../../src/relay/hop-pool.ts";
+import { createMailExchangers } from "../../src/relay/mail-exchangers.ts";
+import { createAuthority } from "../fakes/certificates.ts";
+import { startDns } from "../fakes/dns.ts";
+import { missing } from "../fakes/need.ts";
+import { startNextHop } from "../fakes/next-hop.ts";
+import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
+import { startTestRelay } from "../fakes/relay.ts";
+import type { TestRelay } from "../fakes/relay.ts";
+import { hello, send } from "./scene.ts";
+
+const withoutOpenssl = missing("openssl");
+let folder = "";
+let ca = "";
+const pairs: Record<string, { key: Buffer; cert: Buffer }> = {};
+beforeAll(async () => {
+  if (withoutOpenssl) {
+    return;
+  }
+  folder = mkdtempSync(join(tmpdir(), "goodmailto-tls-"));
+  const own = await createAuthority(folder, "own");
+  const foreign = await createAuthority(folder, "foreign");
+  ca = own.ca;
+  for (const [name, authority, names] of [
+    ["right", own, "IP:127.0.0.1"],
+    ["wrong name", own, "DNS:other.example"],
+    ["foreign", foreign, "IP:127.0.0.1"],
+    ["exchanger", own, "DNS:mx.far.example"],
+  ] as const) {
+    const { certificate, key } = await authority.issue(`leaf-${name.replace(" ", "-")}`, names);
+    pairs[name] = { key: readFileSync(key), cert: readFileSync(certificate) };
+  }
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const open: { relay: TestRelay; hop: NextHop }[] = [];
+afterEach(async () => {
+  for (const { relay, hop } of open.splice(0)) {
+    await hop.close();
+    await relay.stop();
+  }
+});
+
+/** What became of a message, and how it went. */
+async function deliver(tls: string, script: NextHopScript, scheme = "smtp"): Promise<string> {
+  const hop = await startNextHop(script);
+  const relay = await startTestRelay({
+    config: `[[route]]\ndomain = "*"\nnext_hop = "${scheme}://127.0.0.1:${hop.port}"\ntimeout = "1s"\ntls = "${tls}"\nca_file = "${ca}"`,
+  });
+  open.push({ relay, hop });
+  const client = await hello(relay);
+  const replies = await send(client);
+  client.close();
+  const [first] = hop.received;
+  // TLS spoken to a hop that knows none is no violation of SMTP.
+  expect(script.implicitTls === undefined && scheme === "smtps" ? [] : hop.violations).toEqual([]);
+  expect(hop.received.length).toBe(replies.at(-1)?.startsWith("250") === true ? 1 : 0);
+  return first === undefined ? (replies[0] ?? "").slice(0, 9) : first.tls ? "encrypted" : "plain";
+}
+
+describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
+  it.each([
+    ["off", "foreign", "plain"],
+    ["opportunistic", "right", "encrypted"],
+    ["opportunistic", "wrong name", "encrypted"],
+    ["opportunistic", "foreign", "encrypted"],
+    ["require", "right", "encrypted"],
+    ["require", "wrong name", "451 4.4.1"],
+    ["require", "foreign", "451 4.4.1"],
+  ])("%s, with a certificate that is %s: %s", async (mode, pair, outcome) => {
+    expect(await deliver(mode, { tls: pairs[pair] })).toBe(outcome);
+  });
+
+  it("is not offered: opportunistic goes on without, require does not", async () => {
+    expect(await deliver("opportunistic", {})).toBe("plain");
+    expect(await deliver("require", {})).toBe("451 4.4.1");
+    expect(await deliver("require", { tls: pairs["right"], hideStartTls: true })).toBe("451 4.4.1");
+  });
+
+  it("breaks in the handshake: opportunistic goes on without, require does not", async () => {
+    for (const starttls of [
+      { drop: "rst", first: "220 go" },
+      { drop: "fin", first: "220 go" },
+      { bytes: "220 go\r\nno TLS at all, sorry" },
+    ] as const) {
+      const script = (): NextHopScript => ({ keywords: ["STARTTLS"], answers: { starttls } });
+      expect(await deliver("opportunistic", script())).toBe("plain");
+      expect(await deliver("require", script())).toBe("451 4.4.1");
+    }
+  });
+
+  it("is refused by the hop: opportunistic goes on without, require does not", async () => {
+    const script = (): NextHopScript => ({ keywords: ["STARTTLS"], answers: { starttls: "454 4.7.0 Not now" } });
+    expect(await deliver("opportunistic", script())).toBe("plain");
+    expect(await deliver("require", script())).toBe("451 4.4.1");
+  });
+
+  it("believes nothing that a hop, or someone in between, said in plain text behind its 220", async () => {
+    const script = (): NextHopScript => ({
+      tls: pairs["right"],
+      answers: { starttls: { bytes: "220 go\r\n250 injected\r\n" } },
+    });
+    expect(await deliver("require", script())).toBe("451 4.4.1");
+  });
+
+  it("from the first byte is verified whatever the mode, unless opportunistic", async () => {
+    const script = (pair: string): NextHopScript => ({ tls: pairs[pair], implicitTls: true });
+    expect(await deliver("off", script("right"), "smtps")).toBe("encrypted");
+    expect(await deliver("off", script("foreign"), "smtps")).toBe("451 4.4.1");
+    expect(await deliver("require", script("wrong name"), "smtps")).toBe("451 4.4.1");
+    expect(await deliver("opportunistic", script("foreign"), "smtps")).toBe("encrypted");
+    expect(await deliver("off", {}, "smtps")).toBe("451 4.4.1");
+  });
+
+  it("of a mail exchanger asks for the exchanger's name, not for its address", async () => {
+    const dns = await startDns();
+    const hop = await startNextHop({ tls: pairs["exchanger"] });
+    const pool = new HopPool("mx.kontor.example", createMailExchangers([dns.server], hop.port), silentLog);
+    const route = {
+      key: "mx",
+      hop: { kind: "mx" },
+      tls: { mode: "require", implicit: false, ca: readFileSync(ca, "utf8") },
+      timeout: 1000,
+      dataTimeout: 1000,
+    } as const;
+    try {
+      dns.add("far.example", "MX", "10 mx.far.example");
+      dns.add("mx.far.example", "A", "127.0.0.1");
+      dns.add("near.example", "MX", "10 mx.near.example");
+      dns.add("mx.near.example", "A", "127.0.0.1");
+      (await pool.open(route, "far.example")).quit();
+      await expect(pool.open(route, "near.example")).rejects.toThrow(/mx\.near\.example/);
+    } finally {
+      await dns.close();
+      await hop.close();
+    }
+  });
+});
