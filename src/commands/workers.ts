@@ -10,13 +10,16 @@ import { parseEndpoint } from "../mail/network.ts";
 import { metricsPage, sumTotals } from "../ops/metrics.ts";
 import type { Gauge, Totals } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
-import { createNotifier } from "../ops/systemd.ts";
+import { createNotifier, watchdogPeriod } from "../ops/systemd.ts";
 import { exit } from "./exit.ts";
 
 /** A worker that dies sooner than this after its start is restarted later each time, up to the most. */
 const steadyAfter = 10_000;
 const mostDelay = 30_000;
 const answerTimeout = 2000;
+/** Workers are asked three times in so many ms, as systemd's watchdog would; one that misses three times hangs. */
+const usualPeriod = 30_000;
+const mostMissed = 3;
 /** A worker that has not ended so long after its own shutdown_timeout hangs. */
 const stopGrace = 5000;
 
@@ -38,6 +41,9 @@ interface Worker {
   readonly quickDeaths: number;
   /** What it had counted when it was asked last. */
   totals: Totals;
+  ready: boolean;
+  /** Answers that it owes. */
+  missed: number;
 }
 
 /**
@@ -59,7 +65,10 @@ export async function superviseWorkers(config: string, settings: Settings, count
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
   fleet.start();
+  const period = watchdogPeriod(process.env) ?? usualPeriod;
+  const pulse = setInterval(() => fleet.killHanging(), period / mostMissed).unref();
   const code = await fleet.ended;
+  clearInterval(pulse);
   await told;
   server?.close();
   notifier.close();
@@ -115,13 +124,7 @@ class Fleet {
   /** The gauges of one worker, the counters of all. @throws Error where one does not answer */
   async report(): Promise<Report> {
     const alive = this.#workers.filter(({ child }) => child.connected);
-    const reports = await Promise.all(
-      alive.map(async (worker) => {
-        const report = await ask(worker.child);
-        worker.totals = report.totals;
-        return report;
-      }),
-    );
+    const reports = await Promise.all(alive.map((worker) => ask(worker)));
     return {
       totals: sumTotals([this.#buried, ...reports.map(({ totals }) => totals)]),
       gauges: reports[0]?.gauges ?? [],
@@ -132,12 +135,32 @@ class Fleet {
     };
   }
 
+  /** Asks every worker for a sign of life. */
+  killHanging(): void {
+    for (const worker of this.#workers.filter(({ child, ready }) => ready && child.connected)) {
+      ask(worker).then(
+        () => (worker.missed = 0),
+        () => {
+          worker.missed++;
+          if (worker.missed === mostMissed) {
+            this.#log.error("relay", "a worker hangs and is killed", { pid: worker.child.pid });
+            worker.child.kill("SIGKILL");
+          }
+        },
+      );
+    }
+  }
+
   #start(index: number, quickDeaths: number): void {
     const child = fork(process.argv[1] ?? "", ["serve", "--worker", "--config", this.#config], { stdio: stdio() });
-    this.#workers[index] = { child, startedAt: performance.now(), quickDeaths, totals: {} };
+    const worker = { child, startedAt: performance.now(), quickDeaths, totals: {}, ready: false, missed: 0 };
+    this.#workers[index] = worker;
     const listen = (message: unknown): void => {
-      if (typeof message === "object" && message !== null && "ready" in message && ++this.#ready === this.#count) {
-        this.#onReady();
+      if (typeof message === "object" && message !== null && "ready" in message) {
+        worker.ready = true;
+        if (++this.#ready === this.#count) {
+          this.#onReady();
+        }
       }
     };
     child.on("message", listen);
@@ -196,7 +219,9 @@ async function serveReports(settings: Settings, fleet: Fleet): Promise<Server | 
   return server.unref();
 }
 
-function ask(child: ChildProcess): Promise<Report> {
+/** Its report. @throws Error where it does not answer in time */
+function ask(worker: Worker): Promise<Report> {
+  const { child } = worker;
   return new Promise((resolve, reject) => {
     const settle = (end: () => void): void => {
       clearTimeout(timer);
@@ -206,7 +231,9 @@ function ask(child: ChildProcess): Promise<Report> {
     const timer = setTimeout(() => settle(() => reject(new Error("Worker does not answer"))), answerTimeout);
     const take = (message: unknown): void => {
       if (typeof message === "object" && message !== null && "totals" in message) {
-        settle(() => resolve(message as Report));
+        const report = message as Report;
+        worker.totals = report.totals;
+        settle(() => resolve(report));
       }
     };
     child.on("message", take);

@@ -43,8 +43,8 @@ export function createNotifier(environment: Readonly<Record<string, string | und
   };
 }
 
-/** ms within which systemd wants to hear of us; undefined: it does not. */
-function watchdogPeriod({
+/** ms within which systemd wants to hear of us (sd_watchdog_enabled(3)); undefined: it does not. */
+export function watchdogPeriod({
   WATCHDOG_USEC,
   WATCHDOG_PID,
 }: Readonly<Record<string, string | undefined>>): number | undefined {

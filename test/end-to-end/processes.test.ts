@@ -12,7 +12,7 @@ import type { NextHop } from "../fakes/next-hop.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { sendMany } from "./load.ts";
-import { configOf, freePort, Scene, until } from "./scene.ts";
+import { configOf, freePort, node, project, Scene, until } from "./scene.ts";
 import type { Plan, Program } from "./scene.ts";
 
 let scene: Scene;
@@ -267,6 +267,22 @@ describe("workers", () => {
     expect((await page(metrics, "/metrics")).status).toBe(200);
     expect((await program.stop()).code).toBe(0);
     expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  it("are replaced when they hang", async () => {
+    const smtp = 'workers = "2"';
+    const config = scene.write("goodmailto.toml", configOf({ hop: hop.port, port: await freePort(), smtp }));
+    const words = [join(project, "src/main.ts"), "serve", "--config", config];
+    const program = scene.run(node, words, { NOTIFY_SOCKET: join(scene.folder, "none"), WATCHDOG_USEC: "1500000" });
+    await program.until(/relay: workers ready/);
+    const [victim = 0] = pidsOf(program);
+    process.kill(victim, "SIGSTOP");
+    await program.until(new RegExp(`a worker hangs and is killed pid=${victim}`));
+    await until(
+      () => pidsOf(program),
+      ({ length }) => length === 3,
+    );
+    expect((await program.stop()).code).toBe(0);
   });
 
   it("end when their supervisor is killed", async () => {
