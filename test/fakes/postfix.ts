@@ -53,7 +53,7 @@ export interface Postfix {
 }
 
 /** Whether one can be run here: it is installed, and we are root. */
-export function canRunPostfix(): boolean {
+export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 

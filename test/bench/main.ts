@@ -1,0 +1,137 @@
+/**
+ * `npm run bench`: ours beside Postfix, a plain smtp-server and canned replies. Builds its own load, installs nothing.
+ * `-- --quick` for fewer and shorter rounds, `-- --full` for the large sizes too, `-- --only rounds,growth,sync,cures`.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmod } from "node:fs/promises";
+import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { publishSnapshot } from "../fakes/snapshot.ts";
+import { freePort, node } from "../end-to-end/scene.ts";
+import { measureConnections } from "./connections.ts";
+import { measureCures } from "./cures.ts";
+import { buildGenerator } from "./generator.ts";
+import type { Generator } from "./generator.ts";
+import { measureLookups } from "./lookups.ts";
+import { cellKey, loadsOf, measureRounds } from "./rounds.ts";
+import type { Measured, NamedLoad } from "./rounds.ts";
+import { end, startOurs, startPostfixServer, startScript } from "./servers.ts";
+import type { Server, Site } from "./servers.ts";
+import { measureSync } from "./sync.ts";
+import { figure, median, table } from "./table.ts";
+
+const { values } = parseArgs({
+  options: { quick: { type: "boolean" }, full: { type: "boolean" }, only: { type: "string" } },
+});
+const quick = values.quick === true;
+const parts = new Set((values.only ?? "rounds,growth,sync,cures").split(","));
+const addresses = 100_000;
+
+async function prepare(folder: string): Promise<Site> {
+  const users = Array.from({ length: addresses }, (_, i) => `user${String(i).padStart(6, "0")}@example.com`);
+  const site = {
+    folder,
+    valid: join(folder, "valid.txt"),
+    snapshot: join(folder, "snapshot.sqlite"),
+    sinkPort: await freePort(),
+  };
+  writeFileSync(site.valid, `${users.join("\n")}\n`);
+  await publishSnapshot(site.snapshot, users);
+  return site;
+}
+
+function machine(generator: Generator): string {
+  const model = cpus()[0]?.model.trim() ?? "unknown processor";
+  const memory = Math.round(totalmem() / 1e9);
+  return (
+    `${cpus().length} cores (${model}), ${memory} GB, Linux ${release()}, Node ${process.version}; ` +
+    `load generator in ${generator.kind}, on the same machine; ${addresses} addresses; ` +
+    `load average ${figure(loadavg()[0])} at the start\n\n`
+  );
+}
+
+/** Rows: servers; columns: loads. */
+function compare(measured: Measured, servers: readonly Server[], loads: readonly NamedLoad[]): string {
+  const cell = (server: Server, load: NamedLoad, show: "rate" | "cpu" | "latency"): string => {
+    const found = measured.cells.get(cellKey(server.name, load.name));
+    const mark = load.mode === "deliver" && server.keepsMail === true ? " (no relay)" : "";
+    const faults = (found?.faults ?? 0) > 0 && show === "rate" ? ` (${found?.faults} faults)` : "";
+    return `${figure(found?.[show])}${mark}${faults}`;
+  };
+  const head = (what: string): string[] => [what, ...loads.map(({ name }) => name)];
+  const rows = (show: "rate" | "cpu" | "latency"): string[][] =>
+    servers.map((server) => [server.name, ...loads.map((load) => cell(server, load, show))]);
+  const postfix = servers.find(({ name }) => name.startsWith("Postfix"));
+  const ratios = servers
+    .filter((server) => server !== postfix && server.keepsMail !== true)
+    .map((server) => [
+      `${server.name} to Postfix`,
+      ...loads.map((load) => {
+        const [ours, theirs] = [server, postfix].map((each) =>
+          measured.cells.get(cellKey(each?.name ?? "", load.name)),
+        );
+        return ours === undefined || theirs === undefined ? "-" : `${figure(ours.rate / theirs.rate)}×`;
+      }),
+    ]);
+  return [
+    table([head("operations a second"), ...rows("rate"), ...ratios]),
+    table([head("server's CPU s for 1,000"), ...rows("cpu")]),
+    table([head("median ms (sessions: to the verdict)"), ...rows("latency")]),
+    `Load average while measuring: ${figure(median(measured.loadAverages))} (median), ${figure(Math.max(...measured.loadAverages))} (most).\n`,
+  ].join("\n");
+}
+
+async function rounds(generator: Generator, site: Site): Promise<string> {
+  const started: Server[] = [];
+  try {
+    started.push(await startOurs(site, { name: "goodmailto, 1 process" }));
+    started.push(await startOurs(site, { name: "goodmailto, 2 processes", workers: 2 }));
+    const postfix = await startPostfixServer(site);
+    started.push(...(postfix === undefined ? [] : [postfix]));
+    started.push(await startScript("bare smtp-server", "bare.ts", site.snapshot));
+    started.push(await startScript("Node, canned replies", "canned.ts", site.valid));
+    const loads = loadsOf(site, quick ? 0.7 : 1.5);
+    const measured = await measureRounds(generator, started, loads, quick ? 1 : 5);
+    return compare(measured, started, loads);
+  } finally {
+    await Promise.all(started.map((server) => server.stop()));
+  }
+}
+
+async function main(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "goodmailto-bench-"));
+  // Postfix's processes read in it.
+  await chmod(folder, 0o755);
+  try {
+    const [site, generator] = await Promise.all([prepare(folder), buildGenerator(folder)]);
+    const sink =
+      (await generator.sink(site.sinkPort)) ??
+      spawn(node, [join(import.meta.dirname, "canned.ts"), site.valid, String(site.sinkPort)], { stdio: "ignore" });
+    const print = (title: string, text: string): void => void process.stdout.write(`\n## ${title}\n\n${text}`);
+    try {
+      process.stdout.write(machine(generator));
+      if (parts.has("rounds")) {
+        print("Side by side", await rounds(generator, site));
+      }
+      if (parts.has("cures")) {
+        print("Each hot spot, before and after", await measureCures(generator, site, quick));
+      }
+      if (parts.has("growth")) {
+        print("Memory and connections", await measureConnections(generator, site, quick));
+        print("Look-ups and addresses", await measureLookups(folder, values.full === true, quick));
+      }
+    } finally {
+      await end(sink);
+    }
+    if (parts.has("sync")) {
+      print("Sync", await measureSync(folder, quick ? [10_000, 100_000] : [10_000, 100_000, 1_000_000]));
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+await main();

@@ -1,0 +1,81 @@
+/** Interleaved rounds: each load once for each server, again and again, so that a busy minute hurts all alike. */
+import { loadavg } from "node:os";
+
+import type { Generator, Load, Result } from "./generator.ts";
+import type { Server, Site } from "./servers.ts";
+import { figure, median } from "./table.ts";
+
+/** A load with its name in the table. */
+export interface NamedLoad extends Load {
+  readonly name: string;
+}
+
+/** The loads of the first table. */
+export function loadsOf(site: Site, seconds: number): readonly NamedLoad[] {
+  const timed = { warmup: 0.3, seconds };
+  const deliver = { ...timed, valid: site.valid, tx: 50 };
+  return [
+    { name: "reject", mode: "reject", options: { ...timed, conc: 50 } },
+    { name: "pipelined", mode: "reject", options: { ...timed, conc: 50, rcpts: 50, pipeline: 1 } },
+    { name: "mixed 80/20", mode: "mixed", options: { ...timed, conc: 50, valid: site.valid } },
+    { name: "sessions @50", mode: "session", options: { ...timed, conc: 50, binds: 50 } },
+    { name: "deliver 4 KiB @100", mode: "deliver", options: { ...deliver, conc: 100, size: 4096 } },
+    { name: "deliver 64 KiB @10", mode: "deliver", options: { ...deliver, conc: 10, size: 65_536 } },
+  ];
+}
+
+/** What a server came to at a load, in the middle of its rounds. */
+export interface Cell {
+  readonly rate: number;
+  /** CPU seconds of the server for a thousand operations. */
+  readonly cpu: number;
+  /** ms: the verdict at "sessions", else the operation. */
+  readonly latency: number;
+  readonly faults: number;
+  /** The generator's share of one core: near 1 it was the limit. */
+  readonly client: number;
+}
+
+/** Server → load → cell, and the load of the machine at each run. */
+export interface Measured {
+  readonly cells: ReadonlyMap<string, Cell>;
+  readonly loadAverages: readonly number[];
+}
+
+/** The key of a cell. */
+export const cellKey = (server: string, load: string): string => `${server} / ${load}`;
+
+/** Runs them. */
+export async function measureRounds(
+  generator: Generator,
+  servers: readonly Server[],
+  loads: readonly NamedLoad[],
+  rounds: number,
+): Promise<Measured> {
+  const results = new Map<string, Result[]>();
+  const loadAverages: number[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    for (const load of loads) {
+      for (const server of servers) {
+        const port = load.mode === "deliver" ? server.deliverPort : server.port;
+        const result = await generator.measure({ ...load, options: { ...load.options, port, pids: server.pid } });
+        server.tidy();
+        const key = cellKey(server.name, load.name);
+        results.set(key, [...(results.get(key) ?? []), result]);
+        loadAverages.push(loadavg()[0] ?? 0);
+        process.stderr.write(`round ${round}: ${key}: ${figure(result.ops_per_s)} a second\n`);
+      }
+    }
+  }
+  const cells = [...results].map(([key, all]): [string, Cell] => [
+    key,
+    {
+      rate: median(all.map(({ ops_per_s }) => ops_per_s)),
+      cpu: median(all.map(({ server_cpu_s_per_1k }) => server_cpu_s_per_1k ?? Number.NaN)),
+      latency: median(all.map(({ verdict_p50_ms, p50_ms }) => verdict_p50_ms ?? p50_ms)),
+      faults: all.reduce((sum, { violations, drops, timeouts }) => sum + violations + drops + timeouts, 0),
+      client: median(all.map(({ client_cpu_frac }) => client_cpu_frac ?? Number.NaN)),
+    },
+  ]);
+  return { cells: new Map(cells), loadAverages };
+}

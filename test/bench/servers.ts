@@ -1,0 +1,166 @@
+/** The servers of the bench: ours, Postfix, a plain smtp-server, canned replies; all over the same addresses. */
+import { execFileSync, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { isRoot, startPostfix } from "../fakes/postfix.ts";
+import { freePort, node, project } from "../end-to-end/scene.ts";
+
+/** A server that runs. */
+export interface Server {
+  readonly name: string;
+  readonly port: number;
+  /** Where messages are to be sent, where that is another port. */
+  readonly deliverPort: number;
+  /** Its processes, by their topmost one. */
+  readonly pid: number;
+  /** Takes messages, but hands them to nobody. */
+  readonly keepsMail?: boolean;
+  /** Between two runs. */
+  tidy(): void;
+  stop(): Promise<void>;
+}
+
+/** What the servers share. */
+export interface Site {
+  readonly folder: string;
+  /** One address a line. */
+  readonly valid: string;
+  readonly snapshot: string;
+  readonly sinkPort: number;
+}
+
+/** Which goodmailto. */
+export interface OursOptions {
+  readonly name: string;
+  readonly workers?: number;
+  readonly greetingDelay?: string;
+  /** More words for Node: `--import`, `--cpu-prof`. */
+  readonly nodeWords?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** More keys of `[smtp]`. */
+  readonly smtp?: string;
+  readonly snapshot?: string;
+}
+
+/** A process's end, waited for; by force after ten seconds. */
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
+  const gone = once(child, "exit");
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** Every check, every promise and the log on; the limits that a load generator would hit are at their maxima. */
+function configOf(site: Site, port: number, { workers = 1, greetingDelay = "0ms", smtp = "", snapshot }: OursOptions) {
+  const schema = readFileSync(join(project, "src/config/limits.ts"), "utf8");
+  const harvest = ["harvest_delay_after", "harvest_hangup_after", "harvest_client_limit"];
+  return `
+[smtp]
+listen = ["127.0.0.1:${port}"]
+hostname = "mx.example.com"
+workers = "${workers}"
+greeting_delay = "${greetingDelay}"
+max_connections = 20000
+max_connections_per_client = 20000
+shutdown_timeout = "1s"
+${smtp}
+[domains]
+relay = ["example.com"]
+[snapshot]
+path = "${snapshot ?? site.snapshot}"
+[limits]
+session_errors = 10000
+session_junk = 10000
+session_commands = 1000000
+${harvest
+  .filter((key) => schema.includes(key))
+  .map((key) => `${key} = 0\n`)
+  .join("")}
+[[route]]
+domain = "*"
+next_hop = "smtp://127.0.0.1:${site.sinkPort}"
+`;
+}
+
+/** Starts `goodmailto serve` with its log in a file. */
+export async function startOurs(site: Site, options: OursOptions): Promise<Server> {
+  const port = await freePort();
+  const base = join(site.folder, options.name.replaceAll(/\W+/g, "-"));
+  writeFileSync(`${base}.toml`, configOf(site, port, options));
+  // Another one of this name may have written there before.
+  writeFileSync(`${base}.log`, "");
+  const log = openSync(`${base}.log`, "a");
+  const words = [...(options.nodeWords ?? []), join(project, "src/main.ts"), "serve", "--config", `${base}.toml`];
+  const child = spawn(node, words, {
+    cwd: site.folder,
+    env: { ...process.env, ...options.environment },
+    stdio: ["ignore", log, log],
+  });
+  const ready = (options.workers ?? 1) > 1 ? "relay: workers ready" : "relay: ready";
+  const deadline = Date.now() + 120_000;
+  for (let said = ""; !said.includes(ready); said = readFileSync(`${base}.log`, "utf8")) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      throw new Error(`goodmailto does not start: ${said}`);
+    }
+    await sleep(50);
+  }
+  const tidy = (): void => truncateSync(`${base}.log`);
+  return { name: options.name, port, deliverPort: port, pid: child.pid ?? 0, tidy, stop: () => end(child) };
+}
+
+/** Starts a program of this folder that prints its port. */
+export async function startScript(name: string, file: string, ...words: string[]): Promise<Server> {
+  const child = spawn(node, [join(import.meta.dirname, file), ...words], { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = (await once(child.stdout, "data", { signal: AbortSignal.timeout(30_000) })) as [Buffer];
+  const port = Number(line.toString());
+  const server = { name, port, deliverPort: port, pid: child.pid ?? 0, keepsMail: true };
+  return { ...server, tidy: () => undefined, stop: () => end(child) };
+}
+
+/** Postfix that refuses by an lmdb table, and hands on by a before-queue proxy: as we do, it answers after the hop. */
+export async function startPostfixServer(site: Site): Promise<Server | undefined> {
+  let types = "";
+  try {
+    types = execFileSync("/usr/sbin/postconf", ["-m"], { encoding: "utf8", timeout: 10_000 });
+  } catch {
+    // Not installed.
+  }
+  if (!isRoot() || !types.includes("lmdb")) {
+    return undefined;
+  }
+  const addresses = readFileSync(site.valid, "utf8").trimEnd().split("\n");
+  const postfix = await startPostfix({
+    logFile: false,
+    files: { recipients: addresses.map((address) => `${address} ok\n`).join("") },
+    tables: ["lmdb:recipients"],
+    listeners: { proxy: `-o smtpd_proxy_filter=127.0.0.1:${site.sinkPort} -o smtpd_authorized_xforward_hosts=` },
+    main: {
+      mynetworks: "",
+      relay_domains: "example.com",
+      relay_recipient_maps: "lmdb:{folder}/recipients",
+      smtpd_relay_restrictions: "reject_unauth_destination",
+      default_process_limit: "1100",
+      smtpd_error_sleep_time: "0",
+      smtpd_soft_error_limit: "1000000",
+      smtpd_hard_error_limit: "1000000",
+      smtpd_junk_command_limit: "1000000",
+      lmdb_map_size: "1073741824",
+    },
+  });
+  return {
+    name: "Postfix, lmdb",
+    port: postfix.port,
+    deliverPort: postfix.ports["proxy"] ?? 0,
+    pid: postfix.pid,
+    tidy: () => undefined,
+    stop: () => postfix.stop(),
+  };
+}
