@@ -10,6 +10,7 @@ import { parsePasswords, PasswordFile } from "../auth/passwords.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../mail/log.ts";
 import type { AuthAnswer, Authenticator } from "../smtp/auth.ts";
+import { warnOfReaders } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 
 /** Programs (or hashes of 32 MiB) at a time, and logins that wait for them. */
@@ -92,6 +93,7 @@ function openPasswords(path: string, log: Log): PasswordFile {
   if (faults.length > 0) {
     throw new FileFault(faults.map(({ line, message }) => `${path}:${line}: ${message}`).join("\n"));
   }
+  warnOfReaders("auth", path, log);
   const file = new PasswordFile(path, (why) => log.error("auth", "bad password file", { why }));
   file.take(users);
   return file;

@@ -1,6 +1,6 @@
 /** Reads the certificate of `[tls]`, and finds out before it is used whether it can be. */
 import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 
 import type { Settings } from "../config/sections.ts";
@@ -29,10 +29,18 @@ export function readTls({ tls }: Settings, log: Log): TlsMaterial | undefined {
     const { cert, key, ca, minVersion } = material;
     createSecureContext({ cert, key, minVersion, ...(ca === undefined ? {} : { ca }) });
     warnOfEnd(cert, tls.cert, log);
+    warnOfReaders("tls", tls.key, log);
     return material;
   } catch (error) {
     const files = [tls.cert, tls.key, tls.ca].filter((file) => file !== "").join('", "');
     throw new FileFault(`Cannot use "${files}" for TLS: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** A secret that every program on the machine can read is none. */
+export function warnOfReaders(part: string, file: string, log: Log): void {
+  if ((statSync(file).mode & 0o004) !== 0) {
+    log.warning(part, "secret file is readable by everybody", { file });
   }
 }
 

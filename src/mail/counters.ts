@@ -15,6 +15,7 @@ export const counterNames = {
   session_faults: "Faults inside a session; each was answered 421.",
   hop_replies: "Answers of next hops by code.",
   limits: "Sessions ended by a limit, by limit.",
+  logins: "AUTH answers by result: accepted, refused, blocked, unavailable.",
 } as const;
 export type CounterName = keyof typeof counterNames;
 

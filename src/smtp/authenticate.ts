@@ -21,6 +21,7 @@ export async function authenticate(conversation: Conversation, login: Login): Pr
     kind: "unavailable",
     why: "no back end",
   };
+  service.counters.add("logins", { result: answer.kind });
   switch (answer.kind) {
     case "unavailable":
       service.log.error("auth", "back end is away", { session: session.id, ip: session.client.ip, why: answer.why });

@@ -226,7 +226,7 @@ describe("AUTH", () => {
   });
 
   it("refuses wrong, unknown and empty alike, and counts them as errors of the session", async () => {
-    const { port, log } = await start({ more: "[limits]\nsession_errors = 4\n" });
+    const { port, log, metrics } = await start({ more: "[limits]\nsession_errors = 4\n" });
     const { client } = await beginTls(port);
     expect(await client.command(wrong)).toBe(no);
     expect(await client.command(`AUTH PLAIN ${plain("nobody", secrets.wrong)}`)).toBe(no);
@@ -236,6 +236,9 @@ describe("AUTH", () => {
     expect(await client.reply()).toBe("421 4.7.0 Too many errors");
     expect(await client.closed()).toBe(true);
     expect(log.filter((line) => line.startsWith("auth: refused"))).toHaveLength(4);
+    // The test's key is, its password file is not.
+    expect(log.filter((line) => line.includes("readable by everybody"))).toEqual([expect.stringContaining("key.pem")]);
+    expect(metrics.totals()['logins{result="refused"}']).toBe(4);
     expect(log.join("\n")).toMatch(/auth: refused session=\S+ ip=127\.0\.0\.1 user=alice method=PLAIN/);
   });
 
