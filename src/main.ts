@@ -13,6 +13,8 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   keygen: async () => (await import("./commands/keygen.ts")).keygenCommand(),
   check: async () => (await import("./commands/check.ts")).checkCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
+  probe: async () => (await import("./commands/probe.ts")).probeCommand(),
+  observe: async () => (await import("./commands/observe.ts")).observeCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   checks: async () => (await import("./commands/checks.ts")).checksCommand(),
   passwd: async () => (await import("./commands/passwd.ts")).passwdCommand(),

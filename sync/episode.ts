@@ -2,7 +2,7 @@
  * Whether somebody must be told: a row of failed syncs is one episode, which is told of once when it is long enough
  * and once when it is over. Kept in a file beside the snapshot, so that a run by a timer knows of the runs before.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
 import type { Outcome } from "./job.ts";
 import { giveToFolderOwner } from "./lock.ts";
@@ -62,7 +62,7 @@ export function writeEpisode(snapshotPath: string, episode: Episode): void {
   const temporary = `${path}.${process.pid}`;
   const file = openSync(temporary, "w", 0o640);
   try {
-    writeSync(file, `${JSON.stringify(episode)}\n`);
+    writeFileSync(file, `${JSON.stringify(episode)}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);
@@ -76,6 +76,7 @@ function failureOf(outcome: Outcome): { readonly why: string | undefined } | "ot
   switch (outcome.kind) {
     case "dry-run":
     case "busy":
+    case "held":
       return "other";
     case "refused":
       return { why: outcome.reasons.join("; ") };
@@ -83,7 +84,10 @@ function failureOf(outcome: Outcome): { readonly why: string | undefined } | "ot
       return { why: outcome.why };
     case "published": {
       const { frozen } = outcome.facts;
-      const faults = frozen.map(({ name, fault }) => `source "${name}" keeps its addresses of before: ${fault}`);
+      const faults = [
+        ...frozen.map(({ name, fault }) => `source "${name}" keeps its addresses of before: ${fault}`),
+        ...(outcome.uncarried ?? []).map((target) => `the list did not reach "${target}"`),
+      ];
       return { why: faults.length === 0 ? undefined : faults.join("; ") };
     }
   }

@@ -11,7 +11,7 @@ import type { Log } from "../mail/log.ts";
 import { replyText } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import type { AlertFacts } from "./alert.ts";
-import { buildCourier } from "./relay.ts";
+import { buildCourier } from "./hops.ts";
 
 const subjects: Readonly<Record<AlertEvent, string>> = {
   "sync-failing": "the directory sync keeps failing",

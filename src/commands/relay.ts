@@ -13,15 +13,8 @@ import { Pipeline } from "../hooks/pipeline.ts";
 import type { Step } from "../hooks/pipeline.ts";
 import type { Services } from "../hooks/services.ts";
 import type { Counters } from "../mail/counters.ts";
-import type { Courier } from "../mail/courier.ts";
 import { createDomains } from "../mail/domains.ts";
-import type { Domains } from "../mail/domains.ts";
 import type { Log } from "../mail/log.ts";
-import { parseNextHop } from "../mail/next-hop.ts";
-import { createCourier } from "../relay/courier.ts";
-import { HopPool } from "../relay/hop-pool.ts";
-import { createMailExchangers } from "../relay/mail-exchangers.ts";
-import { createRoutes } from "../relay/routes.ts";
 import { checkLibrary } from "../smtp/contract.ts";
 import { Harvest } from "../smtp/harvest.ts";
 import { HarvestLedger } from "../smtp/harvest-ledger.ts";
@@ -33,6 +26,8 @@ import { createRecipients } from "../snapshot/recipients.ts";
 import { createAuthenticator } from "./authenticators.ts";
 import { bind, targetsOf } from "./binding.ts";
 import { readTls } from "./certificates.ts";
+import { buildCourier } from "./hops.ts";
+import { Observing } from "./observing.ts";
 import { FileFault } from "./file-fault.ts";
 import { openServed, trustOf } from "./trust.ts";
 import { harvestOf, limitsOf } from "./limits.ts";
@@ -119,48 +114,18 @@ export function buildPipeline(settings: Settings, order: HookOrder, services: Se
   return new Pipeline(table, services.log, counters);
 }
 
-function buildCourier(
-  settings: Settings,
-  domains: Domains,
-  log: Log,
-  counters: Counters,
-  name: string,
-): Courier & { close(): void } {
-  const routes = settings.route.flatMap((route) => {
-    const hop = parseNextHop(route.next_hop);
-    const ca = route.ca_file === "" ? undefined : readFileSync(route.ca_file, "utf8");
-    const implicit = hop?.kind === "host" && hop.implicitTls;
-    return hop === undefined
-      ? []
-      : [
-          {
-            domain: route.domain,
-            route: {
-              key: `${route.domain} ${route.next_hop}`,
-              hop,
-              tls: { mode: route.tls, implicit, ca },
-              timeout: route.timeout,
-              dataTimeout: route.data_timeout,
-            },
-          },
-        ];
-  });
-  const pool = new HopPool(name, createMailExchangers(settings.smtp.dns_servers), log);
-  const canonical = (domain: string): string => domains.canonical(domain) ?? domain;
-  return createCourier({ pool, routes: createRoutes(routes), canonical, log, counters });
-}
-
 /** What outlives a reload. */
 interface Lasting {
   readonly snapshot: SnapshotReader;
   readonly guard: Guard;
   readonly ledger: HarvestLedger;
+  readonly observing: Observing;
   readonly log: Log;
   readonly counters: Counters;
 }
 
 /** Everything that depends on settings and is replaced at a reload. */
-function assemble(settings: Settings, { snapshot, guard, ledger, log, counters }: Lasting) {
+function assemble(settings: Settings, { snapshot, guard, ledger, observing, log, counters }: Lasting) {
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
@@ -170,6 +135,7 @@ function assemble(settings: Settings, { snapshot, guard, ledger, log, counters }
   const authenticator = createAuthenticator(settings.auth, guard, log);
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
   const plans = listenersOf(settings);
+  const observer = observing.change(settings.recipients);
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
     listener: plan.name,
@@ -177,6 +143,7 @@ function assemble(settings: Settings, { snapshot, guard, ledger, log, counters }
     pipeline: buildPipeline(settings, plan.hooks ?? settings.hooks, services, counters),
     courier,
     counters,
+    observer,
     rules: readRules(plan.rules, log),
     variables: new Map(Object.entries(plan.variables)),
     limits: limitsOf(settings),
@@ -197,7 +164,14 @@ function assemble(settings: Settings, { snapshot, guard, ledger, log, counters }
 export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
   checkLibrary();
   const snapshot = openServed(settings, log);
-  const lasting: Lasting = { snapshot, guard: new Guard(), ledger: new HarvestLedger(log), log, counters };
+  const lasting: Lasting = {
+    snapshot,
+    guard: new Guard(),
+    ledger: new HarvestLedger(log),
+    observing: new Observing(log),
+    log,
+    counters,
+  };
   let parts = assemble(settings, lasting);
   lasting.ledger.useStore(settings.limits.harvest_store);
   let current = settings;
@@ -226,6 +200,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   } catch (error) {
     snapshot.close();
     lasting.ledger.close();
+    lasting.observing.close();
     await Promise.all(servers.map(({ server }) => server.shutdown(0)));
     throw error;
   }
@@ -251,6 +226,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
       await Promise.all(servers.map(({ server }) => server.shutdown(current.smtp.shutdown_timeout)));
       parts.courier.close();
       lasting.ledger.close();
+      lasting.observing.close();
       snapshot.close();
     },
   };

@@ -12,6 +12,7 @@ import type { Gauge, Totals } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
 import { createNotifier, watchdogPeriod } from "../ops/systemd.ts";
 import { exit } from "./exit.ts";
+import { workerVariable } from "./observing.ts";
 
 /** A worker that dies sooner than this after its start is restarted later each time, up to the most. */
 const steadyAfter = 10_000;
@@ -152,7 +153,8 @@ class Fleet {
   }
 
   #start(index: number, quickDeaths: number): void {
-    const child = fork(process.argv[1] ?? "", ["serve", "--worker", "--config", this.#config], { stdio: stdio() });
+    const env = { ...process.env, [workerVariable]: String(index) };
+    const child = fork(process.argv[1] ?? "", ["serve", "--worker", "--config", this.#config], { stdio: stdio(), env });
     const worker = { child, startedAt: performance.now(), quickDeaths, totals: {}, ready: false, missed: 0 };
     this.#workers[index] = worker;
     const listen = (message: unknown): void => {

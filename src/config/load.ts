@@ -161,6 +161,7 @@ function resolveFiles(settings: Settings, schema: z.ZodType, file: string): Sett
   return {
     ...copy,
     snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
+    recipients: { ...copy.recipients, observe_file: resolvePath(file, copy.recipients.observe_file) },
   };
 }
 

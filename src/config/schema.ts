@@ -124,6 +124,10 @@ const recipients = z.strictObject({
     "enforce",
     "observe: an unknown recipient is logged and passed on to the next hop.",
   ),
+  observe_file: field.text(
+    "",
+    "In observe mode: where the relay counts, for `goodmailto observe report`, what it would have refused and what the next hop said; in a folder that it may write to, as /var/lib/goodmailto-relay/observed.json. Empty: nowhere.",
+  ),
   match: field.choice(
     ["address", "user-part"],
     "address",
@@ -138,6 +142,14 @@ const recipients = z.strictObject({
     'What separates an extension from the user part: "user+list" is "user". Empty: no extensions.',
   ),
   reply: field.text("No such user here", "The text of the 550 5.1.1."),
+  grace: field.duration(
+    "0s",
+    "An address that vanished from the directory is answered 450 4.2.1 for so long before it becomes 550. Sync and relay must both have it. 0s: 550 at once.",
+  ),
+  stale_after: field.duration(
+    "0s",
+    "While a source was last read whole longer ago than this, an unknown address is answered 450 4.2.1 instead of 550: it may be new. 0s: never.",
+  ),
 });
 
 const source = z.strictObject({

@@ -13,7 +13,7 @@ import type { Response } from "./answers.ts";
 import { parseHelo, parseMail, parseRcpt } from "./command.ts";
 import type { MailCommand } from "./command.ts";
 import { MessageIntake } from "./message-intake.ts";
-import { judgeRecipient, logVerdict, plainAddress, queuedReply } from "./recipient.ts";
+import { judgeRecipient, logVerdict, noteAnswer, plainAddress, queuedReply } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
 import type { Service } from "./service.ts";
 
@@ -188,12 +188,13 @@ export class Conversation {
     if (transaction === undefined || this.#mail === undefined) {
       return answers.mailFirst;
     }
-    const { mailbox, check, line } = judged;
+    const { mailbox, check, line, ours } = judged;
     this.#delivery ??= this.service.courier.begin(this.#mail, { session: this.session.id, ip: this.session.client.ip });
     return this.#delivery.recipient(mailbox).then((answer) => {
       const accepted = answer.code >= 200 && answer.code < 300;
       const status = accepted ? line : `${line}, next hop said ${answer.code}`;
       logVerdict(this.service, this.session, mailbox, check, status, answer);
+      noteAnswer(this.service, mailbox, ours, answer);
       if (accepted) {
         transaction.accepted.push(mailbox);
       }

@@ -4,8 +4,9 @@
  */
 import type { Outcome } from "../hooks/pipeline.ts";
 import type { Session, Transaction } from "../hooks/session.ts";
-import { foldAscii, namesRoute, parseMailbox } from "../mail/address.ts";
+import { foldAscii, namesRoute, normalKey, parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
+import type { OurAnswer } from "../mail/observer.ts";
 import { parseReply, reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import { answers, dropped, say, sayAndClose } from "./answers.ts";
@@ -17,7 +18,14 @@ export type RecipientService = Pick<Service, "recipients" | "domains" | "log" | 
 
 /** A recipient that passed every check of ours, or the answer that it got instead. */
 export type Judged =
-  | { readonly kind: "passed"; readonly mailbox: Mailbox; readonly line: string; readonly check: string }
+  | {
+      readonly kind: "passed";
+      readonly mailbox: Mailbox;
+      readonly line: string;
+      readonly check: string;
+      /** What the list said of it; undefined where it was not asked. */
+      readonly ours?: OurAnswer | undefined;
+    }
   | { readonly kind: "answered"; readonly response: Response; readonly unknown?: true };
 
 const refusedRoute = "refused (route in user part)";
@@ -140,6 +148,14 @@ function relayVerdict(service: RecipientService, session: Session, mailbox: Mail
   return undefined;
 }
 
+/** What the recipient check notes, as the answer of the list. */
+function ourAnswer({ check, note }: Outcome): OurAnswer | undefined {
+  if (check !== "goodmailto") {
+    return undefined;
+  }
+  return note === "found" ? "known" : note.endsWith("(observe)") ? "unknown" : undefined;
+}
+
 function afterRecipient(service: RecipientService, session: Session, mailbox: Mailbox, outcome: Outcome): Judged {
   const { verdict } = outcome;
   if (verdict.kind === "drop") {
@@ -149,12 +165,15 @@ function afterRecipient(service: RecipientService, session: Session, mailbox: Ma
     if (verdict.reason === "unknown recipient") {
       return { ...refused(service, session, mailbox, outcome.check, "not found", say(verdict.reply)), unknown: true };
     }
-    return refused(service, session, mailbox, outcome.check, `refused (${verdict.reason})`, say(verdict.reply));
+    const status = verdict.note ?? `refused (${verdict.reason})`;
+    const answered = refused(service, session, mailbox, outcome.check, status, say(verdict.reply));
+    return verdict.reason === "unknown recipient, old list" ? { ...answered, unknown: true } : answered;
   }
   if (outcome.note === "accepted (no snapshot)") {
     service.counters.add("failed_open");
   }
-  return { kind: "passed", mailbox, line: outcome.note === "" ? "accepted" : outcome.note, check: "goodmailto" };
+  const line = outcome.note === "" ? "accepted" : outcome.note;
+  return { kind: "passed", mailbox, line, check: "goodmailto", ours: ourAnswer(outcome) };
 }
 
 function refused(
@@ -167,6 +186,18 @@ function refused(
 ): Extract<Judged, { kind: "answered" }> {
   logVerdict(service, session, mailbox, check, status, response.reply);
   return { kind: "answered", response };
+}
+
+/** For observe mode: the list's answer and the next hop's, beside each other. */
+export function noteAnswer(
+  { observer, domains }: Pick<Service, "observer" | "domains">,
+  { user, domain }: Mailbox,
+  ours: OurAnswer | undefined,
+  theirs: Reply,
+): void {
+  if (ours !== undefined) {
+    observer?.note(normalKey(user, domains.canonical(domain) ?? domain), ours, theirs.code);
+  }
 }
 
 const labels = new Map<string, { readonly check: string; readonly verdict: string }>();

@@ -4,6 +4,7 @@ import type { Pipeline } from "../hooks/pipeline.ts";
 import type { Services } from "../hooks/services.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Counters } from "../mail/counters.ts";
+import type { Observer } from "../mail/observer.ts";
 import type { Authenticator } from "./auth.ts";
 import type { Harvest } from "./harvest.ts";
 
@@ -27,6 +28,8 @@ export interface Service extends Services {
   readonly pipeline: Pipeline;
   readonly courier: Courier;
   readonly counters: Counters;
+  /** Undefined: nobody takes note of what the next hop said. */
+  readonly observer?: Observer | undefined;
   readonly rules: ClientRules;
   /** Session variables of every client of this listener; a client rule overrides. */
   readonly variables: ReadonlyMap<string, string>;

@@ -223,27 +223,21 @@ class Spoiler {
 
   #spoilDone(id: number, answer: Buffer): void {
     const fault = this.#fault;
-    switch (fault?.kind) {
-      case "code":
-        return this.#send(fault.page === this.#page ? resultMessage(id, tag.done, fault.code) : answer);
-      case "no-cookie":
-        return this.#send(fault.page === this.#page ? resultMessage(id, tag.done, 0) : answer);
-      case "empty":
-        return this.#send(resultMessage(id, tag.done, 0, ""));
-      case "referral":
-        if (fault.page === this.#page) {
-          this.#send(referenceMessage(id));
-        }
-        return this.#send(answer);
-      case "reorder":
-        this.#held.splice(0).forEach((entry) => this.#send(entry, true));
-        return this.#send(answer);
-      case "same-cookie":
-        this.#remember(answer);
-        return this.#replay(id);
-      default:
-        return this.#send(answer);
+    const here = fault !== undefined && "page" in fault && fault.page === this.#page;
+    if (here && fault.kind !== "referral") {
+      return this.#send(resultMessage(id, tag.done, fault.kind === "code" ? fault.code : 0));
     }
+    if (here) {
+      this.#send(referenceMessage(id));
+    } else if (fault?.kind === "empty") {
+      return this.#send(resultMessage(id, tag.done, 0, ""));
+    } else if (fault?.kind === "reorder") {
+      this.#held.splice(0).forEach((entry) => this.#send(entry, true));
+    } else if (fault?.kind === "same-cookie") {
+      this.#remember(answer);
+      return this.#replay(id);
+    }
+    this.#send(answer);
   }
 
   #remember(answer: Buffer): void {

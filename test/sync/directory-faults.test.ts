@@ -206,7 +206,7 @@ const wholeList = people
 function rowsOf(path: string): unknown[] {
   const database = new Database(path, { readonly: true });
   try {
-    return database.prepare("SELECT * FROM recipient").all();
+    return database.prepare("SELECT key, source, kind, entry FROM recipient ORDER BY key").all();
   } finally {
     database.close();
   }

@@ -1,0 +1,45 @@
+/** The way to the next hops: `[[route]]` into a courier, for the relay and for alerts. */
+import { readFileSync } from "node:fs";
+
+import type { Settings } from "../config/sections.ts";
+import type { Counters } from "../mail/counters.ts";
+import type { Courier } from "../mail/courier.ts";
+import type { Domains } from "../mail/domains.ts";
+import type { Log } from "../mail/log.ts";
+import { parseNextHop } from "../mail/next-hop.ts";
+import { createCourier } from "../relay/courier.ts";
+import { HopPool } from "../relay/hop-pool.ts";
+import { createMailExchangers } from "../relay/mail-exchangers.ts";
+import { createRoutes } from "../relay/routes.ts";
+
+/** The way to the next hops of `[[route]]`. */
+export function buildCourier(
+  settings: Settings,
+  domains: Domains,
+  log: Log,
+  counters: Counters,
+  name: string,
+): Courier & { close(): void } {
+  const routes = settings.route.flatMap((route) => {
+    const hop = parseNextHop(route.next_hop);
+    const ca = route.ca_file === "" ? undefined : readFileSync(route.ca_file, "utf8");
+    const implicit = hop?.kind === "host" && hop.implicitTls;
+    return hop === undefined
+      ? []
+      : [
+          {
+            domain: route.domain,
+            route: {
+              key: `${route.domain} ${route.next_hop}`,
+              hop,
+              tls: { mode: route.tls, implicit, ca },
+              timeout: route.timeout,
+              dataTimeout: route.data_timeout,
+            },
+          },
+        ];
+  });
+  const pool = new HopPool(name, createMailExchangers(settings.smtp.dns_servers), log);
+  const canonical = (domain: string): string => domains.canonical(domain) ?? domain;
+  return createCourier({ pool, routes: createRoutes(routes), canonical, log, counters });
+}

@@ -1,0 +1,149 @@
+/** `goodmailto observe report`: what observe mode came to. Exit 0 safe, 1 not safe, 75 not to be told yet, 69 nothing seen. */
+import { readdirSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+
+import { Command, InvalidArgumentError } from "commander";
+
+import { parseDuration } from "../config/fields.ts";
+import type { Settings } from "../config/sections.ts";
+import { parseMailbox } from "../mail/address.ts";
+import { createDomains } from "../mail/domains.ts";
+import { mergeObserved, readObserved } from "../ops/observations.ts";
+import type { Observed } from "../ops/observations.ts";
+import { createRecipients } from "../snapshot/recipients.ts";
+import { exit } from "./exit.ts";
+import { formatReport, gapsOf, reportObserved } from "./observe-report.ts";
+import type { ObserveReport } from "./observe-report.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+import { openForCommand } from "./trust.ts";
+
+interface Words {
+  readonly config: string;
+  readonly file?: string;
+  readonly hint?: true;
+  readonly json?: true;
+  readonly most: number;
+  readonly minRecipients: number;
+  readonly minTime: number;
+}
+
+/** Addresses that the directory is asked about, and how long that may take in all, in ms. */
+const maxHints = 100;
+const hintTime = 120_000;
+
+/** Builds the verb. */
+export function observeCommand(): Command {
+  const report = new Command("report")
+    .description("prints where our answer and the next hop's differ, and whether it is safe to enforce")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--file <file>", "what the relay wrote, instead of [recipients] observe_file")
+    .option("--hint", "ask the directories where they hold the addresses that we do not know; on the side of sync")
+    .option("--most <number>", "disagreements that are listed", parseCount, 50)
+    .option("--min-recipients <number>", "what must be seen before it is safe", parseCount, 200)
+    .option("--min-time <duration>", "how long must be observed before it is safe", parseTime, 3 * 86_400_000)
+    .option("--json", "as one JSON object")
+    .action(printReport);
+  return new Command("observe").description("what observe mode came to").addCommand(report);
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) {
+    throw new InvalidArgumentError("must be a whole number");
+  }
+  return Number(text);
+}
+
+function parseTime(text: string): number {
+  const time = parseDuration(text);
+  if (time === undefined) {
+    throw new InvalidArgumentError('must be a duration such as "12h" or "7d"');
+  }
+  return time;
+}
+
+async function printReport(words: Words): Promise<void> {
+  const settings = loadSettings(words.config, words.hint === true ? ["sync"] : []);
+  if (settings === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const file = words.file ?? settings.recipients.observe_file;
+  const observed = mergeObserved(readParts(file));
+  if (observed === undefined) {
+    const why = file === "" ? "[recipients] observe_file is not set" : `"${file}" holds no observations`;
+    process.stderr.write(`goodmailto: ${why}; the relay writes it while [recipients] mode is "observe"\n`);
+    process.exitCode = exit.unavailable;
+    return;
+  }
+  const report = judgeNow(settings, observed, words);
+  const hinted = words.hint === true ? await addHints(report, settings, dirname(words.config)) : report;
+  process.stdout.write(words.json === true ? `${JSON.stringify(hinted)}\n` : formatReport(hinted, words.most));
+  process.exitCode = { safe: exit.ok, "not-safe": 1, "not-enough": exit.temporary, "cannot-tell": exit.temporary }[
+    report.verdict
+  ];
+}
+
+/** The file of a single process, and those of workers. */
+function readParts(file: string): Observed[] {
+  if (file === "") {
+    return [];
+  }
+  const prefix = `${basename(file)}.`;
+  let names: string[] = [];
+  try {
+    names = readdirSync(dirname(file)).filter(
+      (name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)),
+    );
+  } catch {
+    // No folder: then there is no file either.
+  }
+  return [file, ...names.map((name) => join(dirname(file), name))].flatMap((path) => readObserved(path) ?? []);
+}
+
+/** With what the list says by now, where there is one here. */
+function judgeNow(settings: Settings, observed: Observed, words: Words): ObserveReport {
+  const enough = { recipients: words.minRecipients, time: words.minTime };
+  const snapshot = openForCommand(settings);
+  if (snapshot === undefined) {
+    return reportObserved(observed, enough, () => false);
+  }
+  try {
+    const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+    const { find } = createRecipients(snapshot, domains, settings.recipients);
+    return reportObserved(observed, enough, (address) => {
+      const mailbox = parseMailbox(address);
+      return mailbox !== undefined && find(mailbox).kind === "known";
+    });
+  } finally {
+    snapshot.close();
+  }
+}
+
+async function addHints(report: ObserveReport, settings: Settings, folder: string): Promise<ObserveReport> {
+  // Only here: the relay's own verbs load no code that speaks LDAP.
+  const { adviceFor, locate } = await import("../../sync/locate.ts");
+  const asked = gapsOf(report.disagreements)
+    .slice(0, maxHints)
+    .map(({ address }) => address);
+  const hints = new Map<string, string[]>(asked.map((address) => [address, []]));
+  const signal = AbortSignal.timeout(hintTime);
+  let complete = true;
+  for (const source of settings.source.filter(({ type }) => type === "ldap")) {
+    try {
+      for await (const { address, places } of locate(asked, source, folder, signal)) {
+        hints.get(address)?.push(...places.slice(0, 3).map(adviceFor));
+      }
+    } catch (error) {
+      complete = false;
+      process.stderr.write(`goodmailto: source "${source.name}" gives no hints: ${(error as Error).message}\n`);
+    }
+  }
+  const nowhere = complete ? ["no directory holds it: the next hop knows it from elsewhere, or accepts anything"] : [];
+  return {
+    ...report,
+    disagreements: report.disagreements.map((one) => {
+      const found = hints.get(one.address);
+      return found === undefined || one.ours === "known" ? one : { ...one, hints: found.length > 0 ? found : nowhere };
+    }),
+  };
+}

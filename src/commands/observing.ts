@@ -1,0 +1,38 @@
+/** The observer of one relay process: there while `[recipients]` is in observe mode and names a file. */
+import type { RecipientSettings } from "../config/schema.ts";
+import type { Log } from "../mail/log.ts";
+import type { Observer } from "../mail/observer.ts";
+import { Observations } from "../ops/observations.ts";
+
+/** Set by the supervisor: each worker has a file of its own. */
+export const workerVariable = "GOODMAILTO_WORKER";
+
+/** The file of this process. */
+export function observeFile(file: string, worker = process.env[workerVariable]): string {
+  return worker === undefined || worker === "" ? file : `${file}.${worker}`;
+}
+
+/** Outlives a reload as long as the file stays the same. */
+export class Observing {
+  readonly #log: Log;
+  #current: Observations | undefined;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** The observer that these settings ask for. */
+  change({ mode, observe_file: file }: Pick<RecipientSettings, "mode" | "observe_file">): Observer | undefined {
+    const path = mode === "observe" && file !== "" ? observeFile(file) : undefined;
+    if (this.#current?.path !== path) {
+      this.#current?.close();
+      this.#current = path === undefined ? undefined : new Observations(path, this.#log);
+    }
+    return this.#current;
+  }
+
+  close(): void {
+    this.#current?.close();
+    this.#current = undefined;
+  }
+}

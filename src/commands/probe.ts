@@ -1,0 +1,149 @@
+/** `goodmailto probe`: looks at the sources before anything is trusted. Writes nothing. Exit 0 well, 1 warnings, 75 unreadable. */
+import { dirname } from "node:path";
+
+import { Command } from "commander";
+
+import { readCertificate } from "../../sync/certificate.ts";
+import type { CertificateFacts } from "../../sync/certificate.ts";
+import { probeSource } from "../../sync/probe.ts";
+import type { Finding } from "../../sync/probe.ts";
+import { presets } from "../../sync/presets/table.ts";
+import { readCertificates } from "../../sync/sources/secrets.ts";
+import type { SourceSettings } from "../config/schema.ts";
+import { createDomains } from "../mail/domains.ts";
+import type { Domains } from "../mail/domains.ts";
+import { exit } from "./exit.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+
+interface Words {
+  readonly config: string;
+  readonly url?: string;
+  readonly base?: string;
+  readonly filter?: string;
+  readonly preset?: string;
+  readonly json?: true;
+}
+
+interface Probed {
+  readonly finding: Finding;
+  readonly certificates: readonly CertificateFacts[];
+}
+
+/** A whole probe may take so long, in ms. */
+const deadline = 600_000;
+const mostClasses = 15;
+
+/** Builds the verb. */
+export function probeCommand(): Command {
+  return new Command("probe")
+    .description(
+      "looks at the sources: server, entries, sample addresses, what is odd; writes nothing; exit 1 warnings",
+    )
+    .argument("[source...]", "names of sources; none: all")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--url <url>", "ask this server instead")
+    .option("--base <dn>", "with this base instead")
+    .option("--filter <filter>", "with this filter instead, as (objectClass=*) to see what else there is")
+    .option("--preset <preset>", "with this preset instead")
+    .option("--json", "as one JSON object")
+    .action(probe);
+}
+
+async function probe(names: readonly string[], words: Words): Promise<void> {
+  const settings = loadSettings(words.config, ["sync"]);
+  if (settings === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const strange = names.find((name) => settings.source.every((source) => source.name !== name));
+  if (
+    strange !== undefined ||
+    settings.source.length === 0 ||
+    !(words.preset === undefined || words.preset in presets)
+  ) {
+    const why = strange === undefined ? "there is no [[source]], or no such preset" : `there is no source "${strange}"`;
+    process.stderr.write(`goodmailto: ${why}\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
+  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+  const chosen = settings.source.filter(({ name }) => names.length === 0 || names.includes(name));
+  try {
+    const probed: Probed[] = [];
+    for (const source of chosen) {
+      probed.push(await probeOne(override(source, words), domains, dirname(words.config)));
+    }
+    print(probed, words.json === true);
+  } catch (error) {
+    process.stderr.write(`${words.config}: ${(error as Error).message}\n`);
+    process.exitCode = exit.config;
+  }
+}
+
+function override(source: SourceSettings, { url, base, filter, preset }: Words): SourceSettings {
+  return {
+    ...source,
+    ...(url === undefined ? {} : { url: [url] }),
+    ...(base === undefined ? {} : { base }),
+    ...(filter === undefined ? {} : { filter }),
+    ...(preset === undefined ? {} : { preset: preset as SourceSettings["preset"] }),
+  };
+}
+
+async function probeOne(source: SourceSettings, domains: Domains, folder: string): Promise<Probed> {
+  const finding = await probeSource(source, domains, folder, AbortSignal.timeout(deadline));
+  const certificates: CertificateFacts[] = [];
+  if (source.type === "ldap") {
+    const ca = await readCertificates(source.ca_file, folder).catch(() => undefined);
+    for (const url of source.url) {
+      const facts = await readCertificate(url, ca, source.timeout, Date.now());
+      certificates.push(...(facts === undefined ? [] : [facts]));
+    }
+  }
+  return { finding, certificates };
+}
+
+function print(probed: readonly Probed[], json: boolean): void {
+  const all = probed.map(({ finding, certificates }) => ({
+    ...finding,
+    warnings: [...finding.warnings, ...certificates.flatMap(({ warnings }) => warnings)],
+    certificates: certificates.map(({ url, line }) => ({ url, certificate: line })),
+  }));
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ sources: all }, (_key, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value instanceof Set ? [...value] : value))}\n`
+      : all.map(format).join("\n"),
+  );
+  const unreadable = all.some(({ reading }) => reading.fault !== "");
+  process.exitCode = unreadable
+    ? exit.temporary
+    : all.some(({ warnings }) => warnings.length > 0)
+      ? exit.refused
+      : exit.ok;
+}
+
+function format(finding: Finding & { readonly certificates: readonly { url: string; certificate: string }[] }): string {
+  const { source, preset, guess, rootDse, reading, warnings, certificates } = finding;
+  const pages = rootDse.offersPages === undefined ? "not told" : rootDse.offersPages ? "offered" : "not offered";
+  const classes = [...reading.classes].toSorted(([, one], [, other]) => other - one);
+  const isServer = rootDse.marks.size > 0 || rootDse.namingContexts.length > 0;
+  const server = [
+    `  server: ${rootDse.vendor || "does not say who it is"}; pages ${pages}; StartTLS ${rootDse.offersStartTls ? "offered" : "not offered"}`,
+    `  naming contexts: ${rootDse.namingContexts.join(", ") || "none told"}`,
+    `  preset: ${preset}${guess === undefined ? "" : guess === preset ? ", as the server looks" : `; the server looks like ${guess}`}`,
+  ];
+  const lines = [
+    `source ${source}`,
+    ...(isServer ? server : []),
+    ...certificates.map(({ url, certificate }) => `  certificate of ${url}: ${certificate}`),
+    `  read: ${reading.entries} entries, ${reading.addresses} addresses`,
+    ...(classes.length === 0 ? [] : ["  entries by object class:"]),
+    ...classes.slice(0, mostClasses).map(([name, count]) => `    ${String(count).padStart(7)} ${name}`),
+    ...Object.entries(reading.skipped).map(([why, count]) => `  skipped: ${count} ${why}`),
+    ...(reading.samples.length === 0 ? [] : ["  samples:"]),
+    ...reading.samples.flatMap(({ entry, gives }) => [`    ${entry}`, `      ${gives.join(", ") || "gives nothing"}`]),
+    ...warnings.map((warning) => `  WARNING: ${warning}`),
+    ...(warnings.length === 0 ? ["  nothing odd"] : []),
+  ];
+  return lines.map((line) => `${line.replace(/[^\x20-\x7e]/g, "?")}\n`).join("");
+}

@@ -1,0 +1,13 @@
+/** Who takes note of our answer and the next hop's beside each other, while we only observe; src/ops/observations.ts does. */
+
+/** What the list says of a recipient. */
+export type OurAnswer = "known" | "unknown";
+
+/** Takes note of one answered recipient. */
+export interface Observer {
+  /**
+   * @param address in the normal form of a key, with the relay domain that an alias domain stands for
+   * @param code the next hop's
+   */
+  note(address: string, ours: OurAnswer, code: number): void;
+}

@@ -1,0 +1,210 @@
+/**
+ * What observe mode saw: for each address our answer beside the next hop's, counted. A file of its own for each
+ * process, written whole every few seconds, read by `goodmailto observe report`. Bounded: a stranger chooses addresses.
+ */
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+
+import type { Log } from "../mail/log.ts";
+import type { Observer, OurAnswer } from "../mail/observer.ts";
+
+/** How often the next hop gave which answer; `unclear` is 4xx, or none. */
+export interface HopAnswers {
+  accepted: number;
+  refused: number;
+  unclear: number;
+}
+
+/** What was seen of one address. Times are ms since 1970. */
+export interface Seen {
+  readonly address: string;
+  readonly ours: OurAnswer;
+  readonly theirs: HopAnswers;
+  readonly first: number;
+  last: number;
+}
+
+/** What stands in the file. */
+export interface Observed {
+  /** When counting began, and when the file was written. */
+  readonly since: number;
+  readonly until: number;
+  /** Recipients that we knew, and that we did not. */
+  readonly totals: Readonly<Record<OurAnswer, Readonly<HopAnswers>>>;
+  /** Addresses that had to make room for others. */
+  readonly dropped: number;
+  /** Those that we did not know, and those that we knew and the next hop refused. */
+  readonly addresses: readonly Seen[];
+}
+
+/** Addresses that are kept. */
+const maxAddresses = 10_000;
+/** ms */
+const writeEvery = 5000;
+const complainEvery = 600_000;
+
+const none = (): HopAnswers => ({ accepted: 0, refused: 0, unclear: 0 });
+
+/** What tests may choose. */
+export interface ObservationOptions {
+  readonly now?: () => number;
+  readonly maxAddresses?: number;
+  /** ms */
+  readonly writeEvery?: number;
+}
+
+/** Counts in memory and writes to a file. */
+export class Observations implements Observer {
+  readonly path: string;
+  readonly #log: Log;
+  readonly #now: () => number;
+  readonly #most: number;
+  readonly #since: number;
+  readonly #totals: Record<OurAnswer, HopAnswers>;
+  readonly #seen = new Map<string, Seen>();
+  readonly #timer: NodeJS.Timeout;
+  #dropped: number;
+  #changed = false;
+  #complainedAt = Number.NEGATIVE_INFINITY;
+
+  /** Goes on with what the file holds. */
+  constructor(path: string, log: Log, options: ObservationOptions = {}) {
+    this.path = path;
+    this.#log = log;
+    this.#now = options.now ?? Date.now;
+    this.#most = options.maxAddresses ?? maxAddresses;
+    const before = readObserved(path);
+    this.#since = before?.since ?? this.#now();
+    this.#totals = { known: { ...none(), ...before?.totals.known }, unknown: { ...none(), ...before?.totals.unknown } };
+    this.#dropped = before?.dropped ?? 0;
+    for (const seen of before?.addresses ?? []) {
+      this.#seen.set(`${seen.ours} ${seen.address}`, seen);
+    }
+    this.#timer = setInterval(() => this.flush(), options.writeEvery ?? writeEvery).unref();
+  }
+
+  note(address: string, ours: OurAnswer, code: number): void {
+    const answer = code < 300 ? "accepted" : code >= 500 ? "refused" : "unclear";
+    this.#changed = true;
+    this.#totals[ours][answer] += 1;
+    if (ours === "known" && answer !== "refused") {
+      return;
+    }
+    const key = `${ours} ${address}`;
+    const now = this.#now();
+    const seen = this.#seen.get(key) ?? { address, ours, theirs: none(), first: now, last: now };
+    seen.theirs[answer] += 1;
+    seen.last = now;
+    this.#seen.set(key, seen);
+    if (this.#seen.size > this.#most) {
+      this.#makeRoom();
+    }
+  }
+
+  /** Writes the file where anything is new. Whole or not at all. */
+  flush(): void {
+    if (!this.#changed) {
+      return;
+    }
+    const temporary = `${this.path}.tmp`;
+    try {
+      const file = openSync(temporary, "w", 0o640);
+      try {
+        writeFileSync(file, `${JSON.stringify(this.#observed())}\n`);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(temporary, this.path);
+      this.#changed = false;
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      this.#complain(error);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.flush();
+  }
+
+  #observed(): Observed {
+    return {
+      since: this.#since,
+      until: this.#now(),
+      totals: this.#totals,
+      dropped: this.#dropped,
+      addresses: [...this.#seen.values()],
+    };
+  }
+
+  /** A tenth goes at once, so that a flood of new addresses does not sort the table each time. */
+  #makeRoom(): void {
+    const byWorth = [...this.#seen].toSorted(([, one], [, other]) => worthOf(one) - worthOf(other));
+    const surplus = byWorth.slice(0, Math.ceil(this.#most / 10));
+    this.#dropped += surplus.length;
+    surplus.forEach(([key]) => this.#seen.delete(key));
+  }
+
+  #complain(error: unknown): void {
+    if (this.#now() - this.#complainedAt >= complainEvery) {
+      this.#complainedAt = this.#now();
+      this.#log.error("observe", "cannot write", { path: this.path, why: (error as Error).message });
+    }
+  }
+}
+
+/** Disagreements are worth more than any number of agreements; then the more frequent, then the younger. */
+function worthOf({ ours, theirs, last }: Seen): number {
+  const against = ours === "known" ? theirs.refused : theirs.accepted;
+  return against * 1e6 + Math.min(theirs.refused + theirs.unclear, 1000) + last / 1e15;
+}
+
+/** What a file holds; undefined where there is none, or none of ours. */
+export function readObserved(path: string): Observed | undefined {
+  try {
+    const read = JSON.parse(readFileSync(path, "utf8")) as Observed;
+    const { since, totals, addresses } = read;
+    const whole = typeof since === "number" && Array.isArray(addresses) && totals?.known !== undefined;
+    return whole && totals.unknown !== undefined ? read : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What several processes saw, as one. */
+export function mergeObserved(parts: readonly Observed[]): Observed | undefined {
+  const merged = new Map<string, Seen>();
+  const totals = { known: none(), unknown: none() };
+  for (const part of parts) {
+    for (const ours of ["known", "unknown"] as const) {
+      addAnswers(totals[ours], part.totals[ours]);
+    }
+    for (const { address, ours, theirs, first, last } of part.addresses) {
+      const key = `${ours} ${address}`;
+      const before = merged.get(key);
+      const sum = addAnswers({ ...(before?.theirs ?? none()) }, theirs);
+      merged.set(key, {
+        address,
+        ours,
+        theirs: sum,
+        first: Math.min(before?.first ?? first, first),
+        last: Math.max(before?.last ?? last, last),
+      });
+    }
+  }
+  return parts.length === 0
+    ? undefined
+    : {
+        since: Math.min(...parts.map(({ since }) => since)),
+        until: Math.max(...parts.map(({ until }) => until)),
+        totals,
+        dropped: parts.reduce((sum, { dropped }) => sum + dropped, 0),
+        addresses: [...merged.values()],
+      };
+}
+
+function addAnswers(sum: HopAnswers, more: HopAnswers): HopAnswers {
+  sum.accepted += more.accepted;
+  sum.refused += more.refused;
+  sum.unclear += more.unclear;
+  return sum;
+}

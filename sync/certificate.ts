@@ -1,0 +1,81 @@
+/** What certificate an LDAP server shows: read over a connection on which nothing else is ever said. */
+import { connect, type TLSSocket } from "node:tls";
+
+import { parseTarget } from "./sources/dial.ts";
+
+const soon = 30 * 86_400_000;
+
+/** The certificate in one line, and what is wrong with it. */
+export interface CertificateFacts {
+  readonly url: string;
+  readonly line: string;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Looks at the certificate of an ldaps:// URL; undefined for any other.
+ * @param ca PEM; undefined: the system's
+ * @param timeout ms
+ */
+export async function readCertificate(
+  url: string,
+  ca: string | undefined,
+  timeout: number,
+  now: number,
+): Promise<CertificateFacts | undefined> {
+  const target = parseTarget(url);
+  if (target.kind !== "tcp" || !target.tls) {
+    return undefined;
+  }
+  // Unverified, for the look alone: it ends before a byte of LDAP is sent. The sync verifies.
+  const socket = connect({
+    host: target.host,
+    port: target.port,
+    servername: serverName(target.host),
+    ca,
+    rejectUnauthorized: false,
+  });
+  try {
+    await secured(socket, timeout);
+    return describe(url, target.host, socket, now);
+  } catch (error) {
+    return { url, line: "none", warnings: [`${url} shows no certificate: ${(error as Error).message}`] };
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** An address has no place in SNI, RFC 6066 3. */
+function serverName(host: string): string {
+  return /^[\d.]+$|:/.test(host) ? "" : host;
+}
+
+function secured(socket: TLSSocket, timeout: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout);
+  socket.once("secureConnect", () => resolve()).on("error", reject);
+  return promise.finally(() => clearTimeout(timer));
+}
+
+function describe(url: string, host: string, socket: TLSSocket, now: number): CertificateFacts {
+  const { subject, issuer, valid_to: end, subjectaltname: names } = socket.getPeerCertificate();
+  const left = Date.parse(end) - now;
+  const error = socket.authorizationError;
+  const days = Math.floor(left / 86_400_000);
+  return {
+    url,
+    line: `${name(subject?.CN)} by ${name(issuer?.CN)}, until ${new Date(end).toISOString().slice(0, 10)}, for ${names ?? "no names"}`,
+    warnings: [
+      ...(error === null || error === undefined
+        ? []
+        : [
+            `the certificate of ${url} cannot be verified for "${host}" (${String(error)}); name its authority in ca_file`,
+          ]),
+      ...(left > 0 && left < soon ? [`the certificate of ${url} ends in ${days} days`] : []),
+    ],
+  };
+}
+
+function name(common: string | string[] | undefined): string {
+  return JSON.stringify(common ?? "");
+}

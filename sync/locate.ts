@@ -1,0 +1,155 @@
+/**
+ * Where a directory holds an address that the sync did not find: one search for each address over the attributes in
+ * which addresses usually stand. For a person who closes a gap; nothing is written.
+ */
+import type { SearchEntry } from "ldapts";
+
+import type { SourceSettings } from "../src/config/schema.ts";
+import { foldAscii, parseMailbox } from "../src/mail/address.ts";
+import { presetFor } from "./presets/table.ts";
+import { parseTarget } from "./sources/dial.ts";
+import type { LdapConnection } from "./sources/ldap-connection.ts";
+import { connectFirst } from "./sources/ldap.ts";
+import { searchRequest } from "./sources/paged-search.ts";
+import { SourceFault } from "./source.ts";
+
+/** One value that is the address, or its user part. */
+export interface Place {
+  readonly source: string;
+  readonly dn: string;
+  readonly attribute: string;
+  readonly value: string;
+  readonly classes: readonly string[];
+  /** The sync reads this attribute: so the entry is outside base or filter, or excluded. */
+  readonly read: boolean;
+}
+
+/** What the search for one address gave. */
+export interface Located {
+  readonly address: string;
+  readonly places: readonly Place[];
+}
+
+/** Attributes that hold addresses somewhere. */
+const addressAttributes = [
+  "mail",
+  "mailAlternateAddress",
+  "mailAlternativeAddress",
+  "mailPrimaryAddress",
+  "mailEquivalentAddress",
+  "mailLocalAddress",
+  "mailRoutingAddress",
+  "mailForwardingAddress",
+  "mailaddress",
+  "otherMailbox",
+  "rfc822Mailbox",
+  "userPrincipalName",
+  "zimbraMailAlias",
+  "zimbraMailDeliveryAddress",
+  "kopanoAliases",
+  "gosaMailAlternateAddress",
+  "labeledURI",
+] as const;
+/** Attributes that hold a user part. */
+const nameAttributes = ["uid", "sAMAccountName", "mailNickname", "cn"] as const;
+/** Entries that one address may give: more is no address. */
+const maxEntries = 50;
+
+/** Escapes a value for a search filter, RFC 4515 3: whatever it holds, it stays one value. */
+export function escapeValue(value: string): string {
+  return [...Buffer.from(value, "utf8")]
+    .map((byte) =>
+      /[A-Za-z0-9@._+\- ]/.test(String.fromCharCode(byte))
+        ? String.fromCharCode(byte)
+        : `\\${byte.toString(16).padStart(2, "0")}`,
+    )
+    .join("");
+}
+
+/** The filter that finds an address wherever it may stand. */
+export function locatingFilter(address: string): string {
+  const whole = escapeValue(address);
+  const user = escapeValue(parseMailbox(address)?.user ?? address);
+  const tests = [
+    ...addressAttributes.map((name) => `(${name}=${whole})`),
+    `(proxyAddresses=smtp:${whole})`,
+    ...nameAttributes.flatMap((name) => [`(${name}=${user})`, `(${name}=${whole})`]),
+  ];
+  return `(|${[...new Set(tests)].join("")})`;
+}
+
+/**
+ * Searches one directory for each of the addresses.
+ * @throws SourceFault where it cannot be asked
+ */
+export async function* locate(
+  addresses: readonly string[],
+  settings: SourceSettings,
+  folder: string,
+  signal: AbortSignal,
+): AsyncGenerator<Located> {
+  const read = new Set(presetFor(settings).addresses.map(({ attribute }) => attribute));
+  const connection = await connectFirst(settings.url.map(parseTarget), settings, folder, signal);
+  try {
+    for (const address of addresses) {
+      const entries = await search(connection, settings.base, address);
+      yield { address, places: entries.flatMap((entry) => placesIn(entry, address, settings.name, read)) };
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+async function search(connection: LdapConnection, base: string, address: string): Promise<SearchEntry[]> {
+  const steps = connection.search(
+    searchRequest({
+      base,
+      scope: "sub",
+      filter: locatingFilter(address),
+      attributes: ["objectClass", ...addressAttributes, "proxyAddresses", ...nameAttributes],
+      controls: [],
+    }),
+  );
+  const entries: SearchEntry[] = [];
+  for (;;) {
+    const step = await steps.next();
+    if (step.done === true) {
+      // A code beside 0 means that there may be more places: what was found is a hint all the same.
+      return entries;
+    }
+    entries.push(...step.value);
+    if (entries.length > maxEntries) {
+      throw new SourceFault("search", `More than ${maxEntries} entries hold "${address}"`);
+    }
+  }
+}
+
+function placesIn(entry: SearchEntry, address: string, source: string, read: ReadonlySet<string>): Place[] {
+  const user = foldAscii(parseMailbox(address)?.user ?? address);
+  const wanted = new Set([foldAscii(address), `smtp:${foldAscii(address)}`]);
+  const classes = entry.attributes
+    .filter(({ type }) => type.toLowerCase() === "objectclass")
+    .flatMap(({ values }) => values.map(String));
+  const places = entry.attributes
+    .filter(({ type }) => type.toLowerCase() !== "objectclass")
+    .flatMap(({ type, values }) => values.map((value) => ({ attribute: type, value: String(value) })))
+    .filter(({ value }) => wanted.has(foldAscii(value)) || foldAscii(value) === user);
+  // An address says more than a name that happens to be the same.
+  const exact = places.filter(({ value }) => wanted.has(foldAscii(value)));
+  return (exact.length > 0 ? exact : places).map(({ attribute, value }) => ({
+    source,
+    dn: entry.name,
+    attribute,
+    value,
+    classes,
+    read: read.has(attribute.toLowerCase()),
+  }));
+}
+
+/** What to do about it, in one sentence. */
+export function adviceFor({ source, dn, attribute, classes, read }: Place): string {
+  const where = `attribute "${attribute}" of "${dn}" (source "${source}")`;
+  return read
+    ? `${where} holds it, but base, filter or an exclusion leaves the entry out (objectClass ${classes.join(", ")})`
+    : `${where} holds it: add "${attribute}" to the attributes of that source`;
+}

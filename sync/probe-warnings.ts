@@ -1,0 +1,69 @@
+/** What of a finding a person should look at before the list is trusted. */
+import type { SourceSettings } from "../src/config/schema.ts";
+import type { Finding } from "./probe.ts";
+
+/** Limits that servers come with: slapd 500, Active Directory 1000, 389 Directory Server 2000. */
+const usualLimits = new Set([500, 1000, 2000, 5000, 10_000]);
+const mostDomains = 5;
+
+/** One sentence each; the gravest first. */
+export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceSettings): string[] {
+  const { reading } = finding;
+  if (reading.fault !== "") {
+    const limited = /limit ended the list/.test(reading.fault) ? ` after ${reading.entries} entries` : "";
+    return [`reading failed${limited}: ${reading.fault}`, ...transport(finding, settings)];
+  }
+  return [...amount(finding), ...attributes(finding), ...domains(finding), ...transport(finding, settings)];
+}
+
+function amount({ reading, rootDse, preset, guess }: Omit<Finding, "warnings">): string[] {
+  const { entries, addresses } = reading;
+  const pages = rootDse.offersPages === false ? "; the server does not offer pages" : "";
+  return [
+    ...(entries === 0
+      ? [
+          "success, and no entry: the bind DN has no right to read, or base or filter is wrong" +
+            (rootDse.namingContexts.length > 0 ? ` (the server has ${rootDse.namingContexts.join(", ")})` : ""),
+        ]
+      : []),
+    ...(usualLimits.has(entries) ? [`exactly ${entries} entries: this looks like a size limit${pages}`] : []),
+    ...(entries > 0 && addresses === 0 ? ["no entry gives an address"] : []),
+    ...(guess !== undefined && guess !== preset
+      ? [`the server looks like preset "${guess}", and the source has preset "${preset}"`]
+      : []),
+  ];
+}
+
+function attributes({ reading: { entries, attributes } }: Omit<Finding, "warnings">): string[] {
+  return entries === 0
+    ? []
+    : [...attributes]
+        .filter(([, count]) => count === 0)
+        .map(
+          ([name]) =>
+            `no entry has the attribute "${name}": it is not used here, or the bind DN has no right to read it`,
+        );
+}
+
+function domains({ reading: { foreign, skipped } }: Omit<Finding, "warnings">): string[] {
+  const values = [...foreign.values()].reduce((sum, count) => sum + count, 0);
+  if (values === 0) {
+    const count = skipped["foreign domain"] ?? 0;
+    return count === 0 ? [] : [`${count} addresses are outside the relay domains`];
+  }
+  const most = [...foreign].toSorted(([, one], [, other]) => other - one).slice(0, mostDomains);
+  const list = most.map(([domain, count]) => `${domain} (${count})`).join(", ");
+  const more = foreign.size > mostDomains ? ` and ${foreign.size - mostDomains} more` : "";
+  return [`${values} addresses are outside the relay domains of this source: ${list}${more}`];
+}
+
+function transport({ rootDse }: Omit<Finding, "warnings">, settings: SourceSettings): string[] {
+  const plain = settings.url.some((url) => /^ldap:/i.test(url)) && !settings.starttls;
+  if (settings.type !== "ldap" || !plain || settings.bind_dn === "" || settings.bind_dn === "EXTERNAL") {
+    return [];
+  }
+  return [
+    `the password of "${settings.bind_dn}" goes over the wire in the clear; use ldaps://` +
+      (rootDse.offersStartTls ? " or starttls, which the server offers" : ""),
+  ];
+}
