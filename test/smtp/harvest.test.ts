@@ -150,6 +150,8 @@ describe("harvest hang-up", () => {
     expect(limitLines(relay.log)).toHaveLength(1);
     expect(limitLines(relay.log)[0]).toMatch(/ip=127\.0\.0\.2 .*by=session unknown=4 blocked=127\.0\.0\.2 seconds=2/);
     expect([counted(relay, "harvest"), counted(relay, "harvest block")]).toEqual([1, 2]);
+    // The refused ones came no further than the door.
+    expect(relay.metrics.totals()['connections{result="accepted"}']).toBe(2);
     await expect.poll(() => greeting(port, "127.0.0.2"), { timeout: 10_000, interval: 100 }).toMatch(/^220 /);
     expect(await harvest(await begin(port, "127.0.0.2"), 9)).toEqual({ refused: 3, last: turnedAway });
     expect(limitLines(relay.log)).toHaveLength(2);
