@@ -1,0 +1,160 @@
+/** Who is asked, in which order, when it ends, and what becomes of a fault. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { acceptSession, drop, hookNames, next, ok, pass } from "../../src/hooks/check.ts";
+import type { Answer, CheckRun, HookName, Stage, Verdict } from "../../src/hooks/check.ts";
+import { Pipeline } from "../../src/hooks/pipeline.ts";
+import type { Outcome, Step } from "../../src/hooks/pipeline.ts";
+import { Session } from "../../src/hooks/session.ts";
+import { reply } from "../../src/mail/reply.ts";
+import { createLog } from "../../src/ops/log.ts";
+import { createMetrics } from "../../src/ops/metrics.ts";
+
+const refuse: Verdict = { kind: "refuse", reason: "plugin", reply: reply(550, "5.7.1", "No") };
+const peer = { ip: "192.0.2.1", port: 1, host: "" };
+const newSession = (): Session => new Session("id", peer, peer, "smtp", new Map(), () => undefined);
+
+/** What a check does when it is asked. */
+type Act = Verdict | "throws" | "rejects";
+
+interface Plan {
+  readonly act: Act;
+  readonly later: boolean;
+  readonly stage: Stage;
+  readonly mode: "enforce" | "observe";
+}
+
+function scene(plans: readonly Plan[], hook: HookName = "rcpt") {
+  const asked: string[] = [];
+  const lines: string[] = [];
+  const metrics = createMetrics();
+  const log = createLog({ format: "plain", level: "info", write: (line) => lines.push(line) });
+  const answer = ({ act, later }: Plan): Answer => {
+    if (act === "throws") {
+      throw new Error("broken check");
+    }
+    if (act === "rejects") {
+      return Promise.reject(new Error("broken check"));
+    }
+    return later ? Promise.resolve(act) : act;
+  };
+  const steps: Step[] = plans.map((plan, i) => {
+    const ask = (): Answer => {
+      asked.push(String(i));
+      return answer(plan);
+    };
+    const run: CheckRun = { [hook]: ask };
+    return { name: String(i), stage: plan.stage, mode: plan.mode, run };
+  });
+  const none = Object.fromEntries(hookNames.map((name) => [name, [] as Step[]])) as unknown as Record<HookName, Step[]>;
+  return { asked, lines, metrics, pipeline: new Pipeline({ ...none, [hook]: steps }, log, metrics) };
+}
+
+const plan = (act: Act, more: Partial<Plan> = {}): Plan => ({
+  act,
+  later: false,
+  stage: "policy",
+  mode: "enforce",
+  ...more,
+});
+
+describe("Pipeline", () => {
+  it("asks the checks of one stage in order until one decides", () => {
+    const { pipeline, asked } = scene([
+      plan(pass),
+      plan(pass, { stage: "note" }),
+      plan(next),
+      plan(refuse),
+      plan(refuse, { stage: "recipient" }),
+    ]);
+    expect(pipeline.run("rcpt", newSession(), "policy")).toEqual({ verdict: next, check: "2", note: "" });
+    expect(asked).toEqual(["0", "2"]);
+    expect(pipeline.run("rcpt", newSession(), "recipient")).toMatchObject({ check: "4" });
+    expect(pipeline.run("mail", newSession(), "policy")).toEqual({ verdict: pass, check: "", note: "" });
+  });
+
+  it("turns a fault into pass, asks the next one, and counts and logs it", async () => {
+    for (const act of ["throws", "rejects"] as const) {
+      const { pipeline, metrics, lines } = scene([plan(act), plan(refuse)]);
+      expect(await pipeline.run("rcpt", newSession(), "policy")).toMatchObject({ verdict: refuse, check: "1" });
+      expect(metrics.totals()).toEqual({ 'check_faults{check="0"}': 1 });
+      expect(lines.join("\n")).toContain("fault taken as pass");
+      expect(lines.join("\n")).toContain("broken check");
+    }
+  });
+
+  it("logs what an observed check would have done, and goes on", () => {
+    const { pipeline, asked, lines } = scene([
+      plan(refuse, { mode: "observe" }),
+      plan(drop, { mode: "observe" }),
+      plan(pass),
+    ]);
+    expect(pipeline.run("rcpt", newSession(), "policy")).toEqual({ verdict: pass, check: "1", note: "drop (observe)" });
+    expect(asked).toEqual(["0", "1", "2"]);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain("observed verdict=refuse");
+  });
+
+  it("after accept-session asks note-takers only; an observed one changes nothing", () => {
+    const { pipeline, asked } = scene([plan(acceptSession), plan(refuse), plan(pass, { stage: "note" })]);
+    const session = newSession();
+    pipeline.run("rcpt", session, "policy");
+    expect(session.checksOff).toBe(true);
+    expect(pipeline.run("rcpt", session, "policy")).toMatchObject({ verdict: pass });
+    pipeline.run("rcpt", session, "note");
+    expect(asked).toEqual(["0", "2"]);
+    const observed = scene([plan(acceptSession, { mode: "observe" })]);
+    const other = newSession();
+    observed.pipeline.run("rcpt", other, "policy");
+    expect(other.checksOff).toBe(false);
+  });
+
+  it("keeps the last note of those that passed", () => {
+    const { pipeline } = scene([plan({ kind: "pass", note: "one" }), plan({ kind: "pass", note: "two" }), plan(pass)]);
+    expect(pipeline.run("rcpt", newSession(), "policy")).toMatchObject({ check: "1", note: "two" });
+  });
+
+  it("gives the message to the checks of the message hook, and asks none without one", () => {
+    const { pipeline, asked } = scene([plan(refuse)], "message");
+    expect(pipeline.run("message", newSession(), "policy", { bytes: 1, header: "" })).toMatchObject({
+      verdict: refuse,
+    });
+    expect(pipeline.run("message", newSession(), "policy")).toMatchObject({ verdict: pass });
+    expect(asked).toEqual(["0"]);
+  });
+
+  it("comes to the same whether checks answer at once or later, and stays synchronous where all do", async () => {
+    const acts = fc.constantFrom<Act>(pass, pass, pass, next, ok, acceptSession, refuse, drop, "throws");
+    const plans = fc.array(
+      fc.record({
+        act: acts,
+        later: fc.boolean(),
+        stage: fc.constantFrom<Stage>("note", "policy", "recipient"),
+        mode: fc.constantFrom<Plan["mode"]>("enforce", "enforce", "observe"),
+      }),
+      { maxLength: 8 },
+    );
+    await fc.assert(
+      fc.asyncProperty(plans, fc.constantFrom<Stage>("note", "policy", "recipient"), async (list, stage) => {
+        const mixed = scene(list);
+        const atOnce = scene(list.map((one) => ({ ...one, later: false })));
+        const whole = atOnce.pipeline.run("rcpt", newSession(), stage);
+        expect(whole).not.toBeInstanceOf(Promise);
+        expect(await mixed.pipeline.run("rcpt", newSession(), stage)).toEqual(whole);
+        expect(mixed.asked).toEqual(atOnce.asked);
+        expect(mixed.lines.length).toBe(atOnce.lines.length);
+        // The reference: the first that decides, of the enforced ones of this stage.
+        const decides = list.findIndex(
+          (one) =>
+            one.stage === stage && one.mode === "enforce" && typeof one.act === "object" && one.act.kind !== "pass",
+        );
+        const { verdict } = whole as Outcome;
+        expect(verdict).toEqual(decides < 0 ? pass : list[decides]?.act);
+        const due = list.flatMap((one, i) => (one.stage === stage && (decides < 0 || i <= decides) ? [String(i)] : []));
+        expect(mixed.asked).toEqual(due);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,70 @@
+/** What a session remembers, for how long, and what effects do to it. */
+import { describe, expect, it } from "vitest";
+
+import { Session, variableForm } from "../../src/hooks/session.ts";
+import { parseMailbox } from "../../src/mail/address.ts";
+import type { Mailbox } from "../../src/mail/address.ts";
+
+const peer = { ip: "192.0.2.1", port: 1, host: "" };
+const mailbox = (text: string): Mailbox => parseMailbox(text) as Mailbox;
+
+function scene(): { session: Session; printed: string[]; given: Map<string, string> } {
+  const printed: string[] = [];
+  const given = new Map([["RELAYCLIENT", ""]]);
+  return { session: new Session("id", peer, peer, "smtp", given, (line) => printed.push(line)), printed, given };
+}
+
+describe("Session", () => {
+  it("has variables of its own; an empty one is set", () => {
+    const { session, given } = scene();
+    expect(session.has("RELAYCLIENT")).toBe(true);
+    session.apply({ kind: "set", name: "X", value: "1" });
+    session.apply({ kind: "unset", name: "RELAYCLIENT" });
+    expect([session.variables.get("X"), session.has("RELAYCLIENT")]).toEqual(["1", false]);
+    expect([...given.keys()]).toEqual(["RELAYCLIENT"]);
+    expect(session.has("constructor")).toBe(false);
+  });
+
+  it("keeps header lines and queued replies over a new transaction, and forgets them with RSET or a message", () => {
+    const { session } = scene();
+    session.begin(undefined);
+    session.apply({ kind: "header", line: "X-One: 1" });
+    session.apply({ kind: "refuse-later", hook: "rcpt", line: "550 no" });
+    session.apply({ kind: "refuse-later", hook: "data", line: "550 no" });
+    session.reset(false);
+    expect(session.transaction).toBeUndefined();
+    expect(session.begin(mailbox("a@b.example"))).toEqual({ sender: mailbox("a@b.example"), accepted: [], asked: 0 });
+    expect([session.headers, session.late.rcpt, session.late.data]).toEqual([["X-One: 1"], ["550 no"], ["550 no"]]);
+    session.reset(true);
+    expect([session.headers, session.late]).toEqual([[], { mail: [], rcpt: [], data: [] }]);
+  });
+
+  it("prints at once, in order", () => {
+    const { session, printed } = scene();
+    session.apply({ kind: "print", line: "one" });
+    session.apply({ kind: "print", line: "two" });
+    expect(printed).toEqual(["one", "two"]);
+  });
+
+  it("changes the address of the command under way, and of no other", () => {
+    const { session } = scene();
+    session.apply({ kind: "address", mailbox: mailbox("x@y.example") });
+    expect(session.variables.has("SMTPMAILFROM")).toBe(false);
+    session.begin(mailbox("a@b.example"));
+    session.changing = "mail";
+    session.apply({ kind: "address", mailbox: undefined });
+    expect([session.transaction?.sender, session.variables.get("SMTPMAILFROM")]).toEqual([undefined, ""]);
+    session.changing = "rcpt";
+    session.recipient = mailbox("r@b.example");
+    session.apply({ kind: "address", mailbox: undefined });
+    expect(session.recipient).toEqual(mailbox("r@b.example"));
+    session.apply({ kind: "address", mailbox: mailbox('"a b"@C.example') });
+    expect([session.recipient.raw, session.variables.get("SMTPRCPTTO")]).toEqual(['"a b"@C.example', "a b@C.example"]);
+  });
+
+  it("shows addresses without quotes, in the letters in which they came", () => {
+    expect(variableForm(undefined)).toBe("");
+    expect(variableForm(mailbox('"A\\"b"@Kontor.Example.'))).toBe('A"b@Kontor.Example.');
+    expect(variableForm(mailbox("Postmaster"))).toBe("Postmaster");
+  });
+});
