@@ -1,0 +1,51 @@
+/** `npm run soak [-- seconds]`: ten minutes by default. Prints the figures; exits 1 where something is lost or grows. */
+import { missing } from "../fakes/need.ts";
+import { isRoot } from "../fakes/postfix.ts";
+import { residentBetween, soak } from "./soak.ts";
+
+const seconds = Number(process.argv[2] ?? 600);
+/** Memory that comes and goes with the garbage collector. */
+const slack = 1.15;
+/** The first minutes fill caches and heaps: growth is judged from here on. */
+const settled = 1 / 3;
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+if (missing("postfix") || !isRoot()) {
+  print("Needs Postfix, and to be root.");
+  process.exit(1);
+}
+print(`soak of ${seconds} s\n seconds  resident  descriptors`);
+const report = await soak(seconds, ({ seconds: at, residentBytes, descriptors }) => {
+  print(`${at.toFixed(0).padStart(8)}  ${megabytes(residentBytes)}  ${descriptors}`);
+});
+const [early, late] = [
+  residentBetween(report.samples, settled, settled + 0.2),
+  residentBetween(report.samples, 0.8, 1),
+];
+print(
+  `answered 250: ${report.accepted}; in Postfix's queue: ${report.queued}; lost: ${report.lost.length}; twice: ${report.twice.length}`,
+);
+print(`of hostile clients: ${report.smuggled.length}; cut after the final dot and queued: ${report.cut}`);
+print(`other answers to good clients: ${report.others.length} ${report.others.slice(0, 5).join(" | ")}`);
+print(`hostile visits: ${JSON.stringify(report.visits)}`);
+print(
+  `resident: ${megabytes(early)} a third of the way, ${megabytes(late)} at the end (${(late / early).toFixed(3)}×)`,
+);
+print(
+  `descriptors: ${report.descriptorsBefore} before, ${report.descriptorsAfter} after; session faults: ${report.faults}; exit code ${report.exit}`,
+);
+const faults = [
+  report.accepted === 0 ? "nothing was accepted" : "",
+  report.queued !== report.accepted || report.lost.length > 0 ? "counts differ" : "",
+  report.twice.length > 0 ? "messages came twice" : "",
+  report.smuggled.length > 0 ? "hostile messages came through" : "",
+  report.others.length > 0 ? "good clients were refused" : "",
+  report.descriptorsAfter > report.descriptorsBefore ? "descriptors leak" : "",
+  report.faults > 0 ? "sessions had faults" : "",
+  report.exit !== 0 ? "the relay did not end well" : "",
+  seconds >= 120 && late > early * slack ? "memory grows" : "",
+].filter((fault) => fault !== "");
+print(faults.length === 0 ? "all is well" : `NOT WELL: ${faults.join(", ")}`);
+process.exitCode = faults.length === 0 ? 0 : 1;
