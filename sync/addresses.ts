@@ -8,6 +8,7 @@ import type { Kind } from "../src/snapshot/format.ts";
 import { type Entry, valuesOf } from "./entry.ts";
 import { readValue, type Reading } from "./names.ts";
 import type { AddressAttribute, Preset } from "./presets/preset.ts";
+import { type Person, personOf, ruleOf } from "./rules.ts";
 import type { Scope } from "./scope.ts";
 import type { Batch, Found } from "./source.ts";
 
@@ -37,10 +38,15 @@ export function createRules(settings: SourceSettings, preset: Preset, scope: Sco
 export function convertEntries(entries: readonly Entry[], rules: Rules): Batch {
   const found: Found[] = [];
   const skipped: Skipped = {};
+  const people: Person[] = [];
   for (const entry of entries) {
     convertEntry(entry, rules, found, skipped);
+    const person = personOf(entry, rules.preset, rules.scope);
+    if (person !== undefined) {
+      people.push(person);
+    }
   }
-  return { entries: entries.length, found, skipped };
+  return { entries: entries.length, found, skipped, ...(people.length === 0 ? {} : { people }) };
 }
 
 function convertEntry(entry: Entry, rules: Rules, found: Found[], skipped: Skipped): void {
@@ -53,11 +59,13 @@ function convertEntry(entry: Entry, rules: Rules, found: Found[], skipped: Skipp
     return;
   }
   const kind = kindOf(entry, rules.preset);
+  const rule = ruleOf(entry, rules.preset, rules.scope);
+  const ruled = rule === "" ? {} : { rule };
   const seen = new Set<Key>();
   const add = (key: Key, as: Kind): void => {
     if (!seen.has(key)) {
       seen.add(key);
-      found.push({ key, kind: kind === "account" ? as : kind, entry: entry.dn });
+      found.push({ key, kind: kind === "account" ? as : kind, entry: entry.dn, ...ruled });
     }
   };
   for (const attribute of addresses) {

@@ -16,9 +16,22 @@ export interface BuildFacts {
   readonly version: string;
   /** Of a protected list, see protect.ts. */
   readonly extra?: Partial<Record<MetaKey, string>>;
+  /** Keys of before that vanished stay, and say since when. */
+  readonly grace?: Grace | undefined;
 }
 
-/** What came out. */
+/** Which rows of the old snapshot stay although their source gave them no more. Times are ms since 1970. */
+export interface Grace {
+  /** The old snapshot. */
+  readonly path: string;
+  /** Numbers of sources that were read, with their names. */
+  readonly sources: readonly { readonly id: number; readonly name: string }[];
+  readonly now: number;
+  /** What vanished before is forgotten. */
+  readonly oldest: number;
+}
+
+/** What came out. Vanished keys do not count. */
 export interface Built {
   readonly rows: number;
   /** Rows of each source, in the order of sources. */
@@ -48,6 +61,9 @@ export function buildSnapshot(path: string, scratchPath: string, facts: BuildFac
     database.pragma("locking_mode = EXCLUSIVE");
     database.pragma(`cache_size = -${sortMemory}`);
     database.prepare("ATTACH ? AS scratch").run(scratchPath);
+    if (facts.grace !== undefined) {
+      database.prepare("ATTACH ? AS old").run(facts.grace.path);
+    }
     database.exec("BEGIN");
     const built = fill(database, facts);
     database.exec("COMMIT");
@@ -62,31 +78,49 @@ export function buildSnapshot(path: string, scratchPath: string, facts: BuildFac
   }
 }
 
-function fill(database: Database.Database, { sources, created, host, version, extra }: BuildFacts): Built {
+/** Of rows with the same key and source the first one stays: one that is there, then one that is open. */
+function fill(database: Database.Database, facts: BuildFacts): Built {
+  const { sources, created, host, version, extra, grace } = facts;
   database.exec(ddl);
-  const { changes: rows } = database
-    .prepare(
-      `INSERT OR IGNORE INTO recipient SELECT key, source, ${kindName}, entry
-       FROM scratch.found ORDER BY key, source, kind, entry`,
-    )
-    .run();
-  const insertSource = database.prepare("INSERT INTO source VALUES (?, ?, ?, ?, ?, ?, ?)");
-  for (const [index, { name, domains, readAt, triedAt, entries, fault }] of sources.entries()) {
-    insertSource.run(index + 1, name, domains, readAt, triedAt, entries, fault);
+  database.exec(
+    `INSERT OR IGNORE INTO recipient SELECT key, source, ${kindName}, entry, rule, gone
+     FROM scratch.found ORDER BY key, source, gone, rule <> '', kind, entry, rule`,
+  );
+  if (grace !== undefined) {
+    keepVanished(database, grace);
   }
-  const meta = { created, digest: unsealed, host, rows, version, ...extra } satisfies Partial<Record<MetaKey, string | number>>;
+  const counted = count(database, sources.length);
+  const rows = counted.bySource.reduce((sum, some) => sum + some, 0);
+  const insertSource = database.prepare("INSERT INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+  for (const [index, { name, domains, readAt, triedAt, entries, fault, reached }] of sources.entries()) {
+    insertSource.run(index + 1, name, domains, readAt, triedAt, entries, fault, reached);
+  }
+  const meta = { created, digest: unsealed, host, rows, since: created, version, ...extra } satisfies Partial<
+    Record<MetaKey, string | number>
+  >;
   const insertMeta = database.prepare("INSERT INTO meta VALUES (?, ?)");
   for (const [key, value] of Object.entries(meta)) {
     insertMeta.run(key, String(value));
   }
-  return { rows, ...count(database, sources.length) };
+  return { rows, ...counted };
+}
+
+function keepVanished(database: Database.Database, { sources, now, oldest }: Grace): void {
+  const keep = database.prepare(
+    `INSERT OR IGNORE INTO recipient
+     SELECT key, $id, kind, entry, rule, CASE gone WHEN 0 THEN $now ELSE gone END
+     FROM old.recipient WHERE source = (SELECT id FROM old.source WHERE name = $name) AND (gone = 0 OR gone >= $oldest)`,
+  );
+  for (const { id, name } of sources) {
+    keep.run({ id, name, now, oldest });
+  }
 }
 
 function count(database: Database.Database, sources: number): Omit<Built, "rows"> {
   const byKind = Object.fromEntries(kinds.map((kind) => [kind, 0])) as Record<Kind, number>;
   const bySource = Array.from({ length: sources }, () => 0);
   const select = database.prepare<[], { source: number; kind: Kind; rows: number }>(
-    "SELECT source, kind, count(*) AS rows FROM recipient GROUP BY source, kind",
+    "SELECT source, kind, count(*) AS rows FROM recipient WHERE gone = 0 GROUP BY source, kind",
   );
   for (const { source, kind, rows } of select.all()) {
     byKind[kind] += rows;

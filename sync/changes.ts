@@ -1,4 +1,4 @@
-/** Which keys a new snapshot adds to the old one, and which it takes away. */
+/** Which keys a new snapshot adds to the old one, and which it takes away. Vanished ones are away. */
 import Database from "better-sqlite3";
 
 /** Counts of keys; a key that only moved between sources counts in neither. */
@@ -7,9 +7,9 @@ export interface Changes {
   readonly removed: number;
 }
 
-const mine = (of: string): string => `FROM (SELECT DISTINCT key FROM ${of}.recipient) AS mine`;
+const mine = (of: string): string => `FROM (SELECT DISTINCT key FROM ${of}.recipient WHERE gone = 0) AS mine`;
 const missing = (from: string, than: string): string =>
-  `${mine(from)} WHERE NOT EXISTS (SELECT 1 FROM ${than}.recipient AS other WHERE other.key = mine.key)`;
+  `${mine(from)} WHERE NOT EXISTS (SELECT 1 FROM ${than}.recipient AS other WHERE other.key = mine.key AND other.gone = 0)`;
 
 /**
  * Compares two files.

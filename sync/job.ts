@@ -5,6 +5,7 @@ import type { SyncSettings } from "../src/config/schema.ts";
 import type { Log } from "../src/mail/log.ts";
 import type { Kind, SourceRow } from "../src/snapshot/format.ts";
 import { buildSnapshot } from "./build.ts";
+import type { Grace } from "./build.ts";
 import { compareSnapshots } from "./changes.ts";
 import { judge } from "./judge.ts";
 import type { GuardSettings, JudgeOptions } from "./judge.ts";
@@ -28,6 +29,7 @@ import { createScratch } from "./scratch.ts";
 import type { Scratch } from "./scratch.ts";
 import type { Source } from "./source.ts";
 import { removeTemporary, temporaryName } from "./temporary.ts";
+import { continueList, haveSameRules } from "./unchanged.ts";
 
 /** What a run needs. */
 export interface JobOptions {
@@ -50,6 +52,8 @@ export interface JobOptions {
   readonly acceptGrowth?: boolean;
   /** A person has said that a source which never could be read may be left out. */
   readonly acceptMissing?: boolean;
+  /** `[recipients] grace`: keys that vanished stay for so long, marked, in ms; 0: they go at once. */
+  readonly grace?: number;
   /** Publish nothing; `tell` is told of every key that would come or go. */
   readonly dryRun?: boolean;
   readonly tell?: (change: "added" | "removed", key: string) => void;
@@ -78,6 +82,8 @@ export type Outcome =
   | { readonly kind: "refused"; readonly reasons: readonly string[]; readonly facts: JobFacts }
   /** Nothing published, worth another try. */
   | { readonly kind: "failed"; readonly why: string }
+  /** A person went back to an older list, which stays until it is released. */
+  | { readonly kind: "held"; readonly why: string }
   | { readonly kind: "busy" };
 
 /** A whole run may take so long, in ms: whatever hangs, the lock is free for the next one. */
@@ -114,6 +120,9 @@ async function runLocked(options: JobOptions): Promise<Outcome> {
   }
   let scratch: Scratch | undefined;
   try {
+    if (previous?.held !== undefined && options.dryRun !== true) {
+      return { kind: "held", why: heldText(previous.held) };
+    }
     scratch = createScratch(temporaryName(path, "scratch"));
     return await runWith(options, scratch, previous);
   } finally {
@@ -132,7 +141,13 @@ async function runWith(options: JobOptions, scratch: Scratch, previous: Previous
     return { kind: "failed", why: refusal };
   }
   const rows = sources.map((source, index) => freeze(source, index + 1, results[index], scratch, previous));
+  const open = scratch.resolveRules();
+  if (open > 0) {
+    options.log.warning("sync", "senders that cannot be told leave their recipients open", { rules: open });
+  }
   scratch.close();
+  // Lists under different keys have nothing to compare, and nothing to keep.
+  const comparable = previous?.mark === protection.form?.mark ? previous : undefined;
   const newPath = temporaryName(path, "new");
   const built = buildSnapshot(newPath, scratch.path, {
     sources: rows.map((row) => protectSource(row, protection)),
@@ -140,10 +155,9 @@ async function runWith(options: JobOptions, scratch: Scratch, previous: Previous
     host: hostname(),
     version,
     extra: protectionMeta(protection),
+    grace: graceFor(comparable, results, options),
   });
-  // Lists under different keys have nothing to compare.
-  const comparable = previous?.mark === protection.form?.mark ? previous?.path : undefined;
-  const changes = compareSnapshots(newPath, comparable, options.tell);
+  const changes = compareSnapshots(newPath, comparable?.path, options.tell);
   const facts: JobFacts = {
     entries: results.reduce((sum, { entries }) => sum + entries, 0),
     addresses: built.rows,
@@ -160,14 +174,36 @@ async function runWith(options: JobOptions, scratch: Scratch, previous: Previous
     return { kind: "dry-run", facts };
   }
   signal.throwIfAborted();
+  const isSame =
+    comparable !== undefined && changes.added + changes.removed === 0 && haveSameRules(newPath, comparable.path);
+  if (isSame) {
+    continueList(newPath, comparable);
+  }
   const { signer } = protection;
   publishSnapshot(newPath, path, {
     keep: options.settings.keep,
-    keepOld: previous?.path === path,
+    keepOld: previous?.path === path && !isSame,
     log: options.log,
     sign: signer === undefined ? undefined : (file) => signFile(file, signer),
   });
   return { kind: "published", facts: { ...facts, seconds: (now() - startedAt) / 1000 } };
+}
+
+/** What a held list is answered with. */
+export function heldText(held: string): string {
+  return `The list is held since ${held}. To let syncs replace it again, run \`goodmailto rollback --release\``;
+}
+
+/** Only a source that was read can say that a key vanished. */
+function graceFor(
+  previous: Previous | undefined,
+  results: readonly ReadResult[],
+  { grace = 0, now }: JobOptions,
+): Grace | undefined {
+  const sources = results.flatMap(({ name, fault }, index) => (fault === "" ? [{ id: index + 1, name }] : []));
+  return previous === undefined || grace === 0
+    ? undefined
+    : { path: previous.path, sources, now: now(), oldest: now() - grace };
 }
 
 /** Why nothing may be published although no guard has looked yet: people of an unread source would be refused. */
@@ -201,13 +237,13 @@ function freeze(
   const { triedAt = 0, fault = "", entries = 0 } = result ?? {};
   const row = { name, domains: domains.join(" "), triedAt, fault };
   if (fault === "") {
-    return { ...row, readAt: triedAt, entries };
+    return { ...row, readAt: triedAt, entries, reached: result?.reached ?? "" };
   }
   for (const rows of previous?.rowsOf(name) ?? []) {
     scratch.add(id, rows);
   }
   const old = previous?.sources.get(name);
-  return { ...row, readAt: old?.readAt ?? 0, entries: old?.entries ?? 0 };
+  return { ...row, readAt: old?.readAt ?? 0, entries: old?.entries ?? 0, reached: old?.reached ?? "" };
 }
 
 /** With the code: SQLite's "disk I/O error" alone says little. */
@@ -235,6 +271,9 @@ function logOutcome(log: Log, outcome: Outcome): Outcome {
       return outcome;
     case "failed":
       log.error("sync", "nothing published", { why: outcome.why });
+      return outcome;
+    case "held":
+      log.warning("sync", "held, nothing published", { why: outcome.why });
       return outcome;
     case "busy":
       log.error("sync", "another sync is running, nothing published");

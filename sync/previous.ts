@@ -6,10 +6,10 @@ import { existsSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import { applicationId, formatVersion, keyedVersion } from "../src/snapshot/format.ts";
+import { applicationId, formatVersion, keyedVersion, sealTrace } from "../src/snapshot/format.ts";
 import type { SourceRow } from "../src/snapshot/format.ts";
 import type { ScratchRow } from "./scratch.ts";
-import { isSealWhole } from "./seal.ts";
+import { judgeSeal } from "./seal.ts";
 
 /** A source of the old snapshot. */
 export interface PreviousSource extends SourceRow {
@@ -24,9 +24,14 @@ export interface Previous {
   readonly created: number;
   /** How its keys are hashed, see src/snapshot/keyed.ts; undefined: not at all. */
   readonly mark: string | undefined;
+  /** When its list first served, ms since 1970. */
+  readonly since: number;
+  /** When and why a person went back to it; undefined: nobody did. */
+  readonly held: string | undefined;
+  /** Those that are there, here and in the sources. */
   readonly rows: number;
   readonly sources: ReadonlyMap<string, PreviousSource>;
-  /** The rows of a source in pieces, in key order. */
+  /** The rows of a source in pieces, in key order, vanished ones too. */
   rowsOf(name: string): Iterable<readonly ScratchRow[]>;
   close(): void;
 }
@@ -100,20 +105,23 @@ function inspect(database: Database.Database, path: string): string | undefined 
   if (verdict !== "ok") {
     return String(verdict);
   }
-  return isSealWhole(path) ? undefined : "not what was sealed";
+  const seal = judgeSeal(path);
+  return seal === "whole" || (seal === "none" && database.prepare(sealTrace).get() === undefined)
+    ? undefined
+    : "not what was sealed";
 }
 
 function readPrevious(database: Database.Database, path: string): Previous {
   const sources = database
     .prepare<[], PreviousSource>(
-      `SELECT name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault,
-              (SELECT count(*) FROM recipient WHERE source = id) AS rows
+      `SELECT name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault, reached,
+              (SELECT count(*) FROM recipient WHERE source = id AND gone = 0) AS rows
        FROM source ORDER BY id`,
     )
     .all();
   const meta = database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
   const select = database.prepare<[string], ScratchRow>(
-    "SELECT key, kind, entry FROM recipient WHERE source = (SELECT id FROM source WHERE name = ?)",
+    "SELECT key, kind, entry, rule, gone FROM recipient WHERE source = (SELECT id FROM source WHERE name = ?)",
   );
   function* rowsOf(name: string): Generator<readonly ScratchRow[]> {
     let rows: ScratchRow[] = [];
@@ -130,6 +138,8 @@ function readPrevious(database: Database.Database, path: string): Previous {
     path,
     created: Number(meta.get("created")),
     mark: meta.get("keyed"),
+    since: Number(meta.get("since") ?? meta.get("created")),
+    held: meta.get("held"),
     rows: sources.reduce((sum, { rows }) => sum + rows, 0),
     sources: new Map(sources.map((source) => [source.name, source])),
     rowsOf,

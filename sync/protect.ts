@@ -9,6 +9,7 @@ import type { KeyedForm } from "../src/snapshot/keyed.ts";
 import { signatureOffset, signHash, unsigned } from "../src/snapshot/signature.ts";
 import type { Previous } from "./previous.ts";
 import type { ReadResult } from "./read.ts";
+import { hashDn, hashRule } from "./rules.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** What a list is protected by. */
@@ -41,9 +42,19 @@ export function protectScratch(scratch: Scratch, { form }: Protection): Scratch 
   const add: Scratch["add"] = (source, rows) =>
     scratch.add(
       source,
-      rows.map(({ key, kind }) => ({ key: form.hash(key), kind, entry: "" })),
+      rows.map(({ key, kind, rule = "" }) => ({
+        key: form.hash(key),
+        kind,
+        entry: "",
+        rule: hashRule(rule, form.hash),
+      })),
     );
-  return { ...scratch, add };
+  const addPeople: Scratch["addPeople"] = (source, people) =>
+    scratch.addPeople(
+      source,
+      people.map(({ dn, keys }) => ({ dn: hashDn(dn, form.hash), keys: keys.map(form.hash) })),
+    );
+  return { ...scratch, add, addPeople };
 }
 
 /** A source's row without what a server said: a fault may name an entry. The log has it. */

@@ -14,6 +14,8 @@ export interface ReadResult {
   readonly triedAt: number;
   /** Why the list is not whole; "" where it is. */
   readonly fault: string;
+  /** Up to where its changes are known now, see source.ts; not given: not known. */
+  readonly reached?: string;
 }
 
 /** What reading needs. */
@@ -62,6 +64,7 @@ async function readSource(source: Source, id: number, before: number, options: R
         return { name: source.name, entries, skipped, triedAt, fault: "" };
       }
       scratch.add(id, step.batch.found);
+      scratch.addPeople(id, step.batch.people ?? []);
       entries += step.batch.entries;
       for (const [why, count] of Object.entries(step.batch.skipped)) {
         // A key of the log is one word.

@@ -8,12 +8,17 @@ import Database from "better-sqlite3";
 
 import { kinds } from "../src/snapshot/format.ts";
 import type { Kind } from "../src/snapshot/format.ts";
+import { resolveRule, unresolvedPattern } from "./rules.ts";
+import type { Person } from "./rules.ts";
 
 /** One row on its way into the snapshot. */
 export interface ScratchRow {
   readonly key: string;
   readonly kind: Kind;
   readonly entry: string;
+  /** See src/snapshot/format.ts; not given: "" and 0. */
+  readonly rule?: string;
+  readonly gone?: number;
 }
 
 /** See the file's first lines. */
@@ -21,6 +26,10 @@ export interface Scratch {
   readonly path: string;
   /** Adds rows of a source. The same key may come twice. */
   add(source: number, rows: readonly ScratchRow[]): void;
+  /** Adds entries that rules of the same source may name. */
+  addPeople(source: number, people: readonly Person[]): void;
+  /** Turns the DNs in rules into addresses. @returns rules that name what cannot be resolved: those rows are open */
+  resolveRules(): number;
   /** Forgets what a source gave. */
   drop(source: number): void;
   close(): void;
@@ -35,21 +44,55 @@ export function createScratch(path: string): Scratch {
   database.pragma("synchronous = OFF");
   database.pragma("locking_mode = EXCLUSIVE");
   database.exec(
-    "CREATE TABLE found (key TEXT NOT NULL, source INTEGER NOT NULL, kind INTEGER NOT NULL, entry TEXT NOT NULL)",
+    `CREATE TABLE found (
+       key TEXT NOT NULL, source INTEGER NOT NULL, kind INTEGER NOT NULL, entry TEXT NOT NULL,
+       rule TEXT NOT NULL, gone INTEGER NOT NULL
+     );
+     CREATE TABLE person (source INTEGER NOT NULL, dn TEXT NOT NULL, keys TEXT NOT NULL)`,
   );
   const insert = database.prepare(
-    "INSERT INTO found SELECT value ->> 0, ?, value ->> 1, value ->> 2 FROM json_each(?)",
+    "INSERT INTO found SELECT value ->> 0, ?, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)",
   );
-  const remove = database.prepare("DELETE FROM found WHERE source = ?");
+  const insertPeople = database.prepare("INSERT INTO person SELECT ?, value ->> 0, value ->> 1 FROM json_each(?)");
+  const remove = ["found", "person"].map((table) => database.prepare(`DELETE FROM ${table} WHERE source = ?`));
   const ranks = new Map(kinds.map((kind, rank) => [kind, rank]));
+  const toJson = (rows: readonly ScratchRow[]): string =>
+    JSON.stringify(rows.map(({ key, kind, entry, rule = "", gone = 0 }) => [key, ranks.get(kind), entry, rule, gone]));
   return {
     path,
     add: (source, rows) => {
       if (rows.length > 0) {
-        insert.run(source, JSON.stringify(rows.map(({ key, kind, entry }) => [key, ranks.get(kind), entry])));
+        insert.run(source, toJson(rows));
       }
     },
-    drop: (source) => void remove.run(source),
+    addPeople: (source, people) => {
+      if (people.length > 0) {
+        insertPeople.run(source, JSON.stringify(people.map(({ dn, keys }) => [dn, keys])));
+      }
+    },
+    resolveRules: () => resolveRules(database),
+    drop: (source) => remove.forEach((statement) => void statement.run(source)),
     close: () => void database.close(),
   };
+}
+
+function resolveRules(database: Database.Database): number {
+  const rules = database
+    .prepare<[string], { source: number; rule: string }>("SELECT DISTINCT source, rule FROM found WHERE rule GLOB ?")
+    .all(unresolvedPattern);
+  if (rules.length === 0) {
+    return 0;
+  }
+  database.exec("CREATE INDEX person_dn ON person (dn, source)");
+  const find = database
+    .prepare<[string, number], string>("SELECT keys FROM person WHERE dn = ? AND source = ?")
+    .pluck();
+  const update = database.prepare("UPDATE found SET rule = ? WHERE source = ? AND rule = ?");
+  let open = 0;
+  for (const { source, rule } of rules) {
+    const resolved = resolveRule(rule, (dn) => find.all(dn, source).flatMap((keys) => JSON.parse(keys) as string[]));
+    open += resolved === "" ? 1 : 0;
+    update.run(resolved, source, rule);
+  }
+  return open;
 }

@@ -15,12 +15,12 @@ export function sealFile(file: number): void {
   writeSync(file, digest, at, "latin1");
 }
 
-/** Whether a file is what was sealed; true also where it has no seal. */
-export function isSealWhole(path: string): boolean {
+/** Whether a file is what was sealed. */
+export function judgeSeal(path: string): "whole" | "torn" | "none" {
   const file = openSync(path, "r");
   try {
     const { at, seal, digest } = digestFile(file);
-    return at < 0 || seal === digest;
+    return at < 0 ? "none" : seal === digest ? "whole" : "torn";
   } finally {
     closeSync(file);
   }

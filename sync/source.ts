@@ -1,6 +1,7 @@
 /** What a source gives to the sync job: complete lists or a fault, never a part as if it were the whole. */
 import type { Key } from "../src/mail/address.ts";
 import type { Kind } from "../src/snapshot/format.ts";
+import type { Person } from "./rules.ts";
 
 /** One deliverable key with where it comes from. */
 export interface Found {
@@ -8,6 +9,8 @@ export interface Found {
   readonly kind: Kind;
   /** The entry's DN, or "file:line". */
   readonly entry: string;
+  /** Who may write to it, see rules.ts; not given: everybody. */
+  readonly rule?: string;
 }
 
 /** One page's worth. */
@@ -17,6 +20,8 @@ export interface Batch {
   readonly found: readonly Found[];
   /** Values that gave no key, counted by why ("foreign domain", "invented address", "no address" …). */
   readonly skipped: Readonly<Record<string, number>>;
+  /** Entries that other entries may name as senders. */
+  readonly people?: readonly Person[];
 }
 
 /** A directory, an LDIF file or a list, ready to be read once. */

@@ -47,7 +47,7 @@ export function tallySnapshot(path: string): Tally {
 
 function countBy(database: Database.Database, expression: string): Map<string, number> {
   const select = database.prepare<[], { name: string; count: number }>(
-    `SELECT ${expression} AS name, count(*) AS count FROM recipient GROUP BY name`,
+    `SELECT ${expression} AS name, count(*) AS count FROM recipient WHERE gone = 0 GROUP BY name`,
   );
   return new Map(select.all().map(({ name, count }) => [name, count]));
 }
@@ -66,7 +66,7 @@ export function findMissing(
   form: (key: string) => string = (key) => key,
 ): string[] {
   return within(path, (database) => {
-    const has = database.prepare<[string]>("SELECT 1 FROM recipient WHERE key = ?");
+    const has = database.prepare<[string]>("SELECT 1 FROM recipient WHERE key = ? AND gone = 0");
     return canaries.filter(({ keys }) => !keys.some((key) => has.get(form(key)) !== undefined)).map(({ text }) => text);
   });
 }

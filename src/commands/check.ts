@@ -6,7 +6,7 @@ import type { Settings } from "../config/sections.ts";
 import { Pipeline } from "../hooks/pipeline.ts";
 import type { Step } from "../hooks/pipeline.ts";
 import { Session } from "../hooks/session.ts";
-import { namesRoute, parseMailbox } from "../mail/address.ts";
+import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { noCounters } from "../mail/counters.ts";
 import { createDomains } from "../mail/domains.ts";
@@ -20,6 +20,7 @@ import type { RecipientService } from "../smtp/recipient.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
+import { describeAnswer } from "./describe-answer.ts";
 import { exit } from "./exit.ts";
 import { listenersOf, readRules, RulesFault } from "./relay.ts";
 import { defaultConfig, loadSettings } from "./settings.ts";
@@ -188,18 +189,7 @@ function explain(
       ? "RELAYCLIENT is set: the client may send anywhere"
       : `"${mailbox.domain}" is no relay domain`;
   }
-  // A keyed snapshot knows kinds and sources only.
-  const entry = found.kind === "known" && found.entry !== "" ? `, entry "${found.entry}"` : "";
-  switch (found.kind) {
-    case "known":
-      return found.as === "always"
-        ? `"${found.key}" always exists ([recipients] always)`
-        : `key "${found.key}" (${found.as}) of source "${found.source}"${entry}`;
-    case "unknown":
-      return `${namesRoute(mailbox.user) ? "user part names a route, and the directory does not list it" : "not in the directory"}${line === "" ? "" : `; ${line}`}`;
-    case "unavailable":
-      return `no snapshot (${found.why}): ${line === "" ? "refused all the same, its user part names a route" : "the relay fails open"}`;
-  }
+  return describeAnswer(found, mailbox, line);
 }
 
 function print(

@@ -146,6 +146,7 @@ export function exitCode(outcome: Outcome): number {
     case "dry-run":
       return (outcome.uncarried ?? []).length > 0 ? exit.temporary : exit.ok;
     case "refused":
+    case "held":
       return exit.guard;
     case "failed":
     case "busy":

@@ -16,6 +16,11 @@ export type HookName = (typeof hookNames)[number];
 /** Why something was refused: for the log and the metrics, a closed list. */
 export const reasons = [
   "unknown recipient",
+  "unknown recipient, old list",
+  "vanished recipient",
+  "suspended recipient",
+  "internal recipient",
+  "sender not accepted",
   "relaying denied",
   "route in user part",
   "bad sender",
@@ -35,7 +40,14 @@ export type Verdict =
   | { readonly kind: "next" }
   | { readonly kind: "ok" }
   | { readonly kind: "accept-session" }
-  | { readonly kind: "refuse"; readonly reply: Reply; readonly reason: Reason; readonly close?: boolean }
+  | {
+      readonly kind: "refuse";
+      readonly reply: Reply;
+      readonly reason: Reason;
+      readonly close?: boolean;
+      /** What the log line of a recipient says instead of "refused (reason)". */
+      readonly note?: string;
+    }
   | { readonly kind: "drop" };
 
 /** What a check may change, through {@link Session.apply}; at once, so that later checks see it. */

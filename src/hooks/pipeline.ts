@@ -124,7 +124,7 @@ export class Pipeline {
       return {
         verdict: pass,
         check: step.name,
-        note: `${verdict.kind === "refuse" ? "not found" : verdict.kind} (observe)`,
+        note: `${verdict.kind === "refuse" ? (verdict.note ?? "not found") : verdict.kind} (observe)`,
       };
     }
     if (verdict.kind === "accept-session") {

@@ -3,7 +3,8 @@
  *
  * One immutable SQLite file, journal mode DELETE. A row says that one key is deliverable, by one source.
  * A bare user part (short name) is a key of its own, valid in every domain of its source; an address is a key
- * `user@domain` with a relay domain, never an alias domain.
+ * `user@domain` with a relay domain, never an alias domain. A row may carry a rule (who may write, or "later"), or say
+ * that its key vanished from the directory and when: such a row is deliverable no more, see docs/history.md.
  *
  * The seal is a SHA-256 over the whole file, in which its own 64 digits count as zeros. `quick_check` sees a torn
  * tree but not a torn letter, and a torn letter would refuse somebody's mail.
@@ -29,6 +30,10 @@ export interface RecipientRow {
   readonly kind: Kind;
   /** The entry that gave it (a DN, a file and line): for `check`, never for a reply. */
   readonly entry: string;
+  /** Who may write to it, see rules.ts; "" is everybody. */
+  readonly rule: string;
+  /** When it vanished from the directory, ms since 1970; 0: it is there. */
+  readonly gone: number;
 }
 
 /** One row of `source`. Times are ms since 1970. */
@@ -43,23 +48,28 @@ export interface SourceRow {
   readonly entries: number;
   /** Why the last attempt failed; "" where it did not: the rows are those of readAt. */
   readonly fault: string;
+  /** Up to where its changes are known, in the source's own words; "": not known. */
+  readonly reached: string;
 }
 
 /**
  * Keys of `meta`. `digest` is the seal; a file without one is checked by its structure alone. `keyed` (keyed.ts) and
- * `signature` (signature.ts) stand only in files that are so.
+ * `signature` (signature.ts) stand only in files that are so, and `held` (when and why) in one that a person went back
+ * to. `since` is when its list first served; `created` when this file was made. `rows` counts those that are there.
  */
-export type MetaKey = "created" | "rows" | "host" | "version" | "digest" | "keyed" | "signature";
+export type MetaKey = "created" | "rows" | "host" | "version" | "digest" | "keyed" | "signature" | "since" | "held";
 
 /** Tables are created in this order, filled in key order, and never changed afterwards. */
 export const ddl = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE source (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, domains TEXT NOT NULL,
-  read_at INTEGER NOT NULL, tried_at INTEGER NOT NULL, entries INTEGER NOT NULL, fault TEXT NOT NULL
+  read_at INTEGER NOT NULL, tried_at INTEGER NOT NULL, entries INTEGER NOT NULL, fault TEXT NOT NULL,
+  reached TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE recipient (
   key TEXT NOT NULL, source INTEGER NOT NULL, kind TEXT NOT NULL, entry TEXT NOT NULL,
+  rule TEXT NOT NULL DEFAULT '', gone INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (key, source)
 ) WITHOUT ROWID;
 `;
@@ -68,6 +78,12 @@ CREATE TABLE recipient (
 export const unsealed = "0".repeat(64);
 /** The seal lies in these first bytes of the file: `meta` is the first table, so page 2 is its root. */
 export const sealWithin = 8192;
+
+/**
+ * Finds a seal in `meta` by its length. Where {@link sealOffset} finds none and this does, the word or a digit of the
+ * seal is torn: the file is not one without a seal.
+ */
+export const sealTrace = "SELECT 1 FROM meta WHERE key = 'digest' OR length(value) = 64";
 
 /** Offset of the 64 hex digits of the seal; -1 where the file has none. */
 export function sealOffset(head: Uint8Array): number {

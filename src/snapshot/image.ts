@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 
 import Database from "better-sqlite3";
 
-import { applicationId, formatVersion, keyedVersion, sealOffset, unsealed } from "./format.ts";
+import { applicationId, formatVersion, keyedVersion, sealOffset, sealTrace, unsealed } from "./format.ts";
 import type { Kind, RecipientRow, SourceRow } from "./format.ts";
 import { createKeyedForm, refuseMark } from "./keyed.ts";
 import type { KeyedForm } from "./keyed.ts";
@@ -42,13 +42,22 @@ export interface Flawed {
 export interface Image {
   /** ms since 1970. */
   readonly created: number;
+  /** When the source that was read longest ago was read; who came since then may be unknown. ms since 1970. */
+  readonly asOf: number;
+  /** When its list first served, ms since 1970. */
+  readonly since: number;
+  /** When and why a person went back to it; undefined: nobody did. */
+  readonly held: string | undefined;
+  /** Those that are there; vanished ones do not count. */
   readonly rows: number;
   /** Whether its keys are hashes, see keyed.ts. */
   readonly keyed: boolean;
   readonly sources: readonly SourceRow[];
-  /** Rows by source and kind: `status` shows them. Reads every row. */
+  /** Rows that are there, by source and kind: `status` shows them. Reads every row. */
   counts(): readonly { readonly source: string; readonly kind: Kind; readonly count: number }[];
-  /** The row of an address. */
+  /** What the list holds for a key in normal form: the key, or its hash. */
+  stored(key: string): string;
+  /** The row of an address; of several the one that is there, and open, rather than the others. So too below. */
   findAddress(key: string): RecipientRow | undefined;
   /** The row of a bare user part from a source that is valid in the domain; any source where the domain is "". */
   findUser(user: string, domain: string): RecipientRow | undefined;
@@ -59,7 +68,7 @@ export interface Image {
   close(): void;
 }
 
-type Raw = readonly [source: number, kind: Kind, entry: string];
+type Raw = readonly [source: number, kind: Kind, entry: string, rule: string, gone: number];
 
 /** Says what is wrong with a file's bytes; undefined where nothing is. Reads every page. */
 export function inspectBytes(bytes: Buffer, trust: Trust = plainTrust): Flawed | undefined {
@@ -70,7 +79,7 @@ export function inspectBytes(bytes: Buffer, trust: Trust = plainTrust): Flawed |
   let database: Database.Database | undefined;
   try {
     database = new Database(bytes, { readonly: true });
-    return inspectTables(database) ?? inspectMark(database, trust);
+    return inspectTables(database) ?? inspectTrace(database, bytes) ?? inspectMark(database, trust);
   } catch (error) {
     return { why: "torn", detail: error instanceof Error ? error.message : String(error) };
   } finally {
@@ -121,12 +130,17 @@ function inspectMark(database: Database.Database, trust: Trust): Flawed | undefi
   return detail === undefined ? undefined : { why: "wrong key", detail };
 }
 
+function inspectTrace(database: Database.Database, bytes: Buffer): Flawed | undefined {
+  const isTorn = sealOffset(bytes) < 0 && database.prepare(sealTrace).get() !== undefined;
+  return isTorn ? { why: "torn", detail: "its seal is torn" } : undefined;
+}
+
 function inspectTables(database: Database.Database): Flawed | undefined {
   const verdict = database.pragma("quick_check(1)", { simple: true });
   if (verdict !== "ok") {
     return { why: "torn", detail: String(verdict) };
   }
-  const rows = database.prepare<[], number>("SELECT count(*) FROM recipient").pluck().get() ?? 0;
+  const rows = database.prepare<[], number>("SELECT count(*) FROM recipient WHERE gone = 0").pluck().get() ?? 0;
   const meta = readMeta(database);
   if (rows !== meta.rows) {
     return { why: "torn", detail: `${rows} rows, meta says ${meta.rows}` };
@@ -146,12 +160,22 @@ interface Meta {
   readonly rows: number;
   /** Of a keyed file. */
   readonly mark: string | undefined;
+  readonly since: number;
+  readonly held: string | undefined;
 }
 
 function readMeta(database: Database.Database): Meta {
   const value = database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
   const number = (key: string): number => Number(value.get(key) ?? Number.NaN);
-  return { created: number("created"), rows: number("rows"), mark: value.get("keyed") };
+  const created = number("created");
+  const since = number("since");
+  return {
+    created,
+    rows: number("rows"),
+    mark: value.get("keyed"),
+    since: Number.isSafeInteger(since) ? since : created,
+    held: value.get("held"),
+  };
 }
 
 /** One source, compiled. */
@@ -178,51 +202,86 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
   database.pragma("query_only = ON");
   const sources = database
     .prepare<[], SourceRow & { readonly id: number }>(
-      "SELECT id, name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault FROM source ORDER BY id",
+      "SELECT id, name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault, reached FROM source ORDER BY id",
     )
     .all();
   const scopes = new Map(sources.map((row) => [row.id, compileScope(row)]));
   const everywhere = sources.every((row) => row.domains === "");
   // The primary key gives the order of sources by itself; asking for it costs 3 µs.
-  const byKey = database.prepare<[string], Raw>("SELECT source, kind, entry FROM recipient WHERE key = ?").raw();
-  // "A" follows "@" in ASCII. A quoted user part may hold an "@" itself: then the rest holds a second one.
-  const inAnyDomain = database
-    .prepare<{ user: string }, readonly [...Raw, key: string]>(
-      `SELECT source, kind, entry, key FROM recipient
-       WHERE key > $user || '@' AND key < $user || 'A' AND instr(substr(key, length($user) + 2), '@') = 0 LIMIT 1`,
-    )
+  const byKey = database
+    .prepare<[string], Raw>("SELECT source, kind, entry, rule, gone FROM recipient WHERE key = ?")
     .raw();
+  // "A" follows "@" in ASCII. A quoted user part may hold an "@" itself: then the rest holds a second one.
+  const inAnyDomain = (and: string): Database.Statement<{ user: string }, readonly [...Raw, key: string]> =>
+    database
+      .prepare<{ user: string }, readonly [...Raw, key: string]>(
+        `SELECT source, kind, entry, rule, gone, key FROM recipient
+         WHERE key > $user || '@' AND key < $user || 'A' AND instr(substr(key, length($user) + 2), '@') = 0 ${and} LIMIT 1`,
+      )
+      .raw();
+  const anyInAnyDomain = inAnyDomain("");
+  const presentInAnyDomain = inAnyDomain("AND gone = 0 ORDER BY rule <> ''");
   const row = (key: string, raw: Raw | undefined): RecipientRow | undefined =>
-    raw && { key, source: scopes.get(raw[0])?.name ?? "", kind: raw[1], entry: raw[2] };
-  const { created, rows, mark } = readMeta(database);
+    raw && { key, source: scopes.get(raw[0])?.name ?? "", kind: raw[1], entry: raw[2], rule: raw[3], gone: raw[4] };
+  const { mark, ...meta } = readMeta(database);
   const form = mark === undefined ? undefined : formOf(trust);
   const stored = form === undefined ? (key: string): string => key : form.hash;
+  // Nearly every key has one row, or a first one that will do: the others are read only where they may matter.
+  const best = (key: string): Raw | undefined => {
+    const first = byKey.get(key);
+    return first === undefined || isOpen(first) ? first : bestOf(byKey.all(key));
+  };
+  const findFull = (user: string): RecipientRow | undefined => {
+    const first = anyInAnyDomain.get({ user });
+    const raw = first === undefined || isOpen(first) ? first : (presentInAnyDomain.get({ user }) ?? first);
+    return raw && row(raw[5], [raw[0], raw[1], raw[2], raw[3], raw[4]]);
+  };
   const findAnywhere = (user: string): RecipientRow | undefined => {
     if (form !== undefined) {
-      return row(user, byKey.get(form.hash(`${user}@`)));
+      return row(user, best(form.hash(`${user}@`)));
     }
-    const bare = user.includes("@") ? undefined : byKey.get(user);
-    const full = bare === undefined ? inAnyDomain.get({ user }) : undefined;
-    return full === undefined ? row(user, bare) : row(full[3], [full[0], full[1], full[2]]);
+    const bare = row(user, user.includes("@") ? undefined : best(user));
+    return bare?.gone === 0 ? bare : preferPresent(findFull(user), bare);
   };
   return {
-    created,
-    rows,
+    ...meta,
+    asOf: sources.reduce((oldest, { readAt }) => (readAt === 0 ? oldest : Math.min(oldest, readAt)), meta.created),
     keyed: mark !== undefined,
     sources,
     counts: () =>
       database
         .prepare<[], { source: string; kind: Kind; count: number }>(
-          "SELECT name AS source, kind, count(*) AS count FROM recipient JOIN source ON source = id GROUP BY id, kind",
+          "SELECT name AS source, kind, count(*) AS count FROM recipient JOIN source ON source = id WHERE gone = 0 GROUP BY id, kind",
         )
         .all(),
-    findAddress: (key) => row(key, byKey.get(stored(key))),
+    stored,
+    findAddress: (key) => row(key, best(stored(key))),
     findUser: (user, domain) => {
       const key = stored(user);
-      return row(user, everywhere ? byKey.get(key) : byKey.all(key).find(([id]) => scopes.get(id)?.covers(domain)));
+      return row(
+        user,
+        everywhere ? best(key) : bestOf(byKey.all(key).filter(([id]) => scopes.get(id)?.covers(domain))),
+      );
     },
     findAnywhere,
     list: () => listRows(database),
     close: () => void database.close(),
   };
+}
+
+/** There, and everybody may write to it. */
+function isOpen(raw: readonly [...Raw, ...unknown[]]): boolean {
+  return raw[4] === 0 && raw[3] === "";
+}
+
+function bestOf(rows: readonly Raw[]): Raw | undefined {
+  return rows.find(isOpen) ?? rows.find((raw) => raw[4] === 0) ?? rows[0];
+}
+
+/** The first that is there; else the first. */
+export function preferPresent(
+  one: RecipientRow | undefined,
+  other: RecipientRow | undefined,
+): RecipientRow | undefined {
+  return one === undefined || (one.gone !== 0 && other?.gone === 0) ? other : one;
 }

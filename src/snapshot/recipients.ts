@@ -7,8 +7,11 @@ import { foldAscii, namesRoute, normalKey, parseMailbox, withoutExtension } from
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Kind, RecipientRow } from "./format.ts";
+import { preferPresent } from "./image.ts";
 import type { Image } from "./image.ts";
 import type { SnapshotReader } from "./reader.ts";
+import { parseRule } from "./rules.ts";
+import type { Rule } from "./rules.ts";
 
 /** What the snapshot said. */
 export type RecipientAnswer =
@@ -18,15 +21,31 @@ export type RecipientAnswer =
       readonly as: Kind | "always";
       readonly source: string;
       readonly entry: string;
+      /** Not given: everybody may write to it. */
+      readonly restriction?: Restriction;
     }
-  | { readonly kind: "unknown" }
+  | {
+      /** Known once, and vanished from the directory. */
+      readonly kind: "gone";
+      readonly key: string;
+      readonly source: string;
+      readonly entry: string;
+      /** ms since 1970. */
+      readonly since: number;
+      readonly asOf?: number;
+    }
+  /** `asOf`: who came since then, in ms since 1970, may be unknown by mistake. */
+  | { readonly kind: "unknown"; readonly asOf?: number }
   | { readonly kind: "unavailable"; readonly why: string };
 export type { Mailbox };
 
+/** Who may write to a known recipient: nobody now, clients of our own, or those and some senders. See rules.ts. */
+export type Restriction =
+  | { readonly kind: "later" | "internal" }
+  | { readonly kind: "senders"; readonly count: number; accepts(sender: Mailbox | undefined): boolean };
+
 /** What of `[recipients]` a look-up needs. */
 export type LookupSettings = Pick<RecipientSettings, "match" | "always" | "recipient_delimiter">;
-
-const unknown: RecipientAnswer = { kind: "unknown" };
 
 /**
  * Compiles the settings into the one question of the relay. An address of an alias domain is looked up in the relay
@@ -51,23 +70,56 @@ export function createRecipients(
     // A user part that names a route is deliverable only as it is listed: "bob+x%elsewhere" is not bob.
     const base = namesRoute(user) ? undefined : withoutExtension(user, delimiter);
     try {
-      const row = search(image, user, canonical) ?? (base === undefined ? undefined : search(image, base, canonical));
-      if (row !== undefined) {
-        return { kind: "known", key: row.key, as: row.kind, source: row.source, entry: row.entry };
+      let row = search(image, user, canonical);
+      if (base !== undefined && row?.gone !== 0) {
+        row = preferPresent(row, search(image, base, canonical));
       }
+      return row?.gone === 0 ? known(image, row) : missing(image, row, user, base, canonical);
     } catch (error) {
       reader.fail(error);
       return { kind: "unavailable", why: "torn" };
     }
+  }
+
+  function missing(
+    { asOf }: Image,
+    row: RecipientRow | undefined,
+    user: string,
+    base: string | undefined,
+    canonical: string,
+  ): RecipientAnswer {
     const name = always(user, canonical) ?? (base === undefined ? undefined : always(base, canonical));
-    return name === undefined ? unknown : { kind: "known", key: name, as: "always", source: "", entry: "" };
+    if (name !== undefined) {
+      return { kind: "known", key: name, as: "always", source: "", entry: "" };
+    }
+    return row === undefined
+      ? { kind: "unknown", asOf }
+      : { kind: "gone", key: row.key, source: row.source, entry: row.entry, since: row.gone, asOf };
+  }
+
+  function known(image: Image, { key, kind, source, entry, rule }: RecipientRow): RecipientAnswer {
+    const answer = { kind: "known", key, as: kind, source, entry } as const;
+    const restriction = rule === "" ? undefined : restrict(parseRule(rule), image);
+    return restriction === undefined ? answer : { ...answer, restriction };
+  }
+
+  function restrict(rule: Rule | undefined, image: Image): Restriction | undefined {
+    if (rule?.kind !== "senders") {
+      return rule;
+    }
+    const accepts = (sender: Mailbox | undefined): boolean =>
+      sender !== undefined &&
+      rule.keys.has(image.stored(normalKey(sender.user, domains.canonical(sender.domain) ?? sender.domain)));
+    return { kind: "senders", count: rule.keys.size, accepts };
   }
   return { find };
 }
 
 function searchDomain(image: Image, user: string, domain: string): RecipientRow | undefined {
   const address = domain === "" ? undefined : image.findAddress(normalKey(user, domain));
-  return address ?? (isBare(user) ? image.findUser(foldAscii(user), domain) : undefined);
+  return address?.gone === 0 || !isBare(user)
+    ? address
+    : preferPresent(address, image.findUser(foldAscii(user), domain));
 }
 
 function searchAnywhere(image: Image, user: string): RecipientRow | undefined {

@@ -1,5 +1,10 @@
-/** 389 Directory Server, Red Hat Directory Server. Without the right to read it answers success and no entries. */
+/**
+ * 389 Directory Server, Red Hat and Sun Directory Server. Without the right to read it answers success and no entries.
+ * Sun's status words: inactive is a temporary failure, disabled and deleted are for good.
+ */
 import { definePreset } from "./preset.ts";
+
+const statuses = ["inetuserstatus", "mailuserstatus", "inetmailgroupstatus"];
 
 export const directoryServer389 = definePreset({
   name: "389ds",
@@ -9,4 +14,10 @@ export const directoryServer389 = definePreset({
     { attribute: "mailalternateaddress", form: "address", kind: "alias" },
   ],
   classes: { mailgroup: "group", groupofnames: "group", groupofuniquenames: "group" },
+  exclusions: statuses.map((attribute) => ({ attribute, values: ["disabled", "deleted", "removed"], why: "disabled" })),
+  rules: [
+    ...statuses.map((attribute) => ({ attribute, kind: "later", values: ["inactive"] }) as const),
+    { attribute: "mgrpallowedbroadcaster", kind: "senders", form: "address" },
+  ],
+  changes: "modifyTimestamp",
 });

@@ -1,6 +1,7 @@
 /**
  * Active Directory with Exchange. Disabled accounts stay in: shared, room and linked mailboxes are meant to be
- * disabled. Recipients that only authenticated senders may write to are internal, so they are not in the list.
+ * disabled. Recipients that only authenticated senders may write to are internal. authOrig names accepted senders,
+ * dLMemSubmitPerms groups of them.
  */
 import { definePreset } from "./preset.ts";
 
@@ -8,13 +9,18 @@ export const activeDirectory = definePreset({
   name: "active-directory",
   filter:
     "(&(proxyAddresses=*)(|(objectClass=user)(objectClass=contact)(objectClass=group)" +
-    "(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder))(!(msExchRequireAuthToSendTo=TRUE)))",
+    "(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder)))",
   addresses: [
     { attribute: "proxyaddresses", form: "prefixed", kind: "alias" },
     { attribute: "mail", form: "address", kind: "account" },
   ],
   classes: { group: "group", msexchdynamicdistributionlist: "group", publicfolder: "mailin" },
-  exclusions: [{ attribute: "msexchrequireauthtosendto", values: ["true"], why: "internal only" }],
+  rules: [
+    { attribute: "msexchrequireauthtosendto", kind: "internal", values: ["true"] },
+    { attribute: "authorig", kind: "senders", form: "dn" },
+    { attribute: "dlmemsubmitperms", kind: "senders", form: "members" },
+  ],
+  changes: "uSNChanged",
   // LDAP_SERVER_DOMAIN_SCOPE: without it a search from a domain's root ends with references to the other partitions.
   controls: ["1.2.840.113556.1.4.1339"],
 });

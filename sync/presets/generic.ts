@@ -6,4 +6,5 @@ export const generic = definePreset({
   filter: "(mail=*)",
   addresses: [{ attribute: "mail", form: "address", kind: "account" }],
   classes: { group: "group", groupofnames: "group", groupofuniquenames: "group", posixgroup: "group" },
+  changes: "modifyTimestamp",
 });

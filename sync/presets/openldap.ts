@@ -10,4 +10,5 @@ export const openldap = definePreset({
     { attribute: "mailalternateaddress", form: "address", kind: "alias" },
   ],
   classes: { mailgroup: "group", groupofnames: "group", groupofuniquenames: "group" },
+  changes: "entryCSN",
 });

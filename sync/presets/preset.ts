@@ -39,6 +39,19 @@ export interface Exclusion {
   readonly why: string;
 }
 
+/**
+ * What says who may write to an object.
+ * - `later`, `internal`: while one of the values (in lower case) stands in the attribute.
+ * - `senders`: the attribute names them: by `address` ("mailto:" tolerated), by `dn`, or as groups whose `members` they
+ *   are; those are not known here, and leave the object open.
+ */
+export type RuleAttribute =
+  | { readonly attribute: string; readonly kind: "later" | "internal"; readonly values: readonly string[] }
+  | { readonly attribute: string; readonly kind: "senders"; readonly form: "address" | "dn" | "members" };
+
+/** The attribute by whose values changes are found: a time, OpenLDAP's change number, or Active Directory's. */
+export type ChangeAttribute = "modifyTimestamp" | "entryCSN" | "uSNChanged";
+
 /** A small table; the configuration may override filter and attributes. */
 export interface Preset {
   readonly name: string;
@@ -48,11 +61,14 @@ export interface Preset {
   /** Object class in lower case → what its objects are; anything else is an account. */
   readonly classes: Readonly<Record<string, Kind>>;
   readonly exclusions: readonly Exclusion[];
+  readonly rules: readonly RuleAttribute[];
+  /** Undefined: the server has no reliable one. */
+  readonly changes: ChangeAttribute | undefined;
   /** OIDs of controls without a value that go with every search, never critical. */
   readonly controls: readonly string[];
 }
 
 /** A preset from what it has to say. */
 export function definePreset(preset: Pick<Preset, "name" | "filter" | "addresses"> & Partial<Preset>): Preset {
-  return { classes: {}, exclusions: [], controls: [], ...preset };
+  return { classes: {}, exclusions: [], rules: [], changes: undefined, controls: [], ...preset };
 }

@@ -10,4 +10,5 @@ export const qmailLdap = definePreset({
   ],
   classes: { qmailgroup: "group" },
   exclusions: [{ attribute: "accountstatus", values: ["disabled", "deleted"], why: "disabled" }],
+  changes: "modifyTimestamp",
 });

@@ -9,4 +9,5 @@ export const univention = definePreset({
     { attribute: "mailalternativeaddress", form: "address", kind: "alias" },
   ],
   classes: { univentiongroup: "group", univentionmaillist: "group", univentionmailsharedfolder: "mailin" },
+  changes: "entryCSN",
 });

@@ -12,4 +12,6 @@ export const zimbra = definePreset({
   ],
   classes: { zimbradistributionlist: "group" },
   exclusions: [{ attribute: "zimbramailstatus", values: ["disabled"], why: "disabled" }],
+  rules: [{ attribute: "zimbraaccountstatus", kind: "later", values: ["maintenance"] }],
+  changes: "entryCSN",
 });

@@ -79,7 +79,7 @@ function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly
 }
 
 function wantedAttributes({ preset }: Rules): string[] {
-  const names = [...preset.addresses, ...preset.exclusions].map(({ attribute }) => attribute);
+  const names = [...preset.addresses, ...preset.exclusions, ...preset.rules].map(({ attribute }) => attribute);
   return ["objectClass", ...new Set(names)];
 }
 

@@ -29,6 +29,8 @@ const expected: Readonly<Record<string, string>> = {
   "frei.mitarbeit@kontor.example": "alias",
   "hamburg@kontor.example": "group",
   "bewerbung@kontor.example": "mailin",
+  "nur.intern@kontor.example": "account",
+  "alle@kontor.example": "group",
 };
 
 describe("the active-directory preset", () => {
@@ -52,14 +54,17 @@ describe("the active-directory preset", () => {
         ...settings,
       });
 
-    it("lists every mailbox, group and public folder that a stranger may write to, and no more", async () => {
+    it("lists every mailbox, group and public folder, and says which of them are internal", async () => {
       const { found } = await readAll(read());
       expect(Object.fromEntries(found.map(({ key, kind }) => [key, kind]))).toEqual(expected);
+      const internal = found.filter(({ rule }) => rule === "internal").map(({ key }) => key);
+      expect(internal.toSorted()).toEqual(["alle@kontor.example", "nur.intern@kontor.example"]);
+      expect(found.filter(({ rule }) => rule !== undefined)).toHaveLength(2);
     });
 
     it("counts what gives no key by why", async () => {
       const { skipped, entries } = await readAll(read());
-      expect(entries).toBe(12);
+      expect(entries).toBe(14);
       expect(skipped).toEqual({
         "other protocol": 5,
         "8-bit user part": 2,
@@ -79,13 +84,17 @@ describe("the active-directory preset", () => {
     });
 
     it("takes another filter and other attributes from the configuration", async () => {
-      const { keys } = await readAll(read({ filter: "(sAMAccountName=*)", attributes: ["mail", "sAMAccountName"] }));
+      const { keys, found } = await readAll(
+        read({ filter: "(sAMAccountName=*)", attributes: ["mail", "sAMAccountName"] }),
+      );
       expect(keys).toContain("ohne@kontor.example");
       expect(keys).toContain("aschmidt");
       expect(keys).not.toContain("kontakt@kontor.example");
       // Internal only, whatever the filter lets through.
-      expect(keys).not.toContain("nur.intern@kontor.example");
-      expect(keys).not.toContain("intern");
+      expect(found.filter(({ rule }) => rule === "internal").map(({ key }) => key)).toEqual([
+        "nur.intern@kontor.example",
+        "intern",
+      ]);
     });
   });
 });

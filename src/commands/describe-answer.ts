@@ -1,0 +1,42 @@
+/** What the list said of a recipient, in words for the administrator: for `check` and `explain`. */
+import { namesRoute } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import type { RecipientAnswer, Restriction } from "../snapshot/recipients.ts";
+
+/**
+ * One sentence without a period.
+ * @param line what the relay's log would say where the recipient passes; "" where it is refused
+ */
+export function describeAnswer(found: RecipientAnswer, mailbox: Mailbox, line: string): string {
+  const passes = line === "" ? "" : `; ${line}`;
+  switch (found.kind) {
+    case "known":
+      return found.as === "always"
+        ? `"${found.key}" always exists ([recipients] always)`
+        : `key "${found.key}" (${found.as}) of ${origin(found)}${describeRestriction(found.restriction)}`;
+    case "gone":
+      return `key "${found.key}" of ${origin(found)} vanished from the directory at ${new Date(found.since).toISOString()}${passes}`;
+    case "unknown":
+      return `${namesRoute(mailbox.user) ? "user part names a route, and the directory does not list it" : "not in the directory"}${passes}`;
+    case "unavailable":
+      return `no snapshot (${found.why}): ${line === "" ? "refused all the same, its user part names a route" : "the relay fails open"}`;
+  }
+}
+
+/** A keyed snapshot knows kinds and sources only. */
+function origin({ source, entry }: { readonly source: string; readonly entry: string }): string {
+  return entry === "" ? `source "${source}"` : `source "${source}", entry "${entry}"`;
+}
+
+function describeRestriction(restriction: Restriction | undefined): string {
+  switch (restriction?.kind) {
+    case undefined:
+      return "";
+    case "later":
+      return "; it takes no mail for a time";
+    case "internal":
+      return "; only clients of our own may write to it";
+    case "senders":
+      return `; only clients of our own and ${restriction.count} listed senders may write to it`;
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Rules of single recipients, as they stand in `recipient.rule`: "" everybody may write · "later" nobody now (450) ·
+ * "internal" only clients of our own (550) · "senders:a@b c@d" only those, or clients of our own (550).
+ */
+
+/** A rule, read. */
+export type Rule =
+  | { readonly kind: "later" | "internal" }
+  | { readonly kind: "senders"; readonly keys: ReadonlySet<string> };
+
+/** Longer lists of senders are left out: the recipient is then open, for a part of a list would lose mail. */
+export const maxSenders = 100;
+
+const sendersWord = "senders:";
+
+/**
+ * Reads a rule; undefined where there is none, or one of a later version: whoever reads it then fails open.
+ * @param text not ""
+ */
+export function parseRule(text: string): Rule | undefined {
+  if (text === "later" || text === "internal") {
+    return { kind: text };
+  }
+  return text.startsWith(sendersWord)
+    ? { kind: "senders", keys: new Set(text.slice(sendersWord.length).split(" ")) }
+    : undefined;
+}
+
+/**
+ * Writes the rule of accepted senders; "" where there are none, or too many.
+ * @param keys in normal form or hashed; one with a blank (a quoted user part) leaves the recipient open
+ */
+export function formatSenders(keys: readonly string[]): string {
+  const all = [...new Set(keys)].sort();
+  return all.length === 0 || all.length > maxSenders || all.some((key) => key.includes(" "))
+    ? ""
+    : sendersWord + all.join(" ");
+}

@@ -1,0 +1,113 @@
+/**
+ * What an entry says about who may write to it: entry + preset → rule (src/snapshot/rules.ts). Accepted senders that
+ * are named by DN are looked for among the other entries when all have been read; where one is not found, the
+ * recipient is open: a part of a list would lose mail.
+ */
+import { foldAscii, normalKey, parseMailbox } from "../src/mail/address.ts";
+import { formatSenders } from "../src/snapshot/rules.ts";
+import { type Entry, valuesOf } from "./entry.ts";
+import { readValue } from "./names.ts";
+import type { AddressAttribute, Preset } from "./presets/preset.ts";
+import type { Scope } from "./scope.ts";
+
+/** An entry that may be named as a sender. */
+export interface Person {
+  /** Folded by {@link foldDn}. */
+  readonly dn: string;
+  /** Its addresses, of whatever domain. */
+  readonly keys: readonly string[];
+}
+
+/** How a list of DNs stands in the scratch file until it is resolved. */
+const unresolved = "dn:";
+
+/** The rule of an entry, "" where everybody may write; a list of DNs is not resolved yet. */
+export function ruleOf(entry: Entry, { rules }: Preset, scope: Scope): string {
+  const dns: string[] = [];
+  const keys: string[] = [];
+  let isRestricted = false;
+  let isInternal = false;
+  let isOpen = false;
+  for (const rule of rules) {
+    const values = valuesOf(entry, rule.attribute);
+    if (rule.kind === "senders") {
+      isRestricted ||= values.length > 0;
+      isOpen ||= values.length > 0 && rule.form === "members";
+      const read = rule.form === "address" ? values.map((value) => keyOf(value, scope)) : [];
+      isOpen ||= read.includes(undefined);
+      keys.push(...read.filter((key) => key !== undefined));
+      dns.push(...(rule.form === "dn" ? values.map(foldDn) : []));
+    } else if (values.some((value) => rule.values.includes(foldAscii(value.trim())))) {
+      if (rule.kind === "later") {
+        return "later";
+      }
+      isInternal = true;
+    }
+  }
+  if (isInternal) {
+    return "internal";
+  }
+  if (!isRestricted || isOpen) {
+    return "";
+  }
+  return dns.length === 0 ? formatSenders(keys) : unresolved + JSON.stringify({ dns, keys });
+}
+
+function keyOf(value: string, scope: Scope): string | undefined {
+  const mailbox = parseMailbox(value.trim().replace(/^mailto:/i, ""));
+  return mailbox === undefined || mailbox.domain === ""
+    ? undefined
+    : normalKey(mailbox.user, scope.canonical(mailbox.domain) ?? mailbox.domain);
+}
+
+/** The entry as a possible sender; undefined where the preset names no sender by DN, or it has no address. */
+export function personOf(entry: Entry, { rules, addresses }: Preset, scope: Scope): Person | undefined {
+  if (!rules.some((rule) => rule.kind === "senders" && rule.form === "dn")) {
+    return undefined;
+  }
+  const keys = addresses.flatMap((attribute) => valuesOf(entry, attribute.attribute).flatMap(read(attribute, scope)));
+  return keys.length === 0 ? undefined : { dn: foldDn(entry.dn), keys };
+}
+
+function read({ form }: AddressAttribute, scope: Scope): (value: string) => string[] {
+  return (value) => {
+    const reading = readValue(form, value.trim());
+    const key = reading.kind === "address" ? keyOf(reading.text, scope) : undefined;
+    return key === undefined ? [] : [key];
+  };
+}
+
+/** The form in which DNs are compared: case and the blanks around commas play no part. */
+export function foldDn(dn: string): string {
+  return dn
+    .trim()
+    .replace(/\s*([,=])\s*/g, "$1")
+    .toLowerCase();
+}
+
+/** A rule whose addresses and DNs stand as hashes. */
+export function hashRule(rule: string, hash: (key: string) => string): string {
+  if (rule.startsWith(unresolved)) {
+    const { dns, keys } = JSON.parse(rule.slice(unresolved.length)) as { dns: string[]; keys: string[] };
+    return unresolved + JSON.stringify({ dns: dns.map((dn) => hashDn(dn, hash)), keys: keys.map(hash) });
+  }
+  return rule.startsWith("senders:") ? formatSenders(rule.slice("senders:".length).split(" ").map(hash)) : rule;
+}
+
+/** A DN may hold an "@", and a list for user parts would hash only what stands before it. */
+export function hashDn(dn: string, hash: (key: string) => string): string {
+  return hash(dn.replaceAll("@", "\0"));
+}
+
+/** Whether a rule waits for {@link resolveRule}. */
+export const unresolvedPattern = `${unresolved}*`;
+
+/**
+ * Turns a list of DNs into one of addresses; "" where one has none, or there are too many.
+ * @param find the addresses of a DN
+ */
+export function resolveRule(rule: string, find: (dn: string) => readonly string[]): string {
+  const { dns, keys } = JSON.parse(rule.slice(unresolved.length)) as { dns: string[]; keys: string[] };
+  const found = dns.map(find);
+  return found.some((addresses) => addresses.length === 0) ? "" : formatSenders([...keys, ...found.flat()]);
+}

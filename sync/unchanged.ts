@@ -1,0 +1,33 @@
+/**
+ * Whether a new list says just what the old one said. Then it goes on rather than replaces it: it served since the
+ * same time, and the old file is not worth one of the places of those that are kept.
+ */
+import Database from "better-sqlite3";
+
+import type { Previous } from "./previous.ts";
+
+/** Whether every key that is there in both has the same rule; keys of both files must be of one form. */
+export function haveSameRules(newPath: string, oldPath: string): boolean {
+  const database = new Database(newPath, { readonly: true });
+  try {
+    database.prepare("ATTACH ? AS old").run(oldPath);
+    const other = database.prepare(
+      `SELECT 1 FROM main.recipient AS mine JOIN old.recipient AS other USING (key)
+       WHERE mine.gone = 0 AND other.gone = 0 AND mine.rule <> other.rule LIMIT 1`,
+    );
+    return other.get() === undefined;
+  } finally {
+    database.close();
+  }
+}
+
+/** Says in a new file, which is not sealed yet, that its list served since the old one's did. */
+export function continueList(newPath: string, { since }: Pick<Previous, "since">): void {
+  const database = new Database(newPath);
+  try {
+    database.pragma("journal_mode = OFF");
+    database.prepare("UPDATE meta SET value = ? WHERE key = 'since'").run(String(since));
+  } finally {
+    database.close();
+  }
+}
