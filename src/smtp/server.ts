@@ -61,10 +61,7 @@ export class RelayServer extends SMTPServer {
     this.#ticker = setInterval(() => this.#tick(), tick).unref();
   }
 
-  /**
-   * A handshake of implicit TLS holds a slot of its client like a session, and for the idle time at most: the
-   * library's own timer starts over at each byte.
-   */
+  /** A handshake of implicit TLS holds a slot of its client, as a session does; the library ends it after the idle time. */
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
     const same = [...this._pendingSockets.keys()].filter(({ remoteAddress }) => remoteAddress === socket.remoteAddress);
     if (handshake && same.length >= this.#limits.client) {
@@ -73,17 +70,7 @@ export class RelayServer extends SMTPServer {
       socket.destroy();
       return false;
     }
-    const release = super._acceptSocket(socket, handshake);
-    if (!handshake || release === false) {
-      return release;
-    }
-    // The topmost socket: a TLS socket in its handshake does not survive that the one below it is destroyed.
-    const late = setTimeout(() => this._pendingSockets.get(socket)?.destroy(), this.service.limits.idle).unref();
-    socket.once("close", () => clearTimeout(late));
-    return () => {
-      clearTimeout(late);
-      release();
-    };
+    return super._acceptSocket(socket, handshake);
   }
 
   override connect(socket: Socket | TLSSocket, options?: ConstructorParameters<typeof SMTPConnection>[2]): void {

@@ -301,6 +301,16 @@ describe("AUTH", () => {
     expect(log.join("\n")).toContain("no answer within 2000 ms");
   });
 
+  it("shows an empty password to no program, which may take it for anonymous", async () => {
+    const { port } = await start({ auth: 'command = ["/bin/true"]\nfailure_delay = "10ms"' });
+    const { client } = await beginTls(port);
+    expect(await client.command(`AUTH PLAIN ${plain("anybody", "")}`)).toBe(no);
+    await client.command(`AUTH LOGIN ${base64("anybody")}`);
+    expect(await client.command("")).toBe(no);
+    expect(await client.command(`AUTH PLAIN ${plain("anybody", secrets.wrong)}`)).toBe(yes);
+    client.close();
+  });
+
   it("takes a login back where a check of the auth hook refuses it", async () => {
     const smtpplugins = "[mail]\n./probe\n[auth]\n./noauth\n";
     const noauth = {
