@@ -67,7 +67,7 @@ async function readTyped(next: () => Promise<string | undefined>): Promise<strin
 function createKeys(): { push(chunk: Buffer): void; end(): void; next(): Promise<string | undefined> } {
   const decoder = new StringDecoder("utf8");
   const waiting: string[] = [];
-  let ended = false;
+  const state = { ended: false };
   let wake = (): void => undefined;
   return {
     push(chunk) {
@@ -75,11 +75,11 @@ function createKeys(): { push(chunk: Buffer): void; end(): void; next(): Promise
       wake();
     },
     end() {
-      ended = true;
+      state.ended = true;
       wake();
     },
     async next() {
-      while (waiting.length === 0 && !ended) {
+      while (waiting.length === 0 && !state.ended) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
