@@ -19,5 +19,21 @@ export const counterNames = {
 } as const;
 export type CounterName = keyof typeof counterNames;
 
+/**
+ * Label objects of one key, each made once: whoever counts on the way to a reply passes the same object each time,
+ * and no text is made. The values must be bounded, as reply codes are.
+ */
+export function labelsBy(key: string): (value: string | number) => Readonly<Record<string, string>> {
+  const made = new Map<string | number, Readonly<Record<string, string>>>();
+  return function labelsOf(value) {
+    let labels = made.get(value);
+    if (labels === undefined) {
+      labels = { [key]: String(value) };
+      made.set(value, labels);
+    }
+    return labels;
+  };
+}
+
 /** Counts nothing. */
 export const noCounters: Counters = { add() {} };

@@ -3,6 +3,7 @@
  * RCPT live, DATA streamed. Every 250 of ours is one of the hop's; whatever breaks is a 4xx. DESIGN.md promise 1.
  */
 import type { Mailbox } from "../mail/address.ts";
+import { labelsBy } from "../mail/counters.ts";
 import type { Counters } from "../mail/counters.ts";
 import type { Delivery, Envelope, Origin } from "../mail/courier.ts";
 import type { Log } from "../mail/log.ts";
@@ -17,6 +18,7 @@ import type { Route, Routes } from "./routes.ts";
 /** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
 const blockTimeout = 180_000;
 const dot = Buffer.from(".\r\n");
+const byCode = labelsBy("code");
 
 /** What deliveries share. */
 export interface DeliveryContext {
@@ -88,13 +90,13 @@ export class HopDelivery implements Delivery {
   async #attempt(action: () => Promise<Reply>): Promise<Reply> {
     try {
       const answer = await action();
-      this.#context.counters.add("hop_replies", { code: String(answer.code) });
+      this.#context.counters.add("hop_replies", byCode(answer.code));
       return answer;
     } catch (error) {
       const before = this.#connection === undefined;
       this.#failure = before ? notAvailable : lost;
       this.#connection?.destroy();
-      this.#context.counters.add("hop_replies", { code: "none" });
+      this.#context.counters.add("hop_replies", byCode("none"));
       if (!this.#abandoned) {
         const fields = { session: this.#origin.session, route: this.#route?.key, why: (error as Error).message };
         this.#context.log.warning("next-hop", before ? "not available" : "lost", fields);

@@ -7,6 +7,7 @@ import type { Outcome } from "../hooks/pipeline.ts";
 import type { Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Delivery } from "../mail/courier.ts";
+import { labelsBy } from "../mail/counters.ts";
 import { receivedField } from "../mail/received.ts";
 import type { Reply } from "../mail/reply.ts";
 import { answers } from "./answers.ts";
@@ -17,6 +18,7 @@ import type { Service } from "./service.ts";
 const headerLimit = 262_144;
 /** What may still come after a message that is too large before the client is cut off. */
 const excessLimit = 10_485_760;
+const byCode = labelsBy("code");
 
 /** What a chunk came to. */
 export interface Taken {
@@ -100,7 +102,7 @@ export class MessageIntake {
     if (answer === undefined) {
       return { reply: undefined, close: true };
     }
-    this.#service.counters.add("messages", { code: String(answer.reply.code) });
+    this.#service.counters.add("messages", byCode(answer.reply.code));
     this.#service.log.info("message", answer.reply.code < 300 ? "delivered" : "not delivered", {
       session: this.#session.id,
       from: this.#session.transaction?.sender?.raw ?? "",

@@ -102,7 +102,11 @@ export function createConfigReader(home: string): ConfigReader {
   return function readPlugins(name) {
     const path = resolve(home, name);
     try {
-      const facts = statSync(path, { bigint: true });
+      // An error for each session of a site without plugins would cost more than the look itself.
+      const facts = statSync(path, { bigint: true, throwIfNoEntry: false });
+      if (facts === undefined) {
+        return { kind: "missing" };
+      }
       if (facts.isCharacterDevice()) {
         // SPPCONFFILE=/dev/null is a way to say none.
         return { kind: "sections", sections: noPlugins };
