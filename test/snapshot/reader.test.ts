@@ -264,6 +264,7 @@ describe("a torn snapshot", () => {
   it("never says that a listed recipient is unknown where it has no seal", async () => {
     const path = await snapshot(2000);
     const database = new Database(path);
+    database.pragma("secure_delete = ON");
     database.prepare("DELETE FROM meta WHERE key = 'digest'").run();
     database.close();
     const bytes = readFileSync(path);
