@@ -25,8 +25,8 @@ const mostMissed = 3;
 const stopGrace = 5000;
 
 /** `[smtp] workers` as a number. */
-export function workerCount(setting: string): number {
-  return setting === "auto" ? availableParallelism() : Number(setting);
+export function workerCount(setting: number | "auto"): number {
+  return setting === "auto" ? availableParallelism() : setting;
 }
 
 /** What a worker answers to "totals". */

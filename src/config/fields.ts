@@ -104,6 +104,18 @@ export function integer(sample: number, low: number, high: number, doc: string):
   return field(z.int().min(low).max(high), { doc, sample, allowed: `a whole number from ${low} to ${high}` });
 }
 
+/** A whole number within bounds, or a word that stands for one. */
+export function integerOr<const Word extends string>(
+  sample: number,
+  low: number,
+  high: number,
+  word: Word,
+  doc: string,
+): Field<number | Word> {
+  const allowed = `a whole number from ${low} to ${high}, or "${word}"`;
+  return field(z.union([z.int().min(low).max(high), z.literal(word)]), { doc, sample, allowed });
+}
+
 /** true or false. */
 export function flag(sample: boolean, doc: string): Field<boolean> {
   return field(z.boolean(), { doc, sample });

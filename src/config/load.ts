@@ -199,10 +199,6 @@ function relations(settings: Settings, fault: (path: Path, message: string) => F
   for (const [alias, target] of Object.entries(settings.domains.aliases)) {
     attempt(["domains", "aliases", alias], () => createDomains(settings.domains.relay, { [alias]: target }));
   }
-  const { workers } = settings.smtp;
-  if (workers !== "auto" && !/^([1-9]|[1-5]\d|6[0-4])$/.test(workers)) {
-    faults.push(fault(["smtp", "workers"], 'must be "auto" or a number from 1 to 64'));
-  }
   settings.route.forEach((route, i) => {
     if (parseNextHop(route.next_hop) === undefined) {
       faults.push(fault(["route", i, "next_hop"], 'must be "smtp://host:port", "smtps://host:port" or "mx"'));

@@ -12,9 +12,7 @@ const smtp = z.strictObject({
     'Where to listen: "host:port", "[v6]:port", or "systemd" for sockets that systemd hands over.',
   ),
   hostname: field.text("", "Our name in greetings, EHLO answers and Received fields. Empty: the machine's name."),
-  workers: field.text("1", 'Processes that serve: a number, or "auto" for one a core.', {
-    allowed: '"auto" or a number from 1 to 64',
-  }),
+  workers: field.integerOr(1, 1, 64, "auto", 'Processes that serve: a number, or "auto" for one a core.'),
   max_message_size: field.size(
     "25MB",
     'Larger messages are refused with 552, at MAIL where SIZE says so, else while they stream. "0B" is no limit.',

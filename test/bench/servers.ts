@@ -66,7 +66,7 @@ function configOf(site: Site, port: number, { workers = 1, greetingDelay = "0ms"
 [smtp]
 listen = ["127.0.0.1:${port}"]
 hostname = "mx.example.com"
-workers = "${workers}"
+workers = ${workers}
 greeting_delay = "${greetingDelay}"
 max_connections = 20000
 max_connections_per_client = 20000

@@ -41,7 +41,7 @@ async function site(workers: number): Promise<Site> {
   const [port, metrics] = [await freePort(), await freePort()];
   const write = (reply: string): string => {
     const more = `[metrics]\nlisten = "127.0.0.1:${metrics}"\n\n[recipients]\nreply = "${reply}"`;
-    return scene.write("goodmailto.toml", configOf({ hop: hop.port, port, smtp: `workers = "${workers}"`, more }));
+    return scene.write("goodmailto.toml", configOf({ hop: hop.port, port, smtp: `workers = ${workers}`, more }));
   };
   const config = write("No such user here");
   const program = scene.start("serve", "--config", config);
@@ -174,7 +174,7 @@ describe.each([1, 2])("goodmailto serve with %i worker(s)", (workers) => {
     const other = createServer().listen(0, "127.0.0.1");
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
-    const config = scene.write("taken.toml", configOf({ hop: hop.port, port, smtp: `workers = "${workers}"` }));
+    const config = scene.write("taken.toml", configOf({ hop: hop.port, port, smtp: `workers = ${workers}` }));
     const { code, stderr } = await scene.call("serve", "--config", config);
     other.close();
     expect(stderr).toContain("the port is taken by another program");
@@ -189,7 +189,7 @@ describe.each([1, 2])("goodmailto serve with %i worker(s)", (workers) => {
     const plan: Plan = {
       hop: hop.port,
       port,
-      smtp: `workers = "${workers}"`,
+      smtp: `workers = ${workers}`,
       more: `[metrics]\nlisten = "127.0.0.1:${metrics}"`,
     };
     const { code, stderr } = await scene.call("serve", "--config", scene.write("taken.toml", configOf(plan)));
@@ -270,7 +270,7 @@ describe("workers", () => {
   });
 
   it("are replaced when they hang", async () => {
-    const smtp = 'workers = "2"';
+    const smtp = 'workers = 2';
     const config = scene.write("goodmailto.toml", configOf({ hop: hop.port, port: await freePort(), smtp }));
     const words = [join(project, "src/main.ts"), "serve", "--config", config];
     const program = scene.run(node, words, { NOTIFY_SOCKET: join(scene.folder, "none"), WATCHDOG_USEC: "1500000" });

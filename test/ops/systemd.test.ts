@@ -52,7 +52,7 @@ function statesOf({ output }: Program): string[] {
 describe.skipIf(missing("python3") || missing("systemd-notify"))("goodmailto under a service manager", () => {
   it.each([1, 2])("tells that it is ready, alive and stopping, with %i worker(s)", async (workers) => {
     const { manager, path } = await listen();
-    const smtp = `workers = "${workers}"`;
+    const smtp = `workers = ${workers}`;
     const config = scene.write("goodmailto.toml", configOf({ hop, port: await freePort(), smtp }));
     const environment = { NOTIFY_SOCKET: path, WATCHDOG_USEC: "600000" };
     const relay = scene.run(node, [main, "serve", "--config", config], environment);
@@ -118,7 +118,7 @@ describe.skipIf(missing("systemd-socket-activate"))("goodmailto with sockets tha
 
   it.each([1, 2])("answers the connection that woke it, with %i worker(s)", async (workers) => {
     const port = await freePort();
-    const smtp = `listen = ["systemd"]\nworkers = "${workers}"`;
+    const smtp = `listen = ["systemd"]\nworkers = ${workers}`;
     const config = scene.write("goodmailto.toml", configOf({ hop, smtp }));
     const program = await activate(config, [`127.0.0.1:${port}`], ["smtp"]);
     expect(await rcpt(port, "nobody@kontor.example")).toBe("550 5.1.1 No such user here");
