@@ -40,6 +40,8 @@ export function buildCourier(
         ];
   });
   const pool = new HopPool(name, createMailExchangers(settings.smtp.dns_servers), log);
-  const canonical = (domain: string): string => domains.canonical(domain) ?? domain;
+  // A bare <postmaster> (RFC 5321 4.5.1) goes where our first domain goes.
+  const canonical = (domain: string): string =>
+    domain === "" ? (domains.relay[0] ?? "") : (domains.canonical(domain) ?? domain);
   return createCourier({ pool, routes: createRoutes(routes), canonical, log, counters });
 }

@@ -24,7 +24,7 @@ const byCode = labelsBy("code");
 export interface DeliveryContext {
   readonly pool: HopPool;
   readonly routes: Routes;
-  /** Alias domain → relay domain; others unchanged. */
+  /** Alias domain → relay domain; "" (a bare user part) → our first one; others unchanged. */
   readonly canonical: (domain: string) => string;
   readonly log: Log;
   readonly counters: Counters;
@@ -52,9 +52,10 @@ export class HopDelivery implements Delivery {
   }
 
   async recipient(mailbox: Mailbox): Promise<Reply> {
-    const route = this.#routeOf(mailbox.domain);
+    const domain = mailbox.domain === "" ? this.#context.canonical("") : mailbox.domain;
+    const route = this.#routeOf(domain);
     if (route === undefined) {
-      this.#context.log.error("next-hop", "no route", { domain: mailbox.domain, session: this.#origin.session });
+      this.#context.log.error("next-hop", "no route", { domain, session: this.#origin.session });
       return noRoute;
     }
     if (this.#route !== undefined && this.#route.key !== route.key) {
@@ -65,7 +66,9 @@ export class HopDelivery implements Delivery {
       return failed;
     }
     const answer = this.#fit(
-      await this.#attempt(() => (this.#state === "new" ? this.#begin(route, mailbox) : this.#rcpt(route, mailbox))),
+      await this.#attempt(() =>
+        this.#state === "new" ? this.#begin(route, mailbox, domain) : this.#rcpt(route, mailbox),
+      ),
       [250, 251],
     );
     if (this.#route === undefined && !this.#abandoned) {
@@ -105,7 +108,7 @@ export class HopDelivery implements Delivery {
     }
   }
 
-  async #begin(route: Route, mailbox: Mailbox): Promise<Reply> {
+  async #begin(route: Route, mailbox: Mailbox, domain: string): Promise<Reply> {
     const kept = this.#context.pool.reuse(route);
     if (kept !== undefined) {
       try {
@@ -119,7 +122,7 @@ export class HopDelivery implements Delivery {
     if (this.#abandoned) {
       return lost;
     }
-    const fresh = await this.#context.pool.open(route, mailbox.domain);
+    const fresh = await this.#context.pool.open(route, domain);
     if (this.#abandoned) {
       fresh.quit();
       return lost;

@@ -66,7 +66,8 @@ export class MessageIntake {
       recipient: recipients.length === 1 ? recipients[0]?.raw : undefined,
       at: new Date(service.now()),
     });
-    const lines = session.headers.map((line) => `${line}\r\n`).join("");
+    // A field name may begin with a dot; on the wire it is stuffed like any other line.
+    const lines = session.headers.map((line) => `${line.startsWith(".") ? "." : ""}${line}\r\n`).join("");
     delivery.write(Buffer.from(trace + lines, "latin1"));
   }
 

@@ -131,6 +131,18 @@ describe("routes", () => {
     client.close();
   });
 
+  it("take a bare postmaster where the first domain goes", async () => {
+    const hop = await startHop();
+    const relay = await startTestRelay({
+      config: `[[route]]\ndomain = "kontor.example"\nnext_hop = "smtp://127.0.0.1:${hop.port}"`,
+    });
+    ends.push(() => relay.stop());
+    const client = await hello(relay);
+    expect((await send(client, ["Postmaster"])).at(-1)).toBe("250 2.0.0 Accepted");
+    expect(hop.received[0]?.recipients).toEqual(["Postmaster"]);
+    client.close();
+  });
+
   it("to mail exchangers keep domains apart, and answer 451 where DNS does not", async () => {
     const dns = await startDns();
     ends.push(() => dns.close());
@@ -147,6 +159,23 @@ describe("routes", () => {
       "451 4.4.1 Next hop is not available, try again later",
     ]);
     expect([dns.count("kontor.example", "MX") > 0, dns.count("zweig.example", "MX") > 0]).toEqual([true, true]);
+    client.close();
+  });
+});
+
+describe("routes of an alias", () => {
+  it("are those of its relay domain, not the rest's", async () => {
+    const rest = await startHop();
+    const own = await startHop();
+    const relay = await startTestRelay({
+      config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${rest.port}"\n
+[[route]]\ndomain = "kontor.example"\nnext_hop = "smtp://127.0.0.1:${own.port}"`,
+    });
+    ends.push(() => relay.stop());
+    const client = await hello(relay);
+    expect((await send(client, ["a@kontor.example", "b@kontor.test"])).at(-1)).toBe("250 2.0.0 Accepted");
+    expect(own.received[0]?.recipients).toEqual(["a@kontor.example", "b@kontor.test"]);
+    expect(rest.connections).toBe(0);
     client.close();
   });
 });
