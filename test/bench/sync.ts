@@ -15,6 +15,8 @@ const suffix = "o=Kontor";
 
 interface Timed {
   readonly seconds: number;
+  /** Of the program and all that it started; slapd's are not among them. */
+  readonly cpuSeconds: number;
   readonly peakBytes: number;
 }
 
@@ -24,7 +26,12 @@ export async function measureSync(folder: string, sizes: readonly number[]): Pro
     return "Needs slapd.\n";
   }
   const peer = !missing("ldapsearch") && !missing("postmap");
-  const rows = [["entries", "sync s", "sync again s", "peak MB", "ldapsearch + postmap s", "ratio"]];
+  const rows = [
+    [
+      ...["entries", "sync s", "of it CPU", "sync again s", "peak MB"],
+      ...["ldapsearch + postmap s", "of it CPU", "ratio"],
+    ],
+  ];
   for (const size of sizes) {
     const own = join(folder, `sync-${size}`);
     await mkdir(own);
@@ -64,13 +71,16 @@ async function measureOne(slapd: Slapd, folder: string, rounds: number, peer: bo
       theirs.push(await timed("bash", ["-c", pipeline(slapd, folder)]));
     }
   }
-  const seconds = (runs: readonly Timed[]): number => median(runs.map((run) => run.seconds));
+  const middle = (runs: readonly Timed[], pick: "seconds" | "cpuSeconds"): number =>
+    median(runs.map((run) => run[pick]));
   return [
-    figure(seconds(first)),
-    figure(seconds(again)),
+    figure(middle(first, "seconds")),
+    figure(middle(first, "cpuSeconds")),
+    figure(middle(again, "seconds")),
     figure(Math.max(...first.map(({ peakBytes }) => peakBytes)) / 1e6),
-    peer ? figure(seconds(theirs)) : "-",
-    peer ? `${figure(seconds(first) / seconds(theirs))}×` : "-",
+    figure(middle(theirs, "seconds")),
+    figure(middle(theirs, "cpuSeconds")),
+    `${figure(middle(first, "seconds") / middle(theirs, "seconds"))}×`,
   ];
 }
 
@@ -83,19 +93,32 @@ function pipeline({ ldap }: Slapd, folder: string): string {
 /** Runs a program to its end, and watches its memory. @throws Error where it fails */
 async function timed(command: string, words: readonly string[]): Promise<Timed> {
   const started = performance.now();
-  const child = spawn(command, words, { stdio: ["ignore", "ignore", "pipe"] });
+  // Bash tells the time of all that it waited for. What it runs is its only child, or a pipeline of such.
+  const line = 'TIMEFORMAT="cpu %U %S"; time "$@"';
+  const child = spawn("bash", ["-c", line, "bash", command, ...words], { stdio: ["ignore", "ignore", "pipe"] });
   let complaints = "";
   child.stderr.on("data", (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-2000)));
   let peakBytes = 0;
-  const watch = setInterval(() => (peakBytes = Math.max(peakBytes, peakOf(child.pid ?? 0))), 20);
-  const killer = setTimeout(() => child.kill("SIGKILL"), 300_000);
+  const watch = setInterval(() => (peakBytes = Math.max(peakBytes, peakBelow(child.pid ?? 0))), 20);
+  const killer = setTimeout(() => child.kill("SIGKILL"), 600_000);
   const [code] = (await once(child, "close")) as [number | null];
   clearInterval(watch);
   clearTimeout(killer);
   if (code !== 0) {
     throw new Error(`${command} failed: ${complaints}`);
   }
-  return { seconds: (performance.now() - started) / 1000, peakBytes };
+  const [, user = "", system = ""] = /cpu (\S+) (\S+)/.exec(complaints) ?? [];
+  const cpuSeconds = Number(user) + Number(system);
+  return { seconds: (performance.now() - started) / 1000, cpuSeconds, peakBytes };
+}
+
+function peakBelow(pid: number): number {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+    return Math.max(...children.map((child) => peakOf(Number(child))));
+  } catch {
+    return 0;
+  }
 }
 
 /** The most that a process ever had resident. */
