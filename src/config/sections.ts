@@ -2,7 +2,8 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
-import { auth, coreLists, coreSections, listener, tls } from "./schema.ts";
+import { auth, listener, tls } from "./listeners.ts";
+import { coreLists, coreSections } from "./schema.ts";
 
 /** What the configuration must know of a check. The registry of src/checks gives it. */
 export interface CheckSettings {
