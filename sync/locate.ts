@@ -55,15 +55,15 @@ const nameAttributes = ["uid", "sAMAccountName", "mailNickname", "cn"] as const;
 /** Entries that one address may give: more is no address. */
 const maxEntries = 50;
 
-/** Escapes a value for a search filter, RFC 4515 3: whatever it holds, it stays one value. */
+/**
+ * Escapes a value for a search filter, RFC 4515 3: whatever it holds, it stays one value. Letters beyond ASCII stay as
+ * they are: the library takes an escaped octet for a character.
+ */
 export function escapeValue(value: string): string {
-  return [...Buffer.from(value, "utf8")]
-    .map((byte) =>
-      /[A-Za-z0-9@._+\- ]/.test(String.fromCharCode(byte))
-        ? String.fromCharCode(byte)
-        : `\\${byte.toString(16).padStart(2, "0")}`,
-    )
-    .join("");
+  return value.replace(
+    /[^A-Za-z0-9@._+\- \u0080-\u{10ffff}]/gu,
+    (character) => `\\${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }
 
 /** The filter that finds an address wherever it may stand. */

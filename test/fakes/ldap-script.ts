@@ -76,6 +76,8 @@ export async function startScript(answer: (question: Question, say: Say) => void
   const server = createServer((socket) => {
     connections += 1;
     sockets.add(socket);
+    // Many small answers: Nagle would wait 40 ms at each page.
+    socket.setNoDelay(true);
     socket.on("error", () => {});
     socket.on("close", () => sockets.delete(socket));
     serve(socket, asked, answer);

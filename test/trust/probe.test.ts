@@ -1,0 +1,159 @@
+/** `goodmailto probe` against a real slapd: what it says of a good source, and of each kind of bad one. */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { guessPreset, noRootDse } from "../../sync/root-dse.ts";
+import { createAuthority } from "../fakes/certificates.ts";
+import { missing } from "../fakes/need.ts";
+import { type Slapd, startSlapd } from "../fakes/slapd.ts";
+
+const main = new URL("../../src/main.ts", import.meta.url).pathname;
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const people = Array.from(
+  { length: 1000 },
+  (_, i) =>
+    `dn: uid=u${i},ou=${i < 500 ? "half" : "rest"},o=Kontor\nobjectClass: inetOrgPerson\nuid: u${i}\ncn: U\nsn: U\n` +
+    `mail: u${i}@${i % 10 === 0 ? "elsewhere.example" : "kontor.example"}\n`,
+);
+
+describe("the guess of a preset", () => {
+  it.each([
+    ["active-directory", { marks: new Set(["1.2.840.113556.1.4.800"]) }, []],
+    ["domino", { vendor: "HCL Technologies Domino LDAP Server" }, []],
+    ["389ds", { vendor: "389 Project 389-Directory/2.4.5" }, []],
+    ["openldap", { marks: new Set(["top", "openldaprootdse"]) }, ["inetOrgPerson"]],
+    ["zimbra", { marks: new Set(["openldaprootdse"]) }, ["inetOrgPerson", "zimbraAccount"]],
+    ["univention", { marks: new Set(["openldaprootdse"]) }, ["univentionMail"]],
+    [undefined, { vendor: "Some Server 1.0" }, []],
+  ])("is %s", (preset, rootDse, classes) => {
+    expect(guessPreset({ ...noRootDse, ...rootDse }, new Map(classes.map((name) => [name, 1])))).toBe(preset);
+  });
+});
+
+describe.skipIf(missing("slapd") || missing("openssl"))("goodmailto probe", () => {
+  let slapd: Slapd;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "gmto-probe-"));
+    const authority = await createAuthority(folder);
+    const { certificate, key } = await authority.issue("server", "IP:127.0.0.1");
+    slapd = await startSlapd({
+      suffix: "o=Kontor",
+      schemas: ["core", "cosine", "inetorgperson"],
+      ldif: [
+        "dn: o=Kontor\nobjectClass: organization\no: Kontor\n",
+        ...["half", "rest", "none"].map((ou) => `dn: ou=${ou},o=Kontor\nobjectClass: organizationalUnit\nou: ${ou}\n`),
+        ...people,
+      ].join("\n"),
+      global: [`TLSCertificateFile ${certificate}`, `TLSCertificateKeyFile ${key}`, "sizelimit 700"],
+      tls: true,
+    });
+    writeFileSync(join(folder, "password"), `${slapd.rootPassword}\n`);
+  });
+  afterAll(async () => {
+    await slapd?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function probe(source: string, ...words: string[]): Promise<Ended> {
+    const config = join(folder, "goodmailto.toml");
+    const text = `[domains]\nrelay = ["kontor.example"]\n[snapshot]\npath = "snapshot.sqlite"\n[[source]]\nname = "ldap"
+type = "ldap"\nbase = "o=Kontor"\npage_size = 300\n${source}\n`;
+    writeFileSync(config, text);
+    return new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        [main, "probe", "-c", config, ...words],
+        { timeout: 20_000 },
+        (error, stdout, stderr) => {
+          resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+        },
+      );
+    });
+  }
+  const asRoot = (): string => `bind_dn = "${slapd.rootDn}"\npassword_file = "password"\n`;
+
+  it("tells the server, the classes, ten samples with their addresses, and writes nothing", async () => {
+    const before = readdirSync(folder).length;
+    const { code, stdout } = await probe(
+      `url = ["${slapd.ldap}"]\npreset = "openldap"\n${asRoot()}`,
+      "--base",
+      "ou=rest,o=Kontor",
+    );
+    expect(stdout).toMatch(/server: .*pages offered; StartTLS offered/);
+    expect(stdout).toContain("naming contexts: o=Kontor");
+    expect(stdout).toContain("preset: openldap, as the server looks");
+    expect(stdout).toMatch(/read: 500 entries, 450 addresses/);
+    expect(stdout).toMatch(/ 500 inetOrgPerson/);
+    expect(stdout.match(/^ {4}uid=u\d+,ou=rest,o=Kontor$/gm)).toHaveLength(10);
+    expect(stdout).toMatch(/u\d+@kontor\.example \(account\)/);
+    expect(stdout).toMatch(/WARNING: exactly 500 entries: this looks like a size limit/);
+    expect(stdout).toMatch(
+      /WARNING: 50 addresses are outside the relay domains of this source: elsewhere\.example \(50\)/,
+    );
+    expect(stdout).toMatch(/WARNING: no entry has the attribute "mail\w+"/i);
+    expect(stdout).toMatch(/WARNING: the password .* in the clear; use ldaps:\/\/ or starttls/);
+    expect(code).toBe(1);
+    expect(readdirSync(folder).filter((name) => name !== "goodmailto.toml").length).toBe(before);
+  });
+
+  it("warns of success without an entry, and says where the server has its entries", async () => {
+    const { code, stdout } = await probe(
+      `url = ["${slapd.ldap}"]\n`,
+      "--base",
+      "ou=none,o=Kontor",
+      "--filter",
+      "(uid=*)",
+    );
+    expect(stdout).toMatch(/WARNING: success, and no entry: .*\(the server has o=Kontor\)/);
+    expect(code).toBe(1);
+  });
+
+  it("says after how many entries a limit ended the list", async () => {
+    const { code, stdout } = await probe(`url = ["${slapd.ldap}"]\nfilter = "(uid=*)"\n`);
+    expect(stdout).toMatch(/WARNING: reading failed after 700 entries: .*result code 4/);
+    expect(code).toBe(75);
+  });
+
+  it("tells of a preset that does not look like the server", async () => {
+    const { stdout } = await probe(`url = ["${slapd.ldap}"]\nfilter = "(uid=u1)"\n`, "--preset", "generic");
+    expect(stdout).toContain("the server looks like openldap");
+    expect(stdout).toMatch(/WARNING: the server looks like preset "openldap"/);
+  });
+
+  it("shows the certificate, and what is wrong with it", async () => {
+    const { code, stdout } = await probe(`url = ["${slapd.ldaps}"]\nfilter = "(uid=u1)"\n`);
+    expect(stdout).toMatch(/certificate of ldaps:\S+: ".*" by ".*", until \d{4}-\d\d-\d\d/);
+    expect(stdout).toMatch(/WARNING: the certificate of ldaps:\S+ cannot be verified for "127\.0\.0\.1" .*ca_file/);
+    expect(stdout).toMatch(/WARNING: reading failed/);
+    expect(code).toBe(75);
+  });
+
+  it("warns of a certificate that ends soon, and of nothing else where its authority is known", async () => {
+    const { stdout } = await probe(`url = ["${slapd.ldaps}"]\nca_file = "ca.pem"\nfilter = "(uid=u1)"\n`);
+    expect(stdout).toMatch(/WARNING: the certificate of ldaps:\S+ ends in 1 days/);
+    expect(stdout).not.toMatch(/cannot be verified|reading failed/);
+  });
+
+  it("prints the same as JSON", async () => {
+    const { stdout } = await probe(`url = ["${slapd.ldap}"]\nfilter = "(uid=u1)"\n`, "--json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      sources: [{ source: "ldap", reading: { entries: 1, addresses: 1, classes: { inetOrgPerson: 1 } } }],
+    });
+  });
+
+  it("refuses a source that is not there", async () => {
+    expect(await probe(`url = ["${slapd.ldap}"]\n`, "nowhere")).toMatchObject({ code: 2 });
+  });
+});
