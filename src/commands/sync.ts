@@ -96,6 +96,7 @@ async function run(
     protection: sealing.protection,
     settings: settings.sync,
     canaries,
+    grace: settings.recipients.grace,
     path: settings.snapshot.path,
     log,
     signal,
