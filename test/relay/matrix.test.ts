@@ -205,7 +205,7 @@ describe("a next hop", () => {
     client.write("x\r\n.\r\n");
     await hop.until(() => hop.received.length === 1);
     client.destroy();
-    await expect.poll(() => hop.received[0]?.answer).toBe("250 2.0.0 Accepted");
+    await expect.poll(() => hop.received[0]?.answer, { timeout: 8000 }).toBe("250 2.0.0 Accepted");
     const next = await hello(relay);
     expect((await send(next)).at(-1)).toBe("250 2.0.0 Accepted");
     expect(hop.connections).toBe(1);

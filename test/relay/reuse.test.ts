@@ -46,7 +46,7 @@ describe("a connection to a next hop", () => {
     await hop.until(() => hop.commands.flat().includes("RSET"));
     const next = await hello(relay);
     // The answer to RSET may still be under way.
-    await expect.poll(async () => (await send(next)).at(-1)).toBe("250 2.0.0 Accepted");
+    await expect.poll(async () => (await send(next)).at(-1), { timeout: 8000 }).toBe("250 2.0.0 Accepted");
     expect(hop.connections).toBeLessThanOrEqual(2);
     next.close();
   });

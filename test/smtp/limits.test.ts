@@ -236,7 +236,7 @@ describe("connections", () => {
         return client.reply();
       };
       for (const _ of [1, 2, 3]) {
-        await expect.poll(() => knock("127.0.0.1")).toMatch(/^220/);
+        await expect.poll(() => knock("127.0.0.1"), { timeout: 8000 }).toMatch(/^220/);
       }
       expect(await knock("127.0.0.1")).toBe(full);
       expect(await knock("127.0.0.2")).toMatch(/^220/);
@@ -251,6 +251,28 @@ describe("connections", () => {
       }
     }
     expect(limitsOf(relay, "connections per client")).toBeGreaterThanOrEqual(10);
+  });
+
+  it("hold no more than twice their number of descriptors, whatever those that are turned away do", async () => {
+    const { relay } = await scene({}, smtp("max_connections = 4"));
+    const said: string[] = [];
+    // None of them ever closes its side.
+    const sockets = Array.from({ length: 40 }, () => {
+      const socket = connect({ port: relay.port, host: "127.0.0.1", allowHalfOpen: true });
+      socket
+        .on("error", () => undefined)
+        .on("data", (chunk: Buffer) => said.push(chunk.toString("latin1").slice(0, 3)));
+      return socket;
+    });
+    await expect.poll(() => said.length, { timeout: 8000 }).toBe(8);
+    // Those beyond are closed by now, without a word.
+    await expect
+      .poll(() => sockets.filter((socket) => socket.closed || socket.readableEnded).length, { timeout: 8000 })
+      .toBe(36);
+    expect(said.toSorted()).toEqual(["220", "220", "220", "220", "421", "421", "421", "421"]);
+    for (const socket of sockets) {
+      socket.destroy();
+    }
   });
 
   it("leave nothing behind when they are reset at every stage", async () => {

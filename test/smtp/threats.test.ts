@@ -86,7 +86,7 @@ describe("threats", () => {
       await client.reply();
     }
     client.close();
-    await expect.poll(() => relay.log.length).toBeGreaterThan(1);
+    await expect.poll(() => relay.log.length, { timeout: 8000 }).toBeGreaterThan(1);
     for (const line of relay.log) {
       expect(line).toMatch(/^[\x20-\x7e]+$/);
     }
