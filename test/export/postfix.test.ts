@@ -1,5 +1,4 @@
 /** The exported map in a real Postfix: it accepts and refuses exactly what the relay does. */
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
