@@ -27,6 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "src/snapshot/format.ts",
     "src/snapshot/keyed.ts",
     "src/snapshot/signature.ts",
+    "src/snapshot/rules.ts",
   ],
 };
 
