@@ -77,7 +77,8 @@ function compare(measured: Measured, servers: readonly Server[], loads: readonly
           const [ours, theirs] = [server, postfix].map((each) =>
             measured.cells.get(cellKey(each?.name ?? "", load.name)),
           );
-          return ours === undefined || theirs === undefined ? "-" : `${figure(ratio(show, ours, theirs))}×`;
+          const times = ours === undefined || theirs === undefined ? Number.NaN : ratio(show, ours, theirs);
+          return Number.isNaN(times) ? "-" : `${figure(times)}×`;
         }),
       ]);
   return [

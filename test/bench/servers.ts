@@ -103,6 +103,8 @@ export async function startOurs(site: Site, options: OursOptions): Promise<Serve
     cwd: site.folder,
     env: { ...process.env, ...options.environment },
     stdio: ["ignore", log, log],
+    // In a session of its own, as Postfix's master is: where Linux shares the processor out by sessions, all are alike.
+    detached: true,
   });
   const ready = (options.workers ?? 1) > 1 ? "relay: workers ready" : "relay: ready";
   const deadline = Date.now() + 120_000;
@@ -118,7 +120,10 @@ export async function startOurs(site: Site, options: OursOptions): Promise<Serve
 
 /** Starts a program of this folder that prints its port. */
 export async function startScript(name: string, file: string, ...words: string[]): Promise<Server> {
-  const child = spawn(node, [join(import.meta.dirname, file), ...words], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(node, [join(import.meta.dirname, file), ...words], {
+    stdio: ["ignore", "pipe", "inherit"],
+    detached: true,
+  });
   const [line] = (await once(child.stdout, "data", { signal: AbortSignal.timeout(30_000) })) as [Buffer];
   const port = Number(line.toString());
   const server = { name, port, deliverPort: port, pid: child.pid ?? 0, keepsMail: true };

@@ -107,11 +107,6 @@ export class Scene {
   readonly folder = mkdtempSync(join(tmpdir(), "goodmailto-e2e-"));
   readonly #programs: Program[] = [];
 
-  /** What was started, in order. */
-  get programs(): readonly Program[] {
-    return this.#programs;
-  }
-
   /** Writes a file into the folder and returns its path. */
   write(name: string, text: string): string {
     const path = join(this.folder, name);

@@ -6,12 +6,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { configOf, Scene, until } from "../end-to-end/scene.ts";
+import { configOf, node, project, Scene, until } from "../end-to-end/scene.ts";
+import type { Program } from "../end-to-end/scene.ts";
 import { startPostfix } from "../fakes/postfix.ts";
 import type { Postfix } from "../fakes/postfix.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { sendGood } from "./good.ts";
 import type { GoodTally } from "./good.ts";
+import { liveHeap } from "./heap.ts";
 import { cutAfterDot, harass, visits } from "./hostile.ts";
 import { recipients } from "./site.ts";
 
@@ -42,6 +44,9 @@ export interface SoakReport {
   /** Hostile visits by kind. */
   readonly visits: Readonly<Record<string, number>>;
   readonly samples: readonly Sample[];
+  /** Bytes left after a full collection: a third of the way, and at the end, with the clients still there. */
+  readonly liveEarly: number;
+  readonly liveLate: number;
   readonly descriptorsBefore: number;
   /** When every client was gone and unused connections to the hop had been let go. */
   readonly descriptorsAfter: number;
@@ -61,7 +66,7 @@ function sampleOf(pid: number, since: number): Sample {
 }
 
 /** The limits are the defaults, but for a message size that hostile clients reach sooner. */
-async function startSite(scene: Scene): Promise<{ postfix: Postfix; port: number; pid: number; output: () => string }> {
+async function startSite(scene: Scene): Promise<{ postfix: Postfix; port: number; relay: Program; inspector: string }> {
   const postfix = await startPostfix({
     files: { headers: "/^Subject: / INFO\n" },
     main: { default_transport: "discard:", header_checks: "regexp:{folder}/headers" },
@@ -70,8 +75,12 @@ async function startSite(scene: Scene): Promise<{ postfix: Postfix; port: number
   // The scene's own delay is none.
   const text = configOf({ hop: postfix.port, smtp }).replace('greeting_delay = "0ms"\n', "");
   await publishSnapshot(join(scene.folder, "snapshot.sqlite"), recipients);
-  const { program, port } = await scene.serve(scene.write("goodmailto.toml", text));
-  return { postfix, port, pid: program.pid, output: () => program.output };
+  const config = scene.write("goodmailto.toml", text);
+  const words = ["--inspect=127.0.0.1:0", join(project, "src/main.ts"), "serve", "--config", config];
+  const relay = scene.run(node, words);
+  const [inspector] = await relay.until(/ws:\S+/);
+  const [, port] = await relay.until(/relay: ready listen=\S*?:(\d+)/);
+  return { postfix, port: Number(port), relay, inspector };
 }
 
 /** Runs it. @param tell is told each sample */
@@ -81,7 +90,9 @@ export async function soak(seconds: number, tell: (sample: Sample) => void): Pro
   try {
     const site = await startSite(scene);
     postfix = site.postfix;
-    const { port, pid } = site;
+    const { port, relay, inspector } = site;
+    const { pid } = relay;
+    await liveHeap(inspector);
     const descriptorsBefore = readdirSync(`/proc/${pid}/fd`).length;
     const tally: GoodTally = { accepted: new Set(), others: [] };
     const signal = AbortSignal.timeout(seconds * 1000);
@@ -90,7 +101,10 @@ export async function soak(seconds: number, tell: (sample: Sample) => void): Pro
       kinds.map(async ([name, visit], i) => [name, await harass(port, i, name, visit, signal)] as const),
     );
     const good = Promise.all(Array.from({ length: goodClients }, (_, i) => sendGood(port, i, tally, signal)));
+    const early = sleep((seconds * 1000) / 3).then(() => liveHeap(inspector));
+    const late = sleep(seconds * 960).then(() => liveHeap(inspector));
     const samples = await takeSamples(pid, seconds, signal, tell);
+    const [liveEarly, liveLate] = await Promise.all([early, late]);
     const [counts] = await Promise.all([hostile, good]);
     // Unused connections to the hop live ten seconds.
     const descriptorsAfter = await until(
@@ -105,8 +119,7 @@ export async function soak(seconds: number, tell: (sample: Sample) => void): Pro
       60_000,
     );
     const found = readQueue(own.log());
-    process.kill(pid, "SIGTERM");
-    const exit = await exitOf(scene);
+    const { code: exit } = await relay.stop();
     const goodOnes = [...found].filter(([subject]) => subject.startsWith("good-"));
     return {
       accepted: tally.accepted.size,
@@ -118,20 +131,17 @@ export async function soak(seconds: number, tell: (sample: Sample) => void): Pro
       cut: [...found.keys()].filter((subject) => subject.startsWith("cut-after-dot-")).length,
       visits: Object.fromEntries(counts),
       samples,
+      liveEarly,
+      liveLate,
       descriptorsBefore,
       descriptorsAfter,
       exit,
-      faults: site.output().match(/fault in a session/g)?.length ?? 0,
+      faults: relay.output.match(/fault in a session/g)?.length ?? 0,
     };
   } finally {
     await scene.close();
     await postfix?.stop();
   }
-}
-
-async function exitOf(scene: Scene): Promise<number> {
-  const [relay] = scene.programs;
-  return (await relay?.ended())?.code ?? -1;
 }
 
 async function takeSamples(
