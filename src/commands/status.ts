@@ -1,6 +1,7 @@
 /** `goodmailto status`: how old the snapshot is and what it holds. Exit 0 fresh, 1 stale, 2 missing, as Nagios wants it. */
 import { Command } from "commander";
 
+import { readEpisode } from "../../sync/episode.ts";
 import type { Settings } from "../config/sections.ts";
 import { silentLog } from "../mail/log.ts";
 import type { Kind, SourceRow } from "../snapshot/format.ts";
@@ -54,9 +55,33 @@ export function statusCommand(): Command {
         return;
       }
       const report = reportStatus(settings.snapshot, Date.now(), trust);
-      process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : formatStatus(report));
-      process.exitCode = { fresh: 0, stale: 1, missing: 2 }[report.status];
+      const sync = reportEpisode(settings.snapshot.path);
+      const text =
+        json === true ? `${JSON.stringify({ ...report, sync })}\n` : formatStatus(report) + formatEpisode(sync);
+      process.stdout.write(text);
+      process.exitCode = Math.max({ fresh: 0, stale: 1, missing: 2 }[report.status], sync.told ? 1 : 0);
     });
+}
+
+/** What the sync on this machine remembers of its last runs; see docs/trust.md. */
+export interface EpisodeReport {
+  /** Runs since the last whole one. */
+  readonly failures: number;
+  readonly since: string | null;
+  readonly why: string;
+  /** The last run that read every source and published. */
+  readonly whole: string | null;
+  /** An alert was sent, and the end of it was not yet. */
+  readonly told: boolean;
+}
+
+function reportEpisode(path: string): EpisodeReport {
+  const { failures, since, why, whole, told } = readEpisode(path);
+  return { failures, since: formatTime(since), why, whole: formatTime(whole), told };
+}
+
+function formatEpisode({ failures, since, why, told }: EpisodeReport): string {
+  return failures === 0 ? "" : `sync: ${failures} failures since ${since ?? "?"}${told ? ", told" : ""}: ${why}\n`;
 }
 
 /**

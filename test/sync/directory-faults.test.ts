@@ -68,7 +68,7 @@ const rows: readonly (readonly [string, LdapFault, number, RegExp])[] = [
   ["notice of disconnection", { kind: "notice", entry: 300 }, 75, /ended the session|closed the connection/],
 ];
 
-describe.skipIf(missing("slapd"))("a sync from a directory that is at fault", () => {
+describe.skipIf(missing("slapd"))("a sync from a directory that is at fault", { timeout: 90_000 }, () => {
   let slapd: Slapd;
   let proxy: LdapProxy;
   let folder: string;
@@ -106,7 +106,7 @@ describe.skipIf(missing("slapd"))("a sync from a directory that is at fault", ()
       settings: coreSections.sync.parse({}),
       path,
       log,
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(60_000),
       now: () => 1_700_000_000_000,
       version: "test",
       ...more,
@@ -215,7 +215,7 @@ function rowsOf(path: string): unknown[] {
 /** `goodmailto sync` as a process; its exit code and its log. */
 function command(config: string): Promise<[number, string]> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, "sync", "-c", config], { timeout: 20_000 }, (error, _stdout, stderr) => {
+    execFile(process.execPath, [main, "sync", "-c", config], { timeout: 60_000 }, (error, _stdout, stderr) => {
       resolve([error === null ? 0 : Number(error.code ?? -1), stderr]);
     });
   });

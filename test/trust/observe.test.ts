@@ -36,7 +36,7 @@ interface Ended {
 
 function run(...words: string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...words], { timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [main, ...words], { timeout: 60_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
   });
@@ -255,7 +255,7 @@ describe("a value in a search filter", () => {
   });
 });
 
-describe.skipIf(missing("slapd"))("goodmailto observe report", () => {
+describe.skipIf(missing("slapd"))("goodmailto observe report", { timeout: 90_000 }, () => {
   let slapd: Slapd;
   let folder: string;
   let config: string;

@@ -40,7 +40,7 @@ describe("the guess of a preset", () => {
   });
 });
 
-describe.skipIf(missing("slapd") || missing("openssl"))("goodmailto probe", () => {
+describe.skipIf(missing("slapd") || missing("openssl"))("goodmailto probe", { timeout: 90_000 }, () => {
   let slapd: Slapd;
   let folder: string;
 
@@ -75,7 +75,7 @@ type = "ldap"\nbase = "o=Kontor"\npage_size = 300\n${source}\n`;
       execFile(
         process.execPath,
         [main, "probe", "-c", config, ...words],
-        { timeout: 20_000 },
+        { timeout: 60_000 },
         (error, stdout, stderr) => {
           resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
         },

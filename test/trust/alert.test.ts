@@ -1,0 +1,164 @@
+/** Alerts: once for an episode, once when it is over, over runs that are processes of their own. */
+import { execFile } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { afterRun, afterTelling, calm, episodePath, readEpisode, writeEpisode } from "../../sync/episode.ts";
+import type { AlertEvent, Episode } from "../../sync/episode.ts";
+import type { JobFacts, Outcome } from "../../sync/job.ts";
+import { startNextHop } from "../fakes/next-hop.ts";
+import type { NextHop } from "../fakes/next-hop.ts";
+
+const main = new URL("../../src/main.ts", import.meta.url).pathname;
+const facts = { frozen: [] } as unknown as JobFacts;
+const good: Outcome = { kind: "published", facts };
+const bad: Outcome = { kind: "failed", why: "down" };
+const minute = 60_000;
+
+/** What is told over a row of runs, one a minute, by somebody who can be reached or not. */
+function told(outcomes: readonly Outcome[], { after = 3, maxAge = 1e9, reached = true, created = 0 } = {}): string[] {
+  let episode: Episode = calm;
+  return outcomes.map((outcome, i) => {
+    const step = afterRun(episode, outcome, { afterFailures: after, maxAge }, i * minute, created);
+    episode = step.event === undefined ? step.episode : afterTelling(step.episode, step.event, reached);
+    return step.event ?? "";
+  });
+}
+
+describe("an episode", () => {
+  it("is told of once, when it is long enough, and once when it is over", () => {
+    const row = [good, bad, bad, good, bad, bad, bad, bad, bad, good, good, bad];
+    expect(told(row)).toEqual(["", "", "", "", "", "", "sync-failing", "", "", "recovered", "", ""]);
+  });
+
+  it("counts what a guard refused, a source that kept its addresses, and a target that got nothing", () => {
+    const refused: Outcome = { kind: "refused", reasons: ["too small"], facts };
+    const frozen: Outcome = { kind: "published", facts: { ...facts, frozen: [{ name: "ad", fault: "down" }] } };
+    const uncarried: Outcome = { kind: "published", facts, uncarried: ["dmz"] };
+    expect(told([refused, frozen, uncarried])).toEqual(["", "", "sync-failing"]);
+  });
+
+  it("is not touched by a dry run or by a run that found another one running", () => {
+    expect(told([bad, bad, { kind: "dry-run", facts }, { kind: "busy" }, bad])).toEqual([
+      "",
+      "",
+      "",
+      "",
+      "sync-failing",
+    ]);
+  });
+
+  it("is told of sooner where the list is too old", () => {
+    expect(told([bad, bad], { after: 100, maxAge: 30_000 })).toEqual(["", "snapshot-old"]);
+    const step = afterRun(calm, bad, { afterFailures: 100, maxAge: 30_000 }, 5 * minute, minute);
+    expect(step.event).toBe("snapshot-old" satisfies AlertEvent);
+  });
+
+  it("is told of again and again until somebody is reached", () => {
+    expect(told([bad, bad, bad, bad, bad], { reached: false })).toEqual([
+      "",
+      "",
+      "sync-failing",
+      "sync-failing",
+      "sync-failing",
+    ]);
+  });
+});
+
+// A dozen processes, on a machine that may be busy.
+describe("goodmailto sync with [alert]", { timeout: 120_000 }, () => {
+  let folder: string;
+  let hop: NextHop;
+  const path = (name: string): string => join(folder, name);
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "gmto-alert-"));
+    hop = await startNextHop();
+    writeFileSync(path("list"), "a@kontor.example\n");
+    writeFileSync(
+      path("tell"),
+      `#!/bin/sh\necho "$1 $GOODMAILTO_EVENT $GOODMAILTO_FAILURES $GOODMAILTO_WHY" >> "${path("told")}"\n`,
+    );
+    chmodSync(path("tell"), 0o755);
+    configure(`command = ["${path("tell")}", "word"]\nmail = ["admin@kontor.example"]\n`);
+  });
+  afterEach(async () => {
+    await hop.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function configure(alert: string): void {
+    writeFileSync(
+      path("goodmailto.toml"),
+      `[smtp]\nhostname = "mx.kontor.example"\n[domains]\nrelay = ["kontor.example"]\n[snapshot]\npath = "snapshot.sqlite"
+[alert]\nafter_failures = 2\n${alert}[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"
+[[source]]\nname = "list"\ntype = "list"\nurl = ["list"]\n`,
+    );
+  }
+
+  function run(
+    ...words: string[]
+  ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    return new Promise((resolve) => {
+      const all = [main, ...words, "-c", path("goodmailto.toml")];
+      execFile(process.execPath, all, { timeout: 60_000 }, (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+      });
+    });
+  }
+  const commands = (): string[] =>
+    existsSync(path("told")) ? readFileSync(path("told"), "utf8").trim().split("\n") : [];
+
+  it("runs the command and sends the mail once, and both again when it is over; status tells the same", async () => {
+    rmSync(path("list"));
+    expect((await run("sync")).code).toBe(75);
+    expect(commands()).toEqual([]);
+    expect((await run("sync")).code).toBe(75);
+    expect((await run("sync")).code).toBe(75);
+    expect(commands()).toEqual([expect.stringMatching(/^word sync-failing 2 No source could be read: .*list/)]);
+    const status = await run("status");
+    expect(status.stdout).toMatch(/sync: 3 failures since \S+, told: No source could be read/);
+    writeFileSync(path("list"), "a@kontor.example\n");
+    expect((await run("sync")).code).toBe(0);
+    expect((await run("sync")).code).toBe(0);
+    expect(commands()).toHaveLength(2);
+    expect(commands()[1]).toMatch(/^word recovered 3 /);
+    expect(hop.received.map(({ recipients, sender }) => [sender, ...recipients])).toEqual([
+      ["", "admin@kontor.example"],
+      ["", "admin@kontor.example"],
+    ]);
+    const mail = hop.received[0]?.message.toString() ?? "";
+    expect(mail).toMatch(/^Subject: goodmailto on mx\.kontor\.example: the directory sync keeps failing\r$/m);
+    expect(mail).toMatch(/^Auto-Submitted: auto-generated\r$/m);
+    expect(mail).toMatch(/^failures: 2\r$/m);
+    expect(hop.violations).toEqual([]);
+    const { stdout, code } = await run("status", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({ status: "fresh", sync: { failures: 0, told: false, why: "" } });
+    expect(code).toBe(0);
+  });
+
+  it("tries again at the next run where neither command nor mail came through", async () => {
+    configure(`command = ["${path("nowhere")}"]\nmail = ["admin@kontor.example"]\n`);
+    await hop.listen(false);
+    rmSync(path("list"));
+    expect((await run("sync")).code).toBe(75);
+    const second = await run("sync");
+    expect(second.stderr).toMatch(/alert: command failed/);
+    expect(second.stderr).toMatch(/alert: mail not sent/);
+    expect(readEpisode(path("snapshot.sqlite"))).toMatchObject({ failures: 2, told: false });
+    await hop.listen(true);
+    await run("sync");
+    expect(readEpisode(path("snapshot.sqlite"))).toMatchObject({ failures: 3, told: true });
+    expect(hop.received).toHaveLength(1);
+  });
+
+  it("takes a damaged memory for none", () => {
+    writeFileSync(episodePath(path("snapshot.sqlite")), '{"failures": "many", "told": 1');
+    expect(readEpisode(path("snapshot.sqlite"))).toEqual(calm);
+    writeEpisode(path("snapshot.sqlite"), { ...calm, failures: 3 });
+    expect(readEpisode(path("snapshot.sqlite"))).toEqual({ ...calm, failures: 3 });
+  });
+});
