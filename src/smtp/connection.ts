@@ -272,22 +272,31 @@ export class Connection extends SMTPConnection {
     this.#intake = intake;
     this.#write(answers.go);
     (this._parser as Parser).startMessage((chunk, done) => {
-      const { rest, full, cut } = intake.take(chunk);
-      if (cut) {
-        this.#limit("message size", answers.messageCut);
-        this.#answer(answers.messageCut);
-        done();
-      } else if (rest !== undefined) {
-        this.#finishMessage(intake, rest, done).catch((error: unknown) => this.#fault(error));
-      } else if (full) {
-        intake.drained().then(
-          () => done(),
-          (error: unknown) => this.#fault(error),
-        );
-      } else {
+      try {
+        this.#takeContent(intake, chunk, done);
+      } catch (error) {
+        this.#fault(error);
         done();
       }
     });
+  }
+
+  #takeContent(intake: MessageIntake, chunk: Buffer, done: (rest?: Buffer) => void): void {
+    const { rest, full, cut } = intake.take(chunk);
+    if (cut) {
+      this.#limit("message size", answers.messageCut);
+      this.#answer(answers.messageCut);
+      done();
+    } else if (rest !== undefined) {
+      this.#finishMessage(intake, rest, done).catch((error: unknown) => this.#fault(error));
+    } else if (full) {
+      intake.drained().then(
+        () => done(),
+        (error: unknown) => this.#fault(error),
+      );
+    } else {
+      done();
+    }
   }
 
   async #finishMessage(intake: MessageIntake, rest: Buffer, done: (rest?: Buffer) => void): Promise<void> {

@@ -52,8 +52,8 @@ describe("a connection to a next hop", () => {
   });
 
   it("that died while unused, in whatever way, costs the client nothing", async () => {
-    for (const how of ["reset", "421", "silence", "garbage"] as const) {
-      const { relay, hop } = await scene();
+    for (const how of ["reset", "421", "421 and stays", "silence", "garbage"] as const) {
+      const { relay, hop } = await scene({}, "", {}, how === "silence" ? "1s" : "8s");
       const client = await hello(relay);
       const first = await send(client);
       if (how === "reset") {
@@ -63,11 +63,13 @@ describe("a connection to a next hop", () => {
           mail: ({ connection }) =>
             connection > 1
               ? undefined
-              : how === "421"
-                ? { drop: "fin", first: "421 4.4.2 Idle for too long" }
-                : how === "silence"
-                  ? { hang: true }
-                  : { bytes: "\0\0\0\n" },
+              : how === "421 and stays"
+                ? "421 4.4.2 Idle for too long"
+                : how === "421"
+                  ? { drop: "fin", first: "421 4.4.2 Idle for too long" }
+                  : how === "silence"
+                    ? { hang: true }
+                    : { bytes: "\0\0\0\n" },
         };
       }
       const second = await send(client);

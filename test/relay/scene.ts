@@ -17,17 +17,19 @@ export async function closeScenes(): Promise<void> {
 }
 
 /**
- * A relay with one next hop behind it, which has 400 ms for each answer.
- * @param config further TOML, first keys of the route
+ * A relay with one next hop behind it.
+ * @param config further TOML
+ * @param timeout what the hop has for each answer: short where it will need it all, else long, for busy machines
  */
 export async function scene(
   script: NextHopScript = {},
   config = "",
   options: Partial<TestRelayOptions> = {},
+  timeout = "8s",
 ): Promise<{ relay: TestRelay; hop: NextHop }> {
   const hop = await startNextHop(script);
   const relay = await startTestRelay({
-    config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "400ms"\ndata_timeout = "400ms"\n${config}`,
+    config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "${timeout}"\ndata_timeout = "${timeout}"\n${config}`,
     ...options,
   });
   open.push({ relay, hop });

@@ -93,7 +93,7 @@ describe("threats", () => {
   });
 
   it("row 23: a fault inside is 421 with a fixed text; its own words are the log's", async () => {
-    const { relay } = await scene();
+    const { relay, hop } = await scene();
     const before = HopDelivery.prototype.recipient;
     try {
       for (const fault of [
@@ -112,7 +112,24 @@ describe("threats", () => {
     } finally {
       HopDelivery.prototype.recipient = before;
     }
-    expect(relay.metrics.totals()["session_faults"]).toBe(2);
+    const { write } = HopDelivery.prototype;
+    try {
+      const client = await hello(relay);
+      client.write("MAIL FROM:<>\r\nRCPT TO:<a@kontor.example>\r\nDATA\r\n");
+      for (const code of ["250", "250", "354"]) {
+        expect(await client.reply()).toMatch(code);
+      }
+      HopDelivery.prototype.write = (): never => {
+        throw new Error("secret of /etc/goodmailto");
+      };
+      expect(await client.command("x\r\n.")).toBe("421 4.3.0 Local error");
+      expect(await client.reply()).toBeUndefined();
+      client.close();
+    } finally {
+      HopDelivery.prototype.write = write;
+    }
+    expect(hop.received).toEqual([]);
+    expect(relay.metrics.totals()["session_faults"]).toBe(3);
     expect(relay.log.join("\n")).toContain("secret of /etc/goodmailto");
     const client = await hello(relay);
     expect((await send(client)).at(-1)).toBe("250 2.0.0 Accepted");
