@@ -5,12 +5,12 @@ import { checks } from "../checks/registry.ts";
 import type { Settings } from "../config/sections.ts";
 import { Pipeline } from "../hooks/pipeline.ts";
 import type { Step } from "../hooks/pipeline.ts";
+import type { Services } from "../hooks/services.ts";
 import { Session } from "../hooks/session.ts";
 import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { noCounters } from "../mail/counters.ts";
 import { createDomains } from "../mail/domains.ts";
-import type { Domains } from "../mail/domains.ts";
 import { silentLog } from "../mail/log.ts";
 import { normalIp } from "../mail/network.ts";
 import { replyText } from "../mail/reply.ts";
@@ -34,7 +34,7 @@ interface Options {
 }
 
 /** One address's answer. */
-interface Answer {
+export interface Answer {
   readonly address: string;
   readonly verdict: "accepted" | "refused";
   readonly reply: string;
@@ -81,15 +81,7 @@ async function check(addresses: readonly string[], options: Options): Promise<vo
   if (snapshot === undefined) {
     return;
   }
-  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-  const recipients = createRecipients(snapshot, domains, settings.recipients);
-  const service: RecipientService = {
-    recipients,
-    domains,
-    log: silentLog,
-    counters: noCounters,
-    pipeline: corePipeline(settings, recipients, domains),
-  };
+  const service = createService(settings, snapshot, Date.now);
   const results: Answer[] = [];
   for (const { text, mailbox } of mailboxes) {
     if (mailbox !== undefined) {
@@ -103,7 +95,8 @@ async function check(addresses: readonly string[], options: Options): Promise<vo
   process.exitCode = missing ? exit.unavailable : refused ? exit.refused : exit.ok;
 }
 
-interface ClientFacts {
+/** What is known of the client that asks. */
+export interface ClientFacts {
   readonly variables: ReadonlyMap<string, string>;
   readonly denied: boolean;
 }
@@ -126,10 +119,17 @@ function clientVerdict(settings: Settings, ip: string | undefined): ClientFacts 
   }
 }
 
+/** What answers as the relay would. @param now ms since 1970 */
+export function createService(settings: Settings, snapshot: SnapshotReader, now: () => number): RecipientService {
+  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+  const recipients = createRecipients(snapshot, domains, settings.recipients);
+  const pipeline = corePipeline(settings, { recipients, domains, log: silentLog, now });
+  return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
+}
+
 /** Only the recipient check: plugins and DNS lists answer for a session, not for an address. */
-function corePipeline(settings: Settings, recipients: RecipientService["recipients"], domains: Domains): Pipeline {
+function corePipeline(settings: Settings, services: Services): Pipeline {
   const definition = checks.find(({ name }) => name === "goodmailto");
-  const services = { recipients, domains, log: silentLog, now: Date.now };
   const steps: Step[] =
     definition === undefined || !settings.hooks.rcpt.includes("goodmailto")
       ? []
@@ -148,7 +148,8 @@ function corePipeline(settings: Settings, recipients: RecipientService["recipien
   );
 }
 
-async function ask(
+/** Puts one recipient to it. */
+export async function ask(
   service: RecipientService,
   text: string,
   mailbox: Mailbox,

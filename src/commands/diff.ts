@@ -1,0 +1,48 @@
+/** `goodmailto diff`: which keys one list has and another has not. */
+import { Command } from "commander";
+
+import { diffLists, findList, readHistory } from "../../sync/history.ts";
+import type { Difference } from "../../sync/history.ts";
+import { exit } from "./exit.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+
+/** Builds the verb. */
+export function diffCommand(): Command {
+  return new Command("diff")
+    .description("tells what list B has and list A has not (+), and the reverse (-); exit 0 nothing, 1 something")
+    .argument("<A>", 'the older list: "current", a number of `goodmailto history`, a time, or a path')
+    .argument("[B]", "the newer list", "current")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .action(diff);
+}
+
+function diff(one: string, other: string, { config }: { config: string }): void {
+  const settings = loadSettings(config, []);
+  if (settings === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const history = readHistory(settings.snapshot.path);
+  const [older, newer] = [findList(history, one), findList(history, other)];
+  if (typeof older === "string" || typeof newer === "string") {
+    process.stderr.write(`goodmailto: ${typeof older === "string" ? older : String(newer)}\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
+  if (older.mark !== newer.mark) {
+    process.stderr.write("goodmailto: the lists stand under different keys, and cannot be compared\n");
+    process.exitCode = exit.usage;
+    return;
+  }
+  let count = 0;
+  diffLists(older.path, newer.path, (difference) => {
+    count += 1;
+    process.stdout.write(formatDifference(difference));
+  });
+  process.exitCode = count === 0 ? exit.ok : exit.refused;
+}
+
+function formatDifference({ sign, key, kind, rules }: Difference): string {
+  const [before, now] = (rules ?? []).map((rule) => (rule === "" ? "everybody" : rule));
+  return `${sign} ${key} (${kind})${rules === undefined ? "" : ` ${before} -> ${now}`}\n`;
+}

@@ -1,0 +1,139 @@
+/** `goodmailto explain`: what the answer to a recipient was at a time and why, and since when it exists or is gone. */
+import { Command } from "commander";
+
+import { listAt, parseTime, readHistory } from "../../sync/history.ts";
+import type { KeptList } from "../../sync/history.ts";
+import type { Settings } from "../config/sections.ts";
+import { parseMailbox } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import { silentLog } from "../mail/log.ts";
+import { openSnapshot } from "../snapshot/reader.ts";
+import type { Trust } from "../snapshot/trust.ts";
+import type { RecipientAnswer } from "../snapshot/recipients.ts";
+import { ask, createService } from "./check.ts";
+import type { Answer } from "./check.ts";
+import { exit } from "./exit.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+import { trustForCommand } from "./trust.ts";
+
+interface Words {
+  readonly config: string;
+  readonly at?: string;
+  readonly json?: true;
+}
+
+/** What one list says of the recipient. */
+interface Look {
+  readonly list: KeptList;
+  readonly found: RecipientAnswer;
+}
+
+/** Builds the verb. */
+export function explainCommand(): Command {
+  return new Command("explain")
+    .description("says what the answer to a recipient was, and since when; exit 0 accepted, 1 refused, 69 not known")
+    .argument("<address>", "a recipient as RCPT TO would name it")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--at <time>", "ISO 8601, as 2026-11-21T14:30:00Z; without it: now")
+    .option("--json", "machine-readable")
+    .action(explain);
+}
+
+async function explain(text: string, words: Words): Promise<void> {
+  const settings = loadSettings(words.config);
+  const trust = settings === undefined ? undefined : trustForCommand(settings);
+  if (settings === undefined || trust === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const mailbox = parseMailbox(text.replace(/^<(.*)>$/, "$1"));
+  const time = words.at === undefined ? Date.now() : parseTime(words.at);
+  if (mailbox === undefined || time === undefined) {
+    process.stderr.write(`goodmailto: ${mailbox === undefined ? `no address: ${text}` : `no time: ${words.at}`}\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
+  const { lists } = readHistory(settings.snapshot.path);
+  const list = listAt(lists, time);
+  if (list === undefined) {
+    const oldest = lists.at(-1);
+    const known = oldest === undefined ? "none is kept" : `the oldest that is kept served from ${iso(oldest.since)}`;
+    process.stderr.write(`goodmailto: not known: no list of ${iso(time)}, ${known}\n`);
+    process.exitCode = exit.unavailable;
+    return;
+  }
+  const answer = await answerOf(settings, list, trust, mailbox, text, time);
+  const looks = lists.map((one) => ({ list: one, found: findIn(settings, one, trust, mailbox) }));
+  const since = describeSince(looks, lists.indexOf(list));
+  const facts = { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer };
+  process.stdout.write(words.json === true ? `${JSON.stringify(facts, undefined, 2)}\n` : format(facts));
+  process.exitCode = answer.verdict === "refused" ? exit.refused : exit.ok;
+}
+
+async function answerOf(
+  settings: Settings,
+  list: KeptList,
+  trust: Trust,
+  mailbox: Mailbox,
+  text: string,
+  time: number,
+): Promise<Answer> {
+  const snapshot = openSnapshot(list.path, silentLog, { trust });
+  try {
+    const stranger = { variables: new Map<string, string>(), denied: false };
+    return await ask(
+      createService(settings, snapshot, () => time),
+      text,
+      mailbox,
+      undefined,
+      stranger,
+      "",
+    );
+  } finally {
+    snapshot.close();
+  }
+}
+
+function findIn(settings: Settings, list: KeptList, trust: Trust, mailbox: Mailbox): RecipientAnswer {
+  const snapshot = openSnapshot(list.path, silentLog, { trust });
+  try {
+    return createService(settings, snapshot, Date.now).recipients.find(mailbox);
+  } finally {
+    snapshot.close();
+  }
+}
+
+/**
+ * Since when the list says what it says, and until when it did.
+ * @param looks youngest first
+ */
+export function describeSince(looks: readonly Look[], index: number): string {
+  const look = looks[index];
+  if (look === undefined || look.found.kind === "unavailable") {
+    return "not known";
+  }
+  const exists = look.found.kind === "known";
+  const isSame = ({ found }: Look): boolean => (found.kind === "known") === exists && found.kind !== "unavailable";
+  let first = index;
+  while (first + 1 < looks.length && looks.slice(first + 1, first + 2).every(isSame)) {
+    first += 1;
+  }
+  const next = looks.slice(0, index).findLast((other) => !isSame(other));
+  const until = next === undefined ? "" : `, until ${iso(next.list.since)}`;
+  const start = iso(looks[first]?.list.since ?? 0);
+  const isOldest = first === looks.length - 1;
+  if (look.found.kind === "gone") {
+    return `gone since ${iso(look.found.since)}${until}`;
+  }
+  const word = exists ? "exists" : isOldest ? "not listed" : "gone";
+  return `${word} since ${start}${isOldest ? " or before, the oldest list that is kept" : ""}${until}`;
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+function format(facts: Answer & { at: string; list: string; served_from: string; since: string }): string {
+  const { address, at, verdict, reply, why, list, served_from: from, since } = facts;
+  return `${address} at ${at}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n  list: ${list}, served from ${from}\n  since: ${since}\n`;
+}

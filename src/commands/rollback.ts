@@ -1,0 +1,100 @@
+/** `goodmailto rollback`: back to a list that is kept, until it is released. */
+import { dirname } from "node:path";
+
+import { Command } from "commander";
+
+import { findList, readHistory } from "../../sync/history.ts";
+import type { KeptList } from "../../sync/history.ts";
+import { rollBack } from "../../sync/rollback.ts";
+import { carry } from "../../sync/targets/carry.ts";
+import type { Settings } from "../config/sections.ts";
+import { createLog } from "../ops/log.ts";
+import { exit } from "./exit.ts";
+import { readSealing } from "./sealing.ts";
+import type { Sealing } from "./sealing.ts";
+import { defaultConfig, loadSettings } from "./settings.ts";
+
+interface Words {
+  readonly config: string;
+  readonly release?: true;
+  readonly reason: string;
+}
+
+/** To carry the list to every target, in ms. */
+const carryDeadline = 600_000;
+
+/** Builds the verb. */
+export function rollbackCommand(): Command {
+  return new Command("rollback")
+    .description(
+      "publishes a kept list again; syncs leave it alone until --release; exit 0 done, 65 no good list, 75 a sync runs",
+    )
+    .argument("[list]", "a number of `goodmailto history`, a time, or a path")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--release", "let syncs replace the list again")
+    .option("--reason <text>", "for the log of the syncs that leave it alone", "")
+    .action(rollback);
+}
+
+async function rollback(word: string | undefined, words: Words): Promise<void> {
+  const settings = loadSettings(words.config, ["sync"]);
+  const sealing = settings === undefined ? undefined : openSealing(settings, words.config);
+  if (settings === undefined || sealing === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  if ((word === undefined) === (words.release === undefined)) {
+    fail("name a list of `goodmailto history`, or give --release", exit.usage);
+    return;
+  }
+  const list = findList(readHistory(settings.snapshot.path), word ?? "current");
+  if (typeof list === "string") {
+    fail(list, exit.guard);
+  } else if (words.release === true && list.held === undefined) {
+    fail("the list is not held", exit.ok);
+  } else {
+    await replace(settings, sealing, list, words);
+  }
+}
+
+function openSealing(settings: Settings, file: string): Sealing | undefined {
+  try {
+    return readSealing(settings, dirname(file));
+  } catch (error) {
+    process.stderr.write(`${file}: ${error instanceof Error ? error.message : String(error)}\n`);
+    return undefined;
+  }
+}
+
+function fail(why: string, code: number): void {
+  process.stderr.write(`goodmailto: ${why}\n`);
+  process.exitCode = code;
+}
+
+async function replace(settings: Settings, { protection, targets }: Sealing, list: KeptList, words: Words) {
+  const log = createLog(settings.log);
+  const { path } = settings.snapshot;
+  const outcome = rollBack({
+    path,
+    from: list.path,
+    reason: words.release === true ? undefined : words.reason,
+    keep: settings.sync.keep,
+    protection,
+    now: Date.now(),
+    log,
+  });
+  if (outcome.kind === "busy") {
+    return fail("a sync is running, try again when it is over", exit.temporary);
+  }
+  if (outcome.kind === "refused") {
+    return fail(outcome.why, exit.guard);
+  }
+  const { addresses, since } = list;
+  process.stdout.write(
+    words.release === true
+      ? `released: the next sync may replace the list of ${addresses} addresses\n`
+      : `serving the list of ${new Date(since).toISOString()} again, ${addresses} addresses, until \`goodmailto rollback --release\`\n`,
+  );
+  const failed = await carry(targets, path, log, AbortSignal.timeout(carryDeadline));
+  process.exitCode = failed.length > 0 ? exit.temporary : exit.ok;
+}

@@ -1,0 +1,154 @@
+/**
+ * The lists that are kept: the snapshot and NAME.1 (the youngest) to NAME.N. Each served from its `since` until that of
+ * the next younger one.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+
+import Database from "better-sqlite3";
+
+import { openPrevious } from "./previous.ts";
+import { tallySnapshot } from "./tally.ts";
+
+/** A list that is kept and good. Times are ms since 1970. */
+export interface KeptList {
+  /** "current", or its number. */
+  readonly name: string;
+  readonly path: string;
+  readonly created: number;
+  readonly since: number;
+  /** When and why a person went back to it; undefined: nobody did. */
+  readonly held: string | undefined;
+  /** How its keys are hashed; undefined: not at all. */
+  readonly mark: string | undefined;
+  readonly addresses: number;
+  readonly kinds: Readonly<Record<string, number>>;
+  readonly sources: readonly { readonly name: string; readonly addresses: number; readonly readAt: number }[];
+}
+
+/** What lies in the folder, youngest first. */
+export interface History {
+  readonly lists: readonly KeptList[];
+  readonly damaged: readonly { readonly path: string; readonly why: string }[];
+}
+
+/** Reads what is kept beside a snapshot. */
+export function readHistory(path: string): History {
+  const lists: KeptList[] = [];
+  const damaged: { path: string; why: string }[] = [];
+  for (const { name, file } of filesOf(path)) {
+    const kept = readList(file, name);
+    if (typeof kept === "string") {
+      damaged.push({ path: file, why: kept });
+    } else {
+      lists.push(kept);
+    }
+  }
+  return { lists, damaged };
+}
+
+function filesOf(path: string): { readonly name: string; readonly file: string }[] {
+  const prefix = `${basename(path)}.`;
+  const numbers = readdirSync(dirname(path))
+    .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,2}$/.test(name.slice(prefix.length)))
+    .map((name) => Number(name.slice(prefix.length)))
+    .toSorted((one, other) => one - other);
+  const kept = numbers.map((number) => ({ name: String(number), file: `${path}.${number}` }));
+  return existsSync(path) ? [{ name: "current", file: path }, ...kept] : kept;
+}
+
+/** Reads one file; where it is no good list, why. */
+export function readList(path: string, name: string): KeptList | string {
+  try {
+    const { previous, damage } = openPrevious(path, 0);
+    if (previous === undefined) {
+      return damage ?? "no such file";
+    }
+    const { created, since, held, mark, rows, sources } = previous;
+    previous.close();
+    return {
+      name,
+      path,
+      created,
+      since,
+      held,
+      mark,
+      addresses: rows,
+      kinds: Object.fromEntries(tallySnapshot(path).kinds),
+      sources: [...sources.values()].map((source) => ({
+        name: source.name,
+        addresses: source.rows,
+        readAt: source.readAt,
+      })),
+    };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The list that served at a time; undefined where none is kept that did. */
+export function listAt(lists: readonly KeptList[], time: number): KeptList | undefined {
+  return lists.find(({ since }) => since <= time);
+}
+
+/**
+ * The list that a person means: "current", a number, a time (the list that served then) or a path.
+ * @returns why there is none
+ */
+export function findList({ lists }: History, word: string): KeptList | string {
+  const named = lists.find(({ name }) => name === word);
+  if (named !== undefined) {
+    return named;
+  }
+  const time = parseTime(word);
+  if (time !== undefined) {
+    return listAt(lists, time) ?? `no list is kept that served at ${word}`;
+  }
+  return existsSync(word) ? readList(resolve(word), word) : `there is no list "${word}", see \`goodmailto history\``;
+}
+
+/** A date or time of ISO 8601 in ms since 1970; a time without a zone is local. */
+export function parseTime(text: string): number | undefined {
+  const time = /^\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+(?:Z|[+-]\d{2}:?\d{2})?)?$/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** One key that is in one list alone, or has another rule. */
+export interface Difference {
+  readonly sign: "+" | "-" | "~";
+  readonly key: string;
+  readonly kind: string;
+  /** For "~": who might write to it before, and who may now. */
+  readonly rules?: readonly [string, string];
+}
+
+/** Tells the differences of a list to an older one: the lost keys, the new ones, the changed ones, each in key order. */
+export function diffLists(older: string, newer: string, tell: (difference: Difference) => void): void {
+  const database = new Database(newer, { readonly: true, fileMustExist: true });
+  try {
+    database.prepare("ATTACH ? AS old").run(older);
+    const alone = (mine: string, than: string): string =>
+      `SELECT key, min(kind) AS kind FROM ${mine}.recipient AS mine WHERE gone = 0
+       AND NOT EXISTS (SELECT 1 FROM ${than}.recipient AS other WHERE other.key = mine.key AND other.gone = 0)
+       GROUP BY key ORDER BY key`;
+    const list = (sign: "+" | "-", sql: string): void => {
+      for (const row of database.prepare<[], { key: string; kind: string }>(sql).iterate()) {
+        tell({ sign, ...row });
+      }
+    };
+    list("-", alone("old", "main"));
+    list("+", alone("main", "old"));
+    const changed = database.prepare<[], { key: string; kind: string; before: string; now: string }>(
+      `SELECT key, mine.kind AS kind, other.rule AS before, mine.rule AS now
+       FROM main.recipient AS mine JOIN old.recipient AS other USING (key)
+       WHERE mine.gone = 0 AND other.gone = 0 AND mine.rule <> other.rule
+         AND (SELECT name FROM main.source WHERE id = mine.source) = (SELECT name FROM old.source WHERE id = other.source)
+       ORDER BY key`,
+    );
+    for (const { key, kind, before, now } of changed.iterate()) {
+      tell({ sign: "~", key, kind, rules: [before, now] });
+    }
+  } finally {
+    database.close();
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Goes back to a list that is kept. It is published anew, with a mark that syncs heed: they replace it only when a
+ * person has released it.
+ */
+import { chmodSync, constants, copyFileSync } from "node:fs";
+
+import Database from "better-sqlite3";
+
+import type { Log } from "../src/mail/log.ts";
+import { unsealed } from "../src/snapshot/format.ts";
+import type { MetaKey } from "../src/snapshot/format.ts";
+import { acquireLock } from "./lock.ts";
+import { openPrevious } from "./previous.ts";
+import { createdAfter, protectionMeta, signFile } from "./protect.ts";
+import type { Protection } from "./protect.ts";
+import { publishSnapshot } from "./publish.ts";
+import { removeTemporary, temporaryName } from "./temporary.ts";
+
+/** What going back needs. */
+export interface RollbackOptions {
+  /** The snapshot file. */
+  readonly path: string;
+  /** The file to go back to; for a release, the snapshot itself. */
+  readonly from: string;
+  /** Why, for the log of syncs; undefined releases. */
+  readonly reason: string | undefined;
+  readonly keep: number;
+  readonly protection: Protection;
+  /** ms since 1970. */
+  readonly now: number;
+  readonly log: Log;
+}
+
+/** How it ended. */
+export type RollbackOutcome =
+  | { readonly kind: "published" }
+  | { readonly kind: "refused"; readonly why: string }
+  | { readonly kind: "busy" };
+
+/** A longer reason would not fit into the first pages, where the seal is looked for. */
+const maxReason = 200;
+
+/** Goes back, or releases. @throws what the file system and SQLite throw; the snapshot is then what it was */
+export function rollBack(options: RollbackOptions): RollbackOutcome {
+  const lock = acquireLock(options.path);
+  if (lock === undefined) {
+    return { kind: "busy" };
+  }
+  try {
+    return rollBackLocked(options);
+  } finally {
+    removeTemporary(options.path);
+    lock.release();
+  }
+}
+
+function rollBackLocked({ path, from, reason, keep, protection, now, log }: RollbackOptions): RollbackOutcome {
+  const { previous: wanted, damage } = openPrevious(from, 0);
+  wanted?.close();
+  if (wanted === undefined) {
+    return { kind: "refused", why: `${from}: ${damage ?? "no such file"}` };
+  }
+  if (wanted.mark !== protection.form?.mark) {
+    return { kind: "refused", why: `${from} stands under another key than that of [snapshot] key_file` };
+  }
+  const { previous: current } = openPrevious(path, 0);
+  current?.close();
+  const newPath = temporaryName(path, "new");
+  copyFileSync(from, newPath, constants.COPYFILE_EXCL);
+  chmodSync(newPath, 0o600);
+  const created = reason === undefined ? wanted.created : createdAfter(current, now, protection);
+  writeMeta(newPath, {
+    created: String(created),
+    since: String(reason === undefined ? wanted.since : created),
+    held: reason === undefined ? undefined : holdText(now, reason),
+    digest: unsealed,
+    signature: undefined,
+    ...protectionMeta(protection),
+  });
+  const { signer } = protection;
+  publishSnapshot(newPath, path, {
+    keep,
+    keepOld: current !== undefined && reason !== undefined,
+    log,
+    sign: signer === undefined ? undefined : (file) => signFile(file, signer),
+  });
+  return { kind: "published" };
+}
+
+function holdText(now: number, reason: string): string {
+  const words = reason.replace(/[^\x20-\x7e]+/g, " ").trim();
+  return `${new Date(now).toISOString()}${words === "" ? "" : ` (${words.slice(0, maxReason)})`}`;
+}
+
+function writeMeta(path: string, meta: Partial<Record<MetaKey, string | undefined>>): void {
+  const database = new Database(path);
+  try {
+    database.pragma("journal_mode = OFF");
+    database.pragma("synchronous = OFF");
+    // The old seal must not be found where the new one is looked for.
+    database.pragma("secure_delete = ON");
+    const remove = database.prepare("DELETE FROM meta WHERE key = ?");
+    const insert = database.prepare("INSERT INTO meta VALUES (?, ?)");
+    for (const [key, value] of Object.entries(meta)) {
+      remove.run(key);
+      if (value !== undefined) {
+        insert.run(key, value);
+      }
+    }
+  } finally {
+    database.close();
+  }
+}
