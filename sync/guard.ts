@@ -83,10 +83,12 @@ function losses(facts: GuardFacts): string[] {
         : lossOf(`Source "${source.name}"`, source, "max_shrink", maxShrink, facts),
     );
   }
-  for (const domain of domains) {
+  // Where one domain or kind is the whole list, the same loss is not told again.
+  const isTold = (part: Counts): boolean => reasons[0] !== undefined && part.before === before && part.now === now;
+  for (const domain of domains.filter((part) => !isTold(part))) {
     reasons.push(lossOf(`Domain "${domain.name}"`, domain, "max_shrink_domain", facts.maxShrinkDomain ?? 1, facts));
   }
-  for (const kind of kinds) {
+  for (const kind of kinds.filter((part) => !isTold(part))) {
     reasons.push(lossOf(`Kind "${kind.name}"`, kind, "max_shrink_kind", facts.maxShrinkKind ?? 1, facts));
   }
   return reasons.filter((reason) => reason !== undefined);

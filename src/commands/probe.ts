@@ -141,9 +141,14 @@ function format(finding: Finding & { readonly certificates: readonly { url: stri
     ...classes.slice(0, mostClasses).map(([name, count]) => `    ${String(count).padStart(7)} ${name}`),
     ...Object.entries(reading.skipped).map(([why, count]) => `  skipped: ${count} ${why}`),
     ...(reading.samples.length === 0 ? [] : ["  samples:"]),
-    ...reading.samples.flatMap(({ entry, gives }) => [`    ${entry}`, `      ${gives.join(", ") || "gives nothing"}`]),
+    ...reading.samples.flatMap(({ entry, gives, skipped }) => [`    ${entry}`, `      ${givesText(gives, skipped)}`]),
     ...warnings.map((warning) => `  WARNING: ${warning}`),
     ...(warnings.length === 0 ? ["  nothing odd"] : []),
   ];
   return lines.map((line) => `${line.replace(/[^\x20-\x7e]/g, "?")}\n`).join("");
+}
+
+function givesText(gives: readonly string[], skipped: Readonly<Record<string, number>>): string {
+  const reasons = Object.entries(skipped).map(([why, count]) => `${count} ${why}`);
+  return `${gives.join(", ") || "gives nothing"}${reasons.length === 0 ? "" : `; skipped: ${reasons.join(", ")}`}`;
 }
