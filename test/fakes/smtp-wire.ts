@@ -86,7 +86,8 @@ export class Wire {
         this.#unread = this.#unread.subarray(end + 1);
         return line;
       }
-      if (!(await this.more())) {
+      // The last bytes and the end may come together.
+      if (!(await this.more()) && !this.#unread.includes(10)) {
         return undefined;
       }
     }
@@ -114,7 +115,7 @@ export class Wire {
       if (at >= 0) {
         return { raw: raw(), whole: true };
       }
-      if (seen(size - 2) || !(await this.more())) {
+      if (seen(size - 2) || (!(await this.more()) && this.#unread.length === 0)) {
         return { raw: raw(), whole: false };
       }
     }

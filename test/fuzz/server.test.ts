@@ -104,7 +104,7 @@ function converse(port: number, random: () => number): Promise<string[]> {
     let text = "";
     let at = 0;
     const socket = connect({ port, host: "127.0.0.1" });
-    const timer = setTimeout(() => socket.destroy(), 400);
+    const timer = setTimeout(() => socket.destroy(), 5000);
     const feed = (): void => {
       if (socket.destroyed) {
         return;
