@@ -185,7 +185,7 @@ describe("a thousand random directories", () => {
     });
   }
 
-  it("are served whole or as they were, whatever fails", { timeout: 240_000 }, async () => {
+  it("are served whole or as they were, whatever fails", { timeout: 600_000 }, async () => {
     let run = 0;
     const seen = { published: 0, frozen: 0, refused: 0, failed: 0 };
     const property = fc.asyncProperty(plan, async ({ sizes, pageSize, steps }) => {
@@ -241,7 +241,7 @@ describe("a thousand random directories", () => {
     await fc.assert(property, { numRuns: runs, endOnFailure: true });
     // Every way out was taken often.
     expect(
-      Object.values(seen).every((count) => count > 50),
+      Object.values(seen).every((count) => count > runs / 20),
       JSON.stringify(seen),
     ).toBe(true);
   });
