@@ -15,13 +15,17 @@ const access = {
   region: field.text("us-east-1", "Of S3, as the store calls it."),
 };
 
+const to = field.text(
+  "/mnt/dmz/snapshot.sqlite",
+  'A folder or file, "https://host/path" for a PUT (WebDAV), or "s3://bucket/object".',
+  { required: true },
+);
+
 /** Where the snapshot is carried to after each successful sync. */
 export const publish = z.strictObject({
   name: field.text("dmz", "Its name in logs.", { required: true }),
-  to: field.text(
-    "",
-    'A folder or file ("/mnt/dmz/snapshot.sqlite"), "https://host/path" for a PUT (WebDAV), or "s3://bucket/object".',
-  ),
+  // The sample shows an example; without it, `command` carries.
+  to: to.prefault("").meta({ ...to.meta(), required: false }),
   command: field.list(
     [],
     'Instead of `to`, a program with its arguments, without a shell; {file} is the snapshot, which is also its standard input: ["rsync", "--chmod=F640", "{file}", "relay:/var/lib/goodmailto/"].',

@@ -91,9 +91,12 @@ async function attempt(options: PullOptions): Promise<Pulled> {
     if (typeof judged === "string") {
       return { kind: "refused", why: judged };
     }
-    installFile(part, path);
-    keep({ etag: downloaded.etag, file: fileOf(path), newest: Math.max(state.newest, judged.created) });
-    return { kind: "installed", ...judged };
+    const { rows, created, isNew } = judged;
+    if (isNew) {
+      installFile(part, path);
+    }
+    keep({ etag: downloaded.etag, file: fileOf(path), newest: Math.max(state.newest, created) });
+    return isNew ? { kind: "installed", rows, created } : { kind: "unchanged" };
   } finally {
     rmSync(part, { force: true });
   }
@@ -105,20 +108,29 @@ function fileOf(path: string): string {
   return facts === undefined ? "" : `${facts.ino}:${facts.mtimeNs}`;
 }
 
-type Facts = { readonly rows: number; readonly created: number };
+interface Facts {
+  readonly rows: number;
+  /** ms since 1970. */
+  readonly created: number;
+}
 
 /** What a file holds, or why it is refused: by the relay's own checks, and for its age. */
-async function judge(part: string, { trust, path }: PullOptions, newest: number): Promise<Facts | string> {
+async function judge(
+  part: string,
+  { trust, path }: PullOptions,
+  newest: number,
+): Promise<(Facts & { readonly isNew: boolean }) | string> {
   const reading = await readSnapshot(part, threadAbove, trust);
   if (reading.kind === "flawed") {
     return `${reading.flaw.why}: ${reading.flaw.detail}`;
   }
   const facts = factsOf(reading.bytes, trust);
-  const before = Math.max(newest, await createdAt(path, trust));
+  const current = await readCurrent(path, trust);
+  const before = Math.max(newest, current === undefined ? 0 : factsOf(current, trust).created);
   const time = (at: number): string => new Date(at).toISOString();
   return trust.publicKeys.length > 0 && facts.created < before
     ? `older: made ${time(facts.created)}, and one of ${time(before)} was here before`
-    : facts;
+    : { ...facts, isNew: current?.equals(reading.bytes) !== true };
 }
 
 function factsOf(bytes: Buffer, trust: Trust): Facts {
@@ -130,10 +142,11 @@ function factsOf(bytes: Buffer, trust: Trust): Facts {
   }
 }
 
-async function createdAt(path: string, trust: Trust): Promise<number> {
+/** The bytes of the snapshot that is there; undefined where there is no good one. */
+async function readCurrent(path: string, trust: Trust): Promise<Buffer | undefined> {
   if (statSnapshot(path).kind !== "file") {
-    return 0;
+    return undefined;
   }
   const reading = await readSnapshot(path, threadAbove, trust);
-  return reading.kind === "good" ? factsOf(reading.bytes, trust).created : 0;
+  return reading.kind === "good" ? reading.bytes : undefined;
 }

@@ -4,8 +4,8 @@ import type { BigIntStats } from "node:fs";
 import { open } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 
-import { inspectBytes } from "./image.ts";
-import type { Flaw, Flawed } from "./image.ts";
+import { inspectBytes } from "./inspect.ts";
+import type { Flaw, Flawed } from "./inspect.ts";
 import type { Inspected } from "./inspect-worker.ts";
 import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";

@@ -1,8 +1,8 @@
 /** A worker thread that inspects one snapshot's bytes, so that the sessions do not wait, and hands them back. */
 import { parentPort, workerData } from "node:worker_threads";
 
-import { inspectBytes } from "./image.ts";
-import type { Flawed } from "./image.ts";
+import { inspectBytes } from "./inspect.ts";
+import type { Flawed } from "./inspect.ts";
 import type { Trust } from "./trust.ts";
 
 /** What the thread answers: the bytes come back, unless they are of no use. */

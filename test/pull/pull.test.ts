@@ -80,6 +80,16 @@ describe("goodmailto pull", () => {
     expect(await fetchList()).toMatchObject({ kind: "installed" });
   });
 
+  it("leaves the file alone where a server without ETag sends the same once more", async () => {
+    origin.files.set("/list", await listOf(5));
+    await fetchList();
+    const { ino } = statSync(path);
+    rmSync(`${path}.pull`);
+    expect(await fetchList()).toEqual({ kind: "unchanged" });
+    expect(statSync(path).ino).toBe(ino);
+    expect(origin.asked.map(({ status }) => status)).toEqual([200, 200]);
+  });
+
   it("goes on where the connection broke", async () => {
     const list = await listOf(400);
     origin.files.set("/list", list);

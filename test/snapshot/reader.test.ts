@@ -18,7 +18,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { createDomains } from "../../src/mail/domains.ts";
 import { sealOffset, unsealed } from "../../src/snapshot/format.ts";
-import { inspectBytes, openImage } from "../../src/snapshot/image.ts";
+import { openImage } from "../../src/snapshot/image.ts";
+import { inspectBytes } from "../../src/snapshot/inspect.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import type { ReaderOptions, SnapshotReader } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";

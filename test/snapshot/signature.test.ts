@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 
 import { createDomains } from "../../src/mail/domains.ts";
 import { sealOffset } from "../../src/snapshot/format.ts";
-import { inspectBytes } from "../../src/snapshot/image.ts";
+import { inspectBytes } from "../../src/snapshot/inspect.ts";
 import { inFile } from "../../src/snapshot/newest.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import type { ReaderOptions } from "../../src/snapshot/reader.ts";

@@ -120,7 +120,7 @@ describe.skipIf(missing("systemd-analyze"))("systemd-analyze", () => {
 
   it("has nothing to say against any unit", () => {
     const units = readdirSync(copy).filter((name) => /\.(?:service|socket|timer)$/.test(name));
-    expect(units).toHaveLength(4);
+    expect(units).toHaveLength(6);
     const { status, stdout, stderr } = spawnSync(
       "systemd-analyze",
       ["verify", "--man=no", ...units.map((name) => join(copy, name))],

@@ -1,0 +1,142 @@
+/** What is wrong with the bytes of a snapshot file: header, seal, signature, key, tables, in this order. */
+import { createHash } from "node:crypto";
+
+import Database from "better-sqlite3";
+
+import { applicationId, formatVersion, keyedVersion, sealOffset, sealTrace, unsealed } from "./format.ts";
+import { createKeyedForm, refuseMark } from "./keyed.ts";
+import type { KeyedForm } from "./keyed.ts";
+import { inspectSignature } from "./signature.ts";
+import { plainTrust } from "./trust.ts";
+import type { Trust } from "./trust.ts";
+
+/** Why a snapshot cannot serve. */
+export type Flaw =
+  | "missing"
+  | "unreadable"
+  | "not a database"
+  | "torn"
+  | "empty"
+  | "wrong id"
+  | "wrong version"
+  | "wrong key"
+  | "wrong signature"
+  | "older"
+  | "closed";
+
+/** A flaw with the detail for the log. */
+export interface Flawed {
+  readonly why: Flaw;
+  readonly detail: string;
+}
+
+/** Says what is wrong with a file's bytes; undefined where nothing is. Reads every page. */
+export function inspectBytes(bytes: Buffer, trust: Trust = plainTrust): Flawed | undefined {
+  const flaw = inspectHeader(bytes) ?? inspectSeal(bytes) ?? inspectSigner(bytes, trust);
+  if (flaw !== undefined) {
+    return flaw;
+  }
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(bytes, { readonly: true });
+    return inspectTables(database) ?? inspectTrace(database, bytes) ?? inspectMark(database, trust);
+  } catch (error) {
+    return { why: "torn", detail: error instanceof Error ? error.message : String(error) };
+  } finally {
+    database?.close();
+  }
+}
+
+/** The fixed places of the file header, https://www.sqlite.org/fileformat.html 1.3. */
+function inspectHeader(bytes: Buffer): Flawed | undefined {
+  if (bytes.length < 100 || bytes.toString("latin1", 0, 16) !== "SQLite format 3\0") {
+    return { why: "not a database", detail: `${bytes.length} bytes without the header of SQLite` };
+  }
+  const id = bytes.readUInt32BE(68);
+  if (id !== applicationId) {
+    return { why: "wrong id", detail: `application_id is ${id}, not ${applicationId}` };
+  }
+  const version = bytes.readUInt32BE(60);
+  if (version !== formatVersion && version !== keyedVersion) {
+    return { why: "wrong version", detail: `user_version is ${version}, not ${formatVersion} or ${keyedVersion}` };
+  }
+  const pageSize = bytes.readUInt16BE(16) === 1 ? 65_536 : bytes.readUInt16BE(16);
+  const size = pageSize * bytes.readUInt32BE(28);
+  return size === bytes.length ? undefined : { why: "torn", detail: `${bytes.length} bytes, header says ${size}` };
+}
+
+function inspectSeal(bytes: Buffer): Flawed | undefined {
+  const at = sealOffset(bytes);
+  if (at < 0) {
+    return undefined;
+  }
+  const seal = bytes.toString("latin1", at, at + unsealed.length);
+  const hash = createHash("sha256").update(bytes.subarray(0, at)).update(unsealed);
+  const digest = hash.update(bytes.subarray(at + unsealed.length)).digest("hex");
+  return seal === digest ? undefined : { why: "torn", detail: "the file is not what was sealed" };
+}
+
+function inspectSigner(bytes: Buffer, { publicKeys }: Trust): Flawed | undefined {
+  const detail = inspectSignature(bytes, publicKeys);
+  return detail === undefined ? undefined : { why: "wrong signature", detail };
+}
+
+/** The form of the keys of a keyed file, for who has the secret. */
+export function formOf({ secret, match }: Trust): KeyedForm | undefined {
+  return secret === undefined ? undefined : createKeyedForm(secret, match);
+}
+
+function inspectMark(database: Database.Database, trust: Trust): Flawed | undefined {
+  const detail = refuseMark(readMeta(database).mark, formOf(trust));
+  return detail === undefined ? undefined : { why: "wrong key", detail };
+}
+
+function inspectTrace(database: Database.Database, bytes: Buffer): Flawed | undefined {
+  const isTorn = sealOffset(bytes) < 0 && database.prepare(sealTrace).get() !== undefined;
+  return isTorn ? { why: "torn", detail: "its seal is torn" } : undefined;
+}
+
+function inspectTables(database: Database.Database): Flawed | undefined {
+  const verdict = database.pragma("quick_check(1)", { simple: true });
+  if (verdict !== "ok") {
+    return { why: "torn", detail: String(verdict) };
+  }
+  const rows = database.prepare<[], number>("SELECT count(*) FROM recipient WHERE gone = 0").pluck().get() ?? 0;
+  const meta = readMeta(database);
+  if (rows !== meta.rows) {
+    return { why: "torn", detail: `${rows} rows, meta says ${meta.rows}` };
+  }
+  if (!Number.isSafeInteger(meta.created)) {
+    return { why: "torn", detail: "meta does not say when it was created" };
+  }
+  const strays = database.prepare("SELECT 1 FROM recipient WHERE source NOT IN (SELECT id FROM source) LIMIT 1").get();
+  if (strays !== undefined) {
+    return { why: "torn", detail: "a recipient without its source" };
+  }
+  return rows > 0 ? undefined : { why: "empty", detail: "no recipients" };
+}
+
+/** `meta`, read. */
+export interface Meta {
+  readonly created: number;
+  readonly rows: number;
+  /** Of a keyed file. */
+  readonly mark: string | undefined;
+  readonly since: number;
+  readonly held: string | undefined;
+}
+
+/** Reads it. */
+export function readMeta(database: Database.Database): Meta {
+  const value = database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
+  const number = (key: string): number => Number(value.get(key) ?? Number.NaN);
+  const created = number("created");
+  const since = number("since");
+  return {
+    created,
+    rows: number("rows"),
+    mark: value.get("keyed"),
+    since: Number.isSafeInteger(since) ? since : created,
+    held: value.get("held"),
+  };
+}
