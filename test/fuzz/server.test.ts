@@ -149,7 +149,7 @@ it(`the running relay survives ${sessions} sessions of noise, and is honest in e
     answers: { mail: fail, rcpt: fail, data: fail, dot: fail, rset: fail },
   });
   const relay = await startTestRelay({
-    config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "300ms"\ndata_timeout = "300ms"\n
+    config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "8s"\ndata_timeout = "8s"\n
 [smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "0ms"\nidle_timeout = "2s"\nmax_message_size = "100KB"\n[log]\nlevel = "warning"`,
     snapshot: ["a@kontor.example", "b@kontor.example"],
   });
