@@ -47,7 +47,7 @@ export async function download(options: DownloadOptions): Promise<Downloaded> {
   const headers = await accessHeaders(place, "GET", access, conditions, emptyDigest);
   const response = await exchange({ ...place, method: "GET", headers, ca: access.ca, signal });
   const version = response.headers.etag ?? "";
-  switch (response.statusCode) {
+  switch (response.statusCode ?? 0) {
     case 200:
       options.begin(version);
       await store(response, 0, options);

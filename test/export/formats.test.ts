@@ -159,7 +159,7 @@ describe("goodmailto export", () => {
     replaceFile(file, Buffer.from("two"));
     expect(readFileSync(file, "utf8")).toBe("two");
     expect(statSync(file).ino).not.toBe(inode);
-    expect(() => replaceFile(join(file, "x"), Buffer.from("three"))).toThrow();
+    expect(() => replaceFile(join(file, "x"), Buffer.from("three"))).toThrow(/ENOTDIR/);
     expect(readFileSync(file, "utf8")).toBe("two");
   });
 

@@ -1,5 +1,6 @@
 /** A real nginx of its own: WebDAV PUT and GET under TLS, in a temporary folder, without a daemon. */
 import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
@@ -73,7 +74,7 @@ http {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await answering(port, child.exitCode);
+    await answering(port, child);
   } catch (error) {
     await stop();
     throw error;
@@ -90,8 +91,8 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function answering(port: number, exitCode: number | null): Promise<void> {
-  for (let tries = 0; tries < 400 && exitCode === null; tries += 1) {
+async function answering(port: number, child: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 400 && child.exitCode === null; tries += 1) {
     const socket = connect(port, "127.0.0.1");
     const open = await once(socket, "connect").then(
       () => true,
