@@ -131,19 +131,22 @@ export function formatReport(report: ObserveReport, most: number): string {
       ...hints.map((hint) => `         ${hint}`),
     ]);
   const more = disagreements.length - most;
-  return [
-    `observed from ${since} to ${until}`,
-    "          accepted  refused  unclear  (by the next hop)",
-    `known     ${[known.accepted, known.refused, known.unclear].map((n) => String(n).padEnd(8)).join(" ")}`,
-    `unknown   ${[unknown.accepted, unknown.refused, unknown.unclear].map((n) => String(n).padEnd(8)).join(" ")}`,
-    ...(dropped === 0 ? [] : [`${dropped} less frequent addresses had to make room and are not listed`]),
-    "",
-    ...(rows.length === 0 ? ["no disagreement"] : [`  count  ${"address".padEnd(width)}  ours     theirs`, ...rows]),
-    ...(more > 0 ? [`${more} more, see --most`] : []),
-    "",
-    `${verdictWords[verdict]}: ${why}`,
-    "",
-  ]
-    .map((line) => line.trimEnd())
-    .join("\n");
+  return (
+    [
+      `observed from ${since} to ${until}`,
+      "          accepted  refused  unclear  (by the next hop)",
+      `known     ${[known.accepted, known.refused, known.unclear].map((n) => String(n).padEnd(8)).join(" ")}`,
+      `unknown   ${[unknown.accepted, unknown.refused, unknown.unclear].map((n) => String(n).padEnd(8)).join(" ")}`,
+      ...(dropped === 0 ? [] : [`${dropped} less frequent addresses had to make room and are not listed`]),
+      "",
+      ...(rows.length === 0 ? ["no disagreement"] : [`  count  ${"address".padEnd(width)}  ours     theirs`, ...rows]),
+      ...(more > 0 ? [`${more} more, see --most`] : []),
+      "",
+      `${verdictWords[verdict]}: ${why}`,
+      "",
+    ]
+      // Names and values of directories are anybody's text.
+      .map((line) => line.trimEnd().replace(/[^\x20-\x7e]/g, "?"))
+      .join("\n")
+  );
 }

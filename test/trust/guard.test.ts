@@ -3,8 +3,10 @@ import { describe, expect, it } from "vitest";
 
 import { coreSections } from "../../src/config/schema.ts";
 import { createDomains } from "../../src/mail/domains.ts";
+import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { guard } from "../../sync/guard.ts";
 import type { GuardFacts } from "../../sync/guard.ts";
+import { unprotected } from "../../sync/protect.ts";
 import { compareTallies, createCanaries, findMissing, tallySnapshot } from "../../sync/tally.ts";
 import { addresses, found, listSource, publish, sync, temporaryFolder } from "../snapshot/fixture.ts";
 
@@ -104,6 +106,20 @@ describe("a published file", () => {
     await publish(path, [listSource("list", ["a0@kontor.example", found("boss", "shortname")])]);
     const canaries = ["A0@KONTOR.test", "boss@plant.example", "boss", "a0@plant.example", "a0"];
     expect(findMissing(path, createCanaries(canaries, domains))).toEqual(["a0@plant.example", "a0"]);
+  });
+
+  it("has its canaries too where its keys are hashed, and no domains to tell", async () => {
+    const path = `${temporaryFolder()}/snapshot.sqlite`;
+    const form = createKeyedForm("5a".repeat(32), "address");
+    const options = {
+      protection: { ...unprotected, form },
+      canaries: createCanaries(["a1@kontor.example"], domains),
+      settings: { ...usual, keep: 0 },
+    };
+    await publish(path, [listSource("list", addresses(100))], options);
+    expect(tallySnapshot(path).domains.size).toBe(0);
+    const outcome = await sync(path, [listSource("list", ["a0@kontor.example", ...addresses(100).slice(2)])], options);
+    expect(outcome).toMatchObject({ kind: "refused", reasons: [expect.stringContaining("a1@kontor.example")] });
   });
 
   it("is not replaced by one that lost a domain, a kind or a canary", async () => {
