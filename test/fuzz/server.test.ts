@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import { expect, it } from "vitest";
 
 import { startNextHop } from "../fakes/next-hop.ts";
-import type { Answer, Moment } from "../fakes/next-hop.ts";
+import type { Answer } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import { hello, send } from "../relay/scene.ts";
 
@@ -143,8 +143,7 @@ function converse(port: number, random: () => number): Promise<string[]> {
 it(`the running relay survives ${sessions} sessions of noise, and is honest in each`, async () => {
   const random = createRandom(seed);
   let failing = true;
-  const fail = (_: Moment): Answer | undefined =>
-    failing ? failures[Math.floor(random() * failures.length)] : undefined;
+  const fail = (): Answer | undefined => (failing ? failures[Math.floor(random() * failures.length)] : undefined);
   const hop = await startNextHop({
     answers: { mail: fail, rcpt: fail, data: fail, dot: fail, rset: fail },
   });

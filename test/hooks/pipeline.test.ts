@@ -99,14 +99,14 @@ describe("Pipeline", () => {
   it("after accept-session asks note-takers only; an observed one changes nothing", () => {
     const { pipeline, asked } = scene([plan(acceptSession), plan(refuse), plan(pass, { stage: "note" })]);
     const session = newSession();
-    pipeline.run("rcpt", session, "policy");
+    void pipeline.run("rcpt", session, "policy");
     expect(session.checksOff).toBe(true);
     expect(pipeline.run("rcpt", session, "policy")).toMatchObject({ verdict: pass });
-    pipeline.run("rcpt", session, "note");
+    void pipeline.run("rcpt", session, "note");
     expect(asked).toEqual(["0", "2"]);
     const observed = scene([plan(acceptSession, { mode: "observe" })]);
     const other = newSession();
-    observed.pipeline.run("rcpt", other, "policy");
+    void observed.pipeline.run("rcpt", other, "policy");
     expect(other.checksOff).toBe(false);
   });
 
