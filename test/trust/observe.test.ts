@@ -15,6 +15,7 @@ import { silentLog } from "../../src/mail/log.ts";
 import { mergeObserved, Observations, readObserved } from "../../src/ops/observations.ts";
 import type { Observed } from "../../src/ops/observations.ts";
 import { escapeValue, locatingFilter } from "../../sync/locate.ts";
+import { configOf, freePort, Scene } from "../end-to-end/scene.ts";
 import { missing } from "../fakes/need.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
@@ -193,6 +194,42 @@ describe("observe mode", () => {
     }
     observations.close();
     expect(log.lines.map(({ event }) => event)).toEqual(["cannot write"]);
+  });
+});
+
+describe("observe mode in worker processes", { timeout: 120_000 }, () => {
+  it("leaves all counts on disk at SIGTERM, a file for each worker", async () => {
+    const scene = new Scene();
+    const hop = await startNextHop();
+    try {
+      const observing = '[recipients]\nmode = "observe"\nobserve_file = "observed.json"\n';
+      const port = await freePort();
+      const plan = { hop: hop.port, port, smtp: "workers = 2", more: observing };
+      const config = scene.write("goodmailto.toml", configOf(plan));
+      await publishSnapshot(join(scene.folder, "snapshot.sqlite"), ["known@kontor.example"]);
+      const program = scene.start("serve", "--config", config);
+      await program.until(/workers ready/, 60_000);
+      for (let session = 0; session < 12; session += 1) {
+        const client = await SmtpClient.open(port);
+        client.write(
+          `HELO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<u${session}@kontor.example>\r\nRCPT TO:<known@kontor.example>\r\nQUIT\r\n`,
+        );
+        for (let line = await client.line(60_000); line !== undefined && !line.startsWith("221");) {
+          line = await client.line(60_000);
+        }
+      }
+      expect(await program.stop()).toMatchObject({ code: 0 });
+      const parts = ["", ".0", ".1"].map((worker) => readObserved(join(scene.folder, `observed.json${worker}`)));
+      expect(parts[0]).toBeUndefined();
+      expect(mergeObserved(parts.filter((part) => part !== undefined))).toMatchObject({
+        totals: { known: { accepted: 12 }, unknown: { accepted: 12 } },
+      });
+      const report = await scene.call("observe", "report", "--config", config);
+      expect(report).toMatchObject({ code: 75, stdout: expect.stringContaining("cannot tell: ") as string });
+    } finally {
+      await scene.close();
+      await hop.close();
+    }
   });
 });
 
