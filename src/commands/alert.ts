@@ -20,9 +20,9 @@ export async function noteRun(settings: Settings, outcome: Outcome, log: Log): P
   const { path, max_age: maxAge } = settings.snapshot;
   const before = readEpisode(path);
   const limits = { afterFailures: settings.alert.after_failures, maxAge };
-  const failing = outcome.kind === "failed" || outcome.kind === "refused" || outcome.kind === "published";
+  const failed = outcome.kind === "failed" || outcome.kind === "refused";
   // Reading the whole snapshot for its date is worth it only where a date is asked for.
-  const created = failing && before.whole === 0 && outcome.kind !== "published" ? createdAt(path) : undefined;
+  const created = failed && before.whole === 0 ? createdAt(path) : undefined;
   const { episode, event } = afterRun(before, outcome, limits, Date.now(), created);
   const told = event === undefined ? episode : await tell(settings, event, before, episode, log);
   if (told === before) {
