@@ -48,6 +48,7 @@ async function readSource(source: Source, id: number, before: number, options: R
   const skipped: Record<string, number> = {};
   const triedAt = now();
   let entries = 0;
+  let reached = "";
   const steps = iterate(source, signal);
   try {
     for (;;) {
@@ -61,11 +62,12 @@ async function readSource(source: Source, id: number, before: number, options: R
       }
       if (step.kind === "done") {
         log.info("sync", "source read", { source: source.name, entries, ...skipped });
-        return { name: source.name, entries, skipped, triedAt, fault: "" };
+        return { name: source.name, entries, skipped, triedAt, fault: "", reached };
       }
       scratch.add(id, step.batch.found);
       scratch.addPeople(id, step.batch.people ?? []);
       entries += step.batch.entries;
+      reached = step.batch.reached ?? reached;
       for (const [why, count] of Object.entries(step.batch.skipped)) {
         // A key of the log is one word.
         const word = why.replaceAll(" ", "_");

@@ -30,6 +30,11 @@ export interface Scratch {
   addPeople(source: number, people: readonly Person[]): void;
   /** Turns the DNs in rules into addresses. @returns rules that name what cannot be resolved: those rows are open */
   resolveRules(): number;
+  /**
+   * Counts keys that another list lacks, or has with a rule that these rows have not. Rows whose rule names entries
+   * that were not read now are forgotten where the list has the key.
+   */
+  countNew(listPath: string): number;
   /** Forgets what a source gave. */
   drop(source: number): void;
   close(): void;
@@ -71,6 +76,7 @@ export function createScratch(path: string): Scratch {
       }
     },
     resolveRules: () => resolveRules(database),
+    countNew: (listPath) => countNew(database, listPath),
     drop: (source) => remove.forEach((statement) => void statement.run(source)),
     close: () => void database.close(),
   };
@@ -95,4 +101,20 @@ function resolveRules(database: Database.Database): number {
     update.run(resolved, source, rule);
   }
   return open;
+}
+
+function countNew(database: Database.Database, listPath: string): number {
+  database.prepare("ATTACH ? AS list").run(listPath);
+  const known = `SELECT 1 FROM list.recipient AS other
+    WHERE other.key = found.key AND other.source = found.source AND other.gone = 0`;
+  database.prepare(`DELETE FROM found WHERE rule GLOB ? AND EXISTS (${known})`).run(unresolvedPattern);
+  const count = database
+    .prepare<[], number>(
+      `SELECT count(DISTINCT key) FROM found
+       WHERE NOT EXISTS (${known} AND (other.rule = '' OR other.rule = found.rule))`,
+    )
+    .pluck()
+    .get();
+  database.exec("DETACH list");
+  return count ?? 0;
 }

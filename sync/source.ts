@@ -22,6 +22,8 @@ export interface Batch {
   readonly skipped: Readonly<Record<string, number>>;
   /** Entries that other entries may name as senders. */
   readonly people?: readonly Person[];
+  /** With the last batch: up to where changes are known now, in the source's own words; not given: not known. */
+  readonly reached?: string;
 }
 
 /** A directory, an LDIF file or a list, ready to be read once. */
@@ -34,6 +36,11 @@ export interface Source {
    * @throws SourceFault when it is not; what came before must be thrown away
    */
   read(signal: AbortSignal): AsyncIterable<Batch>;
+  /**
+   * Reads what came since then, and perhaps more. Not given: the source cannot tell.
+   * @throws SourceFault as `read`, also where only a full reading helps
+   */
+  readChanges?(reached: string, signal: AbortSignal): AsyncIterable<Batch>;
 }
 
 /** A list that is not whole. The message names the server and the action, `reason` is for the log. */

@@ -189,6 +189,11 @@ const source = z.strictObject({
     "both",
     "Domino's Address lookup setting: which forms of a name deliver.",
   ),
+  changes: field.choice(
+    ["preset", "none", "modifyTimestamp", "entryCSN", "uSNChanged"],
+    "preset",
+    "By which attribute [sync] delta finds what is new. none: only full syncs do; so too with the preset domino.",
+  ),
   notes_domain: field.text("", "Domino: the Notes domain whose user%DOMAIN forms are accepted."),
 });
 

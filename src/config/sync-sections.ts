@@ -7,6 +7,10 @@ import * as field from "./fields.ts";
 export const sync = z.strictObject({
   schedule: field.cron("*/15 * * * *", "When `goodmailto sync --cron` runs, in UTC: minute hour day month weekday."),
   jitter: field.duration("30s", "Each scheduled run starts up to so much later, so that a fleet does not ask at once."),
+  delta: field.duration(
+    "0s",
+    'Between full syncs, `goodmailto sync --cron` asks for what is new so often, as "1m". It adds only; a full sync removes. 0s: never.',
+  ),
   max_shrink: field.percent(
     "10%",
     "A list that lost more than this, overall or in one source, is not published. --accept-shrink overrides once.",

@@ -9,6 +9,8 @@ import { BindRequest, ExtendedRequest, FilterParser, type SearchEntry } from "ld
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { convertEntries, type Rules } from "../addresses.ts";
 import { type Batch, type Source, SourceFault } from "../source.ts";
+import type { ChangeAttribute } from "../presets/preset.ts";
+import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";
 import { type Bounds, dial, parseTarget, type Target } from "./dial.ts";
 import { LdapConnection, printable } from "./ldap-connection.ts";
 import { type Ceilings, ceilings, pagedSearch, type Query } from "./paged-search.ts";
@@ -34,6 +36,7 @@ export function createLdapSource(
 ): Source {
   const targets = settings.url.map(parseTarget);
   checkSettings(settings, rules, targets);
+  const changes = changesOf(settings, rules);
   const query: Query = {
     base: settings.base,
     scope: "sub",
@@ -44,15 +47,29 @@ export function createLdapSource(
   return {
     name: settings.name,
     domains: rules.scope.domains,
-    async *read(signal) {
-      const connection = await connectFirst(targets, settings, folder, signal);
-      try {
-        yield* readBatches(connection, query, rules, settings.page_size, limits);
-      } finally {
-        connection.close();
-      }
-    },
+    read: (signal) => readServer("", signal),
+    ...(changes === undefined ? {} : { readChanges: readServer }),
   };
+
+  async function* readServer(since: Reached, signal: AbortSignal): AsyncGenerator<Batch> {
+    const connection = await connectFirst(targets, settings, folder, signal);
+    try {
+      const watch = changes === undefined ? unwatched : await startWatch(changes, connection, since);
+      const filter =
+        since === "" || changes === undefined
+          ? query.filter
+          : await changedFilter(changes, since, query.filter, connection);
+      yield* readBatches(connection, { ...query, filter }, watch, rules, settings.page_size, limits);
+    } finally {
+      connection.close();
+    }
+  }
+}
+
+const unwatched: Watch = { attribute: "", note: () => undefined, reached: () => "" };
+
+function changesOf({ changes }: SourceSettings, { preset }: Rules): ChangeAttribute | undefined {
+  return changes === "preset" ? preset.changes : changes === "none" ? undefined : changes;
 }
 
 function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly Target[]): void {
@@ -86,12 +103,15 @@ function wantedAttributes({ preset }: Rules): string[] {
 async function* readBatches(
   connection: LdapConnection,
   query: Query,
+  watch: Watch,
   rules: Rules,
   pageSize: number,
   limits: Ceilings,
 ): AsyncGenerator<Batch> {
   const held: SearchEntry[] = [];
-  for await (const raw of pagedSearch(connection, query, pageSize, limits)) {
+  const attributes = watch.attribute === "" ? query.attributes : [...query.attributes, watch.attribute];
+  for await (const raw of pagedSearch(connection, { ...query, attributes }, pageSize, limits)) {
+    watch.note(raw);
     const late = raw.filter((entry) => hasRanges([entry]));
     held.push(...late);
     if (held.length > maxHeld) {
@@ -103,6 +123,7 @@ async function* readBatches(
   for (const entry of held) {
     yield convertEntries(await wholeEntries([entry], connection), rules);
   }
+  yield { entries: 0, found: [], skipped: {}, reached: watch.reached() };
 }
 
 /** The first server that takes us. Nothing has been handed over yet, so another one may be asked. */

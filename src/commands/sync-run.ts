@@ -1,0 +1,140 @@
+/** One run for `goodmailto sync`, full or of what is new: settings in, outcome, words and exit code out. */
+import { dirname } from "node:path";
+
+import type { Settings } from "../config/sections.ts";
+import { createDomains } from "../mail/domains.ts";
+import type { Log } from "../mail/log.ts";
+import { runDelta } from "../../sync/delta.ts";
+import type { DeltaOutcome, Progress } from "../../sync/delta.ts";
+import { runSync } from "../../sync/job.ts";
+import type { JobOptions, Outcome } from "../../sync/job.ts";
+import type { Source } from "../../sync/source.ts";
+import { openSource } from "../../sync/sources/open.ts";
+import { summaryLine } from "../../sync/summary.ts";
+import { carry } from "../../sync/targets/carry.ts";
+import { createCanaries } from "../../sync/tally.ts";
+import type { Canary } from "../../sync/tally.ts";
+import { noteRun } from "./alert.ts";
+import { exit } from "./exit.ts";
+import { readSealing } from "./sealing.ts";
+import type { Sealing } from "./sealing.ts";
+import { createProgress } from "./progress.ts";
+import { loadSettings } from "./settings.ts";
+import { version } from "./version.ts";
+
+/** Words of the command line that change a run. */
+export interface RunWords {
+  readonly cron?: true;
+  readonly dryRun?: true;
+  readonly acceptShrink?: true;
+  readonly acceptGrowth?: true;
+  readonly acceptMissing?: true;
+}
+
+/** A configuration, ready to run. */
+export interface Plan {
+  readonly settings: Settings;
+  readonly sources: readonly Source[];
+  readonly sealing: Sealing;
+  readonly canaries: readonly Canary[];
+}
+
+/** Reads the configuration; undefined where it is none, which is then on stderr. */
+export function loadPlan(file: string): Plan | undefined {
+  const settings = loadSettings(file, ["sync"]);
+  if (settings === undefined) {
+    return undefined;
+  }
+  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+  try {
+    const sources = settings.source.map((source) => openSource(source, domains, dirname(file)));
+    if (sources.length > 0) {
+      return {
+        settings,
+        sources,
+        sealing: readSealing(settings, dirname(file)),
+        canaries: createCanaries(settings.sync.canaries, domains),
+      };
+    }
+    process.stderr.write(`${file}: there is no [[source]] to read recipients from\n`);
+  } catch (error) {
+    process.stderr.write(`${file}: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
+  return undefined;
+}
+
+function jobOptions({ settings, sources, canaries, sealing }: Plan, log: Log, signal: AbortSignal): JobOptions {
+  return {
+    sources,
+    protection: sealing.protection,
+    settings: settings.sync,
+    canaries,
+    grace: settings.recipients.grace,
+    path: settings.snapshot.path,
+    log,
+    signal,
+    now: Date.now,
+    version,
+  };
+}
+
+/** A full sync: makes the list, carries it on, tells whom it concerns. */
+export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: RunWords): Promise<Outcome> {
+  const { settings, sealing } = plan;
+  const progress = words.cron === true ? undefined : createProgress(process.stderr, Date.now);
+  const made = await runSync({
+    ...jobOptions(plan, log, signal),
+    acceptShrink: words.acceptShrink ?? false,
+    acceptGrowth: words.acceptGrowth ?? false,
+    acceptMissing: words.acceptMissing ?? false,
+    ...(words.dryRun === true ? { dryRun: true, tell: printChange } : {}),
+    ...(progress === undefined ? {} : { progress: (entries: number) => progress.update(entries) }),
+  }).finally(() => progress?.end());
+  const outcome: Outcome =
+    made.kind === "published"
+      ? { ...made, uncarried: await carry(sealing.targets, settings.snapshot.path, log, signal) }
+      : made;
+  // A run that was stopped says nothing about the directory.
+  if (!signal.aborted) {
+    await noteRun(settings, outcome, log);
+  }
+  return outcome;
+}
+
+/** Adds what is new, and carries it on. */
+export async function addNews(plan: Plan, log: Log, signal: AbortSignal, progress?: Progress): Promise<DeltaOutcome> {
+  const outcome = await runDelta(jobOptions(plan, log, signal), progress);
+  return outcome.kind === "published"
+    ? { ...outcome, uncarried: await carry(plan.sealing.targets, plan.settings.snapshot.path, log, signal) }
+    : outcome;
+}
+
+function printChange(change: "added" | "removed", key: string): void {
+  process.stdout.write(`${change === "added" ? "+" : "-"} ${key}\n`);
+}
+
+/** For a person; the log has said the rest. */
+export function outcomeLine(outcome: DeltaOutcome): string {
+  return "facts" in outcome
+    ? `${summaryLine(outcome.kind, outcome.facts)}\n`
+    : "why" in outcome
+      ? `did not publish: ${outcome.why}\n`
+      : "";
+}
+
+/** The exit code that says how a run ended. */
+export function exitCode(outcome: DeltaOutcome): number {
+  switch (outcome.kind) {
+    case "nothing":
+      return exit.ok;
+    case "published":
+    case "dry-run":
+      return (outcome.uncarried ?? []).length > 0 ? exit.temporary : exit.ok;
+    case "refused":
+    case "held":
+      return exit.guard;
+    case "failed":
+    case "busy":
+      return exit.temporary;
+  }
+}

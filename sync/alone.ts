@@ -1,0 +1,31 @@
+/** Runs what changes the snapshot with the lock held, and leaves no temporary file whatever happens. */
+import type { Log } from "../src/mail/log.ts";
+import { acquireLock } from "./lock.ts";
+import { describeError } from "./outcome.ts";
+import { removeTemporary } from "./temporary.ts";
+
+/** Runs it, unless another process does. What is thrown is an outcome. */
+export async function runAlone<T>(
+  path: string,
+  log: Log,
+  run: () => Promise<T>,
+): Promise<T | { readonly kind: "failed"; readonly why: string } | { readonly kind: "busy" }> {
+  try {
+    const lock = acquireLock(path);
+    if (lock === undefined) {
+      return { kind: "busy" };
+    }
+    try {
+      const leftovers = removeTemporary(path);
+      if (leftovers > 0) {
+        log.warning("sync", "removed what a killed sync left", { files: leftovers });
+      }
+      return await run();
+    } finally {
+      removeTemporary(path);
+      lock.release();
+    }
+  } catch (error) {
+    return { kind: "failed", why: describeError(error) };
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * Fast news between full syncs: asks the sources for what changed since they were read, and adds what is new to the
+ * list. It removes nothing, and makes no rule stricter: only a full sync, which sees the whole, does that.
+ */
+import { hostname } from "node:os";
+
+import type { SourceRow } from "../src/snapshot/format.ts";
+import { runAlone } from "./alone.ts";
+import { buildSnapshot } from "./build.ts";
+import { compareSnapshots } from "./changes.ts";
+import { heldText, runDeadline } from "./job.ts";
+import type { JobOptions } from "./job.ts";
+import { judge } from "./judge.ts";
+import { logOutcome } from "./outcome.ts";
+import type { JobFacts, Outcome } from "./outcome.ts";
+import { openPrevious } from "./previous.ts";
+import type { Previous } from "./previous.ts";
+import { createdAfter, protectionMeta, protectScratch, signFile, unprotected } from "./protect.ts";
+import { publishSnapshot } from "./publish.ts";
+import { readSources } from "./read.ts";
+import type { ReadResult } from "./read.ts";
+import { createScratch } from "./scratch.ts";
+import type { Scratch } from "./scratch.ts";
+import type { Source } from "./source.ts";
+import { temporaryName } from "./temporary.ts";
+import { continueList } from "./unchanged.ts";
+
+/** How a delta ended; "nothing": there was nothing to add, or only a full sync can tell. */
+export type DeltaOutcome = Outcome | { readonly kind: "nothing"; readonly why: string };
+
+/**
+ * Up to where changes are known by deltas that had nothing to add: they leave the file alone. Kept by a process that
+ * stays; by what the file says for a source.
+ */
+export type Progress = Map<string, { readonly from: string; readonly reached: string }>;
+
+/** Runs once. Every failure is an outcome. */
+export async function runDelta(options: JobOptions, progress: Progress = new Map()): Promise<DeltaOutcome> {
+  const outcome = await runAlone<DeltaOutcome>(options.path, options.log, () => runLocked(options, progress));
+  // A full sync on its way is no news.
+  return outcome.kind === "nothing" || outcome.kind === "busy" ? outcome : logOutcome(options.log, outcome);
+}
+
+async function runLocked(options: JobOptions, progress: Progress): Promise<DeltaOutcome> {
+  const { previous } = openPrevious(options.path, 0);
+  let scratch: Scratch | undefined;
+  try {
+    const due = previous === undefined ? "there is no good list" : refuse(previous, options);
+    if (previous === undefined || due !== undefined) {
+      return { kind: "nothing", why: `a full sync is due: ${due}` };
+    }
+    if (previous.held !== undefined) {
+      return { kind: "held", why: heldText(previous.held) };
+    }
+    scratch = createScratch(temporaryName(options.path, "scratch"));
+    return await runWith(options, scratch, previous, progress);
+  } finally {
+    scratch?.close();
+    previous?.close();
+  }
+}
+
+/** Why nothing can be added to this list. */
+function refuse(previous: Previous, { sources, protection = unprotected }: JobOptions): string | undefined {
+  if (previous.mark !== protection.form?.mark) {
+    return "the list stands under another key";
+  }
+  const before = [...previous.sources.values()].map(({ name, domains }) => `${name} ${domains}`).join("\n");
+  const now = sources.map(({ name, domains }) => `${name} ${domains.join(" ")}`).join("\n");
+  return before === now ? undefined : "the sources are others";
+}
+
+async function runWith(
+  options: JobOptions,
+  scratch: Scratch,
+  previous: Previous,
+  progress: Progress,
+): Promise<DeltaOutcome> {
+  const { sources, path, now, version, protection = unprotected } = options;
+  const startedAt = now();
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(runDeadline)]);
+  const readers = sources.map((source) => changesOf(source, previous, progress));
+  const results = await readSources(readers, { ...options, signal, scratch: protectScratch(scratch, protection) });
+  const count = scratch.countNew(previous.path);
+  const rows = sources.map(({ name }, index) => rowOf(name, results[index], previous));
+  if (count === 0) {
+    for (const { name, reached } of rows) {
+      progress.set(name, { from: previous.sources.get(name)?.reached ?? "", reached });
+    }
+    return { kind: "nothing", why: "nothing is new" };
+  }
+  scratch.resolveRules();
+  for (const [index, { name }] of sources.entries()) {
+    for (const old of previous.rowsOf(name)) {
+      scratch.add(index + 1, old);
+    }
+  }
+  scratch.close();
+  const newPath = temporaryName(path, "new");
+  const built = buildSnapshot(newPath, scratch.path, {
+    sources: rows,
+    created: createdAfter(previous, now(), protection),
+    host: hostname(),
+    version,
+    extra: protectionMeta(protection),
+  });
+  const facts: JobFacts = {
+    entries: results.reduce((sum, { entries }) => sum + entries, 0),
+    addresses: built.rows,
+    byKind: built.byKind,
+    ...compareSnapshots(newPath, previous.path, options.tell),
+    seconds: (now() - startedAt) / 1000,
+    frozen: [],
+  };
+  const reasons = judge(newPath, built, rows, previous, { ...options, acceptShrink: true }, protection.form?.hash);
+  if (reasons.length > 0) {
+    return { kind: "refused", reasons, facts };
+  }
+  signal.throwIfAborted();
+  // The list that a full sync made goes on, with more in it: its place among those that are kept is for the next one.
+  continueList(newPath, previous);
+  const { signer } = protection;
+  publishSnapshot(newPath, path, {
+    keep: options.settings.keep,
+    keepOld: false,
+    log: options.log,
+    sign: signer === undefined ? undefined : (file) => signFile(file, signer),
+  });
+  return { kind: "published", facts };
+}
+
+/** The source as one that gives only what is new; nothing where it cannot tell. */
+function changesOf(source: Source, previous: Previous, progress: Progress): Source {
+  const from = previous.sources.get(source.name)?.reached ?? "";
+  const known = progress.get(source.name);
+  const reached = known?.from === from ? known.reached : from;
+  const { name, domains } = source;
+  return {
+    name,
+    domains,
+    read: (signal) => (reached === "" ? nothing() : (source.readChanges?.(reached, signal) ?? nothing())),
+  };
+}
+
+async function* nothing(): AsyncGenerator<never> {
+  // Ends at once.
+}
+
+/** The source was not read whole: what stands there of its last reading stays. */
+function rowOf(name: string, result: ReadResult | undefined, previous: Previous): SourceRow {
+  const old = previous.sources.get(name);
+  const reached = result?.reached ?? "";
+  return {
+    name,
+    domains: old?.domains ?? "",
+    readAt: old?.readAt ?? 0,
+    triedAt: old?.triedAt ?? 0,
+    entries: old?.entries ?? 0,
+    fault: old?.fault ?? "",
+    reached: reached === "" ? (old?.reached ?? "") : reached,
+  };
+}

@@ -1,0 +1,64 @@
+/** How a run of the sync ended, and what of it the log says. */
+import type { Log } from "../src/mail/log.ts";
+import type { Kind } from "../src/snapshot/format.ts";
+
+/** What a run found out. */
+export interface JobFacts {
+  /** Entries read now; a frozen source counts with none. */
+  readonly entries: number;
+  /** Rows of the new list. */
+  readonly addresses: number;
+  readonly byKind: Readonly<Record<Kind, number>>;
+  readonly added: number;
+  readonly removed: number;
+  readonly seconds: number;
+  /** Sources whose rows are those of the old snapshot, with why. */
+  readonly frozen: readonly { readonly name: string; readonly fault: string }[];
+}
+
+/** How a run ended. */
+export type Outcome =
+  /** `uncarried`: names of targets that did not get it. */
+  | { readonly kind: "published" | "dry-run"; readonly facts: JobFacts; readonly uncarried?: readonly string[] }
+  /** A guard spoke: a person must look. The old snapshot serves on. */
+  | { readonly kind: "refused"; readonly reasons: readonly string[]; readonly facts: JobFacts }
+  /** Nothing published, worth another try. */
+  | { readonly kind: "failed"; readonly why: string }
+  /** A person went back to an older list, which stays until it is released. */
+  | { readonly kind: "held"; readonly why: string }
+  | { readonly kind: "busy" };
+
+/** With the code: SQLite's "disk I/O error" alone says little. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  return code === "" || error.message.includes(code) ? error.message : `${error.message} (${code})`;
+}
+
+/** What went wrong; what went well is the caller's to tell, by sync/summary.ts. */
+export function logOutcome(log: Log, outcome: Outcome): Outcome {
+  switch (outcome.kind) {
+    case "published":
+    case "dry-run":
+      for (const { name, fault } of outcome.facts.frozen) {
+        log.warning("sync", "source keeps its addresses of before", { source: name, fault });
+      }
+      return outcome;
+    case "refused":
+      for (const reason of outcome.reasons) {
+        log.error("sync", "refused", { reason });
+      }
+      return outcome;
+    case "failed":
+      log.error("sync", "nothing published", { why: outcome.why });
+      return outcome;
+    case "held":
+      log.warning("sync", "held, nothing published", { why: outcome.why });
+      return outcome;
+    case "busy":
+      log.error("sync", "another sync is running, nothing published");
+      return outcome;
+  }
+}
