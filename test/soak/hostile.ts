@@ -126,12 +126,18 @@ export async function harass(
 ): Promise<number> {
   let count = 0;
   for (; !signal.aborted; count++) {
+    let client: SmtpClient | undefined;
+    // A harvester's answers wait: the end of the soak does not wait for them.
+    const leave = (): void => client?.close();
+    signal.addEventListener("abort", leave);
     try {
-      const client = await SmtpClient.open(port, `127.2.${network}.${1 + (count % 250)}`);
+      client = await SmtpClient.open(port, `127.2.${network}.${1 + (count % 250)}`);
       await visit(client, `${name.replaceAll(" ", "-")}-${count}`);
-      client.close();
     } catch {
       // Turned away, cut off, too late: all as it should be for such a client.
+    } finally {
+      signal.removeEventListener("abort", leave);
+      client?.close();
     }
     await sleep(30);
   }
