@@ -34,6 +34,8 @@ export type StatusReport =
       /** Seconds. */
       readonly age: number;
       readonly addresses: number;
+      /** When and why a person went back to it, see docs/history.md; null: nobody did. */
+      readonly held: string | null;
       readonly sources: readonly SourceReport[];
     }
   | { readonly status: "missing"; readonly path: string; readonly why: string; readonly detail: string };
@@ -109,6 +111,7 @@ export function reportStatus(
       created: new Date(state.created).toISOString(),
       age: Math.round((now - state.created) / 1000),
       addresses: state.rows,
+      held: image.held ?? null,
       sources,
     };
   } finally {
@@ -148,10 +151,15 @@ export function formatStatus(report: StatusReport): string {
     const failure = fault === "" ? "" : `, failed ${tried}: ${fault}`;
     return `source ${name}: ${addresses} addresses (${list.join(", ") || "none"}), read ${read ?? "never"}${failure}`;
   });
-  const { status, path, addresses, created, age } = report;
-  return [`${status}: ${path}, ${addresses} addresses, made ${created}, ${formatAge(age)} ago`, ...lines, ""].join(
-    "\n",
-  );
+  const { status, path, addresses, held, created, age } = report;
+  const hold =
+    held === null ? [] : [`held since ${held}: no sync replaces it before \`goodmailto rollback --release\``];
+  return [
+    `${status}: ${path}, ${addresses} addresses, made ${created}, ${formatAge(age)} ago`,
+    ...hold,
+    ...lines,
+    "",
+  ].join("\n");
 }
 
 function formatAge(seconds: number): string {
