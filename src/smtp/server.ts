@@ -7,6 +7,7 @@ import type { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 
 import { Session } from "../hooks/session.ts";
 import type { Peer } from "../hooks/session.ts";
+import { labelsBy } from "../mail/counters.ts";
 import { normalIp } from "../mail/network.ts";
 import { answers } from "./answers.ts";
 import type { Response } from "./answers.ts";
@@ -16,6 +17,8 @@ import type { HostNames } from "./host-names.ts";
 import type { Service } from "./service.ts";
 import { tlsOptions, tlsVariables } from "./tls.ts";
 import type { TlsMaterial } from "./tls.ts";
+
+const byResult = labelsBy("result");
 
 /** What a listener needs beside its service. */
 export interface ServerOptions {
@@ -107,12 +110,12 @@ export class RelayServer extends SMTPServer {
     const verdict = service.rules.find(host === undefined ? { ip } : { ip, host });
     if (verdict.kind === "deny") {
       // As tcpserver does: dropped with nothing sent.
-      service.counters.add("connections", { result: "denied" });
+      service.counters.add("connections", byResult("denied"));
       service.log.info("smtp", "denied by client rule", { ip, line: verdict.rule.line });
       connection._socket.destroy();
       return;
     }
-    service.counters.add("connections", { result: "accepted" });
+    service.counters.add("connections", byResult("accepted"));
     const local = { ip: normalIp(connection.localAddress), port: connection.localPort, host: service.hostname };
     const client = { ip, port: connection.remotePort, host: host ?? "" };
     const variables = new Map([...environment(local, client), ...service.variables, ...verdict.variables]);
