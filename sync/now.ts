@@ -45,14 +45,27 @@ export function answerNow(snapshotPath: string, log: Log, run: () => Promise<Now
   });
   server.maxConnections = maxAskers;
   server.on("error", (error) => log.warning("sync", "cannot be asked by `sync --now`", { path, why: error.message }));
-  void listen(server, path);
-  return () => server.close();
+  const end = new AbortController();
+  // Rejects never: what goes wrong is an event of the server.
+  void listen(server, path, end.signal);
+  return () => {
+    end.abort();
+    server.close();
+  };
 }
 
 /** What a killed process left is no socket that answers. */
-async function listen(server: Server, path: string): Promise<void> {
-  if ((await tryConnect(path)) === undefined) {
-    rmSync(path, { force: true });
+async function listen(server: Server, path: string, signal: AbortSignal): Promise<void> {
+  const isAnswered = await tryConnect(path);
+  if (signal.aborted) {
+    return;
+  }
+  if (isAnswered === undefined) {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // The server then says why it cannot listen.
+    }
   }
   server.listen(path, () => {
     try {

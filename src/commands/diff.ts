@@ -25,7 +25,8 @@ function diff(one: string, other: string, { config }: { config: string }): void 
   const history = readHistory(settings.snapshot.path);
   const [older, newer] = [findList(history, one), findList(history, other)];
   if (typeof older === "string" || typeof newer === "string") {
-    process.stderr.write(`goodmailto: ${typeof older === "string" ? older : String(newer)}\n`);
+    const faults = [older, newer].filter((fault) => typeof fault === "string");
+    process.stderr.write(`goodmailto: ${faults.join("; ")}\n`);
     process.exitCode = exit.usage;
     return;
   }

@@ -62,8 +62,14 @@ async function explain(text: string, words: Words): Promise<void> {
     process.exitCode = exit.unavailable;
     return;
   }
-  const answer = await answerOf(settings, list, trust, mailbox, text, time);
   const looks = lists.map((one) => ({ list: one, found: findIn(settings, one, trust, mailbox) }));
+  const look = looks[lists.indexOf(list)];
+  if (look?.found.kind === "unavailable") {
+    process.stderr.write(`goodmailto: not known: ${list.path} cannot be read (${look.found.why})\n`);
+    process.exitCode = exit.unavailable;
+    return;
+  }
+  const answer = await answerOf(settings, list, trust, mailbox, text, time);
   const since = describeSince(looks, lists.indexOf(list));
   const facts = { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer };
   process.stdout.write(words.json === true ? `${JSON.stringify(facts, undefined, 2)}\n` : format(facts));
