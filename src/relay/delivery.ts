@@ -8,6 +8,7 @@ import type { Counters } from "../mail/counters.ts";
 import type { Delivery, Envelope, Origin } from "../mail/courier.ts";
 import type { Log } from "../mail/log.ts";
 import type { Reply } from "../mail/reply.ts";
+import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { fitting, lost, misunderstood, noRoute, notAvailable, otherRoute } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
@@ -133,7 +134,7 @@ export class HopDelivery implements Delivery {
   async #mailAndRcpt(route: Route, connection: HopConnection, mailbox: Mailbox): Promise<Reply> {
     this.#connection = connection;
     const reused = connection.used++ > 0;
-    const mail = this.#mailLine(connection);
+    const mail = mailLine(this.#envelope, connection.features);
     const rcpt = rcptLine(mailbox);
     let first: HopReply;
     let second: HopReply | undefined;
@@ -155,16 +156,6 @@ export class HopDelivery implements Delivery {
       return this.#failure;
     }
     return second?.reply ?? misunderstood;
-  }
-
-  #mailLine(connection: HopConnection): string {
-    const { sender, size, eightBit } = this.#envelope;
-    const parameters = [
-      size > 0 && connection.features.has("SIZE") ? ` SIZE=${size}` : "",
-      // A hop without 8BITMIME is given the eighth bit all the same: refusing would lose mail that it can take.
-      eightBit && connection.features.has("8BITMIME") ? " BODY=8BITMIME" : "",
-    ];
-    return `MAIL FROM:<${sender?.raw ?? ""}>${parameters.join("")}`;
   }
 
   async #rcpt(route: Route, mailbox: Mailbox): Promise<Reply> {
@@ -256,8 +247,4 @@ export class HopDelivery implements Delivery {
       .then((answer) => (answer.reply.code === 250 ? this.#context.pool.release(route, connection) : connection.quit()))
       .catch(() => connection.destroy());
   }
-}
-
-function rcptLine(mailbox: Mailbox): string {
-  return `RCPT TO:<${mailbox.raw}>`;
 }
