@@ -28,7 +28,7 @@ const hookDefaults: Readonly<Record<string, { checks: readonly string[]; doc: st
     doc: "At RCPT TO. The relay-domain verdict comes before goodmailto whatever stands here.",
   },
   data: { checks: ["verybadrcptto", "spp"], doc: "At DATA, before 354." },
-  auth: { checks: ["authlogger", "spp"], doc: "After a successful AUTH, before 235." },
+  auth: { checks: ["spp", "authlogger"], doc: "After a successful AUTH, before 235." },
   message: { checks: ["loop"], doc: "After the final dot, before it is answered." },
 };
 

@@ -21,15 +21,15 @@ export async function authenticate(conversation: Conversation, login: Login): Pr
     kind: "unavailable",
     why: "no back end",
   };
-  service.counters.add("logins", { result: answer.kind });
+  if (answer.kind !== "accepted") {
+    service.counters.add("logins", { result: answer.kind });
+  }
   switch (answer.kind) {
     case "unavailable":
       service.log.error("auth", "back end is away", { session: session.id, ip: session.client.ip, why: answer.why });
       return unavailable;
     case "blocked":
-      service.counters.add("limits", { limit: "auth failures" });
-      conversation.note("limit", { limit: "auth failures" });
-      return unavailable;
+      return conversation.limit("auth failures", unavailable);
     case "refused":
       service.log.warning("auth", "refused", {
         session: session.id,
@@ -56,6 +56,7 @@ async function admit(
   if (verdict.kind === "refuse" || verdict.kind === "drop") {
     // The original leaves SMTPAUTHUSER set here, and later plugins would believe it.
     session.restore(before, granted);
+    service.counters.add("logins", { result: "refused" });
     return verdict.kind === "drop"
       ? { reply: undefined, close: true }
       : { reply: verdict.reply, close: verdict.close === true };
@@ -64,6 +65,7 @@ async function admit(
     session.variables.set(name, value);
   }
   conversation.authenticated = true;
+  service.counters.add("logins", { result: "accepted" });
   // The check authlogger has the line for everyday use.
   service.log.debug("auth", "accepted", { session: session.id, ip: session.client.ip, user, method });
   return accepted;

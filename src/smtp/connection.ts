@@ -10,27 +10,18 @@ import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 import type { Reply } from "../mail/reply.ts";
 import { answers } from "./answers.ts";
 import type { Response } from "./answers.ts";
-import { beginExchange } from "./auth-exchange.ts";
-import type { Exchange } from "./auth-exchange.ts";
-import { authenticate } from "./authenticate.ts";
-import { splitLine } from "./command.ts";
-import type { Conversation, DataAnswer } from "./conversation.ts";
+import type { Conversation } from "./conversation.ts";
 import type { MessageIntake } from "./message-intake.ts";
 import { Parser } from "./parser.ts";
+import { receiveMessage } from "./reception.ts";
 import type { RelayServer } from "./server.ts";
+import { Verbs } from "./verbs.ts";
+import type { Answer } from "./verbs.ts";
 
 /** RFC 4954 4: a response line of AUTH may have 12288 octets; no other command comes near. */
 const maxCommandLength = 12_288;
 /** Octets a second that a message must bring beyond the idle time, as Postfix's smtpd_min_data_rate. */
 const minimumRate = 500;
-
-/**
- * A web page that makes its reader's browser talk to port 25, a proxy that was asked to, or TLS: no SMTP follows,
- * or what follows is not the client's own.
- */
-const notSmtp = /^(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT) |^[\x00-\x08\x0e-\x1f\x80-\xff]| HTTP\/\d/i;
-
-type Answering = Response | DataAnswer | Promise<Response | DataAnswer>;
 
 export class Connection extends SMTPConnection {
   /** Undefined until the client was let in. */
@@ -44,10 +35,8 @@ export class Connection extends SMTPConnection {
   /** When the client must have brought its next command, or enough of its message; monotonic ms. */
   #deadline = Number.POSITIVE_INFINITY;
   #intake: MessageIntake | undefined;
-  #exchange: ((line: string) => Exchange) | undefined;
+  #verbs: Verbs | undefined;
   #errors = 0;
-  #junk = 0;
-  #commands = 0;
   #leaving = false;
   /** The TLS socket that is being made after STARTTLS. */
   #handshake: Socket | undefined;
@@ -61,7 +50,7 @@ export class Connection extends SMTPConnection {
   override _createParser(): SMTPStream {
     const parser = new Parser(maxCommandLength, () => this._socket);
     parser.oncommand = (command, callback): void => this._onCommand(command, callback);
-    parser.on("error", () => this.#answer(answers.lineTooLong));
+    parser.on("error", () => this.answer(answers.lineTooLong));
     // The client has said its last word (FIN); everything before it is answered by now.
     parser.on("finish", () => this.close());
     return parser;
@@ -86,23 +75,18 @@ export class Connection extends SMTPConnection {
       return;
     }
     if ((this._parser as Parser).hasPartialLine) {
-      this.#answer(answers.tooSoon);
+      this.answer(answers.tooSoon);
       return;
     }
     const response = await conversation.greet();
     this._ready = true;
-    this.#answer(response);
+    this.answer(response);
     this.#restart();
-  }
-
-  /** Says a reply, or nothing, and closes where it asks for that. */
-  turnAway(response: Response): void {
-    this.#answer(response);
   }
 
   /** The library's own words (a handshake that failed, a server that closes) become ours. */
   override send(code: number): void {
-    this.#answer(code === 421 ? answers.closing : answers.fault);
+    this.answer(code === 421 ? answers.closing : answers.fault);
   }
 
   override _onCommand(command: Buffer, callback?: () => void): void {
@@ -116,14 +100,14 @@ export class Connection extends SMTPConnection {
     }
     if (!this._ready || this.conversation === undefined) {
       this.#relay.service.counters.add("limits", { limit: "early talker" });
-      this.#answer(answers.tooSoon);
+      this.answer(answers.tooSoon);
       return;
     }
     this.#busy = true;
     this.conversation.session.commandAt = performance.now();
-    let answering: Answering;
+    let answering: Answer | Promise<Answer>;
     try {
-      answering = this.#dispatch(this.conversation, command.toString("latin1"), callback);
+      answering = (this.#verbs ??= new Verbs(this.conversation)).answer(command.toString("latin1"));
     } catch (error) {
       this.#fault(error);
       return;
@@ -135,80 +119,7 @@ export class Connection extends SMTPConnection {
     }
   }
 
-  #dispatch(conversation: Conversation, line: string, callback: () => void): Answering {
-    if (this.#exchange !== undefined) {
-      const step = this.#exchange;
-      this.#exchange = undefined;
-      return this.#authStep(conversation, step(line));
-    }
-    const limits = conversation.service.limits;
-    if (++this.#commands > limits.sessionCommands) {
-      return this.#limit("commands", answers.tooManyCommands);
-    }
-    if (notSmtp.test(line)) {
-      return this.#limit("not SMTP", answers.notSmtp);
-    }
-    const { verb, argument } = splitLine(line);
-    if (conversation.refused && verb !== "QUIT") {
-      return answers.refusedSession;
-    }
-    switch (verb) {
-      case "RCPT":
-        return conversation.rcpt(argument);
-      case "MAIL":
-        return conversation.mail(argument);
-      case "DATA":
-        return conversation.data(argument, this.#normalises(conversation));
-      case "EHLO":
-      case "HELO":
-        // The first one has a purpose, and the first under TLS.
-        return (
-          (conversation.session.helo === "" ? undefined : this.#junkLimit(limits.sessionJunk)) ??
-          conversation.helo(argument, verb === "EHLO")
-        );
-      case "RSET":
-        return this.#junkLimit(limits.sessionJunk) ?? (argument === "" ? conversation.rset() : answers.noArgument);
-      case "NOOP":
-        return this.#junkLimit(limits.sessionJunk) ?? answers.ok;
-      case "HELP":
-        return this.#junkLimit(limits.sessionJunk) ?? answers.help;
-      case "VRFY":
-        return this.#junkLimit(limits.sessionJunk) ?? (argument === "" ? answers.badVrfy : answers.noPromise);
-      case "QUIT":
-        return answers.bye;
-      case "STARTTLS":
-        return this.#startTls(conversation, argument, callback);
-      case "AUTH":
-        return this.#auth(conversation, argument);
-      case "EXPN":
-      case "ETRN":
-      case "TURN":
-        return answers.notImplemented;
-    }
-    return answers.unknownCommand;
-  }
-
-  #normalises({ service, session }: Conversation): boolean {
-    return service.normaliseNewlines || session.has("RELAYCLIENT");
-  }
-
-  #junkLimit(limit: number): Response | undefined {
-    return ++this.#junk > limit ? this.#limit("junk", answers.tooManyCommands) : undefined;
-  }
-
-  #limit(limit: string, response: Response): Response {
-    this.#relay.service.counters.add("limits", { limit });
-    this.conversation?.note("limit", { limit });
-    return response;
-  }
-
-  #startTls(conversation: Conversation, argument: string, callback: () => void): Response | Promise<Response> {
-    if (!conversation.service.starttls || conversation.secure) {
-      return answers.unknownCommand;
-    }
-    if (argument !== "") {
-      return answers.noArgument;
-    }
+  #startTls(conversation: Conversation, callback: () => void): void {
     this.#write(answers.readyForTls);
     this.#busy = false;
     this.#restart();
@@ -218,36 +129,9 @@ export class Connection extends SMTPConnection {
       this.#relay.secured(this);
       this.#restart();
     });
-    return new Promise(() => undefined);
   }
 
-  #auth(conversation: Conversation, argument: string): Answering {
-    if (!conversation.offersAuth) {
-      return conversation.service.authenticator === undefined ? answers.notImplemented : answers.tlsFirst;
-    }
-    if (
-      conversation.session.helo === "" ||
-      conversation.session.transaction !== undefined ||
-      conversation.authenticated
-    ) {
-      return answers.authOutOfPlace;
-    }
-    return this.#authStep(conversation, beginExchange(argument));
-  }
-
-  #authStep(conversation: Conversation, exchange: Exchange): Answering {
-    switch (exchange.kind) {
-      case "answer":
-        return exchange.response;
-      case "ask":
-        this.#exchange = exchange.next;
-        return exchange.response;
-      case "credentials":
-        return authenticate(conversation, exchange);
-    }
-  }
-
-  #settle(answer: Response | DataAnswer, callback: () => void): void {
+  #settle(answer: Answer, callback: () => void): void {
     if (this._closing || this._closed) {
       // The client went away while the next hop was asked: there is nobody to send the message.
       if ("intake" in answer) {
@@ -255,10 +139,16 @@ export class Connection extends SMTPConnection {
       }
       return;
     }
+    if ("startTls" in answer) {
+      if (this.conversation !== undefined) {
+        this.#startTls(this.conversation, callback);
+      }
+      return;
+    }
     if ("intake" in answer) {
       this.#beginMessage(answer.intake);
     } else {
-      this.#answer(answer);
+      this.answer(answer);
     }
     this.#busy = false;
     this.#restart();
@@ -271,32 +161,14 @@ export class Connection extends SMTPConnection {
   #beginMessage(intake: MessageIntake): void {
     this.#intake = intake;
     this.#write(answers.go);
-    (this._parser as Parser).startMessage((chunk, done) => {
-      try {
-        this.#takeContent(intake, chunk, done);
-      } catch (error) {
-        this.#fault(error);
-        done();
-      }
+    receiveMessage(this._parser as Parser, intake, {
+      tooLarge: () => {
+        this.conversation?.limit("message size", answers.messageCut);
+        this.answer(answers.messageCut);
+      },
+      whole: (rest, done) => this.#finishMessage(intake, rest, done),
+      fault: (error) => this.#fault(error),
     });
-  }
-
-  #takeContent(intake: MessageIntake, chunk: Buffer, done: (rest?: Buffer) => void): void {
-    const { rest, full, cut } = intake.take(chunk);
-    if (cut) {
-      this.#limit("message size", answers.messageCut);
-      this.#answer(answers.messageCut);
-      done();
-    } else if (rest !== undefined) {
-      this.#finishMessage(intake, rest, done).catch((error: unknown) => this.#fault(error));
-    } else if (full) {
-      intake.drained().then(
-        () => done(),
-        (error: unknown) => this.#fault(error),
-      );
-    } else {
-      done();
-    }
   }
 
   async #finishMessage(intake: MessageIntake, rest: Buffer, done: (rest?: Buffer) => void): Promise<void> {
@@ -304,29 +176,27 @@ export class Connection extends SMTPConnection {
     this.#intake = undefined;
     const answer = await intake.finish();
     this.conversation?.messageDone();
-    // "Beyond its messages": a client that says RSET before each of them may send any number.
-    this.#junk = (answer.reply?.code ?? 500) < 300 ? 0 : this.#junk;
-    this.#answer(answer);
+    if ((answer.reply?.code ?? 500) < 300) {
+      this.#verbs?.messageDelivered();
+    }
+    this.answer(answer);
     this.#busy = false;
     this.#restart();
     if (this.#leaving && !this._closing) {
-      this.#answer(answers.closing);
+      this.answer(answers.closing);
     }
     done(rest);
   }
 
   /** The one place where a response becomes bytes. */
-  #answer({ reply, close }: Response): void {
+  answer({ reply, close }: Response): void {
     if (reply !== undefined) {
       this.#write(reply);
       // 452 is not the client's fault: a list of more than max_recipients must get through, part by part.
-      if (
-        reply.code >= 400 &&
-        reply.code !== 452 &&
-        !close &&
-        ++this.#errors >= this.#relay.service.limits.sessionErrors
-      ) {
-        this.#write(this.#limit("errors", answers.tooManyErrors).reply);
+      const counts = reply.code >= 400 && reply.code !== 452 && !close;
+      if (counts && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
+        this.conversation?.limit("errors", answers.tooManyErrors);
+        this.#write(answers.tooManyErrors.reply);
         this.close();
         return;
       }
@@ -345,10 +215,8 @@ export class Connection extends SMTPConnection {
 
   /** The one place where a fault in a session becomes 421. */
   #fault(error: unknown): void {
-    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#relay.service.counters.add("session_faults");
-    this.#relay.service.log.error("smtp", "fault in a session", { session: this.id, ip: this.remoteAddress, why });
-    this.#answer(answers.fault);
+    this.#relay.noteFault(this, error);
+    this.answer(answers.fault);
   }
 
   #restart(): void {
@@ -364,7 +232,7 @@ export class Connection extends SMTPConnection {
         this.kill();
         return;
       }
-      this.#answer(answers.timeout);
+      this.answer(answers.timeout);
       this.#intake?.abandon();
     }
   }
@@ -381,7 +249,7 @@ export class Connection extends SMTPConnection {
       // Nothing can be said within a handshake.
       this.kill();
     } else if (!this.#busy && this.#intake === undefined && this.conversation?.session.transaction === undefined) {
-      this.#answer(answers.closing);
+      this.answer(answers.closing);
     }
   }
 

@@ -2,45 +2,24 @@
  * The verbs of one session: each takes its argument and comes to a response. No sockets here; the connection
  * reads lines and writes responses. RFC 5321 3 and 4.1.
  */
-import type { Outcome } from "../hooks/pipeline.ts";
 import type { Known, Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Delivery } from "../mail/courier.ts";
 import { reply } from "../mail/reply.ts";
-import type { Reply } from "../mail/reply.ts";
-import { answers, dropped, say, sayAndClose } from "./answers.ts";
+import { answers, say } from "./answers.ts";
 import type { Response } from "./answers.ts";
 import { parseHelo, parseMail, parseRcpt } from "./command.ts";
 import type { MailCommand } from "./command.ts";
 import { MessageIntake } from "./message-intake.ts";
+import { offers, protocolWord } from "./offers.ts";
+import { after, responseOf } from "./outcome.ts";
+import type { Answering } from "./outcome.ts";
 import { judgeRecipient, logVerdict, noteAnswer, plainAddress, queuedReply } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
 import type { Service } from "./service.ts";
 
-type Answering = Response | Promise<Response>;
-
 /** What a data command comes to: a response, or a message that may now be taken in. */
 export type DataAnswer = Response | { readonly intake: MessageIntake };
-
-/** Continues with an outcome, at once where it is already there. */
-function after<In, Out>(value: In | Promise<In>, go: (value: In) => Out | Promise<Out>): Out | Promise<Out> {
-  return value instanceof Promise ? value.then(go) : go(value);
-}
-
-/** The response that a verdict makes; undefined where the command goes on. */
-function responseOf({ verdict }: Outcome): Response | undefined {
-  switch (verdict.kind) {
-    case "refuse":
-      return verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply);
-    case "drop":
-      return dropped;
-    case "pass":
-    case "next":
-    case "ok":
-    case "accept-session":
-      return undefined;
-  }
-}
 
 export class Conversation {
   readonly session: Session;
@@ -53,6 +32,10 @@ export class Conversation {
   #delivery: Delivery | undefined;
   /** The connection hook refused the session without closing it: everything but QUIT is 503. */
   #refused = false;
+  /** Largest message; DATABYTES of the client rule goes before the setting. 0 is no limit. */
+  readonly #messageSize: number;
+  /** DATA was refused: the transaction stands, and another MAIL may take its place. */
+  #dataRefused = false;
   /** Unknown recipients so far. */
   #unknown = 0;
   /** What was known of the client when it was greeted. */
@@ -61,6 +44,8 @@ export class Conversation {
   constructor(service: Service, session: Session) {
     this.service = service;
     this.session = session;
+    const bytes = session.variables.get("DATABYTES") ?? "";
+    this.#messageSize = /^\d{1,15}$/.test(bytes) ? Number(bytes) : service.limits.messageSize;
   }
 
   /** The greeting, or the refusal that stands in its place. */
@@ -94,22 +79,13 @@ export class Conversation {
       this.session.helo = name;
       this.#extended = extended;
       this.#endTransaction(false);
-      return say(
-        extended ? reply(250, "", this.service.hostname, ...this.#features()) : reply(250, "", this.service.hostname),
-      );
+      return say(reply(250, "", this.service.hostname, ...(extended ? this.#offers() : [])));
     });
   }
 
-  #features(): string[] {
-    const { limits, starttls } = this.service;
-    return [
-      "PIPELINING",
-      "8BITMIME",
-      "ENHANCEDSTATUSCODES",
-      ...(limits.messageSize > 0 ? [`SIZE ${limits.messageSize}`] : ["SIZE"]),
-      ...(starttls && !this.secure ? ["STARTTLS"] : []),
-      ...(this.offersAuth && !this.authenticated ? ["AUTH PLAIN LOGIN"] : []),
-    ];
+  #offers(): string[] {
+    const starttls = this.service.starttls && !this.secure;
+    return offers(this.#messageSize, starttls, this.offersAuth && !this.authenticated);
   }
 
   /** AUTH is there, and the line is encrypted. */
@@ -132,20 +108,22 @@ export class Conversation {
     if (this.session.helo === "") {
       return answers.heloFirst;
     }
-    if (this.session.transaction !== undefined) {
+    if (this.session.transaction !== undefined && !this.#dataRefused) {
       return answers.nested;
     }
     const command = parseMail(argument, this.offersAuth);
     if ("wire" in command) {
       return say(command);
     }
-    if (this.service.limits.messageSize > 0 && command.size > this.service.limits.messageSize) {
+    if (this.#messageSize > 0 && command.size > this.#messageSize) {
       return say(answers.tooLarge);
     }
     const late = queuedReply(this.session.late.mail);
     if (late !== undefined) {
       return say(late);
     }
+    // A client that pipelined its next message behind a refused DATA means that one.
+    this.#endTransaction(false);
     this.session.begin(command.sender);
     this.session.variables.set("SMTPMAILFROM", plainAddress(command.sender));
     this.session.changing = "mail";
@@ -173,7 +151,9 @@ export class Conversation {
       return say(mailbox);
     }
     if (transaction.accepted.length >= this.service.limits.recipients) {
-      return answers.tooManyRecipients;
+      // A note-taker sees this one, too.
+      this.session.recipient = mailbox;
+      return after(this.service.pipeline.run("rcpt", this.session, "note"), () => answers.tooManyRecipients);
     }
     return after(judgeRecipient(this.service, this.session, transaction, mailbox), (judged) => this.#handOn(judged));
   }
@@ -203,7 +183,7 @@ export class Conversation {
   }
 
   /** DATA: checks, then the next hop's 354, then ours. */
-  data(argument: string, normalise: boolean): DataAnswer | Promise<DataAnswer> {
+  data(argument: string): DataAnswer | Promise<DataAnswer> {
     const { transaction } = this.session;
     if (argument !== "") {
       return answers.noArgument;
@@ -218,21 +198,25 @@ export class Conversation {
         this.#endTransaction(false);
         return refusal;
       }
-      const late = queuedReply(this.session.late.data);
-      if (transaction.accepted.length === 0 || late !== undefined) {
-        const none = transaction.asked === 0 ? answers.rcptFirst : answers.noRecipients;
-        return late === undefined ? none : say(late);
+      if (transaction.accepted.length === 0) {
+        return transaction.asked === 0 ? answers.rcptFirst : answers.noRecipients;
       }
-      return after(
-        this.service.pipeline.run("data", this.session, "policy"),
-        (outcome): DataAnswer | Promise<DataAnswer> => {
-          return responseOf(outcome) ?? this.#openMessage(transaction.accepted, normalise);
-        },
-      );
+      // Until the next hop's 354 the transaction stands, whatever refuses here; qmail lets MAIL take its place.
+      this.#dataRefused = true;
+      const late = queuedReply(this.session.late.data);
+      return late === undefined ? this.#policyAtData(transaction.accepted) : say(late);
     });
   }
 
-  async #openMessage(recipients: readonly Mailbox[], normalise: boolean): Promise<DataAnswer> {
+  #policyAtData(recipients: readonly Mailbox[]): DataAnswer | Promise<DataAnswer> {
+    const outcome = this.service.pipeline.run("data", this.session, "policy");
+    return after(outcome, (settled): DataAnswer | Promise<DataAnswer> => {
+      return responseOf(settled) ?? this.#openMessage(recipients);
+    });
+  }
+
+  async #openMessage(recipients: readonly Mailbox[]): Promise<DataAnswer> {
+    const { service, session } = this;
     const delivery = this.#delivery;
     if (delivery === undefined) {
       return answers.noRecipients;
@@ -241,12 +225,14 @@ export class Conversation {
     if (go.code !== 354) {
       return say(go);
     }
-    return { intake: new MessageIntake(this.service, this.session, delivery, this.#protocol(), recipients, normalise) };
-  }
-
-  /** RFC 3848. */
-  #protocol(): string {
-    return this.#extended ? `ESMTP${this.secure ? "S" : ""}${this.authenticated ? "A" : ""}` : "SMTP";
+    const normalise = service.normaliseNewlines || session.has("RELAYCLIENT");
+    const options = {
+      protocol: protocolWord(this.#extended, this.secure, this.authenticated),
+      recipients,
+      normalise,
+      limit: this.#messageSize,
+    };
+    return { intake: new MessageIntake(service, session, delivery, options) };
   }
 
   /** After the answer to a message: the next one starts afresh. */
@@ -269,16 +255,15 @@ export class Conversation {
     this.#delivery?.abandon();
     this.#delivery = undefined;
     this.#mail = undefined;
+    this.#dataRefused = false;
     this.session.reset(forgetQueued);
   }
 
-  /** What a limit or a fault of ours says in the log. */
-  note(event: string, fields: Readonly<Record<string, string | number>>): void {
-    this.service.log.warning("smtp", event, { session: this.session.id, ip: this.session.client.ip, ...fields });
+  /** Counts and logs that a limit was reached; the response to it. */
+  limit(limit: string, response: Response): Response {
+    const { counters, log } = this.service;
+    counters.add("limits", { limit });
+    log.warning("smtp", "limit", { session: this.session.id, ip: this.session.client.ip, limit });
+    return response;
   }
-}
-
-/** A reply as a response, for callers that have only a reply. */
-export function respond(answer: Reply): Response {
-  return say(answer);
 }

@@ -30,11 +30,23 @@ export interface Taken {
   readonly cut: boolean;
 }
 
+/** How one message is taken in. */
+export interface IntakeOptions {
+  /** For the Received field, RFC 3848. */
+  readonly protocol: string;
+  readonly recipients: readonly Mailbox[];
+  /** Bare CR, LF and NUL are made whole, instead of refused. */
+  readonly normalise: boolean;
+  /** Bytes; 0 is no limit. */
+  readonly limit: number;
+}
+
 export class MessageIntake {
   readonly #service: Service;
   readonly #session: Session;
   readonly #delivery: Delivery;
   readonly #reader: DotReader;
+  readonly #limit: number;
   #bytes = 0;
   /** Header text until the empty line, then complete. */
   #header = "";
@@ -48,14 +60,13 @@ export class MessageIntake {
     service: Service,
     session: Session,
     delivery: Delivery,
-    protocol: string,
-    recipients: readonly Mailbox[],
-    normalise: boolean,
+    { protocol, recipients, normalise, limit }: IntakeOptions,
   ) {
     this.#service = service;
     this.#session = session;
     this.#delivery = delivery;
     this.#reader = new DotReader(normalise);
+    this.#limit = limit;
     const trace = receivedField({
       helo: session.helo,
       host: session.client.host,
@@ -80,7 +91,7 @@ export class MessageIntake {
   take(chunk: Buffer): Taken {
     const { body, rest } = this.#reader.push(chunk);
     this.#bytes += body.length;
-    const limit = this.#service.limits.messageSize;
+    const limit = this.#limit;
     if (limit > 0 && this.#bytes > limit) {
       this.#discard();
     }
@@ -120,7 +131,7 @@ export class MessageIntake {
   }
 
   async #decide(): Promise<{ reply: Reply; close: boolean } | undefined> {
-    const limit = this.#service.limits.messageSize;
+    const limit = this.#limit;
     if (limit > 0 && this.#bytes > limit) {
       return { reply: answers.tooLarge, close: false };
     }

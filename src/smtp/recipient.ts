@@ -4,7 +4,7 @@
  */
 import type { Outcome } from "../hooks/pipeline.ts";
 import type { Session, Transaction } from "../hooks/session.ts";
-import { foldAscii, namesRoute, normalKey, parseMailbox } from "../mail/address.ts";
+import { foldAscii, namesRoute, normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { OurAnswer } from "../mail/observer.ts";
 import { parseReply, reply } from "../mail/reply.ts";
@@ -126,11 +126,17 @@ function afterPolicy(service: RecipientService, session: Session, outcome: Outco
     : afterRecipient(service, session, mailbox, answer);
 }
 
-/** qmail appends the value of RELAYCLIENT to each recipient; it is mostly empty. */
+/** qmail appends the value of RELAYCLIENT to each recipient, "@host" for example; it is mostly empty. */
 function withRelaySuffix(session: Session): Mailbox | undefined {
   const suffix = session.variables.get("RELAYCLIENT") ?? "";
   const { recipient } = session;
-  return suffix === "" || recipient === undefined ? recipient : (parseMailbox(recipient.raw + suffix) ?? recipient);
+  if (suffix === "" || recipient === undefined) {
+    return recipient;
+  }
+  const raw = recipient.raw + suffix;
+  const at = raw.lastIndexOf("@");
+  const domain = normalDomain(raw.slice(at + 1));
+  return at < 0 || domain === undefined ? (parseMailbox(raw) ?? recipient) : { raw, user: raw.slice(0, at), domain };
 }
 
 /** Whether we may relay to this recipient at all; whatever else is broken, this is not. DESIGN.md promise 2. */

@@ -128,7 +128,7 @@ export class RelayServer extends SMTPServer {
       this.secured(connection);
     }
     if (service.harvest.refuses(ip, session.variables)) {
-      connection.turnAway(answers.tooManyUnknown);
+      connection.answer(answers.tooManyUnknown);
       return;
     }
     const known = session.has("NOGOODMAILTO") || session.has("RELAYCLIENT");
@@ -143,6 +143,13 @@ export class RelayServer extends SMTPServer {
     for (const [name, value] of tlsVariables(connection._socket as TLSSocket)) {
       connection.conversation?.session.variables.set(name, value);
     }
+  }
+
+  /** A fault of ours in a session. */
+  noteFault(connection: Connection, error: unknown): void {
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.service.counters.add("session_faults");
+    this.service.log.error("smtp", "fault in a session", { session: connection.id, ip: connection.remoteAddress, why });
   }
 
   /** A connection is closed. */

@@ -21,6 +21,8 @@ export type Order =
 
 /** What the server is told. After `failed` or `ended` there is nothing more of a program. */
 export type Report =
+  /** Its process group, so that the server can end it should this process be lost. */
+  | { readonly kind: "started"; readonly id: number; readonly pid: number }
   | { readonly kind: "output" | "errors"; readonly id: number; readonly chunk: Uint8Array }
   | { readonly kind: "failed"; readonly id: number; readonly why: StartFailure }
   | {
@@ -59,6 +61,9 @@ function start(order: Order & { kind: "start" }): void {
     return;
   }
   running.set(id, { program, killing: undefined });
+  if (program.process.pid !== undefined) {
+    report({ kind: "started", id, pid: program.process.pid });
+  }
   relay(program.output, "output", id, maxOutput);
   relay(program.errors, "errors", id, maxOutput);
   program.process.once("error", (error) => {

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 
 import type { Order, Report } from "./launcher-process.ts";
+import { killGroup } from "./program.ts";
 
 /** Takes what is reported of one program. */
-export type Listener = (report: Report) => void;
+export type Listener = (report: Exclude<Report, { kind: "started" }>) => void;
 
 /** What to start; see {@link Order}. */
 export type Start = Omit<Order & { kind: "start" }, "id" | "kind">;
@@ -17,6 +18,10 @@ const entry = fileURLToPath(new URL("launcher-process.ts", import.meta.url));
 let helper: ChildProcess | undefined;
 let lastId = 0;
 const listeners = new Map<number, Listener>();
+/** Process groups of programs under way. */
+const groups = new Map<number, number>();
+/** A program that was to be ended and of which nothing is heard after so long, in ms: the helper itself hangs. */
+const patience = 5000;
 
 /**
  * Starts a program. The listener hears of `failed` or `ended` exactly once, and of nothing after it.
@@ -28,7 +33,10 @@ export function launch(order: Start, listener: Listener): () => void {
     const process = (helper ??= startHelper());
     listeners.set(id, listener);
     tell(process, { ...order, kind: "start", id });
-    return () => tell(process, { kind: "kill", id });
+    return () => {
+      tell(process, { kind: "kill", id });
+      setTimeout(() => (listeners.has(id) ? process.kill("SIGKILL") : false), patience).unref();
+    };
   } catch {
     // Out of descriptors or memory: told like any other program that does not start, never within this call.
     queueMicrotask(() => listener({ kind: "failed", id, why: "vfork() failed" }));
@@ -53,14 +61,22 @@ function startHelper(): ChildProcess {
   });
   process.on("message", (report: Report) => {
     const listener = listeners.get(report.id);
+    if (report.kind === "started") {
+      groups.set(report.id, report.pid);
+      return;
+    }
     if (report.kind === "failed" || report.kind === "ended") {
       listeners.delete(report.id);
+      groups.delete(report.id);
     }
     listener?.(report);
   });
   const lost = (): void => {
     if (helper === process) {
       helper = undefined;
+      // Programs that lost their starter have lost their time limit with it.
+      groups.forEach((pid) => killGroup(pid, "SIGKILL"));
+      groups.clear();
       for (const [id, listener] of listeners) {
         listeners.delete(id);
         listener({ kind: "failed", id, why: "vfork() failed" });

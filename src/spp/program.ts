@@ -1,7 +1,7 @@
 /** Starting a plugin program as qmail-spp does: no shell, no search along PATH, its own process group. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 
@@ -102,8 +102,12 @@ export function killGroup(pid: number, signal: NodeJS.Signals): void {
 function refuseText(path: string): void {
   const magic = Buffer.alloc(4);
   try {
-    const file = openSync(path, "r");
+    // Without O_NONBLOCK, opening a FIFO would hold up the plugins of every session.
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
+      if (!fstatSync(file).isFile()) {
+        return;
+      }
       readSync(file, magic, 0, 4, 0);
     } finally {
       closeSync(file);

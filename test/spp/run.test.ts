@@ -216,15 +216,33 @@ describe("a plugin that misbehaves", () => {
     await until(() => descriptors() <= before && children(launcher()).length === 0);
   });
 
-  it("is answered 451 where the launcher dies, and the next one gets a new launcher", async () => {
+  it("is answered 451 and ended where the launcher dies, and the next one gets a new launcher", async () => {
     const run = start("echo $$ >orphan; exec sleep 1000");
     await until(() => existsSync(join(home, "orphan")) && pidIn("orphan") > 0);
     const before = launcher();
     process.kill(before, "SIGKILL");
     expect(words(await run.answered)).toBe("vfork() failed");
-    process.kill(pidIn("orphan"));
+    await until(() => !isAlive(pidIn("orphan")));
     expect(words(await start("echo N").answered)).toBe("next");
     expect(launcher()).not.toBe(before);
+  });
+
+  it("gets a new launcher where the old one hangs", async () => {
+    const run = start("exec sleep 1000", { timeout: 300 });
+    await until(() => children(launcher()).length > 0);
+    const before = launcher();
+    process.kill(before, "SIGSTOP");
+    expect(words(await run.answered)).toBe("timed out");
+    await run.exited;
+    expect(words(await start("echo N").answered)).toBe("next");
+    expect(launcher()).not.toBe(before);
+  });
+
+  it("does not hold up others where its file is a FIFO", async () => {
+    expect(spawnSync("mkfifo", ["-m", "755", join(home, "fifo")]).status).toBe(0);
+    const plugin = { line: "fifo", argv: ["fifo"] as const, file: "./fifo" };
+    expect(words(await start("", { plugin }).answered)).toBe("can't execute");
+    expect(words(await start("echo N").answered)).toBe("next");
   });
 
   it("is answered 451 while no launcher can be started, and runs again when one can", async () => {
@@ -233,7 +251,7 @@ describe("a plugin that misbehaves", () => {
     const [orphan = 0] = children(launcher());
     process.kill(launcher(), "SIGKILL");
     await run.exited;
-    process.kill(orphan);
+    await until(() => !isAlive(orphan));
     const { execPath } = process;
     for (const broken of ["/nonexistent/node", "bad\0path"]) {
       process.execPath = broken;

@@ -1,0 +1,27 @@
+/** From what checks came to, to what the client is told. */
+import type { Outcome } from "../hooks/pipeline.ts";
+import { dropped, say, sayAndClose } from "./answers.ts";
+import type { Response } from "./answers.ts";
+
+/** A response now, or after I/O. */
+export type Answering = Response | Promise<Response>;
+
+/** Continues with a value, at once where it is already there. */
+export function after<In, Out>(value: In | Promise<In>, go: (value: In) => Out | Promise<Out>): Out | Promise<Out> {
+  return value instanceof Promise ? value.then(go) : go(value);
+}
+
+/** The response that a verdict makes; undefined where the command goes on. */
+export function responseOf({ verdict }: Outcome): Response | undefined {
+  switch (verdict.kind) {
+    case "refuse":
+      return verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply);
+    case "drop":
+      return dropped;
+    case "pass":
+    case "next":
+    case "ok":
+    case "accept-session":
+      return undefined;
+  }
+}

@@ -1,0 +1,40 @@
+/** A message on its way from the parser into its intake: back-pressure, the cut of what is far too large, the end. */
+import type { MessageIntake } from "./message-intake.ts";
+import type { Parser } from "./parser.ts";
+
+/** What the connection does at each turn. */
+export interface Reception {
+  /** So much too large that the session must end. */
+  tooLarge(): void;
+  /** The message is whole; `done` goes on with what came behind it. */
+  whole(rest: Buffer, done: (rest?: Buffer) => void): Promise<void>;
+  fault(error: unknown): void;
+}
+
+/** From the next byte on, the client's bytes are the message's. */
+export function receiveMessage(parser: Parser, intake: MessageIntake, reception: Reception): void {
+  const take = (chunk: Buffer, done: (rest?: Buffer) => void): void => {
+    const { rest, full, cut } = intake.take(chunk);
+    if (cut) {
+      reception.tooLarge();
+      done();
+    } else if (rest !== undefined) {
+      reception.whole(rest, done).catch((error: unknown) => reception.fault(error));
+    } else if (full) {
+      intake.drained().then(
+        () => done(),
+        (error: unknown) => reception.fault(error),
+      );
+    } else {
+      done();
+    }
+  };
+  parser.startMessage((chunk, done) => {
+    try {
+      take(chunk, done);
+    } catch (error) {
+      reception.fault(error);
+      done();
+    }
+  });
+}

@@ -1,0 +1,127 @@
+/** A command line to its verb's answer, with the limits on what a session may ask. RFC 5321 4.1. */
+import { answers } from "./answers.ts";
+import type { Response } from "./answers.ts";
+import { beginExchange } from "./auth-exchange.ts";
+import type { Exchange } from "./auth-exchange.ts";
+import { authenticate } from "./authenticate.ts";
+import { splitLine } from "./command.ts";
+import type { Conversation, DataAnswer } from "./conversation.ts";
+
+/**
+ * A web page that makes its reader's browser talk to port 25, a proxy that was asked to, or TLS: no SMTP follows,
+ * or what follows is not the client's own.
+ */
+const notSmtp = /^(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT) |^[\x00-\x08\x0e-\x1f\x80-\xff]| HTTP\/\d/i;
+
+/** What a line comes to: a response, a message to be taken in, or a change to TLS that the connection must make. */
+export type Answer = Response | DataAnswer | { readonly startTls: true };
+
+/** The verbs of one session. */
+export class Verbs {
+  readonly #conversation: Conversation;
+  #exchange: ((line: string) => Exchange) | undefined;
+  #junk = 0;
+  #commands = 0;
+
+  constructor(conversation: Conversation) {
+    this.#conversation = conversation;
+  }
+
+  /** Answers one line, synchronously where no check needs I/O. */
+  answer(line: string): Answer | Promise<Answer> {
+    if (this.#exchange !== undefined) {
+      const step = this.#exchange;
+      this.#exchange = undefined;
+      return this.#authStep(step(line));
+    }
+    const conversation = this.#conversation;
+    if (++this.#commands > conversation.service.limits.sessionCommands) {
+      return conversation.limit("commands", answers.tooManyCommands);
+    }
+    if (notSmtp.test(line)) {
+      return conversation.limit("not SMTP", answers.notSmtp);
+    }
+    const { verb, argument } = splitLine(line);
+    if (conversation.refused && verb !== "QUIT") {
+      return answers.refusedSession;
+    }
+    switch (verb) {
+      case "RCPT":
+        return conversation.rcpt(argument);
+      case "MAIL":
+        return conversation.mail(argument);
+      case "DATA":
+        return conversation.data(argument);
+      case "QUIT":
+        return answers.bye;
+      case "STARTTLS":
+        return this.#startTls(argument);
+      case "AUTH":
+        return this.#auth(argument);
+    }
+    return this.#withoutPurpose(verb, argument);
+  }
+
+  /** Commands that bring no message on its way: so many and no more. */
+  #withoutPurpose(verb: string, argument: string): Answer | Promise<Answer> {
+    const conversation = this.#conversation;
+    const greeting = verb === "EHLO" || verb === "HELO";
+    // The first HELO has a purpose, and the first under TLS.
+    if (greeting && conversation.session.helo === "") {
+      return conversation.helo(argument, verb === "EHLO");
+    }
+    if (!greeting && !["RSET", "NOOP", "HELP", "VRFY"].includes(verb)) {
+      return ["EXPN", "ETRN", "TURN"].includes(verb) ? answers.notImplemented : answers.unknownCommand;
+    }
+    if (++this.#junk > conversation.service.limits.sessionJunk) {
+      return conversation.limit("junk", answers.tooManyCommands);
+    }
+    switch (verb) {
+      case "RSET":
+        return argument === "" ? conversation.rset() : answers.noArgument;
+      case "NOOP":
+        return answers.ok;
+      case "HELP":
+        return answers.help;
+      case "VRFY":
+        return argument === "" ? answers.badVrfy : answers.noPromise;
+    }
+    return conversation.helo(argument, verb === "EHLO");
+  }
+
+  /** A message was delivered: a client that says RSET before each of them may send any number. */
+  messageDelivered(): void {
+    this.#junk = 0;
+  }
+
+  #startTls(argument: string): Answer {
+    const { service, secure } = this.#conversation;
+    if (!service.starttls || secure) {
+      return answers.unknownCommand;
+    }
+    return argument === "" ? { startTls: true } : answers.noArgument;
+  }
+
+  #auth(argument: string): Answer | Promise<Answer> {
+    const { offersAuth, service, session, authenticated } = this.#conversation;
+    if (!offersAuth) {
+      return service.authenticator === undefined ? answers.notImplemented : answers.tlsFirst;
+    }
+    if (session.helo === "" || session.transaction !== undefined || authenticated) {
+      return answers.authOutOfPlace;
+    }
+    return this.#authStep(beginExchange(argument));
+  }
+
+  #authStep(exchange: Exchange): Answer | Promise<Answer> {
+    switch (exchange.kind) {
+      case "answer":
+        return exchange.response;
+      case "ask":
+        this.#exchange = exchange.next;
+        return exchange.response;
+      case "credentials":
+        return authenticate(this.#conversation, exchange);
+    }
+  }
+}
