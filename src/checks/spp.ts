@@ -13,8 +13,11 @@ const settings = z.strictObject({
     "Which plugins run at which hook; relative to home. A missing file is no plugins.",
   ),
   home: field.text("/var/qmail", "The plugins' working directory; their paths are relative to it."),
-  timeout: field.duration("30s", "A plugin that runs longer is killed, and the command is answered with 451."),
-  max_output: field.size("64KiB", "A plugin that prints more, on standard output or standard error, is killed."),
+  timeout: field.duration("30s", "A plugin that runs longer is killed, and the command is answered with 451.", [
+    "100ms",
+    "1h",
+  ]),
+  max_output: field.size("64KiB", "A plugin that prints more, on standard output or standard error, is killed.", 1024),
   max_processes: field.integer(
     64,
     1,

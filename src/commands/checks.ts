@@ -20,12 +20,17 @@ function describeCheck(check: CheckDefinition): string {
     const meta = fieldMeta(type as ZodType);
     return meta === undefined ? [] : [`    ${key} = ${tomlValue(meta.sample)}\n        ${meta.doc}`];
   });
+  const mode =
+    check.section === "recipients"
+      ? []
+      : ['    mode = "enforce"\n        enforce, observe (its verdict is logged and does not count) or off.'];
   const stage = check.stage === "note" ? " (a note-taker: runs before all others)" : "";
   return [
     `${check.name}`,
     `  ${check.doc}`,
     `  hooks: ${check.hooks.join(", ")}${stage}`,
     `  settings: [${section}]`,
+    ...mode,
     ...settings,
     "",
   ].join("\n");

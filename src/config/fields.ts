@@ -85,8 +85,13 @@ export function duration(sample: string, doc: string, between?: readonly [string
 }
 
 /** A size, held in bytes. */
-export function size(sample: string, doc: string): Field<number> {
-  return field(checked('a size such as "25MB", "64KiB" or "1000B"', parseSize), { doc, sample });
+export function size(sample: string, doc: string, least = 0): Field<number> {
+  const allowed = `a size such as "25MB", "64KiB" or "1000B"${least > 0 ? `, at least ${least}B` : ""}`;
+  const read = (value: string): number | undefined => {
+    const bytes = parseSize(value) ?? -1;
+    return bytes >= least ? bytes : undefined;
+  };
+  return field(checked(allowed, read), { doc, sample });
 }
 
 /** Any text. */
@@ -138,7 +143,10 @@ export function list(sample: readonly string[], doc: string, extra: Partial<Fiel
 /** A list of words out of a given set. */
 export function choices(words: readonly string[], sample: readonly string[], doc: string): Field<string[]> {
   const word = words.length === 0 ? z.never() : z.enum(words as [string, ...string[]]);
-  return field(z.array(word), { doc, sample }) as Field<string[]>;
+  const once = z
+    .array(word)
+    .refine((list) => new Set(list).size === list.length, { message: "must not hold a word twice" });
+  return field(once, { doc, sample }) as Field<string[]>;
 }
 
 /** A table of texts. */

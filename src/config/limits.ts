@@ -13,7 +13,7 @@ export const limits = z.strictObject({
     "Commands without a purpose (NOOP, RSET, VRFY, HELP, EHLO again) of a session beyond its messages; then 421.",
   ),
   session_commands: field.integer(1500, 1, 1_000_000, "Commands of a session; then 421."),
-  session_time: field.duration("2h", "A session ends with 421 after so long, whatever it does."),
+  session_time: field.duration("2h", "A session ends with 421 after so long, whatever it does.", ["10ms", "30d"]),
   harvest_delay_after: field.integer(
     3,
     0,

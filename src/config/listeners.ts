@@ -22,7 +22,7 @@ export const auth = z.strictObject({
     'A checkpassword program with its arguments (descriptor 3: user, password and a stamp; exit 0, 1, 2, 111). Our own "goodmailto checkpassword" binds to a directory. Asked after the password file, about users that it does not name.',
   ),
   passwords: field.file("", "relay", 'A file of "user:hash" lines made by `goodmailto passwd`.'),
-  timeout: field.duration("20s", "Time limit of the checkpassword program."),
+  timeout: field.duration("20s", "Time limit of the checkpassword program.", ["10ms", "30d"]),
   relay: field.flag(true, "A logged-in session gets RELAYCLIENT and may send anywhere."),
   bypass: field.flag(true, "A logged-in session gets NOGOODMAILTO."),
   failure_delay: field.duration(

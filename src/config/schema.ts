@@ -25,6 +25,7 @@ const smtp = z.strictObject({
   idle_timeout: field.duration(
     "5m",
     "A client that is silent for so long gets 421. RFC 5321 4.5.3.2.7 asks for 5 minutes.",
+    ["10ms", "30d"],
   ),
   max_connections: field.integer(1000, 1, 100_000, "Sessions at a time in one worker; the next one gets 421."),
   max_connections_per_client: field.integer(50, 1, 100_000, "Sessions at a time of one client address in one worker."),
@@ -73,10 +74,12 @@ const route = z.strictObject({
   timeout: field.duration(
     "1m",
     "For the connection and for each answer of the next hop. RFC 5321 4.5.3.2 allows 5 minutes; the client waits meanwhile.",
+    ["10ms", "30d"],
   ),
   data_timeout: field.duration(
     "10m",
     "For the answer to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice.",
+    ["10ms", "30d"],
   ),
 });
 
@@ -183,7 +186,7 @@ const source = z.strictObject({
   starttls: field.flag(false, "StartTLS on ldap://. The certificate is verified; there is no fall back to plain."),
   ca_file: field.file("", "sync", "CA certificates (PEM) for ldaps and StartTLS. Empty: the system's."),
   page_size: field.integer(1000, 1, 100_000, "Entries a page (RFC 2696)."),
-  timeout: field.duration("30s", "For the connection and for every answer."),
+  timeout: field.duration("30s", "For the connection and for every answer.", ["10ms", "30d"]),
   lookup: field.choice(
     ["fullname", "local", "both"],
     "both",

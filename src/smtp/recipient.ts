@@ -172,8 +172,8 @@ function afterRecipient(service: RecipientService, session: Session, mailbox: Ma
       return { ...refused(service, session, mailbox, outcome.check, "not found", say(verdict.reply)), unknown: true };
     }
     const status = verdict.note ?? `refused (${verdict.reason})`;
-    const answered = refused(service, session, mailbox, outcome.check, status, say(verdict.reply));
-    return verdict.reason === "unknown recipient, old list" ? { ...answered, unknown: true } : answered;
+    // A 450 because of an old list is no sign of a harvester: only 550 5.1.1 counts.
+    return refused(service, session, mailbox, outcome.check, status, say(verdict.reply));
   }
   if (outcome.note === "accepted (no snapshot)") {
     service.counters.add("failed_open");
