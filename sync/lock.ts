@@ -15,7 +15,7 @@ export interface Lock {
 
 /** The lock of a snapshot; undefined where another sync holds it. */
 export function acquireLock(path: string): Lock | undefined {
-  const database = new Database(`${path}.lock`, { timeout: 0 });
+  const database = openLock(path);
   try {
     giveToFolderOwner(`${path}.lock`);
     database.pragma("journal_mode = MEMORY");
@@ -27,6 +27,14 @@ export function acquireLock(path: string): Lock | undefined {
       return undefined;
     }
     throw new Error(`Cannot lock "${path}.lock"`, { cause: error });
+  }
+}
+
+function openLock(path: string): Database.Database {
+  try {
+    return new Database(`${path}.lock`, { timeout: 0 });
+  } catch (error) {
+    throw new Error(`Cannot open "${path}.lock": ${(error as Error).message}`, { cause: error });
   }
 }
 

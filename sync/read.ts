@@ -2,7 +2,7 @@
 import type { Log } from "../src/mail/log.ts";
 import type { Scratch } from "./scratch.ts";
 import { SourceFault } from "./source.ts";
-import type { Batch, Source } from "./source.ts";
+import type { Batch, Notice, Source } from "./source.ts";
 
 /** How the reading of one source ended. Times are ms since 1970. */
 export interface ReadResult {
@@ -49,7 +49,9 @@ async function readSource(source: Source, id: number, before: number, options: R
   const triedAt = now();
   let entries = 0;
   let reached = "";
-  const steps = iterate(source, signal);
+  const steps = iterate(source, signal, (fault) => {
+    log.warning("sync", "server left out", { source: source.name, reason: fault.reason, detail: fault.message });
+  });
   try {
     for (;;) {
       const step = await steps.next();
@@ -92,8 +94,8 @@ interface Steps {
   stop(): void;
 }
 
-function iterate(source: Source, signal: AbortSignal): Steps {
-  const iterator = source.read(signal)[Symbol.asyncIterator]();
+function iterate(source: Source, signal: AbortSignal, notice: Notice): Steps {
+  const iterator = source.read(signal, notice)[Symbol.asyncIterator]();
   return {
     next: () =>
       // Not Promise.race: its reactions on a promise that outlives the loop would keep every batch in memory.

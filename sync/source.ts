@@ -26,6 +26,9 @@ export interface Batch {
   readonly reached?: string;
 }
 
+/** Takes a fault that did not end the reading. */
+export type Notice = (fault: SourceFault) => void;
+
 /** A directory, an LDIF file or a list, ready to be read once. */
 export interface Source {
   readonly name: string;
@@ -33,9 +36,10 @@ export interface Source {
   readonly domains: readonly string[];
   /**
    * Reads everything. The iteration ends normally only if the source said that the list is whole.
+   * @param notice told of what went wrong and was got over, a server that was left out for the next one
    * @throws SourceFault when it is not; what came before must be thrown away
    */
-  read(signal: AbortSignal): AsyncIterable<Batch>;
+  read(signal: AbortSignal, notice?: Notice): AsyncIterable<Batch>;
   /**
    * Reads what came since then, and perhaps more. Not given: the source cannot tell.
    * @throws SourceFault as `read`, also where only a full reading helps

@@ -1,4 +1,6 @@
 /** `goodmailto check`: what the relay would answer to a recipient, and why. It asks the same code. */
+import { isIP } from "node:net";
+
 import { Command } from "commander";
 
 import { checks } from "../checks/registry.ts";
@@ -70,6 +72,11 @@ async function check(addresses: readonly string[], options: Options): Promise<vo
     process.stderr.write(
       `goodmailto: no address: ${[...faulty, ...(sender === undefined ? [options.from] : [])].filter(Boolean).join(", ")}\n`,
     );
+    process.exitCode = exit.usage;
+    return;
+  }
+  if (options.client !== undefined && isIP(options.client) === 0) {
+    process.stderr.write(`goodmailto: no IP address: ${options.client}\n`);
     process.exitCode = exit.usage;
     return;
   }

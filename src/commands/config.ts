@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { loadConfig } from "../config/load.ts";
 import { effectiveConfig, sampleConfig } from "../config/sample.ts";
 import { formatFault } from "../config/toml.ts";
+import { deepFaults } from "./deep-check.ts";
 import { exit } from "./exit.ts";
 import { sectionDocs } from "./section-docs.ts";
 import { defaultConfig, schema } from "./settings.ts";
@@ -26,13 +27,14 @@ export function configCommand(): Command {
   return command;
 }
 
-function check({ config }: { config: string }): void {
+async function check({ config }: { config: string }): Promise<void> {
   const loaded = loadConfig(config, schema, ["relay", "sync"]);
-  if (loaded.kind === "ok") {
+  const faults = loaded.kind === "ok" ? await deepFaults(config, loaded) : loaded.faults.map(formatFault);
+  if (faults.length === 0) {
     process.stdout.write(`${config}: no faults\n`);
     return;
   }
-  process.stderr.write(loaded.faults.map((fault) => `${formatFault(fault)}\n`).join(""));
+  process.stderr.write(faults.map((fault) => `${fault}\n`).join(""));
   process.exitCode = exit.config;
 }
 

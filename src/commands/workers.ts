@@ -13,6 +13,7 @@ import { serveMetrics } from "../ops/metrics-server.ts";
 import { createNotifier, watchdogPeriod } from "../ops/systemd.ts";
 import { exit } from "./exit.ts";
 import { workerVariable } from "./observing.ts";
+import { probePorts } from "./ports.ts";
 
 /** A worker that dies sooner than this after its start is restarted later each time, up to the most. */
 const steadyAfter = 10_000;
@@ -57,6 +58,7 @@ export async function superviseWorkers(config: string, settings: Settings, count
     notifier.ready(`${count} workers`);
     log.info("relay", "workers ready", { workers: count, pid: process.pid });
   });
+  await probePorts(settings);
   const server = await serveReports(settings, fleet);
   process.on("SIGHUP", () => fleet.signal("SIGHUP"));
   let told: Promise<void> | undefined;

@@ -99,6 +99,30 @@ export function text(sample: string, doc: string, extra: Partial<FieldMeta> = {}
   return field(z.string(), { doc, sample, ...extra });
 }
 
+/** What a text may be. */
+export interface TextRule {
+  /** In words: "a domain". */
+  readonly allowed: string;
+  readonly fits: (text: string) => boolean;
+}
+
+/** Text by a rule. */
+export function textBy(rule: TextRule, sample: string, doc: string, extra: Partial<FieldMeta> = {}): Field<string> {
+  return field(z.string().refine(rule.fits, { message: `must be ${rule.allowed}` }), { doc, sample, ...extra });
+}
+
+/** A list of texts by a rule. @param least entries that there must be */
+export function listBy(
+  rule: TextRule,
+  sample: readonly string[],
+  doc: string,
+  extra: Partial<FieldMeta> = {},
+  least = 0,
+): Field<string[]> {
+  const text = z.string().refine(rule.fits, { message: `must be ${rule.allowed}` });
+  return field(z.array(text).min(least), { doc, sample, ...extra });
+}
+
 /** A file that the relay or the sync job reads; "" is none. */
 export function file(sample: string, whose: "relay" | "sync", doc: string): Field<string> {
   return field(z.string(), { doc, sample, file: whose });

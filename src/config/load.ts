@@ -5,7 +5,6 @@ import { dirname, resolve } from "node:path";
 import type * as z from "zod";
 
 import { createDomains } from "../mail/domains.ts";
-import { parseNextHop } from "../mail/next-hop.ts";
 import { fieldMeta } from "./fields.ts";
 import { listenerFaults } from "./listener-faults.ts";
 import type { createSchema, Settings } from "./sections.ts";
@@ -195,16 +194,12 @@ function relations(settings: Settings, fault: (path: Path, message: string) => F
       faults.push(fault(path, (error as Error).message));
     }
   };
-  settings.domains.relay.forEach((name, i) => attempt(["domains", "relay", i], () => createDomains([name])));
   for (const [alias, target] of Object.entries(settings.domains.aliases)) {
     attempt(["domains", "aliases", alias], () => createDomains(settings.domains.relay, { [alias]: target }));
   }
-  settings.route.forEach((route, i) => {
-    if (parseNextHop(route.next_hop) === undefined) {
-      faults.push(fault(["route", i, "next_hop"], 'must be "smtp://host:port", "smtps://host:port" or "mx"'));
-    }
-    if (route.domain !== "*") {
-      attempt(["route", i, "domain"], () => createDomains([route.domain]));
+  settings.route.forEach(({ domain }, i) => {
+    if (settings.route.findIndex((other) => other.domain === domain) < i) {
+      faults.push(fault(["route", i, "domain"], `"${domain}" has a route already, above`));
     }
   });
   faults.push(

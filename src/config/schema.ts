@@ -3,6 +3,7 @@ import * as z from "zod";
 
 import * as field from "./fields.ts";
 import { alert, sync } from "./sync-sections.ts";
+import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
 
@@ -11,7 +12,11 @@ const smtp = z.strictObject({
     ["127.0.0.1:2525"],
     'Where to listen: "host:port", "[v6]:port", or "systemd" for sockets that systemd hands over.',
   ),
-  hostname: field.text("", "Our name in greetings, EHLO answers and Received fields. Empty: the machine's name."),
+  hostname: field.textBy(
+    text.hostNameRule,
+    "",
+    "Our name in greetings, EHLO answers and Received fields. Empty: the machine's name.",
+  ),
   workers: field.integerOr(1, 1, 64, "auto", 'Processes that serve: a number, or "auto" for one a core.'),
   max_message_size: field.size(
     "25MB",
@@ -46,7 +51,8 @@ const smtp = z.strictObject({
 });
 
 const domains = z.strictObject({
-  relay: field.list(
+  relay: field.listBy(
+    text.domainRule,
     [],
     'The domains whose mail we take, as qmail\'s rcpthosts: exact names; ".example.org" is all below it, not itself.',
   ),
@@ -55,8 +61,11 @@ const domains = z.strictObject({
 
 /** Where the mail of a domain goes. */
 const route = z.strictObject({
-  domain: field.text("*", 'A domain, ".name" for all below it, or "*" for the rest.', { required: true }),
-  next_hop: field.text(
+  domain: field.textBy(text.routeRule, "*", 'A domain, ".name" for all below it, or "*" for the rest.', {
+    required: true,
+  }),
+  next_hop: field.textBy(
+    text.nextHopRule,
     "smtp://192.0.2.25:25",
     '"smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the domain\'s own mail exchangers.',
     { required: true },
@@ -92,7 +101,11 @@ const clients = z.strictObject({
 });
 
 const snapshot = z.strictObject({
-  path: field.text("/var/lib/goodmailto/snapshot.sqlite", "The snapshot file: sync replaces it, the relay reads it."),
+  path: field.textBy(
+    text.pathRule,
+    "/var/lib/goodmailto/snapshot.sqlite",
+    "The snapshot file: sync replaces it, the relay reads it.",
+  ),
   max_age: field.duration("1d", "An older snapshot is still served, but status, log and metrics call it stale."),
   key_file: field.file(
     "",
@@ -142,7 +155,7 @@ const recipients = z.strictObject({
     "+",
     'What separates an extension from the user part: "user+list" is "user". Empty: no extensions.',
   ),
-  reply: field.text("No such user here", "The text of the 550 5.1.1."),
+  reply: field.textBy(text.replyRule, "No such user here", "The text of the 550 5.1.1."),
   grace: field.duration(
     "0s",
     "An address that vanished from the directory is answered 450 4.2.1 for so long before it becomes 550. Sync and relay must both have it. 0s: 550 at once.",
@@ -165,10 +178,12 @@ const source = z.strictObject({
     "generic",
     "Which attributes hold addresses, and how.",
   ),
-  url: field.list(
+  url: field.listBy(
+    text.sourceUrlRule,
     ["ldap://192.0.2.10:389"],
     'Tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif and list the path of the file.',
     { required: true },
+    1,
   ),
   bind_dn: field.text("", 'Who asks. Empty: anonymous. "EXTERNAL": SASL EXTERNAL (ldapi, or a client certificate).'),
   password_file: field.file(
@@ -210,7 +225,8 @@ const log = z.strictObject({
 });
 
 const metrics = z.strictObject({
-  listen: field.text(
+  listen: field.textBy(
+    text.endpointRule,
     "",
     'Where to serve /metrics (Prometheus), /healthz and /readyz by HTTP, as "127.0.0.1:9525". Empty: nowhere.',
   ),

@@ -8,7 +8,7 @@ import { BindRequest, ExtendedRequest, FilterParser, type SearchEntry } from "ld
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { convertEntries, type Rules } from "../addresses.ts";
-import { type Batch, type Source, SourceFault } from "../source.ts";
+import { type Batch, type Notice, type Source, SourceFault } from "../source.ts";
 import type { ChangeAttribute } from "../presets/preset.ts";
 import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";
 import { type Bounds, dial, parseTarget, type Target } from "./dial.ts";
@@ -47,12 +47,12 @@ export function createLdapSource(
   return {
     name: settings.name,
     domains: rules.scope.domains,
-    read: (signal) => readServer("", signal),
+    read: (signal, notice) => readServer("", signal, notice),
     ...(changes === undefined ? {} : { readChanges: readServer }),
   };
 
-  async function* readServer(since: Reached, signal: AbortSignal): AsyncGenerator<Batch> {
-    const connection = await connectFirst(targets, settings, folder, signal);
+  async function* readServer(since: Reached, signal: AbortSignal, notice?: Notice): AsyncGenerator<Batch> {
+    const connection = await connectFirst(targets, settings, folder, signal, notice);
     try {
       const watch = changes === undefined ? unwatched : await startWatch(changes, connection, since);
       const filter =
@@ -132,6 +132,7 @@ export async function connectFirst(
   settings: SourceSettings,
   folder: string,
   signal: AbortSignal,
+  notice?: Notice,
 ): Promise<LdapConnection> {
   const simple = settings.bind_dn !== "" && settings.bind_dn !== "EXTERNAL";
   const password = simple ? await readPassword(settings.password_file, folder) : "";
@@ -139,7 +140,9 @@ export async function connectFirst(
   const faults: SourceFault[] = [];
   for (const target of targets) {
     try {
-      return await open(target, settings, password, bounds);
+      const connection = await open(target, settings, password, bounds);
+      faults.forEach((fault) => notice?.(fault));
+      return connection;
     } catch (fault) {
       if (!(fault instanceof SourceFault) || fault.reason === "bind" || signal.aborted) {
         throw fault;

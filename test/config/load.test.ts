@@ -72,14 +72,17 @@ url = ["ldap://127.0.0.1"]
 
   it("refuses what only shows when settings are seen together", () => {
     const faults = faultsOf(`[domains]
-relay = ["kontor.example", "no domain"]
+relay = ["kontor.example"]
 aliases = { "a.test" = "elsewhere.example" }
 [tls]
 cert = ""
 key = "c.toml"
 [[route]]
 domain = "*"
-next_hop = "lmtp://127.0.0.1"
+next_hop = "smtp://127.0.0.1"
+[[route]]
+domain = "*"
+next_hop = "smtp://127.0.0.2"
 [[source]]
 name = "one"
 type = "list"
@@ -89,12 +92,32 @@ domains = ["other.example"]
 name = "one"
 type = "list"
 url = ["x"]
-`);
+`).join("\n");
+    expect(faults).toMatch(/c\.toml:3:13: domains\.aliases\.a\.test: "elsewhere\.example" is no relay domain/);
+    expect(faults).toMatch(/c\.toml:4:2: tls: cert and key must be given together/);
+    expect(faults).toMatch(/c\.toml:11:1: route\.1\.domain: "\*" has a route already/);
+    expect(faults).toMatch(/source\.0\.domains\.0: "other\.example" is no relay domain/);
+    expect(faults).toMatch(/source\.1\.name: "one" is taken/);
+  });
+
+  it.each([
+    ['[smtp]\nhostname = "bad host"', /smtp\.hostname: must be a host name/],
+    ['[smtp]\nhostname = "x\\r\\nRSET"', /smtp\.hostname: must be a host name/],
+    ['[smtp]\nidle_timeout = "0s"', /smtp\.idle_timeout: must be a duration .* from "10ms"/],
+    ['[domains]\nrelay = ["no domain"]', /domains\.relay\.0: must be a domain/],
+    ['[[route]]\ndomain = "*"\nnext_hop = "lmtp://127.0.0.1"', /route\.0\.next_hop: must be "smtp:\/\/host:port"/],
+    ['[[route]]\ndomain = "a b"\nnext_hop = "mx"', /route\.0\.domain: must be a domain/],
+    ['[snapshot]\npath = ""', /snapshot\.path: must be the path of a file/],
+    ['[recipients]\nreply = "no\\r\\n250 yes"', /recipients\.reply: must be 1 to 400 printable/],
+    ['[metrics]\nlisten = "nowhere"', /metrics\.listen: must be "host:port"/],
+    ['[hooks]\nrcpt = ["spp", "spp"]', /hooks\.rcpt: must not hold a word twice/],
+    ['[spp]\ntimeout = "0s"', /spp\.timeout: must be a duration/],
+    ['[spp]\nmax_output = "0B"', /spp\.max_output: must be a size .* at least 1024B/],
+    ['[[source]]\nname = "a"\ntype = "ldap"\nurl = ["http://x"]', /source\.0\.url\.0: must be "ldap:/],
+    ['[[source]]\nname = "a"\ntype = "ldap"\nurl = []', /source\.0\.url: /],
+  ])("refuses %j", (text, message) => {
     writeFileSync(join(folder, "c.toml"), "");
-    expect(faults.join("\n")).toMatch(/domains\.relay\.1: "no domain" is no domain name/);
-    expect(faults.join("\n")).toMatch(/route\.0\.next_hop: must be "smtp:\/\/host:port"/);
-    expect(faults.join("\n")).toMatch(/source\.0\.domains\.0: "other\.example" is no relay domain/);
-    expect(faults.join("\n")).toMatch(/source\.1\.name: "one" is taken/);
+    expect(faultsOf(text).join("\n")).toMatch(message);
   });
 
   it("says where TOML itself breaks", () => {

@@ -181,6 +181,15 @@ describe.each([1, 2])("goodmailto serve with %i worker(s)", (workers) => {
     expect(code).toBe(69);
   });
 
+  it("exits 69 where another relay serves at the port, and does not share it", async () => {
+    const { port, program } = await site(workers);
+    const config = scene.write("second.toml", configOf({ hop: hop.port, port, smtp: `workers = ${workers}` }));
+    const { code, stderr } = await scene.call("serve", "--config", config);
+    expect(stderr).toContain("the port is taken by another program");
+    expect(code).toBe(69);
+    expect(program.process.exitCode).toBeNull();
+  });
+
   it("exits 69 where the port of the metrics page is taken, and leaves nothing behind", async () => {
     const other = createServer().listen(0, "127.0.0.1");
     await once(other, "listening");
@@ -270,7 +279,7 @@ describe("workers", () => {
   });
 
   it("are replaced when they hang", async () => {
-    const smtp = 'workers = 2';
+    const smtp = "workers = 2";
     const config = scene.write("goodmailto.toml", configOf({ hop: hop.port, port: await freePort(), smtp }));
     const words = [join(project, "src/main.ts"), "serve", "--config", config];
     const program = scene.run(node, words, { NOTIFY_SOCKET: join(scene.folder, "none"), WATCHDOG_USEC: "1500000" });

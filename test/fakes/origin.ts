@@ -88,7 +88,8 @@ async function answer(
     if (cut === undefined) {
       response.end(bytes);
     } else {
-      response.write(bytes.slice(0, cut), () => response.destroy());
+      // What was sent must have arrived: a reset would take it back.
+      response.write(bytes.slice(0, cut), () => setTimeout(() => response.destroy(), 100));
     }
   };
   if (origin.silent) {

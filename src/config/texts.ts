@@ -1,0 +1,41 @@
+/** What texts of the configuration may be: each rule with the words that name it. */
+import { normalDomain } from "../mail/address.ts";
+import { parseEndpoint } from "../mail/network.ts";
+import { parseNextHop } from "../mail/next-hop.ts";
+import type { TextRule } from "./fields.ts";
+
+const isDomain = (text: string): boolean => normalDomain(text.startsWith(".") ? text.slice(1) : text) !== undefined;
+
+/** A relay domain. */
+export const domainRule: TextRule = { allowed: 'a domain, or ".domain" for all below it', fits: isDomain };
+/** The domain of a route. */
+export const routeRule: TextRule = {
+  allowed: 'a domain, ".domain" for all below it, or "*"',
+  fits: (text) => text === "*" || isDomain(text),
+};
+export const nextHopRule: TextRule = {
+  allowed: '"smtp://host:port", "smtps://host:port" or "mx"',
+  fits: (text) => parseNextHop(text) !== undefined,
+};
+/** Our own name goes into commands and header fields: nothing but a host name may. */
+export const hostNameRule: TextRule = {
+  allowed: 'a host name, or "" for the machine\'s',
+  fits: (text) => text === "" || (normalDomain(text) !== undefined && /^[\x21-\x7e]+$/.test(text)),
+};
+export const endpointRule: TextRule = {
+  allowed: '"host:port", or "" for none',
+  fits: (text) => text === "" || parseEndpoint(text) !== undefined,
+};
+export const pathRule: TextRule = {
+  allowed: "the path of a file",
+  fits: (text) => text !== "" && !text.includes("\0"),
+};
+/** The text of a reply: one line, RFC 5321 4.5.3.1.5. */
+export const replyRule: TextRule = {
+  allowed: "1 to 400 printable ASCII characters",
+  fits: (text) => /^[\x20-\x7e]{1,400}$/.test(text),
+};
+export const sourceUrlRule: TextRule = {
+  allowed: '"ldap://host:port", "ldaps://host:port", "ldapi:///path", or the path of a file',
+  fits: (text) => text !== "" && (!text.includes("://") || /^ldap[si]?:\/\//i.test(text)),
+};
