@@ -28,7 +28,7 @@ function field<Out, In>(type: z.ZodType<Out, In>, meta: FieldMeta): z.ZodType<Ou
   return optional.meta(meta as unknown as Record<string, unknown>) as z.ZodType<Out, In | undefined>;
 }
 
-type Field<T> = z.ZodType<T, unknown>;
+type Field<T> = z.ZodType<T>;
 
 /** Text with a rule; the message says what is allowed. */
 function checked<T>(allowed: string, read: (text: string) => T | undefined): z.ZodType<T, string> {

@@ -38,7 +38,7 @@ function hooksSection(checks: readonly CheckSettings[]) {
     const sample = wanted.filter((name) => words.includes(name));
     return [hook, field.choices(words, sample, `${doc} Checks that can run here: ${words.join(", ")}.`)] as const;
   });
-  return z.strictObject(Object.fromEntries(keys) as Record<HookWord, z.ZodType<string[], unknown>>);
+  return z.strictObject(Object.fromEntries(keys) as Record<HookWord, z.ZodType<string[]>>);
 }
 
 type HookWord = "connection" | "helo" | "mail" | "rcpt" | "data" | "auth" | "message";

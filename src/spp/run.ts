@@ -5,8 +5,8 @@
 import type { Verdict } from "../hooks/check.ts";
 import { Lines } from "./answer.ts";
 import type { Plugin } from "./config.ts";
-import type { Report } from "./launcher-process.ts";
 import { launch } from "./launcher.ts";
+import type { Listener } from "./launcher.ts";
 import type { StartFailure } from "./program.ts";
 
 /** Why a run failed, in the words of the reply. */
@@ -109,7 +109,7 @@ class Watch implements Run {
     this.#kill = launch({ plugin, home, environment, maxOutput }, (report) => this.#hear(report));
   }
 
-  #hear(report: Report): void {
+  #hear(report: Parameters<Listener>[0]): void {
     switch (report.kind) {
       case "output":
         this.#read(this.#output, report.chunk);
