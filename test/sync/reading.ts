@@ -12,7 +12,7 @@ export function sourceSettings(settings: Partial<SourceSettings>): SourceSetting
   return coreLists.source.parse({
     name: "test",
     type: "ldap",
-    url: [],
+    url: ["ldap://127.0.0.1"],
     ...settings,
     timeout: `${settings.timeout ?? 10_000}ms`,
   });
