@@ -8,13 +8,14 @@ import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { silentLog } from "../mail/log.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
+import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { ask, createService } from "./check.ts";
 import type { Answer } from "./check.ts";
 import { exit } from "./exit.ts";
 import { defaultConfig, loadSettings } from "./settings.ts";
-import { trustForCommand } from "./trust.ts";
+import { newestKnown, trustForCommand } from "./trust.ts";
 
 interface Words {
   readonly config: string;
@@ -84,7 +85,7 @@ async function answerOf(
   text: string,
   time: number,
 ): Promise<Answer> {
-  const snapshot = openSnapshot(list.path, silentLog, { trust });
+  const snapshot = openList(settings, list, trust);
   try {
     const stranger = { variables: new Map<string, string>(), denied: false };
     return await ask(
@@ -100,8 +101,13 @@ async function answerOf(
   }
 }
 
+/** A kept list is older by its nature; only what lies in place can be a replay. */
+function openList({ snapshot }: Settings, { name, path }: KeptList, trust: Trust): SnapshotReader {
+  return openSnapshot(path, silentLog, name === "current" ? { trust, newest: newestKnown(snapshot) } : { trust });
+}
+
 function findIn(settings: Settings, list: KeptList, trust: Trust, mailbox: Mailbox): RecipientAnswer {
-  const snapshot = openSnapshot(list.path, silentLog, { trust });
+  const snapshot = openList(settings, list, trust);
   try {
     return createService(settings, snapshot, Date.now).recipients.find(mailbox);
   } finally {

@@ -10,7 +10,7 @@ import { plainTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import { exit } from "./exit.ts";
 import { defaultConfig, loadSettings } from "./settings.ts";
-import { trustForCommand } from "./trust.ts";
+import { newestKnown, trustForCommand } from "./trust.ts";
 
 /** One source in the report. Times are ISO 8601; null: never. */
 export interface SourceReport {
@@ -57,7 +57,7 @@ export function statusCommand(): Command {
         return;
       }
       const report = reportStatus(settings.snapshot, Date.now(), trust);
-      const sync = reportEpisode(settings.snapshot.path);
+      const sync = reportEpisode(settings);
       const text =
         json === true ? `${JSON.stringify({ ...report, sync })}\n` : formatStatus(report) + formatEpisode(sync);
       process.stdout.write(text);
@@ -75,15 +75,20 @@ export interface EpisodeReport {
   readonly whole: string | null;
   /** An alert was sent, and the end of it was not yet. */
   readonly told: boolean;
+  /** `[[publish]]` targets that lack the list; each run tries them again. */
+  readonly uncarried: readonly string[];
 }
 
-function reportEpisode(path: string): EpisodeReport {
-  const { failures, since, why, whole, told } = readEpisode(path);
-  return { failures, since: formatTime(since), why, whole: formatTime(whole), told };
+function reportEpisode({ snapshot, publish }: Settings): EpisodeReport {
+  const { failures, since, why, whole, told, uncarried } = readEpisode(snapshot.path);
+  const wanting = publish.flatMap(({ name }) => (uncarried.includes(name) ? [name] : []));
+  return { failures, since: formatTime(since), why, whole: formatTime(whole), told, uncarried: wanting };
 }
 
-function formatEpisode({ failures, since, why, told }: EpisodeReport): string {
-  return failures === 0 ? "" : `sync: ${failures} failures since ${since ?? "?"}${told ? ", told" : ""}: ${why}\n`;
+function formatEpisode({ failures, since, why, told, uncarried }: EpisodeReport): string {
+  const episode =
+    failures === 0 ? "" : `sync: ${failures} failures since ${since ?? "?"}${told ? ", told" : ""}: ${why}\n`;
+  return `${episode}${uncarried.map((name) => `target ${name}: lacks this list\n`).join("")}`;
 }
 
 /**
@@ -91,11 +96,11 @@ function formatEpisode({ failures, since, why, told }: EpisodeReport): string {
  * @param now ms since 1970
  */
 export function reportStatus(
-  { path, max_age: maxAge }: Pick<Settings["snapshot"], "path" | "max_age">,
+  { path, max_age: maxAge, ...files }: Pick<Settings["snapshot"], "path" | "max_age" | "newest_file">,
   now: number,
   trust: Trust = plainTrust,
 ): StatusReport {
-  const reader = openSnapshot(path, silentLog, { now: () => now, trust });
+  const reader = openSnapshot(path, silentLog, { now: () => now, trust, newest: newestKnown(files) });
   try {
     const { state, image } = reader;
     if (state.kind === "unavailable" || image === undefined) {

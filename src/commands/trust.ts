@@ -3,6 +3,7 @@ import type { Settings } from "../config/sections.ts";
 import { silentLog } from "../mail/log.ts";
 import type { Log } from "../mail/log.ts";
 import { inFile, inMemory } from "../snapshot/newest.ts";
+import type { Newest } from "../snapshot/newest.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { readTrust } from "../snapshot/trust.ts";
@@ -38,8 +39,18 @@ export function trustForCommand(settings: Settings): Trust | undefined {
   }
 }
 
+/** What `newest_file` remembers at this moment, for a command: it refuses what the relay refuses, and writes nothing. */
+export function newestKnown({ newest_file: file }: Pick<Settings["snapshot"], "newest_file">): Newest {
+  const newest = inMemory();
+  if (file !== "") {
+    newest.take(inFile(file, () => undefined).created);
+  }
+  return newest;
+}
+
 /** The snapshot for a command that asks it a few questions. */
 export function openForCommand(settings: Settings): SnapshotReader | undefined {
   const trust = trustForCommand(settings);
-  return trust === undefined ? undefined : openSnapshot(settings.snapshot.path, silentLog, { trust });
+  const { snapshot } = settings;
+  return trust && openSnapshot(snapshot.path, silentLog, { trust, newest: newestKnown(snapshot) });
 }
