@@ -19,6 +19,8 @@ export interface Episode {
   readonly whole: number;
   /** Whether somebody was told of this episode. */
   readonly told: boolean;
+  /** Targets that lack the list that serves. */
+  readonly uncarried: readonly string[];
 }
 
 /** What somebody is told. */
@@ -32,7 +34,7 @@ export interface AlertLimits {
 }
 
 /** No failure so far. */
-export const calm: Episode = { failures: 0, since: 0, why: "", whole: 0, told: false };
+export const calm: Episode = { failures: 0, since: 0, why: "", whole: 0, told: false, uncarried: [] };
 
 /** The episode's file. */
 export function episodePath(snapshotPath: string): string {
@@ -50,6 +52,7 @@ export function readEpisode(snapshotPath: string): Episode {
       why: typeof read.why === "string" ? read.why : "",
       whole: number(read.whole),
       told: read.told === true,
+      uncarried: Array.isArray(read.uncarried) ? read.uncarried.filter((name) => typeof name === "string") : [],
     };
   } catch {
     return calm;
@@ -110,7 +113,7 @@ export function afterRun(
   }
   if (failure.why === undefined) {
     const event = before.told ? "recovered" : undefined;
-    return { episode: { ...calm, whole: now, told: before.told }, event };
+    return { episode: { ...before, failures: 0, since: 0, why: "", whole: now }, event };
   }
   const episode: Episode = {
     ...before,

@@ -29,7 +29,8 @@ export async function noteRun(settings: Settings, outcome: Outcome, log: Log): P
     return;
   }
   try {
-    writeEpisode(path, told);
+    // Telling takes its time, in which a rollback may have carried.
+    writeEpisode(path, { ...told, uncarried: readEpisode(path).uncarried });
   } catch (error) {
     log.error("alert", "cannot remember the episode", { path, why: (error as Error).message });
   }

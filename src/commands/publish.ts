@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { Command } from "commander";
 
 import { createdAt } from "../../sync/previous.ts";
-import { carry } from "../../sync/targets/carry.ts";
+import { carryOn } from "../../sync/targets/again.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import type { Target } from "../../sync/targets/target.ts";
 import { createLog } from "../ops/log.ts";
@@ -49,7 +49,7 @@ async function publish(names: readonly string[], { config }: { config: string })
   const controller = new AbortController();
   const stop = (signal: string): void => controller.abort(new Error(`Stopped by ${signal}`));
   process.once("SIGTERM", stop).once("SIGINT", stop);
-  const failed = await carry(targets, path, createLog(settings.log), controller.signal);
+  const failed = await carryOn(targets, path, createLog(settings.log), controller.signal);
   process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
   process.exitCode = failed.length > 0 ? exit.temporary : exit.ok;
 }

@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { findList, readHistory } from "../../sync/history.ts";
 import type { KeptList } from "../../sync/history.ts";
 import { rollBack } from "../../sync/rollback.ts";
-import { carry } from "../../sync/targets/carry.ts";
+import { carryOn } from "../../sync/targets/again.ts";
 import type { Settings } from "../config/sections.ts";
 import { createLog } from "../ops/log.ts";
 import { exit } from "./exit.ts";
@@ -95,6 +95,6 @@ async function replace(settings: Settings, { protection, targets }: Sealing, lis
       ? `released: the next sync may replace the list of ${addresses} addresses\n`
       : `serving the list of ${new Date(since).toISOString()} again, ${addresses} addresses, until \`goodmailto rollback --release\`\n`,
   );
-  const failed = await carry(targets, path, log, AbortSignal.timeout(carryDeadline));
+  const failed = await carryOn(targets, path, log, AbortSignal.timeout(carryDeadline));
   process.exitCode = failed.length > 0 ? exit.temporary : exit.ok;
 }

@@ -11,7 +11,7 @@ import type { JobOptions, Outcome } from "../../sync/job.ts";
 import type { Source } from "../../sync/source.ts";
 import { openSource } from "../../sync/sources/open.ts";
 import { summaryLine } from "../../sync/summary.ts";
-import { carry } from "../../sync/targets/carry.ts";
+import { carryAgain, carryOn } from "../../sync/targets/again.ts";
 import { createCanaries } from "../../sync/tally.ts";
 import type { Canary } from "../../sync/tally.ts";
 import { noteRun } from "./alert.ts";
@@ -80,7 +80,7 @@ function jobOptions({ settings, sources, canaries, sealing }: Plan, log: Log, si
 
 /** A full sync: makes the list, carries it on, tells whom it concerns. */
 export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: RunWords): Promise<Outcome> {
-  const { settings, sealing } = plan;
+  const { settings } = plan;
   const progress = words.cron === true ? undefined : createProgress(process.stderr, Date.now);
   const made = await runSync({
     ...jobOptions(plan, log, signal),
@@ -90,10 +90,8 @@ export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: 
     ...(words.dryRun === true ? { dryRun: true, tell: printChange } : {}),
     ...(progress === undefined ? {} : { progress: (entries: number) => progress.update(entries) }),
   }).finally(() => progress?.end());
-  const outcome: Outcome =
-    made.kind === "published"
-      ? { ...made, uncarried: await carry(sealing.targets, settings.snapshot.path, log, signal) }
-      : made;
+  // A dry run that fails is one too.
+  const outcome = words.dryRun === true ? made : await carryAfter(made, plan, log, signal);
   // A run that was stopped says nothing about the directory.
   if (!signal.aborted) {
     await noteRun(settings, outcome, log);
@@ -104,9 +102,25 @@ export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: 
 /** Adds what is new, and carries it on. */
 export async function addNews(plan: Plan, log: Log, signal: AbortSignal, progress?: Progress): Promise<DeltaOutcome> {
   const outcome = await runDelta(jobOptions(plan, log, signal), progress);
-  return outcome.kind === "published"
-    ? { ...outcome, uncarried: await carry(plan.sealing.targets, plan.settings.snapshot.path, log, signal) }
-    : outcome;
+  return carryAfter(outcome, plan, log, signal);
+}
+
+/** A new list goes to every target; one that stays, whatever the run came to, to those that lack it. */
+async function carryAfter<T extends DeltaOutcome>(
+  outcome: T,
+  { sealing, settings }: Plan,
+  log: Log,
+  signal: AbortSignal,
+): Promise<T> {
+  const { path } = settings.snapshot;
+  if (outcome.kind === "published") {
+    return { ...outcome, uncarried: await carryOn(sealing.targets, path, log, signal) };
+  }
+  // Who is busy carries by itself.
+  if (outcome.kind !== "busy") {
+    await carryAgain(sealing.targets, path, log, signal);
+  }
+  return outcome;
 }
 
 function printChange(change: "added" | "removed", key: string): void {

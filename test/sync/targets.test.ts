@@ -1,6 +1,6 @@
 /** Where a published list is carried to: folders and programs. HTTP and S3 are in test/pull. */
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
@@ -155,5 +155,60 @@ to = "${dmz}"
       code: 78,
       stderr: expect.stringContaining("64 hex digits") as string,
     });
+  }, 90_000);
+});
+
+describe("a target that did not get the list", () => {
+  it("is tried again by runs that fail, are held or find nothing new, until it has it; status names it", async () => {
+    const folder = temporaryFolder();
+    const config = join(folder, "goodmailto.toml");
+    const [dmz, list, snapshot] = ["dmz", "list", "snapshot.sqlite"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    const arrived = (): boolean =>
+      existsSync(join(dmz, "snapshot.sqlite")) &&
+      readFileSync(join(dmz, "snapshot.sqlite")).equals(readFileSync(snapshot));
+    const status = async (): Promise<string> => (await goodmailto("status", "-c", config)).stdout;
+    writeFileSync(list, "vera@kontor.example\n");
+    writeFileSync(
+      config,
+      `[domains]
+relay = ["kontor.example"]
+[snapshot]
+path = "snapshot.sqlite"
+[[source]]
+name = "list"
+type = "list"
+url = ["list"]
+[[publish]]
+name = "dmz"
+to = "${dmz}/snapshot.sqlite"
+`,
+    );
+    expect(await goodmailto("sync", "-c", config)).toMatchObject({ code: 75 });
+    expect(await status()).toContain("target dmz: lacks this list\n");
+
+    mkdirSync(dmz);
+    renameSync(list, `${list}.away`);
+    expect(await goodmailto("sync", "--dry-run", "-c", config)).toMatchObject({ code: 75 });
+    expect(arrived()).toBe(false);
+    expect(await goodmailto("sync", "-c", config)).toMatchObject({ code: 75 });
+    expect(arrived()).toBe(true);
+    expect(await status()).not.toContain("target dmz");
+
+    renameSync(`${list}.away`, list);
+    writeFileSync(list, "vera@kontor.example\nsue@kontor.example\n");
+    expect(await goodmailto("sync", "-c", config)).toMatchObject({ code: 0 });
+    rmSync(dmz, { recursive: true });
+    expect(await goodmailto("rollback", "1", "-c", config)).toMatchObject({ code: 75 });
+    expect(await status()).toContain("target dmz: lacks this list\n");
+    mkdirSync(dmz);
+    const held = await goodmailto("sync", "-c", config);
+    expect(held).toMatchObject({ code: 65, stderr: expect.stringContaining("target=dmz") as string });
+    expect(arrived()).toBe(true);
+    // What it has it does not get again.
+    expect((await goodmailto("sync", "-c", config)).stderr).not.toContain("target=dmz");
   }, 90_000);
 });
