@@ -79,8 +79,9 @@ function failureOf(outcome: Outcome): { readonly why: string | undefined } | "ot
   switch (outcome.kind) {
     case "dry-run":
     case "busy":
-    case "held":
       return "other";
+    case "held":
+      return { why: `No sync may replace the list, which is older than [snapshot] max_age. ${outcome.why}` };
     case "refused":
       return { why: outcome.reasons.join("; ") };
     case "failed":
@@ -111,6 +112,13 @@ export function afterRun(
   if (failure === "other") {
     return { episode: before, event: undefined };
   }
+  const whole = before.whole === 0 ? created : before.whole;
+  const isOld = whole !== undefined && now - whole > limits.maxAge;
+  // A person wanted the hold; that it is forgotten shows in the age alone.
+  const isHeld = outcome.kind === "held";
+  if (isHeld && !isOld) {
+    return { episode: before, event: undefined };
+  }
   if (failure.why === undefined) {
     const event = before.told ? "recovered" : undefined;
     return { episode: { ...before, failures: 0, since: 0, why: "", whole: now }, event };
@@ -121,14 +129,13 @@ export function afterRun(
     since: before.failures === 0 ? now : before.since,
     why: failure.why.slice(0, 2000),
   };
-  const whole = before.whole === 0 ? created : before.whole;
   if (episode.told) {
     return { episode, event: undefined };
   }
-  if (episode.failures >= limits.afterFailures) {
+  if (episode.failures >= limits.afterFailures && !isHeld) {
     return { episode, event: "sync-failing" };
   }
-  return { episode, event: whole !== undefined && now - whole > limits.maxAge ? "snapshot-old" : undefined };
+  return { episode, event: isOld ? "snapshot-old" : undefined };
 }
 
 /** The episode after somebody was told of the event, or nobody could be. */

@@ -20,7 +20,7 @@ export async function noteRun(settings: Settings, outcome: Outcome, log: Log): P
   const { path, max_age: maxAge } = settings.snapshot;
   const before = readEpisode(path);
   const limits = { afterFailures: settings.alert.after_failures, maxAge };
-  const failed = outcome.kind === "failed" || outcome.kind === "refused";
+  const failed = outcome.kind === "failed" || outcome.kind === "refused" || outcome.kind === "held";
   // Reading the whole snapshot for its date is worth it only where a date is asked for.
   const created = failed && before.whole === 0 ? createdAt(path) : undefined;
   const { episode, event } = afterRun(before, outcome, limits, Date.now(), created);

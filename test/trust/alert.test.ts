@@ -57,6 +57,20 @@ describe("an episode", () => {
     expect(step.event).toBe("snapshot-old" satisfies AlertEvent);
   });
 
+  it("is told of once where a hold is forgotten, in the words of the hold, and not before the list is too old", () => {
+    const held: Outcome = { kind: "held", why: "The list is held since Monday" };
+    const row = [good, held, held, held, held, bad, bad, bad, good];
+    expect(told(row, { after: 2, maxAge: 2.5 * minute })).toEqual([
+      ...["", "", "", "snapshot-old", "", "", "", "", "recovered"],
+    ]);
+    expect(told([good, held, held, held], { after: 2, maxAge: minute, reached: false }).slice(2)).toEqual([
+      "snapshot-old",
+      "snapshot-old",
+    ]);
+    const { episode } = afterRun(calm, held, { afterFailures: 1, maxAge: 30_000 }, 5 * minute, minute);
+    expect(episode).toMatchObject({ failures: 1, why: expect.stringContaining("held since Monday") as string });
+  });
+
   it("is told of again and again until somebody is reached", () => {
     expect(told([bad, bad, bad, bad, bad], { reached: false })).toEqual([
       "",
@@ -138,6 +152,21 @@ describe("goodmailto sync with [alert]", { timeout: 120_000 }, () => {
     const { stdout, code } = await run("status", "--json");
     expect(JSON.parse(stdout)).toMatchObject({ status: "fresh", sync: { failures: 0, told: false, why: "" } });
     expect(code).toBe(0);
+  });
+
+  it("tells of a hold that was forgotten, once", async () => {
+    expect((await run("sync")).code).toBe(0);
+    expect((await run("rollback", "current", "--reason", "wrong filter")).code).toBe(0);
+    expect((await run("sync")).code).toBe(65);
+    expect(commands()).toEqual([]);
+    writeEpisode(path("snapshot.sqlite"), { ...calm, whole: Date.now() - 365 * 86_400_000 });
+    expect((await run("sync")).code).toBe(65);
+    expect((await run("sync")).code).toBe(65);
+    expect(commands()).toEqual([expect.stringMatching(/^word snapshot-old 1 .*held since .*wrong filter/)]);
+    expect((await run("status")).code).toBe(1);
+    expect((await run("rollback", "--release")).code).toBe(0);
+    expect((await run("sync")).code).toBe(0);
+    expect(commands()[1]).toMatch(/^word recovered 2 /);
   });
 
   it("tries again at the next run where neither command nor mail came through", async () => {
