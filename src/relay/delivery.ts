@@ -18,6 +18,8 @@ import type { Route, Routes } from "./routes.ts";
 
 /** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
 const blockTimeout = 180_000;
+/** A kept connection that is silent for so long, in ms, is taken for dead: a firewall has forgotten it. */
+const keptTimeout = 5000;
 const dot = Buffer.from(".\r\n");
 const byCode = labelsBy("code");
 
@@ -98,6 +100,9 @@ export class HopDelivery implements Delivery {
       return answer;
     } catch (error) {
       const before = this.#connection === undefined;
+      if (error instanceof HopFault && error.timedOut && this.#connection !== undefined) {
+        this.#context.pool.rest(this.#connection.endpoint, error);
+      }
       this.#failure = before ? notAvailable : lost;
       this.#connection?.destroy();
       this.#context.counters.add("hop_replies", byCode("none"));
@@ -113,7 +118,7 @@ export class HopDelivery implements Delivery {
     const kept = this.#context.pool.reuse(route);
     if (kept !== undefined) {
       try {
-        return await this.#mailAndRcpt(route, kept, mailbox);
+        return await this.#mailAndRcpt(route, kept, mailbox, Math.min(route.timeout, keptTimeout));
       } catch {
         // It had died while unused; nothing of this transaction was answered yet, so a fresh one starts it over.
         kept.destroy();
@@ -128,10 +133,10 @@ export class HopDelivery implements Delivery {
       fresh.quit();
       return lost;
     }
-    return this.#mailAndRcpt(route, fresh, mailbox);
+    return this.#mailAndRcpt(route, fresh, mailbox, route.timeout);
   }
 
-  async #mailAndRcpt(route: Route, connection: HopConnection, mailbox: Mailbox): Promise<Reply> {
+  async #mailAndRcpt(route: Route, connection: HopConnection, mailbox: Mailbox, timeout: number): Promise<Reply> {
     this.#connection = connection;
     const reused = connection.used++ > 0;
     const mail = mailLine(this.#envelope, connection.features);
@@ -139,11 +144,11 @@ export class HopDelivery implements Delivery {
     let first: HopReply;
     let second: HopReply | undefined;
     if (connection.features.has("PIPELINING")) {
-      const answers = await Promise.all(connection.commands([mail, rcpt], route.timeout));
+      const answers = await Promise.all(connection.commands([mail, rcpt], timeout));
       [first, second] = answers as [HopReply, HopReply];
     } else {
-      first = await connection.command(mail, route.timeout);
-      second = first.reply.code === 250 ? await connection.command(rcpt, route.timeout) : undefined;
+      first = await connection.command(mail, timeout);
+      second = first.reply.code === 250 ? await connection.command(rcpt, timeout) : undefined;
     }
     if (reused && first.reply.code === 421) {
       throw new HopFault("Cannot reuse the connection: the hop was about to close it", { said: first.reply });

@@ -186,7 +186,9 @@ export class HopConnection {
       return Promise.reject(this.#fault ?? new HopFault(`Cannot ask ${this.#name}: too many commands wait`));
     }
     return new Promise((resolve, reject) => {
-      const late = (): void => this.#fail(new HopFault(`No answer from ${this.#name} in ${timeout} ms`));
+      const late = (): void => {
+        this.#fail(new HopFault(`No answer from ${this.#name} in ${timeout} ms`, { timedOut: true }));
+      };
       this.#waiting.push({ resolve, reject, timer: setTimeout(late, timeout) });
     });
   }

@@ -61,11 +61,15 @@ export class HopPool {
   async open(route: Route, domain: string): Promise<HopConnection> {
     let fault = new HopFault(`Cannot route "${domain}": no mail exchanger`);
     for (const endpoint of await this.#endpoints(route, domain)) {
-      const name = `${endpoint.host}:${endpoint.port}`;
+      const name = nameOf(endpoint);
       const rest = this.#resting.get(name);
       if (rest !== undefined && rest.until > performance.now()) {
         fault = new HopFault(`${name} rests: ${rest.why}`);
         continue;
+      }
+      if (rest !== undefined) {
+        // One tries whether it is back; the others do not wait with it.
+        this.#resting.set(name, { ...rest, until: performance.now() + route.timeout });
       }
       try {
         const connection = await this.#connect(endpoint, route);
@@ -73,7 +77,7 @@ export class HopPool {
         return connection;
       } catch (error) {
         fault = error instanceof HopFault ? error : new HopFault(String(error), { cause: error });
-        this.#rest(name, fault);
+        this.rest(endpoint, fault);
       }
     }
     throw fault;
@@ -108,13 +112,20 @@ export class HopPool {
     }
   }
 
-  #rest(name: string, fault: HopFault): void {
+  /** Leaves a hop alone for some seconds: connections to it that are kept are of no use either. */
+  rest(endpoint: HopEndpoint, fault: HopFault): void {
+    const name = nameOf(endpoint);
     // mx routes name endpoints that strangers' DNS chose: the table must not grow with them.
     if (this.#resting.size > 1000) {
       this.#resting.clear();
     }
     this.#resting.set(name, { until: performance.now() + restTime, why: fault.message });
     this.#log.error("next-hop", "unusable", { hop: name, why: fault.message, rest_ms: restTime });
+    for (const { connection } of [...this.#idle.values()].flat()) {
+      if (nameOf(connection.endpoint) === name) {
+        connection.onGone?.();
+      }
+    }
   }
 
   /** Takes a connection back whose transaction ended well. */
@@ -140,4 +151,8 @@ export class HopPool {
       connection.onGone?.();
     }
   }
+}
+
+function nameOf({ host, port }: HopEndpoint): string {
+  return `${host}:${port}`;
 }

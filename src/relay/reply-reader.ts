@@ -18,26 +18,24 @@ export class ReplyReader {
   #code = "";
 
   /**
-   * Takes the next bytes; the replies that they complete.
+   * Takes the next bytes; the replies that they complete, one by one: what came before a fault counts.
    * @throws SyntaxError where the bytes are no SMTP reply
    */
-  push(chunk: Buffer): HopReply[] {
-    this.#text += chunk.toString("latin1");
-    const replies: HopReply[] = [];
-    let from = 0;
-    for (let end = this.#text.indexOf("\n"); end >= 0; end = this.#text.indexOf("\n", from)) {
-      const line = this.#text.slice(from, this.#text[end - 1] === "\r" ? end - 1 : end);
-      from = end + 1;
+  *push(chunk: Buffer): Generator<HopReply, void> {
+    let text = this.#text + chunk.toString("latin1");
+    this.#text = "";
+    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+      const line = text.slice(0, text[end - 1] === "\r" ? end - 1 : end);
+      text = text.slice(end + 1);
       const reply = this.#line(line);
       if (reply !== undefined) {
-        replies.push(reply);
+        yield reply;
       }
     }
-    this.#text = this.#text.slice(from);
-    if (this.#text.length > maxLine) {
+    if (text.length > maxLine) {
       throw new SyntaxError("Cannot read the reply: line too long");
     }
-    return replies;
+    this.#text = text;
   }
 
   #line(line: string): HopReply | undefined {

@@ -26,7 +26,7 @@ const minimumRate = 500;
 export class Connection extends SMTPConnection {
   /** Undefined until the client was let in. */
   conversation: Conversation | undefined;
-  /** The address under which the server counts it. */
+  /** The address (IPv6: the /64) under which the server counts it. */
   countedAs = "";
   readonly #relay: RelayServer;
   readonly #startedAt = performance.now();
@@ -37,8 +37,9 @@ export class Connection extends SMTPConnection {
   #intake: MessageIntake | undefined;
   #verbs: Verbs | undefined;
   #errors = 0;
+  #finishing = false;
   #leaving = false;
-  /** The TLS socket that is being made after STARTTLS. */
+  /** Of STARTTLS. */
   #handshake: Socket | undefined;
 
   constructor(server: RelayServer, socket: Socket, options: ConstructorParameters<typeof SMTPConnection>[2]) {
@@ -58,7 +59,7 @@ export class Connection extends SMTPConnection {
 
   override init(): void {
     this._setListeners(() => {
-      this.#deadline = performance.now() + this.#relay.service.limits.idle;
+      this.#restart();
       this.#relay.admit(this).catch((error: unknown) => this.#fault(error));
     });
   }
@@ -75,13 +76,18 @@ export class Connection extends SMTPConnection {
       return;
     }
     if ((this._parser as Parser).hasPartialLine) {
-      this.answer(answers.tooSoon);
+      this.#early();
       return;
     }
     const response = await conversation.greet();
     this._ready = true;
     this.answer(response);
     this.#restart();
+  }
+
+  #early(): void {
+    this.#relay.noteLimit("early talker", this.countedAs);
+    this.answer(answers.tooSoon);
   }
 
   /** The library's own words (a handshake that failed, a server that closes) become ours. */
@@ -99,8 +105,7 @@ export class Connection extends SMTPConnection {
       return;
     }
     if (!this._ready || this.conversation === undefined) {
-      this.#relay.service.counters.add("limits", { limit: "early talker" });
-      this.answer(answers.tooSoon);
+      this.#early();
       return;
     }
     this.#busy = true;
@@ -133,10 +138,7 @@ export class Connection extends SMTPConnection {
 
   #settle(answer: Answer, callback: () => void): void {
     if (this._closing || this._closed) {
-      // The client went away while the next hop was asked: there is nobody to send the message.
-      if ("intake" in answer) {
-        answer.intake.abandon();
-      }
+      // The client went away while the next hop was asked; its end has given the delivery up.
       return;
     }
     if ("startTls" in answer) {
@@ -171,8 +173,9 @@ export class Connection extends SMTPConnection {
     });
   }
 
+  /** Nothing may cut the session here: the next hop may have the message by now. */
   async #finishMessage(intake: MessageIntake, rest: Buffer, done: (rest?: Buffer) => void): Promise<void> {
-    this.#busy = true;
+    this.#busy = this.#finishing = true;
     this.#intake = undefined;
     const answer = await intake.finish();
     this.conversation?.messageDone();
@@ -180,9 +183,9 @@ export class Connection extends SMTPConnection {
       this.#verbs?.messageDelivered();
     }
     this.answer(answer);
-    this.#busy = false;
+    this.#busy = this.#finishing = false;
     this.#restart();
-    if (this.#leaving && !this._closing) {
+    if (this.#leaving) {
       this.answer(answers.closing);
     }
     done(rest);
@@ -227,13 +230,13 @@ export class Connection extends SMTPConnection {
   tick(now: number): void {
     const { limits } = this.#relay.service;
     const grace = this.#intake === undefined ? 0 : (this.#intake.bytes / minimumRate) * 1000;
-    if (now - this.#startedAt > limits.sessionTime || (!this.#busy && now > this.#deadline + grace)) {
+    const overdue = now - this.#startedAt > limits.sessionTime && !this.#finishing;
+    if (overdue || (!this.#busy && now > this.#deadline + grace)) {
       if (this._closing || this._upgrading) {
         this.kill();
-        return;
+      } else {
+        this.answer(answers.timeout);
       }
-      this.answer(answers.timeout);
-      this.#intake?.abandon();
     }
   }
 
@@ -261,8 +264,7 @@ export class Connection extends SMTPConnection {
 
   override _onClose(): void {
     if (!this._closed) {
-      this.#intake?.abandon();
-      this.#intake = undefined;
+      // Ends the delivery, and with it a message that is on its way.
       this.conversation?.end();
       this.#relay.gone(this);
     }

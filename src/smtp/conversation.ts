@@ -172,7 +172,8 @@ export class Conversation {
     this.#delivery ??= this.service.courier.begin(this.#mail, { session: this.session.id, ip: this.session.client.ip });
     return this.#delivery.recipient(mailbox).then((answer) => {
       const accepted = answer.code >= 200 && answer.code < 300;
-      const status = accepted ? line : `${line}, next hop said ${answer.code}`;
+      // Where our own answer was another, the log has both beside each other.
+      const status = accepted && ours !== "unknown" ? line : `${line}, next hop said ${answer.code}`;
       logVerdict(this.service, this.session, mailbox, check, status, answer);
       noteAnswer(this.service, mailbox, ours, answer);
       if (accepted) {

@@ -34,6 +34,12 @@ export class Parser extends SMTPStream {
     socket.cork();
     try {
       super._write(chunk, encoding, next);
+      // A TLS handshake need not hold a line feed: it would wait for its answer until the idle time is over.
+      if (!this._dataMode && /^[\x00-\x08\x0e-\x1f\x80-\xff]/.test(this._remainder)) {
+        const line = Buffer.from(this._remainder, "latin1");
+        this._remainder = "";
+        this.oncommand(line, () => undefined);
+      }
     } finally {
       socket.uncork();
     }

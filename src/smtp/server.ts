@@ -7,16 +7,17 @@ import type { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 
 import { Session } from "../hooks/session.ts";
 import type { Peer } from "../hooks/session.ts";
+import { clientNetwork } from "../mail/client-network.ts";
 import { labelsBy } from "../mail/counters.ts";
 import { normalIp } from "../mail/network.ts";
 import { answers } from "./answers.ts";
-import type { Response } from "./answers.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import type { HostNames } from "./host-names.ts";
 import type { Service } from "./service.ts";
 import { tlsOptions, tlsVariables } from "./tls.ts";
 import type { TlsMaterial } from "./tls.ts";
+import { TurnedAway } from "./turned-away.ts";
 
 const byResult = labelsBy("result");
 
@@ -34,6 +35,7 @@ export class RelayServer extends SMTPServer {
   service: Service;
   readonly #limits: { all: number; client: number };
   readonly #hostNames: HostNames;
+  readonly #turnedAway = new TurnedAway();
   readonly #perClient = new Map<string, number>();
   readonly #ticker: NodeJS.Timeout;
 
@@ -54,6 +56,7 @@ export class RelayServer extends SMTPServer {
     });
     // Sessions that are turned away or wait for the client's FIN hold a descriptor for some seconds as well.
     this.server.maxConnections = 2 * options.maxConnections;
+    this.server.on("drop", () => this.noteLimit("descriptors", "all"));
     this.service = service;
     this.#limits = { all: options.maxConnections, client: options.maxConnectionsPerClient };
     this.#hostNames = options.hostNames;
@@ -66,9 +69,10 @@ export class RelayServer extends SMTPServer {
 
   /** A handshake of implicit TLS holds a slot of its client, as a session does; the library ends it after the idle time. */
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
-    const same = [...this._pendingSockets.keys()].filter(({ remoteAddress }) => remoteAddress === socket.remoteAddress);
+    const client = clientOf(socket);
+    const same = [...this._pendingSockets.keys()].filter((other) => clientOf(other) === client);
     if (handshake && same.length >= this.#limits.client) {
-      this.#noteLimit("connections per client", normalIp(socket.remoteAddress ?? ""));
+      this.noteLimit("connections per client", client);
       socket.on("error", () => undefined);
       socket.destroy();
       return false;
@@ -82,20 +86,21 @@ export class RelayServer extends SMTPServer {
     }
     const ip = normalIp(socket.remoteAddress ?? "");
     const { harvest, rules, variables } = this.service;
+    const client = clientNetwork(ip);
     if (harvest.refusesAtOnce(ip, rules, variables)) {
-      refuse(socket, answers.tooManyUnknown);
+      this.#turnedAway.refuse(socket, client, answers.tooManyUnknown);
       return;
     }
-    const count = this.#perClient.get(ip) ?? 0;
+    const count = this.#perClient.get(client) ?? 0;
     const full = this.connections.size >= this.#limits.all;
     if (full || count >= this.#limits.client) {
-      this.#noteLimit(full ? "connections" : "connections per client", ip);
-      refuse(socket, answers.tooManyConnections);
+      this.noteLimit(full ? "connections" : "connections per client", client);
+      this.#turnedAway.refuse(socket, client, answers.tooManyConnections);
       return;
     }
-    this.#perClient.set(ip, count + 1);
+    this.#perClient.set(client, count + 1);
     const connection = new Connection(this, socket, options);
-    connection.countedAs = ip;
+    connection.countedAs = client;
     this.connections.add(connection);
     connection.on("error", (error: Error) => this.emit("error", error));
     connection.init();
@@ -154,12 +159,12 @@ export class RelayServer extends SMTPServer {
 
   /** A connection is closed. */
   gone(connection: Connection): void {
-    const ip = connection.countedAs;
-    const count = (this.#perClient.get(ip) ?? 1) - 1;
+    const client = connection.countedAs;
+    const count = (this.#perClient.get(client) ?? 1) - 1;
     if (count > 0) {
-      this.#perClient.set(ip, count);
+      this.#perClient.set(client, count);
     } else {
-      this.#perClient.delete(ip);
+      this.#perClient.delete(client);
     }
   }
 
@@ -184,9 +189,12 @@ export class RelayServer extends SMTPServer {
     clearInterval(this.#ticker);
   }
 
-  #noteLimit(limit: string, ip: string): void {
+  /** Counts that a limit was reached; logs it once a minute for a client. */
+  noteLimit(limit: string, client: string): void {
     this.service.counters.add("limits", { limit });
-    this.service.log.warning("smtp", "limit", { limit, ip });
+    if (this.#turnedAway.isNews(limit, client)) {
+      this.service.log.warning("smtp", "limit", { limit, client });
+    }
   }
 
   #tick(): void {
@@ -210,13 +218,9 @@ function environment(local: Peer, client: Peer): [string, string][] {
   ];
 }
 
-/** Turns a client away that gets no session. */
-function refuse(socket: Socket, { reply }: Response): void {
-  socket.on("error", () => undefined);
-  // What the client says is thrown away: unread, it would keep its FIN from us.
-  socket.resume().end(reply?.wire ?? "");
-  // A client that never closes its side must not hold the descriptor.
-  setTimeout(() => socket.destroy(), 2000).unref();
+/** Whom a socket's address counts for: an IPv4 address, or a /64. */
+function clientOf(socket: Socket): string {
+  return clientNetwork(normalIp(socket.remoteAddress ?? ""));
 }
 
 function delay(ms: number): Promise<void> {

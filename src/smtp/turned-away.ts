@@ -1,0 +1,55 @@
+/** Clients that get no session: told so where that is cheap, cut off where one of them asks again and again. */
+import type { Socket } from "node:net";
+
+import type { Response } from "./answers.ts";
+
+/** How long a refused client may take to close its side, in ms. */
+const linger = 2000;
+/** Refused sockets of one client that may linger; further ones are destroyed, so that it takes no descriptors from others. */
+const mostLingering = 5;
+/** The same limit of the same client is logged once in so long, in ms. */
+const noteEvery = 60_000;
+/** Clients that are remembered for that. */
+const mostNoted = 10_000;
+
+export class TurnedAway {
+  readonly #lingering = new Map<string, number>();
+  readonly #noted = new Map<string, number>();
+
+  /** Says the reply, and ends the connection. @param client the network that it counts for */
+  refuse(socket: Socket, client: string, { reply }: Response): void {
+    socket.on("error", () => undefined);
+    const count = this.#lingering.get(client) ?? 0;
+    if (count >= mostLingering) {
+      socket.destroy();
+      return;
+    }
+    this.#lingering.set(client, count + 1);
+    // What the client says is thrown away: unread, it would keep its FIN from us.
+    socket.resume().end(reply?.wire ?? "");
+    const timer = setTimeout(() => socket.destroy(), linger).unref();
+    socket.once("close", () => {
+      clearTimeout(timer);
+      const left = (this.#lingering.get(client) ?? 1) - 1;
+      if (left > 0) {
+        this.#lingering.set(client, left);
+      } else {
+        this.#lingering.delete(client);
+      }
+    });
+  }
+
+  /** Whether this is news for the log: a flood must not become one of lines. */
+  isNews(limit: string, client: string): boolean {
+    const key = `${limit} ${client}`;
+    const now = performance.now();
+    if (now - (this.#noted.get(key) ?? Number.NEGATIVE_INFINITY) < noteEvery) {
+      return false;
+    }
+    if (this.#noted.size >= mostNoted) {
+      this.#noted.clear();
+    }
+    this.#noted.set(key, now);
+    return true;
+  }
+}
