@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../mail/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
+import { scarceDescriptors } from "../ops/descriptors.ts";
 import { createLog } from "../ops/log.ts";
 import { createMetrics, metricsPage } from "../ops/metrics.ts";
 import type { Gauge } from "../ops/metrics.ts";
@@ -61,6 +62,12 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
     process.exitCode = explainStart(error, log);
     // Half a relay must not stay: what was opened so far is let go.
     process.exit();
+  }
+  const scarce = scarceDescriptors(settings.smtp.max_connections);
+  if (scarce !== undefined) {
+    log.warning("relay", "too few open files for max_connections: clients will be dropped without a word", {
+      why: scarce,
+    });
   }
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
   const notifier = createNotifier(worker ? {} : process.env);
