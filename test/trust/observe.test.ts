@@ -107,7 +107,8 @@ describe("observe mode", () => {
       "slow@kontor.example",
     ]);
     expect(replies.map((line) => line.slice(0, 3))).toEqual(["250", "250", "250", "550", "550", "451"]);
-    expect(relay.log.join("\n")).toMatch(/forgotten@kontor\.example.*status: not found \(observe\)/);
+    expect(relay.log.join("\n")).toMatch(/forgotten@kontor\.example.*status: not found \(observe\), next hop said 250/);
+    expect(relay.log.join("\n")).toMatch(/known@kontor\.example\) status: found$/m);
     expect(relay.log.join("\n")).toMatch(/nobody@kontor\.example.*status: not found \(observe\), next hop said 550/);
     const file = join(relay.folder, "observed.json");
     // A reload without observe mode writes what was seen.
