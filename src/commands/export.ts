@@ -57,18 +57,26 @@ function run({ config, format, output }: Options): void {
   }
 }
 
-/** The list of a plain snapshot in one of the formats. @throws ExportFault */
+/**
+ * The list of a plain snapshot in one of the formats.
+ * @param now ms since 1970, by which `[recipients] grace` is measured, as the relay does
+ * @throws ExportFault
+ */
 export function exportImage(
   image: Image,
   { domains, recipients }: Pick<Settings, "domains" | "recipients">,
   format: string,
+  now = Date.now(),
 ): Exported {
   const make = formats[format];
   if (make === undefined) {
     throw new RangeError(`"${format}" is no format`);
   }
   const names = nameDomains(domains);
-  return make(listDeliverable(image, names, recipients), { names, delimiter: recipients.recipient_delimiter });
+  return make(listDeliverable(image, names, recipients, now - recipients.grace), {
+    names,
+    delimiter: recipients.recipient_delimiter,
+  });
 }
 
 function deliver({ bytes, count, left }: Exported, output: string | undefined): void {

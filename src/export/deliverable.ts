@@ -1,4 +1,7 @@
-/** Every address that the relay accepts, one by one: what a list for another program must hold. */
+/**
+ * Every address that the relay accepts, one by one: what a list for another program must hold. Addresses in grace are
+ * in it: the relay would answer 450, and what is not in a list bounces for good.
+ */
 import { normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Kind } from "../snapshot/format.ts";
@@ -58,12 +61,18 @@ export function nameDomains({ relay, aliases }: DomainLists): DomainNames {
 
 /**
  * Lists them in key order, each once, those that always exist at the end.
+ * @param goneAfter who vanished later is in grace, ms since 1970
  * @throws Error where the snapshot is keyed: it cannot be listed
  */
-export function* listDeliverable(image: Image, names: DomainNames, settings: LookupSettings): Generator<Deliverable> {
+export function* listDeliverable(
+  image: Image,
+  names: DomainNames,
+  settings: LookupSettings,
+  goneAfter: number,
+): Generator<Deliverable> {
   const seen = new Set<string>();
   const anywhere = settings.match === "user-part";
-  for (const { user, domain, kind } of each(image, names, settings)) {
+  for (const { user, domain, kind } of each(image, names, settings, goneAfter)) {
     const where = anywhere || domain === "*" ? ["*"] : names.namesOf(domain);
     for (const name of where) {
       const key = `${user}@${name}`;
@@ -76,9 +85,9 @@ export function* listDeliverable(image: Image, names: DomainNames, settings: Loo
 }
 
 /** With relay domains only, as the snapshot has them. */
-function* each(image: Image, names: DomainNames, settings: LookupSettings): Generator<Deliverable> {
+function* each(image: Image, names: DomainNames, settings: LookupSettings, goneAfter: number): Generator<Deliverable> {
   const scopes = new Map<string, readonly string[]>();
-  for (const { key, kind, domains } of image.list()) {
+  for (const { key, kind, domains } of image.list(goneAfter)) {
     const at = key.lastIndexOf("@");
     if (at >= 0) {
       yield { user: key.slice(0, at), domain: key.slice(at + 1), kind };

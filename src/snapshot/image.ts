@@ -38,8 +38,8 @@ export interface Image {
   findUser(user: string, domain: string): RecipientRow | undefined;
   /** The row of a user part in whatever domain, or bare. */
   findAnywhere(user: string): RecipientRow | undefined;
-  /** Every row that is there, in key order. */
-  list(): Iterable<ListedRow>;
+  /** Every row that is there or vanished after a time (ms since 1970), in key order. */
+  list(goneAfter: number): Iterable<ListedRow>;
   close(): void;
 }
 
@@ -131,7 +131,7 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
       );
     },
     findAnywhere,
-    list: () => listRows(database),
+    list: (goneAfter) => listRows(database, goneAfter),
     close: () => void database.close(),
   };
 }

@@ -1,4 +1,4 @@
-/** Every row of a snapshot that is deliverable, for an export. */
+/** Every row of a snapshot that is deliverable, or may be again, for an export. */
 import type Database from "better-sqlite3";
 
 import type { Kind } from "./format.ts";
@@ -11,11 +11,15 @@ export interface ListedRow {
   readonly domains: string;
 }
 
-/** In key order. */
-export function listRows(database: Database.Database): Iterable<ListedRow> {
+/**
+ * In key order, of several rows of a key one that is there first.
+ * @param goneAfter rows that vanished later are in it, ms since 1970
+ */
+export function listRows(database: Database.Database, goneAfter: number): Iterable<ListedRow> {
   return database
-    .prepare<[], ListedRow>(
-      `SELECT key, kind, domains FROM recipient JOIN source ON source = id WHERE gone = 0 ORDER BY key, source`,
+    .prepare<[number], ListedRow>(
+      `SELECT key, kind, domains FROM recipient JOIN source ON source = id WHERE gone = 0 OR gone > ?
+       ORDER BY key, gone <> 0, source`,
     )
-    .iterate();
+    .iterate(goneAfter);
 }

@@ -120,6 +120,36 @@ describe("goodmailto export", () => {
     from.reader.close();
   });
 
+  it.each(["postfix", "texthash", "exim", "goodrcptto", "goodmailto", "validrcptto-cdb"])(
+    "--format %s holds an address in grace, until its grace is over",
+    async (format) => {
+      const path = join(temporaryFolder(), "snapshot.sqlite");
+      const hour = 3_600_000;
+      const list = ["anna@kontor.example", "bert@kontor.example", "carl@kontor.example"];
+      const again = { grace: 24 * hour, acceptShrink: true };
+      await publish(path, [listSource("list", list)], { now: () => hour });
+      await publish(path, [listSource("list", list.slice(1))], { now: () => 2 * hour, ...again });
+      const text = (grace: string): Settings =>
+        settingsOf(
+          `${kontorConfig.replace('"snapshot.sqlite"', `"${path}"`)}[recipients]\nalways = []\ngrace = "${grace}"\n`,
+          folder,
+        );
+      const holds = (by: Settings, hours: number): boolean => {
+        const from = relayAnswers(by);
+        try {
+          const { image } = from.reader;
+          expect(image).toBeDefined();
+          const { bytes } = exportImage(image!, by, format, hours * hour);
+          expect(bytes.toString("latin1")).toContain("carl");
+          return bytes.toString("latin1").includes("anna");
+        } finally {
+          from.reader.close();
+        }
+      };
+      expect([holds(text("5h"), 3), holds(text("5h"), 7), holds(text("0s"), 3)]).toEqual([true, false, false]);
+    },
+  );
+
   it("keeps to the domains of a source, to match, and refuses what stands for all below a domain", async () => {
     const path = join(temporaryFolder(), "snapshot.sqlite");
     await publish(path, [
