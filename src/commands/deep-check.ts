@@ -7,23 +7,61 @@ import type { Loaded } from "../config/load.ts";
 import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
 import { createDomains } from "../mail/domains.ts";
+import { parseMailbox } from "../mail/address.ts";
 import { silentLog } from "../mail/log.ts";
+import { readTrust } from "../snapshot/trust.ts";
 import { readTls } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 import { listenersOf, readRules } from "./relay.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
 
-/** Every fault in client rules, certificates and sources, one line each. Connects to nothing. */
+/** Every fault in client rules, certificates, keys, canaries and sources, one line each. Connects to nothing. */
 export async function deepFaults(file: string, { settings, given }: Good): Promise<string[]> {
-  const at = (path: readonly PropertyKey[], message: string): string =>
+  const at: At = (path, message) =>
     formatFault({ file, ...given.position(path), key: path.map(String).join("."), message });
   const rules = [...new Set(listenersOf(settings).map((listener) => listener.rules))];
   return [
     ...rules.flatMap((path) => faultsOf(() => readRules(path, silentLog))),
     ...faultsOf(() => readTls(settings, silentLog)).map((message) => at(["tls"], message)),
+    ...(await keyFaults(file, settings, at)),
+    ...canaryFaults(settings, at),
     ...(await sourceFaults(file, settings, at)),
   ];
+}
+
+type At = (path: readonly PropertyKey[], message: string) => string;
+
+/** The keys of `[snapshot]`, by the code with which relay and sync read them. */
+async function keyFaults(file: string, settings: Settings, at: At): Promise<string[]> {
+  const { snapshot, recipients } = settings;
+  const none = { key_file: "", public_key_file: "", signing_key_file: "" };
+  // As below: the sync's code is loaded only here.
+  const { readSealing } = await import("./sealing.ts");
+  const attempt = (key: keyof typeof none, read: (only: Settings["snapshot"]) => unknown): string[] => {
+    try {
+      read({ ...snapshot, ...none, [key]: snapshot[key] });
+      return [];
+    } catch (error) {
+      return [at(["snapshot", key], error instanceof Error ? error.message : String(error))];
+    }
+  };
+  return [
+    ...attempt("key_file", (only) => readTrust(only, recipients.match)),
+    ...attempt("public_key_file", (only) => readTrust(only, recipients.match)),
+    ...attempt("signing_key_file", (only) => readSealing({ ...settings, snapshot: only, publish: [] }, dirname(file))),
+  ];
+}
+
+/** An address of a foreign domain is in no list: every sync would be refused. */
+function canaryFaults({ sync, domains }: Settings, at: At): string[] {
+  const own = createDomains(domains.relay, domains.aliases);
+  return sync.canaries.flatMap((text, i) => {
+    const domain = parseMailbox(text)?.domain ?? "";
+    return domain === "" || own.canonical(domain) !== undefined
+      ? []
+      : [at(["sync", "canaries", i], `"${text}" is outside the relay domains: no list will have it`)];
+  });
 }
 
 /** The lines of a file's faults. */
@@ -39,11 +77,7 @@ function faultsOf(read: () => unknown): string[] {
   }
 }
 
-async function sourceFaults(
-  file: string,
-  { source, domains }: Settings,
-  at: (path: readonly PropertyKey[], message: string) => string,
-): Promise<string[]> {
+async function sourceFaults(file: string, { source, domains }: Settings, at: At): Promise<string[]> {
   // The sync's code is loaded only here: nothing of the relay may need it.
   const { openSource } = await import("../../sync/sources/open.ts");
   const own = createDomains(domains.relay, domains.aliases);
@@ -62,12 +96,7 @@ async function sourceFaults(
   });
 }
 
-function unreadable(
-  path: string,
-  place: readonly PropertyKey[],
-  file: string,
-  at: (path: readonly PropertyKey[], message: string) => string,
-): string[] {
+function unreadable(path: string, place: readonly PropertyKey[], file: string, at: At): string[] {
   try {
     accessSync(resolvePath(file, path), constants.R_OK);
     return [];

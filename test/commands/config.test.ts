@@ -51,6 +51,32 @@ url = ["nosuch"]
     ]);
   });
 
+  it("reads the keys as the relay and the sync do, and wants canaries of our own domains", () => {
+    const config = join(folder, "c.toml");
+    const check = (keys: string): string[] => {
+      writeFileSync(
+        config,
+        `[domains]\nrelay = ["kontor.example"]\naliases = { "kontor.test" = "kontor.example" }\n${keys}` +
+          '[sync]\ncanaries = ["anna@kontor.example", "anna@kontor.test", "postmaster", "anna@elsewhere.example"]\n',
+      );
+      return goodmailto("config", "check", "-c", config).err.split("\n");
+    };
+    writeFileSync(join(folder, "junk"), "no key\n");
+    const canary = expect.stringMatching(/sync\.canaries\.3: "anna@elsewhere\.example" is outside the relay domains/);
+    expect(check('[snapshot]\nkey_file = "junk"\nsigning_key_file = "junk"\npublic_key_file = "junk"\n')).toEqual([
+      expect.stringMatching(/^c\.toml:5:1: snapshot\.key_file: Cannot use .*64 hex digits$/),
+      expect.stringMatching(/^c\.toml:7:1: snapshot\.public_key_file: Cannot use .*no PEM public key$/),
+      expect.stringMatching(/^c\.toml:6:1: snapshot\.signing_key_file: Cannot use /),
+      canary,
+      "",
+    ]);
+    expect(goodmailto("keygen", join(folder, "pair")).status).toBe(0);
+    expect(goodmailto("keygen", "--hmac", join(folder, "secret")).status).toBe(0);
+    expect(check('[snapshot]\nkey_file = "secret"\nsigning_key_file = "pair"\npublic_key_file = "pair.pub"\n')).toEqual(
+      [canary, ""],
+    );
+  });
+
   it("says that there are none", () => {
     const config = join(folder, "c.toml");
     writeFileSync(config, '[domains]\nrelay = ["kontor.example"]\n');
