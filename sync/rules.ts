@@ -20,6 +20,8 @@ export interface Person {
 
 /** How a list of DNs stands in the scratch file until it is resolved. */
 const unresolved = "dn:";
+/** How a rule stands there that nobody can resolve: it counts, and its recipient is open. With it goes what it names. */
+const untold = "open:";
 
 /** The rule of an entry, "" where everybody may write; a list of DNs is not resolved yet. */
 export function ruleOf(entry: Entry, { rules }: Preset, scope: Scope): string {
@@ -27,15 +29,16 @@ export function ruleOf(entry: Entry, { rules }: Preset, scope: Scope): string {
   const keys: string[] = [];
   let isRestricted = false;
   let isInternal = false;
-  let isOpen = false;
+  const unknown: string[] = [];
   for (const rule of rules) {
     const values = valuesOf(entry, rule.attribute);
     if (rule.kind === "senders") {
       isRestricted ||= values.length > 0;
-      isOpen ||= values.length > 0 && rule.form === "members";
-      const read = rule.form === "address" ? values.map((value) => keyOf(value, scope)) : [];
-      isOpen ||= read.includes(undefined);
-      keys.push(...read.filter((key) => key !== undefined));
+      unknown.push(...(rule.form === "members" ? values.map(foldDn) : []));
+      for (const value of rule.form === "address" ? values : []) {
+        const key = keyOf(value, scope);
+        (key === undefined ? unknown : keys).push(key ?? value.trim());
+      }
       dns.push(...(rule.form === "dn" ? values.map(foldDn) : []));
     } else if (values.some((value) => rule.values.includes(foldAscii(value.trim())))) {
       if (rule.kind === "later") {
@@ -47,8 +50,11 @@ export function ruleOf(entry: Entry, { rules }: Preset, scope: Scope): string {
   if (isInternal) {
     return "internal";
   }
-  if (!isRestricted || isOpen) {
+  if (!isRestricted) {
     return "";
+  }
+  if (unknown.length > 0) {
+    return untold + JSON.stringify(unknown);
   }
   return dns.length === 0 ? formatSenders(keys) : unresolved + JSON.stringify({ dns, keys });
 }
@@ -91,6 +97,11 @@ export function hashRule(rule: string, hash: (key: string) => string): string {
     const { dns, keys } = JSON.parse(rule.slice(unresolved.length)) as { dns: string[]; keys: string[] };
     return unresolved + JSON.stringify({ dns: dns.map((dn) => hashDn(dn, hash)), keys: keys.map(hash) });
   }
+  if (rule.startsWith(untold)) {
+    return (
+      untold + JSON.stringify((JSON.parse(rule.slice(untold.length)) as string[]).map((name) => hashDn(name, hash)))
+    );
+  }
   return rule.startsWith("senders:") ? formatSenders(rule.slice("senders:".length).split(" ").map(hash)) : rule;
 }
 
@@ -99,14 +110,19 @@ export function hashDn(dn: string, hash: (key: string) => string): string {
   return hash(dn.replaceAll("@", "\0"));
 }
 
-/** Whether a rule waits for {@link resolveRule}. */
+/** Whether a rule names entries that {@link resolveRule} looks for. */
 export const unresolvedPattern = `${unresolved}*`;
+/** Whether a rule is one that cannot be told. */
+export const untoldPattern = `${untold}*`;
 
 /**
- * Turns a list of DNs into one of addresses; "" where one has none, or there are too many.
+ * Turns a list of DNs into one of addresses; "" where one has none, or there are too many, or it cannot be told.
  * @param find the addresses of a DN
  */
 export function resolveRule(rule: string, find: (dn: string) => readonly string[]): string {
+  if (rule.startsWith(untold)) {
+    return "";
+  }
   const { dns, keys } = JSON.parse(rule.slice(unresolved.length)) as { dns: string[]; keys: string[] };
   const found = dns.map(find);
   return found.some((addresses) => addresses.length === 0) ? "" : formatSenders([...keys, ...found.flat()]);

@@ -8,7 +8,7 @@ import Database from "better-sqlite3";
 
 import { kinds } from "../src/snapshot/format.ts";
 import type { Kind } from "../src/snapshot/format.ts";
-import { resolveRule, unresolvedPattern } from "./rules.ts";
+import { resolveRule, unresolvedPattern, untoldPattern } from "./rules.ts";
 import type { Person } from "./rules.ts";
 
 /** One row on its way into the snapshot. */
@@ -84,8 +84,10 @@ export function createScratch(path: string): Scratch {
 
 function resolveRules(database: Database.Database): number {
   const rules = database
-    .prepare<[string], { source: number; rule: string }>("SELECT DISTINCT source, rule FROM found WHERE rule GLOB ?")
-    .all(unresolvedPattern);
+    .prepare<[string, string], { source: number; rule: string }>(
+      "SELECT DISTINCT source, rule FROM found WHERE rule GLOB ? OR rule GLOB ?",
+    )
+    .all(unresolvedPattern, untoldPattern);
   if (rules.length === 0) {
     return 0;
   }

@@ -62,7 +62,7 @@ describe("rules from Active Directory", () => {
       "gap@kontor.example": "",
       "members@kontor.example": "",
     });
-    expect(log.lines.filter(({ level }) => level === "warning")).toMatchObject([{ fields: { rules: 1 } }]);
+    expect(log.lines.filter(({ level }) => level === "warning")).toMatchObject([{ fields: { rules: 2 } }]);
   });
 
   it("is internal before it is for some senders", async () => {
