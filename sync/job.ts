@@ -10,6 +10,7 @@ import { compareSnapshots } from "./changes.ts";
 import { freeze, refuseUnread } from "./freeze.ts";
 import { judge } from "./judge.ts";
 import type { GuardSettings, JudgeOptions } from "./judge.ts";
+import { removeForeign } from "./kept.ts";
 import { logOutcome } from "./outcome.ts";
 import type { JobFacts, Outcome } from "./outcome.ts";
 import { openPrevious } from "./previous.ts";
@@ -143,10 +144,13 @@ async function runWith(options: JobOptions, scratch: Scratch, previous: Previous
   const { signer } = protection;
   publishSnapshot(newPath, path, {
     keep: options.settings.keep,
-    keepOld: previous?.path === path && !isSame,
+    keepOld: comparable?.path === path && !isSame,
     log: options.log,
     sign: signer === undefined ? undefined : (file) => signFile(file, signer),
   });
+  if (protection.form !== undefined) {
+    removeForeign(path, protection.form.mark, options.log);
+  }
   return { kind: "published", facts: { ...facts, seconds: (now() - startedAt) / 1000 } };
 }
 

@@ -1,7 +1,7 @@
 /** Keyed snapshots: everything works as with a plain one, and the file names nobody. */
 import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import * as fc from "fast-check";
@@ -203,6 +203,34 @@ describe("a keyed snapshot", () => {
     });
     expect(await sync(path, [a, down])).toMatchObject({ kind: "failed" });
     expect(await sync(path, [a, b])).toMatchObject({ kind: "published", facts: { added: 40 } });
+  });
+
+  it("leaves no kept list that is plain or under another key, and says how many it removed", async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, "snapshot.sqlite");
+    const settings = { max_shrink: 1, keep: 5 };
+    const log = memoryLog();
+    const removed = (): unknown[] =>
+      log.lines.filter(({ event }) => event.startsWith("removed kept lists")).map(({ fields }) => fields["lists"]);
+    const kept = (): string[] => readdirSync(folder).filter((name) => /\.\d+$/.test(name));
+    const list = (count: number) => [listSource("a", addresses(count))];
+    for (const count of [20, 21, 22]) {
+      await publish(path, list(count), { settings });
+    }
+    expect(kept()).toEqual(["snapshot.sqlite.1", "snapshot.sqlite.2"]);
+    await publish(path, list(22), { settings, protection: keyed(), log });
+    expect([kept(), removed()]).toEqual([[], [2]]);
+    await publish(path, list(23), { settings, protection: keyed(), log });
+    expect([kept(), removed()]).toEqual([["snapshot.sqlite.1"], [2]]);
+    for (const name of readdirSync(folder)) {
+      expect([name, readFileSync(join(folder, name)).includes("a1@kontor.example")]).toEqual([name, false]);
+    }
+    await publish(path, list(23), { settings, protection: keyed("address", otherSecret), log });
+    expect([kept(), removed()]).toEqual([[], [2, 1]]);
+    // A run of a version before this one left a plain list.
+    await publish(`${path}.2`, list(9), { settings });
+    await publish(path, list(23), { settings, protection: keyed("address", otherSecret), log });
+    expect([kept(), removed()]).toEqual([[], [2, 1, 1]]);
   });
 
   it("is told by `check` with kinds and sources only", async () => {
