@@ -27,6 +27,8 @@ interface Words {
 interface Look {
   readonly list: KeptList;
   readonly found: RecipientAnswer;
+  /** Until when a delta may have added the recipient, ms since 1970; not given: it was in the list from the start. */
+  readonly addedUntil?: number;
 }
 
 /** Builds the verb. */
@@ -54,6 +56,11 @@ async function explain(text: string, words: Words): Promise<void> {
     process.exitCode = exit.usage;
     return;
   }
+  if (time > Date.now()) {
+    process.stderr.write(`goodmailto: ${iso(time)} is in the future: no list of then is known\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
   const { lists } = readHistory(settings.snapshot.path);
   const list = listAt(lists, time);
   if (list === undefined) {
@@ -63,7 +70,7 @@ async function explain(text: string, words: Words): Promise<void> {
     process.exitCode = exit.unavailable;
     return;
   }
-  const looks = lists.map((one) => ({ list: one, found: findIn(settings, one, trust, mailbox) }));
+  const looks = lists.map((one) => lookInto(settings, one, trust, mailbox));
   const look = looks[lists.indexOf(list)];
   if (look?.found.kind === "unavailable") {
     process.stderr.write(`goodmailto: not known: ${list.path} cannot be read (${look.found.why})\n`);
@@ -72,7 +79,9 @@ async function explain(text: string, words: Words): Promise<void> {
   }
   const answer = await answerOf(settings, list, trust, mailbox, text, time);
   const since = describeSince(looks, lists.indexOf(list));
-  const facts = { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer };
+  const older = looks[lists.indexOf(list) + 1];
+  const why = answer.why + describeDoubt(look, older, time, settings.recipients.stale_after);
+  const facts = { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer, why };
   process.stdout.write(words.json === true ? `${JSON.stringify(facts, undefined, 2)}\n` : format(facts));
   process.exitCode = answer.verdict === "refused" ? exit.refused : exit.ok;
 }
@@ -106,13 +115,33 @@ function openList({ snapshot }: Settings, { name, path }: KeptList, trust: Trust
   return openSnapshot(path, silentLog, name === "current" ? { trust, newest: newestKnown(snapshot) } : { trust });
 }
 
-function findIn(settings: Settings, list: KeptList, trust: Trust, mailbox: Mailbox): RecipientAnswer {
+function lookInto(settings: Settings, list: KeptList, trust: Trust, mailbox: Mailbox): Look {
   const snapshot = openList(settings, list, trust);
   try {
-    return createService(settings, snapshot, Date.now).recipients.find(mailbox);
+    const found = createService(settings, snapshot, Date.now).recipients.find(mailbox);
+    const source = found.kind === "known" ? found.source : undefined;
+    // Only a source whose changes are known is asked for them, and only a list that was made again can hold any.
+    const mayHaveGrown =
+      list.created > list.since &&
+      snapshot.image?.sources.some(({ name, reached }) => name === source && reached !== "");
+    return mayHaveGrown === true ? { list, found, addedUntil: list.created } : { list, found };
   } finally {
     snapshot.close();
   }
+}
+
+/** What the file of a list that was made again cannot tell of an earlier time; with "; " in front, "" for nothing. */
+function describeDoubt(look: Look | undefined, older: Look | undefined, time: number, staleAfter: number): string {
+  if (look === undefined || time >= look.list.created) {
+    return "";
+  }
+  const made = iso(look.list.created);
+  if (look.found.kind === "known") {
+    return look.addedUntil === undefined || older?.found.kind === "known"
+      ? ""
+      : `; cannot tell whether it was listed then already: the list was made again at ${made}, and a delta may have added it`;
+  }
+  return staleAfter > 0 ? `; cannot tell whether the list was stale then: it was read again by ${made}` : "";
 }
 
 /**
@@ -138,6 +167,11 @@ export function describeSince(looks: readonly Look[], index: number): string {
     return `gone since ${iso(look.found.since)}${until}`;
   }
   const word = exists ? "exists" : isOldest ? "not listed" : "gone";
+  const addedUntil = exists ? looks[first]?.addedUntil : undefined;
+  if (addedUntil !== undefined) {
+    const before = isOldest ? ", or before, the oldest list that is kept" : "";
+    return `${word} since ${start} or later, by a delta until ${iso(addedUntil)}${before}${until}`;
+  }
   return `${word} since ${start}${isOldest ? " or before, the oldest list that is kept" : ""}${until}`;
 }
 
