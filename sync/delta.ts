@@ -8,6 +8,8 @@ import type { SourceRow } from "../src/snapshot/format.ts";
 import { runAlone } from "./alone.ts";
 import { buildSnapshot } from "./build.ts";
 import { compareSnapshots } from "./changes.ts";
+import { countOfDay } from "./day.ts";
+import { readEpisode } from "./episode.ts";
 import { heldText, runDeadline } from "./job.ts";
 import type { JobOptions } from "./job.ts";
 import { judge } from "./judge.ts";
@@ -112,7 +114,9 @@ async function runWith(
     seconds: (now() - startedAt) / 1000,
     frozen: [],
   };
-  const reasons = judge(newPath, built, rows, previous, { ...options, acceptShrink: true }, protection.form?.hash);
+  const day = countOfDay(readEpisode(path).hours, now());
+  const judged = { ...options, acceptShrink: true, day };
+  const reasons = judge(newPath, built, rows, previous, judged, protection.form?.hash);
   if (reasons.length > 0) {
     return { kind: "refused", reasons, facts };
   }

@@ -4,8 +4,10 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
-import type { Outcome } from "./job.ts";
+import { addCount, parseHours } from "./day.ts";
+import type { Accepted, HourCount } from "./day.ts";
 import { giveToFolderOwner } from "./lock.ts";
+import type { Outcome } from "./outcome.ts";
 
 /** What is remembered between runs. Times are ms since 1970. */
 export interface Episode {
@@ -21,6 +23,8 @@ export interface Episode {
   readonly told: boolean;
   /** Targets that lack the list that serves. */
   readonly uncarried: readonly string[];
+  /** How large the list was of late. */
+  readonly hours: readonly HourCount[];
 }
 
 /** What somebody is told. */
@@ -34,7 +38,7 @@ export interface AlertLimits {
 }
 
 /** No failure so far. */
-export const calm: Episode = { failures: 0, since: 0, why: "", whole: 0, told: false, uncarried: [] };
+export const calm: Episode = { failures: 0, since: 0, why: "", whole: 0, told: false, uncarried: [], hours: [] };
 
 /** The episode's file. */
 export function episodePath(snapshotPath: string): string {
@@ -53,6 +57,7 @@ export function readEpisode(snapshotPath: string): Episode {
       whole: number(read.whole),
       told: read.told === true,
       uncarried: Array.isArray(read.uncarried) ? read.uncarried.filter((name) => typeof name === "string") : [],
+      hours: parseHours(read.hours),
     };
   } catch {
     return calm;
@@ -99,15 +104,19 @@ function failureOf(outcome: Outcome): { readonly why: string | undefined } | "ot
 
 /**
  * The episode after a run, and what is to be told; `told` is still as it was: the caller sets it when somebody knows.
+ * @param accepted what a person said of this run
  * @param created when the snapshot that serves was made; undefined where there is none
  */
 export function afterRun(
-  before: Episode,
+  old: Episode,
   outcome: Outcome,
   limits: AlertLimits,
   now: number,
   created: number | undefined,
+  accepted: Accepted = {},
 ): { readonly episode: Episode; readonly event: AlertEvent | undefined } {
+  const before =
+    outcome.kind === "published" ? { ...old, hours: addCount(old.hours, now, outcome.facts.addresses, accepted) } : old;
   const failure = failureOf(outcome);
   if (failure === "other") {
     return { episode: before, event: undefined };

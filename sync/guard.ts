@@ -3,6 +3,7 @@
  * from one that shrank, nor a wrong filter from one that grew; so a list that is empty, lost much, grew out of measure
  * or lacks an address that must be there is not published unless a person says so.
  */
+import type { DayCount } from "./day.ts";
 
 /** Addresses of one part of the list, before and now. */
 export interface Counts {
@@ -41,6 +42,8 @@ export interface GuardFacts extends GuardLimits {
   readonly kinds?: readonly Counts[];
   /** Addresses that must be in every list and are not. */
   readonly missing?: readonly string[];
+  /** The largest and the smallest list of the last 24 hours; undefined: not known. */
+  readonly day?: DayCount | undefined;
   /** A person has said that the loss is right. */
   readonly acceptShrink: boolean;
   /** A person has said that the growth is right. */
@@ -76,6 +79,10 @@ function describeMissing(address: string): string {
 function losses(facts: GuardFacts): string[] {
   const { before, now, sources, domains = [], kinds = [], maxShrink } = facts;
   const reasons = [lossOf("The whole list", { name: "", before, now }, "max_shrink", maxShrink, facts)];
+  if (reasons[0] === undefined && before !== undefined) {
+    const most = { name: "", before: facts.day?.most, now };
+    reasons.push(lossOf("Within 24 hours the whole list", most, "max_shrink", maxShrink, facts));
+  }
   for (const source of sources) {
     reasons.push(
       source.now === 0 && source.before !== 0
@@ -117,8 +124,16 @@ function lossOf(
     : undefined;
 }
 
-function growths({ before, now, sources, maxGrowth = Number.POSITIVE_INFINITY }: GuardFacts): string[] {
-  return [{ what: "The whole list", before, now }, ...sources.map((one) => ({ what: `Source "${one.name}"`, ...one }))]
+function growths({ before, now, sources, day, maxGrowth = Number.POSITIVE_INFINITY }: GuardFacts): string[] {
+  const slow =
+    before !== undefined && day !== undefined && day.least < before
+      ? [{ what: "Within 24 hours the whole list", before: day.least, now }]
+      : [];
+  return [
+    { what: "The whole list", before, now },
+    ...slow,
+    ...sources.map((one) => ({ what: `Source "${one.name}"`, ...one })),
+  ]
     .filter(({ before = 0, now }) => before > 0 && now > before * maxGrowth && now - before >= fewestForGrowth)
     .map(
       ({ what, before, now }) =>

@@ -7,6 +7,8 @@ import { runAlone } from "./alone.ts";
 import { buildSnapshot } from "./build.ts";
 import type { Grace } from "./build.ts";
 import { compareSnapshots } from "./changes.ts";
+import { countOfDay } from "./day.ts";
+import { readEpisode } from "./episode.ts";
 import { freeze, refuseUnread } from "./freeze.ts";
 import { judge } from "./judge.ts";
 import type { GuardSettings, JudgeOptions } from "./judge.ts";
@@ -128,7 +130,8 @@ async function runWith(options: JobOptions, scratch: Scratch, previous: Previous
     seconds: (now() - startedAt) / 1000,
     frozen: results.filter(({ fault }) => fault !== ""),
   };
-  const reasons = judge(newPath, built, rows, previous, options, protection.form?.hash);
+  const day = countOfDay(readEpisode(path).hours, now());
+  const reasons = judge(newPath, built, rows, previous, { ...options, day }, protection.form?.hash);
   if (reasons.length > 0) {
     return { kind: "refused", reasons, facts };
   }

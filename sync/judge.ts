@@ -2,6 +2,7 @@
 import type { SyncSettings } from "../src/config/schema.ts";
 import type { SourceRow } from "../src/snapshot/format.ts";
 import type { Built } from "./build.ts";
+import type { DayCount } from "./day.ts";
 import { guard } from "./guard.ts";
 import type { Previous } from "./previous.ts";
 import { compareTallies, findMissing, tallySnapshot } from "./tally.ts";
@@ -20,6 +21,8 @@ export type GuardSettings = Pick<SyncSettings, "max_shrink"> &
 export interface JudgeOptions {
   readonly settings: GuardSettings;
   readonly canaries?: readonly Canary[];
+  /** The list within the last 24 hours. */
+  readonly day?: DayCount | undefined;
   readonly acceptShrink?: boolean;
   readonly acceptGrowth?: boolean;
 }
@@ -36,7 +39,7 @@ export function judge(
   options: JudgeOptions,
   form?: (key: string) => string,
 ): readonly string[] {
-  const { settings, canaries = [], acceptShrink = false, acceptGrowth = false } = options;
+  const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false } = options;
   const now = tallySnapshot(newPath);
   const before = previous === undefined ? undefined : tallySnapshot(previous.path);
   // Where one of both is keyed, its domains cannot be told; then none has been lost.
@@ -51,6 +54,7 @@ export function judge(
     domains,
     kinds: before === undefined ? [] : compareTallies(before.kinds, now.kinds),
     missing: canaries.length === 0 ? [] : findMissing(newPath, canaries, form),
+    day,
     acceptShrink,
     acceptGrowth,
     ...limitsOf(settings),

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../mail/log.ts";
+import type { Accepted } from "../../sync/day.ts";
 import { afterRun, afterTelling, readEpisode, writeEpisode } from "../../sync/episode.ts";
 import type { AlertEvent, Episode } from "../../sync/episode.ts";
 import type { Outcome } from "../../sync/job.ts";
@@ -16,14 +17,14 @@ const commandTimeout = 60_000;
 export type AlertFacts = Readonly<Record<`GOODMAILTO_${string}`, string>>;
 
 /** Takes note of a run, and tells whoever is to be told. Rejects never: an alert must not fail a sync. */
-export async function noteRun(settings: Settings, outcome: Outcome, log: Log): Promise<void> {
+export async function noteRun(settings: Settings, outcome: Outcome, log: Log, accepted: Accepted = {}): Promise<void> {
   const { path, max_age: maxAge } = settings.snapshot;
   const before = readEpisode(path);
   const limits = { afterFailures: settings.alert.after_failures, maxAge };
   const failed = outcome.kind === "failed" || outcome.kind === "refused" || outcome.kind === "held";
   // Reading the whole snapshot for its date is worth it only where a date is asked for.
   const created = failed && before.whole === 0 ? createdAt(path) : undefined;
-  const { episode, event } = afterRun(before, outcome, limits, Date.now(), created);
+  const { episode, event } = afterRun(before, outcome, limits, Date.now(), created, accepted);
   const told = event === undefined ? episode : await tell(settings, event, before, episode, log);
   if (told === before) {
     return;

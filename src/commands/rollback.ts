@@ -3,11 +3,13 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
+import { readEpisode, writeEpisode } from "../../sync/episode.ts";
 import { findList, readHistory } from "../../sync/history.ts";
 import type { KeptList } from "../../sync/history.ts";
 import { rollBack } from "../../sync/rollback.ts";
 import { carryOn } from "../../sync/targets/again.ts";
 import type { Settings } from "../config/sections.ts";
+import type { Log } from "../mail/log.ts";
 import { createLog } from "../ops/log.ts";
 import { exit } from "./exit.ts";
 import { readSealing } from "./sealing.ts";
@@ -89,6 +91,7 @@ async function replace(settings: Settings, { protection, targets }: Sealing, lis
   if (outcome.kind === "refused") {
     return fail(outcome.why, exit.guard);
   }
+  forgetDay(path, log);
   const { addresses, since } = list;
   process.stdout.write(
     words.release === true
@@ -97,4 +100,13 @@ async function replace(settings: Settings, { protection, targets }: Sealing, lis
   );
   const failed = await carryOn(targets, path, log, AbortSignal.timeout(carryDeadline));
   process.exitCode = failed.length > 0 ? exit.temporary : exit.ok;
+}
+
+/** The lists that a person went away from measure no later one. */
+function forgetDay(path: string, log: Log): void {
+  try {
+    writeEpisode(path, { ...readEpisode(path), hours: [] });
+  } catch (error) {
+    log.error("sync", "cannot forget how large the list was", { path, why: (error as Error).message });
+  }
 }

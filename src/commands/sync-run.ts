@@ -94,7 +94,7 @@ export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: 
   const outcome = words.dryRun === true ? made : await carryAfter(made, plan, log, signal);
   // A run that was stopped says nothing about the directory.
   if (!signal.aborted) {
-    await noteRun(settings, outcome, log);
+    await noteRun(settings, outcome, log, words);
   }
   return outcome;
 }

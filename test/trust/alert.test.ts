@@ -13,7 +13,7 @@ import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 
 const main = new URL("../../src/main.ts", import.meta.url).pathname;
-const facts = { frozen: [] } as unknown as JobFacts;
+const facts = { frozen: [], addresses: 1 } as unknown as JobFacts;
 const good: Outcome = { kind: "published", facts };
 const bad: Outcome = { kind: "failed", why: "down" };
 const minute = 60_000;
@@ -167,6 +167,28 @@ describe("goodmailto sync with [alert]", { timeout: 120_000 }, () => {
     expect((await run("rollback", "--release")).code).toBe(0);
     expect((await run("sync")).code).toBe(0);
     expect(commands()[1]).toMatch(/^word recovered 2 /);
+  });
+
+  it("adds up what the runs of a day lose, until a person accepts it or goes back", async () => {
+    const list = (count: number): void =>
+      writeFileSync(path("list"), Array.from({ length: count }, (_, i) => `a${i}@kontor.example\n`).join(""));
+    for (const [count, code, ...words] of [
+      [1000, 0],
+      [950, 0],
+      [890, 65],
+      [890, 0, "--accept-shrink"],
+      [850, 0],
+    ] as const) {
+      list(count);
+      const { code: is, stderr } = await run("sync", ...words);
+      expect([count, is]).toEqual([count, code]);
+      expect(stderr.includes("Within 24 hours the whole list lost 110 of 1000 addresses")).toBe(code === 65);
+    }
+    // What was there before a rollback is no measure for what comes after it.
+    expect((await run("rollback", "current")).code).toBe(0);
+    expect((await run("rollback", "--release")).code).toBe(0);
+    list(795);
+    expect((await run("sync")).code).toBe(0);
   });
 
   it("tries again at the next run where neither command nor mail came through", async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { coreSections } from "../../src/config/schema.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
+import { addCount, countOfDay, parseHours } from "../../sync/day.ts";
 import { guard } from "../../sync/guard.ts";
 import type { GuardFacts } from "../../sync/guard.ts";
 import { unprotected } from "../../sync/protect.ts";
@@ -52,6 +53,40 @@ describe("the guard by its defaults", () => {
     const reasons = guard(facts(before, now));
     expect(reasons[0]).toContain("The whole list");
     expect(reasons[0]).toContain(words);
+  });
+
+  it("adds up small losses and growths of a day", () => {
+    const day = { least: 50, most: 100 };
+    expect(guard(facts(82, 80, { day }))).toEqual([
+      "Within 24 hours the whole list lost 20 of 100 addresses (20%, max_shrink is 10%). If this is right, run `goodmailto sync --accept-shrink` once",
+    ]);
+    expect(guard(facts(82, 81, { day }))).toEqual([]);
+    expect(guard(facts(82, 80, { day, acceptShrink: true }))).toEqual([]);
+    expect(guard(facts(400, 501, { day }))).toEqual([expect.stringMatching(/^Within 24 hours .* from 50 to 501 /)]);
+    expect(guard(facts(400, 501, { day, acceptGrowth: true }))).toEqual([]);
+  });
+
+  it("remembers a day and no more, and what a person accepted from then on", () => {
+    const hour = 3_600_000;
+    let hours = addCount([], 100 * hour, 1000);
+    for (let i = 1; i < 300; i += 1) {
+      hours = addCount(hours, 100 * hour + i * 60_000, 1000 - i);
+    }
+    expect(countOfDay(hours, 106 * hour)).toEqual({ least: 701, most: 1000 });
+    expect(hours).toHaveLength(5);
+    expect(parseHours(JSON.parse(JSON.stringify(hours)))).toEqual(hours);
+    expect(parseHours([{ hour: "1", least: 2, most: 3 }, null])).toEqual([]);
+    expect(countOfDay(hours, 124 * hour)).toEqual({ least: 701, most: 940 });
+    expect(countOfDay(hours, 130 * hour)).toBeUndefined();
+    expect(countOfDay(hours, 99 * hour)).toBeUndefined();
+    expect(countOfDay(addCount(hours, 106 * hour, 600, { acceptShrink: true }), 106 * hour)).toEqual({
+      least: 600,
+      most: 600,
+    });
+    expect(countOfDay(addCount(hours, 106 * hour, 9000, { acceptGrowth: true }), 106 * hour)).toEqual({
+      least: 9000,
+      most: 9000,
+    });
   });
 
   it("believes a person about loss and growth, each by its own word", () => {
