@@ -159,7 +159,7 @@ to = "${dmz}"
 });
 
 describe("a target that did not get the list", () => {
-  it("is tried again by runs that fail, are held or find nothing new, until it has it; status names it", async () => {
+  it("is tried again by runs that fail or are held, until it has it; status names it", async () => {
     const folder = temporaryFolder();
     const config = join(folder, "goodmailto.toml");
     const [dmz, list, snapshot] = ["dmz", "list", "snapshot.sqlite"].map((name) => join(folder, name)) as [
