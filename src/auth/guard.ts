@@ -2,6 +2,7 @@
  * Wrong passwords per client address: how many within a window, and how long the next answer waits. IPv6 counts by
  * /64, the least that one customer holds. Times in ms.
  */
+import { clientNetwork } from "../mail/client-network.ts";
 
 /** `[auth] max_failures`, `failure_window` and `failure_delay`. */
 export interface GuardSettings {
@@ -37,12 +38,12 @@ export class Guard {
 
   /** Whether the client has used up its failures; the back end is not asked then. A right password forgives none. */
   isBlocked(ip: string, { max, window }: GuardSettings): boolean {
-    return (this.#current(clientKey(ip), window)?.count ?? 0) >= max;
+    return (this.#current(clientNetwork(ip), window)?.count ?? 0) >= max;
   }
 
   /** Counts a wrong password. @returns how long its answer waits */
   fail(ip: string, { window, delay }: GuardSettings): number {
-    const key = clientKey(ip);
+    const key = clientNetwork(ip);
     const failures = this.#current(key, window) ?? this.#remember(key);
     failures.count++;
     return Math.min(maxDelay, delay * 2 ** Math.min(failures.count - 1, 30));
@@ -67,22 +68,4 @@ export class Guard {
     this.#failures.set(key, failures);
     return failures;
   }
-}
-
-/** The address itself, or the first four groups of an IPv6 one. */
-export function clientKey(ip: string): string {
-  if (!ip.includes(":")) {
-    return ip;
-  }
-  const [head = "", tail] = ip.toLowerCase().split("%", 1)[0]?.split("::", 2) ?? [];
-  const groups = head === "" ? [] : head.split(":");
-  if (tail !== undefined) {
-    const after = tail === "" ? 0 : tail.split(":").length + (tail.includes(".") ? 1 : 0);
-    groups.push(...Array.from({ length: Math.max(0, 8 - groups.length - after) }, () => "0"));
-    groups.push(...tail.split(":"));
-  }
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ""))
-    .join(":")}::/64`;
 }

@@ -3,6 +3,7 @@
  * the relay-domain verdict, the recipient check, the next hop's own answer.
  */
 import type { Outcome } from "../hooks/pipeline.ts";
+import { variableForm } from "../hooks/session.ts";
 import type { Session, Transaction } from "../hooks/session.ts";
 import { foldAscii, namesRoute, normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
@@ -74,20 +75,10 @@ export function queuedReply(lines: readonly string[]): Reply | undefined {
 
 function setVariables(service: RecipientService, session: Session, transaction: Transaction, mailbox: Mailbox): void {
   const { variables } = session;
-  variables.set("SMTPRCPTTO", plainAddress(mailbox));
+  variables.set("SMTPRCPTTO", variableForm(mailbox));
   variables.set("SMTPRCPTCOUNT", String(transaction.accepted.length));
   variables.set("SMTPRCPTCOUNTALL", String(transaction.asked));
   variables.set("SMTPRCPTHOSTSOK", isRelayed(service, session, mailbox) ? "1" : "0");
-}
-
-/** As qmail shows an address to plugins: without quotes, the letters as they came. */
-export function plainAddress(mailbox: Mailbox | undefined): string {
-  if (mailbox === undefined) {
-    return "";
-  }
-  return mailbox.domain === ""
-    ? mailbox.user
-    : `${mailbox.user}@${mailbox.raw.slice(mailbox.raw.lastIndexOf("@") + 1)}`;
 }
 
 function isOurs(service: RecipientService, mailbox: Mailbox): boolean {
