@@ -94,6 +94,7 @@ export class Session {
   /** Starts a transaction: counters go back, header lines and queued replies stay. */
   begin(sender: Mailbox | undefined): Transaction {
     this.recipient = undefined;
+    this.variables.set("SMTPMAILFROM", variableForm(sender));
     this.transaction = { sender, accepted: [], asked: 0 };
     return this.transaction;
   }

@@ -2,7 +2,6 @@
  * The verbs of one session: each takes its argument and comes to a response. No sockets here; the connection
  * reads lines and writes responses. RFC 5321 3 and 4.1.
  */
-import { variableForm } from "../hooks/session.ts";
 import type { Known, Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Delivery } from "../mail/courier.ts";
@@ -126,7 +125,6 @@ export class Conversation {
     // A client that pipelined its next message behind a refused DATA means that one.
     this.#endTransaction(false);
     this.session.begin(command.sender);
-    this.session.variables.set("SMTPMAILFROM", variableForm(command.sender));
     this.session.changing = "mail";
     return after(this.service.pipeline.run("mail", this.session, "policy"), (outcome) => {
       this.session.changing = undefined;
