@@ -22,13 +22,17 @@ export type CounterName = keyof typeof counterNames;
 /**
  * Label objects of one key, each made once: whoever counts on the way to a reply passes the same object each time,
  * and no text is made. The values must be bounded, as reply codes are.
+ * @param fixed labels that all of them have
  */
-export function labelsBy(key: string): (value: string | number) => Readonly<Record<string, string>> {
+export function labelsBy(
+  key: string,
+  fixed: Readonly<Record<string, string>> = {},
+): (value: string | number) => Readonly<Record<string, string>> {
   const made = new Map<string | number, Readonly<Record<string, string>>>();
   return function labelsOf(value) {
     let labels = made.get(value);
     if (labels === undefined) {
-      labels = { [key]: String(value) };
+      labels = { [key]: String(value), ...fixed };
       made.set(value, labels);
     }
     return labels;

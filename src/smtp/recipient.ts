@@ -7,6 +7,7 @@ import { variableForm } from "../hooks/session.ts";
 import type { Session, Transaction } from "../hooks/session.ts";
 import { foldAscii, namesRoute, normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { labelsBy } from "../mail/counters.ts";
 import type { OurAnswer } from "../mail/observer.ts";
 import { parseReply, reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
@@ -29,6 +30,8 @@ export type Judged =
     }
   | { readonly kind: "answered"; readonly response: Response; readonly unknown?: true };
 
+const accepted = labelsBy("check", { verdict: "accepted" });
+const refusedBy = labelsBy("check", { verdict: "refused" });
 const refusedRoute = "refused (route in user part)";
 
 /** Puts a recipient through the checks. Synchronous as long as they are. */
@@ -197,16 +200,6 @@ export function noteAnswer(
   }
 }
 
-const labels = new Map<string, { readonly check: string; readonly verdict: string }>();
-
-/** The same object for the same labels: bounded by our checks, and its text is made once. */
-function labelsOf(check: string, verdict: string): { readonly check: string; readonly verdict: string } {
-  const key = `${check} ${verdict}`;
-  const known = labels.get(key) ?? { check, verdict };
-  labels.set(key, known);
-  return known;
-}
-
 /** The one log line of a recipient. @param answer what the client is told; undefined before the next hop answered */
 export function logVerdict(
   service: RecipientService,
@@ -216,7 +209,7 @@ export function logVerdict(
   status: string,
   answer: Reply | undefined,
 ): void {
-  service.counters.add("recipients", labelsOf(check, (answer?.code ?? 250) < 400 ? "accepted" : "refused"));
+  service.counters.add("recipients", (answer?.code ?? 250) < 400 ? accepted(check) : refusedBy(check));
   service.log.verdict({
     check,
     host: session.client.host === "" ? session.client.ip : session.client.host,

@@ -12,7 +12,7 @@ import type { NextHop } from "../fakes/next-hop.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { sendMany } from "./load.ts";
-import { configOf, freePort, node, project, Scene, until } from "./scene.ts";
+import { answerTo, configOf, freePort, node, project, Scene, until } from "./scene.ts";
 import type { Plan, Program } from "./scene.ts";
 
 let scene: Scene;
@@ -52,18 +52,6 @@ async function site(workers: number): Promise<Site> {
 async function page(port: number, path: string): Promise<{ status: number; text: string }> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5000) });
   return { status: response.status, text: await response.text() };
-}
-
-async function answerTo(port: number, recipient: string): Promise<string> {
-  const client = await SmtpClient.open(port);
-  try {
-    await client.reply();
-    await client.command("EHLO client.example");
-    await client.command("MAIL FROM:<someone@sender.example>");
-    return (await client.command(`RCPT TO:<${recipient}>`)) ?? "(closed)";
-  } finally {
-    client.close();
-  }
 }
 
 const acceptedAtHop = (): number => hop.received.filter(({ answer }) => answer.startsWith("250")).length;

@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { SmtpClient } from "../fakes/smtp-client.ts";
+
 /** Where the project lies. */
 export const project = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 /** The project's own Node. */
@@ -208,5 +210,18 @@ export async function until<T>(ask: () => T | Promise<T>, holds: (answer: T) => 
       throw new Error(`Not so within ${ms} ms, last: ${JSON.stringify(answer)}`);
     }
     await sleep(20);
+  }
+}
+
+/** What a relay answers to one recipient; "(closed)" where it ends the session. */
+export async function answerTo(port: number, recipient: string): Promise<string> {
+  const client = await SmtpClient.open(port);
+  try {
+    await client.reply();
+    await client.command("EHLO client.example");
+    await client.command("MAIL FROM:<someone@sender.example>");
+    return (await client.command(`RCPT TO:<${recipient}>`)) ?? "(closed)";
+  } finally {
+    client.close();
   }
 }

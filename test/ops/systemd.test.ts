@@ -4,10 +4,9 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { configOf, freePort, node, project, Scene } from "../end-to-end/scene.ts";
+import { answerTo, configOf, freePort, node, project, Scene } from "../end-to-end/scene.ts";
 import type { Program } from "../end-to-end/scene.ts";
 import { missing } from "../fakes/need.ts";
-import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 
 const main = join(project, "src/main.ts");
@@ -88,22 +87,10 @@ describe.skipIf(missing("python3") || missing("systemd-notify"))("goodmailto und
     const config = scene.write("goodmailto.toml", configOf({ hop }));
     const relay = scene.run(node, [main, "serve", "--config", config], { NOTIFY_SOCKET: path, WATCHDOG_USEC: "60000" });
     const [, port] = await relay.until(/relay: ready listen=\S*:(\d+)/);
-    expect(await rcpt(Number(port), "anna@kontor.example")).toMatch(/^4/);
+    expect(await answerTo(Number(port), "anna@kontor.example")).toMatch(/^4/);
     expect((await relay.stop()).code).toBe(0);
   });
 });
-
-async function rcpt(port: number, recipient: string): Promise<string> {
-  const client = await SmtpClient.open(port);
-  try {
-    await client.reply();
-    await client.command("EHLO client.example");
-    await client.command("MAIL FROM:<someone@sender.example>");
-    return (await client.command(`RCPT TO:<${recipient}>`)) ?? "(closed)";
-  } finally {
-    client.close();
-  }
-}
 
 describe.skipIf(missing("systemd-socket-activate"))("goodmailto with sockets that systemd opened", () => {
   /** systemd-socket-activate starts its program at the first connection, which the kernel keeps meanwhile. */
@@ -121,9 +108,9 @@ describe.skipIf(missing("systemd-socket-activate"))("goodmailto with sockets tha
     const smtp = `listen = ["systemd"]\nworkers = ${workers}`;
     const config = scene.write("goodmailto.toml", configOf({ hop, smtp }));
     const program = await activate(config, [`127.0.0.1:${port}`], ["smtp"]);
-    expect(await rcpt(port, "nobody@kontor.example")).toBe("550 5.1.1 No such user here");
+    expect(await answerTo(port, "nobody@kontor.example")).toBe("550 5.1.1 No such user here");
     await program.until(/relay: ready listen=systemd:3/);
-    const answers = await Promise.all(Array.from({ length: 20 }, () => rcpt(port, "nobody@kontor.example")));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => answerTo(port, "nobody@kontor.example")));
     expect(answers).toEqual(Array.from({ length: 20 }, () => "550 5.1.1 No such user here"));
     expect((await program.stop()).code).toBe(0);
   });
@@ -149,9 +136,9 @@ listen = ["systemd"]
     expect((await scene.run("openssl", [...words, ...files]).ended()).code).toBe(0);
     const config = scene.write("goodmailto.toml", configOf({ hop, more }));
     const program = await activate(config, [`127.0.0.1:${first}`, `127.0.0.1:${second}`], ["smtp", "submission"]);
-    expect(await rcpt(first, "nobody@kontor.example")).toMatch(/^550 5\.1\.1 /);
+    expect(await answerTo(first, "nobody@kontor.example")).toMatch(/^550 5\.1\.1 /);
     // Not asked for, so it goes to the next hop, which is down.
-    expect(await rcpt(second, "nobody@kontor.example")).toMatch(/^451 /);
+    expect(await answerTo(second, "nobody@kontor.example")).toMatch(/^451 /);
     await program.until(/relay: ready listen="systemd:4 systemd:3"/);
   });
 
