@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
+import { sendAtEndOfTurn } from "../mail/end-of-turn.ts";
 import { dial, settled, tlsOptions } from "./dial.ts";
 import type { HopEndpoint, TlsPolicy } from "./dial.ts";
 import { HopFault } from "./hop-fault.ts";
@@ -201,33 +202,25 @@ export class HopConnection {
   /** Sends a line and waits for its reply. @throws HopFault */
   command(line: string, timeout: number): Promise<HopReply> {
     const reply = this.#reply(timeout);
-    this.#socket.write(`${line}\r\n`, "latin1");
+    this.#send(`${line}\r\n`);
     return reply;
   }
 
-  /** Sends lines in one packet (PIPELINING); a promise for each reply. */
+  /** Sends lines together (PIPELINING); a promise for each reply. */
   commands(lines: readonly string[], timeout: number): Promise<HopReply>[] {
     const replies = lines.map(() => this.#reply(timeout));
-    this.#socket.write(lines.map((line) => `${line}\r\n`).join(""), "latin1");
+    this.#send(lines.map((line) => `${line}\r\n`).join(""));
     return replies;
   }
 
-  /** Message bytes; false when the socket's buffer is full. What is written in one turn leaves in one packet. */
+  /** Message bytes; false when the socket's buffer is full. */
   write(chunk: Buffer): boolean {
-    if (this.#fault !== undefined) {
-      return true;
-    }
-    const socket = this.#socket;
-    if (socket.writableCorked === 0) {
-      socket.cork();
-      setImmediate(() => socket.uncork());
-    }
-    return socket.write(chunk);
+    return this.#fault !== undefined || this.#send(chunk);
   }
 
-  /** Lets go at once of what {@link write} holds back. */
-  flush(): void {
-    this.#socket.uncork();
+  #send(data: string | Buffer): boolean {
+    sendAtEndOfTurn(this.#socket);
+    return this.#socket.write(data, "latin1");
   }
 
   /** Resolves when the buffer is empty, or the connection gone; after `timeout` ms it is given up. */

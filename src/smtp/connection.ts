@@ -7,6 +7,7 @@ import type { Socket } from "node:net";
 import { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
+import { sendAtEndOfTurn } from "../mail/end-of-turn.ts";
 import type { Reply } from "../mail/reply.ts";
 import { answers } from "./answers.ts";
 import type { Response } from "./answers.ts";
@@ -49,7 +50,7 @@ export class Connection extends SMTPConnection {
 
   // Called by the library's constructor, before the fields above exist.
   override _createParser(): SMTPStream {
-    const parser = new Parser(maxCommandLength, () => this._socket);
+    const parser = new Parser(maxCommandLength);
     parser.oncommand = (command, callback): void => this._onCommand(command, callback);
     parser.on("error", () => this.answer(answers.lineTooLong));
     // The client has said its last word (FIN); everything before it is answered by now.
@@ -126,6 +127,8 @@ export class Connection extends SMTPConnection {
 
   #startTls(conversation: Conversation, callback: () => void): void {
     this.#write(answers.readyForTls);
+    // The handshake begins below the socket.
+    this._socket.uncork();
     this.#busy = false;
     this.#restart();
     // From here on the library reads: what came in plain text behind STARTTLS is thrown away (CVE-2011-0411).
@@ -212,6 +215,7 @@ export class Connection extends SMTPConnection {
   #write(reply: Reply | undefined): void {
     const socket = this._socket;
     if (reply !== undefined && !this._upgrading && socket.writable && !this._closing) {
+      sendAtEndOfTurn(socket);
       socket.write(reply.wire, "latin1");
     }
   }

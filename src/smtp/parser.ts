@@ -1,6 +1,4 @@
 /** smtp-server's line reader with our message reader in it: commands by line, messages as wire bytes. */
-import type { Socket } from "node:net";
-
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
 /** Takes a message's bytes. `done` must be called once with what came behind the final dot, if it came. */
@@ -9,12 +7,10 @@ export type MessageSink = (chunk: Buffer, done: (rest?: Buffer) => void) => void
 type Done = (error?: Error | null) => void;
 
 export class Parser extends SMTPStream {
-  readonly #socket: () => Socket;
   #sink: MessageSink | undefined;
 
-  constructor(maxCommandLength: number, socket: () => Socket) {
+  constructor(maxCommandLength: number) {
     super({ maxCommandLength });
-    this.#socket = socket;
   }
 
   /** From the next byte on, everything goes to the sink, until it hands back a rest. */
@@ -28,20 +24,13 @@ export class Parser extends SMTPStream {
     return this._remainder.length > 0;
   }
 
-  /** The replies to what one packet brought leave in one packet: one write instead of one a reply. */
   override _write(chunk: Buffer, encoding: BufferEncoding | "buffer", next: Done): void {
-    const socket = this.#socket();
-    socket.cork();
-    try {
-      super._write(chunk, encoding, next);
-      // A TLS handshake need not hold a line feed: it would wait for its answer until the idle time is over.
-      if (!this._dataMode && /^[\x00-\x08\x0e-\x1f\x80-\xff]/.test(this._remainder)) {
-        const line = Buffer.from(this._remainder, "latin1");
-        this._remainder = "";
-        this.oncommand(line, () => undefined);
-      }
-    } finally {
-      socket.uncork();
+    super._write(chunk, encoding, next);
+    // A TLS handshake need not hold a line feed: it would wait for its answer until the idle time is over.
+    if (!this._dataMode && /^[\x00-\x08\x0e-\x1f\x80-\xff]/.test(this._remainder)) {
+      const line = Buffer.from(this._remainder, "latin1");
+      this._remainder = "";
+      this.oncommand(line, () => undefined);
     }
   }
 
