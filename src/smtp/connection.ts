@@ -12,6 +12,7 @@ import type { Reply } from "../mail/reply.ts";
 import { answers } from "./answers.ts";
 import type { Response } from "./answers.ts";
 import type { Conversation } from "./conversation.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { MessageIntake } from "./message-intake.ts";
 import { Parser } from "./parser.ts";
 import { receiveMessage } from "./reception.ts";
@@ -19,27 +20,22 @@ import type { RelayServer } from "./server.ts";
 import { Verbs } from "./verbs.ts";
 import type { Answer } from "./verbs.ts";
 
-/** RFC 4954 4: a response line of AUTH may have 12288 octets; no other command comes near. */
-const maxCommandLength = 12_288;
-/** Octets a second that a message must bring beyond the idle time, as Postfix's smtpd_min_data_rate. */
-const minimumRate = 500;
-
 export class Connection extends SMTPConnection {
   /** Undefined until the client was let in. */
   conversation: Conversation | undefined;
   /** The address (IPv6: the /64) under which the server counts it. */
   countedAs = "";
   readonly #relay: RelayServer;
-  readonly #startedAt = performance.now();
+  readonly #deadlines = new Deadlines();
   /** A command is being answered: it is not the client's turn. */
   #busy = false;
-  /** When the client must have brought its next command, or enough of its message; monotonic ms. */
-  #deadline = Number.POSITIVE_INFINITY;
   #intake: MessageIntake | undefined;
   #verbs: Verbs | undefined;
   #errors = 0;
+  /** The next hop answers the final dot. */
   #finishing = false;
   #leaving = false;
+  #parting = false;
   /** Of STARTTLS. */
   #handshake: Socket | undefined;
 
@@ -50,7 +46,7 @@ export class Connection extends SMTPConnection {
 
   // Called by the library's constructor, before the fields above exist.
   override _createParser(): SMTPStream {
-    const parser = new Parser(maxCommandLength);
+    const parser = new Parser();
     parser.oncommand = (command, callback): void => this._onCommand(command, callback);
     parser.on("error", () => this.answer(answers.lineTooLong));
     // The client has said its last word (FIN); everything before it is answered by now.
@@ -59,10 +55,8 @@ export class Connection extends SMTPConnection {
   }
 
   override init(): void {
-    this._setListeners(() => {
-      this.#restart();
-      this.#relay.admit(this).catch((error: unknown) => this.#fault(error));
-    });
+    this.#deadlines.restart();
+    this._setListeners(() => void this.#relay.admit(this).catch((error: unknown) => this.#fault(error)));
   }
 
   /** Deadlines are kept by {@link tick}: the library's idle timer starts over at each byte. */
@@ -73,7 +67,7 @@ export class Connection extends SMTPConnection {
   /** Ends the wait before the greeting. The conversation must be set. */
   async greet(): Promise<void> {
     const { conversation } = this;
-    if (conversation === undefined || this._closing || this._closed) {
+    if (conversation === undefined || this.#over) {
       return;
     }
     if ((this._parser as Parser).hasPartialLine) {
@@ -83,7 +77,7 @@ export class Connection extends SMTPConnection {
     const response = await conversation.greet();
     this._ready = true;
     this.answer(response);
-    this.#restart();
+    this.#deadlines.restart();
   }
 
   #early(): void {
@@ -98,12 +92,11 @@ export class Connection extends SMTPConnection {
 
   override _onCommand(command: Buffer, callback?: () => void): void {
     // Half a command at the end of the stream comes without a callback: it is no command.
-    if (callback === undefined || this._closing || this._closed) {
+    if (callback === undefined || this.#over) {
       return;
     }
     if (this._upgrading) {
-      callback();
-      return;
+      return callback();
     }
     if (!this._ready || this.conversation === undefined) {
       this.#early();
@@ -130,17 +123,17 @@ export class Connection extends SMTPConnection {
     // The handshake begins below the socket.
     this._socket.uncork();
     this.#busy = false;
-    this.#restart();
+    this.#deadlines.restart();
     // From here on the library reads: what came in plain text behind STARTTLS is thrown away (CVE-2011-0411).
     this.upgrade(callback, () => {
       conversation.secured();
       this.#relay.secured(this);
-      this.#restart();
+      this.#deadlines.restart();
     });
   }
 
   #settle(answer: Answer, callback: () => void): void {
-    if (this._closing || this._closed) {
+    if (this.#over) {
       // The client went away while the next hop was asked; its end has given the delivery up.
       return;
     }
@@ -156,8 +149,8 @@ export class Connection extends SMTPConnection {
       this.answer(answer);
     }
     this.#busy = false;
-    this.#restart();
-    if (!this._closing && !this._closed) {
+    this.#deadlines.restart();
+    if (!this.#over) {
       // A client that never reads its replies must not make us keep them all.
       this._whenWritable(callback);
     }
@@ -187,7 +180,7 @@ export class Connection extends SMTPConnection {
     }
     this.answer(answer);
     this.#busy = this.#finishing = false;
-    this.#restart();
+    this.#deadlines.restart();
     if (this.#leaving) {
       this.answer(answers.closing);
     }
@@ -196,25 +189,34 @@ export class Connection extends SMTPConnection {
 
   /** The one place where a response becomes bytes. */
   answer({ reply, close }: Response): void {
-    if (reply !== undefined) {
-      this.#write(reply);
-      // 452 is not the client's fault: a list of more than max_recipients must get through, part by part.
-      const counts = reply.code >= 400 && reply.code !== 452 && !close;
-      if (counts && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
-        this.conversation?.limit("errors", answers.tooManyErrors);
-        this.#write(answers.tooManyErrors.reply);
-        this.close();
-        return;
-      }
+    this.#write(reply);
+    // 452 is not the client's fault: a list of more than max_recipients must get through, part by part.
+    const counts = reply !== undefined && reply.code >= 400 && reply.code !== 452 && !close;
+    if (counts && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
+      this.conversation?.limit("errors", answers.tooManyErrors);
+      this.#write(answers.tooManyErrors.reply);
+      this.#part();
+    } else if (close) {
+      this.#part();
     }
-    if (close) {
-      this.close();
+  }
+
+  /** Ends the session behind its last words, which leave at the end of this turn: `end` would send them on their own. */
+  #part(): void {
+    if (!this.#over) {
+      this.#parting = true;
+      this.#intake?.abandon();
+      setImmediate(() => this.close());
     }
+  }
+
+  get #over(): boolean {
+    return this.#parting || this._closing || this._closed;
   }
 
   #write(reply: Reply | undefined): void {
     const socket = this._socket;
-    if (reply !== undefined && !this._upgrading && socket.writable && !this._closing) {
+    if (reply !== undefined && !this._upgrading && socket.writable && !this.#over) {
       sendAtEndOfTurn(socket);
       socket.write(reply.wire, "latin1");
     }
@@ -226,16 +228,11 @@ export class Connection extends SMTPConnection {
     this.answer(answers.fault);
   }
 
-  #restart(): void {
-    this.#deadline = performance.now() + this.#relay.service.limits.idle;
-  }
-
   /** Looks at the deadlines; called by the server every second or so. */
   tick(now: number): void {
     const { limits } = this.#relay.service;
-    const grace = this.#intake === undefined ? 0 : (this.#intake.bytes / minimumRate) * 1000;
-    const overdue = now - this.#startedAt > limits.sessionTime && !this.#finishing;
-    if (overdue || (!this.#busy && now > this.#deadline + grace)) {
+    const late = !this.#busy && this.#deadlines.turnIsOver(now, limits, this.#intake?.bytes ?? 0);
+    if (late || (!this.#finishing && this.#deadlines.sessionIsOver(now, limits))) {
       if (this._closing || this._upgrading) {
         this.kill();
       } else {

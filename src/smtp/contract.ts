@@ -15,7 +15,7 @@ const connectionMethods = [
   "_onClose",
   "_whenWritable",
 ];
-const serverMethods = ["connect", "updateSecureContext", "_acceptSocket"];
+const serverMethods = ["connect", "updateSecureContext", "_acceptSocket", "_handleProxy"];
 const streamMethods = ["_write", "_feedDataStream", "_flushData"];
 
 /** @throws Error that names what is missing: nothing is served then */

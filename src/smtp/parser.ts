@@ -1,6 +1,9 @@
 /** smtp-server's line reader with our message reader in it: commands by line, messages as wire bytes. */
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
+/** RFC 4954 4: a response line of AUTH may have 12288 octets; no other command comes near. */
+const maxCommandLength = 12_288;
+
 /** Takes a message's bytes. `done` must be called once with what came behind the final dot, if it came. */
 export type MessageSink = (chunk: Buffer, done: (rest?: Buffer) => void) => void;
 
@@ -9,7 +12,7 @@ type Done = (error?: Error | null) => void;
 export class Parser extends SMTPStream {
   #sink: MessageSink | undefined;
 
-  constructor(maxCommandLength: number) {
+  constructor() {
     super({ maxCommandLength });
   }
 

@@ -4,7 +4,7 @@ import type { Parser } from "./parser.ts";
 
 /** What the connection does at each turn. */
 export interface Reception {
-  /** So much too large that the session must end. */
+  /** So much too large that the session must end. Called once. */
   tooLarge(): void;
   /** The message is whole; `done` goes on with what came behind it. */
   whole(rest: Buffer, done: (rest?: Buffer) => void): Promise<void>;
@@ -16,8 +16,8 @@ export function receiveMessage(parser: Parser, intake: MessageIntake, reception:
   const take = (chunk: Buffer, done: (rest?: Buffer) => void): void => {
     const { rest, full, cut } = intake.take(chunk);
     if (cut) {
+      // Not done: no more is taken from who is sent away.
       reception.tooLarge();
-      done();
     } else if (rest !== undefined) {
       reception.whole(rest, done).catch((error: unknown) => reception.fault(error));
     } else if (full) {
@@ -34,7 +34,6 @@ export function receiveMessage(parser: Parser, intake: MessageIntake, reception:
       take(chunk, done);
     } catch (error) {
       reception.fault(error);
-      done();
     }
   });
 }

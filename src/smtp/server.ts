@@ -1,5 +1,5 @@
 /** One listener: smtp-server's TCP and TLS server that makes our connections, counts them and lets them in. */
-import type { Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
 import { SMTPServer } from "smtp-server";
@@ -15,10 +15,13 @@ import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import type { HostNames } from "./host-names.ts";
 import type { Service } from "./service.ts";
+import { sessionId } from "./session-id.ts";
 import { tlsOptions, tlsVariables } from "./tls.ts";
 import type { TlsMaterial } from "./tls.ts";
 import { TurnedAway } from "./turned-away.ts";
 
+/** What a socket that listens everywhere is bound to. */
+const anyAddress: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const byResult = labelsBy("result");
 
 /** What a listener needs beside its service. */
@@ -35,6 +38,8 @@ export class RelayServer extends SMTPServer {
   service: Service;
   readonly #limits: { all: number; client: number };
   readonly #hostNames: HostNames;
+  /** The address of a listener that has but one: its sockets need not be asked for theirs. */
+  #local: { readonly localAddress?: string; readonly localPort?: number } = {};
   readonly #turnedAway = new TurnedAway();
   readonly #perClient = new Map<string, number>();
   readonly #ticker: NodeJS.Timeout;
@@ -56,6 +61,10 @@ export class RelayServer extends SMTPServer {
     });
     // Sessions that are turned away or wait for the client's FIN hold a descriptor for some seconds as well.
     this.server.maxConnections = 2 * options.maxConnections;
+    this.server.once("listening", () => {
+      const { address, port } = this.server.address() as AddressInfo;
+      this.#local = anyAddress.has(address) ? {} : { localAddress: address, localPort: port };
+    });
     this.server.on("drop", () => this.noteLimit("descriptors", "all"));
     this.service = service;
     this.#limits = { all: options.maxConnections, client: options.maxConnectionsPerClient };
@@ -78,6 +87,11 @@ export class RelayServer extends SMTPServer {
       return false;
     }
     return super._acceptSocket(socket, handshake);
+  }
+
+  /** The PROXY protocol is not spoken here: the session begins in this turn of the event loop, not in the next. */
+  override _handleProxy(_socket: Socket, callback: Parameters<SMTPServer["_handleProxy"]>[1]): void {
+    callback(null, { id: sessionId(), ...this.#local });
   }
 
   override connect(socket: Socket | TLSSocket, options?: ConstructorParameters<typeof SMTPConnection>[2]): void {

@@ -72,7 +72,7 @@ export class Host {
   constructor(settings: HostSettings, services: Services) {
     this.#settings = settings;
     this.#services = services;
-    this.#read = createConfigReader(settings.home);
+    this.#read = createConfigReader(settings.home, services.now);
     this.#pool = new Pool(settings.max_processes);
   }
 

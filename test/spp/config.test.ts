@@ -93,37 +93,44 @@ describe("control/smtpplugins", () => {
 
 describe("the reader of control/smtpplugins", () => {
   const home = mkdtempSync(join(tmpdir(), "goodmailto-sppconf-"));
+  let time = 0;
+  const now = (): number => time;
   afterAll(() => rmSync(home, { recursive: true }));
 
   it("says missing where there is no file or no home", () => {
-    expect(createConfigReader(home)("control/none")).toEqual({ kind: "missing" });
-    expect(createConfigReader("/nonexistent/qmail")("control/smtpplugins")).toEqual({ kind: "missing" });
+    expect(createConfigReader(home, now)("control/none")).toEqual({ kind: "missing" });
+    expect(createConfigReader("/nonexistent/qmail", now)("control/smtpplugins")).toEqual({ kind: "missing" });
   });
 
   it("answers the same object while the file is the same, and reads a changed one", () => {
-    const read = createConfigReader(home);
+    const read = createConfigReader(home, now);
     const path = join(home, "plugins.conf");
     writeFileSync(path, "[mail]\na\n");
     const first = read("plugins.conf");
     const second = read(path);
     expect(second.kind === "sections" && first.kind === "sections" && second.sections === first.sections).toBe(true);
     appendFileSync(path, "b\n");
+    time += 99;
+    expect(read("plugins.conf")).toBe(first);
+    time += 1;
     expect(read("plugins.conf")).toMatchObject({ sections: { mail: [{ line: "a" }, { line: "b" }] } });
   });
 
   it("reads a file that changed within its size and its time stamp", () => {
-    const read = createConfigReader(home);
+    const read = createConfigReader(home, now);
     const path = join(home, "same");
     writeFileSync(path, "[mail]\na\n");
     utimesSync(path, 1, 1);
     read("same");
     writeFileSync(path, "[mail]\nb\n");
     utimesSync(path, 1, 1);
+    // A clock that was set back.
+    time -= 1;
     expect(read("same")).toMatchObject({ sections: { mail: [{ line: "b" }] } });
   });
 
   it("takes /dev/null for no plugins, and a folder for unreadable", () => {
-    const read = createConfigReader(home);
+    const read = createConfigReader(home, now);
     expect(read("/dev/null")).toEqual({ kind: "sections", sections: noPlugins });
     expect(read(home).kind).toBe("unreadable");
   });

@@ -41,6 +41,8 @@ let sessions = 0;
 export class Scene {
   readonly home = mkdtempSync(join(tmpdir(), "goodmailto-spp-"));
   readonly logged: Logged[] = [];
+  /** ms by which the scene's clock is ahead. */
+  #later = 0;
   readonly pipeline: Pipeline;
   /** That of a second listener with the same settings. */
   readonly secondPipeline: Pipeline;
@@ -56,7 +58,7 @@ export class Scene {
     const recipients = { find: () => ({ kind: "unknown" as const }) };
     const domains = createDomains(["good.test", "other.test", "myhost.com"]);
     const makePipeline = (): Pipeline => {
-      const run = spp.create(values, { recipients, domains, log, now: Date.now });
+      const run = spp.create(values, { recipients, domains, log, now: () => Date.now() + this.#later });
       const steps = [{ name: "spp", stage: spp.stage, mode: "enforce" as const, run }];
       const hooks = { connection: steps, helo: steps, mail: steps, rcpt: steps, data: steps, auth: steps, message: [] };
       return new Pipeline(hooks, log, noCounters);
@@ -65,8 +67,9 @@ export class Scene {
     this.secondPipeline = makePipeline();
   }
 
-  /** Writes `control/smtpplugins`, or another file. */
+  /** Writes `control/smtpplugins`, or another file, a second later than the one before. */
   config(text: string, name = "control/smtpplugins"): void {
+    this.#later += 1000;
     writeFileSync(join(this.home, name), text);
   }
 
