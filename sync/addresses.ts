@@ -15,6 +15,9 @@ import type { Batch, Found } from "./source.ts";
 /** Longest address in bytes, RFC 5321 4.5.3.1.3 without brackets. */
 const maxLength = 254;
 
+/** Class names that are remembered. */
+const maxClasses = 1000;
+
 /** Values that gave no key, by why. */
 export type Skipped = Record<string, number>;
 
@@ -26,12 +29,14 @@ export interface Rules {
   readonly lookup: SourceSettings["lookup"];
   /** In upper case; "" is none. */
   readonly notesDomain: string;
+  /** Class names as the server writes them, with what they say: a million entries have a dozen of them. */
+  readonly kinds: Map<string, Kind | "none">;
 }
 
 /** The rules of one source. */
 export function createRules(settings: SourceSettings, preset: Preset, scope: Scope): Rules {
   const lookup = preset.name === "domino" ? settings.lookup : "both";
-  return { preset, scope, lookup, notesDomain: settings.notes_domain.trim().toUpperCase() };
+  return { preset, scope, lookup, notesDomain: settings.notes_domain.trim().toUpperCase(), kinds: new Map() };
 }
 
 /** Converts a page of entries. */
@@ -58,7 +63,7 @@ function convertEntry(entry: Entry, rules: Rules, found: Found[], skipped: Skipp
     count(skipped, excluded.why);
     return;
   }
-  const kind = kindOf(entry, rules.preset);
+  const kind = kindOf(entry, rules);
   const rule = ruleOf(entry, rules.preset, rules.scope);
   const ruled = rule === "" ? {} : { rule };
   const seen = new Set<Key>();
@@ -75,11 +80,17 @@ function convertEntry(entry: Entry, rules: Rules, found: Found[], skipped: Skipp
   }
 }
 
-function kindOf(entry: Entry, { classes }: Preset): Kind {
+function kindOf(entry: Entry, { preset, kinds }: Rules): Kind {
   for (const name of valuesOf(entry, "objectclass")) {
-    const folded = foldAscii(name);
-    const kind = Object.hasOwn(classes, folded) ? classes[folded] : undefined;
-    if (kind !== undefined) {
+    let kind = kinds.get(name);
+    if (kind === undefined) {
+      const folded = foldAscii(name);
+      kind = (Object.hasOwn(preset.classes, folded) ? preset.classes[folded] : undefined) ?? "none";
+      if (kinds.size < maxClasses) {
+        kinds.set(name, kind);
+      }
+    }
+    if (kind !== "none") {
       return kind;
     }
   }

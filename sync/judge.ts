@@ -4,6 +4,7 @@ import type { SourceRow } from "../src/snapshot/format.ts";
 import type { Built } from "./build.ts";
 import type { DayCount } from "./day.ts";
 import { guard } from "./guard.ts";
+import type { Counts } from "./guard.ts";
 import type { Previous } from "./previous.ts";
 import { compareTallies, findMissing, tallySnapshot } from "./tally.ts";
 import type { Canary } from "./tally.ts";
@@ -40,10 +41,7 @@ export function judge(
   form?: (key: string) => string,
 ): readonly string[] {
   const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false } = options;
-  const now = tallySnapshot(newPath);
-  const before = previous === undefined ? undefined : tallySnapshot(previous.path);
-  // Where one of both is keyed, its domains cannot be told; then none has been lost.
-  const domains = before === undefined || now.domains.size === 0 ? [] : compareTallies(before.domains, now.domains);
+  const { domains, kinds } = previous === undefined ? { domains: [], kinds: [] } : losses(previous.path, newPath);
   return guard({
     before: previous?.rows,
     now: built.rows,
@@ -52,13 +50,23 @@ export function judge(
       fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
     ),
     domains,
-    kinds: before === undefined ? [] : compareTallies(before.kinds, now.kinds),
+    kinds,
     missing: canaries.length === 0 ? [] : findMissing(newPath, canaries, form),
     day,
     acceptShrink,
     acceptGrowth,
     ...limitsOf(settings),
   });
+}
+
+/** What became of the old list's domains and kinds. */
+function losses(oldPath: string, newPath: string): { readonly domains: Counts[]; readonly kinds: Counts[] } {
+  const [before, now] = [tallySnapshot(oldPath), tallySnapshot(newPath)];
+  return {
+    // Where one of both is keyed, its domains cannot be told; then none has been lost.
+    domains: now.domains.size === 0 ? [] : compareTallies(before.domains, now.domains),
+    kinds: compareTallies(before.kinds, now.kinds),
+  };
 }
 
 function limitsOf(settings: GuardSettings) {

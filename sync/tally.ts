@@ -35,9 +35,10 @@ export function createCanaries(texts: readonly string[], domains: Domains): Cana
 export function tallySnapshot(path: string): Tally {
   return within(path, (database) => {
     const keyed = database.prepare("SELECT 1 FROM meta WHERE key = 'keyed'").get() !== undefined;
-    // rtrim() with all that is no "@" leaves what stands before the last "@", which a quoted user part may hold too.
-    const domainOf =
-      "CASE instr(key, '@') WHEN 0 THEN '' ELSE substr(key, length(rtrim(key, replace(key, '@', ''))) + 1) END";
+    const rest = "substr(key, instr(key, '@') + 1)";
+    // A quoted user part may hold an "@" too: rtrim() with all that is none leaves what stands before the last one.
+    const last = "substr(key, length(rtrim(key, replace(key, '@', ''))) + 1)";
+    const domainOf = `CASE WHEN instr(key, '@') = 0 THEN '' WHEN instr(${rest}, '@') = 0 THEN ${rest} ELSE ${last} END`;
     const select = database.prepare<[], { kind: string; domain: string; count: number }>(
       `SELECT kind, ${keyed ? "''" : domainOf} AS domain, count(*) AS count
        FROM recipient WHERE gone = 0 GROUP BY kind, domain`,

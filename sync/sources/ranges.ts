@@ -23,16 +23,18 @@ interface Open {
 function readEntry(raw: SearchEntry): { readonly attributes: Map<string, string[]>; readonly open: readonly Open[] } {
   const attributes = new Map<string, string[]>();
   const open: Open[] = [];
-  for (const { type, parsedBuffers } of raw.attributes) {
-    const [, name, , end] = range.exec(type) ?? [];
+  for (const { type, values: texts, parsedBuffers } of raw.attributes) {
+    const [, name, , end] = type.includes(";") ? (range.exec(type) ?? []) : [];
     if (name !== undefined && end !== undefined && end !== "*") {
       open.push({ attribute: name, next: Number(end) + 1 });
     }
     const key = (type.split(";", 1)[0] ?? "").toLowerCase();
     const values = attributes.get(key) ?? [];
-    for (const bytes of parsedBuffers) {
-      values.push(decodeValue(bytes));
-    }
+    parsedBuffers.forEach((bytes, index) => {
+      const text = texts[index];
+      // The library's text is ours but for a byte order mark, which it leaves out.
+      values.push(typeof text === "string" && bytes[0] !== 0xef ? text : decodeValue(bytes));
+    });
     attributes.set(key, values);
   }
   return { attributes, open };
