@@ -34,8 +34,8 @@ export type Answer =
   | { readonly hang: true }
   /** Ends the connection, with an orderly end or a reset; `first` is a reply before it. */
   | { readonly drop: "fin" | "rst"; readonly first?: string }
-  /** Repeats this line until the client goes. */
-  | { readonly endless: string }
+  /** Repeats this line until the client goes; `bare` has no line ends: one line that never ends. */
+  | { readonly endless: string; readonly bare?: boolean }
   /** A reply byte by byte, so many ms apart. */
   | { readonly slowly: string; readonly pause: number }
   /** A reply after so many ms. */
@@ -108,6 +108,8 @@ export interface NextHop {
   readonly connections: number;
   /** Open sockets. */
   readonly open: number;
+  /** Octets written to all connections so far, below TLS. */
+  readonly written: number;
   /** Resolves when the test holds; asked at every change. @throws Error after `ms` */
   until(test: () => boolean, ms?: number): Promise<void>;
   /** Closes the listening socket (further connections are refused) or opens it again at the same port. */
@@ -149,6 +151,8 @@ class Hop implements NextHop {
   readonly violations: string[] = [];
   connections = 0;
   readonly #sockets = new Set<Socket>();
+  /** By connections that are closed. */
+  #written = 0;
   readonly #watchers = new Set<() => void>();
   #server: Server | undefined;
 
@@ -158,6 +162,10 @@ class Hop implements NextHop {
 
   get open(): number {
     return this.#sockets.size;
+  }
+
+  get written(): number {
+    return [...this.#sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, this.#written);
   }
 
   async listen(on: boolean): Promise<void> {
@@ -178,6 +186,7 @@ class Hop implements NextHop {
     socket.on("error", () => socket.destroy());
     socket.once("close", () => {
       this.#sockets.delete(socket);
+      this.#written += socket.bytesWritten;
       this.changed();
     });
     if (this.script.refuseAfter !== undefined && this.connections >= this.script.refuseAfter) {
@@ -484,7 +493,7 @@ class HopSession {
     if ("drop" in answer) {
       this.#drop(answer.drop, answer.first);
     } else if ("endless" in answer) {
-      await this.#writeEndlessly(Buffer.from(`${answer.endless}\r\n`, "latin1"));
+      await this.#writeEndlessly(Buffer.from(`${answer.endless}${answer.bare === true ? "" : "\r\n"}`, "latin1"));
     }
     await this.#wire.gone();
     return undefined;

@@ -76,8 +76,41 @@ describe("a connection to a next hop", () => {
       expect(second.at(-1), how).toBe("250 2.0.0 Accepted");
       expectHonest([first, second], hop);
       expect(hop.connections, how).toBe(2);
+      // Even who says 421 and stays is let go.
+      await hop.until(() => hop.open === 1);
       client.close();
     }
+  });
+
+  it("is not begun for a client that went away while it was opened", async () => {
+    for (const stage of ["greeting", "ehlo"] as const) {
+      const reply = stage === "greeting" ? "220 hop.example" : "250 hop.example";
+      const { relay, hop } = await scene({ answers: { [stage]: { later: 150, reply } } });
+      const client = await hello(relay);
+      await client.command("MAIL FROM:<s@sender.example>");
+      client.write("RCPT TO:<a@kontor.example>\r\n");
+      await hop.until(() => hop.connections === 1);
+      client.destroy();
+      await hop.until(() => hop.commands[0]?.includes("QUIT") === true && hop.open === 0);
+      expect(hop.commands).toEqual([["EHLO mx.kontor.example", "QUIT"]]);
+    }
+  });
+
+  it("is not opened for a client that went away while a kept one was tried", async () => {
+    const { relay, hop } = await scene();
+    const client = await hello(relay);
+    expect((await send(client)).at(-1)).toBe("250 2.0.0 Accepted");
+    hop.script.answers = { mail: { hang: true } };
+    await client.command("MAIL FROM:<s@sender.example>");
+    client.write("RCPT TO:<a@kontor.example>\r\n");
+    await hop.until(() => hop.commands[0]?.filter((line) => line.startsWith("MAIL")).length === 2);
+    client.destroy();
+    await hop.until(() => hop.open === 0);
+    hop.script.answers = {};
+    const next = await hello(relay);
+    expect((await send(next)).at(-1)).toBe("250 2.0.0 Accepted");
+    expect(hop.connections).toBe(2);
+    next.close();
   });
 
   it("to a dead hop is not tried again for some seconds; the client is told at once", async () => {

@@ -111,6 +111,32 @@ describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
     expect(await deliver("require", script())).toBe("451 4.4.1");
   });
 
+  it("knows no feature that was injected in plain text as the first half of the answer to the next EHLO", async () => {
+    for (const injected of [
+      "250-hop\r\n250-PIPELINING\r\n250-SIZE 5\r\n",
+      "250-PIPELINING\r\n250-SIZE 5\r\n250-8BIT",
+    ]) {
+      const hop = await startNextHop({
+        tls: pairs["right"],
+        keywords: ["8BITMIME"],
+        answers: { starttls: { bytes: `220 go\r\n${injected}` } },
+      });
+      const relay = await startTestRelay({
+        config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntls = "require"\nca_file = "${ca}"`,
+      });
+      open.push({ relay, hop });
+      const client = await hello(relay);
+      expect(await client.command("MAIL FROM:<s@sender.example> SIZE=1000 BODY=8BITMIME")).toMatch(/^250/);
+      expect(await client.command("RCPT TO:<a@kontor.example>")).toBe("250 2.1.5 Recipient OK");
+      expect(await client.command("DATA")).toMatch(/^354/);
+      expect(await client.command(`${"x".repeat(900)}\r\n.`)).toBe("250 2.0.0 Accepted");
+      expect(hop.received.map(({ tls, parameters }) => [tls, parameters])).toEqual([[true, "BODY=8BITMIME"]]);
+      // Above all none of "pipelined without leave".
+      expect(hop.violations).toEqual([]);
+      client.close();
+    }
+  });
+
   it("from the first byte is verified whatever the mode, unless opportunistic", async () => {
     const script = (pair: string): NextHopScript => ({ tls: pairs[pair], implicitTls: true });
     expect(await deliver("off", script("right"), "smtps")).toBe("encrypted");
