@@ -118,7 +118,7 @@ export class Connection extends SMTPConnection {
     }
   }
 
-  #startTls(conversation: Conversation, callback: () => void): void {
+  #startTls(callback: () => void): void {
     this.#write(answers.readyForTls);
     // The handshake begins below the socket.
     this._socket.uncork();
@@ -126,7 +126,7 @@ export class Connection extends SMTPConnection {
     this.#deadlines.restart();
     // From here on the library reads: what came in plain text behind STARTTLS is thrown away (CVE-2011-0411).
     this.upgrade(callback, () => {
-      conversation.secured();
+      this.conversation?.secured();
       this.#relay.secured(this);
       this.#deadlines.restart();
     });
@@ -138,9 +138,7 @@ export class Connection extends SMTPConnection {
       return;
     }
     if ("startTls" in answer) {
-      if (this.conversation !== undefined) {
-        this.#startTls(this.conversation, callback);
-      }
+      this.#startTls(callback);
       return;
     }
     if ("intake" in answer) {
@@ -160,10 +158,7 @@ export class Connection extends SMTPConnection {
     this.#intake = intake;
     this.#write(answers.go);
     receiveMessage(this._parser as Parser, intake, {
-      tooLarge: () => {
-        this.conversation?.limit("message size", answers.messageCut);
-        this.answer(answers.messageCut);
-      },
+      tooLarge: () => this.answer(this.conversation?.limit("message size", answers.messageCut) ?? answers.messageCut),
       whole: (rest, done) => this.#finishMessage(intake, rest, done),
       fault: (error) => this.#fault(error),
     });
@@ -255,6 +250,12 @@ export class Connection extends SMTPConnection {
     } else if (!this.#busy && this.#intake === undefined && this.conversation?.session.transaction === undefined) {
       this.answer(answers.closing);
     }
+  }
+
+  /** The library would be silent about most of them, as it hears of no transaction of ours. */
+  override _onError(error: Error): void {
+    this.#relay.noteSocketError(this, error);
+    super._onError(error);
   }
 
   override close(): void {

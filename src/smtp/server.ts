@@ -171,6 +171,13 @@ export class RelayServer extends SMTPServer {
     this.service.log.error("smtp", "fault in a session", { session: connection.id, ip: connection.remoteAddress, why });
   }
 
+  /** A client was lost, in whatever way. Outside a transaction that is how many of them part. */
+  noteSocketError({ conversation, id, remoteAddress }: Connection, { message }: Error): void {
+    if (conversation?.session.transaction !== undefined) {
+      this.service.log.info("smtp", "client lost in a transaction", { session: id, ip: remoteAddress, why: message });
+    }
+  }
+
   /** A connection is closed. */
   gone(connection: Connection): void {
     const client = connection.countedAs;

@@ -1,4 +1,8 @@
 /** Clients that get no session: one of them must not take the place of others, nor fill the log. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+
 import { afterEach, describe, expect, it } from "vitest";
 
 import { startTestRelay } from "../fakes/relay.ts";
@@ -33,6 +37,60 @@ describe("a client over its limit that never closes", () => {
     }
     expect(relay.log.filter((line) => line.includes('limit="connections per client"'))).toHaveLength(1);
     flood.forEach((client) => client.close());
+  });
+});
+
+/** A client that says something all the time, reads what it is told, and never closes its side. */
+class Clinging {
+  said = "";
+  closed = false;
+  readonly #socket: Socket;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(port: number) {
+    this.#socket = connect({ port, host: "127.0.0.1", localAddress: "127.0.0.7", allowHalfOpen: true });
+    this.#socket.on("error", () => undefined).on("close", () => (this.closed = true));
+    this.#socket.on("data", (chunk: Buffer) => (this.said += chunk.toString("latin1")));
+    this.#timer = setInterval(() => this.#socket.writable && this.#socket.write("x"), 20);
+  }
+
+  async connected(): Promise<this> {
+    await once(this.#socket, "connect");
+    return this;
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#socket.destroy();
+  }
+}
+
+describe("a client over its limit that never closes, and sends byte after byte", () => {
+  it("holds five descriptors for two seconds at most, time and again", async () => {
+    relay = await startTestRelay({ config: smtp });
+    const held = await Promise.all([1, 2, 3].map(() => SmtpClient.open(relay.port, "127.0.0.7")));
+    for (const client of held) {
+      expect(await client.reply()).toMatch(/^220 /);
+    }
+    for (const round of [1, 2]) {
+      const began = performance.now();
+      const many = await Promise.all(Array.from({ length: 12 }, () => new Clinging(relay.port).connected()));
+      const lingering = (): Clinging[] => many.filter(({ closed }) => !closed);
+      // Seven are cut off at once; five are told.
+      await expect.poll(() => lingering().length, { timeout: 8000 }).toBe(5);
+      expect(performance.now() - began, `round ${round}`).toBeLessThan(1900);
+      const told = "421 4.7.0 Too many connections\r\n";
+      await expect.poll(() => lingering().map(({ said }) => said), { timeout: 8000 }).toEqual(Array(5).fill(told));
+      // Whatever they send, and although they never close.
+      await expect.poll(() => lingering().length, { timeout: 8000 }).toBe(0);
+      expect(performance.now() - began, `round ${round}`).toBeGreaterThan(1900);
+      many.forEach((client) => client.end());
+    }
+    // Others, and those of its own that have a session, were not touched.
+    for (const client of held) {
+      expect(await client.command("NOOP")).toMatch(/^250 /);
+      client.close();
+    }
   });
 });
 
