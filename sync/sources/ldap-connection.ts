@@ -33,6 +33,9 @@ export interface Answer {
   readonly errorMessage: string;
 }
 
+/** A search under way. */
+export type Search = AsyncGenerator<SearchEntry[], SearchResponse>;
+
 export class LdapConnection {
   readonly #target: Target;
   readonly #bounds: Bounds;
@@ -105,11 +108,16 @@ export class LdapConnection {
   }
 
   /**
-   * Searches: yields the entries as they arrive, returns the server's last word.
+   * Searches, from this call on: yields the entries as they arrive, returns the server's last word.
+   * @param onEnd is told of it before the last entries are handed over, and may search again
    * @throws SourceFault "referral" at the first reference, or where the last word never comes
    */
-  async *search(request: SearchRequest): AsyncGenerator<SearchEntry[], SearchResponse> {
+  search(request: SearchRequest, onEnd?: (done: SearchResponse) => void): Search {
     this.#send(request);
+    return this.#found(onEnd);
+  }
+
+  async *#found(onEnd?: (done: SearchResponse) => void): Search {
     for (;;) {
       const entries: SearchEntry[] = [];
       for (const message of await this.#take()) {
@@ -123,6 +131,7 @@ export class LdapConnection {
             ),
           );
         } else if (message instanceof SearchResponse) {
+          onEnd?.(message);
           if (entries.length > 0) {
             yield entries;
           }

@@ -14,7 +14,7 @@ import {
 } from "ldapts";
 
 import { SourceFault } from "../source.ts";
-import { type LdapConnection, printable } from "./ldap-connection.ts";
+import { type LdapConnection, printable, type Search } from "./ldap-connection.ts";
 
 /** What to ask for. */
 export interface Query {
@@ -66,25 +66,35 @@ export async function* pagedSearch(
   limits: Ceilings = ceilings,
 ): AsyncGenerator<SearchEntry[]> {
   const guard = createGuard(limits);
-  let cookie: Buffer = Buffer.alloc(0);
-  for (let page = 1; ; page += 1) {
+  let next: Search | undefined;
+  const ask = (cookie: Buffer): Search => {
     const control = new PagedResultsControl({ critical: false, value: { size: pageSize, cookie } });
-    const done = yield* guard.watch(connection.search(searchRequest(query, [control])));
+    return connection.search(searchRequest(query, [control]), (done) => {
+      // Before the last entries of this page are handed over: the server works while we do.
+      const more = pageOf(done)?.cookie;
+      next = done.status === 0 && more !== undefined && more.length > 0 ? ask(more) : undefined;
+    });
+  };
+  for (let [page, search] = [1, ask(Buffer.alloc(0))]; ; page += 1) {
+    const done = yield* guard.watch(search);
     if (page === 1 && done.status === unavailableCriticalExtension && !(await offersPaging(connection))) {
       const whole = yield* guard.watch(connection.search(searchRequest(query)));
       return checkResult(whole);
     }
     checkResult(done);
-    const answer = done.controls?.find((other) => other instanceof PagedResultsControl)?.value;
-    if (answer === undefined) {
+    if (pageOf(done) === undefined) {
       return await acceptUnpaged(connection, page);
     }
-    cookie = answer.cookie ?? Buffer.alloc(0);
-    if (cookie.length === 0) {
+    if (next === undefined) {
       return;
     }
     guard.nextPage(page);
+    search = next;
   }
+}
+
+function pageOf(done: SearchResponse): PagedResultsControl["value"] {
+  return done.controls?.find((other) => other instanceof PagedResultsControl)?.value;
 }
 
 /** An answer without the control is the whole list only where the server does not know the control. */
@@ -151,7 +161,7 @@ export function checkResult(done: SearchResponse): void {
 
 interface Guard {
   /** Passes entries on and counts them. */
-  watch(search: AsyncGenerator<SearchEntry[], SearchResponse>): AsyncGenerator<SearchEntry[], SearchResponse>;
+  watch(search: Search): Search;
   nextPage(page: number): void;
 }
 

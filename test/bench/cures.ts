@@ -57,7 +57,13 @@ function curesOf(site: Site, dnsPort: number): readonly Cure[] {
       before: bare("before", "error,lock"),
       after: bare("after", "error,lock,cork"),
     },
-    { what: "a write for each reply → corked", where: own, load: "pipelined", before: without("cork"), after },
+    ...["reject", "pipelined", "mixed 80/20"].map((load) => ({
+      what: "a write for each reply → at the end of a turn",
+      where: own,
+      load,
+      before: without("turn"),
+      after,
+    })),
     { what: "a write for each log line → batches", where: own, load: "reject", before: without("batches"), after },
     {
       what: "reverse look-up (name server on the same machine) → none",

@@ -1,16 +1,15 @@
 /**
- * Undoes one cure of ours, to measure what it is worth: `WITHOUT=cork node --import …/without.ts src/main.ts serve`.
+ * Undoes one cure of ours, to measure what it is worth: `WITHOUT=turn node --import …/without.ts src/main.ts serve`.
  * Only for the bench; nothing of the relay knows of it.
  */
-import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
+import { Socket } from "node:net";
 
 import { LineWriter } from "../../src/ops/line-writer.ts";
-import { Parser } from "../../src/smtp/parser.ts";
 
 switch (process.env["WITHOUT"]) {
-  case "cork":
-    // Each reply is a write of its own.
-    Parser.prototype._write = SMTPStream.prototype._write;
+  case "turn":
+    // Each reply, and each command to the next hop, is a write of its own, at once.
+    Socket.prototype.cork = () => undefined;
     break;
   case "batches": {
     // Each line of the log is a write of its own.
