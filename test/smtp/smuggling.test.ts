@@ -77,6 +77,11 @@ describe("smuggling", () => {
     // "\r\n.MAIL" is a line with a dot that nobody doubled: one message, its line without the dot.
     expect(hop.received.map(({ recipients }) => recipients)).toEqual([["a@kontor.example"], ["a@kontor.example"]]);
     expect(hop.violations.filter((text) => !text.includes("not doubled"))).toEqual([]);
+    // What a hop saw of the refused ones holds nothing that some other hop might take for an end, and no end at all.
+    await hop.until(() => hop.partial.length === 2 * (forms.length - 1));
+    for (const partial of hop.partial) {
+      expect(partial.toString("latin1")).not.toMatch(/\0|\r(?!\n)|(?<!\r)\n|\n\./);
+    }
   });
 
   it("from a client with RELAYCLIENT is one message with whole line ends", async () => {
