@@ -201,7 +201,7 @@ export class Connection extends SMTPConnection {
     if (!this.#over) {
       this.#parting = true;
       this.#intake?.abandon();
-      setImmediate(() => this.close());
+      setImmediate(() => void (this._closed || this.close()));
     }
   }
 

@@ -13,6 +13,7 @@ const connectionMethods = [
   "_armTimeout",
   "_onCommand",
   "_onClose",
+  "_onError",
   "_whenWritable",
 ];
 const serverMethods = ["connect", "updateSecureContext", "_acceptSocket", "_handleProxy"];
