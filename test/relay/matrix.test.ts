@@ -113,6 +113,13 @@ describe("a next hop", () => {
     client.close();
   });
 
+  it("says at MAIL why it is closing: the client is told its words, and stays", async () => {
+    const { relay } = await scene({ answers: { mail: "421 4.3.2 Closing down" } });
+    const client = await hello(relay);
+    expect((await send(client))[0]).toBe("451 4.3.2 Closing down");
+    client.close();
+  });
+
   it("dies while the message streams: 451, and the session goes on with a fresh connection", async () => {
     for (const answer of [{ drop: "rst" }, { drop: "fin" }] as const) {
       const { relay, hop } = await scene({ content: { after: 1000, answer } });

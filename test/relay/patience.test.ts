@@ -1,5 +1,5 @@
 /** What becomes of waiting: nobody waits for a hop that has just let another wait, and no answer of a hop is lost. */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
@@ -10,14 +10,15 @@ import { SmtpClient } from "../fakes/smtp-client.ts";
 let hop: NextHop;
 let relay: TestRelay;
 afterEach(async () => {
+  vi.useRealTimers();
   await relay.stop();
   await hop.close();
 });
 
-async function begin(script: NextHopScript, more = ""): Promise<void> {
+async function begin(script: NextHopScript, more = "", timeout = "700ms"): Promise<void> {
   hop = await startNextHop(script);
   relay = await startTestRelay({
-    config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "700ms"\ndata_timeout = "5s"\n${more}`,
+    config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "${timeout}"\ndata_timeout = "5s"\n${more}`,
     snapshot: ["vera"],
   });
 }
@@ -67,6 +68,23 @@ describe("a next hop that lets us wait", () => {
     third.client.close();
     first.client.close();
     second.client.close();
+  });
+
+  it("on a kept connection has five seconds, however long its time limit is", async () => {
+    await begin({}, "", "5m");
+    const first = await toRecipient();
+    expect(await message(first.client)).toMatch(/^250 /);
+    hop.script.answers = { mail: ({ connection }) => (connection === 1 ? { hang: true } : undefined) };
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    await first.client.command("MAIL FROM:<a@sender.test>");
+    first.client.write("RCPT TO:<vera@kontor.example>\r\n");
+    await hop.until(() => hop.commands[0]?.filter((line) => line.startsWith("MAIL")).length === 2);
+    vi.advanceTimersByTime(5000);
+    vi.useRealTimers();
+    expect(await first.client.reply()).toMatch(/^250 /);
+    expect(await message(first.client)).toMatch(/^250 /);
+    expect(hop.received.map(({ connection }) => connection)).toEqual([1, 2]);
+    first.client.close();
   });
 });
 

@@ -166,6 +166,19 @@ describe("routes", () => {
     client.close();
   });
 
+  it("to a hop that breaks off at MAIL are tried once for a message, however many recipients it has", async () => {
+    const { relay, hop } = await scene({ answers: { mail: { drop: "fin" } } });
+    const client = await hello(relay);
+    const lost = "451 4.4.2 Lost the next hop, try again later";
+    expect((await send(client, ["a@kontor.example", "b@kontor.example", "c@kontor.example"])).slice(0, 3)).toEqual([
+      lost,
+      lost,
+      lost,
+    ]);
+    expect(hop.connections).toBe(1);
+    client.close();
+  });
+
   it("take a bare postmaster where the first domain goes", async () => {
     const hop = await startHop();
     const relay = await startTestRelay({

@@ -137,6 +137,25 @@ describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
     }
   });
 
+  it("forgets what the hop offered in plain text", async () => {
+    const offer = "250-hop.example\n250-STARTTLS\n250-PIPELINING\n250-8BITMIME\n250 SIZE 5";
+    const hop = await startNextHop({
+      tls: pairs["right"],
+      keywords: [],
+      answers: { ehlo: ({ tls }) => (tls ? undefined : offer) },
+    });
+    const relay = await startTestRelay({
+      config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntls = "require"\nca_file = "${ca}"`,
+    });
+    open.push({ relay, hop });
+    const client = await hello(relay);
+    expect(await client.command("MAIL FROM:<s@sender.example> SIZE=1000 BODY=8BITMIME")).toMatch(/^250/);
+    expect(await client.command("RCPT TO:<a@kontor.example>")).toBe("250 2.1.5 Recipient OK");
+    expect(hop.commands[0]?.slice(3)).toEqual(["MAIL FROM:<s@sender.example>", "RCPT TO:<a@kontor.example>"]);
+    expect(hop.violations).toEqual([]);
+    client.close();
+  });
+
   it("from the first byte is verified whatever the mode, unless opportunistic", async () => {
     const script = (pair: string): NextHopScript => ({ tls: pairs[pair], implicitTls: true });
     expect(await deliver("off", script("right"), "smtps")).toBe("encrypted");
