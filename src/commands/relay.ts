@@ -15,6 +15,7 @@ import type { Services } from "../hooks/services.ts";
 import type { Counters } from "../mail/counters.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Log } from "../mail/log.ts";
+import { affordableSessions } from "../ops/descriptors.ts";
 import { checkLibrary } from "../smtp/contract.ts";
 import { Harvest } from "../smtp/harvest.ts";
 import { HarvestLedger } from "../smtp/harvest-ledger.ts";
@@ -189,7 +190,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
         const server = new RelayServer(parts.services[i] as Service, {
           implicitTls: plan.tls === "implicit",
           tls,
-          maxConnections: settings.smtp.max_connections,
+          maxConnections: affordableSessions(settings.smtp.max_connections),
           maxConnectionsPerClient: settings.smtp.max_connections_per_client,
           hostNames,
         });

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../mail/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { scarceDescriptors } from "../ops/descriptors.ts";
+import { affordableSessions, scarceDescriptors } from "../ops/descriptors.ts";
 import { createLog } from "../ops/log.ts";
 import { createMetrics, metricsPage } from "../ops/metrics.ts";
 import type { Gauge } from "../ops/metrics.ts";
@@ -65,9 +65,8 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
   }
   const scarce = scarceDescriptors(settings.smtp.max_connections);
   if (scarce !== undefined) {
-    log.warning("relay", "too few open files for max_connections: clients will be dropped without a word", {
-      why: scarce,
-    });
+    const sessions = affordableSessions(settings.smtp.max_connections);
+    log.warning("relay", "too few open files for max_connections: fewer sessions at a time", { sessions, why: scarce });
   }
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
   const notifier = createNotifier(worker ? {} : process.env);
