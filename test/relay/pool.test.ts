@@ -220,6 +220,8 @@ describe("a next hop that failed", () => {
       await expect(open()).rejects.toThrow("greeting 554");
       await expect(open()).rejects.toThrow("rests");
       expect(hop.connections).toBe(connections);
+      // It would stay for ever; who is not wanted lets go.
+      await hop.until(() => hop.open === 0);
       vi.advanceTimersByTime(restTime);
     }
   });

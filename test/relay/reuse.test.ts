@@ -287,6 +287,11 @@ describe("mail exchangers", () => {
     }
     const found = await createMailExchangers([dns.server]).find("kontor.example");
     expect(found.map(({ host }) => host)).toEqual(["127.0.1.0", "127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"]);
+    expect([dns.count("mx4.example", "A"), dns.count("mx5.example", "A")]).toEqual([1, 0]);
+    for (let i = 0; i < 20; i++) {
+      dns.add("wide.example", "A", `127.0.2.${i}`);
+    }
+    expect(await createMailExchangers([dns.server]).find("wide.example")).toHaveLength(5);
   });
 
   it("each have connections of their own", async () => {

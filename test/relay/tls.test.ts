@@ -137,6 +137,18 @@ describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
     }
   });
 
+  it("is no reason to try once more without where something else failed", async () => {
+    const script = { tls: pairs["right"], answers: { greeting: "554 5.7.1 No" } };
+    expect(await deliver("opportunistic", script)).toBe("451 4.4.1");
+    expect(open.at(-1)?.hop.connections).toBe(1);
+  });
+
+  it("that never comes ends the connection with its time limit", async () => {
+    expect(await deliver("off", { answers: { greeting: { hang: true } } }, "smtps")).toBe("451 4.4.1");
+    const hop = open.at(-1)?.hop;
+    await hop?.until(() => hop.open === 0);
+  });
+
   it("forgets what the hop offered in plain text", async () => {
     const offer = "250-hop.example\n250-STARTTLS\n250-PIPELINING\n250-8BITMIME\n250 SIZE 5";
     const hop = await startNextHop({
