@@ -266,6 +266,38 @@ describe("workers", () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
+  it("go on when one is killed under load; what was answered 250 was delivered", async () => {
+    const { program, port } = await site(2);
+    let killed = false;
+    let atKill = 0;
+    const load = sendMany(port, 12, ({ accepted }) => {
+      if (!killed && accepted >= 100) {
+        killed = true;
+        atKill = accepted;
+        process.kill(pidsOf(program)[0] ?? 0, "SIGKILL");
+      }
+      return accepted >= 400;
+    });
+    const tally = await load;
+    // Some had a session with the dead one, some with the other, and these went on.
+    expect(tally.others.length).toBeGreaterThan(0);
+    expect(tally.others.length).toBeLessThan(12);
+    for (const other of tally.others) {
+      expect(other).toMatch(/^\(closed|ECONNRESET/);
+    }
+    expect(tally.accepted - atKill).toBeGreaterThanOrEqual(300);
+    // Between the next hop's 250 and ours a message may come twice, but none is lost. RFC 1047.
+    expect(acceptedAtHop() - tally.accepted).toBeGreaterThanOrEqual(0);
+    expect(acceptedAtHop() - tally.accepted).toBeLessThanOrEqual(tally.others.length);
+    await until(
+      () => pidsOf(program),
+      ({ length }) => length === 3,
+    );
+    const again = await sendMany(port, 12, ({ accepted }) => accepted >= 100);
+    expect(again.others).toEqual([]);
+    expect((await program.stop()).code).toBe(0);
+  });
+
   it("are replaced when they hang", async () => {
     const smtp = "workers = 2";
     const config = scene.write("goodmailto.toml", configOf({ hop: hop.port, port: await freePort(), smtp }));
