@@ -15,7 +15,7 @@ import type { Services } from "../hooks/services.ts";
 import type { Counters } from "../mail/counters.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Log } from "../mail/log.ts";
-import { affordableSessions } from "../ops/descriptors.ts";
+import { affordable } from "../ops/descriptors.ts";
 import { checkLibrary } from "../smtp/contract.ts";
 import { Harvest } from "../smtp/harvest.ts";
 import { HarvestLedger } from "../smtp/harvest-ledger.ts";
@@ -176,6 +176,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   let parts = assemble(settings, lasting);
   lasting.ledger.useStore(settings.limits.harvest_store);
   let current = settings;
+  const room = affordable(settings.smtp.max_connections);
   const hostNames = createHostNames(settings.smtp.dns_servers);
   const servers: { server: RelayServer; name: string }[] = [];
   const addresses: string[] = [];
@@ -190,7 +191,8 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
         const server = new RelayServer(parts.services[i] as Service, {
           implicitTls: plan.tls === "implicit",
           tls,
-          maxConnections: affordableSessions(settings.smtp.max_connections),
+          maxConnections: room.sessions,
+          maxSockets: room.sockets,
           maxConnectionsPerClient: settings.smtp.max_connections_per_client,
           hostNames,
         });

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../mail/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { affordableSessions, scarceDescriptors } from "../ops/descriptors.ts";
+import { affordable, scarceDescriptors } from "../ops/descriptors.ts";
 import { createLog } from "../ops/log.ts";
 import { createMetrics, metricsPage } from "../ops/metrics.ts";
 import type { Gauge } from "../ops/metrics.ts";
@@ -65,7 +65,7 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
   }
   const scarce = scarceDescriptors(settings.smtp.max_connections);
   if (scarce !== undefined) {
-    const sessions = affordableSessions(settings.smtp.max_connections);
+    const { sessions } = affordable(settings.smtp.max_connections);
     log.warning("relay", "too few open files for max_connections: fewer sessions at a time", { sessions, why: scarce });
   }
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });

@@ -31,6 +31,8 @@ export interface ServerOptions {
   /** Sessions in all and of one client address. */
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
+  /** Accepted sockets in all: sessions, and clients that are on their way out. Beyond it nobody is told why. */
+  readonly maxSockets: number;
   readonly hostNames: HostNames;
 }
 
@@ -59,8 +61,7 @@ export class RelayServer extends SMTPServer {
       // and still read the replies.
       ...({ allowHalfOpen: true, noDelay: true } as object),
     });
-    // Sessions that are turned away or wait for the client's FIN hold a descriptor for some seconds as well.
-    this.server.maxConnections = 2 * options.maxConnections;
+    this.server.maxConnections = options.maxSockets;
     this.server.once("listening", () => {
       const { address, port } = this.server.address() as AddressInfo;
       this.#local = anyAddress.has(address) ? {} : { localAddress: address, localPort: port };

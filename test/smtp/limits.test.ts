@@ -275,6 +275,7 @@ describe("connections", () => {
       .poll(() => sockets.filter((socket) => socket.closed || socket.readableEnded).length, { timeout: 8000 })
       .toBe(36);
     expect(said.toSorted()).toEqual(["220", "220", "220", "220", "421", "421", "421", "421"]);
+    expect(limitsOf(relay, "descriptors")).toBe(32);
     for (const socket of sockets) {
       socket.destroy();
     }
