@@ -116,6 +116,14 @@ describe("a next hop", () => {
     client.close();
   });
 
+  it("refuses EHLO and HELO: nothing is begun there", async () => {
+    const { relay, hop } = await scene({ answers: { ehlo: "502 5.5.1 What", helo: "550 5.7.1 Not you" } });
+    const client = await hello(relay);
+    expect((await send(client))[0]).toBe("451 4.4.1 Next hop is not available, try again later");
+    expect(hop.commands).toEqual([["EHLO mx.kontor.example", "HELO mx.kontor.example"]]);
+    client.close();
+  });
+
   it("says at MAIL why it is closing: the client is told its words, and stays", async () => {
     const { relay } = await scene({ answers: { mail: "421 4.3.2 Closing down" } });
     const client = await hello(relay);
