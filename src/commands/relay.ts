@@ -17,6 +17,7 @@ import { createDomains } from "../mail/domains.ts";
 import type { Log } from "../mail/log.ts";
 import { affordable } from "../ops/descriptors.ts";
 import { checkLibrary } from "../smtp/contract.ts";
+import { Crowd } from "../smtp/crowd.ts";
 import { Harvest } from "../smtp/harvest.ts";
 import { HarvestLedger } from "../smtp/harvest-ledger.ts";
 import { createHostNames } from "../smtp/host-names.ts";
@@ -176,6 +177,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   let parts = assemble(settings, lasting);
   lasting.ledger.useStore(settings.limits.harvest_store);
   let current = settings;
+  const crowd = new Crowd();
   const room = affordable(settings.smtp.max_connections);
   const hostNames = createHostNames(settings.smtp.dns_servers);
   const servers: { server: RelayServer; name: string }[] = [];
@@ -191,6 +193,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
         const server = new RelayServer(parts.services[i] as Service, {
           implicitTls: plan.tls === "implicit",
           tls,
+          crowd,
           maxConnections: room.sessions,
           maxSockets: room.sockets,
           maxConnectionsPerClient: settings.smtp.max_connections_per_client,

@@ -18,6 +18,8 @@ const maxIdle = 100;
 /** Messages on one connection; then a fresh one. */
 const maxUses = 500;
 
+const ownFaults: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
+
 export class HopPool {
   readonly #hostname: string;
   readonly #exchangers: MailExchangers;
@@ -77,7 +79,15 @@ export class HopPool {
         return connection;
       } catch (error) {
         fault = error instanceof HopFault ? error : new HopFault(String(error), { cause: error });
-        this.rest(endpoint, fault);
+        if (isOurOwn(fault)) {
+          this.#log.error("next-hop", "cannot connect for want of our own resources", {
+            hop: name,
+            why: fault.message,
+          });
+          this.#resting.delete(name);
+        } else {
+          this.rest(endpoint, fault);
+        }
       }
     }
     throw fault;
@@ -151,6 +161,11 @@ export class HopPool {
       connection.onGone?.();
     }
   }
+}
+
+/** Whether a connection failed for what this machine lacks: descriptors, ports, memory. The hop may be well. */
+function isOurOwn({ cause }: HopFault): boolean {
+  return ownFaults.has((cause as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 
 function nameOf({ host, port }: HopEndpoint): string {

@@ -13,6 +13,7 @@ import { normalIp } from "../mail/network.ts";
 import { answers } from "./answers.ts";
 import { Connection } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
+import type { Crowd } from "./crowd.ts";
 import type { HostNames } from "./host-names.ts";
 import type { Service } from "./service.ts";
 import { sessionId } from "./session-id.ts";
@@ -28,7 +29,8 @@ const byResult = labelsBy("result");
 export interface ServerOptions {
   readonly implicitTls: boolean;
   readonly tls: TlsMaterial | undefined;
-  /** Sessions in all and of one client address. */
+  readonly crowd: Crowd;
+  /** Sessions of the crowd in all and of one client address. */
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
   /** Accepted sockets in all: sessions, and clients that are on their way out. Beyond it nobody is told why. */
@@ -43,7 +45,7 @@ export class RelayServer extends SMTPServer {
   /** The address of a listener that has but one: its sockets need not be asked for theirs. */
   #local: { readonly localAddress?: string; readonly localPort?: number } = {};
   readonly #turnedAway = new TurnedAway();
-  readonly #perClient = new Map<string, number>();
+  readonly #crowd: Crowd;
   readonly #ticker: NodeJS.Timeout;
 
   constructor(service: Service, options: ServerOptions) {
@@ -68,6 +70,8 @@ export class RelayServer extends SMTPServer {
     });
     this.server.on("drop", () => this.noteLimit("descriptors", "all"));
     this.service = service;
+    this.#crowd = options.crowd;
+    this.#crowd.join(this.connections);
     this.#limits = { all: options.maxConnections, client: options.maxConnectionsPerClient };
     this.#hostNames = options.hostNames;
     this.on("error", (error: Error) =>
@@ -106,14 +110,13 @@ export class RelayServer extends SMTPServer {
       this.#turnedAway.refuse(socket, client, answers.tooManyUnknown);
       return;
     }
-    const count = this.#perClient.get(client) ?? 0;
-    const full = this.connections.size >= this.#limits.all;
-    if (full || count >= this.#limits.client) {
+    const full = this.#crowd.size >= this.#limits.all;
+    if (full || this.#crowd.of(client) >= this.#limits.client) {
       this.noteLimit(full ? "connections" : "connections per client", client);
       this.#turnedAway.refuse(socket, client, answers.tooManyConnections);
       return;
     }
-    this.#perClient.set(client, count + 1);
+    this.#crowd.enter(client);
     const connection = new Connection(this, socket, options);
     connection.countedAs = client;
     this.connections.add(connection);
@@ -181,13 +184,7 @@ export class RelayServer extends SMTPServer {
 
   /** A connection is closed. */
   gone(connection: Connection): void {
-    const client = connection.countedAs;
-    const count = (this.#perClient.get(client) ?? 1) - 1;
-    if (count > 0) {
-      this.#perClient.set(client, count);
-    } else {
-      this.#perClient.delete(client);
-    }
+    this.#crowd.leave(connection.countedAs);
   }
 
   /** New rules for new sessions; a new certificate for new handshakes. */

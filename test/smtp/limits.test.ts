@@ -258,6 +258,28 @@ describe("connections", () => {
     expect(limitsOf(relay, "connections per client")).toBeGreaterThanOrEqual(10);
   });
 
+  it("are limited for all listeners together", async () => {
+    const more = ["first", "second"]
+      .map((name) => `[[listener]]\nname = "${name}"\nlisten = ["127.0.0.1:0"]\n`)
+      .join("");
+    const { relay } = await scene({}, smtp("max_connections = 3", "max_connections_per_client = 2") + more);
+    const [first = 0, second = 0] = relay.ports;
+    const held: SmtpClient[] = [];
+    const knock = async (port: number, from: string): Promise<string | undefined> => {
+      const client = await SmtpClient.open(port, from);
+      held.push(client);
+      return client.reply();
+    };
+    expect(await knock(first, "127.0.0.1")).toMatch(/^220/);
+    expect(await knock(second, "127.0.0.1")).toMatch(/^220/);
+    expect(await knock(second, "127.0.0.1")).toBe("421 4.7.0 Too many connections");
+    expect(await knock(second, "127.0.0.2")).toMatch(/^220/);
+    expect(await knock(first, "127.0.0.3")).toBe("421 4.7.0 Too many connections");
+    held.forEach((client) => client.close());
+    await expect.poll(() => knock(first, "127.0.0.3"), { timeout: 8000 }).toMatch(/^220/);
+    held.at(-1)?.close();
+  });
+
   it("hold no more than twice their number of descriptors, whatever those that are turned away do", async () => {
     const { relay } = await scene({}, smtp("max_connections = 4"));
     const said: string[] = [];
