@@ -129,7 +129,7 @@ export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
     },
     {
       name: "snapshot_alarm",
-      doc: "1 while a bad file lies at the path.",
+      doc: "1 while a bad file lies at the path, or look-ups fail.",
       value: state.kind === "open" && state.alarm === undefined ? 0 : 1,
     },
     { name: "snapshot_addresses", doc: "Keys in the snapshot.", value: state.kind === "open" ? state.rows : 0 },

@@ -24,7 +24,7 @@ export type SnapshotState =
       readonly created: number;
       readonly rows: number;
       readonly sources: readonly SourceRow[];
-      /** A bad file lies at the path, while this good one goes on serving. */
+      /** A bad file lies at the path, while this good one goes on serving; or a look-up threw in the last minute. */
       readonly alarm?: string;
     }
   | { readonly kind: "unavailable"; readonly why: Flaw; readonly detail: string };
@@ -61,6 +61,8 @@ export interface ReaderOptions {
 
 /** Between two complaints about the same thing, in ms. */
 const repeatAfter = 600_000;
+/** How long a look-up that threw is shown in the state, in ms. */
+const alarmAfterFailure = 60_000;
 
 /**
  * Opens the snapshot; it need not exist. The first reading is synchronous: nobody is served before it.
@@ -79,7 +81,9 @@ class Reader implements SnapshotReader {
   #judged: string | undefined;
   #trust: Trust;
   #saidAt = 0;
+  /** When a look-up threw, and when that was logged. */
   #failedAt = Number.NEGATIVE_INFINITY;
+  #saidFailureAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -104,13 +108,18 @@ class Reader implements SnapshotReader {
     }
     const { created, rows, sources } = this.#image;
     const open = { kind: "open", created, rows, sources } as const;
-    return flaw === undefined ? open : { ...open, alarm: `${flaw.why}: ${flaw.detail}` };
+    if (flaw !== undefined) {
+      return { ...open, alarm: `${flaw.why}: ${flaw.detail}` };
+    }
+    const failing = this.#options.now() - this.#failedAt < alarmAfterFailure;
+    return failing ? { ...open, alarm: "look-ups fail, their recipients are accepted" } : open;
   }
 
   fail(error: unknown): void {
     const now = this.#options.now();
-    if (now - this.#failedAt >= repeatAfter) {
-      this.#failedAt = now;
+    this.#failedAt = now;
+    if (now - this.#saidFailureAt >= repeatAfter) {
+      this.#saidFailureAt = now;
       const detail = error instanceof Error ? error.message : String(error);
       this.#log.error("snapshot", "look-up failed, its recipient is accepted", { path: this.path, detail });
     }
