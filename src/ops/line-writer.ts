@@ -1,9 +1,11 @@
 /** Lines to a descriptor in batches: written on a timer, when there are many, and at exit; never dropped without a word. */
 import { writeSync } from "node:fs";
 
-/** Waiting text above which a line is written at once. */
+/** Bytes of waiting text above which it is written at once. */
 const batch = 32_768;
-/** What may wait for a reader that does not read; beyond it lines are counted instead of kept. */
+/** What is encoded, and written, at a time: as much as an empty pipe takes. */
+const piece = 65_536;
+/** Bytes that may wait for a reader that does not read; beyond them lines are counted instead of kept. */
 const most = 8_388_608;
 const interval = 50;
 const lineFeed = 10;
@@ -11,11 +13,19 @@ const lineFeed = 10;
 /** Collects lines and writes them together. One write a batch instead of one a verdict. */
 export class LineWriter {
   readonly #descriptor: number;
-  #waiting = "";
+  /** What waits: whole lines, encoded once. Then the lines in `#tail`. */
+  #pieces: Buffer[] = [];
+  /** Of the first piece so much is written. */
+  #offset = 0;
+  #tail = "";
+  /** Of all that waits. */
+  #bytes = 0;
   #lost = 0;
   #whyLost = "";
-  /** The last thing written was the beginning of a line. */
+  /** The last thing written was the beginning of a line that is lost. */
   #half = false;
+  /** The reader took no more, and the timer will try again: until then a line costs no more than itself. */
+  #blocked = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param descriptor an open file descriptor, 2 for standard error */
@@ -24,14 +34,18 @@ export class LineWriter {
     process.on("exit", () => this.#flushAtExit());
   }
 
-  /** Adds a line (without its line feed). `urgent` ones are written at once. */
+  /** Adds a line (without its line feed). `urgent` ones are written at once, unless the reader is slow. */
   write(line: string, urgent: boolean): void {
-    if (this.#waiting.length > most) {
+    if (this.#bytes > most) {
       this.#lose(1, "reader too slow");
       return;
     }
-    this.#waiting += `${line}\n`;
-    if (urgent || this.#waiting.length > batch) {
+    this.#tail += `${line}\n`;
+    this.#bytes += Buffer.byteLength(line) + 1;
+    if (this.#tail.length >= piece) {
+      this.#seal();
+    }
+    if (!this.#blocked && (urgent || this.#bytes > batch)) {
       this.flush();
     } else {
       this.#arm();
@@ -42,35 +56,73 @@ export class LineWriter {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const mend = this.#half ? "\n" : "";
-    const bytes = Buffer.from(mend + this.#waiting);
-    this.#half = false;
-    let done = 0;
+    this.#blocked = false;
     try {
-      while (done < bytes.length) {
-        done += writeSync(this.#descriptor, bytes, done);
-      }
-      this.#waiting = "";
+      this.#writeAll();
       this.#tellLost();
     } catch (error) {
       const { code = "" } = error as NodeJS.ErrnoException;
-      const rest = bytes.toString("utf8", done);
       // EAGAIN: the pipe is full, its reader is slow.
       if (code === "EAGAIN") {
-        this.#waiting = rest;
+        this.#blocked = true;
         this.#arm();
       } else {
-        // ENOSPC: the disk may have room again one day; half a line must not become one with the next.
-        this.#half = done === 0 ? mend !== "" : bytes[done - 1] !== lineFeed;
-        this.#lose(rest.split("\n").length - 1 - (done === 0 ? mend.length : 0), code);
-        this.#waiting = "";
+        // ENOSPC: the disk may have room again one day.
+        this.#loseAll(code);
       }
+    }
+  }
+
+  #writeAll(): void {
+    // Half a line must not become one with the next.
+    if (this.#half && this.#bytes > 0) {
+      writeSync(this.#descriptor, "\n");
+      this.#half = false;
+    }
+    for (let first = this.#first(); first !== undefined; first = this.#first()) {
+      while (this.#offset < first.length) {
+        const written = writeSync(this.#descriptor, first, this.#offset);
+        this.#offset += written;
+        this.#bytes -= written;
+      }
+      this.#pieces.shift();
+      this.#offset = 0;
+    }
+  }
+
+  #first(): Buffer | undefined {
+    if (this.#pieces.length === 0) {
+      this.#seal();
+    }
+    return this.#pieces[0];
+  }
+
+  #seal(): void {
+    if (this.#tail !== "") {
+      this.#pieces.push(Buffer.from(this.#tail));
+      this.#tail = "";
     }
   }
 
   #lose(lines: number, why: string): void {
     this.#lost += lines;
     this.#whyLost = why;
+  }
+
+  /** A line of which a part is written is lost, too. */
+  #loseAll(why: string): void {
+    this.#seal();
+    if (this.#offset > 0) {
+      this.#half = this.#pieces[0]?.[this.#offset - 1] !== lineFeed;
+    }
+    const counts = this.#pieces.map((lines, i) => linesIn(lines, i === 0 ? this.#offset : 0));
+    this.#lose(
+      counts.reduce((sum, count) => sum + count, 0),
+      why,
+    );
+    this.#pieces = [];
+    this.#offset = 0;
+    this.#bytes = 0;
   }
 
   #tellLost(): void {
@@ -88,9 +140,18 @@ export class LineWriter {
   /** A slow reader gets two seconds at exit, then the rest is given up. */
   #flushAtExit(): void {
     const end = Date.now() + 2000;
-    while (this.#waiting !== "" && Date.now() < end) {
+    while (this.#bytes > 0 && Date.now() < end) {
       this.flush();
       clearTimeout(this.#timer);
     }
   }
+}
+
+/** Lines that end behind an offset. */
+function linesIn(bytes: Buffer, offset: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(lineFeed, offset); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) {
+    count += 1;
+  }
+  return count;
 }
