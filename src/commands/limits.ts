@@ -7,6 +7,8 @@ import type { Limits } from "../smtp/service.ts";
 export function limitsOf({ smtp, limits }: Settings): Limits {
   return {
     messageSize: smtp.max_message_size,
+    messageExcess: limits.message_excess,
+    messageRate: limits.message_rate,
     recipients: smtp.max_recipients,
     greetingDelay: smtp.greeting_delay,
     idle: smtp.idle_timeout,

@@ -14,6 +14,16 @@ export const limits = z.strictObject({
   ),
   session_commands: field.integer(1500, 1, 1_000_000, "Commands of a session; then 421."),
   session_time: field.duration("2h", "A session ends with 421 after so long, whatever it does.", ["10ms", "30d"]),
+  message_excess: field.size(
+    "10MiB",
+    "What may come of a message beyond max_message_size before the connection is cut; up to there the refusal waits for its end, and the session goes on.",
+  ),
+  message_rate: field.integer(
+    500,
+    1,
+    1_000_000_000,
+    "Bytes a second that a message must bring beyond [smtp] idle_timeout; else 421.",
+  ),
   harvest_delay_after: field.integer(
     3,
     0,

@@ -16,8 +16,6 @@ import type { Service } from "./service.ts";
 
 /** How much of the header section the message checks see. */
 const headerLimit = 262_144;
-/** What may still come after a message that is too large before the client is cut off. */
-const excessLimit = 10_485_760;
 const byCode = labelsBy("code");
 
 /** What a chunk came to. */
@@ -100,7 +98,7 @@ export class MessageIntake {
     }
     this.#collectHeader(body);
     const full = !this.#discarding && body.length > 0 && !this.#delivery.write(body);
-    return { rest, full, cut: limit > 0 && this.#bytes > limit + Math.max(limit, excessLimit) };
+    return { rest, full, cut: limit > 0 && this.#bytes > limit + this.#service.limits.messageExcess };
   }
 
   /** Resolves when the next hop takes more. */

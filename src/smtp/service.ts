@@ -12,6 +12,10 @@ import type { Harvest } from "./harvest.ts";
 export interface Limits {
   /** 0 is no limit. */
   readonly messageSize: number;
+  /** What may still come after a message that is too large before the client is cut off. */
+  readonly messageExcess: number;
+  /** Octets a second that a message must bring beyond the idle time, as Postfix's smtpd_min_data_rate; 1 at least. */
+  readonly messageRate: number;
   readonly recipients: number;
   readonly greetingDelay: number;
   readonly idle: number;

@@ -141,6 +141,24 @@ describe("time limits", () => {
     silent.close();
   });
 
+  it("let a message come as slowly as message_rate allows", async () => {
+    // Each byte is good for a second: the default, 500, ends what the test before this one sends, and this.
+    const { relay, hop } = await scene({}, `[limits]\nmessage_rate = 1\n${smtp('idle_timeout = "300ms"')}`);
+    const client = await hello(relay);
+    client.write(`${envelope}DATA\r\n`);
+    for (const _ of [1, 2, 3]) {
+      await client.reply();
+    }
+    for (let i = 0; i < 50; i++) {
+      client.write("x");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    client.write("\r\n.\r\n");
+    expect(await client.reply()).toBe("250 2.0.0 Accepted");
+    expect(hop.received).toHaveLength(1);
+    client.close();
+  });
+
   it("end a session that is busy all the time", async () => {
     const { relay } = await scene(
       {},
@@ -196,14 +214,18 @@ describe("size limits", () => {
     client.close();
   });
 
-  it("cut off who goes on and on", async () => {
-    const { relay, hop } = await scene({}, smtp('max_message_size = "10KB"'));
+  it("cut off who goes on beyond message_excess, and nobody before", async () => {
+    const { relay, hop } = await scene({}, `[limits]\nmessage_excess = "100KB"\n${smtp('max_message_size = "10KB"')}`);
     const client = await hello(relay);
+    const within = await send(client, ["a@kontor.example"], `${"x".repeat(998)}\r\n`.repeat(109));
+    expect(within.at(-1)).toBe("552 5.3.4 Message too large");
+    expect(limitsOf(relay, "message size")).toBe(0);
     client.write(`${envelope}DATA\r\n`);
     for (const _ of [1, 2, 3]) {
       await client.reply();
     }
-    client.write("x".repeat(16_000_000));
+    // No end is needed.
+    client.write("x".repeat(110_001));
     expect(await client.reply()).toBe("552 5.3.4 Message far too large");
     expect(await client.closed()).toBe(true);
     expect(hop.received).toEqual([]);
