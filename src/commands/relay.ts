@@ -23,6 +23,7 @@ import { HarvestLedger } from "../smtp/harvest-ledger.ts";
 import { createHostNames } from "../smtp/host-names.ts";
 import { RelayServer } from "../smtp/server.ts";
 import type { Service } from "../smtp/service.ts";
+import { TurnedAway } from "../smtp/turned-away.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import { createAuthenticator } from "./authenticators.ts";
@@ -177,8 +178,8 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   let parts = assemble(settings, lasting);
   lasting.ledger.useStore(settings.limits.harvest_store);
   let current = settings;
-  const crowd = new Crowd();
   const room = affordable(settings.smtp.max_connections);
+  const [crowd, turnedAway] = [new Crowd(), new TurnedAway(room.refused)];
   const hostNames = createHostNames(settings.smtp.dns_servers);
   const servers: { server: RelayServer; name: string }[] = [];
   const addresses: string[] = [];
@@ -194,8 +195,8 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
           implicitTls: plan.tls === "implicit",
           tls,
           crowd,
+          turnedAway,
           maxConnections: room.sessions,
-          maxSockets: room.sockets,
           maxConnectionsPerClient: settings.smtp.max_connections_per_client,
           hostNames,
         });

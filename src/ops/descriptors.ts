@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 
 /** Descriptors that are not sessions: log, snapshot, listeners, plugins, name servers. */
 const others = 100;
-/** Shares of the rest: sessions; sockets of clients, with those on their way out. What is left is for next hops. */
+/** Shares of the rest: sessions; clients that are turned away and have not closed. What is left is for next hops. */
 const sessionShare = 0.6;
-const socketShare = 0.75;
+const refusedShare = 0.15;
 /** Sessions that there are in any case. */
 const least = 10;
 
@@ -20,16 +20,15 @@ function allowed(): number {
 }
 
 /**
- * How many sessions, and sockets of clients, there may be at a time. Beyond what the descriptors allow, libuv drops
+ * How many sessions, and refused clients on their way out, there may be at a time. Beyond what the descriptors allow, libuv drops
  * clients without a word to us, those that are served do not reach their next hop, and no new snapshot can be opened.
  * @param wanted sessions, as configured
  */
-export function affordable(wanted: number): { readonly sessions: number; readonly sockets: number } {
+export function affordable(wanted: number): { readonly sessions: number; readonly refused: number } {
   const free = allowed() - others;
   return {
     sessions: Math.min(wanted, Math.max(least, Math.floor(free * sessionShare))),
-    // Sessions that are turned away or wait for the client's FIN hold a descriptor for some seconds as well.
-    sockets: Math.min(2 * wanted, Math.max(2 * least, Math.floor(free * socketShare))),
+    refused: Math.min(wanted, Math.max(least, Math.floor(free * refusedShare))),
   };
 }
 

@@ -106,7 +106,8 @@ export class HopDelivery implements Delivery {
       this.#failure = before ? notAvailable : lost;
       this.#connection?.destroy();
       this.#context.counters.add("hop_replies", byCode("none"));
-      if (!this.#abandoned) {
+      // Without a client nobody is told but the log; and that only where the hop may have a message.
+      if (!this.#abandoned || this.#state === "over") {
         const fields = { session: this.#origin.session, route: this.#route?.key, why: (error as Error).message };
         this.#context.log.warning("next-hop", before ? "not available" : "lost", fields);
       }
@@ -234,11 +235,14 @@ export class HopDelivery implements Delivery {
 
   abandon(): void {
     this.#abandoned = true;
+    if (this.#state === "over") {
+      return;
+    }
     const connection = this.#connection;
     const route = this.#route;
     this.#connection = undefined;
     this.#failure ??= lost;
-    if (connection === undefined || this.#state === "over") {
+    if (connection === undefined) {
       return;
     }
     if (this.#state !== "open" || route === undefined || connection.asked) {

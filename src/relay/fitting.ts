@@ -2,16 +2,18 @@
 import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 
+const unheard = (...words: Parameters<typeof reply>): Reply => ({ ...reply(...words), unheard: true });
+
 /** The answers of ours where the hop gave none. */
-export const notAvailable = reply(451, "4.4.1", "Next hop is not available, try again later");
+export const notAvailable = unheard(451, "4.4.1", "Next hop is not available, try again later");
 /** It was there, and is gone. */
-export const lost = reply(451, "4.4.2", "Lost the next hop, try again later");
+export const lost = unheard(451, "4.4.2", "Lost the next hop, try again later");
 /** The configuration names no hop. */
-export const noRoute = reply(451, "4.3.5", "No route to this domain");
+export const noRoute = unheard(451, "4.3.5", "No route to this domain");
 /** One hop a transaction. */
-export const otherRoute = reply(452, "4.5.3", "Send this recipient in a message of its own");
+export const otherRoute = unheard(452, "4.5.3", "Send this recipient in a message of its own");
 /** It said something else than it was asked. */
-export const misunderstood = reply(451, "4.3.0", "Next hop gave no fitting answer, try again later");
+export const misunderstood = unheard(451, "4.3.0", "Next hop gave no fitting answer, try again later");
 
 /**
  * The hop's answer as ours: one of the wanted codes, a 4xx, a 5xx. 421 would end the client's session and is

@@ -27,13 +27,9 @@ export class Connection extends SMTPConnection {
   countedAs = "";
   readonly #relay: RelayServer;
   readonly #deadlines = new Deadlines();
-  /** A command is being answered: it is not the client's turn. */
-  #busy = false;
   #intake: MessageIntake | undefined;
   #verbs: Verbs | undefined;
   #errors = 0;
-  /** The next hop answers the final dot. */
-  #finishing = false;
   #leaving = false;
   #parting = false;
   /** Of STARTTLS. */
@@ -50,7 +46,10 @@ export class Connection extends SMTPConnection {
     parser.oncommand = (command, callback): void => this._onCommand(command, callback);
     parser.on("error", () => this.answer(answers.lineTooLong));
     // The client has said its last word (FIN); everything before it is answered by now.
-    parser.on("finish", () => this.close());
+    parser.on("finish", () => {
+      this.#lost("it ended the connection");
+      this.close();
+    });
     return parser;
   }
 
@@ -62,6 +61,8 @@ export class Connection extends SMTPConnection {
   /** Deadlines are kept by {@link tick}: the library's idle timer starts over at each byte. */
   override _armTimeout(socket?: Socket): void {
     this.#handshake = socket;
+    // A client that goes in the middle of its handshake says FIN, of which TLS makes nothing.
+    socket?.once("end", () => this._upgrading && this.kill());
   }
 
   /** Ends the wait before the greeting. The conversation must be set. */
@@ -102,7 +103,7 @@ export class Connection extends SMTPConnection {
       this.#early();
       return;
     }
-    this.#busy = true;
+    this.#deadlines.stop();
     this.conversation.session.commandAt = performance.now();
     let answering: Answer | Promise<Answer>;
     try {
@@ -122,7 +123,6 @@ export class Connection extends SMTPConnection {
     this.#write(answers.readyForTls);
     // The handshake begins below the socket.
     this._socket.uncork();
-    this.#busy = false;
     this.#deadlines.restart();
     // From here on the library reads: what came in plain text behind STARTTLS is thrown away (CVE-2011-0411).
     this.upgrade(callback, () => {
@@ -146,7 +146,6 @@ export class Connection extends SMTPConnection {
     } else {
       this.answer(answer);
     }
-    this.#busy = false;
     this.#deadlines.restart();
     if (!this.#over) {
       // A client that never reads its replies must not make us keep them all.
@@ -166,7 +165,7 @@ export class Connection extends SMTPConnection {
 
   /** Nothing may cut the session here: the next hop may have the message by now. */
   async #finishMessage(intake: MessageIntake, rest: Buffer, done: (rest?: Buffer) => void): Promise<void> {
-    this.#busy = this.#finishing = true;
+    this.#deadlines.stop("uncut");
     this.#intake = undefined;
     const answer = await intake.finish();
     this.conversation?.messageDone();
@@ -174,7 +173,6 @@ export class Connection extends SMTPConnection {
       this.#verbs?.messageDelivered();
     }
     this.answer(answer);
-    this.#busy = this.#finishing = false;
     this.#deadlines.restart();
     if (this.#leaving) {
       this.answer(answers.closing);
@@ -225,14 +223,11 @@ export class Connection extends SMTPConnection {
 
   /** Looks at the deadlines; called by the server every second or so. */
   tick(now: number): void {
-    const { limits } = this.#relay.service;
-    const late = !this.#busy && this.#deadlines.turnIsOver(now, limits, this.#intake?.bytes ?? 0);
-    if (late || (!this.#finishing && this.#deadlines.sessionIsOver(now, limits))) {
-      if (this._closing || this._upgrading) {
-        this.kill();
-      } else {
-        this.answer(answers.timeout);
-      }
+    const limit = this.#deadlines.passed(now, this.#relay.service.limits, this.#intake?.bytes ?? 0);
+    if (limit !== undefined && (this._closing || this._upgrading)) {
+      this.kill();
+    } else if (limit !== undefined) {
+      this.answer(this.conversation?.limit(limit, answers.timeout) ?? answers.timeout);
     }
   }
 
@@ -244,18 +239,25 @@ export class Connection extends SMTPConnection {
   /** The server stops: a session between messages ends now, one in a message after its answer. */
   leave(): void {
     this.#leaving = true;
+    const waits = !this.#deadlines.stopped && this.#intake === undefined;
     if (this._upgrading) {
       // Nothing can be said within a handshake.
       this.kill();
-    } else if (!this.#busy && this.#intake === undefined && this.conversation?.session.transaction === undefined) {
+    } else if (waits && this.conversation?.session.transaction === undefined) {
       this.answer(answers.closing);
     }
   }
 
   /** The library would be silent about most of them, as it hears of no transaction of ours. */
   override _onError(error: Error): void {
-    this.#relay.noteSocketError(this, error);
+    this.#lost(error.message);
     super._onError(error);
+  }
+
+  #lost(why: string): void {
+    if (!this.#over && this.conversation?.underWay === true) {
+      this.#relay.noteLost(this, why);
+    }
   }
 
   override close(): void {

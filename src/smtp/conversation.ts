@@ -14,7 +14,7 @@ import { MessageIntake } from "./message-intake.ts";
 import { offers, protocolWord } from "./offers.ts";
 import { after, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
-import { judgeRecipient, logVerdict, noteAnswer, queuedReply } from "./recipient.ts";
+import { isAccepted, judgeRecipient, queuedReply } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
 import type { Service } from "./service.ts";
 
@@ -167,16 +167,13 @@ export class Conversation {
     if (transaction === undefined || this.#mail === undefined) {
       return answers.mailFirst;
     }
-    const { mailbox, check, line, ours } = judged;
     this.#delivery ??= this.service.courier.begin(this.#mail, { session: this.session.id, ip: this.session.client.ip });
-    return this.#delivery.recipient(mailbox).then((answer) => {
-      const accepted = answer.code >= 200 && answer.code < 300;
-      // Where our own answer was another, the log has both beside each other.
-      const status = accepted && ours !== "unknown" ? line : `${line}, next hop said ${answer.code}`;
-      logVerdict(this.service, this.session, mailbox, check, status, answer);
-      noteAnswer(this.service, mailbox, ours, answer);
+    return this.#delivery.recipient(judged.mailbox).then((answer) => {
+      // A client that went away meanwhile has taken its question back.
+      const accepted =
+        this.session.transaction === transaction && isAccepted(this.service, this.session, judged, answer);
       if (accepted) {
-        transaction.accepted.push(mailbox);
+        transaction.accepted.push(judged.mailbox);
       }
       return say(accepted ? answers.recipientOk : answer);
     });
@@ -239,6 +236,11 @@ export class Conversation {
   messageDone(): void {
     this.#delivery = undefined;
     this.#endTransaction(true);
+  }
+
+  /** Whether the next hop was asked for a recipient of this transaction. */
+  get underWay(): boolean {
+    return this.#delivery !== undefined;
   }
 
   rset(): Response {

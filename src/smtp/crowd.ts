@@ -1,33 +1,30 @@
-/** The sessions of all listeners of a process: they are limited together, as they share its descriptors. */
-
-/** See the file's first line. */
+/**
+ * The clients of all listeners of a process: they are limited together, as they share its descriptors. A client
+ * counts from the start of its session, or of its handshake, until its socket is closed.
+ */
 export class Crowd {
-  /** The sessions of each listener. */
-  readonly #listeners: ReadonlySet<unknown>[] = [];
   readonly #perClient = new Map<string, number>();
+  #size = 0;
 
-  /** Counts another listener's sessions. */
-  join(sessions: ReadonlySet<unknown>): void {
-    this.#listeners.push(sessions);
-  }
-
-  /** Sessions in all. */
+  /** All of them. */
   get size(): number {
-    return this.#listeners.reduce((sum, { size }) => sum + size, 0);
+    return this.#size;
   }
 
-  /** Sessions of a client, and those of its that are on their way out. */
+  /** Those of one network, see mail/client-network.ts. */
   of(client: string): number {
     return this.#perClient.get(client) ?? 0;
   }
 
-  /** One more of a client. */
+  /** One more. */
   enter(client: string): void {
+    this.#size += 1;
     this.#perClient.set(client, this.of(client) + 1);
   }
 
   /** One less. */
   leave(client: string): void {
+    this.#size -= 1;
     const count = this.of(client) - 1;
     if (count > 0) {
       this.#perClient.set(client, count);

@@ -3,20 +3,34 @@ import type { Limits } from "./service.ts";
 
 export class Deadlines {
   readonly #startedAt = performance.now();
-  #idleSince = Number.POSITIVE_INFINITY;
+  #clientsSince = Number.POSITIVE_INFINITY;
+  #turn: "client" | "ours" | "uncut" = "client";
 
   /** It is the client's turn, from now on. */
   restart(): void {
-    this.#idleSince = performance.now();
+    this.#turn = "client";
+    this.#clientsSince = performance.now();
   }
 
-  /** Whether the client's turn is over. @param bytes of the message that it is sending */
-  turnIsOver(now: number, { idle, messageRate }: Limits, bytes: number): boolean {
-    return now > this.#idleSince + idle + (bytes / messageRate) * 1000;
+  /** It is our turn. @param how "uncut": nothing may end the session before we have answered */
+  stop(how: "ours" | "uncut" = "ours"): void {
+    this.#turn = how;
   }
 
-  /** Whether the session has lasted too long. */
-  sessionIsOver(now: number, { sessionTime }: Limits): boolean {
-    return now - this.#startedAt > sessionTime;
+  /** Whether we are answering. */
+  get stopped(): boolean {
+    return this.#turn !== "client";
+  }
+
+  /** Which limit is passed, if any. @param bytes of the message that the client is sending */
+  passed(
+    now: number,
+    { idle, sessionTime, messageRate }: Limits,
+    bytes: number,
+  ): "idle timeout" | "session time" | undefined {
+    if (this.#turn === "client" && now > this.#clientsSince + idle + (bytes / messageRate) * 1000) {
+      return "idle timeout";
+    }
+    return this.#turn !== "uncut" && now > this.#startedAt + sessionTime ? "session time" : undefined;
   }
 }

@@ -45,6 +45,8 @@ export class MessageIntake {
   readonly #delivery: Delivery;
   readonly #reader: DotReader;
   readonly #limit: number;
+  /** For the log: a client that goes while the next hop answers takes the transaction with it. */
+  readonly #envelope: { readonly from: string; readonly recipients: number };
   #bytes = 0;
   /** Header text until the empty line, then complete. */
   #header = "";
@@ -65,6 +67,7 @@ export class MessageIntake {
     this.#delivery = delivery;
     this.#reader = new DotReader(normalise);
     this.#limit = limit;
+    this.#envelope = { from: session.transaction?.sender?.raw ?? "", recipients: recipients.length };
     const trace = receivedField({
       helo: session.helo,
       host: session.client.host,
@@ -115,8 +118,7 @@ export class MessageIntake {
     this.#service.counters.add("messages", byCode(answer.reply.code));
     this.#service.log.info("message", answer.reply.code < 300 ? "delivered" : "not delivered", {
       session: this.#session.id,
-      from: this.#session.transaction?.sender?.raw ?? "",
-      recipients: this.#session.transaction?.accepted.length ?? 0,
+      ...this.#envelope,
       bytes: this.#bytes,
       code: answer.reply.code,
     });

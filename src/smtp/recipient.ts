@@ -188,16 +188,23 @@ function refused(
   return { kind: "answered", response };
 }
 
-/** For observe mode: the list's answer and the next hop's, beside each other. */
-export function noteAnswer(
-  { observer, domains }: Pick<Service, "observer" | "domains">,
-  { user, domain }: Mailbox,
-  ours: OurAnswer | undefined,
-  theirs: Reply,
-): void {
-  if (ours !== undefined) {
-    observer?.note(normalKey(user, domains.canonical(domain) ?? domain), ours, theirs.code);
+/** Whether the next hop took a recipient that passed. Logs it, and notes both answers for observe mode. */
+export function isAccepted(
+  service: Service,
+  session: Session,
+  { mailbox, check, line, ours }: Extract<Judged, { kind: "passed" }>,
+  answer: Reply,
+): boolean {
+  const accepted = answer.code >= 200 && answer.code < 300;
+  const theirs = answer.unheard === true ? "no answer of the next hop" : `next hop said ${answer.code}`;
+  // Where our own answer was another, the log has both beside each other.
+  const status = accepted && ours !== "unknown" ? line : `${line}, ${theirs}`;
+  logVerdict(service, session, mailbox, check, status, answer);
+  if (ours !== undefined && answer.unheard !== true) {
+    const { user, domain } = mailbox;
+    service.observer?.note(normalKey(user, service.domains.canonical(domain) ?? domain), ours, answer.code);
   }
+  return accepted;
 }
 
 /** The one log line of a recipient. @param answer what the client is told; undefined before the next hop answered */

@@ -19,7 +19,7 @@ import type { Service } from "./service.ts";
 import { sessionId } from "./session-id.ts";
 import { tlsOptions, tlsVariables } from "./tls.ts";
 import type { TlsMaterial } from "./tls.ts";
-import { TurnedAway } from "./turned-away.ts";
+import type { TurnedAway } from "./turned-away.ts";
 
 /** What a socket that listens everywhere is bound to. */
 const anyAddress: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
@@ -30,11 +30,10 @@ export interface ServerOptions {
   readonly implicitTls: boolean;
   readonly tls: TlsMaterial | undefined;
   readonly crowd: Crowd;
-  /** Sessions of the crowd in all and of one client address. */
+  readonly turnedAway: TurnedAway;
+  /** Of the crowd: in all and of one client address. */
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
-  /** Accepted sockets in all: sessions, and clients that are on their way out. Beyond it nobody is told why. */
-  readonly maxSockets: number;
   readonly hostNames: HostNames;
 }
 
@@ -44,7 +43,7 @@ export class RelayServer extends SMTPServer {
   readonly #hostNames: HostNames;
   /** The address of a listener that has but one: its sockets need not be asked for theirs. */
   #local: { readonly localAddress?: string; readonly localPort?: number } = {};
-  readonly #turnedAway = new TurnedAway();
+  readonly #turnedAway: TurnedAway;
   readonly #crowd: Crowd;
   readonly #ticker: NodeJS.Timeout;
 
@@ -63,15 +62,13 @@ export class RelayServer extends SMTPServer {
       // and still read the replies.
       ...({ allowHalfOpen: true, noDelay: true } as object),
     });
-    this.server.maxConnections = options.maxSockets;
     this.server.once("listening", () => {
       const { address, port } = this.server.address() as AddressInfo;
       this.#local = anyAddress.has(address) ? {} : { localAddress: address, localPort: port };
     });
-    this.server.on("drop", () => this.noteLimit("descriptors", "all"));
     this.service = service;
     this.#crowd = options.crowd;
-    this.#crowd.join(this.connections);
+    this.#turnedAway = options.turnedAway;
     this.#limits = { all: options.maxConnections, client: options.maxConnectionsPerClient };
     this.#hostNames = options.hostNames;
     this.on("error", (error: Error) =>
@@ -81,17 +78,45 @@ export class RelayServer extends SMTPServer {
     this.#ticker = setInterval(() => this.#tick(), tick).unref();
   }
 
-  /** A handshake of implicit TLS holds a slot of its client, as a session does; the library ends it after the idle time. */
+  /** A handshake of implicit TLS holds a slot, as a session does; the library ends it after the idle time. */
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
+    if (!handshake) {
+      return super._acceptSocket(socket, handshake);
+    }
     const client = clientOf(socket);
-    const same = [...this._pendingSockets.keys()].filter((other) => clientOf(other) === client);
-    if (handshake && same.length >= this.#limits.client) {
-      this.noteLimit("connections per client", client);
+    const release = this.#hasRoomFor(client) && super._acceptSocket(socket, handshake);
+    if (release === false) {
+      // Nothing can be said before the handshake.
       socket.on("error", () => undefined);
       socket.destroy();
       return false;
     }
-    return super._acceptSocket(socket, handshake);
+    this.#crowd.enter(client);
+    return () => {
+      // Called once: the session, if there is to be one, enters next.
+      this.#crowd.leave(client);
+      release();
+    };
+  }
+
+  /** A client that goes in the middle of its handshake says FIN, of which TLS makes nothing. */
+  override _upgrade(socket: Socket, callback: Parameters<SMTPServer["_upgrade"]>[1]): void {
+    super._upgrade(socket, callback);
+    const secured = this._pendingSockets.get(socket);
+    secured?.once("end", () => {
+      if (this._pendingSockets.has(socket)) {
+        secured.destroy();
+      }
+    });
+  }
+
+  #hasRoomFor(client: string): boolean {
+    const full = this.#crowd.size >= this.#limits.all;
+    const hasRoom = !full && this.#crowd.of(client) < this.#limits.client;
+    if (!hasRoom) {
+      this.noteLimit(full ? "connections" : "connections per client", client);
+    }
+    return hasRoom;
   }
 
   /** The PROXY protocol is not spoken here: the session begins in this turn of the event loop, not in the next. */
@@ -106,14 +131,15 @@ export class RelayServer extends SMTPServer {
     const ip = normalIp(socket.remoteAddress ?? "");
     const { harvest, rules, variables } = this.service;
     const client = clientNetwork(ip);
-    if (harvest.refusesAtOnce(ip, rules, variables)) {
-      this.#turnedAway.refuse(socket, client, answers.tooManyUnknown);
-      return;
-    }
-    const full = this.#crowd.size >= this.#limits.all;
-    if (full || this.#crowd.of(client) >= this.#limits.client) {
-      this.noteLimit(full ? "connections" : "connections per client", client);
-      this.#turnedAway.refuse(socket, client, answers.tooManyConnections);
+    const refusal = harvest.refusesAtOnce(ip, rules, variables)
+      ? answers.tooManyUnknown
+      : this.#hasRoomFor(client)
+        ? undefined
+        : answers.tooManyConnections;
+    if (refusal !== undefined) {
+      if (!this.#turnedAway.refuse(socket, client, refusal)) {
+        this.noteLimit("descriptors", "all");
+      }
       return;
     }
     this.#crowd.enter(client);
@@ -175,11 +201,9 @@ export class RelayServer extends SMTPServer {
     this.service.log.error("smtp", "fault in a session", { session: connection.id, ip: connection.remoteAddress, why });
   }
 
-  /** A client was lost, in whatever way. Outside a transaction that is how many of them part. */
-  noteSocketError({ conversation, id, remoteAddress }: Connection, { message }: Error): void {
-    if (conversation?.session.transaction !== undefined) {
-      this.service.log.info("smtp", "client lost in a transaction", { session: id, ip: remoteAddress, why: message });
-    }
+  /** A client was lost in a transaction, in whatever way. */
+  noteLost({ id, remoteAddress }: Connection, why: string): void {
+    this.service.log.info("smtp", "client lost in a transaction", { session: id, ip: remoteAddress, why });
   }
 
   /** A connection is closed. */

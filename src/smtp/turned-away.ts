@@ -13,23 +13,36 @@ const noteEvery = 60_000;
 const mostNoted = 10_000;
 
 export class TurnedAway {
+  readonly #room: number;
   readonly #lingering = new Map<string, number>();
+  #size = 0;
   readonly #noted = new Map<string, number>();
 
-  /** Says the reply, and ends the connection. @param client the network that it counts for */
-  refuse(socket: Socket, client: string, { reply }: Response): void {
+  /** @param room sockets of refused clients that may linger in all */
+  constructor(room: number) {
+    this.#room = room;
+  }
+
+  /**
+   * Says the reply, and ends the connection; without a word where too many linger.
+   * @param client the network that it counts for
+   * @returns false where there was no room for it in all
+   */
+  refuse(socket: Socket, client: string, { reply }: Response): boolean {
     socket.on("error", () => undefined);
     const count = this.#lingering.get(client) ?? 0;
-    if (count >= mostLingering) {
+    if (this.#size >= this.#room || count >= mostLingering) {
       socket.destroy();
-      return;
+      return this.#size < this.#room;
     }
+    this.#size += 1;
     this.#lingering.set(client, count + 1);
     // What the client says is thrown away: unread, it would keep its FIN from us.
     socket.resume().end(reply?.wire ?? "");
     const timer = setTimeout(() => socket.destroy(), linger).unref();
     socket.once("close", () => {
       clearTimeout(timer);
+      this.#size -= 1;
       const left = (this.#lingering.get(client) ?? 1) - 1;
       if (left > 0) {
         this.#lingering.set(client, left);
@@ -37,6 +50,7 @@ export class TurnedAway {
         this.#lingering.delete(client);
       }
     });
+    return true;
   }
 
   /** Whether this is news for the log: a flood must not become one of lines. */

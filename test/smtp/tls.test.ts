@@ -242,6 +242,58 @@ describe("TLS", () => {
     client.close();
   });
 
+  it("holds no slot for a client that ends the connection in its handshake", async () => {
+    const { ports } = await start({
+      config: smtp("max_connections_per_client = 1") + tls + listener("smtps", "implicit") + listener("mx", "starttls"),
+      files,
+    });
+    const [implicit = 0, plain = 0] = ports;
+    for (const bytes of ["", "\x16\x03\x01"]) {
+      const first = connect(implicit, "127.0.0.1");
+      await once(first, "connect");
+      first.end(Buffer.from(bytes, "latin1"));
+      expect(await lifetime(first)).toBeLessThan(5000);
+      // FIN without a byte behind STARTTLS, or in the middle of a record.
+      const second = connect({ port: plain, host: "127.0.0.1", allowHalfOpen: true });
+      await once(second, "data");
+      second.write("STARTTLS\r\n");
+      await once(second, "data");
+      second.end(Buffer.from(bytes, "latin1"));
+      expect(await lifetime(second)).toBeLessThan(5000);
+    }
+    const { client } = await beginTls(plain);
+    client.close();
+  });
+
+  it("counts handshakes with the sessions of a client, on all listeners", async () => {
+    const { ports, log } = await start({
+      config: smtp("max_connections_per_client = 2") + tls + listener("smtps", "implicit") + listener("mx", "starttls"),
+      files,
+    });
+    const [implicit = 0, plain = 0] = ports;
+    const { client } = await begin(plain);
+    const shaking = connect(implicit, "127.0.0.1");
+    await once(shaking, "connect");
+    const third = await SmtpClient.open(plain);
+    expect(await third.reply()).toBe("421 4.7.0 Too many connections");
+    expect(await lifetime(connect(implicit, "127.0.0.1"))).toBeLessThan(5000);
+    expect(log.join("\n")).toMatch(/limit="connections per client"/);
+    // The slot of a handshake becomes that of its session: not one more.
+    const secure = connectTls({ socket: shaking, rejectUnauthorized: false });
+    expect(String((await once(secure, "data"))[0])).toMatch(/^220 /);
+    for (const each of [client, third]) {
+      each.close();
+    }
+    secure.destroy();
+    const knock = async (): Promise<string | undefined> => {
+      const last = await SmtpClient.openTls(implicit);
+      const said = await last.reply();
+      last.close();
+      return said;
+    };
+    await expect.poll(knock, { timeout: 5000 }).toMatch(/^220 /);
+  });
+
   it("ends a session whose handshake after STARTTLS stalls, and one that sends garbage", async () => {
     const { port, log } = await start({ config: smtp('idle_timeout = "1s"') + tls, files });
     for (const bytes of ["", "\x16\x03\x01\x3f\xff\x01\x02", "EHLO in.the.clear\r\n"]) {

@@ -105,3 +105,28 @@ describe("a client that speaks TLS to a port that does not", () => {
     client.close();
   });
 });
+
+describe("a client that says QUIT and never closes", () => {
+  it("counts until its socket is closed", async () => {
+    relay = await startTestRelay({ config: smtp });
+    const held = Array.from({ length: 3 }, () =>
+      connect({ port: relay.port, host: "127.0.0.1", localAddress: "127.0.0.7", allowHalfOpen: true }),
+    );
+    for (const socket of held) {
+      await once(socket, "data");
+      socket.on("error", () => undefined).write("QUIT\r\n");
+      await once(socket, "end");
+    }
+    const fourth = await SmtpClient.open(relay.port, "127.0.0.7");
+    expect(await fourth.reply()).toBe("421 4.7.0 Too many connections");
+    fourth.close();
+    held.forEach((socket) => socket.end());
+    const knock = async (): Promise<string | undefined> => {
+      const client = await SmtpClient.open(relay.port, "127.0.0.7");
+      const said = await client.reply();
+      client.close();
+      return said;
+    };
+    await expect.poll(knock, { timeout: 8000 }).toMatch(/^220 /);
+  });
+});

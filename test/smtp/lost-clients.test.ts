@@ -1,0 +1,95 @@
+/** What the log says where a client or a next hop is lost: whoever looks for a message at night must find it there. */
+import { afterEach, describe, expect, it } from "vitest";
+
+import { closeScenes, hello, scene } from "../relay/scene.ts";
+import type { SmtpClient } from "../fakes/smtp-client.ts";
+import type { TestRelay } from "../fakes/relay.ts";
+
+afterEach(closeScenes);
+
+const smtp = (more: string): string =>
+  `[smtp]\nlisten = ["127.0.0.1:0"]\nhostname = "mx.kontor.example"\ngreeting_delay = "0ms"\n${more}\n`;
+
+/** Says the envelope, and DATA. */
+async function inData(relay: TestRelay): Promise<SmtpClient> {
+  const client = await hello(relay);
+  await client.command("MAIL FROM:<s@sender.example>");
+  expect(await client.command("RCPT TO:<a@kontor.example>")).toMatch(/^250/);
+  expect(await client.command("DATA")).toMatch(/^354/);
+  return client;
+}
+
+const lines = (relay: TestRelay, words: string | RegExp): string[] =>
+  relay.log.filter((line) => (typeof words === "string" ? line.includes(words) : words.test(line)));
+
+describe("the log", () => {
+  it("tells which limit of time a session passed", async () => {
+    const { relay } = await scene({}, smtp('idle_timeout = "300ms"'));
+    const client = await inData(relay);
+    expect(await client.reply()).toMatch(/^421 4\.4\.2/);
+    expect(lines(relay, /smtp: limit .*limit="idle timeout"/)).toHaveLength(1);
+    client.close();
+    const { relay: other } = await scene({}, '[limits]\nsession_time = "1s"');
+    const busy = await hello(other);
+    const timer = setInterval(() => busy.write("NOOP\r\n"), 100);
+    expect(await busy.closed()).toBe(true);
+    clearInterval(timer);
+    expect(lines(other, /smtp: limit .*limit="session time"/)).toHaveLength(1);
+  });
+
+  it("tells of a client that ends the connection in a transaction, and of none that says QUIT", async () => {
+    const { relay, hop } = await scene();
+    const client = await inData(relay);
+    client.write("Subject: half\r\n");
+    client.end();
+    await expect.poll(() => lines(relay, /client lost in a transaction .*it ended the connection/).length).toBe(1);
+    await hop.until(() => hop.open === 0);
+    expect(hop.received).toEqual([]);
+    const polite = await hello(relay);
+    await polite.command("MAIL FROM:<s@sender.example>");
+    expect(await polite.command("QUIT")).toMatch(/^221/);
+    polite.end();
+    expect(await polite.closed()).toBe(true);
+    expect(lines(relay, "client lost")).toHaveLength(1);
+  });
+
+  it("has sender and recipients of a message whose client went while the next hop answered", async () => {
+    const { relay, hop } = await scene({ answers: { dot: { later: 500, reply: "250 2.0.0 Accepted" } } });
+    const client = await inData(relay);
+    client.write("Subject: x\r\n\r\nx\r\n.\r\n");
+    await hop.until(() => hop.received.length === 1);
+    client.destroy();
+    const delivered = /message: delivered .*from=s@sender\.example recipients=1 .*code=250/;
+    await expect.poll(() => lines(relay, delivered).length, { timeout: 8000 }).toBe(1);
+  });
+
+  it("tells of a next hop that dies over a message whose client is gone", async () => {
+    const { relay, hop } = await scene({ answers: { dot: { hang: true } } });
+    const client = await inData(relay);
+    client.write("Subject: x\r\n\r\nx\r\n.\r\n");
+    await hop.until(() => hop.received.length === 1);
+    client.destroy();
+    await expect.poll(() => lines(relay, "client lost in a transaction").length, { timeout: 8000 }).toBe(1);
+    hop.reset();
+    await expect.poll(() => lines(relay, "next-hop: lost").length, { timeout: 8000 }).toBe(1);
+    expect(lines(relay, /message: not delivered .*from=s@sender\.example/)).toHaveLength(1);
+  });
+
+  it("says nothing of a recipient whose client went before the next hop answered, and which answers were its own", async () => {
+    const { relay, hop } = await scene({ recipients: { "slow@kontor.example": { hang: true } } });
+    const client = await hello(relay);
+    await client.command("MAIL FROM:<s@sender.example>");
+    client.write("RCPT TO:<slow@kontor.example>\r\n");
+    await hop.until(() => hop.commands.flat().some((line) => line.startsWith("RCPT")));
+    client.destroy();
+    await hop.until(() => hop.open === 0);
+    await expect.poll(() => lines(relay, "client lost in a transaction").length, { timeout: 8000 }).toBe(1);
+    expect(lines(relay, "status:")).toEqual([]);
+    await hop.listen(false);
+    const next = await hello(relay);
+    await next.command("MAIL FROM:<s@sender.example>");
+    expect(await next.command("RCPT TO:<a@kontor.example>")).toMatch(/^451 4\.4\.1/);
+    expect(lines(relay, /status: .*, no answer of the next hop$/)).toHaveLength(1);
+    next.close();
+  });
+});
