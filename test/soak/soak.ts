@@ -175,9 +175,8 @@ function readQueue(log: string): Map<string, number> {
   return found;
 }
 
-/** Resident memory over a part of the time, its median in bytes. @param from share of the time, 0 to 1 */
-export function residentBetween(samples: readonly Sample[], from: number, to: number): number {
+/** The most resident memory in a part of the time, in bytes: between collections it rises and falls. @param from share of the time, 0 to 1 */
+export function residentPeak(samples: readonly Sample[], from: number, to: number): number {
   const part = samples.slice(Math.floor(samples.length * from), Math.max(1, Math.ceil(samples.length * to)));
-  const sorted = part.map(({ residentBytes }) => residentBytes).toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+  return Math.max(...part.map(({ residentBytes }) => residentBytes));
 }
