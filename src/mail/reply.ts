@@ -5,8 +5,8 @@ export interface Reply {
   readonly code: number;
   /** Every line with its CRLF, ready to be written. */
   readonly wire: string;
-  /** Ours in the next hop's stead: it gave no answer, or none that fits. */
-  readonly unheard?: true;
+  /** What the next hop said in truth, where the client is told something else; 0: nothing. */
+  readonly said?: number;
 }
 
 /** Reply lines are at most 512 octets with CRLF, RFC 5321 4.5.3.1.5. */

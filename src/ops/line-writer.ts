@@ -8,6 +8,7 @@ const piece = 65_536;
 /** Bytes that may wait for a reader that does not read; beyond them lines are counted instead of kept. */
 const most = 8_388_608;
 const interval = 50;
+const soon = 1;
 const lineFeed = 10;
 
 /** Collects lines and writes them together. One write a batch instead of one a verdict. */
@@ -57,6 +58,7 @@ export class LineWriter {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#blocked = false;
+    const before = this.#bytes;
     try {
       this.#writeAll();
       this.#tellLost();
@@ -65,7 +67,8 @@ export class LineWriter {
       // EAGAIN: the pipe is full, its reader is slow.
       if (code === "EAGAIN") {
         this.#blocked = true;
-        this.#arm();
+        // One that reads has emptied the pipe in a moment; one that does not is left alone for a while.
+        this.#arm(this.#bytes < before ? soon : interval);
       } else {
         // ENOSPC: the disk may have room again one day.
         this.#loseAll(code);
@@ -133,8 +136,8 @@ export class LineWriter {
     }
   }
 
-  #arm(): void {
-    this.#timer ??= setTimeout(() => this.flush(), interval).unref();
+  #arm(wait = interval): void {
+    this.#timer ??= setTimeout(() => this.flush(), wait).unref();
   }
 
   /** A slow reader gets two seconds at exit, then the rest is given up. */

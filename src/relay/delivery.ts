@@ -9,7 +9,7 @@ import type { Delivery, Envelope, Origin } from "../mail/courier.ts";
 import type { Log } from "../mail/log.ts";
 import type { Reply } from "../mail/reply.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
-import { fitting, lost, misunderstood, noRoute, notAvailable, otherRoute } from "./fitting.ts";
+import { fitting, isMisfit, lost, misunderstood, noRoute, notAvailable, otherRoute } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
 import type { HopPool } from "./hop-pool.ts";
@@ -226,7 +226,7 @@ export class HopDelivery implements Delivery {
    */
   #fit(answer: Reply, wanted: readonly number[]): Reply {
     const ours = fitting(answer, wanted);
-    if (ours === misunderstood) {
+    if (isMisfit(ours)) {
       this.#failure = ours;
       this.#connection?.destroy();
     }

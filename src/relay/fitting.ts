@@ -2,7 +2,7 @@
 import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 
-const unheard = (...words: Parameters<typeof reply>): Reply => ({ ...reply(...words), unheard: true });
+const unheard = (...words: Parameters<typeof reply>): Reply => ({ ...reply(...words), said: 0 });
 
 /** The answers of ours where the hop gave none. */
 export const notAvailable = unheard(451, "4.4.1", "Next hop is not available, try again later");
@@ -24,7 +24,12 @@ export function fitting(answer: Reply, wanted: readonly number[]): Reply {
     return answer;
   }
   if (answer.code === 421) {
-    return { code: 451, wire: `451${answer.wire.slice(3)}` };
+    return { code: 451, wire: `451${answer.wire.slice(3)}`, said: 421 };
   }
-  return answer.code >= 400 ? answer : misunderstood;
+  return answer.code >= 400 ? answer : { ...misunderstood, said: answer.code };
+}
+
+/** Whether an answer of ours stands for one that did not fit. */
+export function isMisfit({ wire }: Reply): boolean {
+  return wire === misunderstood.wire;
 }

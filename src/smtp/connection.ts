@@ -46,10 +46,7 @@ export class Connection extends SMTPConnection {
     parser.oncommand = (command, callback): void => this._onCommand(command, callback);
     parser.on("error", () => this.answer(answers.lineTooLong));
     // The client has said its last word (FIN); everything before it is answered by now.
-    parser.on("finish", () => {
-      this.#lost("it ended the connection");
-      this.close();
-    });
+    parser.on("finish", () => this.close());
     return parser;
   }
 
@@ -62,7 +59,7 @@ export class Connection extends SMTPConnection {
   override _armTimeout(socket?: Socket): void {
     this.#handshake = socket;
     // A client that goes in the middle of its handshake says FIN, of which TLS makes nothing.
-    socket?.once("end", () => this._upgrading && this.kill());
+    socket?.once("end", () => this._upgrading && this.kill("it ended the connection"));
   }
 
   /** Ends the wait before the greeting. The conversation must be set. */
@@ -72,8 +69,7 @@ export class Connection extends SMTPConnection {
       return;
     }
     if ((this._parser as Parser).hasPartialLine) {
-      this.#early();
-      return;
+      return this.#early();
     }
     const response = await conversation.greet();
     this._ready = true;
@@ -100,8 +96,7 @@ export class Connection extends SMTPConnection {
       return callback();
     }
     if (!this._ready || this.conversation === undefined) {
-      this.#early();
-      return;
+      return this.#early();
     }
     this.#deadlines.stop();
     this.conversation.session.commandAt = performance.now();
@@ -109,8 +104,7 @@ export class Connection extends SMTPConnection {
     try {
       answering = (this.#verbs ??= new Verbs(this.conversation)).answer(command.toString("latin1"));
     } catch (error) {
-      this.#fault(error);
-      return;
+      return this.#fault(error);
     }
     if (answering instanceof Promise) {
       answering.then((answer) => this.#settle(answer, callback)).catch((error: unknown) => this.#fault(error));
@@ -138,8 +132,7 @@ export class Connection extends SMTPConnection {
       return;
     }
     if ("startTls" in answer) {
-      this.#startTls(callback);
-      return;
+      return this.#startTls(callback);
     }
     if ("intake" in answer) {
       this.#beginMessage(answer.intake);
@@ -223,16 +216,22 @@ export class Connection extends SMTPConnection {
 
   /** Looks at the deadlines; called by the server every second or so. */
   tick(now: number): void {
-    const limit = this.#deadlines.passed(now, this.#relay.service.limits, this.#intake?.bytes ?? 0);
-    if (limit !== undefined && (this._closing || this._upgrading)) {
-      this.kill();
-    } else if (limit !== undefined) {
-      this.answer(this.conversation?.limit(limit, answers.timeout) ?? answers.timeout);
+    const { limits } = (this.conversation ?? this.#relay).service;
+    const limit = this.#deadlines.passed(now, limits, this.#intake?.bytes ?? 0);
+    // A session that ends has a deadline of the library's.
+    if (limit === undefined || this._closing) {
+      return;
+    }
+    this.answer(this.conversation?.limit(limit, answers.timeout) ?? answers.timeout);
+    if (this._upgrading) {
+      // Nothing can be said within a handshake.
+      this.kill(limit);
     }
   }
 
   /** Cuts the connection. A TLS socket in its handshake does not survive that the one below it is destroyed. */
-  kill(): void {
+  kill(why: string): void {
+    this.#lost(why);
     (this._upgrading && this.#handshake !== undefined ? this.#handshake : this._socket).destroy();
   }
 
@@ -241,8 +240,7 @@ export class Connection extends SMTPConnection {
     this.#leaving = true;
     const waits = !this.#deadlines.stopped && this.#intake === undefined;
     if (this._upgrading) {
-      // Nothing can be said within a handshake.
-      this.kill();
+      this.kill("the relay stops");
     } else if (waits && this.conversation?.session.transaction === undefined) {
       this.answer(answers.closing);
     }
@@ -257,10 +255,12 @@ export class Connection extends SMTPConnection {
   #lost(why: string): void {
     if (!this.#over && this.conversation?.underWay === true) {
       this.#relay.noteLost(this, why);
+      this.conversation.end();
     }
   }
 
   override close(): void {
+    this.#lost("it ended the connection");
     this.#intake?.abandon();
     this.#intake = undefined;
     super.close();

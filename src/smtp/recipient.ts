@@ -196,13 +196,14 @@ export function isAccepted(
   answer: Reply,
 ): boolean {
   const accepted = answer.code >= 200 && answer.code < 300;
-  const theirs = answer.unheard === true ? "no answer of the next hop" : `next hop said ${answer.code}`;
+  const said = answer.said ?? answer.code;
+  const theirs = said === 0 ? `${answer.code} of our own` : `next hop said ${said}`;
   // Where our own answer was another, the log has both beside each other.
   const status = accepted && ours !== "unknown" ? line : `${line}, ${theirs}`;
   logVerdict(service, session, mailbox, check, status, answer);
-  if (ours !== undefined && answer.unheard !== true) {
+  if (ours !== undefined && said !== 0) {
     const { user, domain } = mailbox;
-    service.observer?.note(normalKey(user, service.domains.canonical(domain) ?? domain), ours, answer.code);
+    service.observer?.note(normalKey(user, service.domains.canonical(domain) ?? domain), ours, said);
   }
   return accepted;
 }

@@ -1,5 +1,6 @@
 /** One listener: smtp-server's TCP and TLS server that makes our connections, counts them and lets them in. */
 import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 
 import { SMTPServer } from "smtp-server";
@@ -146,7 +147,8 @@ export class RelayServer extends SMTPServer {
     const connection = new Connection(this, socket, options);
     connection.countedAs = client;
     this.connections.add(connection);
-    connection.on("error", (error: Error) => this.emit("error", error));
+    // A handshake that fails is told of more than once.
+    connection.once("error", (error: Error) => this.emit("error", error)).on("error", () => undefined);
     connection.init();
   }
 
@@ -182,7 +184,7 @@ export class RelayServer extends SMTPServer {
     }
     const known = session.has("NOGOODMAILTO") || session.has("RELAYCLIENT");
     if (!known && service.limits.greetingDelay > 0) {
-      await delay(service.limits.greetingDelay);
+      await sleep(service.limits.greetingDelay, undefined, { ref: false });
     }
     await connection.greet();
   }
@@ -214,6 +216,8 @@ export class RelayServer extends SMTPServer {
   /** New rules for new sessions; a new certificate for new handshakes. */
   reload(service: Service, tls: TlsMaterial | undefined): void {
     this.service = service;
+    // Of handshakes.
+    this.options.socketTimeout = service.limits.idle;
     if (tls !== undefined) {
       this.updateSecureContext(tlsOptions(tls));
     }
@@ -226,7 +230,7 @@ export class RelayServer extends SMTPServer {
     // All of them: the library no longer knows a session that waits for its client's FIN.
     const sessions = [...this.connections] as Connection[];
     sessions.forEach((session) => session.leave());
-    const late = setTimeout(() => sessions.forEach((session) => session.kill()), timeout);
+    const late = setTimeout(() => sessions.forEach((session) => session.kill("the relay stops")), timeout);
     await closed;
     clearTimeout(late);
     clearInterval(this.#ticker);
@@ -264,10 +268,4 @@ function environment(local: Peer, client: Peer): [string, string][] {
 /** Whom a socket's address counts for: an IPv4 address, or a /64. */
 function clientOf(socket: Socket): string {
   return clientNetwork(normalIp(socket.remoteAddress ?? ""));
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
 }

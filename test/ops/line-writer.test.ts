@@ -91,6 +91,16 @@ describe("line writer", () => {
     expect(writes() - before).toBeLessThan(10);
   });
 
+  it("follows a reader that reads: it waits for none that has emptied the pipe", async () => {
+    const writer = openWriter();
+    const lines = linesTo(12_000, 512);
+    lines.forEach((line) => writer.write(line, false));
+    const began = performance.now();
+    expect(await readTo(/^11999 /)).toEqual(lines);
+    // 96 pipes full: 0.2 s or so; 4.8 s where each waits for the timer of 50 ms.
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
+
   it("costs no more for a reader that does not read, keeps 8 MiB for it, and counts what it does not keep", async () => {
     const writer = openWriter();
     const length = 256;
@@ -106,7 +116,7 @@ describe("line writer", () => {
       }
     }
     let all = read();
-    // The timer goes on with it. It would take 64 KiB every 50 ms.
+    // The timer goes on with it.
     await expect.poll(() => (all += read()).length, { timeout: 20_000, interval: 1 }).toBeGreaterThan(65_536);
     for (let turn = 0; turn < 1000; turn++) {
       writer.flush();

@@ -1,6 +1,7 @@
 /** What the log says where a client or a next hop is lost: whoever looks for a message at night must find it there. */
 import { afterEach, describe, expect, it } from "vitest";
 
+import { makeSelfSigned } from "../../src/auth/self-signed.ts";
 import { closeScenes, hello, scene } from "../relay/scene.ts";
 import type { SmtpClient } from "../fakes/smtp-client.ts";
 import type { TestRelay } from "../fakes/relay.ts";
@@ -53,6 +54,45 @@ describe("the log", () => {
     expect(lines(relay, "client lost")).toHaveLength(1);
   });
 
+  it("tells once of a client that is lost in its handshake after STARTTLS, however it goes", async () => {
+    const made = makeSelfSigned(["mx.kontor.example"], { from: new Date(), days: 1 });
+    const files = { "cert.pem": made.certificate, "key.pem": made.key };
+    const config = `[tls]\ncert = "cert.pem"\nkey = "key.pem"\n${smtp('idle_timeout = "1s"')}`;
+    const { relay } = await scene({}, config, { files });
+    for (const way of ["FIN", "garbage", "silence"]) {
+      const client = await hello(relay);
+      await client.command("MAIL FROM:<s@sender.example>");
+      expect(await client.command("RCPT TO:<a@kontor.example>")).toMatch(/^250/);
+      expect(await client.command("STARTTLS")).toMatch(/^220/);
+      if (way === "FIN") {
+        client.end();
+      } else if (way === "garbage") {
+        client.write("garbage".repeat(9));
+      }
+      expect(await client.closed(), way).toBe(true);
+      const words = /client lost in a transaction|limit="idle timeout"/;
+      await expect.poll(() => lines(relay, words).length, { timeout: 8000 }).toBe(1);
+      expect(lines(relay, "socket error").length, way).toBeLessThan(2);
+      relay.log.length = 0;
+      client.close();
+    }
+  });
+
+  it("quotes the next hop, also where the client is told another code", async () => {
+    const script = { "gone@kontor.example": "421 4.3.2 Bye", "odd@kontor.example": "220 odd" };
+    for (const [recipient, said] of [
+      ["gone", "421"],
+      ["odd", "220"],
+    ]) {
+      const { relay } = await scene({ recipients: script });
+      const client = await hello(relay);
+      await client.command("MAIL FROM:<s@sender.example>");
+      expect(await client.command(`RCPT TO:<${recipient}@kontor.example>`)).toMatch(/^451 /);
+      expect(lines(relay, new RegExp(`status: .*, next hop said ${said}$`))).toHaveLength(1);
+      client.close();
+    }
+  });
+
   it("has sender and recipients of a message whose client went while the next hop answered", async () => {
     const { relay, hop } = await scene({ answers: { dot: { later: 500, reply: "250 2.0.0 Accepted" } } });
     const client = await inData(relay);
@@ -89,7 +129,7 @@ describe("the log", () => {
     const next = await hello(relay);
     await next.command("MAIL FROM:<s@sender.example>");
     expect(await next.command("RCPT TO:<a@kontor.example>")).toMatch(/^451 4\.4\.1/);
-    expect(lines(relay, /status: .*, no answer of the next hop$/)).toHaveLength(1);
+    expect(lines(relay, /status: .*, 451 of our own$/)).toHaveLength(1);
     next.close();
   });
 });
