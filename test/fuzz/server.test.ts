@@ -38,7 +38,6 @@ const lines = [
   "RCPT TO:<%!:@kontor.example>",
   "DATA",
   "DATA",
-  "Subject: x\r\n\r\nbody\r\n.",
   ".",
   "..",
   "",
@@ -63,12 +62,10 @@ const lines = [
   'RCPT TO:<"a@b"@kontor.example> X=1',
 ];
 const opening = ["EHLO client.example", "MAIL FROM:<s@sender.example>", "RCPT TO:<a@kontor.example>", "DATA"];
+const body = "Subject: x\r\n\r\nbody\r\n.";
+/** As usual in two of three answers: there are four to a message, and some must get through. */
 const failures: readonly (Answer | undefined)[] = [
-  undefined,
-  undefined,
-  undefined,
-  undefined,
-  undefined,
+  ...Array.from({ length: 22 }, () => undefined),
   "451 4.3.0 Later",
   "550 5.1.1 No",
   "421 4.3.2 Bye",
@@ -86,6 +83,7 @@ function makeInput(random: () => number): Buffer {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const script = [
     ...(random() < 0.7 ? opening : []),
+    ...(random() < 0.4 ? [body] : []),
     ...Array.from({ length: Math.floor(random() * 12) }, () => pick(lines)),
   ];
   const ends = random() < 0.8 ? ["\r\n"] : ["\r\n", "\n", "\r", "", "\r\n\0"];
@@ -173,7 +171,7 @@ it(`the running relay survives ${sessions} sessions of noise, and is honest in e
     const taken = hop.received.filter(({ answer }) => /^250(?: |$)/.test(answer)).length;
     // A client that was gone did not hear all that was taken for it; it never heard more.
     expect(delivered, `seed ${seed}`).toBeLessThanOrEqual(taken);
-    expect(delivered, `seed ${seed}`).toBeGreaterThan(0);
+    expect(delivered, `seed ${seed}`).toBeGreaterThan(3);
     expect(relay.metrics.totals()["session_faults"] ?? 0, `seed ${seed}: ${relay.log.join("\n")}`).toBe(0);
     expect(process.memoryUsage().rss - before.memory, `seed ${seed}`).toBeLessThan(120_000_000);
     expect(
