@@ -227,7 +227,8 @@ export class HopDelivery implements Delivery {
   #fit(answer: Reply, wanted: readonly number[]): Reply {
     const ours = fitting(answer, wanted);
     if (isMisfit(ours)) {
-      this.#failure = ours;
+      // What comes next is not asked at all.
+      this.#failure = misunderstood;
       this.#connection?.destroy();
     }
     return ours;

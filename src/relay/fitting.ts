@@ -29,7 +29,7 @@ export function fitting(answer: Reply, wanted: readonly number[]): Reply {
   return answer.code >= 400 ? answer : { ...misunderstood, said: answer.code };
 }
 
-/** Whether an answer of ours stands for one that did not fit. */
-export function isMisfit({ wire }: Reply): boolean {
-  return wire === misunderstood.wire;
+/** Whether an answer of ours stands for one that did not fit; a hop that is a goodmailto may say the same words itself. */
+export function isMisfit({ wire, said }: Reply): boolean {
+  return said !== undefined && wire === misunderstood.wire;
 }

@@ -50,6 +50,16 @@ describe("a next hop out of step", () => {
     },
   );
 
+  it("is none that is a relay of ours and says of its own next hop that it was", async () => {
+    const { hop, client } = await begin({ recipients: { [second]: misunderstood } });
+    expect(await client.command(rcpt(second))).toBe(misunderstood);
+    expect(await client.command(rcpt(first))).toBe("250 2.1.5 Recipient OK");
+    expect(await client.command("DATA")).toMatch(/^354/);
+    expect(await client.command("Subject: x\r\n\r\nx\r\n.")).toBe("250 2.0.0 Accepted");
+    expect([hop.connections, hop.received.length]).toEqual([1, 1]);
+    client.close();
+  });
+
   it.each(["mail", "rcpt"] as const)("that answers the first %s so is asked nothing more", async (stage) => {
     for (const said of ["220 hi", "354 go"]) {
       const { relay, hop, client } = await begin({ keywords: [], answers: { [stage]: said } });
