@@ -39,5 +39,6 @@ export function affordable(wanted: number): { readonly sessions: number; readonl
  */
 export function scarceDescriptors(sessions: number): string | undefined {
   const needed = 2 * sessions + others;
-  return allowed() >= needed ? undefined : `${allowed()} allowed, ${needed} may be needed`;
+  const most = allowed();
+  return most >= needed ? undefined : `${most} allowed, ${needed} may be needed`;
 }

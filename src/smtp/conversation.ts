@@ -14,7 +14,7 @@ import { MessageIntake } from "./message-intake.ts";
 import { offers, protocolWord } from "./offers.ts";
 import { after, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
-import { isAccepted, judgeRecipient, queuedReply } from "./recipient.ts";
+import { concludeRecipient, judgeRecipient, queuedReply } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
 import type { Service } from "./service.ts";
 
@@ -171,7 +171,7 @@ export class Conversation {
     return this.#delivery.recipient(judged.mailbox).then((answer) => {
       // A client that went away meanwhile has taken its question back.
       const accepted =
-        this.session.transaction === transaction && isAccepted(this.service, this.session, judged, answer);
+        this.session.transaction === transaction && concludeRecipient(this.service, this.session, judged, answer);
       if (accepted) {
         transaction.accepted.push(judged.mailbox);
       }

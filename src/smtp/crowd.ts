@@ -1,6 +1,6 @@
 /**
- * The clients of all listeners of a process: they are limited together, as they share its descriptors. A client
- * counts from the start of its session, or of its handshake, until its socket is closed.
+ * Clients in all and by network. One crowd is shared by all listeners of a process, as they share its descriptors: a
+ * client counts from the start of its session, or of its handshake, until its socket is closed.
  */
 export class Crowd {
   readonly #perClient = new Map<string, number>();

@@ -188,8 +188,8 @@ function refused(
   return { kind: "answered", response };
 }
 
-/** Whether the next hop took a recipient that passed. Logs it, and notes both answers for observe mode. */
-export function isAccepted(
+/** Logs what the next hop said to a recipient that passed, and notes both answers for observe mode. @returns whether it is taken */
+export function concludeRecipient(
   service: Service,
   session: Session,
   { mailbox, check, line, ours }: Extract<Judged, { kind: "passed" }>,

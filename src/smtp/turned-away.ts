@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 
 import type { Response } from "./answers.ts";
+import { Crowd } from "./crowd.ts";
 
 /** How long a refused client may take to close its side, in ms. */
 const linger = 2000;
@@ -14,8 +15,7 @@ const mostNoted = 10_000;
 
 export class TurnedAway {
   readonly #room: number;
-  readonly #lingering = new Map<string, number>();
-  #size = 0;
+  readonly #lingering = new Crowd();
   readonly #noted = new Map<string, number>();
 
   /** @param room sockets of refused clients that may linger in all */
@@ -30,25 +30,18 @@ export class TurnedAway {
    */
   refuse(socket: Socket, client: string, { reply }: Response): boolean {
     socket.on("error", () => undefined);
-    const count = this.#lingering.get(client) ?? 0;
-    if (this.#size >= this.#room || count >= mostLingering) {
+    const hasRoom = this.#lingering.size < this.#room;
+    if (!hasRoom || this.#lingering.of(client) >= mostLingering) {
       socket.destroy();
-      return this.#size < this.#room;
+      return hasRoom;
     }
-    this.#size += 1;
-    this.#lingering.set(client, count + 1);
+    this.#lingering.enter(client);
     // What the client says is thrown away: unread, it would keep its FIN from us.
     socket.resume().end(reply?.wire ?? "");
     const timer = setTimeout(() => socket.destroy(), linger).unref();
     socket.once("close", () => {
       clearTimeout(timer);
-      this.#size -= 1;
-      const left = (this.#lingering.get(client) ?? 1) - 1;
-      if (left > 0) {
-        this.#lingering.set(client, left);
-      } else {
-        this.#lingering.delete(client);
-      }
+      this.#lingering.leave(client);
     });
     return true;
   }

@@ -15,6 +15,7 @@ import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import type { TestRelay } from "../fakes/relay.ts";
+import type { SmtpClient } from "../fakes/smtp-client.ts";
 import { hello, send } from "./scene.ts";
 
 const withoutOpenssl = missing("openssl");
@@ -49,14 +50,24 @@ afterEach(async () => {
   }
 });
 
-/** What became of a message, and how it went. */
-async function deliver(tls: string, script: NextHopScript, scheme = "smtp"): Promise<string> {
+/** Such a next hop, and a client of the relay in front of it. */
+async function meet(
+  tls: string,
+  script: NextHopScript,
+  scheme = "smtp",
+  timeout = "8s",
+): Promise<{ hop: NextHop; client: SmtpClient }> {
   const hop = await startNextHop(script);
   const relay = await startTestRelay({
-    config: `[[route]]\ndomain = "*"\nnext_hop = "${scheme}://127.0.0.1:${hop.port}"\ntimeout = "1s"\ntls = "${tls}"\nca_file = "${ca}"`,
+    config: `[[route]]\ndomain = "*"\nnext_hop = "${scheme}://127.0.0.1:${hop.port}"\ntimeout = "${timeout}"\ntls = "${tls}"\nca_file = "${ca}"`,
   });
   open.push({ relay, hop });
-  const client = await hello(relay);
+  return { hop, client: await hello(relay) };
+}
+
+/** What became of a message, and how it went. */
+async function deliver(tls: string, script: NextHopScript, scheme = "smtp"): Promise<string> {
+  const { hop, client } = await meet(tls, script, scheme, "1s");
   const replies = await send(client);
   client.close();
   const [first] = hop.received;
@@ -116,16 +127,11 @@ describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
       "250-hop\r\n250-PIPELINING\r\n250-SIZE 5\r\n",
       "250-PIPELINING\r\n250-SIZE 5\r\n250-8BIT",
     ]) {
-      const hop = await startNextHop({
+      const { hop, client } = await meet("require", {
         tls: pairs["right"],
         keywords: ["8BITMIME"],
         answers: { starttls: { bytes: `220 go\r\n${injected}` } },
       });
-      const relay = await startTestRelay({
-        config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntls = "require"\nca_file = "${ca}"`,
-      });
-      open.push({ relay, hop });
-      const client = await hello(relay);
       expect(await client.command("MAIL FROM:<s@sender.example> SIZE=1000 BODY=8BITMIME")).toMatch(/^250/);
       expect(await client.command("RCPT TO:<a@kontor.example>")).toBe("250 2.1.5 Recipient OK");
       expect(await client.command("DATA")).toMatch(/^354/);
@@ -151,16 +157,11 @@ describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
 
   it("forgets what the hop offered in plain text", async () => {
     const offer = "250-hop.example\n250-STARTTLS\n250-PIPELINING\n250-8BITMIME\n250 SIZE 5";
-    const hop = await startNextHop({
+    const { hop, client } = await meet("require", {
       tls: pairs["right"],
       keywords: [],
       answers: { ehlo: ({ tls }) => (tls ? undefined : offer) },
     });
-    const relay = await startTestRelay({
-      config: `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntls = "require"\nca_file = "${ca}"`,
-    });
-    open.push({ relay, hop });
-    const client = await hello(relay);
     expect(await client.command("MAIL FROM:<s@sender.example> SIZE=1000 BODY=8BITMIME")).toMatch(/^250/);
     expect(await client.command("RCPT TO:<a@kontor.example>")).toBe("250 2.1.5 Recipient OK");
     expect(hop.commands[0]?.slice(3)).toEqual(["MAIL FROM:<s@sender.example>", "RCPT TO:<a@kontor.example>"]);
