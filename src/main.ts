@@ -1,7 +1,7 @@
 /** The command line: one table of verbs. A verb's code is loaded when it is called: the relay never holds the sync's. */
 import { Command } from "commander";
 
-import { exit } from "./commands/exit.ts";
+import { exit } from "./ops/exit.ts";
 import { version } from "./commands/version.ts";
 
 const verbs: Readonly<Record<string, () => Promise<Command>>> = {

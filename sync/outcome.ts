@@ -1,5 +1,5 @@
 /** How a run of the sync ended, and what of it the log says. */
-import type { Log } from "../src/mail/log.ts";
+import type { Log } from "../src/report/log.ts";
 import type { Kind } from "../src/snapshot/format.ts";
 
 /** What a run found out. */
@@ -37,7 +37,7 @@ export function describeError(error: unknown): string {
   return code === "" || error.message.includes(code) ? error.message : `${error.message} (${code})`;
 }
 
-/** What went wrong; what went well is the caller's to tell, by sync/summary.ts. */
+/** What went wrong; what went well is the caller's to tell, by sync/run/summary.ts. */
 export function logOutcome(log: Log, outcome: Outcome): Outcome {
   switch (outcome.kind) {
     case "published":

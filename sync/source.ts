@@ -1,7 +1,7 @@
 /** What a source gives to the sync job: complete lists or a fault, never a part as if it were the whole. */
 import type { Key } from "../src/mail/address.ts";
 import type { Kind } from "../src/snapshot/format.ts";
-import type { Person } from "./rules.ts";
+import type { Person } from "./convert/restrictions.ts";
 
 /** One deliverable key with where it comes from. */
 export interface Found {

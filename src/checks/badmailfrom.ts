@@ -6,7 +6,7 @@ import { defineCheck, pass } from "../hooks/check.ts";
 import type { CheckDefinition, Verdict } from "../hooks/check.ts";
 import type { Transaction } from "../hooks/session.ts";
 import { foldAscii, normalKey } from "../mail/address.ts";
-import { ControlFile } from "../mail/control-file.ts";
+import { ControlFile } from "../files/control-file.ts";
 import { parseReply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 

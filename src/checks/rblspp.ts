@@ -9,11 +9,11 @@ import * as z from "zod";
 import * as field from "../config/fields.ts";
 import { defineCheck, pass } from "../hooks/check.ts";
 import type { Answer, CheckDefinition, Verdict } from "../hooks/check.ts";
-import { DnsListLookup } from "../mail/dns-list-lookup.ts";
-import type { ListAnswer } from "../mail/dns-list-lookup.ts";
-import { parseSource } from "../mail/dns-list.ts";
-import type { DnsListSource } from "../mail/dns-list.ts";
-import type { Log } from "../mail/log.ts";
+import { DnsListLookup } from "../dns/list-lookup.ts";
+import type { ListAnswer } from "../dns/list-lookup.ts";
+import { parseSource } from "../dns/lists.ts";
+import type { DnsListSource } from "../dns/lists.ts";
+import type { Log } from "../report/log.ts";
 import { normalIp, parseEndpoint } from "../mail/network.ts";
 import { reply } from "../mail/reply.ts";
 

@@ -12,8 +12,8 @@ import { defineCheck, pass } from "../hooks/check.ts";
 import type { CheckDefinition, Verdict } from "../hooks/check.ts";
 import type { Session, Transaction } from "../hooks/session.ts";
 import { foldAscii, normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
-import { ControlFile } from "../mail/control-file.ts";
-import type { Log } from "../mail/log.ts";
+import { ControlFile } from "../files/control-file.ts";
+import type { Log } from "../report/log.ts";
 import { parseReply, printable } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 

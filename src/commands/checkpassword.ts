@@ -9,7 +9,7 @@ import { Command } from "commander";
 
 import type { SourceSettings } from "../config/schema.ts";
 import { verifyLogin } from "../../sync/sources/login.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
 
 /** The interface's own exit codes. */
 const answer = { right: 0, wrong: 1, misused: 2, temporary: 111 } as const;

@@ -4,10 +4,10 @@ import { Command } from "commander";
 import { loadConfig } from "../config/load.ts";
 import { effectiveConfig, sampleConfig } from "../config/sample.ts";
 import { formatFault } from "../config/toml.ts";
-import { deepFaults } from "./deep-check.ts";
-import { exit } from "./exit.ts";
-import { sectionDocs } from "./section-docs.ts";
-import { defaultConfig, schema } from "./settings.ts";
+import { deepFaults } from "../compose/deep-check.ts";
+import { exit } from "../ops/exit.ts";
+import { sectionDocs } from "../compose/section-docs.ts";
+import { defaultConfig, schema } from "../compose/settings.ts";
 
 /** Builds the verb. */
 export function configCommand(): Command {

@@ -6,8 +6,8 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { dirname, join, resolve } from "node:path";
 
-import { runSync } from "../../sync/job.ts";
-import type { JobFacts } from "../../sync/job.ts";
+import { runSync } from "../../sync/run/full.ts";
+import type { JobFacts } from "../../sync/run/full.ts";
 import { parseLdif } from "../../sync/sources/ldif-parser.ts";
 import { openSource } from "../../sync/sources/open.ts";
 import type { Settings } from "../config/sections.ts";
@@ -18,10 +18,10 @@ import { startNextHop } from "../demo/next-hop.ts";
 import type { ReceivedMessage } from "../demo/next-hop.ts";
 import { demoConfig, fileNames, reader } from "../demo/settings.ts";
 import { createDomains } from "../mail/domains.ts";
-import { noCounters } from "../mail/counters.ts";
-import type { Log } from "../mail/log.ts";
-import { startRelay } from "./relay.ts";
-import { loadSettings } from "./settings.ts";
+import { noCounters } from "../report/counters.ts";
+import type { Log } from "../report/log.ts";
+import { startRelay } from "../compose/relay.ts";
+import { loadSettings } from "../compose/settings.ts";
 import { version } from "./version.ts";
 
 const ldif = resolve(import.meta.dirname, "../../config/demo/directory.ldif");

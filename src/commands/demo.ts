@@ -12,7 +12,7 @@ import { talk } from "../demo/talk.ts";
 import { printable } from "../mail/reply.ts";
 import { createLog } from "../ops/log.ts";
 import type { Demo } from "./demo-parts.ts";
-import { exit } from "./exit.ts";
+import { exit } from "../ops/exit.ts";
 
 /** The project's folder. */
 const root = resolve(import.meta.dirname, "../..");

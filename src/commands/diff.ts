@@ -1,10 +1,10 @@
 /** `goodmailto diff`: which keys one list has and another has not. */
 import { Command } from "commander";
 
-import { diffLists, findList, readHistory } from "../../sync/history.ts";
-import type { Difference } from "../../sync/history.ts";
-import { exit } from "./exit.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
+import { diffLists, findList, readHistory } from "../../sync/remember/history.ts";
+import type { Difference } from "../../sync/remember/history.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
 
 /** Builds the verb. */
 export function diffCommand(): Command {

@@ -1,21 +1,21 @@
 /** `goodmailto explain`: what the answer to a recipient was at a time and why, and since when it exists or is gone. */
 import { Command } from "commander";
 
-import { listAt, parseTime, readHistory } from "../../sync/history.ts";
-import type { KeptList } from "../../sync/history.ts";
+import { listAt, parseTime, readHistory } from "../../sync/remember/history.ts";
+import type { KeptList } from "../../sync/remember/history.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
-import { silentLog } from "../mail/log.ts";
+import { silentLog } from "../report/log.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { ask, createService } from "./check.ts";
 import type { Answer } from "./check.ts";
-import { exit } from "./exit.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
-import { newestKnown, trustForCommand } from "./trust.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { newestKnown, trustForCommand } from "../compose/trust.ts";
 
 interface Words {
   readonly config: string;

@@ -5,11 +5,11 @@ import type { Settings } from "../config/sections.ts";
 import { listDeliverable, nameDomains } from "../export/deliverable.ts";
 import { ExportFault, formats } from "../export/formats.ts";
 import type { Exported } from "../export/formats.ts";
-import { replaceFile } from "../export/write.ts";
+import { replaceFile } from "../files/replace.ts";
 import type { Image } from "../snapshot/image.ts";
-import { exit } from "./exit.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
-import { openForCommand } from "./trust.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { openForCommand } from "../compose/trust.ts";
 
 interface Options {
   readonly config: string;

@@ -1,11 +1,11 @@
 /** `goodmailto history`: the lists that are kept, what each held, and what changed from one to the next. */
 import { Command } from "commander";
 
-import { compareSnapshots } from "../../sync/changes.ts";
-import { readHistory } from "../../sync/history.ts";
-import type { History, KeptList } from "../../sync/history.ts";
-import { exit } from "./exit.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
+import { compareSnapshots } from "../../sync/list/changes.ts";
+import { readHistory } from "../../sync/remember/history.ts";
+import type { History, KeptList } from "../../sync/remember/history.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
 
 /** One list as `--json` prints it. Times are ISO 8601. */
 export interface HistoryEntry {

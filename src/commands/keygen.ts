@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 
 import { Command } from "commander";
 
-import { exit } from "./exit.ts";
+import { exit } from "../ops/exit.ts";
 
 /** Builds the verb. */
 export function keygenCommand(): Command {

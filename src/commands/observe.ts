@@ -8,14 +8,14 @@ import { parseDuration } from "../config/fields.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
-import { mergeObserved, readObserved } from "../ops/observations.ts";
-import type { Observed } from "../ops/observations.ts";
+import { mergeObserved, readObserved } from "../observe/observations.ts";
+import type { Observed } from "../observe/observations.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
-import { exit } from "./exit.ts";
-import { formatReport, gapsOf, reportObserved } from "./observe-report.ts";
-import type { ObserveReport } from "./observe-report.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
-import { openForCommand } from "./trust.ts";
+import { exit } from "../ops/exit.ts";
+import { formatReport, gapsOf, reportObserved } from "../observe/report.ts";
+import type { ObserveReport } from "../observe/report.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { openForCommand } from "../compose/trust.ts";
 
 interface Words {
   readonly config: string;
@@ -121,7 +121,7 @@ function judgeNow(settings: Settings, observed: Observed, words: Words): Observe
 
 async function addHints(report: ObserveReport, settings: Settings, folder: string): Promise<ObserveReport> {
   // Only here: the relay's own verbs load no code that speaks LDAP.
-  const { adviceFor, locate } = await import("../../sync/locate.ts");
+  const { adviceFor, locate } = await import("../../sync/look/locate.ts");
   const asked = gapsOf(report.disagreements)
     .slice(0, maxHints)
     .map(({ address }) => address);

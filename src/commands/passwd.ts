@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { setPassword } from "../auth/password-writer.ts";
 import { isUserName } from "../auth/passwords.ts";
 import { makeHash } from "../auth/scrypt.ts";
-import { exit } from "./exit.ts";
+import { exit } from "../ops/exit.ts";
 import { readLine, readSecrets } from "./secret-input.ts";
 
 /** As the SMTP side: no client can send more. */

@@ -3,17 +3,17 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
-import { readCertificate } from "../../sync/certificate.ts";
-import type { CertificateFacts } from "../../sync/certificate.ts";
-import { probeSource } from "../../sync/probe.ts";
-import type { Finding } from "../../sync/probe.ts";
+import { readCertificate } from "../../sync/look/certificate.ts";
+import type { CertificateFacts } from "../../sync/look/certificate.ts";
+import { probeSource } from "../../sync/look/probe.ts";
+import type { Finding } from "../../sync/look/probe.ts";
 import { presets } from "../../sync/presets/table.ts";
 import { readCertificates } from "../../sync/sources/secrets.ts";
 import type { SourceSettings } from "../config/schema.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";
-import { exit } from "./exit.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
 
 interface Words {
   readonly config: string;

@@ -3,13 +3,13 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
-import { createdAt } from "../../sync/previous.ts";
+import { createdAt } from "../../sync/list/previous.ts";
 import { carryOn } from "../../sync/targets/again.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import type { Target } from "../../sync/targets/target.ts";
 import { createLog } from "../ops/log.ts";
-import { exit } from "./exit.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
 
 /** Builds the verb. */
 export function publishCommand(): Command {

@@ -3,19 +3,19 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
-import { acquireLock } from "../../sync/lock.ts";
-import { createdAt } from "../../sync/previous.ts";
-import { startSchedule } from "../../sync/schedule.ts";
+import { acquireLock } from "../../sync/list/lock.ts";
+import { createdAt } from "../../sync/list/previous.ts";
+import { startSchedule } from "../../sync/run/schedule.ts";
 import { parsePlace } from "../config/place.ts";
 import type { Settings } from "../config/sections.ts";
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import { createLog } from "../ops/log.ts";
 import { pull } from "../pull/pull.ts";
 import type { Pulled } from "../pull/pull.ts";
 import { readAccess } from "../transfer/access.ts";
-import { exit } from "./exit.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
-import { trustOf } from "./trust.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { trustOf } from "../compose/trust.ts";
 
 /** After SIGTERM a run has so long to end, in ms. */
 const stopDeadline = 10_000;

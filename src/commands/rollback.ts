@@ -3,18 +3,18 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
-import { readEpisode, writeEpisode } from "../../sync/episode.ts";
-import { findList, readHistory } from "../../sync/history.ts";
-import type { KeptList } from "../../sync/history.ts";
-import { rollBack } from "../../sync/rollback.ts";
+import { readEpisode, writeEpisode } from "../../sync/remember/episode.ts";
+import { findList, readHistory } from "../../sync/remember/history.ts";
+import type { KeptList } from "../../sync/remember/history.ts";
+import { rollBack } from "../../sync/run/rollback.ts";
 import { carryOn } from "../../sync/targets/again.ts";
 import type { Settings } from "../config/sections.ts";
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import { createLog } from "../ops/log.ts";
-import { exit } from "./exit.ts";
-import { readSealing } from "./sealing.ts";
-import type { Sealing } from "./sealing.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
+import { exit } from "../ops/exit.ts";
+import { readSealing } from "../compose/sealing.ts";
+import type { Sealing } from "../compose/sealing.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
 
 interface Words {
   readonly config: string;

@@ -2,7 +2,7 @@
 import { Command } from "commander";
 
 import type { Settings } from "../config/sections.ts";
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
 import { affordable, scarceDescriptors } from "../ops/descriptors.ts";
 import { createLog } from "../ops/log.ts";
@@ -10,12 +10,12 @@ import { createMetrics, metricsPage } from "../ops/metrics.ts";
 import type { Gauge } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
 import { createNotifier } from "../ops/systemd.ts";
-import { exit } from "./exit.ts";
-import { FileFault } from "./file-fault.ts";
-import { startRelay } from "./relay.ts";
-import type { Relay } from "./relay.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
-import { superviseWorkers, workerCount } from "./workers.ts";
+import { exit } from "../ops/exit.ts";
+import { FileFault } from "../compose/file-fault.ts";
+import { startRelay } from "../compose/relay.ts";
+import type { Relay } from "../compose/relay.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { superviseWorkers, workerCount } from "../ops/workers.ts";
 
 /** Builds the verb. */
 export function serveCommand(): Command {

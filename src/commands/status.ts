@@ -1,16 +1,16 @@
 /** `goodmailto status`: how old the snapshot is and what it holds. Exit 0 fresh, 1 stale, 2 missing, as Nagios wants it. */
 import { Command } from "commander";
 
-import { readEpisode } from "../../sync/episode.ts";
+import { readEpisode } from "../../sync/remember/episode.ts";
 import type { Settings } from "../config/sections.ts";
-import { silentLog } from "../mail/log.ts";
+import { silentLog } from "../report/log.ts";
 import type { Kind, SourceRow } from "../snapshot/format.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import { plainTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
-import { exit } from "./exit.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
-import { newestKnown, trustForCommand } from "./trust.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { newestKnown, trustForCommand } from "../compose/trust.ts";
 
 /** One source in the report. Times are ISO 8601; null: never. */
 export interface SourceReport {

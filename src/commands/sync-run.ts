@@ -3,23 +3,23 @@ import { dirname } from "node:path";
 
 import type { Settings } from "../config/sections.ts";
 import { createDomains } from "../mail/domains.ts";
-import type { Log } from "../mail/log.ts";
-import { runDelta } from "../../sync/delta.ts";
-import type { DeltaOutcome, Progress } from "../../sync/delta.ts";
-import { runSync } from "../../sync/job.ts";
-import type { JobOptions, Outcome } from "../../sync/job.ts";
+import type { Log } from "../report/log.ts";
+import { runDelta } from "../../sync/run/delta.ts";
+import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
+import { runSync } from "../../sync/run/full.ts";
+import type { JobOptions, Outcome } from "../../sync/run/full.ts";
 import type { Source } from "../../sync/source.ts";
 import { openSource } from "../../sync/sources/open.ts";
-import { summaryLine } from "../../sync/summary.ts";
+import { summaryLine } from "../../sync/run/summary.ts";
 import { carryAgain, carryOn } from "../../sync/targets/again.ts";
-import { createCanaries } from "../../sync/tally.ts";
-import type { Canary } from "../../sync/tally.ts";
-import { noteRun } from "./alert.ts";
-import { exit } from "./exit.ts";
-import { readSealing } from "./sealing.ts";
-import type { Sealing } from "./sealing.ts";
+import { createCanaries } from "../../sync/list/tally.ts";
+import type { Canary } from "../../sync/list/tally.ts";
+import { noteRun } from "../../sync/alert/alert.ts";
+import { exit } from "../ops/exit.ts";
+import { readSealing } from "../compose/sealing.ts";
+import type { Sealing } from "../compose/sealing.ts";
 import { createProgress } from "./progress.ts";
-import { loadSettings } from "./settings.ts";
+import { loadSettings } from "../compose/settings.ts";
 import { version } from "./version.ts";
 
 /** Words of the command line that change a run. */

@@ -3,17 +3,17 @@
 import { Command, Option } from "commander";
 
 import { createLog } from "../ops/log.ts";
-import type { Progress } from "../../sync/delta.ts";
-import { runDeadline } from "../../sync/job.ts";
-import type { Outcome } from "../../sync/job.ts";
-import { startNews } from "../../sync/news.ts";
-import { answerNow, askNow } from "../../sync/now.ts";
-import { createdAt } from "../../sync/previous.ts";
-import { startSchedule } from "../../sync/schedule.ts";
-import { summaryFields } from "../../sync/summary.ts";
-import { createTurns } from "../../sync/turns.ts";
-import { exit } from "./exit.ts";
-import { defaultConfig, loadSettings } from "./settings.ts";
+import type { Progress } from "../../sync/run/delta.ts";
+import { runDeadline } from "../../sync/run/full.ts";
+import type { Outcome } from "../../sync/run/full.ts";
+import { startNews } from "../../sync/run/news.ts";
+import { answerNow, askNow } from "../../sync/run/now.ts";
+import { createdAt } from "../../sync/list/previous.ts";
+import { startSchedule } from "../../sync/run/schedule.ts";
+import { summaryFields } from "../../sync/run/summary.ts";
+import { createTurns } from "../../sync/run/turns.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { addNews, exitCode, loadPlan, outcomeLine, runFull } from "./sync-run.ts";
 import type { RunWords } from "./sync-run.ts";
 

@@ -4,7 +4,7 @@ import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFi
 import { Command, InvalidArgumentError } from "commander";
 
 import { isCertificateName, makeSelfSigned } from "../auth/self-signed.ts";
-import { exit } from "./exit.ts";
+import { exit } from "../ops/exit.ts";
 
 interface Words {
   readonly name: readonly string[];

@@ -8,8 +8,8 @@ import { Gate } from "../auth/gate.ts";
 import type { Guard } from "../auth/guard.ts";
 import { parsePasswords, PasswordFile } from "../auth/passwords.ts";
 import type { Settings } from "../config/sections.ts";
-import type { Log } from "../mail/log.ts";
-import type { AuthAnswer, Authenticator } from "../smtp/auth.ts";
+import type { Log } from "../report/log.ts";
+import type { AuthAnswer, Authenticator } from "../auth/authenticator.ts";
 import { warnOfReaders } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 

@@ -4,8 +4,8 @@ import { readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 
 import type { Settings } from "../config/sections.ts";
-import type { Log } from "../mail/log.ts";
-import type { TlsMaterial } from "../smtp/tls.ts";
+import type { Log } from "../report/log.ts";
+import type { TlsMaterial } from "../smtp/listener/tls.ts";
 import { FileFault } from "./file-fault.ts";
 
 /** A certificate that ends sooner is warned about, in ms. */

@@ -8,7 +8,7 @@ import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
 import { createDomains } from "../mail/domains.ts";
 import { parseMailbox } from "../mail/address.ts";
-import { silentLog } from "../mail/log.ts";
+import { silentLog } from "../report/log.ts";
 import { readTrust } from "../snapshot/trust.ts";
 import { readTls } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";

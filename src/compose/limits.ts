@@ -1,6 +1,6 @@
 /** `[limits]` and its like in the words of the SMTP side. */
 import type { Settings } from "../config/sections.ts";
-import type { HarvestSettings } from "../smtp/harvest.ts";
+import type { HarvestSettings } from "../smtp/harvest/harvest.ts";
 import type { Limits } from "../smtp/service.ts";
 
 /** What a session may do. */

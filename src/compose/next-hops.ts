@@ -2,14 +2,14 @@
 import { readFileSync } from "node:fs";
 
 import type { Settings } from "../config/sections.ts";
-import type { Counters } from "../mail/counters.ts";
+import type { Counters } from "../report/counters.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Domains } from "../mail/domains.ts";
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import { parseNextHop } from "../mail/next-hop.ts";
 import { createCourier } from "../relay/courier.ts";
 import { HopPool } from "../relay/hop-pool.ts";
-import { createMailExchangers } from "../relay/mail-exchangers.ts";
+import { createMailExchangers } from "../dns/mail-exchangers.ts";
 import { createRoutes } from "../relay/routes.ts";
 
 /** The way to the next hops of `[[route]]`. */

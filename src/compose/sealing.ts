@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 
-import { parseSigner, unprotected } from "../../sync/protect.ts";
-import type { Protection } from "../../sync/protect.ts";
+import { parseSigner, unprotected } from "../../sync/publish/protect.ts";
+import type { Protection } from "../../sync/publish/protect.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import type { Target } from "../../sync/targets/target.ts";
 import type { Settings } from "../config/sections.ts";

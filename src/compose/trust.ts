@@ -1,14 +1,14 @@
 /** Opens the snapshot as the settings ask: with the key, the signers and the memory that they name. */
 import type { Settings } from "../config/sections.ts";
-import { silentLog } from "../mail/log.ts";
-import type { Log } from "../mail/log.ts";
+import { silentLog } from "../report/log.ts";
+import type { Log } from "../report/log.ts";
 import { inFile, inMemory } from "../snapshot/newest.ts";
 import type { Newest } from "../snapshot/newest.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { readTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
-import { exit } from "./exit.ts";
+import { exit } from "../ops/exit.ts";
 import { FileFault } from "./file-fault.ts";
 
 /** What `[snapshot]` and `[recipients] match` trust. @throws FileFault */

@@ -4,8 +4,8 @@
  */
 import { Resolver } from "node:dns/promises";
 
-import { listName, readCode } from "./dns-list.ts";
-import type { DnsListSource } from "./dns-list.ts";
+import { listName, readCode } from "./lists.ts";
+import type { DnsListSource } from "./lists.ts";
 
 /** What a list says of a client. `text` is its TXT record, "" where an A record was asked. */
 export type ListAnswer =

@@ -1,8 +1,8 @@
 /** DNS lists of client addresses: the names asked for, and how a source is written in the settings. RFC 5782. */
 import { isIPv4, isIPv6 } from "node:net";
 
-import { normalDomain } from "./address.ts";
-import { normalIp } from "./network.ts";
+import { normalDomain } from "../mail/address.ts";
+import { normalIp } from "../mail/network.ts";
 
 /**
  * One list. `block` lists bad clients: without a message its TXT record is the reply's text, with one its

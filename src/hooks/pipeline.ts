@@ -2,8 +2,8 @@
  * Asks the checks of a hook one after another until one decides. The one place where a fault inside a check
  * becomes `pass`. Synchronous as long as every check is.
  */
-import type { Counters } from "../mail/counters.ts";
-import type { Log } from "../mail/log.ts";
+import type { Counters } from "../report/counters.ts";
+import type { Log } from "../report/log.ts";
 import { pass } from "./check.ts";
 import type { Answer, CheckRun, HookName, MessageFacts, Stage, Verdict } from "./check.ts";
 import type { Session } from "./session.ts";

@@ -1,7 +1,7 @@
 /** What a check may use of the rest: given to `create`, never imported. */
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 
 /** Asks the snapshot about a recipient of a relay domain. */

@@ -4,8 +4,8 @@
  */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
-import type { Log } from "../mail/log.ts";
-import type { Observer, OurAnswer } from "../mail/observer.ts";
+import type { Log } from "../report/log.ts";
+import type { Observer, OurAnswer } from "../report/observer.ts";
 
 /** How often the next hop gave which answer; `unclear` is 4xx, or none. */
 export interface HopAnswers {

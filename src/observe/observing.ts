@@ -1,8 +1,8 @@
 /** The observer of one relay process: there while `[recipients]` is in observe mode and names a file. */
 import type { RecipientSettings } from "../config/schema.ts";
-import type { Log } from "../mail/log.ts";
-import type { Observer } from "../mail/observer.ts";
-import { Observations } from "../ops/observations.ts";
+import type { Log } from "../report/log.ts";
+import type { Observer } from "../report/observer.ts";
+import { Observations } from "./observations.ts";
 
 /** Set by the supervisor: each worker has a file of its own. */
 export const workerVariable = "GOODMAILTO_WORKER";

@@ -1,5 +1,5 @@
 /** What observe mode came to: the disagreements, most frequent first, and whether it is safe to enforce. */
-import type { Observed, Seen } from "../ops/observations.ts";
+import type { Observed, Seen } from "./observations.ts";
 
 /** How much must be seen. */
 export interface Enough {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 
 import { formatEndpoint, parseEndpoint } from "../mail/network.ts";
-import type { RelayServer } from "../smtp/server.ts";
+import type { RelayServer } from "../smtp/listener/server.ts";
 
 /** The first descriptor that systemd hands over. */
 const firstDescriptor = 3;

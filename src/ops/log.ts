@@ -2,7 +2,7 @@
  * The log: one event a line. `plain` lines of the recipient check are byte for byte those of the plugin goodmailto,
  * so that its multilog filters go on working; `tai64n` puts a stamp before them; `json` tells the same and more.
  */
-import type { Log, LogFields, VerdictLine } from "../mail/log.ts";
+import type { Log, LogFields, VerdictLine } from "../report/log.ts";
 import { LineWriter } from "./line-writer.ts";
 import { tai64n } from "./tai64n.ts";
 

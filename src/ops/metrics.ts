@@ -1,6 +1,6 @@
 /** Counters of this process, and their text form for Prometheus (exposition format 0.0.4). */
-import { counterNames } from "../mail/counters.ts";
-import type { CounterName, Counters } from "../mail/counters.ts";
+import { counterNames } from "../report/counters.ts";
+import type { CounterName, Counters } from "../report/counters.ts";
 
 /** Values by `name{labels}`; plain data, so that workers can send it to the process that serves it. */
 export type Totals = Readonly<Record<string, number>>;

@@ -5,14 +5,14 @@ import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 
 import type { Settings } from "../config/sections.ts";
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { metricsPage, sumTotals } from "../ops/metrics.ts";
-import type { Gauge, Totals } from "../ops/metrics.ts";
-import { serveMetrics } from "../ops/metrics-server.ts";
-import { createNotifier, watchdogPeriod } from "../ops/systemd.ts";
+import { metricsPage, sumTotals } from "./metrics.ts";
+import type { Gauge, Totals } from "./metrics.ts";
+import { serveMetrics } from "./metrics-server.ts";
+import { createNotifier, watchdogPeriod } from "./systemd.ts";
 import { exit } from "./exit.ts";
-import { workerVariable } from "./observing.ts";
+import { workerVariable } from "../observe/observing.ts";
 import { probePorts } from "./ports.ts";
 
 /** A worker that dies sooner than this after its start is restarted later each time, up to the most. */

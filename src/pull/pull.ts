@@ -5,7 +5,7 @@
 import { rmSync, statSync } from "node:fs";
 
 import type { Place } from "../config/place.ts";
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import { readSnapshot, statSnapshot } from "../snapshot/file.ts";
 import { openImage } from "../snapshot/image.ts";
 import type { Trust } from "../snapshot/trust.ts";

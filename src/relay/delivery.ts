@@ -3,10 +3,10 @@
  * RCPT live, DATA streamed. Every 250 of ours is one of the hop's; whatever breaks is a 4xx. DESIGN.md promise 1.
  */
 import type { Mailbox } from "../mail/address.ts";
-import { labelsBy } from "../mail/counters.ts";
-import type { Counters } from "../mail/counters.ts";
+import { labelsBy } from "../report/counters.ts";
+import type { Counters } from "../report/counters.ts";
 import type { Delivery, Envelope, Origin } from "../mail/courier.ts";
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import type { Reply } from "../mail/reply.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { fitting, isMisfit, lost, misunderstood, noRoute, notAvailable, otherRoute } from "./fitting.ts";

@@ -2,11 +2,11 @@
  * Connections to next hops: kept for the next message where the last one ended well, and not even tried for
  * some seconds where the hop just failed, instead of holding every session for the full time limit.
  */
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import { HopConnection } from "./hop-connection.ts";
 import type { HopEndpoint } from "./dial.ts";
 import { HopFault } from "./hop-fault.ts";
-import type { MailExchangers } from "./mail-exchangers.ts";
+import type { MailExchangers } from "../dns/mail-exchangers.ts";
 import type { Route } from "./routes.ts";
 
 /** A dead hop is not tried again for so long, in ms. */

@@ -1,4 +1,4 @@
-/** Who takes note of our answer and the next hop's beside each other, while we only observe; src/ops/observations.ts does. */
+/** Who takes note of our answer and the next hop's beside each other, while we only observe; src/observe/observations.ts does. */
 
 /** What the list says of a recipient. */
 export type OurAnswer = "known" | "unknown";

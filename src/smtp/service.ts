@@ -3,10 +3,10 @@ import type { ClientRules } from "../clients/tcprules.ts";
 import type { Pipeline } from "../hooks/pipeline.ts";
 import type { Services } from "../hooks/services.ts";
 import type { Courier } from "../mail/courier.ts";
-import type { Counters } from "../mail/counters.ts";
-import type { Observer } from "../mail/observer.ts";
-import type { Authenticator } from "./auth.ts";
-import type { Harvest } from "./harvest.ts";
+import type { Counters } from "../report/counters.ts";
+import type { Observer } from "../report/observer.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { Harvest } from "./harvest/harvest.ts";
 
 /** Bounds on what a stranger can make us do. Times in ms, sizes in bytes. */
 export interface Limits {

@@ -1,7 +1,7 @@
 /** What the list said of a recipient, in words for the administrator: for `check` and `explain`. */
 import { namesRoute } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
-import type { RecipientAnswer, Restriction } from "../snapshot/recipients.ts";
+import type { RecipientAnswer, Restriction } from "./recipients.ts";
 
 /**
  * One sentence without a period.

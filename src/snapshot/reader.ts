@@ -5,7 +5,7 @@
  * Removed: nothing to serve from, at once (it is the administrator's emergency switch). A bad file while a good one
  * is open: an alarm, and the good one goes on serving.
  */
-import type { Log } from "../mail/log.ts";
+import type { Log } from "../report/log.ts";
 import { readSnapshot, readSnapshotNow, statSnapshot } from "./file.ts";
 import type { Reading } from "./file.ts";
 import { openImage } from "./image.ts";

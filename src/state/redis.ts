@@ -3,8 +3,8 @@ import type { Redis } from "ioredis";
 import { RateLimiterRedis } from "rate-limiter-flexible";
 import type { RateLimiterRes } from "rate-limiter-flexible";
 
-import type { Log } from "../mail/log.ts";
-import type { HarvestStore, Tally } from "./harvest-store.ts";
+import type { Log } from "../report/log.ts";
+import type { HarvestStore, Tally } from "./counts.ts";
 
 /** ms that a command may take; nobody waits for it, but what is counted late is counted for nothing. */
 const commandTimeout = 200;

@@ -2,13 +2,13 @@
 import { spawn } from "node:child_process";
 import { hostname } from "node:os";
 
-import type { Settings } from "../config/sections.ts";
-import type { Log } from "../mail/log.ts";
-import type { Accepted } from "../../sync/day.ts";
-import { afterRun, afterTelling, readEpisode, writeEpisode } from "../../sync/episode.ts";
-import type { AlertEvent, Episode } from "../../sync/episode.ts";
-import type { Outcome } from "../../sync/job.ts";
-import { createdAt } from "../../sync/previous.ts";
+import type { Settings } from "../../src/config/sections.ts";
+import type { Log } from "../../src/report/log.ts";
+import type { Accepted } from "../remember/day.ts";
+import { afterRun, afterTelling, readEpisode, writeEpisode } from "../remember/episode.ts";
+import type { AlertEvent, Episode } from "../remember/episode.ts";
+import type { Outcome } from "../run/full.ts";
+import { createdAt } from "../list/previous.ts";
 
 /** The command has so long, in ms; then it and what it started are killed. */
 const commandTimeout = 60_000;
@@ -55,7 +55,7 @@ async function tell(
   const ways = [
     ...(command.length === 0 ? [] : [runCommand(command, facts, log)]),
     ...mail.map(async (recipient) => {
-      const { mailAlert } = await import("./alert-mail.ts");
+      const { mailAlert } = await import("./mail.ts");
       return mailAlert(settings, recipient, event, facts, log);
     }),
   ];

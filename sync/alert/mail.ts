@@ -1,17 +1,17 @@
 /** The mail of an alert: written here, sent by the relay's own way to the next hop, with no queue of ours. RFC 5322, 3834. */
 import { randomUUID } from "node:crypto";
 
-import type { Settings } from "../config/sections.ts";
-import type { AlertEvent } from "../../sync/episode.ts";
-import { parseMailbox } from "../mail/address.ts";
-import type { Mailbox } from "../mail/address.ts";
-import { noCounters } from "../mail/counters.ts";
-import { createDomains } from "../mail/domains.ts";
-import type { Log } from "../mail/log.ts";
-import { replyText } from "../mail/reply.ts";
-import type { Reply } from "../mail/reply.ts";
+import type { Settings } from "../../src/config/sections.ts";
+import type { AlertEvent } from "../remember/episode.ts";
+import { parseMailbox } from "../../src/mail/address.ts";
+import type { Mailbox } from "../../src/mail/address.ts";
+import { noCounters } from "../../src/report/counters.ts";
+import { createDomains } from "../../src/mail/domains.ts";
+import type { Log } from "../../src/report/log.ts";
+import { replyText } from "../../src/mail/reply.ts";
+import type { Reply } from "../../src/mail/reply.ts";
 import type { AlertFacts } from "./alert.ts";
-import { buildCourier } from "./hops.ts";
+import { buildCourier } from "../../src/compose/next-hops.ts";
 
 const subjects: Readonly<Record<AlertEvent, string>> = {
   "sync-failing": "the directory sync keeps failing",

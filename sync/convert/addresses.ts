@@ -2,15 +2,15 @@
  * Turns an entry into the keys that the snapshot holds for it: entry + preset + scope → Found, and counts what gave
  * none by why. A strange value is skipped, never fatal. Normal forms come from src/mail/address.ts alone.
  */
-import type { SourceSettings } from "../src/config/schema.ts";
-import { foldAscii, type Key, type Mailbox, namesRoute, normalKey, parseMailbox } from "../src/mail/address.ts";
-import type { Kind } from "../src/snapshot/format.ts";
-import { type Entry, valuesOf } from "./entry.ts";
+import type { SourceSettings } from "../../src/config/schema.ts";
+import { foldAscii, type Key, type Mailbox, namesRoute, normalKey, parseMailbox } from "../../src/mail/address.ts";
+import type { Kind } from "../../src/snapshot/format.ts";
+import { type Entry, valuesOf } from "../entry.ts";
 import { readValue, type Reading } from "./names.ts";
-import type { AddressAttribute, Preset } from "./presets/preset.ts";
-import { type Person, personOf, ruleOf } from "./rules.ts";
+import type { AddressAttribute, Preset } from "../presets/preset.ts";
+import { type Person, personOf, ruleOf } from "./restrictions.ts";
 import type { Scope } from "./scope.ts";
-import type { Batch, Found } from "./source.ts";
+import type { Batch, Found } from "../source.ts";
 
 /** Longest address in bytes, RFC 5321 4.5.3.1.3 without brackets. */
 const maxLength = 254;

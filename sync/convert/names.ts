@@ -1,8 +1,8 @@
 /**
  * The ways in which one value of a directory may be written as a recipient: what Domino's router makes of a name,
- * what Exchange's prefixes say. Text in, candidate texts out; sync/addresses.ts checks and normalises them.
+ * what Exchange's prefixes say. Text in, candidate texts out; sync/convert/addresses.ts checks and normalises them.
  */
-import type { Form } from "./presets/preset.ts";
+import type { Form } from "../presets/preset.ts";
 
 /** What a value may be written as, or why it is nothing. */
 export type Reading =

@@ -3,11 +3,11 @@
  * are named by DN are looked for among the other entries when all have been read; where one is not found, the
  * recipient is open: a part of a list would lose mail.
  */
-import { foldAscii, normalKey, parseMailbox } from "../src/mail/address.ts";
-import { formatSenders } from "../src/snapshot/rules.ts";
-import { type Entry, valuesOf } from "./entry.ts";
+import { foldAscii, normalKey, parseMailbox } from "../../src/mail/address.ts";
+import { formatSenders } from "../../src/snapshot/rules.ts";
+import { type Entry, valuesOf } from "../entry.ts";
 import { readValue } from "./names.ts";
-import type { AddressAttribute, Preset } from "./presets/preset.ts";
+import type { AddressAttribute, Preset } from "../presets/preset.ts";
 import type { Scope } from "./scope.ts";
 
 /** An entry that may be named as a sender. */

@@ -1,6 +1,6 @@
 /** Which relay domains a source may speak for. */
-import { normalDomain } from "../src/mail/address.ts";
-import { createDomains, type Domains } from "../src/mail/domains.ts";
+import { normalDomain } from "../../src/mail/address.ts";
+import { createDomains, type Domains } from "../../src/mail/domains.ts";
 
 export interface Scope {
   /** The relay domain that an address's domain stands for; undefined where the source may not speak for it. */

@@ -1,9 +1,9 @@
 /** What becomes of a source that could not be read: it keeps its rows of before, where there are any. */
-import type { SourceRow } from "../src/snapshot/format.ts";
-import type { Previous } from "./previous.ts";
-import type { ReadResult } from "./read.ts";
-import type { Scratch } from "./scratch.ts";
-import type { Source } from "./source.ts";
+import type { SourceRow } from "../../src/snapshot/format.ts";
+import type { Previous } from "../list/previous.ts";
+import type { ReadResult } from "../read/read.ts";
+import type { Scratch } from "../read/scratch.ts";
+import type { Source } from "../source.ts";
 
 /** Why nothing may be published although no guard has looked yet: people of an unread source would be refused. */
 export function refuseUnread(

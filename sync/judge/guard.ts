@@ -3,7 +3,7 @@
  * from one that shrank, nor a wrong filter from one that grew; so a list that is empty, lost much, grew out of measure
  * or lacks an address that must be there is not published unless a person says so.
  */
-import type { DayCount } from "./day.ts";
+import type { DayCount } from "../remember/day.ts";
 
 /** Addresses of one part of the list, before and now. */
 export interface Counts {

@@ -3,8 +3,8 @@ import { closeSync, openSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import { applicationId, ddl, formatVersion, keyedVersion, kinds, unsealed } from "../src/snapshot/format.ts";
-import type { Kind, MetaKey, SourceRow } from "../src/snapshot/format.ts";
+import { applicationId, ddl, formatVersion, keyedVersion, kinds, unsealed } from "../../src/snapshot/format.ts";
+import type { Kind, MetaKey, SourceRow } from "../../src/snapshot/format.ts";
 
 /** What goes into the file beside the rows. */
 export interface BuildFacts {

@@ -6,9 +6,9 @@ import { existsSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import { applicationId, formatVersion, keyedVersion, sealTrace } from "../src/snapshot/format.ts";
-import type { SourceRow } from "../src/snapshot/format.ts";
-import type { ScratchRow } from "./scratch.ts";
+import { applicationId, formatVersion, keyedVersion, sealTrace } from "../../src/snapshot/format.ts";
+import type { SourceRow } from "../../src/snapshot/format.ts";
+import type { ScratchRow } from "../read/scratch.ts";
 import { judgeSeal } from "./seal.ts";
 
 /** A source of the old snapshot. */

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 
-import { sealOffset, sealWithin, unsealed } from "../src/snapshot/format.ts";
+import { sealOffset, sealWithin, unsealed } from "../../src/snapshot/format.ts";
 
 const piece = 1 << 20;
 

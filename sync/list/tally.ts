@@ -1,9 +1,9 @@
 /** What a finished snapshot file holds by domain and by kind, for the guard, and whether it holds certain keys. */
 import Database from "better-sqlite3";
 
-import { normalKey, parseMailbox } from "../src/mail/address.ts";
-import type { Domains } from "../src/mail/domains.ts";
-import type { Counts } from "./guard.ts";
+import { normalKey, parseMailbox } from "../../src/mail/address.ts";
+import type { Domains } from "../../src/mail/domains.ts";
+import type { Counts } from "../judge/guard.ts";
 
 /** Counts of one list. A bare user part counts as of no domain. */
 export interface Tally {

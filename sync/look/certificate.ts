@@ -1,7 +1,7 @@
 /** What certificate an LDAP server shows: read over a connection on which nothing else is ever said. */
 import { connect, type TLSSocket } from "node:tls";
 
-import { parseTarget } from "./sources/dial.ts";
+import { parseTarget } from "../sources/dial.ts";
 
 const soon = 30 * 86_400_000;
 

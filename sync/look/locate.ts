@@ -4,14 +4,14 @@
  */
 import type { SearchEntry } from "ldapts";
 
-import type { SourceSettings } from "../src/config/schema.ts";
-import { foldAscii, parseMailbox } from "../src/mail/address.ts";
-import { presetFor } from "./presets/table.ts";
-import { parseTarget } from "./sources/dial.ts";
-import type { LdapConnection } from "./sources/ldap-connection.ts";
-import { connectFirst } from "./sources/ldap.ts";
-import { searchRequest } from "./sources/paged-search.ts";
-import { SourceFault } from "./source.ts";
+import type { SourceSettings } from "../../src/config/schema.ts";
+import { foldAscii, parseMailbox } from "../../src/mail/address.ts";
+import { presetFor } from "../presets/table.ts";
+import { parseTarget } from "../sources/dial.ts";
+import type { LdapConnection } from "../sources/ldap-connection.ts";
+import { connectFirst } from "../sources/ldap.ts";
+import { searchRequest } from "../sources/paged-search.ts";
+import { SourceFault } from "../source.ts";
 
 /** One value that is the address, or its user part. */
 export interface Place {

@@ -1,5 +1,5 @@
 /** What of a finding a person should look at before the list is trusted. */
-import type { SourceSettings } from "../src/config/schema.ts";
+import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Finding } from "./probe.ts";
 
 /** Limits that servers come with: slapd 500, Active Directory 1000, 389 Directory Server 2000. */

@@ -2,22 +2,22 @@
  * Looks at a source as a sync would read it, and says what is odd: who the server is, what it holds, which addresses
  * its entries would give. Writes nothing.
  */
-import type { SourceSettings } from "../src/config/schema.ts";
-import type { Domains } from "../src/mail/domains.ts";
-import { convertEntries, createRules } from "./addresses.ts";
-import type { Rules } from "./addresses.ts";
-import { valuesOf } from "./entry.ts";
-import type { Entry } from "./entry.ts";
-import { presetFor } from "./presets/table.ts";
+import type { SourceSettings } from "../../src/config/schema.ts";
+import type { Domains } from "../../src/mail/domains.ts";
+import { convertEntries, createRules } from "../convert/addresses.ts";
+import type { Rules } from "../convert/addresses.ts";
+import { valuesOf } from "../entry.ts";
+import type { Entry } from "../entry.ts";
+import { presetFor } from "../presets/table.ts";
 import { guessPreset, noRootDse, readRootDse } from "./root-dse.ts";
 import type { RootDse } from "./root-dse.ts";
-import { createScope } from "./scope.ts";
-import { parseTarget } from "./sources/dial.ts";
-import { connectFirst } from "./sources/ldap.ts";
-import type { LdapConnection } from "./sources/ldap-connection.ts";
-import { openSource } from "./sources/open.ts";
-import { pagedSearch } from "./sources/paged-search.ts";
-import { hasRanges, wholeEntries } from "./sources/ranges.ts";
+import { createScope } from "../convert/scope.ts";
+import { parseTarget } from "../sources/dial.ts";
+import { connectFirst } from "../sources/ldap.ts";
+import type { LdapConnection } from "../sources/ldap-connection.ts";
+import { openSource } from "../sources/open.ts";
+import { pagedSearch } from "../sources/paged-search.ts";
+import { hasRanges, wholeEntries } from "../sources/ranges.ts";
 import { warningsOf } from "./probe-warnings.ts";
 
 /** One entry, with what it would give. */

@@ -1,9 +1,9 @@
 /** What a directory server says of itself, and which preset fits it. RFC 4512 5.1, RFC 3045. */
 import { PagedResultsControl, type SearchEntry } from "ldapts";
 
-import type { SourceSettings } from "../src/config/schema.ts";
-import { printable, type LdapConnection } from "./sources/ldap-connection.ts";
-import { searchRequest } from "./sources/paged-search.ts";
+import type { SourceSettings } from "../../src/config/schema.ts";
+import { printable, type LdapConnection } from "../sources/ldap-connection.ts";
+import { searchRequest } from "../sources/paged-search.ts";
 
 /** The root DSE, as far as it matters. */
 export interface RootDse {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 
 import Database from "better-sqlite3";
 
-import type { Log } from "../src/mail/log.ts";
+import type { Log } from "../../src/report/log.ts";
 
 /**
  * Removes every NAME.N that is plain, or stands under another key or match than the mark says: nobody could go back to

@@ -3,14 +3,14 @@ import { createHash, createPrivateKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { fstatSync, readSync, writeSync } from "node:fs";
 
-import { sealWithin } from "../src/snapshot/format.ts";
-import type { MetaKey, SourceRow } from "../src/snapshot/format.ts";
-import type { KeyedForm } from "../src/snapshot/keyed.ts";
-import { signatureOffset, signHash, unsigned } from "../src/snapshot/signature.ts";
-import type { Previous } from "./previous.ts";
-import type { ReadResult } from "./read.ts";
-import { hashDn, hashRule } from "./rules.ts";
-import type { Scratch } from "./scratch.ts";
+import { sealWithin } from "../../src/snapshot/format.ts";
+import type { MetaKey, SourceRow } from "../../src/snapshot/format.ts";
+import type { KeyedForm } from "../../src/snapshot/keyed.ts";
+import { signatureOffset, signHash, unsigned } from "../../src/snapshot/signature.ts";
+import type { Previous } from "../list/previous.ts";
+import type { ReadResult } from "../read/read.ts";
+import { hashDn, hashRule } from "../convert/restrictions.ts";
+import type { Scratch } from "../read/scratch.ts";
 
 /** What a list is protected by. */
 export interface Protection {

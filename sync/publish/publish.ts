@@ -18,8 +18,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-import type { Log } from "../src/mail/log.ts";
-import { sealFile } from "./seal.ts";
+import type { Log } from "../../src/report/log.ts";
+import { sealFile } from "../list/seal.ts";
 
 /** Readable by the relay's group, writable by sync alone. */
 const mode = 0o640;

@@ -1,8 +1,8 @@
 /** Reads the sources into the scratch file, one after the other. What a failed one gave is thrown away. */
-import type { Log } from "../src/mail/log.ts";
+import type { Log } from "../../src/report/log.ts";
 import type { Scratch } from "./scratch.ts";
-import { SourceFault } from "./source.ts";
-import type { Batch, Notice, Source } from "./source.ts";
+import { SourceFault } from "../source.ts";
+import type { Batch, Notice, Source } from "../source.ts";
 
 /** How the reading of one source ended. Times are ms since 1970. */
 export interface ReadResult {

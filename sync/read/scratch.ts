@@ -6,10 +6,10 @@ import { closeSync, openSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import { kinds } from "../src/snapshot/format.ts";
-import type { Kind } from "../src/snapshot/format.ts";
-import { resolveRule, unresolvedPattern, untoldPattern } from "./rules.ts";
-import type { Person } from "./rules.ts";
+import { kinds } from "../../src/snapshot/format.ts";
+import type { Kind } from "../../src/snapshot/format.ts";
+import { resolveRule, unresolvedPattern, untoldPattern } from "../convert/restrictions.ts";
+import type { Person } from "../convert/restrictions.ts";
 
 /** One row on its way into the snapshot. */
 export interface ScratchRow {

@@ -6,8 +6,8 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync
 
 import { addCount, parseHours } from "./day.ts";
 import type { Accepted, HourCount } from "./day.ts";
-import { giveToFolderOwner } from "./lock.ts";
-import type { Outcome } from "./outcome.ts";
+import { giveToFolderOwner } from "../list/lock.ts";
+import type { Outcome } from "../outcome.ts";
 
 /** What is remembered between runs. Times are ms since 1970. */
 export interface Episode {

@@ -7,8 +7,8 @@ import { basename, dirname, resolve } from "node:path";
 
 import Database from "better-sqlite3";
 
-import { openPrevious } from "./previous.ts";
-import { tallySnapshot } from "./tally.ts";
+import { openPrevious } from "../list/previous.ts";
+import { tallySnapshot } from "../list/tally.ts";
 
 /** A list that is kept and good. Times are ms since 1970. */
 export interface KeptList {

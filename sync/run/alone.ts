@@ -1,8 +1,8 @@
 /** Runs what changes the snapshot with the lock held, and leaves no temporary file whatever happens. */
-import type { Log } from "../src/mail/log.ts";
-import { acquireLock } from "./lock.ts";
-import { describeError } from "./outcome.ts";
-import { removeTemporary } from "./temporary.ts";
+import type { Log } from "../../src/report/log.ts";
+import { acquireLock } from "../list/lock.ts";
+import { describeError } from "../outcome.ts";
+import { removeTemporary } from "../list/temporary.ts";
 
 /** Runs it, unless another process does. What is thrown is an outcome. */
 export async function runAlone<T>(

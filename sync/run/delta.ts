@@ -4,28 +4,28 @@
  */
 import { hostname } from "node:os";
 
-import type { SourceRow } from "../src/snapshot/format.ts";
+import type { SourceRow } from "../../src/snapshot/format.ts";
 import { runAlone } from "./alone.ts";
-import { buildSnapshot } from "./build.ts";
-import { compareSnapshots } from "./changes.ts";
-import { countOfDay } from "./day.ts";
-import { readEpisode } from "./episode.ts";
-import { heldText, runDeadline } from "./job.ts";
-import type { JobOptions } from "./job.ts";
-import { judge } from "./judge.ts";
-import { logOutcome } from "./outcome.ts";
-import type { JobFacts, Outcome } from "./outcome.ts";
-import { openPrevious } from "./previous.ts";
-import type { Previous } from "./previous.ts";
-import { createdAfter, protectionMeta, protectScratch, signFile, unprotected } from "./protect.ts";
-import { publishSnapshot } from "./publish.ts";
-import { readSources } from "./read.ts";
-import type { ReadResult } from "./read.ts";
-import { createScratch } from "./scratch.ts";
-import type { Scratch } from "./scratch.ts";
-import type { Source } from "./source.ts";
-import { temporaryName } from "./temporary.ts";
-import { continueList } from "./unchanged.ts";
+import { buildSnapshot } from "../list/build.ts";
+import { compareSnapshots } from "../list/changes.ts";
+import { countOfDay } from "../remember/day.ts";
+import { readEpisode } from "../remember/episode.ts";
+import { heldText, runDeadline } from "./full.ts";
+import type { JobOptions } from "./full.ts";
+import { judge } from "../judge/judge.ts";
+import { logOutcome } from "../outcome.ts";
+import type { JobFacts, Outcome } from "../outcome.ts";
+import { openPrevious } from "../list/previous.ts";
+import type { Previous } from "../list/previous.ts";
+import { createdAfter, protectionMeta, protectScratch, signFile, unprotected } from "../publish/protect.ts";
+import { publishSnapshot } from "../publish/publish.ts";
+import { readSources } from "../read/read.ts";
+import type { ReadResult } from "../read/read.ts";
+import { createScratch } from "../read/scratch.ts";
+import type { Scratch } from "../read/scratch.ts";
+import type { Source } from "../source.ts";
+import { temporaryName } from "../list/temporary.ts";
+import { continueList } from "../list/unchanged.ts";
 
 /** How a delta ended; "nothing": there was nothing to add, or only a full sync can tell. */
 export type DeltaOutcome = Outcome | { readonly kind: "nothing"; readonly why: string };

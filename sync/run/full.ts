@@ -1,22 +1,22 @@
 /** One run of the sync: lock, read, freeze what failed, build, guard, publish. DESIGN.md promise 3. */
 import { hostname } from "node:os";
 
-import type { SyncSettings } from "../src/config/schema.ts";
-import type { Log } from "../src/mail/log.ts";
+import type { SyncSettings } from "../../src/config/schema.ts";
+import type { Log } from "../../src/report/log.ts";
 import { runAlone } from "./alone.ts";
-import { buildSnapshot } from "./build.ts";
-import type { Grace } from "./build.ts";
-import { compareSnapshots } from "./changes.ts";
-import { countOfDay } from "./day.ts";
-import { readEpisode } from "./episode.ts";
-import { freeze, refuseUnread } from "./freeze.ts";
-import { judge } from "./judge.ts";
-import type { GuardSettings, JudgeOptions } from "./judge.ts";
-import { removeForeign } from "./kept.ts";
-import { logOutcome } from "./outcome.ts";
-import type { JobFacts, Outcome } from "./outcome.ts";
-import { openPrevious } from "./previous.ts";
-import type { Previous } from "./previous.ts";
+import { buildSnapshot } from "../list/build.ts";
+import type { Grace } from "../list/build.ts";
+import { compareSnapshots } from "../list/changes.ts";
+import { countOfDay } from "../remember/day.ts";
+import { readEpisode } from "../remember/episode.ts";
+import { freeze, refuseUnread } from "../judge/freeze.ts";
+import { judge } from "../judge/judge.ts";
+import type { GuardSettings, JudgeOptions } from "../judge/judge.ts";
+import { removeForeign } from "../publish/kept.ts";
+import { logOutcome } from "../outcome.ts";
+import type { JobFacts, Outcome } from "../outcome.ts";
+import { openPrevious } from "../list/previous.ts";
+import type { Previous } from "../list/previous.ts";
 import {
   createdAfter,
   protectionMeta,
@@ -25,16 +25,16 @@ import {
   refuseCarryOver,
   signFile,
   unprotected,
-} from "./protect.ts";
-import type { Protection } from "./protect.ts";
-import { publishSnapshot } from "./publish.ts";
-import { readSources } from "./read.ts";
-import type { ReadResult } from "./read.ts";
-import { createScratch } from "./scratch.ts";
-import type { Scratch } from "./scratch.ts";
-import type { Source } from "./source.ts";
-import { temporaryName } from "./temporary.ts";
-import { continueList, haveSameRules } from "./unchanged.ts";
+} from "../publish/protect.ts";
+import type { Protection } from "../publish/protect.ts";
+import { publishSnapshot } from "../publish/publish.ts";
+import { readSources } from "../read/read.ts";
+import type { ReadResult } from "../read/read.ts";
+import { createScratch } from "../read/scratch.ts";
+import type { Scratch } from "../read/scratch.ts";
+import type { Source } from "../source.ts";
+import { temporaryName } from "../list/temporary.ts";
+import { continueList, haveSameRules } from "../list/unchanged.ts";
 
 /** What a run needs. */
 export interface JobOptions {
@@ -65,7 +65,7 @@ export interface JobOptions {
   readonly progress?: (entries: number) => void;
 }
 
-export type { JobFacts, Outcome } from "./outcome.ts";
+export type { JobFacts, Outcome } from "../outcome.ts";
 
 /** A whole run may take so long, in ms: whatever hangs, the lock is free for the next one. */
 export const runDeadline = 3_600_000;

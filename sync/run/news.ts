@@ -1,5 +1,5 @@
 /** Asks for what is new again and again, between the full syncs. */
-import type { Log } from "../src/mail/log.ts";
+import type { Log } from "../../src/report/log.ts";
 
 /** A clockwork. */
 export interface News {

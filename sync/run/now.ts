@@ -6,8 +6,8 @@ import { rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 
-import type { Log } from "../src/mail/log.ts";
-import { giveToFolderOwner } from "./lock.ts";
+import type { Log } from "../../src/report/log.ts";
+import { giveToFolderOwner } from "../list/lock.ts";
 
 /** What the asker is told. */
 export interface NowAnswer {

@@ -6,15 +6,15 @@ import { chmodSync, constants, copyFileSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import type { Log } from "../src/mail/log.ts";
-import { unsealed } from "../src/snapshot/format.ts";
-import type { MetaKey } from "../src/snapshot/format.ts";
-import { acquireLock } from "./lock.ts";
-import { openPrevious } from "./previous.ts";
-import { createdAfter, protectionMeta, signFile } from "./protect.ts";
-import type { Protection } from "./protect.ts";
-import { publishSnapshot } from "./publish.ts";
-import { removeTemporary, temporaryName } from "./temporary.ts";
+import type { Log } from "../../src/report/log.ts";
+import { unsealed } from "../../src/snapshot/format.ts";
+import type { MetaKey } from "../../src/snapshot/format.ts";
+import { acquireLock } from "../list/lock.ts";
+import { openPrevious } from "../list/previous.ts";
+import { createdAfter, protectionMeta, signFile } from "../publish/protect.ts";
+import type { Protection } from "../publish/protect.ts";
+import { publishSnapshot } from "../publish/publish.ts";
+import { removeTemporary, temporaryName } from "../list/temporary.ts";
 
 /** What going back needs. */
 export interface RollbackOptions {

@@ -5,8 +5,8 @@
 import { schedule } from "node-cron";
 import type { ScheduledTask } from "node-cron";
 
-import type { SyncSettings } from "../src/config/schema.ts";
-import type { Log } from "../src/mail/log.ts";
+import type { SyncSettings } from "../../src/config/schema.ts";
+import type { Log } from "../../src/report/log.ts";
 
 /** `[sync]`, as far as it says when. */
 export type Timing = Pick<SyncSettings, "schedule" | "jitter">;

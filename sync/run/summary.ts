@@ -1,6 +1,6 @@
 /** What a run says at its end: as facts for the log, and as one line for people. */
-import type { LogFields } from "../src/mail/log.ts";
-import type { JobFacts } from "./job.ts";
+import type { LogFields } from "../../src/report/log.ts";
+import type { JobFacts } from "./full.ts";
 
 /** For the log. */
 export function summaryFields({ byKind, frozen, ...counts }: JobFacts): LogFields {

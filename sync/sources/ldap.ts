@@ -7,7 +7,7 @@
 import { BindRequest, ExtendedRequest, FilterParser, type SearchEntry } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { convertEntries, type Rules } from "../addresses.ts";
+import { convertEntries, type Rules } from "../convert/addresses.ts";
 import { type Batch, type Notice, type Source, SourceFault } from "../source.ts";
 import type { ChangeAttribute } from "../presets/preset.ts";
 import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";

@@ -1,6 +1,6 @@
 /** An LDIF file as a source, through the same presets as a server: for a directory that only exports. */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { convertEntries, type Rules } from "../addresses.ts";
+import { convertEntries, type Rules } from "../convert/addresses.ts";
 import type { Entry } from "../entry.ts";
 import { type Batch, type Source, SourceFault } from "../source.ts";
 import { createFilter } from "./filter.ts";

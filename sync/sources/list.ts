@@ -4,7 +4,7 @@
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
-import { convertValue, type Rules, type Skipped } from "../addresses.ts";
+import { convertValue, type Rules, type Skipped } from "../convert/addresses.ts";
 import type { AddressAttribute } from "../presets/preset.ts";
 import { type Batch, type Found, type Source, SourceFault } from "../source.ts";
 import { openText, readLines, unreadable } from "./lines.ts";

@@ -1,9 +1,9 @@
 /** Makes the source that a `[[source]]` section describes. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Domains } from "../../src/mail/domains.ts";
-import { createRules, type Rules } from "../addresses.ts";
+import { createRules, type Rules } from "../convert/addresses.ts";
 import { presetFor } from "../presets/table.ts";
-import { createScope } from "../scope.ts";
+import { createScope } from "../convert/scope.ts";
 import type { Source } from "../source.ts";
 import { createLdapSource } from "./ldap.ts";
 import { createLdifSource } from "./ldif.ts";

@@ -1,7 +1,7 @@
 /** Remembers which targets still lack the list that serves, and carries it to them again; docs/sealed-snapshot.md. */
-import type { Log } from "../../src/mail/log.ts";
-import { readEpisode, writeEpisode } from "../episode.ts";
-import { createdAt } from "../previous.ts";
+import type { Log } from "../../src/report/log.ts";
+import { readEpisode, writeEpisode } from "../remember/episode.ts";
+import { createdAt } from "../list/previous.ts";
 import { carry } from "./carry.ts";
 import type { Target } from "./target.ts";
 

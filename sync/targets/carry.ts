@@ -1,5 +1,5 @@
 /** Carries a published snapshot to every target, all at once: one that hangs does not hold up the others. */
-import type { Log } from "../../src/mail/log.ts";
+import type { Log } from "../../src/report/log.ts";
 import type { Target } from "./target.ts";
 
 /**

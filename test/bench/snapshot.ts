@@ -9,10 +9,10 @@ import { join } from "node:path";
 import { normalKey, parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
 import { createDomains } from "../../src/mail/domains.ts";
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
-import { runSync } from "../../sync/job.ts";
+import { runSync } from "../../sync/run/full.ts";
 import type { Found, Source } from "../../sync/source.ts";
 
 const total = Number(process.argv[2] ?? 1_000_000);

@@ -19,7 +19,7 @@ import type { HookName } from "../../src/hooks/check.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import type { Step } from "../../src/hooks/pipeline.ts";
 import type { Session } from "../../src/hooks/session.ts";
-import { noCounters } from "../../src/mail/counters.ts";
+import { noCounters } from "../../src/report/counters.ts";
 import { replyText } from "../../src/mail/reply.ts";
 import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";

@@ -11,8 +11,8 @@ import { Session } from "../../src/hooks/session.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
 import { createDomains } from "../../src/mail/domains.ts";
-import { silentLog } from "../../src/mail/log.ts";
-import type { Log, LogFields } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
+import type { Log, LogFields } from "../../src/report/log.ts";
 
 /** A log whose lines can be looked at, in the plain form. */
 export class RecordingLog implements Log {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { runDelta } from "../../sync/delta.ts";
+import { runDelta } from "../../sync/run/delta.ts";
 import type { Batch, Source } from "../../sync/source.ts";
 import { addresses, found, memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";
 

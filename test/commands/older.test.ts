@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { unprotected } from "../../sync/protect.ts";
+import { unprotected } from "../../sync/publish/protect.ts";
 import { addresses, listSource, publish, temporaryFolder } from "../snapshot/fixture.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { schema } from "../../src/commands/settings.ts";
+import { schema } from "../../src/compose/settings.ts";
 import { parseDuration, parseSize } from "../../src/config/fields.ts";
 import { checkConfig, loadConfig } from "../../src/config/load.ts";
 import { formatFault } from "../../src/config/toml.ts";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { sectionDocs } from "../../src/commands/section-docs.ts";
-import { schema } from "../../src/commands/settings.ts";
+import { sectionDocs } from "../../src/compose/section-docs.ts";
+import { schema } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { effectiveConfig, sampleConfig } from "../../src/config/sample.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { schema } from "../../src/commands/settings.ts";
+import { schema } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { parsePlace } from "../../src/config/place.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";

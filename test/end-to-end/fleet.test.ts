@@ -9,7 +9,7 @@ import { pullOnce } from "../../src/commands/pull.ts";
 import { createLog } from "../../src/ops/log.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { publish as publishSettings } from "../../src/config/transfer.ts";
-import type { Protection } from "../../sync/protect.ts";
+import type { Protection } from "../../sync/publish/protect.ts";
 import { carry } from "../../sync/targets/carry.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import { startNextHop } from "../fakes/next-hop.ts";

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { missing } from "../fakes/need.ts";
 import { startSlapd } from "../fakes/slapd.ts";

@@ -2,13 +2,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { schema } from "../../src/commands/settings.ts";
+import { schema } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { formatFault } from "../../src/config/toml.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import { createDomains } from "../../src/mail/domains.ts";
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import type { SnapshotReader } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exportImage } from "../../src/commands/export.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { writeCdb } from "../../src/export/cdb.ts";
-import { replaceFile } from "../../src/export/write.ts";
+import { replaceFile } from "../../src/files/replace.ts";
 import { foldAscii } from "../../src/mail/address.ts";
 import { missing } from "../fakes/need.ts";
 import { listSource, publish, temporaryFolder } from "../snapshot/fixture.ts";

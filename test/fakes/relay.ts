@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startRelay } from "../../src/commands/relay.ts";
-import type { Relay } from "../../src/commands/relay.ts";
-import { schema } from "../../src/commands/settings.ts";
+import { startRelay } from "../../src/compose/relay.ts";
+import type { Relay } from "../../src/compose/relay.ts";
+import { schema } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { formatFault } from "../../src/config/toml.ts";

@@ -1,8 +1,8 @@
 /** Publishes a snapshot for a test, by the ordinary sync job from a source in memory. */
 import { normalKey, parseMailbox } from "../../src/mail/address.ts";
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
-import { runSync } from "../../sync/job.ts";
+import { runSync } from "../../sync/run/full.ts";
 import type { Found, Source } from "../../sync/source.ts";
 
 /** One row to be: "user" or "user@domain", with a kind if that matters. */

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { schema } from "../../src/commands/settings.ts";
+import { schema } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import {
   foldAscii,
@@ -17,9 +17,9 @@ import { parseNextHop } from "../../src/mail/next-hop.ts";
 import { receivedField } from "../../src/mail/received.ts";
 import { parseReply, printable, reply } from "../../src/mail/reply.ts";
 import { ReplyReader } from "../../src/relay/reply-reader.ts";
-import { beginExchange } from "../../src/smtp/auth-exchange.ts";
-import type { Exchange } from "../../src/smtp/auth-exchange.ts";
-import { parseHelo, parseMail, parseRcpt, splitLine } from "../../src/smtp/command.ts";
+import { beginExchange } from "../../src/smtp/session/auth-exchange.ts";
+import type { Exchange } from "../../src/smtp/session/auth-exchange.ts";
+import { parseHelo, parseMail, parseRcpt, splitLine } from "../../src/smtp/session/command.ts";
 
 const runs = { numRuns: Number(process.env["FUZZ_RUNS"] ?? 2000) };
 /** Bytes as latin1 text, as lines come from the wire. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { ControlFile, controlLines } from "../../src/mail/control-file.ts";
+import { ControlFile, controlLines } from "../../src/files/control-file.ts";
 
 describe("controlLines", () => {
   it("trims entries and leaves out blank lines and comments", () => {

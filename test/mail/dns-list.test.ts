@@ -4,7 +4,7 @@ import { SocketAddress } from "node:net";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { listName, parseSource, readCode } from "../../src/mail/dns-list.ts";
+import { listName, parseSource, readCode } from "../../src/dns/lists.ts";
 
 /** The address that a list name stands for, read back by other means than it was made. */
 function addressOf(name: string, zone: string): string {

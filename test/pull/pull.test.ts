@@ -9,7 +9,7 @@ import { parsePlace } from "../../src/config/place.ts";
 import { pull } from "../../src/pull/pull.ts";
 import type { Pulled, PullOptions } from "../../src/pull/pull.ts";
 import { plainTrust } from "../../src/snapshot/trust.ts";
-import { unprotected } from "../../sync/protect.ts";
+import { unprotected } from "../../sync/publish/protect.ts";
 import { carry } from "../../sync/targets/carry.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import type { Target } from "../../sync/targets/target.ts";

@@ -5,11 +5,11 @@ import type { AddressInfo, Socket } from "node:net";
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import type { HopConnection } from "../../src/relay/hop-connection.ts";
 import { HopFault } from "../../src/relay/hop-fault.ts";
 import { HopPool } from "../../src/relay/hop-pool.ts";
-import { createMailExchangers } from "../../src/relay/mail-exchangers.ts";
+import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
 import type { Route } from "../../src/relay/routes.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";

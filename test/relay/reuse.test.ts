@@ -1,9 +1,9 @@
 /** Connections to next hops between transactions: kept, tried for life, given up, rested; and the ways of domains. */
 import { afterEach, describe, expect, it } from "vitest";
 
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { HopPool } from "../../src/relay/hop-pool.ts";
-import { createMailExchangers } from "../../src/relay/mail-exchangers.ts";
+import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
 import type { Route } from "../../src/relay/routes.ts";
 import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";

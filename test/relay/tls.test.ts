@@ -5,9 +5,9 @@ import { join } from "node:path";
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { HopPool } from "../../src/relay/hop-pool.ts";
-import { createMailExchangers } from "../../src/relay/mail-exchangers.ts";
+import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import { startDns } from "../fakes/dns.ts";
 import { missing } from "../fakes/need.ts";

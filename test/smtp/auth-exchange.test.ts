@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { beginExchange } from "../../src/smtp/auth-exchange.ts";
-import type { Exchange } from "../../src/smtp/auth-exchange.ts";
+import { beginExchange } from "../../src/smtp/session/auth-exchange.ts";
+import type { Exchange } from "../../src/smtp/session/auth-exchange.ts";
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 

@@ -1,7 +1,7 @@
 /** Command lines to commands or replies, by explicit cases; the properties are in test/fuzz. */
 import { describe, expect, it } from "vitest";
 
-import { parseHelo, parseMail, parseRcpt, splitLine } from "../../src/smtp/command.ts";
+import { parseHelo, parseMail, parseRcpt, splitLine } from "../../src/smtp/session/command.ts";
 
 const codeOf = (value: object): number | undefined => ("code" in value ? (value.code as number) : undefined);
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { DotReader } from "../../src/smtp/dot-reader.ts";
+import { DotReader } from "../../src/smtp/message/dot-reader.ts";
 
 /** Longest first; what smugglers and clumsy programs send more often than chance would. */
 const atom = fc.oneof(

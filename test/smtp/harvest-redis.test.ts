@@ -2,9 +2,9 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { silentLog } from "../../src/mail/log.ts";
-import { RedisStore } from "../../src/smtp/harvest-redis.ts";
-import { MemoryStore } from "../../src/smtp/harvest-store.ts";
+import { silentLog } from "../../src/report/log.ts";
+import { RedisStore } from "../../src/state/redis.ts";
+import { MemoryStore } from "../../src/state/counts.ts";
 import { missingRedis, RedisServer } from "../fakes/redis.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import type { TestRelay } from "../fakes/relay.ts";

@@ -4,10 +4,10 @@ import { networkInterfaces } from "node:os";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import { silentLog } from "../../src/mail/log.ts";
-import { delayOf } from "../../src/smtp/harvest.ts";
-import { HarvestLedger } from "../../src/smtp/harvest-ledger.ts";
-import { maxNetworks } from "../../src/smtp/harvest-store.ts";
+import { silentLog } from "../../src/report/log.ts";
+import { delayOf } from "../../src/smtp/harvest/harvest.ts";
+import { HarvestLedger } from "../../src/smtp/harvest/ledger.ts";
+import { maxNetworks } from "../../src/state/counts.ts";
 import { startDns } from "../fakes/dns.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import { settingsOf, startTestRelay } from "../fakes/relay.ts";

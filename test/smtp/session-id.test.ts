@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { sessionId } from "../../src/smtp/session-id.ts";
+import { sessionId } from "../../src/smtp/listener/session-id.ts";
 
 describe("sessionId", () => {
   it("gives sixteen letters and digits, and none twice", () => {

@@ -7,10 +7,10 @@ import { onTestFinished } from "vitest";
 
 import { normalKey, parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
-import type { Log, LogFields } from "../../src/mail/log.ts";
+import type { Log, LogFields } from "../../src/report/log.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
-import { runSync } from "../../sync/job.ts";
-import type { JobOptions, Outcome } from "../../sync/job.ts";
+import { runSync } from "../../sync/run/full.ts";
+import type { JobOptions, Outcome } from "../../sync/run/full.ts";
 import { SourceFault } from "../../sync/source.ts";
 import type { Found, Source } from "../../sync/source.ts";
 

@@ -15,8 +15,8 @@ import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
 import { plainTrust } from "../../src/snapshot/trust.ts";
 import type { Trust } from "../../src/snapshot/trust.ts";
-import { unprotected } from "../../sync/protect.ts";
-import type { Protection } from "../../sync/protect.ts";
+import { unprotected } from "../../sync/publish/protect.ts";
+import type { Protection } from "../../sync/publish/protect.ts";
 import { addresses, listSource, mailbox, memoryLog, publish, sync, temporaryFolder } from "./fixture.ts";
 
 const secret = "0123456789abcdef".repeat(4);

@@ -15,8 +15,8 @@ import type { ReaderOptions } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
 import { inspectSignature, parsePublicKeys, signatureOffset } from "../../src/snapshot/signature.ts";
 import { plainTrust } from "../../src/snapshot/trust.ts";
-import { unprotected } from "../../sync/protect.ts";
-import type { Protection } from "../../sync/protect.ts";
+import { unprotected } from "../../sync/publish/protect.ts";
+import type { Protection } from "../../sync/publish/protect.ts";
 import { addresses, listSource, mailbox, memoryLog, publish, temporaryFolder } from "./fixture.ts";
 
 interface Hand {

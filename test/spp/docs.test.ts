@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import type { CheckDefinition } from "../../src/hooks/check.ts";
 import { createDomains } from "../../src/mail/domains.ts";
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { parsePlugins } from "../../src/spp/config.ts";
 import { Scene, wordsOf } from "./scene.ts";
 

@@ -8,10 +8,10 @@ import type { Verdict } from "../../src/hooks/check.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import { Session } from "../../src/hooks/session.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
-import { noCounters } from "../../src/mail/counters.ts";
+import { noCounters } from "../../src/report/counters.ts";
 import { createDomains } from "../../src/mail/domains.ts";
-import { silentLog } from "../../src/mail/log.ts";
-import type { Log, LogFields } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
+import type { Log, LogFields } from "../../src/report/log.ts";
 import { replyText } from "../../src/mail/reply.ts";
 import type { PluginHook } from "../../src/spp/config.ts";
 

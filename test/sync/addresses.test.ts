@@ -2,9 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { namesRoute, normalKey, parseMailbox } from "../../src/mail/address.ts";
-import { convertEntries, createRules } from "../../sync/addresses.ts";
+import { convertEntries, createRules } from "../../sync/convert/addresses.ts";
 import { presetFor, presets } from "../../sync/presets/table.ts";
-import { createScope } from "../../sync/scope.ts";
+import { createScope } from "../../sync/convert/scope.ts";
 import type { Batch } from "../../sync/source.ts";
 import { kontor, sourceSettings } from "./reading.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Attribute, Client } from "ldapts";
 import { describe, expect, it, onTestFinished } from "vitest";
 
-import { runDelta } from "../../sync/delta.ts";
+import { runDelta } from "../../sync/run/delta.ts";
 import { missing } from "../fakes/need.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import { memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";

@@ -2,9 +2,9 @@
  * A process that syncs lists in memory, to be killed: `child.ts PATH once|forever|hold ROWS`.
  * `forever` syncs generation after generation, each with its number in every address; `hold` waits in its source.
  */
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import type { Key } from "../../src/mail/address.ts";
-import { runSync } from "../../sync/job.ts";
+import { runSync } from "../../sync/run/full.ts";
 import type { Source } from "../../sync/source.ts";
 
 const [path = "", mode = "once", rows = "100"] = process.argv.slice(2);

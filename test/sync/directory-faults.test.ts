@@ -11,9 +11,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { exitCode } from "../../src/commands/sync-run.ts";
 import { coreSections } from "../../src/config/schema.ts";
-import { runSync } from "../../sync/job.ts";
-import type { JobOptions, Outcome } from "../../sync/job.ts";
-import { createCanaries } from "../../sync/tally.ts";
+import { runSync } from "../../sync/run/full.ts";
+import type { JobOptions, Outcome } from "../../sync/run/full.ts";
+import { createCanaries } from "../../sync/list/tally.ts";
 import { type LdapFault, type LdapProxy, startLdapProxy } from "../fakes/ldap-proxy.ts";
 import { missing } from "../fakes/need.ts";
 import { type Slapd, startSlapd } from "../fakes/slapd.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { parseMailbox } from "../../src/mail/address.ts";
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
 import { missing } from "../fakes/need.ts";

@@ -5,14 +5,14 @@ import { describe, expect, it } from "vitest";
 import { goodmailto } from "../../src/checks/goodmailto.ts";
 import { Session } from "../../src/hooks/session.ts";
 import { createDomains } from "../../src/mail/domains.ts";
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { replyText } from "../../src/mail/reply.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
 import type { LookupSettings } from "../../src/snapshot/recipients.ts";
 import type { Trust } from "../../src/snapshot/trust.ts";
-import type { JobOptions } from "../../sync/job.ts";
+import type { JobOptions } from "../../sync/run/full.ts";
 import type { Found } from "../../sync/source.ts";
 import { addresses, found, listSource, mailbox, publish, temporaryFolder } from "../snapshot/fixture.ts";
 

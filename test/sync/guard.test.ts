@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { guard } from "../../sync/guard.ts";
-import type { GuardFacts } from "../../sync/guard.ts";
+import { guard } from "../../sync/judge/guard.ts";
+import type { GuardFacts } from "../../sync/judge/guard.ts";
 
 /** One source with these counts is the whole list. */
 function facts(before: number | undefined, now: number, more: Partial<GuardFacts> = {}): GuardFacts {

@@ -7,15 +7,15 @@ import { describe, expect, it } from "vitest";
 
 import { describeSince } from "../../src/commands/explain.ts";
 import { describeHistory } from "../../src/commands/history.ts";
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import type { RecipientAnswer } from "../../src/snapshot/recipients.ts";
-import { diffLists, findList, listAt, parseTime, readHistory } from "../../sync/history.ts";
-import type { KeptList } from "../../sync/history.ts";
-import { unprotected } from "../../sync/protect.ts";
-import { rollBack } from "../../sync/rollback.ts";
-import type { RollbackOptions } from "../../sync/rollback.ts";
+import { diffLists, findList, listAt, parseTime, readHistory } from "../../sync/remember/history.ts";
+import type { KeptList } from "../../sync/remember/history.ts";
+import { unprotected } from "../../sync/publish/protect.ts";
+import { rollBack } from "../../sync/run/rollback.ts";
+import type { RollbackOptions } from "../../sync/run/rollback.ts";
 import { addresses, found, listSource, publish, sync, temporaryFolder } from "../snapshot/fixture.ts";
 
 const main = new URL("../../src/main.ts", import.meta.url).pathname;

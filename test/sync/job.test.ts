@@ -4,11 +4,11 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { kinds } from "../../src/snapshot/format.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import type { SnapshotReader } from "../../src/snapshot/reader.ts";
-import { acquireLock } from "../../sync/lock.ts";
+import { acquireLock } from "../../sync/list/lock.ts";
 import { addresses, found, listSource, memoryLog, publish, sync, temporaryFolder } from "../snapshot/fixture.ts";
 
 function target(): string {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { describe, expect, it, onTestFinished } from "vitest";
 
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { inspectBytes } from "../../src/snapshot/inspect.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { addresses, listSource, publish, sync, temporaryFolder } from "../snapshot/fixture.ts";

@@ -12,11 +12,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { coreSections } from "../../src/config/schema.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
-import { silentLog } from "../../src/mail/log.ts";
+import { silentLog } from "../../src/report/log.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
-import { runSync } from "../../sync/job.ts";
-import type { Outcome } from "../../sync/job.ts";
+import { runSync } from "../../sync/run/full.ts";
+import type { Outcome } from "../../sync/run/full.ts";
 import { type Say, type Script, sayRootDse, startScript } from "../fakes/ldap-script.ts";
 import { kontor, source } from "./reading.ts";
 

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { formatSenders, maxSenders, parseRule } from "../../src/snapshot/rules.ts";
-import type { JobOptions } from "../../sync/job.ts";
+import type { JobOptions } from "../../sync/run/full.ts";
 import { memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";
 import { readAll, source } from "./reading.ts";
 

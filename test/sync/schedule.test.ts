@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { describe, expect, it, onTestFinished } from "vitest";
 
-import { startSchedule } from "../../sync/schedule.ts";
-import type { Schedule, ScheduleOptions } from "../../sync/schedule.ts";
+import { startSchedule } from "../../sync/run/schedule.ts";
+import type { Schedule, ScheduleOptions } from "../../sync/run/schedule.ts";
 import { memoryLog } from "../snapshot/fixture.ts";
 import type { Line } from "../snapshot/fixture.ts";
 

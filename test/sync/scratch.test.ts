@@ -7,8 +7,8 @@ import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { kinds } from "../../src/snapshot/format.ts";
-import { createScratch } from "../../sync/scratch.ts";
-import type { ScratchRow } from "../../sync/scratch.ts";
+import { createScratch } from "../../sync/read/scratch.ts";
+import type { ScratchRow } from "../../sync/read/scratch.ts";
 
 describe("the scratch file", () => {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-scratch-"));

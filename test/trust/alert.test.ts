@@ -6,9 +6,9 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { afterRun, afterTelling, calm, episodePath, readEpisode, writeEpisode } from "../../sync/episode.ts";
-import type { AlertEvent, Episode } from "../../sync/episode.ts";
-import type { JobFacts, Outcome } from "../../sync/job.ts";
+import { afterRun, afterTelling, calm, episodePath, readEpisode, writeEpisode } from "../../sync/remember/episode.ts";
+import type { AlertEvent, Episode } from "../../sync/remember/episode.ts";
+import type { JobFacts, Outcome } from "../../sync/run/full.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 

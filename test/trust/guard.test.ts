@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import { coreSections } from "../../src/config/schema.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
-import { addCount, countOfDay, parseHours } from "../../sync/day.ts";
-import { guard } from "../../sync/guard.ts";
-import type { GuardFacts } from "../../sync/guard.ts";
-import { unprotected } from "../../sync/protect.ts";
-import { compareTallies, createCanaries, findMissing, tallySnapshot } from "../../sync/tally.ts";
+import { addCount, countOfDay, parseHours } from "../../sync/remember/day.ts";
+import { guard } from "../../sync/judge/guard.ts";
+import type { GuardFacts } from "../../sync/judge/guard.ts";
+import { unprotected } from "../../sync/publish/protect.ts";
+import { compareTallies, createCanaries, findMissing, tallySnapshot } from "../../sync/list/tally.ts";
 import { addresses, found, listSource, publish, sync, temporaryFolder } from "../snapshot/fixture.ts";
 
 const usual = coreSections.sync.parse({});

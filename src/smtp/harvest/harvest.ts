@@ -2,15 +2,15 @@
  * Directory harvest: a client that asks for many recipients whom nobody knows is answered later each time, then hung up
  * on, then refused for a while. Known recipients are answered at once. No answer here waits for a store. Times in ms.
  */
-import type { ClientRules } from "../clients/tcprules.ts";
-import type { Session } from "../hooks/session.ts";
-import { clientNetwork } from "../mail/client-network.ts";
-import type { Counters } from "../mail/counters.ts";
-import type { Log } from "../mail/log.ts";
-import { answers } from "./answers.ts";
-import type { Response } from "./answers.ts";
-import type { HarvestLedger } from "./harvest-ledger.ts";
-import type { Tally } from "./harvest-store.ts";
+import type { ClientRules } from "../../clients/tcprules.ts";
+import type { Session } from "../../hooks/session.ts";
+import { clientNetwork } from "../../mail/client-network.ts";
+import type { Counters } from "../../report/counters.ts";
+import type { Log } from "../../report/log.ts";
+import { answers } from "../answers.ts";
+import type { Response } from "../answers.ts";
+import type { HarvestLedger } from "./ledger.ts";
+import type { Tally } from "../../state/counts.ts";
 
 /** `[limits] harvest_…`. 0 is never. */
 export interface HarvestSettings {

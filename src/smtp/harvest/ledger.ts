@@ -1,8 +1,8 @@
 /** What is known of clients that ask for unknown recipients: their counts, and who is blocked until when. Outlives a reload. */
-import type { Log } from "../mail/log.ts";
-import { RedisStore } from "./harvest-redis.ts";
-import { MemoryStore, maxNetworks } from "./harvest-store.ts";
-import type { HarvestStore, Tally } from "./harvest-store.ts";
+import type { Log } from "../../report/log.ts";
+import { RedisStore } from "../../state/redis.ts";
+import { MemoryStore, maxNetworks } from "../../state/counts.ts";
+import type { HarvestStore, Tally } from "../../state/counts.ts";
 
 /** See the file's first line. Networks are those of src/mail/client-network.ts, times in ms. */
 export class HarvestLedger {

@@ -7,18 +7,18 @@ import type { Socket } from "node:net";
 import { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
-import { sendAtEndOfTurn } from "../mail/end-of-turn.ts";
-import type { Reply } from "../mail/reply.ts";
-import { answers } from "./answers.ts";
-import type { Response } from "./answers.ts";
-import type { Conversation } from "./conversation.ts";
+import { sendAtEndOfTurn } from "../../mail/end-of-turn.ts";
+import type { Reply } from "../../mail/reply.ts";
+import { answers } from "../answers.ts";
+import type { Response } from "../answers.ts";
+import type { Conversation } from "../session/conversation.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { MessageIntake } from "./message-intake.ts";
-import { Parser } from "./parser.ts";
-import { receiveMessage } from "./reception.ts";
+import type { MessageIntake } from "../message/message-intake.ts";
+import { Parser } from "../message/parser.ts";
+import { receiveMessage } from "../message/reception.ts";
 import type { RelayServer } from "./server.ts";
-import { Verbs } from "./verbs.ts";
-import type { Answer } from "./verbs.ts";
+import { Verbs } from "../session/verbs.ts";
+import type { Answer } from "../session/verbs.ts";
 
 export class Connection extends SMTPConnection {
   /** Undefined until the client was let in. */

@@ -1,5 +1,5 @@
 /** How long a session may keep us waiting, by the monotonic clock: for its next command, for a message, in all. */
-import type { Limits } from "./service.ts";
+import type { Limits } from "../service.ts";
 
 export class Deadlines {
   readonly #startedAt = performance.now();

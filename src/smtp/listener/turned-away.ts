@@ -1,7 +1,7 @@
 /** Clients that get no session: told so where that is cheap, cut off where one of them asks again and again. */
 import type { Socket } from "node:net";
 
-import type { Response } from "./answers.ts";
+import type { Response } from "../answers.ts";
 import { Crowd } from "./crowd.ts";
 
 /** How long a refused client may take to close its side, in ms. */

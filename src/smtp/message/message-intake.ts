@@ -2,17 +2,17 @@
  * One message on its way from the client to the next hop: streamed, nothing on disk. The final dot goes on
  * only when size, line ends and the message checks allow it. DESIGN.md promise 1.
  */
-import type { MessageFacts, Verdict } from "../hooks/check.ts";
-import type { Outcome } from "../hooks/pipeline.ts";
-import type { Session } from "../hooks/session.ts";
-import type { Mailbox } from "../mail/address.ts";
-import type { Delivery } from "../mail/courier.ts";
-import { labelsBy } from "../mail/counters.ts";
-import { receivedField } from "../mail/received.ts";
-import type { Reply } from "../mail/reply.ts";
-import { answers } from "./answers.ts";
+import type { MessageFacts, Verdict } from "../../hooks/check.ts";
+import type { Outcome } from "../../hooks/pipeline.ts";
+import type { Session } from "../../hooks/session.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import type { Delivery } from "../../mail/courier.ts";
+import { labelsBy } from "../../report/counters.ts";
+import { receivedField } from "../../mail/received.ts";
+import type { Reply } from "../../mail/reply.ts";
+import { answers } from "../answers.ts";
 import { DotReader } from "./dot-reader.ts";
-import type { Service } from "./service.ts";
+import type { Service } from "../service.ts";
 
 /** How much of the header section the message checks see. */
 const headerLimit = 262_144;

@@ -1,9 +1,9 @@
 /** AUTH PLAIN and LOGIN: the exchange of lines up to a pair of user and password. RFC 4954, RFC 4616. */
 import { isUtf8 } from "node:buffer";
 
-import { reply } from "../mail/reply.ts";
-import { say } from "./answers.ts";
-import type { Response } from "./answers.ts";
+import { reply } from "../../mail/reply.ts";
+import { say } from "../answers.ts";
+import type { Response } from "../answers.ts";
 
 /** What a line of the exchange comes to. */
 export type Exchange =

@@ -1,8 +1,8 @@
 /** From credentials to an authenticated session: back end, auth hook, variables. RFC 4954 4 and 6. */
-import { reply } from "../mail/reply.ts";
-import { say } from "./answers.ts";
-import type { Response } from "./answers.ts";
-import type { AuthAnswer, Credentials } from "./auth.ts";
+import { reply } from "../../mail/reply.ts";
+import { say } from "../answers.ts";
+import type { Response } from "../answers.ts";
+import type { AuthAnswer, Credentials } from "../../auth/authenticator.ts";
 import type { Conversation } from "./conversation.ts";
 
 const accepted = say(reply(235, "2.7.0", "Authentication successful"));

@@ -1,8 +1,8 @@
 /** A command line to a command, or to the reply that it deserves. RFC 5321 4.1.1. */
-import { parseMailbox } from "../mail/address.ts";
-import type { Mailbox } from "../mail/address.ts";
-import { reply } from "../mail/reply.ts";
-import type { Reply } from "../mail/reply.ts";
+import { parseMailbox } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { reply } from "../../mail/reply.ts";
+import type { Reply } from "../../mail/reply.ts";
 
 /** MAIL FROM with its parameters. */
 export interface MailCommand {

@@ -2,21 +2,21 @@
  * The verbs of one session: each takes its argument and comes to a response. No sockets here; the connection
  * reads lines and writes responses. RFC 5321 3 and 4.1.
  */
-import type { Known, Session } from "../hooks/session.ts";
-import type { Mailbox } from "../mail/address.ts";
-import type { Delivery } from "../mail/courier.ts";
-import { reply } from "../mail/reply.ts";
-import { answers, say } from "./answers.ts";
-import type { Response } from "./answers.ts";
+import type { Known, Session } from "../../hooks/session.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import type { Delivery } from "../../mail/courier.ts";
+import { reply } from "../../mail/reply.ts";
+import { answers, say } from "../answers.ts";
+import type { Response } from "../answers.ts";
 import { parseHelo, parseMail, parseRcpt } from "./command.ts";
 import type { MailCommand } from "./command.ts";
-import { MessageIntake } from "./message-intake.ts";
+import { MessageIntake } from "../message/message-intake.ts";
 import { offers, protocolWord } from "./offers.ts";
 import { after, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
 import { concludeRecipient, judgeRecipient, queuedReply } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
-import type { Service } from "./service.ts";
+import type { Service } from "../service.ts";
 
 /** What a data command comes to: a response, or a message that may now be taken in. */
 export type DataAnswer = Response | { readonly intake: MessageIntake };

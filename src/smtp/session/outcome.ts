@@ -1,7 +1,7 @@
 /** From what checks came to, to what the client is told. */
-import type { Outcome } from "../hooks/pipeline.ts";
-import { dropped, say, sayAndClose } from "./answers.ts";
-import type { Response } from "./answers.ts";
+import type { Outcome } from "../../hooks/pipeline.ts";
+import { dropped, say, sayAndClose } from "../answers.ts";
+import type { Response } from "../answers.ts";
 
 /** A response now, or after I/O. */
 export type Answering = Response | Promise<Response>;

@@ -2,18 +2,18 @@
  * RCPT TO: from a mailbox to an answer, in the order of DESIGN.md: note-takers, queued refusals, policy checks,
  * the relay-domain verdict, the recipient check, the next hop's own answer.
  */
-import type { Outcome } from "../hooks/pipeline.ts";
-import { variableForm } from "../hooks/session.ts";
-import type { Session, Transaction } from "../hooks/session.ts";
-import { foldAscii, namesRoute, normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
-import type { Mailbox } from "../mail/address.ts";
-import { labelsBy } from "../mail/counters.ts";
-import type { OurAnswer } from "../mail/observer.ts";
-import { parseReply, reply } from "../mail/reply.ts";
-import type { Reply } from "../mail/reply.ts";
-import { answers, dropped, say, sayAndClose } from "./answers.ts";
-import type { Response } from "./answers.ts";
-import type { Service } from "./service.ts";
+import type { Outcome } from "../../hooks/pipeline.ts";
+import { variableForm } from "../../hooks/session.ts";
+import type { Session, Transaction } from "../../hooks/session.ts";
+import { foldAscii, namesRoute, normalDomain, normalKey, parseMailbox } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { labelsBy } from "../../report/counters.ts";
+import type { OurAnswer } from "../../report/observer.ts";
+import { parseReply, reply } from "../../mail/reply.ts";
+import type { Reply } from "../../mail/reply.ts";
+import { answers, dropped, say, sayAndClose } from "../answers.ts";
+import type { Response } from "../answers.ts";
+import type { Service } from "../service.ts";
 
 /** What of a service the answer to a recipient needs; `goodmailto check` has no more than this. */
 export type RecipientService = Pick<Service, "recipients" | "domains" | "log" | "counters" | "pipeline">;

@@ -1,6 +1,6 @@
 /** A command line to its verb's answer, with the limits on what a session may ask. RFC 5321 4.1. */
-import { answers } from "./answers.ts";
-import type { Response } from "./answers.ts";
+import { answers } from "../answers.ts";
+import type { Response } from "../answers.ts";
 import { beginExchange } from "./auth-exchange.ts";
 import type { Exchange } from "./auth-exchange.ts";
 import { authenticate } from "./authenticate.ts";
