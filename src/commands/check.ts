@@ -111,7 +111,7 @@ export interface ClientFacts {
 function clientVerdict(settings: Settings, ip: string | undefined): ClientFacts | undefined {
   const variables = new Map(Object.entries(listenersOf(settings)[0]?.variables ?? {}));
   try {
-    const rules = readRules(listenersOf(settings)[0]?.rules ?? "", silentLog);
+    const rules = readRules(listenersOf(settings)[0]?.rules ?? "");
     const verdict = ip === undefined ? undefined : rules.find({ ip: normalIp(ip) });
     return verdict?.kind === "deny"
       ? { variables, denied: true }

@@ -8,6 +8,7 @@ import { deepFaults } from "../compose/deep-check.ts";
 import { exit } from "../ops/exit.ts";
 import { sectionDocs } from "../compose/section-docs.ts";
 import { defaultConfig, schema } from "../compose/settings.ts";
+import { warningsOf } from "../compose/warnings.ts";
 
 /** Builds the verb. */
 export function configCommand(): Command {
@@ -15,8 +16,10 @@ export function configCommand(): Command {
   const file = ["-c, --config <file>", "configuration file", defaultConfig] as const;
   command
     .command("check")
-    .description("names every fault with file:line:column; exit 0 or 78")
+    .description("report every error and warning as file:line:column")
     .option(...file)
+    .option("--strict", "treat warnings as errors")
+    .addHelpText("after", "\nExit status: 0 no errors, 78 errors, or warnings with --strict")
     .action(check);
   command
     .command("print")
@@ -27,15 +30,21 @@ export function configCommand(): Command {
   return command;
 }
 
-async function check({ config }: { config: string }): Promise<void> {
+async function check({ config, strict }: { config: string; strict?: boolean }): Promise<void> {
   const loaded = loadConfig(config, schema, ["relay", "sync"]);
   const faults = loaded.kind === "ok" ? await deepFaults(config, loaded) : loaded.faults.map(formatFault);
-  if (faults.length === 0) {
-    process.stdout.write(`${config}: no faults\n`);
+  const warnings = loaded.kind === "ok" ? warningsOf(config, loaded, ["relay", "sync"]) : [];
+  const lines = [...faults, ...warnings.map((warning) => `warning: ${formatFault(warning)}`)];
+  process.stderr.write(lines.map((line) => `${line}\n`).join(""));
+  if (faults.length > 0 || (strict === true && warnings.length > 0)) {
+    process.exitCode = exit.config;
     return;
   }
-  process.stderr.write(faults.map((fault) => `${fault}\n`).join(""));
-  process.exitCode = exit.config;
+  process.stdout.write(`${config}: no faults${warnings.length === 0 ? "" : `, ${counted(warnings.length)}`}\n`);
+}
+
+function counted(warnings: number): string {
+  return warnings === 1 ? "1 warning" : `${warnings} warnings`;
 }
 
 function print({ config }: { config: string }): void {

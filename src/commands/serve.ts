@@ -1,6 +1,7 @@
 /** `goodmailto serve`: the relay, in one process or in several that share the port. */
 import { Command } from "commander";
 
+import { loadConfig } from "../config/load.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
@@ -14,8 +15,9 @@ import { exit } from "../ops/exit.ts";
 import { FileFault } from "../compose/file-fault.ts";
 import { startRelay } from "../compose/relay.ts";
 import type { Relay } from "../compose/relay.ts";
-import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { defaultConfig, loadPlaced, schema } from "../compose/settings.ts";
 import { superviseWorkers, workerCount } from "../ops/workers.ts";
+import { logWarnings } from "../compose/warnings.ts";
 
 /** Builds the verb. */
 export function serveCommand(): Command {
@@ -27,16 +29,20 @@ export function serveCommand(): Command {
 }
 
 async function serve(options: { config: string; worker?: boolean }): Promise<void> {
-  const settings = loadSettings(options.config);
-  if (settings === undefined) {
+  const loaded = loadPlaced(options.config);
+  if (loaded === undefined) {
     process.exitCode = exit.config;
     return;
   }
+  const { settings } = loaded;
   const log = createLog(settings.log);
+  if (options.worker !== true) {
+    logWarnings(options.config, loaded, log);
+  }
   const workers = workerCount(settings.smtp.workers);
   if (workers > 1 && options.worker !== true) {
     try {
-      await superviseWorkers(options.config, settings, workers, log);
+      await superviseWorkers(options.config, settings, workers, log, () => logFresh(options.config, log));
     } catch (error) {
       process.exitCode = explainStart(error, log);
     }
@@ -83,7 +89,7 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
     void Promise.all([relay.stop(), notifier.stopping()]).then(() => process.exit(exit.ok));
   };
   const reload = (): void => {
-    reloadRelay(config, relay, log);
+    reloadRelay(config, relay, log, worker);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
   if (worker) {
@@ -98,15 +104,26 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
   }
 }
 
+/** The warnings of the file as it is now; its errors are the workers' to report. */
+function logFresh(config: string, log: Log): void {
+  const loaded = loadConfig(config, schema, ["relay"]);
+  if (loaded.kind === "ok") {
+    logWarnings(config, loaded, log);
+  }
+}
+
 /** New settings for new sessions, or a word on why not. */
-function reloadRelay(config: string, relay: Relay, log: Log): void {
+function reloadRelay(config: string, relay: Relay, log: Log, worker: boolean): void {
   try {
-    const settings = loadSettings(config);
-    if (settings === undefined) {
+    const loaded = loadPlaced(config);
+    if (loaded === undefined) {
       log.error("relay", "reload refused, the old settings stay", { file: config });
       return;
     }
-    relay.reload(settings);
+    relay.reload(loaded.settings);
+    if (!worker) {
+      logWarnings(config, loaded, log);
+    }
     log.info("relay", "reloaded", { file: config });
   } catch (error) {
     log.error("relay", "reload refused, the old settings stay", { why: (error as Error).message });

@@ -22,7 +22,7 @@ export async function deepFaults(file: string, { settings, given }: Good): Promi
     formatFault({ file, ...given.position(path), key: path.map(String).join("."), message });
   const rules = [...new Set(listenersOf(settings).map((listener) => listener.rules))];
   return [
-    ...rules.flatMap((path) => faultsOf(() => readRules(path, silentLog))),
+    ...rules.flatMap((path) => faultsOf(() => readRules(path))),
     ...faultsOf(() => readTls(settings, silentLog)).map((message) => at(["tls"], message)),
     ...(await keyFaults(file, settings, at)),
     ...canaryFaults(settings, at),

@@ -70,15 +70,12 @@ export function listenersOf(settings: Settings): readonly ListenerPlan[] {
   ];
 }
 
-/** Reads a rules file. @throws RulesFault with every fault of it */
-export function readRules(path: string, log: Log): ClientRules {
+/** Reads a rules file; its warnings are logged by warnings.ts. @throws RulesFault with every fault of it */
+export function readRules(path: string): ClientRules {
   if (path === "") {
     return emptyClientRules;
   }
-  const { rules, faults, warnings } = parseClientRules(readFileSync(path, "utf8"), path);
-  for (const { file, line, column, message } of warnings) {
-    log.warning("clients", "odd rule", { at: `${file}:${line}:${column}`, why: message });
-  }
+  const { rules, faults } = parseClientRules(readFileSync(path, "utf8"), path);
   if (faults.length > 0) {
     throw new RulesFault(
       faults.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`).join("\n"),
@@ -147,7 +144,7 @@ function assemble(settings: Settings, { snapshot, guard, ledger, observing, log,
     courier,
     counters,
     observer,
-    rules: readRules(plan.rules, log),
+    rules: readRules(plan.rules),
     variables: new Map(Object.entries(plan.variables)),
     limits: limitsOf(settings),
     harvest,

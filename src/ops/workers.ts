@@ -50,9 +50,16 @@ interface Worker {
 
 /**
  * Runs until SIGTERM. A worker that cannot start at all (configuration, port) ends everything with its exit code.
+ * @param reloaded called at SIGHUP, after the workers were told: to log what one process says for all
  * @throws the error of a metrics port that is taken; nothing is started then
  */
-export async function superviseWorkers(config: string, settings: Settings, count: number, log: Log): Promise<void> {
+export async function superviseWorkers(
+  config: string,
+  settings: Settings,
+  count: number,
+  log: Log,
+  reloaded: () => void,
+): Promise<void> {
   const notifier = createNotifier(process.env);
   const fleet = new Fleet(config, count, log, () => {
     notifier.ready(`${count} workers`);
@@ -60,7 +67,10 @@ export async function superviseWorkers(config: string, settings: Settings, count
   });
   await probePorts(settings);
   const server = await serveReports(settings, fleet);
-  process.on("SIGHUP", () => fleet.signal("SIGHUP"));
+  process.on("SIGHUP", () => {
+    fleet.signal("SIGHUP");
+    reloaded();
+  });
   let told: Promise<void> | undefined;
   const stop = (): void => {
     told ??= notifier.stopping();

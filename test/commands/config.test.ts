@@ -17,6 +17,17 @@ function goodmailto(...words: readonly string[]): { status: number | null; out: 
   return { status, out: stdout, err: stderr.replaceAll(`${folder}/`, "") };
 }
 
+/** The lines on standard error without warnings. */
+const faultsIn = (err: string): string[] => err.split("\n").filter((line) => !line.startsWith("warning: "));
+
+/** A configuration without warnings; `{folder}` stays relative. */
+const quiet = `[domains]
+relay = ["kontor.example"]
+[[route]]
+domain = "*"
+next_hop = "smtp://127.0.0.1:26"
+`;
+
 describe("goodmailto config check", () => {
   it("reads the files that serve and sync would read, and names every fault in them", () => {
     writeFileSync(join(folder, "tcp.smtp"), "1.2.3.4:alow\n:allow\n5.6.7.8:deny,X\n");
@@ -41,7 +52,7 @@ url = ["nosuch"]
     );
     const { status, err } = goodmailto("config", "check", "-c", config);
     expect(status).toBe(78);
-    expect(err.split("\n")).toEqual([
+    expect(faultsIn(err)).toEqual([
       expect.stringMatching(/^tcp\.smtp:1:\d+: /),
       expect.stringMatching(/^tcp\.smtp:3:\d+: /),
       expect.stringMatching(/^c\.toml:3:2: tls: Cannot use /),
@@ -59,7 +70,7 @@ url = ["nosuch"]
         `[domains]\nrelay = ["kontor.example"]\naliases = { "kontor.test" = "kontor.example" }\n${keys}` +
           '[sync]\ncanaries = ["anna@kontor.example", "anna@kontor.test", "postmaster", "anna@elsewhere.example"]\n',
       );
-      return goodmailto("config", "check", "-c", config).err.split("\n");
+      return faultsIn(goodmailto("config", "check", "-c", config).err);
     };
     writeFileSync(join(folder, "junk"), "no key\n");
     const canary = expect.stringMatching(/sync\.canaries\.3: "anna@elsewhere\.example" is outside the relay domains/);
@@ -79,8 +90,27 @@ url = ["nosuch"]
 
   it("says that there are none", () => {
     const config = join(folder, "c.toml");
-    writeFileSync(config, '[domains]\nrelay = ["kontor.example"]\n');
-    expect(goodmailto("config", "check", "-c", config)).toMatchObject({ status: 0, out: `${config}: no faults\n` });
+    writeFileSync(config, quiet);
+    expect(goodmailto("config", "check", "-c", config, "--strict")).toEqual({
+      status: 0,
+      out: `${config}: no faults\n`,
+      err: "",
+    });
+  });
+
+  it("prints warnings with line and column, ends with 0, and with 78 under --strict", () => {
+    const config = join(folder, "c.toml");
+    writeFileSync(join(folder, "tcp.smtp"), "127.0.0.1:allow\nno colon\n");
+    writeFileSync(config, '[clients]\nrules = "tcp.smtp"\n[domains]\nrelay = []\n');
+    const { status, out, err } = goodmailto("config", "check", "-c", config);
+    expect({ status, out }).toEqual({ status: 0, out: `${config}: no faults, 3 warnings\n` });
+    expect(err.split("\n")).toEqual([
+      expect.stringMatching(/^warning: c\.toml:1:1: route: is missing: /),
+      expect.stringMatching(/^warning: c\.toml:4:1: domains\.relay: is empty: /),
+      "warning: tcp.smtp:2:1: a line without a colon is ignored",
+      "",
+    ]);
+    expect(goodmailto("config", "check", "--strict", "-c", config)).toEqual({ status: 78, out: "", err });
   });
 });
 

@@ -73,6 +73,27 @@ describe.each([1, 2])("goodmailto serve with %i worker(s)", (workers) => {
     expect((await program.stop()).code).toBe(0);
   });
 
+  it("logs the configuration's warnings at start and at SIGHUP, once for all workers", async () => {
+    const { program, config, change } = await site(workers);
+    const warnings = (): number => program.output.split("config: warning ").length - 1;
+    expect(warnings()).toBe(0);
+    scene.write("tcp.smtp", "no colon\n");
+    scene.write("goodmailto.toml", `${readFileSync(config, "utf8")}\n[clients]\nrules = "tcp.smtp"\n`);
+    program.child.kill("SIGHUP");
+    await program.until(/config: warning at=\S+tcp\.smtp:1:1 why="a line without a colon is ignored"/);
+    change("Nobody of that name");
+    program.child.kill("SIGHUP");
+    await program.until(new RegExp(`(relay: reloaded[^]*){${2 * workers}}`));
+    expect((await program.stop()).code).toBe(0);
+    expect(warnings()).toBe(1);
+    scene.write("goodmailto.toml", readFileSync(config, "utf8").replace(/relay = \[.*\]\naliases.*/, "relay = []"));
+    const again = scene.start("serve", "--config", config);
+    await again.until(/config: warning at=\S+goodmailto\.toml:\d+:1 key=domains\.relay why="is empty: /);
+    await again.until(workers > 1 ? /relay: workers ready/ : /relay: ready/);
+    expect((await again.stop()).code).toBe(0);
+    expect(again.output.split("config: warning ")).toHaveLength(2);
+  });
+
   it("loses nothing at SIGHUPs under load", async () => {
     const { program, port } = await site(workers);
     const hangUp = setInterval(() => program.child.kill("SIGHUP"), 30);

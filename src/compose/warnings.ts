@@ -1,0 +1,60 @@
+/** The warnings of a configuration, those that only show in its files included: for `config check` and the relay's log. */
+import { readFileSync } from "node:fs";
+
+import { parseClientRules } from "../clients/tcprules.ts";
+import type { ParsedClientRules } from "../clients/tcprules.ts";
+import type { Loaded } from "../config/load.ts";
+import type { Settings } from "../config/sections.ts";
+import type { Fault } from "../config/toml.ts";
+import { settingWarnings } from "../config/warnings.ts";
+import type { Warning } from "../config/warnings.ts";
+import type { Log } from "../report/log.ts";
+import { listenersOf } from "./relay.ts";
+
+type Good = Extract<Loaded, { kind: "ok" }>;
+
+/** Looks at settings together with the files that they name, or with the machine. */
+type FindFileWarnings = (settings: Settings, rules: readonly ParsedClientRules[]) => readonly Warning[];
+
+/** To add a warning that needs client rules, files or the machine, name its function here. */
+const finders: readonly FindFileWarnings[] = [];
+
+/** Sections that only `sync` reads: the relay neither has their files nor logs their warnings. */
+const syncSections: ReadonlySet<PropertyKey> = new Set(["sync", "source", "publish", "alert"]);
+
+/**
+ * Every warning, in the order of the lines.
+ * @param whose without "sync", what only the sync reads is left out
+ */
+export function warningsOf(file: string, { settings, given }: Good, whose: readonly ("relay" | "sync")[]): Fault[] {
+  const rules = clientRules(settings);
+  const found = [...settingWarnings(settings), ...finders.flatMap((find) => find(settings, rules))];
+  const placed = found
+    .filter(({ path }) => whose.includes("sync") || !syncSections.has(path[0] ?? ""))
+    .map(({ path, message }) => ({ file, ...given.position(path), key: path.map(String).join("."), message }))
+    .sort((a, b) => a.line - b.line || a.column - b.column);
+  return [...placed, ...rules.flatMap(({ warnings }) => warnings.map((warning) => ({ ...warning, key: "" })))];
+}
+
+/** Writes the warnings of a relay's configuration to its log. */
+export function logWarnings(file: string, loaded: Good, log: Log): void {
+  for (const { file: where, line, column, key, message } of warningsOf(file, loaded, ["relay"])) {
+    log.warning("config", "warning", {
+      at: `${where}:${line}:${column}`,
+      key: key === "" ? undefined : key,
+      why: message,
+    });
+  }
+}
+
+/** Every file of client rules once; one that cannot be read is reported elsewhere, as an error. */
+function clientRules(settings: Settings): ParsedClientRules[] {
+  const files = new Set(listenersOf(settings).map(({ rules }) => rules));
+  return [...files].flatMap((path) => {
+    try {
+      return path === "" ? [] : [parseClientRules(readFileSync(path, "utf8"), path)];
+    } catch {
+      return [];
+    }
+  });
+}
