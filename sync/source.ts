@@ -2,6 +2,7 @@
 import type { Key } from "../src/mail/address.ts";
 import type { Kind } from "../src/snapshot/format.ts";
 import type { Person } from "./convert/restrictions.ts";
+import type { LeftOut } from "./left-out.ts";
 
 /** One deliverable key with where it comes from. */
 export interface Found {
@@ -20,6 +21,8 @@ export interface Batch {
   readonly found: readonly Found[];
   /** Values that gave no key, counted by why ("foreign domain", "invented address", "no address" …). */
   readonly skipped: Readonly<Record<string, number>>;
+  /** The same values themselves; not given: none. */
+  readonly left?: readonly LeftOut[];
   /** Entries that other entries may name as senders. */
   readonly people?: readonly Person[];
   /** With the last batch: up to where changes are known now, in the source's own words; not given: not known. */

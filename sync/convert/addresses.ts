@@ -6,20 +6,21 @@ import type { SourceSettings } from "../../src/config/schema.ts";
 import { foldAscii, type Key, type Mailbox, namesRoute, normalKey, parseMailbox } from "../../src/mail/address.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { type Entry, valuesOf } from "../entry.ts";
+import { createLeftOuts, type LeaveOut, type LeftOuts } from "../left-out.ts";
 import { readValue, type Reading } from "./names.ts";
 import type { AddressAttribute, Preset } from "../presets/preset.ts";
 import { type Person, personOf, ruleOf } from "./restrictions.ts";
 import type { Scope } from "./scope.ts";
 import type { Batch, Found } from "../source.ts";
+import { writtenAddresses } from "./written-addresses.ts";
 
 /** Longest address in bytes, RFC 5321 4.5.3.1.3 without brackets. */
 const maxLength = 254;
+/** Longest value in bytes: some list the addresses of a whole department. */
+const maxValue = 64 * 1024;
 
 /** Class names that are remembered. */
 const maxClasses = 1000;
-
-/** Values that gave no key, by why. */
-export type Skipped = Record<string, number>;
 
 /** What an entry is converted by. */
 export interface Rules {
@@ -31,37 +32,46 @@ export interface Rules {
   readonly notesDomain: string;
   /** Class names as the server writes them, with what they say: a million entries have a dozen of them. */
   readonly kinds: Map<string, Kind | "none">;
+  /** Shown every entry before it is converted, for `probe`. */
+  readonly look?: ((entry: Entry) => void) | undefined;
 }
 
 /** The rules of one source. */
-export function createRules(settings: SourceSettings, preset: Preset, scope: Scope): Rules {
+export function createRules(
+  settings: SourceSettings,
+  preset: Preset,
+  scope: Scope,
+  look?: (entry: Entry) => void,
+): Rules {
   const lookup = preset.name === "domino" ? settings.lookup : "both";
-  return { preset, scope, lookup, notesDomain: settings.notes_domain.trim().toUpperCase(), kinds: new Map() };
+  return { preset, scope, lookup, notesDomain: settings.notes_domain.trim().toUpperCase(), kinds: new Map(), look };
 }
 
 /** Converts a page of entries. */
 export function convertEntries(entries: readonly Entry[], rules: Rules): Batch {
   const found: Found[] = [];
-  const skipped: Skipped = {};
+  const out = createLeftOuts();
   const people: Person[] = [];
   for (const entry of entries) {
-    convertEntry(entry, rules, found, skipped);
+    convertEntry(entry, rules, found, out);
     const person = personOf(entry, rules.preset, rules.scope);
     if (person !== undefined) {
       people.push(person);
     }
   }
-  return { entries: entries.length, found, skipped, ...(people.length === 0 ? {} : { people }) };
+  const { left, skipped } = out;
+  return { entries: entries.length, found, skipped, left, ...(people.length === 0 ? {} : { people }) };
 }
 
-function convertEntry(entry: Entry, rules: Rules, found: Found[], skipped: Skipped): void {
+function convertEntry(entry: Entry, rules: Rules, found: Found[], out: LeftOuts): void {
+  rules.look?.(entry);
   const { addresses, exclusions } = rules.preset;
-  const excluded = exclusions.find(({ attribute, values }) =>
-    valuesOf(entry, attribute).some((value) => values.includes(foldAscii(value.trim()))),
-  );
-  if (excluded !== undefined) {
-    count(skipped, excluded.why);
-    return;
+  for (const { attribute, values, why } of exclusions) {
+    const value = valuesOf(entry, attribute).find((text) => values.includes(foldAscii(text.trim())));
+    if (value !== undefined) {
+      out.of(entry.dn, attribute)(value, why);
+      return;
+    }
   }
   const kind = kindOf(entry, rules);
   const rule = ruleOf(entry, rules.preset, rules.scope);
@@ -74,8 +84,9 @@ function convertEntry(entry: Entry, rules: Rules, found: Found[], skipped: Skipp
     }
   };
   for (const attribute of addresses) {
+    const leave = out.of(entry.dn, attribute.attribute);
     for (const value of valuesOf(entry, attribute.attribute)) {
-      convertValue(value.trim(), attribute, rules, add, skipped);
+      convertValue(value.trim(), attribute, rules, add, leave);
     }
   }
 }
@@ -99,49 +110,58 @@ function kindOf(entry: Entry, { preset, kinds }: Rules): Kind {
 
 type Add = (key: Key, as: Kind) => void;
 
-/** Converts one value without blanks around it. */
+/** Converts one value without blanks around it, which may list several addresses. */
 export function convertValue(
   value: string,
   attribute: AddressAttribute,
   rules: Rules,
   add: Add,
-  skipped: Skipped,
+  leave: LeaveOut,
 ): void {
-  const why = unreadable(value);
-  const reading: Reading = why === undefined ? readValue(attribute.form, value) : { kind: "skip", why };
+  if (value.length > maxValue) {
+    return leave(value, "too long");
+  }
+  for (const text of writtenAddresses(value)) {
+    convertText(text, attribute, rules, add, leave);
+  }
+}
+
+function convertText(text: string, attribute: AddressAttribute, rules: Rules, add: Add, leave: LeaveOut): void {
+  const why = unreadable(text);
+  const reading: Reading = why === undefined ? readValue(attribute.form, text) : { kind: "skip", why };
   switch (reading.kind) {
     case "skip":
-      return count(skipped, reading.why);
+      return leave(text, reading.why);
     case "address":
-      return convertAddress(reading.text, reading.primary === true ? "account" : attribute.kind, rules, add, skipped);
+      return convertAddress(reading.text, reading.primary === true ? "account" : attribute.kind, rules, add, leave);
     case "names":
-      return convertNames(reading, attribute.kind, rules, add, skipped);
+      return convertNames(reading, attribute.kind, rules, add, leave);
   }
 }
 
-/** Why a value is none at all. */
-function unreadable(value: string): string | undefined {
-  if (value === "") {
+/** Why a text is none at all. */
+function unreadable(text: string): string | undefined {
+  if (text === "") {
     return "empty";
   }
-  if (Buffer.byteLength(value) > maxLength + "smtp:".length) {
+  if (Buffer.byteLength(text) > maxLength + "smtp:".length) {
     return "too long";
   }
-  return /[\x00-\x08\x0a-\x1f\x7f]/.test(value) ? "control character" : undefined;
+  return /[\x00-\x08\x0a-\x1f\x7f]/.test(text) ? "control character" : undefined;
 }
 
-function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, skipped: Skipped): void {
-  const mailbox = parse(text, skipped);
+function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, leave: LeaveOut): void {
+  const mailbox = parse(text, leave);
   if (mailbox === undefined) {
     return;
   }
   const domain = rules.scope.canonical(mailbox.domain);
   if (domain === undefined) {
-    return count(skipped, "foreign domain");
+    return leave(text, "foreign domain");
   }
   const { user } = mailbox;
   if (user.includes("%") && !isNotesForm(user, rules)) {
-    return count(skipped, "names a route");
+    return leave(text, "names a route");
   }
   // "Local part only" compares what stands before the @; a name with % is an address of its own in every mode.
   add(normalKey(user, rules.lookup === "local" && !namesRoute(user) ? "" : domain), kind);
@@ -152,18 +172,18 @@ function convertNames(
   kind: Kind,
   rules: Rules,
   add: Add,
-  skipped: Skipped,
+  leave: LeaveOut,
 ): void {
   if (rules.lookup === "fullname") {
-    return count(skipped, "bare name");
+    return leave(reading.texts[0] ?? "", "bare name");
   }
   for (const text of reading.texts) {
-    const mailbox = parse(text, skipped);
+    const mailbox = parse(text, leave);
     if (mailbox === undefined) {
       return;
     }
     if (namesRoute(mailbox.user)) {
-      return count(skipped, "names a route");
+      return leave(text, "names a route");
     }
     add(normalKey(mailbox.user, ""), kind);
   }
@@ -183,17 +203,12 @@ function isNotesForm(user: string, { notesDomain }: Rules): boolean {
   );
 }
 
-function parse(text: string, skipped: Skipped): Mailbox | undefined {
+function parse(text: string, leave: LeaveOut): Mailbox | undefined {
   const mailbox = Buffer.byteLength(text) > maxLength ? undefined : parseMailbox(text);
   if (mailbox === undefined) {
     const user = text.slice(0, text.includes("@") ? text.lastIndexOf("@") : text.length);
     const why = /[^\x00-\x7f]/.test(user) ? "8-bit user part" : "malformed";
-    count(skipped, Buffer.byteLength(text) > maxLength ? "too long" : why);
+    leave(text, Buffer.byteLength(text) > maxLength ? "too long" : why);
   }
   return mailbox;
-}
-
-/** Counts one more. */
-export function count(skipped: Skipped, why: string): void {
-  skipped[why] = (skipped[why] ?? 0) + 1;
 }

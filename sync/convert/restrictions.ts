@@ -9,6 +9,7 @@ import { type Entry, valuesOf } from "../entry.ts";
 import { readValue } from "./names.ts";
 import type { AddressAttribute, Preset } from "../presets/preset.ts";
 import type { Scope } from "./scope.ts";
+import { writtenAddresses } from "./written-addresses.ts";
 
 /** An entry that may be named as a sender. */
 export interface Person {
@@ -35,7 +36,7 @@ export function ruleOf(entry: Entry, { rules }: Preset, scope: Scope): string {
     if (rule.kind === "senders") {
       isRestricted ||= values.length > 0;
       unknown.push(...(rule.form === "members" ? values.map(foldDn) : []));
-      for (const value of rule.form === "address" ? values : []) {
+      for (const value of rule.form === "address" ? values.flatMap((text) => writtenAddresses(text.trim())) : []) {
         const key = keyOf(value, scope);
         (key === undefined ? unknown : keys).push(key ?? value.trim());
       }
@@ -76,11 +77,12 @@ export function personOf(entry: Entry, { rules, addresses }: Preset, scope: Scop
 }
 
 function read({ form }: AddressAttribute, scope: Scope): (value: string) => string[] {
-  return (value) => {
-    const reading = readValue(form, value.trim());
-    const key = reading.kind === "address" ? keyOf(reading.text, scope) : undefined;
-    return key === undefined ? [] : [key];
-  };
+  return (value) =>
+    writtenAddresses(value.trim()).flatMap((text) => {
+      const reading = readValue(form, text);
+      const key = reading.kind === "address" ? keyOf(reading.text, scope) : undefined;
+      return key === undefined ? [] : [key];
+    });
 }
 
 /** The form in which DNs are compared: case and the blanks around commas play no part. */

@@ -4,7 +4,8 @@
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
-import { convertValue, type Rules, type Skipped } from "../convert/addresses.ts";
+import { convertValue, type Rules } from "../convert/addresses.ts";
+import { createLeftOuts, type LeftOuts } from "../left-out.ts";
 import type { AddressAttribute } from "../presets/preset.ts";
 import { type Batch, type Found, type Source, SourceFault } from "../source.ts";
 import { openText, readLines, unreadable } from "./lines.ts";
@@ -39,7 +40,7 @@ export async function* readList(
   rules: Rules,
 ): AsyncGenerator<Batch> {
   let attribute: AddressAttribute = { attribute: "", form: "plain", kind: "account" };
-  let batch = emptyBatch();
+  let { batch, out } = emptyBatch();
   for await (const { text, number } of readLines(input, file, maxLine)) {
     const value = text.trim();
     if (value.startsWith("#")) {
@@ -47,18 +48,20 @@ export async function* readList(
     } else if (value !== "") {
       const entry = `${file}:${number}`;
       batch.entries += 1;
-      convertValue(value, attribute, rules, (key, kind) => batch.found.push({ key, kind, entry }), batch.skipped);
+      const { found } = batch;
+      convertValue(value, attribute, rules, (key, kind) => found.push({ key, kind, entry }), out.of(entry, ""));
     }
     if (batch.entries === batchSize) {
       yield batch;
-      batch = emptyBatch();
+      ({ batch, out } = emptyBatch());
     }
   }
   yield batch;
 }
 
-function emptyBatch(): { entries: number; found: Found[]; skipped: Skipped } {
-  return { entries: 0, found: [], skipped: {} };
+function emptyBatch(): { batch: Batch & { entries: number; found: Found[] }; out: LeftOuts } {
+  const out = createLeftOuts();
+  return { batch: { entries: 0, found: [], skipped: out.skipped, left: out.left }, out };
 }
 
 /** The plugin's files group their lines: `# Aliases ####`, `# Accounts ####`. */

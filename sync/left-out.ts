@@ -1,0 +1,46 @@
+/** What gave no address, and why: for people who look for one that they miss. */
+
+/** One value. An entry that takes no mail at all stands here with the attribute that says so. */
+export interface LeftOut {
+  /** The entry's DN, or "file:line". */
+  readonly entry: string;
+  /** In lower case; "" in a list, which has none. */
+  readonly attribute: string;
+  /** Its first characters. */
+  readonly value: string;
+  readonly why: string;
+}
+
+/** Characters of a value that are kept. */
+const maxValue = 300;
+
+/** Takes a text that gives no address. */
+export type LeaveOut = (text: string, why: string) => void;
+
+/** The values of one batch that were left out. */
+export interface LeftOuts {
+  readonly left: LeftOut[];
+  /** How many, by why. */
+  readonly skipped: Record<string, number>;
+  /** For the values of one attribute of an entry. */
+  of(entry: string, attribute: string): LeaveOut;
+}
+
+/** None so far. */
+export function createLeftOuts(): LeftOuts {
+  const left: LeftOut[] = [];
+  const skipped: Record<string, number> = {};
+  return {
+    left,
+    skipped,
+    of: (entry, attribute) => (text, why) => {
+      left.push({ entry, attribute, value: text.slice(0, maxValue), why });
+      skipped[why] = (skipped[why] ?? 0) + 1;
+    },
+  };
+}
+
+/** One line for people: `why: attribute "value" of entry`. */
+export function leftOutText({ entry, attribute, value, why }: LeftOut): string {
+  return `${why}: ${attribute === "" ? "" : `${attribute} `}${JSON.stringify(value)} of ${entry}`;
+}
