@@ -167,13 +167,7 @@ function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, leave:
   add(normalKey(user, rules.lookup === "local" && !namesRoute(user) ? "" : domain), kind);
 }
 
-function convertNames(
-  reading: Reading & { kind: "names" },
-  kind: Kind,
-  rules: Rules,
-  add: Add,
-  leave: LeaveOut,
-): void {
+function convertNames(reading: Reading & { kind: "names" }, kind: Kind, rules: Rules, add: Add, leave: LeaveOut): void {
   if (rules.lookup === "fullname") {
     return leave(reading.texts[0] ?? "", "bare name");
   }

@@ -5,17 +5,21 @@
  */
 import { parseMailbox } from "../../src/mail/address.ts";
 
-/** A separator, a quoted string, text in angle brackets, or anything else. */
-const token = /[,;]|"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,;"<]+|["<]/g;
+/** A separator, a quoted string, text in angle brackets (either may lack its end), or anything else. */
+const token = /[,;]|"(?:[^"\\]|\\.)*"?|<[^<>]*>?|[^,;"<]+/gs;
 const bracketed = /<([^<>]*)>\s*$/;
 const url = /^mailto:([^?]*)/i;
+/** X500:, x400:, SIP: … whose values have commas and semicolons of their own. */
+const otherProtocol = /^(?!smtp:|mailto:)[a-z0-9]{2,12}:/i;
 
 /** The texts of a value, in order and without blanks around them. A value without an "@" stays as it is. */
 export function writtenAddresses(value: string): readonly string[] {
-  if (!value.includes("@") || parseMailbox(value) !== undefined) {
+  if (!value.includes("@") || otherProtocol.test(value) || parseMailbox(value) !== undefined) {
     return [value];
   }
-  return joinNames(split(value)).map(withoutName).filter((text) => text !== "");
+  return joinNames(split(value))
+    .map(withoutName)
+    .filter((text) => text !== "");
 }
 
 function split(value: string): string[] {
