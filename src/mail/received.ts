@@ -11,7 +11,10 @@ export interface Trace {
   /** SMTP, ESMTP, ESMTPS …, RFC 3848. */
   readonly protocol: string;
   readonly id: string;
-  /** Named only where the message has one recipient: others must not learn of each other. */
+  /**
+   * Named only if the message has one recipient, because others must not learn of each other, and only if it is a
+   * dot-atom: text in quotes could pass for clauses of the field.
+   */
   readonly recipient: string | undefined;
   readonly at: Date;
 }
@@ -20,6 +23,10 @@ export interface Trace {
 export function mailDate(at: Date): string {
   return at.toUTCString().replace("GMT", "+0000");
 }
+
+/** RFC 5322 3.2.3, at a domain or an address literal. */
+const plainAddress =
+  /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*@(?:[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?|\[[A-Za-z0-9.:]+\])$/;
 
 /** Anything that could end a comment or a word becomes `?`. */
 function safe(text: string): string {
@@ -30,7 +37,8 @@ function safe(text: string): string {
 export function receivedField(trace: Trace): string {
   const host = trace.host === "" ? "unknown" : safe(trace.host);
   const address = trace.ip.includes(":") ? `IPv6:${trace.ip}` : trace.ip;
-  const recipient = trace.recipient === undefined ? "" : `\r\n\tfor <${printable(trace.recipient)}>`;
+  const named = trace.recipient !== undefined && plainAddress.test(trace.recipient);
+  const recipient = named ? `\r\n\tfor <${trace.recipient}>` : "";
   return (
     `Received: from ${safe(trace.helo)} (${host} [${address}])\r\n` +
     `\tby ${safe(trace.by)} (goodmailto) with ${trace.protocol} id ${trace.id}${recipient};\r\n` +

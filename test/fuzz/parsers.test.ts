@@ -183,7 +183,7 @@ describe("parsers under fire", () => {
         expect(reply(550, "5.1.1", one).wire).toMatch(/^550 5\.1\.1 [\x20-\x7e]*\r\n$/);
         expect(parseReply(one)?.wire ?? "250 \r\n").toMatch(/^[2-5]\d\d [\x20-\x7e]*\r\n$/);
         const trace = { helo: one, host: two, ip: "::1", by: "mx", protocol: "SMTP", id: "1", recipient: one };
-        expect(receivedField({ ...trace, at: new Date(0) })).toMatch(/^Received: [^\r\n]*\r\n(?:\t[^\r\n]*\r\n){3}$/);
+        expect(receivedField({ ...trace, at: new Date(0) })).toMatch(/^Received: [^\r\n]*\r\n(?:\t[^\r\n]*\r\n){2,3}$/);
       }),
       runs,
     );

@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest";
 import { createDomains } from "../../src/mail/domains.ts";
 import { formatEndpoint, normalIp, parseBlock, parseEndpoint } from "../../src/mail/network.ts";
 import { parseNextHop } from "../../src/mail/next-hop.ts";
-import { mailDate, receivedField } from "../../src/mail/received.ts";
 import { parseReply, printable, reply, replyText } from "../../src/mail/reply.ts";
 
 describe("domains", () => {
@@ -106,34 +105,5 @@ describe("network words", () => {
     for (const text of ["", "a.example", "http://a.example", "smtp://a.example:0", "smtp://", "smtp://a/b", "MX"]) {
       expect(parseNextHop(text), text).toBeUndefined();
     }
-  });
-});
-
-describe("the Received field", () => {
-  const trace = {
-    helo: "client.example",
-    host: "",
-    ip: "192.0.2.9",
-    by: "mx.kontor.example",
-    protocol: "ESMTPS",
-    id: "abc",
-    recipient: undefined,
-    at: new Date(Date.UTC(2026, 10, 21, 11, 0, 0)),
-  };
-
-  it("tells who, where and when", () => {
-    expect(receivedField(trace)).toBe(
-      "Received: from client.example (unknown [192.0.2.9])\r\n\tby mx.kontor.example (goodmailto) with ESMTPS id abc;\r\n\tSat, 21 Nov 2026 11:00:00 +0000\r\n",
-    );
-    expect(receivedField({ ...trace, host: "h.example", ip: "2001:db8::1", recipient: "a@b.example" })).toContain(
-      "(h.example [IPv6:2001:db8::1])\r\n\tby mx.kontor.example (goodmailto) with ESMTPS id abc\r\n\tfor <a@b.example>;",
-    );
-    expect(mailDate(new Date(0))).toBe("Thu, 01 Jan 1970 00:00:00 +0000");
-  });
-
-  it("lets no HELO end its comment, its line or the field", () => {
-    const field = receivedField({ ...trace, helo: "x)\r\nEvil: (y" });
-    expect(field).toMatch(/^Received: from x\?\?\?Evil:\?\?y \(unknown/);
-    expect(field.split("\r\n")).toHaveLength(4);
   });
 });

@@ -12,6 +12,7 @@ import { receivedField } from "../../mail/received.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { answers } from "../answers.ts";
 import { DotReader } from "./dot-reader.ts";
+import { FirstLine } from "./first-line.ts";
 import type { Service } from "../service.ts";
 
 /** How much of the header section the message checks see. */
@@ -44,6 +45,7 @@ export class MessageIntake {
   readonly #session: Session;
   readonly #delivery: Delivery;
   readonly #reader: DotReader;
+  readonly #firstLine = new FirstLine();
   readonly #limit: number;
   /** For the log: a client that goes while the next hop answers takes the transaction with it. */
   readonly #envelope: { readonly from: string; readonly recipients: number };
@@ -90,8 +92,8 @@ export class MessageIntake {
 
   /** Takes the next bytes from the wire. */
   take(chunk: Buffer): Taken {
-    const { body, rest } = this.#reader.push(chunk);
-    this.#bytes += body.length;
+    const { body: sent, rest } = this.#reader.push(chunk);
+    this.#bytes += sent.length;
     const limit = this.#limit;
     if (limit > 0 && this.#bytes > limit) {
       this.#discard();
@@ -99,6 +101,7 @@ export class MessageIntake {
     if (this.#reader.defect) {
       this.#discard();
     }
+    const body = this.#firstLine.push(sent);
     this.#collectHeader(body);
     const full = !this.#discarding && body.length > 0 && !this.#delivery.write(body);
     return { rest, full, cut: limit > 0 && this.#bytes > limit + this.#service.limits.messageExcess };
