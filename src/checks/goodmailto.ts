@@ -40,8 +40,10 @@ function isOwn(session: Session): boolean {
   return session.has("RELAYCLIENT") || session.has("SMTPAUTHUSER");
 }
 
-function judgeRestriction(restriction: Restriction, session: Session): Verdict {
+function judgeRestriction(restriction: Restriction, session: Session, unknown: () => Verdict): Verdict {
   switch (restriction.kind) {
+    case "bounces":
+      return session.transaction?.sender === undefined ? found : unknown();
     case "later":
       return suspended;
     case "internal":
@@ -74,7 +76,9 @@ export const goodmailto: CheckDefinition = defineCheck({
         const answer = recipients.find(recipient);
         switch (answer.kind) {
           case "known":
-            return answer.restriction === undefined ? found : judgeRestriction(answer.restriction, session);
+            return answer.restriction === undefined
+              ? found
+              : judgeRestriction(answer.restriction, session, () => unknown(undefined));
           case "gone":
             return now() - answer.since < grace ? vanished : unknown(answer.asOf);
           case "unknown":

@@ -151,9 +151,14 @@ const recipients = z.strictObject({
     ["postmaster", "abuse"],
     "User parts (of every relay domain) or addresses that exist whatever the directory says. RFC 5321 4.5.1, RFC 2142.",
   ),
-  recipient_delimiter: field.text(
+  recipient_delimiter: field.textBy(
+    text.delimitersRule,
     "+",
-    'What separates an extension from the user part: "user+list" is "user". Empty: no extensions.',
+    'Characters that separate an extension from the user part, each of them: with "+-", "user+list" and "user-list" are "user". The longest listed part before one of them is the recipient. Empty: no extensions.',
+  ),
+  signed_return_paths: field.flag(
+    true,
+    "Bounces to signed senders are taken: prvs=TAG=user@ and btv1==TAG==user@ are looked up as user@, and SRS0= and SRS1= addresses of relay domains are accepted from the null sender. All are passed on unchanged.",
   ),
   reply: field.textBy(text.replyRule, "No such user here", "The text of the 550 5.1.1."),
   grace: field.duration(

@@ -30,6 +30,11 @@ export const pathRule: TextRule = {
   allowed: "the path of a file",
   fits: (text) => text !== "" && !text.includes("\0"),
 };
+/** Those that name a route (`%`, `!`, `:`, `@`) are never taken off. */
+export const delimitersRule: TextRule = {
+  allowed: `characters out of #$&'*+-./=?^_\`{|}~, or "" for none`,
+  fits: (text) => /^[#$&'*+\-./=?^_`{|}~]*$/.test(text),
+};
 /** The text of a reply: one line, RFC 5321 4.5.3.1.5. */
 export const replyRule: TextRule = {
   allowed: "1 to 400 printable ASCII characters",

@@ -27,7 +27,8 @@ const atoms = /^[a-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 
 /** As RCPT TO would write it. */
 function quoteUser(user: string): string {
-  return atoms.test(user) ? user : `"${user.replace(/["\\]/g, "\\$&")}"`;
+  // The empty user part has its quotes already, see normalKey.
+  return atoms.test(user) || user === '""' ? user : `"${user.replace(/["\\]/g, "\\$&")}"`;
 }
 
 /** A recipient of every domain becomes one a domain. @throws ExportFault */

@@ -4,6 +4,7 @@
  * If sync and the relay differed by one character here, mail would be refused; nothing else in the project
  * may fold, quote or convert an address.
  */
+import { isIPv6 } from "node:net";
 import { domainToASCII } from "node:url";
 
 /** A key of the snapshot: `user@domain` or a bare `user`, in the normal form of {@link normalKey}. */
@@ -24,7 +25,7 @@ const maxLength = 254;
 const atoms = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*)"$/;
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
-const literal = /^\[(?:\d{1,3}(?:\.\d{1,3}){3}|ipv6:[0-9a-f:.]+)\]$/;
+const literal = /^\[(?:(\d{1,3}(?:\.\d{1,3}){3})|ipv6:([0-9a-f:.]+))\]$/;
 const upper = /[A-Z]/;
 
 /** Folds the letters A-Z and no others: a Kelvin sign is not a k. */
@@ -44,7 +45,7 @@ export function normalDomain(text: string): string | undefined {
   }
   domain = foldAscii(domain);
   if (domain.startsWith("[")) {
-    return literal.test(domain) ? domain : undefined;
+    return isLiteral(domain) ? domain : undefined;
   }
   if (domain.endsWith(".")) {
     domain = domain.slice(0, -1);
@@ -55,13 +56,15 @@ export function normalDomain(text: string): string | undefined {
   return domain.split(".").every((part) => label.test(part)) ? domain : undefined;
 }
 
+/** RFC 5321 4.1.3: an octet may have leading zeros, but is no more than 255. */
+function isLiteral(text: string): boolean {
+  const [, ipv4, ipv6] = literal.exec(text) ?? [];
+  return ipv4 === undefined ? isIPv6(ipv6 ?? "") : ipv4.split(".").every((octet) => Number(octet) <= 255);
+}
+
 /** The user part without quotes and escapes; undefined where it is neither a dot-string nor a quoted string. */
 function unquote(text: string): string | undefined {
-  if (atoms.test(text)) {
-    return text;
-  }
-  const inner = quoted.exec(text)?.[1];
-  return inner === undefined || inner === "" ? undefined : inner.replace(/\\(.)/g, "$1");
+  return atoms.test(text) ? text : quoted.exec(text)?.[1]?.replace(/\\(.)/g, "$1");
 }
 
 /**
@@ -75,28 +78,39 @@ export function parseMailbox(text: string): Mailbox | undefined {
   const at = text.lastIndexOf("@");
   if (at < 0) {
     const user = unquote(text);
-    return user === undefined ? undefined : { raw: text, user, domain: "" };
+    return user === undefined || user === "" ? undefined : { raw: text, user, domain: "" };
   }
   const user = unquote(text.slice(0, at));
   const domain = normalDomain(text.slice(at + 1));
   return user === undefined || domain === undefined ? undefined : { raw: text, user, domain };
 }
 
-/** The normal form under which a mailbox stands in the snapshot and is looked up: ASCII letters folded, no quotes. */
+/**
+ * The normal form under which a mailbox stands in the snapshot and is looked up: ASCII letters folded, no quotes but
+ * those of the empty user part, as `@domain` means everybody there.
+ */
 export function normalKey(user: string, domain: string): Key {
-  const folded = foldAscii(user);
+  const folded = user === "" ? '""' : foldAscii(user);
   return (domain === "" ? folded : `${folded}@${domain}`) as Key;
 }
 
-/** The user part before the first delimiter; undefined where there is none, or nothing before it. */
-export function withoutExtension(user: string, delimiter: string): string | undefined {
-  const at = delimiter === "" ? -1 : user.indexOf(delimiter);
-  return at > 0 ? user.slice(0, at) : undefined;
+/**
+ * What stands before each delimiter of a user part, the longest first: "anna-lena-news" is "anna-lena", then "anna".
+ * @param delimiters a set of characters, each of them a delimiter
+ */
+export function withoutExtension(user: string, delimiters: string): string[] {
+  const bases: string[] = [];
+  for (let end = user.length - 1; end > 0; end--) {
+    if (delimiters.includes(user.charAt(end))) {
+      bases.push(user.slice(0, end));
+    }
+  }
+  return bases;
 }
 
 /**
  * Whether a user part names a further route (`a%b`, `b!a`, `x:y`, `a@b`) or hides one behind quotes.
- * Such a one is refused unless the snapshot lists it: the server inside might relay it. DESIGN.md promise 2.
+ * Such a one is refused unless the snapshot lists the whole address: the server inside might relay it.
  */
 export function namesRoute(user: string): boolean {
   return /[%!:@"\\]/.test(user);

@@ -11,13 +11,16 @@ export function describeAnswer(found: RecipientAnswer, mailbox: Mailbox, line: s
   const passes = line === "" ? "" : `; ${line}`;
   switch (found.kind) {
     case "known":
+      if (found.as === "return path") {
+        return "a rewritten sender (SRS), which takes mail from the null sender alone ([recipients] signed_return_paths)";
+      }
       return found.as === "always"
         ? `"${found.key}" always exists ([recipients] always)`
         : `key "${found.key}" (${found.as}) of ${origin(found)}${describeRestriction(found.restriction)}`;
     case "gone":
       return `key "${found.key}" of ${origin(found)} vanished from the directory at ${new Date(found.since).toISOString()}${passes}`;
     case "unknown":
-      return `${namesRoute(mailbox.user) ? "user part names a route, and the directory does not list it" : "not in the directory"}${passes}`;
+      return `${namesRoute(mailbox.user) ? "user part names a route, and the directory does not list this address letter for letter" : "not in the directory"}${passes}`;
     case "unavailable":
       return `no snapshot (${found.why}): ${line === "" ? "refused all the same, its user part names a route" : "the relay fails open"}`;
   }
@@ -31,6 +34,7 @@ function origin({ source, entry }: { readonly source: string; readonly entry: st
 function describeRestriction(restriction: Restriction | undefined): string {
   switch (restriction?.kind) {
     case undefined:
+    case "bounces":
       return "";
     case "later":
       return "; it takes no mail for a time";

@@ -1,11 +1,12 @@
 /**
- * Asks the snapshot whether a recipient exists: the address, then the user part in the domain's sources,
- * then both without the recipient extension, then the names that always exist. Issue "The main job", part 4.
+ * Asks the snapshot whether a recipient exists: the address, then the user part in the domain's sources, then both
+ * without the tag of a signed return path and without the recipient extension, then the names that always exist.
  */
 import type { RecipientSettings } from "../config/schema.ts";
 import { foldAscii, namesRoute, normalKey, parseMailbox, withoutExtension } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
+import { isRewrittenSender, withoutTag } from "../mail/return-path.ts";
 import type { Kind, RecipientRow } from "./format.ts";
 import { preferPresent } from "./image.ts";
 import type { Image } from "./image.ts";
@@ -18,7 +19,7 @@ export type RecipientAnswer =
   | {
       readonly kind: "known";
       readonly key: string;
-      readonly as: Kind | "always";
+      readonly as: Kind | "always" | "return path";
       readonly source: string;
       readonly entry: string;
       /** Not given: everybody may write to it. */
@@ -39,13 +40,17 @@ export type RecipientAnswer =
   | { readonly kind: "unavailable"; readonly why: string };
 export type { Mailbox };
 
-/** Who may write to a known recipient: nobody now, clients of our own, or those and some senders. See rules.ts. */
+/**
+ * Who may write to a known recipient: nobody now, clients of our own, or those and some senders (rules.ts); to a
+ * rewritten sender (SRS) the null sender alone, for anybody else it does not exist.
+ */
 export type Restriction =
-  | { readonly kind: "later" | "internal" }
+  | { readonly kind: "later" | "internal" | "bounces" }
   | { readonly kind: "senders"; readonly count: number; accepts(sender: Mailbox | undefined): boolean };
 
-/** What of `[recipients]` a look-up needs. */
-export type LookupSettings = Pick<RecipientSettings, "match" | "always" | "recipient_delimiter">;
+/** What of `[recipients]` a look-up needs. Signed return paths are looked up unless that is switched off. */
+export type LookupSettings = Pick<RecipientSettings, "match" | "always" | "recipient_delimiter"> &
+  Partial<Pick<RecipientSettings, "signed_return_paths">>;
 
 /**
  * Compiles the settings into the one question of the relay. An address of an alias domain is looked up in the relay
@@ -56,7 +61,7 @@ export function createRecipients(
   domains: Domains,
   settings: LookupSettings,
 ): { readonly find: (mailbox: Mailbox) => RecipientAnswer } {
-  const { match, recipient_delimiter: delimiter } = settings;
+  const { match, recipient_delimiter: delimiters, signed_return_paths: signed = true } = settings;
   const always = compileAlways(settings, domains);
   const search = match === "user-part" ? searchAnywhere : searchDomain;
 
@@ -67,31 +72,35 @@ export function createRecipients(
       return { kind: "unavailable", why: state.kind === "unavailable" ? state.why : "closed" };
     }
     const canonical = domains.canonical(domain) ?? domain;
-    // A user part that names a route is deliverable only as it is listed: "bob+x%elsewhere" is not bob.
-    const base = namesRoute(user) ? undefined : withoutExtension(user, delimiter);
     try {
       let row = search(image, user, canonical);
-      if (base !== undefined && row?.gone !== 0) {
-        row = preferPresent(row, search(image, base, canonical));
+      if (row?.gone === 0) {
+        return known(image, row);
       }
-      return row?.gone === 0 ? known(image, row) : missing(image, row, user, base, canonical);
+      const others = otherForms(user, delimiters, signed);
+      for (const other of others) {
+        row = preferPresent(row, search(image, other, canonical));
+        if (row?.gone === 0) {
+          return known(image, row);
+        }
+      }
+      const name = [user, ...others].map((form) => always(form, canonical)).find((found) => found !== undefined);
+      if (name !== undefined) {
+        return { kind: "known", key: name, as: "always", source: "", entry: "" };
+      }
+      return signed && takesBounces(user, canonical) ? returnPath(user, canonical) : missing(image, row);
     } catch (error) {
       reader.fail(error);
       return { kind: "unavailable", why: "torn" };
     }
   }
 
-  function missing(
-    { asOf }: Image,
-    row: RecipientRow | undefined,
-    user: string,
-    base: string | undefined,
-    canonical: string,
-  ): RecipientAnswer {
-    const name = always(user, canonical) ?? (base === undefined ? undefined : always(base, canonical));
-    if (name !== undefined) {
-      return { kind: "known", key: name, as: "always", source: "", entry: "" };
-    }
+  /** At a domain of ours, and not one that hides a route. */
+  function takesBounces(user: string, domain: string): boolean {
+    return isRewrittenSender(user) && !namesRoute(user) && domains.canonical(domain) !== undefined;
+  }
+
+  function missing({ asOf }: Image, row: RecipientRow | undefined): RecipientAnswer {
     return row === undefined
       ? { kind: "unknown", asOf }
       : { kind: "gone", key: row.key, source: row.source, entry: row.entry, since: row.gone, asOf };
@@ -107,28 +116,45 @@ export function createRecipients(
     if (rule?.kind !== "senders") {
       return rule;
     }
-    const accepts = (sender: Mailbox | undefined): boolean =>
-      sender !== undefined &&
-      rule.keys.has(image.stored(normalKey(sender.user, domains.canonical(sender.domain) ?? sender.domain)));
+    const accepts = (sender: Mailbox | undefined): boolean => {
+      const domain = domains.canonical(sender?.domain ?? "") ?? sender?.domain ?? "";
+      const users = sender === undefined ? [] : [sender.user, ...otherForms(sender.user, delimiters, signed)];
+      return users.some((user) => rule.keys.has(image.stored(normalKey(user, domain))));
+    };
     return { kind: "senders", count: rule.keys.size, accepts };
   }
   return { find };
 }
 
+/**
+ * The user parts that a user part stands for, in the order in which they are looked up: without the tag of a signature,
+ * then what stands before each delimiter. One that names a route stands for none: "bob+x%elsewhere" is not bob.
+ */
+function otherForms(user: string, delimiters: string, signed: boolean): string[] {
+  if (namesRoute(user)) {
+    return [];
+  }
+  const inner = signed ? withoutTag(user) : undefined;
+  return inner === undefined
+    ? withoutExtension(user, delimiters)
+    : [inner, ...withoutExtension(inner, delimiters), ...withoutExtension(user, delimiters)];
+}
+
+/** A rewritten sender of another server's: who is behind it only the server that rewrote it can tell. */
+function returnPath(user: string, domain: string): RecipientAnswer {
+  const key = normalKey(user, domain);
+  return { kind: "known", key, as: "return path", source: "", entry: "", restriction: { kind: "bounces" } };
+}
+
 function searchDomain(image: Image, user: string, domain: string): RecipientRow | undefined {
   const address = domain === "" ? undefined : image.findAddress(normalKey(user, domain));
-  return address?.gone === 0 || !isBare(user)
+  return address?.gone === 0 || namesRoute(user)
     ? address
     : preferPresent(address, image.findUser(foldAscii(user), domain));
 }
 
 function searchAnywhere(image: Image, user: string): RecipientRow | undefined {
   return image.findAnywhere(foldAscii(user));
-}
-
-/** The user part of `"bob@elsewhere"@here` looks like a key of another domain, and is none. */
-function isBare(user: string): boolean {
-  return !user.includes("@");
 }
 
 /** The names that exist whatever the directory says; answers the one that a recipient is. */
@@ -146,7 +172,8 @@ function compileAlways(
     names.add(normalKey(mailbox.user, domain));
   }
   return (user, domain) => {
-    const keys = isBare(user) ? [normalKey(user, domain), normalKey(user, "")] : [normalKey(user, domain)];
+    // The user part of `"bob@elsewhere"@here` looks like a key of another domain, and is none.
+    const keys = namesRoute(user) ? [normalKey(user, domain)] : [normalKey(user, domain), normalKey(user, "")];
     return keys.find((key) => names.has(key));
   };
 }

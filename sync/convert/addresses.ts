@@ -160,7 +160,8 @@ function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, leave:
     return leave(text, "foreign domain");
   }
   const { user } = mailbox;
-  if (user.includes("%") && !isNotesForm(user, rules)) {
+  // Domino makes such values up; elsewhere a whole address counts letter for letter.
+  if (rules.preset.name === "domino" && user.includes("%") && !isNotesForm(user, rules)) {
     return leave(text, "names a route");
   }
   // "Local part only" compares what stands before the @; a name with % is an address of its own in every mode.

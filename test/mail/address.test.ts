@@ -25,6 +25,9 @@ describe("parseMailbox", () => {
     ["a@XN--MNCHEN-3YA.example", "a", "xn--mnchen-3ya.example"],
     ["a@kontor。example", "a", "kontor.example"],
     ["a@[192.0.2.1]", "a", "[192.0.2.1]"],
+    ["a@[192.000.002.255]", "a", "[192.000.002.255]"],
+    ["a@[IPv6:::FFFF:192.0.2.1]", "a", "[ipv6:::ffff:192.0.2.1]"],
+    ['""@kontor.example', "", "kontor.example"],
     ["a@[IPv6:2001:DB8::1]", "a", "[ipv6:2001:db8::1]"],
   ])("reads %s", (text, user, domain) => {
     expect(parseMailbox(text)).toEqual({ raw: text, user, domain });
@@ -34,7 +37,7 @@ describe("parseMailbox", () => {
     "",
     "@kontor.example",
     "a@",
-    '""@kontor.example',
+    '""',
     '"a@kontor.example',
     'a"b@kontor.example',
     "a b@kontor.example",
@@ -50,6 +53,11 @@ describe("parseMailbox", () => {
     "ä@kontor.example",
     "a@[192.0.2]",
     "a@[x]",
+    "a@[999.999.999.999]",
+    "a@[192.0.2.256]",
+    "a@[IPv6:2001:db8::1::2]",
+    "a@[IPv6:1:2:3]",
+    "a@[IPv6:::ffff:999.0.2.1]",
     `${"a".repeat(250)}@b.example`,
     `a@${"b".repeat(64)}.example`,
   ])("refuses %j", (text) => {
@@ -78,14 +86,19 @@ describe("the normal form", () => {
     });
     expect(new Set(keys)).toEqual(new Set(["vera@kontor.example"]));
     expect(normalKey("VYildiz", "")).toBe("vyildiz");
+    // "@kontor.example" means everybody there.
+    expect(normalKey("", "kontor.example")).toBe('""@kontor.example');
   });
 
   it("leaves out an extension, but never the whole user part", () => {
-    expect(withoutExtension("user+list+x", "+")).toBe("user");
-    expect(withoutExtension("user--x", "--")).toBe("user");
-    expect(withoutExtension("+list", "+")).toBeUndefined();
-    expect(withoutExtension("user", "+")).toBeUndefined();
-    expect(withoutExtension("user+list", "")).toBeUndefined();
+    expect(withoutExtension("user+list+x", "+")).toEqual(["user+list", "user"]);
+    expect(withoutExtension("anna-lena+news", "+-")).toEqual(["anna-lena", "anna"]);
+    expect(withoutExtension("anna-lena+news", "-")).toEqual(["anna"]);
+    expect(withoutExtension("user--x", "-")).toEqual(["user-", "user"]);
+    expect(withoutExtension("user+", "+")).toEqual(["user"]);
+    expect(withoutExtension("+list", "+")).toEqual([]);
+    expect(withoutExtension("user", "+")).toEqual([]);
+    expect(withoutExtension("user+list", "")).toEqual([]);
   });
 });
 

@@ -18,7 +18,9 @@ async function ask(settings: Partial<LookupSettings> = {}): Promise<(text: strin
   await publish(path, [
     listSource("office", [
       found("anna@kontor.example", "account", "CN=Anna"),
+      found("anna-lena@kontor.example", "account", "CN=Anna-Lena"),
       found("sales@kontor.example", "group", "CN=Sales"),
+      { ...found("board@kontor.example", "group", "CN=Board"), rule: "senders:anna@kontor.example" },
       found("list+all@kontor.example", "alias", "CN=All"),
       found("user%notes@kontor.example", "alias", "CN=Notes"),
       found("Chef", "shortname", "CN=Chef"),
@@ -92,6 +94,87 @@ describe("recipients", () => {
   ])("looks up %s", async (_, text, kind) => {
     const find = await ask();
     expect(find(text).kind).toBe(kind);
+  });
+
+  it("takes each character of the delimiter for one, and the longest listed part before it", async () => {
+    const find = await ask({ recipient_delimiter: "+-" });
+    const keyOf = (text: string): string | undefined => {
+      const answer = find(text);
+      return answer.kind === "known" ? answer.key : undefined;
+    };
+    expect(keyOf("anna-news@kontor.example")).toBe("anna@kontor.example");
+    expect(keyOf("anna+news@kontor.example")).toBe("anna@kontor.example");
+    expect(keyOf("anna-lena-news@kontor.example")).toBe("anna-lena@kontor.example");
+    expect(keyOf("anna-lena+news-x@kontor.example")).toBe("anna-lena@kontor.example");
+    expect(keyOf("anna-lenas-x@kontor.example")).toBe("anna@kontor.example");
+    expect(keyOf("schmied-x@werk.example")).toBe("schmied");
+    expect(keyOf("abuse-x@kontor.example")).toBe("abuse@kontor.example");
+    expect(keyOf("-anna@kontor.example")).toBeUndefined();
+    expect(keyOf("nobody-anna@kontor.example")).toBeUndefined();
+    expect(keyOf("anna-x%elsewhere@kontor.example")).toBeUndefined();
+  });
+
+  it("looks a signed return path up without its tag", async () => {
+    const find = await ask();
+    for (const text of [
+      "prvs=0123456789=anna@kontor.example",
+      "PRVS=4321abcdef=Anna+list@kontor.test",
+      "btv1==074a1b2c3d4==anna@kontor.example",
+      "prvs=0123456789=list+all@kontor.example",
+      "prvs=0123456789=schmied@werk.example",
+    ]) {
+      expect(find(text).kind, text).toBe("known");
+    }
+    for (const text of [
+      "prvs=0123456789=nobody@kontor.example",
+      "prvs==anna@kontor.example",
+      "prvs=anna@kontor.example",
+      "btv1=0123456789=anna@kontor.example",
+      '"prvs=0123456789=anna@elsewhere"@kontor.example',
+      "prvs=0123456789=anna%elsewhere@kontor.example",
+    ]) {
+      expect(find(text).kind, text).toBe("unknown");
+    }
+    const off = await ask({ signed_return_paths: false });
+    expect(off("prvs=0123456789=anna@kontor.example").kind).toBe("unknown");
+  });
+
+  it("knows a rewritten sender at a domain of ours, for the null sender", async () => {
+    const find = await ask();
+    for (const text of [
+      "SRS0=Hk4x=2A=partner.example=bob@kontor.example",
+      "srs0+Hk4x=2A=partner.example=bob@kontor.test",
+      "SRS0-Hk4x=2A=partner.example=bob=x@werk.example",
+      "SRS1=Ab3d=hop.example==Hk4x=2A=partner.example=bob@kontor.example",
+      "SRS1-Ab3d=hop.example=+Hk4x=2A=partner.example=bob@kontor.example",
+    ]) {
+      expect(find(text), text).toMatchObject({ as: "return path", restriction: { kind: "bounces" } });
+    }
+    for (const text of [
+      "SRS0=Hk4x=2A=partner.example=bob%evil@kontor.example",
+      '"SRS0=Hk4x=2A=partner.example=bob@evil"@kontor.example',
+      "SRS0=Hk4x=2A=partner.example=bob@elsewhere.example",
+      "SRS0=Hk4x=2A=partner.example=bob",
+      "SRS0=bob@kontor.example",
+      "SRS2=Hk4x=2A=partner.example=bob@kontor.example",
+    ]) {
+      expect(find(text).kind, text).toBe("unknown");
+    }
+    const off = await ask({ signed_return_paths: false });
+    expect(off("SRS0=Hk4x=2A=partner.example=bob@kontor.example").kind).toBe("unknown");
+  });
+
+  it("accepts a sender on a recipient's list with an extension or a signature", async () => {
+    const find = await ask();
+    const answer = find("board@kontor.example");
+    const restriction = answer.kind === "known" ? answer.restriction : undefined;
+    if (restriction?.kind !== "senders") {
+      throw new TypeError("no list of senders");
+    }
+    const taken = ["anna@kontor.example", "anna+x@kontor.test", "prvs=0123456789=anna@kontor.example"];
+    expect(taken.filter((sender) => !restriction.accepts(mailbox(sender)))).toEqual([]);
+    expect(restriction.accepts(mailbox("prvs=0123456789=bert@kontor.example"))).toBe(false);
+    expect(restriction.accepts(undefined)).toBe(false);
   });
 
   it("keeps extensions apart where there is no delimiter", async () => {
