@@ -148,13 +148,18 @@ function returnPath(user: string, domain: string): RecipientAnswer {
 
 function searchDomain(image: Image, user: string, domain: string): RecipientRow | undefined {
   const address = domain === "" ? undefined : image.findAddress(normalKey(user, domain));
-  return address?.gone === 0 || namesRoute(user)
+  return address?.gone === 0 || !isBare(user)
     ? address
     : preferPresent(address, image.findUser(foldAscii(user), domain));
 }
 
 function searchAnywhere(image: Image, user: string): RecipientRow | undefined {
   return image.findAnywhere(foldAscii(user));
+}
+
+/** The user part of `"bob@elsewhere"@here` looks like a key of another domain, and is none. */
+function isBare(user: string): boolean {
+  return !user.includes("@");
 }
 
 /** The names that exist whatever the directory says; answers the one that a recipient is. */
@@ -172,8 +177,7 @@ function compileAlways(
     names.add(normalKey(mailbox.user, domain));
   }
   return (user, domain) => {
-    // The user part of `"bob@elsewhere"@here` looks like a key of another domain, and is none.
-    const keys = namesRoute(user) ? [normalKey(user, domain)] : [normalKey(user, domain), normalKey(user, "")];
+    const keys = isBare(user) ? [normalKey(user, domain), normalKey(user, "")] : [normalKey(user, domain)];
     return keys.find((key) => names.has(key));
   };
 }

@@ -52,7 +52,7 @@ describe("a signed return path", () => {
     const { relay, hop } = await start();
     const all = [...signed, ...rewritten];
     expect(await ask(relay.port, "", all)).toEqual(all.map(() => "250 2.1.5"));
-    expect(hop.messages.flatMap(({ to }) => to)).toEqual(all);
+    expect(hop.received.flatMap(({ recipients }) => recipients)).toEqual(all);
   });
 
   it("is unknown where nobody owns it, and a rewritten one to anybody but the null sender", async () => {

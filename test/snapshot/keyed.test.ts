@@ -37,6 +37,26 @@ function open(path: string, match: Match = "address", trust: Trust = { ...plainT
 }
 
 describe("a keyed snapshot", () => {
+  it.each(["address", "user-part"] as const)(
+    "looks up every prefix of a set of delimiters and signed return paths by %s",
+    async (match) => {
+      const path = join(temporaryFolder(), "snapshot.sqlite");
+      const people = ["anna@kontor.example", "anna-lena@kontor.example"];
+      await publish(path, [listSource("domino", people)], { protection: keyed(match) });
+      const reader = openSnapshot(path, memoryLog(), { trust: { ...plainTrust, match, secret } });
+      const { find } = createRecipients(reader, domains, { match, always: [], recipient_delimiter: "+-" });
+      const keyOf = (text: string): string | undefined => {
+        const answer = find(mailbox(text));
+        return answer.kind === "known" ? answer.key.replace(/@.*/, "") : undefined;
+      };
+      expect(keyOf("anna-lena-news@kontor.example")).toBe("anna-lena");
+      expect(keyOf("anna-news+x@kontor.example")).toBe("anna");
+      expect(keyOf("prvs=0123456789=anna-lena+x@kontor.example")).toBe("anna-lena");
+      expect(keyOf("prvs=0123456789=bert@kontor.example")).toBeUndefined();
+      reader.close();
+    },
+  );
+
   it("answers to addresses, short names, extensions and alias domains as a plain one does", async () => {
     const path = join(temporaryFolder(), "snapshot.sqlite");
     const people = ["vera.yildiz@kontor.example", "vyildiz", '"vera y"@kontor.example'];
