@@ -2,7 +2,7 @@
 import { Command } from "commander";
 
 import { exit } from "./ops/exit.ts";
-import { version } from "./commands/version.ts";
+import { version } from "./ops/version.ts";
 
 const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./commands/serve.ts")).serveCommand(),

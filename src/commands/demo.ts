@@ -11,7 +11,7 @@ import { fileNames } from "../demo/settings.ts";
 import { talk } from "../demo/talk.ts";
 import { printable } from "../mail/reply.ts";
 import { createLog } from "../ops/log.ts";
-import type { Demo } from "./demo-parts.ts";
+import type { Demo } from "../compose/demo-parts.ts";
 import { exit } from "../ops/exit.ts";
 
 /** The project's folder. */
@@ -28,7 +28,7 @@ interface Options {
 }
 
 /** Loaded when it is asked for: the relay, which is the same program, holds no code that speaks LDAP. DESIGN.md promise 5. */
-const loadParts = (): Promise<typeof import("./demo-parts.ts")> => import("./demo-parts.ts");
+const loadParts = (): Promise<typeof import("../compose/demo-parts.ts")> => import("../compose/demo-parts.ts");
 
 /** Two demos at two ports do not share a folder. */
 function folderOf(port: number): string {

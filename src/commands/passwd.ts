@@ -5,7 +5,7 @@ import { setPassword } from "../auth/password-writer.ts";
 import { isUserName } from "../auth/passwords.ts";
 import { makeHash } from "../auth/scrypt.ts";
 import { exit } from "../ops/exit.ts";
-import { readLine, readSecrets } from "./secret-input.ts";
+import { readLine, readSecrets } from "../ops/secret-input.ts";
 
 /** As the SMTP side: no client can send more. */
 const maxOctets = 1024;

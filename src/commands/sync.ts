@@ -14,8 +14,8 @@ import { summaryFields } from "../../sync/run/summary.ts";
 import { createTurns } from "../../sync/run/turns.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
-import { addNews, exitCode, loadPlan, outcomeLine, runFull } from "./sync-run.ts";
-import type { RunWords } from "./sync-run.ts";
+import { addNews, exitCode, loadPlan, outcomeLine, runFull } from "../compose/sync-run.ts";
+import type { RunWords } from "../compose/sync-run.ts";
 
 interface Words extends RunWords {
   readonly config: string;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { createProgress } from "../../src/commands/progress.ts";
+import { createProgress } from "../../src/ops/progress.ts";
 
 describe("the progress of a sync", () => {
   it("tells entries and rate on a terminal, ten times a second at most, and clears its line", () => {

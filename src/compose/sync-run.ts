@@ -16,11 +16,11 @@ import { createCanaries } from "../../sync/list/tally.ts";
 import type { Canary } from "../../sync/list/tally.ts";
 import { noteRun } from "../../sync/alert/alert.ts";
 import { exit } from "../ops/exit.ts";
-import { readSealing } from "../compose/sealing.ts";
-import type { Sealing } from "../compose/sealing.ts";
-import { createProgress } from "./progress.ts";
-import { loadSettings } from "../compose/settings.ts";
-import { version } from "./version.ts";
+import { readSealing } from "./sealing.ts";
+import type { Sealing } from "./sealing.ts";
+import { createProgress } from "../ops/progress.ts";
+import { loadSettings } from "./settings.ts";
+import { version } from "../ops/version.ts";
 
 /** Words of the command line that change a run. */
 export interface RunWords {

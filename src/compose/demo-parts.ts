@@ -20,9 +20,9 @@ import { demoConfig, fileNames, reader } from "../demo/settings.ts";
 import { createDomains } from "../mail/domains.ts";
 import { noCounters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
-import { startRelay } from "../compose/relay.ts";
-import { loadSettings } from "../compose/settings.ts";
-import { version } from "./version.ts";
+import { startRelay } from "./relay.ts";
+import { loadSettings } from "./settings.ts";
+import { version } from "../ops/version.ts";
 
 const ldif = resolve(import.meta.dirname, "../../config/demo/directory.ldif");
 /** One sync of three dozen entries; it takes less than a second. */
