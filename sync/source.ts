@@ -1,7 +1,6 @@
 /** What a source gives to the sync job: complete lists or a fault, never a part as if it were the whole. */
 import type { Key } from "../src/mail/address.ts";
 import type { Kind } from "../src/snapshot/format.ts";
-import type { Person } from "./convert/restrictions.ts";
 import type { LeftOut } from "./left-out.ts";
 
 /** One deliverable key with where it comes from. */
@@ -12,6 +11,14 @@ export interface Found {
   readonly entry: string;
   /** Who may write to it, see rules.ts; not given: everybody. */
   readonly rule?: string;
+}
+
+/** An entry that may be named as a sender. */
+export interface Person {
+  /** Folded by `foldDn`. */
+  readonly dn: string;
+  /** Its addresses, of whatever domain. */
+  readonly keys: readonly string[];
 }
 
 /** One page's worth. */

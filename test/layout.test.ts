@@ -1,14 +1,9 @@
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-/** What each folder may import of ours, beside itself. DESIGN.md "Layout". */
-const allowed: Readonly<Record<string, readonly string[]>> = {
-  "src/mail": [],
-  "src/report": [],
-  "src/files": [],
-};
+import { printRooms, rooms } from "./rooms.ts";
 
 const root = join(import.meta.dirname, "..");
 
@@ -31,21 +26,74 @@ function importsOf(file: string): Import[] {
   ];
 }
 
-const folderOf = (file: string): string => (file.startsWith("sync/") ? "sync" : file.split("/").slice(0, 2).join("/"));
+/** Every circle of files that import each other, types included, as the path that closes it. */
+function circlesOf(imports: readonly Import[]): string[] {
+  const next = Map.groupBy(imports, ({ from }) => from);
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const walk = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) {
+      circles.push([...path.slice(path.indexOf(file)), file].join(" → "));
+    } else if (!done.has(file)) {
+      for (const { to } of next.get(file) ?? []) {
+        walk(to, [...path, file]);
+      }
+      done.add(file);
+    }
+  };
+  [...next.keys()].forEach((file) => walk(file, []));
+  return circles;
+}
 
 describe("layout", () => {
   const files = globSync("{src,sync}/**/*.ts", { cwd: root });
   const imports = files.flatMap(importsOf);
+  const place = new Map(rooms.map(({ folder }, i) => [folder, i]));
+  const placeOf = (file: string): number => place.get(dirname(file)) ?? Number.NaN;
+
+  it("has a line in test/rooms.ts for every room, and no other", () => {
+    expect([...new Set(files.map((file) => dirname(file)))].toSorted()).toEqual([...place.keys()].toSorted());
+  });
 
   it("lets imports run one way only", () => {
     expect(imports.length).toBeGreaterThan(200);
-    const wrong = imports.filter(({ from, to }) => {
-      const [folder, target] = [folderOf(from), folderOf(to)];
-      const may = allowed[folder];
-      // main.ts and src/commands wire parts together: they may see all.
-      return may !== undefined && folder !== target && !may.includes(target) && !may.includes(to);
-    });
+    expect(imports.filter(({ from, to }) => !(placeOf(to) <= placeOf(from)))).toEqual([]);
+  });
+
+  it("has no circle of files", () => {
+    expect(circlesOf(imports)).toEqual([]);
+  });
+
+  it("finds a circle where there is one", () => {
+    const pair = (from: string, to: string): Import => ({ from, to, lazy: false });
+    expect(circlesOf([pair("a", "b"), pair("b", "c"), pair("c", "b")])).toEqual(["b → c → b"]);
+  });
+
+  it("keeps verbs from importing each other", () => {
+    const between = imports.filter(
+      ({ from, to }) => dirname(from) === "src/commands" && dirname(to) === "src/commands",
+    );
+    expect(between).toEqual([]);
+  });
+
+  it("lets sync import of the snapshot only what both sides must agree on", () => {
+    const agreed = ["format", "keyed", "signature", "rules"].map((name) => `src/snapshot/${name}.ts`);
+    const wrong = imports.filter(
+      ({ from, to }) => from.startsWith("sync/") && to.startsWith("src/snapshot/") && !agreed.includes(to),
+    );
     expect(wrong).toEqual([]);
+  });
+
+  it("prints the rooms of docs/development.md", () => {
+    const page = join(root, "docs/development.md");
+    const text = readFileSync(page, "utf8");
+    const [start, end] = ["<!-- rooms -->\n\n", "\n<!-- /rooms -->"];
+    const [head = "", rest = ""] = text.split(start);
+    const printed = `${head}${start}${printRooms()}${end}${rest.split(end)[1] ?? ""}`;
+    if (process.env["UPDATE_DOCS"] !== undefined) {
+      writeFileSync(page, printed);
+    }
+    expect(readFileSync(page, "utf8")).toBe(printed);
   });
 
   it("keeps checks from importing each other", () => {

@@ -3,48 +3,23 @@ import { isIP } from "node:net";
 
 import { Command } from "commander";
 
-import { checks } from "../checks/registry.ts";
 import type { Settings } from "../config/sections.ts";
-import { Pipeline } from "../hooks/pipeline.ts";
-import type { Step } from "../hooks/pipeline.ts";
-import type { Services } from "../hooks/services.ts";
-import { Session } from "../hooks/session.ts";
 import { parseMailbox } from "../mail/address.ts";
-import type { Mailbox } from "../mail/address.ts";
-import { noCounters } from "../report/counters.ts";
-import { createDomains } from "../mail/domains.ts";
-import { silentLog } from "../report/log.ts";
 import { normalIp } from "../mail/network.ts";
-import { replyText } from "../mail/reply.ts";
-import { answers } from "../smtp/answers.ts";
-import { judgeRecipient } from "../smtp/session/recipient.ts";
-import type { RecipientService } from "../smtp/session/recipient.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
-import { createRecipients } from "../snapshot/recipients.ts";
-import type { RecipientAnswer } from "../snapshot/recipients.ts";
-import { describeAnswer } from "../snapshot/describe-answer.ts";
 import { exit } from "../ops/exit.ts";
-import { listenersOf, readRules, RulesFault } from "../compose/relay.ts";
+import { listenersOf } from "../config/listening.ts";
+import { readRules, RulesFault } from "../compose/relay.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
+import { ask, createService } from "../compose/would-answer.ts";
+import type { Answer, ClientFacts } from "../compose/would-answer.ts";
 
 interface Options {
   readonly config: string;
   readonly client?: string;
   readonly from?: string;
   readonly json?: boolean;
-}
-
-/** One address's answer. */
-export interface Answer {
-  readonly address: string;
-  readonly verdict: "accepted" | "refused";
-  readonly reply: string;
-  readonly why: string;
-  readonly key?: string;
-  readonly kind?: string;
-  readonly source?: string;
-  readonly entry?: string;
 }
 
 /** Builds the verb. */
@@ -102,12 +77,6 @@ async function check(addresses: readonly string[], options: Options): Promise<vo
   process.exitCode = missing ? exit.unavailable : refused ? exit.refused : exit.ok;
 }
 
-/** What is known of the client that asks. */
-export interface ClientFacts {
-  readonly variables: ReadonlyMap<string, string>;
-  readonly denied: boolean;
-}
-
 function clientVerdict(settings: Settings, ip: string | undefined): ClientFacts | undefined {
   const variables = new Map(Object.entries(listenersOf(settings)[0]?.variables ?? {}));
   try {
@@ -124,80 +93,6 @@ function clientVerdict(settings: Settings, ip: string | undefined): ClientFacts 
     process.exitCode = exit.config;
     return undefined;
   }
-}
-
-/** What answers as the relay would. @param now ms since 1970 */
-export function createService(settings: Settings, snapshot: SnapshotReader, now: () => number): RecipientService {
-  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-  const recipients = createRecipients(snapshot, domains, settings.recipients);
-  const pipeline = corePipeline(settings, { recipients, domains, log: silentLog, now });
-  return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
-}
-
-/** Only the recipient check: plugins and DNS lists answer for a session, not for an address. */
-function corePipeline(settings: Settings, services: Services): Pipeline {
-  const definition = checks.find(({ name }) => name === "goodmailto");
-  const steps: Step[] =
-    definition === undefined || !settings.hooks.rcpt.includes("goodmailto")
-      ? []
-      : [
-          {
-            name: "goodmailto",
-            stage: "recipient",
-            mode: settings.recipients.mode,
-            run: definition.create(settings.recipients as never, services),
-          },
-        ];
-  return new Pipeline(
-    { connection: [], helo: [], mail: [], rcpt: steps, data: [], auth: [], message: [] },
-    silentLog,
-    noCounters,
-  );
-}
-
-/** Puts one recipient to it. */
-export async function ask(
-  service: RecipientService,
-  text: string,
-  mailbox: Mailbox,
-  sender: Mailbox | undefined,
-  client: ClientFacts,
-  ip: string,
-): Promise<Answer> {
-  if (client.denied) {
-    return { address: text, verdict: "refused", reply: "(dropped at connection)", why: `a client rule denies ${ip}` };
-  }
-  const none = { ip: "", port: 0, host: "" };
-  const session = new Session("check", { ...none, ip }, none, "check", client.variables, () => undefined);
-  const judged = await judgeRecipient(service, session, session.begin(sender), mailbox);
-  const found = service.recipients.find(mailbox);
-  const facts =
-    found.kind === "known" ? { key: found.key, kind: found.as, source: found.source, entry: found.entry } : {};
-  const refused = judged.kind === "answered";
-  const reply = refused ? judged.response.reply : answers.recipientOk;
-  return {
-    address: text,
-    verdict: refused ? "refused" : "accepted",
-    reply: reply === undefined ? "" : replyText(reply),
-    why: explain(service, session, mailbox, found, refused ? "" : judged.line),
-    ...facts,
-  };
-}
-
-function explain(
-  service: RecipientService,
-  session: Session,
-  mailbox: Mailbox,
-  found: RecipientAnswer,
-  line: string,
-): string {
-  const ours = mailbox.domain === "" || service.domains.canonical(mailbox.domain) !== undefined;
-  if (!ours) {
-    return session.has("RELAYCLIENT")
-      ? "RELAYCLIENT is set: the client may send anywhere"
-      : `"${mailbox.domain}" is no relay domain`;
-  }
-  return describeAnswer(found, mailbox, line);
 }
 
 function print(

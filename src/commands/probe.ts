@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { readCertificate } from "../../sync/look/certificate.ts";
 import type { CertificateFacts } from "../../sync/look/certificate.ts";
 import { probeSource } from "../../sync/look/probe.ts";
-import type { Finding } from "../../sync/look/probe.ts";
+import type { Finding } from "../../sync/look/finding.ts";
 import { presets } from "../../sync/presets/table.ts";
 import { readCertificates } from "../../sync/sources/secrets.ts";
 import type { SourceSettings } from "../config/schema.ts";

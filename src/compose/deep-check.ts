@@ -12,7 +12,8 @@ import { silentLog } from "../report/log.ts";
 import { readTrust } from "../snapshot/trust.ts";
 import { readTls } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
-import { listenersOf, readRules } from "./relay.ts";
+import { listenersOf } from "../config/listening.ts";
+import { readRules } from "./relay.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
 

@@ -6,7 +6,9 @@ import { Guard } from "../auth/guard.ts";
 import { checks } from "../checks/registry.ts";
 import { emptyClientRules, parseClientRules } from "../clients/tcprules.ts";
 import type { ClientRules } from "../clients/tcprules.ts";
-import type { HookOrder, ListenerSettings, Settings } from "../config/sections.ts";
+import { listenersOf } from "../config/listening.ts";
+import type { ListenerPlan } from "../config/listening.ts";
+import type { HookOrder, Settings } from "../config/sections.ts";
 import { hookNames } from "../hooks/check.ts";
 import type { CheckRun, HookName } from "../hooks/check.ts";
 import { Pipeline } from "../hooks/pipeline.ts";
@@ -48,27 +50,6 @@ export interface Relay {
 
 /** A client rules file with faults, one line each. */
 export class RulesFault extends FileFault {}
-
-type ListenerPlan = ListenerSettings & { readonly rules: string };
-
-/** `[[listener]]`, or the one that `[smtp] listen` stands for. */
-export function listenersOf(settings: Settings): readonly ListenerPlan[] {
-  if (settings.listener.length > 0) {
-    return settings.listener.map((listener) => ({ ...listener, rules: listener.rules || settings.clients.rules }));
-  }
-  const { listen } = settings.smtp;
-  return [
-    {
-      name: "smtp",
-      listen,
-      tls: "starttls",
-      auth: false,
-      rules: settings.clients.rules,
-      variables: {},
-      hooks: undefined,
-    },
-  ];
-}
 
 /** Reads a rules file; its warnings are logged by warnings.ts. @throws RulesFault with every fault of it */
 export function readRules(path: string): ClientRules {

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 
 import type { Settings } from "../config/sections.ts";
 import { createDomains } from "../mail/domains.ts";
+import { noCounters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
 import { runDelta } from "../../sync/run/delta.ts";
 import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
@@ -16,6 +17,7 @@ import { createCanaries } from "../../sync/list/tally.ts";
 import type { Canary } from "../../sync/list/tally.ts";
 import { noteRun } from "../../sync/alert/alert.ts";
 import { exit } from "../ops/exit.ts";
+import { buildCourier } from "./next-hops.ts";
 import { readSealing } from "./sealing.ts";
 import type { Sealing } from "./sealing.ts";
 import { createProgress } from "../ops/progress.ts";
@@ -94,7 +96,11 @@ export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: 
   const outcome = words.dryRun === true ? made : await carryAfter(made, plan, log, signal);
   // A run that was stopped says nothing about the directory.
   if (!signal.aborted) {
-    await noteRun(settings, outcome, log, words);
+    const openCourier = (hostname: string) => {
+      const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+      return buildCourier(settings, domains, log, noCounters, hostname);
+    };
+    await noteRun(settings, outcome, log, openCourier, words);
   }
   return outcome;
 }

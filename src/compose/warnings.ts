@@ -7,9 +7,9 @@ import type { Loaded } from "../config/load.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Fault } from "../config/toml.ts";
 import { settingWarnings } from "../config/warnings.ts";
-import type { Warning } from "../config/warnings.ts";
+import type { Warning } from "../config/warning.ts";
 import type { Log } from "../report/log.ts";
-import { listenersOf } from "./relay.ts";
+import { listenersOf } from "../config/listening.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
 

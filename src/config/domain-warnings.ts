@@ -1,6 +1,6 @@
 /** Warnings about relay domains and routes without which no mail is relayed. */
 import type { Settings } from "./sections.ts";
-import type { Warning } from "./warnings.ts";
+import type { Warning } from "./warning.ts";
 
 /** `relay = []`, and relay domains without a route. */
 export function domainWarnings({ domains, route }: Settings): Warning[] {

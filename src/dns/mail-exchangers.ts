@@ -1,7 +1,7 @@
 /** A domain's own mail exchangers by DNS, best first. RFC 5321 5.1, RFC 7505. */
 import { Resolver } from "node:dns/promises";
 
-import type { HopEndpoint } from "../relay/dial.ts";
+import type { HopEndpoint } from "../mail/hop-endpoint.ts";
 
 /** More than this many are not tried. */
 const most = 5;

@@ -4,7 +4,6 @@
  */
 import type { ZodObject, ZodRawShape, infer as Infer } from "zod";
 
-import type { Mailbox } from "../mail/address.ts";
 import type { Reply } from "../mail/reply.ts";
 import type { Services } from "./services.ts";
 import type { Session } from "./session.ts";
@@ -49,15 +48,6 @@ export type Verdict =
       readonly note?: string;
     }
   | { readonly kind: "drop" };
-
-/** What a check may change, through {@link Session.apply}; at once, so that later checks see it. */
-export type Effect =
-  | { readonly kind: "set"; readonly name: string; readonly value: string }
-  | { readonly kind: "unset"; readonly name: string }
-  | { readonly kind: "header"; readonly line: string }
-  | { readonly kind: "address"; readonly mailbox: Mailbox | undefined }
-  | { readonly kind: "print"; readonly line: string }
-  | { readonly kind: "refuse-later"; readonly hook: "mail" | "rcpt" | "data"; readonly line: string };
 
 /** A verdict now, or after I/O. What needs no I/O is answered synchronously: the way to the reply stays cheap. */
 export type Answer = Verdict | Promise<Verdict>;

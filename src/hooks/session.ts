@@ -3,7 +3,7 @@
  * what is refused and why is the checks' business. Variables are qmail-spp's environment: see reference in docs/plugins.md.
  */
 import type { Mailbox } from "../mail/address.ts";
-import type { Effect } from "./check.ts";
+import type { Effect } from "./effect.ts";
 
 /** Both ends of the connection, as tcpserver would tell them. */
 export interface Peer {

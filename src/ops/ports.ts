@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 
 import type { Settings } from "../config/sections.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { listenersOf } from "../compose/relay.ts";
+import { listenersOf } from "../config/listening.ts";
 
 /** Binds each port alone and lets go of it. @throws the error of a port that is taken */
 export async function probePorts(settings: Settings): Promise<void> {

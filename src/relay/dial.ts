@@ -4,13 +4,9 @@ import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { ConnectionOptions } from "node:tls";
 
+import type { HopEndpoint } from "../mail/hop-endpoint.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { HopFault } from "./hop-fault.ts";
-
-/** A hop's place, and the name that its certificate must have where the place is an address of a mail exchanger. */
-export interface HopEndpoint extends Endpoint {
-  readonly name?: string;
-}
 
 /** How TLS is done with a hop. */
 export interface TlsPolicy {

@@ -4,7 +4,8 @@ import { connect as connectTls } from "node:tls";
 
 import { sendAtEndOfTurn } from "../mail/end-of-turn.ts";
 import { dial, settled, tlsOptions } from "./dial.ts";
-import type { HopEndpoint, TlsPolicy } from "./dial.ts";
+import type { TlsPolicy } from "./dial.ts";
+import type { HopEndpoint } from "../mail/hop-endpoint.ts";
 import { HopFault } from "./hop-fault.ts";
 import { ReplyReader } from "./reply-reader.ts";
 import type { HopReply } from "./reply-reader.ts";

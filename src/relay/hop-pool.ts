@@ -4,7 +4,7 @@
  */
 import type { Log } from "../report/log.ts";
 import { HopConnection } from "./hop-connection.ts";
-import type { HopEndpoint } from "./dial.ts";
+import type { HopEndpoint } from "../mail/hop-endpoint.ts";
 import { HopFault } from "./hop-fault.ts";
 import type { MailExchangers } from "../dns/mail-exchangers.ts";
 import type { Route } from "./routes.ts";

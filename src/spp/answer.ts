@@ -3,7 +3,8 @@
  * with the texts checked. A plugin may quote strangers, so nothing of theirs may forge a reply or a header line.
  */
 import { acceptSession, drop, next, ok } from "../hooks/check.ts";
-import type { Effect, Verdict } from "../hooks/check.ts";
+import type { Verdict } from "../hooks/check.ts";
+import type { Effect } from "../hooks/effect.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { parseReply, printable } from "../mail/reply.ts";
 import type { PluginHook } from "./config.ts";

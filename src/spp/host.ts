@@ -3,7 +3,8 @@
  * State of a session is kept beside it, never in it.
  */
 import { pass } from "../hooks/check.ts";
-import type { Effect, Verdict } from "../hooks/check.ts";
+import type { Verdict } from "../hooks/check.ts";
+import type { Effect } from "../hooks/effect.ts";
 import type { Services } from "../hooks/services.ts";
 import type { Session } from "../hooks/session.ts";
 import { printable, reply } from "../mail/reply.ts";

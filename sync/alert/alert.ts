@@ -1,6 +1,5 @@
 /** Tells people of a sync that keeps failing: a log line, the `[alert]` command, a mail through the next hop. */
 import { spawn } from "node:child_process";
-import { hostname } from "node:os";
 
 import type { Settings } from "../../src/config/sections.ts";
 import type { Log } from "../../src/report/log.ts";
@@ -8,16 +7,22 @@ import type { Accepted } from "../remember/day.ts";
 import { afterRun, afterTelling, readEpisode, writeEpisode } from "../remember/episode.ts";
 import type { AlertEvent, Episode } from "../remember/episode.ts";
 import type { Outcome } from "../run/full.ts";
+import { describe } from "./facts.ts";
+import type { AlertFacts } from "./facts.ts";
+import type { OpenCourier } from "./mail.ts";
 import { createdAt } from "../list/previous.ts";
 
 /** The command has so long, in ms; then it and what it started are killed. */
 const commandTimeout = 60_000;
 
-/** The facts of an alert: variables of the command, lines of the mail. */
-export type AlertFacts = Readonly<Record<`GOODMAILTO_${string}`, string>>;
-
 /** Takes note of a run, and tells whoever is to be told. Rejects never: an alert must not fail a sync. */
-export async function noteRun(settings: Settings, outcome: Outcome, log: Log, accepted: Accepted = {}): Promise<void> {
+export async function noteRun(
+  settings: Settings,
+  outcome: Outcome,
+  log: Log,
+  openCourier: OpenCourier,
+  accepted: Accepted = {},
+): Promise<void> {
   const { path, max_age: maxAge } = settings.snapshot;
   const before = readEpisode(path);
   const limits = { afterFailures: settings.alert.after_failures, maxAge };
@@ -25,7 +30,7 @@ export async function noteRun(settings: Settings, outcome: Outcome, log: Log, ac
   // Reading the whole snapshot for its date is worth it only where a date is asked for.
   const created = failed && before.whole === 0 ? createdAt(path) : undefined;
   const { episode, event } = afterRun(before, outcome, limits, Date.now(), created, accepted);
-  const told = event === undefined ? episode : await tell(settings, event, before, episode, log);
+  const told = event === undefined ? episode : await tell(settings, event, before, episode, log, openCourier);
   if (told === before) {
     return;
   }
@@ -43,6 +48,7 @@ async function tell(
   before: Episode,
   episode: Episode,
   log: Log,
+  openCourier: OpenCourier,
 ): Promise<Episode> {
   // At its end an episode is told of with what it was.
   const facts = describe(settings, event, event === "recovered" ? before : episode);
@@ -56,24 +62,11 @@ async function tell(
     ...(command.length === 0 ? [] : [runCommand(command, facts, log)]),
     ...mail.map(async (recipient) => {
       const { mailAlert } = await import("./mail.ts");
-      return mailAlert(settings, recipient, event, facts, log);
+      return mailAlert(recipient, event, facts, log, openCourier);
     }),
   ];
   const reached = await Promise.all(ways);
   return afterTelling(episode, event, reached.length === 0 || reached.includes(true));
-}
-
-function describe(settings: Settings, event: AlertEvent, episode: Episode): AlertFacts {
-  const time = (at: number): string => (at === 0 ? "" : new Date(at).toISOString());
-  return {
-    GOODMAILTO_EVENT: event,
-    GOODMAILTO_WHY: episode.why,
-    GOODMAILTO_FAILURES: String(episode.failures),
-    GOODMAILTO_SINCE: time(episode.since),
-    GOODMAILTO_WHOLE: time(episode.whole),
-    GOODMAILTO_SNAPSHOT: settings.snapshot.path,
-    GOODMAILTO_HOST: settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname,
-  };
 }
 
 /** Whether it ended with 0. Its output is nobody's. */

@@ -1,17 +1,14 @@
 /** The mail of an alert: written here, sent by the relay's own way to the next hop, with no queue of ours. RFC 5322, 3834. */
 import { randomUUID } from "node:crypto";
 
-import type { Settings } from "../../src/config/sections.ts";
 import type { AlertEvent } from "../remember/episode.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
-import { noCounters } from "../../src/report/counters.ts";
-import { createDomains } from "../../src/mail/domains.ts";
 import type { Log } from "../../src/report/log.ts";
 import { replyText } from "../../src/mail/reply.ts";
 import type { Reply } from "../../src/mail/reply.ts";
-import type { AlertFacts } from "./alert.ts";
-import { buildCourier } from "../../src/compose/next-hops.ts";
+import type { Courier } from "../../src/mail/courier.ts";
+import type { AlertFacts } from "./facts.ts";
 
 const subjects: Readonly<Record<AlertEvent, string>> = {
   "sync-failing": "the directory sync keeps failing",
@@ -19,16 +16,19 @@ const subjects: Readonly<Record<AlertEvent, string>> = {
   recovered: "the directory sync works again",
 };
 
+/** Opens the way to the next hop under this name of ours. */
+export type OpenCourier = (hostname: string) => Courier & { close(): void };
+
 /** Whether the next hop took the mail. Rejects never. */
 export async function mailAlert(
-  settings: Settings,
   recipient: string,
   event: AlertEvent,
   facts: AlertFacts,
   log: Log,
+  openCourier: OpenCourier,
 ): Promise<boolean> {
   const mailbox = parseMailbox(recipient);
-  const why = mailbox === undefined ? "no address" : await send(settings, mailbox, event, facts, log);
+  const why = mailbox === undefined ? "no address" : await send(mailbox, event, facts, openCourier);
   if (why !== undefined) {
     log.error("alert", "mail not sent", { recipient, why });
   }
@@ -37,15 +37,13 @@ export async function mailAlert(
 
 /** Sends it; why it was not taken. */
 async function send(
-  settings: Settings,
   mailbox: Mailbox,
   event: AlertEvent,
   facts: AlertFacts,
-  log: Log,
+  openCourier: OpenCourier,
 ): Promise<string | undefined> {
   const host = facts["GOODMAILTO_HOST"] ?? "localhost";
-  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-  const courier = buildCourier(settings, domains, log, noCounters, host);
+  const courier = openCourier(host);
   // The null sender: nobody shall answer a machine, least of all another one.
   const delivery = courier.begin(
     { sender: undefined, eightBit: false, size: 0 },

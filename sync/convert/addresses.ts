@@ -9,9 +9,9 @@ import { type Entry, valuesOf } from "../entry.ts";
 import { createLeftOuts, type LeaveOut, type LeftOuts } from "../left-out.ts";
 import { readValue, type Reading } from "./names.ts";
 import type { AddressAttribute, Preset } from "../presets/preset.ts";
-import { type Person, personOf, ruleOf } from "./restrictions.ts";
+import { personOf, ruleOf } from "./restrictions.ts";
 import type { Scope } from "./scope.ts";
-import type { Batch, Found } from "../source.ts";
+import type { Batch, Found, Person } from "../source.ts";
 import { writtenAddresses } from "./written-addresses.ts";
 
 /** Longest address in bytes, RFC 5321 4.5.3.1.3 without brackets. */

@@ -6,18 +6,11 @@
 import { foldAscii, normalKey, parseMailbox } from "../../src/mail/address.ts";
 import { formatSenders } from "../../src/snapshot/rules.ts";
 import { type Entry, valuesOf } from "../entry.ts";
+import type { Person } from "../source.ts";
 import { readValue } from "./names.ts";
 import type { AddressAttribute, Preset } from "../presets/preset.ts";
 import type { Scope } from "./scope.ts";
 import { writtenAddresses } from "./written-addresses.ts";
-
-/** An entry that may be named as a sender. */
-export interface Person {
-  /** Folded by {@link foldDn}. */
-  readonly dn: string;
-  /** Its addresses, of whatever domain. */
-  readonly keys: readonly string[];
-}
 
 /** How a list of DNs stands in the scratch file until it is resolved. */
 const unresolved = "dn:";

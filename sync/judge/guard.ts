@@ -3,15 +3,8 @@
  * from one that shrank, nor a wrong filter from one that grew; so a list that is empty, lost much, grew out of measure
  * or lacks an address that must be there is not published unless a person says so.
  */
+import type { Counts } from "../list/tally.ts";
 import type { DayCount } from "../remember/day.ts";
-
-/** Addresses of one part of the list, before and now. */
-export interface Counts {
-  readonly name: string;
-  /** Undefined: the old snapshot has no such part. */
-  readonly before: number | undefined;
-  readonly now: number;
-}
 
 /** Addresses of one source, before and now. */
 export type SourceCounts = Counts;

@@ -4,10 +4,10 @@ import type { SourceRow } from "../../src/snapshot/format.ts";
 import type { Built } from "../list/build.ts";
 import type { DayCount } from "../remember/day.ts";
 import { guard } from "./guard.ts";
-import type { Counts } from "./guard.ts";
+
 import type { Previous } from "../list/previous.ts";
 import { compareTallies, findMissing, tallySnapshot } from "../list/tally.ts";
-import type { Canary } from "../list/tally.ts";
+import type { Canary, Counts } from "../list/tally.ts";
 
 /** `[sync]`, as far as the guard goes by it; what is not given is not asked for. */
 export type GuardSettings = Pick<SyncSettings, "max_shrink"> &

@@ -3,7 +3,14 @@ import Database from "better-sqlite3";
 
 import { normalKey, parseMailbox } from "../../src/mail/address.ts";
 import type { Domains } from "../../src/mail/domains.ts";
-import type { Counts } from "../judge/guard.ts";
+
+/** Addresses of one part of the list, before and now. */
+export interface Counts {
+  readonly name: string;
+  /** Undefined: the old snapshot has no such part. */
+  readonly before: number | undefined;
+  readonly now: number;
+}
 
 /** Counts of one list. A bare user part counts as of no domain. */
 export interface Tally {

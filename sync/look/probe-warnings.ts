@@ -1,6 +1,6 @@
 /** What of a finding a person should look at before the list is trusted. */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import type { Finding } from "./probe.ts";
+import type { Finding } from "./finding.ts";
 
 /** Limits that servers come with: slapd 500, Active Directory 1000, 389 Directory Server 2000. */
 const usualLimits = new Set([500, 1000, 2000, 5000, 10_000]);

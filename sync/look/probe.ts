@@ -10,7 +10,6 @@ import { valuesOf } from "../entry.ts";
 import type { Entry } from "../entry.ts";
 import { presetFor } from "../presets/table.ts";
 import { guessPreset, noRootDse, readRootDse } from "./root-dse.ts";
-import type { RootDse } from "./root-dse.ts";
 import { createScope } from "../convert/scope.ts";
 import { parseTarget } from "../sources/dial.ts";
 import { connectFirst } from "../sources/ldap.ts";
@@ -18,41 +17,8 @@ import type { LdapConnection } from "../sources/ldap-connection.ts";
 import { openSource } from "../sources/open.ts";
 import { pagedSearch } from "../sources/paged-search.ts";
 import { hasRanges, wholeEntries } from "../sources/ranges.ts";
+import type { Finding, Reading, Sample } from "./finding.ts";
 import { warningsOf } from "./probe-warnings.ts";
-
-/** One entry, with what it would give. */
-export interface Sample {
-  readonly entry: string;
-  /** Keys with their kinds. */
-  readonly gives: readonly string[];
-  /** Values that gave none, by why. */
-  readonly skipped: Readonly<Record<string, number>>;
-}
-
-/** What was read, as far as it came. */
-export interface Reading {
-  entries: number;
-  addresses: number;
-  readonly classes: Map<string, number>;
-  /** Address attributes of the preset → entries that have one. */
-  readonly attributes: Map<string, number>;
-  readonly skipped: Record<string, number>;
-  /** Domains that are not ours → values. Bounded. */
-  readonly foreign: Map<string, number>;
-  samples: Sample[];
-  /** Why it ended too early; "" where it did not. */
-  fault: string;
-}
-
-/** The whole finding. */
-export interface Finding {
-  readonly source: string;
-  readonly preset: SourceSettings["preset"];
-  readonly guess: SourceSettings["preset"] | undefined;
-  readonly rootDse: RootDse;
-  readonly reading: Reading;
-  readonly warnings: readonly string[];
-}
 
 const samplesShown = 10;
 /** Domains and classes that are counted: a directory of strangers could name any number. */

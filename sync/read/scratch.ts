@@ -9,7 +9,7 @@ import Database from "better-sqlite3";
 import { kinds } from "../../src/snapshot/format.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { resolveRule, unresolvedPattern, untoldPattern } from "../convert/restrictions.ts";
-import type { Person } from "../convert/restrictions.ts";
+import type { Person } from "../source.ts";
 
 /** One row on its way into the snapshot. */
 export interface ScratchRow {

@@ -7,8 +7,6 @@ import type { Session } from "../../hooks/session.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
 import type { Counters } from "../../report/counters.ts";
 import type { Log } from "../../report/log.ts";
-import { answers } from "../answers.ts";
-import type { Response } from "../answers.ts";
 import type { HarvestLedger } from "./ledger.ts";
 import type { Tally } from "../../state/counts.ts";
 
@@ -25,7 +23,12 @@ export interface HarvestSettings {
   readonly block: number;
 }
 
+/** What becomes of the reply to an unknown recipient: it waits (ms, 0 is not at all), or the client is disconnected. */
+export type Sentence = { readonly kind: "reply"; readonly wait: number } | { readonly kind: "disconnect" };
+
 const firstDelay = 1000;
+const disconnect: Sentence = { kind: "disconnect" };
+const atOnce: Sentence = { kind: "reply", wait: 0 };
 
 type Variables = ReadonlyMap<string, unknown>;
 
@@ -74,17 +77,17 @@ export class Harvest {
   }
 
   /**
-   * The answer to an unknown recipient: the one it would have had, now or later, or 421.
+   * Counts an unknown recipient.
    * @param nth unknown recipients of the session, this one included
    */
-  answer(session: Session, nth: number, usual: Response): Response | Promise<Response> {
+  judge(session: Session, nth: number): Sentence {
     if (isExempt(session.variables)) {
-      return usual;
+      return atOnce;
     }
     const network = clientNetwork(session.client.ip);
     if (this.#ledger.isBlocked(network)) {
       this.#counters.add("limits", { limit: "harvest" });
-      return answers.tooManyUnknown;
+      return disconnect;
     }
     const { hangupAfter, clientLimit, window } = this.#settings;
     if (clientLimit > 0) {
@@ -94,10 +97,10 @@ export class Harvest {
     if (hangupAfter > 0 && nth >= hangupAfter) {
       this.#counters.add("limits", { limit: "harvest" });
       this.#begin(session, network, "session", nth);
-      return answers.tooManyUnknown;
+      return disconnect;
     }
     const wait = delayOf(nth, this.#settings);
-    return wait === 0 ? usual : later(wait, usual);
+    return wait === 0 ? atOnce : { kind: "reply", wait };
   }
 
   #isBlocked(ip: string): boolean {
@@ -144,10 +147,4 @@ export class Harvest {
       seconds: Math.ceil(block / 1000),
     });
   }
-}
-
-function later(ms: number, response: Response): Promise<Response> {
-  return new Promise((resolve) => {
-    setTimeout(() => resolve(response), ms).unref();
-  });
 }

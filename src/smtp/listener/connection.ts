@@ -16,7 +16,7 @@ import { Deadlines } from "./deadlines.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { Parser } from "../message/parser.ts";
 import { receiveMessage } from "../message/reception.ts";
-import type { RelayServer } from "./server.ts";
+import type { Owner } from "./owner.ts";
 import { Verbs } from "../session/verbs.ts";
 import type { Answer } from "../session/verbs.ts";
 
@@ -25,7 +25,7 @@ export class Connection extends SMTPConnection {
   conversation: Conversation | undefined;
   /** The address (IPv6: the /64) under which the server counts it. */
   countedAs = "";
-  readonly #relay: RelayServer;
+  readonly #relay: Owner<Connection>;
   readonly #deadlines = new Deadlines();
   #intake: MessageIntake | undefined;
   #verbs: Verbs | undefined;
@@ -35,7 +35,7 @@ export class Connection extends SMTPConnection {
   /** Of STARTTLS. */
   #handshake: Socket | undefined;
 
-  constructor(server: RelayServer, socket: Socket, options: ConstructorParameters<typeof SMTPConnection>[2]) {
+  constructor(server: Owner<Connection>, socket: Socket, options: ConstructorParameters<typeof SMTPConnection>[2]) {
     super(server, socket, options);
     this.#relay = server;
   }

@@ -13,6 +13,7 @@ import { labelsBy } from "../../report/counters.ts";
 import { normalIp } from "../../mail/network.ts";
 import { answers } from "../answers.ts";
 import { Connection } from "./connection.ts";
+import type { Owner } from "./owner.ts";
 import { Conversation } from "../session/conversation.ts";
 import type { Crowd } from "./crowd.ts";
 import type { HostNames } from "../../dns/host-names.ts";
@@ -38,7 +39,7 @@ export interface ServerOptions {
   readonly hostNames: HostNames;
 }
 
-export class RelayServer extends SMTPServer {
+export class RelayServer extends SMTPServer implements Owner<Connection> {
   service: Service;
   readonly #limits: { all: number; client: number };
   readonly #hostNames: HostNames;

@@ -12,7 +12,7 @@ import { parseHelo, parseMail, parseRcpt } from "./command.ts";
 import type { MailCommand } from "./command.ts";
 import { MessageIntake } from "../message/message-intake.ts";
 import { offers, protocolWord } from "./offers.ts";
-import { after, responseOf } from "./outcome.ts";
+import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
 import { concludeRecipient, judgeRecipient, queuedReply } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
@@ -162,7 +162,10 @@ export class Conversation {
     const { transaction } = this.session;
     if (judged.kind === "answered") {
       const { response, unknown } = judged;
-      return unknown === true ? this.service.harvest.answer(this.session, ++this.#unknown, response) : response;
+      if (unknown !== true) {
+        return response;
+      }
+      return afterSentence(this.service.harvest.judge(this.session, ++this.#unknown), response);
     }
     if (transaction === undefined || this.#mail === undefined) {
       return answers.mailFirst;

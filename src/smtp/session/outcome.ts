@@ -1,7 +1,10 @@
 /** From what checks came to, to what the client is told. */
+import { setTimeout as wait } from "node:timers/promises";
+
 import type { Outcome } from "../../hooks/pipeline.ts";
-import { dropped, say, sayAndClose } from "../answers.ts";
+import { answers, dropped, say, sayAndClose } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import type { Sentence } from "../harvest/harvest.ts";
 
 /** A response now, or after I/O. */
 export type Answering = Response | Promise<Response>;
@@ -23,5 +26,15 @@ export function responseOf({ verdict }: Outcome): Response | undefined {
     case "ok":
     case "accept-session":
       return undefined;
+  }
+}
+
+/** The reply to an unknown recipient: at once, later, or 421 in its place. */
+export function afterSentence(sentence: Sentence, usual: Response): Answering {
+  switch (sentence.kind) {
+    case "disconnect":
+      return answers.tooManyUnknown;
+    case "reply":
+      return sentence.wait === 0 ? usual : wait(sentence.wait, usual, { ref: false });
   }
 }

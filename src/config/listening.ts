@@ -1,0 +1,24 @@
+/** Where the relay listens: `[[listener]]`, or what `[smtp] listen` stands for. */
+import type { ListenerSettings, Settings } from "./sections.ts";
+
+/** A listener with its client rules file; "" for none. */
+export type ListenerPlan = ListenerSettings & { readonly rules: string };
+
+/** `[[listener]]`, or the one that `[smtp] listen` stands for. */
+export function listenersOf(settings: Settings): readonly ListenerPlan[] {
+  if (settings.listener.length > 0) {
+    return settings.listener.map((listener) => ({ ...listener, rules: listener.rules || settings.clients.rules }));
+  }
+  const { listen } = settings.smtp;
+  return [
+    {
+      name: "smtp",
+      listen,
+      tls: "starttls",
+      auth: false,
+      rules: settings.clients.rules,
+      variables: {},
+      hooks: undefined,
+    },
+  ];
+}

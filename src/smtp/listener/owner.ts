@@ -1,0 +1,21 @@
+/** What a connection needs of the server that owns it. */
+import type { SMTPServer } from "smtp-server";
+
+import type { Service } from "../service.ts";
+
+/** The owner of connections of this kind. */
+export interface Owner<Held> extends SMTPServer {
+  readonly service: Service;
+  /** Client rule, host name, greeting delay: then the session begins. */
+  admit(connection: Held): Promise<void>;
+  /** TLS is on: what checks may know of it. */
+  secured(connection: Held): void;
+  /** A fault of ours in a session. */
+  noteFault(connection: Held, error: unknown): void;
+  /** A client was lost in a transaction, in whatever way. */
+  noteLost(connection: Held, why: string): void;
+  /** Counts that a limit was reached. @param client the address under which it is counted */
+  noteLimit(limit: string, client: string): void;
+  /** A connection is closed. */
+  gone(connection: Held): void;
+}

@@ -1,0 +1,37 @@
+/** What a look at a source found. */
+import type { SourceSettings } from "../../src/config/schema.ts";
+import type { RootDse } from "./root-dse.ts";
+
+/** One entry, with what it would give. */
+export interface Sample {
+  readonly entry: string;
+  /** Keys with their kinds. */
+  readonly gives: readonly string[];
+  /** Values that gave none, by why. */
+  readonly skipped: Readonly<Record<string, number>>;
+}
+
+/** What was read, as far as it came. */
+export interface Reading {
+  entries: number;
+  addresses: number;
+  readonly classes: Map<string, number>;
+  /** Address attributes of the preset → entries that have one. */
+  readonly attributes: Map<string, number>;
+  readonly skipped: Record<string, number>;
+  /** Domains that are not ours → values. Bounded. */
+  readonly foreign: Map<string, number>;
+  samples: Sample[];
+  /** Why it ended too early; "" where it did not. */
+  fault: string;
+}
+
+/** The whole finding. */
+export interface Finding {
+  readonly source: string;
+  readonly preset: SourceSettings["preset"];
+  readonly guess: SourceSettings["preset"] | undefined;
+  readonly rootDse: RootDse;
+  readonly reading: Reading;
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,63 @@
+/** The rooms of the source, lowest first: a file imports from its own room and from rooms above it in this table. */
+
+/** One folder, without its subfolders. */
+export interface Room {
+  readonly folder: string;
+  readonly holds: string;
+}
+
+const table: readonly (readonly [folder: string, holds: string])[] = [
+  ["src/mail", "Words of the field: address, domain, reply, network, next hop"],
+  ["src/report", "Interfaces of log, counters and observer"],
+  ["src/files", "Files that are watched, and files that are replaced"],
+  ["src/config", "The declarations of settings, the loader, the sample"],
+  ["src/snapshot", "The format of the snapshot, its reader, the lookup"],
+  ["src/dns", "Questions to name servers: lists, mail exchangers, host names"],
+  ["src/state", "Counts that processes or relays share"],
+  ["src/hooks", "The contract of a check, the session, the pipeline"],
+  ["src/spp", "The host of qmail-spp plugins"],
+  ["src/checks", "One file per check, and their registry"],
+  ["src/clients", "Client rules"],
+  ["src/auth", "Password back ends"],
+  ["src/smtp/harvest", "Defence against directory harvest"],
+  ["src/smtp", "What all connections of a listener share"],
+  ["src/smtp/message", "The message on its way from the client to the courier"],
+  ["src/smtp/session", "The verbs of a session"],
+  ["src/smtp/listener", "Sockets, TLS, connections"],
+  ["src/relay", "Routes and next hops"],
+  ["src/transfer", "HTTPS and S3 with deadlines"],
+  ["src/pull", "Downloading a snapshot"],
+  ["src/export", "The recipient list in the formats of other programs"],
+  ["src/observe", "Observe mode: verdicts beside the replies of the next hop"],
+  ["src/demo", "The servers of `npm start`"],
+  ["src/ops", "The process: log writer, metrics, systemd, ports, workers"],
+  ["sync", "Words of a sync: source, entry, outcome"],
+  ["sync/presets", "What carries an address in which directory"],
+  ["sync/convert", "From an entry to lookup keys"],
+  ["sync/sources", "LDAP, LDIF and list files"],
+  ["sync/read", "Reading all sources into a scratch file"],
+  ["sync/list", "The new snapshot and its comparison with the previous one"],
+  ["sync/publish", "The new snapshot takes its place"],
+  ["sync/remember", "Incidents and history"],
+  ["sync/targets", "Pushing the snapshot to relays"],
+  ["sync/judge", "The guards"],
+  ["sync/run", "One run, full or incremental, and the schedule"],
+  ["sync/alert", "Telling people of failures"],
+  ["sync/look", "Probing a source"],
+  ["src/compose", "From settings to running parts"],
+  ["src/commands", "One file per verb"],
+  ["src", "The entry"],
+];
+
+/** See the file's first line. */
+export const rooms: readonly Room[] = table.map(([folder, holds]) => ({ folder, holds }));
+
+/** As docs/development.md shows them. */
+export function printRooms(): string {
+  return [
+    "| room | holds |",
+    "|---|---|",
+    ...rooms.map(({ folder, holds }) => `| \`${folder}\` | ${holds} |`),
+    "",
+  ].join("\n");
+}
