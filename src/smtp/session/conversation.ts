@@ -162,10 +162,8 @@ export class Conversation {
     const { transaction } = this.session;
     if (judged.kind === "answered") {
       const { response, unknown } = judged;
-      if (unknown !== true) {
-        return response;
-      }
-      return afterSentence(this.service.harvest.judge(this.session, ++this.#unknown), response);
+      const nth = unknown === true ? ++this.#unknown : 0;
+      return nth > 0 ? afterSentence(this.service.harvest.judge(this.session, nth), response) : response;
     }
     if (transaction === undefined || this.#mail === undefined) {
       return answers.mailFirst;
