@@ -84,11 +84,9 @@ export class Conversation {
   }
 
   #offers(): string[] {
-    const starttls = this.service.starttls && !this.secure;
-    return offers(this.#messageSize, starttls, this.offersAuth && !this.authenticated);
+    return offers(this.#messageSize, this.service.starttls && !this.secure, this.offersAuth && !this.authenticated);
   }
 
-  /** AUTH is there, and the line is encrypted. */
   get offersAuth(): boolean {
     return this.service.authenticator !== undefined && this.secure;
   }
