@@ -62,12 +62,30 @@ function warnHost(host: string): string | undefined {
   return host.length > 1 && host.endsWith(".") ? "host names come without a final dot" : undefined;
 }
 
+function warnBlock(text: string): string {
+  const [address = "", length = ""] = text.split("/");
+  if (isIPv4(address) || isPrefix(address)) {
+    return /^\d+$/.test(length) && Number(length) > 32
+      ? "the length of an IPv4 block is 0 to 32"
+      : 'a block ends in a slash and its length: "192.0.2.0/24"';
+  }
+  return isPrefix(`${address}.`)
+    ? `octets that are left out are written with a dot: "${address}./${length}"`
+    : 'this is not a block: "192.0.2.0/24" and "192.0.2./24" are';
+}
+
 function warnIp(address: string): string | undefined {
   if (isPrefix(`${address}.`)) {
     return `a prefix ends in a dot: "${address}."`;
   }
+  if (/\s/.test(address)) {
+    return "blanks in front of the colon belong to the address";
+  }
   if (address.includes("/")) {
-    return "this is no CIDR block";
+    return warnBlock(address);
+  }
+  if (/^[\d.]+$/.test(address) && address.split(".").some((octet) => Number(octet) > 255)) {
+    return "no number of an IP address is above 255";
   }
   if (/[a-z]/i.test(address)) {
     return `a host name begins with an equals sign: "=${address}"`;

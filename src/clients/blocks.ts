@@ -15,6 +15,12 @@ export interface Network {
   readonly hostBits: boolean;
 }
 
+/** An address alone as a block of one. */
+export function networkOf(ip: string): Network {
+  const family = isIP(ip) === 4 ? 4 : 6;
+  return { family, bits: family === 4 ? 32 : 128, value: addressValue(ip, family), hostBits: false };
+}
+
 /** The groups of an IPv6 address as numbers; the last two may be written as IPv4. */
 function readGroups(text: string): number[] {
   return text.split(":").flatMap((group) => {
@@ -46,8 +52,18 @@ function unmap(network: Network): Network {
     : network;
 }
 
-/** Reads `10.0.0.0/8`, `2001:db8::/32`, or `2001:db8:` (whole groups, without `::`). Undefined where it is no block. */
-export function parseNetwork(text: string): Network | undefined {
+/** `10.1./16`, as ucspi-tcp6 writes it, with the octets that are left out. */
+function wholeAddress(text: string): string {
+  const [, octets = "", length = ""] = /^((?:\d{1,3}\.){1,3})(\/\d+)$/.exec(text) ?? [];
+  return octets === "" ? text : `${octets}${"0.".repeat(4 - octets.split(".").length)}0${length}`;
+}
+
+/**
+ * Reads `10.0.0.0/8`, `10./8`, `2001:db8::/32`, or `2001:db8:` (whole groups, without `::`).
+ * Undefined if it is not a block.
+ */
+export function parseNetwork(written: string): Network | undefined {
+  const text = wholeAddress(written);
   if (/^(?:[0-9a-fA-F]{1,4}:){1,7}$/.test(text)) {
     return parseNetwork(`${text}:/${16 * (text.split(":").length - 1)}`);
   }

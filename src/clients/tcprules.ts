@@ -6,6 +6,8 @@
 import { expandRange, normalIpv6, warnAddress } from "./addresses.ts";
 import { Blocks, parseNetwork } from "./blocks.ts";
 import { type RuleLine, readLine } from "./rule-line.ts";
+import { networkOfLiteral, shadowedLines } from "./shadows.ts";
+import type { Claim } from "./shadows.ts";
 
 /** What is wrong, or odd, and where. Line and column count from 1. */
 export interface RuleFault {
@@ -119,6 +121,8 @@ export interface ParsedClientRules {
 interface Tables {
   readonly literals: Map<string, ClientVerdict>;
   readonly blocks: Blocks<ClientVerdict>;
+  /** Which addresses each line speaks of first. */
+  readonly claims: Claim[];
 }
 
 /** What came of entering a rule into the tables. */
@@ -133,19 +137,32 @@ function verdictOf({ deny, variables }: RuleLine, address: string, line: number)
 }
 
 const shadowed = "an earlier line has the same address, and the first one wins";
+const outdone = "never matches: more exact rules cover all of its addresses";
 
-function enterBlock(rule: RuleLine, line: number, blocks: Tables["blocks"]): Entered | undefined {
+function enterBlock(rule: RuleLine, line: number, { blocks, claims }: Tables): Entered | undefined {
   const network = parseNetwork(rule.address);
   if (network === undefined) {
     return undefined;
   }
-  const warnings = blocks.add(network, verdictOf(rule, rule.address, line)) ? [] : [shadowed];
+  const isFirst = blocks.add(network, verdictOf(rule, rule.address, line));
+  if (isFirst) {
+    claims.push({ line, network, isBlock: true });
+  }
+  const warnings = isFirst ? [] : [shadowed];
   return {
     warnings: network.hostBits ? ["the address has bits set beyond the length of the block", ...warnings] : warnings,
   };
 }
 
-function enterLiterals(rule: RuleLine, line: number, literals: Tables["literals"]): Entered {
+/** Addresses of a denied range that an earlier line allows. */
+function exceptionsOf(rule: RuleLine, addresses: readonly string[], literals: Tables["literals"]): string[] {
+  const allowed = addresses.filter((address) => rule.deny && literals.get(address)?.kind === "allow");
+  return allowed.length === 0 || allowed.length === addresses.length
+    ? []
+    : [`not all of the range is denied: an earlier line allows "${allowed[0]}", and the first one wins`];
+}
+
+function enterLiterals(rule: RuleLine, line: number, { literals, claims }: Tables): Entered {
   const ipv6 = normalIpv6(rule.address);
   const addresses = ipv6 === undefined ? expandRange(rule.address) : [ipv6];
   if (addresses === undefined) {
@@ -155,12 +172,17 @@ function enterLiterals(rule: RuleLine, line: number, literals: Tables["literals"
   if (first === undefined) {
     return { warnings: ["never matches: the range descends, or begins above 255"] };
   }
+  const exceptions = exceptionsOf(rule, addresses, literals);
   const fresh = addresses.filter((address) => !literals.has(address));
   for (const address of fresh) {
     literals.set(address, verdictOf(rule, address, line));
+    const network = networkOfLiteral(address);
+    if (network !== undefined) {
+      claims.push({ line, network, isBlock: false });
+    }
   }
   const never = ipv6 === undefined ? warnAddress(first) : undefined;
-  const warnings = never === undefined ? [] : [`never matches: ${never}`];
+  const warnings = never === undefined ? exceptions : [`never matches: ${never}`];
   if (ipv6 !== undefined && rule.address.endsWith("::")) {
     warnings.push("this is one address; a prefix ends in a single colon, a block in its length");
   }
@@ -172,7 +194,7 @@ function enterLiterals(rule: RuleLine, line: number, literals: Tables["literals"
  * @param file its name in faults and warnings; nothing is read here.
  */
 export function parseClientRules(text: string, file: string): ParsedClientRules {
-  const tables: Tables = { literals: new Map(), blocks: new Blocks() };
+  const tables: Tables = { literals: new Map(), blocks: new Blocks(), claims: [] };
   const faults: RuleFault[] = [];
   const warnings: RuleFault[] = [];
   for (const [index, whole] of text.split("\n").entries()) {
@@ -188,7 +210,7 @@ export function parseClientRules(text: string, file: string): ParsedClientRules 
         faults.push({ ...place, column: line.column, message: line.message });
         break;
       case "rule": {
-        const entered = enterBlock(line, place.line, tables.blocks) ?? enterLiterals(line, place.line, tables.literals);
+        const entered = enterBlock(line, place.line, tables) ?? enterLiterals(line, place.line, tables);
         warnings.push(...entered.warnings.map((message) => ({ ...place, column: 1, message })));
         warnings.push(...line.warnings.map((remark) => ({ ...place, ...remark })));
         if (entered.fault !== undefined) {
@@ -198,6 +220,8 @@ export function parseClientRules(text: string, file: string): ParsedClientRules 
       }
     }
   }
+  warnings.push(...[...shadowedLines(tables.claims)].map((line) => ({ file, line, column: 1, message: outdone })));
+  warnings.sort((left, right) => left.line - right.line);
   const rules = faults.length === 0 ? new ClientRules(tables.literals, tables.blocks) : emptyClientRules;
   return { rules, faults, warnings };
 }

@@ -257,10 +257,27 @@ describe("an address", () => {
 
   it.each([
     ["10.0:allow", 'never matches: a prefix ends in a dot: "10.0."'],
-    ["10.0.0.0/33:deny", "never matches: this is no CIDR block"],
+    ["192.0.2:allow", 'never matches: a prefix ends in a dot: "192.0.2."'],
+    ["192.0.2:deny", 'never matches: a prefix ends in a dot: "192.0.2."'],
+    ["10.0.0.0/33:deny", "never matches: the length of an IPv4 block is 0 to 32"],
+    ["10./33:allow", "never matches: the length of an IPv4 block is 0 to 32"],
+    ["10.0.0.0/8x:deny", 'never matches: a block ends in a slash and its length: "192.0.2.0/24"'],
+    ["10/8:deny", 'never matches: octets that are left out are written with a dot: "10./8"'],
+    ["192.168/16:deny", 'never matches: octets that are left out are written with a dot: "192.168./16"'],
+    ["10.1.2.3./32:deny", 'never matches: this is not a block: "192.0.2.0/24" and "192.0.2./24" are'],
+    ["192.0.2.0/24 OK", "a line without a colon is ignored"],
+    [" 192.0.2.1:deny", "never matches: leading blanks belong to the address"],
+    ["192.0.2.1 :deny", "never matches: blanks in front of the colon belong to the address"],
+    ['192.0.2.1:allow, RELAYCLIENT=""', 'no program asks for a variable named " RELAYCLIENT"'],
+    ["192.0.2.9-3:deny", "never matches: the range descends, or begins above 255"],
+    ["10.1./8:deny", "the address has bits set beyond the length of the block"],
+    ["127./8:deny", undefined],
+    ["10.1./16:deny", undefined],
+    ["10.1.16./20:deny", undefined],
     ["mx.example.com:deny", 'never matches: a host name begins with an equals sign: "=mx.example.com"'],
     ["1.2.3.4.:deny", "never matches: this is neither an IP address nor a prefix of whole numbers that ends in a dot"],
-    ["1.2.3.256:deny", "never matches: this is neither an IP address nor a prefix of whole numbers that ends in a dot"],
+    ["1.2.3.256:deny", "never matches: no number of an IP address is above 255"],
+    ["192.0.2.300:allow", "never matches: no number of an IP address is above 255"],
     ["10.01.:deny", "never matches: this is neither an IP address nor a prefix of whole numbers that ends in a dot"],
     ["10.2-3:deny", 'never matches: a prefix ends in a dot: "10.2."'],
     ["=Mx.example:deny", "never matches: host names are compared in lower case"],
@@ -289,6 +306,38 @@ describe("an address", () => {
     expect(warningsOf("1.2.3.4:deny\n1.2.3.1-9:allow")).toEqual([]);
     expect(warningsOf("10.0.0.0/12:deny\n10.1.0.0/12:allow").at(-1)).toBe(`2:1 ${shadowed}`);
     expect(warningsOf("2001:db8::deny\n2001:DB8::/32:allow")).toEqual([`2:1 ${shadowed}`]);
+  });
+
+  it("is warned of where more exact lines leave nothing of it, wherever they stand", () => {
+    const outdone = "never matches: more exact rules cover all of its addresses";
+    for (const [text, line] of [
+      ["10.:allow\n10.0.0.0/8:deny", 2],
+      ["10.0.0.0/8:deny\n10.:allow", 1],
+      ["192.0.2.1:allow\n192.0.2.1/32:deny", 2],
+      ["192.0.2.0/25:allow\n192.0.2.128/25:allow\n192.0.2.:deny", 3],
+      ["10.2-3.:allow\n10.2.0.0/15:deny", 2],
+      ["192.0.2.0-255:allow\n192.0.2.:deny", 2],
+      ["2001:db8::/33:allow\n2001:db8:8000::/33:allow\n2001:db8::deny", 3],
+      ["2001:db8::1:allow\n2001:db8::1/128:deny", 2],
+      ["::ffff:10.0.0.0/104:allow\n10.:deny", 1],
+    ] as const) {
+      expect([text, warningsOf(text)]).toEqual([text, [`${line}:1 ${outdone}`]]);
+    }
+    for (const usual of [
+      "192.0.2.7:allow\n192.0.2.:deny\n:deny",
+      "192.0.2.0-254:allow\n192.0.2.:deny",
+      "0.0.0.0/1:allow\n128.0.0.0/1:allow\n:deny",
+      "10.0.0.0/9:allow\n11.0.0.0/9:allow\n10.0.0.0/7:deny",
+    ]) {
+      expect([usual, warningsOf(usual)]).toEqual([usual, []]);
+    }
+  });
+
+  it("is warned of where an earlier line takes a part out of a range that is denied", () => {
+    expect(warningsOf("192.0.2.4:allow\n192.0.2.1-9:deny")).toEqual([
+      '2:1 not all of the range is denied: an earlier line allows "192.0.2.4", and the first one wins',
+    ]);
+    expect(warningsOf("192.0.2.4:deny\n192.0.2.1-9:deny")).toEqual([]);
   });
 });
 
@@ -333,6 +382,16 @@ describe("blocks and IPv6", () => {
     expect(ask("172.16.0.0/12:deny", "172.32.0.0")).toBe("allow");
     expect(ask("0.0.0.0/0:deny", "255.255.255.255")).toBe("deny 1");
     expect(ask("0.0.0.0/0:deny", "::1")).toBe("allow");
+  });
+
+  it("take a block with its last octets left out, as ucspi-tcp6 does", () => {
+    expect(ask("127./8:deny", "127.9.9.9")).toBe("deny 1");
+    expect(ask("127./8:deny", "128.0.0.1")).toBe("allow");
+    expect(ask("10.1./16:deny", "10.1.255.1")).toBe("deny 1");
+    expect(ask("10.1./16:deny", "10.2.0.1")).toBe("allow");
+    expect(ask("10.1.2./23:deny", "10.1.3.255")).toBe("deny 1");
+    expect(ask("10.1./24:deny", "10.1.0.9")).toBe("deny 1");
+    expect(ask("10.1./24:deny", "10.1.1.9")).toBe("allow");
   });
 
   it("take an IPv6 address in any spelling, alone and behind a user", () => {

@@ -170,6 +170,31 @@ describe.skipIf(absent)("client rules and the original tcprules", () => {
     expect(compared).toBe(600);
   });
 
+  it("answer alike where we warn: the original takes these lines, and they match nobody there either", () => {
+    const lines = [
+      "192.0.2:deny",
+      "192.0.2:allow",
+      "192.0.2.300:deny",
+      "192.0.2.0/33:deny",
+      "192.0.2.0/24 OK",
+      "192.0.2.9-3:deny",
+      " 192.0.2.9:deny",
+      "192.0.2.9 :deny",
+      "=MX.kontor.example:deny",
+      "10/8:deny",
+      '192.0.2.1:allow,X=""\n192.0.2.1-9:deny',
+      '192.0.2.1:allow, RELAYCLIENT=""',
+    ];
+    const clients = ["192.0.2.1", "192.0.2.5", "192.0.2.9", "192.0.3.1", "10.1.2.3"].flatMap((each) => [
+      { ip: each },
+      { ip: each, host: "mx.kontor.example" },
+    ]);
+    for (const line of [...lines, lines.join("\n")]) {
+      expect([line, parseClientRules(line, "rules").warnings.length > 0]).toEqual([line, true]);
+      expect(compare(`${line}\n`, clients)).toBe(clients.length);
+    }
+  });
+
   it("refuse the same files", () => {
     let accepted = 0;
     fc.assert(
