@@ -2,19 +2,16 @@
  * rblspp: a client that a DNS blocklist lists is told so at RCPT; rblsmtpd's rules, as a check of recipients.
  * Text is the list's own. Codes 451 and 553 without enhanced codes, as rblsmtpd writes them.
  */
-import { isIP } from "node:net";
-
 import * as z from "zod";
 
 import * as field from "../config/fields.ts";
 import { defineCheck, pass } from "../hooks/check.ts";
 import type { Answer, CheckDefinition, Verdict } from "../hooks/check.ts";
-import { DnsListLookup } from "../dns/list-lookup.ts";
+import { askList } from "../dns/list-lookup.ts";
 import type { ListAnswer } from "../dns/list-lookup.ts";
 import { parseSource } from "../dns/lists.ts";
 import type { DnsListSource } from "../dns/lists.ts";
-import type { Log } from "../report/log.ts";
-import { normalIp, parseEndpoint } from "../mail/network.ts";
+import { normalIp } from "../mail/network.ts";
 import { reply } from "../mail/reply.ts";
 
 const sources = field
@@ -26,12 +23,6 @@ const sources = field
     message: 'must be "r:zone", "r:zone:message" or "a:zone"',
   });
 
-const servers = field
-  .list([], 'Name servers, "address" or "address:port". None: the system\'s.')
-  .refine((texts) => texts.every((text) => isIP(text) !== 0 || isIP(parseEndpoint(text, 53)?.host ?? "") !== 0), {
-    message: 'must be "address", "address:port" or "[v6]:port"',
-  });
-
 const settings = z.object({
   sources,
   permanent: field.flag(false, "Listed clients get 553 instead of 451: rblsmtpd's -b."),
@@ -39,11 +30,6 @@ const settings = z.object({
     false,
     "A list that cannot be asked blocks with 451: rblsmtpd's -c. Else it is as if it did not list the client; an \"a:\" list that cannot be asked then ends the question in the client's favour.",
   ),
-  servers,
-  timeout: field.duration("5s", "For one list's answer; lists are asked at the same time."),
-  cache_size: field.integer(10_000, 0, 1_000_000, "Answers kept. A listing is kept for its own TTL."),
-  negative_ttl: field.duration("5m", "How long a client counts as not listed without asking again."),
-  failure_ttl: field.duration("10s", "How long a list that gave no answer about a client is not asked again about it."),
 });
 type Settings = z.infer<typeof settings>;
 
@@ -112,22 +98,6 @@ class Question {
   }
 }
 
-/** Tells of failed queries once a second at most: a name server that is down fails for every client. */
-function createComplaint(log: Log, now: () => number): (name: string, why: string) => void {
-  let told = Number.NEGATIVE_INFINITY;
-  let more = 0;
-  return (name, why) => {
-    const time = now();
-    if (time >= told && time - told < 1000) {
-      more++;
-      return;
-    }
-    log.warning("rblspp", "list gave no answer", { name, why, untold: more });
-    told = time;
-    more = 0;
-  };
-}
-
 /** See the file's first line. Once a recipient of a message was accepted, its other recipients are not asked about. */
 export const rblspp: CheckDefinition = defineCheck({
   name: "rblspp",
@@ -135,17 +105,8 @@ export const rblspp: CheckDefinition = defineCheck({
   stage: "policy",
   hooks: ["rcpt"],
   settings,
-  create(chosen, { log, now }) {
+  create(chosen, { dns }) {
     const lists = chosen.sources.map(parseSource).filter((source) => source !== undefined);
-    const lookup = new DnsListLookup({
-      servers: chosen.servers,
-      timeout: chosen.timeout,
-      cacheSize: chosen.cache_size,
-      negativeTtl: chosen.negative_ttl,
-      failureTtl: chosen.failure_ttl,
-      now,
-      failed: createComplaint(log, now),
-    });
     return {
       rcpt(session) {
         if ((session.transaction?.accepted.length ?? 0) > 0) {
@@ -156,7 +117,7 @@ export const rblspp: CheckDefinition = defineCheck({
           return byVariable(variable);
         }
         const ip = normalIp(session.client.ip);
-        return new Question(chosen, lists, ip).judge(lists.map((source) => lookup.ask(source, ip)));
+        return new Question(chosen, lists, ip).judge(lists.map((source) => askList(dns, source, ip)));
       },
     };
   },

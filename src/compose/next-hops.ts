@@ -10,12 +10,14 @@ import { parseNextHop } from "../mail/next-hop.ts";
 import { createCourier } from "../relay/courier.ts";
 import { HopPool } from "../relay/hop-pool.ts";
 import { createMailExchangers } from "../dns/mail-exchangers.ts";
+import type { Dns } from "../dns/resolver.ts";
 import { createRoutes } from "../relay/routes.ts";
 
 /** The way to the next hops of `[[route]]`. */
 export function buildCourier(
   settings: Settings,
   domains: Domains,
+  dns: Dns,
   log: Log,
   counters: Counters,
   name: string,
@@ -39,7 +41,7 @@ export function buildCourier(
           },
         ];
   });
-  const pool = new HopPool(name, createMailExchangers(settings.smtp.dns_servers), log);
+  const pool = new HopPool(name, createMailExchangers(dns), log);
   // A bare <postmaster> (RFC 5321 4.5.1) goes where our first domain goes.
   const canonical = (domain: string): string =>
     domain === "" ? (domains.relay[0] ?? "") : (domains.canonical(domain) ?? domain);

@@ -32,6 +32,7 @@ import { createAuthenticator } from "./authenticators.ts";
 import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
 import { buildCourier } from "./next-hops.ts";
+import { createResolver } from "./resolver.ts";
 import { Observing } from "../observe/observing.ts";
 import { FileFault } from "./file-fault.ts";
 import { openServed, trustOf } from "./trust.ts";
@@ -110,8 +111,9 @@ function assemble(settings: Settings, { snapshot, guard, ledger, observing, log,
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
-  const services: Services = { recipients, domains, log, now: Date.now };
-  const courier = buildCourier(settings, domains, log, counters, name);
+  const dns = createResolver(settings, log);
+  const services: Services = { recipients, domains, dns, log, now: Date.now };
+  const courier = buildCourier(settings, domains, dns, log, counters, name);
   const tls = readTls(settings, log);
   const authenticator = createAuthenticator(settings.auth, guard, log);
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
@@ -129,6 +131,7 @@ function assemble(settings: Settings, { snapshot, guard, ledger, observing, log,
     variables: new Map(Object.entries(plan.variables)),
     limits: limitsOf(settings),
     harvest,
+    hostNames: createHostNames(dns),
     normaliseNewlines: settings.smtp.bare_newlines === "normalise",
     reverseLookup: settings.smtp.reverse_lookup,
     starttls: tls !== undefined && plan.tls === "starttls",
@@ -158,7 +161,6 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   let current = settings;
   const room = affordable(settings.smtp.max_connections);
   const [crowd, turnedAway] = [new Crowd(), new TurnedAway(room.refused)];
-  const hostNames = createHostNames(settings.smtp.dns_servers);
   const servers: { server: RelayServer; name: string }[] = [];
   const addresses: string[] = [];
   snapshot.watch();
@@ -176,7 +178,6 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
           turnedAway,
           maxConnections: room.sessions,
           maxConnectionsPerClient: settings.smtp.max_connections_per_client,
-          hostNames,
         });
         servers.push({ server, name: plan.name });
         addresses.push(await bind(server, target, shared));

@@ -12,6 +12,7 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   alert: "Who is told when the list cannot be renewed: once for every episode, and once when it is over.",
   pull: "How `goodmailto pull` fetches what [snapshot] pull names, in a fleet or where the inside may not push.",
   limits: "What a stranger can make us do, bounded.",
+  dns: "The resolver that client host names, mx routes and all checks share.",
   log: "What is written to standard error.",
   metrics: "What a monitor reads.",
   tls: "Our certificate.",

@@ -18,6 +18,7 @@ import type { Canary } from "../../sync/list/tally.ts";
 import { noteRun } from "../../sync/alert/alert.ts";
 import { exit } from "../ops/exit.ts";
 import { buildCourier } from "./next-hops.ts";
+import { createResolver } from "./resolver.ts";
 import { readSealing } from "./sealing.ts";
 import type { Sealing } from "./sealing.ts";
 import { createProgress } from "../ops/progress.ts";
@@ -98,7 +99,7 @@ export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: 
   if (!signal.aborted) {
     const openCourier = (hostname: string) => {
       const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-      return buildCourier(settings, domains, log, noCounters, hostname);
+      return buildCourier(settings, domains, createResolver(settings, log), log, noCounters, hostname);
     };
     await noteRun(settings, outcome, log, openCourier, words);
   }

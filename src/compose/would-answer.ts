@@ -4,6 +4,7 @@ import type { Settings } from "../config/sections.ts";
 import { Pipeline } from "../hooks/pipeline.ts";
 import type { Step } from "../hooks/pipeline.ts";
 import type { Services } from "../hooks/services.ts";
+import { createResolver } from "./resolver.ts";
 import { Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
@@ -40,7 +41,8 @@ export interface ClientFacts {
 export function createService(settings: Settings, snapshot: SnapshotReader, now: () => number): RecipientService {
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
-  const pipeline = corePipeline(settings, { recipients, domains, log: silentLog, now });
+  const dns = createResolver(settings, silentLog);
+  const pipeline = corePipeline(settings, { recipients, domains, dns, log: silentLog, now });
   return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
 }
 

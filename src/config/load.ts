@@ -7,6 +7,7 @@ import type * as z from "zod";
 import { createDomains } from "../mail/domains.ts";
 import { fieldMeta } from "./fields.ts";
 import { listenerFaults } from "./listener-faults.ts";
+import { replaced } from "./replaced.ts";
 import type { createSchema, Settings } from "./sections.ts";
 import { readToml } from "./toml.ts";
 import { transferFaults } from "./transfer-faults.ts";
@@ -82,7 +83,10 @@ function issueFaults(
 ): Fault[] {
   if (issue.code === "unrecognized_keys") {
     const known = Object.keys(shapeAt(schema, issue.path) ?? {}).join(", ");
-    return issue.keys.map((key) => fault([...issue.path, key], `is no setting; allowed here: ${known}`));
+    return issue.keys.map((key) => {
+      const path = [...issue.path, key];
+      return fault(path, replaced[path.map(String).join(".")] ?? `is no setting; allowed here: ${known}`);
+    });
   }
   const meta = metaAt(schema, issue.path);
   const allowed = meta?.allowed === undefined ? "" : `; allowed: ${meta.allowed}`;

@@ -7,6 +7,7 @@ import { alert, sync } from "./sync-sections.ts";
 import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
+import { dns } from "./services.ts";
 
 const smtp = z.strictObject({
   listen: field.listeners(
@@ -43,10 +44,6 @@ const smtp = z.strictObject({
   reverse_lookup: field.flag(
     false,
     "Look up the client's host name (TCPREMOTEHOST), forward-confirmed, before the greeting. Done in any case where a client rule asks for host names.",
-  ),
-  dns_servers: field.list(
-    [],
-    'Name servers for mx routes and host names, "192.0.2.53" or "192.0.2.53:5353". Empty: the system\'s.',
   ),
   shutdown_timeout: field.duration("30s", "After SIGTERM, messages in flight have so long to finish."),
 });
@@ -210,6 +207,7 @@ export const coreSections = {
   alert,
   log,
   limits,
+  dns,
   metrics,
   pull,
 } as const;

@@ -68,6 +68,7 @@ export function createSchema(checks: readonly CheckSettings[]) {
     pull: coreSections.pull.prefault(none),
     alert: coreSections.alert.prefault(none),
     limits: coreSections.limits.prefault(none),
+    dns: coreSections.dns.prefault(none),
     log: coreSections.log.prefault(none),
     metrics: coreSections.metrics.prefault(none),
     tls: tls.prefault(none),

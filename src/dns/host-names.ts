@@ -1,10 +1,10 @@
 /** A client's host name by DNS, forward-confirmed: a name that does not lead back to the address is none. */
-import { Resolver } from "node:dns/promises";
 import { isIPv6 } from "node:net";
 
 import { foldAscii } from "../mail/address.ts";
+import type { Dns } from "./resolver.ts";
 
-/** Finds names, within about two seconds. */
+/** Finds names, within two questions' deadlines. */
 export interface HostNames {
   /** The name in lower case; "" where DNS has none; undefined where it did not answer. */
   find(ip: string): Promise<string | undefined>;
@@ -12,25 +12,23 @@ export interface HostNames {
 
 const hostName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;
 
-/** @param servers "192.0.2.53" or with a port; empty: the system's */
-export function createHostNames(servers: readonly string[]): HostNames {
-  const resolver = new Resolver({ timeout: 1000, tries: 1 });
-  if (servers.length > 0) {
-    resolver.setServers(servers);
-  }
+/** See the file's first line. */
+export function createHostNames(dns: Dns): HostNames {
   return {
     find: async (ip) => {
-      try {
-        const [first = ""] = await resolver.reverse(ip);
-        const name = foldAscii(first).replace(/\.$/, "");
-        if (!hostName.test(name)) {
-          return "";
-        }
-        const back = isIPv6(ip) ? await resolver.resolve6(name) : await resolver.resolve4(name);
-        return back.includes(ip) ? name : "";
-      } catch (error) {
-        return ["ENOTFOUND", "ENODATA"].includes((error as NodeJS.ErrnoException).code ?? "") ? "" : undefined;
+      const names = await dns.ptr(ip);
+      if (names.kind !== "found") {
+        return names.kind === "absent" ? "" : undefined;
       }
+      const name = foldAscii(names.values[0] ?? "");
+      if (!hostName.test(name)) {
+        return "";
+      }
+      const back = await (isIPv6(ip) ? dns.aaaa(name) : dns.a(name));
+      if (back.kind === "failed") {
+        return undefined;
+      }
+      return back.kind === "found" && back.values.includes(ip) ? name : "";
     },
   };
 }

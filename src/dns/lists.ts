@@ -1,8 +1,6 @@
 /** DNS lists of client addresses: the names asked for, and how a source is written in the settings. RFC 5782. */
-import { isIPv4, isIPv6 } from "node:net";
-
 import { normalDomain } from "../mail/address.ts";
-import { normalIp } from "../mail/network.ts";
+import { reverseLabels } from "./reverse-name.ts";
 
 /**
  * One list. `block` lists bad clients: without a message its TXT record is the reply's text, with one its
@@ -36,32 +34,8 @@ export function parseSource(text: string): DnsListSource | undefined {
  * Undefined where the text is no address.
  */
 export function listName(address: string, zone: string): string | undefined {
-  const ip = normalIp(address);
-  if (isIPv4(ip)) {
-    return `${ip.split(".").reverse().join(".")}.${zone}`;
-  }
-  return isIPv6(ip) ? `${nibbles(ip).split("").reverse().join(".")}.${zone}` : undefined;
-}
-
-/** The 32 hexadecimal digits of a valid IPv6 address; a zone such as `%eth0` is cut off. */
-function nibbles(ip: string): string {
-  const address = ip.replace(/%.*$/, "").replace(/\d+\.\d+\.\d+\.\d+$/, hexGroups);
-  const [head = "", tail] = address.split("::");
-  const before = groups(head);
-  const after = groups(tail ?? "");
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => "0000");
-  return [...before, ...zeros, ...after].join("");
-}
-
-/** The groups between colons, four digits each. */
-function groups(part: string): string[] {
-  return part === "" ? [] : part.split(":").map((group) => group.padStart(4, "0"));
-}
-
-/** The last four octets, where they are written as IPv4, as two groups. */
-function hexGroups(ipv4: string): string {
-  const [a = 0, b = 0, c = 0, d = 0] = ipv4.split(".").map(Number);
-  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+  const labels = reverseLabels(address);
+  return labels === undefined ? undefined : `${labels}.${zone}`;
 }
 
 /**

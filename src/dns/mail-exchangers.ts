@@ -1,54 +1,53 @@
 /** A domain's own mail exchangers by DNS, best first. RFC 5321 5.1, RFC 7505. */
-import { Resolver } from "node:dns/promises";
-
 import type { HopEndpoint } from "../mail/hop-endpoint.ts";
+import type { Dns } from "./resolver.ts";
 
 /** More than this many are not tried. */
 const most = 5;
 
-/** Asks name servers; with a deadline of about ten seconds in all. */
+/** Asks name servers, within two questions' deadlines. */
 export interface MailExchangers {
   /** @throws Error where DNS gave no answer; an empty list where the domain takes no mail (RFC 7505) */
   find(domain: string): Promise<HopEndpoint[]>;
 }
 
-/** @param servers "192.0.2.53" or with a port; empty: the system's */
-export function createMailExchangers(servers: readonly string[], port = 25): MailExchangers {
-  const resolver = new Resolver({ timeout: 3000, tries: 2 });
-  if (servers.length > 0) {
-    resolver.setServers(servers);
-  }
+/** @param port the one that exchangers listen at */
+export function createMailExchangers(dns: Dns, port = 25): MailExchangers {
   return {
     find: async (domain) => {
-      const hosts = await exchangers(resolver, domain);
-      const endpoints = await Promise.all(
-        hosts.slice(0, most).map(async (name) => {
-          const found = await addresses(resolver, name);
-          return found.map((host) => ({ host, port, name }));
-        }),
-      );
-      return endpoints.flat().slice(0, most);
+      const hosts = (await exchangers(dns, domain)).slice(0, most);
+      const found = await Promise.all(hosts.map((name) => addresses(dns, name)));
+      const endpoints = hosts.flatMap((name, i) => found[i]?.addresses.map((host) => ({ host, port, name })) ?? []);
+      const failure = found.find(({ why }) => why !== undefined)?.why;
+      if (endpoints.length === 0 && failure !== undefined) {
+        throw new Error(failure);
+      }
+      return endpoints.slice(0, most);
     },
   };
 }
 
-async function exchangers(resolver: Resolver, domain: string): Promise<string[]> {
-  try {
-    const found = await resolver.resolveMx(domain);
-    return found
-      .sort((a, b) => a.priority - b.priority)
-      .map(({ exchange }) => exchange)
-      .filter((exchange) => exchange !== "" && exchange !== ".");
-  } catch (error) {
+async function exchangers(dns: Dns, domain: string): Promise<string[]> {
+  const found = await dns.mx(domain);
+  switch (found.kind) {
+    case "found":
+      return found.values
+        .toSorted((a, b) => a.preference - b.preference)
+        .map(({ exchange }) => exchange)
+        .filter((exchange) => exchange !== "");
     // No MX record: the domain's own address is its exchanger. A server that does not answer is no such statement.
-    if (["ENODATA", "ENOTFOUND"].includes((error as NodeJS.ErrnoException).code ?? "")) {
+    case "absent":
       return [domain];
-    }
-    throw error;
+    case "failed":
+      throw new Error(found.why);
   }
 }
 
-async function addresses(resolver: Resolver, host: string): Promise<string[]> {
-  const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
-  return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+/** IPv4 first. `why` is there if one of the questions had no answer. */
+async function addresses(dns: Dns, host: string): Promise<{ addresses: string[]; why: string | undefined }> {
+  const answers = await Promise.all([dns.a(host), dns.aaaa(host)]);
+  return {
+    addresses: answers.flatMap((answer) => (answer.kind === "found" ? answer.values : [])),
+    why: answers.flatMap((answer) => (answer.kind === "failed" ? [answer.why] : []))[0],
+  };
 }

@@ -43,7 +43,18 @@ export function writeQuestion(id: number, { type, name }: Question, edns: boolea
     flags: RECURSION_DESIRED,
     questions: [{ type, name, class: "IN" }],
     additionals: edns
-      ? [{ type: "OPT", name: ".", udpPayloadSize: udpSize, extendedRcode: 0, ednsVersion: 0, flags: 0, flag_do: false, options: [] }]
+      ? [
+          {
+            type: "OPT",
+            name: ".",
+            udpPayloadSize: udpSize,
+            extendedRcode: 0,
+            ednsVersion: 0,
+            flags: 0,
+            flag_do: false,
+            options: [],
+          },
+        ]
       : [],
   });
 }

@@ -1,6 +1,7 @@
 /** What a check may use of the rest: given to `create`, never imported. */
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
+import type { Dns } from "../dns/resolver.ts";
 import type { Log } from "../report/log.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 
@@ -13,6 +14,7 @@ export interface Recipients {
 export interface Services {
   readonly recipients: Recipients;
   readonly domains: Domains;
+  readonly dns: Dns;
   readonly log: Log;
   /** ms since 1970; injected, so that tests own the clock. */
   readonly now: () => number;

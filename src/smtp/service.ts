@@ -2,6 +2,7 @@
 import type { ClientRules } from "../clients/tcprules.ts";
 import type { Pipeline } from "../hooks/pipeline.ts";
 import type { Services } from "../hooks/services.ts";
+import type { HostNames } from "../dns/host-names.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Observer } from "../report/observer.ts";
@@ -39,6 +40,7 @@ export interface Service extends Services {
   readonly variables: ReadonlyMap<string, string>;
   readonly limits: Limits;
   readonly harvest: Harvest;
+  readonly hostNames: HostNames;
   readonly normaliseNewlines: boolean;
   readonly reverseLookup: boolean;
   readonly starttls: boolean;

@@ -25,7 +25,7 @@ function curesOf(site: Site, dnsPort: number): readonly Cure[] {
   const without = (cure: string) => ours({ nodeWords: ["--import", undo], environment: { WITHOUT: cure } })("before");
   const after = ours()("after");
   const bare = (name: string, cures: string) => () => startScript(name, "bare.ts", site.snapshot, cures);
-  const lookup = `reverse_lookup = true\ndns_servers = ["127.0.0.1:${dnsPort}"]`;
+  const lookup = `reverse_lookup = true\n[dns]\nservers = ["127.0.0.1:${dnsPort}"]`;
   const own = "goodmailto";
   const plain = "bare smtp-server";
   return [

@@ -6,6 +6,8 @@ import { text } from "node:stream/consumers";
 
 import { expect } from "vitest";
 
+import type { Dns } from "../../src/dns/resolver.ts";
+import { resolverOf } from "../dns/resolver-of.ts";
 import type { CheckDefinition, CheckRun, Verdict } from "../../src/hooks/check.ts";
 import { Session } from "../../src/hooks/session.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
@@ -42,9 +44,16 @@ export function startCheck(
   values: Readonly<Record<string, unknown>> = {},
   log: Log = silentLog,
   now: () => number = Date.now,
+  dns: Dns = resolverOf(),
 ): CheckRun {
   const recipients = { find: () => ({ kind: "unavailable" }) as never };
-  return definition.create(definition.settings.parse(values), { recipients, domains: createDomains([]), log, now });
+  return definition.create(definition.settings.parse(values), {
+    recipients,
+    domains: createDomains([]),
+    dns,
+    log,
+    now,
+  });
 }
 
 /** A session from an address, with variables. */

@@ -70,6 +70,14 @@ url = ["ldap://127.0.0.1"]
     ]);
   });
 
+  it("says what to write instead of a setting of an earlier version", () => {
+    const faults = faultsOf('[smtp]\ndns_servers = ["192.0.2.53"]\n[checks.rblspp]\ntimeout = "1s"\n');
+    expect(faults).toEqual([
+      "c.toml:2:1: smtp.dns_servers: is now `servers` in [dns]",
+      "c.toml:4:1: checks.rblspp.timeout: is now `timeout` in [dns]",
+    ]);
+  });
+
   it("refuses what only shows when settings are seen together", () => {
     const faults = faultsOf(`[domains]
 relay = ["kontor.example"]

@@ -125,6 +125,7 @@ export function writeAnswer(
   rcode: Rcode,
   records: readonly DnsRecord[],
   truncated: boolean,
+  soa?: { readonly ttl: number; readonly minimum: number },
 ): Buffer {
   const header = Buffer.alloc(headerLength);
   const sent = truncated ? [] : records;
@@ -132,7 +133,15 @@ export function writeAnswer(
   header.writeUInt16BE(0x8480 | (truncated ? 0x0200 : 0) | (query.recursionDesired ? 0x0100 : 0) | rcodes[rcode], 2);
   header.writeUInt16BE(1, 4);
   header.writeUInt16BE(sent.length, 6);
-  return Buffer.concat([header, message.subarray(headerLength, query.end), ...sent.map(writeRecord)]);
+  const parts = [header, message.subarray(headerLength, query.end), ...sent.map(writeRecord)];
+  if (soa !== undefined) {
+    header.writeUInt16BE(1, 8);
+    const record = writeRecord({ name: "test", type: "SOA", data: "ns.test", ttl: soa.ttl });
+    // The last of its five numbers. RFC 1035 3.3.13.
+    record.writeUInt32BE(soa.minimum, record.length - 4);
+    parts.push(record);
+  }
+  return Buffer.concat(parts);
 }
 
 function writeRecord({ name, type, data, ttl }: DnsRecord): Buffer {

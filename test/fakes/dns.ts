@@ -21,6 +21,14 @@ export interface Behaviour {
   readonly delay?: number;
   /** Over UDP truncated, so that the client comes again by TCP. */
   readonly truncate?: boolean;
+  /** Before the answer come garbage, the same answer under another id, and one to another question. */
+  readonly lies?: boolean;
+  /** Answers FORMERR to a query with EDNS, as servers of before 1999 do. */
+  readonly withoutEdns?: boolean;
+  /** With an answer that has no records: an SOA record with this TTL and minimum. */
+  readonly soa?: { readonly ttl: number; readonly minimum: number };
+  /** Over TCP the answer breaks off in the middle. */
+  readonly cut?: boolean;
 }
 
 /** One question that came in. */
@@ -95,7 +103,11 @@ export class FakeDns {
   }
 
   #overUdp(message: Buffer, from: RemoteInfo): void {
-    this.#answer(message, "udp", (answer) => this.#udp.send(answer, from.port, from.address));
+    this.#answer(message, "udp", (answer, { lies }) => {
+      for (const one of lies === true ? [...liesAbout(answer), answer] : [answer]) {
+        this.#udp.send(one, from.port, from.address);
+      }
+    });
   }
 
   /** Messages over TCP have their length in front, RFC 1035 4.2.2. */
@@ -108,10 +120,15 @@ export class FakeDns {
       pending = Buffer.concat([pending, chunk]);
       while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
         const end = 2 + pending.readUInt16BE(0);
-        this.#answer(pending.subarray(2, end), "tcp", (answer) => {
+        this.#answer(pending.subarray(2, end), "tcp", (answer, { cut }) => {
           const length = Buffer.alloc(2);
           length.writeUInt16BE(answer.length);
-          client.write(Buffer.concat([length, answer]));
+          const whole = Buffer.concat([length, answer]);
+          if (cut === true) {
+            client.end(whole.subarray(0, -5));
+          } else {
+            client.write(whole);
+          }
         });
         pending = pending.subarray(end);
       }
@@ -121,7 +138,7 @@ export class FakeDns {
     });
   }
 
-  #answer(message: Buffer, over: "udp" | "tcp", send: (answer: Buffer) => void): void {
+  #answer(message: Buffer, over: "udp" | "tcp", send: (answer: Buffer, behaviour: Behaviour) => void): void {
     const query = readQuery(message);
     if (query === undefined) {
       return;
@@ -133,30 +150,44 @@ export class FakeDns {
     }
     const answer = this.#compose(message, query, behaviour, over === "udp");
     if (behaviour.delay === undefined) {
-      send(answer);
+      send(answer, behaviour);
       return;
     }
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      send(answer);
+      send(answer, behaviour);
     }, behaviour.delay);
     this.#timers.add(timer);
   }
 
-  #compose(message: Buffer, query: DnsQuery, { rcode, truncate }: Behaviour, udp: boolean): Buffer {
+  #compose(message: Buffer, query: DnsQuery, behaviour: Behaviour, udp: boolean): Buffer {
+    const { rcode, truncate, withoutEdns, soa } = behaviour;
+    if (withoutEdns === true && message.readUInt16BE(10) > 0) {
+      return writeAnswer(message, query, "FORMERR", [], false);
+    }
     if (rcode !== undefined) {
       return writeAnswer(message, query, rcode, [], false);
     }
     const held = this.#records.get(query.name);
     if (held === undefined) {
       const above = [...this.#records.keys()].some((name) => name.endsWith(`.${query.name}`));
-      return writeAnswer(message, query, above ? "NOERROR" : "NXDOMAIN", [], false);
+      return writeAnswer(message, query, above ? "NOERROR" : "NXDOMAIN", [], false, soa);
     }
     const records = held.filter(({ type }) => recordTypes[type] === query.type || type === "CNAME");
-    const answer = writeAnswer(message, query, "NOERROR", records, truncate === true && udp);
+    const negative = records.length === 0 ? soa : undefined;
+    const answer = writeAnswer(message, query, "NOERROR", records, truncate === true && udp, negative);
     // RFC 1035 4.2.1: 512 bytes is what a client without EDNS takes over UDP.
     return udp && answer.length > 512 ? writeAnswer(message, query, "NOERROR", records, true) : answer;
   }
+}
+
+/** Bytes that are no answer to the question that an answer is to. */
+function liesAbout(answer: Buffer): Buffer[] {
+  const otherId = Buffer.from(answer);
+  otherId.writeUInt16BE(answer.readUInt16BE(0) ^ 1, 0);
+  const otherName = Buffer.from(answer);
+  otherName.writeUInt8(0x7a, 13);
+  return [Buffer.from("garbage"), otherId, otherName, answer.subarray(0, 20)];
 }
 
 function typeName(type: number): string {

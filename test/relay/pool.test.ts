@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 
+import { resolverOf } from "../dns/resolver-of.ts";
 import { silentLog } from "../../src/report/log.ts";
 import type { HopConnection } from "../../src/relay/hop-connection.ts";
 import { HopFault } from "../../src/relay/hop-fault.ts";
@@ -45,7 +46,7 @@ function routeTo(port: number, key = "route"): Route {
 
 async function bench(script: NextHopScript = {}): Promise<Bench> {
   const hop = await startNextHop(script);
-  const pool = new HopPool("mx.kontor.example", createMailExchangers([]), silentLog);
+  const pool = new HopPool("mx.kontor.example", createMailExchangers(resolverOf([])), silentLog);
   ends.push(
     () => pool.close(),
     () => hop.close(),

@@ -1,6 +1,7 @@
 /** Connections to next hops between transactions: kept, tried for life, given up, rested; and the ways of domains. */
 import { afterEach, describe, expect, it } from "vitest";
 
+import { resolverOf } from "../dns/resolver-of.ts";
 import { silentLog } from "../../src/report/log.ts";
 import { HopPool } from "../../src/relay/hop-pool.ts";
 import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
@@ -197,7 +198,8 @@ describe("routes", () => {
     dns.behave("*", { rcode: "SERVFAIL" });
     const relay = await startTestRelay({
       config: `[[route]]\ndomain = "*"\nnext_hop = "mx"\n
-[smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "0ms"\ndns_servers = ["${dns.server}"]\n
+[smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "0ms"\n
+[dns]\nservers = ["${dns.server}"]\n
 [domains]\nrelay = ["kontor.example", "zweig.example"]`,
     });
     ends.push(() => relay.stop());
@@ -239,7 +241,7 @@ describe("mail exchangers", () => {
 
   async function scenery(port: number): Promise<{ dns: FakeDns; pool: HopPool }> {
     const dns = await startDns();
-    const pool = new HopPool("mx.kontor.example", createMailExchangers([dns.server], port), silentLog);
+    const pool = new HopPool("mx.kontor.example", createMailExchangers(resolverOf([dns.server]), port), silentLog);
     ends.push(() => dns.close());
     ends.push(async () => pool.close());
     return { dns, pool };
@@ -285,13 +287,13 @@ describe("mail exchangers", () => {
       dns.add("kontor.example", "MX", `${i} mx${i}.example`);
       dns.add(`mx${i}.example`, "A", `127.0.1.${i}`);
     }
-    const found = await createMailExchangers([dns.server]).find("kontor.example");
+    const found = await createMailExchangers(resolverOf([dns.server])).find("kontor.example");
     expect(found.map(({ host }) => host)).toEqual(["127.0.1.0", "127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"]);
     expect([dns.count("mx4.example", "A"), dns.count("mx5.example", "A")]).toEqual([1, 0]);
     for (let i = 0; i < 20; i++) {
       dns.add("wide.example", "A", `127.0.2.${i}`);
     }
-    expect(await createMailExchangers([dns.server]).find("wide.example")).toHaveLength(5);
+    expect(await createMailExchangers(resolverOf([dns.server])).find("wide.example")).toHaveLength(5);
   });
 
   it("each have connections of their own", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import { resolverOf } from "../dns/resolver-of.ts";
 import { silentLog } from "../../src/report/log.ts";
 import { HopPool } from "../../src/relay/hop-pool.ts";
 import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
@@ -181,7 +182,7 @@ describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
   it("of a mail exchanger asks for the exchanger's name, not for its address", async () => {
     const dns = await startDns();
     const hop = await startNextHop({ tls: pairs["exchanger"] });
-    const pool = new HopPool("mx.kontor.example", createMailExchangers([dns.server], hop.port), silentLog);
+    const pool = new HopPool("mx.kontor.example", createMailExchangers(resolverOf([dns.server]), hop.port), silentLog);
     const route = {
       key: "mx",
       hop: { kind: "mx" },

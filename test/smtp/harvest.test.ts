@@ -281,7 +281,7 @@ describe("harvest exemption", () => {
     running.push(dns);
     dns.add("2.0.0.127.in-addr.arpa", "PTR", "friend.example");
     dns.add("friend.example", "A", "127.0.0.2");
-    const smtp = `[smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "0ms"\nhostname = "mx.kontor.example"\ndns_servers = ["${dns.server}"]`;
+    const smtp = `[smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "0ms"\nhostname = "mx.kontor.example"\n[dns]\nservers = ["${dns.server}"]`;
     const { port, reload, config, folder } = await start({
       limits: quick.replace("delay_after = 1", "delay_after = 0"),
       more: `${rules}\n${smtp}`,

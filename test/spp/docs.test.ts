@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { resolverOf } from "../dns/resolver-of.ts";
 import type { CheckDefinition } from "../../src/hooks/check.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { silentLog } from "../../src/report/log.ts";
@@ -56,7 +57,7 @@ describe("docs/plugins.md", () => {
     const { badhelo } = (await import(pathToFileURL(join(folder, "badhelo.ts")).href)) as { badhelo: CheckDefinition };
     rmSync(folder, { recursive: true });
     const recipients = { find: () => ({ kind: "unknown" as const }) };
-    const services = { recipients, domains: createDomains([]), log: silentLog, now: Date.now };
+    const services = { recipients, domains: createDomains([]), dns: resolverOf(), log: silentLog, now: Date.now };
     const run = badhelo.create(badhelo.settings.parse({ names: ["mx.ours.test"] }), services);
     const { session } = scene.client({ SMTPHELOHOST: "MX.ours.test" });
     expect(wordsOf((await run.helo?.(session)) ?? { kind: "drop" })).toBe("550 5.7.1 That is not your name");

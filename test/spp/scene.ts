@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { resolverOf } from "../dns/resolver-of.ts";
 import { spp } from "../../src/checks/spp.ts";
 import type { Verdict } from "../../src/hooks/check.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
@@ -58,7 +59,13 @@ export class Scene {
     const recipients = { find: () => ({ kind: "unknown" as const }) };
     const domains = createDomains(["good.test", "other.test", "myhost.com"]);
     const makePipeline = (): Pipeline => {
-      const run = spp.create(values, { recipients, domains, log, now: () => Date.now() + this.#later });
+      const run = spp.create(values, {
+        recipients,
+        domains,
+        dns: resolverOf(),
+        log,
+        now: () => Date.now() + this.#later,
+      });
       const steps = [{ name: "spp", stage: spp.stage, mode: "enforce" as const, run }];
       const hooks = { connection: steps, helo: steps, mail: steps, rcpt: steps, data: steps, auth: steps, message: [] };
       return new Pipeline(hooks, log, noCounters);

@@ -16,7 +16,6 @@ import { Connection } from "./connection.ts";
 import type { Owner } from "./owner.ts";
 import { Conversation } from "../session/conversation.ts";
 import type { Crowd } from "./crowd.ts";
-import type { HostNames } from "../../dns/host-names.ts";
 import type { Service } from "../service.ts";
 import { sessionId } from "./session-id.ts";
 import { tlsOptions, tlsVariables } from "./tls.ts";
@@ -36,13 +35,11 @@ export interface ServerOptions {
   /** Of the crowd: in all and of one client address. */
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
-  readonly hostNames: HostNames;
 }
 
 export class RelayServer extends SMTPServer implements Owner<Connection> {
   service: Service;
   readonly #limits: { all: number; client: number };
-  readonly #hostNames: HostNames;
   /** The address of a listener that has but one: its sockets need not be asked for theirs. */
   #local: { readonly localAddress?: string; readonly localPort?: number } = {};
   readonly #turnedAway: TurnedAway;
@@ -72,7 +69,6 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     this.#crowd = options.crowd;
     this.#turnedAway = options.turnedAway;
     this.#limits = { all: options.maxConnections, client: options.maxConnectionsPerClient };
-    this.#hostNames = options.hostNames;
     this.on("error", (error: Error) =>
       service.log.warning("smtp", "socket error", { listener: service.listener, why: error.message }),
     );
@@ -158,7 +154,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     const { service } = this;
     const ip = normalIp(connection.remoteAddress);
     const wanted = service.reverseLookup || service.rules.needsHost;
-    const host = wanted ? await this.#hostNames.find(ip) : undefined;
+    const host = wanted ? await service.hostNames.find(ip) : undefined;
     const verdict = service.rules.find(host === undefined ? { ip } : { ip, host });
     if (verdict.kind === "deny") {
       // As tcpserver does: dropped with nothing sent.

@@ -1,0 +1,11 @@
+/** Settings of earlier versions, and what to write instead. */
+
+/** By their path in the file. */
+export const replaced: Readonly<Record<string, string>> = {
+  "smtp.dns_servers": "is now `servers` in [dns]",
+  "checks.rblspp.servers": "is now `servers` in [dns]",
+  "checks.rblspp.timeout": "is now `timeout` in [dns]",
+  "checks.rblspp.cache_size": "is now `cache_size` in [dns]",
+  "checks.rblspp.negative_ttl": "is gone: an answer is kept for as long as the list's zone says. Remove it",
+  "checks.rblspp.failure_ttl": "is gone: a failed question is asked again after 10 s. Remove it",
+};

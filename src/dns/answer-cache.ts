@@ -1,0 +1,56 @@
+/** Answers of DNS, kept for their TTL; bounded by number and by what a single one may hold. Times in ms. */
+import type { DnsAnswer } from "./answer.ts";
+
+/** How long a question that failed is not asked again. RFC 2308 7 allows five minutes. */
+const failureTtl = 10_000;
+/** An answer with more characters is given, but not kept: a thousand of them would be too much. */
+const maxWeight = 4096;
+
+interface Held {
+  readonly answer: DnsAnswer<unknown>;
+  readonly until: number;
+}
+
+/** See the file's first line. */
+export class AnswerCache {
+  readonly #size: number;
+  readonly #now: () => number;
+  /** In the order in which they came. */
+  readonly #held = new Map<string, Held>();
+
+  constructor(size: number, now: () => number) {
+    this.#size = size;
+    this.#now = now;
+  }
+
+  /** The answer with what is left of its TTL. */
+  get(key: string): DnsAnswer<unknown> | undefined {
+    const held = this.#held.get(key);
+    if (held === undefined) {
+      return undefined;
+    }
+    const left = held.until - this.#now();
+    if (left <= 0) {
+      this.#held.delete(key);
+      return undefined;
+    }
+    return held.answer.kind === "failed" ? held.answer : { ...held.answer, ttl: left };
+  }
+
+  put(key: string, answer: DnsAnswer<unknown>): void {
+    const ttl = answer.kind === "failed" ? failureTtl : answer.ttl;
+    if (ttl <= 0 || this.#size === 0 || weigh(answer) > maxWeight) {
+      return;
+    }
+    this.#held.delete(key);
+    const [oldest] = this.#held.keys();
+    if (this.#held.size >= this.#size && oldest !== undefined) {
+      this.#held.delete(oldest);
+    }
+    this.#held.set(key, { answer, until: this.#now() + ttl });
+  }
+}
+
+function weigh(answer: DnsAnswer<unknown>): number {
+  return answer.kind === "found" ? JSON.stringify(answer.values).length : 0;
+}
