@@ -96,7 +96,7 @@ describe("resolver", () => {
     const seen: { port: number; id: number }[] = [];
     socket.on("message", (bytes, { port }) => seen.push({ port, id: bytes.readUInt16BE(0) }));
     const resolver = resolverOf([`127.0.0.1:${socket.address().port}`], { timeout: 300 });
-    await Promise.all(Array.from({ length: 20 }, (_, i) => resolver.a(`${i}.test`)));
+    await Promise.all(Array.from({ length: 20 }, async (_, i) => resolver.a(`${i}.test`)));
     socket.close();
     expect(seen.length).toBeGreaterThanOrEqual(20);
     expect(new Set(seen.map(({ port }) => port)).size).toBeGreaterThan(15);
