@@ -1,20 +1,54 @@
-/** qmail's control/badmailfrom: senders whose recipients are all refused. reference: qmail-smtpd(8). */
+/**
+ * qmail's control/badmailfrom: senders whose recipients are all refused (qmail-smtpd(8)). After the address there may be
+ * a reason, which the client is told: qpsmtpd's form.
+ */
 import { z } from "zod";
 
 import * as field from "../config/fields.ts";
 import { defineCheck, pass } from "../hooks/check.ts";
 import type { CheckDefinition, Verdict } from "../hooks/check.ts";
 import type { Transaction } from "../hooks/session.ts";
-import { foldAscii, normalKey } from "../mail/address.ts";
+import { normalKey } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import { entryKey } from "../mail/list-entry.ts";
+import { withoutTag } from "../mail/return-path.ts";
 import { ControlFile } from "../files/control-file.ts";
-import { parseReply } from "../mail/reply.ts";
+import { parseReply, reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 
-const refusal: Verdict = {
+type Refusal = Extract<Verdict, { kind: "refuse" }>;
+
+const refusal: Refusal = {
   kind: "refuse",
   reason: "bad sender",
   reply: parseReply("553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)") as Reply,
 };
+
+/** Entries with what a sender that matches is told. @param unusable told of entries that can match nobody */
+function readEntries(lines: readonly string[], unusable: (entries: readonly string[]) => void): Map<string, Refusal> {
+  const entries = new Map<string, Refusal>();
+  const unread: string[] = [];
+  for (const line of lines) {
+    const [, address = "", reason = ""] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
+    const key = entryKey(address) ?? entryKey(line);
+    if (key === undefined) {
+      unread.push(line);
+    } else if (!entries.has(key)) {
+      const isPlain = reason === "" || key === entryKey(line);
+      entries.set(key, isPlain ? refusal : { ...refusal, reply: reply(553, "5.7.1", reason) });
+    }
+  }
+  if (unread.length > 0) {
+    unusable(unread);
+  }
+  return entries;
+}
+
+/** The sender, who may sign itself, and its domain. */
+function keysOf({ user, domain }: Mailbox): string[] {
+  const owner = withoutTag(user);
+  return [normalKey(user, domain), ...(owner === undefined ? [] : [normalKey(owner, domain)]), `@${domain}`];
+}
 
 export const badmailfrom: CheckDefinition = defineCheck({
   name: "badmailfrom",
@@ -22,31 +56,34 @@ export const badmailfrom: CheckDefinition = defineCheck({
   stage: "sender",
   hooks: ["mail", "rcpt"],
   settings: z.object({
-    file: field.text(
-      "",
-      'The list, "control/badmailfrom": user@host or @host a line, letter case does not matter. Empty or missing: nobody is refused.',
+    file: field.listFile(
+      'The list, "control/badmailfrom": user@host or @host a line, and after a blank the reason that the client is told, if any. Letter case does not matter. Empty or missing: nobody is refused.',
     ),
   }),
   create(settings, { log, now }) {
     const listed = new ControlFile(
       settings.file,
-      (lines) => new Set(lines.map(foldAscii)),
+      (lines) =>
+        readEntries(lines, (entries) =>
+          log.warning("badmailfrom", "entries that can match nobody", { count: entries.length, first: entries[0] }),
+        ),
       now,
-      (path, fault) => log.warning("badmailfrom", "list cannot be read, the one of before stays", { path, fault }),
+      (event, facts) => log.warning("badmailfrom", event, { ...facts }),
     );
-    const bad = new WeakSet<Transaction>();
+    const bad = new WeakMap<Transaction, Refusal>();
     return {
       mail({ transaction }) {
         const sender = transaction?.sender;
         if (transaction !== undefined && sender !== undefined) {
           const entries = listed.current();
-          if (entries.has(normalKey(sender.user, sender.domain)) || entries.has(`@${sender.domain}`)) {
-            bad.add(transaction);
+          const found = keysOf(sender).find((key) => entries.has(key));
+          if (found !== undefined) {
+            bad.set(transaction, entries.get(found) ?? refusal);
           }
         }
         return pass;
       },
-      rcpt: ({ transaction }) => (transaction !== undefined && bad.has(transaction) ? refusal : pass),
+      rcpt: ({ transaction }) => (transaction === undefined ? pass : (bad.get(transaction) ?? pass)),
     };
   },
 });

@@ -11,8 +11,10 @@ import * as field from "../config/fields.ts";
 import { defineCheck, pass } from "../hooks/check.ts";
 import type { CheckDefinition, Verdict } from "../hooks/check.ts";
 import type { Session, Transaction } from "../hooks/session.ts";
-import { foldAscii, normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
+import { foldAscii, normalKey } from "../mail/address.ts";
 import { ControlFile } from "../files/control-file.ts";
+import { entryKey } from "../mail/list-entry.ts";
+import { withoutTag } from "../mail/return-path.ts";
 import type { Log } from "../report/log.ts";
 import { parseReply, printable } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
@@ -29,16 +31,6 @@ const refused: Verdict = {
 };
 const oneSecond = 1000;
 
-/** An entry in the form in which recipients are compared; undefined where it can match none. */
-function entryKey(line: string): string | undefined {
-  if (line.startsWith("@")) {
-    const domain = normalDomain(line.slice(1));
-    return domain === undefined ? undefined : `@${domain}`;
-  }
-  const mailbox = parseMailbox(line);
-  return mailbox === undefined || mailbox.domain === "" ? undefined : normalKey(mailbox.user, mailbox.domain);
-}
-
 /** The wait costs this client a second and others nothing; it holds no process open. */
 async function refuseAfterWait(log: Log): Promise<Verdict> {
   log.info(part, note);
@@ -53,9 +45,7 @@ export const verybadrcptto: CheckDefinition = defineCheck({
   stage: "note",
   hooks: ["rcpt", "data"],
   settings: z.object({
-    file: field.file(
-      "",
-      "relay",
+    file: field.listFile(
       "The list, one full address a line. Read again when it changes. Missing or empty: nothing is refused.",
     ),
     domains: field.flag(
@@ -69,7 +59,7 @@ export const verybadrcptto: CheckDefinition = defineCheck({
       settings.file,
       (lines) => new Set(lines.map(entryKey)),
       now,
-      (path, fault) => log.warning(part, "list cannot be read, the one of before stays", { path, fault }),
+      (event, facts) => log.warning(part, event, { ...facts }),
     );
     const noted = new WeakSet<Transaction>();
     const isExempt = (session: Session): boolean =>
@@ -84,7 +74,8 @@ export const verybadrcptto: CheckDefinition = defineCheck({
         if (recipient === undefined || transaction === undefined || recipient.domain === "" || isExempt(session)) {
           return pass;
         }
-        if (isListed(recipient.user, recipient.domain)) {
+        const { user, domain } = recipient;
+        if (isListed(user, domain) || isListed(withoutTag(user) ?? user, domain)) {
           noted.add(transaction);
           const address = printable(`${foldAscii(recipient.user)}@${recipient.domain}`);
           log.info(part, `<${address}> is such a bad recipient that no data will be allowed to be sent`);

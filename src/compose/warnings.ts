@@ -9,6 +9,7 @@ import type { Fault } from "../config/toml.ts";
 import { settingWarnings } from "../config/warnings.ts";
 import type { Warning } from "../config/warning.ts";
 import type { Log } from "../report/log.ts";
+import { missingLists } from "./list-warnings.ts";
 import { listenersOf } from "../config/listening.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
@@ -17,7 +18,7 @@ type Good = Extract<Loaded, { kind: "ok" }>;
 type FindFileWarnings = (settings: Settings, rules: readonly ParsedClientRules[]) => readonly Warning[];
 
 /** To add a warning that needs client rules, files or the machine, name its function here. */
-const finders: readonly FindFileWarnings[] = [];
+const finders: readonly FindFileWarnings[] = [missingLists];
 
 /** Sections that only `sync` reads: the relay neither has their files nor logs their warnings. */
 const syncSections: ReadonlySet<PropertyKey> = new Set(["sync", "source", "publish", "alert"]);

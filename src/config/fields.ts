@@ -17,6 +17,8 @@ export interface FieldMeta {
   readonly required?: boolean;
   /** The value names a file; `whose` process must be able to read it. Relative to the configuration file. */
   readonly file?: "relay" | "sync";
+  /** That file may be missing: it then lists nothing, and a warning says so. */
+  readonly mayBeMissing?: boolean;
   /** Never printed. */
   readonly secret?: boolean;
   /** What is allowed, where the type does not say it. */
@@ -126,6 +128,11 @@ export function listBy(
 /** A file that the relay or the sync job reads; "" is none. */
 export function file(sample: string, whose: "relay" | "sync", doc: string): Field<string> {
   return field(z.string(), { doc, sample, file: whose });
+}
+
+/** A list that a check of the relay reads: one entry a line. "" is none, and a missing file is an empty one. */
+export function listFile(doc: string): Field<string> {
+  return field(z.string(), { doc, sample: "", file: "relay", mayBeMissing: true });
 }
 
 /** A whole number within bounds. */

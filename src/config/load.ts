@@ -1,5 +1,5 @@
 /** The configuration file to checked settings, or to all its faults at once with file:line:column. */
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 import type * as z from "zod";
@@ -56,8 +56,10 @@ export function checkConfig(
   const parsed = schema.safeParse(toml.value);
   const faults = (parsed.error?.issues ?? []).flatMap((issue) => issueFaults(issue, schema, fault));
   const files = fileFields(schema, toml.value, []);
-  for (const { path, value, owner } of files) {
-    const problem = whose.includes(owner) ? unreadable(resolvePath(file, value)) : undefined;
+  for (const { path, value, owner, mayBeMissing } of files) {
+    const full = resolvePath(file, value);
+    const isFine = !whose.includes(owner) || (mayBeMissing && !existsSync(full));
+    const problem = isFine ? undefined : unreadable(full);
     if (problem !== undefined) {
       faults.push(fault(path, problem));
     }
@@ -129,13 +131,14 @@ interface FileField {
   readonly path: Path;
   readonly value: string;
   readonly owner: "relay" | "sync";
+  readonly mayBeMissing: boolean;
 }
 
 /** Every setting that names a file, as it stands in the file. */
 function fileFields(type: z.ZodType, value: unknown, path: Path): FileField[] {
-  const owner = fieldMeta(type)?.file;
+  const { file: owner, mayBeMissing = false } = fieldMeta(type) ?? {};
   if (owner !== undefined) {
-    return typeof value === "string" && value !== "" ? [{ path, value, owner }] : [];
+    return typeof value === "string" && value !== "" ? [{ path, value, owner, mayBeMissing }] : [];
   }
   const shape = shapeOf(type);
   const element = elementOf(type);

@@ -1,12 +1,15 @@
 /**
  * Control files as qpsmtpd reads them: one entry a line, edges trimmed, blank lines and `#` lines left out.
- * Read again when the file changes; what cannot be read leaves the list of before.
+ * Read again when the file changes; what cannot be read leaves the previous list, and a missing file lists nothing.
  */
 import { readFileSync, statSync } from "node:fs";
 import type { Stats } from "node:fs";
 
-/** Told why a file was not taken; a missing file is no fault. */
-export type ControlFault = (path: string, fault: string) => void;
+/**
+ * Told once when a file vanishes or cannot be read: an event for the log. A file that is missing from the start is told
+ * of by src/compose/list-warnings.ts.
+ */
+export type ControlFault = (event: string, facts: { readonly path: string; readonly fault: string }) => void;
 
 /** Looked at no more often than this, in ms. */
 const lookEvery = 1000;
@@ -64,6 +67,9 @@ export class ControlFile<T> {
       const identity =
         facts === undefined ? "" : `${facts.dev}:${facts.ino}:${facts.size}:${facts.mtimeMs}:${facts.ctimeMs}`;
       if (identity !== this.#identity) {
+        if (facts === undefined) {
+          this.#fault("list file is missing, nothing is refused by it", { path: this.#path, fault: "ENOENT" });
+        }
         this.#identity = identity;
         this.#value = this.#read(facts === undefined ? [] : this.#lines(facts));
         this.#complaint = "";
@@ -85,7 +91,7 @@ export class ControlFile<T> {
   #complain(complaint: string): void {
     if (complaint !== this.#complaint) {
       this.#complaint = complaint;
-      this.#fault(this.#path, complaint);
+      this.#fault("list cannot be read, keeping the previous one", { path: this.#path, fault: complaint });
     }
   }
 }

@@ -44,7 +44,7 @@ describe("ControlFile", () => {
       path,
       (lines) => lines,
       () => time,
-      (_path, fault) => faults.push(fault),
+      (event, { fault }) => faults.push(`${event}: ${fault}`),
     );
   const later = (file: ControlFile<readonly string[]>): readonly string[] => {
     time += 1000;
@@ -60,8 +60,10 @@ describe("ControlFile", () => {
     renameSync(`${path}.new`, path);
     expect(later(file)).toEqual(["two"]);
     rmSync(path);
-    expect(later(file)).toEqual([]);
     expect(faults).toEqual([]);
+    expect(later(file)).toEqual([]);
+    expect(later(file)).toEqual([]);
+    expect(faults).toEqual(["list file is missing, nothing is refused by it: ENOENT"]);
   });
 
   it("keeps the list of before while the file is a folder or too large, and says so once", () => {
