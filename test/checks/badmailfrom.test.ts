@@ -31,7 +31,7 @@ describe("badmailfrom", () => {
   function ask(check: ReturnType<typeof startCheck>, sender: string): string {
     const session = makeSession();
     session.begin(sender === "" ? undefined : mailbox(sender));
-    check.mail?.(session);
+    expect(check.mail?.(session)).toEqual({ kind: "pass" });
     const verdict = check.rcpt?.(atRecipient(session));
     return verdict === undefined || verdict instanceof Promise ? "no answer" : asPrinted(verdict);
   }
