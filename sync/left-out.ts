@@ -40,7 +40,21 @@ export function createLeftOuts(): LeftOuts {
   };
 }
 
-/** One line for people: `why: attribute "value" of entry`. */
-export function leftOutText({ entry, attribute, value, why }: LeftOut): string {
-  return `${why}: ${attribute === "" ? "" : `${attribute} `}${JSON.stringify(value)} of ${entry}`;
+/** Values of one reason that a person is shown. */
+const mostShown = 10;
+
+/** For people: each reason with its number, and under it the first of its values. */
+export function leftOutLines(skipped: Readonly<Record<string, number>>, left: readonly LeftOut[]): string[] {
+  return Object.entries(skipped).flatMap(([why, count]) => {
+    const shown = left.filter((one) => one.why === why).slice(0, mostShown);
+    const more = count - shown.length;
+    return [
+      `left out: ${count} ${why}`,
+      ...shown.map(
+        ({ attribute, value, entry }) =>
+          `  ${attribute === "" ? "" : `${attribute} `}${JSON.stringify(value)} of ${entry}`,
+      ),
+      ...(more > 0 ? [`  and ${more} more, see --json`] : []),
+    ];
+  });
 }

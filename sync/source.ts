@@ -57,6 +57,11 @@ export interface Source {
   readChanges?(reached: string, signal: AbortSignal): AsyncIterable<Batch>;
 }
 
+/** Whether it can tell what changed since it was read. */
+export function hasDeltas(source: Source): boolean {
+  return source.readChanges !== undefined;
+}
+
 /** A list that is not whole. The message names the server and the action, `reason` is for the log. */
 export class SourceFault extends Error {
   readonly reason:

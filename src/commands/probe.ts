@@ -6,13 +6,15 @@ import { Command } from "commander";
 import { readCertificate } from "../../sync/look/certificate.ts";
 import type { CertificateFacts } from "../../sync/look/certificate.ts";
 import { probeSource } from "../../sync/look/probe.ts";
-import type { Finding } from "../../sync/look/finding.ts";
+import type { Finding, Sample } from "../../sync/look/finding.ts";
+import { leftOutLines } from "../../sync/left-out.ts";
 import { presets } from "../../sync/presets/table.ts";
 import { readCertificates } from "../../sync/sources/secrets.ts";
 import type { SourceSettings } from "../config/schema.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";
 import { exit } from "../ops/exit.ts";
+import { visible } from "../report/visible.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 
 interface Words {
@@ -32,6 +34,8 @@ interface Probed {
 /** A whole probe may take so long, in ms. */
 const deadline = 600_000;
 const mostClasses = 15;
+/** Values of a sample that are named. */
+const mostOfSample = 5;
 
 /** Builds the verb. */
 export function probeCommand(): Command {
@@ -123,32 +127,41 @@ function print(probed: readonly Probed[], json: boolean): void {
 }
 
 function format(finding: Finding & { readonly certificates: readonly { url: string; certificate: string }[] }): string {
-  const { source, preset, guess, rootDse, reading, warnings, certificates } = finding;
-  const pages = rootDse.offersPages === undefined ? "not told" : rootDse.offersPages ? "offered" : "not offered";
+  const { source, reading, warnings, certificates } = finding;
   const classes = [...reading.classes].toSorted(([, one], [, other]) => other - one);
-  const isServer = rootDse.marks.size > 0 || rootDse.namingContexts.length > 0;
-  const server = [
-    `  server: ${rootDse.vendor || "does not say who it is"}; pages ${pages}; StartTLS ${rootDse.offersStartTls ? "offered" : "not offered"}`,
-    `  naming contexts: ${rootDse.namingContexts.join(", ") || "none told"}`,
-    `  preset: ${preset}${guess === undefined ? "" : guess === preset ? ", as the server looks" : `; the server looks like ${guess}`}`,
-  ];
+  const attributes = [...reading.attributes].map(([name, count]) => `${count} ${name}`);
   const lines = [
     `source ${source}`,
-    ...(isServer ? server : []),
+    ...serverLines(finding),
     ...certificates.map(({ url, certificate }) => `  certificate of ${url}: ${certificate}`),
     `  read: ${reading.entries} entries, ${reading.addresses} addresses`,
     ...(classes.length === 0 ? [] : ["  entries by object class:"]),
     ...classes.slice(0, mostClasses).map(([name, count]) => `    ${String(count).padStart(7)} ${name}`),
-    ...Object.entries(reading.skipped).map(([why, count]) => `  skipped: ${count} ${why}`),
+    ...(attributes.length === 0 ? [] : [`  entries by attribute: ${attributes.join(", ")}`]),
+    ...leftOutLines(reading.skipped, reading.left).map((line) => `  ${line}`),
     ...(reading.samples.length === 0 ? [] : ["  samples:"]),
-    ...reading.samples.flatMap(({ entry, gives, skipped }) => [`    ${entry}`, `      ${givesText(gives, skipped)}`]),
+    ...reading.samples.flatMap((sample) => [`    ${sample.entry}`, `      ${givesText(sample)}`]),
     ...warnings.map((warning) => `  WARNING: ${warning}`),
     ...(warnings.length === 0 ? ["  nothing odd"] : []),
   ];
-  return lines.map((line) => `${line.replace(/[^\x20-\x7e]/g, "?")}\n`).join("");
+  return lines.map((line) => `${visible(line)}\n`).join("");
 }
 
-function givesText(gives: readonly string[], skipped: Readonly<Record<string, number>>): string {
-  const reasons = Object.entries(skipped).map(([why, count]) => `${count} ${why}`);
-  return `${gives.join(", ") || "gives nothing"}${reasons.length === 0 ? "" : `; skipped: ${reasons.join(", ")}`}`;
+function serverLines({ preset, guess, rootDse }: Finding): string[] {
+  if (rootDse.marks.size === 0 && rootDse.namingContexts.length === 0) {
+    return [];
+  }
+  const pages = rootDse.offersPages === undefined ? "not told" : rootDse.offersPages ? "offered" : "not offered";
+  return [
+    `  server: ${rootDse.vendor || "does not say who it is"}; pages ${pages}; StartTLS ${rootDse.offersStartTls ? "offered" : "not offered"}`,
+    `  naming contexts: ${rootDse.namingContexts.join(", ") || "none told"}`,
+    `  preset: ${preset}${guess === undefined ? "" : guess === preset ? ", as the server looks" : `; the server looks like ${guess}`}`,
+  ];
+}
+
+function givesText({ gives, left }: Sample): string {
+  const reasons = left.map(({ attribute, value, why }) => `${attribute} ${JSON.stringify(value)} (${why})`);
+  const more = reasons.length > mostOfSample ? ` and ${reasons.length - mostOfSample} more` : "";
+  const out = reasons.length === 0 ? "" : `; left out: ${reasons.slice(0, mostOfSample).join(", ")}${more}`;
+  return `${gives.join(", ") || "gives nothing"}${out}`;
 }

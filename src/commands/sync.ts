@@ -3,10 +3,13 @@
 import { Command, Option } from "commander";
 
 import { createLog } from "../ops/log.ts";
-import type { Progress } from "../../sync/run/delta.ts";
+import type { Log } from "../report/log.ts";
+import { hasDeltas } from "../../sync/source.ts";
+import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
 import { runDeadline } from "../../sync/run/full.ts";
 import type { Outcome } from "../../sync/run/full.ts";
 import { startNews } from "../../sync/run/news.ts";
+import type { News } from "../../sync/run/news.ts";
 import { answerNow, askNow } from "../../sync/run/now.ts";
 import { createdAt } from "../../sync/list/previous.ts";
 import { startSchedule } from "../../sync/run/schedule.ts";
@@ -14,8 +17,8 @@ import { summaryFields } from "../../sync/run/summary.ts";
 import { createTurns } from "../../sync/run/turns.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
-import { addNews, exitCode, loadPlan, outcomeLine, runFull } from "../compose/sync-run.ts";
-import type { RunWords } from "../compose/sync-run.ts";
+import { addNews, exitCode, loadPlan, outcomeLine, runDry, runFull } from "../compose/sync-run.ts";
+import type { Plan, RunWords } from "../compose/sync-run.ts";
 
 interface Words extends RunWords {
   readonly config: string;
@@ -40,6 +43,7 @@ export function syncCommand(): Command {
     )
     .addOption(new Option("--delta", "only add what is new since the last sync").conflicts("cron"))
     .addOption(new Option("--dry-run", "tell what would be added and removed, publish nothing").conflicts(once))
+    .addOption(new Option("--json", "with --dry-run: as one JSON object, with every value that gives no address"))
     .addOption(new Option("--accept-shrink", "publish this time although much is gone").conflicts(once))
     .addOption(new Option("--accept-growth", "publish this time although much has come").conflicts(once))
     .addOption(new Option("--accept-missing", "publish although a source never could be read").conflicts(once))
@@ -54,16 +58,51 @@ async function runOnce(words: Words): Promise<void> {
     process.exitCode = exit.config;
     return;
   }
+  const wrong = usageFault(plan, words);
+  if (wrong !== undefined) {
+    process.stderr.write(`goodmailto: ${wrong}\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
   const controller = new AbortController();
   const stop = (signal: string): void => controller.abort(new Error(`Stopped by ${signal}`));
   process.once("SIGTERM", stop).once("SIGINT", stop);
-  const log = createLog(plan.settings.log);
-  const outcome = await (words.delta === true
-    ? addNews(plan, log, controller.signal)
-    : runFull(plan, log, controller.signal, words));
+  const { outcome, text } = await runAsAsked(plan, words, controller.signal);
   process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
-  process.stdout.write(outcomeLine(outcome));
+  process.stdout.write(text);
   process.exitCode = exitCode(outcome);
+}
+
+function usageFault({ sources }: Plan, { delta, json, dryRun }: Words): string | undefined {
+  if (json === true && dryRun !== true) {
+    return "--json is for --dry-run alone";
+  }
+  return delta === true && !sources.some(hasDeltas)
+    ? "--delta needs a source that can tell what changed, and no [[source]] can: " +
+        "a server whose preset has no change attribute, an LDIF file and a list cannot (docs/directories.md). Run a full sync"
+    : undefined;
+}
+
+async function runAsAsked(
+  plan: Plan,
+  words: Words,
+  signal: AbortSignal,
+): Promise<{ readonly outcome: DeltaOutcome; readonly text: string }> {
+  const log = createLog(plan.settings.log);
+  if (words.dryRun === true) {
+    return runDry(plan, log, signal, words);
+  }
+  const outcome = await (words.delta === true ? addNews(plan, log, signal) : runFull(plan, log, signal, words));
+  return { outcome, text: outcomeLine(outcome) };
+}
+
+/** Without a source that has deltas there is nothing to ask for. */
+function changeNews(news: News, { settings, sources }: Plan, log: Log): void {
+  const isWanted = settings.sync.delta > 0;
+  if (isWanted && !sources.some(hasDeltas)) {
+    log.warning("sync", "[sync] delta has no effect: no source can tell what changed");
+  }
+  news.change(sources.some(hasDeltas) ? settings.sync.delta : 0);
 }
 
 async function askForOne({ config }: Words): Promise<void> {
@@ -114,7 +153,7 @@ async function runByCron(words: Words): Promise<void> {
       }
     }),
   );
-  news.change(plan.settings.sync.delta);
+  changeNews(news, plan, log);
   const schedule = startSchedule({
     timing: plan.settings.sync,
     created: () => createdAt(plan.settings.snapshot.path),
@@ -130,7 +169,7 @@ async function runByCron(words: Words): Promise<void> {
     }
     plan = next;
     schedule.change(plan.settings.sync);
-    news.change(plan.settings.sync.delta);
+    changeNews(news, plan, log);
     log.info("sync", "reloaded", { file: words.config });
   };
   process.on("SIGHUP", reload);

@@ -5,6 +5,8 @@ import type { Settings } from "../config/sections.ts";
 import { createDomains } from "../mail/domains.ts";
 import { noCounters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
+import { visible } from "../report/visible.ts";
+import { createDryReport } from "../../sync/run/dry-report.ts";
 import { runDelta } from "../../sync/run/delta.ts";
 import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
 import { runSync } from "../../sync/run/full.ts";
@@ -29,6 +31,8 @@ import { version } from "../ops/version.ts";
 export interface RunWords {
   readonly cron?: true;
   readonly dryRun?: true;
+  /** Of a dry run. */
+  readonly json?: true;
   readonly acceptShrink?: true;
   readonly acceptGrowth?: true;
   readonly acceptMissing?: true;
@@ -84,17 +88,8 @@ function jobOptions({ settings, sources, canaries, sealing }: Plan, log: Log, si
 /** A full sync: makes the list, carries it on, tells whom it concerns. */
 export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: RunWords): Promise<Outcome> {
   const { settings } = plan;
-  const progress = words.cron === true ? undefined : createProgress(process.stderr, Date.now);
-  const made = await runSync({
-    ...jobOptions(plan, log, signal),
-    acceptShrink: words.acceptShrink ?? false,
-    acceptGrowth: words.acceptGrowth ?? false,
-    acceptMissing: words.acceptMissing ?? false,
-    ...(words.dryRun === true ? { dryRun: true, tell: printChange } : {}),
-    ...(progress === undefined ? {} : { progress: (entries: number) => progress.update(entries) }),
-  }).finally(() => progress?.end());
-  // A dry run that fails is one too.
-  const outcome = words.dryRun === true ? made : await carryAfter(made, plan, log, signal);
+  const made = await runJob(plan, log, signal, words);
+  const outcome = await carryAfter(made, plan, log, signal);
   // A run that was stopped says nothing about the directory.
   if (!signal.aborted) {
     const openCourier = (hostname: string) => {
@@ -104,6 +99,42 @@ export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: 
     await noteRun(settings, outcome, log, openCourier, words);
   }
   return outcome;
+}
+
+/**
+ * What a full sync would do. Writes nothing, carries nothing, tells nobody, and does not count as a run.
+ * @returns also what is to be printed
+ */
+export async function runDry(
+  plan: Plan,
+  log: Log,
+  signal: AbortSignal,
+  words: RunWords,
+): Promise<{ readonly outcome: Outcome; readonly text: string }> {
+  const json = words.json === true;
+  const report = createDryReport(json, (text) => process.stdout.write(visibleLines(text)));
+  const { tell, leave } = report;
+  const outcome = await runJob(plan, log, signal, words, { dryRun: true, tell, leave });
+  const rest = report.end(outcome);
+  return { outcome, text: json ? rest : visibleLines(rest) + outcomeLine(outcome) };
+}
+
+function runJob(
+  plan: Plan,
+  log: Log,
+  signal: AbortSignal,
+  words: RunWords,
+  more: Pick<JobOptions, "dryRun" | "tell" | "leave"> = {},
+): Promise<Outcome> {
+  const progress = words.cron === true ? undefined : createProgress(process.stderr, Date.now);
+  return runSync({
+    ...jobOptions(plan, log, signal),
+    acceptShrink: words.acceptShrink ?? false,
+    acceptGrowth: words.acceptGrowth ?? false,
+    acceptMissing: words.acceptMissing ?? false,
+    ...more,
+    ...(progress === undefined ? {} : { progress: (entries: number) => progress.update(entries) }),
+  }).finally(() => progress?.end());
 }
 
 /** Adds what is new, and carries it on. */
@@ -130,8 +161,8 @@ async function carryAfter<T extends DeltaOutcome>(
   return outcome;
 }
 
-function printChange(change: "added" | "removed", key: string): void {
-  process.stdout.write(`${change === "added" ? "+" : "-"} ${key}\n`);
+function visibleLines(text: string): string {
+  return text.split("\n").map(visible).join("\n");
 }
 
 /** For a person; the log has said the rest. */

@@ -1,5 +1,6 @@
 /** What a look at a source found. */
 import type { SourceSettings } from "../../src/config/schema.ts";
+import type { LeftOut } from "../left-out.ts";
 import type { RootDse } from "./root-dse.ts";
 
 /** One entry, with what it would give. */
@@ -7,8 +8,8 @@ export interface Sample {
   readonly entry: string;
   /** Keys with their kinds. */
   readonly gives: readonly string[];
-  /** Values that gave none, by why. */
-  readonly skipped: Readonly<Record<string, number>>;
+  /** Values that gave none. */
+  readonly left: readonly LeftOut[];
 }
 
 /** What was read, as far as it came. */
@@ -16,9 +17,12 @@ export interface Reading {
   entries: number;
   addresses: number;
   readonly classes: Map<string, number>;
-  /** Address attributes of the preset → entries that have one. */
+  /** Address attributes of the preset → entries that have one; none in a list. */
   readonly attributes: Map<string, number>;
+  /** Values that gave no address, by why. */
   readonly skipped: Record<string, number>;
+  /** The same values themselves. Bounded. */
+  readonly left: LeftOut[];
   /** Domains that are not ours → values. Bounded. */
   readonly foreign: Map<string, number>;
   samples: Sample[];

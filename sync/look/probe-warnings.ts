@@ -13,20 +13,21 @@ export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceS
     const limited = /limit ended the list/.test(reading.fault) ? ` after ${reading.entries} entries` : "";
     return [`reading failed${limited}: ${reading.fault}`, ...transport(finding, settings)];
   }
-  return [...amount(finding), ...attributes(finding), ...domains(finding), ...transport(finding, settings)];
+  return [
+    ...amount(finding, settings),
+    ...attributes(finding, settings),
+    ...domains(finding),
+    ...transport(finding, settings),
+  ];
 }
 
-function amount({ reading, rootDse, preset, guess }: Omit<Finding, "warnings">): string[] {
+function amount({ reading, rootDse, preset, guess }: Omit<Finding, "warnings">, { type }: SourceSettings): string[] {
   const { entries, addresses } = reading;
   const pages = rootDse.offersPages === false ? "; the server does not offer pages" : "";
+  const limited = type !== "list" && usualLimits.has(entries);
   return [
-    ...(entries === 0
-      ? [
-          "success, and no entry: the bind DN has no right to read, or base or filter is wrong" +
-            (rootDse.namingContexts.length > 0 ? ` (the server has ${rootDse.namingContexts.join(", ")})` : ""),
-        ]
-      : []),
-    ...(usualLimits.has(entries) ? [`exactly ${entries} entries: this looks like a size limit${pages}`] : []),
+    ...(entries === 0 ? [emptyText(type, rootDse.namingContexts)] : []),
+    ...(limited ? [`exactly ${entries} entries: this looks like a size limit${pages}`] : []),
     ...(entries > 0 && addresses === 0 ? ["no entry gives an address"] : []),
     ...(guess !== undefined && guess !== preset
       ? [`the server looks like preset "${guess}", and the source has preset "${preset}"`]
@@ -34,10 +35,28 @@ function amount({ reading, rootDse, preset, guess }: Omit<Finding, "warnings">):
   ];
 }
 
-function attributes({ reading: { entries, attributes } }: Omit<Finding, "warnings">): string[] {
-  return entries === 0
+/** What a reading that gave nothing means. */
+export function emptyText(type: SourceSettings["type"], namingContexts: readonly string[]): string {
+  switch (type) {
+    case "ldap":
+      return `success, and no entry: the bind DN has no right to read, or base or filter is wrong${contextsText(namingContexts)}`;
+    case "ldif":
+      return "no entry: the file is empty, or none of its entries fits base and filter";
+    case "list":
+      return "no recipient: the file has comments and blank lines alone";
+  }
+}
+
+/** Where a server has its entries, as the end of a sentence. */
+export function contextsText(namingContexts: readonly string[]): string {
+  return namingContexts.length > 0 ? ` (the server has ${namingContexts.join(", ")})` : "";
+}
+
+/** Of a server alone: what a file does not hold, nobody may read. */
+function attributes({ reading }: Omit<Finding, "warnings">, { type }: SourceSettings): string[] {
+  return type !== "ldap" || reading.entries === 0
     ? []
-    : [...attributes]
+    : [...reading.attributes]
         .filter(([, count]) => count === 0)
         .map(
           ([name]) =>

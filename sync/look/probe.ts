@@ -9,6 +9,7 @@ import type { Rules } from "../convert/addresses.ts";
 import { valuesOf } from "../entry.ts";
 import type { Entry } from "../entry.ts";
 import { presetFor } from "../presets/table.ts";
+import type { LeftOut } from "../left-out.ts";
 import { guessPreset, noRootDse, readRootDse } from "./root-dse.ts";
 import { createScope } from "../convert/scope.ts";
 import { parseTarget } from "../sources/dial.ts";
@@ -18,11 +19,14 @@ import { openSource } from "../sources/open.ts";
 import { pagedSearch } from "../sources/paged-search.ts";
 import { hasRanges, wholeEntries } from "../sources/ranges.ts";
 import type { Finding, Reading, Sample } from "./finding.ts";
+import type { Source } from "../source.ts";
 import { warningsOf } from "./probe-warnings.ts";
 
 const samplesShown = 10;
 /** Domains and classes that are counted: a directory of strangers could name any number. */
 const maxNames = 1000;
+/** Values that were left out, in all. */
+const maxLeft = 500_000;
 
 /**
  * Looks at a source. Whatever goes wrong is part of the finding.
@@ -40,34 +44,29 @@ export async function probeSource(
     entries: 0,
     addresses: 0,
     classes: new Map(),
-    attributes: new Map(rules.preset.addresses.map(({ attribute }) => [attribute, 0])),
+    attributes: new Map(settings.type === "list" ? [] : rules.preset.addresses.map(({ attribute }) => [attribute, 0])),
     skipped: {},
+    left: [],
     foreign: new Map(),
     samples: [],
     fault: "",
   };
+  const takeSample = sampler(reading);
+  const take = (entry: Entry): void => takeSample(look(entry, rules, reading));
   // For the checks of its settings, too.
-  const source = openSource(settings, domains, folder);
+  const source = openSource(settings, domains, folder, take);
   let rootDse = noRootDse;
   try {
     if (settings.type === "ldap") {
       const connection = await connectFirst(settings.url.map(parseTarget), settings, folder, signal);
       try {
         rootDse = await readRootDse(connection);
-        await readEntries(connection, settings, rules, reading);
+        await readEntries(connection, settings, rules, reading, take);
       } finally {
         connection.close();
       }
     } else {
-      for await (const { entries, found, skipped } of source.read(signal)) {
-        reading.entries += entries;
-        reading.addresses += found.length;
-        addCounts(reading.skipped, skipped);
-        const fresh = found.slice(0, samplesShown - reading.samples.length);
-        reading.samples.push(
-          ...fresh.map(({ entry, key, kind }) => ({ entry, gives: [`${key} (${kind})`], skipped: {} })),
-        );
-      }
+      await readFile(source, settings, reading, signal, takeSample);
     }
   } catch (error) {
     reading.fault = error instanceof Error ? error.message : String(error);
@@ -83,6 +82,7 @@ async function readEntries(
   settings: SourceSettings,
   rules: Rules,
   reading: Reading,
+  take: (entry: Entry) => void,
 ): Promise<void> {
   const { addresses, exclusions, filter, controls } = rules.preset;
   const names = [...addresses, ...exclusions].map(({ attribute }) => attribute);
@@ -93,24 +93,47 @@ async function readEntries(
     attributes: ["objectClass", ...new Set(names)],
     controls,
   } as const;
-  let stride = 1;
   for await (const raw of pagedSearch(connection, query, settings.page_size)) {
     // Values that come in portions are asked for by the sync; a look at the entry does without.
     const ready = raw.filter((entry) => !hasRanges([entry]));
     reading.entries += raw.length - ready.length;
-    for (const entry of await wholeEntries(ready, connection)) {
-      reading.entries += 1;
-      const sample = look(entry, rules, reading);
-      if (reading.entries % stride === 0) {
-        reading.samples.push(sample);
-      }
-      // Ten out of all, evenly: the first ones are often the system's own.
-      if (reading.samples.length >= 2 * samplesShown) {
-        reading.samples = reading.samples.filter((_, i) => i % 2 === 0);
-        stride *= 2;
-      }
+    (await wholeEntries(ready, connection)).forEach(take);
+  }
+}
+
+/** The entries of an LDIF file were looked at on the way; the lines of a list are none. */
+async function readFile(
+  source: Source,
+  { type }: SourceSettings,
+  reading: Reading,
+  signal: AbortSignal,
+  takeSample: (sample: Sample) => void,
+): Promise<void> {
+  for await (const { entries, found, skipped, left = [] } of source.read(signal)) {
+    if (type === "list") {
+      reading.entries += entries;
+      reading.addresses += found.length;
+      addCounts(reading.skipped, skipped);
+      addLeft(reading, left);
+      found.forEach(({ entry, key, kind }) => takeSample({ entry, gives: [`${key} (${kind})`], left: [] }));
     }
   }
+}
+
+/** Ten out of all, evenly: the first ones are often the system's own. */
+function sampler(reading: Reading): (sample: Sample) => void {
+  let stride = 1;
+  let seen = 0;
+  return (sample) => {
+    seen += 1;
+    if (seen % stride === 0) {
+      reading.samples.push(sample);
+    }
+    if (reading.samples.length >= 2 * samplesShown) {
+      reading.samples = reading.samples.filter((_, i) => i % 2 === 0);
+      stride *= 2;
+    }
+  };
 }
 
 /** Counts an entry, and tells what it gives. */
@@ -119,21 +142,27 @@ function look(entry: Entry, rules: Rules, reading: Reading): Sample {
     addOne(reading.classes, name);
   }
   for (const { attribute } of rules.preset.addresses) {
-    const values = valuesOf(entry, attribute);
-    if (values.length > 0) {
+    if (valuesOf(entry, attribute).length > 0) {
       addOne(reading.attributes, attribute);
     }
-    for (const value of values) {
-      const domain = /@([^@\s]+)$/.exec(value)?.[1]?.toLowerCase();
-      if (domain !== undefined && rules.scope.canonical(domain) === undefined) {
-        addOne(reading.foreign, domain);
-      }
-    }
   }
-  const { found, skipped } = convertEntries([entry], rules);
+  const { found, skipped, left = [] } = convertEntries([entry], rules);
+  reading.entries += 1;
   reading.addresses += found.length;
   addCounts(reading.skipped, skipped);
-  return { entry: entry.dn, gives: found.map(({ key, kind }) => `${key} (${kind})`), skipped };
+  addLeft(reading, left);
+  return { entry: entry.dn, gives: found.map(({ key, kind }) => `${key} (${kind})`), left };
+}
+
+function addLeft({ left, foreign }: Reading, more: readonly LeftOut[]): void {
+  for (const one of more) {
+    if (left.length < maxLeft) {
+      left.push(one);
+    }
+    if (one.why === "foreign domain") {
+      addOne(foreign, one.value.slice(one.value.lastIndexOf("@") + 1).toLowerCase());
+    }
+  }
 }
 
 function addOne(counts: Map<string, number>, name: string): void {

@@ -1,5 +1,6 @@
 /** Reads the sources into the scratch file, one after the other. What a failed one gave is thrown away. */
 import type { Log } from "../../src/report/log.ts";
+import type { LeftOut } from "../left-out.ts";
 import type { Scratch } from "./scratch.ts";
 import { SourceFault } from "../source.ts";
 import type { Batch, Notice, Source } from "../source.ts";
@@ -26,7 +27,12 @@ export interface ReadOptions {
   readonly now: () => number;
   /** Told after every batch: entries of all sources so far. */
   readonly progress?: (entries: number) => void;
+  /** Told of the values that gave no address, of a source that is not whole as well. */
+  readonly leave?: (source: string, left: readonly LeftOut[]) => void;
 }
+
+/** Values of a source that the log names at level debug. */
+const maxNamed = 1000;
 
 /**
  * Reads every source.
@@ -45,6 +51,7 @@ export async function readSources(sources: readonly Source[], options: ReadOptio
 
 async function readSource(source: Source, id: number, before: number, options: ReadOptions): Promise<ReadResult> {
   const { scratch, log, signal, now, progress } = options;
+  const nameLeftOut = leftOutNamer(source.name, options);
   const skipped: Record<string, number> = {};
   const triedAt = now();
   let entries = 0;
@@ -70,6 +77,7 @@ async function readSource(source: Source, id: number, before: number, options: R
       scratch.addPeople(id, step.batch.people ?? []);
       entries += step.batch.entries;
       reached = step.batch.reached ?? reached;
+      nameLeftOut(step.batch.left ?? []);
       for (const [why, count] of Object.entries(step.batch.skipped)) {
         // A key of the log is one word.
         const word = why.replaceAll(" ", "_");
@@ -80,6 +88,21 @@ async function readSource(source: Source, id: number, before: number, options: R
   } finally {
     steps.stop();
   }
+}
+
+/** Names what was left out, to the log and to whoever else wants to know. */
+function leftOutNamer(source: string, { log, leave }: ReadOptions): (left: readonly LeftOut[]) => void {
+  let named = 0;
+  return (left) => {
+    for (const one of left.slice(0, maxNamed - named)) {
+      log.debug("sync", "left out", { source, ...one });
+    }
+    if (named < maxNamed && named + left.length > maxNamed) {
+      log.debug("sync", "more is left out, see sync --dry-run --json", { source });
+    }
+    named = Math.min(maxNamed, named + left.length);
+    leave?.(source, left);
+  };
 }
 
 type Step =

@@ -3,7 +3,9 @@ import { hostname } from "node:os";
 
 import type { SyncSettings } from "../../src/config/schema.ts";
 import type { Log } from "../../src/report/log.ts";
+import type { LeftOut } from "../left-out.ts";
 import { runAlone } from "./alone.ts";
+import { runAside } from "./aside.ts";
 import { buildSnapshot } from "../list/build.ts";
 import type { Grace } from "../list/build.ts";
 import { compareSnapshots } from "../list/changes.ts";
@@ -59,10 +61,12 @@ export interface JobOptions {
   readonly acceptMissing?: boolean;
   /** `[recipients] grace`: keys that vanished stay for so long, marked, in ms; 0: they go at once. */
   readonly grace?: number;
-  /** Publish nothing; `tell` is told of every key that would come or go. */
+  /** Publish nothing and write nothing beside the snapshot; `tell` is told of every key that would come or go. */
   readonly dryRun?: boolean;
   readonly tell?: (change: "added" | "removed", key: string) => void;
   readonly progress?: (entries: number) => void;
+  /** Told of the values that gave no address. */
+  readonly leave?: (source: string, left: readonly LeftOut[]) => void;
 }
 
 export type { JobFacts, Outcome } from "../outcome.ts";
@@ -72,10 +76,13 @@ export const runDeadline = 3_600_000;
 
 /** Runs once. Every failure is an outcome; whatever it is, no temporary file is left. */
 export async function runSync(options: JobOptions): Promise<Outcome> {
-  return logOutcome(options.log, await runAlone(options.path, options.log, () => runLocked(options)));
+  const { path, log, dryRun } = options;
+  const run = (workPath: string): Promise<Outcome> => runLocked(options, workPath);
+  return logOutcome(log, await (dryRun === true ? runAside(run) : runAlone(path, log, () => run(path))));
 }
 
-async function runLocked(options: JobOptions): Promise<Outcome> {
+/** @param workPath beside which temporary files are */
+async function runLocked(options: JobOptions, workPath: string): Promise<Outcome> {
   const { path, log } = options;
   const { previous, damage } = openPrevious(path, options.settings.keep);
   if (damage !== undefined) {
@@ -86,15 +93,20 @@ async function runLocked(options: JobOptions): Promise<Outcome> {
     if (previous?.held !== undefined && options.dryRun !== true) {
       return { kind: "held", why: heldText(previous.held) };
     }
-    scratch = createScratch(temporaryName(path, "scratch"));
-    return await runWith(options, scratch, previous);
+    scratch = createScratch(temporaryName(workPath, "scratch"));
+    return await runWith(options, workPath, scratch, previous);
   } finally {
     scratch?.close();
     previous?.close();
   }
 }
 
-async function runWith(options: JobOptions, scratch: Scratch, previous: Previous | undefined): Promise<Outcome> {
+async function runWith(
+  options: JobOptions,
+  workPath: string,
+  scratch: Scratch,
+  previous: Previous | undefined,
+): Promise<Outcome> {
   const { sources, path, now, version, protection = unprotected } = options;
   const startedAt = now();
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(runDeadline)]);
@@ -112,7 +124,7 @@ async function runWith(options: JobOptions, scratch: Scratch, previous: Previous
   scratch.close();
   // Lists under different keys have nothing to compare, and nothing to keep.
   const comparable = previous?.mark === protection.form?.mark ? previous : undefined;
-  const newPath = temporaryName(path, "new");
+  const newPath = temporaryName(workPath, "new");
   const built = buildSnapshot(newPath, scratch.path, {
     sources: rows.map((row) => protectSource(row, protection)),
     created: createdAfter(previous, now(), protection),

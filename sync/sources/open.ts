@@ -2,6 +2,7 @@
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Domains } from "../../src/mail/domains.ts";
 import { createRules, type Rules } from "../convert/addresses.ts";
+import type { Entry } from "../entry.ts";
 import { presetFor } from "../presets/table.ts";
 import { createScope } from "../convert/scope.ts";
 import type { Source } from "../source.ts";
@@ -12,11 +13,17 @@ import { createListSource } from "./list.ts";
 /**
  * Opens nothing yet: files and servers are asked by `read`.
  * @param folder that of the configuration file, where relative file names begin
+ * @param look shown every entry that is read; a list has none
  * @throws RangeError where the settings cannot be right (a URL, a filter, a domain that is not ours)
  */
-export function openSource(settings: SourceSettings, domains: Domains, folder: string): Source {
+export function openSource(
+  settings: SourceSettings,
+  domains: Domains,
+  folder: string,
+  look?: (entry: Entry) => void,
+): Source {
   try {
-    const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains));
+    const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains), look);
     return create(settings, rules, folder);
   } catch (error) {
     throw error instanceof RangeError

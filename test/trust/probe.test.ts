@@ -157,3 +157,63 @@ type = "ldap"\nbase = "o=Kontor"\npage_size = 300\n${source}\n`;
     expect(await probe(`url = ["${slapd.ldap}"]\n`, "nowhere")).toMatchObject({ code: 2 });
   });
 });
+
+describe("goodmailto probe of a file", { timeout: 60_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "gmto-probe-file-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function probe(source: string, file: string, ...words: string[]): Promise<Ended> {
+    const config = join(folder, "goodmailto.toml");
+    writeFileSync(join(folder, "file"), file);
+    writeFileSync(
+      config,
+      `[domains]\nrelay = ["kontor.example"]\n[[source]]\nname = "file"\nurl = ["file"]\n${source}\n`,
+    );
+    return new Promise((resolve) => {
+      execFile(
+        process.execPath,
+        [main, "probe", "-c", config, ...words],
+        { timeout: 60_000 },
+        (error, stdout, stderr) => {
+          resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+        },
+      );
+    });
+  }
+
+  it("looks at the entries of an LDIF file, and warns of nothing where nothing is odd", async () => {
+    const ldif =
+      "dn: cn=a,o=k\nobjectClass: person\nmail: a@kontor.example, Bert <b@kontor.example>\n\n" +
+      "dn: cn=Müller,o=k\nobjectClass: person\nmail: b b@kontor.example\n";
+    const { code, stdout } = await probe('type = "ldif"\npreset = "generic"', ldif);
+    expect(stdout).toContain("2 person\n");
+    expect(stdout).toContain("entries by attribute: 2 mail\n");
+    expect(stdout).toContain('left out: 1 malformed\n    mail "b b@kontor.example" of cn=Müller,o=k\n');
+    expect(stdout).toContain("a@kontor.example (account), b@kontor.example (account)\n");
+    expect(stdout).toContain("nothing odd");
+    expect(stdout).not.toContain("server:");
+    expect(code).toBe(0);
+    const json = await probe('type = "ldif"\npreset = "generic"', ldif, "--json");
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      sources: [{ reading: { left: [{ attribute: "mail", value: "b b@kontor.example", why: "malformed" }] } }],
+    });
+  });
+
+  it("speaks of the file, not of a bind DN, where it gives nothing", async () => {
+    const { stdout } = await probe('type = "ldif"\npreset = "generic"', "dn: cn=a,o=k\ncn: a\n");
+    expect(stdout).toContain("WARNING: no entry: the file is empty, or none of its entries fits base and filter\n");
+    expect(stdout).not.toContain("bind DN");
+    expect((await probe('type = "list"', "# nobody\n")).stdout).toContain("WARNING: no recipient: the file");
+  });
+
+  it("takes a list of 500 lines for what it is, and names the domains that are not ours", async () => {
+    const lines = Array.from({ length: 499 }, (_, i) => `u${i}@kontor.example\n`).join("");
+    expect(await probe('type = "list"', `${lines}one@kontor.example\n`)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("nothing odd") as string,
+    });
+    const { code, stdout } = await probe('type = "list"', `${lines}one@Other.example\n`);
+    expect(stdout).toContain("WARNING: 1 addresses are outside the relay domains of this source: other.example (1)");
+    expect(code).toBe(1);
+  });
+});
