@@ -7,6 +7,7 @@ import * as z from "zod";
 import * as field from "../config/fields.ts";
 import { defineCheck, pass } from "../hooks/check.ts";
 import type { Answer, CheckDefinition, Verdict } from "../hooks/check.ts";
+import { healthOf } from "../dns/list-health.ts";
 import { askList } from "../dns/list-lookup.ts";
 import type { ListAnswer } from "../dns/list-lookup.ts";
 import { parseSource } from "../dns/lists.ts";
@@ -30,8 +31,14 @@ const settings = z.object({
     false,
     "A list that cannot be asked blocks with 451: rblsmtpd's -c. Else it is as if it did not list the client; an \"a:\" list that cannot be asked then ends the question in the client's favour.",
   ),
+  test_points: field.flag(
+    true,
+    "Ask each list for the test points of RFC 5782 (127.0.0.2 is listed, 127.0.0.1 is not) at start and once an hour: one that lists everybody or nobody is left out, with an error in the log. false is for a list of your own without them.",
+  ),
 });
 type Settings = z.infer<typeof settings>;
+
+const absent: ListAnswer = { kind: "absent" };
 
 function block(code: 451 | 553, text: string): Verdict {
   return { kind: "refuse", reason: "listed client", reply: reply(code, "", text) };
@@ -105,8 +112,15 @@ export const rblspp: CheckDefinition = defineCheck({
   stage: "policy",
   hooks: ["rcpt"],
   settings,
-  create(chosen, { dns }) {
+  create(chosen, { dns, log, now }) {
     const lists = chosen.sources.map(parseSource).filter((source) => source !== undefined);
+    const health = chosen.test_points && lists.length > 0 ? healthOf(dns, log, now) : undefined;
+    lists.forEach(({ zone }) => health?.begin(zone));
+    const askSound = (source: DnsListSource, ip: string): ListAnswer | Promise<ListAnswer> => {
+      const answer = askList(dns, source, ip);
+      const usable = health?.isUsable(source.zone, ip) ?? true;
+      return usable instanceof Promise ? usable.then((sound) => (sound ? answer : absent)) : usable ? answer : absent;
+    };
     return {
       rcpt(session) {
         if ((session.transaction?.accepted.length ?? 0) > 0) {
@@ -117,7 +131,7 @@ export const rblspp: CheckDefinition = defineCheck({
           return byVariable(variable);
         }
         const ip = normalIp(session.client.ip);
-        return new Question(chosen, lists, ip).judge(lists.map((source) => askList(dns, source, ip)));
+        return new Question(chosen, lists, ip).judge(lists.map((source) => askSound(source, ip)));
       },
     };
   },

@@ -51,6 +51,9 @@ describe("the seeds' plugins, built in and as programs", () => {
       dns.add(`${last}.2.0.192.block.dns-list.example`, "TXT", "Listed as a sender of spam");
     }
     dns.add("8.2.0.192.allow.dns-list.example", "A", "127.0.0.2");
+    // The test points of RFC 5782.
+    dns.add("2.0.0.127.block.dns-list.example", "A", "127.0.0.2");
+    dns.add("2.0.0.127.allow.dns-list.example", "A", "127.0.0.2");
     home = mkdtempSync(join(tmpdir(), "goodmailto-both-"));
     mkdirSync(join(home, "control"));
     symlinkSync(examples, join(home, "spp"));

@@ -39,7 +39,7 @@ describe("rblspp", () => {
   const start = (values: Record<string, unknown> = {}, settings: Partial<DnsSettings> = {}): CheckRun => {
     const { servers = [dns.server], ...more } = settings;
     const resolver = resolverOf(servers, more, log, clock.now);
-    return startCheck(rblspp, { sources: ["r:block.test"], ...values }, log, clock.now, resolver);
+    return startCheck(rblspp, { sources: ["r:block.test"], test_points: false, ...values }, log, clock.now, resolver);
   };
 
   /** The same question to both: settings and arguments that mean the same. */
@@ -97,6 +97,76 @@ describe("rblspp", () => {
     session.begin(undefined).accepted.push(mailbox("first@example.test"));
     session.begin(undefined);
     expect(await check.rcpt?.(atRecipient(session))).toMatchObject({ kind: "refuse" });
+  });
+
+  describe("with the test points of a list", () => {
+    const mapped = `0.0.0.0.0.f.7.f.f.f.f${".0".repeat(20)}.block.test`;
+    const points = {
+      none: "1.0.0.127.block.test",
+      test: "2.0.0.127.block.test",
+      none6: `1.${mapped}`,
+      test6: `2.${mapped}`,
+    };
+    const v6 = "2001:db8::7";
+    const v6Name = `7${".0".repeat(23)}.8.b.d.0.1.0.0.2.block.test`;
+    const check = (): CheckRun => start({ test_points: true });
+
+    beforeEach(() => {
+      dns.add(v6Name, "A", "127.0.0.2");
+      dns.add(v6Name, "TXT", text);
+    });
+
+    it("believes one that lists 127.0.0.2 and not 127.0.0.1", async () => {
+      dns.add(points.test, "A", "127.0.0.2");
+      const run = check();
+      expect(await judge(run)).toBe(`E451 ${text}`);
+      expect(await judge(run, {}, v6)).toBe(`E451 ${text}`);
+      expect(log.lines).toEqual([]);
+      expect(dns.count(points.none) + dns.count(points.none6)).toBe(2);
+    });
+
+    it("leaves out one that lists everybody, says so, and hears it again when it is mended an hour later", async () => {
+      dns.add(points.none, "A", "127.0.0.2", 1);
+      dns.add(points.test, "A", "127.0.0.2", 1);
+      const run = check();
+      expect(await judge(run)).toBe("");
+      expect(log.lines).toEqual(["dns: list is left out"]);
+      dns.remove(points.none);
+      clock.time += 3_599_999;
+      expect(await judge(run)).toBe("");
+      clock.time += 1;
+      // The round is asked beside the mail, which does not wait for it.
+      await judge(run);
+      await expect.poll(() => log.lines.at(-1)).toMatch(/^dns: list is asked again/);
+      expect(await judge(run)).toBe(`E451 ${text}`);
+    });
+
+    it("leaves out one that lists nobody", async () => {
+      expect(await judge(check())).toBe("");
+      expect(log.lines).toEqual(["dns: list is left out"]);
+    });
+
+    it("leaves out for IPv6 one that lists every IPv6 address, and believes it about IPv4", async () => {
+      dns.add(points.test, "A", "127.0.0.2");
+      dns.add(points.none6, "A", "127.0.0.2");
+      const run = check();
+      expect(await judge(run, {}, v6)).toBe("");
+      expect(await judge(run)).toBe(`E451 ${text}`);
+      expect(log.lines).toEqual(["dns: list is left out"]);
+    });
+
+    it("believes one of IPv6 addresses alone, by ::FFFF:7F00:2", async () => {
+      dns.add(points.test6, "A", "127.0.0.2");
+      expect(await judge(check(), {}, v6)).toBe(`E451 ${text}`);
+      expect(log.lines).toEqual([]);
+    });
+
+    it("asks as ever while the points cannot be asked", async () => {
+      for (const name of Object.values(points)) {
+        dns.behave(name, { rcode: "SERVFAIL" });
+      }
+      expect(await judge(check())).toBe(`E451 ${text}`);
+    });
   });
 
   describe("by RBLSPP in the client rules", () => {
