@@ -22,6 +22,7 @@ import type { Session } from "../../src/hooks/session.ts";
 import { noCounters } from "../../src/report/counters.ts";
 import { replyText } from "../../src/mail/reply.ts";
 import { startDns } from "../fakes/dns.ts";
+import { resolverOf } from "../dns/resolver-of.ts";
 import type { FakeDns } from "../fakes/dns.ts";
 import { atRecipient, mailbox, makeSession, RecordingLog, startCheck } from "./fixture.ts";
 
@@ -69,8 +70,14 @@ describe("the seeds' plugins, built in and as programs", () => {
 
   /** The same checks in both shapes; `submission` is the service with msaplugins. */
   const makePipeline = (shape: "checks" | "programs", submission: boolean, log: RecordingLog): Pipeline => {
+    const resolver = resolverOf([dns.server]);
     const step = (check: typeof spp, values: Record<string, unknown> = {}): Step => {
-      return { name: check.name, stage: check.stage, mode: "enforce", run: startCheck(check, values, log) };
+      return {
+        name: check.name,
+        stage: check.stage,
+        mode: "enforce",
+        run: startCheck(check, values, log, Date.now, resolver),
+      };
     };
     const hooks = { connection: [], helo: [], mail: [], rcpt: [], data: [], auth: [], message: [] };
     if (shape === "programs") {
@@ -83,7 +90,7 @@ describe("the seeds' plugins, built in and as programs", () => {
     }
     const trap = step(verybadrcptto, { file: join(home, "control", "verybadrcptto") });
     const sources = ["a:allow.dns-list.example", "r:block.dns-list.example"];
-    const lists = step(rblspp, { sources, servers: [dns.server] });
+    const lists = step(rblspp, { sources });
     const steps = submission
       ? { ...hooks, mail: [step(authrequired)], auth: [step(authlogger)] }
       : { ...hooks, rcpt: [trap, step(ifauthskip), lists], data: [trap], auth: [step(authlogger)] };
