@@ -22,24 +22,19 @@ export function buildCourier(
   counters: Counters,
   name: string,
 ): Courier & { close(): void } {
-  const routes = settings.route.flatMap((route) => {
-    const hop = parseNextHop(route.next_hop);
+  const routes = settings.route.map((route) => {
     const ca = route.ca_file === "" ? undefined : readFileSync(route.ca_file, "utf8");
-    const implicit = hop?.kind === "host" && hop.implicitTls;
-    return hop === undefined
-      ? []
-      : [
-          {
-            domain: route.domain,
-            route: {
-              key: `${route.domain} ${route.next_hop}`,
-              hop,
-              tls: { mode: route.tls, implicit, ca },
-              timeout: route.timeout,
-              dataTimeout: route.data_timeout,
-            },
-          },
-        ];
+    return {
+      domain: route.domain,
+      route: {
+        key: `${route.domain} ${route.next_hop.join(" ")}`,
+        hops: route.next_hop.flatMap((text) => parseNextHop(text) ?? []),
+        tls: { mode: route.tls, ca, name: route.tls_name === "" ? undefined : route.tls_name },
+        timeout: route.timeout,
+        dataTimeout: route.data_timeout,
+        replies: route.replies,
+      },
+    };
   });
   const pool = new HopPool(name, createMailExchangers(dns), log);
   // A bare <postmaster> (RFC 5321 4.5.1) goes where our first domain goes.

@@ -125,6 +125,29 @@ export function listBy(
   return field(z.array(text).min(least), { doc, sample, ...extra });
 }
 
+/** As {@link listBy} with at least one entry; a single text stands for a list of one. */
+export function oneOrMore(
+  rule: TextRule,
+  sample: string,
+  doc: string,
+  extra: Partial<FieldMeta> = {},
+): z.ZodType<string[], string | string[] | undefined> {
+  const message = `must be ${rule.allowed}`;
+  const type = z
+    .union([z.string(), z.array(z.string()).min(1)], { error: `${message}, or a list of these` })
+    .transform((value, context) => {
+      const single = typeof value === "string";
+      const list = single ? [value] : value;
+      list.forEach((text, i) => {
+        if (!rule.fits(text)) {
+          context.addIssue({ code: "custom", message, path: single ? [] : [i] });
+        }
+      });
+      return list;
+    });
+  return field(type, { doc, sample, ...extra });
+}
+
 /** A file that the relay or the sync job reads; "" is none. */
 export function file(sample: string, whose: "relay" | "sync", doc: string): Field<string> {
   return field(z.string(), { doc, sample, file: whose });

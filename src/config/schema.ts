@@ -4,6 +4,7 @@ import * as z from "zod";
 import * as field from "./fields.ts";
 import { recipients } from "./recipients.ts";
 import { alert, sync } from "./sync-sections.ts";
+import { route } from "./routes.ts";
 import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
@@ -55,39 +56,6 @@ const domains = z.strictObject({
     'The domains whose mail we take, as qmail\'s rcpthosts: exact names; ".example.org" is all below it, not itself.',
   ),
   aliases: field.table({}, 'Domains that stand for a relay domain: "kontor.test" = "kontor.example".'),
-});
-
-/** Where the mail of a domain goes. */
-const route = z.strictObject({
-  domain: field.textBy(text.routeRule, "*", 'A domain, ".name" for all below it, or "*" for the rest.', {
-    required: true,
-  }),
-  next_hop: field.textBy(
-    text.nextHopRule,
-    "smtp://192.0.2.25:25",
-    '"smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the domain\'s own mail exchangers.',
-    { required: true },
-  ),
-  tls: field.choice(
-    ["off", "opportunistic", "require"],
-    "off",
-    "STARTTLS to the next hop: never, where offered (unverified), or always with a verified certificate.",
-  ),
-  ca_file: field.file(
-    "",
-    "relay",
-    "CA certificates (PEM) that the next hop's certificate must lead to. Empty: the system's.",
-  ),
-  timeout: field.duration(
-    "1m",
-    "For the connection and for each answer of the next hop. RFC 5321 4.5.3.2 allows 5 minutes; the client waits meanwhile.",
-    ["10ms", "30d"],
-  ),
-  data_timeout: field.duration(
-    "10m",
-    "For the answer to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice.",
-    ["10ms", "30d"],
-  ),
 });
 
 const clients = z.strictObject({

@@ -19,7 +19,7 @@ export const nextHopRule: TextRule = {
 };
 /** Our own name goes into commands and header fields: nothing but a host name may. */
 export const hostNameRule: TextRule = {
-  allowed: 'a host name, or "" for the machine\'s',
+  allowed: 'a host name, or "" for the default',
   fits: (text) => text === "" || (normalDomain(text) !== undefined && /^[\x21-\x7e]+$/.test(text)),
 };
 export const endpointRule: TextRule = {

@@ -41,6 +41,17 @@ export function parseReply(text: string): Reply | undefined {
   return { code: Number(match[1]), wire: `${match[1]} ${printable(match[2] ?? "")}\r\n` };
 }
 
+/** A reply of a next hop, line by line as it said it. */
+export function replyOfLines(code: number, lines: readonly string[]): Reply {
+  const last = lines.length - 1;
+  return { code, wire: lines.map((line, i) => `${code}${i < last ? "-" : " "}${printable(line)}\r\n`).join("") };
+}
+
+/** The same reply with another code. */
+export function withCode({ wire }: Reply, code: number, said: number): Reply {
+  return { code, wire: wire.replace(/^\d{3}/gm, String(code)), said };
+}
+
 /** The reply's lines joined for a log or a terminal, without CRLF. */
 export function replyText(answer: Reply): string {
   return answer.wire.trimEnd().replaceAll("\r\n", " / ");

@@ -1,25 +1,27 @@
 /**
  * One transaction mirrored to a next hop: MAIL and the first RCPT when the first recipient passed, each further
- * RCPT live, DATA streamed. Every 250 of ours is one of the hop's; whatever breaks is a 4xx. DESIGN.md promise 1.
+ * RCPT live, DATA streamed. Every 250 of ours is a 2xx of the hop's; whatever breaks is a 4xx. DESIGN.md promise 1.
  */
 import type { Mailbox } from "../mail/address.ts";
+import { formatEndpoint } from "../mail/network.ts";
 import { labelsBy } from "../report/counters.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Delivery, Envelope, Origin } from "../mail/courier.ts";
 import type { Log } from "../report/log.ts";
 import type { Reply } from "../mail/reply.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
-import { fitting, isMisfit, lost, misunderstood, noRoute, notAvailable, otherRoute } from "./fitting.ts";
+import { beginTransaction } from "./first-recipient.ts";
+import type { Begun } from "./first-recipient.ts";
+import * as fit from "./fitting.ts";
+import { hopText, isSuccess, lost, misunderstood } from "./fitting.ts";
+import type { Wanted } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
 import type { HopPool } from "./hop-pool.ts";
-import type { HopReply } from "./reply-reader.ts";
 import type { Route, Routes } from "./routes.ts";
 
 /** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
 const blockTimeout = 180_000;
-/** A kept connection that is silent for so long, in ms, is taken for dead: a firewall has forgotten it. */
-const keptTimeout = 5000;
 const dot = Buffer.from(".\r\n");
 const byCode = labelsBy("code");
 
@@ -59,28 +61,30 @@ export class HopDelivery implements Delivery {
     const route = this.#routeOf(domain);
     if (route === undefined) {
       this.#context.log.error("next-hop", "no route", { domain, session: this.#origin.session });
-      return noRoute;
+      return fit.noRoute;
     }
+    return told(route, await this.#recipient(route, mailbox, domain));
+  }
+
+  async #recipient(route: Route, mailbox: Mailbox, domain: string): Promise<Reply> {
     if (this.#route !== undefined && this.#route.key !== route.key) {
-      return otherRoute;
+      return fit.otherRoute;
     }
     const failed = this.#failure ?? this.#unusable.get(route.key);
     if (failed !== undefined) {
       return failed;
     }
-    const answer = this.#fit(
-      await this.#attempt(() =>
-        this.#state === "new" ? this.#begin(route, mailbox, domain) : this.#rcpt(route, mailbox),
-      ),
-      [250, 251],
+    const answer = await this.#attempt(() =>
+      this.#state === "new" ? this.#begin(route, mailbox, domain) : this.#rcpt(route, mailbox),
     );
+    const ours = this.#fit("RCPT", answer, "success");
     if (this.#route === undefined && !this.#abandoned) {
       // Nothing was begun there: a recipient that goes elsewhere must not wait for this hop.
-      this.#unusable.set(route.key, answer);
+      this.#unusable.set(route.key, ours);
       this.#failure = undefined;
       this.#connection = undefined;
     }
-    return answer;
+    return ours;
   }
 
   /** The way of a domain. Under `mx` each domain has exchangers of its own, so it is a way of its own. */
@@ -89,7 +93,8 @@ export class HopDelivery implements Delivery {
     const own = routes(domain);
     // An alias goes where its relay domain goes, unless it has a route of its own; "*" is none.
     const route = own === undefined || own === routes("*") ? (routes(canonical(domain)) ?? own) : own;
-    return route?.hop.kind === "mx" ? { ...route, key: `${route.key} ${domain}` } : route;
+    const mx = route?.hops.some(({ kind }) => kind === "mx") === true;
+    return mx && route !== undefined ? { ...route, key: `${route.key} ${domain}` } : route;
   }
 
   /** Turns a fault of the hop into the answer that fits, for this command and all that follow. */
@@ -100,10 +105,7 @@ export class HopDelivery implements Delivery {
       return answer;
     } catch (error) {
       const before = this.#connection === undefined;
-      if (error instanceof HopFault && error.timedOut && this.#connection !== undefined) {
-        this.#context.pool.rest(this.#connection.endpoint, error);
-      }
-      this.#failure = before ? notAvailable : lost;
+      this.#failure = !before ? lost : error instanceof HopFault && error.ourselves ? fit.loops : fit.notAvailable;
       this.#connection?.destroy();
       this.#context.counters.add("hop_replies", byCode("none"));
       // Without a client nobody is told but the log; and that only where the hop may have a message.
@@ -116,52 +118,25 @@ export class HopDelivery implements Delivery {
   }
 
   async #begin(route: Route, mailbox: Mailbox, domain: string): Promise<Reply> {
-    const kept = this.#context.pool.reuse(route);
-    if (kept !== undefined) {
-      try {
-        return await this.#mailAndRcpt(route, kept, mailbox, Math.min(route.timeout, keptTimeout));
-      } catch {
-        // It had died while unused; nothing of this transaction was answered yet, so a fresh one starts it over.
-        kept.destroy();
-        this.#connection = undefined;
-      }
-    }
-    if (this.#abandoned) {
-      return lost;
-    }
-    const fresh = await this.#context.pool.open(route, domain);
-    if (this.#abandoned) {
-      fresh.quit();
-      return lost;
-    }
-    return this.#mailAndRcpt(route, fresh, mailbox, route.timeout);
+    const begun = await beginTransaction(this.#context.pool, {
+      route,
+      domain,
+      lines: (features) => [mailLine(this.#envelope, features), rcptLine(mailbox)],
+      wanted: () => !this.#abandoned,
+      uses: (connection) => (this.#connection = connection),
+    });
+    return begun === undefined ? lost : this.#begun(route, begun);
   }
 
-  async #mailAndRcpt(route: Route, connection: HopConnection, mailbox: Mailbox, timeout: number): Promise<Reply> {
-    this.#connection = connection;
-    const reused = connection.used++ > 0;
-    const mail = mailLine(this.#envelope, connection.features);
-    const rcpt = rcptLine(mailbox);
-    let first: HopReply;
-    let second: HopReply | undefined;
-    if (connection.features.has("PIPELINING")) {
-      const answers = await Promise.all(connection.commands([mail, rcpt], timeout));
-      [first, second] = answers as [HopReply, HopReply];
-    } else {
-      first = await connection.command(mail, timeout);
-      second = first.reply.code === 250 ? await connection.command(rcpt, timeout) : undefined;
-    }
-    if (reused && first.reply.code === 421) {
-      throw new HopFault("Cannot reuse the connection: the hop was about to close it", { said: first.reply });
-    }
+  #begun(route: Route, { mail, rcpt }: Begun): Reply {
     this.#route = route;
     this.#state = "open";
-    if (first.reply.code !== 250) {
+    if (!isSuccess(mail.code)) {
       // The sender was refused, after we had said 250 to it: every recipient is told so.
-      this.#failure = this.#fit(first.reply, []);
+      this.#failure = this.#fit("MAIL", mail, "refusal");
       return this.#failure;
     }
-    return second?.reply ?? misunderstood;
+    return rcpt ?? misunderstood;
   }
 
   async #rcpt(route: Route, mailbox: Mailbox): Promise<Reply> {
@@ -172,7 +147,8 @@ export class HopDelivery implements Delivery {
   async data(): Promise<Reply> {
     const route = this.#route;
     if (this.#failure !== undefined || this.#connection === undefined || route === undefined) {
-      return this.#failure ?? lost;
+      const failure = this.#failure ?? lost;
+      return route === undefined ? failure : told(route, failure);
     }
     const connection = this.#connection;
     // From here on only a cut line says that nothing is to be delivered.
@@ -181,7 +157,7 @@ export class HopDelivery implements Delivery {
     if (answer.code !== 354) {
       this.#state = "open";
     }
-    return this.#fit(answer, [354]);
+    return told(route, this.#fit("DATA", answer, "data"));
   }
 
   write(chunk: Buffer): boolean {
@@ -208,7 +184,7 @@ export class HopDelivery implements Delivery {
       connection.write(dot);
       return (await connection.answer(route.dataTimeout)).reply;
     });
-    const ours = this.#fit(answer, [250]);
+    const ours = this.#fit("final dot", answer, "success");
     this.#connection = undefined;
     if (answer.code === 421) {
       connection.quit();
@@ -217,16 +193,21 @@ export class HopDelivery implements Delivery {
     }
     // A hop that refuses a message before its end says so and closes: its refusal is the answer.
     const said = ours === lost ? connection.fault?.said : undefined;
-    return said !== undefined && said.code >= 400 ? fitting(said, []) : ours;
+    return told(route, said !== undefined && said.code >= 400 ? this.#fit("message", said, "refusal") : ours);
   }
 
   /**
    * The hop's answer as ours. One that does not fit the question means that the hop is out of step: nothing that it
    * says afterwards can be believed.
    */
-  #fit(answer: Reply, wanted: readonly number[]): Reply {
-    const ours = fitting(answer, wanted);
-    if (isMisfit(ours)) {
+  #fit(command: string, answer: Reply, wanted: Wanted): Reply {
+    const ours = fit.fitting(answer, wanted);
+    if (answer.said !== 0 && answer !== this.#failure && (answer.code >= 400 || fit.isMisfit(ours))) {
+      const hop = this.#connection === undefined ? undefined : formatEndpoint(this.#connection.endpoint);
+      const fields = { session: this.#origin.session, hop, command, said: hopText(answer) };
+      this.#context.log.info("next-hop", "refused", fields);
+    }
+    if (fit.isMisfit(ours)) {
       // What comes next is not asked at all.
       this.#failure = misunderstood;
       this.#connection?.destroy();
@@ -254,7 +235,14 @@ export class HopDelivery implements Delivery {
     this.#state = "over";
     connection
       .command("RSET", route.timeout)
-      .then((answer) => (answer.reply.code === 250 ? this.#context.pool.release(route, connection) : connection.quit()))
+      .then((answer) =>
+        isSuccess(answer.reply.code) ? this.#context.pool.release(route, connection) : connection.quit(),
+      )
       .catch(() => connection.destroy());
   }
+}
+
+/** What the client is told of an answer of the route's hop. */
+function told({ replies }: Route, answer: Reply): Reply {
+  return replies === "own" ? fit.withOwnWords(answer) : answer;
 }

@@ -1,7 +1,7 @@
 /** Connects to a next hop: TCP, or TLS from the first byte. Every wait has an end. */
 import { connect as connectTcp, isIP } from "node:net";
 import type { Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { checkServerIdentity, connect as connectTls } from "node:tls";
 import type { ConnectionOptions } from "node:tls";
 
 import type { HopEndpoint } from "../mail/hop-endpoint.ts";
@@ -11,18 +11,23 @@ import { HopFault } from "./hop-fault.ts";
 /** How TLS is done with a hop. */
 export interface TlsPolicy {
   readonly mode: "off" | "opportunistic" | "require";
-  readonly implicit: boolean;
   /** PEM; undefined: the system's. */
   readonly ca: string | undefined;
+  /** The name that the certificate must have; undefined: that of the endpoint. */
+  readonly name?: string | undefined;
 }
+
+/** A connection attempt ends after this many ms, however long the time limit for replies is: a path that is up answers at once. */
+const connectTimeout = 30_000;
 
 /** What our side of a handshake asks for. */
 export function tlsOptions(endpoint: HopEndpoint, policy: TlsPolicy): ConnectionOptions {
-  const name = endpoint.name ?? endpoint.host;
+  const name = policy.name ?? endpoint.name ?? endpoint.host;
   return {
     host: endpoint.host,
-    // RFC 6066 3: an address is no server name; its certificate is checked against `host`.
+    // RFC 6066 3: an address is not a server name, but a certificate may have one.
     ...(isIP(name) === 0 ? { servername: name } : {}),
+    checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
     ...(policy.ca === undefined ? {} : { ca: policy.ca }),
     rejectUnauthorized: policy.mode !== "opportunistic",
     minVersion: "TLSv1.2",
@@ -32,8 +37,9 @@ export function tlsOptions(endpoint: HopEndpoint, policy: TlsPolicy): Connection
 /** Connects, with TLS where the policy has it from the first byte. @throws HopFault */
 export async function dial(endpoint: HopEndpoint, policy: TlsPolicy, timeout: number): Promise<Socket> {
   const { host, port } = endpoint;
-  const socket = policy.implicit ? connectTls({ port, ...tlsOptions(endpoint, policy) }) : connectTcp({ host, port });
-  await settled(socket, policy.implicit ? "secureConnect" : "connect", timeout, endpoint);
+  const implicit = endpoint.implicitTls === true;
+  const socket = implicit ? connectTls({ port, ...tlsOptions(endpoint, policy) }) : connectTcp({ host, port });
+  await settled(socket, implicit ? "secureConnect" : "connect", Math.min(timeout, connectTimeout), endpoint);
   return socket;
 }
 

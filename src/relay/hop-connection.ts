@@ -3,10 +3,12 @@ import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 import { sendAtEndOfTurn } from "../mail/end-of-turn.ts";
+import type { HopEndpoint } from "../mail/hop-endpoint.ts";
+import { formatEndpoint } from "../mail/network.ts";
 import { dial, settled, tlsOptions } from "./dial.ts";
 import type { TlsPolicy } from "./dial.ts";
-import type { HopEndpoint } from "../mail/hop-endpoint.ts";
 import { HopFault } from "./hop-fault.ts";
+import { introduce } from "./introduction.ts";
 import { ReplyReader } from "./reply-reader.ts";
 import type { HopReply } from "./reply-reader.ts";
 
@@ -30,13 +32,19 @@ export class HopConnection {
   #waiting: Waiting[] = [];
   #fault: HopFault | undefined;
   #secure: boolean;
+  /** The last moment (monotonic, ms) at which it said anything. */
+  #heard = 0;
   /** Called once when the connection is of no use any more. */
   onGone: (() => void) | undefined;
+  /** The same for the pool's books. */
+  onClosed: (() => void) | undefined;
+  /** What it refused on the way to being usable, for the log. */
+  readonly refused: string[] = [];
 
-  private constructor(endpoint: HopEndpoint, socket: Socket, secure: boolean) {
+  private constructor(endpoint: HopEndpoint, socket: Socket) {
     this.endpoint = endpoint;
     this.#socket = socket;
-    this.#secure = secure;
+    this.#secure = endpoint.implicitTls === true;
     this.#listen(socket);
   }
 
@@ -52,9 +60,9 @@ export class HopConnection {
     timeout: number,
   ): Promise<HopConnection> {
     const socket = await dial(endpoint, policy, timeout);
-    const connection = new HopConnection(endpoint, socket, policy.implicit);
+    const connection = new HopConnection(endpoint, socket);
     try {
-      await connection.#introduce(hostname, policy, timeout);
+      await introduce(connection, hostname, policy, timeout);
       return connection;
     } catch (error) {
       connection.destroy();
@@ -77,49 +85,18 @@ export class HopConnection {
     return this.#waiting.length > 0;
   }
 
-  async #introduce(hostname: string, policy: TlsPolicy, timeout: number): Promise<void> {
-    const greeting = await this.#reply(timeout);
-    if (greeting.reply.code !== 220) {
-      throw new HopFault(`Cannot use ${this.#name}: greeting ${greeting.reply.code}`);
-    }
-    await this.#hello(hostname, timeout);
-    if (policy.mode === "off" || this.#secure) {
-      return;
-    }
-    if (!this.features.has("STARTTLS")) {
-      if (policy.mode === "require") {
-        throw new HopFault(`Cannot use ${this.#name}: it does not offer STARTTLS`);
-      }
-      return;
-    }
-    const go = await this.command("STARTTLS", timeout);
-    if (go.reply.code !== 220) {
-      if (policy.mode === "require") {
-        throw new HopFault(`Cannot use ${this.#name}: STARTTLS answered ${go.reply.code}`);
-      }
-      return;
-    }
-    await this.#startTls(policy, timeout);
-    await this.#hello(hostname, timeout);
+  /** For how long it has said nothing, in ms. */
+  get silence(): number {
+    return performance.now() - this.#heard;
   }
 
-  async #hello(hostname: string, timeout: number): Promise<void> {
-    this.features.clear();
-    const answer = await this.command(`EHLO ${hostname}`, timeout);
-    if (answer.reply.code === 250) {
-      for (const line of answer.lines.slice(1)) {
-        const [keyword = "", ...rest] = line.trim().split(/\s+/);
-        this.features.set(keyword.toUpperCase(), rest.join(" "));
-      }
-      return;
-    }
-    const plain = await this.command(`HELO ${hostname}`, timeout);
-    if (plain.reply.code !== 250) {
-      throw new HopFault(`Cannot use ${this.#name}: HELO answered ${plain.reply.code}`);
-    }
+  /** Whether TLS is on. */
+  get secure(): boolean {
+    return this.#secure;
   }
 
-  async #startTls(policy: TlsPolicy, timeout: number): Promise<void> {
+  /** Does the handshake, after the hop's 220 to STARTTLS. @throws HopFault */
+  async startTls(policy: TlsPolicy, timeout: number): Promise<void> {
     const plain = this.#socket;
     plain.removeAllListeners("data");
     plain.removeAllListeners("close");
@@ -142,7 +119,7 @@ export class HopConnection {
   }
 
   get #name(): string {
-    return `${this.endpoint.host}:${this.endpoint.port}`;
+    return formatEndpoint(this.endpoint);
   }
 
   #listen(socket: Socket): void {
@@ -153,6 +130,7 @@ export class HopConnection {
   }
 
   #take(chunk: Buffer): void {
+    this.#heard = performance.now();
     try {
       for (const reply of this.#reader.push(chunk)) {
         const waiting = this.#waiting.shift();
@@ -180,7 +158,7 @@ export class HopConnection {
       clearTimeout(waiting.timer);
       waiting.reject(fault);
     }
-    this.onGone?.();
+    this.#gone();
   }
 
   #reply(timeout: number): Promise<HopReply> {
@@ -189,7 +167,7 @@ export class HopConnection {
     }
     return new Promise((resolve, reject) => {
       const late = (): void => {
-        this.#fail(new HopFault(`No answer from ${this.#name} in ${timeout} ms`, { timedOut: true }));
+        this.#fail(new HopFault(`No answer from ${this.#name} in ${timeout} ms`));
       };
       this.#waiting.push({ resolve, reject, timer: setTimeout(late, timeout) });
     });
@@ -252,8 +230,13 @@ export class HopConnection {
       this.#socket.end("QUIT\r\n");
       // A hop that never closes its side must not hold the descriptor.
       setTimeout(() => this.#socket.destroy(), 2000).unref();
-      this.onGone?.();
+      this.#gone();
     }
+  }
+
+  #gone(): void {
+    this.onGone?.();
+    this.onClosed?.();
   }
 
   /** Cuts the connection: nothing more reaches the hop, above all no final dot. */

@@ -1,38 +1,50 @@
 /**
- * Connections to next hops: kept for the next message where the last one ended well, and not even tried for
- * some seconds where the hop just failed, instead of holding every session for the full time limit.
+ * Connections to next hops: kept for the next message where the last one ended well, opened at the first address
+ * that takes one, and waited for where a hop is full. RFC 5321 5.1.
  */
+import { findAddresses } from "../dns/addresses.ts";
+import type { MailExchangers } from "../dns/mail-exchangers.ts";
+import type { HopEndpoint } from "../mail/hop-endpoint.ts";
+import { formatEndpoint } from "../mail/network.ts";
 import type { Log } from "../report/log.ts";
 import { HopConnection } from "./hop-connection.ts";
-import type { HopEndpoint } from "../mail/hop-endpoint.ts";
 import { HopFault } from "./hop-fault.ts";
-import type { MailExchangers } from "../dns/mail-exchangers.ts";
+import { HopHealth, restTime } from "./hop-health.ts";
+import { findPlaces } from "./hop-places.ts";
+import type { NameSources } from "./hop-places.ts";
+import { HopQueue } from "./hop-queue.ts";
 import type { Route } from "./routes.ts";
 
-/** A dead hop is not tried again for so long, in ms. */
-const restTime = 5000;
-/** An unused connection is closed after so long, in ms: less than any server's own limit. */
+/** An unused connection is closed after this long, in ms: less than any server's own limit. */
 const idleTime = 10_000;
 /** Unused connections kept for one route. */
 const maxIdle = 100;
 /** Messages on one connection; then a fresh one. */
 const maxUses = 500;
+/** After this many ms no further address is tried: the client waits for 5 minutes. RFC 5321 4.5.3.2.3. */
+const searchTime = 240_000;
 
 const ownFaults: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
 
+/** What one go at all addresses of a route came to. */
+type Search =
+  | { readonly kind: "open"; readonly connection: HopConnection }
+  /** `full`: one of them may take a connection in a moment. */
+  | { readonly kind: "failed"; readonly fault: HopFault; readonly full: boolean };
+
 export class HopPool {
   readonly #hostname: string;
-  readonly #exchangers: MailExchangers;
+  readonly #names: NameSources;
   readonly #log: Log;
   /** Route key → connections not in use, the last one used last; no key has an empty list. */
   readonly #idle = new Map<string, { connection: HopConnection; timer: NodeJS.Timeout }[]>();
-  /** Endpoint → the moment (monotonic, ms) until which it rests. Bounded by the endpoints of our routes. */
-  readonly #resting = new Map<string, { until: number; why: string }>();
+  readonly #health = new HopHealth();
+  readonly #queue = new HopQueue();
   #closed = false;
 
-  constructor(hostname: string, exchangers: MailExchangers, log: Log) {
+  constructor(hostname: string, exchangers: MailExchangers, log: Log, addresses = findAddresses) {
     this.#hostname = hostname;
-    this.#exchangers = exchangers;
+    this.#names = { exchangers, addresses };
     this.#log = log;
   }
 
@@ -42,55 +54,147 @@ export class HopPool {
     if (kept === undefined) {
       return undefined;
     }
-    this.#take(route, kept);
+    this.#take(route.key, kept);
     return kept.alive ? kept : this.reuse(route);
   }
 
   /** Out of the list of those not in use. */
-  #take(route: Route, connection: HopConnection): void {
-    const list = this.#idle.get(route.key) ?? [];
+  #take(key: string, connection: HopConnection): void {
+    const list = this.#idle.get(key) ?? [];
     const at = list.findIndex((kept) => kept.connection === connection);
     clearTimeout(list[at]?.timer);
     list.splice(at, at < 0 ? 0 : 1);
     // mx routes have a key for each domain: the map must not keep them all.
     if (list.length === 0) {
-      this.#idle.delete(route.key);
+      this.#idle.delete(key);
     }
     connection.onGone = undefined;
   }
 
-  /** Opens a fresh connection. @throws HopFault where no endpoint of the route could be used */
-  async open(route: Route, domain: string): Promise<HopConnection> {
+  /**
+   * Opens a connection, or takes over one of another session where the hop is full.
+   * @param wanted whether its client is still there
+   * @throws HopFault where no endpoint of the route could be used
+   */
+  async open(route: Route, domain: string, wanted: () => boolean = () => true): Promise<HopConnection> {
+    if (this.#queue.waits(route.key)) {
+      return this.#wait(route, domain, wanted, new HopFault("The next hop is full, and others wait for it"));
+    }
+    const found = await this.#search(route, domain);
+    if (found.kind === "open") {
+      return found.connection;
+    }
+    if (!found.full) {
+      throw found.fault;
+    }
+    return this.#wait(route, domain, wanted, found.fault);
+  }
+
+  async #wait(route: Route, domain: string, wanted: () => boolean, first: HopFault): Promise<HopConnection> {
+    let fault = first;
+    const end = performance.now() + route.timeout;
+    const ticket = this.#queue.join(route.key, wanted);
+    try {
+      while (wanted() && performance.now() < end) {
+        const given = await ticket.wait();
+        if (given?.alive === true) {
+          return given;
+        }
+        if (!ticket.first || !wanted()) {
+          continue;
+        }
+        const found = await this.#search(route, domain);
+        if (found.kind === "open") {
+          return found.connection;
+        }
+        fault = found.fault;
+        if (!found.full) {
+          break;
+        }
+      }
+      throw fault;
+    } finally {
+      this.#queue.leave(route.key, ticket);
+    }
+  }
+
+  /** Tries one address after the other. */
+  async #search(route: Route, domain: string): Promise<Search> {
     let fault = new HopFault(`Cannot route "${domain}": no mail exchanger`);
-    for (const endpoint of await this.#endpoints(route, domain)) {
-      const name = nameOf(endpoint);
-      const rest = this.#resting.get(name);
-      if (rest !== undefined && rest.until > performance.now()) {
-        fault = new HopFault(`${name} rests: ${rest.why}`);
+    let full = false;
+    const end = performance.now() + searchTime;
+    for (const hop of route.hops) {
+      const endpoints = await findPlaces(hop, domain, this.#names).catch((error: unknown) => asFault(error));
+      if (endpoints instanceof HopFault) {
+        fault = endpoints;
         continue;
       }
-      if (rest !== undefined) {
-        // One tries whether it is back; the others do not wait with it.
-        this.#resting.set(name, { ...rest, until: performance.now() + route.timeout });
-      }
-      try {
-        const connection = await this.#connect(endpoint, route);
-        this.#resting.delete(name);
-        return connection;
-      } catch (error) {
-        fault = error instanceof HopFault ? error : new HopFault(String(error), { cause: error });
-        if (isOurOwn(fault)) {
-          this.#log.error("next-hop", "cannot connect for want of our own resources", {
-            hop: name,
-            why: fault.message,
-          });
-          this.#resting.delete(name);
-        } else {
-          this.rest(endpoint, fault);
+      for (const endpoint of endpoints) {
+        if (performance.now() > end) {
+          break;
+        }
+        const outcome = await this.#try(endpoint, route);
+        if (outcome.kind === "open") {
+          return outcome;
+        }
+        fault = outcome.fault;
+        full ||= outcome.full;
+        if (fault.ourselves) {
+          // RFC 5321 5.1: those behind ourselves would send it back to us.
+          break;
         }
       }
     }
-    throw fault;
+    return { kind: "failed", fault, full };
+  }
+
+  async #try(endpoint: HopEndpoint, route: Route): Promise<Search> {
+    const name = formatEndpoint(endpoint);
+    const why = this.#health.resting(name, route.timeout);
+    if (why !== undefined) {
+      return { kind: "failed", fault: new HopFault(`${name} rests: ${why}`), full: false };
+    }
+    try {
+      const connection = await this.#connect(endpoint, route);
+      this.#health.opened(name);
+      connection.onClosed = () => this.#health.closed(name);
+      connection.refused.forEach((text) => this.#log.info("next-hop", "refused", { hop: name, said: text }));
+      return { kind: "open", connection };
+    } catch (error) {
+      const fault = asFault(error);
+      return { kind: "failed", fault, full: this.#failed(name, route.key, fault) };
+    }
+  }
+
+  /** Notes a failure. @returns whether the place may take a connection in a moment */
+  #failed(name: string, key: string, fault: HopFault): boolean {
+    const facts = { hop: name, why: fault.message };
+    if (isOurOwn(fault)) {
+      this.#log.error("next-hop", "cannot connect, local resources exhausted", facts);
+      this.#health.undecided(name);
+      return false;
+    }
+    const failed = this.#health.failed(name, fault.message, fault.ourselves);
+    if (failed.kind === "rests") {
+      this.#log.error("next-hop", "unusable", { ...facts, rest_ms: restTime });
+      return false;
+    }
+    if (failed.tell) {
+      this.#log.warning("next-hop", "takes no further connection", facts);
+    }
+    this.#makeRoom(name, key);
+    return !fault.lasting;
+  }
+
+  /** Closes a connection to a full place that another route keeps. */
+  #makeRoom(name: string, key: string): void {
+    for (const [other, kept] of this.#idle) {
+      const connection = kept.find((each) => formatEndpoint(each.connection.endpoint) === name)?.connection;
+      if (other !== key && connection !== undefined) {
+        connection.onGone?.();
+        return;
+      }
+    }
   }
 
   async #connect(endpoint: HopEndpoint, route: Route): Promise<HopConnection> {
@@ -109,44 +213,21 @@ export class HopPool {
     }
   }
 
-  async #endpoints(route: Route, domain: string): Promise<readonly HopEndpoint[]> {
-    if (route.hop.kind === "host") {
-      return [route.hop.endpoint];
-    }
-    try {
-      return await this.#exchangers.find(domain);
-    } catch (error) {
-      throw new HopFault(`Cannot find the mail exchangers of "${domain}": ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
-
-  /** Leaves a hop alone for some seconds: connections to it that are kept are of no use either. */
-  rest(endpoint: HopEndpoint, fault: HopFault): void {
-    const name = nameOf(endpoint);
-    // mx routes name endpoints that strangers' DNS chose: the table must not grow with them.
-    if (this.#resting.size > 1000) {
-      this.#resting.clear();
-    }
-    this.#resting.set(name, { until: performance.now() + restTime, why: fault.message });
-    this.#log.error("next-hop", "unusable", { hop: name, why: fault.message, rest_ms: restTime });
-    for (const { connection } of [...this.#idle.values()].flat()) {
-      if (nameOf(connection.endpoint) === name) {
-        connection.onGone?.();
-      }
-    }
-  }
-
   /** Takes a connection back whose transaction ended well. */
   release(route: Route, connection: HopConnection): void {
+    if (connection.alive) {
+      this.#health.good(formatEndpoint(connection.endpoint));
+    }
     const list = this.#idle.get(route.key) ?? [];
     if (this.#closed || !connection.alive || list.length >= maxIdle || connection.used >= maxUses) {
       connection.quit();
       return;
     }
+    if (this.#queue.give(route.key, connection)) {
+      return;
+    }
     const drop = (): void => {
-      this.#take(route, connection);
+      this.#take(route.key, connection);
       connection.quit();
     };
     connection.onGone = drop;
@@ -163,11 +244,11 @@ export class HopPool {
   }
 }
 
+function asFault(error: unknown): HopFault {
+  return error instanceof HopFault ? error : new HopFault(String(error), { cause: error });
+}
+
 /** Whether a connection failed for what this machine lacks: descriptors, ports, memory. The hop may be well. */
 function isOurOwn({ cause }: HopFault): boolean {
   return ownFaults.has((cause as NodeJS.ErrnoException | undefined)?.code ?? "");
-}
-
-function nameOf({ host, port }: HopEndpoint): string {
-  return `${host}:${port}`;
 }

@@ -1,5 +1,5 @@
 /** A next hop's bytes to replies. Bounded: a hop that lies or speaks garbage ends the connection, not us. RFC 5321 4.2. */
-import { parseReply } from "../mail/reply.ts";
+import { replyOfLines } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 
 /** A reply of the hop with all its lines' texts (EHLO needs them). */
@@ -57,8 +57,6 @@ export class ReplyReader {
     const lines = this.#lines;
     this.#lines = [];
     this.#code = "";
-    // The client is told the last line: the one that says why.
-    const reply = parseReply(`${code} ${lines.at(-1) ?? ""}`);
-    return reply === undefined ? undefined : { reply, lines };
+    return { reply: replyOfLines(Number(code), lines), lines };
   }
 }

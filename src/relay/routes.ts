@@ -5,8 +5,11 @@ import type { TlsPolicy } from "./dial.ts";
 /** A route as the relay uses it. Times in ms. */
 export interface Route {
   readonly key: string;
-  readonly hop: NextHop;
+  /** Tried in order. */
+  readonly hops: readonly NextHop[];
   readonly tls: TlsPolicy;
+  /** What clients are told of the hop's refusals: its words, or ours with its codes. */
+  readonly replies: "mirror" | "own";
   readonly timeout: number;
   readonly dataTimeout: number;
 }

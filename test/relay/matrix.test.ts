@@ -58,7 +58,10 @@ describe("a next hop that fails", () => {
         const before = stage === "greeting" || stage === "ehlo";
         const own = name === "says 554" ? /^554 5\.7\.1 Not you$/ : name.startsWith("says 550") ? /^550 $/ : undefined;
         // A 5xx to EHLO leads to HELO, which this hop takes.
-        const fine = stage === "ehlo" && /^says (?:554|451|550|421 and stays|200|354)/.test(name);
+        const fine =
+          (stage === "ehlo" && /^says (?:554|451|550|421 and stays|354)/.test(name)) ||
+          // Any 2xx is a yes but at the greeting, which has one code, and at DATA.
+          (name === "says 200" && stage !== "greeting" && stage !== "data");
         if (!fine) {
           expect(failing, where).toMatch(own !== undefined && !before ? own : /^451 /);
         } else {
@@ -290,7 +293,7 @@ describe("a next hop", () => {
     }
   });
 
-  it("speaks in printable ASCII through us, with its last line, bounded", async () => {
+  it("speaks in printable ASCII through us, with all its lines, bounded", async () => {
     const { relay } = await scene({
       recipients: {
         "a@kontor.example": { bytes: `550-5.1.1 first\r\n550 5.1.1 \x1b[31m\xe4\x07${"y".repeat(900)}\r\n` },
@@ -299,8 +302,8 @@ describe("a next hop", () => {
     });
     const client = await hello(relay);
     const [first = "", second] = await send(client, ["a@kontor.example", "b@kontor.example"]);
-    expect(first).toMatch(/^550 5\.1\.1 \?\[31m\?\?y+$/);
-    expect(first.length).toBeLessThanOrEqual(510);
+    expect(first).toMatch(/^550-5\.1\.1 first\n550 5\.1\.1 \?\[31m\?\?y+$/);
+    expect(first.split("\n").every((line) => line.length <= 510)).toBe(true);
     expect(second).toBe("550 5.7.1 no?250 fake");
     for (const line of relay.log) {
       expect(line).toMatch(/^[\x20-\x7e]*$/);

@@ -35,7 +35,7 @@ const mail = "MAIL FROM:<s@sender.example>";
 const rcpt = (address: string): string => `RCPT TO:<${address}>`;
 
 describe("a next hop out of step", () => {
-  it.each(["220 hi", "354 go", "214 help", "252 perhaps"])(
+  it.each(["220 hi", "354 go", "214 help", "221 Bye"])(
     "that answers RCPT with %s is asked nothing more: all that follows is 451",
     async (said) => {
       const { relay, hop, client } = await begin({ recipients: { [second]: said } });
@@ -84,7 +84,7 @@ describe("a next hop out of step", () => {
     await expectFresh(relay, hop, [mail, rcpt(first), "DATA"]);
   });
 
-  it.each(["354 go", "220 hi", "251 elsewhere", "221 Bye"])(
+  it.each(["354 go", "220 hi", "214 help", "221 Bye"])(
     "that answers the final dot with %s has no message, and no other one is begun there",
     async (said) => {
       const { relay, hop } = await scene({ answers: { dot: said } });

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { resolverOf } from "../dns/resolver-of.ts";
 import { silentLog } from "../../src/report/log.ts";
 import type { HopConnection } from "../../src/relay/hop-connection.ts";
-import { HopFault } from "../../src/relay/hop-fault.ts";
+import { HopHealth } from "../../src/relay/hop-health.ts";
 import { HopPool } from "../../src/relay/hop-pool.ts";
 import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
 import type { Route } from "../../src/relay/routes.ts";
@@ -37,8 +37,9 @@ interface Bench {
 function routeTo(port: number, key = "route"): Route {
   return {
     key,
-    hop: { kind: "host", endpoint: { host: "127.0.0.1", port }, implicitTls: false },
-    tls: { mode: "off", implicit: false, ca: undefined },
+    hops: [{ kind: "host", endpoint: { host: "127.0.0.1", port }, implicitTls: false }],
+    replies: "mirror",
+    tls: { mode: "off", ca: undefined },
     timeout: 8000,
     dataTimeout: 8000,
   };
@@ -155,15 +156,14 @@ describe("a connection that waits for its next message", () => {
     expect(hop.commands.map((lines) => lines.at(-1))).toEqual(["QUIT", "QUIT"]);
   });
 
-  it("goes when another to the same hop had to wait in vain; those to other hops stay", async () => {
-    const { pool, route, open } = await bench();
-    const other = await bench();
-    const [own, foreign] = [await open(), await pool.open(other.route, domain)];
+  it("stays when a further one to the same hop is refused", async () => {
+    const { hop, pool, route, open } = await bench();
+    const own = await open();
     pool.release(route, own);
-    pool.release({ ...other.route, key: "other" }, foreign);
-    pool.rest(own.endpoint, new HopFault("No answer"));
-    expect([own.alive, foreign.alive]).toEqual([false, true]);
-    expect(pool.reuse(route)).toBeUndefined();
+    hop.script.answers = { greeting: "554 5.7.1 No more" };
+    await expect(open()).rejects.toThrow("greeting 554");
+    expect(pool.reuse(route)).toBe(own);
+    own.quit();
   });
 
   it("is cut two seconds after its goodbye where the hop never closes its side", async () => {
@@ -227,15 +227,17 @@ describe("a next hop that failed", () => {
     }
   });
 
-  it("is one of about a thousand that are remembered: then all are tried again", async () => {
-    const { hop, pool, open } = await bench();
-    const fault = new HopFault("No answer");
-    pool.rest({ host: "127.0.0.1", port: hop.port }, fault);
-    for (let port = 1; port <= 1000; port++) {
-      pool.rest({ host: "127.0.0.2", port }, fault);
+  it("is one of about a thousand that are remembered: then all are tried again", () => {
+    const health = new HopHealth();
+    health.opened("standing");
+    health.failed("first", "No answer");
+    for (let i = 0; i < 998; i++) {
+      health.failed(`hop ${i}`, "No answer");
     }
-    await expect(open()).rejects.toThrow("rests");
-    pool.rest({ host: "127.0.0.3", port: 1 }, fault);
-    (await open()).quit();
+    expect(health.resting("first", 1000)).toBe("No answer");
+    health.failed("one more", "No answer");
+    expect([health.resting("first", 1000), health.resting("one more", 1000)]).toEqual([undefined, "No answer"]);
+    // What is known of connections that stand is not forgotten.
+    expect(health.failed("standing", "No answer").kind).toBe("full");
   });
 });

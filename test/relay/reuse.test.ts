@@ -233,8 +233,9 @@ describe("routes of an alias", () => {
 describe("mail exchangers", () => {
   const route = (domain: string): Route => ({
     key: `mx ${domain}`,
-    hop: { kind: "mx" },
-    tls: { mode: "off", implicit: false, ca: undefined },
+    hops: [{ kind: "mx" }],
+    replies: "mirror",
+    tls: { mode: "off", ca: undefined },
     timeout: 500,
     dataTimeout: 500,
   });

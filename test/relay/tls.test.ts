@@ -185,8 +185,9 @@ describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
     const pool = new HopPool("mx.kontor.example", createMailExchangers(resolverOf([dns.server]), hop.port), silentLog);
     const route = {
       key: "mx",
-      hop: { kind: "mx" },
-      tls: { mode: "require", implicit: false, ca: readFileSync(ca, "utf8") },
+      hops: [{ kind: "mx" }],
+      replies: "mirror",
+      tls: { mode: "require", ca: readFileSync(ca, "utf8") },
       timeout: 1000,
       dataTimeout: 1000,
     } as const;

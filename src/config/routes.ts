@@ -1,0 +1,48 @@
+/** `[[route]]`: where the mail of a domain goes. */
+import * as z from "zod";
+
+import * as field from "./fields.ts";
+import * as text from "./texts.ts";
+
+/** See the file's first line. */
+export const route = z.strictObject({
+  domain: field.textBy(text.routeRule, "*", 'A domain, ".name" for all below it, or "*" for the rest.', {
+    required: true,
+  }),
+  next_hop: field.oneOrMore(
+    text.nextHopRule,
+    "smtp://192.0.2.25:25",
+    '"smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the domain\'s own mail exchangers. A list of these is tried in order, with every address of each.',
+    { required: true },
+  ),
+  tls: field.choice(
+    ["off", "opportunistic", "require"],
+    "off",
+    "STARTTLS to the next hop. off: never. opportunistic: if offered, without verification. require: always, with a verified certificate.",
+  ),
+  tls_name: field.textBy(
+    text.hostNameRule,
+    "",
+    "Name that the next hop's certificate must have, if next_hop is an address or another name. Empty: the host of next_hop.",
+  ),
+  ca_file: field.file(
+    "",
+    "relay",
+    "CA certificates (PEM) that the next hop's certificate must lead to. Empty: the system's.",
+  ),
+  replies: field.choice(
+    ["mirror", "own"],
+    "mirror",
+    "What clients are told of the next hop's replies. mirror: its words, including queue ids. own: its codes with words of goodmailto, so that nothing of the internal network is shown; the log has the original.",
+  ),
+  timeout: field.duration(
+    "1m",
+    "Timeout for connecting, for each reply of the next hop, and for waiting until a next hop that is full takes another connection. The client waits meanwhile; RFC 5321 4.5.3.2 allows 5 minutes.",
+    ["10ms", "30d"],
+  ),
+  data_timeout: field.duration(
+    "10m",
+    "For the answer to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice.",
+    ["10ms", "30d"],
+  ),
+});

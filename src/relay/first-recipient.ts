@@ -1,0 +1,98 @@
+/** How a transaction begins at a next hop: MAIL and the first RCPT, on a kept connection if there is one. */
+import type { Reply } from "../mail/reply.ts";
+import { isSuccess } from "./fitting.ts";
+import type { HopConnection } from "./hop-connection.ts";
+import type { HopPool } from "./hop-pool.ts";
+import type { Route } from "./routes.ts";
+
+/** A kept connection that was silent for this long, in ms, may be forgotten by a firewall: it has to show first that it lives. */
+const staleTime = 1000;
+/** How long it has for that, in ms. */
+const proofTime = 5000;
+
+/** The hop's replies. */
+export interface Begun {
+  readonly mail: Reply;
+  /** Undefined: MAIL was refused, and RCPT not asked. */
+  readonly rcpt: Reply | undefined;
+}
+
+/** A transaction that is to begin. */
+export interface Beginning {
+  readonly route: Route;
+  readonly domain: string;
+  /** MAIL and RCPT for a hop with these EHLO keywords. */
+  lines(features: ReadonlyMap<string, string>): readonly [string, string];
+  /** Whether its client is still there. */
+  wanted(): boolean;
+  /** Told which connection is in use from now on; undefined: none. */
+  uses(connection: HopConnection | undefined): void;
+}
+
+/** Begins it. Undefined: its client went away. @throws HopFault where no connection could be had, or it broke */
+export async function beginTransaction(pool: HopPool, beginning: Beginning): Promise<Begun | undefined> {
+  const kept = await beginOnKept(pool, beginning);
+  if (kept !== undefined && !isWornOut(kept)) {
+    return kept;
+  }
+  if (!beginning.wanted()) {
+    return undefined;
+  }
+  let fresh: HopConnection;
+  try {
+    fresh = await pool.open(beginning.route, beginning.domain, () => beginning.wanted());
+  } catch (error) {
+    if (kept !== undefined) {
+      return kept;
+    }
+    throw error;
+  }
+  if (!beginning.wanted()) {
+    fresh.quit();
+    return undefined;
+  }
+  return ask(fresh, beginning);
+}
+
+/** On a connection that is there already; undefined where there was none that lived. */
+async function beginOnKept(pool: HopPool, beginning: Beginning): Promise<Begun | undefined> {
+  const kept = pool.reuse(beginning.route);
+  if (kept === undefined) {
+    return undefined;
+  }
+  let begun: Begun | undefined;
+  try {
+    begun = await ask(kept, beginning);
+  } catch {
+    // It had died while unused; nothing of this transaction was answered yet, so a fresh one starts it over.
+    kept.destroy();
+  }
+  if (begun === undefined || isWornOut(begun)) {
+    kept.quit();
+    beginning.uses(undefined);
+  }
+  return begun;
+}
+
+/** Asks MAIL and RCPT, together where the hop allows it. @throws HopFault */
+async function ask(connection: HopConnection, beginning: Beginning): Promise<Begun> {
+  const { timeout } = beginning.route;
+  const [mailLine, rcptLine] = beginning.lines(connection.features);
+  const stale = connection.used > 0 && connection.silence >= staleTime;
+  connection.used++;
+  beginning.uses(connection);
+  // A hop may hold back its reply to MAIL until it has dealt with RCPT, which may take long: only MAIL alone is a proof.
+  if (connection.features.has("PIPELINING") && !stale) {
+    const [mailAnswer, rcptAnswer] = connection.commands([mailLine, rcptLine], timeout);
+    const answers = await Promise.all([mailAnswer, rcptAnswer]);
+    return { mail: (answers[0] as { reply: Reply }).reply, rcpt: answers[1]?.reply };
+  }
+  const mail = await connection.command(mailLine, stale ? Math.min(timeout, proofTime) : timeout);
+  const rcpt = isSuccess(mail.reply.code) ? await connection.command(rcptLine, timeout) : undefined;
+  return { mail: mail.reply, rcpt: rcpt?.reply };
+}
+
+/** Whether a kept connection may have been refused for its age: "too many messages in this session", or it is closing. */
+function isWornOut({ mail, rcpt }: Begun): boolean {
+  return mail.code >= 400 || rcpt?.code === 421;
+}

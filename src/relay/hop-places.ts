@@ -1,0 +1,33 @@
+/** Where a next hop is to be found: its addresses, in the order in which they are tried. RFC 5321 5.1. */
+import { isIP } from "node:net";
+
+import type { FindAddresses } from "../dns/addresses.ts";
+import type { MailExchangers } from "../dns/mail-exchangers.ts";
+import type { HopEndpoint } from "../mail/hop-endpoint.ts";
+import type { NextHop } from "../mail/next-hop.ts";
+import { HopFault } from "./hop-fault.ts";
+
+/** Who is asked for names. */
+export interface NameSources {
+  readonly exchangers: MailExchangers;
+  readonly addresses: FindAddresses;
+}
+
+/** Every address of a hop. @param domain of the recipient, for `mx` @throws HopFault if a name does not resolve */
+export async function findPlaces(hop: NextHop, domain: string, names: NameSources): Promise<readonly HopEndpoint[]> {
+  if (hop.kind === "mx") {
+    return names.exchangers.find(domain).catch((error: unknown) => {
+      const why = (error as Error).message;
+      throw new HopFault(`Cannot find the mail exchangers of "${domain}": ${why}`, { cause: error });
+    });
+  }
+  const { endpoint, implicitTls } = hop;
+  const { host, port } = endpoint;
+  if (isIP(host) !== 0) {
+    return [{ ...endpoint, implicitTls }];
+  }
+  const found = await names.addresses(host).catch((error: unknown) => {
+    throw new HopFault(`Cannot find the address of "${host}": ${(error as Error).message}`, { cause: error });
+  });
+  return found.map((address) => ({ host: address, port, name: host, implicitTls }));
+}

@@ -1,0 +1,90 @@
+/** The beginning of a connection to a next hop: greeting, EHLO, STARTTLS as the policy asks, EHLO again. RFC 5321, 3207. */
+import { foldAscii } from "../mail/address.ts";
+import { formatEndpoint } from "../mail/network.ts";
+import type { TlsPolicy } from "./dial.ts";
+import { hopText, isSuccess } from "./fitting.ts";
+import type { HopConnection } from "./hop-connection.ts";
+import { HopFault } from "./hop-fault.ts";
+import type { HopReply } from "./reply-reader.ts";
+
+/** Names that many machines bear: they say nothing about who answers. */
+const commonNames: ReadonlySet<string> = new Set(["", "localhost", "localhost.localdomain"]);
+
+/** Makes a connection usable. @throws HopFault where the hop refuses, or is this relay itself */
+export async function introduce(
+  connection: HopConnection,
+  hostname: string,
+  policy: TlsPolicy,
+  timeout: number,
+): Promise<void> {
+  const greeting = await connection.answer(timeout);
+  if (greeting.reply.code !== 220) {
+    throw refusal(connection, `greeting ${hopText(greeting.reply)}`, greeting);
+  }
+  expectOther(connection, greeting, hostname, "greets");
+  await hello(connection, hostname, timeout);
+  if (policy.mode === "off" || connection.secure || !(await agreeOnTls(connection, policy, timeout))) {
+    return;
+  }
+  await connection.startTls(policy, timeout);
+  await hello(connection, hostname, timeout);
+}
+
+/** Asks for TLS. @returns whether the handshake may begin */
+async function agreeOnTls(connection: HopConnection, { mode }: TlsPolicy, timeout: number): Promise<boolean> {
+  if (!connection.features.has("STARTTLS")) {
+    if (mode === "require") {
+      const text = `Cannot use ${formatEndpoint(connection.endpoint)}: it does not offer STARTTLS`;
+      throw new HopFault(text, { lasting: true });
+    }
+    return false;
+  }
+  const go = await connection.command("STARTTLS", timeout);
+  if (go.reply.code === 220) {
+    return true;
+  }
+  const text = `STARTTLS answered ${hopText(go.reply)}`;
+  if (mode === "require") {
+    throw refusal(connection, text, go);
+  }
+  connection.refused.push(text);
+  return false;
+}
+
+async function hello(connection: HopConnection, hostname: string, timeout: number): Promise<void> {
+  connection.features.clear();
+  const answer = await connection.command(`EHLO ${hostname}`, timeout);
+  if (isSuccess(answer.reply.code)) {
+    expectOther(connection, answer, hostname, "answers EHLO");
+    for (const line of answer.lines.slice(1)) {
+      const [keyword = "", ...rest] = line.trim().split(/\s+/);
+      connection.features.set(keyword.toUpperCase(), rest.join(" "));
+    }
+    return;
+  }
+  const refused = `EHLO answered ${hopText(answer.reply)}`;
+  const plain = await connection.command(`HELO ${hostname}`, timeout);
+  if (!isSuccess(plain.reply.code)) {
+    throw refusal(connection, `${refused}, HELO answered ${hopText(plain.reply)}`, plain);
+  }
+  expectOther(connection, plain, hostname, "answers HELO");
+  connection.refused.push(refused);
+}
+
+function refusal(connection: HopConnection, text: string, { reply }: HopReply): HopFault {
+  const message = `Cannot use ${formatEndpoint(connection.endpoint)}: ${text}`;
+  return new HopFault(message, { said: reply, lasting: reply.code >= 500 });
+}
+
+/** RFC 5321 4.2, 4.3.1: the first word of these replies is the server's name. */
+function expectOther(connection: HopConnection, { lines }: HopReply, hostname: string, does: string): void {
+  const name = nameForm(/^\S*/.exec(lines[0] ?? "")?.[0] ?? "");
+  if (name === nameForm(hostname) && !commonNames.has(name)) {
+    const why = `it ${does} with the relay's own name "${hostname}"; if it is another server, give one of the two another host name`;
+    throw new HopFault(`${formatEndpoint(connection.endpoint)} is this relay itself: ${why}`, { ourselves: true });
+  }
+}
+
+function nameForm(text: string): string {
+  return foldAscii(text).replace(/\.$/, "");
+}
