@@ -1,18 +1,31 @@
 /** The beginning of a connection to a next hop: greeting, EHLO, STARTTLS as the policy asks, EHLO again. RFC 5321, 3207. */
 import { foldAscii } from "../mail/address.ts";
+import type { HopEndpoint } from "../mail/hop-endpoint.ts";
 import { formatEndpoint } from "../mail/network.ts";
 import type { TlsPolicy } from "./dial.ts";
 import { hopText, isSuccess } from "./fitting.ts";
-import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
 import type { HopReply } from "./reply-reader.ts";
+
+/** A connection that is just open. */
+interface Young {
+  readonly endpoint: HopEndpoint;
+  /** EHLO keywords, filled in here. */
+  readonly features: Map<string, string>;
+  /** What the hop refused that it may refuse, filled in here. */
+  readonly refused: string[];
+  readonly secure: boolean;
+  answer(timeout: number): Promise<HopReply>;
+  command(line: string, timeout: number): Promise<HopReply>;
+  startTls(policy: TlsPolicy, timeout: number): Promise<void>;
+}
 
 /** Names that many machines bear: they say nothing about who answers. */
 const commonNames: ReadonlySet<string> = new Set(["", "localhost", "localhost.localdomain"]);
 
 /** Makes a connection usable. @throws HopFault where the hop refuses, or is this relay itself */
 export async function introduce(
-  connection: HopConnection,
+  connection: Young,
   hostname: string,
   policy: TlsPolicy,
   timeout: number,
@@ -31,7 +44,7 @@ export async function introduce(
 }
 
 /** Asks for TLS. @returns whether the handshake may begin */
-async function agreeOnTls(connection: HopConnection, { mode }: TlsPolicy, timeout: number): Promise<boolean> {
+async function agreeOnTls(connection: Young, { mode }: TlsPolicy, timeout: number): Promise<boolean> {
   if (!connection.features.has("STARTTLS")) {
     if (mode === "require") {
       const text = `Cannot use ${formatEndpoint(connection.endpoint)}: it does not offer STARTTLS`;
@@ -51,7 +64,7 @@ async function agreeOnTls(connection: HopConnection, { mode }: TlsPolicy, timeou
   return false;
 }
 
-async function hello(connection: HopConnection, hostname: string, timeout: number): Promise<void> {
+async function hello(connection: Young, hostname: string, timeout: number): Promise<void> {
   connection.features.clear();
   const answer = await connection.command(`EHLO ${hostname}`, timeout);
   if (isSuccess(answer.reply.code)) {
@@ -71,13 +84,13 @@ async function hello(connection: HopConnection, hostname: string, timeout: numbe
   connection.refused.push(refused);
 }
 
-function refusal(connection: HopConnection, text: string, { reply }: HopReply): HopFault {
+function refusal(connection: Young, text: string, { reply }: HopReply): HopFault {
   const message = `Cannot use ${formatEndpoint(connection.endpoint)}: ${text}`;
   return new HopFault(message, { said: reply, lasting: reply.code >= 500 });
 }
 
 /** RFC 5321 4.2, 4.3.1: the first word of these replies is the server's name. */
-function expectOther(connection: HopConnection, { lines }: HopReply, hostname: string, does: string): void {
+function expectOther(connection: Young, { lines }: HopReply, hostname: string, does: string): void {
   const name = nameForm(/^\S*/.exec(lines[0] ?? "")?.[0] ?? "");
   if (name === nameForm(hostname) && !commonNames.has(name)) {
     const why = `it ${does} with the relay's own name "${hostname}"; if it is another server, give one of the two another host name`;
