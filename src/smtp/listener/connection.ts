@@ -34,6 +34,8 @@ export class Connection extends SMTPConnection {
   #parting = false;
   /** Of STARTTLS. */
   #handshake: Socket | undefined;
+  /** The handshake of STARTTLS failed, and the log has it. */
+  tlsFailed = false;
 
   constructor(server: Owner<Connection>, socket: Socket, options: ConstructorParameters<typeof SMTPConnection>[2]) {
     super(server, socket, options);
@@ -253,6 +255,10 @@ export class Connection extends SMTPConnection {
   }
 
   #lost(why: string): void {
+    if (this._upgrading && !this.tlsFailed && !this.#leaving) {
+      this.tlsFailed = true;
+      this.#relay.noteTlsFailure(this, why);
+    }
     if (!this.#over && this.conversation?.underWay === true) {
       this.#relay.noteLost(this, why);
       this.conversation.end();

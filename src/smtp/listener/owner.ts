@@ -14,6 +14,8 @@ export interface Owner<Held> extends SMTPServer {
   noteFault(connection: Held, error: unknown): void;
   /** A client was lost in a transaction, in whatever way. */
   noteLost(connection: Held, why: string): void;
+  /** A handshake of STARTTLS failed, in whatever way. */
+  noteTlsFailure(connection: Held, why: string): void;
   /** Counts that a limit was reached. @param client the address under which it is counted */
   noteLimit(limit: string, client: string): void;
   /** A connection is closed. */

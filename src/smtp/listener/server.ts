@@ -12,6 +12,7 @@ import { clientNetwork } from "../../mail/client-network.ts";
 import { labelsBy } from "../../report/counters.ts";
 import { normalIp } from "../../mail/network.ts";
 import { answers } from "../answers.ts";
+import { logSocketError, logTlsFailure } from "./client-failures.ts";
 import { Connection } from "./connection.ts";
 import type { Owner } from "./owner.ts";
 import { Conversation } from "../session/conversation.ts";
@@ -45,6 +46,10 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   readonly #turnedAway: TurnedAway;
   readonly #crowd: Crowd;
   readonly #ticker: NodeJS.Timeout;
+  /** Ids of sessions whose handshake comes first. */
+  readonly #ids = new WeakMap<Socket, string>();
+  /** Errors that the log has. */
+  readonly #told = new WeakSet<Error>();
 
   constructor(service: Service, options: ServerOptions) {
     super({
@@ -69,9 +74,11 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     this.#crowd = options.crowd;
     this.#turnedAway = options.turnedAway;
     this.#limits = { all: options.maxConnections, client: options.maxConnectionsPerClient };
-    this.on("error", (error: Error) =>
-      service.log.warning("smtp", "socket error", { listener: service.listener, why: error.message }),
-    );
+    this.on("error", (error: Error) => {
+      if (!this.#told.has(error)) {
+        service.log.warning("smtp", "socket error", { listener: service.listener, why: error.message });
+      }
+    });
     const tick = Math.min(1000, service.limits.idle / 4, service.limits.sessionTime / 4);
     this.#ticker = setInterval(() => this.#tick(), tick).unref();
   }
@@ -99,7 +106,14 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
 
   /** A client that goes in the middle of its handshake says FIN, of which TLS makes nothing. */
   override _upgrade(socket: Socket, callback: Parameters<SMTPServer["_upgrade"]>[1]): void {
-    super._upgrade(socket, callback);
+    const client = { id: this.#ids.get(socket) ?? "", remoteAddress: socket.remoteAddress ?? "" };
+    super._upgrade(socket, (error, secured) => {
+      if (error) {
+        this.#told.add(error);
+        logTlsFailure(this.service, client, error.message);
+      }
+      callback(error, secured);
+    });
     const secured = this._pendingSockets.get(socket);
     secured?.once("end", () => {
       if (this._pendingSockets.has(socket)) {
@@ -118,8 +132,10 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   }
 
   /** The PROXY protocol is not spoken here: the session begins in this turn of the event loop, not in the next. */
-  override _handleProxy(_socket: Socket, callback: Parameters<SMTPServer["_handleProxy"]>[1]): void {
-    callback(null, { id: sessionId(), ...this.#local });
+  override _handleProxy(socket: Socket, callback: Parameters<SMTPServer["_handleProxy"]>[1]): void {
+    const id = sessionId();
+    this.#ids.set(socket, id);
+    callback(null, { id, ...this.#local });
   }
 
   override connect(socket: Socket | TLSSocket, options?: ConstructorParameters<typeof SMTPConnection>[2]): void {
@@ -144,8 +160,10 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     const connection = new Connection(this, socket, options);
     connection.countedAs = client;
     this.connections.add(connection);
-    // A handshake that fails is told of more than once.
-    connection.once("error", (error: Error) => this.emit("error", error)).on("error", () => undefined);
+    // A handshake that fails emits more than one.
+    connection
+      .once("error", (error: Error) => connection.tlsFailed || logSocketError(this.service, connection, error.message))
+      .on("error", () => undefined);
     connection.init();
   }
 
@@ -203,6 +221,10 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   /** A client was lost in a transaction, in whatever way. */
   noteLost({ id, remoteAddress }: Connection, why: string): void {
     this.service.log.info("smtp", "client lost in a transaction", { session: id, ip: remoteAddress, why });
+  }
+
+  noteTlsFailure(connection: Connection, why: string): void {
+    logTlsFailure(this.service, connection, why);
   }
 
   /** A connection is closed. */
