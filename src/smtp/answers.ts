@@ -21,6 +21,11 @@ export function sayAndClose(answer: Reply): Response {
 /** End without a word. */
 export const dropped: Response = { reply: undefined, close: true };
 
+/** Whether a reply counts as an error of the client. 452 does not: more than max_recipients must get through, part by part. */
+export function isOffence(answer: Reply | undefined): boolean {
+  return answer !== undefined && answer.code >= 400 && answer.code !== 452;
+}
+
 export const answers = {
   ok: say(reply(250, "2.0.0", "OK")),
   flushed: say(reply(250, "2.0.0", "Flushed")),

@@ -9,7 +9,7 @@ import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
 import { sendAtEndOfTurn } from "../../mail/end-of-turn.ts";
 import type { Reply } from "../../mail/reply.ts";
-import { answers } from "../answers.ts";
+import { answers, isOffence } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Conversation } from "../session/conversation.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -32,10 +32,7 @@ export class Connection extends SMTPConnection {
   #errors = 0;
   #leaving = false;
   #parting = false;
-  /** Of STARTTLS. */
   #handshake: Socket | undefined;
-  /** The handshake of STARTTLS failed, and the log has it. */
-  tlsFailed = false;
 
   constructor(server: Owner<Connection>, socket: Socket, options: ConstructorParameters<typeof SMTPConnection>[2]) {
     super(server, socket, options);
@@ -178,9 +175,7 @@ export class Connection extends SMTPConnection {
   /** The one place where a response becomes bytes. */
   answer({ reply, close }: Response): void {
     this.#write(reply);
-    // 452 is not the client's fault: a list of more than max_recipients must get through, part by part.
-    const counts = reply !== undefined && reply.code >= 400 && reply.code !== 452 && !close;
-    if (counts && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
+    if (!close && isOffence(reply) && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
       this.conversation?.limit("errors", answers.tooManyErrors);
       this.#write(answers.tooManyErrors.reply);
       this.#part();
@@ -255,8 +250,7 @@ export class Connection extends SMTPConnection {
   }
 
   #lost(why: string): void {
-    if (this._upgrading && !this.tlsFailed && !this.#leaving) {
-      this.tlsFailed = true;
+    if (this._upgrading && !this.#leaving) {
       this.#relay.noteTlsFailure(this, why);
     }
     if (!this.#over && this.conversation?.underWay === true) {

@@ -2,6 +2,9 @@
  * Clients in all and by network. One crowd is shared by all listeners of a process, as they share its descriptors: a
  * client counts from the start of its session, or of its handshake, until its socket is closed.
  */
+import { clientNetwork } from "../../mail/client-network.ts";
+import { normalIp } from "../../mail/network.ts";
+
 export class Crowd {
   readonly #perClient = new Map<string, number>();
   #size = 0;
@@ -32,4 +35,9 @@ export class Crowd {
       this.#perClient.delete(client);
     }
   }
+}
+
+/** Whom a socket's address counts for: an IPv4 address, or a /64. */
+export function clientOf(socket: { readonly remoteAddress?: string | undefined }): string {
+  return clientNetwork(normalIp(socket.remoteAddress ?? ""));
 }

@@ -7,7 +7,6 @@ import { SMTPServer } from "smtp-server";
 import type { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 
 import { Session } from "../../hooks/session.ts";
-import type { Peer } from "../../hooks/session.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
 import { labelsBy } from "../../report/counters.ts";
 import { normalIp } from "../../mail/network.ts";
@@ -16,8 +15,11 @@ import { logSocketError, logTlsFailure } from "./client-failures.ts";
 import { Connection } from "./connection.ts";
 import type { Owner } from "./owner.ts";
 import { Conversation } from "../session/conversation.ts";
+import { clientOf } from "./crowd.ts";
 import type { Crowd } from "./crowd.ts";
+import { environment } from "./environment.ts";
 import type { Service } from "../service.ts";
+import type { ServerOptions } from "./server-options.ts";
 import { sessionId } from "./session-id.ts";
 import { tlsOptions, tlsVariables } from "./tls.ts";
 import type { TlsMaterial } from "./tls.ts";
@@ -26,17 +28,6 @@ import type { TurnedAway } from "./turned-away.ts";
 /** What a socket that listens everywhere is bound to. */
 const anyAddress: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const byResult = labelsBy("result");
-
-/** What a listener needs beside its service. */
-export interface ServerOptions {
-  readonly implicitTls: boolean;
-  readonly tls: TlsMaterial | undefined;
-  readonly crowd: Crowd;
-  readonly turnedAway: TurnedAway;
-  /** Of the crowd: in all and of one client address. */
-  readonly maxConnections: number;
-  readonly maxConnectionsPerClient: number;
-}
 
 export class RelayServer extends SMTPServer implements Owner<Connection> {
   service: Service;
@@ -48,8 +39,8 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   readonly #ticker: NodeJS.Timeout;
   /** Ids of sessions whose handshake comes first. */
   readonly #ids = new WeakMap<Socket, string>();
-  /** Errors that the log has. */
-  readonly #told = new WeakSet<Error>();
+  /** Errors, and connections with a failed handshake, that the log has. */
+  readonly #told = new WeakSet<object>();
 
   constructor(service: Service, options: ServerOptions) {
     super({
@@ -162,7 +153,11 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     this.connections.add(connection);
     // A handshake that fails emits more than one.
     connection
-      .once("error", (error: Error) => connection.tlsFailed || logSocketError(this.service, connection, error.message))
+      .once("error", ({ message }: Error) => {
+        if (!this.#told.has(connection)) {
+          logSocketError(this.service, connection, message);
+        }
+      })
       .on("error", () => undefined);
     connection.init();
   }
@@ -224,7 +219,10 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   }
 
   noteTlsFailure(connection: Connection, why: string): void {
-    logTlsFailure(this.service, connection, why);
+    if (!this.#told.has(connection)) {
+      this.#told.add(connection);
+      logTlsFailure(this.service, connection, why);
+    }
   }
 
   /** A connection is closed. */
@@ -269,22 +267,4 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
       (connection as Connection).tick(now);
     }
   }
-}
-
-/** What tcpserver would put into the environment. */
-function environment(local: Peer, client: Peer): [string, string][] {
-  return [
-    ["PROTO", "TCP"],
-    ["TCPLOCALIP", local.ip],
-    ["TCPLOCALPORT", String(local.port)],
-    ["TCPLOCALHOST", local.host],
-    ["TCPREMOTEIP", client.ip],
-    ["TCPREMOTEPORT", String(client.port)],
-    ...(client.host === "" ? [] : ([["TCPREMOTEHOST", client.host]] as [string, string][])),
-  ];
-}
-
-/** Whom a socket's address counts for: an IPv4 address, or a /64. */
-function clientOf(socket: Socket): string {
-  return clientNetwork(normalIp(socket.remoteAddress ?? ""));
 }
