@@ -7,6 +7,7 @@ import { foldAscii, normalKey, parseMailbox } from "../../src/mail/address.ts";
 import { formatSenders } from "../../src/snapshot/rules.ts";
 import { type Entry, valuesOf } from "../entry.ts";
 import type { Person } from "../source.ts";
+import { foldDn } from "./distinguished-name.ts";
 import { readValue } from "./names.ts";
 import type { AddressAttribute, Preset } from "../presets/preset.ts";
 import type { Scope } from "./scope.ts";
@@ -76,14 +77,6 @@ function read({ form }: AddressAttribute, scope: Scope): (value: string) => stri
       const key = reading.kind === "address" ? keyOf(reading.text, scope) : undefined;
       return key === undefined ? [] : [key];
     });
-}
-
-/** The form in which DNs are compared: case and the blanks around commas play no part. */
-export function foldDn(dn: string): string {
-  return dn
-    .trim()
-    .replace(/\s*([,=])\s*/g, "$1")
-    .toLowerCase();
 }
 
 /** A rule whose addresses and DNs stand as hashes. */

@@ -8,6 +8,7 @@ import type { SourceSettings } from "../../src/config/schema.ts";
 import { foldAscii, parseMailbox } from "../../src/mail/address.ts";
 import { presetFor } from "../presets/table.ts";
 import { parseTarget } from "../sources/dial.ts";
+import { escapeFilterValue } from "../sources/filter.ts";
 import type { LdapConnection } from "../sources/ldap-connection.ts";
 import { connectFirst } from "../sources/ldap.ts";
 import { searchRequest } from "../sources/paged-search.ts";
@@ -55,21 +56,10 @@ const nameAttributes = ["uid", "sAMAccountName", "mailNickname", "cn"] as const;
 /** Entries that one address may give: more is no address. */
 const maxEntries = 50;
 
-/**
- * Escapes a value for a search filter, RFC 4515 3: whatever it holds, it stays one value. Letters beyond ASCII stay as
- * they are: the library takes an escaped octet for a character.
- */
-export function escapeValue(value: string): string {
-  return value.replace(
-    /[^A-Za-z0-9@._+\- \u0080-\u{10ffff}]/gu,
-    (character) => `\\${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
-}
-
 /** The filter that finds an address wherever it may stand. */
 export function locatingFilter(address: string): string {
-  const whole = escapeValue(address);
-  const user = escapeValue(parseMailbox(address)?.user ?? address);
+  const whole = escapeFilterValue(address);
+  const user = escapeFilterValue(parseMailbox(address)?.user ?? address);
   const tests = [
     ...addressAttributes.map((name) => `(${name}=${whole})`),
     `(proxyAddresses=smtp:${whole})`,

@@ -4,7 +4,7 @@
  * Several URLs are tried in order, as long as a server cannot be reached or does not serve; a server that refuses
  * our password is not followed by the next one, lest one wrong password locks the account on all of them.
  */
-import { BindRequest, ExtendedRequest, FilterParser, type SearchEntry } from "ldapts";
+import { BindRequest, ExtendedRequest, type SearchEntry } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { convertEntries, type Rules } from "../convert/addresses.ts";
@@ -12,6 +12,7 @@ import { type Batch, type Notice, type Source, SourceFault } from "../source.ts"
 import type { ChangeAttribute } from "../presets/preset.ts";
 import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";
 import { type Bounds, dial, parseTarget, type Target } from "./dial.ts";
+import { parseFilter } from "./filter.ts";
 import { LdapConnection, printable } from "./ldap-connection.ts";
 import { type Ceilings, ceilings, pagedSearch, type Query } from "./paged-search.ts";
 import { hasRanges, wholeEntries } from "./ranges.ts";
@@ -88,11 +89,7 @@ function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly
     // Who can break TLS to the first server would otherwise read the password at the next.
     throw new RangeError("url mixes ldaps:// and plain ldap://: use one of them, or starttls");
   }
-  try {
-    FilterParser.parseString(rules.preset.filter);
-  } catch (cause) {
-    throw new RangeError(`filter "${rules.preset.filter}" is no search filter (RFC 4515)`, { cause });
-  }
+  parseFilter(rules.preset.filter);
 }
 
 function wantedAttributes({ preset }: Rules): string[] {

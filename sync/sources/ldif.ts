@@ -1,9 +1,12 @@
 /** An LDIF file as a source, through the same presets as a server: for a directory that only exports. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { convertEntries, type Rules } from "../convert/addresses.ts";
+import { namesOf } from "../convert/attribute-names.ts";
+import { foldDn, isBelow } from "../convert/distinguished-name.ts";
 import type { Entry } from "../entry.ts";
 import { type Batch, type Source, SourceFault } from "../source.ts";
-import { createFilter } from "./filter.ts";
+import { attributesOf, type Filter, parseFilter } from "./filter.ts";
+import { compileFilter } from "./filter-evaluator.ts";
 import { parseLdif } from "./ldif-parser.ts";
 import { openText, unreadable } from "./lines.ts";
 
@@ -16,7 +19,9 @@ const batchSize = 1000;
  * @throws RangeError where the filter is none
  */
 export function createLdifSource(settings: SourceSettings, rules: Rules, folder: string): Source {
-  const matches = createFilter(rules.preset.filter);
+  const filter = parseFilter(rules.preset.filter);
+  const matches = compileFilter(filter);
+  const reads = attributesRead(filter, rules);
   const base = foldDn(settings.base);
   const wanted = (entry: Entry): boolean => isBelow(foldDn(entry.dn), base) && matches(entry);
   return {
@@ -26,7 +31,7 @@ export function createLdifSource(settings: SourceSettings, rules: Rules, folder:
       const { text, file } = await openText(settings.url, folder, signal);
       let entries: Entry[] = [];
       try {
-        for await (const entry of parseLdif(text, file)) {
+        for await (const entry of parseLdif(text, file, reads)) {
           if (wanted(entry)) {
             entries.push(entry);
           }
@@ -43,14 +48,9 @@ export function createLdifSource(settings: SourceSettings, rules: Rules, folder:
   };
 }
 
-/** Good enough to tell what is below a base: case and the blanks around commas play no part. */
-function foldDn(dn: string): string {
-  return dn
-    .trim()
-    .replace(/\s*([,=])\s*/g, "$1")
-    .toLowerCase();
-}
-
-function isBelow(dn: string, base: string): boolean {
-  return base === "" || dn === base || dn.endsWith(`,${base}`);
+/** What of an entry plays a part, so that nothing else can fail the run; undefined: everything. */
+function attributesRead(filter: Filter, { preset }: Rules): ReadonlySet<string> | undefined {
+  const asked = attributesOf(filter)?.flatMap((name) => namesOf(name.split(";", 1)[0] ?? name) ?? []);
+  const named = [...preset.addresses, ...preset.exclusions, ...preset.rules].map(({ attribute }) => attribute);
+  return asked === undefined ? undefined : new Set(["objectclass", ...asked, ...named]);
 }

@@ -4,6 +4,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 
 import { SourceFault } from "../source.ts";
+import { notText } from "./ldif-forms.ts";
 import { isMissing } from "./secrets.ts";
 
 /** Characters of one line: an unfolded photograph stays below. */
@@ -13,11 +14,16 @@ export interface Line {
   readonly text: string;
   /** From 1. */
   readonly number: number;
+  /** A line ending stands behind it; false for a last line without one. */
+  readonly ended: boolean;
 }
+
+/** Characters by which a file is known for what it is. */
+const sampleLength = 16;
 
 /**
  * Splits at LF; a CR before it and a byte order mark at the start are taken off.
- * @throws SourceFault "format" where a line is over the limit
+ * @throws SourceFault "format" where a line is over the limit, or the file is not a text
  */
 export async function* readLines(
   input: string | AsyncIterable<string>,
@@ -26,24 +32,36 @@ export async function* readLines(
 ): AsyncGenerator<Line> {
   let rest = "";
   let number = 0;
-  const line = (text: string): Line => {
+  let sample = "";
+  const line = (text: string, ended: boolean): Line => {
     number += 1;
     const start = number === 1 ? text.replace(/^\uFEFF/, "") : text;
-    return { text: start.endsWith("\r") ? start.slice(0, -1) : start, number };
+    return { text: start.endsWith("\r") ? start.slice(0, -1) : start, number, ended };
   };
   for await (const chunk of typeof input === "string" ? [input] : input) {
+    if (sample.length < sampleLength) {
+      sample += chunk.slice(0, sampleLength);
+      checkText(sample, file);
+    }
     const parts = chunk.split("\n");
     parts[0] = rest + (parts[0] ?? "");
     rest = parts.pop() ?? "";
     for (const part of parts) {
-      yield line(part);
+      yield line(part, true);
     }
     if (rest.length > limit) {
       throw new SourceFault("format", `${file}:${number + 1}: line of more than ${limit} characters`);
     }
   }
   if (rest !== "") {
-    yield line(rest);
+    yield line(rest, false);
+  }
+}
+
+function checkText(sample: string, file: string): void {
+  const form = notText(sample);
+  if (form !== undefined) {
+    throw new SourceFault("format", `${file}:1: ${form}`);
   }
 }
 

@@ -4,12 +4,13 @@
  * Only result codes that speak of the user are a no; what speaks of the server is a fault, so that a directory that
  * is down or full is never told to a user as a wrong password.
  */
-import { BindRequest, FilterParser, SearchEntry } from "ldapts";
+import { BindRequest, SearchEntry } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { presetFor } from "../presets/table.ts";
 import { SourceFault } from "../source.ts";
 import { parseTarget } from "./dial.ts";
+import { escapeFilterValue, parseFilter } from "./filter.ts";
 import { connectFirst } from "./ldap.ts";
 import { type LdapConnection, printable } from "./ldap-connection.ts";
 import { checkResult, searchRequest } from "./paged-search.ts";
@@ -29,19 +30,10 @@ export interface LoginQuery {
 /** constraintViolation, inappropriateAuthentication, invalidCredentials, insufficientAccessRights, unwillingToPerform */
 const wrong = new Set([19, 48, 49, 50, 53]);
 
-/** Text as a value of a filter: RFC 4515 3. What is not ASCII stands for itself. */
-export function escapeFilterValue(text: string): string {
-  return text.replace(/[\x00-\x1f*()\\\x7f]/g, (c) => `\\${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
-}
-
 /** @throws RangeError where the template is no filter, or has no `%u` */
 export function loginFilter(template: string, user: string): string {
   const filter = template.replaceAll("%u", () => escapeFilterValue(user));
-  try {
-    FilterParser.parseString(filter);
-  } catch (cause) {
-    throw new RangeError(`"${template}" is no search filter (RFC 4515)`, { cause });
-  }
+  parseFilter(filter);
   if (filter === template) {
     throw new RangeError(`"${template}" has no %u, which stands for the user`);
   }

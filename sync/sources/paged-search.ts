@@ -4,16 +4,11 @@
  * A server may end a page early, send an empty one, ignore the control, or stop without saying so. Only result
  * code 0 with an empty cookie is the end; anything else is a fault. Memory is bounded by what is handed over at once.
  */
-import {
-  Control,
-  FilterParser,
-  PagedResultsControl,
-  type SearchEntry,
-  SearchRequest,
-  type SearchResponse,
-} from "ldapts";
+import { Control, PagedResultsControl, type SearchEntry, SearchRequest, type SearchResponse } from "ldapts";
 
 import { SourceFault } from "../source.ts";
+import { parseFilter } from "./filter.ts";
+import { requestFilter } from "./filter-encoder.ts";
 import { type LdapConnection, printable, type Search } from "./ldap-connection.ts";
 
 /** What to ask for. */
@@ -47,7 +42,7 @@ export function searchRequest(query: Query, controls: Control[] = []): SearchReq
     messageId: 0,
     baseDN: query.base,
     scope: query.scope,
-    filter: FilterParser.parseString(query.filter),
+    filter: requestFilter(parseFilter(query.filter)),
     attributes: [...query.attributes],
     sizeLimit: 0,
     timeLimit: 0,

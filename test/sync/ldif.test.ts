@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -62,6 +63,7 @@ describe("the LDIF parser", () => {
       "dn:: Y249SsO8cmdlbg==",
       "changetype: add",
       "cn: x",
+      "",
     ].join("\r\n");
     expect(await parse(text)).toEqual([
       {
@@ -79,14 +81,64 @@ describe("the LDIF parser", () => {
     ]);
   });
 
+  it.each<[string, string, string[]]>([
+    ["begins a record at every dn", "dn: cn=a\nmail: a\ndn: cn=b\nmail: b\n", ["cn=a: a", "cn=b: b"]],
+    ["takes blanks for an empty line", "dn: cn=a\nmail: a\n   \ndn: cn=b\nmail: b\n\t\n", ["cn=a: a  ", "cn=b: b"]],
+    ["takes blanks after an empty line for one", "\n  \ndn: cn=a\nmail: a\n\n  \n \n", ["cn=a: a"]],
+    [
+      "reads exports put together",
+      "version: 1\n\ndn: cn=a\nmail: a\n\nversion: 1\ndn: cn=b\nmail: b\n",
+      ["cn=a: a", "cn=b: b"],
+    ],
+    [
+      "passes over controls",
+      "dn: cn=a\ncontrol: 1.2.840.113556.1.4.805 true\ncontrol: 1.2:: AAAA\nchangetype: add\nmail: a\n",
+      ["cn=a: a"],
+    ],
+    [
+      "does not look at what nobody reads",
+      "dn: cn=a\ncustom_field: x\nphoto:< file:///x\npicture:: a*b=\nx y;=: 1\nmail: a\n",
+      ["cn=a: a"],
+    ],
+    ["takes blanks before the colon", "dn : cn=a\nmail : a\n", ["cn=a: a"]],
+  ])("%s", async (_, text, wanted) => {
+    const entries = await Array.fromAsync(parseLdif(text, "export.ldif", new Set(["mail"])));
+    expect(entries.map(({ dn, attributes }) => `${dn}: ${attributes.get("mail")?.join()}`)).toEqual(wanted);
+  });
+
+  it("keeps what an attribute's options say beside its values", async () => {
+    const [entry] = await Array.fromAsync(parseLdif("dn: cn=a\nCN;lang-de;x-b: d\ncn: e\n", "export.ldif"));
+    expect(entry?.attributes).toEqual(new Map([["cn", ["d", "e"]]]));
+    expect(entry?.described).toEqual(new Map([["cn;lang-de;x-b", ["d"]]]));
+  });
+
+  const utf16 = (text: string): string => Buffer.from(`\uFEFF${text}`, "utf16le").toString("utf8");
   const refused: Record<string, [string, string]> = {
     "a value that is a URL": ["dn: cn=x\nmail:< file:///etc/passwd\n", ":2: the value of mail is a URL"],
-    "a change": ["dn: cn=x\nchangetype: delete\n", ":2: changetype"],
+    "a deletion": ["dn: cn=x\nchangetype: delete\n", ":2: changetype: delete: a list of changes"],
+    "a modification": [
+      "dn: cn=x\nchangetype: modify\nadd: mail\nmail: x\n-\n",
+      ":2: changetype: modify: a list of changes",
+    ],
     "another version": ["version: 2\n\ndn: cn=x\n", ":1: LDIF version"],
-    "a record without a name": ["dn: cn=x\ncn: x\n\nsearch: 2\nresult: 0 Success\n", ":4: a record begins with dn"],
-    "a line without a colon": ["dn: cn=x\nmail\n", ":2: no attribute"],
-    "bad base64": ["dn: cn=x\nmail:: a*b=\n", ":2: the value of mail is no base64"],
-    "a continuation of nothing": [" dn: cn=x\n", ":1: continuation of nothing"],
+    "another version later": ["dn: cn=x\n\nversion: 2\n", ":3: LDIF version"],
+    "what ldapsearch says at the end": [
+      "dn: cn=x\ncn: x\n\nsearch: 2\nresult: 0 Success\n",
+      ':4: a record begins with dn, and this one with "search"; of ldapsearch, use -LLL',
+    ],
+    "a record without a name": ["cn: x\n", ':1: a record begins with dn, and this one with "cn"'],
+    "a line without a colon": ["dn: cn=x\nmail\n", ":2: not an attribute"],
+    "bad base64": ["dn: cn=x\nmail:: a*b=\n", ":2: the value of mail is not base64"],
+    "a continuation of nothing": [" dn: cn=x\n", ":1: a line begins with a blank"],
+    "a file that was cut off": ["dn: cn=x\nmail: b@kontor.exam", ":2: the last line has no line ending"],
+    "UTF-16": [utf16("dn: cn=x\r\n"), ":1: the file is UTF-16"],
+    "UTF-16 without a mark": ["d\0n\0:\0 \0", ":1: the file is UTF-16"],
+    "UTF-16, the high byte first": ["\uFFFD\uFFFD\0d\0n", ":1: the file is UTF-16"],
+    gzip: [gzipSync("dn: cn=x\n").toString("utf8"), ":1: the file is compressed (gzip)"],
+    "CSV of csvde": ['DN,objectClass,mail\n"CN=x,DC=y",user,x@y\n', ":1: the file is CSV, as csvde writes it"],
+    "what IBM's ldapsearch prints": ["cn=x,o=y\nobjectClass=person\nmail=x@y\n", ":1: the lines read attribute=value"],
+    XML: ['<?xml version="1.0"?>\n', ":1: the file is XML"],
+    JSON: ['[{"dn": "cn=x"}]\n', ":1: the file is JSON"],
   };
   for (const [what, [text, message]] of Object.entries(refused)) {
     it(`refuses ${what}, with file and line`, async () => {
@@ -196,7 +248,7 @@ describe("an LDIF file as a source", () => {
   });
 
   it("refuses a filter that only a server can judge", () => {
-    expect(() => read({ filter: "(cn:caseExactMatch:=x)" })).toThrow(RangeError);
+    expect(() => read({ filter: "(cn:1.2.840.113556.1.4.1941:=x)" })).toThrow(RangeError);
   });
 
   it("names the file that it cannot read", async () => {
