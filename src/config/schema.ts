@@ -125,7 +125,12 @@ const source = z.strictObject({
   ),
   base: field.text("", "Search base. Empty is right for Domino."),
   filter: field.text("", "Search filter. Empty: the preset's."),
-  attributes: field.list([], "Attributes that hold addresses, instead of the preset's."),
+  attributes: field.listBy(text.schemaNameRule, [], "Attributes that hold addresses, instead of the preset's."),
+  resource_classes: field.listBy(
+    text.schemaNameRule,
+    [],
+    "Further object classes of rooms and resources, beside the preset's: read, and listed as kind resource.",
+  ),
   domains: field.list(
     [],
     "Relay domains that this source may speak for, and in which its short names are valid. Empty: all.",

@@ -18,7 +18,7 @@ export const sync = z.strictObject({
   max_shrink_domain: field.percent("20%", "The same for the addresses of one domain."),
   max_shrink_kind: field.percent(
     "20%",
-    "The same for the addresses of one kind (account, shortname, alias, group, mailin).",
+    "The same for the addresses of one kind (account, shortname, alias, group, mailin, resource).",
   ),
   min_shrink_number: field.integer(
     20,

@@ -40,6 +40,11 @@ export const replyRule: TextRule = {
   allowed: "1 to 400 printable ASCII characters",
   fits: (text) => /^[\x20-\x7e]{1,400}$/.test(text),
 };
+/** RFC 4512 1.4; underscores are not in it, and in some directories. */
+export const schemaNameRule: TextRule = {
+  allowed: 'one name of letters, digits and hyphens, as "mail": no options (";lang-de"), no OID, no list',
+  fits: (text) => /^[A-Za-z][A-Za-z0-9_-]*$/.test(text),
+};
 export const sourceUrlRule: TextRule = {
   allowed: '"ldap://host:port", "ldaps://host:port", "ldapi:///path", or the path of a file',
   fits: (text) => text !== "" && (!text.includes("://") || /^ldap[si]?:\/\//i.test(text)),

@@ -18,7 +18,7 @@ export const formatVersion = 1;
 export const keyedVersion = formatVersion + 100;
 
 /** What a key is in the directory. Where one source gives a key twice, the kind that stands first here is kept. */
-export const kinds = ["account", "shortname", "alias", "group", "mailin"] as const;
+export const kinds = ["account", "shortname", "alias", "group", "mailin", "resource"] as const;
 export type Kind = (typeof kinds)[number];
 
 /** One row of `recipient`. */

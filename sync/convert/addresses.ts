@@ -3,7 +3,15 @@
  * none by why. A strange value is skipped, never fatal. Normal forms come from src/mail/address.ts alone.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { foldAscii, type Key, type Mailbox, namesRoute, normalKey, parseMailbox } from "../../src/mail/address.ts";
+import {
+  foldAscii,
+  type Key,
+  type Mailbox,
+  namesRoute,
+  normalDomain,
+  normalKey,
+  parseMailbox,
+} from "../../src/mail/address.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { type Entry, valuesOf } from "../entry.ts";
 import { createLeftOuts, type LeaveOut, type LeftOuts } from "../left-out.ts";
@@ -132,11 +140,18 @@ function convertText(text: string, attribute: AddressAttribute, rules: Rules, ad
   switch (reading.kind) {
     case "skip":
       return leave(text, reading.why);
+    case "catch-all":
+      return leave(text, isOwn(reading.domain, rules) ? "catch-all" : "foreign domain");
     case "address":
       return convertAddress(reading.text, reading.primary === true ? "account" : attribute.kind, rules, add, leave);
     case "names":
       return convertNames(reading, attribute.kind, rules, add, leave);
   }
+}
+
+function isOwn(text: string, { scope }: Rules): boolean {
+  const domain = normalDomain(text);
+  return domain !== undefined && scope.canonical(domain) !== undefined;
 }
 
 /** Why a text is none at all. */
@@ -163,6 +178,10 @@ function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, leave:
   // Domino makes such values up; elsewhere a whole address counts letter for letter.
   if (rules.preset.name === "domino" && user.includes("%") && !isNotesForm(user, rules)) {
     return leave(text, "names a route");
+  }
+  if (user.toLowerCase() === rules.preset.catchAllUser) {
+    // It takes mail under this address, too.
+    leave(text, "catch-all");
   }
   // "Local part only" compares what stands before the @; a name with % is an address of its own in every mode.
   add(normalKey(user, rules.lookup === "local" && !namesRoute(user) ? "" : domain), kind);

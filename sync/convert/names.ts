@@ -8,16 +8,24 @@ import type { Form } from "../presets/preset.ts";
 export type Reading =
   | { readonly kind: "address"; readonly text: string; readonly primary?: boolean }
   | { readonly kind: "names"; readonly texts: readonly string[]; readonly common: boolean }
+  /** `@domain`: every user of it. */
+  | { readonly kind: "catch-all"; readonly domain: string }
   | { readonly kind: "skip"; readonly why: string };
 
 /** Domino builds such addresses from a hierarchical name and its Notes domain; no router takes them back. */
 const inventedMark = /[\s/\\{}]/;
+/** As Postfix, sendmail and Zimbra write it. */
+const catchAll = /^(?:smtp:\s*)?\*?@([^@\s]+)$/i;
 const prefix = /^(smtp):(.*)$/is;
 /** SMTP's own prefix aside: X500:, x400:, SIP:, EUM:, SPO:, sms: … */
 const protocol = /^[a-z0-9]{2,12}:/i;
 
 /** Reads one value, which has no blanks around it and is not empty. */
 export function readValue(form: Form, value: string): Reading {
+  const [, domain] = catchAll.exec(value) ?? [];
+  if (domain !== undefined) {
+    return { kind: "catch-all", domain };
+  }
   switch (form) {
     case "address":
       return readAddress(value);
@@ -31,8 +39,6 @@ export function readValue(form: Form, value: string): Reading {
       return readName(value, true);
     case "hierarchical":
       return readName(firstPart(value), true);
-    case "catch-all":
-      return value.startsWith("@") ? { kind: "skip", why: "catch-all" } : readAddress(value);
     case "plain":
       return readPlain(value);
   }

@@ -16,6 +16,7 @@ export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceS
   return [
     ...amount(finding, settings),
     ...attributes(finding, settings),
+    ...catchAll(finding),
     ...domains(finding),
     ...transport(finding, settings),
   ];
@@ -62,6 +63,13 @@ function attributes({ reading }: Omit<Finding, "warnings">, { type }: SourceSett
           ([name]) =>
             `no entry has the attribute "${name}": it is not used here, or the bind DN has no right to read it`,
         );
+}
+
+function catchAll({ reading: { skipped } }: Omit<Finding, "warnings">): string[] {
+  const count = skipped["catch-all"] ?? 0;
+  return count === 0
+    ? []
+    : [`${count} catch-all addresses (@domain) are left out: unknown users of their domains will be refused`];
 }
 
 function domains({ reading: { foreign, skipped } }: Omit<Finding, "warnings">): string[] {

@@ -1,5 +1,6 @@
 /**
- * 389 Directory Server, Red Hat and Sun Directory Server. Without the right to read it answers success and no entries.
+ * 389 Directory Server, Red Hat and Sun Directory Server, with Netscape's mail classes and those of Sun's and Oracle's
+ * messaging server (inetMailUser, inetMailGroup), whose mailEquivalentAddress is one more alias. Without the right to read it answers success and no entries.
  * Sun's status words: inactive is a temporary failure, disabled and deleted are for good.
  */
 import { definePreset } from "./preset.ts";
@@ -8,12 +9,16 @@ const statuses = ["inetuserstatus", "mailuserstatus", "inetmailgroupstatus"];
 
 export const directoryServer389 = definePreset({
   name: "389ds",
-  filter: "(|(objectClass=inetOrgPerson)(objectClass=mailRecipient)(objectClass=mailGroup))",
+  filter:
+    "(|(objectClass=inetOrgPerson)(objectClass=mailRecipient)(objectClass=mailGroup)(objectClass=inetMailUser)" +
+    "(objectClass=inetMailGroup)(objectClass=inetLocalMailRecipient))",
   addresses: [
     { attribute: "mail", form: "address", kind: "account" },
     { attribute: "mailalternateaddress", form: "address", kind: "alias" },
+    { attribute: "mailequivalentaddress", form: "address", kind: "alias" },
+    { attribute: "maillocaladdress", form: "address", kind: "alias" },
   ],
-  classes: { mailgroup: "group", groupofnames: "group", groupofuniquenames: "group" },
+  classes: { mailgroup: "group", inetmailgroup: "group", groupofnames: "group", groupofuniquenames: "group" },
   exclusions: statuses.map((attribute) => ({ attribute, values: ["disabled", "deleted", "removed"], why: "disabled" })),
   rules: [
     ...statuses.map((attribute) => ({ attribute, kind: "later", values: ["inactive"] }) as const),

@@ -1,9 +1,14 @@
-/** OpenLDAP with the usual mail schemas. Paging does not lift the server's size limit: our bind DN needs `limits`. */
+/**
+ * OpenLDAP with the usual mail schemas: inetorgperson, cosine (pilotPerson), misc (inetLocalMailRecipient), and
+ * Netscape's (mailRecipient, mailGroup). Paging does not lift the server's size limit: our bind DN needs `limits`.
+ */
 import { definePreset } from "./preset.ts";
 
 export const openldap = definePreset({
   name: "openldap",
-  filter: "(|(objectClass=inetOrgPerson)(objectClass=inetLocalMailRecipient)(objectClass=mailGroup))",
+  filter:
+    "(|(objectClass=inetOrgPerson)(objectClass=pilotPerson)(objectClass=inetLocalMailRecipient)" +
+    "(objectClass=mailRecipient)(objectClass=mailGroup))",
   addresses: [
     { attribute: "mail", form: "address", kind: "account" },
     { attribute: "maillocaladdress", form: "address", kind: "alias" },

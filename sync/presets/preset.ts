@@ -9,18 +9,10 @@ import type { Kind } from "../../src/snapshot/format.ts";
  * - `name`: an address, or a name whose blanks may be written `_` or `.`.
  * - `common-name`: a name whose blanks may be written `_` or `.`; Domino also writes `name%DOMAIN@…`.
  * - `hierarchical`: CN=name/O=… or CN=name,O=…, of which the first part is such a name.
- * - `catch-all`: @domain, for which a list of recipients has no place.
+ * Any of them may be `@domain`, a catch-all address, for which a list of recipients has no place.
  * - `plain`: an address or a bare user part, a "smtp:" before it tolerated; for attributes that only the configuration names.
  */
-export type Form =
-  | "address"
-  | "invented"
-  | "prefixed"
-  | "name"
-  | "common-name"
-  | "hierarchical"
-  | "catch-all"
-  | "plain";
+export type Form = "address" | "invented" | "prefixed" | "name" | "common-name" | "hierarchical" | "plain";
 
 /** One attribute that holds addresses. */
 export interface AddressAttribute {
@@ -64,11 +56,21 @@ export interface Preset {
   readonly rules: readonly RuleAttribute[];
   /** Undefined: the server has no reliable one. */
   readonly changes: ChangeAttribute | undefined;
+  /** The user part, in lower case, that stands for every unknown user of its domain; undefined: there is no such word. */
+  readonly catchAllUser: string | undefined;
   /** OIDs of controls without a value that go with every search, never critical. */
   readonly controls: readonly string[];
 }
 
 /** A preset from what it has to say. */
 export function definePreset(preset: Pick<Preset, "name" | "filter" | "addresses"> & Partial<Preset>): Preset {
-  return { classes: {}, exclusions: [], rules: [], changes: undefined, controls: [], ...preset };
+  return {
+    classes: {},
+    exclusions: [],
+    rules: [],
+    changes: undefined,
+    catchAllUser: undefined,
+    controls: [],
+    ...preset,
+  };
 }

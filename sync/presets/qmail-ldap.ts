@@ -1,9 +1,12 @@
-/** qmail-ldap. `disabled` and `deleted` accounts bounce; `noaccess` still receives; no status is active. */
+/**
+ * qmail-ldap. `disabled` and `deleted` accounts bounce; `noaccess` and `nopop` still receive; no status is active. The
+ * user part "catchall" takes the mail of every unknown user of its domain.
+ */
 import { definePreset } from "./preset.ts";
 
 export const qmailLdap = definePreset({
   name: "qmail-ldap",
-  filter: "(objectClass=qmailUser)",
+  filter: "(|(objectClass=qmailUser)(objectClass=qmailGroup))",
   addresses: [
     { attribute: "mail", form: "address", kind: "account" },
     { attribute: "mailalternateaddress", form: "address", kind: "alias" },
@@ -11,4 +14,5 @@ export const qmailLdap = definePreset({
   classes: { qmailgroup: "group" },
   exclusions: [{ attribute: "accountstatus", values: ["disabled", "deleted"], why: "disabled" }],
   changes: "modifyTimestamp",
+  catchAllUser: "catchall",
 });

@@ -1,5 +1,7 @@
 /** The presets by the word that the configuration has for them. */
 import type { SourceSettings } from "../../src/config/schema.ts";
+import type { Kind } from "../../src/snapshot/format.ts";
+import { escapeFilterValue } from "../sources/filter.ts";
 import { directoryServer389 } from "./389ds.ts";
 import { activeDirectory } from "./active-directory.ts";
 import { domino } from "./domino.ts";
@@ -23,16 +25,29 @@ export const presets: Readonly<Record<SourceSettings["preset"], Preset>> = {
 };
 
 /** The preset of a source with the filter and the attributes that the configuration names instead. */
-export function presetFor(settings: Pick<SourceSettings, "preset" | "filter" | "attributes">): Preset {
+export function presetFor(
+  settings: Pick<SourceSettings, "preset" | "filter" | "attributes" | "resource_classes">,
+): Preset {
   const preset = presets[settings.preset];
   return {
     ...preset,
-    filter: settings.filter === "" ? preset.filter : settings.filter,
+    filter: settings.filter === "" ? withClasses(preset.filter, settings.resource_classes) : settings.filter,
+    classes: { ...preset.classes, ...Object.fromEntries(settings.resource_classes.map(asResource)) },
     addresses:
       settings.attributes.length === 0
         ? preset.addresses
         : settings.attributes.map((name) => attributeFor(preset, name)),
   };
+}
+
+/** A filter of the configuration's own says itself which entries it wants. */
+function withClasses(filter: string, classes: readonly string[]): string {
+  const tests = classes.map((name) => `(objectClass=${escapeFilterValue(name)})`);
+  return tests.length === 0 ? filter : `(|${filter}${tests.join("")})`;
+}
+
+function asResource(name: string): [string, Kind] {
+  return [name.toLowerCase(), "resource"];
 }
 
 /** The preset's own way of reading an attribute, where it has one. */

@@ -1,16 +1,21 @@
-/** Zimbra. A catch-all address (`@domain`) is counted and left out: a list of recipients has no place for it. */
+/**
+ * Zimbra. Its own Postfix maps ask for zimbraMailStatus and no object class: accounts, calendar resources, distribution
+ * lists and dynamic ones (zimbraGroup), and the address that an account had before it was renamed. A catch-all address
+ * (`@domain`) is counted and left out: a list of recipients has no place for it.
+ */
 import { definePreset } from "./preset.ts";
 
 export const zimbra = definePreset({
   name: "zimbra",
-  filter: "(&(zimbraMailStatus=enabled)(|(objectClass=zimbraAccount)(objectClass=zimbraDistributionList)))",
+  filter: "(zimbraMailStatus=enabled)",
   addresses: [
     { attribute: "zimbramaildeliveryaddress", form: "address", kind: "account" },
     { attribute: "mail", form: "address", kind: "account" },
     { attribute: "zimbramailalias", form: "address", kind: "alias" },
-    { attribute: "zimbramailcatchalladdress", form: "catch-all", kind: "alias" },
+    { attribute: "zimbraoldmailaddress", form: "address", kind: "alias" },
+    { attribute: "zimbramailcatchalladdress", form: "address", kind: "alias" },
   ],
-  classes: { zimbradistributionlist: "group" },
+  classes: { zimbradistributionlist: "group", zimbragroup: "group", zimbracalendarresource: "resource" },
   exclusions: [{ attribute: "zimbramailstatus", values: ["disabled"], why: "disabled" }],
   rules: [{ attribute: "zimbraaccountstatus", kind: "later", values: ["maintenance"] }],
   changes: "entryCSN",

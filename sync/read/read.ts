@@ -1,6 +1,7 @@
 /** Reads the sources into the scratch file, one after the other. What a failed one gave is thrown away. */
 import type { Log } from "../../src/report/log.ts";
 import type { LeftOut } from "../left-out.ts";
+import { createCatchAlls } from "./catch-all.ts";
 import type { Scratch } from "./scratch.ts";
 import { SourceFault } from "../source.ts";
 import type { Batch, Notice, Source } from "../source.ts";
@@ -56,6 +57,7 @@ async function readSource(source: Source, id: number, before: number, options: R
   const triedAt = now();
   let entries = 0;
   let reached = "";
+  const catchAlls = createCatchAlls();
   const steps = iterate(source, signal, (fault) => {
     log.warning("sync", "server left out", { source: source.name, reason: fault.reason, detail: fault.message });
   });
@@ -71,6 +73,7 @@ async function readSource(source: Source, id: number, before: number, options: R
       }
       if (step.kind === "done") {
         log.info("sync", "source read", { source: source.name, entries, ...skipped });
+        catchAlls.warn(log, source.name);
         return { name: source.name, entries, skipped, triedAt, fault: "", reached };
       }
       scratch.add(id, step.batch.found);
@@ -78,6 +81,7 @@ async function readSource(source: Source, id: number, before: number, options: R
       entries += step.batch.entries;
       reached = step.batch.reached ?? reached;
       nameLeftOut(step.batch.left ?? []);
+      catchAlls.note(step.batch.left ?? []);
       for (const [why, count] of Object.entries(step.batch.skipped)) {
         // A key of the log is one word.
         const word = why.replaceAll(" ", "_");

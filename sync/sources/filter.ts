@@ -124,7 +124,7 @@ function readFilter(reader: Reader, depth: number): Filter {
 }
 
 function readInner(reader: Reader, depth: number): Filter {
-  switch (reader.text[reader.at]) {
+  switch (reader.text.charAt(reader.at)) {
     case "&":
       return { kind: "and", filters: readList(reader, depth) };
     case "|":

@@ -276,8 +276,16 @@ describe("an LDIF file as a source", () => {
       { preset: "openldap" },
       person("a", "objectClass: inetOrgPerson", "mail: a@kontor.example", "mailLocalAddress: a2@kontor.example") +
         person("g", "objectClass: mailGroup", "mail: g@kontor.example") +
+        person("p", "objectClass: pilotPerson", "mail: p@kontor.example") +
+        person("r", "objectClass: mailRecipient", "mail: r@kontor.example") +
         person("x", "objectClass: posixAccount", "mail: x@kontor.example"),
-      { "a@kontor.example": "account", "a2@kontor.example": "alias", "g@kontor.example": "group" },
+      {
+        "a@kontor.example": "account",
+        "a2@kontor.example": "alias",
+        "g@kontor.example": "group",
+        "p@kontor.example": "account",
+        "r@kontor.example": "account",
+      },
     ],
     "389ds": [
       { preset: "389ds" },
@@ -287,8 +295,18 @@ describe("an LDIF file as a source", () => {
         "mail: a@kontor.example",
         "mailAlternateAddress: a2@kontor.test",
         "nsAccountLock: true",
-      ),
-      { "a@kontor.example": "account", "a2@kontor.example": "alias" },
+      ) +
+        person("s", "objectClass: inetMailUser", "mail: s@kontor.example", "mailEquivalentAddress: s2@kontor.example") +
+        person("g", "objectClass: inetMailGroup", "mail: g@kontor.example") +
+        person("l", "objectClass: inetLocalMailRecipient", "mailLocalAddress: l@kontor.example"),
+      {
+        "a@kontor.example": "account",
+        "a2@kontor.example": "alias",
+        "s@kontor.example": "account",
+        "s2@kontor.example": "alias",
+        "g@kontor.example": "group",
+        "l@kontor.example": "alias",
+      },
     ],
     zimbra: [
       { preset: "zimbra" },
@@ -311,16 +329,62 @@ describe("an LDIF file as a source", () => {
           "objectClass: zimbraDistributionList",
           "zimbraMailStatus: enabled",
           "zimbraMailAlias: l@kontor.example",
+        ) +
+        person(
+          "dyn",
+          "objectClass: groupOfURLs",
+          "objectClass: zimbraGroup",
+          "zimbraMailStatus: enabled",
+          "mail: dyn@kontor.example",
+          "zimbraMailAlias: dyn@kontor.example",
+        ) +
+        person(
+          "room",
+          "objectClass: zimbraAccount",
+          "objectClass: zimbraCalendarResource",
+          "zimbraMailStatus: enabled",
+          "zimbraMailDeliveryAddress: room@kontor.example",
+          "zimbraOldMailAddress: saal@kontor.example",
         ),
-      { "a@kontor.example": "account", "a2@kontor.example": "alias", "l@kontor.example": "group" },
+      {
+        "a@kontor.example": "account",
+        "a2@kontor.example": "alias",
+        "l@kontor.example": "group",
+        "dyn@kontor.example": "group",
+        "room@kontor.example": "resource",
+        "saal@kontor.example": "resource",
+      },
     ],
     "qmail-ldap": [
       { preset: "qmail-ldap" },
       person("a", "objectClass: qmailUser", "mail: a@kontor.example", "accountStatus: noaccess") +
         person("b", "objectClass: qmailUser", "mail: b@kontor.example", "mailAlternateAddress: b2@kontor.example") +
         person("c", "objectClass: qmailUser", "mail: c@kontor.example", "accountStatus: Disabled") +
-        person("d", "objectClass: qmailUser", "mail: d@kontor.example", "accountStatus: deleted"),
-      { "a@kontor.example": "account", "b@kontor.example": "account", "b2@kontor.example": "alias" },
+        person("d", "objectClass: qmailUser", "mail: d@kontor.example", "accountStatus: deleted") +
+        person("g", "objectClass: qmailGroup", "mail: g@kontor.example", "mailAlternateAddress: g2@kontor.example"),
+      {
+        "a@kontor.example": "account",
+        "b@kontor.example": "account",
+        "b2@kontor.example": "alias",
+        "g@kontor.example": "group",
+        "g2@kontor.example": "group",
+      },
+    ],
+    domino: [
+      { preset: "domino", lookup: "fullname", resource_classes: ["kontorRoom"] },
+      person("a", "objectClass: dominoPerson", "mail: a@kontor.example") +
+        person("d", "objectClass: dominoServerMailInDatabase", "mail: d@kontor.example") +
+        person("r", "objectClass: dominoResource", "mail: r@kontor.example") +
+        person("s", "objectClass: dominoServerResource", "mail: s@kontor.example") +
+        person("k", "objectClass: KontorRoom", "mail: k@kontor.example") +
+        person("x", "objectClass: dominoHoliday", "mail: x@kontor.example"),
+      {
+        "a@kontor.example": "account",
+        "d@kontor.example": "mailin",
+        "r@kontor.example": "resource",
+        "s@kontor.example": "resource",
+        "k@kontor.example": "resource",
+      },
     ],
     univention: [
       { preset: "univention" },
@@ -350,6 +414,60 @@ describe("an LDIF file as a source", () => {
       expect(Object.fromEntries(found.map(({ key, kind }) => [key, kind]))).toEqual(keys);
     });
   }
+
+  it.each<[string, Parameters<typeof source>[0], string]>([
+    ["openldap", { preset: "openldap" }, "objectClass: inetOrgPerson\nmailLocalAddress: @kontor.example"],
+    ["univention", { preset: "univention" }, "mailAlternativeAddress: @Kontor.Example"],
+    ["389ds", { preset: "389ds" }, "objectClass: mailRecipient\nmailAlternateAddress: @kontor.test"],
+    ["zimbra", { preset: "zimbra" }, "zimbraMailStatus: enabled\nzimbraMailCatchAllAddress: @kontor.example"],
+    ["active-directory", { preset: "active-directory" }, "objectClass: user\nproxyAddresses: smtp:@kontor.example"],
+    ["qmail-ldap", { preset: "qmail-ldap" }, "objectClass: qmailUser\nmailAlternateAddress: CatchAll@kontor.example"],
+    ["domino", { preset: "domino" }, "objectClass: dominoPerson\nmail: @kontor.example"],
+    ["generic", { preset: "generic", attributes: ["mail", "other"] }, "mail: a@x.example\nother: *@kontor.example"],
+  ])("counts a catch-all address of %s as one", async (preset, settings, lines) => {
+    await put(person("a!", ...lines.split("\n")));
+    const { skipped, keys } = await readAll(read(settings));
+    expect(skipped["catch-all"]).toBe(1);
+    expect([...keys].filter((key) => key.startsWith("@"))).toEqual([]);
+    expect(keys.has("catchall@kontor.example" as never)).toBe(preset === "qmail-ldap");
+  });
+
+  it("does not take a foreign domain's catch-all address for one of ours", async () => {
+    await put(person("a", "mail: @elsewhere.example"));
+    expect((await readAll(read({}))).skipped).toEqual({ "foreign domain": 1 });
+  });
+
+  it("compares DNs below a base as DNs", async () => {
+    const entry = (dn: string, user: string): string => `dn: ${dn}\nmail: ${user}@kontor.example\n\n`;
+    await put(
+      entry("cn=a,ou=B\\C3\\BCro\\2C Nord,o=Kontor", "a") +
+        `dn:: ${Buffer.from("CN=b , OU = büro\\, nord,O=KONTOR").toString("base64")}\nmail: b@kontor.example\n\n` +
+        entry('2.5.4.3=c;2.5.4.11="B\\C3\\BCro, Nord";o=Kontor', "c") +
+        entry("cn=d,ou=Nord,o=Kontor", "d") +
+        entry("cn=e\\,ou=B\\C3\\BCro\\2C Nord,o=Kontor", "e"),
+    );
+    const { keys } = await readAll(read({ base: "ou=Büro\\, Nord, o=Kontor" }));
+    expect([...keys]).toEqual(["a@kontor.example", "b@kontor.example", "c@kontor.example"]);
+  });
+
+  it("asks for values by their octets, as over LDAP", async () => {
+    await put(
+      person("a", "mail: a@kontor.example", "ou: Vertrieb") +
+        person("b", "mail: b@kontor.example", `ou:: ${Buffer.from("Geschäftsleitung").toString("base64")}`),
+    );
+    const filter = "(|(ou=Vertrieb)\n  (ou=Gesch\\c3\\a4ftsleitung)\n)\n";
+    expect([...(await readAll(read({ filter }))).keys]).toEqual(["a@kontor.example", "b@kontor.example"]);
+    const rest = await readAll(read({ filter: "(!(ou=Gesch\\c3\\a4ftsleitung))" }));
+    expect([...rest.keys]).toEqual(["a@kontor.example"]);
+  });
+
+  it.each(["mail;lang-de", "mail, proxyAddresses", "0.9.2342.19200300.100.1.3", "", "ma il"])(
+    "has no attribute %j",
+    (name) => {
+      expect(() => read({ attributes: [name] })).toThrow(/must be one name of letters, digits and hyphens/);
+      expect(() => read({ resource_classes: [name] })).toThrow(/must be one name of letters, digits and hyphens/);
+    },
+  );
 
   it("speaks only for the domains of its section", async () => {
     await put(
