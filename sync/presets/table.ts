@@ -1,7 +1,6 @@
 /** The presets by the word that the configuration has for them. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
-import { escapeFilterValue } from "../sources/filter.ts";
 import { directoryServer389 } from "./389ds.ts";
 import { activeDirectory } from "./active-directory.ts";
 import { domino } from "./domino.ts";
@@ -40,9 +39,9 @@ export function presetFor(
   };
 }
 
-/** A filter of the configuration's own says itself which entries it wants. */
+/** A class name needs no escape in a filter, see schemaNameRule. */
 function withClasses(filter: string, classes: readonly string[]): string {
-  const tests = classes.map((name) => `(objectClass=${escapeFilterValue(name)})`);
+  const tests = classes.map((name) => `(objectClass=${name})`);
   return tests.length === 0 ? filter : `(|${filter}${tests.join("")})`;
 }
 
