@@ -13,15 +13,14 @@ import type { Mailbox } from "../mail/address.ts";
 import { entryKey } from "../mail/list-entry.ts";
 import { withoutTag } from "../mail/return-path.ts";
 import { ControlFile } from "../files/control-file.ts";
-import { parseReply, reply } from "../mail/reply.ts";
-import type { Reply } from "../mail/reply.ts";
+import { reply } from "../mail/reply.ts";
 
 type Refusal = Extract<Verdict, { kind: "refuse" }>;
 
 const refusal: Refusal = {
   kind: "refuse",
   reason: "bad sender",
-  reply: parseReply("553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)") as Reply,
+  reply: reply(553, "5.7.1", "sorry, your envelope sender is in my badmailfrom list (#5.7.1)"),
 };
 
 /** Entries with what a sender that matches is told. @param unusable told of entries that can match nobody */

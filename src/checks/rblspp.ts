@@ -1,6 +1,6 @@
 /**
  * rblspp: a client that a DNS blocklist lists is told so at RCPT; rblsmtpd's rules, as a check of recipients.
- * Text is the list's own. Codes 451 and 553 without enhanced codes, as rblsmtpd writes them.
+ * Text is the list's own behind an enhanced code; codes are rblsmtpd's 451 and 553.
  */
 import * as z from "zod";
 
@@ -41,7 +41,7 @@ type Settings = z.infer<typeof settings>;
 const absent: ListAnswer = { kind: "absent" };
 
 function block(code: 451 | 553, text: string): Verdict {
-  return { kind: "refuse", reason: "listed client", reply: reply(code, "", text) };
+  return { kind: "refuse", reason: "listed client", reply: reply(code, code === 553 ? "5.7.1" : "4.7.1", text) };
 }
 
 /** RBLSPP from the client rules: empty is no question, a text blocks with 451, one after a hyphen with 553. */

@@ -16,18 +16,17 @@ import { ControlFile } from "../files/control-file.ts";
 import { entryKey } from "../mail/list-entry.ts";
 import { withoutTag } from "../mail/return-path.ts";
 import type { Log } from "../report/log.ts";
-import { parseReply, printable } from "../mail/reply.ts";
-import type { Reply } from "../mail/reply.ts";
+import { printable, reply } from "../mail/reply.ts";
 
 /** How its log lines begin, so that multilog can select them. */
 const part = "check_verybadrcptto";
 const note =
   "sorry, one or more of the recipients has flagged this e-mail as unsolicited bulk/commercial e-mail which is contrary to our acceptable e-mail use policy";
-/** The code stands at the end in qpsmtpd's way, not in front. */
+/** The enhanced code at the end is qpsmtpd's; in front, RFC 2034 4 wants it. */
 const refused: Verdict = {
   kind: "refuse",
   reason: "bad recipient",
-  reply: parseReply(`554 ${note} - spam score exceeded threshold (#5.6.1)`) as Reply,
+  reply: reply(554, "5.6.1", `${note} - spam score exceeded threshold (#5.6.1)`),
 };
 const oneSecond = 1000;
 

@@ -52,7 +52,7 @@ const maxErrors = 100;
 
 const unreadable: Verdict = {
   kind: "refuse",
-  reply: reply(421, "", "unable to read controls (#4.3.0)"),
+  reply: reply(421, "4.3.0", "unable to read controls (#4.3.0)"),
   reason: "plugin failure",
   close: true,
 };
@@ -212,7 +212,7 @@ export class Host {
       const why = outcome?.why ?? "too many plugins";
       this.#services.log.warning("spp", "plugin failed", { ...facts(turn), why });
       const text = `qmail-spp failure: ${turn.plugin.line.slice(0, 300)}: ${why} (#4.3.0)`;
-      return { kind: "refuse", reply: reply(451, "", text), reason: "plugin failure", close: false };
+      return { kind: "refuse", reply: reply(451, "4.3.0", text), reason: "plugin failure", close: false };
     }
     if (outcome.kind === "none") {
       return pass;

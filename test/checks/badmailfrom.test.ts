@@ -11,7 +11,7 @@ import { warningsOf } from "../../src/compose/warnings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { asPrinted, atRecipient, Clock, mailbox, makeSession, RecordingLog, startCheck } from "./fixture.ts";
 
-const usual = "E553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)";
+const usual = "E553 5.7.1 sorry, your envelope sender is in my badmailfrom list (#5.7.1)";
 
 describe("badmailfrom", () => {
   let folder: string;

@@ -155,8 +155,10 @@ describe("the seeds' plugins, built in and as programs", () => {
   const good = "good@example.test";
   const other = "other@example.test";
   const trap = "Trap@Example.test";
-  const blocked = "451 Listed as a sender of spam";
-  const trapped = expect.stringMatching(/^554 sorry, one or more .* - spam score exceeded threshold \(#5\.6\.1\)$/);
+  const blocked = "451 4.7.1 Listed as a sender of spam";
+  const trapped = expect.stringMatching(
+    /^554 5\.6\.1 sorry, one or more .* - spam score exceeded threshold \(#5\.6\.1\)$/,
+  );
 
   it.each<[string, Conversation, readonly unknown[]]>([
     ["a stranger", { ip: ips.unknown, messages: [[good, other]] }, ["pass", "pass", "pass", "pass", "pass"]],
@@ -193,6 +195,11 @@ describe("the seeds' plugins, built in and as programs", () => {
       converse("programs", conversation),
     ]);
     expect(builtIn.answers).toEqual(answers);
-    expect(programs).toEqual(builtIn);
+    // Two of the originals have no enhanced code in front.
+    const bare = ({ answers: said, log }: Words): Words => ({
+      answers: said.map((answer) => answer.replace(/^([45]\d\d) [45]\.\d+\.\d+ /, "$1 ")),
+      log,
+    });
+    expect(bare(programs)).toEqual(bare(builtIn));
   });
 });

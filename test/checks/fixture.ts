@@ -97,6 +97,11 @@ export function asPrinted(verdict: Verdict): string {
   }
 }
 
+/** The same without the enhanced code that we put in front of the original's words. */
+export function asOriginal(verdict: Verdict): string {
+  return asPrinted(verdict).replace(/^(E[45]\d\d )[45]\.\d+\.\d+ /, "$1");
+}
+
 /** What a plugin printed. */
 export interface Printed {
   readonly commands: readonly string[];

@@ -7,7 +7,17 @@ import { rblspp } from "../../src/checks/rblspp.ts";
 import type { CheckRun, Verdict } from "../../src/hooks/check.ts";
 import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";
-import { asPrinted, atRecipient, Clock, mailbox, makeSession, RecordingLog, runPlugin, startCheck } from "./fixture.ts";
+import {
+  asOriginal,
+  asPrinted,
+  atRecipient,
+  Clock,
+  mailbox,
+  makeSession,
+  RecordingLog,
+  runPlugin,
+  startCheck,
+} from "./fixture.ts";
 
 const listedIp = "192.0.2.7";
 const listed = "7.2.0.192.block.test";
@@ -57,7 +67,7 @@ describe("rblspp", () => {
     const environment = { TCPREMOTEIP: ip, SMTPRCPTCOUNT: "0", DNSCACHEIP: dns.server, ...variables };
     const { commands, exit } = await runPlugin("rblspp", args, environment);
     expect(exit).toBe(0);
-    expect(commands.join()).toBe(asPrinted(verdict ?? { kind: "drop" }));
+    expect(commands.join()).toBe(asOriginal(verdict ?? { kind: "drop" }));
     return commands.join();
   };
 
@@ -66,12 +76,12 @@ describe("rblspp", () => {
     expect(verdict).toEqual({
       kind: "refuse",
       reason: "listed client",
-      reply: { code: 451, wire: `451 ${text}\r\n` },
+      reply: { code: 451, wire: `451 4.7.1 ${text}\r\n` },
     });
   });
 
   it("refuses with 553 where permanent", async () => {
-    expect(await judge(start({ permanent: true }))).toBe(`E553 ${text}`);
+    expect(await judge(start({ permanent: true }))).toBe(`E553 5.7.1 ${text}`);
   });
 
   it("passes a client that no list has", async () => {
@@ -119,8 +129,8 @@ describe("rblspp", () => {
     it("believes one that lists 127.0.0.2 and not 127.0.0.1", async () => {
       dns.add(points.test, "A", "127.0.0.2");
       const run = check();
-      expect(await judge(run)).toBe(`E451 ${text}`);
-      expect(await judge(run, {}, v6)).toBe(`E451 ${text}`);
+      expect(await judge(run)).toBe(`E451 4.7.1 ${text}`);
+      expect(await judge(run, {}, v6)).toBe(`E451 4.7.1 ${text}`);
       expect(log.lines).toEqual([]);
       expect(dns.count(points.none) + dns.count(points.none6)).toBe(2);
     });
@@ -138,7 +148,7 @@ describe("rblspp", () => {
       // The round is asked beside the mail, which does not wait for it.
       await judge(run);
       await expect.poll(() => log.lines.at(-1)).toMatch(/^dns: list is asked again/);
-      expect(await judge(run)).toBe(`E451 ${text}`);
+      expect(await judge(run)).toBe(`E451 4.7.1 ${text}`);
     });
 
     it("leaves out one that lists nobody", async () => {
@@ -151,13 +161,13 @@ describe("rblspp", () => {
       dns.add(points.none6, "A", "127.0.0.2");
       const run = check();
       expect(await judge(run, {}, v6)).toBe("");
-      expect(await judge(run)).toBe(`E451 ${text}`);
+      expect(await judge(run)).toBe(`E451 4.7.1 ${text}`);
       expect(log.lines).toEqual(["dns: list is left out"]);
     });
 
     it("believes one of IPv6 addresses alone, by ::FFFF:7F00:2", async () => {
       dns.add(points.test6, "A", "127.0.0.2");
-      expect(await judge(check(), {}, v6)).toBe(`E451 ${text}`);
+      expect(await judge(check(), {}, v6)).toBe(`E451 4.7.1 ${text}`);
       expect(log.lines).toEqual([]);
     });
 
@@ -165,16 +175,16 @@ describe("rblspp", () => {
       for (const name of Object.values(points)) {
         dns.behave(name, { rcode: "SERVFAIL" });
       }
-      expect(await judge(check())).toBe(`E451 ${text}`);
+      expect(await judge(check())).toBe(`E451 4.7.1 ${text}`);
     });
   });
 
   describe("by RBLSPP in the client rules", () => {
     it.each([
       ["", ""],
-      ["go away", "E451 go away"],
-      ["-go away", "E553 go away"],
-      ["\u00e4\r\n250 ok", "E451 ???250 ok"],
+      ["go away", "E451 4.7.1 go away"],
+      ["-go away", "E553 5.7.1 go away"],
+      ["\u00e4\r\n250 ok", "E451 4.7.1 ???250 ok"],
     ])("answers %j at once, and asks no list", async (value, expected) => {
       expect(await judge(start({ permanent: true }), { RBLSPP: value })).toBe(expected);
       expect(dns.asked).toEqual([]);
@@ -189,21 +199,23 @@ describe("rblspp", () => {
 
     it("blocks a client that an earlier list blocks", async () => {
       dns.add("7.2.0.192.allow.test", "A", "127.0.0.2");
-      expect(await judge(start({ sources: ["r:block.test", "a:allow.test"] }))).toBe(`E451 ${text}`);
+      expect(await judge(start({ sources: ["r:block.test", "a:allow.test"] }))).toBe(`E451 4.7.1 ${text}`);
     });
 
     it("takes the word of the first list that has one, also where a later one answers first", async () => {
       dns.add("7.2.0.192.slow.test", "TXT", "slow but first");
       dns.behave("7.2.0.192.slow.test", { delay: 150 });
       expect(await judge(start({ sources: ["r:none.test", "r:slow.test", "r:block.test"] }))).toBe(
-        "E451 slow but first",
+        "E451 4.7.1 slow but first",
       );
     });
 
     it("does not wait for a list behind the one that decides", async () => {
       dns.behave("7.2.0.192.dead.test", { drop: true });
       const started = performance.now();
-      expect(await judge(start({ sources: ["r:block.test", "r:dead.test"], timeout: "20s" }))).toBe(`E451 ${text}`);
+      expect(await judge(start({ sources: ["r:block.test", "r:dead.test"], timeout: "20s" }))).toBe(
+        `E451 4.7.1 ${text}`,
+      );
       expect(performance.now() - started).toBeLessThan(10_000);
     });
   });
@@ -211,7 +223,7 @@ describe("rblspp", () => {
   describe("by A records", () => {
     it("replies with the configured message, and %IP% is the client", async () => {
       const sources = ["r:block.test:Blocked: %IP% (http://x.test/%IP%)"];
-      expect(await judge(start({ sources }))).toBe(`E451 Blocked: ${listedIp} (http://x.test/${listedIp})`);
+      expect(await judge(start({ sources }))).toBe(`E451 4.7.1 Blocked: ${listedIp} (http://x.test/${listedIp})`);
       expect(dns.asked.map(({ type }) => type)).toEqual(["A"]);
     });
 
@@ -219,8 +231,8 @@ describe("rblspp", () => {
       const name = `7.${"0.".repeat(23)}8.b.d.0.1.0.0.2.block.test`;
       dns.add(name, "A", "127.0.0.2");
       dns.add(name, "TXT", "six");
-      expect(await judge(start(), {}, "2001:db8::7")).toBe("E451 six");
-      expect(await judge(start({ sources: ["r:block.test:%IP%"] }), {}, "2001:db8::7")).toBe("E451 2001:db8::7");
+      expect(await judge(start(), {}, "2001:db8::7")).toBe("E451 4.7.1 six");
+      expect(await judge(start({ sources: ["r:block.test:%IP%"] }), {}, "2001:db8::7")).toBe("E451 4.7.1 2001:db8::7");
     });
   });
 
@@ -228,8 +240,9 @@ describe("rblspp", () => {
     dns.remove(listed);
     dns.add(listed, "TXT", `bad\r\n250 ok\x00\x1b[31m\xe4 ${"x".repeat(700)}`);
     const reply = await judge(start());
-    expect(reply).toMatch(/^E451 bad\?\?250 ok\?\?\[31m\? x{400,}$/);
-    expect(reply).toHaveLength(505);
+    expect(reply).toMatch(/^E451 4\.7\.1 bad\?\?250 ok\?\?\[31m\? x{400,}$/);
+    // With CRLF, without the E: 512 octets.
+    expect(reply).toHaveLength(511);
     expect(dns.asked.some(({ over }) => over === "tcp")).toBe(true);
   });
 
@@ -241,7 +254,7 @@ describe("rblspp", () => {
       const sources = ["r:broken.test"];
       expect(await judge(start({ sources }))).toBe("");
       const closed = { sources, fail_closed: true, permanent: true };
-      expect(await judge(start(closed))).toBe("E451 Cannot look up your address at present");
+      expect(await judge(start(closed))).toBe("E451 4.7.1 Cannot look up your address at present");
       expect(log.lines[0]).toContain(broken);
     });
 
@@ -260,13 +273,15 @@ describe("rblspp", () => {
     });
 
     it("blocks with 451 instead of 553 by a list behind it", async () => {
-      expect(await judge(start({ sources: ["r:broken.test", "r:block.test"], permanent: true }))).toBe(`E451 ${text}`);
+      expect(await judge(start({ sources: ["r:broken.test", "r:block.test"], permanent: true }))).toBe(
+        `E451 4.7.1 ${text}`,
+      );
     });
 
     it("takes a client as cleared by a list that would clear, unless it fails closed", async () => {
       const sources = ["a:broken.test", "r:block.test"];
       expect(await judge(start({ sources }))).toBe("");
-      expect(await judge(start({ sources, fail_closed: true, permanent: true }))).toBe(`E451 ${text}`);
+      expect(await judge(start({ sources, fail_closed: true, permanent: true }))).toBe(`E451 4.7.1 ${text}`);
     });
 
     it("waits no longer than the timeout", async () => {
@@ -287,7 +302,7 @@ describe("rblspp", () => {
           server.behave("*", { drop: true });
         }
         const started = performance.now();
-        expect(await judge(start({ fail_closed: true }, { servers, timeout: 600 }))).toMatch(/^E451 Cannot/);
+        expect(await judge(start({ fail_closed: true }, { servers, timeout: 600 }))).toMatch(/^E451 4\.7\.1 Cannot/);
         expect(performance.now() - started).toBeLessThan(1800);
       } finally {
         await Promise.all(others.map((server) => server.close()));
@@ -317,7 +332,7 @@ describe("rblspp", () => {
       dns.remove(broken);
       dns.add(broken, "TXT", "well again");
       clock.time += 1;
-      expect(await judge(check)).toBe("E451 well again");
+      expect(await judge(check)).toBe("E451 4.7.1 well again");
     });
   });
 
@@ -368,7 +383,7 @@ describe("rblspp", () => {
       dns.behave(listed, { delay: 50 });
       const check = start();
       const replies = await Promise.all(Array.from({ length: 20 }, () => judge(check)));
-      expect(new Set(replies)).toEqual(new Set([`E451 ${text}`]));
+      expect(new Set(replies)).toEqual(new Set([`E451 4.7.1 ${text}`]));
       expect(dns.count(listed, "TXT")).toBe(1);
     });
   });

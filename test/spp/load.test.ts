@@ -68,8 +68,8 @@ describe("plugins of many sessions", () => {
     scene.config("[mail]\n:trap '' TERM; sleep 1000\n[helo]\n:echo N\n");
     const slow = scene.mail(await scene.greeted(), "a@b.test");
     const late = scene.ask(await scene.greeted(), "helo");
-    expect(await slow).toBe("451 qmail-spp failure: :trap '' TERM; sleep 1000: timed out (#4.3.0)");
-    expect(await late).toMatch(/^451 qmail-spp failure: :echo N: too many plugins \(#4\.3\.0\)$/);
+    expect(await slow).toBe("451 4.3.0 qmail-spp failure: :trap '' TERM; sleep 1000: timed out (#4.3.0)");
+    expect(await late).toMatch(/^451 4\.3\.0 qmail-spp failure: :echo N: too many plugins \(#4\.3\.0\)$/);
   });
 
   it("of one session never overlap, though a refusal is told early", async () => {

@@ -130,7 +130,7 @@ describe("qmail-spp plugins", () => {
     scene.plugin("x", script);
     scene.config("[rcpt]\nplugins/x\n");
     const client = await scene.greeted();
-    const answer = `451 qmail-spp failure: plugins/x: ${why} (#4.3.0)`;
+    const answer = `451 4.3.0 qmail-spp failure: plugins/x: ${why} (#4.3.0)`;
     expect(await scene.rcpt(client, "a@good.test")).toBe(answer);
     expect(client.session.checksOff).toBe(false);
     expect(scene.logged.some(({ event, fields }) => event === "plugin failed" && fields["why"] === why)).toBe(true);
@@ -143,7 +143,7 @@ describe("qmail-spp plugins", () => {
     for (const name of ["nosuch", "data", "text", "folder"]) {
       scene.config(`[mail]\nplugins/${name}\n`);
       const client = await scene.greeted();
-      const answer = `451 qmail-spp failure: plugins/${name}: can't execute (#4.3.0)`;
+      const answer = `451 4.3.0 qmail-spp failure: plugins/${name}: can't execute (#4.3.0)`;
       expect(await scene.mail(client, "x@y.test")).toBe(answer);
     }
   });
@@ -152,7 +152,7 @@ describe("qmail-spp plugins", () => {
     scene.config("[mail]\n:kill -9 $$ # why\n");
     const client = await scene.greeted();
     expect(await scene.mail(client, "x@y.test")).toBe(
-      "451 qmail-spp failure: :kill -9 $$ # why: child crashed (#4.3.0)",
+      "451 4.3.0 qmail-spp failure: :kill -9 $$ # why: child crashed (#4.3.0)",
     );
   });
 
@@ -182,14 +182,14 @@ describe("qmail-spp plugins", () => {
 
   it("answers 421 where SPPCONFFILE names a missing file, and passes where the usual one is missing", async () => {
     const client = scene.client({ SPPCONFFILE: "control/missing" });
-    expect(await scene.ask(client, "connection")).toBe("421 unable to read controls (#4.3.0); close");
+    expect(await scene.ask(client, "connection")).toBe("421 4.3.0 unable to read controls (#4.3.0); close");
     expect(scene.logged).toMatchObject([{ part: "spp", event: "cannot read the plugins file" }]);
     expect(await scene.ask(scene.client(), "connection")).toBe("pass");
   });
 
   it("answers 421 where the usual file is there and cannot be read", async () => {
     mkdirSync(join(scene.home, "control/smtpplugins"));
-    expect(await scene.ask(scene.client(), "connection")).toBe("421 unable to read controls (#4.3.0); close");
+    expect(await scene.ask(scene.client(), "connection")).toBe("421 4.3.0 unable to read controls (#4.3.0); close");
   });
 
   it("runs the plugins of other hooks where none is configured at the connection", async () => {
