@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Finds Node 24 and runs src/main.ts with it. Plain JavaScript: an older Node must be able to read it.
+// Finds Node 24 and runs src/main.ts with it. Plain JavaScript: Node 18 must be able to read it.
 import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,7 +7,13 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
 const main = join(here, "main.ts");
-const own = join(here, "..", "node_modules", ".bin", "node");
+// Not node_modules/.bin/node, which is missing after `npm ci` with npm before 11.7; src/node.sh tells why.
+const own = join(here, "..", "node_modules", `node-linux-${process.arch}`, "bin", "node");
+
+function needNode() {
+  process.stderr.write(`goodmailto: needs Node 24 or newer, this is ${process.version}; run "npm ci" beside it\n`);
+  process.exitCode = 69;
+}
 
 if (Number(process.versions.node.split(".")[0]) >= 24) {
   process.argv[1] = main;
@@ -19,8 +25,8 @@ if (Number(process.versions.node.split(".")[0]) >= 24) {
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {
     process.on(signal, () => child.kill(signal));
   }
+  child.on("error", needNode);
   child.on("exit", (code) => process.exit(code ?? 70));
 } else {
-  process.stderr.write(`goodmailto: needs Node 24 or newer, this is ${process.version}; run "npm ci" beside it\n`);
-  process.exitCode = 69;
+  needNode();
 }

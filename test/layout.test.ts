@@ -133,3 +133,20 @@ describe("layout", () => {
     expect(long).toEqual([]);
   });
 });
+
+describe("package-lock.json", () => {
+  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { engines?: unknown; resolved?: string }>;
+  };
+
+  // npm measures `engines` against the Node that runs npm, but our packages run under the Node 24 that they bring. On
+  // Node 20 npm prints a warning for each, on 18 it leaves the linter's and the test runner's native parts out.
+  it("asks nothing of the Node that runs npm: after a change of packages, `npm run lock`", () => {
+    const asking = Object.entries(packages).filter(([, { engines }]) => engines !== undefined);
+    expect(asking.map(([name, { engines }]) => [name, engines])).toEqual([["", { node: ">=18" }]]);
+  });
+
+  it("names no registry", () => {
+    expect(Object.values(packages).filter(({ resolved }) => resolved !== undefined)).toEqual([]);
+  });
+});

@@ -1,7 +1,22 @@
-/** Prints the closing line that .ci/run and people look for: `N passed, N failed, N skipped`. */
+/**
+ * Prints why tests were skipped, and the closing line that .ci/run and people look for: `N passed, N failed, N skipped`.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import type { Reporter, TestModule } from "vitest/node";
 
+import { skipsFile } from "./fakes/need.ts";
+
 export default class ClosingLine implements Reporter {
+  readonly #folder = mkdtempSync(join(tmpdir(), "goodmailto-skips-"));
+
+  constructor() {
+    // The processes of the tests inherit it.
+    process.env[skipsFile] = join(this.#folder, "reasons");
+  }
+
   onTestRunEnd(modules: readonly TestModule[]): void {
     let passed = 0;
     let failed = 0;
@@ -17,6 +32,18 @@ export default class ClosingLine implements Reporter {
         skipped += state === "skipped" ? 1 : 0;
       }
     }
-    process.on("exit", () => process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`));
+    const reasons = this.#reasons().map((reason) => `skipped: ${reason}\n`);
+    const closing = `${passed} passed, ${failed} failed, ${skipped} skipped\n`;
+    process.on("exit", () => process.stdout.write([...reasons, closing].join("")));
+  }
+
+  #reasons(): string[] {
+    try {
+      return [...new Set(readFileSync(join(this.#folder, "reasons"), "utf8").trimEnd().split("\n"))].toSorted();
+    } catch {
+      return [];
+    } finally {
+      rmSync(this.#folder, { recursive: true, force: true });
+    }
   }
 }

@@ -80,7 +80,7 @@ describe.skipIf(missing("slapd"))("goodmailto checkpassword", () => {
   });
 
   const command = (...words: string[]): string[] => [
-    join(root, "node_modules/.bin/node"),
+    process.execPath,
     join(root, "src/main.ts"),
     "checkpassword",
     "--config",

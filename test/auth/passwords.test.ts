@@ -23,7 +23,7 @@ import { parseHash } from "../../src/auth/scrypt.ts";
 import { missing } from "../fakes/need.ts";
 
 const root = join(import.meta.dirname, "../..");
-const program = [join(root, "node_modules/.bin/node"), join(root, "src/main.ts")] as const;
+const program = [process.execPath, join(root, "src/main.ts")] as const;
 
 /** A cheap hash: 1 MiB. */
 function hashOf(password: string): string {

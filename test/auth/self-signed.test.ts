@@ -70,7 +70,7 @@ describe("goodmailto tls self-signed", () => {
   const make = async (...words: string[]): Promise<{ code: number; errors: string }> => {
     const { promise, resolve } = Promise.withResolvers<{ code: number; errors: string }>();
     const all = [join(root, "src/main.ts"), "tls", "self-signed", ...words];
-    execFile(join(root, "node_modules/.bin/node"), all, { cwd: folder }, (error, _output, errors) =>
+    execFile(process.execPath, all, { cwd: folder }, (error, _output, errors) =>
       resolve({ code: error === null ? 0 : Number(error.code), errors }),
     );
     return await promise;

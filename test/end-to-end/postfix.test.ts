@@ -17,7 +17,7 @@ const anna = "anna@kontor.example";
 const bert = "bert@kontor.example";
 const nobody = "nobody@kontor.example";
 
-describe.skipIf(programs.some(missing) || !isRoot())("goodmailto beside Postfix", () => {
+describe.skipIf(programs.some((program) => missing(program)) || !isRoot())("goodmailto beside Postfix", () => {
   let scene: Scene;
   let dumps: string;
   let postfix: Postfix | undefined;

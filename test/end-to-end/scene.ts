@@ -14,7 +14,7 @@ import { SmtpClient } from "../fakes/smtp-client.ts";
 /** Where the project lies. */
 export const project = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 /** The project's own Node. */
-export const node = join(project, "node_modules/.bin/node");
+export const node = process.execPath;
 const main = join(project, "src/main.ts");
 /** No wait of these tests is longer, in ms. */
 const patience = 20_000;

@@ -1,23 +1,84 @@
-/** Whether a server program that a test needs is installed. Missing is a visible skip, in CI a failure. */
-import { accessSync, constants } from "node:fs";
+/**
+ * Whether a program that a test needs is installed, with the parts that the test needs of it. What is missing is a
+ * skip that the closing line counts and names; in CI it is a failure.
+ */
+import { spawnSync } from "node:child_process";
+import { accessSync, appendFileSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
+/** Where the runs of the tests write why they skipped something; test/reporter.ts makes it and reads it. */
+export const skipsFile = "GOODMAILTO_TEST_SKIPS";
+
+const path = [process.env["PATH"] ?? "", "/usr/sbin", "/sbin", "/usr/local/sbin"].join(delimiter);
+
+/** What a program may be without though it is installed: a command that ends with 0 where the part is there. */
+const parts = {
+  "Net::SSLeay": ["perl", "-MNet::SSLeay", "-e", "1"],
+  lmdb: ["sh", "-c", "postconf -m | grep -qx lmdb"],
+  "the standard library": ["python3", "-c", "import array, os, pty, select, socket"],
+  "stdio.h": ["sh", "-c", "echo '#include <stdio.h>' | cc -E -x c -"],
+  "TLS and WebDAV": ["sh", "-c", "nginx -V 2>&1 | grep http_ssl_module | grep -q http_dav_module"],
+  "its schemas": ["test", "-e", "/etc/ldap/schema/inetorgperson.schema"],
+  "its scripts": ["nmap", "--script-help", "smtp-open-relay"],
+} as const;
+
+type Part = keyof typeof parts;
+
+/** Parts without which no test can use the program. */
+const always: Readonly<Record<string, Part>> = {
+  postfix: "lmdb",
+  python3: "the standard library",
+  cc: "stdio.h",
+  nginx: "TLS and WebDAV",
+  slapd: "its schemas",
+  nmap: "its scripts",
+};
+
+const tried = new Map<Part, boolean>();
+
 /**
- * True where the program is on neither PATH nor the system folders.
+ * True where the program is on neither PATH nor the system folders, or is there without a part that the test needs.
  * @throws Error in CI, where nothing may be skipped
  */
-export function missing(program: string): boolean {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/local/sbin"];
-  const found = folders.some((folder) => isExecutable(join(folder, program)));
-  if (!found && process.env["CI"] === "true") {
-    throw new Error(`Cannot find "${program}", and CI may skip nothing`);
+export function missing(program: string, part: Part | undefined = always[program]): boolean {
+  if (!installed(program)) {
+    return skippedOutsideCi(`cannot find "${program}"`);
   }
-  return !found;
+  return part !== undefined && !has(part) && skippedOutsideCi(`"${program}" lacks ${part}`);
 }
 
-function isExecutable(path: string): boolean {
+/** Whether the program is on PATH or in the system folders. */
+export function installed(program: string): boolean {
+  return path.split(delimiter).some((folder) => isExecutable(join(folder, program)));
+}
+
+/** Notes why tests are skipped that no installation would help. Always true, for `skipIf`. */
+export function skipped(reason: string): true {
+  const file = process.env[skipsFile];
+  if (file !== undefined) {
+    appendFileSync(file, `${reason}\n`);
+  }
+  return true;
+}
+
+function skippedOutsideCi(reason: string): true {
+  if (process.env["CI"] === "true") {
+    throw new Error(`Cannot test: ${reason}, and CI may skip nothing`);
+  }
+  return skipped(reason);
+}
+
+function has(part: Part): boolean {
+  const [command, ...words] = parts[part];
+  const known =
+    tried.get(part) ?? spawnSync(command, words, { env: { ...process.env, PATH: path }, timeout: 20_000 }).status === 0;
+  tried.set(part, known);
+  return known;
+}
+
+function isExecutable(file: string): boolean {
   try {
-    accessSync(path, constants.X_OK);
+    accessSync(file, constants.X_OK);
     return true;
   } catch {
     return false;

@@ -9,6 +9,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
+import { skipped } from "./need.ts";
+
 const run = promisify(execFile);
 /** Debian keeps Postfix where the PATH of a user does not lead. */
 const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin:/usr/local/sbin` };
@@ -52,9 +54,9 @@ export interface Postfix {
   stop(): Promise<void>;
 }
 
-/** Whether one can be run here: it is installed, and we are root. */
+/** Whether we are root, as Postfix must be. Where not, the reason of the skip is noted. */
 export function isRoot(): boolean {
-  return process.getuid?.() === 0;
+  return process.getuid?.() === 0 || !skipped("not root");
 }
 
 /**

@@ -9,13 +9,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { missing } from "./need.ts";
+import { installed, missing } from "./need.ts";
 
 const startDeadline = 10_000;
 
 /** Whether there is neither of them. @throws Error in CI */
 export function missingRedis(): boolean {
-  return missing("redis-server") && missing("valkey-server");
+  return !installed("valkey-server") && missing("redis-server");
 }
 
 /** See the file's first line. */
@@ -39,7 +39,7 @@ export class RedisServer {
 
   /** Starts it, again after {@link kill}, empty. */
   async start(): Promise<void> {
-    const program = missing("redis-server") ? "valkey-server" : "redis-server";
+    const program = installed("redis-server") ? "redis-server" : "valkey-server";
     const words = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
     this.#child = spawn(program, [...words, "--dir", this.#folder], { stdio: "ignore" });
     const end = Date.now() + startDeadline;

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LineWriter } from "../../src/ops/line-writer.ts";
 
 const source = join(import.meta.dirname, "../../src/ops/line-writer.ts");
-const node = join(import.meta.dirname, "../../node_modules/.bin/node");
+const node = process.execPath;
 /** What the writer keeps at most, but for the line that crosses it. */
 const bound = 8_388_608;
 

@@ -175,7 +175,7 @@ describe("TLS", () => {
     const snapshot = '[snapshot]\npath = "none.sqlite"\n';
     writeFileSync(join(folder, "goodmailto.toml"), smtp("") + tls + snapshot + listener("smtps", "implicit"));
     const words = [join(root, "src/main.ts"), "serve", "--config", join(folder, "goodmailto.toml")];
-    const child = spawn(join(root, "node_modules/.bin/node"), words, { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, words, { stdio: ["ignore", "ignore", "pipe"] });
     let log = "";
     const said = async (pattern: RegExp): Promise<string> => {
       for (;;) {

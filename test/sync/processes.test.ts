@@ -11,6 +11,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { silentLog } from "../../src/report/log.ts";
 import { inspectBytes } from "../../src/snapshot/inspect.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
+import { isRoot } from "../fakes/postfix.ts";
 import { addresses, listSource, publish, sync, temporaryFolder } from "../snapshot/fixture.ts";
 
 const program = new URL("child.ts", import.meta.url).pathname;
@@ -173,7 +174,7 @@ describe("a sync without room", () => {
   });
 });
 
-describe.skipIf(process.getuid?.() !== 0)("a first sync by root's hand", () => {
+describe.skipIf(!isRoot())("a first sync by root's hand", () => {
   it("leaves files that the folder's owner can go on with", async () => {
     const path = join(temporaryFolder(), "folder", "snapshot.sqlite");
     const nobody = 65_534;
