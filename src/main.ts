@@ -2,6 +2,7 @@
 import { Command } from "commander";
 
 import { exit } from "./ops/exit.ts";
+import { tolerateLostReaders } from "./ops/lost-reader.ts";
 import { version } from "./ops/version.ts";
 
 const verbs: Readonly<Record<string, () => Promise<Command>>> = {
@@ -47,6 +48,7 @@ async function run(): Promise<void> {
   await program.parseAsync();
 }
 
+tolerateLostReaders();
 try {
   await run();
 } catch (error) {

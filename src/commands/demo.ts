@@ -13,6 +13,7 @@ import { printable } from "../mail/reply.ts";
 import { createLog } from "../ops/log.ts";
 import type { Demo } from "../compose/demo-parts.ts";
 import { exit } from "../ops/exit.ts";
+import { lostReader } from "../ops/lost-reader.ts";
 
 /** The project's folder. */
 const root = resolve(import.meta.dirname, "../..");
@@ -96,7 +97,7 @@ function describeMessage({ sender, recipients, bytes, subject }: ReceivedMessage
 
 /** Runs until a signal. */
 async function stay(port: number): Promise<void> {
-  const stopped = waitForSignal();
+  const stopped = Promise.race([waitForSignal(), lostReader()]);
   const { startDemo } = await loadParts();
   // Line by line: for a person at a terminal, in the order in which it happens.
   const log = createLog({ format: "plain", level: "info", write: (line) => process.stderr.write(`${line}\n`) });

@@ -1,6 +1,7 @@
 /** `goodmailto serve`: the relay, in one process or in several that share the port. */
 import { Command } from "commander";
 
+import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
@@ -52,7 +53,7 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
 }
 
 async function serveHere(config: string, settings: Settings, log: Log, worker: boolean): Promise<void> {
-  const metrics = createMetrics();
+  const metrics = createMetrics(checks.map(({ name }) => name));
   let relay: Relay;
   try {
     relay = await startRelay(settings, log, metrics, worker);

@@ -2,8 +2,9 @@
 
 import { Command, Option } from "commander";
 
+import type { Settings } from "../config/sections.ts";
+import { sync } from "../config/sync-sections.ts";
 import { createLog } from "../ops/log.ts";
-import type { Log } from "../report/log.ts";
 import { hasDeltas } from "../../sync/source.ts";
 import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
 import { runDeadline } from "../../sync/run/full.ts";
@@ -11,6 +12,7 @@ import type { Outcome } from "../../sync/run/full.ts";
 import { startNews } from "../../sync/run/news.ts";
 import type { News } from "../../sync/run/news.ts";
 import { answerNow, askNow } from "../../sync/run/now.ts";
+import type { Log } from "../report/log.ts";
 import { createdAt } from "../../sync/list/previous.ts";
 import { startSchedule } from "../../sync/run/schedule.ts";
 import { summaryFields } from "../../sync/run/summary.ts";
@@ -89,6 +91,7 @@ async function runAsAsked(
   signal: AbortSignal,
 ): Promise<{ readonly outcome: DeltaOutcome; readonly text: string }> {
   const log = createLog(plan.settings.log);
+  noteIdle(plan.settings.sync, log);
   if (words.dryRun === true) {
     return runDry(plan, log, signal, words);
   }
@@ -105,6 +108,17 @@ function changeNews(news: News, { settings, sources }: Plan, log: Log): void {
   news.change(sources.some(hasDeltas) ? settings.sync.delta : 0);
 }
 
+/** What only `sync --cron` heeds has no effect where a timer, or a person, starts each run: said where it was set. */
+function noteIdle({ schedule, delta }: Settings["sync"], log: Log): void {
+  const { schedule: usual } = sync.parse({});
+  if (schedule !== usual) {
+    log.info("sync", "[sync] schedule has no effect in a single run, only in sync --cron", { schedule });
+  }
+  if (delta > 0) {
+    log.info("sync", "[sync] delta has no effect in a single run, only in sync --cron", { seconds: delta / 1000 });
+  }
+}
+
 async function askForOne({ config }: Words): Promise<void> {
   const settings = loadSettings(config, []);
   if (settings === undefined) {
@@ -114,7 +128,9 @@ async function askForOne({ config }: Words): Promise<void> {
   const answer = await askNow(settings.snapshot.path, 2 * runDeadline);
   const { code, text } = answer ?? {
     code: exit.unavailable,
-    text: "goodmailto: no `sync --cron` is there to be asked\n",
+    text:
+      "goodmailto: no `sync --cron` is there to be asked. Where goodmailto-sync.timer runs the syncs, start one with " +
+      "`systemctl start goodmailto-sync`\n",
   };
   process[code === exit.ok ? "stdout" : "stderr"].write(text);
   process.exitCode = code;

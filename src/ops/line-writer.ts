@@ -14,6 +14,7 @@ const lineFeed = 10;
 /** Collects lines and writes them together. One write a batch instead of one a verdict. */
 export class LineWriter {
   readonly #descriptor: number;
+  readonly #prefix: string;
   /** What waits: whole lines, encoded once. Then the lines in `#tail`. */
   #pieces: Buffer[] = [];
   /** Of the first piece so much is written. */
@@ -29,9 +30,13 @@ export class LineWriter {
   #blocked = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param descriptor an open file descriptor, 2 for standard error */
-  constructor(descriptor: number) {
+  /**
+   * @param descriptor an open file descriptor, 2 for standard error
+   * @param prefix of its own line about lines that were lost
+   */
+  constructor(descriptor: number, prefix = "") {
     this.#descriptor = descriptor;
+    this.#prefix = prefix;
     process.on("exit", () => this.#flushAtExit());
   }
 
@@ -132,7 +137,7 @@ export class LineWriter {
     if (this.#lost > 0) {
       const lost = this.#lost;
       this.#lost = 0;
-      this.write(`log: lines lost count=${lost} reason="${this.#whyLost}"`, false);
+      this.write(`${this.#prefix}log: lines lost count=${lost} reason="${this.#whyLost}"`, false);
     }
   }
 

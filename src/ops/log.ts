@@ -2,6 +2,8 @@
  * The log: one event a line. `plain` lines of the recipient check are byte for byte those of the plugin goodmailto,
  * so that its multilog filters go on working; `tai64n` puts a stamp before them; `json` tells the same and more.
  */
+import { fstatSync } from "node:fs";
+
 import type { Log, LogFields, VerdictLine } from "../report/log.ts";
 import { LineWriter } from "./line-writer.ts";
 import { tai64n } from "./tai64n.ts";
@@ -51,12 +53,30 @@ function json(fields: object): string {
   return JSON.stringify(fields).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
+/** Priorities of syslog(3), as sd-daemon(3) reads them in front of a line. */
+const priorities: Readonly<Record<Level, string>> = { debug: "<7>", info: "<6>", warning: "<4>", error: "<3>" };
+
+/** Whether a descriptor is the stream to systemd's journal that JOURNAL_STREAM names (systemd.exec(5)): not so in a pipe. */
+export function isJournal(descriptor: number, stream: string | undefined): boolean {
+  if (stream === undefined) {
+    return false;
+  }
+  try {
+    const { dev, ino } = fstatSync(descriptor, { bigint: true });
+    return stream === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}
+
 /** Makes a log. Errors and warnings are written at once, the rest in batches. */
 export function createLog(options: LogOptions): Log {
   const { format } = options;
   const now = options.now ?? ((): number => performance.timeOrigin + performance.now());
   const least = levels.indexOf(options.level);
-  const writer = options.write === undefined ? new LineWriter(2) : undefined;
+  const toJournal = options.write === undefined && isJournal(2, process.env["JOURNAL_STREAM"]);
+  const prefixOf = (level: Level): string => (toJournal ? priorities[level] : "");
+  const writer = options.write === undefined ? new LineWriter(2, prefixOf("warning")) : undefined;
   const write = options.write ?? ((line: string, urgent: boolean): void => writer?.write(line, urgent));
   const stamp = (): string => (format === "tai64n" ? `${tai64n(Math.floor(now() * 1000))} ` : "");
 
@@ -68,7 +88,7 @@ export function createLog(options: LogOptions): Log {
       format === "json"
         ? json({ time: new Date(now()).toISOString(), level, part, event: text, ...fields })
         : stamp() + eventText(part, text, fields);
-    write(line, level === "warning" || level === "error");
+    write(prefixOf(level) + line, level === "warning" || level === "error");
   };
   return {
     debug: (part, text, fields) => event("debug", part, text, fields),
@@ -91,7 +111,7 @@ export function createLog(options: LogOptions): Log {
               ...more,
             })
           : stamp() + verdictText(line);
-      write(text, false);
+      write(prefixOf("info") + text, false);
     },
   };
 }

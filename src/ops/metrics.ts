@@ -1,5 +1,5 @@
 /** Counters of this process, and their text form for Prometheus (exposition format 0.0.4). */
-import { counterNames } from "../report/counters.ts";
+import { counterNames, seriesFromStart } from "../report/counters.ts";
 import type { CounterName, Counters } from "../report/counters.ts";
 
 /** Values by `name{labels}`; plain data, so that workers can send it to the process that serves it. */
@@ -10,11 +10,17 @@ export interface Metrics extends Counters {
   totals(): Totals;
 }
 
-/** Labels are fixed words of ours, so the table is bounded by the program itself. */
-export function createMetrics(): Metrics {
+/**
+ * Labels are fixed words of ours, so the table is bounded by the program itself.
+ * @param checks names of the checks that may count
+ */
+export function createMetrics(checks: readonly string[] = []): Metrics {
   const values = new Map<string, number>();
   // Callers on the way to a reply pass the same object each time; its text is made once.
   const known = new WeakMap<object, string>();
+  for (const [name, labels] of seriesFromStart(checks)) {
+    values.set(seriesOf(name, labels), 0);
+  }
   return {
     add: (name, labels, by = 1) => {
       let key = labels === undefined ? name : known.get(labels);

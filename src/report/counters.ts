@@ -19,6 +19,48 @@ export const counterNames = {
 } as const;
 export type CounterName = keyof typeof counterNames;
 
+/** What ends a session or a message early; the label of `limits`, and the word of the log line. */
+export const limitNames = [
+  "connections",
+  "connections per client",
+  "descriptors",
+  "early talker",
+  "commands",
+  "junk",
+  "not SMTP",
+  "errors",
+  "auth failures",
+  "idle timeout",
+  "session time",
+  "message size",
+  "harvest",
+  "harvest block",
+] as const;
+export type LimitName = (typeof limitNames)[number];
+
+/**
+ * Every series that is there with 0 before anything was counted: `increase()` does not see the first step of one that
+ * appears with 1. Of reply codes only the usual ones.
+ * @param checks names of the checks that may answer a recipient
+ */
+export function seriesFromStart(
+  checks: readonly string[],
+): readonly (readonly [CounterName, Readonly<Record<string, string>>?])[] {
+  const labelled = (name: CounterName, key: string, values: readonly string[]) =>
+    values.map((value) => [name, { [key]: value }] as const);
+  return [
+    ...labelled("connections", "result", ["accepted", "denied"]),
+    ...["accepted", "refused"].flatMap((verdict) => checks.map((check) => ["recipients", { check, verdict }] as const)),
+    ...labelled("messages", "code", ["250", "421", "451", "550", "552", "554"]),
+    ["failed_open"],
+    ...labelled("check_faults", "check", checks),
+    ["session_faults"],
+    ...labelled("hop_replies", "code", ["250", "421", "450", "451", "550", "554", "none"]),
+    ...labelled("limits", "limit", limitNames),
+    ...labelled("logins", "result", ["accepted", "refused", "blocked", "unavailable"]),
+  ];
+}
+
 /**
  * Label objects of one key, each made once: whoever counts on the way to a reply passes the same object each time,
  * and no text is made. The values must be bounded, as reply codes are.

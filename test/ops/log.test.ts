@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -107,5 +107,42 @@ describe("log", () => {
     log.info("relay", "ready");
     log.warning("relay", "odd", { why: "a b", count: 2, none: undefined });
     expect(lines).toEqual(['relay: odd why="a b" count=2']);
+  });
+});
+
+/** What a process of its own logs to a file as its standard error, told that JOURNAL_STREAM is this. */
+function loggedTo(format: Format, journal: (stream: string) => string | undefined): string[] {
+  const folder = mkdtempSync(join(tmpdir(), "goodmailto-journal-"));
+  const path = join(folder, "stream");
+  const file = openSync(path, "w");
+  try {
+    const { dev, ino } = fstatSync(file, { bigint: true });
+    const stream = journal(`${dev}:${ino}`);
+    const script = `
+      import { createLog } from "${join(import.meta.dirname, "../../src/ops/log.ts")}";
+      const log = createLog({ format: "${format}", level: "debug" });
+      log.debug("a", "b"); log.info("a", "b"); log.warning("a", "b"); log.error("a", "b");
+      log.verdict(${JSON.stringify(verdict)});`;
+    spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "ignore", file],
+      env: { ...process.env, JOURNAL_STREAM: stream },
+    });
+    return readFileSync(path, "utf8").trimEnd().split("\n");
+  } finally {
+    closeSync(file);
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe("the log in systemd's journal", () => {
+  it.each(["plain", "json", "tai64n"] as const)("bears the priority of each line: %s", (format) => {
+    const priorities = loggedTo(format, (stream) => stream).map((line) => /^<\d>/.exec(line)?.[0]);
+    expect(priorities).toEqual(["<7>", "<6>", "<4>", "<3>", "<6>"]);
+  });
+
+  it("bears none where standard error is another stream than the journal's, or there is no journal", () => {
+    expect(loggedTo("plain", () => "8:1").join("\n")).not.toContain("<4>");
+    expect(loggedTo("plain", () => undefined)[2]).toBe("a: b");
+    expect(loggedTo("plain", () => "rubbish")[2]).toBe("a: b");
   });
 });

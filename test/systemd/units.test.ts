@@ -10,7 +10,7 @@ import { missing } from "../fakes/need.ts";
 
 const project = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const folder = join(project, "systemd");
-const services = ["goodmailto.service", "goodmailto-sync.service"] as const;
+const services = ["goodmailto.service", "goodmailto-sync.service", "goodmailto-sync-cron.service"] as const;
 
 /** `Section.Key` → its values, in order. */
 function readUnit(name: string): Map<string, string[]> {
@@ -30,6 +30,7 @@ function readUnit(name: string): Map<string, string[]> {
 
 const relay = readUnit("goodmailto.service");
 const sync = readUnit("goodmailto-sync.service");
+const cron = readUnit("goodmailto-sync-cron.service");
 
 describe("the relay's unit", () => {
   it("tells systemd when it is ready, alive and stopping, by children of its own", () => {
@@ -69,7 +70,7 @@ describe("the relay's unit", () => {
 
 describe("the sync's unit", () => {
   it("alone has the password and may write the snapshot folder", () => {
-    const others = readdirSync(folder).filter((name) => name !== "goodmailto-sync.service");
+    const others = readdirSync(folder).filter((name) => !name.startsWith("goodmailto-sync"));
     for (const name of others) {
       expect(readFileSync(join(folder, name), "utf8")).not.toMatch(/^(?:LoadCredential|StateDirectory)=/m);
     }
@@ -82,6 +83,15 @@ describe("the sync's unit", () => {
     expect(sync.get("Service.User")).not.toEqual(relay.get("Service.User"));
     expect(sync.get("Service.Group")).toEqual(relay.get("Service.Group"));
     expect(sync.get("Service.StateDirectoryMode")).toEqual(["0750"]);
+  });
+
+  it("has a brother that stays and goes by [sync] schedule, which has the same rights and excludes the timer", () => {
+    expect(cron.get("Service.ExecStart")?.[0]).toContain(" sync --cron ");
+    expect(cron.get("Unit.Conflicts")).toEqual(["goodmailto-sync.timer"]);
+    expect(cron.get("Service.RestartPreventExitStatus")?.[0]?.split(" ")).toContain("78");
+    const own = /^Unit\.|^Install\.|Type$|Exec|Timeout|Restart/;
+    const rights = (unit: Map<string, string[]>) => [...unit].filter(([key]) => !own.test(key));
+    expect(rights(cron)).toEqual(rights(sync));
   });
 
   it("is started by the timer, after boot and at each quarter", () => {
@@ -101,9 +111,11 @@ describe("every service", () => {
 
   it.each(services)("starts a verb that exists, with the project's own Node: %s", (name) => {
     const [command = ""] = readUnit(name).get("Service.ExecStart") ?? [];
-    const [program = "", main = "", verb = "", ...rest] = command.replaceAll("/opt/goodmailto", project).split(" ");
-    expect(rest).toEqual(["--config", "/etc/goodmailto/goodmailto.toml"]);
-    expect(execFileSync(program, [main, verb, "--help"], { encoding: "utf8" })).toContain(`goodmailto ${verb}`);
+    const [program = "", main = "", verb = "", ...words] = command.replaceAll("/opt/goodmailto", project).split(" ");
+    expect(words.slice(-2)).toEqual(["--config", "/etc/goodmailto/goodmailto.toml"]);
+    expect(execFileSync(program, [main, verb, ...words.slice(0, -2), "--help"], { encoding: "utf8" })).toContain(
+      `goodmailto ${verb}`,
+    );
   });
 });
 
@@ -120,7 +132,7 @@ describe.skipIf(missing("systemd-analyze"))("systemd-analyze", () => {
 
   it("has nothing to say against any unit", () => {
     const units = readdirSync(copy).filter((name) => /\.(?:service|socket|timer)$/.test(name));
-    expect(units).toHaveLength(6);
+    expect(units).toHaveLength(7);
     const { status, stdout, stderr } = spawnSync(
       "systemd-analyze",
       ["verify", "--man=no", ...units.map((name) => join(copy, name))],

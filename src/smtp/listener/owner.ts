@@ -1,6 +1,7 @@
 /** What a connection needs of the server that owns it. */
 import type { SMTPServer } from "smtp-server";
 
+import type { LimitName } from "../../report/counters.ts";
 import type { Service } from "../service.ts";
 
 /** The owner of connections of this kind. */
@@ -17,7 +18,7 @@ export interface Owner<Held> extends SMTPServer {
   /** A handshake of STARTTLS failed, in whatever way. */
   noteTlsFailure(connection: Held, why: string): void;
   /** Counts that a limit was reached. @param client the address under which it is counted */
-  noteLimit(limit: string, client: string): void;
+  noteLimit(limit: LimitName, client: string): void;
   /** A connection is closed. */
   gone(connection: Held): void;
 }

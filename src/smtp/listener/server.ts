@@ -9,6 +9,7 @@ import type { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import { Session } from "../../hooks/session.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
 import { labelsBy } from "../../report/counters.ts";
+import type { LimitName } from "../../report/counters.ts";
 import { normalIp } from "../../mail/network.ts";
 import { answers } from "../answers.ts";
 import { logSocketError, logTlsFailure } from "./client-failures.ts";
@@ -254,7 +255,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   }
 
   /** Counts that a limit was reached; logs it once a minute for a client. */
-  noteLimit(limit: string, client: string): void {
+  noteLimit(limit: LimitName, client: string): void {
     this.service.counters.add("limits", { limit });
     if (this.#turnedAway.isNews(limit, client)) {
       this.service.log.warning("smtp", "limit", { limit, client });

@@ -6,6 +6,7 @@ import type { Known, Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery } from "../../mail/courier.ts";
 import { reply } from "../../mail/reply.ts";
+import type { LimitName } from "../../report/counters.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { parseHelo, parseMail, parseRcpt } from "./command.ts";
@@ -261,7 +262,7 @@ export class Conversation {
   }
 
   /** Counts and logs that a limit was reached; the response to it. */
-  limit(limit: string, response: Response): Response {
+  limit(limit: LimitName, response: Response): Response {
     const { counters, log } = this.service;
     counters.add("limits", { limit });
     log.warning("smtp", "limit", { session: this.session.id, ip: this.session.client.ip, limit });
