@@ -8,8 +8,7 @@ import type { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 
 import { Session } from "../../hooks/session.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
-import { labelsBy } from "../../report/counters.ts";
-import type { LimitName } from "../../report/counters.ts";
+import { type LimitName, labelsBy } from "../../report/counters.ts";
 import { normalIp } from "../../mail/network.ts";
 import { answers } from "../answers.ts";
 import { logSocketError, logTlsFailure } from "./client-failures.ts";
