@@ -106,6 +106,11 @@ export class Blocks<T> {
     return true;
   }
 
+  /** Every entry. */
+  values(): T[] {
+    return [...this.#rows[4], ...this.#rows[6]].flatMap(({ entries }) => [...entries.values()]);
+  }
+
   /** The entry of the narrowest block around an address that is narrower than `wider` bits. */
   find(ip: string, wider: number): T | undefined {
     const family = isIP(ip);

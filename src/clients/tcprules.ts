@@ -57,6 +57,12 @@ export class ClientRules {
     this.#blocks = blocks;
   }
 
+  /** Whether any client gets this session variable. */
+  gives(variable: string): boolean {
+    const verdicts = [...this.#literals.values(), ...this.#blocks.values()];
+    return verdicts.some((verdict) => verdict.kind === "allow" && verdict.variables.has(variable));
+  }
+
   /** The verdict on a client; everybody of whom no rule speaks is allowed and gets no variables. */
   find({ ip, host, info }: Client): ClientVerdict {
     const rules = this.#literals;

@@ -6,6 +6,7 @@ import type { ParsedClientRules } from "../clients/tcprules.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Fault } from "../config/toml.ts";
+import { worldWarnings } from "../config/route-warnings.ts";
 import { settingWarnings } from "../config/warnings.ts";
 import type { Warning } from "../config/warning.ts";
 import type { Log } from "../report/log.ts";
@@ -18,7 +19,14 @@ type Good = Extract<Loaded, { kind: "ok" }>;
 type FindFileWarnings = (settings: Settings, rules: readonly ParsedClientRules[]) => readonly Warning[];
 
 /** To add a warning that needs client rules, files or the machine, name its function here. */
-const finders: readonly FindFileWarnings[] = [missingLists];
+const finders: readonly FindFileWarnings[] = [
+  missingLists,
+  (settings, rules) =>
+    worldWarnings(
+      settings,
+      rules.some((file) => file.rules.gives("RELAYCLIENT")),
+    ),
+];
 
 /** Sections that only `sync` reads: the relay neither has their files nor logs their warnings. */
 const syncSections: ReadonlySet<PropertyKey> = new Set(["sync", "source", "publish", "alert"]);

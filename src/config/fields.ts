@@ -133,18 +133,17 @@ export function oneOrMore(
   extra: Partial<FieldMeta> = {},
 ): z.ZodType<string[], string | string[] | undefined> {
   const message = `must be ${rule.allowed}`;
-  const type = z
-    .union([z.string(), z.array(z.string()).min(1)], { error: `${message}, or a list of these` })
-    .transform((value, context) => {
-      const single = typeof value === "string";
-      const list = single ? [value] : value;
-      list.forEach((text, i) => {
-        if (!rule.fits(text)) {
-          context.addIssue({ code: "custom", message, path: single ? [] : [i] });
-        }
-      });
-      return list;
+  const list = { error: `${message}, or a list of these` };
+  const type = z.union([z.string(), z.array(z.string(list), list).min(1, list)], list).transform((value, context) => {
+    const single = typeof value === "string";
+    const texts = single ? [value] : value;
+    texts.forEach((text, i) => {
+      if (!rule.fits(text)) {
+        context.addIssue({ code: "custom", message, path: single ? [] : [i] });
+      }
     });
+    return texts;
+  });
   return field(type, { doc, sample, ...extra });
 }
 

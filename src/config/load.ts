@@ -8,6 +8,7 @@ import { createDomains } from "../mail/domains.ts";
 import { fieldMeta } from "./fields.ts";
 import { listenerFaults } from "./listener-faults.ts";
 import { replaced } from "./replaced.ts";
+import { routeFaults } from "./route-faults.ts";
 import type { createSchema, Settings } from "./sections.ts";
 import { readToml } from "./toml.ts";
 import { transferFaults } from "./transfer-faults.ts";
@@ -240,6 +241,7 @@ function relations(settings: Settings, fault: (path: Path, message: string) => F
   }
   faults.push(...listenerFaults(settings, fault));
   faults.push(...transferFaults(settings, fault));
+  faults.push(...routeFaults(settings, fault));
   return faults;
 }
 

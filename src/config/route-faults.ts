@@ -1,0 +1,56 @@
+/** Errors in `[[route]]` that show in the light of the listeners: a next hop that is the relay itself. */
+import { networkInterfaces } from "node:os";
+
+import { normalIp, parseEndpoint } from "../mail/network.ts";
+import type { Endpoint } from "../mail/network.ts";
+import { parseNextHop } from "../mail/next-hop.ts";
+import { listenersOf } from "./listening.ts";
+import type { Settings } from "./sections.ts";
+import type { Fault } from "./toml.ts";
+
+const loopback = /^(?:localhost|::1|127\.\d+\.\d+\.\d+)$/i;
+const everywhere: ReadonlySet<string> = new Set(["0.0.0.0", "::", "*"]);
+
+/** One error for each next hop at whose address the relay listens. It would send every message to itself. */
+export function routeFaults(
+  settings: Settings,
+  fault: (path: readonly PropertyKey[], message: string) => Fault,
+): Fault[] {
+  const places = listenersOf(settings).flatMap(({ name, listen }) =>
+    listen.flatMap((text) => {
+      const place = parseEndpoint(text);
+      return place === undefined || place.port === 0 ? [] : [{ ...place, name, text }];
+    }),
+  );
+  return settings.route.flatMap(({ next_hop: hops }, i) =>
+    hops.flatMap((text, j) => {
+      const hop = parseNextHop(text);
+      const own = hop?.kind !== "host" ? undefined : places.find((place) => meets(hop.endpoint, place, settings));
+      const path = ["route", i, "next_hop", ...(hops.length > 1 ? [j] : [])];
+      return own === undefined
+        ? []
+        : [fault(path, `"${text}" is the relay itself: listener "${own.name}" listens at "${own.text}"`)];
+    }),
+  );
+}
+
+function meets(hop: Endpoint, place: Endpoint, { smtp }: Settings): boolean {
+  if (hop.port !== place.port) {
+    return false;
+  }
+  const host = normalIp(hop.host);
+  const here = normalIp(place.host);
+  if (host === here || (host === "localhost" && loopback.test(here))) {
+    return true;
+  }
+  // Whatever address our own name leads to: what answers there is reached under that name from outside.
+  return (
+    host === smtp.hostname.toLowerCase() || (everywhere.has(here) && (loopback.test(host) || ownAddresses().has(host)))
+  );
+}
+
+function ownAddresses(): ReadonlySet<string> {
+  return new Set(
+    Object.values(networkInterfaces()).flatMap((found) => (found ?? []).map(({ address }) => normalIp(address))),
+  );
+}
