@@ -32,6 +32,8 @@ export interface Batch {
   readonly left?: readonly LeftOut[];
   /** Entries that other entries may name as senders. */
   readonly people?: readonly Person[];
+  /** What a person should look at, though the list is whole. */
+  readonly hints?: readonly string[];
   /** With the last batch: up to where changes are known now, in the source's own words; not given: not known. */
   readonly reached?: string;
 }
@@ -75,9 +77,20 @@ export class SourceFault extends Error {
     | "unreadable"
     | "format";
 
-  constructor(reason: SourceFault["reason"], message: string, options?: ErrorOptions) {
+  /** It speaks of the server's certificate. */
+  readonly isCertificate: boolean;
+  /** The server's result code, where it has one that the list depends on. */
+  readonly code: number | undefined;
+
+  constructor(
+    reason: SourceFault["reason"],
+    message: string,
+    options: ErrorOptions & { readonly certificate?: boolean; readonly code?: number } = {},
+  ) {
     super(message, options);
     this.name = "SourceFault";
     this.reason = reason;
+    this.isCertificate = options.certificate === true;
+    this.code = options.code;
   }
 }

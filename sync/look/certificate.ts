@@ -1,9 +1,8 @@
 /** What certificate an LDAP server shows: read over a connection on which nothing else is ever said. */
 import { connect, type TLSSocket } from "node:tls";
 
+import { endingCertificate, refuseCertificate } from "../sources/certificate-words.ts";
 import { parseTarget } from "../sources/dial.ts";
-
-const soon = 30 * 86_400_000;
 
 /** The certificate in one line, and what is wrong with it. */
 export interface CertificateFacts {
@@ -59,19 +58,14 @@ function secured(socket: TLSSocket, timeout: number): Promise<void> {
 
 function describe(url: string, host: string, socket: TLSSocket, now: number): CertificateFacts {
   const { subject, issuer, valid_to: end, subjectaltname: names } = socket.getPeerCertificate();
-  const left = Date.parse(end) - now;
-  const error = socket.authorizationError;
-  const days = Math.floor(left / 86_400_000);
+  const refusal = refuseCertificate(socket, host);
+  const ending = endingCertificate(end, url, now);
   return {
     url,
     line: `${name(subject?.CN)} by ${name(issuer?.CN)}, until ${new Date(end).toISOString().slice(0, 10)}, for ${names ?? "no names"}`,
     warnings: [
-      ...(error === null || error === undefined
-        ? []
-        : [
-            `the certificate of ${url} cannot be verified for "${host}" (${String(error)}); name its authority in ca_file`,
-          ]),
-      ...(left > 0 && left < soon ? [`the certificate of ${url} ends in ${days} days`] : []),
+      ...(refusal === undefined ? [] : [`the certificate of ${url} cannot be verified: ${refusal}`]),
+      ...(ending === undefined ? [] : [ending]),
     ],
   };
 }

@@ -1,9 +1,8 @@
 /** What of a finding a person should look at before the list is trusted. */
 import type { SourceSettings } from "../../src/config/schema.ts";
+import { emptyText, limitText } from "../sources/hints.ts";
 import type { Finding } from "./finding.ts";
 
-/** Limits that servers come with: slapd 500, Active Directory 1000, 389 Directory Server 2000. */
-const usualLimits = new Set([500, 1000, 2000, 5000, 10_000]);
 const mostDomains = 5;
 
 /** One sentence each; the gravest first. */
@@ -24,33 +23,16 @@ export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceS
 
 function amount({ reading, rootDse, preset, guess }: Omit<Finding, "warnings">, { type }: SourceSettings): string[] {
   const { entries, addresses } = reading;
+  const limit = type === "list" ? undefined : limitText(entries);
   const pages = rootDse.offersPages === false ? "; the server does not offer pages" : "";
-  const limited = type !== "list" && usualLimits.has(entries);
   return [
     ...(entries === 0 ? [emptyText(type, rootDse.namingContexts)] : []),
-    ...(limited ? [`exactly ${entries} entries: this looks like a size limit${pages}`] : []),
+    ...(limit === undefined ? [] : [`${limit}${pages}`]),
     ...(entries > 0 && addresses === 0 ? ["no entry gives an address"] : []),
     ...(guess !== undefined && guess !== preset
       ? [`the server looks like preset "${guess}", and the source has preset "${preset}"`]
       : []),
   ];
-}
-
-/** What a reading that gave nothing means. */
-export function emptyText(type: SourceSettings["type"], namingContexts: readonly string[]): string {
-  switch (type) {
-    case "ldap":
-      return `success, and no entry: the bind DN has no right to read, or base or filter is wrong${contextsText(namingContexts)}`;
-    case "ldif":
-      return "no entry: the file is empty, or none of its entries fits base and filter";
-    case "list":
-      return "no recipient: the file has comments and blank lines alone";
-  }
-}
-
-/** Where a server has its entries, as the end of a sentence. */
-export function contextsText(namingContexts: readonly string[]): string {
-  return namingContexts.length > 0 ? ` (the server has ${namingContexts.join(", ")})` : "";
 }
 
 /** Of a server alone: what a file does not hold, nobody may read. */

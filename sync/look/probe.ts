@@ -15,6 +15,7 @@ import { createScope } from "../convert/scope.ts";
 import { parseTarget } from "../sources/dial.ts";
 import { connectFirst } from "../sources/ldap.ts";
 import type { LdapConnection } from "../sources/ldap-connection.ts";
+import { explainBase } from "../sources/hints.ts";
 import { openSource } from "../sources/open.ts";
 import { pagedSearch } from "../sources/paged-search.ts";
 import { hasRanges, wholeEntries } from "../sources/ranges.ts";
@@ -62,6 +63,8 @@ export async function probeSource(
       try {
         rootDse = await readRootDse(connection);
         await readEntries(connection, settings, rules, reading, take);
+      } catch (fault) {
+        throw await explainBase(fault, connection);
       } finally {
         connection.close();
       }

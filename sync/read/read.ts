@@ -82,6 +82,9 @@ async function readSource(source: Source, id: number, before: number, options: R
       reached = step.batch.reached ?? reached;
       nameLeftOut(step.batch.left ?? []);
       catchAlls.note(step.batch.left ?? []);
+      for (const hint of step.batch.hints ?? []) {
+        log.warning("sync", "source looks odd", { source: source.name, hint });
+      }
       for (const [why, count] of Object.entries(step.batch.skipped)) {
         // A key of the log is one word.
         const word = why.replaceAll(" ", "_");

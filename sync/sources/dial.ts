@@ -6,6 +6,8 @@ import { createConnection, isIP, type Socket } from "node:net";
 import * as tls from "node:tls";
 
 import { SourceFault } from "../source.ts";
+import { refuseCertificate } from "./certificate-words.ts";
+import { betterScheme } from "./other-protocol.ts";
 
 /** Where a URL leads. */
 export type Target =
@@ -61,7 +63,25 @@ export async function dial(target: Target, bounds: Bounds): Promise<Socket> {
       ? createConnection(target.path)
       : createConnection({ host: target.host, port: target.port, keepAlive: true });
   await settled(socket, "connect", `Cannot connect to ${target.url}`, "connect", bounds);
-  return target.kind === "tcp" && target.tls ? await secure(socket, target, bounds) : socket;
+  if (target.kind === "local" || !target.tls) {
+    return socket;
+  }
+  try {
+    return await secure(socket, target, bounds);
+  } catch (fault) {
+    throw await explainScheme(fault, target, bounds);
+  }
+}
+
+/** The fault of a server that said nothing that we understand, with a word on `ldap://` and `ldaps://` where that is why. */
+export async function explainScheme(fault: unknown, target: Target, { signal }: Bounds): Promise<unknown> {
+  if (!(fault instanceof SourceFault) || fault.isCertificate) {
+    return fault;
+  }
+  const better = await betterScheme(target, signal);
+  return better === undefined
+    ? fault
+    : new SourceFault("tls", `Cannot speak with ${target.url}: ${better}`, { cause: fault });
 }
 
 /**
@@ -78,13 +98,20 @@ export async function secure(socket: Socket, target: Target & { kind: "tcp" }, b
     ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
     ca: bounds.ca ?? systemCertificates(),
     minVersion: "TLSv1.2",
-    rejectUnauthorized: true,
+    // Judged below, where the names in it can be told; until then nothing is sent, and nothing is read.
+    rejectUnauthorized: false,
   });
   try {
     await settled(secured, "secureConnect", `Cannot secure the connection to ${target.url}`, "tls", bounds);
   } catch (fault) {
     socket.destroy();
     throw fault;
+  }
+  const refusal = refuseCertificate(secured, target.host);
+  if (refusal !== undefined) {
+    secured.on("error", () => {}).destroy();
+    socket.destroy();
+    throw new SourceFault("tls", `Cannot trust ${target.url}: ${refusal}`, { certificate: true });
   }
   return secured;
 }

@@ -5,6 +5,7 @@
  * (unauthenticated, and without TLS where StartTLS had made it) and hides the page control of an answer.
  */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 import {
   BindRequest,
@@ -21,11 +22,17 @@ import {
 } from "ldapts";
 
 import { SourceFault } from "../source.ts";
-import { type Bounds, secure, stopped, type Target } from "./dial.ts";
+import { endingCertificate } from "./certificate-words.ts";
+import { type Bounds, explainScheme, secure, stopped, type Target } from "./dial.ts";
 import { createFramer, type Framer, isCutShort } from "./framer.ts";
 
 /** Answers that wait to be taken; beyond that the socket rests, so that a quick server cannot fill our memory. */
 const inboxLimit = 512;
+
+/** What to do about a reference: RFC 4511 4.5.3. */
+export const referralAdvice =
+  "set base below the part that is elsewhere, make a [[source]] of its own for that server, " +
+  'or use preset "active-directory", which asks for no references, if the server is Active Directory';
 
 /** What every answer says: `status` is the result code. */
 export interface Answer {
@@ -45,6 +52,8 @@ export class LdapConnection {
   #requests = new Map<string, { message: Message }>();
   #messageId = 0;
   #inbox: Message[] = [];
+  /** Whether the server ever gave an answer. */
+  #heard = false;
   #fault: SourceFault | undefined;
   #wake: (() => void) | undefined;
 
@@ -127,7 +136,7 @@ export class LdapConnection {
           throw this.#fail(
             new SourceFault(
               "referral",
-              `${this.#target.url} refers to ${printable(message.uris.join(" "))} for a part of the list`,
+              `${this.#target.url} refers to ${printable(message.uris.join(" "))} for a part of the list; ${referralAdvice}`,
             ),
           );
         } else if (message instanceof SearchResponse) {
@@ -162,6 +171,14 @@ export class LdapConnection {
     this.#framer = createFramer();
     this.#socket = secured;
     this.#listen(secured);
+  }
+
+  /** What is to be said of the server's certificate, though it is good. */
+  certificateHint(now: number): string | undefined {
+    const socket = this.#socket;
+    return socket instanceof TLSSocket
+      ? endingCertificate(socket.getPeerCertificate().valid_to, this.#target.url, now)
+      : undefined;
   }
 
   /** Ends the session politely (RFC 4511 4.3), and within a second whatever the server does. */
@@ -199,8 +216,9 @@ export class LdapConnection {
       await this.#waitForOne();
     }
     if (this.#inbox.length === 0 && this.#fault !== undefined) {
-      throw this.#fault;
+      throw this.#heard ? this.#fault : await explainScheme(this.#fault, this.#target, this.#bounds);
     }
+    this.#heard = true;
     const messages = this.#inbox;
     this.#inbox = [];
     const stray = messages.find((message) => message.messageId !== this.#messageId);

@@ -16,6 +16,8 @@ import { parseFilter } from "./filter.ts";
 import { LdapConnection, printable } from "./ldap-connection.ts";
 import { type Ceilings, ceilings, pagedSearch, type Query } from "./paged-search.ts";
 import { hasRanges, wholeEntries } from "./ranges.ts";
+import { resultText } from "./result-codes.ts";
+import { explainBase, withHints } from "./hints.ts";
 import { readCertificates, readPassword } from "./secrets.ts";
 
 const startTlsOid = "1.3.6.1.4.1.1466.20037";
@@ -60,7 +62,10 @@ export function createLdapSource(
         since === "" || changes === undefined
           ? query.filter
           : await changedFilter(changes, since, query.filter, connection);
-      yield* readBatches(connection, { ...query, filter }, watch, rules, settings.page_size, limits);
+      const batches = readBatches(connection, { ...query, filter }, watch, rules, settings.page_size, limits);
+      yield* since === "" ? withHints(batches, connection) : batches;
+    } catch (fault) {
+      throw await explainBase(fault, connection);
     } finally {
       connection.close();
     }
@@ -80,6 +85,9 @@ function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly
   }
   if (bind_dn !== "" && bind_dn !== "EXTERNAL" && password_file === "") {
     throw new RangeError("bind_dn without password_file: a bind without a password proves nothing");
+  }
+  if (bind_dn === "" && password_file !== "") {
+    throw new RangeError("password_file without bind_dn: the bind would be anonymous, and the list perhaps smaller");
   }
   if (settings.starttls && !targets.some((target) => target.kind === "tcp" && !target.tls)) {
     throw new RangeError("starttls is for ldap:// alone");
@@ -181,7 +189,7 @@ async function startTls(connection: LdapConnection, target: Target): Promise<voi
   if (answer.status !== 0) {
     throw new SourceFault(
       "tls",
-      `${target.url} refused StartTLS (result code ${answer.status}): ${printable(answer.errorMessage)}`,
+      `${target.url} refused StartTLS (${resultText(answer.status, answer.errorMessage)}): ${printable(answer.errorMessage)}`,
     );
   }
   await connection.startTls();
@@ -194,7 +202,7 @@ async function bind(connection: LdapConnection, target: Target, who: string, pas
   const request = who === "EXTERNAL" ? { messageId: 0, mechanism: who } : { messageId: 0, dn: who, password };
   const { status, errorMessage } = await connection.exchange(new BindRequest(request));
   if (status !== 0) {
-    const text = `${target.url} refused the bind as "${who}" (result code ${status}): ${printable(errorMessage)}`;
+    const text = `${target.url} refused the bind as "${who}" (${resultText(status, errorMessage)}): ${printable(errorMessage)}`;
     throw new SourceFault(notServing.has(status) ? "connect" : "bind", text);
   }
 }

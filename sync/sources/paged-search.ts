@@ -9,7 +9,8 @@ import { Control, PagedResultsControl, type SearchEntry, SearchRequest, type Sea
 import { SourceFault } from "../source.ts";
 import { parseFilter } from "./filter.ts";
 import { requestFilter } from "./filter-encoder.ts";
-import { type LdapConnection, printable, type Search } from "./ldap-connection.ts";
+import { type LdapConnection, printable, referralAdvice, type Search } from "./ldap-connection.ts";
+import { resultText } from "./result-codes.ts";
 
 /** What to ask for. */
 export interface Query {
@@ -33,7 +34,6 @@ export const ceilings: Ceilings = { pages: 1_000_000, entries: 10_000_000, empty
 
 const sizeLimitExceeded = new Set([3, 4, 11]);
 const referral = 10;
-const noSuchObject = 32;
 const unavailableCriticalExtension = 12;
 
 /** A request without size limit (a lower one of the server's would end in silence) and without time limit. */
@@ -142,7 +142,10 @@ export function checkResult(done: SearchResponse): void {
   }
   const said = done.errorMessage === "" ? "" : `: ${printable(done.errorMessage)}`;
   if (done.status === referral) {
-    throw new SourceFault("referral", `The server refers to another one for the search base (result code 10)${said}`);
+    throw new SourceFault(
+      "referral",
+      `The server refers to another one for the search base (result code 10)${said}; ${referralAdvice}`,
+    );
   }
   if (sizeLimitExceeded.has(done.status)) {
     throw new SourceFault(
@@ -150,8 +153,9 @@ export function checkResult(done: SearchResponse): void {
       `The server's limit ended the list early (result code ${done.status})${said}; raise it for our bind DN`,
     );
   }
-  const hint = done.status === noSuchObject ? "; check base" : "";
-  throw new SourceFault("search", `The search failed with result code ${done.status}${said}${hint}`);
+  throw new SourceFault("search", `The search failed with ${resultText(done.status, done.errorMessage)}${said}`, {
+    code: done.status,
+  });
 }
 
 interface Guard {

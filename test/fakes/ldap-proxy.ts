@@ -99,9 +99,14 @@ function relay(client: Socket, upstream: Socket, fault: LdapFault | undefined, p
   const spoiler = new Spoiler(client, fault, pass);
   const [asked, answered] = [createFramer(), createFramer()];
   client.on("data", (chunk: Buffer) => {
-    for (const request of asked.push(chunk)) {
-      spoiler.asks(request);
-      upstream.write(request);
+    try {
+      for (const request of asked.push(chunk)) {
+        spoiler.asks(request);
+        upstream.write(request);
+      }
+    } catch {
+      // No LDAP: a server hangs up.
+      client.destroy();
     }
   });
   upstream.on("data", (chunk: Buffer) => answered.push(chunk).forEach((answer) => spoiler.answers(answer)));

@@ -97,7 +97,7 @@ describe.skipIf(missing("slapd"))("a sync from a directory that is at fault", { 
       base: "o=Kontor",
       filter: "(objectClass=inetOrgPerson)",
       bind_dn: bindDn,
-      password_file: "password",
+      password_file: bindDn === "" ? "" : "password",
       page_size: 200,
       timeout: 700,
     };

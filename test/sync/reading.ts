@@ -29,6 +29,7 @@ export interface Reading {
   readonly found: readonly Found[];
   readonly keys: ReadonlySet<string>;
   readonly skipped: Readonly<Record<string, number>>;
+  readonly hints: readonly string[];
 }
 
 /** Reads to the end. @throws SourceFault as the source does */
@@ -37,9 +38,11 @@ export async function readAll(from: Source, signal: AbortSignal = AbortSignal.ti
   let batches = 0;
   const found: Found[] = [];
   const skipped: Record<string, number> = {};
+  const hints: string[] = [];
   for await (const batch of from.read(signal)) {
     entries += batch.entries;
     batches += 1;
+    hints.push(...(batch.hints ?? []));
     for (const one of batch.found) {
       found.push(one);
     }
@@ -47,7 +50,7 @@ export async function readAll(from: Source, signal: AbortSignal = AbortSignal.ti
       skipped[why] = (skipped[why] ?? 0) + count;
     }
   }
-  return { entries, batches, found, keys: new Set(found.map(({ key }) => key)), skipped };
+  return { entries, batches, found, keys: new Set(found.map(({ key }) => key)), skipped, hints };
 }
 
 /** The fault with which a reading ends. @throws Error where it ends well */

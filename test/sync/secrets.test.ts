@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { readCertificates, readPassword } from "../../sync/sources/secrets.ts";
+import { readCertificates, readPassword, refuseAuthorities } from "../../sync/sources/secrets.ts";
 
 describe("the password file", () => {
   let folder: string;
@@ -52,5 +53,21 @@ describe("the password file", () => {
   it("is no CA file", async () => {
     expect(await readCertificates("", folder)).toBeUndefined();
     await expect(readCertificates("password", folder)).rejects.toMatchObject({ reason: "unreadable" });
+  });
+});
+
+describe("the file of authorities", () => {
+  it.each([
+    ["-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----\n", /holds a private key/],
+    ["-----BEGIN EC PRIVATE KEY-----\nMC4=\n-----END EC PRIVATE KEY-----\n", /holds a private key/],
+    ["-----BEGIN CERTIFICATE REQUEST-----\nMC4=\n-----END CERTIFICATE REQUEST-----\n", /holds no PEM certificate/],
+    ["0\u0082", /openssl x509 -inform der/],
+    ["-----BEGIN CERTIFICATE-----\nMC4=\n-----END CERTIFICATE-----\n", /cannot be read, number 1/],
+  ])("is refused where it is %j", (text, why) => {
+    expect(refuseAuthorities(text)).toMatch(why);
+  });
+
+  it("may hold the system's authorities", () => {
+    expect(refuseAuthorities(rootCertificates.join("\n"))).toBeUndefined();
   });
 });

@@ -1,0 +1,50 @@
+/** Why a server's certificate is not taken, in words that tell a wrong name from an unknown authority. */
+import type { PeerCertificate, TLSSocket } from "node:tls";
+
+/** OpenSSL's words for a chain that ends in nobody whom we know. */
+const unknownAuthority = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+/**
+ * What is wrong with the certificate of a TLS session and what to do; undefined where nothing is.
+ * @param host the name or address that the URL has
+ */
+export function refuseCertificate(socket: TLSSocket, host: string): string | undefined {
+  if (socket.authorized) {
+    return undefined;
+  }
+  const code = String(socket.authorizationError);
+  const certificate = socket.getPeerCertificate();
+  const subject = common(certificate.subject);
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    const names = certificate.subjectaltname?.slice(0, 500) ?? `CN ${subject}`;
+    return `the certificate is for ${names} and not for "${host}": write one of its names in url`;
+  }
+  if (unknownAuthority.has(code)) {
+    return (
+      `the certificate of "${subject}" is by "${common(certificate.issuer)}", which is an unknown authority (${code}): ` +
+      "name the certificate of that authority in ca_file"
+    );
+  }
+  const until = code === "CERT_HAS_EXPIRED" ? `: it ended at ${certificate.valid_to}` : "";
+  return `the certificate of "${subject}" by "${common(certificate.issuer)}" is not valid (${code})${until}`;
+}
+
+const soon = 30 * 86_400_000;
+
+/** What to say of a certificate that ends soon; undefined where there is time. */
+export function endingCertificate(validTo: string, url: string, now: number): string | undefined {
+  const left = Date.parse(validTo) - now;
+  return left > 0 && left < soon
+    ? `the certificate of ${url} ends in ${Math.floor(left / 86_400_000)} days`
+    : undefined;
+}
+
+function common(name: PeerCertificate["subject"] | undefined): string {
+  return String(name?.CN ?? name?.O ?? "").slice(0, 200);
+}

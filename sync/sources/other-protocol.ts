@@ -1,0 +1,62 @@
+/** Whether a port speaks TLS where we spoke plain LDAP, or the reverse: a second look after a first one failed. */
+import { createConnection } from "node:net";
+import * as tls from "node:tls";
+
+import type { Target } from "./dial.ts";
+
+/** ms */
+const patience = 3000;
+
+/** A search of the root DSE for nothing: RFC 4511 4.5.1, with the attribute "1.1". */
+const question = Buffer.from(
+  "302a020101632504000a01000a0100020100020101010100870b6f626a656374436c61737330050403312e31",
+  "hex",
+);
+
+/** What to write in `url` instead; undefined where the scheme is right, or nothing can be told. */
+export async function betterScheme(target: Target, signal: AbortSignal): Promise<string | undefined> {
+  if (target.kind !== "tcp" || signal.aborted) {
+    return undefined;
+  }
+  if (target.tls) {
+    return (await speaksLdap(target))
+      ? "this port speaks LDAP without TLS: use ldap:// with starttls, or the port of ldaps"
+      : undefined;
+  }
+  return (await speaksTls(target)) ? "this port speaks TLS: use ldaps:// without starttls" : undefined;
+}
+
+function speaksTls({ host, port }: Target & { kind: "tcp" }): Promise<boolean> {
+  // Nothing is ever sent over it: whose certificate it is plays no part.
+  const socket = tls.connect({ host, port, rejectUnauthorized: false });
+  return new Promise((resolve) => {
+    const end = (answer: boolean): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => end(false), patience);
+    socket
+      .once("secureConnect", () => end(true))
+      .on("error", () => end(false))
+      .once("close", () => end(false));
+  });
+}
+
+function speaksLdap({ host, port }: Target & { kind: "tcp" }): Promise<boolean> {
+  const socket = createConnection({ host, port });
+  return new Promise((resolve) => {
+    const end = (answer: boolean): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => end(false), patience);
+    socket
+      .once("connect", () => socket.write(question))
+      // Every LDAP message is a SEQUENCE.
+      .once("data", (bytes) => end(bytes[0] === 0x30))
+      .on("error", () => end(false))
+      .once("close", () => end(false));
+  });
+}
