@@ -75,7 +75,7 @@ export async function dial(target: Target, bounds: Bounds): Promise<Socket> {
 
 /** The fault of a server that said nothing that we understand, with a word on `ldap://` and `ldaps://` where that is why. */
 export async function explainScheme(fault: unknown, target: Target, { signal }: Bounds): Promise<unknown> {
-  if (!(fault instanceof SourceFault) || fault.isCertificate) {
+  if (!(fault instanceof SourceFault) || fault.isCertificate || target.kind !== "tcp") {
     return fault;
   }
   const better = await betterScheme(target, signal);

@@ -2,7 +2,12 @@
 import { createConnection } from "node:net";
 import * as tls from "node:tls";
 
-import type { Target } from "./dial.ts";
+/** Where, and what was spoken there. */
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+}
 
 /** ms */
 const patience = 3000;
@@ -14,8 +19,8 @@ const question = Buffer.from(
 );
 
 /** What to write in `url` instead; undefined where the scheme is right, or nothing can be told. */
-export async function betterScheme(target: Target, signal: AbortSignal): Promise<string | undefined> {
-  if (target.kind !== "tcp" || signal.aborted) {
+export async function betterScheme(target: Place, signal: AbortSignal): Promise<string | undefined> {
+  if (signal.aborted) {
     return undefined;
   }
   if (target.tls) {
@@ -26,7 +31,7 @@ export async function betterScheme(target: Target, signal: AbortSignal): Promise
   return (await speaksTls(target)) ? "this port speaks TLS: use ldaps:// without starttls" : undefined;
 }
 
-function speaksTls({ host, port }: Target & { kind: "tcp" }): Promise<boolean> {
+function speaksTls({ host, port }: Place): Promise<boolean> {
   // Nothing is ever sent over it: whose certificate it is plays no part.
   const socket = tls.connect({ host, port, rejectUnauthorized: false });
   return new Promise((resolve) => {
@@ -43,7 +48,7 @@ function speaksTls({ host, port }: Target & { kind: "tcp" }): Promise<boolean> {
   });
 }
 
-function speaksLdap({ host, port }: Target & { kind: "tcp" }): Promise<boolean> {
+function speaksLdap({ host, port }: Place): Promise<boolean> {
   const socket = createConnection({ host, port });
   return new Promise((resolve) => {
     const end = (answer: boolean): void => {
