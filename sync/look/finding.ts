@@ -2,6 +2,7 @@
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { LeftOut } from "../left-out.ts";
 import type { RootDse } from "./root-dse.ts";
+import type { Unasked } from "./unasked.ts";
 
 /** One entry, with what it would give. */
 export interface Sample {
@@ -19,6 +20,10 @@ export interface Reading {
   readonly classes: Map<string, number>;
   /** Address attributes of the preset → entries that have one; none in a list. */
   readonly attributes: Map<string, number>;
+  /** Attributes that were not asked for, and came: the server calls something by another name. Bounded. */
+  readonly others: Map<string, number>;
+  /** Of classes that the preset does not ask for; undefined: not looked for. */
+  unasked?: Unasked;
   /** Values that gave no address, by why. */
   readonly skipped: Record<string, number>;
   /** The same values themselves. Bounded. */

@@ -4,6 +4,8 @@ import { emptyText, limitText } from "../sources/hints.ts";
 import type { Finding } from "./finding.ts";
 
 const mostDomains = 5;
+/** Attributes that one warning names. */
+const mostNames = 3;
 
 /** One sentence each; the gravest first. */
 export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceSettings): string[] {
@@ -16,6 +18,7 @@ export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceS
     ...amount(finding, settings),
     ...attributes(finding, settings),
     ...catchAll(finding),
+    ...unasked(finding),
     ...domains(finding),
     ...transport(finding, settings),
   ];
@@ -41,10 +44,33 @@ function attributes({ reading }: Omit<Finding, "warnings">, { type }: SourceSett
     ? []
     : [...reading.attributes]
         .filter(([, count]) => count === 0)
-        .map(
-          ([name]) =>
-            `no entry has the attribute "${name}": it is not used here, or the bind DN has no right to read it`,
-        );
+        .map(([name]) => `no entry has the attribute "${name}": ${absence(reading.others)}`);
+}
+
+/** Why an attribute that was asked for did not come. */
+function absence(others: ReadonlyMap<string, number>): string {
+  const names = [...others.keys()].slice(0, mostNames).map((name) => `"${name}"`);
+  return names.length === 0
+    ? "it is not used here, or the bind DN has no right to read it"
+    : `the server answers with ${names.join(", ")} instead, which must then stand in attributes`;
+}
+
+const mostClasses = 8;
+
+function unasked({ reading }: Omit<Finding, "warnings">): string[] {
+  const { entries = 0, classes = new Map<string, number>(), example = "", fault = "" } = reading.unasked ?? {};
+  const failed = fault === "" ? [] : [`the search for entries of other object classes failed: ${fault}`];
+  if (entries === 0) {
+    return failed;
+  }
+  const most = [...classes].toSorted(([, one], [, other]) => other - one).slice(0, mostClasses);
+  const list = most.map(([name, count]) => `${name} (${count})`).join(", ");
+  const named = list === "" ? "" : `: ${list}`;
+  return [
+    ...failed,
+    `${entries} entries with addresses of the relay domains, such as "${example}", are of object classes that the preset` +
+      ` does not ask for${named}. If they take mail, write a filter of your own, or set resource_classes`,
+  ];
 }
 
 function catchAll({ reading: { skipped } }: Omit<Finding, "warnings">): string[] {

@@ -22,6 +22,7 @@ import { hasRanges, wholeEntries } from "../sources/ranges.ts";
 import type { Finding, Reading, Sample } from "./finding.ts";
 import type { Source } from "../source.ts";
 import { warningsOf } from "./probe-warnings.ts";
+import { readUnasked, searchUnasked } from "./unasked.ts";
 
 const samplesShown = 10;
 /** Domains and classes that are counted: a directory of strangers could name any number. */
@@ -46,6 +47,7 @@ export async function probeSource(
     addresses: 0,
     classes: new Map(),
     attributes: new Map(settings.type === "list" ? [] : rules.preset.addresses.map(({ attribute }) => [attribute, 0])),
+    others: new Map(),
     skipped: {},
     left: [],
     foreign: new Map(),
@@ -63,6 +65,9 @@ export async function probeSource(
       try {
         rootDse = await readRootDse(connection);
         await readEntries(connection, settings, rules, reading, take);
+        if (settings.filter === "") {
+          reading.unasked = await searchUnasked(connection, settings, rules);
+        }
       } catch (fault) {
         throw await explainBase(fault, connection);
       } finally {
@@ -70,6 +75,9 @@ export async function probeSource(
       }
     } else {
       await readFile(source, settings, reading, signal, takeSample);
+      if (settings.filter === "" && settings.type === "ldif") {
+        reading.unasked = await readUnasked(settings, rules, folder, signal);
+      }
     }
   } catch (error) {
     reading.fault = error instanceof Error ? error.message : String(error);
@@ -100,7 +108,18 @@ async function readEntries(
     // Values that come in portions are asked for by the sync; a look at the entry does without.
     const ready = raw.filter((entry) => !hasRanges([entry]));
     reading.entries += raw.length - ready.length;
-    (await wholeEntries(ready, connection)).forEach(take);
+    const entries = await wholeEntries(ready, connection);
+    entries.forEach(take);
+    noteOthers(entries, query.attributes, reading);
+  }
+}
+
+function noteOthers(entries: readonly Entry[], asked: readonly string[], { others }: Reading): void {
+  const names = new Set(asked.map((name) => name.toLowerCase()));
+  for (const name of entries.flatMap(({ attributes }) => [...attributes.keys()])) {
+    if (!names.has(name)) {
+      addOne(others, name);
+    }
   }
 }
 

@@ -59,10 +59,10 @@ export async function readRootDse(connection: LdapConnection): Promise<RootDse> 
 
 /** Object classes that only one product's entries have. */
 const byClass: readonly (readonly [RegExp, SourceSettings["preset"]])[] = [
-  [/^zimbra(?:account|distributionlist)$/, "zimbra"],
+  [/^zimbra(?:account|distributionlist|group)$/, "zimbra"],
   [/^univentionmail$/, "univention"],
-  [/^qmailuser$/, "qmail-ldap"],
-  [/^domino(?:person|group)$/, "domino"],
+  [/^qmail(?:user|group)$/, "qmail-ldap"],
+  [/^domino(?:person|group|servermailindatabase|resource|serverresource)$/, "domino"],
 ];
 
 /** The preset that fits; undefined where nothing tells. */

@@ -40,6 +40,15 @@ function group(name: string, lines: string): string {
 }
 
 describe("rules from Active Directory", () => {
+  it("finds accepted senders however their DNs are written", async () => {
+    const sender = `dn:: ${Buffer.from("CN=Müller\\, Änne,OU=Leute,DC=kontor,DC=example").toString("base64")}
+objectClass: user\nproxyAddresses: SMTP:anne@kontor.example\n\n`;
+    const board = group("board", "authOrig: cn=M\\C3\\BCller\\2C \\C3\\A4nne, OU=Leute, DC=kontor,DC=example");
+    expect((await rulesOf("active-directory", board + sender))["board@kontor.example"]).toBe(
+      "senders:anne@kontor.example",
+    );
+  });
+
   it("names accepted senders by every address of their entries, foreign ones too", async () => {
     const board = group(
       "board",

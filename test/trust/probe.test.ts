@@ -53,8 +53,13 @@ describe.skipIf(missing("slapd") || missing("openssl"))("goodmailto probe", { ti
       schemas: ["core", "cosine", "inetorgperson"],
       ldif: [
         "dn: o=Kontor\nobjectClass: organization\no: Kontor\n",
-        ...["half", "rest", "none"].map((ou) => `dn: ou=${ou},o=Kontor\nobjectClass: organizationalUnit\nou: ${ou}\n`),
+        ...["half", "rest", "none", "rooms"].map(
+          (ou) => `dn: ou=${ou},o=Kontor\nobjectClass: organizationalUnit\nou: ${ou}\n`,
+        ),
         ...people,
+        "dn: uid=anna,ou=rooms,o=Kontor\nobjectClass: inetOrgPerson\ncn: A\nsn: A\nmail: anna@kontor.example\n",
+        "dn: cn=saal,ou=rooms,o=Kontor\nobjectClass: device\nobjectClass: extensibleObject\nmail: saal@kontor.example\n",
+        "dn: cn=fern,ou=rooms,o=Kontor\nobjectClass: device\nobjectClass: extensibleObject\nmail: fern@x.example\n",
       ].join("\n"),
       global: [`TLSCertificateFile ${certificate}`, `TLSCertificateKeyFile ${key}`, "sizelimit 700"],
       tls: true,
@@ -106,6 +111,25 @@ type = "ldap"\nbase = "o=Kontor"\npage_size = 300\n${source}\n`;
     expect(stdout).toMatch(/WARNING: the password .* in the clear; use ldaps:\/\/ or starttls/);
     expect(code).toBe(1);
     expect(readdirSync(folder).filter((name) => name !== "goodmailto.toml").length).toBe(before);
+  });
+
+  it("names the attribute that the server calls by another name", async () => {
+    const words = `url = ["${slapd.ldap}"]\nfilter = "(uid=u1)"\nattributes = ["rfc822Mailbox"]\n`;
+    expect((await probe(words)).stdout).toMatch(
+      /WARNING: no entry has the attribute "rfc822mailbox": the server answers with "mail" instead/,
+    );
+  });
+
+  it("names object classes with addresses that the preset does not ask for", async () => {
+    const words = `url = ["${slapd.ldap}"]\npreset = "openldap"\n${asRoot()}`;
+    const { stdout } = await probe(words, "--base", "ou=rooms,o=Kontor");
+    expect(stdout).toMatch(
+      /WARNING: 1 entries with addresses .* such as "cn=saal,ou=rooms,o=Kontor", .* does not ask for: (device|extensibleObject) \(1\), (device|extensibleObject) \(1\)\. If/,
+    );
+    expect(stdout).toContain("read: 1 entries, 1 addresses");
+    const own = await probe(`${words}resource_classes = ["device"]\n`, "--base", "ou=rooms,o=Kontor");
+    expect(own.stdout).not.toMatch(/does not ask for/);
+    expect(own.stdout).toContain("saal@kontor.example (resource)");
   });
 
   it("warns of success without an entry, and says where the server has its entries", async () => {
