@@ -42,6 +42,11 @@ const smtp = z.strictObject({
     "refuse",
     "A message with a bare CR, LF or NUL: refused with 550 5.6.0, or its line ends made whole. Clients with RELAYCLIENT are always normalised.",
   ),
+  lenient_helo: field.choice(
+    ["own", "all", "none"],
+    "own",
+    "Who may say HELO with blanks or UTF-8 in the name, and give addresses without angle brackets or with blanks inside them. own: clients with RELAYCLIENT, and all clients of a listener with auth. Others get 501.",
+  ),
   reverse_lookup: field.flag(
     false,
     "Look up the client's host name (TCPREMOTEHOST), forward-confirmed, before the greeting. Done in any case where a client rule asks for host names.",

@@ -22,6 +22,8 @@ export interface Mailbox {
 
 /** Path length without brackets, RFC 5321 4.5.3.1.3. The 64 octets of a user part are not enforced: forwarders exceed them. */
 const maxLength = 254;
+/** The parts of RFC 5321 4.5.3.1.1 and 4.5.3.1.2 with their "@": senders in the world are that long. */
+const maxSender = 320;
 const atoms = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*)"$/;
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
@@ -71,8 +73,8 @@ function unquote(text: string): string | undefined {
  * Reads `user@domain`, `"quoted user"@domain` or a bare `user`, without angle brackets.
  * A user part is ASCII (RFC 6531 is not spoken); a domain may hold U-labels.
  */
-export function parseMailbox(text: string): Mailbox | undefined {
-  if (text.length === 0 || text.length > maxLength) {
+export function parseMailbox(text: string, longest: number = maxLength): Mailbox | undefined {
+  if (text.length === 0 || text.length > longest) {
     return undefined;
   }
   const at = text.lastIndexOf("@");
@@ -83,6 +85,11 @@ export function parseMailbox(text: string): Mailbox | undefined {
   const user = unquote(text.slice(0, at));
   const domain = normalDomain(text.slice(at + 1));
   return user === undefined || domain === undefined ? undefined : { raw: text, user, domain };
+}
+
+/** Reads a sender: as {@link parseMailbox}, but up to 320 octets. */
+export function parseSender(text: string): Mailbox | undefined {
+  return parseMailbox(text, maxSender);
 }
 
 /**

@@ -36,6 +36,7 @@ export const answers = {
   bye: sayAndClose(reply(221, "2.0.0", "Bye")),
   go: reply(354, "", "End data with <CR><LF>.<CR><LF>"),
   unknownCommand: say(reply(500, "5.5.2", "Command not recognised")),
+  bareLine: say(reply(500, "5.5.2", "Lines must end in CR LF, not in LF alone")),
   notImplemented: say(reply(502, "5.5.1", "Command not implemented")),
   badHelo: say(reply(501, "5.5.4", "Syntax: EHLO hostname")),
   badVrfy: say(reply(501, "5.5.4", "Syntax: VRFY address")),

@@ -42,6 +42,8 @@ export interface Service extends Services {
   readonly harvest: Harvest;
   readonly hostNames: HostNames;
   readonly normaliseNewlines: boolean;
+  /** Who is forgiven sloppy names and paths: clients that may relay and listeners with AUTH, everybody, or nobody. */
+  readonly lenient: "own" | "all" | "none";
   readonly reverseLookup: boolean;
   readonly starttls: boolean;
   /** Undefined: AUTH is not offered. */

@@ -5,7 +5,7 @@
 import { acceptSession, drop, next, ok } from "../hooks/check.ts";
 import type { Verdict } from "../hooks/check.ts";
 import type { Effect } from "../hooks/effect.ts";
-import { parseMailbox } from "../mail/address.ts";
+import { parseMailbox, parseSender } from "../mail/address.ts";
 import { parseReply, printable } from "../mail/reply.ts";
 import type { PluginHook } from "./config.ts";
 
@@ -115,7 +115,7 @@ function readAddress(text: string, hook: PluginHook): Command {
     return ignored;
   }
   const address = text.endsWith("\r") ? text.slice(0, -1) : text;
-  const mailbox = parseMailbox(address);
+  const mailbox = hook === "mail" ? parseSender(address) : parseMailbox(address);
   const nullSender = address === "" && hook === "mail";
   return mailbox === undefined && !nullSender
     ? { kind: "fault", why: "bad address" }

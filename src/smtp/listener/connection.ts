@@ -42,7 +42,7 @@ export class Connection extends SMTPConnection {
   // Called by the library's constructor, before the fields above exist.
   override _createParser(): SMTPStream {
     const parser = new Parser();
-    parser.oncommand = (command, callback): void => this._onCommand(command, callback);
+    parser.oncommand = (command, callback): void => this._onCommand(parser.withEnding(command), callback);
     parser.on("error", () => this.answer(answers.lineTooLong));
     // The client has said its last word (FIN); everything before it is answered by now.
     parser.on("finish", () => this.close());

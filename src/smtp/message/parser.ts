@@ -7,10 +7,16 @@ const maxCommandLength = 12_288;
 /** Takes a message's bytes. `done` must be called once with what came behind the final dot, if it came. */
 export type MessageSink = (chunk: Buffer, done: (rest?: Buffer) => void) => void;
 
+const CR = 13;
+const LF = 10;
+
 type Done = (error?: Error | null) => void;
 
 export class Parser extends SMTPStream {
   #sink: MessageSink | undefined;
+  /** Of each line of the chunk under way, whether it ends in LF alone. */
+  #bare: readonly boolean[] = [];
+  #line = 0;
 
   constructor() {
     super({ maxCommandLength });
@@ -27,7 +33,24 @@ export class Parser extends SMTPStream {
     return this._remainder.length > 0;
   }
 
+  /** The next command line, in the order in which they come; one that ended in LF alone keeps that. */
+  withEnding(line: Buffer): Buffer {
+    return this.#bare[this.#line++] === true ? Buffer.concat([line, Buffer.from([LF])]) : line;
+  }
+
+  #lookForBareLines(chunk: Buffer): void {
+    const bare: boolean[] = [];
+    for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) {
+      bare.push(at > 0 ? chunk[at - 1] !== CR : !this._remainder.endsWith("\r"));
+    }
+    this.#bare = bare;
+    this.#line = 0;
+  }
+
   override _write(chunk: Buffer, encoding: BufferEncoding | "buffer", next: Done): void {
+    if (!this._dataMode) {
+      this.#lookForBareLines(chunk);
+    }
     super._write(chunk, encoding, next);
     // A TLS handshake need not hold a line feed: it would wait for its answer until the idle time is over.
     if (!this._dataMode && /^[\x00-\x08\x0e-\x1f\x80-\xff]/.test(this._remainder)) {

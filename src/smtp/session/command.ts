@@ -1,8 +1,12 @@
 /** A command line to a command, or to the reply that it deserves. RFC 5321 4.1.1. */
-import { parseMailbox } from "../../mail/address.ts";
+import { isUtf8 } from "node:buffer";
+
+import type { Session } from "../../hooks/session.ts";
+import { parseMailbox, parseSender } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { reply } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
+import type { Service } from "../service.ts";
 
 /** MAIL FROM with its parameters. */
 export interface MailCommand {
@@ -34,14 +38,27 @@ const paths = {
   TO: /^TO:\s*<((?:"(?:[^"\\]|\\.)*"|[^<>"])*)>(?:\s+(.*))?$/is,
 } as const;
 
-/** Blanks after the colon are tolerated, as Postfix does; a missing pair of brackets is not. */
-function parsePath(line: string, keyword: keyof typeof paths): Path | undefined {
-  const match = paths[keyword].exec(line);
+/** The same without brackets, as printers and scripts write it. */
+const openPaths = { FROM: /^FROM:\s*([^\s<>"]+)(?:\s+(.*))?$/is, TO: /^TO:\s*([^\s<>"]+)(?:\s+(.*))?$/is } as const;
+
+/**
+ * Whether a client is forgiven a name with blanks or umlauts, missing brackets, and blanks within them: printers and
+ * PCs write such, and strangers that do are rarely mail servers.
+ */
+export function isLenient(service: Pick<Service, "lenient" | "authenticator">, session: Session): boolean {
+  const isOwn = session.has("RELAYCLIENT") || service.authenticator !== undefined;
+  return service.lenient === "all" || (service.lenient === "own" && isOwn);
+}
+
+/** Blanks after the colon are tolerated, as Postfix does. */
+function parsePath(line: string, keyword: keyof typeof paths, lenient: boolean): Path | undefined {
+  const match = paths[keyword].exec(line) ?? (lenient ? openPaths[keyword].exec(line) : null);
   if (match === null) {
     return undefined;
   }
+  const written = match[1] ?? "";
   // RFC 5321 appendix C: a source route is accepted and ignored.
-  const address = (match[1] ?? "").replace(/^@[^\s,:@]+(?:,@[^\s,:@]+)*:/, "");
+  const address = (lenient ? written.trim() : written).replace(/^@[^\s,:@]+(?:,@[^\s,:@]+)*:/, "");
   return { address, parameters: (match[2] ?? "").split(/\s+/).filter((word) => word !== "") };
 }
 
@@ -50,12 +67,12 @@ function hasEightBit(line: string): boolean {
 }
 
 /** Reads the argument of MAIL. @param offersAuth whether AUTH= is known here (RFC 4954 5) */
-export function parseMail(argument: string, offersAuth: boolean): MailCommand | Reply {
+export function parseMail(argument: string, offersAuth: boolean, lenient = false): MailCommand | Reply {
   if (hasEightBit(argument)) {
     return eightBitAddress;
   }
-  const path = parsePath(argument, "FROM");
-  const sender = path === undefined || path.address === "" ? undefined : parseMailbox(path.address);
+  const path = parsePath(argument, "FROM", lenient);
+  const sender = path === undefined || path.address === "" ? undefined : parseSender(path.address);
   if (path === undefined || (sender === undefined && path.address !== "")) {
     return badSender;
   }
@@ -86,11 +103,11 @@ export function parseMail(argument: string, offersAuth: boolean): MailCommand | 
 }
 
 /** Reads the argument of RCPT. No parameter is known here: DSN is not offered. */
-export function parseRcpt(argument: string): Mailbox | Reply {
+export function parseRcpt(argument: string, lenient = false): Mailbox | Reply {
   if (hasEightBit(argument)) {
     return eightBitAddress;
   }
-  const path = parsePath(argument, "TO");
+  const path = parsePath(argument, "TO", lenient);
   const mailbox = path === undefined ? undefined : parseMailbox(path.address);
   if (path === undefined || mailbox === undefined) {
     return badRecipient;
@@ -111,7 +128,11 @@ export function splitLine(line: string): { readonly verb: string; readonly argum
     : { verb: line.slice(0, at).toUpperCase(), argument: line.slice(at + 1).trim() };
 }
 
-/** The name a client gives itself: bounded, printable, no blanks. Undefined where it is no such thing. */
-export function parseHelo(argument: string): string | undefined {
-  return /^[\x21-\x7e]{1,255}$/.test(argument) ? argument : undefined;
+/** The name a client gives itself: bounded and printable; blanks and UTF-8 only if lenient. */
+export function parseHelo(argument: string, lenient = false): string | undefined {
+  if (!lenient) {
+    return /^[\x21-\x7e]{1,255}$/.test(argument) ? argument : undefined;
+  }
+  const octets = Buffer.from(argument, "latin1");
+  return /^[\x20-\x7e\x80-\xff]{1,255}$/.test(argument) && isUtf8(octets) ? octets.toString("utf8") : undefined;
 }

@@ -9,7 +9,7 @@ import { reply } from "../../mail/reply.ts";
 import type { LimitName } from "../../report/counters.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
-import { parseHelo, parseMail, parseRcpt } from "./command.ts";
+import { isLenient, parseHelo, parseMail, parseRcpt } from "./command.ts";
 import type { MailCommand } from "./command.ts";
 import { MessageIntake } from "../message/message-intake.ts";
 import { offers, protocolWord } from "./offers.ts";
@@ -67,7 +67,7 @@ export class Conversation {
 
   /** HELO and EHLO. */
   helo(argument: string, extended: boolean): Answering {
-    const name = parseHelo(argument);
+    const name = parseHelo(argument, isLenient(this.service, this.session));
     if (name === undefined) {
       return answers.badHelo;
     }
@@ -110,7 +110,7 @@ export class Conversation {
     if (this.session.transaction !== undefined && !this.#dataRefused) {
       return answers.nested;
     }
-    const command = parseMail(argument, this.offersAuth);
+    const command = parseMail(argument, this.offersAuth, isLenient(this.service, this.session));
     if ("wire" in command) {
       return say(command);
     }
@@ -144,7 +144,7 @@ export class Conversation {
     if (transaction === undefined || this.#mail === undefined) {
       return this.session.helo === "" ? answers.heloFirst : answers.mailFirst;
     }
-    const mailbox = parseRcpt(argument);
+    const mailbox = parseRcpt(argument, isLenient(this.service, this.session));
     if ("wire" in mailbox) {
       return say(mailbox);
     }

@@ -16,12 +16,16 @@ const notSmtp = /^(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT) |^[\x00-\x08\x0e-\x1f\x8
 /** What a line comes to: a response, a message to be taken in, or a change to TLS that the connection must make. */
 export type Answer = Response | DataAnswer | { readonly startTls: true };
 
+/** Whether a line ended in LF alone, as the parser marks it. */
+const isBare = (line: string): boolean => line.endsWith("\n");
+
 /** The verbs of one session. */
 export class Verbs {
   readonly #conversation: Conversation;
   #exchange: ((line: string) => Exchange) | undefined;
   #junk = 0;
   #commands = 0;
+  #bare = 0;
 
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
@@ -29,6 +33,22 @@ export class Verbs {
 
   /** Answers one line, synchronously where no check needs I/O. */
   answer(line: string): Answer | Promise<Answer> {
+    return isBare(line) ? this.#answerBare(line.slice(0, -1)) : this.#answerWhole(line);
+  }
+
+  /**
+   * A client that ends each line in LF alone would send a message whose end is never seen. One such line may be a slip.
+   */
+  #answerBare(line: string): Answer | Promise<Answer> {
+    const isNews = ++this.#bare === 2;
+    if (this.#bare < 2 || notSmtp.test(line) || /^QUIT$/i.test(line.trim())) {
+      return this.#answerWhole(line);
+    }
+    this.#exchange = undefined;
+    return isNews ? this.#conversation.limit("bare line feeds", answers.bareLine) : answers.bareLine;
+  }
+
+  #answerWhole(line: string): Answer | Promise<Answer> {
     if (this.#exchange !== undefined) {
       const step = this.#exchange;
       this.#exchange = undefined;
