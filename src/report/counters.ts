@@ -21,6 +21,7 @@ export type CounterName = keyof typeof counterNames;
 
 /** What ends a session or a message early; the label of `limits`, and the word of the log line. */
 export const limitNames = [
+  "bare line feeds",
   "connections",
   "connections per client",
   "descriptors",
