@@ -1,5 +1,5 @@
 /** Routes in `config check`: a next hop that is the relay itself, and mail for the world that is sent inside. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { schema } from "../../src/compose/settings.ts";
 import { warningsOf } from "../../src/compose/warnings.ts";
 import { checkConfig } from "../../src/config/load.ts";
+import { worldWarnings } from "../../src/config/route-warnings.ts";
 import { formatFault } from "../../src/config/toml.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "goodmailto-routes-"));
@@ -112,6 +113,19 @@ describe("mail for the world", () => {
     ["no client rules", to('"smtp://192.0.2.25"')],
   ])("is fine with %s", (_, text) => {
     expect(warnings(`${own}${text}`)).toEqual([]);
+  });
+});
+
+describe("the example of docs/submission.md", () => {
+  it("sends the mail of its logins neither in a circle nor nowhere", () => {
+    const page = readFileSync(join(import.meta.dirname, "../../docs/submission.md"), "utf8");
+    const [, text = ""] = /^`goodmailto\.toml`:\n\n```toml\n(.*?)^```$/ms.exec(page) ?? [];
+    const loaded = checkConfig(text, file, schema, []);
+    expect(loaded.kind === "ok" ? loaded.settings.listener.some(({ auth }) => auth) : loaded.faults).toBe(true);
+    expect(loaded.kind === "ok" ? worldWarnings(loaded.settings, true) : []).toEqual([]);
+    // So it was before.
+    const before = checkConfig(text.replace('next_hop = "mx"', 'next_hop = "smtp://192.0.2.25"'), file, schema, []);
+    expect(before.kind === "ok" ? worldWarnings(before.settings, false) : []).toHaveLength(1);
   });
 });
 

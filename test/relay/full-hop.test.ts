@@ -190,4 +190,22 @@ describe("a full next hop", () => {
     expect(hop.connections).toBe(3);
     client.close();
   });
+
+  it("takes the mail of another route in place of a connection that is kept for the first one", async () => {
+    const hop = await startNextHop();
+    ends.push(() => hop.close());
+    hop.script.answers = { greeting: one(() => hop) };
+    const place = `next_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "8s"`;
+    const relay = await startTestRelay({
+      config: `[domains]\nrelay = ["kontor.example", "zweig.example"]\n
+[[route]]\ndomain = "kontor.example"\n${place}\n[[route]]\ndomain = "zweig.example"\n${place}\n`,
+    });
+    ends.push(() => relay.stop());
+    const client = await hello(relay);
+    expect((await send(client)).at(-1)).toBe("250 2.0.0 Accepted");
+    const started = performance.now();
+    expect((await send(client, ["b@zweig.example"])).at(-1)).toBe("250 2.0.0 Accepted");
+    expect(performance.now() - started).toBeLessThan(5000);
+    client.close();
+  });
 });

@@ -179,6 +179,25 @@ describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
     expect(await deliver("off", {}, "smtps")).toBe("451 4.4.1");
   });
 
+  it.each([
+    ["the certificate has it", "mx.far.example", "encrypted"],
+    ["the certificate has another", "mx.near.example", "451 4.4.1"],
+  ])("by address asks for tls_name: %s", async (_, name, outcome) => {
+    for (const [scheme, mode] of [
+      ["smtp", "require"],
+      ["smtps", "off"],
+    ] as const) {
+      const implicit = scheme === "smtps" ? { implicitTls: true } : {};
+      const script = { tls: pairs["exchanger"], ...implicit };
+      expect(await deliver(`${mode}"\ntls_name = "${name}`, script, scheme), scheme).toBe(outcome);
+    }
+  });
+
+  it("by address asks for the address without tls_name", async () => {
+    expect(await deliver("require", { tls: pairs["exchanger"] })).toBe("451 4.4.1");
+    expect(await deliver('require"\ntls_name = "other.example', { tls: pairs["right"] })).toBe("451 4.4.1");
+  });
+
   it("of a mail exchanger asks for the exchanger's name, not for its address", async () => {
     const dns = await startDns();
     const hop = await startNextHop({ tls: pairs["exchanger"] });
