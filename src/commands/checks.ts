@@ -4,7 +4,7 @@ import type { ZodType } from "zod";
 
 import { checks } from "../checks/registry.ts";
 import { fieldMeta } from "../config/fields.ts";
-import { tomlValue } from "../config/sample.ts";
+import { tomlValue } from "../config/toml-value.ts";
 import type { CheckDefinition } from "../hooks/check.ts";
 
 /** Builds the verb. */

@@ -33,7 +33,7 @@ export function configCommand(): Command {
 async function check({ config, strict }: { config: string; strict?: boolean }): Promise<void> {
   const loaded = loadConfig(config, schema, ["relay", "sync"]);
   const faults = loaded.kind === "ok" ? await deepFaults(config, loaded) : loaded.faults.map(formatFault);
-  const warnings = loaded.kind === "ok" ? warningsOf(config, loaded, ["relay", "sync"]) : [];
+  const warnings = loaded.kind === "ok" ? warningsOf(loaded, ["relay", "sync"]) : [];
   const lines = [...faults, ...warnings.map((warning) => `warning: ${formatFault(warning)}`)];
   process.stderr.write(lines.map((line) => `${line}\n`).join(""));
   if (faults.length > 0 || (strict === true && warnings.length > 0)) {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 
 import { Command, InvalidArgumentError } from "commander";
 
-import { parseDuration } from "../config/fields.ts";
+import { parseDuration } from "../config/units.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";

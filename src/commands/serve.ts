@@ -38,7 +38,7 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
   const { settings } = loaded;
   const log = createLog(settings.log);
   if (options.worker !== true) {
-    logWarnings(options.config, loaded, log);
+    logWarnings(loaded, log);
   }
   const workers = workerCount(settings.smtp.workers);
   if (workers > 1 && options.worker !== true) {
@@ -109,7 +109,7 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
 function logFresh(config: string, log: Log): void {
   const loaded = loadConfig(config, schema, ["relay"]);
   if (loaded.kind === "ok") {
-    logWarnings(config, loaded, log);
+    logWarnings(loaded, log);
   }
 }
 
@@ -123,7 +123,7 @@ function reloadRelay(config: string, relay: Relay, log: Log, worker: boolean): v
     }
     relay.reload(loaded.settings);
     if (!worker) {
-      logWarnings(config, loaded, log);
+      logWarnings(loaded, log);
     }
     log.info("relay", "reloaded", { file: config });
   } catch (error) {

@@ -2,7 +2,7 @@
 import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
 
-import { resolvePath } from "../config/load.ts";
+import { resolvePath } from "../config/setting-files.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
@@ -19,8 +19,7 @@ type Good = Extract<Loaded, { kind: "ok" }>;
 
 /** Every fault in client rules, certificates, keys, canaries and sources, one line each. Connects to nothing. */
 export async function deepFaults(file: string, { settings, given }: Good): Promise<string[]> {
-  const at: At = (path, message) =>
-    formatFault({ file, ...given.position(path), key: path.map(String).join("."), message });
+  const at: At = (path, message) => formatFault(given.fault(path, message));
   const rules = [...new Set(listenersOf(settings).map((listener) => listener.rules))];
   return [
     ...rules.flatMap((path) => faultsOf(() => readRules(path))),
@@ -87,7 +86,7 @@ async function sourceFaults(file: string, { source, domains }: Settings, at: At)
       openSource(each, own, dirname(file));
     } catch (error) {
       if (error instanceof RangeError) {
-        return [at(["source", i], error.message)];
+        return [sourceFault(each, i, error.message, at)];
       }
       throw error;
     }
@@ -95,6 +94,13 @@ async function sourceFaults(file: string, { source, domains }: Settings, at: At)
       ? []
       : each.url.flatMap((path, j) => unreadable(path, ["source", i, "url", j], file, at));
   });
+}
+
+/** The message begins with the setting that it is about, and stands at its line. */
+function sourceFault(source: Settings["source"][number], i: number, message: string, at: At): string {
+  const own = message.replace(`source "${source.name}": `, "");
+  const [word = ""] = own.split(" ");
+  return at(["source", i, ...(Object.hasOwn(source, word) ? [word] : [])], own);
 }
 
 function unreadable(path: string, place: readonly PropertyKey[], file: string, at: At): string[] {

@@ -35,19 +35,19 @@ const syncSections: ReadonlySet<PropertyKey> = new Set(["sync", "source", "publi
  * Every warning, in the order of the lines.
  * @param whose without "sync", what only the sync reads is left out
  */
-export function warningsOf(file: string, { settings, given }: Good, whose: readonly ("relay" | "sync")[]): Fault[] {
+export function warningsOf({ settings, given }: Good, whose: readonly ("relay" | "sync")[]): Fault[] {
   const rules = clientRules(settings);
   const found = [...settingWarnings(settings), ...finders.flatMap((find) => find(settings, rules))];
   const placed = found
     .filter(({ path }) => whose.includes("sync") || !syncSections.has(path[0] ?? ""))
-    .map(({ path, message }) => ({ file, ...given.position(path), key: path.map(String).join("."), message }))
+    .map(({ path, message }) => given.fault(path, message))
     .sort((a, b) => a.line - b.line || a.column - b.column);
   return [...placed, ...rules.flatMap(({ warnings }) => warnings.map((warning) => ({ ...warning, key: "" })))];
 }
 
 /** Writes the warnings of a relay's configuration to its log. */
-export function logWarnings(file: string, loaded: Good, log: Log): void {
-  for (const { file: where, line, column, key, message } of warningsOf(file, loaded, ["relay"])) {
+export function logWarnings(loaded: Good, log: Log): void {
+  for (const { file: where, line, column, key, message } of warningsOf(loaded, ["relay"])) {
     log.warning("config", "warning", {
       at: `${where}:${line}:${column}`,
       key: key === "" ? undefined : key,

@@ -7,6 +7,8 @@ import * as z from "zod";
 
 import { parseMailbox } from "../mail/address.ts";
 import { parseEndpoint } from "../mail/network.ts";
+import { meantDuration, meantFactor, meantFlag, meantInteger, meantPercent, meantSize } from "./meant.ts";
+import { parseDuration, parseSize } from "./units.ts";
 
 /** What a field tells beside its type. */
 export interface FieldMeta {
@@ -21,8 +23,10 @@ export interface FieldMeta {
   readonly mayBeMissing?: boolean;
   /** Never printed. */
   readonly secret?: boolean;
-  /** What is allowed, where the type does not say it. */
+  /** What is allowed, where the type does not say it: "must be" goes before it. */
   readonly allowed?: string;
+  /** A value that was meant, made of one that is not allowed: 300 → "300s". */
+  readonly suggest?: (value: unknown) => unknown;
 }
 
 function field<Out, In>(type: z.ZodType<Out, In>, meta: FieldMeta): z.ZodType<Out, In | undefined> {
@@ -44,46 +48,19 @@ function checked<T>(allowed: string, read: (text: string) => T | undefined): z.Z
   });
 }
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const sizes: Readonly<Record<string, number>> = {
-  B: 1,
-  KB: 1000,
-  MB: 1_000_000,
-  GB: 1_000_000_000,
-  KiB: 1024,
-  MiB: 1_048_576,
-  GiB: 1_073_741_824,
-};
-
-/** "500ms", "90s", "10m", "1h30m", "7d" in ms; undefined where it is none. */
-export function parseDuration(text: string): number | undefined {
-  const parts = [...text.matchAll(/(\d+)(ms|s|m|h|d)/g)];
-  if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) {
-    return undefined;
-  }
-  const total = parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit ?? ""] ?? 0), 0);
-  return total <= Number.MAX_SAFE_INTEGER ? total : undefined;
-}
-
-/** "25MB", "64KiB", "1000B" in bytes; undefined where it is none. */
-export function parseSize(text: string): number | undefined {
-  const match = /^(\d+)(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(text);
-  const bytes = Number(match?.[1]) * (sizes[match?.[2] ?? ""] ?? Number.NaN);
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
-}
-
 /** A time span, held in ms. @param between the shortest and the longest that is allowed */
 export function duration(sample: string, doc: string, between?: readonly [string, string]): Field<number> {
   const allowed = 'a duration such as "500ms", "90s", "10m", "1h30m" or "7d"';
   if (between === undefined) {
-    return field(checked(allowed, parseDuration), { doc, sample });
+    return field(checked(allowed, parseDuration), { doc, sample, allowed, suggest: meantDuration });
   }
   const [low, high] = between;
+  const within = `${allowed}, from "${low}" to "${high}"`;
   const read = (value: string): number | undefined => {
     const ms = parseDuration(value) ?? Number.NaN;
     return ms >= (parseDuration(low) ?? 0) && ms <= (parseDuration(high) ?? 0) ? ms : undefined;
   };
-  return field(checked(`${allowed}, from "${low}" to "${high}"`, read), { doc, sample });
+  return field(checked(within, read), { doc, sample, allowed: within, suggest: meantDuration });
 }
 
 /** A size, held in bytes. */
@@ -93,7 +70,7 @@ export function size(sample: string, doc: string, least = 0): Field<number> {
     const bytes = parseSize(value) ?? -1;
     return bytes >= least ? bytes : undefined;
   };
-  return field(checked(allowed, read), { doc, sample });
+  return field(checked(allowed, read), { doc, sample, allowed, suggest: meantSize });
 }
 
 /** Any text. */
@@ -110,7 +87,8 @@ export interface TextRule {
 
 /** Text by a rule. */
 export function textBy(rule: TextRule, sample: string, doc: string, extra: Partial<FieldMeta> = {}): Field<string> {
-  return field(z.string().refine(rule.fits, { message: `must be ${rule.allowed}` }), { doc, sample, ...extra });
+  const type = z.string().refine(rule.fits, { message: `must be ${rule.allowed}` });
+  return field(type, { doc, sample, allowed: rule.allowed, ...extra });
 }
 
 /** A list of texts by a rule. @param least entries that there must be */
@@ -125,26 +103,15 @@ export function listBy(
   return field(z.array(text).min(least), { doc, sample, ...extra });
 }
 
-/** As {@link listBy} with at least one entry; a single text stands for a list of one. */
+/** As {@link listBy} with at least one entry, and a sample of one: as everywhere, a single text stands for a list of one. */
 export function oneOrMore(
   rule: TextRule,
   sample: string,
   doc: string,
   extra: Partial<FieldMeta> = {},
-): z.ZodType<string[], string | string[] | undefined> {
-  const message = `must be ${rule.allowed}`;
-  const list = { error: `${message}, or a list of these` };
-  const type = z.union([z.string(), z.array(z.string(list), list).min(1, list)], list).transform((value, context) => {
-    const single = typeof value === "string";
-    const texts = single ? [value] : value;
-    texts.forEach((text, i) => {
-      if (!rule.fits(text)) {
-        context.addIssue({ code: "custom", message, path: single ? [] : [i] });
-      }
-    });
-    return texts;
-  });
-  return field(type, { doc, sample, ...extra });
+): Field<string[]> {
+  const text = z.string().refine(rule.fits, { message: `must be ${rule.allowed}` });
+  return field(z.array(text).min(1), { doc, sample, ...extra });
 }
 
 /** A file that the relay or the sync job reads; "" is none. */
@@ -159,7 +126,8 @@ export function listFile(doc: string): Field<string> {
 
 /** A whole number within bounds. */
 export function integer(sample: number, low: number, high: number, doc: string): Field<number> {
-  return field(z.int().min(low).max(high), { doc, sample, allowed: `a whole number from ${low} to ${high}` });
+  const allowed = `a whole number from ${low} to ${high}`;
+  return field(z.int().min(low).max(high), { doc, sample, allowed, suggest: meantInteger });
 }
 
 /** A whole number within bounds, or a word that stands for one. */
@@ -171,12 +139,13 @@ export function integerOr<const Word extends string>(
   doc: string,
 ): Field<number | Word> {
   const allowed = `a whole number from ${low} to ${high}, or "${word}"`;
-  return field(z.union([z.int().min(low).max(high), z.literal(word)]), { doc, sample, allowed });
+  const type = z.union([z.int().min(low).max(high), z.literal(word)]);
+  return field(type, { doc, sample, allowed, suggest: meantInteger });
 }
 
 /** true or false. */
 export function flag(sample: boolean, doc: string): Field<boolean> {
-  return field(z.boolean(), { doc, sample });
+  return field(z.boolean(), { doc, sample, suggest: meantFlag });
 }
 
 /** One of a few words. */
@@ -209,11 +178,12 @@ export function table(sample: Readonly<Record<string, string>>, doc: string): Fi
 
 /** A share of a whole, "10%", held as 0.1. */
 export function percent(sample: string, doc: string): Field<number> {
+  const allowed = 'a percentage from "0%" to "100%"';
   const read = (value: string): number | undefined => {
     const match = /^(\d{1,3})%$/.exec(value);
     return match === null || Number(match[1]) > 100 ? undefined : Number(match[1]) / 100;
   };
-  return field(checked('a percentage from "0%" to "100%"', read), { doc, sample });
+  return field(checked(allowed, read), { doc, sample, allowed, suggest: meantPercent });
 }
 
 /** How many times as much, "10x", held as 10; "off" is without end. */
@@ -222,7 +192,8 @@ export function factor(sample: string, doc: string): Field<number> {
     const times = Number(/^(\d{1,5}(?:\.\d)?)x$/.exec(value)?.[1]);
     return value === "off" ? Number.POSITIVE_INFINITY : times > 1 ? times : undefined;
   };
-  return field(checked('a factor above 1 such as "10x", or "off"', read), { doc, sample });
+  const allowed = 'a factor above 1 such as "10x", or "off"';
+  return field(checked(allowed, read), { doc, sample, allowed, suggest: meantFactor });
 }
 
 /** A cron expression of node-cron: five fields, or six with seconds first. */
@@ -234,7 +205,7 @@ export function cron(sample: string, doc: string): Field<string> {
       context.addIssue({ code: "custom", message: `must be a cron expression: ${faults}` });
     }
   });
-  return field(type, { doc, sample });
+  return field(type, { doc, sample, allowed: "a cron expression: minute hour day month weekday" });
 }
 
 /** Places to listen at: "host:port", or the word "systemd". */
@@ -252,10 +223,8 @@ export function redis(sample: string, doc: string): Field<string> {
     const right = (url?.protocol === "redis:" || url?.protocol === "rediss:") && url.hostname !== "";
     return value === "" || right ? value : undefined;
   };
-  return field(checked('"", or a URL such as "redis://127.0.0.1:6379" or "rediss://user:password@host"', read), {
-    doc,
-    sample,
-  });
+  const allowed = '"", or a URL such as "redis://127.0.0.1:6379" or "rediss://user:password@host"';
+  return field(checked(allowed, read), { doc, sample, allowed });
 }
 
 /** A list of user parts or addresses. */

@@ -1,6 +1,6 @@
 /** Settings of earlier versions, and what to write instead. */
 
-/** By their path in the file. */
+/** By their path in the file without the numbers of entries, as "listener.hooks"; a removed section needs one line. */
 export const replaced: Readonly<Record<string, string>> = {
   "smtp.dns_servers": "is now `servers` in [dns]",
   "checks.rblspp.servers": "is now `servers` in [dns]",

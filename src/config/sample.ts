@@ -3,6 +3,7 @@ import type * as z from "zod";
 
 import { fieldMeta } from "./fields.ts";
 import type { createSchema, Settings } from "./sections.ts";
+import { mask, tomlValue } from "./toml-value.ts";
 import type { TomlFile } from "./toml.ts";
 
 type Schema = ReturnType<typeof createSchema>;
@@ -32,18 +33,6 @@ function sections(type: z.ZodType, path: readonly string[], repeated: boolean): 
     return sections(element ?? child, [...path, key], element !== undefined);
   });
   return [...(path.length > 0 ? [{ path, type, repeated }] : []), ...below];
-}
-
-/** A value as TOML writes it. */
-export function tomlValue(value: unknown): string {
-  if (Array.isArray(value)) {
-    return `[${value.map(tomlValue).join(", ")}]`;
-  }
-  if (typeof value === "object" && value !== null) {
-    const pairs = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)} = ${tomlValue(item)}`);
-    return pairs.length === 0 ? "{}" : `{ ${pairs.join(", ")} }`;
-  }
-  return JSON.stringify(value);
 }
 
 function wrap(doc: string): string[] {
@@ -121,11 +110,6 @@ function fieldLines(type: z.ZodType, value: unknown, given: unknown): string[] {
     const written = meta.secret === true ? '"(secret)"' : mask(tomlValue(shown));
     return [`${key} = ${written}${present(key) ? "" : " # default"}`];
   });
-}
-
-/** Credentials inside a URL are never printed. */
-function mask(value: string): string {
-  return value.replaceAll(/:\/\/[^/@"\s]+@/g, "://(secret)@");
 }
 
 function at(value: unknown, path: readonly string[]): unknown {

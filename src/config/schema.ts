@@ -97,7 +97,8 @@ const snapshot = z.strictObject({
     "",
     "Where the relay remembers the newest signed snapshot beyond a restart; in a folder that it may write to. Empty: in memory.",
   ),
-  pull: field.text(
+  pull: field.textBy(
+    text.placeRule,
     "",
     'From where `goodmailto pull` fetches the snapshot: "https://host/path" or "s3://bucket/object".',
   ),

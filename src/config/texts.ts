@@ -49,3 +49,13 @@ export const sourceUrlRule: TextRule = {
   allowed: '"ldap://host:port", "ldaps://host:port", "ldapi:///path", or the path of a file',
   fits: (text) => text !== "" && (!text.includes("://") || /^ldap[si]?:\/\//i.test(text)),
 };
+/** From where a snapshot is fetched; transfer-faults.ts looks closer. */
+export const placeRule: TextRule = {
+  allowed: '"https://host/path", "s3://bucket/object", or "" for none',
+  fits: (text) => text === "" || /^(?:https?|s3):\/\//.test(text),
+};
+/** Where a snapshot is pushed to. */
+export const targetRule: TextRule = {
+  allowed: 'an absolute path, "https://host/path" or "s3://bucket/object"',
+  fits: (text) => text.startsWith("/") || (text !== "" && placeRule.fits(text)),
+};

@@ -2,6 +2,10 @@
 import { getStaticTOMLValue, parseTOML, ParseError } from "toml-eslint-parser";
 import type { AST } from "toml-eslint-parser";
 
+import { placeName } from "./place-names.ts";
+import { tooDeep } from "./toml-scan.ts";
+import { tomlFinding } from "./toml-words.ts";
+
 /** A place in the file, both from 1. */
 export interface Position {
   readonly line: number;
@@ -11,7 +15,7 @@ export interface Position {
 /** One thing wrong with the configuration. */
 export interface Fault extends Position {
   readonly file: string;
-  /** Dotted, as `source.0.page_size`; "" for the file as a whole. */
+  /** As placeName writes it; "" for the file as a whole. */
   readonly key: string;
   /** What is wrong and what is allowed. */
   readonly message: string;
@@ -22,6 +26,8 @@ export interface TomlFile {
   readonly value: Readonly<Record<string, unknown>>;
   /** Where a key stands, or the nearest key above it. */
   position(path: readonly PropertyKey[]): Position;
+  /** A fault at a key, or a warning. */
+  readonly fault: (path: readonly PropertyKey[], message: string) => Fault;
 }
 
 /** Prints a fault as compilers do. */
@@ -30,21 +36,33 @@ export function formatFault(fault: Fault): string {
   return `${fault.file}:${fault.line}:${fault.column}: ${key}${fault.message}`;
 }
 
+/** No setting is nested deeper than three levels; the parser has no stack for 10 000. */
+const mostNested = 32;
+
 /** Reads TOML 1.0; a byte order mark and CRLF are tolerated. */
-export function readToml(text: string, file: string): TomlFile | Fault {
+export function readToml(marked: string, file: string): TomlFile | Fault {
+  const text = marked.replace(/^\uFEFF/, "");
+  const deep = tooDeep(text, mostNested);
+  if (deep !== undefined) {
+    return { file, ...deep, key: "", message: `lists and tables are nested deeper than ${mostNested} levels` };
+  }
   try {
-    const program = parseTOML(text.replace(/^\uFEFF/, ""));
+    const program = parseTOML(text);
     const places = new Map<string, Position>();
     for (const node of program.body[0].body) {
       recordPlaces(node, places);
     }
-    return {
-      value: getStaticTOMLValue(program),
-      position: (path) => nearest(places, path),
+    const value = getStaticTOMLValue(program);
+    const position = (path: readonly PropertyKey[]): Position => nearest(places, path);
+    const fault = (path: readonly PropertyKey[], message: string): Fault => {
+      return { file, ...position(path), key: placeName(path, value), message };
     };
+    const lost = [...places.keys()].map((key) => key.split("\0")).find((path) => path.includes("__proto__"));
+    // JavaScript drops this name, and a key that is dropped would be missed by nobody.
+    return lost === undefined ? { value, position, fault } : fault(lost, "is not a setting");
   } catch (error) {
     if (error instanceof ParseError) {
-      return { file, line: error.lineNumber, column: error.column + 1, key: "", message: error.message };
+      return { file, ...tomlFinding(text, error) };
     }
     throw error;
   }
@@ -62,6 +80,7 @@ function nearest(places: ReadonlyMap<string, Position>, path: readonly PropertyK
 
 function recordPlaces(node: AST.TOMLTable | AST.TOMLKeyValue, places: Map<string, Position>): void {
   if (node.type === "TOMLTable") {
+    recordAbove(node.resolvedKey, node.key, places);
     record(node.resolvedKey, node.key, places);
     for (const entry of node.body) {
       recordPair(entry, node.resolvedKey, places);
@@ -73,6 +92,7 @@ function recordPlaces(node: AST.TOMLTable | AST.TOMLKeyValue, places: Map<string
 
 function recordPair(pair: AST.TOMLKeyValue, parent: readonly PropertyKey[], places: Map<string, Position>): void {
   const path = [...parent, ...pair.key.keys.map((key) => (key.type === "TOMLBare" ? key.name : key.value))];
+  recordAbove(path, pair.key, places);
   record(path, pair.key, places);
   recordValue(pair.value, path, places);
 }
@@ -87,6 +107,17 @@ function recordValue(value: AST.TOMLContentNode, path: readonly PropertyKey[], p
     for (const entry of value.body) {
       recordPair(entry, path, places);
     }
+  }
+}
+
+/** What a dotted name opens on its way: [a.b] stands for a, too. No setting has a longer name than this. */
+function recordAbove(
+  path: readonly PropertyKey[],
+  node: { loc: AST.SourceLocation },
+  places: Map<string, Position>,
+): void {
+  for (let length = 1; length < Math.min(path.length, 6); length++) {
+    record(path.slice(0, length), node, places);
   }
 }
 

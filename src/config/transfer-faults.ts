@@ -1,6 +1,7 @@
 /** What is wrong with the ways of a snapshot: a target that names nothing, a pull that believes anybody. */
 import { parsePlace } from "./place.ts";
 import type { Settings } from "./sections.ts";
+import { shownValue } from "./toml-value.ts";
 import type { Fault } from "./toml.ts";
 
 type MakeFault = (path: readonly PropertyKey[], message: string) => Fault;
@@ -16,8 +17,11 @@ function publishFaults({ publish, snapshot }: Settings, i: number, fault: MakeFa
     return [];
   }
   const { to, command, user } = target;
-  if ((to === "") === (command.length === 0)) {
-    return [fault(["publish", i], "needs one of `to` and `command`")];
+  if (to === "" && command.length === 0) {
+    return [fault(["publish", i], 'needs to = "…" or command = ["…"]')];
+  }
+  if (to !== "" && command.length > 0) {
+    return [fault(["publish", i, "command"], "stands beside `to`; allowed: one of them")];
   }
   if (command.length > 0 || to.startsWith("/")) {
     return [];
@@ -25,7 +29,7 @@ function publishFaults({ publish, snapshot }: Settings, i: number, fault: MakeFa
   const place = parsePlace({ ...target, url: to });
   if (place === undefined) {
     const allowed = 'must be an absolute path, "https://host/path" or "s3://bucket/object" (endpoint: a URL)';
-    return [fault(["publish", i, "to"], allowed)];
+    return [fault(["publish", i, "to"], `${allowed}, not ${shownValue(to)}`)];
   }
   if (!place.secure && user !== "" && place.kind === "http") {
     return [fault(["publish", i, "user"], "would send its password in the clear; allowed: https")];
@@ -41,9 +45,8 @@ function pullFaults({ pull, snapshot }: Settings, fault: MakeFault): Fault[] {
   }
   const place = parsePlace({ ...pull, url: snapshot.pull });
   if (place === undefined) {
-    return [
-      fault(["snapshot", "pull"], 'must be "https://host/path" or "s3://bucket/object" ([pull] endpoint: a URL)'),
-    ];
+    const allowed = 'must be "https://host/path" or "s3://bucket/object" ([pull] endpoint: a URL)';
+    return [fault(["snapshot", "pull"], `${allowed}, not ${shownValue(snapshot.pull)}`)];
   }
   if (!place.secure && pull.user !== "" && place.kind === "http") {
     return [fault(["pull", "user"], "would send its password in the clear; allowed: https")];

@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
+import { targetRule } from "./texts.ts";
 
 const access = {
   user: field.text("", "User of HTTP basic authentication, or the access key id of S3. Empty: nobody."),
@@ -15,7 +16,8 @@ const access = {
   region: field.text("us-east-1", "Of S3, as the store calls it."),
 };
 
-const to = field.text(
+const to = field.textBy(
+  targetRule,
   "/mnt/dmz/snapshot.sqlite",
   'A folder or file, "https://host/path" for a PUT (WebDAV), or "s3://bucket/object".',
   { required: true },
@@ -25,7 +27,10 @@ const to = field.text(
 export const publish = z.strictObject({
   name: field.text("dmz", "Its name in logs.", { required: true }),
   // The sample shows an example; without it, `command` carries.
-  to: to.prefault("").meta({ ...to.meta(), required: false }),
+  to: to
+    .or(z.literal(""))
+    .prefault("")
+    .meta({ ...to.meta(), required: false }),
   command: field.list(
     [],
     'Instead of `to`, a program with its arguments, without a shell; {file} is the snapshot, which is also its standard input: ["rsync", "--chmod=F640", "{file}", "relay:/var/lib/goodmailto/"].',

@@ -92,7 +92,7 @@ describe("a list file of a check", () => {
       return loaded;
     };
     const missing = (loaded: ReturnType<typeof load>): string[] =>
-      warningsOf(config, loaded, ["relay"])
+      warningsOf(loaded, ["relay"])
         .filter(({ key }) => key.startsWith("checks."))
         .map(({ line, key, message }) => `${line} ${key}: ${message}`);
     const loaded = load();

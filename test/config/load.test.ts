@@ -6,9 +6,10 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { schema } from "../../src/compose/settings.ts";
-import { parseDuration, parseSize } from "../../src/config/fields.ts";
+import { parseDuration, parseSize } from "../../src/config/units.ts";
 import { checkConfig, loadConfig } from "../../src/config/load.ts";
 import { formatFault } from "../../src/config/toml.ts";
+import { unknownKey } from "../../src/config/unknown-key.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -58,15 +59,19 @@ type = "ldap"
 url = ["ldap://127.0.0.1"]
 `);
     expect(faults).toEqual([
-      expect.stringMatching(/^c\.toml:2:1: smtp\.lisen: is no setting; allowed here: listen, hostname, /),
-      expect.stringMatching(/^c\.toml:3:1: smtp\.max_recipients: .*allowed: a whole number from 1 to 10000$/),
-      expect.stringMatching(/^c\.toml:4:1: smtp\.idle_timeout: .*string/),
-      expect.stringMatching(/^c\.toml:7:1: recipients\.mode: .*"enforce"\|"observe"/),
-      expect.stringMatching(/^c\.toml:8:11: recipients\.always\.0: must be a user part or an address/),
-      expect.stringMatching(/^c\.toml:11:23: hooks\.rcpt\.1: .*"goodmailto".*"spp"/),
-      expect.stringMatching(/^c\.toml:17:1: source\.0\.password_file: ".*nothere" cannot be read: ENOENT/),
-      expect.stringMatching(/^c\.toml:18:1: source\.0\.page_sise: is no setting; allowed here: name, type, /),
-      expect.stringMatching(/^c\.toml:20:3: source\.1\.name: /),
+      expect.stringMatching(
+        /^c\.toml:2:1: smtp\.lisen: is not a setting; did you mean listen\?; allowed here: listen, h/,
+      ),
+      "c.toml:3:1: smtp.max_recipients: must be a whole number from 1 to 10000, not 0",
+      expect.stringMatching(
+        /^c\.toml:4:1: smtp\.idle_timeout: must be a duration .*, not 300; write idle_timeout = "300s"$/,
+      ),
+      'c.toml:7:1: recipients.mode: must be one of "enforce", "observe", not "strict"',
+      'c.toml:8:11: recipients.always: must be a user part or an address, not "two words"',
+      expect.stringMatching(/^c\.toml:11:23: hooks\.rcpt: .*"goodmailto".*"spp".*, not "nosuch"$/),
+      expect.stringMatching(/^c\.toml:17:1: source "a" password_file: ".*nothere" cannot be read: ENOENT/),
+      expect.stringMatching(/^c\.toml:18:1: source "a" page_sise: is not a setting; did you mean page_size\?; allowed/),
+      'c.toml:20:3: source 2 name: is missing; write name = "domino"',
     ]);
   });
 
@@ -102,27 +107,30 @@ type = "list"
 url = ["x"]
 `).join("\n");
     expect(faults).toMatch(/c\.toml:3:13: domains\.aliases\.a\.test: "elsewhere\.example" is no relay domain/);
-    expect(faults).toMatch(/c\.toml:4:2: tls: cert and key must be given together/);
-    expect(faults).toMatch(/c\.toml:11:1: route\.1\.domain: "\*" has a route already/);
-    expect(faults).toMatch(/source\.0\.domains\.0: "other\.example" is no relay domain/);
-    expect(faults).toMatch(/source\.1\.name: "one" is taken/);
+    expect(faults).toMatch(/c\.toml:6:1: tls\.key: needs \[tls\] cert beside it/);
+    expect(faults).toMatch(/c\.toml:11:1: route "\*" domain: "\*" has a route already/);
+    expect(faults).toMatch(/source "one" domains: "other\.example" is no relay domain/);
+    expect(faults).toMatch(/source "one" name: "one" is taken/);
   });
 
   it.each([
     ['[smtp]\nhostname = "bad host"', /smtp\.hostname: must be a host name/],
     ['[smtp]\nhostname = "x\\r\\nRSET"', /smtp\.hostname: must be a host name/],
     ['[smtp]\nidle_timeout = "0s"', /smtp\.idle_timeout: must be a duration .* from "10ms"/],
-    ['[domains]\nrelay = ["no domain"]', /domains\.relay\.0: must be a domain/],
-    ['[[route]]\ndomain = "*"\nnext_hop = "lmtp://127.0.0.1"', /route\.0\.next_hop: must be "smtp:\/\/host:port"/],
-    ['[[route]]\ndomain = "a b"\nnext_hop = "mx"', /route\.0\.domain: must be a domain/],
+    ['[domains]\nrelay = ["no domain"]', /domains\.relay: must be a domain/],
+    ['[[route]]\ndomain = "*"\nnext_hop = "lmtp://127.0.0.1"', /route "\*" next_hop: must be "smtp:\/\/host:port"/],
+    ['[[route]]\ndomain = "a b"\nnext_hop = "mx"', /route "a b" domain: must be a domain/],
     ['[snapshot]\npath = ""', /snapshot\.path: must be the path of a file/],
     ['[recipients]\nreply = "no\\r\\n250 yes"', /recipients\.reply: must be 1 to 400 printable/],
     ['[metrics]\nlisten = "nowhere"', /metrics\.listen: must be "host:port"/],
     ['[hooks]\nrcpt = ["spp", "spp"]', /hooks\.rcpt: must not hold a word twice/],
     ['[spp]\ntimeout = "0s"', /spp\.timeout: must be a duration/],
     ['[spp]\nmax_output = "0B"', /spp\.max_output: must be a size .* at least 1024B/],
-    ['[[source]]\nname = "a"\ntype = "ldap"\nurl = ["http://x"]', /source\.0\.url\.0: must be "ldap:/],
-    ['[[source]]\nname = "a"\ntype = "ldap"\nurl = []', /source\.0\.url: /],
+    ['[[source]]\nname = "a"\ntype = "ldap"\nurl = ["http://x"]', /source "a" url: must be "ldap:/],
+    [
+      '[[source]]\nname = "a"\ntype = "ldap"\nurl = []',
+      /source "a" url: must be a list with at least one entry, not \[\]; write url = \["ldap:\/\/192/,
+    ],
   ])("refuses %j", (text, message) => {
     writeFileSync(join(folder, "c.toml"), "");
     expect(faultsOf(text).join("\n")).toMatch(message);
@@ -192,5 +200,34 @@ url = ["x"]
     );
     expect(["25MB", "64KiB", "1000B", "0B"].map(parseSize)).toEqual([25_000_000, 65_536, 1000, 0]);
     expect(["", "25", "MB", "1.5MB", "25mb", "-1B"].map(parseSize)).toEqual(Array.from({ length: 6 }, () => undefined));
+  });
+
+  it.each([
+    ["hostnme = 1", "did you mean hostname?"],
+    ["host-name = 1", "did you mean hostname?"],
+    ["MaxRecipients = 1", "did you mean max_recipients?"],
+    ["relay = 1", "did you mean relay in [domains] or relay in [auth]?"],
+    ["next_hop = 1", "did you mean next_hop in [[route]]?"],
+    ["nothing_like_it = 1", "is not a setting; allowed here: listen, "],
+  ])("offers the nearest setting for %s", (line, words) => {
+    expect(faultsOf(`[smtp]\n${line}\n`)).toEqual([expect.stringContaining(words)]);
+  });
+
+  it.each([
+    ["[sources]", "did you mean [[source]]?"],
+    ["[[routes]]", "did you mean [[route]]?"],
+    ["[domain]", "did you mean [domains]?"],
+    ["[checks.rblsp]", "did you mean [checks.rblspp]?"],
+    ["listen = 1", "did you mean listen in [smtp] or listen in [metrics] or listen in [[listener]]?"],
+  ])("offers the nearest section for %s", (line, words) => {
+    expect(faultsOf(`# two\n# lines\n${line}\n`)).toEqual([expect.stringMatching(/^c\.toml:3:/)]);
+    expect(faultsOf(`${line}\n`)).toEqual([expect.stringContaining(words)]);
+  });
+
+  it("says what to write instead of a setting or a whole section of earlier versions", () => {
+    const old = { "smtp.old": "is now `young` in [smtp]", "listener.hooks": "write checks = […] instead" };
+    expect(unknownKey(["smtp", "old"], schema, old)).toBe("is now `young` in [smtp]");
+    expect(unknownKey(["listener", 3, "hooks"], schema, old)).toBe("write checks = […] instead");
+    expect(unknownKey(["listener", 3, "other"], schema, old)).toMatch(/^is not a setting; allowed here: name, /);
   });
 });

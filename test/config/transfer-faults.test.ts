@@ -35,14 +35,14 @@ describe("the ways of a snapshot", () => {
   });
 
   it.each([
-    [target(""), "publish.0: needs one of `to` and `command`"],
-    [target('to = "/mnt"\ncommand = ["true"]'), "publish.0: needs one of `to` and `command`"],
-    [target('to = "ftp://host/list"'), "publish.0.to: must be an absolute path"],
-    [target('to = "relative/folder"'), "publish.0.to: must be an absolute path"],
-    [target('to = "https://user:secret@host/list"'), "publish.0.to: must be an absolute path"],
-    [target('to = "http://host/list"'), "publish.0.to: would send addresses in the clear"],
-    [target('to = "s3://lists/one"\nendpoint = "http://minio"'), "publish.0.to: would send addresses in the clear"],
-    [target('to = "http://host/list"\nuser = "a"'), "publish.0.user: would send its password in the clear"],
+    [target(""), 'publish "a": needs to = "…" or command = ["…"]'],
+    [target('to = "/mnt"\ncommand = ["true"]'), 'publish "a" command: stands beside `to`'],
+    [target('to = "ftp://host/list"'), 'publish "a" to: must be an absolute path'],
+    [target('to = "relative/folder"'), 'publish "a" to: must be an absolute path'],
+    [target('to = "https://user:secret@host/list"'), 'publish "a" to: must be an absolute path'],
+    [target('to = "http://host/list"'), 'publish "a" to: would send addresses in the clear'],
+    [target('to = "s3://lists/one"\nendpoint = "http://minio"'), 'publish "a" to: would send addresses in the clear'],
+    [target('to = "http://host/list"\nuser = "a"'), 'publish "a" user: would send its password in the clear'],
     ['[snapshot]\npull = "http://host/list"', "snapshot.pull: would believe anybody on the way"],
     ['[snapshot]\npull = "s3://lists/one"\n[pull]\nendpoint = "http://minio"', "snapshot.pull: would believe anybody"],
     ['[snapshot]\npull = "s3://x"', "snapshot.pull: must be"],

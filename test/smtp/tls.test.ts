@@ -339,14 +339,14 @@ describe("TLS", () => {
         return (error as Error).message;
       }
     };
-    expect(faults(listener("smtps", "implicit"))).toMatch(/listener\.0\.tls: "implicit" needs \[tls\]/);
-    expect(faults(`${tls}${listener("s", "starttls")}auth = true\n`)).toMatch(/listener\.0\.auth: needs a back end/);
+    expect(faults(listener("smtps", "implicit"))).toMatch(/listener "smtps" tls: "implicit" needs \[tls\]/);
+    expect(faults(`${tls}${listener("s", "starttls")}auth = true\n`)).toMatch(/listener "s" auth: needs a back end/);
     const command = '[auth]\ncommand = ["/bin/true"]\n';
     expect(faults(`${command}${listener("s", "starttls")}auth = true\n`)).toMatch(
-      /listener\.0\.auth: is offered under TLS only/,
+      /listener "\w+" auth: is offered under TLS only/,
     );
     expect(faults(`${command}${tls}${listener("s", "off")}auth = true\n`)).toMatch(
-      /listener\.0\.auth: is offered under TLS only/,
+      /listener "\w+" auth: is offered under TLS only/,
     );
     expect(faults(`${command}${tls}${listener("s", "starttls")}auth = true\n`)).toBe("");
     rmSync(folder, { recursive: true });

@@ -1,0 +1,68 @@
+/** What is wrong with settings that are right each on its own: an alias of a domain that is not ours, a name given twice. */
+import { createDomains } from "../mail/domains.ts";
+import { listenerFaults } from "./listener-faults.ts";
+import { routeFaults } from "./route-faults.ts";
+import type { Settings } from "./sections.ts";
+import type { Path } from "./shape.ts";
+import type { Fault } from "./toml.ts";
+import { transferFaults } from "./transfer-faults.ts";
+
+/** Faults that one setting alone cannot show. */
+export function relationFaults(settings: Settings, fault: (path: Path, message: string) => Fault): Fault[] {
+  const faults: Fault[] = [];
+  const attempt = (path: Path, action: () => unknown): void => {
+    try {
+      action();
+    } catch (error) {
+      faults.push(fault(path, (error as Error).message));
+    }
+  };
+  for (const [alias, target] of Object.entries(settings.domains.aliases)) {
+    attempt(["domains", "aliases", alias], () => createDomains(settings.domains.relay, { [alias]: target }));
+  }
+  settings.route.forEach(({ domain }, i) => {
+    if (settings.route.findIndex((other) => other.domain === domain) < i) {
+      faults.push(fault(["route", i, "domain"], `"${domain}" has a route already, above`));
+    }
+  });
+  faults.push(
+    ...repeated(
+      settings.source.map(({ name }) => name),
+      "source",
+      fault,
+    ),
+  );
+  faults.push(
+    ...repeated(
+      settings.listener.map(({ name }) => name),
+      "listener",
+      fault,
+    ),
+  );
+  settings.source.forEach((source, i) =>
+    source.domains.forEach((name, j) => {
+      if (!settings.domains.relay.includes(name)) {
+        faults.push(
+          fault(
+            ["source", i, "domains", j],
+            `"${name}" is no relay domain; allowed: ${settings.domains.relay.join(", ")}`,
+          ),
+        );
+      }
+    }),
+  );
+  const [given, missing] = settings.tls.cert === "" ? ["key", "cert"] : ["cert", "key"];
+  if ((settings.tls.cert === "") !== (settings.tls.key === "")) {
+    faults.push(fault(["tls", given], `needs [tls] ${missing} beside it: cert and key must be given together`));
+  }
+  faults.push(...listenerFaults(settings, fault));
+  faults.push(...transferFaults(settings, fault));
+  faults.push(...routeFaults(settings, fault));
+  return faults;
+}
+
+function repeated(names: readonly string[], section: string, fault: (path: Path, message: string) => Fault): Fault[] {
+  return names.flatMap((name, i) =>
+    names.indexOf(name) < i ? [fault([section, i, "name"], `"${name}" is taken by another [[${section}]]`)] : [],
+  );
+}

@@ -1,0 +1,81 @@
+/** The settings that name files: whether each can be read, and its path made absolute. */
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+
+import type * as z from "zod";
+
+import { fieldMeta } from "./fields.ts";
+import type { Settings } from "./sections.ts";
+import { elementOf, shapeOf } from "./shape.ts";
+import type { Path } from "./shape.ts";
+
+/** A relative path stands for one beside the configuration file. */
+export function resolvePath(configFile: string, path: string): string {
+  return path === "" ? "" : resolve(dirname(configFile), path);
+}
+
+/** A setting that names a file. */
+export interface FileField {
+  readonly path: Path;
+  readonly value: string;
+  readonly owner: "relay" | "sync";
+  readonly mayBeMissing: boolean;
+}
+
+/** Every setting that names a file, as it stands in the file. */
+export function fileFields(type: z.ZodType, value: unknown, path: Path): FileField[] {
+  const { file: owner, mayBeMissing = false } = fieldMeta(type) ?? {};
+  if (owner !== undefined) {
+    return typeof value === "string" && value !== "" ? [{ path, value, owner, mayBeMissing }] : [];
+  }
+  const shape = shapeOf(type);
+  const element = elementOf(type);
+  if (shape !== undefined && typeof value === "object" && value !== null) {
+    return Object.entries(value).flatMap(([key, inner]) => {
+      const inside = Object.hasOwn(shape, key) ? shape[key] : undefined;
+      return inside === undefined ? [] : fileFields(inside, inner, [...path, key]);
+    });
+  }
+  if (element !== undefined && Array.isArray(value)) {
+    return value.flatMap((inner, i) => fileFields(element, inner, [...path, i]));
+  }
+  return [];
+}
+
+/** The settings with the paths of relay files made absolute; the sync job resolves its own, for systemd's credentials. */
+export function resolveFiles(settings: Settings, schema: z.ZodType, file: string): Settings {
+  const copy = structuredClone(settings);
+  for (const { path, value, owner } of fileFields(schema, copy, [])) {
+    if (owner === "relay") {
+      const parent = path.slice(0, -1).reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], copy);
+      (parent as Record<PropertyKey, unknown>)[path.at(-1) ?? ""] = resolvePath(file, value);
+    }
+  }
+  const { path, newest_file: newest } = copy.snapshot;
+  return {
+    ...copy,
+    snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
+    recipients: { ...copy.recipients, observe_file: resolvePath(file, copy.recipients.observe_file) },
+  };
+}
+
+/** Why a file cannot be read; undefined if it can. */
+export function unreadable(path: string): string | undefined {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isDirectory() ? `"${path}" is a folder; allowed: a file` : undefined;
+  } catch (error) {
+    // systemd hands secrets over by name: they need not lie at the path itself.
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const folder = process.env["CREDENTIALS_DIRECTORY"];
+    if (
+      folder !== undefined &&
+      folder !== "" &&
+      !path.startsWith(folder) &&
+      unreadable(`${folder}/${name}`) === undefined
+    ) {
+      return undefined;
+    }
+    return `"${path}" cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}; allowed: a readable file, or "" for none`;
+  }
+}
