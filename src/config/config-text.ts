@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 
-import type { Fault, Position } from "./toml.ts";
+import type { Fault, Position } from "./fault.ts";
 
 /** A larger file is no configuration. */
 const mostBytes = 4 * 1024 * 1024;

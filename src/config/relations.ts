@@ -4,7 +4,7 @@ import { listenerFaults } from "./listener-faults.ts";
 import { routeFaults } from "./route-faults.ts";
 import type { Settings } from "./sections.ts";
 import type { Path } from "./shape.ts";
-import type { Fault } from "./toml.ts";
+import type { Fault } from "./fault.ts";
 import { transferFaults } from "./transfer-faults.ts";
 
 /** Faults that one setting alone cannot show. */

@@ -1,5 +1,5 @@
 /** Walks over TOML text without a grammar, to say where brackets stand that the parser stumbled over. */
-import type { Position } from "./toml.ts";
+import type { Position } from "./fault.ts";
 
 /** A bracket that is open. */
 export interface Opened extends Position {

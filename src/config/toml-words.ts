@@ -3,7 +3,7 @@ import type { ParseError } from "toml-eslint-parser";
 
 import { firstPlace, pathOnLine } from "./toml-lines.ts";
 import { openedBefore } from "./toml-scan.ts";
-import type { Position } from "./toml.ts";
+import type { Position } from "./fault.ts";
 
 /** A fault of the text; `key` is dotted, or "". */
 export interface TomlFinding extends Position {

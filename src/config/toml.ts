@@ -2,24 +2,12 @@
 import { getStaticTOMLValue, parseTOML, ParseError } from "toml-eslint-parser";
 import type { AST } from "toml-eslint-parser";
 
+import type { Fault, Position } from "./fault.ts";
 import { placeName } from "./place-names.ts";
 import { tooDeep } from "./toml-scan.ts";
 import { tomlFinding } from "./toml-words.ts";
 
-/** A place in the file, both from 1. */
-export interface Position {
-  readonly line: number;
-  readonly column: number;
-}
-
-/** One thing wrong with the configuration. */
-export interface Fault extends Position {
-  readonly file: string;
-  /** As placeName writes it; "" for the file as a whole. */
-  readonly key: string;
-  /** What is wrong and what is allowed. */
-  readonly message: string;
-}
+export type { Fault, Position } from "./fault.ts";
 
 /** A file that is TOML. */
 export interface TomlFile {

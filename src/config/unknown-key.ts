@@ -28,9 +28,9 @@ export function unknownKey(path: Path, schema: z.ZodType, old: Readonly<Record<s
     .slice(0, 3)
     .map((section) => `${key} in ${section}`)
     .join(" or ");
-  // Above all sections a setting that has lost its section is likelier than a misspelt section.
-  const lost = parent.length === 0 && elsewhere !== "";
-  const meant = here === undefined || lost ? elsewhere : named(schema, [...parent, here]);
+  // Above all sections it may be a setting that has lost its section, too.
+  const near = here === undefined ? "" : named(schema, [...parent, here]);
+  const meant = near === "" || parent.length === 0 ? [near, elsewhere].filter((one) => one !== "").join(" or ") : near;
   const allowed = known.map((name) => named(schema, [...parent, name])).join(", ");
   return `is not a setting${meant === "" ? "" : `; did you mean ${meant}?`}; allowed here: ${allowed}`;
 }

@@ -214,11 +214,11 @@ url = ["x"]
   });
 
   it.each([
-    ["[sources]", "did you mean [[source]]?"],
+    ["[sources]", "did you mean [[source]] or"],
     ["[[routes]]", "did you mean [[route]]?"],
-    ["[domain]", "did you mean [domains]?"],
+    ["[domain]", "did you mean [domains] or"],
     ["[checks.rblsp]", "did you mean [checks.rblspp]?"],
-    ["listen = 1", "did you mean listen in [smtp] or listen in [metrics] or listen in [[listener]]?"],
+    ["listen = 1", "did you mean [[listener]] or listen in [smtp] or listen in [metrics]"],
   ])("offers the nearest section for %s", (line, words) => {
     expect(faultsOf(`# two\n# lines\n${line}\n`)).toEqual([expect.stringMatching(/^c\.toml:3:/)]);
     expect(faultsOf(`${line}\n`)).toEqual([expect.stringContaining(words)]);
