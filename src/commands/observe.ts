@@ -12,7 +12,7 @@ import { mergeObserved, readObserved } from "../observe/observations.ts";
 import type { Observed } from "../observe/observations.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import { exit } from "../ops/exit.ts";
-import { formatReport, gapsOf, reportObserved } from "../observe/report.ts";
+import { formatReport, gapsOf, isMissing, reportObserved } from "../observe/report.ts";
 import type { ObserveReport } from "../observe/report.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
@@ -112,7 +112,8 @@ function judgeNow(settings: Settings, observed: Observed, words: Words): Observe
     const { find } = createRecipients(snapshot, domains, settings.recipients);
     return reportObserved(observed, enough, (address) => {
       const mailbox = parseMailbox(address);
-      return mailbox !== undefined && find(mailbox).kind === "known";
+      const answer = mailbox === undefined ? undefined : find(mailbox);
+      return answer?.kind === "known" && answer.restriction === undefined;
     });
   } finally {
     snapshot.close();
@@ -123,6 +124,7 @@ async function addHints(report: ObserveReport, settings: Settings, folder: strin
   // Only here: the relay's own verbs load no code that speaks LDAP.
   const { adviceFor, locate } = await import("../../sync/look/locate.ts");
   const asked = gapsOf(report.disagreements)
+    .filter(isMissing)
     .slice(0, maxHints)
     .map(({ address }) => address);
   const hints = new Map<string, string[]>(asked.map((address) => [address, []]));
@@ -143,7 +145,7 @@ async function addHints(report: ObserveReport, settings: Settings, folder: strin
     ...report,
     disagreements: report.disagreements.map((one) => {
       const found = hints.get(one.address);
-      return found === undefined || one.ours === "known" ? one : { ...one, hints: found.length > 0 ? found : nowhere };
+      return found === undefined || !isMissing(one) ? one : { ...one, hints: found.length > 0 ? found : nowhere };
     }),
   };
 }

@@ -5,7 +5,7 @@
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
 import { pass } from "./check.ts";
-import type { Answer, CheckRun, HookName, MessageFacts, Stage, Verdict } from "./check.ts";
+import type { Answer, CheckRun, HookName, MessageFacts, Reason, Stage, Verdict } from "./check.ts";
 import type { Session } from "./session.ts";
 
 /** A check with the mode that the configuration gives it. */
@@ -23,6 +23,8 @@ export interface Outcome {
   readonly check: string;
   /** What the log line says, where a passing check noted something. */
   readonly note: string;
+  /** Why a check that only observes would have refused. */
+  readonly observed?: Reason | undefined;
 }
 
 const undecided: Outcome = { verdict: pass, check: "", note: "" };
@@ -125,6 +127,7 @@ export class Pipeline {
         verdict: pass,
         check: step.name,
         note: `${verdict.kind === "refuse" ? (verdict.note ?? "not found") : verdict.kind} (observe)`,
+        observed: reason,
       };
     }
     if (verdict.kind === "accept-session") {

@@ -5,6 +5,7 @@
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 import type { Log } from "../report/log.ts";
+import { ourAnswers } from "../report/observer.ts";
 import type { Observer, OurAnswer } from "../report/observer.ts";
 
 /** How often the next hop gave which answer; `unclear` is 4xx, or none. */
@@ -28,11 +29,11 @@ export interface Observed {
   /** When counting began, and when the file was written. */
   readonly since: number;
   readonly until: number;
-  /** Recipients that we knew, and that we did not. */
-  readonly totals: Readonly<Record<OurAnswer, Readonly<HopAnswers>>>;
+  /** Recipients by what the list said of them. */
+  readonly totals: Readonly<Partial<Record<OurAnswer, Readonly<HopAnswers>>>>;
   /** Addresses that had to make room for others. */
   readonly dropped: number;
-  /** Those that we did not know, and those that we knew and the next hop refused. */
+  /** Those that the list refuses, and those that it knows and the next hop refused. */
   readonly addresses: readonly Seen[];
 }
 
@@ -43,6 +44,14 @@ const writeEvery = 5000;
 const complainEvery = 600_000;
 
 const none = (): HopAnswers => ({ accepted: 0, refused: 0, unclear: 0 });
+const noTotals = (): Record<OurAnswer, HopAnswers> => ({
+  known: none(),
+  unknown: none(),
+  vanished: none(),
+  suspended: none(),
+  internal: none(),
+  sender: none(),
+});
 
 /** What tests may choose. */
 export interface ObservationOptions {
@@ -74,7 +83,7 @@ export class Observations implements Observer {
     this.#most = options.maxAddresses ?? maxAddresses;
     const before = readObserved(path);
     this.#since = before?.since ?? this.#now();
-    this.#totals = { known: { ...none(), ...before?.totals.known }, unknown: { ...none(), ...before?.totals.unknown } };
+    this.#totals = addTotals(noTotals(), before?.totals);
     this.#dropped = before?.dropped ?? 0;
     for (const seen of before?.addresses ?? []) {
       this.#seen.set(`${seen.ours} ${seen.address}`, seen);
@@ -173,11 +182,9 @@ export function readObserved(path: string): Observed | undefined {
 /** What several processes saw, as one. */
 export function mergeObserved(parts: readonly Observed[]): Observed | undefined {
   const merged = new Map<string, Seen>();
-  const totals = { known: none(), unknown: none() };
+  const totals = noTotals();
   for (const part of parts) {
-    for (const ours of ["known", "unknown"] as const) {
-      addAnswers(totals[ours], part.totals[ours]);
-    }
+    addTotals(totals, part.totals);
     for (const { address, ours, theirs, first, last } of part.addresses) {
       const key = `${ours} ${address}`;
       const before = merged.get(key);
@@ -200,6 +207,17 @@ export function mergeObserved(parts: readonly Observed[]): Observed | undefined 
         dropped: parts.reduce((sum, { dropped }) => sum + dropped, 0),
         addresses: [...merged.values()],
       };
+}
+
+/** A file of an older version lacks the kinds that it did not know. */
+function addTotals(
+  sum: Record<OurAnswer, HopAnswers>,
+  more: Readonly<Partial<Record<OurAnswer, Readonly<HopAnswers>>>> = {},
+): Record<OurAnswer, HopAnswers> {
+  for (const ours of ourAnswers) {
+    addAnswers(sum[ours], more[ours] ?? none());
+  }
+  return sum;
 }
 
 function addAnswers(sum: HopAnswers, more: HopAnswers): HopAnswers {

@@ -1,5 +1,8 @@
 /** What observe mode came to: the disagreements, most frequent first, and whether it is safe to enforce. */
-import type { Observed, Seen } from "./observations.ts";
+import { ourAnswers } from "../report/observer.ts";
+import type { OurAnswer } from "../report/observer.ts";
+import { visible } from "../report/visible.ts";
+import type { HopAnswers, Observed, Seen } from "./observations.ts";
 
 /** How much must be seen. */
 export interface Enough {
@@ -17,7 +20,7 @@ export interface Disagreement {
   readonly count: number;
   /** ms since 1970. */
   readonly last: number;
-  /** Ours unknown, theirs accepted, and the list has it by now. */
+  /** We would have refused, theirs accepted, and by now the list takes it from everybody. */
   readonly resolved: boolean;
   readonly hints?: readonly string[];
 }
@@ -34,17 +37,19 @@ export interface ObserveReport {
   readonly why: string;
 }
 
+const none: Readonly<HopAnswers> = { accepted: 0, refused: 0, unclear: 0 };
+
 /** So many unknown recipients that were all accepted are no coincidence: the next hop does not look. */
 const suspicious = 10;
 
-/** @param isKnown what the list says now, where it can be asked */
+/** @param isTaken whether the list by now takes mail for the address from everybody, where it can be asked */
 export function reportObserved(
   observed: Observed,
   enough: Enough,
-  isKnown: (address: string) => boolean,
+  isTaken: (address: string) => boolean,
 ): ObserveReport {
   const disagreements = observed.addresses
-    .flatMap((seen) => disagreementOf(seen, isKnown))
+    .flatMap((seen) => disagreementOf(seen, isTaken))
     .toSorted((one, other) => other.count - one.count || (one.address < other.address ? -1 : 1));
   const { since, until, totals, dropped } = observed;
   return {
@@ -57,7 +62,7 @@ export function reportObserved(
   };
 }
 
-function disagreementOf({ address, ours, theirs, last }: Seen, isKnown: (address: string) => boolean): Disagreement[] {
+function disagreementOf({ address, ours, theirs, last }: Seen, isTaken: (address: string) => boolean): Disagreement[] {
   if (ours === "known") {
     return theirs.refused === 0
       ? []
@@ -65,20 +70,45 @@ function disagreementOf({ address, ours, theirs, last }: Seen, isKnown: (address
   }
   return theirs.accepted === 0
     ? []
-    : [{ address, ours, theirs: "accepted", count: theirs.accepted, last, resolved: isKnown(address) }];
+    : [{ address, ours, theirs: "accepted", count: theirs.accepted, last, resolved: isTaken(address) }];
 }
 
-/** Gaps in the sync that are still there. */
+/** Recipients that would still be refused although the next hop takes them. */
 export function gapsOf(disagreements: readonly Disagreement[]): readonly Disagreement[] {
-  return disagreements.filter(({ ours, resolved }) => ours === "unknown" && !resolved);
+  return disagreements.filter(({ ours, resolved }) => ours !== "known" && !resolved);
+}
+
+/** Whether the list lacks the address, so that the directories can be asked for it. */
+export function isMissing({ ours }: Pick<Disagreement, "ours">): boolean {
+  return ours === "unknown" || ours === "vanished";
+}
+
+/** What each refusal is called. */
+const kindWords: Readonly<Record<OurAnswer, string>> = {
+  known: "known",
+  unknown: "unknown",
+  vanished: "vanished",
+  suspended: "suspended",
+  internal: "internal only",
+  sender: "sender not accepted",
+};
+
+function countsByKind(gaps: readonly Disagreement[]): string {
+  return ourAnswers
+    .flatMap((ours) => {
+      const count = gaps.filter((gap) => gap.ours === ours).length;
+      return count === 0 ? [] : [`${count} ${kindWords[ours]}`];
+    })
+    .join(", ");
 }
 
 function conclude(
-  { totals: { known, unknown }, since, until }: Observed,
+  { totals, since, until }: Observed,
   enough: Enough,
   disagreements: readonly Disagreement[],
 ): Pick<ObserveReport, "verdict" | "why"> {
-  const clear = known.accepted + known.refused + unknown.accepted + unknown.refused;
+  const { unknown = none } = totals;
+  const clear = Object.values(totals).reduce((sum, { accepted, refused }) => sum + accepted + refused, 0);
   const gaps = gapsOf(disagreements);
   if (unknown.refused === 0 && unknown.accepted >= suspicious) {
     return {
@@ -92,7 +122,7 @@ function conclude(
     const mails = gaps.reduce((sum, { count }) => sum + count, 0);
     return {
       verdict: "not-safe",
-      why: `${gaps.length} addresses (${mails} recipients) would have been refused although the next hop takes them`,
+      why: `${gaps.length} addresses (${mails} recipients) would have been refused although the next hop takes them: ${countsByKind(gaps)}`,
     };
   }
   const days = (ms: number): string => `${(ms / 86_400_000).toFixed(1)} days`;
@@ -107,8 +137,8 @@ function conclude(
   return {
     verdict: "safe",
     why:
-      `${clear} recipients in ${days(until - since)}: the next hop takes nobody whom the list does not know, ` +
-      `and refused ${unknown.refused} of those itself`,
+      `${clear} recipients in ${days(until - since)}: the next hop takes nobody whom the list refuses, ` +
+      `and refused ${unknown.refused} unknown ones itself`,
   };
 }
 
@@ -119,34 +149,41 @@ const verdictWords = {
   "cannot-tell": "cannot tell",
 } as const;
 
+/** Kinds that nobody met are not listed, but for the two that everybody looks for. */
+function totalLine(ours: OurAnswer, { accepted, refused, unclear }: HopAnswers): string[] {
+  const isShown = ours === "known" || ours === "unknown" || accepted + refused + unclear > 0;
+  const numbers = [accepted, refused, unclear].map((n) => String(n).padEnd(8)).join(" ");
+  return isShown ? [`${kindWords[ours].padEnd(19)}  ${numbers}`] : [];
+}
+
 /** For people. @param most disagreements that are listed */
 export function formatReport(report: ObserveReport, most: number): string {
   const { since, until, totals, dropped, disagreements, verdict, why } = report;
-  const { known, unknown } = totals;
   const width = Math.max(7, ...disagreements.slice(0, most).map(({ address }) => address.length));
   const rows = disagreements
     .slice(0, most)
     .flatMap(({ count, address, ours, theirs, resolved, hints = [] }) => [
-      `${String(count).padStart(7)}  ${address.padEnd(width)}  ${ours.padEnd(7)}  ${theirs}${resolved ? ", in the list by now" : ""}`,
+      `${String(count).padStart(7)}  ${address.padEnd(width)}  ${kindWords[ours].padEnd(19)}  ${theirs}${resolved ? ", in the list by now" : ""}`,
       ...hints.map((hint) => `         ${hint}`),
     ]);
   const more = disagreements.length - most;
   return (
     [
       `observed from ${since} to ${until}`,
-      "          accepted  refused  unclear  (by the next hop)",
-      `known     ${[known.accepted, known.refused, known.unclear].map((n) => String(n).padEnd(8)).join(" ")}`,
-      `unknown   ${[unknown.accepted, unknown.refused, unknown.unclear].map((n) => String(n).padEnd(8)).join(" ")}`,
+      "                     accepted  refused  unclear  (by the next hop)",
+      ...ourAnswers.flatMap((ours) => totalLine(ours, totals[ours] ?? none)),
       ...(dropped === 0 ? [] : [`${dropped} less frequent addresses had to make room and are not listed`]),
       "",
-      ...(rows.length === 0 ? ["no disagreement"] : [`  count  ${"address".padEnd(width)}  ours     theirs`, ...rows]),
+      ...(rows.length === 0
+        ? ["no disagreement"]
+        : [`  count  ${"address".padEnd(width)}  ours                 theirs`, ...rows]),
       ...(more > 0 ? [`${more} more, see --most`] : []),
       "",
       `${verdictWords[verdict]}: ${why}`,
       "",
     ]
       // Names and values of directories are anybody's text.
-      .map((line) => line.trimEnd().replace(/[^\x20-\x7e]/g, "?"))
+      .map((line) => visible(line.trimEnd()))
       .join("\n")
   );
 }

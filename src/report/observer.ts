@@ -1,7 +1,8 @@
 /** Who takes note of our answer and the next hop's beside each other, while we only observe; src/observe/observations.ts does. */
 
-/** What the list says of a recipient. */
-export type OurAnswer = "known" | "unknown";
+/** What the list says of a recipient; everything but `known` is refused once it is enforced. */
+export const ourAnswers = ["known", "unknown", "vanished", "suspended", "internal", "sender"] as const;
+export type OurAnswer = (typeof ourAnswers)[number];
 
 /** Takes note of one answered recipient. */
 export interface Observer {

@@ -114,7 +114,7 @@ describe("observe mode", () => {
     // A reload without observe mode writes what was seen.
     relay.reload("");
     const observed = readObserved(file);
-    expect(observed?.totals).toEqual({
+    expect(observed?.totals).toMatchObject({
       known: { accepted: 1, refused: 1, unclear: 0 },
       unknown: { accepted: 2, refused: 1, unclear: 1 },
     });
@@ -271,6 +271,29 @@ describe("the report", () => {
     expect(verdict(observed({ totals, addresses: [gap] })), "a next hop that takes anybody").toBe("cannot-tell");
   });
 
+  it("is not safe where the hop takes what enforcing refuses for any reason, and names each kind", () => {
+    const totals = {
+      known: { accepted: 900, refused: 0, unclear: 0 },
+      unknown: { accepted: 0, refused: 50, unclear: 0 },
+      internal: { accepted: 3, refused: 0, unclear: 0 },
+    };
+    for (const [ours, word] of [
+      ["internal", "internal only"],
+      ["sender", "sender not accepted"],
+      ["suspended", "suspended"],
+      ["vanished", "vanished"],
+    ] as const) {
+      const theirs = { accepted: 3, refused: 0, unclear: 0 };
+      const addresses = [{ address: "board@kontor.example", ours, theirs, first: 0, last: 0 }];
+      const observed = { since: 0, until: 7 * day, totals, dropped: 0, addresses };
+      const enough = { recipients: 200, time: 3 * day };
+      // The list has it: that it is restricted is why it would be refused.
+      const { verdict, why } = reportObserved(observed, enough, () => false);
+      expect([verdict, why]).toEqual(["not-safe", expect.stringContaining(`takes them: 1 ${word}`)]);
+      expect(reportObserved(observed, enough, () => true).verdict).toBe("safe");
+    }
+  });
+
   it("puts the most frequent disagreement first, of both directions", () => {
     const addresses = [
       gap,
@@ -348,7 +371,7 @@ filter = "(objectClass=inetOrgPerson)"\nattributes = ["mail"]\n`,
     observations.close();
     const { code, stdout } = await run("observe", "report", "--hint", "-c", config);
     expect(stdout).toMatch(
-      / 5 {2}a\.huber@kontor\.example {2}unknown {2}accepted\n +attribute "labeledURI" of "uid=anna,o=Kontor" \(source "ldap"\) holds it: add "labeledURI"/,
+      / 5 {2}a\.huber@kontor\.example {2}unknown {14}accepted\n +attribute "labeledURI" of "uid=anna,o=Kontor" \(source "ldap"\) holds it: add "labeledURI"/,
     );
     expect(stdout).toMatch(
       / 3 {2}scanner@.*\n +attribute "mail" of "cn=scanner,o=Kontor".*leaves the entry out \(objectClass device/,

@@ -2,6 +2,7 @@
  * RCPT TO: from a mailbox to an answer, in the order of DESIGN.md: note-takers, queued refusals, policy checks,
  * the relay-domain verdict, the recipient check, the next hop's own answer.
  */
+import type { Reason } from "../../hooks/check.ts";
 import type { Outcome } from "../../hooks/pipeline.ts";
 import { variableForm } from "../../hooks/session.ts";
 import type { Session, Transaction } from "../../hooks/session.ts";
@@ -148,12 +149,22 @@ function relayVerdict(service: RecipientService, session: Session, mailbox: Mail
   return undefined;
 }
 
-/** What the recipient check notes, as the answer of the list. */
-function ourAnswer({ check, note }: Outcome): OurAnswer | undefined {
+/** What enforcing would refuse for, as the answer of the list. */
+const observedAnswers: Readonly<Partial<Record<Reason, OurAnswer>>> = {
+  "unknown recipient": "unknown",
+  "unknown recipient, old list": "unknown",
+  "vanished recipient": "vanished",
+  "suspended recipient": "suspended",
+  "internal recipient": "internal",
+  "sender not accepted": "sender",
+};
+
+/** What the recipient check found, as the answer of the list. */
+function ourAnswer({ check, note, observed }: Outcome): OurAnswer | undefined {
   if (check !== "goodmailto") {
     return undefined;
   }
-  return note === "found" ? "known" : note.endsWith("(observe)") ? "unknown" : undefined;
+  return observed === undefined ? (note === "found" ? "known" : undefined) : observedAnswers[observed];
 }
 
 function afterRecipient(service: RecipientService, session: Session, mailbox: Mailbox, outcome: Outcome): Judged {
@@ -199,7 +210,7 @@ export function concludeRecipient(
   const said = answer.said ?? answer.code;
   const theirs = said === 0 ? `${answer.code} of our own` : `next hop said ${said}`;
   // Where our own answer was another, the log has both beside each other.
-  const status = accepted && ours !== "unknown" ? line : `${line}, ${theirs}`;
+  const status = accepted && (ours === undefined || ours === "known") ? line : `${line}, ${theirs}`;
   logVerdict(service, session, mailbox, check, status, answer);
   if (ours !== undefined && said !== 0) {
     const { user, domain } = mailbox;
