@@ -1,0 +1,53 @@
+/** The configurations in README.md and on the step-by-step pages, as a reader would paste them. */
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "goodmailto-pages-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (...words: string[]) =>
+  spawnSync(process.execPath, [join(root, "src/main.ts"), ...words], {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+
+/** Every TOML block of a page, in order. */
+function configurationOf(page: string): string {
+  const text = readFileSync(join(root, page), "utf8");
+  return [...text.matchAll(/^```toml\n(.*?)^```/gms)].map(([, block]) => block).join("\n");
+}
+
+describe("the configuration on a page", () => {
+  it.each([
+    ["README.md", ""],
+    ["docs/active-directory.md", ""],
+    ["docs/domino.md", ""],
+    // A list for Postfix needs no route, and the page says that this is warned of.
+    ["docs/keep-postfix.md", "route: is missing"],
+  ])("has no faults beside the files that the page tells to make: %s", (page, warning) => {
+    run("tls", "self-signed", "--name", "mx.kontor.example", "--cert", "mx.pem", "--key", "mx.key");
+    copyFileSync(join(folder, "mx.pem"), join(folder, "corp-ca.pem"));
+    copyFileSync(join(root, "config/tcp.smtp"), join(folder, "tcp.smtp"));
+    writeFileSync(join(folder, "ldap-password"), "secret\n", { mode: 0o600 });
+    const text = configurationOf(page);
+    expect(text).toContain("[[source]]");
+    writeFileSync(join(folder, "goodmailto.toml"), text);
+    const { status, stderr } = run("config", "check", "--config", "goodmailto.toml");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining(warning) });
+  });
+
+  it("sends nobody's mail for other domains to the inside server", () => {
+    const routes = configurationOf("README.md").split("[[route]]").slice(1);
+    expect(routes.map((text) => /^domain = "(.*?)"/m.exec(text)?.[1])).toEqual(["kontor.example", "*"]);
+    expect(routes[1]).toMatch(/^next_hop = "mx"/m);
+  });
+});
