@@ -3,6 +3,8 @@
  * /64, the least that one customer holds. Times in ms.
  */
 import { clientNetwork } from "../mail/client-network.ts";
+import { Counts } from "../state/counts.ts";
+import type { State } from "../state/state.ts";
 
 /** `[auth] max_failures`, `failure_window` and `failure_delay`. */
 export interface GuardSettings {
@@ -15,57 +17,36 @@ export interface GuardSettings {
 const maxClients = 50_000;
 /** The longest wait: a client gives up after five minutes (RFC 5321 4.5.3.2.7), and the session holds a slot. */
 const maxDelay = 30_000;
+/** As the setting allows. */
+const maxWindow = 2_592_000_000;
 
-interface Failures {
-  count: number;
-  readonly since: number;
-}
-
-/** Counts failures. Outlives a reload: a new configuration forgives nobody. */
+/** Counts failures, for all workers together. Outlives a reload: a new configuration forgives nobody. */
 export class Guard {
-  readonly #failures = new Map<string, Failures>();
-  readonly #now: () => number;
+  readonly #failures: Counts;
 
   /** @param now ms of a clock that never goes back */
   constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
+    this.#failures = new Counts({ name: "logins", ttl: maxWindow, most: maxClients }, now);
   }
 
-  /** Addresses remembered. */
+  /** Addresses remembered in this process. */
   get size(): number {
     return this.#failures.size;
   }
 
+  /** Counts in that state from now on. */
+  use(state: State): void {
+    this.#failures.use(state);
+  }
+
   /** Whether the client has used up its failures; the back end is not asked then. A right password forgives none. */
-  isBlocked(ip: string, { max, window }: GuardSettings): boolean {
-    return (this.#current(clientNetwork(ip), window)?.count ?? 0) >= max;
+  async isBlocked(ip: string, { max }: GuardSettings): Promise<boolean> {
+    return (await this.#failures.get(clientNetwork(ip))) >= max;
   }
 
   /** Counts a wrong password. @returns how long its answer waits */
-  fail(ip: string, { window, delay }: GuardSettings): number {
-    const key = clientNetwork(ip);
-    const failures = this.#current(key, window) ?? this.#remember(key);
-    failures.count++;
-    return Math.min(maxDelay, delay * 2 ** Math.min(failures.count - 1, 30));
-  }
-
-  #current(key: string, window: number): Failures | undefined {
-    const failures = this.#failures.get(key);
-    if (failures !== undefined && this.#now() - failures.since >= window) {
-      this.#failures.delete(key);
-      return undefined;
-    }
-    return failures;
-  }
-
-  #remember(key: string): Failures {
-    // A map keeps its order: the first key is the one whose window began first.
-    const [oldest] = this.#failures.keys();
-    if (this.#failures.size >= maxClients && oldest !== undefined) {
-      this.#failures.delete(oldest);
-    }
-    const failures: Failures = { count: 0, since: this.#now() };
-    this.#failures.set(key, failures);
-    return failures;
+  async fail(ip: string, { window, delay }: GuardSettings): Promise<number> {
+    const { count } = await this.#failures.add(clientNetwork(ip), window);
+    return Math.min(maxDelay, delay * 2 ** Math.min(count - 1, 30));
   }
 }

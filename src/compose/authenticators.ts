@@ -36,10 +36,10 @@ export function createAuthenticator(settings: Settings["auth"], guard: Guard, lo
   const room = new Gate(gate);
   // Looked at again in the gate, or a burst of guesses at once would all be tried.
   const judge = async (login: Login): Promise<BackEndAnswer | "blocked"> =>
-    guard.isBlocked(login.ip, limits) ? "blocked" : await askAll(asks, login);
+    (await guard.isBlocked(login.ip, limits)) ? "blocked" : await askAll(asks, login);
   return {
     async check({ user, password, ip }): Promise<AuthAnswer> {
-      if (guard.isBlocked(ip, limits)) {
+      if (await guard.isBlocked(ip, limits)) {
         return { kind: "blocked" };
       }
       // A directory takes a name without a password for anonymous and says success (RFC 4513 5.1.2).
@@ -54,7 +54,7 @@ export function createAuthenticator(settings: Settings["auth"], guard: Guard, lo
           return answer;
         case "refused":
         case "unknown":
-          await delay(guard.fail(ip, limits), undefined, { ref: false });
+          await delay(await guard.fail(ip, limits), undefined, { ref: false });
           return { kind: "refused" };
       }
     },

@@ -1,65 +1,62 @@
-/** Where unknown recipients of client networks are counted over time: in this process, bounded. Times in ms. */
-import { RateLimiterMemory } from "rate-limiter-flexible";
+/** Counts that several processes share, and that go on in this process while their store is unavailable. Times in ms. */
+import { MemoryStore } from "./memory.ts";
+import type { State } from "./state.ts";
+import type { Later, TableOptions, Tally } from "./store.ts";
+import type { Table } from "./table.ts";
 
-/** What a network has come to. */
-export interface Tally {
-  readonly count: number;
-  /** Until it is forgotten. */
-  readonly left: number;
-}
+/** See the file's first line. At once while in memory; never rejects. Outlives a reload. */
+export class Counts {
+  readonly #options: TableOptions;
+  readonly #own: MemoryStore;
+  /** Undefined: in this process alone. */
+  #shared: Table<number> | undefined;
 
-/** Counts; never rejects, and answers within a fraction of a second. */
-export interface HarvestStore {
-  /** Counts one. @param window how long a network is remembered from its first one on */
-  add(network: string, window: number): Promise<Tally>;
-  /** Sets a count, to be forgotten after so long. */
-  set(network: string, count: number, left: number): Promise<void>;
-  close(): void;
-}
+  /** @param now ms of a clock that never goes back */
+  constructor(options: TableOptions, now: () => number) {
+    this.#options = options;
+    this.#own = new MemoryStore(now);
+  }
 
-/** Networks that are remembered, some 30 MB; a botnet cannot make us remember more: the longest silent are forgotten. */
-export const maxNetworks = 50_000;
-
-/** See the file's first line. */
-export class MemoryStore implements HarvestStore {
-  readonly #limiter = new RateLimiterMemory({ keyPrefix: "", points: 1, duration: 1 });
-  /** The limiter itself remembers without bound. A map keeps its order: the first was counted longest ago. */
-  readonly #networks = new Set<string>();
-
-  /** Networks remembered. */
+  /** Counts kept in this process. */
   get size(): number {
-    return this.#networks.size;
+    return this.#own.sizeOf(this.#options);
   }
 
-  async add(network: string, window: number): Promise<Tally> {
-    this.#remember(network);
-    const { consumedPoints, msBeforeNext } = await this.#limiter.penalty(network, 1, { customDuration: window / 1000 });
-    return { count: consumedPoints, left: msBeforeNext };
+  /** Counts in that state from now on. */
+  use(state: State): void {
+    const { name, ttl, most } = this.#options;
+    this.#shared = state.kind === "memory" ? undefined : state.table<number>(name, { ttl, most });
   }
 
-  async set(network: string, count: number, left: number): Promise<void> {
-    this.#remember(network);
-    await this.#limiter.set(network, count, left / 1000);
-  }
-
-  close(): void {
-    for (const network of this.#networks) {
-      this.#forget(network);
+  /** Counts one. @param window how long a count is kept, from its first one on */
+  add(key: string, window: number): Later<Tally> {
+    const shared = this.#shared?.add(key, 1, window);
+    if (shared instanceof Promise) {
+      return shared.then((one) => (one.kind === "counted" ? one : this.#own.add(this.#options, key, 1, window)));
     }
+    return shared?.kind === "counted" ? shared : this.#own.add(this.#options, key, 1, window);
   }
 
-  #remember(network: string): void {
-    this.#networks.delete(network);
-    const [oldest] = this.#networks;
-    if (this.#networks.size >= maxNetworks && oldest !== undefined) {
-      this.#forget(oldest);
+  /** The count; 0 where there is none. */
+  get(key: string): Later<number> {
+    const shared = this.#shared?.get(key);
+    if (shared instanceof Promise) {
+      return shared.then((one) => (one.kind === "unavailable" ? this.#ownCount(key) : one.kind === "found" ? one.row : 0));
     }
-    this.#networks.add(network);
+    return shared?.kind === "found" ? shared.row : this.#ownCount(key);
   }
 
-  #forget(network: string): void {
-    this.#networks.delete(network);
-    // Done when it returns; the promise is the library's form.
-    void this.#limiter.delete(network);
+  /** Sets a count. @param left how long it is kept */
+  set(key: string, count: number, left: number): Later<void> {
+    const shared = this.#shared?.put(key, count, left);
+    const own = (): void => this.#own.put(this.#options, key, String(count), left);
+    if (shared instanceof Promise) {
+      return shared.then((one) => (one.kind === "done" ? undefined : own()));
+    }
+    return shared?.kind === "done" ? undefined : own();
+  }
+
+  #ownCount(key: string): number {
+    return Number(this.#own.get(this.#options, key) ?? 0);
   }
 }

@@ -1,123 +1,162 @@
-/** Counts of unknown recipients in Redis or Valkey, which several relays share; in this process while it is away. */
+/** State in a Redis or Valkey, which several relays share. */
+import { hash } from "node:crypto";
+
 import type { Redis } from "ioredis";
-import { RateLimiterRedis } from "rate-limiter-flexible";
-import type { RateLimiterRes } from "rate-limiter-flexible";
 
-import type { Log } from "../report/log.ts";
-import type { HarvestStore, Tally } from "./counts.ts";
+import type { Store, TableOptions, Tally } from "./store.ts";
+import * as script from "./redis-scripts.ts";
 
-/** ms that a command may take; nobody waits for it, but what is counted late is counted for nothing. */
+/** ms that a command may take. */
 const commandTimeout = 200;
-/** ms without a byte while commands are open, after which the connection is made anew. */
+/** ms without a byte while commands are open, after which the connection is made again. */
 const socketTimeout = 1000;
-/** Commands under way; what comes beyond them is counted here. */
+/** Commands under way; further ones fail at once. */
 const maxPending = 1000;
+/** Keys that a scan looks at in one step, so that the server is not held up. */
+const page = 500;
 
 /** See the file's first line. Loads its client when it is made: a relay without Redis does not hold the code. */
-export class RedisStore implements HarvestStore {
-  readonly #fallback: HarvestStore;
-  readonly #log: Log;
-  /** How it was last said to be. */
-  #state: "new" | "there" | "away" = "new";
+export class RedisStore implements Store {
+  readonly kind = "redis";
   #client: Redis | undefined;
-  #limiter: RateLimiterRedis | undefined;
   #pending = 0;
-  #closed = false;
+  #isClosed = false;
+  #why = "not connected yet";
+  readonly #opened: Promise<void>;
 
-  /** @param fallback counts while Redis is away; not closed with this */
-  constructor(url: string, fallback: HarvestStore, log: Log) {
-    this.#fallback = fallback;
-    this.#log = log;
-    this.#open(url).catch((error: unknown) => this.#lost(error));
+  constructor(url: string) {
+    this.#opened = this.#open(url).catch((error: unknown) => this.#lost(error));
+  }
+
+  async get(table: TableOptions, key: string): Promise<string | undefined> {
+    return (await this.#ask((client) => client.get(rowKey(table, key)))) ?? undefined;
+  }
+
+  async put(table: TableOptions, key: string, text: string, ttl: number): Promise<void> {
+    await this.#run(script.put, table, key, [text, ttl]);
+  }
+
+  async add(table: TableOptions, key: string, by: number, ttl: number): Promise<Tally> {
+    const [count, left] = (await this.#run(script.add, table, key, [by, ttl])) as [number, number];
+    return { count, left };
+  }
+
+  async swap(
+    table: TableOptions,
+    key: string,
+    expected: string | undefined,
+    text: string | undefined,
+    ttl: number,
+  ): Promise<boolean> {
+    const words = [expected === undefined ? 0 : 1, expected ?? "", text === undefined ? 0 : 1, text ?? "", ttl];
+    return (await this.#run(script.swap, table, key, words)) === 1;
+  }
+
+  async delete(table: TableOptions, key: string): Promise<void> {
+    await this.#run(script.remove, table, key, []);
+  }
+
+  async scan(table: TableOptions, prefix: string, limit: number): Promise<(readonly [string, string])[]> {
+    const found: (readonly [string, string])[] = [];
+    for (let from = 0; found.length < limit; from += page) {
+      const keys = await this.#ask((client) => client.zrange(orderKey(table), from, from + page - 1));
+      const wanted = keys.filter((key) => key.startsWith(prefix));
+      const texts =
+        wanted.length === 0 ? [] : await this.#ask((client) => client.mget(...wanted.map((key) => rowKey(table, key))));
+      wanted.forEach((key, i) => {
+        const text = texts[i];
+        if (typeof text === "string" && found.length < limit) {
+          found.push([key, text]);
+        }
+      });
+      if (keys.length < page) {
+        break;
+      }
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#opened;
+    this.#client?.disconnect();
   }
 
   async #open(url: string): Promise<void> {
-    const { Redis } = await import("ioredis");
-    if (this.#closed) {
+    const { Redis: Client } = await import("ioredis");
+    if (this.#isClosed) {
       return;
     }
-    const client = new Redis(url, {
+    const client = new Client(url, {
       connectionName: "goodmailto",
       connectTimeout: 2000,
       commandTimeout,
       socketTimeout,
-      // Nothing is kept for later: an old count is of no use, and the queue would grow while Redis is away.
+      // Nothing is kept for later: the queue would grow while Redis is away.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       retryStrategy: (times) => Math.min(times * 200, 5000),
     });
     client
-      .on("ready", () => this.#found())
       .on("error", (error: Error) => this.#lost(error))
       .on("close", () => this.#lost(new Error("Connection closed")));
     this.#client = client;
-    this.#limiter = new RateLimiterRedis({
-      storeClient: client,
-      keyPrefix: "goodmailto:harvest",
-      points: 1,
-      duration: 1,
-      rejectIfRedisNotReady: true,
+  }
+
+  /** The scripts keep the table's bound; `most` and its ttl are theirs too. */
+  #run(code: string, table: TableOptions, key: string, words: readonly (string | number)[]): Promise<unknown> {
+    const keys = [rowKey(table, key), orderKey(table)];
+    const args = [...keys, key, rowKey(table, ""), table.most, table.ttl, ...words];
+    return this.#ask(async (client) => {
+      try {
+        return await client.evalsha(digestOf(code), 2, ...args);
+      } catch (error) {
+        // A server that was started since does not know the script.
+        if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) {
+          throw error;
+        }
+        return client.eval(code, 2, ...args);
+      }
     });
   }
 
-  async add(network: string, window: number): Promise<Tally> {
-    const customDuration = seconds(window);
-    const found = await this.#ask((limiter) => limiter.penalty(network, 1, { customDuration }));
-    return found === undefined
-      ? this.#fallback.add(network, window)
-      : { count: found.consumedPoints, left: found.msBeforeNext };
-  }
-
-  async set(network: string, count: number, left: number): Promise<void> {
-    const found = await this.#ask((limiter) => limiter.set(network, count, seconds(left)));
-    if (found === undefined) {
-      await this.#fallback.set(network, count, left);
+  async #ask<T>(question: (client: Redis) => Promise<T>): Promise<T> {
+    const client = this.#client;
+    if (client?.status !== "ready") {
+      throw new Error(this.#why);
     }
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#limiter = undefined;
-    this.#client?.disconnect();
-  }
-
-  /** Undefined where Redis is away, late or too busy. */
-  async #ask(question: (limiter: RateLimiterRedis) => Promise<RateLimiterRes>): Promise<RateLimiterRes | undefined> {
-    const limiter = this.#limiter;
-    if (limiter === undefined || this.#client?.status !== "ready" || this.#pending >= maxPending) {
-      return undefined;
+    if (this.#pending >= maxPending) {
+      throw new Error("too many commands at a time");
     }
     this.#pending++;
     try {
-      const found = await question(limiter);
-      this.#found();
-      return found;
-    } catch (error) {
-      this.#lost(error);
-      return undefined;
+      return await question(client);
     } finally {
       this.#pending--;
     }
   }
 
-  #found(): void {
-    if (this.#state !== "there" && !this.#closed) {
-      this.#state = "there";
-      this.#log.info("harvest", "store is there");
-    }
-  }
-
   #lost(error: unknown): void {
-    if (this.#state !== "away" && !this.#closed) {
-      this.#state = "away";
-      const why = error instanceof Error ? error.message : String(error);
-      this.#log.warning("harvest", "store is away, counting in this process", { why });
-    }
+    this.#why = error instanceof Error ? error.message : String(error);
   }
 }
 
-/** Redis keeps whole seconds, and 0 would be for ever. */
-function seconds(ms: number): number {
-  return Math.max(1, Math.ceil(ms / 1000));
+const digests = new Map<string, string>();
+
+/** The name under which Redis keeps a script. */
+function digestOf(code: string): string {
+  const digest = digests.get(code) ?? hash("sha1", code);
+  digests.set(code, digest);
+  return digest;
+}
+
+/** All keys of a table share a slot of a cluster. */
+function rowKey({ name }: TableOptions, key: string): string {
+  return `goodmailto:{${name}}:row:${key}`;
+}
+
+/** The keys of a table by the time of their last write. */
+function orderKey({ name }: TableOptions): string {
+  return `goodmailto:{${name}}:order`;
 }

@@ -1,40 +1,34 @@
 /** What is known of clients that ask for unknown recipients: their counts, and who is blocked until when. Outlives a reload. */
-import type { Log } from "../../report/log.ts";
-import { RedisStore } from "../../state/redis.ts";
-import { MemoryStore, maxNetworks } from "../../state/counts.ts";
-import type { HarvestStore, Tally } from "../../state/counts.ts";
+import { Counts } from "../../state/counts.ts";
+import type { State } from "../../state/state.ts";
+import type { Later, Tally } from "../../state/store.ts";
+
+/** Networks that are remembered, some 30 MB; a botnet cannot make us remember more: the longest silent are forgotten. */
+export const maxNetworks = 50_000;
+/** The longest window and block that settings allow. */
+const maxTime = 86_400_000;
 
 /** See the file's first line. Networks are those of src/mail/client-network.ts, times in ms. */
 export class HarvestLedger {
-  readonly #log: Log;
   readonly #now: () => number;
-  readonly #memory = new MemoryStore();
-  #store: HarvestStore = this.#memory;
-  #url = "";
+  readonly #counts: Counts;
   /** Network → the end of its block. Blocks are about equally long, so the first is mostly the first to end. */
   readonly #blocked = new Map<string, number>();
 
   /** @param now ms of a clock that never goes back */
-  constructor(log: Log, now: () => number = () => performance.now()) {
-    this.#log = log;
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
+    this.#counts = new Counts({ name: "harvest", ttl: maxTime, most: maxNetworks }, now);
   }
 
-  /** Networks remembered, as counted ones and as blocked ones. */
+  /** Networks remembered in this process, as counted ones and as blocked ones. */
   get sizes(): { readonly counted: number; readonly blocked: number } {
-    return { counted: this.#memory.size, blocked: this.#blocked.size };
+    return { counted: this.#counts.size, blocked: this.#blocked.size };
   }
 
-  /** Counts in Redis at a URL, or in this process for "". */
-  useStore(url: string): void {
-    if (url === this.#url) {
-      return;
-    }
-    this.#url = url;
-    if (this.#store !== this.#memory) {
-      this.#store.close();
-    }
-    this.#store = url === "" ? this.#memory : new RedisStore(url, this.#memory, this.#log);
+  /** Counts in that state from now on. */
+  use(state: State): void {
+    this.#counts.use(state);
   }
 
   isBlocked(network: string): boolean {
@@ -67,18 +61,12 @@ export class HarvestLedger {
   }
 
   /** Counts one unknown recipient. */
-  add(network: string, window: number): Promise<Tally> {
-    return this.#store.add(network, window);
+  add(network: string, window: number): Later<Tally> {
+    return this.#counts.add(network, window);
   }
 
-  /** Tells the other relays of a block: their next look at the count shows it. */
-  async share(network: string, count: number, time: number): Promise<void> {
-    await this.#store.set(network, count, time);
-  }
-
-  /** Lets Redis go. */
-  close(): void {
-    this.useStore("");
-    this.#memory.close();
+  /** Tells the other workers and relays of a block: their next look at the count shows it. */
+  share(network: string, count: number, time: number): Later<void> {
+    return this.#counts.set(network, count, time);
   }
 }

@@ -1,0 +1,128 @@
+/**
+ * The file of the state: opened, checked, and moved aside where it is damaged, since what it remembers is worth less
+ * than a relay that works. For one process among several that share it.
+ */
+import { chmodSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+
+import Database from "better-sqlite3";
+
+/** "gmst", so that another program's file is never taken for ours. */
+const applicationId = 0x676d_7374;
+/** Of the tables below; another version's rows are not read. */
+const version = 1;
+/** ms that a write waits for another process: in the thread, where nobody waits for it longer than for any answer. */
+const busyTimeout = 1000;
+/** Tries to open a file that another process is just making, and the pause between them in ms. */
+const tries = 20;
+const pause = 50;
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS rows (
+    name TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, until REAL NOT NULL, written REAL NOT NULL,
+    PRIMARY KEY (name, key)
+  ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS by_age ON rows (name, written);
+  PRAGMA application_id = ${applicationId};
+  PRAGMA user_version = ${version};
+`;
+
+/** What became of a file that could not be used. */
+export type MovedAside = (to: string, why: string) => void;
+
+/** Told by a file that is not ours, which is left alone. */
+class ForeignFile extends Error {}
+
+/** Opens the file, or makes it. @throws Error where it cannot be used at present */
+export function openStateFile(path: string, moved: MovedAside): Database.Database {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const seen = identityOf(path);
+  try {
+    return openPatiently(path);
+  } catch (error) {
+    if (!isDamage(error)) {
+      throw error;
+    }
+    // Another worker may have been faster: its new file is not to be moved.
+    if (seen !== undefined && identityOf(path) === seen) {
+      moveAside(path, error, moved);
+    }
+    return openPatiently(path);
+  }
+}
+
+/** SQLite does not wait by itself while another process changes the journal's mode. */
+function openPatiently(path: string): Database.Database {
+  for (let left = tries; ; left--) {
+    try {
+      return open(path);
+    } catch (error) {
+      const isBusy = error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
+      if (!isBusy || left === 0) {
+        throw error;
+      }
+      // A thread of its own may wait so.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+    }
+  }
+}
+
+/** Moves a damaged file and its journal out of the way, over the one that was moved before. */
+export function moveAside(path: string, error: unknown, moved: MovedAside): void {
+  const to = `${path}.damaged`;
+  for (const part of ["-shm", "-wal", ""]) {
+    try {
+      renameSync(`${path}${part}`, `${to}${part}`);
+    } catch (missing) {
+      if ((missing as NodeJS.ErrnoException).code !== "ENOENT") {
+        throw missing;
+      }
+    }
+  }
+  moved(to, error instanceof Error ? error.message : String(error));
+}
+
+/** Whether the file's content is at fault, and not the disk or another process. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof Database.SqliteError && /^SQLITE_(?:CORRUPT|NOTADB)/.test(error.code);
+}
+
+/** Which file is at the path; undefined where none is. */
+export function identityOf(path: string): string | undefined {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts === undefined ? undefined : `${facts.dev}:${facts.ino}`;
+}
+
+function open(path: string): Database.Database {
+  const database = new Database(path, { timeout: busyTimeout });
+  try {
+    prepare(database, path);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function prepare(database: Database.Database, path: string): void {
+  const id = database.pragma("application_id", { simple: true });
+  const found = database.pragma("user_version", { simple: true });
+  const isNew = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").pluck().get() === 0;
+  if (!isNew && (id !== applicationId || found !== version)) {
+    throw new ForeignFile(`Cannot use state file "${path}": it is another program's or another version's`);
+  }
+  database.pragma("journal_mode = WAL");
+  // No fsync for each write: a crash of the machine may lose the last second, never the file.
+  database.pragma("synchronous = NORMAL");
+  database.pragma("journal_size_limit = 4194304");
+  if (isNew) {
+    chmodSync(path, 0o600);
+    // In one transaction: another worker may be doing the same.
+    database.transaction(() => database.exec(schema)).immediate();
+    return;
+  }
+  const [flaw] = database.pragma("quick_check(1)") as readonly { readonly quick_check: string }[];
+  if (flaw?.quick_check !== "ok") {
+    throw new Database.SqliteError(flaw?.quick_check ?? "quick_check failed", "SQLITE_CORRUPT");
+  }
+}

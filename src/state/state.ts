@@ -1,0 +1,92 @@
+/**
+ * What checks and limits remember between sessions, by name: in memory, in a file that all workers of a machine share,
+ * or in a Redis or Valkey that a fleet shares. A store that is away holds up nobody. Times in ms.
+ */
+import type { Log } from "../report/log.ts";
+import type { Later, Store } from "./store.ts";
+import { Table } from "./table.ts";
+import type { Unavailable } from "./table.ts";
+
+/** Longest wait for a store. */
+const deadline = 250;
+/** A store that failed is not asked again for this time. */
+const rest = 500;
+
+/** See the file's first line. */
+export class State {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #deadline: number;
+  #isAway = false;
+  /** By performance.now(). */
+  #restsUntil = 0;
+  #why = "";
+
+  constructor(store: Store, log: Log, longest: number = deadline) {
+    this.#store = store;
+    this.#log = log;
+    this.#deadline = longest;
+  }
+
+  /** "memory", "sqlite" or "redis". */
+  get kind(): string {
+    return this.#store.kind;
+  }
+
+  /**
+   * A table; the same name is the same table, for all who share the store.
+   * @param bounds `ttl`: the longest life of a row; `most`: rows, beyond which the one written longest ago is forgotten
+   */
+  table<Row>(name: string, bounds: { readonly ttl: number; readonly most: number }): Table<Row> {
+    return new Table<Row>({ name, ...bounds }, (call, read) => this.#within(call, read));
+  }
+
+  /** Lets the store go, with what is under way written. */
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #within<T, U>(call: (store: Store) => Later<T>, read: (value: T) => U): Later<U | Unavailable> {
+    if (this.#isAway && performance.now() < this.#restsUntil) {
+      return { kind: "unavailable", why: this.#why };
+    }
+    try {
+      const value = call(this.#store);
+      return value instanceof Promise ? this.#wait(value, read) : read(value);
+    } catch (error) {
+      return this.#lost(error);
+    }
+  }
+
+  async #wait<T, U>(value: Promise<T>, read: (value: T) => U): Promise<U | Unavailable> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error(`no answer in ${this.#deadline} ms`)), this.#deadline);
+    try {
+      const found = await Promise.race([value, late]);
+      this.#found();
+      return read(found);
+    } catch (error) {
+      return this.#lost(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #found(): void {
+    if (this.#isAway) {
+      this.#isAway = false;
+      this.#log.info("state", "store answers again", { store: this.kind });
+    }
+  }
+
+  #lost(error: unknown): Unavailable {
+    const why = error instanceof Error ? error.message : String(error);
+    if (!this.#isAway) {
+      this.#log.warning("state", "store is unavailable, going on without", { store: this.kind, why });
+    }
+    this.#isAway = true;
+    this.#restsUntil = performance.now() + rest;
+    this.#why = why;
+    return { kind: "unavailable", why };
+  }
+}
