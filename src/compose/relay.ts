@@ -33,6 +33,7 @@ import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
 import { buildCourier } from "./next-hops.ts";
 import { createResolver } from "./resolver.ts";
+import { RelayState } from "./state.ts";
 import { Observing } from "../observe/observing.ts";
 import { FileFault } from "./file-fault.ts";
 import { openServed, trustOf } from "./trust.ts";
@@ -152,16 +153,16 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   const lasting: Lasting = {
     snapshot,
     guard: new Guard(),
-    ledger: new HarvestLedger(log),
+    ledger: new HarvestLedger(),
     observing: new Observing(log),
     log,
     counters,
   };
   let parts = assemble(settings, lasting);
-  lasting.ledger.useStore(settings.limits.harvest_store);
   let current = settings;
   const room = affordable(settings.smtp.max_connections);
   const [crowd, turnedAway] = [new Crowd(), new TurnedAway(room.refused)];
+  const state = new RelayState(settings, { ...lasting, crowd }, log, shared);
   const servers: { server: RelayServer; name: string }[] = [];
   const addresses: string[] = [];
   snapshot.watch();
@@ -177,7 +178,8 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
           tls,
           crowd,
           turnedAway,
-          maxConnections: room.sessions,
+          maxSessions: room.sessions,
+          maxConnections: settings.smtp.max_connections,
           maxConnectionsPerClient: settings.smtp.max_connections_per_client,
         });
         servers.push({ server, name: plan.name });
@@ -186,7 +188,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     }
   } catch (error) {
     snapshot.close();
-    lasting.ledger.close();
+    await state.close();
     lasting.observing.close();
     await Promise.all(servers.map(({ server }) => server.shutdown(0)));
     throw error;
@@ -198,7 +200,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
       const trust = trustOf(next);
       const fresh = assemble(next, lasting);
       snapshot.change(trust);
-      lasting.ledger.useStore(next.limits.harvest_store);
+      state.change(next);
       for (const { server, name } of servers) {
         const service = fresh.services.find(({ listener }) => listener === name);
         if (service !== undefined) {
@@ -212,7 +214,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     stop: async () => {
       await Promise.all(servers.map(({ server }) => server.shutdown(current.smtp.shutdown_timeout)));
       parts.courier.close();
-      lasting.ledger.close();
+      await state.close();
       lasting.observing.close();
       snapshot.close();
     },

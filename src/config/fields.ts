@@ -216,14 +216,15 @@ export function listeners(sample: readonly string[], doc: string): Field<string[
   return field(z.array(place).min(1), { doc, sample });
 }
 
-/** The URL of a Redis or Valkey, or "" for none. */
-export function redis(sample: string, doc: string): Field<string> {
+/** Where state is kept: a word, or the URL of a Redis or Valkey. */
+export function stateStore(sample: string, doc: string): Field<string> {
   const read = (value: string): string | undefined => {
     const url = URL.parse(value);
-    const right = (url?.protocol === "redis:" || url?.protocol === "rediss:") && url.hostname !== "";
-    return value === "" || right ? value : undefined;
+    const isRedis = (url?.protocol === "redis:" || url?.protocol === "rediss:") && url.hostname !== "";
+    return ["auto", "memory", "sqlite"].includes(value) || isRedis ? value : undefined;
   };
-  const allowed = '"", or a URL such as "redis://127.0.0.1:6379" or "rediss://user:password@host"';
+  const allowed =
+    '"auto", "memory", "sqlite", or a URL such as "redis://127.0.0.1:6379" or "rediss://user:password@host"';
   return field(checked(allowed, read), { doc, sample, allowed });
 }
 

@@ -49,8 +49,4 @@ export const limits = z.strictObject({
     'So long a client that was hung up on is refused with 421 when it connects. "0s" is never. None of this for clients with NOGOODMAILTO or RELAYCLIENT.',
     ["0s", "24h"],
   ),
-  harvest_store: field.redis(
-    "",
-    'A Redis or Valkey in which several relays share their counts: "redis://127.0.0.1:6379". Empty: each process counts for itself, as it does while Redis is away.',
-  ),
 });

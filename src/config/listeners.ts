@@ -33,9 +33,9 @@ export const auth = z.strictObject({
     10,
     1,
     1000,
-    "Wrong passwords of one client address (IPv6: /64) within failure_window, in one worker; then 454 until it is over.",
+    "Wrong passwords of one client address (IPv6: /64) within failure_window; then 454 until it is over.",
   ),
-  failure_window: field.duration("10m", "See max_failures."),
+  failure_window: field.duration("10m", "See max_failures.", ["1s", "30d"]),
 });
 
 /** One service with its own rules. Without any, there is one from `[smtp] listen`. */

@@ -3,6 +3,7 @@
 /** By their path in the file without the numbers of entries, as "listener.hooks"; a removed section needs one line. */
 export const replaced: Readonly<Record<string, string>> = {
   "smtp.dns_servers": "is now `servers` in [dns]",
+  "limits.harvest_store": "is now `store` in [state]",
   "checks.rblspp.servers": "is now `servers` in [dns]",
   "checks.rblspp.timeout": "is now `timeout` in [dns]",
   "checks.rblspp.cache_size": "is now `cache_size` in [dns]",

@@ -8,7 +8,7 @@ import { route } from "./routes.ts";
 import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
-import { dns } from "./services.ts";
+import { dns, state } from "./services.ts";
 
 const smtp = z.strictObject({
   listen: field.listeners(
@@ -35,8 +35,13 @@ const smtp = z.strictObject({
     "A client that is silent for so long gets 421. RFC 5321 4.5.3.2.7 asks for 5 minutes.",
     ["10ms", "30d"],
   ),
-  max_connections: field.integer(1000, 1, 100_000, "Sessions at a time in one worker; the next one gets 421."),
-  max_connections_per_client: field.integer(50, 1, 100_000, "Sessions at a time of one client address in one worker."),
+  max_connections: field.integer(1000, 1, 100_000, "Sessions at a time in all workers; the next one gets 421."),
+  max_connections_per_client: field.integer(
+    50,
+    1,
+    100_000,
+    "Sessions at a time of one client address (IPv6: /64) in all workers.",
+  ),
   bare_newlines: field.choice(
     ["refuse", "normalise"],
     "refuse",
@@ -187,6 +192,7 @@ export const coreSections = {
   log,
   limits,
   dns,
+  state,
   metrics,
   pull,
 } as const;

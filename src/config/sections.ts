@@ -69,6 +69,7 @@ export function createSchema(checks: readonly CheckSettings[]) {
     alert: coreSections.alert.prefault(none),
     limits: coreSections.limits.prefault(none),
     dns: coreSections.dns.prefault(none),
+    state: coreSections.state.prefault(none),
     log: coreSections.log.prefault(none),
     metrics: coreSections.metrics.prefault(none),
     tls: tls.prefault(none),

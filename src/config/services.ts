@@ -1,4 +1,6 @@
-/** `[dns]`: what all checks and routes share. */
+/** `[dns]` and `[state]`: what all checks and routes share. */
+import { isAbsolute } from "node:path";
+
 import * as z from "zod";
 
 import { parseServer } from "../mail/name-server.ts";
@@ -18,4 +20,22 @@ export const dns = z.strictObject({
   ),
   timeout: field.duration("5s", "Deadline for one question, including retries at the other servers.", ["10ms", "1m"]),
   cache_size: field.integer(10_000, 0, 1_000_000, "Answers to keep, each for its own TTL."),
+});
+
+const folderRule: field.TextRule = {
+  allowed: '"", or an absolute path',
+  fits: (text) => text === "" || isAbsolute(text),
+};
+
+/** What is remembered between sessions, and shared by workers. */
+export const state = z.strictObject({
+  store: field.stateStore(
+    "auto",
+    'Where counts of connections, login failures and unknown recipients are kept. "memory": in each process. "sqlite": in a file in `folder`, shared by all workers. "redis://host:port" or "rediss://…": in a Redis or Valkey, shared by a fleet. "auto": sqlite if there is a folder and [smtp] workers is above 1, otherwise memory.',
+  ),
+  folder: field.textBy(
+    folderRule,
+    "",
+    "Folder for state.sqlite, which only the relay writes to. Empty: the folder that systemd makes (StateDirectory).",
+  ),
 });

@@ -41,7 +41,9 @@ export class Counts {
   get(key: string): Later<number> {
     const shared = this.#shared?.get(key);
     if (shared instanceof Promise) {
-      return shared.then((one) => (one.kind === "unavailable" ? this.#ownCount(key) : one.kind === "found" ? one.row : 0));
+      return shared.then((one) =>
+        one.kind === "unavailable" ? this.#ownCount(key) : one.kind === "found" ? one.row : 0,
+      );
     }
     return shared?.kind === "found" ? shared.row : this.#ownCount(key);
   }

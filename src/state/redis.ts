@@ -59,7 +59,7 @@ export class RedisStore implements Store {
   async scan(table: TableOptions, prefix: string, limit: number): Promise<(readonly [string, string])[]> {
     const found: (readonly [string, string])[] = [];
     for (let from = 0; found.length < limit; from += page) {
-      const keys = await this.#ask((client) => client.zrange(orderKey(table), from, from + page - 1));
+      const keys = await this.#ask((client) => client.zrange(orderKey(table), String(from), String(from + page - 1)));
       const wanted = keys.filter((key) => key.startsWith(prefix));
       const texts =
         wanted.length === 0 ? [] : await this.#ask((client) => client.mget(...wanted.map((key) => rowKey(table, key))));

@@ -2,9 +2,6 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { silentLog } from "../../src/report/log.ts";
-import { RedisStore } from "../../src/state/redis.ts";
-import { MemoryStore } from "../../src/state/counts.ts";
 import { missingRedis, RedisServer } from "../fakes/redis.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import type { TestRelay } from "../fakes/relay.ts";
@@ -53,7 +50,7 @@ describe.skipIf(missingRedis())("harvest counts in Redis", () => {
 
   const startOne = (limits = ""): Promise<TestRelay> =>
     startTestRelay({
-      config: `[limits]\nharvest_store = "${redis.url}"\nharvest_client_limit = 4\nharvest_hangup_after = 3\nharvest_delay_after = 0\n${limits}`,
+      config: `[state]\nstore = "${redis.url}"\n[limits]\nharvest_client_limit = 4\nharvest_hangup_after = 3\nharvest_delay_after = 0\n${limits}`,
       snapshot: ["anna@kontor.example"],
     });
 
@@ -147,42 +144,16 @@ describe.skipIf(missingRedis())("harvest counts in Redis", () => {
     await expect.poll(() => there(one), patience).toBe(2);
   });
 
-  it("keep no more commands under way than their bound while Redis is frozen", async () => {
-    const memory = new MemoryStore();
-    const store = new RedisStore(redis.url, memory, silentLog);
-    try {
-      await expect
-        .poll(
-          async () => (await store.add("probe", 60_000), (await keys())["goodmailto:harvest:probe"]?.count ?? 0),
-          patience,
-        )
-        .toBeGreaterThan(0);
-      redis.freeze();
-      const before = memory.size;
-      const asked = Array.from({ length: 20_000 }, (_, i) => store.add(`network${i}`, 60_000));
-      // Those beyond the bound are counted here without a wait, the others when their time is over.
-      await new Promise((resolve) => setImmediate(resolve));
-      expect(memory.size - before).toBe(19_000);
-      const tallies = await Promise.all(asked);
-      expect(tallies.every(({ count }) => count === 1)).toBe(true);
-      expect(memory.size - before).toBe(20_000);
-    } finally {
-      redis.thaw();
-      store.close();
-      memory.close();
-    }
-  });
-
   it("begin in this process where Redis was never there, and move at a reload", async () => {
     await two.stop();
     two = await startTestRelay({
-      config: '[limits]\nharvest_store = "redis://127.0.0.1:1"\nharvest_client_limit = 2',
+      config: '[state]\nstore = "redis://127.0.0.1:1"\n[limits]\nharvest_client_limit = 2',
       snapshot: ["anna@kontor.example"],
     });
     await expect.poll(() => away(two), patience).toBe(1);
     await askAt(two, "127.0.5.1", 2);
     await becomesBlocked(two, "127.0.5.1");
-    two.reload(`[limits]\nharvest_store = "${redis.url}"`);
+    two.reload(`[state]\nstore = "${redis.url}"`);
     await expect.poll(() => there(two), patience).toBe(1);
     await askAt(two, "127.0.5.2", 1);
     await expect.poll(async () => (await keys())["goodmailto:harvest:127.0.5.2"]?.count, patience).toBe(1);

@@ -4,10 +4,8 @@ import { networkInterfaces } from "node:os";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import { silentLog } from "../../src/report/log.ts";
 import { delayOf } from "../../src/smtp/harvest/harvest.ts";
-import { HarvestLedger } from "../../src/smtp/harvest/ledger.ts";
-import { maxNetworks } from "../../src/state/counts.ts";
+import { HarvestLedger, maxNetworks } from "../../src/smtp/harvest/ledger.ts";
 import { startDns } from "../fakes/dns.ts";
 import { skipped } from "../fakes/need.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
@@ -302,7 +300,7 @@ describe("harvest exemption", () => {
 
 describe("harvest ledger", () => {
   it("remembers a bounded number of clients, the latest ones", async () => {
-    const ledger = new HarvestLedger(silentLog);
+    const ledger = new HarvestLedger();
     const name = (i: number): string => `2001:db8:${(i >> 16).toString(16)}:${(i & 0xffff).toString(16)}::/64`;
     for (let i = 0; i < 100_000; i++) {
       await ledger.add(name(i), 600_000);
@@ -312,22 +310,19 @@ describe("harvest ledger", () => {
     expect(await ledger.add(name(99_999), 600_000)).toMatchObject({ count: 2 });
     expect(await ledger.add(name(0), 600_000)).toMatchObject({ count: 1 });
     expect([ledger.isBlocked(name(99_999)), ledger.isBlocked(name(0))]).toEqual([true, false]);
-    ledger.close();
-    expect(ledger.sizes.counted).toBe(0);
   });
 
   it("forgets a count at the end of its window, however often it grows meanwhile", async () => {
-    const ledger = new HarvestLedger(silentLog);
+    const ledger = new HarvestLedger();
     const since = performance.now();
     expect([(await ledger.add("192.0.2.1", 200)).count, (await ledger.add("192.0.2.1", 200)).count]).toEqual([1, 2]);
     await expect.poll(async () => (await ledger.add("192.0.2.1", 200)).count, { interval: 10 }).toBe(1);
     expect(performance.now() - since).toBeGreaterThan(190);
-    ledger.close();
   });
 
   it("forgets blocks that are over", () => {
     let now = 0;
-    const ledger = new HarvestLedger(silentLog, () => now);
+    const ledger = new HarvestLedger(() => now);
     ledger.block("192.0.2.1", 1000);
     ledger.block("192.0.2.2", 1000);
     now = 999;
@@ -349,13 +344,16 @@ describe("harvest settings", () => {
     }
   };
 
-  it("take a Redis URL or nothing", () => {
-    for (const right of ["", "redis://127.0.0.1:6379", "rediss://user:word@redis.example/2", "redis://[::1]"]) {
-      expect(faults(`harvest_store = "${right}"`), right).toBe("");
+  it("name a store by a word or a Redis URL", () => {
+    const words = ["auto", "memory", "sqlite"];
+    for (const right of [...words, "redis://127.0.0.1:6379", "rediss://user:word@redis.example/2", "redis://[::1]"]) {
+      expect(faults(`[state]\nstore = "${right}"`), right).toBe("");
     }
-    for (const wrong of ["localhost", "http://127.0.0.1", "redis://", "127.0.0.1:6379"]) {
-      expect(faults(`harvest_store = "${wrong}"`), wrong).toContain("harvest_store");
+    for (const wrong of ["", "localhost", "http://127.0.0.1", "redis://", "127.0.0.1:6379"]) {
+      expect(faults(`[state]\nstore = "${wrong}"`), wrong).toContain("state.store");
     }
+    expect(faults('[state]\nfolder = "state"')).toContain("an absolute path");
+    expect(faults('harvest_store = ""')).toContain("is now `store` in [state]");
   });
 
   it("keep times within what a client and a store bear", () => {

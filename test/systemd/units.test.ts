@@ -51,13 +51,15 @@ describe("the relay's unit", () => {
     expect(secrets).toEqual([]);
   });
 
-  it("cannot write the snapshot: all is read-only, and it owns no folder", () => {
+  it("cannot write the snapshot: all is read-only but its own state", () => {
     expect(relay.get("Service.ProtectSystem")).toEqual(["strict"]);
     expect(relay.get("Service.ReadOnlyPaths")).toEqual(["-/var/lib/goodmailto"]);
+    expect(relay.get("Service.StateDirectory")).toEqual(["goodmailto-relay"]);
+    expect(relay.get("Service.StateDirectoryMode")).toEqual(["0700"]);
     const writable = [...relay.keys()].filter((key) =>
       /ReadWritePaths|BindPaths|(?:State|Cache|Logs|Configuration)Directory$/.test(key),
     );
-    expect(writable).toEqual([]);
+    expect(writable).toEqual(["Service.StateDirectory"]);
   });
 
   it("needs no capability, for the socket unit opens port 25", () => {
@@ -72,7 +74,7 @@ describe("the sync's unit", () => {
   it("alone has the password and may write the snapshot folder", () => {
     const others = readdirSync(folder).filter((name) => !name.startsWith("goodmailto-sync"));
     for (const name of others) {
-      expect(readFileSync(join(folder, name), "utf8")).not.toMatch(/^(?:LoadCredential|StateDirectory)=/m);
+      expect(readFileSync(join(folder, name), "utf8")).not.toMatch(/^(?:LoadCredential=|StateDirectory=goodmailto$)/m);
     }
     expect(sync.get("Service.LoadCredential")).toEqual(["ldap-password:/etc/goodmailto/ldap-password"]);
     expect(sync.get("Service.StateDirectory")).toEqual(["goodmailto"]);

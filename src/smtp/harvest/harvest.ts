@@ -8,7 +8,7 @@ import { clientNetwork } from "../../mail/client-network.ts";
 import type { Counters } from "../../report/counters.ts";
 import type { Log } from "../../report/log.ts";
 import type { HarvestLedger } from "./ledger.ts";
-import type { Tally } from "../../state/counts.ts";
+import type { Tally } from "../../state/store.ts";
 
 /** `[limits] harvest_…`. 0 is never. */
 export interface HarvestSettings {
@@ -89,11 +89,20 @@ export class Harvest {
       this.#counters.add("limits", { limit: "harvest" });
       return disconnect;
     }
-    const { hangupAfter, clientLimit, window } = this.#settings;
-    if (clientLimit > 0) {
+    const { clientLimit, window } = this.#settings;
+    const tally = clientLimit > 0 ? this.#ledger.add(network, window) : undefined;
+    const sentence = this.#respond(session, network, nth);
+    if (tally instanceof Promise) {
       // Nobody waits for it: a store may be slow. It never rejects.
-      void this.#ledger.add(network, window).then((tally) => this.#weigh(session, network, tally));
+      void tally.then((known) => this.#weigh(session, network, known));
+    } else if (tally !== undefined) {
+      this.#weigh(session, network, tally);
     }
+    return sentence;
+  }
+
+  #respond(session: Session, network: string, nth: number): Sentence {
+    const { hangupAfter } = this.#settings;
     if (hangupAfter > 0 && nth >= hangupAfter) {
       this.#counters.add("limits", { limit: "harvest" });
       this.#begin(session, network, "session", nth);

@@ -9,7 +9,8 @@ export interface ServerOptions {
   readonly tls: TlsMaterial | undefined;
   readonly crowd: Crowd;
   readonly turnedAway: TurnedAway;
-  /** Of the crowd: in all and of one client address. */
+  /** Of this process; and of all workers: in all and of one client address. */
+  readonly maxSessions: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
 }

@@ -31,7 +31,7 @@ const byResult = labelsBy("result");
 
 export class RelayServer extends SMTPServer implements Owner<Connection> {
   service: Service;
-  readonly #limits: { all: number; client: number };
+  readonly #limits: { own: number; all: number; client: number };
   /** The address of a listener that has but one: its sockets need not be asked for theirs. */
   #local: { readonly localAddress?: string; readonly localPort?: number } = {};
   readonly #turnedAway: TurnedAway;
@@ -52,7 +52,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
       disableReverseLookup: true,
       logger: false,
       socketTimeout: service.limits.idle,
-      maxClients: options.maxConnections,
+      maxClients: options.maxSessions,
       // Not in the library's types: they go on to net.createServer. A client may send QUIT and FIN at once
       // and still read the replies.
       ...({ allowHalfOpen: true, noDelay: true } as object),
@@ -64,7 +64,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     this.service = service;
     this.#crowd = options.crowd;
     this.#turnedAway = options.turnedAway;
-    this.#limits = { all: options.maxConnections, client: options.maxConnectionsPerClient };
+    this.#limits = { own: options.maxSessions, all: options.maxConnections, client: options.maxConnectionsPerClient };
     this.on("error", (error: Error) => {
       if (!this.#told.has(error)) {
         service.log.warning("smtp", "socket error", { listener: service.listener, why: error.message });
@@ -114,8 +114,8 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   }
 
   #hasRoomFor(client: string): boolean {
-    const full = this.#crowd.size >= this.#limits.all;
-    const hasRoom = !full && this.#crowd.of(client) < this.#limits.client;
+    const full = this.#crowd.size >= this.#limits.own || this.#crowd.total >= this.#limits.all;
+    const hasRoom = !full && this.#crowd.totalOf(client) < this.#limits.client;
     if (!hasRoom) {
       this.noteLimit(full ? "connections" : "connections per client", client);
     }

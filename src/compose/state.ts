@@ -1,0 +1,87 @@
+/** `[state]` into the state, and into those who count in it. */
+import { join } from "node:path";
+
+import type { Guard } from "../auth/guard.ts";
+import type { Settings } from "../config/sections.ts";
+import type { Log } from "../report/log.ts";
+import type { HarvestLedger } from "../smtp/harvest/ledger.ts";
+import type { Crowd } from "../smtp/listener/crowd.ts";
+import { Neighbours } from "../smtp/listener/neighbours.ts";
+import { MemoryStore } from "../state/memory.ts";
+import { RedisStore } from "../state/redis.ts";
+import { SqliteStore } from "../state/sqlite.ts";
+import { State } from "../state/state.ts";
+import type { Store } from "../state/store.ts";
+
+/** Where the state is: "memory", a file's path, or a URL. */
+function placeOf({ state }: Settings, isOneOfMany: boolean): string {
+  // systemd makes the folder of StateDirectory= and names it here.
+  const folder = state.folder === "" ? (process.env["STATE_DIRECTORY"]?.split(":")[0] ?? "") : state.folder;
+  const file = folder === "" ? "memory" : join(folder, "state.sqlite");
+  switch (state.store) {
+    case "auto":
+      return isOneOfMany ? file : "memory";
+    case "sqlite":
+      return file;
+    default:
+      return state.store;
+  }
+}
+
+function storeAt(place: string, log: Log): Store {
+  if (place === "memory") {
+    return new MemoryStore();
+  }
+  return place.includes("://") ? new RedisStore(place) : new SqliteStore(place, log);
+}
+
+/** Those who count in the state. */
+export interface Counting {
+  readonly guard: Guard;
+  readonly ledger: HarvestLedger;
+  readonly crowd: Crowd;
+}
+
+/** The state of a relay; replaced at a reload where its place has changed. */
+export class RelayState {
+  readonly #counting: Counting;
+  readonly #log: Log;
+  readonly #isOneOfMany: boolean;
+  #place = "memory";
+  #state: State;
+  #neighbours: Neighbours | undefined;
+
+  constructor(settings: Settings, counting: Counting, log: Log, isOneOfMany: boolean) {
+    this.#counting = counting;
+    this.#log = log;
+    this.#isOneOfMany = isOneOfMany;
+    this.#state = new State(new MemoryStore(), log);
+    this.change(settings);
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  change(settings: Settings): void {
+    const place = placeOf(settings, this.#isOneOfMany);
+    if (place === this.#place) {
+      return;
+    }
+    // What is under way may end; nobody waits for it.
+    void this.close();
+    this.#place = place;
+    this.#state = new State(storeAt(place, this.#log), this.#log);
+    const { guard, ledger, crowd } = this.#counting;
+    guard.use(this.#state);
+    ledger.use(this.#state);
+    this.#neighbours = this.#state.kind === "memory" ? undefined : new Neighbours(crowd, this.#state);
+  }
+
+  /** Never rejects. */
+  async close(): Promise<void> {
+    const [state, neighbours] = [this.#state, this.#neighbours];
+    await neighbours?.close();
+    await state.close();
+  }
+}
