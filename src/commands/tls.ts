@@ -1,9 +1,10 @@
 /** `goodmailto tls self-signed`: a certificate to begin with, until there is a real one. */
-import { closeSync, fchmodSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, fsyncSync, openSync, rmSync, writeFileSync } from "node:fs";
 
 import { Command, InvalidArgumentError } from "commander";
 
 import { isCertificateName, makeSelfSigned } from "../auth/self-signed.ts";
+import { replaceFile } from "../files/replace.ts";
 import { exit } from "../ops/exit.ts";
 
 interface Words {
@@ -50,7 +51,11 @@ function writeSelfSigned({ name, cert, key, days, force }: Words): void {
       [key, made.key, 0o600],
       [cert, made.certificate, 0o644],
     ] as const) {
-      (force === true ? replaceFile : createFile)(path, text, mode);
+      if (force === true) {
+        replaceFile(path, text, { mode });
+      } else {
+        createFile(path, text, mode);
+      }
       written.push(path);
     }
   } catch (error) {
@@ -77,16 +82,5 @@ function createFile(path: string, text: string, mode: number): void {
     fsyncSync(file);
   } finally {
     closeSync(file);
-  }
-}
-
-function replaceFile(path: string, text: string, mode: number): void {
-  const fresh = `${path}.${process.pid}.new`;
-  try {
-    createFile(fresh, text, mode);
-    renameSync(fresh, path);
-  } catch (error) {
-    rmSync(fresh, { force: true });
-    throw error;
   }
 }

@@ -2,8 +2,9 @@
  * What observe mode saw: for each address our answer beside the next hop's, counted. A file of its own for each
  * process, written whole every few seconds, read by `goodmailto observe report`. Bounded: a stranger chooses addresses.
  */
-import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
+import { replaceFile } from "../files/replace.ts";
 import type { Log } from "../report/log.ts";
 import { ourAnswers } from "../report/observer.ts";
 import type { Observer, OurAnswer } from "../report/observer.ts";
@@ -114,18 +115,10 @@ export class Observations implements Observer {
     if (!this.#changed) {
       return;
     }
-    const temporary = `${this.path}.tmp`;
     try {
-      const file = openSync(temporary, "w", 0o640);
-      try {
-        writeFileSync(file, `${JSON.stringify(this.#observed())}\n`);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(temporary, this.path);
+      replaceFile(this.path, `${JSON.stringify(this.#observed())}\n`);
       this.#changed = false;
     } catch (error) {
-      rmSync(temporary, { force: true });
       this.#complain(error);
     }
   }

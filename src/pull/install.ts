@@ -1,6 +1,8 @@
 /** Puts a downloaded file in the snapshot's place: owner, mode, fsync, rename, the folder fsynced. */
-import { closeSync, constants, fchmodSync, fchownSync, fsyncSync, openSync, renameSync, statSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fchownSync, fsyncSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+
+import { putInPlace } from "../files/replace.ts";
 
 /** Readable by the relay's group. */
 const mode = 0o640;
@@ -18,11 +20,5 @@ export function installFile(from: string, path: string): void {
   } finally {
     closeSync(file);
   }
-  renameSync(from, path);
-  const folder = openSync(dirname(path), "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+  putInPlace(from, path);
 }

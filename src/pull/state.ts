@@ -1,5 +1,7 @@
 /** What a pull remembers for the next one: which version it has, which one it has begun, and how new the newest was. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+
+import { replaceFile } from "../files/replace.ts";
 
 /** Beside the snapshot, as NAME.pull. */
 export interface PullState {
@@ -34,7 +36,5 @@ export function readState(path: string, url: string): PullState {
 
 /** Writes it whole. @throws what the file system throws */
 export function writeState(path: string, state: PullState): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(state)}\n`, { mode: 0o640 });
-  renameSync(temporary, path);
+  replaceFile(path, `${JSON.stringify(state)}\n`);
 }

@@ -2,7 +2,9 @@
  * When the newest signed snapshot was made that was ever taken: an older one is a replay, however well signed.
  * In memory, or in a file as well, for a relay that is restarted.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+
+import { replaceFile } from "../files/replace.ts";
 
 /** Remembers one time, ms since 1970. It never goes back. */
 export interface Newest {
@@ -38,9 +40,7 @@ export function inFile(path: string, tell: (why: string) => void): Newest {
         return;
       }
       try {
-        const temporary = `${path}.${process.pid}.tmp`;
-        writeFileSync(temporary, `${created}\n`, { mode: 0o640 });
-        renameSync(temporary, path);
+        replaceFile(path, `${created}\n`);
       } catch (error) {
         tell(error instanceof Error ? error.message : String(error));
       }

@@ -23,6 +23,8 @@ export class RedisStore implements Store {
   #isClosed = false;
   #why = "not connected yet";
   readonly #opened: Promise<void>;
+  /** Done when it is known for the first time whether the server answers. */
+  readonly #tried = Promise.withResolvers<void>();
 
   constructor(url: string) {
     this.#opened = this.#open(url).catch((error: unknown) => this.#lost(error));
@@ -78,6 +80,7 @@ export class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#tried.resolve();
     await this.#opened;
     this.#client?.disconnect();
   }
@@ -101,6 +104,7 @@ export class RedisStore implements Store {
     client
       .on("error", (error: Error) => this.#lost(error))
       .on("close", () => this.#lost(new Error("Connection closed")));
+    client.once("ready", () => this.#tried.resolve());
     this.#client = client;
   }
 
@@ -122,6 +126,7 @@ export class RedisStore implements Store {
   }
 
   async #ask<T>(question: (client: Redis) => Promise<T>): Promise<T> {
+    await this.#tried.promise;
     const client = this.#client;
     if (client?.status !== "ready") {
       throw new Error(this.#why);
@@ -138,6 +143,7 @@ export class RedisStore implements Store {
   }
 
   #lost(error: unknown): void {
+    this.#tried.resolve();
     this.#why = error instanceof Error ? error.message : String(error);
   }
 }

@@ -2,7 +2,7 @@
  * The file of the state: opened, checked, and moved aside where it is damaged, since what it remembers is worth less
  * than a relay that works. For one process among several that share it.
  */
-import { chmodSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 import Database from "better-sqlite3";
@@ -12,9 +12,9 @@ const applicationId = 0x676d_7374;
 /** Of the tables below; another version's rows are not read. */
 const version = 1;
 /** ms that a write waits for another process: in the thread, where nobody waits for it longer than for any answer. */
-const busyTimeout = 1000;
-/** Tries to open a file that another process is just making, and the pause between them in ms. */
-const tries = 20;
+const busyTimeout = 3000;
+/** Tries to open a file that another process has locked, and the pause between them in ms. */
+const tries = 100;
 const pause = 50;
 
 const schema = `
@@ -29,9 +29,6 @@ const schema = `
 
 /** What became of a file that could not be used. */
 export type MovedAside = (to: string, why: string) => void;
-
-/** Told by a file that is not ours, which is left alone. */
-class ForeignFile extends Error {}
 
 /** Opens the file, or makes it. @throws Error where it cannot be used at present */
 export function openStateFile(path: string, moved: MovedAside): Database.Database {
@@ -51,7 +48,7 @@ export function openStateFile(path: string, moved: MovedAside): Database.Databas
   }
 }
 
-/** SQLite does not wait by itself while another process changes the journal's mode. */
+/** Not every lock of an opening is waited for by SQLite itself. */
 function openPatiently(path: string): Database.Database {
   for (let left = tries; ; left--) {
     try {
@@ -94,9 +91,15 @@ export function identityOf(path: string): string | undefined {
 }
 
 function open(path: string): Database.Database {
-  const database = new Database(path, { timeout: busyTimeout });
+  if (identityOf(path) === undefined) {
+    make(path);
+  }
+  const database = new Database(path, { timeout: busyTimeout, fileMustExist: true });
   try {
-    prepare(database, path);
+    verify(database, path);
+    // No fsync for each write: a crash of the machine may lose the last second, never the file.
+    database.pragma("synchronous = NORMAL");
+    database.pragma("journal_size_limit = 4194304");
     return database;
   } catch (error) {
     database.close();
@@ -104,22 +107,37 @@ function open(path: string): Database.Database {
   }
 }
 
-function prepare(database: Database.Database, path: string): void {
+/** Made elsewhere and linked to its place, so that no worker ever sees half of it. The first one to come wins. */
+function make(path: string): void {
+  const temporary = `${path}.${process.pid}.new`;
+  rmSync(temporary, { force: true });
+  try {
+    const database = new Database(temporary);
+    chmodSync(temporary, 0o600);
+    database.pragma("journal_mode = WAL");
+    database.exec(schema);
+    database.close();
+    linkSync(temporary, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
+      throw error;
+    }
+  } finally {
+    for (const part of ["", "-wal", "-shm"]) {
+      rmSync(`${temporary}${part}`, { force: true });
+    }
+  }
+}
+
+/** @throws SqliteError where it is damaged, Error where it is not ours */
+function verify(database: Database.Database, path: string): void {
   const id = database.pragma("application_id", { simple: true });
   const found = database.pragma("user_version", { simple: true });
-  const isNew = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").pluck().get() === 0;
-  if (!isNew && (id !== applicationId || found !== version)) {
-    throw new ForeignFile(`Cannot use state file "${path}": it is another program's or another version's`);
+  if (database.prepare("SELECT count(*) FROM sqlite_schema").pluck().get() === 0) {
+    throw new Database.SqliteError("file is empty", "SQLITE_CORRUPT");
   }
-  database.pragma("journal_mode = WAL");
-  // No fsync for each write: a crash of the machine may lose the last second, never the file.
-  database.pragma("synchronous = NORMAL");
-  database.pragma("journal_size_limit = 4194304");
-  if (isNew) {
-    chmodSync(path, 0o600);
-    // In one transaction: another worker may be doing the same.
-    database.transaction(() => database.exec(schema)).immediate();
-    return;
+  if (id !== applicationId || found !== version) {
+    throw new Error(`Cannot use state file "${path}": it is another program's or another version's`);
   }
   const [flaw] = database.pragma("quick_check(1)") as readonly { readonly quick_check: string }[];
   if (flaw?.quick_check !== "ok") {

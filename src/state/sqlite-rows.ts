@@ -67,7 +67,7 @@ export class SqliteRows {
     const { find, remove, list } = this.#statements;
     switch (request.kind) {
       case "get":
-        return find.get(table.name, request.key, now, now + table.ttl);
+        return find.get(table.name, request.key, now, latestEnd(table, now));
       case "put":
         this.#put(table, request.key, request.text, now + request.ttl, now);
         return undefined;
@@ -79,7 +79,14 @@ export class SqliteRows {
         remove.run(table.name, request.key);
         return undefined;
       case "scan":
-        return list.all(table.name, request.prefix, `${request.prefix}\u{10ffff}`, now, now + table.ttl, request.limit);
+        return list.all(
+          table.name,
+          request.prefix,
+          `${request.prefix}\u{10ffff}`,
+          now,
+          latestEnd(table, now),
+          request.limit,
+        );
     }
   }
 
@@ -91,7 +98,7 @@ export class SqliteRows {
   }
 
   #add(table: TableOptions, key: string, by: number, ttl: number, now: number): Tally {
-    const old = this.#statements.findWithEnd.get(table.name, key, now, now + table.ttl);
+    const old = this.#statements.findWithEnd.get(table.name, key, now, latestEnd(table, now));
     const count = Number(old?.value ?? 0) + by;
     const until = old?.until ?? now + ttl;
     this.#put(table, key, String(count), until, now);
@@ -99,7 +106,7 @@ export class SqliteRows {
   }
 
   #swap({ table, key, expected, text, ttl }: Extract<Request, { kind: "swap" }>, now: number): boolean {
-    if (this.#statements.find.get(table.name, key, now, now + table.ttl) !== expected) {
+    if (this.#statements.find.get(table.name, key, now, latestEnd(table, now)) !== expected) {
       return false;
     }
     if (text === undefined) {
@@ -134,6 +141,14 @@ export class SqliteRows {
       this.#statements.sweep.run(now);
     }
   }
+}
+
+/** Processes read the clock before they wait for each other. */
+const slack = 60_000;
+
+/** No row that was written by now can have a later end, unless the clock was set back. */
+function latestEnd({ ttl }: TableOptions, now: number): number {
+  return now + ttl + slack;
 }
 
 /** A row counts until its end, and no longer than its table allows: a clock that was set back does not keep it for years. */

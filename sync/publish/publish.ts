@@ -19,6 +19,7 @@ import {
 import { basename, dirname, join } from "node:path";
 
 import type { Log } from "../../src/report/log.ts";
+import { putInPlace } from "../../src/files/replace.ts";
 import { sealFile } from "../list/seal.ts";
 
 /** Readable by the relay's group, writable by sync alone. */
@@ -44,8 +45,7 @@ export function publishSnapshot(newPath: string, path: string, options: PublishO
   if (options.keepOld) {
     keepOldFile(path, options);
   }
-  renameSync(newPath, path);
-  syncFolder(dirname(path));
+  putInPlace(newPath, path);
   removeSurplus(path, options.keep);
 }
 
@@ -125,14 +125,5 @@ function removeSurplus(path: string, keep: number): void {
     if (age > keep) {
       rmSync(join(dirname(path), name), { force: true });
     }
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }

@@ -2,11 +2,11 @@
  * Whether somebody must be told: a row of failed syncs is one episode, which is told of once when it is long enough
  * and once when it is over. Kept in a file beside the snapshot, so that a run by a timer knows of the runs before.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
+import { replaceFile } from "../../src/files/replace.ts";
 import { addCount, parseHours } from "./day.ts";
 import type { Accepted, HourCount } from "./day.ts";
-import { giveToFolderOwner } from "../list/lock.ts";
 import type { Outcome } from "../outcome.ts";
 
 /** What is remembered between runs. Times are ms since 1970. */
@@ -66,17 +66,7 @@ export function readEpisode(snapshotPath: string): Episode {
 
 /** Writes it whole or not at all. @throws what the file system throws */
 export function writeEpisode(snapshotPath: string, episode: Episode): void {
-  const path = episodePath(snapshotPath);
-  const temporary = `${path}.${process.pid}`;
-  const file = openSync(temporary, "w", 0o640);
-  try {
-    writeFileSync(file, `${JSON.stringify(episode)}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  giveToFolderOwner(temporary);
-  renameSync(temporary, path);
+  replaceFile(episodePath(snapshotPath), `${JSON.stringify(episode)}\n`, { likeFolder: true });
 }
 
 /** Why a run was not whole; undefined where it was; "other" where it says nothing about the directory. */

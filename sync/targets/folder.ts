@@ -1,6 +1,8 @@
 /** Carries a snapshot into a folder (a share, a mount): a copy beside the target, fsynced, then renamed. */
-import { copyFile, open, rename, rm, stat } from "node:fs/promises";
+import { copyFile, open, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+
+import { putInPlace } from "../../src/files/replace.ts";
 
 /** Readable by the group of the folder's reader. */
 const mode = 0o640;
@@ -25,8 +27,7 @@ export async function copyToFolder(path: string, to: string): Promise<void> {
     } finally {
       await file.close();
     }
-    await rename(temporary, target);
-    await syncFolder(dirname(target));
+    putInPlace(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
@@ -38,13 +39,4 @@ async function isFolder(path: string): Promise<boolean> {
     (facts) => facts.isDirectory(),
     () => false,
   );
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -4,7 +4,7 @@ import { SqliteStore } from "../../src/state/sqlite.ts";
 import { State } from "../../src/state/state.ts";
 
 const [path = "", what = "", times = "0"] = process.argv.slice(2);
-const state = new State(new SqliteStore(path, silentLog), silentLog, 5000);
+const state = new State(new SqliteStore(path, silentLog), silentLog, 25_000);
 const table = state.table<number>("counts", { ttl: 3_600_000, most: 100_000 });
 
 /** Adds one; says on standard output how many were surely counted, or why not. */

@@ -1,0 +1,78 @@
+/** A value made of files, made again when one of them changes; the last good one stays while they are bad. */
+import { versionOf } from "./list-reader.ts";
+
+/** Looked at no more often than this, in ms. */
+const lookEvery = 1000;
+
+/** A value, and the paths whose change makes another one. */
+export interface Made<T> {
+  readonly value: T;
+  readonly looked: readonly string[];
+}
+
+/** See the file's first line. */
+export class Watched<T> {
+  readonly #make: () => Made<T>;
+  readonly #now: () => number;
+  readonly #fault: (why: string) => void;
+  #value: T;
+  #looked: readonly string[];
+  #versions: string | undefined;
+  #complaint = "";
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param first until there is a good one; made from nothing
+   * @param looked what to look at before anything was made
+   * @param fault told once for each fault, not once a second
+   */
+  constructor(
+    first: T,
+    looked: readonly string[],
+    make: () => Made<T>,
+    now: () => number,
+    fault: (why: string) => void,
+  ) {
+    this.#value = first;
+    this.#looked = looked;
+    this.#make = make;
+    this.#now = now;
+    this.#fault = fault;
+  }
+
+  /** The value, from files as they were at most a second ago. */
+  current(): T {
+    const now = this.#now();
+    // A clock that was set back must not keep an old list for hours.
+    if (this.#looked.length > 0 && (now - this.#lookedAt >= lookEvery || now < this.#lookedAt)) {
+      this.#lookedAt = now;
+      this.#look();
+    }
+    return this.#value;
+  }
+
+  #look(): void {
+    const versions = this.#looked.map(versionOf).join(" ");
+    if (versions === this.#versions) {
+      return;
+    }
+    try {
+      const { value, looked } = this.#make();
+      this.#value = value;
+      this.#looked = looked;
+      // Of what was looked at now. A change in between shows the next time: the version is of after the reading, so it is taken before where nothing was added.
+      this.#versions = looked.map(versionOf).join(" ");
+      this.#complaint = "";
+    } catch (error) {
+      this.#versions = undefined;
+      this.#complain(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #complain(complaint: string): void {
+    if (complaint !== this.#complaint) {
+      this.#complaint = complaint;
+      this.#fault(complaint);
+    }
+  }
+}
