@@ -1,5 +1,7 @@
 /** A constant database as D. J. Bernstein's cdb reads it, https://cr.yp.to/cdb/cdb.txt: keys without data. */
 
+import { hashKey } from "../files/cdb.ts";
+
 const headerSize = 2048;
 const tables = 256;
 
@@ -45,12 +47,4 @@ function fillTable(
     file.writeUInt32LE(hash, at + slot * 8);
     file.writeUInt32LE(record, at + slot * 8 + 4);
   }
-}
-
-function hashKey(key: Buffer): number {
-  let hash = 5381;
-  for (const byte of key) {
-    hash = (((hash << 5) + hash) ^ byte) >>> 0;
-  }
-  return hash;
 }

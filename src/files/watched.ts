@@ -52,18 +52,23 @@ export class Watched<T> {
   }
 
   #look(): void {
-    const versions = this.#looked.map(versionOf).join(" ");
+    const before = this.#looked.map(versionOf);
+    const versions = before.join(" ");
     if (versions === this.#versions) {
       return;
     }
+    this.#versions = versions;
     try {
       const { value, looked } = this.#make();
       this.#value = value;
+      // A file that changes while it is read changes again for the next look: versions are of before the reading,
+      // but for files that were not known then.
+      const known = new Map(this.#looked.map((path, at) => [path, before[at]]));
       this.#looked = looked;
-      // Of what was looked at now. A change in between shows the next time: the version is of after the reading, so it is taken before where nothing was added.
-      this.#versions = looked.map(versionOf).join(" ");
+      this.#versions = looked.map((path) => known.get(path) ?? versionOf(path)).join(" ");
       this.#complaint = "";
     } catch (error) {
+      // Tried again: what hinders may lie in a file that is not known yet.
       this.#versions = undefined;
       this.#complain(error instanceof Error ? error.message : String(error));
     }

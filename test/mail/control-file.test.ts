@@ -3,27 +3,9 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { ControlFile, controlLines } from "../../src/files/control-file.ts";
-
-describe("controlLines", () => {
-  it("trims entries and leaves out blank lines and comments", () => {
-    expect(controlLines("\uFEFF# head\r\n\r\n  a@b.test \t\r\n\t# indented\n\nlast # kept")).toEqual([
-      "a@b.test",
-      "last # kept",
-    ]);
-  });
-
-  it("gives only trimmed entries that are no comments, whatever the text", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom("a", "#", " ", "\t", "\n", "\r", "\uFEFF", "@") }), (text) => {
-        expect(controlLines(text).every((line) => line === line.trim() && /^[^#]/.test(line))).toBe(true);
-      }),
-    );
-  });
-});
+import { ControlFile } from "../../src/files/control-file.ts";
 
 describe("ControlFile", () => {
   let folder: string;
