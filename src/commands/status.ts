@@ -148,6 +148,9 @@ function formatTime(at: number): string | null {
 
 /** For people: one line for the whole, one a source. */
 export function formatStatus(report: StatusReport): string {
+  if (report.status === "missing" && /EACCES|EPERM|permission denied/i.test(report.detail)) {
+    return `missing: ${report.path} cannot be read by this user (permission denied): run status as the user of the relay or of the sync\n`;
+  }
   if (report.status === "missing") {
     return `missing: ${report.path} cannot serve (${report.why}: ${report.detail}), every recipient is accepted\n`;
   }
@@ -159,12 +162,16 @@ export function formatStatus(report: StatusReport): string {
   const { status, path, addresses, held, created, age } = report;
   const hold =
     held === null ? [] : [`held since ${held}: no sync replaces it before \`goodmailto rollback --release\``];
-  return [
-    `${status}: ${path}, ${addresses} addresses, made ${created}, ${formatAge(age)} ago`,
-    ...hold,
-    ...lines,
-    "",
-  ].join("\n");
+  return [`${status}: ${path}, ${addresses} addresses, made ${created}, ${ageText(age)}`, ...hold, ...lines, ""].join(
+    "\n",
+  );
+}
+
+/** A list from the future says nothing about its age. */
+function ageText(seconds: number): string {
+  return seconds < 0
+    ? `${formatAge(-seconds)} after the time of this machine: its clock, or that of the sync, jumped`
+    : `${formatAge(seconds)} ago`;
 }
 
 function formatAge(seconds: number): string {
