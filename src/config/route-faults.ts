@@ -29,7 +29,12 @@ export function routeFaults(
       const path = ["route", i, "next_hop", ...(hops.length > 1 ? [j] : [])];
       return own === undefined
         ? []
-        : [fault(path, `"${text}" is the relay itself: listener "${own.name}" listens at "${own.text}"`)];
+        : [
+            fault(
+              path,
+              `"${text}" is the relay itself: listener "${own.name}" listens at "${own.text}"; allowed: another server`,
+            ),
+          ];
     }),
   );
 }

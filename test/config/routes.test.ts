@@ -61,7 +61,7 @@ describe("a next hop that is the relay itself", () => {
 
   it("is named within a list, at its line", () => {
     expect(faults(`${wild}${to('[\n"smtp://192.0.2.25",\n"smtp://127.0.0.1:2525",\n]')}`)).toEqual([
-      'c.toml:8:1: route "*" next_hop: "smtp://127.0.0.1:2525" is the relay itself: listener "smtp" listens at "0.0.0.0:2525"',
+      'c.toml:8:1: route "*" next_hop: "smtp://127.0.0.1:2525" is the relay itself: listener "smtp" listens at "0.0.0.0:2525"; allowed: another server',
     ]);
   });
 

@@ -150,7 +150,7 @@ describe("goodmailto serve with few file descriptors", () => {
     }
     // Without a descriptor for the next hop nothing is known of it: later.
     expect(answer).toBe("451 4.4.1 Next hop is not available, try again later");
-    expect(program.output).toMatch(/next-hop: cannot connect for want of our own resources .*EMFILE/);
+    expect(program.output).toMatch(/next-hop: cannot connect, local resources exhausted .*EMFILE/);
     // It is not the hop that is to be left alone for a while.
     expect(program.output).not.toContain("next-hop: unusable");
     const all = await crowd(port, 100);
