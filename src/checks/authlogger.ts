@@ -1,8 +1,7 @@
 /** authlogger: one log line for each authentication that succeeded: who, from where, by which mechanism. Never a password. */
-import * as z from "zod";
-
-import { defineCheck, pass } from "../hooks/check.ts";
+import { defineCheck } from "../hooks/check.ts";
 import type { CheckDefinition } from "../hooks/check.ts";
+import { pass } from "../hooks/verdict.ts";
 import { printable } from "../mail/reply.ts";
 
 /** See the file's first line. The line: `authlogger: host: H ip: IP user: U method: M`. */
@@ -11,7 +10,8 @@ export const authlogger: CheckDefinition = defineCheck({
   doc: "Logs user, client and mechanism of each successful authentication, in one line that begins with its name.",
   stage: "policy",
   hooks: ["auth"],
-  settings: z.object({}),
+  settings: {},
+  reasons: {},
   create: (_settings, { log }) => ({
     auth({ client, variables }) {
       const user = variables.get("SMTPAUTHUSER") ?? "";

@@ -1,15 +1,10 @@
 /** authrequired: no mail from a client that has not authenticated. For submission, RFC 6409; the code is RFC 4954 6's. */
-import * as z from "zod";
-
-import { defineCheck, pass } from "../hooks/check.ts";
-import type { CheckDefinition, Verdict } from "../hooks/check.ts";
+import { defineCheck } from "../hooks/check.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+import { pass, refuse } from "../hooks/verdict.ts";
 import { reply } from "../mail/reply.ts";
 
-const refused: Verdict = {
-  kind: "refuse",
-  reason: "authentication required",
-  reply: reply(530, "5.7.0", "Authentication required"),
-};
+const refused = refuse("required", reply(530, "5.7.0", "Authentication required"));
 
 /** See the file's first line. SMTPAUTHUSER tells who is authenticated, whoever set it. */
 export const authrequired: CheckDefinition = defineCheck({
@@ -17,7 +12,8 @@ export const authrequired: CheckDefinition = defineCheck({
   doc: "Refuses MAIL with 530 unless the client has authenticated. For the hooks of a submission listener (587, 465); at the port where the world delivers it would refuse all mail.",
   stage: "policy",
   hooks: ["mail"],
-  settings: z.object({}),
+  settings: {},
+  reasons: { required: "authentication required" },
   create: () => ({
     mail: (session) => (session.has("SMTPAUTHUSER") ? pass : refused),
   }),

@@ -2,12 +2,11 @@
  * qmail's control/badmailfrom: senders whose recipients are all refused (qmail-smtpd(8)). After the address there may be
  * a reason, which the client is told: qpsmtpd's form.
  */
-import { z } from "zod";
-
 import * as field from "../config/fields.ts";
-import { defineCheck, pass } from "../hooks/check.ts";
-import type { CheckDefinition, Verdict } from "../hooks/check.ts";
-import type { Transaction } from "../hooks/session.ts";
+import { defineCheck } from "../hooks/check.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+import { noteOf } from "../hooks/notes.ts";
+import { pass, refuse } from "../hooks/verdict.ts";
 import { normalKey } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { entryKey } from "../mail/list-entry.ts";
@@ -15,13 +14,8 @@ import { withoutTag } from "../mail/return-path.ts";
 import { ControlFile } from "../files/control-file.ts";
 import { reply } from "../mail/reply.ts";
 
-type Refusal = Extract<Verdict, { kind: "refuse" }>;
-
-const refusal: Refusal = {
-  kind: "refuse",
-  reason: "bad sender",
-  reply: reply(553, "5.7.1", "sorry, your envelope sender is in my badmailfrom list (#5.7.1)"),
-};
+const refusal = refuse("listed", reply(553, "5.7.1", "sorry, your envelope sender is in my badmailfrom list (#5.7.1)"));
+type Refusal = typeof refusal;
 
 /** Entries with what a sender that matches is told. @param unusable told of entries that can match nobody */
 function readEntries(lines: readonly string[], unusable: (entries: readonly string[]) => void): Map<string, Refusal> {
@@ -54,11 +48,12 @@ export const badmailfrom: CheckDefinition = defineCheck({
   doc: "Looks the sender up in a list at MAIL and refuses every recipient with 553, before plugins run. A plugin's O at MAIL leaves the look-up out. The null sender is never listed.",
   stage: "sender",
   hooks: ["mail", "rcpt"],
-  settings: z.object({
+  settings: {
     file: field.listFile(
       'The list, "control/badmailfrom": user@host or @host a line, and after a blank the reason that the client is told, if any. Letter case does not matter. Empty or missing: nobody is refused.',
     ),
-  }),
+  },
+  reasons: { listed: "bad sender" },
   create(settings, { log, now }) {
     const listed = new ControlFile(
       settings.file,
@@ -69,20 +64,20 @@ export const badmailfrom: CheckDefinition = defineCheck({
       now,
       (event, facts) => log.warning("badmailfrom", event, { ...facts }),
     );
-    const bad = new WeakMap<Transaction, Refusal>();
+    const bad = noteOf<Refusal>("transaction");
     return {
-      mail({ transaction }) {
-        const sender = transaction?.sender;
-        if (transaction !== undefined && sender !== undefined) {
+      mail(session) {
+        const sender = session.transaction?.sender;
+        if (sender !== undefined) {
           const entries = listed.current();
           const found = keysOf(sender).find((key) => entries.has(key));
           if (found !== undefined) {
-            bad.set(transaction, entries.get(found) ?? refusal);
+            bad.set(session, entries.get(found) ?? refusal);
           }
         }
         return pass;
       },
-      rcpt: ({ transaction }) => (transaction === undefined ? pass : (bad.get(transaction) ?? pass)),
+      rcpt: (session) => bad.get(session) ?? pass,
     };
   },
 });

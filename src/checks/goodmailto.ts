@@ -1,46 +1,55 @@
 /** The check that the product exists for: does the directory list this recipient, and may this client write to it? */
-import { z } from "zod";
-
-import { defineCheck, pass } from "../hooks/check.ts";
-import type { CheckDefinition, Reason, Verdict } from "../hooks/check.ts";
-import type { Session } from "../hooks/session.ts";
+import { recipientSettings } from "../config/recipients.ts";
+import { defineCheck } from "../hooks/check.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+import type { CheckSession } from "../hooks/check-session.ts";
+import { found as finds, pass, refuse } from "../hooks/verdict.ts";
+import type { Verdict as AnyVerdict } from "../hooks/verdict.ts";
 import { reply } from "../mail/reply.ts";
 import type { Restriction } from "../snapshot/recipients.ts";
 
-const found: Verdict = { kind: "pass", note: "found" };
-const noSnapshot: Verdict = { kind: "pass", note: "accepted (no snapshot)" };
-const bypassed: Verdict = { kind: "pass", note: "bypassed (NOGOODMAILTO)" };
+const reasons = {
+  unknown: "unknown recipient",
+  stale: "unknown recipient, old list",
+  vanished: "vanished recipient",
+  suspended: "suspended recipient",
+  internal: "internal recipient",
+  sender: "sender not accepted",
+};
+/** The words of the plugin goodmailto's log line. */
+const findings = {
+  known: "found",
+  unknown: "not found",
+  stale: "not found (stale)",
+  vanished: "not found (grace)",
+  suspended: "found (later)",
+  internal: "found (internal only)",
+  sender: "found (sender not accepted)",
+  unavailable: "accepted (no snapshot)",
+  bypassed: "bypassed (NOGOODMAILTO)",
+};
+type Verdict = AnyVerdict<keyof typeof reasons, keyof typeof findings>;
+
+const found = finds("known");
+const noSnapshot = finds("unavailable");
+const bypassed = finds("bypassed");
 
 /** RFC 3463: 4.2.1 mailbox disabled, for now. A stranger cannot tell why. */
 const later = reply(450, "4.2.1", "Mailbox not available now, try again later");
 const notAuthorised = reply(550, "5.7.1", "Delivery not authorized");
 
-function wait(reason: Reason, note: string): Verdict {
-  return { kind: "refuse", reason, reply: later, note };
-}
-
-const vanished = wait("vanished recipient", "not found (grace)");
-const oldList = wait("unknown recipient, old list", "not found (stale)");
-const suspended = wait("suspended recipient", "found (later)");
-const internal: Verdict = {
-  kind: "refuse",
-  reason: "internal recipient",
-  reply: notAuthorised,
-  note: "found (internal only)",
-};
-const otherSender: Verdict = {
-  kind: "refuse",
-  reason: "sender not accepted",
-  reply: notAuthorised,
-  note: "found (sender not accepted)",
-};
+const vanished = refuse("vanished", later, { finding: "vanished" });
+const oldList = refuse("stale", later, { finding: "stale" });
+const suspended = refuse("suspended", later, { finding: "suspended" });
+const internal = refuse("internal", notAuthorised, { finding: "internal" });
+const otherSender = refuse("sender", notAuthorised, { finding: "sender" });
 
 /** Who comes from inside may write to internal recipients; the inside server has the last word. */
-function isOwn(session: Session): boolean {
+function isOwn(session: CheckSession): boolean {
   return session.has("RELAYCLIENT") || session.has("SMTPAUTHUSER");
 }
 
-function judgeRestriction(restriction: Restriction, session: Session, unknown: () => Verdict): Verdict {
+function judgeRestriction(restriction: Restriction, session: CheckSession, unknown: () => Verdict): Verdict {
   switch (restriction.kind) {
     case "bounces":
       return session.transaction?.sender === undefined ? found : unknown();
@@ -59,9 +68,11 @@ export const goodmailto: CheckDefinition = defineCheck({
   section: "recipients",
   stage: "recipient",
   hooks: ["rcpt"],
-  settings: z.object({ reply: z.string(), grace: z.number(), stale_after: z.number() }),
+  settings: recipientSettings,
+  reasons,
+  findings,
   create: ({ reply: text, grace, stale_after: staleAfter }, { recipients, now }) => {
-    const refusal: Verdict = { kind: "refuse", reason: "unknown recipient", reply: reply(550, "5.1.1", text) };
+    const refusal = refuse("unknown", reply(550, "5.1.1", text), { finding: "unknown" });
     const unknown = (asOf: number | undefined): Verdict =>
       staleAfter > 0 && asOf !== undefined && now() - asOf > staleAfter ? oldList : refusal;
     return {

@@ -1,8 +1,7 @@
 /** ifauthskip: who has authenticated is not asked further at this recipient. Put it before the checks it spares, such as rblspp. */
-import * as z from "zod";
-
-import { defineCheck, next, pass } from "../hooks/check.ts";
+import { defineCheck } from "../hooks/check.ts";
 import type { CheckDefinition } from "../hooks/check.ts";
+import { next, pass } from "../hooks/verdict.ts";
 
 /** See the file's first line. Relaying stays as closed as it was: that is no check's business here. */
 export const ifauthskip: CheckDefinition = defineCheck({
@@ -10,7 +9,8 @@ export const ifauthskip: CheckDefinition = defineCheck({
   doc: "Skips the checks after it, at each RCPT, for a client that has authenticated: blocklists, plugins, the directory. Relay domains still count.",
   stage: "policy",
   hooks: ["rcpt"],
-  settings: z.object({}),
+  settings: {},
+  reasons: {},
   create: () => ({
     rcpt: (session) => (session.has("SMTPAUTHUSER") ? next : pass),
   }),

@@ -1,16 +1,11 @@
 /** loop: a message that went through too many hops goes round in a circle. RFC 5321 6.3. */
-import * as z from "zod";
-
 import * as field from "../config/fields.ts";
-import { defineCheck, pass } from "../hooks/check.ts";
-import type { CheckDefinition, Verdict } from "../hooks/check.ts";
+import { defineCheck } from "../hooks/check.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+import { pass, refuse } from "../hooks/verdict.ts";
 import { reply } from "../mail/reply.ts";
 
-const refused: Verdict = {
-  kind: "refuse",
-  reason: "loop",
-  reply: reply(554, "5.4.6", "Too many hops, this message is looping"),
-};
+const refused = refuse("loop", reply(554, "5.4.6", "Too many hops, this message is looping"));
 
 /** Trace fields at the start of a line; a blank before the colon is the obsolete form of RFC 5322 4.5. */
 const trace = /(?:^|\n)(?:received|delivered-to)[ \t]*:/gi;
@@ -30,14 +25,15 @@ export const loop: CheckDefinition = defineCheck({
   doc: "Refuses a message whose header has too many Received and Delivered-To fields.",
   stage: "policy",
   hooks: ["message"],
-  settings: z.object({
+  settings: {
     max: field.integer(
       100,
       10,
       10_000,
       "Received and Delivered-To fields that a message may have when it comes in. RFC 5321 6.3 asks for at least 100.",
     ),
-  }),
+  },
+  reasons: { loop: "loop" },
   create: ({ max }) => ({
     message: (_session, { header }) => (countHops(header) > max ? refused : pass),
   }),

@@ -2,12 +2,14 @@
  * rblspp: a client that a DNS blocklist lists is told so at RCPT; rblsmtpd's rules, as a check of recipients.
  * Text is the list's own behind an enhanced code; codes are rblsmtpd's 451 and 553.
  */
-import * as z from "zod";
+import type * as z from "zod";
 
 import * as field from "../config/fields.ts";
-import { defineCheck, pass } from "../hooks/check.ts";
-import type { Answer, CheckDefinition, Verdict } from "../hooks/check.ts";
+import { defineCheck } from "../hooks/check.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
 import { healthOf } from "../dns/list-health.ts";
+import { pass, refuse } from "../hooks/verdict.ts";
+import type { Answer as AnyAnswer, Verdict as AnyVerdict } from "../hooks/verdict.ts";
 import { askList } from "../dns/list-lookup.ts";
 import type { ListAnswer } from "../dns/list-lookup.ts";
 import { parseSource } from "../dns/lists.ts";
@@ -24,7 +26,7 @@ const sources = field
     message: 'must be "r:zone", "r:zone:message" or "a:zone"',
   });
 
-const settings = z.object({
+const settings = {
   sources,
   permanent: field.flag(false, "Listed clients get 553 instead of 451: rblsmtpd's -b."),
   fail_closed: field.flag(
@@ -35,13 +37,17 @@ const settings = z.object({
     true,
     "Ask each list for the test points of RFC 5782 (127.0.0.2 is listed, 127.0.0.1 is not) at start and once an hour: one that lists everybody or nobody is left out, with an error in the log. false is for a list of your own without them.",
   ),
-});
-type Settings = z.infer<typeof settings>;
+};
+type Settings = z.infer<z.ZodObject<typeof settings>>;
+
+const reasons = { listed: "listed client", unavailable: "blocklist unavailable" };
+type Verdict = AnyVerdict<keyof typeof reasons, never>;
+type Answer = AnyAnswer<keyof typeof reasons, never>;
 
 const absent: ListAnswer = { kind: "absent" };
 
 function block(code: 451 | 553, text: string): Verdict {
-  return { kind: "refuse", reason: "listed client", reply: reply(code, code === 553 ? "5.7.1" : "4.7.1", text) };
+  return refuse("listed", reply(code, code === 553 ? "5.7.1" : "4.7.1", text));
 }
 
 /** RBLSPP from the client rules: empty is no question, a text blocks with 451, one after a hyphen with 553. */
@@ -101,7 +107,9 @@ class Question {
     if (source.kind === "allow") {
       return this.#settings.fail_closed ? undefined : pass;
     }
-    return this.#settings.fail_closed ? block(451, "Cannot look up your address at present") : undefined;
+    return this.#settings.fail_closed
+      ? refuse("unavailable", reply(451, "4.7.1", "Cannot look up your address at present"))
+      : undefined;
   }
 }
 
@@ -112,6 +120,7 @@ export const rblspp: CheckDefinition = defineCheck({
   stage: "policy",
   hooks: ["rcpt"],
   settings,
+  reasons,
   create(chosen, { dns, log, now }) {
     const lists = chosen.sources.map(parseSource).filter((source) => source !== undefined);
     const health = chosen.test_points && lists.length > 0 ? healthOf(dns, log, now) : undefined;

@@ -1,4 +1,4 @@
-/** Every check there is. The order here has no meaning: `[hooks]` says what runs when. */
+/** Every check there is. The order here has no meaning: `[checks] run` says what runs. */
 import type { CheckDefinition } from "../hooks/check.ts";
 import { authlogger } from "./authlogger.ts";
 import { authrequired } from "./authrequired.ts";

@@ -1,13 +1,13 @@
 /** External programs as checks: the plugin interface of qmail-spp 0.42. docs/plugins.md tells how to write one. */
-import * as z from "zod";
-
 import * as field from "../config/fields.ts";
 import { defineCheck } from "../hooks/check.ts";
 import type { CheckRun } from "../hooks/check.ts";
 import { pluginHooks } from "../spp/config.ts";
 import { Host } from "../spp/host.ts";
+import { pluginReasons } from "../spp/reasons.ts";
+import type { PluginReason } from "../spp/reasons.ts";
 
-const settings = z.strictObject({
+const settings = {
   config: field.text(
     "control/smtpplugins",
     "Which plugins run at which hook; relative to home. A missing file is no plugins.",
@@ -28,7 +28,7 @@ const settings = z.strictObject({
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "PATH of plugins, where no client rule sets another. They get session variables and this, nothing of the server's environment.",
   ),
-});
+};
 
 /** Every listener makes its checks from the same settings; the bound on processes is for all of them together. */
 const hosts = new WeakMap<object, Host>();
@@ -41,7 +41,8 @@ export const spp = defineCheck({
   section: "spp",
   hooks: [...pluginHooks],
   settings,
-  create(values, services): CheckRun {
+  reasons: pluginReasons,
+  create(values, services): CheckRun<PluginReason, never, "header"> {
     const host = hosts.get(values) ?? new Host(values, services);
     hosts.set(values, host);
     return {

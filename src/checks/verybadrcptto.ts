@@ -5,12 +5,12 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 
-import * as z from "zod";
-
 import * as field from "../config/fields.ts";
-import { defineCheck, pass } from "../hooks/check.ts";
-import type { CheckDefinition, Verdict } from "../hooks/check.ts";
-import type { Session, Transaction } from "../hooks/session.ts";
+import { defineCheck } from "../hooks/check.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+import type { CheckSession } from "../hooks/check-session.ts";
+import { noteOf } from "../hooks/notes.ts";
+import { pass, refuse } from "../hooks/verdict.ts";
 import { foldAscii, normalKey } from "../mail/address.ts";
 import { ControlFile } from "../files/control-file.ts";
 import { entryKey } from "../mail/list-entry.ts";
@@ -23,15 +23,11 @@ const part = "check_verybadrcptto";
 const note =
   "sorry, one or more of the recipients has flagged this e-mail as unsolicited bulk/commercial e-mail which is contrary to our acceptable e-mail use policy";
 /** The enhanced code at the end is qpsmtpd's; in front, RFC 2034 4 wants it. */
-const refused: Verdict = {
-  kind: "refuse",
-  reason: "bad recipient",
-  reply: reply(554, "5.6.1", `${note} - spam score exceeded threshold (#5.6.1)`),
-};
+const refused = refuse("trap", reply(554, "5.6.1", `${note} - spam score exceeded threshold (#5.6.1)`));
 const oneSecond = 1000;
 
 /** The wait costs this client a second and others nothing; it holds no process open. */
-async function refuseAfterWait(log: Log): Promise<Verdict> {
+async function refuseAfterWait(log: Log): Promise<typeof refused> {
   log.info(part, note);
   await wait(oneSecond, undefined, { ref: false });
   return refused;
@@ -43,7 +39,7 @@ export const verybadrcptto: CheckDefinition = defineCheck({
   doc: "Refuses, at DATA and after a second's wait, every message that has a listed recipient among its recipients, accepted or not. At RCPT it decides nothing.",
   stage: "note",
   hooks: ["rcpt", "data"],
-  settings: z.object({
+  settings: {
     file: field.listFile(
       "The list, one full address a line. Read again when it changes. Missing or empty: nothing is refused.",
     ),
@@ -52,7 +48,8 @@ export const verybadrcptto: CheckDefinition = defineCheck({
       'Also "@domain" entries count, for every recipient in that domain. The original never matched these.',
     ),
     skip_bypass: field.flag(false, "Leave out clients with NOGOODMAILTO and those that have authenticated."),
-  }),
+  },
+  reasons: { trap: "bad recipient" },
   create(settings, { log, now }) {
     const listed = new ControlFile(
       settings.file,
@@ -60,8 +57,8 @@ export const verybadrcptto: CheckDefinition = defineCheck({
       now,
       (event, facts) => log.warning(part, event, { ...facts }),
     );
-    const noted = new WeakSet<Transaction>();
-    const isExempt = (session: Session): boolean =>
+    const noted = noteOf<true>("transaction");
+    const isExempt = (session: CheckSession): boolean =>
       settings.skip_bypass && (session.has("NOGOODMAILTO") || session.has("SMTPAUTHUSER"));
     const isListed = (user: string, domain: string): boolean => {
       const entries = listed.current();
@@ -75,14 +72,14 @@ export const verybadrcptto: CheckDefinition = defineCheck({
         }
         const { user, domain } = recipient;
         if (isListed(user, domain) || isListed(withoutTag(user) ?? user, domain)) {
-          noted.add(transaction);
+          noted.set(session, true);
           const address = printable(`${foldAscii(recipient.user)}@${recipient.domain}`);
           log.info(part, `<${address}> is such a bad recipient that no data will be allowed to be sent`);
         }
         return pass;
       },
       data(session) {
-        return session.transaction !== undefined && noted.has(session.transaction) ? refuseAfterWait(log) : pass;
+        return noted.get(session) === true ? refuseAfterWait(log) : pass;
       },
     };
   },

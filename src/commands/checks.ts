@@ -1,6 +1,5 @@
 /** `goodmailto checks`: every check with its hooks, settings and docstring. */
 import { Command } from "commander";
-import type { ZodType } from "zod";
 
 import { checks } from "../checks/registry.ts";
 import { fieldMeta } from "../config/fields.ts";
@@ -16,8 +15,8 @@ export function checksCommand(): Command {
 
 function describeCheck(check: CheckDefinition): string {
   const section = check.section ?? `checks.${check.name}`;
-  const settings = Object.entries(check.settings.shape).flatMap(([key, type]) => {
-    const meta = fieldMeta(type as ZodType);
+  const settings = Object.entries(check.settings).flatMap(([key, type]) => {
+    const meta = fieldMeta(type);
     return meta === undefined ? [] : [`    ${key} = ${tomlValue(meta.sample)}\n        ${meta.doc}`];
   });
   const mode =

@@ -7,7 +7,7 @@ import { formatFault } from "../config/toml.ts";
 import { deepFaults } from "../compose/deep-check.ts";
 import { exit } from "../ops/exit.ts";
 import { sectionDocs } from "../compose/section-docs.ts";
-import { defaultConfig, schema } from "../compose/settings.ts";
+import { defaultConfig, schema, schemaFor } from "../compose/settings.ts";
 import { warningsOf } from "../compose/warnings.ts";
 
 /** Builds the verb. */
@@ -31,7 +31,7 @@ export function configCommand(): Command {
 }
 
 async function check({ config, strict }: { config: string; strict?: boolean }): Promise<void> {
-  const loaded = loadConfig(config, schema, ["relay", "sync"]);
+  const loaded = loadConfig(config, schemaFor, ["relay", "sync"]);
   const faults = loaded.kind === "ok" ? await deepFaults(config, loaded) : loaded.faults.map(formatFault);
   const warnings = loaded.kind === "ok" ? warningsOf(loaded, ["relay", "sync"]) : [];
   const lines = [...faults, ...warnings.map((warning) => `warning: ${formatFault(warning)}`)];
@@ -48,9 +48,9 @@ function counted(warnings: number): string {
 }
 
 function print({ config }: { config: string }): void {
-  const loaded = loadConfig(config, schema, []);
+  const loaded = loadConfig(config, schemaFor, []);
   if (loaded.kind === "ok") {
-    process.stdout.write(effectiveConfig(schema, loaded.settings, loaded.given));
+    process.stdout.write(effectiveConfig(loaded.schema, loaded.settings, loaded.given));
     return;
   }
   process.stderr.write(loaded.faults.map((fault) => `${formatFault(fault)}\n`).join(""));

@@ -16,7 +16,7 @@ import { exit } from "../ops/exit.ts";
 import { FileFault } from "../compose/file-fault.ts";
 import { startRelay } from "../compose/relay.ts";
 import type { Relay } from "../compose/relay.ts";
-import { defaultConfig, loadPlaced, schema } from "../compose/settings.ts";
+import { defaultConfig, loadPlaced, schemaFor } from "../compose/settings.ts";
 import { superviseWorkers, workerCount } from "../ops/workers.ts";
 import { logWarnings } from "../compose/warnings.ts";
 
@@ -107,7 +107,7 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
 
 /** The warnings of the file as it is now; its errors are the workers' to report. */
 function logFresh(config: string, log: Log): void {
-  const loaded = loadConfig(config, schema, ["relay"]);
+  const loaded = loadConfig(config, schemaFor, ["relay"]);
   if (loaded.kind === "ok") {
     logWarnings(loaded, log);
   }

@@ -1,29 +1,21 @@
 /** Lists of checks whose file is missing: nothing is refused by them, and the administrator is told. */
 import { existsSync } from "node:fs";
 
-import type * as z from "zod";
-
-import { checks } from "../checks/registry.ts";
 import { fieldMeta } from "../config/fields.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Warning } from "../config/warning.ts";
+import { sectionsOfChecks } from "./check-sections.ts";
 
 /** One warning for each list file that a setting names and that is not there. */
 export function missingLists(settings: Settings): Warning[] {
-  return checks.flatMap(({ name, settings: { shape } }) => {
-    const values: Readonly<Record<string, unknown>> = settings.checks[name] ?? {};
-    return Object.entries(shape)
-      .filter(([, type]) => fieldMeta(type as z.ZodType)?.mayBeMissing === true)
+  return sectionsOfChecks(settings).flatMap(({ check, label, path, values }) =>
+    Object.entries(check.settings)
+      .filter(([, type]) => fieldMeta(type)?.mayBeMissing === true)
       .flatMap(([key]) => {
-        const path = values[key];
-        return typeof path !== "string" || path === "" || existsSync(path)
+        const file = values[key];
+        return typeof file !== "string" || file === "" || existsSync(file)
           ? []
-          : [
-              {
-                path: ["checks", name, key],
-                message: `"${path}" is missing: ${name} refuses nothing until it is there`,
-              },
-            ];
-      });
-  });
+          : [{ path: [...path, key], message: `"${file}" is missing: ${label} refuses nothing until it is there` }];
+      }),
+  );
 }

@@ -3,16 +3,11 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
 import { Guard } from "../auth/guard.ts";
-import { checks } from "../checks/registry.ts";
 import { emptyClientRules, parseClientRules } from "../clients/tcprules.ts";
 import type { ClientRules } from "../clients/tcprules.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { ListenerPlan } from "../config/listening.ts";
-import type { HookOrder, Settings } from "../config/sections.ts";
-import { hookNames } from "../hooks/check.ts";
-import type { CheckRun, HookName } from "../hooks/check.ts";
-import { Pipeline } from "../hooks/pipeline.ts";
-import type { Step } from "../hooks/pipeline.ts";
+import type { Settings } from "../config/sections.ts";
 import type { Services } from "../hooks/services.ts";
 import type { Counters } from "../report/counters.ts";
 import { createDomains } from "../mail/domains.ts";
@@ -32,6 +27,7 @@ import { createAuthenticator } from "./authenticators.ts";
 import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
 import { buildCourier } from "./next-hops.ts";
+import { buildPipeline } from "./pipeline.ts";
 import { createResolver } from "./resolver.ts";
 import { RelayState } from "./state.ts";
 import { Observing } from "../observe/observing.ts";
@@ -67,36 +63,6 @@ export function readRules(path: string): ClientRules {
   return rules;
 }
 
-/** The checks of every hook in configured order, each made once. */
-export function buildPipeline(settings: Settings, order: HookOrder, services: Services, counters: Counters): Pipeline {
-  const made = new Map<string, { run: CheckRun; mode: "enforce" | "observe" | "off" }>();
-  for (const check of checks) {
-    const values =
-      check.section === "recipients"
-        ? settings.recipients
-        : check.section === "spp"
-          ? settings.spp
-          : settings.checks[check.name];
-    if (
-      values !== undefined &&
-      values.mode !== "off" &&
-      Object.values(order).some((names) => names.includes(check.name))
-    ) {
-      made.set(check.name, { run: check.create(values as never, services), mode: values.mode });
-    }
-  }
-  const steps = (hook: HookName): Step[] =>
-    order[hook].flatMap((name) => {
-      const check = checks.find((candidate) => candidate.name === name);
-      const one = made.get(name);
-      return check === undefined || one === undefined || one.mode === "off"
-        ? []
-        : [{ name, stage: check.stage, mode: one.mode, run: one.run }];
-    });
-  const table = Object.fromEntries(hookNames.map((hook) => [hook, steps(hook)])) as Record<HookName, Step[]>;
-  return new Pipeline(table, services.log, counters);
-}
-
 /** What outlives a reload. */
 interface Lasting {
   readonly snapshot: SnapshotReader;
@@ -124,7 +90,7 @@ function assemble(settings: Settings, { snapshot, guard, ledger, observing, log,
     ...services,
     listener: plan.name,
     hostname: name,
-    pipeline: buildPipeline(settings, plan.hooks ?? settings.hooks, services, counters),
+    pipeline: buildPipeline(settings, plan.checks ?? settings.checks.run, services, counters),
     courier,
     counters,
     observer,

@@ -18,11 +18,11 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   metrics: "What a monitor reads.",
   tls: "Our certificate.",
   auth: "Who may log in. AUTH is offered by listeners with auth = true, under TLS.",
-  hooks: "Which checks run when, in order. `goodmailto checks` describes them.",
+  checks:
+    "Which checks run. Each has its section below; several instances of one are [[checks.NAME]] with a name each.",
   route: "Where mail goes. The most specific domain wins; a recipient that no route fits gets 451.",
   publish: "Where the snapshot is carried to after each successful sync, and by `goodmailto publish`.",
   source: "Where recipients come from.",
   listener: "Several services in one process. Without any, [smtp] listen is the only one.",
-  "listener.hooks": "As [hooks], for this listener; keys that are not given have their defaults.",
   ...Object.fromEntries(checks.map((check) => [check.section ?? `checks.${check.name}`, check.doc])),
 };

@@ -1,13 +1,38 @@
 /** Loads the configuration for a verb, or prints every fault of it. */
+import { loadCheck } from "./outside-checks.ts";
 import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
-import type { Loaded } from "../config/load.ts";
+import { resolvePath } from "../config/setting-files.ts";
+import type { Loaded, SchemaFor } from "../config/load.ts";
 import { createSchema } from "../config/sections.ts";
 import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
 
-/** The schema with the checks that this program has. */
+/** The schema with the checks that this program has, each once. */
 export const schema = createSchema(checks);
+
+/** The schema that fits a file: with the checks that it loads, and as many instances as it has. */
+export const schemaFor: SchemaFor = (value, file) => {
+  const table = sectionOf(value, "checks");
+  const load = Array.isArray(table["load"]) ? table["load"].filter((path) => typeof path === "string") : [];
+  const several = new Set(Object.keys(table).filter((name) => Array.isArray(table[name])));
+  const faults: { path: PropertyKey[]; message: string }[] = [];
+  const outside = load.flatMap((path, i) => {
+    try {
+      return [loadCheck(resolvePath(file, path))];
+    } catch (error) {
+      faults.push({ path: ["checks", "load", i], message: (error as Error).message });
+      return [];
+    }
+  });
+  const isPlain = outside.length === 0 && several.size === 0;
+  return { schema: isPlain ? schema : createSchema([...checks, ...outside], several), faults };
+};
+
+function sectionOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
+  const section = (value as Record<string, unknown> | undefined)?.[name];
+  return typeof section === "object" && section !== null ? (section as Record<string, unknown>) : {};
+}
 
 /** Where the configuration is looked for if nobody says. */
 export const defaultConfig = "/etc/goodmailto/goodmailto.toml";
@@ -19,7 +44,7 @@ type Good = Extract<Loaded, { kind: "ok" }>;
  * @param whose whose files must be readable, see config/load.ts
  */
 export function loadPlaced(file: string, whose: readonly ("relay" | "sync")[] = ["relay"]): Good | undefined {
-  const loaded = loadConfig(file, schema, whose);
+  const loaded = loadConfig(file, schemaFor, whose);
   if (loaded.kind === "ok") {
     return loaded;
   }

@@ -1,9 +1,6 @@
 /** What the relay would answer to a recipient, and why: it asks the same code, without a client. */
-import { checks } from "../checks/registry.ts";
+import { allChecks } from "./outside-checks.ts";
 import type { Settings } from "../config/sections.ts";
-import { Pipeline } from "../hooks/pipeline.ts";
-import type { Step } from "../hooks/pipeline.ts";
-import type { Services } from "../hooks/services.ts";
 import { createResolver } from "./resolver.ts";
 import { Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
@@ -18,6 +15,7 @@ import { describeAnswer } from "../snapshot/describe-answer.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
+import { buildPipeline } from "./pipeline.ts";
 
 /** One address's answer. */
 export interface Answer {
@@ -42,29 +40,15 @@ export function createService(settings: Settings, snapshot: SnapshotReader, now:
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const dns = createResolver(settings, silentLog);
-  const pipeline = corePipeline(settings, { recipients, domains, dns, log: silentLog, now });
+  const services = { recipients, domains, dns, log: silentLog, now };
+  const pipeline = buildPipeline(settings, recipientChecks(settings), services, noCounters);
   return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
 }
 
-/** Only the recipient check: plugins and DNS lists answer for a session, not for an address. */
-function corePipeline(settings: Settings, services: Services): Pipeline {
-  const definition = checks.find(({ name }) => name === "goodmailto");
-  const steps: Step[] =
-    definition === undefined || !settings.hooks.rcpt.includes("goodmailto")
-      ? []
-      : [
-          {
-            name: "goodmailto",
-            stage: "recipient",
-            mode: settings.recipients.mode,
-            run: definition.create(settings.recipients as never, services),
-          },
-        ];
-  return new Pipeline(
-    { connection: [], helo: [], mail: [], rcpt: steps, data: [], auth: [], message: [] },
-    silentLog,
-    noCounters,
-  );
+/** Only the checks of recipients: plugins and DNS lists answer for a session, not for an address. */
+function recipientChecks({ checks }: Settings): string[] {
+  const known = allChecks(checks.load).filter(({ stage }) => stage === "recipient");
+  return checks.run.filter((label) => known.some(({ name }) => name === label.split(":")[0]));
 }
 
 /** Puts one recipient to it. */
@@ -91,7 +75,7 @@ export async function ask(
     address: text,
     verdict: refused ? "refused" : "accepted",
     reply: reply === undefined ? "" : replyText(reply),
-    why: explain(service, session, mailbox, found, refused ? "" : judged.line),
+    why: explain(service, session, mailbox, found, refused ? "" : judged.status),
     ...facts,
   };
 }

@@ -23,6 +23,8 @@ export interface FieldMeta {
   readonly mayBeMissing?: boolean;
   /** Never printed. */
   readonly secret?: boolean;
+  /** One of many sections has it alike: the sample file describes it once. */
+  readonly common?: boolean;
   /** What is allowed, where the type does not say it: "must be" goes before it. */
   readonly allowed?: string;
   /** A value that was meant, made of one that is not allowed: 300 → "300s". */
@@ -234,6 +236,11 @@ export function mailboxes(sample: readonly string[], doc: string): Field<string[
     message: "must be a user part or an address",
   });
   return field(z.array(mailbox), { doc, sample });
+}
+
+/** The same field, one that many sections have alike. */
+export function alike<T extends z.ZodType>(type: T): T {
+  return type.meta({ ...type.meta(), common: true }) as T;
 }
 
 /** The declaration of a field; undefined for a section. */

@@ -39,7 +39,7 @@ export const auth = z.strictObject({
 });
 
 /** One service with its own rules. Without any, there is one from `[smtp] listen`. */
-export function listener<Hooks extends z.ZodType>(hooks: Hooks) {
+export function listener<Checks extends z.ZodType>(checks: Checks) {
   return z.strictObject({
     name: field.text("submission", "Its name in logs.", { required: true }),
     listen: field.listeners(["127.0.0.1:2587"], "As in [smtp]."),
@@ -54,6 +54,6 @@ export function listener<Hooks extends z.ZodType>(hooks: Hooks) {
       {},
       'Session variables of every client: { SPPCONFFILE = "control/msaplugins" }. A client rule overrides.',
     ),
-    hooks: hooks.optional(),
+    checks: checks.optional(),
   });
 }

@@ -18,7 +18,7 @@ export function listenersOf(settings: Settings): readonly ListenerPlan[] {
       auth: false,
       rules: settings.clients.rules,
       variables: {},
-      hooks: undefined,
+      checks: undefined,
     },
   ];
 }

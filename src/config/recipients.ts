@@ -1,16 +1,12 @@
 /** `[recipients]`: what the answer to a recipient depends on beside the list. */
-import * as z from "zod";
+import type * as z from "zod";
 
+import type { Mode } from "./check-words.ts";
 import * as field from "./fields.ts";
 import * as text from "./texts.ts";
 
-/** See the file's first line. */
-export const recipients = z.strictObject({
-  mode: field.choice(
-    ["enforce", "observe"],
-    "enforce",
-    "observe: an unknown recipient is logged and passed on to the next hop.",
-  ),
+/** The settings of the check goodmailto; the sync job reads some of them too. */
+export const recipientSettings = {
   observe_file: field.text(
     "",
     "In observe mode: where the relay counts, for `goodmailto observe report`, what it would have refused and what the next hop said; in a folder that it may write to, as /var/lib/goodmailto-relay/observed.json. Empty: nowhere.",
@@ -42,4 +38,7 @@ export const recipients = z.strictObject({
     "0s",
     "While a source was last read whole longer ago than this, an unknown address is answered 450 4.2.1 instead of 550: it may be new. 0s: never.",
   ),
-});
+};
+
+/** `[recipients]`, with the mode that every check has. */
+export type RecipientSettings = z.infer<z.ZodObject<typeof recipientSettings>> & { readonly mode: Mode };

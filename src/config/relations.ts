@@ -2,6 +2,7 @@
 import { createDomains } from "../mail/domains.ts";
 import { listenerFaults } from "./listener-faults.ts";
 import { routeFaults } from "./route-faults.ts";
+import { runFaults } from "./run-faults.ts";
 import type { Settings } from "./sections.ts";
 import type { Path } from "./shape.ts";
 import type { Fault } from "./fault.ts";
@@ -58,6 +59,7 @@ export function relationFaults(settings: Settings, fault: (path: Path, message: 
   faults.push(...listenerFaults(settings, fault));
   faults.push(...transferFaults(settings, fault));
   faults.push(...routeFaults(settings, fault));
+  faults.push(...runFaults(settings, fault));
   return faults;
 }
 

@@ -2,6 +2,8 @@
 
 /** By their path in the file without the numbers of entries, as "listener.hooks"; a removed section needs one line. */
 export const replaced: Readonly<Record<string, string>> = {
+  hooks: 'is now one list for all hooks: write run = ["verybadrcptto", "badmailfrom", …] in [checks]',
+  "listener.hooks": 'is now `checks = ["authrequired", …]` of this [[listener]], one list for all hooks',
   "smtp.dns_servers": "is now `servers` in [dns]",
   "limits.harvest_store": "is now `store` in [state]",
   "checks.rblspp.servers": "is now `servers` in [dns]",

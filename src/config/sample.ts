@@ -53,6 +53,12 @@ function heading(row: Row): string {
   return row.repeated ? `[[${name}]]` : `[${name}]`;
 }
 
+/** What every check has is described once, in [checks]. */
+function isShown(type: z.ZodType): boolean {
+  const meta = fieldMeta(type);
+  return meta !== undefined && meta.common !== true;
+}
+
 /** Every setting, commented out at its default, with its docstring. */
 export function sampleConfig(schema: Schema, docs: Readonly<Record<string, string>>): string {
   const out = [
@@ -61,8 +67,8 @@ export function sampleConfig(schema: Schema, docs: Readonly<Record<string, strin
     "## [[name]] sections may stand several times. Check with: goodmailto config check --config FILE",
   ];
   for (const row of sections(schema, [], false)) {
-    const fields = Object.entries(inner(row.type).shape ?? {}).filter(([, type]) => fieldMeta(type) !== undefined);
-    if (fields.length === 0) {
+    const fields = Object.entries(inner(row.type).shape ?? {}).filter(([, type]) => isShown(type));
+    if (fields.length === 0 && docs[row.path.join(".")] === undefined) {
       continue;
     }
     out.push("", ...wrap(docs[row.path.join(".")] ?? "").filter((line) => line !== "## "), `#${heading(row)}`);

@@ -2,7 +2,6 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
-import { recipients } from "./recipients.ts";
 import { alert, sync } from "./sync-sections.ts";
 import { route } from "./routes.ts";
 import * as text from "./texts.ts";
@@ -186,7 +185,6 @@ export const coreSections = {
   domains,
   clients,
   snapshot,
-  recipients,
   sync,
   alert,
   log,
@@ -202,7 +200,7 @@ export const coreLists = { route, source, publish } as const;
 export type { PublishSettings, PullSettings } from "./transfer.ts";
 export type Route = z.infer<typeof route>;
 export type SourceSettings = z.infer<typeof source>;
-export type RecipientSettings = z.infer<typeof recipients>;
+export type { RecipientSettings } from "./recipients.ts";
 export type SmtpSettings = z.infer<typeof smtp>;
 export type LogSettings = z.infer<typeof log>;
 export type SyncSettings = z.infer<typeof sync>;

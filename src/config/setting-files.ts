@@ -55,6 +55,7 @@ export function resolveFiles(settings: Settings, schema: z.ZodType, file: string
   return {
     ...copy,
     snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
+    checks: { ...copy.checks, load: copy.checks.load.map((path) => resolvePath(file, path)) },
     recipients: { ...copy.recipients, observe_file: resolvePath(file, copy.recipients.observe_file) },
   };
 }

@@ -1,74 +1,42 @@
 /**
- * The contract of a check: what it is asked, what it may answer, what it may change. Built-in checks and
- * external programs (src/spp) share it. DESIGN.md "Checks and verdicts".
+ * The contract of a check: what it is asked, what it may answer, what it may change. Built-in checks, plugins
+ * (src/spp) and checks from outside the source tree share it. docs/plugins.md shows how to write one.
  */
-import type { ZodObject, ZodRawShape, infer as Infer } from "zod";
+import type * as z from "zod";
 
-import type { Reply } from "../mail/reply.ts";
+import type { Exemption } from "../config/check-words.ts";
+import type { CheckSession } from "./check-session.ts";
+import type { HookName } from "./hook-names.ts";
+import type { MessageFor, Need, Tap } from "./message.ts";
 import type { Services } from "./services.ts";
-import type { Session } from "./session.ts";
+import type { Answer } from "./verdict.ts";
 
-/** The moments at which checks are asked, in the order of a session. `data` is before 354, `message` before the answer to the final dot. */
-export const hookNames = ["connection", "helo", "mail", "rcpt", "data", "auth", "message"] as const;
-export type HookName = (typeof hookNames)[number];
-
-/** Why something was refused: for the log and the metrics, a closed list. */
-export const reasons = [
-  "unknown recipient",
-  "unknown recipient, old list",
-  "vanished recipient",
-  "suspended recipient",
-  "internal recipient",
-  "sender not accepted",
-  "relaying denied",
-  "route in user part",
-  "bad sender",
-  "authentication required",
-  "listed client",
-  "bad recipient",
-  "plugin",
-  "plugin failure",
-  "queued by plugin",
-  "loop",
-] as const;
-export type Reason = (typeof reasons)[number];
-
-/** What a check says. */
-export type Verdict =
-  | { readonly kind: "pass"; readonly note?: string }
-  | { readonly kind: "next" }
-  | { readonly kind: "ok" }
-  | { readonly kind: "accept-session" }
-  | {
-      readonly kind: "refuse";
-      readonly reply: Reply;
-      readonly reason: Reason;
-      readonly close?: boolean;
-      /** What the log line of a recipient says instead of "refused (reason)". */
-      readonly note?: string;
-    }
-  | { readonly kind: "drop" };
-
-/** A verdict now, or after I/O. What needs no I/O is answered synchronously: the way to the reply stays cheap. */
-export type Answer = Verdict | Promise<Verdict>;
-
-/** A message whose content is known and not yet answered. */
-export interface MessageFacts {
-  /** Bytes as received, without the final dot. */
-  readonly bytes: number;
-  /** The header section as received, at most 256 KiB of it. */
-  readonly header: string;
+/** A refusal, as the hook `denied` hears of it. */
+export interface Denial {
+  /** The check that refused, as in `[checks] run`; "goodmailto" also for the server's own verdicts. */
+  readonly check: string;
+  /** A key of that check's reasons. */
+  readonly reason: string;
+  readonly hook: HookName;
 }
 
-/** A check at work: one function a hook it wants. The session holds the command's facts (sender, recipient …). */
-export interface CheckRun {
-  connection?(session: Session): Answer;
-  helo?(session: Session): Answer;
-  mail?(session: Session): Answer;
-  rcpt?(session: Session): Answer;
-  data?(session: Session): Answer;
-  auth?(session: Session): Answer;
-  message?(session: Session, message: MessageFacts): Answer;
+/** A check at work: one function per hook that it wants. The session holds the facts of the command. */
+export interface CheckRun<R extends string = string, F extends string = string, N extends Need = Need> {
+  connection?(session: CheckSession): Answer<R, F>;
+  helo?(session: CheckSession): Answer<R, F>;
+  auth?(session: CheckSession): Answer<R, F>;
+  mail?(session: CheckSession): Answer<R, F>;
+  rcpt?(session: CheckSession): Answer<R, F>;
+  data?(session: CheckSession): Answer<R, F>;
+  header?(session: CheckSession, message: MessageFor<N>): Answer<R, F>;
+  message?(session: CheckSession, message: MessageFor<N>): Answer<R, F>;
+  /** In place of `message` where the need is `tap`; undefined: not this message. */
+  tap?(session: CheckSession): Tap<R, F> | undefined;
+  /** A promise delays the reply. */
+  denied?(session: CheckSession, denial: Denial): void | Promise<void>;
+  /** @param line the command as it came */
+  unrecognised?(session: CheckSession, line: string): void;
+  end?(session: CheckSession): void;
 }
 
 /**
@@ -79,27 +47,46 @@ export interface CheckRun {
  */
 export type Stage = "note" | "sender" | "policy" | "recipient";
 
-/** A check as it stands in the registry. Its name is file name, config word, log word, metric label and test name. */
-export interface CheckDefinition<Shape extends ZodRawShape = ZodRawShape> {
+/** Settings, as the functions of src/config/fields.ts declare them. */
+export type Fields = Readonly<Record<string, z.ZodType>>;
+
+/** A check as it is in the registry. Its name is file name, word of the configuration and the log, metric label and test name. */
+export interface CheckDefinition<
+  Shape extends Fields = Fields,
+  R extends string = string,
+  F extends string = string,
+  N extends Need = Need,
+> {
   readonly name: string;
   readonly doc: string;
   readonly stage: Stage;
   readonly hooks: readonly HookName[];
-  /** The section of its settings where that is not `[checks.NAME]`. */
+  /** The section of its settings if that is not `[checks.NAME]`. */
   readonly section?: string;
-  /** Keys of `[checks.NAME]` besides `mode`. */
-  readonly settings: ZodObject<Shape>;
-  create(settings: Infer<ZodObject<Shape>>, services: Services): CheckRun;
+  /** Its settings; every check has `mode`, `unless` and `points` besides, one with reasons `permanent`, `close` and `reply`. */
+  readonly settings: Shape;
+  /** Why it refuses: key → words of the log. */
+  readonly reasons: Readonly<Record<R, string>>;
+  /** What it may find: key → words of the log line of a recipient. `unknown` counts for the harvest defence. */
+  readonly findings?: Readonly<Record<F, string>>;
+  /** What it needs of a message at `header` and `message`; not given: `header`. */
+  readonly needs?: N;
+  /** Whom it leaves alone; the default of its setting `unless`. Not given: nobody. */
+  readonly unless?: readonly Exemption[];
+  create(settings: z.infer<z.ZodObject<Shape>>, services: Services): CheckRun<R, F, N>;
 }
 
-/** Types `create` from `settings` and then forgets the shape, so that all checks fit one table. */
-export function defineCheck<Shape extends ZodRawShape>(check: CheckDefinition<Shape>): CheckDefinition {
+/** Types `create` from settings, reasons, findings and need, and then forgets them, so that all checks fit one table. */
+export function defineCheck<
+  const Shape extends Fields,
+  const R extends string = never,
+  const F extends string = never,
+  const N extends Need = "header",
+>(check: CheckDefinition<Shape, R, F, N>): CheckDefinition {
   return check as unknown as CheckDefinition;
 }
 
-/** The verdicts without data, made once. */
-export const pass: Verdict = { kind: "pass" };
-export const next: Verdict = { kind: "next" };
-export const ok: Verdict = { kind: "ok" };
-export const acceptSession: Verdict = { kind: "accept-session" };
-export const drop: Verdict = { kind: "drop" };
+/** The need of a check that has hooks for messages. */
+export function needOf(check: CheckDefinition): Need {
+  return check.needs ?? "header";
+}

@@ -1,11 +1,13 @@
-/** What a check may change of a session. */
+/** What a check may change of a session, through `CheckSession.apply`; at once, so that later checks see it. */
 import type { Mailbox } from "../mail/address.ts";
 
-/** What a check may change, through `Session.apply`; at once, so that later checks see it. */
+/** `address` changes the sender at MAIL and the recipient at RCPT; `tell-plugins` a variable as only plugins see it. */
 export type Effect =
   | { readonly kind: "set"; readonly name: string; readonly value: string }
   | { readonly kind: "unset"; readonly name: string }
+  | { readonly kind: "tell-plugins"; readonly name: string; readonly value: string | undefined }
   | { readonly kind: "header"; readonly line: string }
   | { readonly kind: "address"; readonly mailbox: Mailbox | undefined }
   | { readonly kind: "print"; readonly line: string }
+  | { readonly kind: "whitelist"; readonly owner: "session" | "transaction" }
   | { readonly kind: "refuse-later"; readonly hook: "mail" | "rcpt" | "data"; readonly line: string };

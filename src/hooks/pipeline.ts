@@ -1,67 +1,111 @@
 /**
  * Asks the checks of a hook one after another until one decides. The one place where a fault inside a check
- * becomes `pass`. Synchronous as long as every check is.
+ * becomes `pass`, where modes and exemptions count, and where a refusal gets its common settings. Synchronous as
+ * long as every check is.
  */
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
-import { pass } from "./check.ts";
-import type { Answer, CheckRun, HookName, MessageFacts, Reason, Stage, Verdict } from "./check.ts";
+import type { Denial, Stage } from "./check.ts";
+import { isExempt } from "./exemption.ts";
+import { hookNames } from "./hook-names.ts";
+import type { CommandHook, HookName, MessageHook } from "./hook-names.ts";
+import type { HeaderView } from "./message.ts";
+import { settle } from "./settle.ts";
+import type { Outcome } from "./outcome.ts";
+import { undecided } from "./outcome.ts";
 import type { Session } from "./session.ts";
+import type { Step } from "./step.ts";
+import { pass } from "./verdict.ts";
+import type { Answer, Verdict } from "./verdict.ts";
 
-/** A check with the mode that the configuration gives it. */
-export interface Step {
-  readonly name: string;
-  readonly stage: Stage;
-  readonly mode: "enforce" | "observe";
-  readonly run: CheckRun;
-}
+const stages: readonly Stage[] = ["note", "sender", "policy", "recipient"];
 
-/** What a hook came to. */
-export interface Outcome {
-  readonly verdict: Verdict;
-  /** The check that decided, or that last had something to note; "" for none. */
-  readonly check: string;
-  /** What the log line says, where a passing check noted something. */
-  readonly note: string;
-  /** Why a check that only observes would have refused. */
-  readonly observed?: Reason | undefined;
-}
-
-const undecided: Outcome = { verdict: pass, check: "", note: "" };
+/** The steps of every hook, by stage. */
+type Table = Readonly<Record<HookName, Readonly<Record<Stage, readonly Step[]>>>>;
 
 export class Pipeline {
-  readonly #steps: Readonly<Record<HookName, Readonly<Record<Stage, readonly Step[]>>>>;
+  readonly #table: Table;
   readonly #log: Log;
   readonly #counters: Counters;
 
-  /** @param steps the checks of each hook in configured order; each runs in its stage, whatever its place */
-  constructor(steps: Readonly<Record<HookName, readonly Step[]>>, log: Log, counters: Counters) {
-    const staged = (list: readonly Step[]): Record<Stage, readonly Step[]> => ({
-      note: list.filter(({ stage }) => stage === "note"),
-      sender: list.filter(({ stage }) => stage === "sender"),
-      policy: list.filter(({ stage }) => stage === "policy"),
-      recipient: list.filter(({ stage }) => stage === "recipient"),
-    });
-    this.#steps = {
-      connection: staged(steps.connection),
-      helo: staged(steps.helo),
-      mail: staged(steps.mail),
-      rcpt: staged(steps.rcpt),
-      data: staged(steps.data),
-      auth: staged(steps.auth),
-      message: staged(steps.message),
+  /** @param steps the checks in configured order; at each hook each runs in its stage, whatever its place */
+  constructor(steps: readonly Step[], log: Log, counters: Counters) {
+    const staged = (hook: HookName): Record<Stage, readonly Step[]> => {
+      const here = steps.filter(({ check }) => check.hooks.includes(hook));
+      const at = (stage: Stage): Step[] => here.filter(({ check }) => check.stage === stage);
+      return Object.fromEntries(stages.map((stage) => [stage, at(stage)])) as Record<Stage, Step[]>;
     };
+    this.#table = Object.fromEntries(hookNames.map((hook) => [hook, staged(hook)])) as Table;
     this.#log = log;
     this.#counters = counters;
   }
 
+  /** Every check of a hook, whatever its stage. */
+  stepsAt(hook: HookName): readonly Step[] {
+    return stages.flatMap((stage) => this.#table[hook][stage]);
+  }
+
   /** Runs one stage of a hook. After `accept-session` only note-takers and the bad-sender verdict run, as in qmail. */
-  run(hook: HookName, session: Session, stage: Stage, message?: MessageFacts): Outcome | Promise<Outcome> {
-    const steps = this.#steps[hook][stage];
+  run(hook: CommandHook, session: Session, stage: Stage): Outcome | Promise<Outcome>;
+  run(hook: MessageHook, session: Session, stage: Stage, message: HeaderView): Outcome | Promise<Outcome>;
+  run(hook: HookName, session: Session, stage: Stage, message?: HeaderView): Outcome | Promise<Outcome> {
+    const steps = this.#table[hook][stage];
     if (steps.length === 0 || (session.checksOff && (stage === "policy" || stage === "recipient"))) {
       return undecided;
     }
     return this.#from(steps, 0, undecided, hook, session, message);
+  }
+
+  /** What a tap or another late answer of a check comes to. */
+  settle(step: Step, hook: HookName, session: Session, answer: Answer): Outcome | Promise<Outcome> {
+    const before = undecided;
+    if (!(answer instanceof Promise)) {
+      return this.#settle(step, answer, before, hook, session);
+    }
+    return answer
+      .catch((error: unknown) => this.fault(step, hook, session, error))
+      .then((verdict) => this.#settle(step, verdict, before, hook, session));
+  }
+
+  /** Tells the hook `denied` of a refusal; undefined where nobody listens. */
+  denied(session: Session, denial: Denial): Promise<void> | undefined {
+    const waits: Promise<void>[] = [];
+    for (const step of this.#table.denied.policy) {
+      const wait = this.#notify(step, "denied", session, () => step.run.denied?.(session, denial));
+      if (wait !== undefined) {
+        waits.push(wait);
+      }
+    }
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
+  /** Tells the hook `unrecognised` of a command that nobody knows. */
+  unrecognised(session: Session, line: string): void {
+    for (const step of this.#table.unrecognised.policy) {
+      void this.#notify(step, "unrecognised", session, () => step.run.unrecognised?.(session, line));
+    }
+  }
+
+  /** Tells the hook `end` that the session is over. */
+  end(session: Session): void {
+    for (const step of this.#table.end.policy) {
+      void this.#notify(step, "end", session, () => step.run.end?.(session));
+    }
+  }
+
+  #notify(step: Step, hook: HookName, session: Session, tell: () => void | Promise<void>): Promise<void> | undefined {
+    if (step.unless.length > 0 && isExempt(session, step.unless)) {
+      return undefined;
+    }
+    try {
+      const wait = tell();
+      return wait instanceof Promise
+        ? wait.catch((error: unknown) => void this.fault(step, hook, session, error))
+        : undefined;
+    } catch (error) {
+      this.fault(step, hook, session, error);
+      return undefined;
+    }
   }
 
   #from(
@@ -70,7 +114,7 @@ export class Pipeline {
     before: Outcome,
     hook: HookName,
     session: Session,
-    message: MessageFacts | undefined,
+    message: HeaderView | undefined,
   ): Outcome | Promise<Outcome> {
     let last = before;
     for (let i = first; i < steps.length; i++) {
@@ -78,14 +122,20 @@ export class Pipeline {
       if (step === undefined) {
         break;
       }
-      const answer = this.#ask(step, hook, session, message);
-      if (answer instanceof Promise) {
-        return answer.then((verdict) => {
-          const outcome = this.#settle(step, verdict, last, session);
-          return outcome.verdict.kind === "pass" ? this.#from(steps, i + 1, outcome, hook, session, message) : outcome;
-        });
+      if (step.unless.length > 0 && isExempt(session, step.unless)) {
+        continue;
       }
-      last = this.#settle(step, answer, last, session);
+      const answer = this.#ask(step, hook, session, message);
+      const settled =
+        answer instanceof Promise
+          ? answer.then((verdict) => this.#settle(step, verdict, last, hook, session))
+          : this.#settle(step, answer, last, hook, session);
+      if (settled instanceof Promise) {
+        return settled.then((outcome) =>
+          outcome.verdict.kind === "pass" ? this.#from(steps, i + 1, outcome, hook, session, message) : outcome,
+        );
+      }
+      last = settled;
       if (last.verdict.kind !== "pass") {
         return last;
       }
@@ -93,46 +143,45 @@ export class Pipeline {
     return last;
   }
 
-  #ask(step: Step, hook: HookName, session: Session, message: MessageFacts | undefined): Answer {
+  #ask(step: Step, hook: HookName, session: Session, message: HeaderView | undefined): Answer {
     try {
-      const answer =
-        hook === "message"
-          ? message === undefined
-            ? pass
-            : (step.run.message?.(session, message) ?? pass)
-          : (step.run[hook]?.(session) ?? pass);
+      const answer = answerOf(step, hook, session, message);
       return answer instanceof Promise
-        ? answer.catch((error: unknown) => this.#fault(step, hook, session, error))
+        ? answer.catch((error: unknown) => this.fault(step, hook, session, error))
         : answer;
     } catch (error) {
-      return this.#fault(step, hook, session, error);
+      return this.fault(step, hook, session, error);
     }
   }
 
-  #fault(step: Step, hook: HookName, session: Session, error: unknown): Verdict {
+  /** A fault inside a check: logged, counted, and taken as pass. */
+  fault(step: Step, hook: HookName, session: Session, error: unknown): Verdict {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#log.error(step.name, "fault taken as pass", { hook, session: session.id, why });
-    this.#counters.add("check_faults", { check: step.name });
+    this.#log.error(step.label, "fault taken as pass", { hook, session: session.id, why });
+    this.#counters.add("check_faults", { check: step.label });
     return pass;
   }
 
-  #settle(step: Step, verdict: Verdict, before: Outcome, session: Session): Outcome {
+  #settle(step: Step, verdict: Verdict, before: Outcome, hook: HookName, session: Session): Outcome | Promise<Outcome> {
     if (verdict.kind === "pass") {
-      return verdict.note === undefined ? before : { verdict, check: step.name, note: verdict.note };
+      return verdict.finding === undefined ? before : { verdict, step, finding: verdict.finding, observed: undefined };
     }
-    if (step.mode === "observe") {
-      const reason = verdict.kind === "refuse" ? verdict.reason : undefined;
-      this.#log.info(step.name, "observed", { verdict: verdict.kind, reason, session: session.id });
-      return {
-        verdict: pass,
-        check: step.name,
-        note: `${verdict.kind === "refuse" ? (verdict.note ?? "not found") : verdict.kind} (observe)`,
-        observed: reason,
-      };
+    const outcome = settle(step, verdict, hook, session, this.#log);
+    if (outcome.verdict.kind !== "refuse") {
+      return outcome;
     }
-    if (verdict.kind === "accept-session") {
-      session.checksOff = true;
-    }
-    return { verdict, check: step.name, note: "" };
+    const { reason } = outcome.verdict;
+    this.#counters.add("refusals", step.labels(reason));
+    const wait =
+      this.#table.denied.policy.length > 0 ? this.denied(session, { check: step.label, reason, hook }) : undefined;
+    return wait === undefined ? outcome : wait.then(() => outcome);
   }
+}
+
+function answerOf(step: Step, hook: HookName, session: Session, message: HeaderView | undefined): Answer {
+  if (hook === "header" || hook === "message") {
+    // The intake makes the message by the check's own need.
+    return message === undefined ? pass : (step.run[hook]?.(session, message as never) ?? pass);
+  }
+  return hook === "denied" || hook === "unrecognised" || hook === "end" ? pass : (step.run[hook]?.(session) ?? pass);
 }

@@ -10,7 +10,7 @@ export interface Recipients {
   find(mailbox: Mailbox): RecipientAnswer;
 }
 
-/** See the file's first line. */
+/** What every check has. */
 export interface Services {
   readonly recipients: Recipients;
   readonly domains: Domains;

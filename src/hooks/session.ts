@@ -3,23 +3,27 @@
  * what is refused and why is the checks' business. Variables are qmail-spp's environment: see reference in docs/plugins.md.
  */
 import type { Mailbox } from "../mail/address.ts";
+import type { CheckSession, CheckTransaction, Peer, Recipient, Standing } from "./check-session.ts";
 import type { Effect } from "./effect.ts";
+import type { Refusal } from "./verdict.ts";
 
-/** Both ends of the connection, as tcpserver would tell them. */
-export interface Peer {
-  readonly ip: string;
-  readonly port: number;
-  /** Host name by DNS, forward-confirmed; "" where it is not known. */
-  readonly host: string;
+/** A refusal of a check in mode later: the next RCPT gets it. */
+export interface Pending {
+  /** The check, as in `[checks] run`. */
+  readonly check: string;
+  readonly verdict: Refusal;
+  /** The log's words for its reason. */
+  readonly reason: string;
 }
 
-/** MAIL to the answer of the final dot. Checks may hang notes on it with a WeakMap. */
-export interface Transaction {
-  /** Undefined for the null sender. */
+/** As checks see it, and what the server changes of it. */
+export interface Transaction extends CheckTransaction {
   sender: Mailbox | undefined;
-  readonly accepted: Mailbox[];
-  /** RCPT commands that reached the checks, refused ones included: SMTPRCPTCOUNTALL. */
+  readonly accepted: Recipient[];
   asked: number;
+  whitelisted: boolean;
+  points: number;
+  pending: Pending | undefined;
 }
 
 /** An address as SMTPMAILFROM and SMTPRCPTTO hold it: without quotes, in the letter case in which it came; "" for the null sender. */
@@ -38,7 +42,7 @@ export interface Known {
 /** What `print` writes to the client, in front of the reply. */
 export type Printer = (line: string) => void;
 
-export class Session {
+export class Session implements CheckSession {
   readonly id: string;
   readonly client: Peer;
   readonly local: Peer;
@@ -51,8 +55,12 @@ export class Session {
   helo = "";
   /** Set at MAIL. */
   transaction: Transaction | undefined;
-  /** The recipient under question during RCPT; a check may change it (`address`). */
-  recipient: Mailbox | undefined;
+  /** Points of checks in mode score before MAIL. */
+  sessionPoints = 0;
+  /** A refusal before MAIL of a check in mode later. */
+  pending: Pending | undefined;
+  /** A check took this client from the others. */
+  clientWhitelisted = false;
   /** Header lines for the next message, in order, without line ends, one character an octet. */
   readonly headers: string[] = [];
   /** Replies queued by `refuse-later`: raw lines that begin with their code. */
@@ -63,6 +71,7 @@ export class Session {
   changing: "mail" | "rcpt" | undefined;
   /** When the command under way arrived, by the monotonic clock in ms. */
   commandAt = 0;
+  #rcpt: { mailbox: Mailbox } | undefined;
   readonly #print: Printer;
 
   constructor(
@@ -81,6 +90,37 @@ export class Session {
     this.#print = print;
   }
 
+  /** The RCPT command under way. */
+  get rcpt(): Recipient | undefined {
+    return this.#rcpt;
+  }
+
+  get recipient(): Mailbox | undefined {
+    return this.#rcpt?.mailbox;
+  }
+
+  /** Begins with another recipient. */
+  set recipient(mailbox: Mailbox | undefined) {
+    this.#rcpt = mailbox === undefined ? undefined : { mailbox };
+  }
+
+  get whitelisted(): boolean {
+    return this.clientWhitelisted || this.transaction?.whitelisted === true;
+  }
+
+  get standing(): Standing {
+    return {
+      relayClient: this.has("RELAYCLIENT"),
+      bypass: this.has("NOGOODMAILTO"),
+      user: this.variables.get("SMTPAUTHUSER"),
+      whitelisted: this.whitelisted,
+    };
+  }
+
+  get points(): number {
+    return this.sessionPoints + (this.transaction?.points ?? 0);
+  }
+
   /** Whether a variable is set; its value, even an empty one, does not matter. */
   has(name: string): boolean {
     return this.variables.has(name);
@@ -95,7 +135,7 @@ export class Session {
   begin(sender: Mailbox | undefined): Transaction {
     this.recipient = undefined;
     this.variables.set("SMTPMAILFROM", variableForm(sender));
-    this.transaction = { sender, accepted: [], asked: 0 };
+    this.transaction = { sender, accepted: [], asked: 0, whitelisted: false, points: 0, pending: undefined };
     return this.transaction;
   }
 
@@ -138,6 +178,12 @@ export class Session {
       case "unset":
         this.variables.delete(effect.name);
         break;
+      case "tell-plugins":
+        this.toldPlugins.set(effect.name, effect.value);
+        break;
+      case "whitelist":
+        this.#whitelist(effect.owner);
+        break;
       case "header":
         this.headers.push(effect.line);
         break;
@@ -153,13 +199,30 @@ export class Session {
     }
   }
 
+  #whitelist(owner: "session" | "transaction"): void {
+    if (owner === "session") {
+      this.clientWhitelisted = true;
+    } else if (this.transaction !== undefined) {
+      this.transaction.whitelisted = true;
+    }
+  }
+
   #changeAddress(mailbox: Mailbox | undefined): void {
     if (this.changing === "mail" && this.transaction !== undefined) {
       this.transaction.sender = mailbox;
       this.variables.set("SMTPMAILFROM", variableForm(mailbox));
     } else if (this.changing === "rcpt" && mailbox !== undefined) {
-      this.recipient = mailbox;
+      this.changeRecipient(mailbox);
       this.variables.set("SMTPRCPTTO", variableForm(mailbox));
+    }
+  }
+
+  /** Gives the recipient under question another address; its notes stay. */
+  changeRecipient(mailbox: Mailbox): void {
+    if (this.#rcpt === undefined) {
+      this.#rcpt = { mailbox };
+    } else {
+      this.#rcpt.mailbox = mailbox;
     }
   }
 }

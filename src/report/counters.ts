@@ -11,6 +11,7 @@ export const counterNames = {
   recipients: "RCPT answers by check and verdict.",
   messages: "Messages by the code they were answered.",
   failed_open: "Recipients accepted because there was no snapshot.",
+  refusals: "Refusals by check and reason.",
   check_faults: "Faults inside a check, by check; each was taken as pass.",
   session_faults: "Faults inside a session; each was answered 421.",
   hop_replies: "Answers of next hops by code.",

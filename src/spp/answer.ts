@@ -2,16 +2,17 @@
  * What a plugin prints: one command a line, decided by its first character, in the meaning of qmail-spp 0.42,
  * with the texts checked. A plugin may quote strangers, so nothing of theirs may forge a reply or a header line.
  */
-import { acceptSession, drop, next, ok } from "../hooks/check.ts";
-import type { Verdict } from "../hooks/check.ts";
+import { acceptSession, drop, next, ok } from "../hooks/verdict.ts";
+
 import type { Effect } from "../hooks/effect.ts";
 import { parseMailbox, parseSender } from "../mail/address.ts";
 import { parseReply, printable } from "../mail/reply.ts";
 import type { PluginHook } from "./config.ts";
+import type { PluginVerdict } from "./reasons.ts";
 
 /** One command. A verdict is the plugin's last one; a fault ends it too. */
 export type Command =
-  | { readonly kind: "verdict"; readonly verdict: Verdict }
+  | { readonly kind: "verdict"; readonly verdict: PluginVerdict }
   | { readonly kind: "effect"; readonly effect: Effect }
   | { readonly kind: "fault"; readonly why: "bad reply" | "bad address" }
   | { readonly kind: "ignored"; readonly why?: string };

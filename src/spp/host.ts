@@ -2,16 +2,16 @@
  * The plugins of a session at work: which there are, what they are told, what becomes of their answers.
  * State of a session is kept beside it, never in it.
  */
-import { pass } from "../hooks/check.ts";
-import type { Verdict } from "../hooks/check.ts";
+import type { CheckSession } from "../hooks/check-session.ts";
 import type { Effect } from "../hooks/effect.ts";
 import type { Services } from "../hooks/services.ts";
-import type { Session } from "../hooks/session.ts";
+import { pass, refuse } from "../hooks/verdict.ts";
 import { printable, reply } from "../mail/reply.ts";
 import { readCommand } from "./answer.ts";
 import { createConfigReader, noPlugins } from "./config.ts";
 import type { ConfigReader, Plugin, PluginHook, Sections } from "./config.ts";
 import { Pool } from "./pool.ts";
+import type { PluginVerdict } from "./reasons.ts";
 import { startPlugin } from "./run.ts";
 import type { Outcome } from "./run.ts";
 
@@ -35,7 +35,7 @@ interface State {
 
 /** One plugin at one hook of one session. */
 interface Turn {
-  readonly session: Session;
+  readonly session: CheckSession;
   readonly state: State;
   readonly hook: PluginHook;
   readonly plugin: Plugin;
@@ -50,17 +50,8 @@ const maxLate = 100;
 /** Lines of standard error that are logged, a run. */
 const maxErrors = 100;
 
-const unreadable: Verdict = {
-  kind: "refuse",
-  reply: reply(421, "4.3.0", "unable to read controls (#4.3.0)"),
-  reason: "plugin failure",
-  close: true,
-};
-const relayingDenied: Verdict = {
-  kind: "refuse",
-  reply: reply(550, "5.7.1", "Relaying denied"),
-  reason: "relaying denied",
-};
+const unreadable = refuse("failure", reply(421, "4.3.0", "unable to read controls (#4.3.0)"), { close: true });
+const relayingDenied = refuse("relaying", reply(550, "5.7.1", "Relaying denied"));
 
 /** See the file's first line. */
 export class Host {
@@ -68,7 +59,7 @@ export class Host {
   readonly #services: Services;
   readonly #read: ConfigReader;
   readonly #pool: Pool;
-  readonly #states = new WeakMap<Session, State>();
+  readonly #states = new WeakMap<CheckSession, State>();
 
   constructor(settings: HostSettings, services: Services) {
     this.#settings = settings;
@@ -81,7 +72,7 @@ export class Host {
    * Runs the plugins of a hook, one after another; answers at once where there are none. The first call of a
    * session, at the connection hook unless the configuration leaves that out, settles which plugins it has.
    */
-  ask(session: Session, hook: PluginHook): Verdict | Promise<Verdict> {
+  ask(session: CheckSession, hook: PluginHook): PluginVerdict | Promise<PluginVerdict> {
     const state = this.#states.get(session) ?? this.#open(session);
     if (state === undefined) {
       return unreadable;
@@ -91,7 +82,7 @@ export class Host {
   }
 
   /** Reads the session's plugins; undefined where its own file cannot be read. */
-  #open(session: Session): State | undefined {
+  #open(session: CheckSession): State | undefined {
     const named = session.variables.get("SPPCONFFILE") ?? "";
     const answer = session.has("NOSPP") ? undefined : this.#read(named === "" ? this.#settings.config : named);
     if (answer?.kind === "unreadable" || (answer?.kind === "missing" && named !== "")) {
@@ -105,7 +96,12 @@ export class Host {
     return state;
   }
 
-  async #section(session: Session, state: State, hook: PluginHook, plugins: readonly Plugin[]): Promise<Verdict> {
+  async #section(
+    session: CheckSession,
+    state: State,
+    hook: PluginHook,
+    plugins: readonly Plugin[],
+  ): Promise<PluginVerdict> {
     for (const plugin of plugins) {
       await state.quiet;
       const turn = { session, state, hook, plugin };
@@ -141,7 +137,7 @@ export class Host {
     return run.answered;
   }
 
-  /** Session variables and PATH; nothing of our own environment, which may hold what is not for plugins. */
+  /** CheckSession variables and PATH; nothing of our own environment, which may hold what is not for plugins. */
   #environment({ session }: Turn): Record<string, string> {
     const environment: Record<string, string> = { PATH: this.#settings.path };
     for (const [name, value] of [...session.variables, ...session.toldPlugins]) {
@@ -171,7 +167,8 @@ export class Host {
 
   #apply(turn: Turn, effect: Effect): Outcome | undefined {
     if ((effect.kind === "set" || effect.kind === "unset") && readAtStart.has(effect.name)) {
-      turn.session.toldPlugins.set(effect.name, effect.kind === "set" ? effect.value : undefined);
+      const value = effect.kind === "set" ? effect.value : undefined;
+      turn.session.apply({ kind: "tell-plugins", name: effect.name, value });
     } else if (this.#relays(turn, effect)) {
       return { kind: "verdict", verdict: relayingDenied };
     } else if (isFull(turn.session, effect)) {
@@ -207,12 +204,12 @@ export class Host {
     };
   }
 
-  #verdict(turn: Turn, outcome: Outcome | undefined): Verdict {
+  #verdict(turn: Turn, outcome: Outcome | undefined): PluginVerdict {
     if (outcome === undefined || outcome.kind === "failure") {
       const why = outcome?.why ?? "too many plugins";
       this.#services.log.warning("spp", "plugin failed", { ...facts(turn), why });
       const text = `qmail-spp failure: ${turn.plugin.line.slice(0, 300)}: ${why} (#4.3.0)`;
-      return { kind: "refuse", reply: reply(451, "4.3.0", text), reason: "plugin failure", close: false };
+      return refuse("failure", reply(451, "4.3.0", text));
     }
     if (outcome.kind === "none") {
       return pass;
@@ -231,7 +228,7 @@ function facts({ session, hook, plugin }: Turn): { session: string; hook: string
 }
 
 /** Whether a session holds as much of this as it may. */
-function isFull(session: Session, effect: Effect): boolean {
+function isFull(session: CheckSession, effect: Effect): boolean {
   switch (effect.kind) {
     case "set":
       return session.variables.size >= maxVariables && !session.has(effect.name);
@@ -240,6 +237,8 @@ function isFull(session: Session, effect: Effect): boolean {
     case "refuse-later":
       return session.late[effect.hook].length >= maxLate;
     case "unset":
+    case "tell-plugins":
+    case "whitelist":
     case "address":
     case "print":
       return false;

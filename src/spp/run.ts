@@ -2,19 +2,20 @@
  * One run of one plugin program: its output told line by line while it runs, and what became of it.
  * The program gets no arguments but its own, an empty standard input, its own process group, and a time limit.
  */
-import type { Verdict } from "../hooks/check.ts";
+
 import { Lines } from "./answer.ts";
 import type { Plugin } from "./config.ts";
 import { launch } from "./launcher.ts";
 import type { Listener } from "./launcher.ts";
 import type { StartFailure } from "./program.ts";
+import type { PluginVerdict } from "./reasons.ts";
 
 /** Why a run failed, in the words of the reply. */
 export type Failure = StartFailure | "child crashed" | "timed out" | "too much output" | "bad reply" | "bad address";
 
 /** What a plugin said, in the end. `none`: no verdict, the next plugin is asked. */
 export type Outcome =
-  | { readonly kind: "verdict"; readonly verdict: Verdict }
+  | { readonly kind: "verdict"; readonly verdict: PluginVerdict }
   | { readonly kind: "failure"; readonly why: Failure }
   | { readonly kind: "none" };
 

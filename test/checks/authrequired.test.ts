@@ -12,7 +12,7 @@ describe("authrequired", () => {
   it("refuses MAIL of a client that has not authenticated with 530 5.7.0", () => {
     expect(check.mail?.(makeSession({ RELAYCLIENT: "" }))).toEqual({
       kind: "refuse",
-      reason: "authentication required",
+      reason: "required",
       reply: { code: 530, wire: "530 5.7.0 Authentication required\r\n" },
     });
   });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { badmailfrom } from "../../src/checks/badmailfrom.ts";
-import { schema } from "../../src/compose/settings.ts";
+import { schemaFor } from "../../src/compose/settings.ts";
 import { warningsOf } from "../../src/compose/warnings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { asPrinted, atRecipient, Clock, mailbox, makeSession, RecordingLog, startCheck } from "./fixture.ts";
@@ -85,7 +85,7 @@ describe("a list file of a check", () => {
     const folder = mkdtempSync(join(tmpdir(), "goodmailto-lists-"));
     const config = join(folder, "goodmailto.toml");
     const load = () => {
-      const loaded = checkConfig(text, config, schema, ["relay", "sync"]);
+      const loaded = checkConfig(text, config, schemaFor, ["relay", "sync"]);
       if (loaded.kind !== "ok") {
         throw new TypeError(JSON.stringify(loaded.faults));
       }
@@ -96,7 +96,8 @@ describe("a list file of a check", () => {
         .filter(({ key }) => key.startsWith("checks."))
         .map(({ line, key, message }) => `${line} ${key}: ${message}`);
     const loaded = load();
-    expect(loaded.settings.checks["badmailfrom"]?.["file"]).toBe(join(folder, "lists/badmailfrom"));
+    const { badmailfrom: values } = loaded.settings.checks;
+    expect((values as Readonly<Record<string, unknown>>)["file"]).toBe(join(folder, "lists/badmailfrom"));
     expect(missing(loaded)).toEqual([
       `2 checks.badmailfrom.file: "${folder}/lists/badmailfrom" is missing: badmailfrom refuses nothing until it is there`,
       `4 checks.verybadrcptto.file: "${folder}/lists/traps" is missing: verybadrcptto refuses nothing until it is there`,
@@ -107,7 +108,7 @@ describe("a list file of a check", () => {
     expect(missing(load())).toEqual([]);
     rmSync(join(folder, "lists/traps"));
     mkdirSync(join(folder, "lists/traps"));
-    const folderGiven = checkConfig(text, config, schema, ["relay"]);
+    const folderGiven = checkConfig(text, config, schemaFor, ["relay"]);
     expect(folderGiven).toMatchObject({ kind: "faults", faults: [{ key: "checks.verybadrcptto.file" }] });
     rmSync(folder, { recursive: true });
   });

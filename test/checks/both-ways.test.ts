@@ -15,9 +15,10 @@ import { ifauthskip } from "../../src/checks/ifauthskip.ts";
 import { rblspp } from "../../src/checks/rblspp.ts";
 import { spp } from "../../src/checks/spp.ts";
 import { verybadrcptto } from "../../src/checks/verybadrcptto.ts";
-import type { HookName } from "../../src/hooks/check.ts";
+import type { CommandHook } from "../../src/hooks/hook-names.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
-import type { Step } from "../../src/hooks/pipeline.ts";
+import type { Step } from "../../src/hooks/step.ts";
+import { stepOf } from "../hooks/steps.ts";
 import type { Session } from "../../src/hooks/session.ts";
 import { noCounters } from "../../src/report/counters.ts";
 import { replyText } from "../../src/mail/reply.ts";
@@ -34,7 +35,7 @@ const ips = { listed: "192.0.2.7", cleared: "192.0.2.8", unknown: "192.0.2.9" };
 type Words = { readonly answers: readonly string[]; readonly log: readonly string[] };
 
 /** One hook's answer in a few words: a reply, or "pass" and the like. */
-async function ask(pipeline: Pipeline, hook: HookName, session: Session): Promise<string> {
+async function ask(pipeline: Pipeline, hook: CommandHook, session: Session): Promise<string> {
   const noted = await pipeline.run(hook, session, "note");
   const { verdict } =
     noted.verdict.kind === "pass" || hook === "rcpt" ? await pipeline.run(hook, session, "policy") : noted;
@@ -72,28 +73,17 @@ describe("the seeds' plugins, built in and as programs", () => {
   const makePipeline = (shape: "checks" | "programs", submission: boolean, log: RecordingLog): Pipeline => {
     const resolver = resolverOf([dns.server]);
     const step = (check: typeof spp, values: Record<string, unknown> = {}): Step => {
-      return {
-        name: check.name,
-        stage: check.stage,
-        mode: "enforce",
-        run: startCheck(check, values, log, Date.now, resolver),
-      };
+      return stepOf(check, startCheck(check, values, log, Date.now, resolver));
     };
-    const hooks = { connection: [], helo: [], mail: [], rcpt: [], data: [], auth: [], message: [] };
     if (shape === "programs") {
-      const host = [step(spp, { home, path: `${node}:/usr/bin:/bin` })];
-      return new Pipeline(
-        { ...hooks, connection: host, mail: host, rcpt: host, data: host, auth: host },
-        log,
-        noCounters,
-      );
+      return new Pipeline([step(spp, { home, path: `${node}:/usr/bin:/bin` })], log, noCounters);
     }
     const trap = step(verybadrcptto, { file: join(home, "control", "verybadrcptto") });
     const sources = ["a:allow.dns-list.example", "r:block.dns-list.example"];
     const lists = step(rblspp, { sources });
     const steps = submission
-      ? { ...hooks, mail: [step(authrequired)], auth: [step(authlogger)] }
-      : { ...hooks, rcpt: [trap, step(ifauthskip), lists], data: [trap], auth: [step(authlogger)] };
+      ? [step(authrequired), step(authlogger)]
+      : [trap, step(ifauthskip), lists, step(authlogger)];
     return new Pipeline(steps, log, noCounters);
   };
 
@@ -129,7 +119,7 @@ describe("the seeds' plugins, built in and as programs", () => {
         const answer = await ask(pipeline, "rcpt", session);
         answers.push(answer);
         if (answer === "pass" || answer === "next") {
-          transaction.accepted.push(mailbox(recipient));
+          transaction.accepted.push({ mailbox: mailbox(recipient) });
         }
       }
       const atData = await ask(pipeline, "data", session);

@@ -8,12 +8,14 @@ import { expect } from "vitest";
 
 import type { Dns } from "../../src/dns/resolver.ts";
 import { resolverOf } from "../dns/resolver-of.ts";
-import type { CheckDefinition, CheckRun, Verdict } from "../../src/hooks/check.ts";
+import type { CheckDefinition, CheckRun } from "../../src/hooks/check.ts";
 import { Session } from "../../src/hooks/session.ts";
+import type { Verdict } from "../../src/hooks/verdict.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { silentLog } from "../../src/report/log.ts";
+import { settingsOf } from "../hooks/steps.ts";
 import type { Log, LogFields } from "../../src/report/log.ts";
 
 /** A log whose lines can be looked at, in the plain form. */
@@ -47,7 +49,7 @@ export function startCheck(
   dns: Dns = resolverOf(),
 ): CheckRun {
   const recipients = { find: () => ({ kind: "unavailable" }) as never };
-  return definition.create(definition.settings.parse(values), {
+  return definition.create(settingsOf(definition, values), {
     recipients,
     domains: createDomains([]),
     dns,

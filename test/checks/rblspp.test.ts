@@ -1,10 +1,12 @@
 /** rblspp against a real name server on loopback, and its example plugin against the same. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import * as z from "zod";
 
 import type { DnsSettings } from "../../src/dns/resolver.ts";
 import { resolverOf } from "../dns/resolver-of.ts";
 import { rblspp } from "../../src/checks/rblspp.ts";
-import type { CheckRun, Verdict } from "../../src/hooks/check.ts";
+import type { CheckRun } from "../../src/hooks/check.ts";
+import type { Verdict } from "../../src/hooks/verdict.ts";
 import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";
 import {
@@ -29,7 +31,7 @@ async function judge(check: CheckRun, variables: Record<string, string> = {}, ip
 }
 
 function fails(values: Record<string, unknown>): boolean {
-  return !rblspp.settings.safeParse(values).success;
+  return !z.strictObject(rblspp.settings).safeParse(values).success;
 }
 
 describe("rblspp", () => {
@@ -61,7 +63,7 @@ describe("rblspp", () => {
   ): Promise<string> => {
     const session = atRecipient(makeSession(variables, ip));
     if (variables["SMTPRCPTCOUNT"] === "1") {
-      session.transaction?.accepted.push(mailbox("first@example.test"));
+      session.transaction?.accepted.push({ mailbox: mailbox("first@example.test") });
     }
     const verdict = await start(values).rcpt?.(session);
     const environment = { TCPREMOTEIP: ip, SMTPRCPTCOUNT: "0", DNSCACHEIP: dns.server, ...variables };
@@ -75,7 +77,7 @@ describe("rblspp", () => {
     const verdict = await start().rcpt?.(atRecipient(makeSession()));
     expect(verdict).toEqual({
       kind: "refuse",
-      reason: "listed client",
+      reason: "listed",
       reply: { code: 451, wire: `451 4.7.1 ${text}\r\n` },
     });
   });
@@ -96,7 +98,7 @@ describe("rblspp", () => {
 
   it("passes the other recipients once one was accepted, and asks no list", async () => {
     const session = makeSession();
-    session.begin(mailbox("sender@sender.test")).accepted.push(mailbox("first@example.test"));
+    session.begin(mailbox("sender@sender.test")).accepted.push({ mailbox: mailbox("first@example.test") });
     expect(start().rcpt?.(atRecipient(session))).toEqual({ kind: "pass" });
     expect(dns.asked).toEqual([]);
   });
@@ -104,7 +106,7 @@ describe("rblspp", () => {
   it("asks again at the first recipient of the next message", async () => {
     const check = start();
     const session = makeSession();
-    session.begin(undefined).accepted.push(mailbox("first@example.test"));
+    session.begin(undefined).accepted.push({ mailbox: mailbox("first@example.test") });
     session.begin(undefined);
     expect(await check.rcpt?.(atRecipient(session))).toMatchObject({ kind: "refuse" });
   });

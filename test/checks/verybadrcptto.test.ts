@@ -64,7 +64,7 @@ describe("verybadrcptto", () => {
     const started = performance.now();
     expect(await check.data?.(session)).toEqual({
       kind: "refuse",
-      reason: "bad recipient",
+      reason: "trap",
       reply: { code: 554, wire: `${refusal}\r\n` },
     });
     expect(performance.now() - started).toBeGreaterThanOrEqual(990);

@@ -56,7 +56,7 @@ url = ["nosuch"]
       expect.stringMatching(/^tcp\.smtp:1:\d+: /),
       expect.stringMatching(/^tcp\.smtp:3:\d+: /),
       expect.stringMatching(/^c\.toml:3:2: tls: Cannot use /),
-      expect.stringMatching(/^c\.toml:10:1: source "a" filter: filter "\(\(\(" is no search filter/),
+      expect.stringMatching(/^c\.toml:10:1: source "a" filter: filter "\(\(\(" is not a search filter/),
       expect.stringMatching(/^c\.toml:14:8: source "b" url: "nosuch" cannot be read: ENOENT/),
       "",
     ]);

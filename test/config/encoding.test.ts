@@ -6,7 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { schema } from "../../src/compose/settings.ts";
+import { schemaFor } from "../../src/compose/settings.ts";
 import { decode } from "../../src/config/config-text.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { formatFault } from "../../src/config/toml.ts";
@@ -20,7 +20,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function faultsOf(bytes: Uint8Array): string[] {
   const file = join(folder, "c.toml");
   writeFileSync(file, bytes);
-  const loaded = loadConfig(file, schema, []);
+  const loaded = loadConfig(file, schemaFor, []);
   return loaded.kind === "ok" ? [] : loaded.faults.map((fault) => formatFault(fault).replace(`${folder}/`, ""));
 }
 
@@ -63,10 +63,10 @@ describe("the encoding of the configuration", () => {
       expect.stringMatching(/has 5000000 bytes; .* at most 4194304/),
     ]);
     mkdirSync(join(folder, "d"));
-    expect(loadConfig(join(folder, "d"), schema, [])).toMatchObject({
+    expect(loadConfig(join(folder, "d"), schemaFor, [])).toMatchObject({
       faults: [{ message: "cannot be read: it is a folder (EISDIR)" }],
     });
-    expect(loadConfig(join(folder, "none"), schema, [])).toMatchObject({
+    expect(loadConfig(join(folder, "none"), schemaFor, [])).toMatchObject({
       faults: [{ message: "cannot be read: there is no such file (ENOENT)" }],
     });
   });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { schema } from "../../src/compose/settings.ts";
+import { schema, schemaFor } from "../../src/compose/settings.ts";
 import { parseDuration, parseSize } from "../../src/config/units.ts";
 import { checkConfig, loadConfig } from "../../src/config/load.ts";
 import { formatFault } from "../../src/config/toml.ts";
@@ -18,19 +18,26 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function faultsOf(text: string): string[] {
-  const loaded = checkConfig(text, join(folder, "c.toml"), schema, ["relay", "sync"]);
+  const loaded = checkConfig(text, join(folder, "c.toml"), schemaFor, ["relay", "sync"]);
   return loaded.kind === "ok" ? [] : loaded.faults.map((fault) => formatFault(fault).replace(`${folder}/`, ""));
 }
 
 describe("configuration", () => {
   it("has a default for everything", () => {
-    const loaded = checkConfig("", join(folder, "c.toml"), schema, ["relay", "sync"]);
+    const loaded = checkConfig("", join(folder, "c.toml"), schemaFor, ["relay", "sync"]);
     expect(loaded.kind).toBe("ok");
     if (loaded.kind === "ok") {
       expect(loaded.settings.smtp.max_message_size).toBe(25_000_000);
       expect(loaded.settings.smtp.idle_timeout).toBe(300_000);
       expect(loaded.settings.sync.max_shrink).toBe(0.1);
-      expect(loaded.settings.hooks.rcpt).toEqual(["verybadrcptto", "badmailfrom", "spp", "goodmailto"]);
+      expect(loaded.settings.checks.run).toEqual([
+        "verybadrcptto",
+        "badmailfrom",
+        "spp",
+        "authlogger",
+        "goodmailto",
+        "loop",
+      ]);
     }
   });
 
@@ -44,8 +51,8 @@ idle_timeout = 300
 mode = "strict"
 always = ["two words"]
 
-[hooks]
-rcpt = ["goodmailto", "nosuch"]
+[checks]
+run = ["goodmailto", "nosuch"]
 
 [[source]]
 name = "a"
@@ -66,9 +73,9 @@ url = ["ldap://127.0.0.1"]
       expect.stringMatching(
         /^c\.toml:4:1: smtp\.idle_timeout: must be a duration .*, not 300; write idle_timeout = "300s"$/,
       ),
-      'c.toml:7:1: recipients.mode: must be one of "enforce", "observe", not "strict"',
+      'c.toml:7:1: recipients.mode: must be one of "enforce", "observe", "later", "score", "off", not "strict"',
       'c.toml:8:11: recipients.always: must be a user part or an address, not "two words"',
-      expect.stringMatching(/^c\.toml:11:23: hooks\.rcpt: .*"goodmailto".*"spp".*, not "nosuch"$/),
+      expect.stringMatching(/^c\.toml:11:22: checks\.run: .*goodmailto.*spp.*, not "nosuch"$/),
       expect.stringMatching(/^c\.toml:17:1: source "a" password_file: ".*nothere" cannot be read: ENOENT/),
       expect.stringMatching(/^c\.toml:18:1: source "a" page_sise: is not a setting; did you mean page_size\?; allowed/),
       'c.toml:20:3: source 2 name: is missing; write name = "domino"',
@@ -123,7 +130,15 @@ url = ["x"]
     ['[snapshot]\npath = ""', /snapshot\.path: must be the path of a file/],
     ['[recipients]\nreply = "no\\r\\n250 yes"', /recipients\.reply: must be 1 to 400 printable/],
     ['[metrics]\nlisten = "nowhere"', /metrics\.listen: must be "host:port"/],
-    ['[hooks]\nrcpt = ["spp", "spp"]', /hooks\.rcpt: must not hold a word twice/],
+    ['[checks]\nrun = ["spp", "spp"]', /checks\.run: must not hold a name twice/],
+    ['[checks]\nrun = ["loop:strict"]', /checks\.run: .*write \[\[checks\.loop\]\] with name = "strict"/],
+    ['[checks]\nrun = ["loop"]\n[[checks.loop]]\nname = "strict"', /checks\.run: .*allowed: "loop:strict"/],
+    ['[hooks]\nrcpt = ["spp"]', /hooks: is now one list for all hooks: write run = /],
+    [
+      '[[listener]]\nname = "a"\nlisten = ["127.0.0.1:0"]\n[listener.hooks]\nrcpt = []',
+      /listener "a" hooks: is now `checks = /,
+    ],
+    ['[checks]\nload = ["nothere.ts"]', /checks\.load: cannot be loaded: /],
     ['[spp]\ntimeout = "0s"', /spp\.timeout: must be a duration/],
     ['[spp]\nmax_output = "0B"', /spp\.max_output: must be a size .* at least 1024B/],
     ['[[source]]\nname = "a"\ntype = "ldap"\nurl = ["http://x"]', /source "a" url: must be "ldap:/],
@@ -142,7 +157,7 @@ url = ["x"]
   });
 
   it("says that a file cannot be read", () => {
-    const loaded = loadConfig(join(folder, "nosuch.toml"), schema, []);
+    const loaded = loadConfig(join(folder, "nosuch.toml"), schemaFor, []);
     expect(loaded).toMatchObject({ kind: "faults", faults: [{ message: expect.stringContaining("ENOENT") }] });
   });
 
@@ -184,7 +199,7 @@ url = ["x"]
     );
     fc.assert(
       fc.property(text, (bytes) => {
-        const loaded = checkConfig(bytes, join(folder, "c.toml"), schema, []);
+        const loaded = checkConfig(bytes, join(folder, "c.toml"), schemaFor, []);
         expect(["ok", "faults"]).toContain(loaded.kind);
       }),
       { numRuns: 500 },

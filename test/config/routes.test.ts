@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { schema } from "../../src/compose/settings.ts";
+import { schemaFor } from "../../src/compose/settings.ts";
 import { warningsOf } from "../../src/compose/warnings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { worldWarnings } from "../../src/config/route-warnings.ts";
@@ -20,7 +20,7 @@ function load(text: string) {
   writeFileSync(join(folder, "blocks"), '10.32.0.0/12:allow,RELAYCLIENT=""\n10.33.0.1:deny\n');
   writeFileSync(join(folder, "strangers"), '10.:allow,NOGOODMAILTO=""\n');
   writeFileSync(join(folder, "passwords"), "");
-  return checkConfig(text, file, schema, ["relay"]);
+  return checkConfig(text, file, schemaFor, ["relay"]);
 }
 
 function faults(text: string): string[] {
@@ -124,11 +124,11 @@ describe("the example of docs/submission.md", () => {
   it("sends the mail of its logins neither in a circle nor nowhere", () => {
     const page = readFileSync(join(import.meta.dirname, "../../docs/submission.md"), "utf8");
     const [, text = ""] = /^`goodmailto\.toml`:\n\n```toml\n(.*?)^```$/ms.exec(page) ?? [];
-    const loaded = checkConfig(text, file, schema, []);
+    const loaded = checkConfig(text, file, schemaFor, []);
     expect(loaded.kind === "ok" ? loaded.settings.listener.some(({ auth }) => auth) : loaded.faults).toBe(true);
     expect(loaded.kind === "ok" ? worldWarnings(loaded.settings, true) : []).toEqual([]);
     // So it was before.
-    const before = checkConfig(text.replace('next_hop = "mx"', 'next_hop = "smtp://192.0.2.25"'), file, schema, []);
+    const before = checkConfig(text.replace('next_hop = "mx"', 'next_hop = "smtp://192.0.2.25"'), file, schemaFor, []);
     expect(before.kind === "ok" ? worldWarnings(before.settings, false) : []).toHaveLength(1);
   });
 });

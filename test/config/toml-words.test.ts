@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 
-import { schema } from "../../src/compose/settings.ts";
+import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { formatFault } from "../../src/config/toml.ts";
 
 function faultsOf(text: string): string[] {
-  const loaded = checkConfig(text, "c.toml", schema, []);
+  const loaded = checkConfig(text, "c.toml", schemaFor, []);
   return loaded.kind === "ok" ? [] : loaded.faults.map(formatFault);
 }
 

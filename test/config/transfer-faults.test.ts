@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { schema } from "../../src/compose/settings.ts";
+import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { parsePlace } from "../../src/config/place.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
@@ -14,7 +14,7 @@ import { temporaryFolder } from "../snapshot/fixture.ts";
 function faultsOf(text: string): string[] {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "key"), "");
-  const loaded = checkConfig(`[domains]\nrelay = ["kontor.example"]\n${text}`, join(folder, "x.toml"), schema, []);
+  const loaded = checkConfig(`[domains]\nrelay = ["kontor.example"]\n${text}`, join(folder, "x.toml"), schemaFor, []);
   return loaded.kind === "ok" ? [] : loaded.faults.map(({ key, message }) => `${key}: ${message}`);
 }
 

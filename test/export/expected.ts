@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { schema } from "../../src/compose/settings.ts";
+import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { formatFault } from "../../src/config/toml.ts";
@@ -41,7 +41,7 @@ export const questions: readonly string[] = [
 
 /** Settings as a configuration file would give them. */
 export function settingsOf(text: string, folder: string): Settings {
-  const loaded = checkConfig(text, join(folder, "goodmailto.toml"), schema, []);
+  const loaded = checkConfig(text, join(folder, "goodmailto.toml"), schemaFor, []);
   if (loaded.kind === "faults") {
     throw new Error(loaded.faults.map(formatFault).join("\n"));
   }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { startRelay } from "../../src/compose/relay.ts";
 import type { Relay } from "../../src/compose/relay.ts";
-import { schema } from "../../src/compose/settings.ts";
+import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { formatFault } from "../../src/config/toml.ts";
@@ -55,7 +55,7 @@ export function completeConfig(text: string): string {
 /** Settings from a test's TOML. @throws Error with all its faults */
 export function settingsOf(text: string, folder: string): Settings {
   const complete = completeConfig(text.replaceAll("{folder}", folder));
-  const loaded = checkConfig(complete, join(folder, "goodmailto.toml"), schema, ["relay"]);
+  const loaded = checkConfig(complete, join(folder, "goodmailto.toml"), schemaFor, ["relay"]);
   if (loaded.kind === "faults") {
     throw new Error(loaded.faults.map(formatFault).join("\n"));
   }

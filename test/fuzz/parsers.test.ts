@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { schema } from "../../src/compose/settings.ts";
+import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import {
   foldAscii,
@@ -233,7 +233,7 @@ describe("parsers under fire", () => {
     );
     fc.assert(
       fc.property(toml, (list) => {
-        const loaded = checkConfig(list.join(""), "goodmailto.toml", schema, []);
+        const loaded = checkConfig(list.join(""), "goodmailto.toml", schemaFor, []);
         if (loaded.kind === "faults") {
           expect(loaded.faults.length).toBeGreaterThan(0);
           expect(loaded.faults.every(({ file, line }) => file === "goodmailto.toml" && line >= 0)).toBe(true);

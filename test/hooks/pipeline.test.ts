@@ -2,16 +2,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { acceptSession, drop, hookNames, next, ok, pass } from "../../src/hooks/check.ts";
-import type { Answer, CheckRun, HookName, Stage, Verdict } from "../../src/hooks/check.ts";
+import type { CheckRun, Stage } from "../../src/hooks/check.ts";
+import type { HookName } from "../../src/hooks/hook-names.ts";
+import { wordsOf } from "../../src/hooks/outcome.ts";
+import type { Outcome } from "../../src/hooks/outcome.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
-import type { Outcome, Step } from "../../src/hooks/pipeline.ts";
+import type { Step } from "../../src/hooks/step.ts";
+import { acceptSession, drop, found, next, ok, pass, refuse as refuseWith } from "../../src/hooks/verdict.ts";
+import type { Answer, Verdict } from "../../src/hooks/verdict.ts";
 import { Session } from "../../src/hooks/session.ts";
 import { reply } from "../../src/mail/reply.ts";
 import { createLog } from "../../src/ops/log.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
+import { madeUp } from "./steps.ts";
 
-const refuse: Verdict = { kind: "refuse", reason: "plugin", reply: reply(550, "5.7.1", "No") };
+const refuse = refuseWith("no", reply(550, "5.7.1", "No"));
 const peer = { ip: "192.0.2.1", port: 1, host: "" };
 const newSession = (): Session => new Session("id", peer, peer, "smtp", new Map(), () => undefined);
 
@@ -45,10 +50,9 @@ function scene(plans: readonly Plan[], hook: HookName = "rcpt") {
       return answer(plan);
     };
     const run: CheckRun = { [hook]: ask };
-    return { name: String(i), stage: plan.stage, mode: plan.mode, run };
+    return madeUp(String(i), run, { stage: plan.stage, common: { mode: plan.mode } });
   });
-  const none = Object.fromEntries(hookNames.map((name) => [name, [] as Step[]])) as unknown as Record<HookName, Step[]>;
-  return { asked, lines, metrics, pipeline: new Pipeline({ ...none, [hook]: steps }, log, metrics) };
+  return { asked, lines, metrics, pipeline: new Pipeline(steps, log, metrics) };
 }
 
 const plan = (act: Act, more: Partial<Plan> = {}): Plan => ({
@@ -68,17 +72,23 @@ describe("Pipeline", () => {
       plan(refuse),
       plan(refuse, { stage: "recipient" }),
     ]);
-    expect(pipeline.run("rcpt", newSession(), "policy")).toEqual({ verdict: next, check: "2", note: "" });
+    expect(pipeline.run("rcpt", newSession(), "policy")).toMatchObject({ verdict: next, step: { label: "2" } });
     expect(asked).toEqual(["0", "2"]);
-    expect(pipeline.run("rcpt", newSession(), "recipient")).toMatchObject({ check: "4" });
-    expect(pipeline.run("mail", newSession(), "policy")).toEqual({ verdict: pass, check: "", note: "" });
+    expect(pipeline.run("rcpt", newSession(), "recipient")).toMatchObject({ step: { label: "4" } });
+    expect(pipeline.run("mail", newSession(), "policy")).toMatchObject({ verdict: pass, step: undefined });
   });
 
   it("turns a fault into pass, asks the next one, and counts and logs it", async () => {
     for (const act of ["throws", "rejects"] as const) {
       const { pipeline, metrics, lines } = scene([plan(act), plan(refuse)]);
-      expect(await pipeline.run("rcpt", newSession(), "policy")).toMatchObject({ verdict: refuse, check: "1" });
-      expect(metrics.totals()).toEqual({ 'check_faults{check="0"}': 1 });
+      expect(await pipeline.run("rcpt", newSession(), "policy")).toMatchObject({
+        verdict: refuse,
+        step: { label: "1" },
+      });
+      expect(metrics.totals()).toMatchObject({
+        'check_faults{check="0"}': 1,
+        'refusals{reason="no",check="1"}': 1,
+      });
       expect(lines.join("\n")).toContain("fault taken as pass");
       expect(lines.join("\n")).toContain("broken check");
     }
@@ -90,7 +100,9 @@ describe("Pipeline", () => {
       plan(drop, { mode: "observe" }),
       plan(pass),
     ]);
-    expect(pipeline.run("rcpt", newSession(), "policy")).toEqual({ verdict: pass, check: "1", note: "drop (observe)" });
+    const outcome = pipeline.run("rcpt", newSession(), "policy") as Outcome;
+    expect(outcome).toMatchObject({ verdict: pass, step: { label: "1" }, observed: drop });
+    expect(wordsOf(outcome)).toBe("drop (observe)");
     expect(asked).toEqual(["0", "1", "2"]);
     expect(lines).toHaveLength(2);
     expect(lines[0]).toContain("observed verdict=refuse");
@@ -110,17 +122,18 @@ describe("Pipeline", () => {
     expect(other.checksOff).toBe(false);
   });
 
-  it("keeps the last note of those that passed", () => {
-    const { pipeline } = scene([plan({ kind: "pass", note: "one" }), plan({ kind: "pass", note: "two" }), plan(pass)]);
-    expect(pipeline.run("rcpt", newSession(), "policy")).toMatchObject({ check: "1", note: "two" });
+  it("keeps the last finding of those that passed", () => {
+    const { pipeline } = scene([plan(found("one")), plan(found("two")), plan(pass)]);
+    const outcome = pipeline.run("rcpt", newSession(), "policy") as Outcome;
+    expect(outcome).toMatchObject({ step: { label: "1" }, finding: "two" });
+    expect(wordsOf(outcome)).toBe("second finding");
   });
 
-  it("gives the message to the checks of the message hook, and asks none without one", () => {
+  it("gives the message to the checks of the message hook", () => {
     const { pipeline, asked } = scene([plan(refuse)], "message");
     expect(pipeline.run("message", newSession(), "policy", { bytes: 1, header: "" })).toMatchObject({
       verdict: refuse,
     });
-    expect(pipeline.run("message", newSession(), "policy")).toMatchObject({ verdict: pass });
     expect(asked).toEqual(["0"]);
   });
 
@@ -141,7 +154,8 @@ describe("Pipeline", () => {
         const atOnce = scene(list.map((one) => ({ ...one, later: false })));
         const whole = atOnce.pipeline.run("rcpt", newSession(), stage);
         expect(whole).not.toBeInstanceOf(Promise);
-        expect(await mixed.pipeline.run("rcpt", newSession(), stage)).toEqual(whole);
+        const parts = ({ verdict, finding, step }: Outcome) => ({ verdict, finding, label: step?.label });
+        expect(parts(await mixed.pipeline.run("rcpt", newSession(), stage))).toEqual(parts(whole as Outcome));
         expect(mixed.asked).toEqual(atOnce.asked);
         expect(mixed.lines.length).toBe(atOnce.lines.length);
         // The reference: the first that decides, of the enforced ones of this stage.
@@ -150,7 +164,7 @@ describe("Pipeline", () => {
             one.stage === stage && one.mode === "enforce" && typeof one.act === "object" && one.act.kind !== "pass",
         );
         const { verdict } = whole as Outcome;
-        expect(verdict).toEqual(decides < 0 ? pass : list[decides]?.act);
+        expect(verdict).toMatchObject(decides < 0 ? pass : (list[decides]?.act as object));
         const due = list.flatMap((one, i) => (one.stage === stage && (decides < 0 || i <= decides) ? [String(i)] : []));
         expect(mixed.asked).toEqual(due);
       }),

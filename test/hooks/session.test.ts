@@ -33,7 +33,11 @@ describe("Session", () => {
     session.apply({ kind: "refuse-later", hook: "data", line: "550 no" });
     session.reset(false);
     expect(session.transaction).toBeUndefined();
-    expect(session.begin(mailbox("a@b.example"))).toEqual({ sender: mailbox("a@b.example"), accepted: [], asked: 0 });
+    expect(session.begin(mailbox("a@b.example"))).toMatchObject({
+      sender: mailbox("a@b.example"),
+      accepted: [],
+      asked: 0,
+    });
     expect([session.headers, session.late.rcpt, session.late.data]).toEqual([["X-One: 1"], ["550 no"], ["550 no"]]);
     session.reset(true);
     expect([session.headers, session.late]).toEqual([[], { mail: [], rcpt: [], data: [] }]);

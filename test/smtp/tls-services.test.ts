@@ -36,9 +36,7 @@ listen = ["127.0.0.1:0"]
 auth = true
 rules = "submission.rules"
 variables = { SPPCONFFILE = "msaplugins" }
-[listener.hooks]
-mail = ["authrequired", "spp"]
-rcpt = ["ifauthskip", "goodmailto"]
+checks = ["authrequired", "spp", "authlogger", "ifauthskip", "goodmailto", "loop"]
 
 [[listener]]
 name = "smtps"
@@ -47,8 +45,7 @@ tls = "implicit"
 auth = true
 rules = "submission.rules"
 variables = { SPPCONFFILE = "msaplugins" }
-[listener.hooks]
-mail = ["authrequired", "spp"]
+checks = ["verybadrcptto", "badmailfrom", "authrequired", "spp", "authlogger", "goodmailto", "loop"]
 `;
 
 describe("two services in one process", () => {
@@ -148,7 +145,7 @@ describe("two services in one process", () => {
   });
 
   it("keeps both after a reload", async () => {
-    relay.reload(config(hop.port).replace('mail = ["authrequired", "spp"]\nrcpt', 'mail = ["spp"]\nrcpt'));
+    relay.reload(config(hop.port).replace('"authrequired", "spp", "authlogger", "ifauthskip"', '"spp", "ifauthskip"'));
     const { client } = await begin(ports.submission);
     expect(await client.command("MAIL FROM:<x@kontor.example>")).toMatch(/^250 /);
     client.close();

@@ -2,12 +2,12 @@
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { resolverOf } from "../dns/resolver-of.ts";
-import type { CheckDefinition } from "../../src/hooks/check.ts";
+import { loadCheck } from "../../src/compose/outside-checks.ts";
+import { settingsOf } from "../hooks/steps.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { silentLog } from "../../src/report/log.ts";
 import { parsePlugins } from "../../src/spp/config.ts";
@@ -50,15 +50,13 @@ describe("docs/plugins.md", () => {
 
   it("has a check that works", async () => {
     const folder = mkdtempSync(join(tmpdir(), "goodmailto-docs-"));
-    const source = block("ts", "export const badhelo")
-      .replaceAll('from "../', `from "${new URL("src/", root).href}`)
-      .replace('"zod"', JSON.stringify(import.meta.resolve("zod")));
-    writeFileSync(join(folder, "badhelo.ts"), source);
-    const { badhelo } = (await import(pathToFileURL(join(folder, "badhelo.ts")).href)) as { badhelo: CheckDefinition };
+    const file = join(folder, "badhelo.ts");
+    writeFileSync(file, block("ts", "export const badhelo"));
+    const badhelo = loadCheck(file);
     rmSync(folder, { recursive: true });
     const recipients = { find: () => ({ kind: "unknown" as const }) };
     const services = { recipients, domains: createDomains([]), dns: resolverOf(), log: silentLog, now: Date.now };
-    const run = badhelo.create(badhelo.settings.parse({ names: ["mx.ours.test"] }), services);
+    const run = badhelo.create(settingsOf(badhelo, { names: ["mx.ours.test"] }), services);
     const { session } = scene.client({ SMTPHELOHOST: "MX.ours.test" });
     expect(wordsOf((await run.helo?.(session)) ?? { kind: "drop" })).toBe("550 5.7.1 That is not your name");
     session.variables.set("SMTPHELOHOST", "client.test");

@@ -3,11 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { settingsOf, stepOf } from "../hooks/steps.ts";
 import { resolverOf } from "../dns/resolver-of.ts";
 import { spp } from "../../src/checks/spp.ts";
-import type { Verdict } from "../../src/hooks/check.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import { Session } from "../../src/hooks/session.ts";
+import type { Verdict } from "../../src/hooks/verdict.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import { noCounters } from "../../src/report/counters.ts";
 import { createDomains } from "../../src/mail/domains.ts";
@@ -55,7 +56,7 @@ export class Scene {
       this.logged.push({ part, event, fields });
     };
     const log: Log = { ...silentLog, info: note, warning: note, error: note };
-    const values = spp.settings.parse({ home: this.home, ...settings });
+    const values = settingsOf(spp, { home: this.home, ...settings });
     const recipients = { find: () => ({ kind: "unknown" as const }) };
     const domains = createDomains(["good.test", "other.test", "myhost.com"]);
     const makePipeline = (): Pipeline => {
@@ -66,9 +67,7 @@ export class Scene {
         log,
         now: () => Date.now() + this.#later,
       });
-      const steps = [{ name: "spp", stage: spp.stage, mode: "enforce" as const, run }];
-      const hooks = { connection: steps, helo: steps, mail: steps, rcpt: steps, data: steps, auth: steps, message: [] };
-      return new Pipeline(hooks, log, noCounters);
+      return new Pipeline([stepOf(spp, run)], log, noCounters);
     };
     this.pipeline = makePipeline();
     this.secondPipeline = makePipeline();

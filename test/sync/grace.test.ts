@@ -53,14 +53,19 @@ function ask(path: string, address: string, asked: Asked, trust?: Trust): string
     throw new TypeError("The check must answer at once");
   }
   return verdict.kind === "refuse"
-    ? `${verdict.note ?? verdict.reason}: ${replyText(verdict.reply)}`
+    ? `${words(verdict) ?? verdict.reason}: ${replyText(verdict.reply)}`
     : verdict.kind === "pass"
-      ? (verdict.note ?? "pass")
+      ? (words(verdict) ?? "pass")
       : verdict.kind;
 }
 
+/** What the log line of a recipient says. */
+function words({ finding }: { readonly finding?: string }): string | undefined {
+  return finding === undefined ? undefined : goodmailto.findings?.[finding];
+}
+
 const later = "450 4.2.1 Mailbox not available now, try again later";
-const gone = "unknown recipient: 550 5.1.1 No such user here";
+const gone = "not found: 550 5.1.1 No such user here";
 
 function target(): string {
   return join(temporaryFolder(), "snapshot.sqlite");

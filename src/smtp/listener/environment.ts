@@ -1,5 +1,5 @@
 /** Session variables of a connection, as tcpserver passes them in the environment. */
-import type { Peer } from "../../hooks/session.ts";
+import type { Peer } from "../../hooks/check-session.ts";
 
 /** Names and values. */
 export function environment(local: Peer, client: Peer): [string, string][] {

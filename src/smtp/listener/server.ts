@@ -213,7 +213,6 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     this.service.log.error("smtp", "fault in a session", { session: connection.id, ip: connection.remoteAddress, why });
   }
 
-  /** A client was lost in a transaction, in whatever way. */
   noteLost({ id, remoteAddress }: Connection, why: string): void {
     this.service.log.info("smtp", "client lost in a transaction", { session: id, ip: remoteAddress, why });
   }
@@ -225,9 +224,10 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     }
   }
 
-  /** A connection is closed. */
   gone(connection: Connection): void {
     this.#crowd.leave(connection.countedAs);
+    const { conversation } = connection;
+    conversation?.service.pipeline.end(conversation.session);
   }
 
   /** New rules for new sessions; a new certificate for new handshakes. */

@@ -2,9 +2,10 @@
  * One message on its way from the client to the next hop: streamed, nothing on disk. The final dot goes on
  * only when size, line ends and the message checks allow it. DESIGN.md promise 1.
  */
-import type { MessageFacts, Verdict } from "../../hooks/check.ts";
-import type { Outcome } from "../../hooks/pipeline.ts";
+import type { Outcome } from "../../hooks/outcome.ts";
+import type { HeaderView } from "../../hooks/message.ts";
 import type { Session } from "../../hooks/session.ts";
+import type { Verdict } from "../../hooks/verdict.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery } from "../../mail/courier.ts";
 import { labelsBy } from "../../report/counters.ts";
@@ -141,7 +142,7 @@ export class MessageIntake {
     if (this.#reader.defect) {
       return { reply: answers.bareNewlines, close: false };
     }
-    const facts: MessageFacts = { bytes: this.#bytes, header: this.#header };
+    const facts: HeaderView = { bytes: this.#bytes, header: this.#header };
     const { verdict }: Outcome = await this.#service.pipeline.run("message", this.#session, "policy", facts);
     const refusal = refusalOf(verdict);
     if (refusal !== undefined) {

@@ -15,8 +15,9 @@ import { MessageIntake } from "../message/message-intake.ts";
 import { offers, protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
-import { concludeRecipient, judgeRecipient, queuedReply } from "./recipient.ts";
+import { judgeRecipient, queuedReply } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
+import { concludeRecipient } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
 
 /** What a data command comes to: a response, or a message that may now be taken in. */
@@ -60,7 +61,6 @@ export class Conversation {
     });
   }
 
-  /** Whether every command but QUIT is out of place. */
   get refused(): boolean {
     return this.#refused;
   }
@@ -164,7 +164,8 @@ export class Conversation {
       const nth = unknown === true ? ++this.#unknown : 0;
       return nth > 0 ? afterSentence(this.service.harvest.judge(this.session, nth), response) : response;
     }
-    if (transaction === undefined || this.#mail === undefined) {
+    const { rcpt } = this.session;
+    if (transaction === undefined || rcpt === undefined || this.#mail === undefined) {
       return answers.mailFirst;
     }
     this.#delivery ??= this.service.courier.begin(this.#mail, { session: this.session.id, ip: this.session.client.ip });
@@ -173,7 +174,7 @@ export class Conversation {
       const accepted =
         this.session.transaction === transaction && concludeRecipient(this.service, this.session, judged, answer);
       if (accepted) {
-        transaction.accepted.push(judged.mailbox);
+        transaction.accepted.push(rcpt);
       }
       return say(accepted ? answers.recipientOk : answer);
     });
@@ -201,7 +202,7 @@ export class Conversation {
       // Until the next hop's 354 the transaction stands, whatever refuses here; qmail lets MAIL take its place.
       this.#dataRefused = true;
       const late = queuedReply(this.session.late.data);
-      return late === undefined ? this.#policyAtData(transaction.accepted) : say(late);
+      return late === undefined ? this.#policyAtData(transaction.accepted.map(({ mailbox }) => mailbox)) : say(late);
     });
   }
 
@@ -232,7 +233,6 @@ export class Conversation {
     return { intake: new MessageIntake(service, session, delivery, options) };
   }
 
-  /** After the answer to a message: the next one starts afresh. */
   messageDone(): void {
     this.#delivery = undefined;
     this.#endTransaction(true);

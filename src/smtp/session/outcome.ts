@@ -1,7 +1,7 @@
 /** From what checks came to, to what the client is told. */
 import { setTimeout as wait } from "node:timers/promises";
 
-import type { Outcome } from "../../hooks/pipeline.ts";
+import type { Outcome } from "../../hooks/outcome.ts";
 import { answers, dropped, say, sayAndClose } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Sentence } from "../harvest/harvest.ts";

@@ -91,7 +91,7 @@ export class Verbs {
       return conversation.helo(argument, verb === "EHLO");
     }
     if (!greeting && !["RSET", "NOOP", "HELP", "VRFY"].includes(verb)) {
-      return ["EXPN", "ETRN", "TURN"].includes(verb) ? answers.notImplemented : answers.unknownCommand;
+      return this.#unknown(verb, argument);
     }
     if (++this.#junk > conversation.service.limits.sessionJunk) {
       return conversation.limit("junk", answers.tooManyCommands);
@@ -107,6 +107,16 @@ export class Verbs {
         return argument === "" ? answers.badVrfy : answers.noPromise;
     }
     return conversation.helo(argument, verb === "EHLO");
+  }
+
+  /** EXPN, ETRN and TURN are commands that we do not have; the rest is none. */
+  #unknown(verb: string, argument: string): Answer {
+    if (["EXPN", "ETRN", "TURN"].includes(verb)) {
+      return answers.notImplemented;
+    }
+    const { service, session } = this.#conversation;
+    service.pipeline.unrecognised(session, argument === "" ? verb : `${verb} ${argument}`);
+    return answers.unknownCommand;
   }
 
   /** A message was delivered: a client that says RSET before each of them may send any number. */

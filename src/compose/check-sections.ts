@@ -1,0 +1,36 @@
+/** Where the settings of each check and instance are in the configuration. */
+import { allChecks } from "./outside-checks.ts";
+import type { CheckValues } from "../config/check-sections.ts";
+import type { Settings } from "../config/sections.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+
+/** One `[checks.NAME]`, or one of several `[[checks.NAME]]`. */
+export interface CheckSection {
+  readonly check: CheckDefinition;
+  /** As `[checks] run` names it. */
+  readonly label: string;
+  /** Of the section, for the place of a warning. */
+  readonly path: readonly PropertyKey[];
+  readonly values: CheckValues;
+}
+
+type Instances = readonly (CheckValues & { readonly name: string })[];
+
+/** The sections of all checks, whether they run or not. */
+export function sectionsOfChecks(settings: Settings): CheckSection[] {
+  return allChecks(settings.checks.load).flatMap((check): CheckSection[] => {
+    const { name, section } = check;
+    if (section !== undefined) {
+      return [{ check, label: name, path: [section], values: settings[section as "spp"] }];
+    }
+    const values = settings.checks[name] as CheckValues | Instances;
+    const path = ["checks", name];
+    return isList(values)
+      ? values.map((one, i) => ({ check, label: `${name}:${one.name}`, path: [...path, i], values: one }))
+      : [{ check, label: name, path, values }];
+  });
+}
+
+function isList(values: CheckValues | Instances): values is Instances {
+  return Array.isArray(values);
+}

@@ -1,0 +1,37 @@
+/** The checks of one listener, each made once, in the order of `[checks] run`. */
+import type { Settings } from "../config/sections.ts";
+import { Pipeline } from "../hooks/pipeline.ts";
+import type { Services } from "../hooks/services.ts";
+import { createStep } from "../hooks/step.ts";
+import type { Step } from "../hooks/step.ts";
+import type { Counters } from "../report/counters.ts";
+import { sectionsOfChecks } from "./check-sections.ts";
+import type { CheckSection } from "./check-sections.ts";
+
+/** Makes the checks of a list at work. @param run `[checks] run`, or the list of a listener */
+export function buildPipeline(
+  settings: Settings,
+  run: readonly string[],
+  services: Services,
+  counters: Counters,
+): Pipeline {
+  const sections = sectionsOfChecks(settings);
+  const steps = run.flatMap((label) => {
+    const section = sections.find((one) => one.label === label);
+    return section === undefined || section.values.mode === "off" ? [] : [stepOf(section, services)];
+  });
+  return new Pipeline(steps, services.log, counters);
+}
+
+function stepOf({ check, label, values }: CheckSection, services: Services): Step {
+  // A key that the check declares itself is its own business.
+  const own = (key: string): boolean => key in check.settings;
+  return createStep(check, label, check.create(values, services), {
+    mode: values.mode,
+    unless: values.unless,
+    points: values.points,
+    permanent: own("permanent") ? undefined : values.permanent,
+    close: own("close") || values.close !== true ? undefined : true,
+    reply: own("reply") ? undefined : values.reply,
+  });
+}

@@ -1,0 +1,87 @@
+/** The settings of checks: `[checks] run`, what every check has in common, and `[checks.NAME]`, once or several times. */
+import * as z from "zod";
+
+import { exemptions, modes } from "./check-words.ts";
+import type { Exemption, Mode } from "./check-words.ts";
+import * as field from "./fields.ts";
+
+/** What the configuration must know of a check. The registry of src/checks gives it. */
+export interface CheckSettings {
+  readonly name: string;
+  readonly doc: string;
+  readonly hooks: readonly string[];
+  readonly settings: Readonly<Record<string, z.ZodType>>;
+  readonly reasons: Readonly<Record<string, string>>;
+  readonly unless?: readonly Exemption[];
+  /** Where its settings are if not under `[checks.NAME]`. */
+  readonly section?: string;
+}
+
+/** The checks that run if the file says nothing. */
+const defaultRun = ["verybadrcptto", "badmailfrom", "spp", "authlogger", "goodmailto", "loop"];
+
+/** The name of an instance. */
+const labelRule: field.TextRule = {
+  allowed: "a name of a-z, 0-9, - and _, at most 32 characters",
+  fits: (text) => /^[a-z0-9_-]{1,32}$/.test(text),
+};
+
+/** `[checks] run`, and `[[listener]] checks`. */
+export function runList(checks: readonly CheckSettings[], doc: string) {
+  const names = checks.map(({ name }) => name);
+  const sample = defaultRun.filter((name) => names.includes(name));
+  const allowed = `one of ${names.join(", ")}, or "NAME:INSTANCE"`;
+  const fits = (text: string): boolean => {
+    const [name = "", instance = "x", ...more] = text.split(":");
+    return names.includes(name) && labelRule.fits(instance) && more.length === 0;
+  };
+  const isOnce = (list: readonly string[]): boolean => new Set(list).size === list.length;
+  return field.listBy({ allowed, fits }, sample, doc).refine(isOnce, { message: "must not hold a name twice" });
+}
+
+const modeDoc =
+  "enforce: its verdict counts. observe: log the verdict but do not act on it. later: a refusal before RCPT is given at the next RCPT. score: a refusal adds points, and the check score refuses when there are too many. off: does not run.";
+
+/** What every check has. A check may declare a key of its own by the same name, which then takes its place. */
+function common({ reasons, unless = [] }: CheckSettings): Record<string, z.ZodType> {
+  const all = {
+    mode: field.choice(modes, "enforce", modeDoc),
+    unless: field.choices(exemptions, unless, "Clients and recipients that it leaves alone."),
+    points: field.integer(1, 0, 1000, "What a refusal adds in mode score."),
+  };
+  const refusing = {
+    permanent: field.flag(true, "false: refuse with 4xx, so that the sender tries again."),
+    close: field.flag(false, "true: end the session after a refusal."),
+    reply: field.text("", "Text of a refusal. Empty: the check's own."),
+  };
+  const own = Object.keys(reasons).length === 0 ? all : { ...all, ...refusing };
+  return Object.fromEntries(Object.entries(own).map(([key, type]) => [key, field.alike(type)]));
+}
+
+/** The section of one check, or of one instance of it. */
+export function checkSection(check: CheckSettings) {
+  return z.strictObject({ ...common(check), ...check.settings });
+}
+
+/** `[[checks.NAME]]`: several instances, each with its name. */
+export function instanceSections(check: CheckSettings) {
+  const name = field.textBy(labelRule, "strict", 'Its name: [checks] run has it as "CHECK:NAME".', {
+    required: true,
+  });
+  return z.array(z.strictObject({ name, ...checkSection(check).shape }));
+}
+
+/** A check's settings, already compared with its declaration. */
+export type CheckValues = Readonly<Record<string, unknown>> & {
+  readonly mode: Mode;
+  readonly unless: readonly Exemption[];
+  readonly points: number;
+  readonly permanent?: boolean;
+  readonly close?: boolean;
+  readonly reply?: string;
+};
+
+/** `[checks]`: the order, checks from outside, and the settings of each. */
+export type CheckTable = { readonly run: readonly string[]; readonly load: readonly string[] } & {
+  readonly [name: string]: CheckValues | readonly (CheckValues & { readonly name: string })[] | readonly string[];
+};

@@ -1,0 +1,74 @@
+/** One client's session as checks see it: facts to read, and `apply` for what may be changed. */
+import type { Mailbox } from "../mail/address.ts";
+import type { Effect } from "./effect.ts";
+
+/** Both ends of the connection, as tcpserver would tell them. */
+export interface Peer {
+  readonly ip: string;
+  readonly port: number;
+  /** Host name by DNS, forward-confirmed; "" where it is not known. */
+  readonly host: string;
+}
+
+/** One RCPT command. A check may change the address (`address`); notes stay with it. */
+export interface Recipient {
+  readonly mailbox: Mailbox;
+}
+
+/** MAIL to the reply to the final dot. */
+export interface CheckTransaction {
+  /** Undefined for the null sender. */
+  readonly sender: Mailbox | undefined;
+  readonly accepted: readonly Recipient[];
+  /** RCPT commands that reached the checks, refused ones included: SMTPRCPTCOUNTALL. */
+  readonly asked: number;
+}
+
+/** What the client is, whoever said so. */
+export interface Standing {
+  /** RELAYCLIENT: may send anywhere. */
+  readonly relayClient: boolean;
+  /** NOGOODMAILTO: recipients are not looked up. */
+  readonly bypass: boolean;
+  /** SMTPAUTHUSER: who has logged in. */
+  readonly user: string | undefined;
+  /** A check took the client, or the sender of this transaction, from all others. */
+  readonly whitelisted: boolean;
+}
+
+/** Replies that plugins queued, as raw lines that begin with their code. */
+export interface QueuedReplies {
+  readonly mail: readonly string[];
+  readonly rcpt: readonly string[];
+  readonly data: readonly string[];
+}
+
+/** See the file's first line. */
+export interface CheckSession {
+  readonly id: string;
+  readonly client: Peer;
+  readonly local: Peer;
+  readonly listener: string;
+  /** The argument of HELO or EHLO; "" before it. */
+  readonly helo: string;
+  readonly standing: Standing;
+  /** Undefined before MAIL. */
+  readonly transaction: CheckTransaction | undefined;
+  /** The RCPT command under way. */
+  readonly rcpt: Recipient | undefined;
+  /** Its address. */
+  readonly recipient: Mailbox | undefined;
+  /** Session variables: tcpserver's kind, the client rule's, and what checks set. */
+  readonly variables: ReadonlyMap<string, string>;
+  /** Variables as only plugins see them, where those differ. */
+  readonly toldPlugins: ReadonlyMap<string, string | undefined>;
+  /** Header lines for the next message. */
+  readonly headers: readonly string[];
+  readonly late: QueuedReplies;
+  /** Points of checks in mode score: of the session and of the transaction together. */
+  readonly points: number;
+  /** Whether a variable is set; its value, even an empty one, does not matter. */
+  has(name: string): boolean;
+  /** Carries out an effect at once. */
+  apply(effect: Effect): void;
+}

@@ -1,0 +1,35 @@
+/** Whom a check leaves alone: `unless`, a setting of every check. */
+import type { Exemption } from "../config/check-words.ts";
+import { foldAscii } from "../mail/address.ts";
+import type { Session } from "./session.ts";
+
+/** Recipients that must hear from everybody. RFC 5321 4.5.1, RFC 2142; qpsmtpd's dnsbl has the same four. */
+const specialRecipients = new Set(["postmaster", "abuse", "mailer-daemon", "root"]);
+
+/** The whole family's exemption: relay clients, logged-in users, whitelisted clients and senders. */
+export const immune: readonly Exemption[] = ["relay client", "authenticated", "whitelisted"];
+
+/** Whether one of these is true of the session now. */
+export function isExempt(session: Session, unless: readonly Exemption[]): boolean {
+  for (const exemption of unless) {
+    if (holds(session, exemption)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function holds(session: Session, exemption: Exemption): boolean {
+  switch (exemption) {
+    case "relay client":
+      return session.has("RELAYCLIENT");
+    case "authenticated":
+      return session.has("SMTPAUTHUSER");
+    case "bypass":
+      return session.has("NOGOODMAILTO");
+    case "whitelisted":
+      return session.whitelisted;
+    case "special recipient":
+      return session.recipient !== undefined && specialRecipients.has(foldAscii(session.recipient.user));
+  }
+}

@@ -1,0 +1,31 @@
+/** A check in its place in the pipeline, with what the configuration says of it. */
+import type { Exemption, Mode } from "../config/check-words.ts";
+import { labelsBy } from "../report/counters.ts";
+import type { CheckDefinition, CheckRun } from "./check.ts";
+
+/** What every check has in common; undefined keeps what the check itself says. */
+export interface CommonSettings {
+  readonly mode: Mode;
+  readonly unless: readonly Exemption[];
+  readonly points: number;
+  /** False turns 5xx into 4xx. */
+  readonly permanent?: boolean | undefined;
+  readonly close?: boolean | undefined;
+  /** The text of the reply, in place of the check's own. */
+  readonly reply?: string | undefined;
+}
+
+/** See the file's first line. */
+export interface Step extends CommonSettings {
+  readonly check: CheckDefinition;
+  /** As in `[checks] run`: the name, and ":instance" where there are several. */
+  readonly label: string;
+  readonly run: CheckRun;
+  /** Metric labels of a refusal. */
+  readonly labels: (reason: string) => Readonly<Record<string, string>>;
+}
+
+/** Puts a check at work into its place. */
+export function createStep(check: CheckDefinition, label: string, run: CheckRun, common: CommonSettings): Step {
+  return { ...common, check, label, run, labels: labelsBy("reason", { check: label }) as Step["labels"] };
+}

@@ -1,0 +1,49 @@
+/** The one log line of a recipient, in the shape of the plugin goodmailto's. */
+import type { Session } from "../../hooks/session.ts";
+import { foldAscii } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import type { Reply } from "../../mail/reply.ts";
+import { labelsBy } from "../../report/counters.ts";
+import type { Service } from "../service.ts";
+
+/** The name under which the server's own verdicts are logged and counted. */
+export const serverName = "goodmailto";
+
+/** What of a service the line needs. */
+export type RecipientLogging = Pick<Service, "log" | "counters">;
+
+/** What the line says. */
+export interface RecipientFacts {
+  readonly mailbox: Mailbox;
+  readonly check: string;
+  readonly status: string;
+}
+
+const accepted = labelsBy("check", { verdict: "accepted" });
+const refused = labelsBy("check", { verdict: "refused" });
+
+/** Counts and logs. @param answer what the client is told; undefined: nothing */
+export function logRecipient(
+  { counters, log }: RecipientLogging,
+  session: Session,
+  { mailbox, check, status }: RecipientFacts,
+  answer: Reply | undefined,
+): void {
+  counters.add("recipients", (answer?.code ?? 250) < 400 ? accepted(check) : refused(check));
+  log.verdict({
+    check,
+    host: session.client.host === "" ? session.client.ip : session.client.host,
+    from: session.transaction?.sender?.raw ?? "",
+    user: foldAscii(mailbox.user),
+    address: mailbox.raw,
+    status,
+    more: {
+      session: session.id,
+      ip: session.client.ip,
+      helo: session.helo,
+      listener: session.listener,
+      code: answer?.code,
+      ms: session.elapsed(),
+    },
+  });
+}
