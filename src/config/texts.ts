@@ -42,7 +42,8 @@ export const replyRule: TextRule = {
 };
 /** RFC 4512 1.4; underscores are not in it, and in some directories. */
 export const schemaNameRule: TextRule = {
-  allowed: 'one name of letters, digits and hyphens, as "mail", without options (";lang-de"), not an OID and not a list',
+  allowed:
+    'one name of letters, digits and hyphens, as "mail", without options (";lang-de"), not an OID and not a list',
   fits: (text) => /^[A-Za-z][A-Za-z0-9_-]*$/.test(text),
 };
 export const sourceUrlRule: TextRule = {
