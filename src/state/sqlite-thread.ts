@@ -25,7 +25,7 @@ let opened:
 let looked = 0;
 
 function say(message: FromThread): void {
-  parentPort?.postMessage(message);
+  parentPort?.postMessage(message, []);
 }
 
 function moved(to: string, why: string): void {

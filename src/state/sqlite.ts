@@ -79,7 +79,7 @@ export class SqliteStore implements Store {
     thread.ref();
     const ended = once(thread, "exit");
     this.#send();
-    thread.postMessage("close" satisfies ToThread);
+    thread.postMessage("close" satisfies ToThread, []);
     await Promise.race([ended, delay(closeTimeout, undefined, { ref: false })]);
     await thread.terminate();
   }
@@ -106,7 +106,7 @@ export class SqliteStore implements Store {
     this.#underway = this.#waiting.splice(0, mostTogether);
     const requests = this.#underway.map(({ request }) => request);
     this.#thread ??= this.#start();
-    this.#thread.postMessage({ requests, now: this.#now() } satisfies ToThread);
+    this.#thread.postMessage({ requests, now: this.#now() } satisfies ToThread, []);
   }
 
   #start(): Worker {

@@ -40,7 +40,7 @@ export class Table<Row> {
   get(key: string): Later<Got<Row>> {
     return this.#within(
       (store) => store.get(this.#options, key),
-      (text) => (text === undefined ? absent : { kind: "found", row: parse<Row>(text) }),
+      (text) => (text === undefined ? absent : { kind: "found", row: this.#parse(text) }),
     );
   }
 
@@ -99,8 +99,13 @@ export class Table<Row> {
   scan(prefix: string, limit = 1000): Later<Rows<Row>> {
     return this.#within(
       (store) => store.scan(this.#options, prefix, limit),
-      (rows) => ({ kind: "rows", rows: rows.map(([key, text]) => [key, parse<Row>(text)] as const) }),
+      (rows) => ({ kind: "rows", rows: rows.map(([key, text]) => [key, this.#parse(text)] as const) }),
     );
+  }
+
+  /** Rows of a table are of its type: only this class writes them, under the table's name. */
+  #parse(text: string): Row {
+    return JSON.parse(text) as Row;
   }
 
   #cap(ttl: number): number {
@@ -114,9 +119,4 @@ function fits(key: string, text: string): boolean {
 
 function format(row: unknown): string | undefined {
   return row === undefined ? undefined : JSON.stringify(row);
-}
-
-/** Rows of a table are of its type: only this class writes them, under the table's name. */
-function parse<Row>(text: string): Row {
-  return JSON.parse(text) as Row;
 }

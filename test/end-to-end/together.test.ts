@@ -1,6 +1,8 @@
 /** Two relay processes of one machine that count together, as two workers do, in a state file; and two real workers. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { createAuthority } from "../fakes/certificates.ts";
@@ -40,8 +42,25 @@ async function start(more: string, smtp = "", workers = 1): Promise<Site> {
   return { program, port };
 }
 
-const startTwo = (more: string, smtp = ""): Promise<readonly [Site, Site]> =>
-  Promise.all([start(more, smtp), start(more, smtp)]);
+/** Relays that have told each other of their connections. */
+async function startTwo(more: string, smtp = ""): Promise<readonly [Site, Site]> {
+  const sites = await Promise.all([start(more, smtp), start(more, smtp)]);
+  await until(relaysInState, (count) => count === 2);
+  return sites;
+}
+
+function relaysInState(): number {
+  const path = join(scene.folder, "state/state.sqlite");
+  if (!existsSync(path)) {
+    return 0;
+  }
+  const database = new Database(path);
+  try {
+    return database.prepare<[], number>("SELECT count(*) FROM rows WHERE name = 'connections'").pluck().get() ?? 0;
+  } finally {
+    database.close();
+  }
+}
 
 async function greetingAt(port: number): Promise<{ client: SmtpClient; line: string | undefined }> {
   const client = await SmtpClient.open(port);
@@ -109,6 +128,7 @@ describe("two relay processes", () => {
     const more = `[tls]\ncert = "${certificate}"\nkey = "${key}"\n[auth]\npasswords = "${passwords}"\nmax_failures = 4\nfailure_delay = "10ms"\n[[listener]]\nname = "submission"\nlisten = ["127.0.0.1:PORT"]\nauth = true\n`;
     const ports = [await freePort(), await freePort()] as const;
     await Promise.all(ports.map((port) => start(more.replace("PORT", String(port)))));
+    await until(relaysInState, (count) => count === 2);
     const [one, two] = ports;
     const guess = async (port: number): Promise<string> => {
       const { client } = await beginTls(port);

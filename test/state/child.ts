@@ -29,6 +29,8 @@ if (what === "fill") {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
   await state.close();
 }
-while (what === "forever") {
-  await add();
+if (what === "forever") {
+  for (;;) {
+    await add();
+  }
 }
