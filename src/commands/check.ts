@@ -1,5 +1,7 @@
 /** `goodmailto check`: what the relay would answer to a recipient, and why. It asks the same code. */
+import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { text } from "node:stream/consumers";
 
 import { Command } from "commander";
 
@@ -9,6 +11,9 @@ import { normalIp } from "../mail/network.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { exit } from "../ops/exit.ts";
 import { listenersOf } from "../config/listening.ts";
+import { controlLines } from "../files/control-file.ts";
+import { compareRunning, describeComparison } from "../compose/running-relay.ts";
+import type { Comparison } from "../compose/running-relay.ts";
 import { readRules, RulesFault } from "../compose/relay.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
@@ -17,6 +22,7 @@ import type { Answer, ClientFacts } from "../compose/would-answer.ts";
 
 interface Options {
   readonly config: string;
+  readonly file?: string;
   readonly client?: string;
   readonly from?: string;
   readonly json?: boolean;
@@ -26,7 +32,8 @@ interface Options {
 export function checkCommand(): Command {
   return new Command("check")
     .description("say what the relay would answer to recipients, and why; exit 0 accepted, 1 refused, 69 no snapshot")
-    .argument("<address...>", "recipients as RCPT TO would name them")
+    .argument("[address...]", "recipients as RCPT TO would name them")
+    .option("--file <file>", 'more recipients, one a line; "-" is standard input')
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--client <ip>", "the client's address: its rule gives the session variables")
     .option("--from <sender>", "the sender")
@@ -34,19 +41,22 @@ export function checkCommand(): Command {
     .action(check);
 }
 
-async function check(addresses: readonly string[], options: Options): Promise<void> {
+async function check(given: readonly string[], options: Options): Promise<void> {
   const settings = loadSettings(options.config);
   if (settings === undefined) {
     process.exitCode = exit.config;
     return;
   }
-  const mailboxes = addresses.map((text) => ({ text, mailbox: parseMailbox(text.replace(/^<(.*)>$/, "$1")) }));
+  const more = options.file === undefined ? [] : await readAddresses(options.file);
+  if (more === undefined || (given.length === 0 && options.file === undefined)) {
+    const why = more === undefined ? `cannot read ${options.file}` : "no address: name some, or use --file";
+    process.stderr.write(`goodmailto: ${why}\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
   const sender = options.from === undefined || options.from === "" ? undefined : parseMailbox(options.from);
-  const faulty = mailboxes.filter(({ mailbox }) => mailbox === undefined).map(({ text }) => text);
-  if (faulty.length > 0 || (sender === undefined && (options.from ?? "") !== "")) {
-    process.stderr.write(
-      `goodmailto: no address: ${[...faulty, ...(sender === undefined ? [options.from] : [])].filter(Boolean).join(", ")}\n`,
-    );
+  if (sender === undefined && (options.from ?? "") !== "") {
+    process.stderr.write(`goodmailto: no address: ${options.from}\n`);
     process.exitCode = exit.usage;
     return;
   }
@@ -65,16 +75,25 @@ async function check(addresses: readonly string[], options: Options): Promise<vo
   }
   const service = createService(settings, snapshot, Date.now);
   const results: Answer[] = [];
-  for (const { text, mailbox } of mailboxes) {
-    if (mailbox !== undefined) {
-      results.push(await ask(service, text, mailbox, sender, client, options.client ?? ""));
-    }
+  for (const address of [...given, ...more]) {
+    const mailbox = parseMailbox(address.replace(/^<(.*)>$/, "$1"));
+    const answer = ask(service, address, mailbox, sender, client, options.client ?? "");
+    results.push(await answer);
   }
-  print(results, snapshot, client.variables, options.json === true, client.denied);
+  print(results, snapshot, client, compareRunning(options.config, settings, snapshot), options.json === true);
   const missing = snapshot.state.kind === "unavailable" && !client.denied;
   snapshot.close();
   const refused = results.some(({ verdict }) => verdict === "refused");
   process.exitCode = missing ? exit.unavailable : refused ? exit.refused : exit.ok;
+}
+
+/** The entries of a file, or of standard input; undefined where it cannot be read. */
+async function readAddresses(file: string): Promise<string[] | undefined> {
+  try {
+    return controlLines(file === "-" ? await text(process.stdin) : readFileSync(file, "utf8"));
+  } catch {
+    return undefined;
+  }
 }
 
 function clientVerdict(settings: Settings, ip: string | undefined): ClientFacts | undefined {
@@ -98,9 +117,9 @@ function clientVerdict(settings: Settings, ip: string | undefined): ClientFacts 
 function print(
   results: readonly Answer[],
   snapshot: SnapshotReader,
-  variables: ReadonlyMap<string, string>,
+  { variables, denied }: ClientFacts,
+  running: readonly Comparison[],
   json: boolean,
-  denied: boolean,
 ): void {
   const { state } = snapshot;
   const age = state.kind === "open" ? Math.round((Date.now() - state.created) / 1000) : undefined;
@@ -110,7 +129,7 @@ function print(
         ? { created: new Date(state.created).toISOString(), age_seconds: age }
         : { missing: state.why };
     process.stdout.write(
-      `${JSON.stringify({ snapshot: facts, variables: Object.fromEntries(variables), denied, results }, undefined, 2)}\n`,
+      `${JSON.stringify({ snapshot: facts, running, variables: Object.fromEntries(variables), denied, results }, undefined, 2)}\n`,
     );
     return;
   }
@@ -120,6 +139,7 @@ function print(
   process.stdout.write(
     state.kind === "open" ? `snapshot: ${age} s old, ${state.rows} keys\n` : `snapshot: none (${state.why})\n`,
   );
+  process.stdout.write(running.map((relay) => `${describeComparison(relay)}\n`).join(""));
   if (variables.size > 0) {
     process.stdout.write(`client: ${[...variables].map(([name, value]) => `${name}="${value}"`).join(" ")}\n`);
   }

@@ -13,9 +13,11 @@ import type { Gauge } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
 import { createNotifier } from "../ops/systemd.ts";
 import { exit } from "../ops/exit.ts";
+import { fingerprintOf } from "../compose/fingerprint.ts";
 import { FileFault } from "../compose/file-fault.ts";
 import { startRelay } from "../compose/relay.ts";
 import type { Relay } from "../compose/relay.ts";
+import { noteRunning } from "../compose/running-relay.ts";
 import { defaultConfig, loadPlaced, schemaFor } from "../compose/settings.ts";
 import { superviseWorkers, workerCount } from "../ops/workers.ts";
 import { logWarnings } from "../compose/warnings.ts";
@@ -75,6 +77,7 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
     const { sessions } = affordable(settings.smtp.max_connections);
     log.warning("relay", "too few open files for max_connections: fewer sessions at a time", { sessions, why: scarce });
   }
+  const note = noteRunning(config, settings, relay.snapshot, log);
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
   const notifier = createNotifier(worker ? {} : process.env);
   notifier.ready(`listening on ${relay.addresses.join(", ")}`);
@@ -86,11 +89,15 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
     }
     stopping = true;
     log.info("relay", "stopping", { pid: process.pid });
+    note.close();
     // Rejects never; and the process ends when nothing is left to do, or at once after the wait.
     void Promise.all([relay.stop(), notifier.stopping()]).then(() => process.exit(exit.ok));
   };
   const reload = (): void => {
-    reloadRelay(config, relay, log, worker);
+    const fresh = reloadRelay(config, relay, log, worker);
+    if (fresh !== undefined) {
+      note.reloaded(fingerprintOf(fresh), Date.now());
+    }
   };
   process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
   if (worker) {
@@ -113,21 +120,23 @@ function logFresh(config: string, log: Log): void {
   }
 }
 
-/** New settings for new sessions, or a word on why not. */
-function reloadRelay(config: string, relay: Relay, log: Log, worker: boolean): void {
+/** New settings for new sessions, or a word on why not. @returns the settings that are in use now, if they are new */
+function reloadRelay(config: string, relay: Relay, log: Log, worker: boolean): Settings | undefined {
   try {
     const loaded = loadPlaced(config);
     if (loaded === undefined) {
       log.error("relay", "reload refused, the old settings stay", { file: config });
-      return;
+      return undefined;
     }
     relay.reload(loaded.settings);
     if (!worker) {
       logWarnings(loaded, log);
     }
     log.info("relay", "reloaded", { file: config });
+    return loaded.settings;
   } catch (error) {
     log.error("relay", "reload refused, the old settings stay", { why: (error as Error).message });
+    return undefined;
   }
 }
 

@@ -5,10 +5,12 @@ import { createResolver } from "./resolver.ts";
 import { Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
-import { replyText } from "../mail/reply.ts";
+import { reply, replyText } from "../mail/reply.ts";
+import type { Reply } from "../mail/reply.ts";
 import { noCounters } from "../report/counters.ts";
 import { silentLog } from "../report/log.ts";
 import { answers } from "../smtp/answers.ts";
+import { parseRcpt } from "../smtp/session/command.ts";
 import { judgeRecipient } from "../smtp/session/recipient.ts";
 import type { RecipientService } from "../smtp/session/recipient.ts";
 import { describeAnswer } from "../snapshot/describe-answer.ts";
@@ -51,17 +53,20 @@ function recipientChecks({ checks }: Settings): string[] {
   return checks.run.filter((label) => known.some(({ name }) => name === label.split(":")[0]));
 }
 
-/** Puts one recipient to it. */
+/** Puts one recipient to it. @param mailbox undefined where the text is no address */
 export async function ask(
   service: RecipientService,
   text: string,
-  mailbox: Mailbox,
+  mailbox: Mailbox | undefined,
   sender: Mailbox | undefined,
   client: ClientFacts,
   ip: string,
 ): Promise<Answer> {
   if (client.denied) {
     return { address: text, verdict: "refused", reply: "(dropped at connection)", why: `a client rule denies ${ip}` };
+  }
+  if (mailbox === undefined) {
+    return { address: text, verdict: "refused", reply: replyText(badRecipient(text)), why: "this is not an address" };
   }
   const none = { ip: "", port: 0, host: "" };
   const session = new Session("check", { ...none, ip }, none, "check", client.variables, () => undefined);
@@ -70,14 +75,21 @@ export async function ask(
   const facts =
     found.kind === "known" ? { key: found.key, kind: found.as, source: found.source, entry: found.entry } : {};
   const refused = judged.kind === "answered";
-  const reply = refused ? judged.response.reply : answers.recipientOk;
+  const said = refused ? judged.response.reply : answers.recipientOk;
   return {
     address: text,
     verdict: refused ? "refused" : "accepted",
-    reply: reply === undefined ? "" : replyText(reply),
+    reply: said === undefined ? "" : replyText(said),
     why: explain(service, session, mailbox, found, refused ? "" : judged.status),
     ...facts,
   };
+}
+
+/** What RCPT is told of a text that is no address, by the code that reads commands. */
+function badRecipient(text: string): Reply {
+  const octets = Buffer.from(text.replace(/^<(.*)>$/, "$1"), "utf8").toString("latin1");
+  const command = parseRcpt(`TO:<${octets}>`);
+  return "code" in command ? command : reply(501, "5.1.3", "Bad recipient address syntax");
 }
 
 function explain(

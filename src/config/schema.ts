@@ -55,6 +55,10 @@ const smtp = z.strictObject({
     false,
     "Look up the client's host name (TCPREMOTEHOST), forward-confirmed, before the greeting. Done in any case where a client rule asks for host names.",
   ),
+  status_folder: field.text(
+    "/run/goodmailto",
+    "Where a running relay notes which configuration and list it has loaded, so that `goodmailto check` can say when they are not those in the files; the systemd unit makes it. Missing or empty: nowhere.",
+  ),
   shutdown_timeout: field.duration("30s", "After SIGTERM, messages in flight have so long to finish."),
 });
 

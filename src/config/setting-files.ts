@@ -54,6 +54,7 @@ export function resolveFiles(settings: Settings, schema: z.ZodType, file: string
   const { path, newest_file: newest } = copy.snapshot;
   return {
     ...copy,
+    smtp: { ...copy.smtp, status_folder: resolvePath(file, copy.smtp.status_folder) },
     snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
     checks: { ...copy.checks, load: copy.checks.load.map((path) => resolvePath(file, path)) },
     recipients: { ...copy.recipients, observe_file: resolvePath(file, copy.recipients.observe_file) },

@@ -1,6 +1,7 @@
 /** What the list said of a recipient, in words for the administrator: for `check` and `explain`. */
 import { namesRoute } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { readableDn } from "../mail/readable-dn.ts";
 import type { RecipientAnswer, Restriction } from "./recipients.ts";
 
 /**
@@ -28,7 +29,7 @@ export function describeAnswer(found: RecipientAnswer, mailbox: Mailbox, line: s
 
 /** A keyed snapshot knows kinds and sources only. */
 function origin({ source, entry }: { readonly source: string; readonly entry: string }): string {
-  return entry === "" ? `source "${source}"` : `source "${source}", entry "${entry}"`;
+  return entry === "" ? `source "${source}"` : `source "${source}", entry "${readableDn(entry)}"`;
 }
 
 function describeRestriction(restriction: Restriction | undefined): string {
