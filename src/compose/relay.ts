@@ -32,6 +32,7 @@ import { createResolver } from "./resolver.ts";
 import { RelayState } from "./state.ts";
 import { Observing } from "../observe/observing.ts";
 import { FileFault } from "./file-fault.ts";
+import { createSenders } from "./senders.ts";
 import { openServed, trustOf } from "./trust.ts";
 import { harvestOf, limitsOf } from "./limits.ts";
 
@@ -83,6 +84,7 @@ function assemble(settings: Settings, { snapshot, guard, ledger, observing, log,
   const courier = buildCourier(settings, domains, dns, log, counters, name);
   const tls = readTls(settings, log);
   const authenticator = createAuthenticator(settings.auth, guard, log);
+  const mayUse = createSenders(settings, snapshot, domains, log);
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
   const plans = listenersOf(settings);
   const observer = observing.change(settings.recipients);
@@ -104,6 +106,7 @@ function assemble(settings: Settings, { snapshot, guard, ledger, observing, log,
     reverseLookup: settings.smtp.reverse_lookup,
     starttls: tls !== undefined && plan.tls === "starttls",
     authenticator: plan.auth ? authenticator : undefined,
+    mayUse,
   });
   return { courier, tls, services: plans.map(serviceOf), plans };
 }

@@ -37,7 +37,7 @@ export function compareRunning(config: string, settings: Settings, snapshot: Sna
       pid,
       configuration: theirs === fingerprint && other === version ? "same" : "another",
       loaded: new Date(loaded).toISOString(),
-      list: list === created ? "same" : list === 0 ? "none" : "another",
+      list: list === 0 ? "none" : list === created ? "same" : "another",
       ...(list === 0 ? {} : { list_created: new Date(list).toISOString() }),
     }));
 }

@@ -25,6 +25,16 @@ export const auth = z.strictObject({
   timeout: field.duration("20s", "Time limit of the checkpassword program.", ["10ms", "30d"]),
   relay: field.flag(true, "A logged-in session gets RELAYCLIENT and may send anywhere."),
   bypass: field.flag(true, "A logged-in session gets NOGOODMAILTO."),
+  sender: field.choice(
+    ["any", "own"],
+    "any",
+    "own: a logged-in client may use only senders that belong to its login; others get 553 5.7.1. Its own are the addresses of the directory's entry in which the login is an address or a short name, and what sender_map adds. The null sender is always taken.",
+  ),
+  sender_map: field.file(
+    "",
+    "relay",
+    'Senders of logins, with sender = "own": "login: address address" a line; "@domain" is every address there, "*" any sender. Read again when it changes.',
+  ),
   failure_delay: field.duration(
     "1s",
     "Wait before a wrong password is answered; doubled at each further failure of the client, to 30 s at most.",

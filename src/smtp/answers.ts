@@ -42,6 +42,7 @@ export const answers = {
   badVrfy: say(reply(501, "5.5.4", "Syntax: VRFY address")),
   noArgument: say(reply(501, "5.5.4", "This command takes no argument")),
   heloFirst: say(reply(503, "5.5.1", "Send HELO or EHLO first")),
+  notYourAddress: say(reply(553, "5.7.1", "This login may not use this sender address")),
   mailFirst: say(reply(503, "5.5.1", "Send MAIL first")),
   rcptFirst: say(reply(503, "5.5.1", "Send RCPT first")),
   nested: say(reply(503, "5.5.1", "Sender already given")),

@@ -3,6 +3,7 @@ import type { ClientRules } from "../clients/tcprules.ts";
 import type { Pipeline } from "../hooks/pipeline.ts";
 import type { Services } from "../hooks/services.ts";
 import type { HostNames } from "../dns/host-names.ts";
+import type { Mailbox } from "../mail/address.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Observer } from "../report/observer.ts";
@@ -46,6 +47,8 @@ export interface Service extends Services {
   readonly lenient: "own" | "all" | "none";
   readonly reverseLookup: boolean;
   readonly starttls: boolean;
+  /** Whether a login may use a sender. Undefined: every login may use every sender. */
+  readonly mayUse?: ((login: string, sender: Mailbox) => boolean) | undefined;
   /** Undefined: AUTH is not offered. */
   readonly authenticator: Authenticator | undefined;
 }

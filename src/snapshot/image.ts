@@ -38,6 +38,11 @@ export interface Image {
   findUser(user: string, domain: string): RecipientRow | undefined;
   /** The row of a user part in whatever domain, or bare. */
   findAnywhere(user: string): RecipientRow | undefined;
+  /**
+   * The directory's entries behind a key, each with its source; none in a keyed list.
+   * @param domain where a bare user part must be valid; "" is anywhere
+   */
+  entriesOf(key: string, domain: string): readonly string[];
   /** Every row that is there or vanished after a time (ms since 1970), in key order. */
   list(goneAfter: number): Iterable<ListedRow>;
   close(): void;
@@ -131,6 +136,13 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
       );
     },
     findAnywhere,
+    entriesOf: (key, domain) =>
+      byKey
+        .all(stored(key))
+        .filter(
+          ([source, , entry, , gone]) => gone === 0 && entry !== "" && scopes.get(source)?.covers(domain) === true,
+        )
+        .map(([source, , entry]) => `${source} ${entry}`),
     list: (goneAfter) => listRows(database, goneAfter),
     close: () => void database.close(),
   };

@@ -130,7 +130,7 @@ export function createRecipients(
  * The user parts that a user part stands for, in the order in which they are looked up: without the tag of a signature,
  * then what stands before each delimiter. One that names a route stands for none: "bob+x%elsewhere" is not bob.
  */
-function otherForms(user: string, delimiters: string, signed: boolean): string[] {
+export function otherForms(user: string, delimiters: string, signed: boolean): string[] {
   if (namesRoute(user)) {
     return [];
   }

@@ -2,7 +2,7 @@
  * The seeds' plugins in both shapes, by the same conversations: as built-in checks in the pipeline, and as the
  * programs of config/spp, run by the plugin host from the example files there.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -61,6 +61,7 @@ describe("the seeds' plugins, built in and as programs", () => {
     symlinkSync(examples, join(home, "spp"));
     for (const name of ["smtpplugins", "msaplugins"]) {
       copyFileSync(join(examples, name), join(home, "control", name));
+      appendFileSync(join(home, "control", name), "\n[auth]\nspp/authlogger\n");
     }
     writeFileSync(join(home, "control", "verybadrcptto"), "trap@example.test\n");
   });

@@ -16,7 +16,8 @@ import { found, listSource, publish, temporaryFolder } from "../snapshot/fixture
 
 const main = join(import.meta.dirname, "../../src/main.ts");
 
-describe("goodmailto check", () => {
+// Each look costs a process.
+describe("goodmailto check", { timeout: 120_000 }, () => {
   let folder: string;
   let config: string;
   const running: ChildProcess[] = [];
@@ -44,7 +45,7 @@ describe("goodmailto check", () => {
 
   function check(words: readonly string[], input = ""): { status: number | null; out: string; err: string } {
     const all = [main, "check", "-c", config, ...words];
-    const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: "utf8", input, timeout: 60_000 });
+    const { status, stdout, stderr } = spawnSync(process.execPath, all, { encoding: "utf8", input, timeout: 100_000 });
     return { status, out: stdout, err: stderr };
   }
 
@@ -92,7 +93,7 @@ describe("goodmailto check", () => {
     let log = "";
     relay.stdout.on("data", (chunk) => (log += String(chunk)));
     relay.stderr.on("data", (chunk) => (log += String(chunk)));
-    const hears = (text: string | RegExp): Promise<void> => expect.poll(() => log, { timeout: 20_000 }).toMatch(text);
+    const hears = (text: string | RegExp): Promise<void> => expect.poll(() => log, { timeout: 60_000 }).toMatch(text);
     // As the verb does it, without a process for each look.
     const line = (): string | undefined => {
       const settings = loadSettings(config);
@@ -129,5 +130,5 @@ describe("goodmailto check", () => {
     await once(relay, "exit");
     running.length = 0;
     expect(line()).toBeUndefined();
-  }, 90_000);
+  });
 });

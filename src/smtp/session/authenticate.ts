@@ -66,7 +66,5 @@ async function admit(
   }
   conversation.authenticated = true;
   service.counters.add("logins", { result: "accepted" });
-  // The check authlogger has the line for everyday use.
-  service.log.debug("auth", "accepted", { session: session.id, ip: session.client.ip, user, method });
   return accepted;
 }

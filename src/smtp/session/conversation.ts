@@ -12,6 +12,7 @@ import type { Response } from "../answers.ts";
 import { isLenient, parseHelo, parseMail, parseRcpt } from "./command.ts";
 import type { MailCommand } from "./command.ts";
 import { MessageIntake } from "../message/message-intake.ts";
+import { refuseMail } from "./mail-refusal.ts";
 import { offers, protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
@@ -114,12 +115,9 @@ export class Conversation {
     if ("wire" in command) {
       return say(command);
     }
-    if (this.#messageSize > 0 && command.size > this.#messageSize) {
-      return say(answers.tooLarge);
-    }
-    const late = queuedReply(this.session.late.mail);
-    if (late !== undefined) {
-      return say(late);
+    const early = refuseMail(this, command, this.#messageSize);
+    if (early !== undefined) {
+      return early;
     }
     // A client that pipelined its next message behind a refused DATA means that one.
     this.#endTransaction(false);

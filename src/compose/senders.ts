@@ -1,0 +1,41 @@
+/** Which senders a login may use: `[auth] sender`, from the directory's entries and the file that adds to them. */
+import { allows, parseSenderMap } from "../auth/sender-map.ts";
+import type { Settings } from "../config/sections.ts";
+import { ControlFile } from "../files/control-file.ts";
+import { parseMailbox } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import type { Domains } from "../mail/domains.ts";
+import type { Log } from "../report/log.ts";
+import { createOwners } from "../snapshot/owners.ts";
+import type { SnapshotReader } from "../snapshot/reader.ts";
+
+/** Whether a login may use a sender. */
+export type MayUse = (login: string, sender: Mailbox) => boolean;
+
+/** Undefined where every login may use every sender. */
+export function createSenders(
+  { auth, recipients }: Settings,
+  snapshot: SnapshotReader,
+  domains: Domains,
+  log: Log,
+): MayUse | undefined {
+  if (auth.sender === "any") {
+    return undefined;
+  }
+  const owns = createOwners(snapshot, domains, recipients);
+  const map = new ControlFile(
+    auth.sender_map,
+    (lines) => parseSenderMap(lines, (text) => log.warning("auth", "sender map: text that can match nobody", { text })),
+    Date.now,
+    (_event, facts) => log.error("auth", "sender map cannot be read", { ...facts }),
+  );
+  return (login, sender) => {
+    if (allows(map.current(), login, sender)) {
+      return true;
+    }
+    const mailbox = parseMailbox(login);
+    const answer = mailbox === undefined ? "other" : owns(mailbox, sender);
+    // Without a list the relay stays open here too: all mail of all users would stop otherwise.
+    return answer !== "other";
+  };
+}

@@ -1,0 +1,37 @@
+/** What speaks against a MAIL before any check is asked: its size, the login's senders, a reply that a plugin queued. */
+import type { Session } from "../../hooks/session.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { answers, say } from "../answers.ts";
+import type { Response } from "../answers.ts";
+import type { Service } from "../service.ts";
+import type { MailCommand } from "./command.ts";
+import { queuedReply } from "./recipient.ts";
+
+interface Party {
+  readonly session: Session;
+  readonly service: Service;
+  readonly authenticated: boolean;
+}
+
+/** Undefined: nothing does. @param messageSize 0 is no limit */
+export function refuseMail(party: Party, { size, sender }: MailCommand, messageSize: number): Response | undefined {
+  if (messageSize > 0 && size > messageSize) {
+    return say(answers.tooLarge);
+  }
+  if (!mayUseSender(party, sender)) {
+    return answers.notYourAddress;
+  }
+  const late = queuedReply(party.session.late.mail);
+  return late === undefined ? undefined : say(late);
+}
+
+/** `[auth] sender`, RFC 6409 6.1. @param sender undefined is the null sender, which is everybody's: receipts have it */
+function mayUseSender({ session, service, authenticated }: Party, sender: Mailbox | undefined): boolean {
+  const user = session.variables.get("SMTPAUTHUSER") ?? "";
+  if (!authenticated || sender === undefined || service.mayUse === undefined || service.mayUse(user, sender)) {
+    return true;
+  }
+  const facts = { session: session.id, ip: session.client.ip, user, sender: sender.raw };
+  service.log.warning("auth", "sender refused, it is not the login's own", facts);
+  return false;
+}
