@@ -93,7 +93,9 @@ describe("goodmailto check", { timeout: 120_000 }, () => {
     let log = "";
     relay.stdout.on("data", (chunk) => (log += String(chunk)));
     relay.stderr.on("data", (chunk) => (log += String(chunk)));
-    const hears = (text: string | RegExp): Promise<void> => expect.poll(() => log, { timeout: 60_000 }).toMatch(text);
+    const hears = async (text: string | RegExp): Promise<void> => {
+      await expect.poll(() => log, { timeout: 60_000 }).toMatch(text);
+    };
     // As the verb does it, without a process for each look.
     const line = (): string | undefined => {
       const settings = loadSettings(config);
