@@ -11,7 +11,6 @@ import { normalIp } from "../mail/network.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { exit } from "../ops/exit.ts";
 import { listenersOf } from "../config/listening.ts";
-import { controlLines } from "../files/control-file.ts";
 import { compareRunning, describeComparison } from "../compose/running-relay.ts";
 import type { Comparison } from "../compose/running-relay.ts";
 import { readRules, RulesFault } from "../compose/relay.ts";
@@ -87,10 +86,14 @@ async function check(given: readonly string[], options: Options): Promise<void> 
   process.exitCode = missing ? exit.unavailable : refused ? exit.refused : exit.ok;
 }
 
-/** The entries of a file, or of standard input; undefined where it cannot be read. */
+/** The lines of a file without blank ones and comments, or of standard input; undefined where it cannot be read. */
 async function readAddresses(file: string): Promise<string[] | undefined> {
   try {
-    return controlLines(file === "-" ? await text(process.stdin) : readFileSync(file, "utf8"));
+    const lines = (file === "-" ? await text(process.stdin) : readFileSync(file, "utf8")).replace(/^\uFEFF/, "");
+    return lines
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line !== "" && !line.startsWith("#"));
   } catch {
     return undefined;
   }
