@@ -20,7 +20,9 @@ const page = readFileSync(join(root, "docs/submission.md"), "utf8");
 const blocks = [...page.matchAll(/```toml\n([^`]*)```/g)].map(([, text = ""]) =>
   text.replaceAll("/opt/goodmailto", root).replace(/listen = \["0\.0\.0\.0:\d+"\]/g, 'listen = ["127.0.0.1:0"]'),
 );
-const [example = "", directory = "", source = ""] = blocks;
+const [example = ""] = blocks;
+const directory = blocks.find((text) => text.includes('"checkpassword"')) ?? "";
+const source = blocks.find((text) => text.startsWith("[[source]]")) ?? "";
 
 /** The client rules as the page's commands write them. */
 function writtenRules(): Record<string, string> {
@@ -41,7 +43,8 @@ const files = {
 
 describe("docs/submission.md", () => {
   it("holds the example, the directory's two files and a program", () => {
-    expect(blocks).toHaveLength(4);
+    expect([example, directory, source].every((text) => text !== "")).toBe(true);
+    expect(blocks.at(-1)).toContain("/bin/checkpassword");
     expect(existsSync(join(root, "config/spp/msaplugins"))).toBe(true);
   });
 
