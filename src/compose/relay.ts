@@ -132,6 +132,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   const room = affordable(settings.smtp.max_connections);
   const [crowd, turnedAway] = [new Crowd(), new TurnedAway(room.refused)];
   const state = new RelayState(settings, { ...lasting, crowd }, log, shared);
+  await state.opening;
   const servers: { server: RelayServer; name: string }[] = [];
   const addresses: string[] = [];
   snapshot.watch();

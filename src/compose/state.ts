@@ -50,6 +50,8 @@ export class RelayState {
   #place = "memory";
   #state: State;
   #neighbours: Neighbours | undefined;
+  #opening: Promise<void> = Promise.resolve();
+  #isClosed = false;
 
   constructor(settings: Settings, counting: Counting, log: Log, isOneOfMany: boolean) {
     this.#counting = counting;
@@ -69,18 +71,38 @@ export class RelayState {
       return;
     }
     // What is under way may end; nobody waits for it.
-    void this.close();
+    void this.#leave();
     this.#place = place;
     this.#state = new State(storeAt(place, this.#log), this.#log);
+    this.#opening = this.#open(this.#state);
+  }
+
+  /** Done when workers count together, or will not soon. */
+  get opening(): Promise<void> {
+    return this.#opening;
+  }
+
+  /** Until it is open, all count where they did before. */
+  async #open(state: State): Promise<void> {
+    await state.ready();
+    if (this.#isClosed || this.#state !== state) {
+      return;
+    }
     const { guard, ledger, crowd } = this.#counting;
-    guard.use(this.#state);
-    ledger.use(this.#state);
-    this.#neighbours = this.#state.kind === "memory" ? undefined : new Neighbours(crowd, this.#state);
+    guard.use(state);
+    ledger.use(state);
+    this.#neighbours = state.kind === "memory" ? undefined : new Neighbours(crowd, state);
   }
 
   /** Never rejects. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
     const [state, neighbours] = [this.#state, this.#neighbours];
+    this.#neighbours = undefined;
     await neighbours?.close();
     await state.close();
   }

@@ -9,6 +9,8 @@ import type { Unavailable } from "./table.ts";
 
 /** Longest wait for a store. */
 const deadline = 250;
+/** Longest wait for a store that is just opened: a thread starts, a file is checked. */
+const openDeadline = 5000;
 /** A store that failed is not asked again for this time. */
 const rest = 500;
 
@@ -39,6 +41,19 @@ export class State {
    */
   table<Row>(name: string, bounds: { readonly ttl: number; readonly most: number }): Table<Row> {
     return new Table<Row>({ name, ...bounds }, (call, read) => this.#within(call, read));
+  }
+
+  /** Done when the store has been opened, or will not be soon. Never rejects. */
+  async ready(): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, openDeadline);
+    try {
+      await Promise.race([this.#store.get({ name: "ready", ttl: 1, most: 1 }, ""), late]);
+    } catch {
+      // Told with the first answer that is wanted.
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Lets the store go, with what is under way written. */
