@@ -3,6 +3,7 @@ import { Command } from "commander";
 
 import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
+import { needsRestart } from "../config/restart.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
@@ -18,7 +19,8 @@ import { FileFault } from "../compose/file-fault.ts";
 import { startRelay } from "../compose/relay.ts";
 import type { Relay } from "../compose/relay.ts";
 import { noteRunning } from "../compose/running-relay.ts";
-import { defaultConfig, loadPlaced, schemaFor } from "../compose/settings.ts";
+import { changedChecks } from "../compose/outside-checks.ts";
+import { defaultConfig, loadPlaced, schema, schemaFor } from "../compose/settings.ts";
 import { superviseWorkers, workerCount } from "../ops/workers.ts";
 import { logWarnings } from "../compose/warnings.ts";
 
@@ -45,7 +47,7 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
   const workers = workerCount(settings.smtp.workers);
   if (workers > 1 && options.worker !== true) {
     try {
-      await superviseWorkers(options.config, settings, workers, log, () => logFresh(options.config, log));
+      await superviseWorkers(options.config, settings, workers, log, () => freshOf(options.config, settings, log));
     } catch (error) {
       process.exitCode = explainStart(error, log);
     }
@@ -94,7 +96,7 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
     void Promise.all([relay.stop(), notifier.stopping()]).then(() => process.exit(exit.ok));
   };
   const reload = (): void => {
-    const fresh = reloadRelay(config, relay, log, worker);
+    const fresh = reloadRelay(config, relay, log, worker ? undefined : settings);
     if (fresh !== undefined) {
       note.reloaded(fingerprintOf(fresh), Date.now());
     }
@@ -112,16 +114,26 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
   }
 }
 
-/** The warnings of the file as it is now; its errors are the workers' to report. */
-function logFresh(config: string, log: Log): void {
+/** The settings as the file has them now, with its warnings in the log; its errors are the workers' to report. */
+function freshOf(config: string, started: Settings, log: Log): Settings | undefined {
   const loaded = loadConfig(config, schemaFor, ["relay"]);
   if (loaded.kind === "ok") {
+    logRestart(started, loaded.settings, log);
     logWarnings(loaded, log);
+  }
+  return loaded.kind === "ok" ? loaded.settings : undefined;
+}
+
+/** What of a reloaded file has no effect yet. */
+function logRestart(started: Settings, now: Settings, log: Log): void {
+  const settings = [...needsRestart(schema, started, now), ...changedChecks(now.checks.load)];
+  if (settings.length > 0) {
+    log.warning("relay", "changed settings need a restart", { settings: settings.join("; ") });
   }
 }
 
 /** New settings for new sessions, or a word on why not. @returns the settings that are in use now, if they are new */
-function reloadRelay(config: string, relay: Relay, log: Log, worker: boolean): Settings | undefined {
+function reloadRelay(config: string, relay: Relay, log: Log, started: Settings | undefined): Settings | undefined {
   try {
     const loaded = loadPlaced(config);
     if (loaded === undefined) {
@@ -129,7 +141,8 @@ function reloadRelay(config: string, relay: Relay, log: Log, worker: boolean): S
       return undefined;
     }
     relay.reload(loaded.settings);
-    if (!worker) {
+    if (started !== undefined) {
+      logRestart(started, loaded.settings, log);
       logWarnings(loaded, log);
     }
     log.info("relay", "reloaded", { file: config });

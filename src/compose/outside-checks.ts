@@ -2,6 +2,7 @@
  * Checks from outside the source tree: `[checks] load`. Each file exports one check, made by `defineCheck` of
  * "goodmailto/check", which stands for the contract wherever the file is.
  */
+import { statSync } from "node:fs";
 import { createRequire, registerHooks } from "node:module";
 import { isAbsolute } from "node:path";
 
@@ -12,6 +13,8 @@ import { checks } from "../checks/registry.ts";
 const contract = new URL("../hooks/contract.ts", import.meta.url).href;
 const require = createRequire(import.meta.url);
 let resolves = false;
+/** The files as they were when they were loaded: mtime and size. */
+const loadedAs = new Map<string, string>();
 
 /** A file that gives no check, with its reason. */
 export class OutsideFault extends Error {}
@@ -39,6 +42,9 @@ export function loadCheck(path: string): CheckDefinition {
     throw new OutsideFault(`"${path}" must be an absolute path by now`);
   }
   resolveContract();
+  if (!loadedAs.has(path)) {
+    loadedAs.set(path, identityOf(path));
+  }
   let exported: Record<string, unknown>;
   try {
     exported = require(path) as Record<string, unknown>;
@@ -54,6 +60,17 @@ export function loadCheck(path: string): CheckDefinition {
     throw new OutsideFault(`its check "${check.name}" has the name of a built-in one`);
   }
   return check;
+}
+
+function identityOf(path: string): string {
+  const facts = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return facts === undefined ? "" : `${facts.mtimeNs} ${facts.size}`;
+}
+
+/** The files that have changed since they were loaded, for the log: only a restart reads them again. */
+export function changedChecks(paths: readonly string[]): string[] {
+  const changed = paths.filter((path) => loadedAs.has(path) && loadedAs.get(path) !== identityOf(path));
+  return changed.map((path) => `[checks] load "${path}"`);
 }
 
 /** The built-in checks and those of these files. @throws OutsideFault */

@@ -25,6 +25,8 @@ export interface FieldMeta {
   readonly secret?: boolean;
   /** One of many sections has it alike: the sample file describes it once. */
   readonly common?: boolean;
+  /** A change needs a restart of the relay; gives what of the value does. Absent: it counts at SIGHUP. */
+  readonly restart?: (value: unknown) => unknown;
   /** What is allowed, where the type does not say it: "must be" goes before it. */
   readonly allowed?: string;
   /** A value that was meant, made of one that is not allowed: 300 → "300s". */
@@ -241,6 +243,11 @@ export function mailboxes(sample: readonly string[], doc: string): Field<string[
 /** The same field, one that many sections have alike. */
 export function alike<T extends z.ZodType>(type: T): T {
   return type.meta({ ...type.meta(), common: true }) as T;
+}
+
+/** The same field, one that a running relay keeps until it is started again. @param part of its value that it keeps */
+export function restart<T extends z.ZodType>(type: T, part: (value: unknown) => unknown = (value) => value): T {
+  return type.meta({ ...type.meta(), restart: part }) as T;
 }
 
 /** The declaration of a field; undefined for a section. */

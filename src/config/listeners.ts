@@ -51,12 +51,15 @@ export const auth = z.strictObject({
 /** One service with its own rules. Without any, there is one from `[smtp] listen`. */
 export function listener<Checks extends z.ZodType>(checks: Checks) {
   return z.strictObject({
-    name: field.text("submission", "Its name in logs.", { required: true }),
-    listen: field.listeners(["127.0.0.1:2587"], "As in [smtp]."),
-    tls: field.choice(
-      ["starttls", "implicit", "off"],
-      "starttls",
-      "starttls: offered where there is a certificate. implicit: TLS from the first byte (port 465).",
+    name: field.restart(field.text("submission", "Its name in logs.", { required: true })),
+    listen: field.restart(field.listeners(["127.0.0.1:2587"], "As in [smtp].")),
+    tls: field.restart(
+      field.choice(
+        ["starttls", "implicit", "off"],
+        "starttls",
+        "starttls: offered where there is a certificate. implicit: TLS from the first byte (port 465).",
+      ),
+      (tls) => tls === "implicit",
     ),
     auth: field.flag(false, "Offer AUTH, under TLS."),
     rules: field.file("", "relay", "Client rules of this listener. Empty: those of [clients]."),

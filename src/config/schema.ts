@@ -10,16 +10,20 @@ import { limits } from "./limits.ts";
 import { dns, state } from "./services.ts";
 
 const smtp = z.strictObject({
-  listen: field.listeners(
-    ["127.0.0.1:2525"],
-    'Where to listen: "host:port", "[v6]:port", or "systemd" for sockets that systemd hands over.',
+  listen: field.restart(
+    field.listeners(
+      ["127.0.0.1:2525"],
+      'Where to listen: "host:port", "[v6]:port", or "systemd" for sockets that systemd hands over.',
+    ),
   ),
   hostname: field.textBy(
     text.hostNameRule,
     "",
     "Our name in greetings, EHLO answers and Received fields. Empty: the machine's name.",
   ),
-  workers: field.integerOr(1, 1, 64, "auto", 'Processes that serve: a number, or "auto" for one a core.'),
+  workers: field.restart(
+    field.integerOr(1, 1, 64, "auto", 'Processes that serve: a number, or "auto" for one a core.'),
+  ),
   max_message_size: field.size(
     "25MB",
     'Larger messages are refused with 552, at MAIL where SIZE says so, else while they stream. "0B" is no limit.',
@@ -34,12 +38,11 @@ const smtp = z.strictObject({
     "A client that is silent for so long gets 421. RFC 5321 4.5.3.2.7 asks for 5 minutes.",
     ["10ms", "30d"],
   ),
-  max_connections: field.integer(1000, 1, 100_000, "Sessions at a time in all workers; the next one gets 421."),
-  max_connections_per_client: field.integer(
-    50,
-    1,
-    100_000,
-    "Sessions at a time of one client address (IPv6: /64) in all workers.",
+  max_connections: field.restart(
+    field.integer(1000, 1, 100_000, "Sessions at a time in all workers; the next one gets 421."),
+  ),
+  max_connections_per_client: field.restart(
+    field.integer(50, 1, 100_000, "Sessions at a time of one client address (IPv6: /64) in all workers."),
   ),
   bare_newlines: field.choice(
     ["refuse", "normalise"],
@@ -55,9 +58,11 @@ const smtp = z.strictObject({
     false,
     "Look up the client's host name (TCPREMOTEHOST), forward-confirmed, before the greeting. Done in any case where a client rule asks for host names.",
   ),
-  status_folder: field.text(
-    "/run/goodmailto",
-    "Where a running relay notes which configuration and list it has loaded, so that `goodmailto check` can say when they are not those in the files; the systemd unit makes it. Missing or empty: nowhere.",
+  status_folder: field.restart(
+    field.text(
+      "/run/goodmailto",
+      "Where a running relay notes which configuration and list it has loaded, so that `goodmailto check` can say when they are not those in the files; the systemd unit makes it. Missing or empty: nowhere.",
+    ),
   ),
   shutdown_timeout: field.duration("30s", "After SIGTERM, messages in flight have so long to finish."),
 });
@@ -80,12 +85,16 @@ const clients = z.strictObject({
 });
 
 const snapshot = z.strictObject({
-  path: field.textBy(
-    text.pathRule,
-    "/var/lib/goodmailto/snapshot.sqlite",
-    "The snapshot file: sync replaces it, the relay reads it.",
+  path: field.restart(
+    field.textBy(
+      text.pathRule,
+      "/var/lib/goodmailto/snapshot.sqlite",
+      "The snapshot file: sync replaces it, the relay reads it.",
+    ),
   ),
-  max_age: field.duration("1d", "An older snapshot is still served, but status, log and metrics call it stale."),
+  max_age: field.restart(
+    field.duration("1d", "An older snapshot is still served, but status, log and metrics call it stale."),
+  ),
   key_file: field.file(
     "",
     "relay",
@@ -101,9 +110,11 @@ const snapshot = z.strictObject({
     "relay",
     "Public keys (PEM), of which one must have signed a new snapshot; an unsigned, altered or older one is refused. Empty: anybody's is taken.",
   ),
-  newest_file: field.text(
-    "",
-    "Where the relay remembers the newest signed snapshot beyond a restart; in a folder that it may write to. Empty: in memory.",
+  newest_file: field.restart(
+    field.text(
+      "",
+      "Where the relay remembers the newest signed snapshot beyond a restart; in a folder that it may write to. Empty: in memory.",
+    ),
   ),
   pull: field.textBy(
     text.placeRule,
@@ -167,19 +178,25 @@ const source = z.strictObject({
 });
 
 const log = z.strictObject({
-  format: field.choice(
-    ["plain", "json", "tai64n"],
-    "plain",
-    "plain: for multilog or the journal. tai64n: the same with a stamp. json: one object a line.",
+  format: field.restart(
+    field.choice(
+      ["plain", "json", "tai64n"],
+      "plain",
+      "plain: for multilog or the journal. tai64n: the same with a stamp. json: one object a line.",
+    ),
   ),
-  level: field.choice(["debug", "info", "warning", "error"], "info", "The least that is written. Verdicts are info."),
+  level: field.restart(
+    field.choice(["debug", "info", "warning", "error"], "info", "The least that is written. Verdicts are info."),
+  ),
 });
 
 const metrics = z.strictObject({
-  listen: field.textBy(
-    text.endpointRule,
-    "",
-    'Where to serve /metrics (Prometheus), /healthz and /readyz by HTTP, as "127.0.0.1:9525". Empty: nowhere.',
+  listen: field.restart(
+    field.textBy(
+      text.endpointRule,
+      "",
+      'Where to serve /metrics (Prometheus), /healthz and /readyz by HTTP, as "127.0.0.1:9525". Empty: nowhere.',
+    ),
   ),
 });
 

@@ -50,7 +50,8 @@ interface Worker {
 
 /**
  * Runs until SIGTERM. A worker that cannot start at all (configuration, port) ends everything with its exit code.
- * @param reloaded called at SIGHUP, after the workers were told: to log what one process says for all
+ * @param reloaded called at SIGHUP, after the workers were told: to log what one process says for all, and to give the
+ * settings as they are now; undefined where they have faults
  * @throws the error of a metrics port that is taken; nothing is started then
  */
 export async function superviseWorkers(
@@ -58,8 +59,9 @@ export async function superviseWorkers(
   settings: Settings,
   count: number,
   log: Log,
-  reloaded: () => void,
+  reloaded: () => Settings | undefined,
 ): Promise<void> {
+  let { shutdown_timeout: wait } = settings.smtp;
   const notifier = createNotifier(process.env);
   const fleet = new Fleet(config, count, log, () => {
     notifier.ready(`${count} workers`);
@@ -69,12 +71,12 @@ export async function superviseWorkers(
   const server = await serveReports(settings, fleet);
   process.on("SIGHUP", () => {
     fleet.signal("SIGHUP");
-    reloaded();
+    wait = reloaded()?.smtp.shutdown_timeout ?? wait;
   });
   let told: Promise<void> | undefined;
   const stop = (): void => {
     told ??= notifier.stopping();
-    fleet.stop(settings.smtp.shutdown_timeout + stopGrace);
+    fleet.stop(wait + stopGrace);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
   fleet.start();

@@ -94,6 +94,22 @@ describe.each([1, 2])("goodmailto serve with %i worker(s)", (workers) => {
     expect(again.output.split("config: warning ")).toHaveLength(2);
   });
 
+  it("names the settings that need a restart at SIGHUP, and only those", async () => {
+    const { program, config, change } = await site(workers);
+    change("Nobody of that name");
+    program.child.kill("SIGHUP");
+    await program.until(new RegExp(`(relay: reloaded[^]*){${workers}}`));
+    scene.write(
+      "goodmailto.toml",
+      `${readFileSync(config, "utf8").replace(/workers = \d/, "workers = 3")}\n[log]\nlevel = "debug"\n`,
+    );
+    program.child.kill("SIGHUP");
+    await program.until(/relay: changed settings need a restart settings="\[smtp\] workers; \[log\] level"/);
+    await program.until(new RegExp(`(relay: reloaded[^]*){${2 * workers}}`));
+    expect((await program.stop()).code).toBe(0);
+    expect(program.output.split("need a restart")).toHaveLength(2);
+  });
+
   it("loses nothing at SIGHUPs under load", async () => {
     const { program, port } = await site(workers);
     const hangUp = setInterval(() => program.child.kill("SIGHUP"), 30);
