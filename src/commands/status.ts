@@ -34,7 +34,7 @@ export type StatusReport =
       /** Seconds. */
       readonly age: number;
       readonly addresses: number;
-      /** When and why a person went back to it, see docs/history.md; null: nobody did. */
+      /** When and why a person went back to it, see docs/operation.md; null: nobody did. */
       readonly held: string | null;
       readonly sources: readonly SourceReport[];
     }
@@ -65,7 +65,7 @@ export function statusCommand(): Command {
     });
 }
 
-/** What the sync on this machine remembers of its last runs; see docs/trust.md. */
+/** What the sync on this machine remembers of its last runs; see docs/before-you-enforce.md. */
 export interface EpisodeReport {
   /** Runs since the last whole one. */
   readonly failures: number;

@@ -52,7 +52,7 @@ export const sync = z.strictObject({
 export const alert = z.strictObject({
   command: field.list(
     [],
-    "A program with its arguments, run by the sync when something is wrong and when it is over; the facts are in variables GOODMAILTO_EVENT, GOODMAILTO_WHY and others, see docs/trust.md.",
+    "A program with its arguments, run by the sync when something is wrong and when it is over; the facts are in variables GOODMAILTO_EVENT, GOODMAILTO_WHY and others, see docs/before-you-enforce.md.",
   ),
   mail: field.mailboxes([], "Who gets the same facts as a mail, by the [[route]] of the domain."),
   after_failures: field.integer(

@@ -4,7 +4,7 @@
  * One immutable SQLite file, journal mode DELETE. A row says that one key is deliverable, by one source.
  * A bare user part (short name) is a key of its own, valid in every domain of its source; an address is a key
  * `user@domain` with a relay domain, never an alias domain. A row may carry a rule (who may write, or "later"), or say
- * that its key vanished from the directory and when: such a row is deliverable no more, see docs/history.md.
+ * that its key vanished from the directory and when: such a row is deliverable no more, see docs/operation.md.
  *
  * The seal is a SHA-256 over the whole file, in which its own 64 digits count as zeros. `quick_check` sees a torn
  * tree but not a torn letter, and a torn letter would refuse somebody's mail.

@@ -1,4 +1,4 @@
-/** Remembers which targets still lack the list that serves, and carries it to them again; docs/sealed-snapshot.md. */
+/** Remembers which targets still lack the list that serves, and carries it to them again; docs/distribution.md. */
 import type { Log } from "../../src/report/log.ts";
 import { readEpisode, writeEpisode } from "../remember/episode.ts";
 import { createdAt } from "../list/previous.ts";

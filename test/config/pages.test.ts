@@ -1,4 +1,4 @@
-/** The configurations in README.md and on the step-by-step pages, as a reader would paste them. */
+/** The configurations on the step-by-step pages, as a reader would paste them. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ function configurationOf(page: string): string {
 
 describe("the configuration on a page", () => {
   it.each([
-    ["README.md", ""],
+    ["docs/getting-started.md", ""],
     ["docs/active-directory.md", ""],
     ["docs/domino.md", ""],
     // A list for Postfix needs no route, and the page says that this is warned of.
@@ -46,7 +46,7 @@ describe("the configuration on a page", () => {
   });
 
   it("sends nobody's mail for other domains to the inside server", () => {
-    const routes = configurationOf("README.md").split("[[route]]").slice(1);
+    const routes = configurationOf("docs/getting-started.md").split("[[route]]").slice(1);
     expect(routes.map((text) => /^domain = "(.*?)"/m.exec(text)?.[1])).toEqual(["kontor.example", "*"]);
     expect(routes[1]).toMatch(/^next_hop = "mx"/m);
   });
