@@ -1,14 +1,14 @@
-/** Every check there is. The order here has no meaning: `[checks] run` says what runs. */
+/** Every check there is; printed by `npm run docs`. The order has no meaning: `[checks] run` says what runs. */
 import type { CheckDefinition } from "../hooks/check.ts";
-import { authlogger } from "./authlogger.ts";
-import { authrequired } from "./authrequired.ts";
-import { badmailfrom } from "./badmailfrom.ts";
-import { goodmailto } from "./goodmailto.ts";
-import { ifauthskip } from "./ifauthskip.ts";
-import { loop } from "./loop.ts";
-import { rblspp } from "./rblspp.ts";
-import { spp } from "./spp.ts";
-import { verybadrcptto } from "./verybadrcptto.ts";
+import { authlogger } from "./auth/authlogger.ts";
+import { authrequired } from "./auth/authrequired.ts";
+import { badmailfrom } from "./envelope/badmailfrom.ts";
+import { goodmailto } from "./recipient/goodmailto.ts";
+import { ifauthskip } from "./auth/ifauthskip.ts";
+import { loop } from "./content/loop.ts";
+import { rblspp } from "./lists/rblspp.ts";
+import { spp } from "./programs/spp.ts";
+import { verybadrcptto } from "./envelope/verybadrcptto.ts";
 
 export const checks: readonly CheckDefinition[] = [
   authlogger,

@@ -9,12 +9,12 @@ import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { authlogger } from "../../src/checks/authlogger.ts";
-import { authrequired } from "../../src/checks/authrequired.ts";
-import { ifauthskip } from "../../src/checks/ifauthskip.ts";
-import { rblspp } from "../../src/checks/rblspp.ts";
-import { spp } from "../../src/checks/spp.ts";
-import { verybadrcptto } from "../../src/checks/verybadrcptto.ts";
+import { authlogger } from "../../src/checks/auth/authlogger.ts";
+import { authrequired } from "../../src/checks/auth/authrequired.ts";
+import { ifauthskip } from "../../src/checks/auth/ifauthskip.ts";
+import { rblspp } from "../../src/checks/lists/rblspp.ts";
+import { spp } from "../../src/checks/programs/spp.ts";
+import { verybadrcptto } from "../../src/checks/envelope/verybadrcptto.ts";
 import type { CommandHook } from "../../src/hooks/hook-names.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import type { Step } from "../../src/hooks/step.ts";

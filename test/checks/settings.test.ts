@@ -1,12 +1,12 @@
 /** Settings of checks: each has its defaults and tells what it is for, so that the sample file can be printed. */
 import { describe, expect, it } from "vitest";
 
-import { authlogger } from "../../src/checks/authlogger.ts";
-import { authrequired } from "../../src/checks/authrequired.ts";
-import { ifauthskip } from "../../src/checks/ifauthskip.ts";
-import { loop } from "../../src/checks/loop.ts";
-import { rblspp } from "../../src/checks/rblspp.ts";
-import { verybadrcptto } from "../../src/checks/verybadrcptto.ts";
+import { authlogger } from "../../src/checks/auth/authlogger.ts";
+import { authrequired } from "../../src/checks/auth/authrequired.ts";
+import { ifauthskip } from "../../src/checks/auth/ifauthskip.ts";
+import { loop } from "../../src/checks/content/loop.ts";
+import { rblspp } from "../../src/checks/lists/rblspp.ts";
+import { verybadrcptto } from "../../src/checks/envelope/verybadrcptto.ts";
 import { settingsOf } from "../hooks/steps.ts";
 import { fieldMeta } from "../../src/config/fields.ts";
 

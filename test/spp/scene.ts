@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { settingsOf, stepOf } from "../hooks/steps.ts";
 import { resolverOf } from "../dns/resolver-of.ts";
-import { spp } from "../../src/checks/spp.ts";
+import { spp } from "../../src/checks/programs/spp.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import { Session } from "../../src/hooks/session.ts";
 import type { Verdict } from "../../src/hooks/verdict.ts";

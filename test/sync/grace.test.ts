@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { resolverOf } from "../dns/resolver-of.ts";
-import { goodmailto } from "../../src/checks/goodmailto.ts";
+import { goodmailto } from "../../src/checks/recipient/goodmailto.ts";
 import { Session } from "../../src/hooks/session.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { silentLog } from "../../src/report/log.ts";

@@ -1,8 +1,8 @@
 /** authlogger: one log line for each authentication that succeeded: who, from where, by which mechanism. Never a password. */
-import { defineCheck } from "../hooks/check.ts";
-import type { CheckDefinition } from "../hooks/check.ts";
-import { pass } from "../hooks/verdict.ts";
-import { printable } from "../mail/reply.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { pass } from "../../hooks/verdict.ts";
+import { printable } from "../../mail/reply.ts";
 
 /** See the file's first line. The line: `authlogger: host: H ip: IP user: U method: M`. */
 export const authlogger: CheckDefinition = defineCheck({

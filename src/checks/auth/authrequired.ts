@@ -1,8 +1,8 @@
 /** authrequired: no mail from a client that has not authenticated. For submission, RFC 6409; the code is RFC 4954 6's. */
-import { defineCheck } from "../hooks/check.ts";
-import type { CheckDefinition } from "../hooks/check.ts";
-import { pass, refuse } from "../hooks/verdict.ts";
-import { reply } from "../mail/reply.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { reply } from "../../mail/reply.ts";
 
 const refused = refuse("required", reply(530, "5.7.0", "Authentication required"));
 

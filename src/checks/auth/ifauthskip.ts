@@ -1,7 +1,7 @@
 /** ifauthskip: who has authenticated is not asked further at this recipient. Put it before the checks it spares, such as rblspp. */
-import { defineCheck } from "../hooks/check.ts";
-import type { CheckDefinition } from "../hooks/check.ts";
-import { next, pass } from "../hooks/verdict.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { next, pass } from "../../hooks/verdict.ts";
 
 /** See the file's first line. Relaying stays as closed as it was: that is no check's business here. */
 export const ifauthskip: CheckDefinition = defineCheck({

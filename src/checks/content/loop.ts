@@ -1,9 +1,9 @@
 /** loop: a message that went through too many hops goes round in a circle. RFC 5321 6.3. */
-import * as field from "../config/fields.ts";
-import { defineCheck } from "../hooks/check.ts";
-import type { CheckDefinition } from "../hooks/check.ts";
-import { pass, refuse } from "../hooks/verdict.ts";
-import { reply } from "../mail/reply.ts";
+import * as field from "../../config/fields.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { reply } from "../../mail/reply.ts";
 
 const refused = refuse("loop", reply(554, "5.4.6", "Too many hops, this message is looping"));
 

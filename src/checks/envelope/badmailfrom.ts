@@ -2,17 +2,17 @@
  * qmail's control/badmailfrom: senders whose recipients are all refused (qmail-smtpd(8)). After the address there may be
  * a reason, which the client is told: qpsmtpd's form.
  */
-import * as field from "../config/fields.ts";
-import { defineCheck } from "../hooks/check.ts";
-import type { CheckDefinition } from "../hooks/check.ts";
-import { noteOf } from "../hooks/notes.ts";
-import { pass, refuse } from "../hooks/verdict.ts";
-import { normalKey } from "../mail/address.ts";
-import type { Mailbox } from "../mail/address.ts";
-import { entryKey } from "../mail/list-entry.ts";
-import { withoutTag } from "../mail/return-path.ts";
-import { ControlFile } from "../files/control-file.ts";
-import { reply } from "../mail/reply.ts";
+import * as field from "../../config/fields.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { noteOf } from "../../hooks/notes.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { normalKey } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { entryKey } from "../../mail/list-entry.ts";
+import { withoutTag } from "../../mail/return-path.ts";
+import { ControlFile } from "../../files/control-file.ts";
+import { reply } from "../../mail/reply.ts";
 
 const refusal = refuse("listed", reply(553, "5.7.1", "sorry, your envelope sender is in my badmailfrom list (#5.7.1)"));
 type Refusal = typeof refusal;

@@ -5,18 +5,18 @@
  */
 import { setTimeout as wait } from "node:timers/promises";
 
-import * as field from "../config/fields.ts";
-import { defineCheck } from "../hooks/check.ts";
-import type { CheckDefinition } from "../hooks/check.ts";
-import type { CheckSession } from "../hooks/check-session.ts";
-import { noteOf } from "../hooks/notes.ts";
-import { pass, refuse } from "../hooks/verdict.ts";
-import { foldAscii, normalKey } from "../mail/address.ts";
-import { ControlFile } from "../files/control-file.ts";
-import { entryKey } from "../mail/list-entry.ts";
-import { withoutTag } from "../mail/return-path.ts";
-import type { Log } from "../report/log.ts";
-import { printable, reply } from "../mail/reply.ts";
+import * as field from "../../config/fields.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { noteOf } from "../../hooks/notes.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { foldAscii, normalKey } from "../../mail/address.ts";
+import { ControlFile } from "../../files/control-file.ts";
+import { entryKey } from "../../mail/list-entry.ts";
+import { withoutTag } from "../../mail/return-path.ts";
+import type { Log } from "../../report/log.ts";
+import { printable, reply } from "../../mail/reply.ts";
 
 /** How its log lines begin, so that multilog can select them. */
 const part = "check_verybadrcptto";

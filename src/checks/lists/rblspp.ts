@@ -4,18 +4,18 @@
  */
 import type * as z from "zod";
 
-import * as field from "../config/fields.ts";
-import { defineCheck } from "../hooks/check.ts";
-import type { CheckDefinition } from "../hooks/check.ts";
-import { healthOf } from "../dns/list-health.ts";
-import { pass, refuse } from "../hooks/verdict.ts";
-import type { Answer as AnyAnswer, Verdict as AnyVerdict } from "../hooks/verdict.ts";
-import { askList } from "../dns/list-lookup.ts";
-import type { ListAnswer } from "../dns/list-lookup.ts";
-import { parseSource } from "../dns/lists.ts";
-import type { DnsListSource } from "../dns/lists.ts";
-import { normalIp } from "../mail/network.ts";
-import { reply } from "../mail/reply.ts";
+import * as field from "../../config/fields.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { healthOf } from "../../dns/list-health.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import type { Answer as AnyAnswer, Verdict as AnyVerdict } from "../../hooks/verdict.ts";
+import { askList } from "../../dns/list-lookup.ts";
+import type { ListAnswer } from "../../dns/list-lookup.ts";
+import { parseSource } from "../../dns/lists.ts";
+import type { DnsListSource } from "../../dns/lists.ts";
+import { normalIp } from "../../mail/network.ts";
+import { reply } from "../../mail/reply.ts";
 
 const sources = field
   .list(

@@ -1,11 +1,11 @@
 /** External programs as checks: the plugin interface of qmail-spp 0.42. docs/plugins.md tells how to write one. */
-import * as field from "../config/fields.ts";
-import { defineCheck } from "../hooks/check.ts";
-import type { CheckRun } from "../hooks/check.ts";
-import { pluginHooks } from "../spp/config.ts";
-import { Host } from "../spp/host.ts";
-import { pluginReasons } from "../spp/reasons.ts";
-import type { PluginReason } from "../spp/reasons.ts";
+import * as field from "../../config/fields.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckRun } from "../../hooks/check.ts";
+import { pluginHooks } from "../../spp/config.ts";
+import { Host } from "../../spp/host.ts";
+import { pluginReasons } from "../../spp/reasons.ts";
+import type { PluginReason } from "../../spp/reasons.ts";
 
 const settings = {
   config: field.text(

@@ -1,12 +1,12 @@
 /** The check that the product exists for: does the directory list this recipient, and may this client write to it? */
-import { recipientSettings } from "../config/recipients.ts";
-import { defineCheck } from "../hooks/check.ts";
-import type { CheckDefinition } from "../hooks/check.ts";
-import type { CheckSession } from "../hooks/check-session.ts";
-import { found as finds, pass, refuse } from "../hooks/verdict.ts";
-import type { Verdict as AnyVerdict } from "../hooks/verdict.ts";
-import { reply } from "../mail/reply.ts";
-import type { Restriction } from "../snapshot/recipients.ts";
+import { recipientSettings } from "../../config/recipients.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { found as finds, pass, refuse } from "../../hooks/verdict.ts";
+import type { Verdict as AnyVerdict } from "../../hooks/verdict.ts";
+import { reply } from "../../mail/reply.ts";
+import type { Restriction } from "../../snapshot/recipients.ts";
 
 const reasons = {
   unknown: "unknown recipient",

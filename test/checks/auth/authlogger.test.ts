@@ -1,8 +1,8 @@
 /** authlogger: one line that no client can forge, the same from the check and its example plugin. */
 import { describe, expect, it } from "vitest";
 
-import { authlogger } from "../../src/checks/authlogger.ts";
-import { makeSession, RecordingLog, runPlugin, startCheck } from "./fixture.ts";
+import { authlogger } from "../../../src/checks/auth/authlogger.ts";
+import { makeSession, RecordingLog, runPlugin, startCheck } from "../fixture.ts";
 
 const authenticated = { SMTPAUTHUSER: "marta", SMTPAUTHMETHOD: "plain" };
 

@@ -1,8 +1,8 @@
 /** authrequired: the check and its example plugin say the same before and after AUTH. */
 import { describe, expect, it } from "vitest";
 
-import { authrequired } from "../../src/checks/authrequired.ts";
-import { asPrinted, makeSession, runPlugin, startCheck } from "./fixture.ts";
+import { authrequired } from "../../../src/checks/auth/authrequired.ts";
+import { asPrinted, makeSession, runPlugin, startCheck } from "../fixture.ts";
 
 const authenticated = { SMTPAUTHUSER: "marta", SMTPAUTHMETHOD: "plain" };
 

@@ -1,8 +1,8 @@
 /** ifauthskip: the check and its example plugin spare the same clients. */
 import { describe, expect, it } from "vitest";
 
-import { ifauthskip } from "../../src/checks/ifauthskip.ts";
-import { asPrinted, atRecipient, makeSession, runPlugin, startCheck } from "./fixture.ts";
+import { ifauthskip } from "../../../src/checks/auth/ifauthskip.ts";
+import { asPrinted, atRecipient, makeSession, runPlugin, startCheck } from "../fixture.ts";
 
 const authenticated = { SMTPAUTHUSER: "marta", SMTPAUTHMETHOD: "plain" };
 

@@ -2,8 +2,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { countHops, loop } from "../../src/checks/loop.ts";
-import { makeSession, startCheck } from "./fixture.ts";
+import { countHops, loop } from "../../../src/checks/content/loop.ts";
+import { makeSession, startCheck } from "../fixture.ts";
 
 const received = "Received: from a by b\r\n\twith SMTP; 1 Jan 2026 00:00:00 +0000\r\n";
 

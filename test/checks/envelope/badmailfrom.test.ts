@@ -5,11 +5,11 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { badmailfrom } from "../../src/checks/badmailfrom.ts";
-import { schemaFor } from "../../src/compose/settings.ts";
-import { warningsOf } from "../../src/compose/warnings.ts";
-import { checkConfig } from "../../src/config/load.ts";
-import { asPrinted, atRecipient, Clock, mailbox, makeSession, RecordingLog, startCheck } from "./fixture.ts";
+import { badmailfrom } from "../../../src/checks/envelope/badmailfrom.ts";
+import { schemaFor } from "../../../src/compose/settings.ts";
+import { warningsOf } from "../../../src/compose/warnings.ts";
+import { checkConfig } from "../../../src/config/load.ts";
+import { asPrinted, atRecipient, Clock, mailbox, makeSession, RecordingLog, startCheck } from "../fixture.ts";
 
 const usual = "E553 5.7.1 sorry, your envelope sender is in my badmailfrom list (#5.7.1)";
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { verybadrcptto } from "../../src/checks/verybadrcptto.ts";
-import type { CheckRun } from "../../src/hooks/check.ts";
-import type { Session } from "../../src/hooks/session.ts";
+import { verybadrcptto } from "../../../src/checks/envelope/verybadrcptto.ts";
+import type { CheckRun } from "../../../src/hooks/check.ts";
+import type { Session } from "../../../src/hooks/session.ts";
 import {
   asOriginal,
   atRecipient,
@@ -17,7 +17,7 @@ import {
   RecordingLog,
   runPlugin,
   startCheck,
-} from "./fixture.ts";
+} from "../fixture.ts";
 
 const note =
   "sorry, one or more of the recipients has flagged this e-mail as unsolicited bulk/commercial e-mail which is contrary to our acceptable e-mail use policy";

@@ -2,13 +2,13 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as z from "zod";
 
-import type { DnsSettings } from "../../src/dns/resolver.ts";
-import { resolverOf } from "../dns/resolver-of.ts";
-import { rblspp } from "../../src/checks/rblspp.ts";
-import type { CheckRun } from "../../src/hooks/check.ts";
-import type { Verdict } from "../../src/hooks/verdict.ts";
-import { startDns } from "../fakes/dns.ts";
-import type { FakeDns } from "../fakes/dns.ts";
+import type { DnsSettings } from "../../../src/dns/resolver.ts";
+import { resolverOf } from "../../dns/resolver-of.ts";
+import { rblspp } from "../../../src/checks/lists/rblspp.ts";
+import type { CheckRun } from "../../../src/hooks/check.ts";
+import type { Verdict } from "../../../src/hooks/verdict.ts";
+import { startDns } from "../../fakes/dns.ts";
+import type { FakeDns } from "../../fakes/dns.ts";
 import {
   asOriginal,
   asPrinted,
@@ -19,7 +19,7 @@ import {
   RecordingLog,
   runPlugin,
   startCheck,
-} from "./fixture.ts";
+} from "../fixture.ts";
 
 const listedIp = "192.0.2.7";
 const listed = "7.2.0.192.block.test";

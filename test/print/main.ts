@@ -1,0 +1,15 @@
+/** `npm run docs`: writes every file that is printed from declarations. Tests compare each with what is there. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { findChecks, printRegistry, registryFile } from "./registry.ts";
+import { developmentPage, printDevelopment } from "./rooms.ts";
+
+writeFileSync(registryFile, printRegistry(findChecks()));
+writeFileSync(developmentPage, printDevelopment());
+
+// What follows is printed from the registry as it is now.
+const { sampleConfig } = await import("../../src/config/sample.ts");
+const { schema } = await import("../../src/compose/settings.ts");
+const { sectionDocs } = await import("../../src/compose/section-docs.ts");
+writeFileSync(join(import.meta.dirname, "../../config/goodmailto.toml"), sampleConfig(schema, sectionDocs));
