@@ -1,5 +1,6 @@
 /** What is wrong with settings that are right each on its own: an alias of a domain that is not ours, a name given twice. */
 import { createDomains } from "../mail/domains.ts";
+import { domainFaults } from "./domain-faults.ts";
 import { listenerFaults } from "./listener-faults.ts";
 import { routeFaults } from "./route-faults.ts";
 import { runFaults } from "./run-faults.ts";
@@ -21,11 +22,7 @@ export function relationFaults(settings: Settings, fault: (path: Path, message: 
   for (const [alias, target] of Object.entries(settings.domains.aliases)) {
     attempt(["domains", "aliases", alias], () => createDomains(settings.domains.relay, { [alias]: target }));
   }
-  settings.route.forEach(({ domain }, i) => {
-    if (settings.route.findIndex((other) => other.domain === domain) < i) {
-      faults.push(fault(["route", i, "domain"], `"${domain}" has a route already, above`));
-    }
-  });
+  faults.push(...domainFaults(settings, fault));
   faults.push(
     ...repeated(
       settings.source.map(({ name }) => name),
@@ -39,18 +36,6 @@ export function relationFaults(settings: Settings, fault: (path: Path, message: 
       "listener",
       fault,
     ),
-  );
-  settings.source.forEach((source, i) =>
-    source.domains.forEach((name, j) => {
-      if (!settings.domains.relay.includes(name)) {
-        faults.push(
-          fault(
-            ["source", i, "domains", j],
-            `"${name}" is no relay domain; allowed: ${settings.domains.relay.join(", ")}`,
-          ),
-        );
-      }
-    }),
   );
   const [given, missing] = settings.tls.cert === "" ? ["key", "cert"] : ["cert", "key"];
   if ((settings.tls.cert === "") !== (settings.tls.key === "")) {

@@ -1,4 +1,5 @@
 /** Warnings about `[[route]]`: mail for the world that is sent inside, and settings without effect. */
+import { normalPattern } from "../mail/domains.ts";
 import { formatEndpoint } from "../mail/network.ts";
 import { parseNextHop } from "../mail/next-hop.ts";
 import { createRouteTable } from "../mail/route-table.ts";
@@ -40,7 +41,8 @@ export function worldWarnings(settings: Settings, relayClients: boolean): Warnin
     return [{ path: ["route", 0, "domain"], message }];
   }
   const find = createRouteTable(entries);
-  const inside = domains.relay.map((domain) => find(domain.startsWith(".") ? `x${domain}` : domain));
+  const own = domains.relay.map((domain) => normalPattern(domain) ?? domain);
+  const inside = own.map((domain) => find(domain.startsWith(".") ? `x${domain}` : domain));
   const shared = inside.flatMap((each) => each?.places ?? []).find((place) => world.places.includes(place));
   if (shared === undefined) {
     return [];

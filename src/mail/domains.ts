@@ -42,6 +42,19 @@ export function createDomains(relay: readonly string[], aliases: Readonly<Record
   };
 }
 
+/** The normal form of a domain as the configuration names it: `domain`, `.domain` for all below it, or `*`. */
+export function normalPattern(name: string): string | undefined {
+  const dot = name.startsWith(".") ? "." : "";
+  const domain = name === "*" ? name : normalDomain(name.slice(dot.length));
+  return domain === undefined ? undefined : `${dot}${domain}`;
+}
+
+/** The relay domain that a name in the configuration stands for; `.domain` only for itself. Undefined: not ours. */
+export function relayDomain(name: string, domains: Domains): string | undefined {
+  const pattern = normalPattern(name) ?? "";
+  return pattern.startsWith(".") ? domains.relay.find((relay) => relay === pattern) : domains.canonical(pattern);
+}
+
 function checkedDomain(name: string): string {
   const domain = normalDomain(name);
   if (domain === undefined) {

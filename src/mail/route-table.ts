@@ -1,10 +1,11 @@
-/** What a domain leads to: the exact name, then the longest `.suffix`, then `*`. */
+/** What a domain leads to: the exact name, then the longest `.suffix`, then `*`. Compared in normal form. */
+import { normalPattern } from "./domains.ts";
 
-/** Compiles a table; of two entries with the same domain, the first wins. */
+/** Compiles a table; of two entries with the same domain, the first wins. What it is asked for is in normal form. */
 export function createRouteTable<T>(
   entries: readonly { readonly domain: string; readonly route: T }[],
 ): (domain: string) => T | undefined {
-  const exact = new Map(entries.toReversed().map(({ domain, route }) => [domain, route]));
+  const exact = new Map(entries.toReversed().map(({ domain, route }) => [normalPattern(domain) ?? domain, route]));
   return (domain) => {
     const own = exact.get(domain);
     if (own !== undefined) {

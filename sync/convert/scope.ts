@@ -1,6 +1,5 @@
 /** Which relay domains a source may speak for. */
-import { normalDomain } from "../../src/mail/address.ts";
-import { createDomains, type Domains } from "../../src/mail/domains.ts";
+import { createDomains, relayDomain, type Domains } from "../../src/mail/domains.ts";
 
 export interface Scope {
   /** The relay domain that an address's domain stands for; undefined where the source may not speak for it. */
@@ -16,7 +15,13 @@ export interface Scope {
  * @throws RangeError where one is no relay domain
  */
 export function createScope(names: readonly string[], domains: Domains): Scope {
-  const own = names.map((name) => relayDomain(name, domains));
+  const own = names.map((name) => {
+    const found = relayDomain(name, domains);
+    if (found === undefined) {
+      throw new RangeError(`"${name}" is no relay domain`);
+    }
+    return found;
+  });
   const allowed = own.length === 0 ? domains : createDomains(own);
   return {
     domains: own,
@@ -26,14 +31,4 @@ export function createScope(names: readonly string[], domains: Domains): Scope {
       return target === undefined || own.length === 0 ? target : allowed.canonical(target);
     },
   };
-}
-
-function relayDomain(name: string, domains: Domains): string {
-  const dotted = name.startsWith(".");
-  const domain = normalDomain(dotted ? name.slice(1) : name) ?? "";
-  const found = dotted ? domains.relay.find((relay) => relay === `.${domain}`) : domains.canonical(domain);
-  if (found === undefined) {
-    throw new RangeError(`"${name}" is no relay domain`);
-  }
-  return found;
 }

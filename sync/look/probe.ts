@@ -3,6 +3,7 @@
  * its entries would give. Writes nothing.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
+import { normalDomain } from "../../src/mail/address.ts";
 import type { Domains } from "../../src/mail/domains.ts";
 import { convertEntries, createRules } from "../convert/addresses.ts";
 import type { Rules } from "../convert/addresses.ts";
@@ -182,7 +183,8 @@ function addLeft({ left, foreign }: Reading, more: readonly LeftOut[]): void {
       left.push(one);
     }
     if (one.why === "foreign domain") {
-      addOne(foreign, one.value.slice(one.value.lastIndexOf("@") + 1).toLowerCase());
+      const domain = one.value.slice(one.value.lastIndexOf("@") + 1);
+      addOne(foreign, normalDomain(domain) ?? domain.toLowerCase());
     }
   }
 }

@@ -47,6 +47,20 @@ describe("a program that a test needs", () => {
     expect(ask('"swaks"', true).answer).toBe("false");
   });
 
+  it("is asked for its part where nobody has configured it, as Postfix without a main.cf", () => {
+    program("postfix", 0);
+    const fake = (tables: string): void =>
+      writeFileSync(
+        join(folder, "postconf"),
+        `#!/bin/sh\n[ "$1" = -c ] && [ -f "$2/main.cf" ] && [ "$3" = -m ] || exit 1\nprintf '${tables}'\n`,
+        { mode: 0o755 },
+      );
+    fake("hash\\nlmdb\\n");
+    expect(ask('"postfix"', true)).toEqual({ answer: "false", fault: "" });
+    fake("hash\\nlmdbx\\n");
+    expect(ask('"postfix"', false)).toEqual({ answer: "true", fault: "" });
+  });
+
   it("is counted and named in the closing lines of a run without it", { timeout: 60_000 }, () => {
     const vitest = join(root, "node_modules/vitest/vitest.mjs");
     const words = ["run", "--config", "test/vitest.config.ts", "test/clients/tcprules.truth.test.ts"];

@@ -3,7 +3,8 @@
  * skip that the closing line counts and names; in CI it is a failure.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, appendFileSync, constants } from "node:fs";
+import { accessSync, appendFileSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
 /** Where the runs of the tests write why they skipped something; test/reporter.ts makes it and reads it. */
@@ -11,10 +12,29 @@ export const skipsFile = "GOODMAILTO_TEST_SKIPS";
 
 const path = [process.env["PATH"] ?? "", "/usr/sbin", "/sbin", "/usr/local/sbin"].join(delimiter);
 
-/** What a program may be without though it is installed: a command that ends with 0 where the part is there. */
+/** Debian leaves out /etc/postfix/main.cf where nobody has configured it, and postconf reads one before it answers. */
+function postfixHas(type: string): boolean {
+  const folder = mkdtempSync(join(tmpdir(), "goodmailto-postconf-"));
+  try {
+    writeFileSync(join(folder, "main.cf"), "");
+    const { stdout } = run(["postconf", "-c", folder, "-m"]);
+    return (stdout ?? "").split("\n").includes(type);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function run([command = "", ...words]: readonly string[]): { status: number | null; stdout?: string } {
+  return spawnSync(command, words, { env: { ...process.env, PATH: path }, timeout: 20_000, encoding: "utf8" });
+}
+
+/**
+ * What a program may be without though it is installed: a command that ends with 0 where the part is there, or what
+ * finds it out.
+ */
 const parts = {
   "Net::SSLeay": ["perl", "-MNet::SSLeay", "-e", "1"],
-  lmdb: ["sh", "-c", "postconf -m | grep -qx lmdb"],
+  lmdb: () => postfixHas("lmdb"),
   "the standard library": ["python3", "-c", "import array, os, pty, select, socket"],
   "stdio.h": ["sh", "-c", "echo '#include <stdio.h>' | cc -E -x c -"],
   "TLS and WebDAV": ["sh", "-c", "nginx -V 2>&1 | grep http_ssl_module | grep -q http_dav_module"],
@@ -69,9 +89,8 @@ function skippedOutsideCi(reason: string): true {
 }
 
 function has(part: Part): boolean {
-  const [command, ...words] = parts[part];
-  const known =
-    tried.get(part) ?? spawnSync(command, words, { env: { ...process.env, PATH: path }, timeout: 20_000 }).status === 0;
+  const look = parts[part];
+  const known = tried.get(part) ?? (typeof look === "function" ? look() : run(look).status === 0);
   tried.set(part, known);
   return known;
 }

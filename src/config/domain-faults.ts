@@ -1,0 +1,45 @@
+/** Domains that are given twice, or are not ours. Compared in normal form, as everywhere: `Kontor.Example` is kontor.example. */
+import { normalDomain } from "../mail/address.ts";
+import { createDomains, normalPattern, relayDomain } from "../mail/domains.ts";
+import type { Domains } from "../mail/domains.ts";
+import type { Fault } from "./fault.ts";
+import type { Settings } from "./sections.ts";
+import type { Path } from "./shape.ts";
+
+/** Faults of `[[route]] domain`, `[domains] aliases` and `[[source]] domains`. */
+export function domainFaults(settings: Settings, fault: (path: Path, message: string) => Fault): Fault[] {
+  const routes = settings.route.map(({ domain }) => normalPattern(domain) ?? domain);
+  const aliases = Object.keys(settings.domains.aliases);
+  const names = aliases.map((alias) => normalDomain(alias) ?? alias);
+  return [
+    ...routes.flatMap((domain, i) =>
+      routes.indexOf(domain) < i
+        ? [fault(["route", i, "domain"], `"${settings.route[i]?.domain}" has a route already, above`)]
+        : [],
+    ),
+    ...aliases.flatMap((alias, i) =>
+      names.indexOf(names[i] ?? "") < i ? [fault(["domains", "aliases", alias], "is an alias already, above")] : [],
+    ),
+    ...sourceFaults(settings, fault),
+  ];
+}
+
+function sourceFaults({ source, domains }: Settings, fault: (path: Path, message: string) => Fault): Fault[] {
+  const own = knownDomains(domains);
+  return source.flatMap((each, i) =>
+    each.domains.flatMap((name, j) =>
+      own === undefined || relayDomain(name, own) !== undefined
+        ? []
+        : [fault(["source", i, "domains", j], `"${name}" is no relay domain; allowed: ${domains.relay.join(", ")}`)],
+    ),
+  );
+}
+
+/** Undefined where an alias is wrong, which is told of at the alias. */
+function knownDomains({ relay, aliases }: Settings["domains"]): Domains | undefined {
+  try {
+    return createDomains(relay, aliases);
+  } catch {
+    return undefined;
+  }
+}
