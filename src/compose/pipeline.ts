@@ -7,18 +7,22 @@ import type { Step } from "../hooks/step.ts";
 import type { Counters } from "../report/counters.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
 import type { CheckSection } from "./check-sections.ts";
+import { createLists } from "./lists.ts";
 
 /** Makes the checks of a list at work. @param run `[checks] run`, or the list of a listener */
 export function buildPipeline(
   settings: Settings,
   run: readonly string[],
-  services: Services,
+  services: Omit<Services, "lists">,
   counters: Counters,
 ): Pipeline {
   const sections = sectionsOfChecks(settings);
+  const listsOf = (label: string) => createLists(settings.control.folders, label, services.log, services.now);
   const steps = run.flatMap((label) => {
     const section = sections.find((one) => one.label === label);
-    return section === undefined || section.values.mode === "off" ? [] : [stepOf(section, services)];
+    return section === undefined || section.values.mode === "off"
+      ? []
+      : [stepOf(section, { ...services, lists: listsOf(section.label) })];
   });
   return new Pipeline(steps, services.log, counters);
 }

@@ -8,7 +8,6 @@ import type { ClientRules } from "../clients/tcprules.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { ListenerPlan } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
-import type { Services } from "../hooks/services.ts";
 import type { Counters } from "../report/counters.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Log } from "../report/log.ts";
@@ -70,17 +69,18 @@ interface Lasting {
   readonly guard: Guard;
   readonly ledger: HarvestLedger;
   readonly observing: Observing;
+  readonly state: RelayState;
   readonly log: Log;
   readonly counters: Counters;
 }
 
 /** Everything that depends on settings and is replaced at a reload. */
-function assemble(settings: Settings, { snapshot, guard, ledger, observing, log, counters }: Lasting) {
+function assemble(settings: Settings, { snapshot, guard, ledger, observing, state, log, counters }: Lasting) {
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const dns = createResolver(settings, log);
-  const services: Services = { recipients, domains, dns, log, now: Date.now };
+  const services = { recipients, domains, dns, state: state.state, log, now: Date.now };
   const courier = buildCourier(settings, domains, dns, log, counters, name);
   const tls = readTls(settings, log);
   const authenticator = createAuthenticator(settings.auth, guard, log);
@@ -111,6 +111,17 @@ function assemble(settings: Settings, { snapshot, guard, ledger, observing, log,
   return { courier, tls, services: plans.map(serviceOf), plans };
 }
 
+/** The parts of new settings, whose checks keep what they remember where those settings say; with the old ones where they cannot be made. */
+function assembleAnew(next: Settings, current: Settings, lasting: Lasting): ReturnType<typeof assemble> {
+  lasting.state.change(next);
+  try {
+    return assemble(next, lasting);
+  } catch (error) {
+    lasting.state.change(current);
+    throw error;
+  }
+}
+
 /**
  * Starts a relay.
  * @param shared listen with SO_REUSEPORT, for several processes on one port
@@ -119,19 +130,19 @@ function assemble(settings: Settings, { snapshot, guard, ledger, observing, log,
 export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
   checkLibrary();
   const snapshot = openServed(settings, log);
-  const lasting: Lasting = {
-    snapshot,
-    guard: new Guard(),
-    ledger: new HarvestLedger(),
-    observing: new Observing(log),
-    log,
-    counters,
-  };
-  let parts = assemble(settings, lasting);
-  let current = settings;
   const room = affordable(settings.smtp.max_connections);
   const [crowd, turnedAway] = [new Crowd(), new TurnedAway(room.refused)];
-  const state = new RelayState(settings, { ...lasting, crowd }, log, shared);
+  const [guard, ledger] = [new Guard(), new HarvestLedger()];
+  const state = new RelayState(settings, { guard, ledger, crowd }, log, shared);
+  const lasting: Lasting = { snapshot, guard, ledger, observing: new Observing(log), state, log, counters };
+  let parts: ReturnType<typeof assemble>;
+  try {
+    parts = assemble(settings, lasting);
+  } catch (error) {
+    await state.close();
+    throw error;
+  }
+  let current = settings;
   await state.opening;
   const servers: { server: RelayServer; name: string }[] = [];
   const addresses: string[] = [];
@@ -168,9 +179,8 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     snapshot,
     reload: (next) => {
       const trust = trustOf(next);
-      const fresh = assemble(next, lasting);
+      const fresh = assembleAnew(next, current, lasting);
       snapshot.change(trust);
-      state.change(next);
       for (const { server, name } of servers) {
         const service = fresh.services.find(({ listener }) => listener === name);
         if (service !== undefined) {

@@ -13,6 +13,7 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   pull: "How `goodmailto pull` fetches what [snapshot] pull names, in a fleet or where the inside may not push.",
   limits: "What a stranger can make us do, bounded.",
   dns: "The resolver that client host names, mx routes and all checks share.",
+  control: "Where list files are looked for.",
   state: "What the relay remembers between sessions, and how workers count together.",
   log: "What is written to standard error.",
   metrics: "What a monitor reads.",

@@ -15,6 +15,8 @@ import { judgeRecipient } from "../smtp/session/recipient.ts";
 import type { RecipientService } from "../smtp/session/recipient.ts";
 import { describeAnswer } from "../snapshot/describe-answer.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
+import { MemoryStore } from "../state/memory.ts";
+import { State } from "../state/state.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { buildPipeline } from "./pipeline.ts";
@@ -42,7 +44,8 @@ export function createService(settings: Settings, snapshot: SnapshotReader, now:
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const dns = createResolver(settings, silentLog);
-  const services = { recipients, domains, dns, log: silentLog, now };
+  const state = new State(new MemoryStore(), silentLog);
+  const services = { recipients, domains, dns, state, log: silentLog, now };
   const pipeline = buildPipeline(settings, recipientChecks(settings), services, noCounters);
   return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
 }

@@ -28,18 +28,22 @@ function sourceFaults({ source, domains }: Settings, fault: (path: Path, message
   const own = knownDomains(domains);
   return source.flatMap((each, i) =>
     each.domains.flatMap((name, j) =>
-      own === undefined || relayDomain(name, own) !== undefined
+      relayDomain(name, own) !== undefined
         ? []
         : [fault(["source", i, "domains", j], `"${name}" is no relay domain; allowed: ${domains.relay.join(", ")}`)],
     ),
   );
 }
 
-/** Undefined where an alias is wrong, which is told of at the alias. */
-function knownDomains({ relay, aliases }: Settings["domains"]): Domains | undefined {
-  try {
-    return createDomains(relay, aliases);
-  } catch {
-    return undefined;
-  }
+/** The relay domains with the aliases that are right; a wrong one is reported at the alias. */
+function knownDomains({ relay, aliases }: Settings["domains"]): Domains {
+  const right = Object.entries(aliases).filter(([alias, target]) => {
+    try {
+      createDomains(relay, { [alias]: target });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return createDomains(relay, Object.fromEntries(right));
 }

@@ -124,8 +124,8 @@ export function file(sample: string, whose: "relay" | "sync", doc: string): Fiel
 }
 
 /** A list that a check of the relay reads: one entry a line. "" is none, and a missing file is an empty one. */
-export function listFile(doc: string): Field<string> {
-  return field(z.string(), { doc, sample: "", file: "relay", mayBeMissing: true });
+export function listFile(doc: string, sample = ""): Field<string> {
+  return field(z.string(), { doc, sample, file: "relay", mayBeMissing: true });
 }
 
 /** A whole number within bounds. */

@@ -7,7 +7,7 @@ import { route } from "./routes.ts";
 import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
-import { dns, state } from "./services.ts";
+import { control, dns, state } from "./services.ts";
 
 const smtp = z.strictObject({
   listen: field.restart(
@@ -212,6 +212,7 @@ export const coreSections = {
   limits,
   dns,
   state,
+  control,
   metrics,
   pull,
 } as const;

@@ -46,6 +46,7 @@ export function createSchema(checks: readonly CheckSettings[], several: Readonly
     limits: coreSections.limits.prefault(none),
     dns: coreSections.dns.prefault(none),
     state: coreSections.state.prefault(none),
+    control: coreSections.control.prefault(none),
     log: coreSections.log.prefault(none),
     metrics: coreSections.metrics.prefault(none),
     tls: tls.prefault(none),

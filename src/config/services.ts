@@ -1,4 +1,4 @@
-/** `[dns]` and `[state]`: what all checks and routes share. */
+/** `[control]`, `[dns]` and `[state]`: what all checks and routes share. */
 import { isAbsolute } from "node:path";
 
 import * as z from "zod";
@@ -20,6 +20,14 @@ export const dns = z.strictObject({
   ),
   timeout: field.duration("5s", "Deadline for one question, including retries at the other servers.", ["10ms", "1m"]),
   cache_size: field.integer(10_000, 0, 1_000_000, "Answers to keep, each for its own TTL."),
+});
+
+/** Where list files are. */
+export const control = z.strictObject({
+  folders: field.list(
+    ["/etc/goodmailto/control", "/var/qmail/control"],
+    "Folders in which checks look for list files that are named without a folder; the first that has the file counts, for each file. This file's own folder comes before them.",
+  ),
 });
 
 const folderRule: field.TextRule = {

@@ -45,8 +45,9 @@ export function fileFields(type: z.ZodType, value: unknown, path: Path): FileFie
 /** The settings with the paths of relay files made absolute; the sync job resolves its own, for systemd's credentials. */
 export function resolveFiles(settings: Settings, schema: z.ZodType, file: string): Settings {
   const copy = structuredClone(settings);
-  for (const { path, value, owner } of fileFields(schema, copy, [])) {
-    if (owner === "relay") {
+  for (const { path, value, owner, mayBeMissing } of fileFields(schema, copy, [])) {
+    // A list that is named without a folder is looked for in [control] folders.
+    if (owner === "relay" && !(mayBeMissing && !value.includes("/"))) {
       const parent = path.slice(0, -1).reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], copy);
       (parent as Record<PropertyKey, unknown>)[path.at(-1) ?? ""] = resolvePath(file, value);
     }
@@ -57,6 +58,7 @@ export function resolveFiles(settings: Settings, schema: z.ZodType, file: string
     smtp: { ...copy.smtp, status_folder: resolvePath(file, copy.smtp.status_folder) },
     snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
     checks: { ...copy.checks, load: copy.checks.load.map((path) => resolvePath(file, path)) },
+    control: { folders: [dirname(resolve(file)), ...copy.control.folders.map((folder) => resolvePath(file, folder))] },
     recipients: { ...copy.recipients, observe_file: resolvePath(file, copy.recipients.observe_file) },
   };
 }

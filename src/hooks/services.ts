@@ -2,12 +2,37 @@
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Dns } from "../dns/resolver.ts";
+import type { Cdb } from "../files/cdb.ts";
+import type { ListEntry } from "../files/list-reader.ts";
+import type { Watched } from "../files/watched.ts";
 import type { Log } from "../report/log.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
+import type { Table } from "../state/table.ts";
 
 /** Asks the snapshot about a recipient of a relay domain. */
 export interface Recipients {
   find(mailbox: Mailbox): RecipientAnswer;
+}
+
+/** List files by `[control] folders`; faults are logged under the name of the check. */
+export interface Lists {
+  /**
+   * A list, read again when it changes; a missing one has no entries.
+   * @param name an absolute path, or a name looked for in the folders; "" is always missing
+   * @param read makes the value; `skip` says why an entry is left out
+   */
+  list<T>(
+    name: string,
+    read: (entries: readonly ListEntry[], skip: (entry: ListEntry, why: string) => void) => T,
+  ): Watched<T>;
+  /** The cdb map `NAME.cdb`; undefined while it is missing. */
+  map(name: string): Watched<Cdb | undefined>;
+}
+
+/** What is remembered between sessions, shared by all workers of a machine or a fleet: `[state]`. */
+export interface Tables {
+  /** @param bounds `ttl`: the longest life of a row in ms; `most`: rows, beyond which the oldest is forgotten */
+  table<Row>(name: string, bounds: { readonly ttl: number; readonly most: number }): Table<Row>;
 }
 
 /** What every check has. */
@@ -15,6 +40,8 @@ export interface Services {
   readonly recipients: Recipients;
   readonly domains: Domains;
   readonly dns: Dns;
+  readonly lists: Lists;
+  readonly state: Tables;
   readonly log: Log;
   /** ms since 1970; injected, so that tests own the clock. */
   readonly now: () => number;

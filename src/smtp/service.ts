@@ -28,7 +28,7 @@ export interface Limits {
 }
 
 /** See the file's first line. */
-export interface Service extends Services {
+export interface Service extends Omit<Services, "lists"> {
   readonly listener: string;
   readonly hostname: string;
   readonly pipeline: Pipeline;

@@ -13,8 +13,9 @@ import { Session } from "../../src/hooks/session.ts";
 import type { Verdict } from "../../src/hooks/verdict.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
-import { createDomains } from "../../src/mail/domains.ts";
 import { silentLog } from "../../src/report/log.ts";
+import { createLists } from "../../src/compose/lists.ts";
+import { servicesFor } from "../hooks/services.ts";
 import { settingsOf } from "../hooks/steps.ts";
 import type { Log, LogFields } from "../../src/report/log.ts";
 
@@ -48,14 +49,8 @@ export function startCheck(
   now: () => number = Date.now,
   dns: Dns = resolverOf(),
 ): CheckRun {
-  const recipients = { find: () => ({ kind: "unavailable" }) as never };
-  return definition.create(settingsOf(definition, values), {
-    recipients,
-    domains: createDomains([]),
-    dns,
-    log,
-    now,
-  });
+  const services = servicesFor({ log, now, dns, lists: createLists([], definition.name, log, now) });
+  return definition.create(settingsOf(definition, values), services);
 }
 
 /** A session from an address, with variables. */

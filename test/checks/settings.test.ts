@@ -7,6 +7,7 @@ import { ifauthskip } from "../../src/checks/auth/ifauthskip.ts";
 import { loop } from "../../src/checks/content/loop.ts";
 import { rblspp } from "../../src/checks/lists/rblspp.ts";
 import { verybadrcptto } from "../../src/checks/envelope/verybadrcptto.ts";
+import { servicesFor } from "../hooks/services.ts";
 import { settingsOf } from "../hooks/steps.ts";
 import { fieldMeta } from "../../src/config/fields.ts";
 
@@ -17,7 +18,7 @@ describe.each([authlogger, authrequired, ifauthskip, loop, rblspp, verybadrcptto
   });
 
   it("go with functions for exactly the hooks it names", () => {
-    const services = { log: console, now: Date.now } as never;
+    const services = servicesFor();
     expect(Object.keys(check.create(settingsOf(check), services)).toSorted()).toEqual([...check.hooks].toSorted());
   });
 });

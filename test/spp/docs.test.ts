@@ -5,11 +5,9 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { resolverOf } from "../dns/resolver-of.ts";
 import { loadCheck } from "../../src/compose/outside-checks.ts";
+import { servicesFor } from "../hooks/services.ts";
 import { settingsOf } from "../hooks/steps.ts";
-import { createDomains } from "../../src/mail/domains.ts";
-import { silentLog } from "../../src/report/log.ts";
 import { parsePlugins } from "../../src/spp/config.ts";
 import { Scene, wordsOf } from "./scene.ts";
 
@@ -54,8 +52,7 @@ describe("docs/plugins.md", () => {
     writeFileSync(file, block("ts", "export const badhelo"));
     const badhelo = loadCheck(file);
     rmSync(folder, { recursive: true });
-    const recipients = { find: () => ({ kind: "unknown" as const }) };
-    const services = { recipients, domains: createDomains([]), dns: resolverOf(), log: silentLog, now: Date.now };
+    const services = servicesFor();
     const run = badhelo.create(settingsOf(badhelo, { names: ["mx.ours.test"] }), services);
     const { session } = scene.client({ SMTPHELOHOST: "MX.ours.test" });
     expect(wordsOf((await run.helo?.(session)) ?? { kind: "drop" })).toBe("550 5.7.1 That is not your name");

@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { servicesFor } from "../hooks/services.ts";
 import { settingsOf, stepOf } from "../hooks/steps.ts";
-import { resolverOf } from "../dns/resolver-of.ts";
 import { spp } from "../../src/checks/programs/spp.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import { Session } from "../../src/hooks/session.ts";
@@ -60,13 +60,7 @@ export class Scene {
     const recipients = { find: () => ({ kind: "unknown" as const }) };
     const domains = createDomains(["good.test", "other.test", "myhost.com"]);
     const makePipeline = (): Pipeline => {
-      const run = spp.create(values, {
-        recipients,
-        domains,
-        dns: resolverOf(),
-        log,
-        now: () => Date.now() + this.#later,
-      });
+      const run = spp.create(values, servicesFor({ recipients, domains, log, now: () => Date.now() + this.#later }));
       return new Pipeline([stepOf(spp, run)], log, noCounters);
     };
     this.pipeline = makePipeline();

@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { resolverOf } from "../dns/resolver-of.ts";
+import { servicesFor } from "../hooks/services.ts";
 import { goodmailto } from "../../src/checks/recipient/goodmailto.ts";
 import { Session } from "../../src/hooks/session.ts";
 import { createDomains } from "../../src/mail/domains.ts";
@@ -36,13 +36,7 @@ function ask(path: string, address: string, asked: Asked, trust?: Trust): string
   const reader = openSnapshot(path, silentLog, trust === undefined ? {} : { trust });
   const recipients = createRecipients(reader, domains, { match, always: [], recipient_delimiter: "+" });
   const settings = { reply: "No such user here", grace, stale_after: staleAfter };
-  const check = goodmailto.create(settings as never, {
-    recipients,
-    domains,
-    dns: resolverOf(),
-    log: silentLog,
-    now: () => now,
-  });
+  const check = goodmailto.create(settings as never, servicesFor({ recipients, domains, now: () => now }));
   const none = { ip: "192.0.2.1", port: 0, host: "" };
   const session = new Session("s", none, none, "test", new Map(variables.map((name) => [name, ""])), () => undefined);
   session.begin(from === "" ? undefined : mailbox(from));

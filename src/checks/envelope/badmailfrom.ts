@@ -11,28 +11,25 @@ import { normalKey } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { entryKey } from "../../mail/list-entry.ts";
 import { withoutTag } from "../../mail/return-path.ts";
-import { ControlFile } from "../../files/control-file.ts";
+import type { ListEntry } from "../../files/list-reader.ts";
 import { reply } from "../../mail/reply.ts";
 
 const refusal = refuse("listed", reply(553, "5.7.1", "sorry, your envelope sender is in my badmailfrom list (#5.7.1)"));
 type Refusal = typeof refusal;
 
-/** Entries with what a sender that matches is told. @param unusable told of entries that can match nobody */
-function readEntries(lines: readonly string[], unusable: (entries: readonly string[]) => void): Map<string, Refusal> {
+/** Entries with what a sender that matches is told. @param skip told of entries that can match nobody */
+function readEntries(lines: readonly ListEntry[], skip: (entry: ListEntry, why: string) => void): Map<string, Refusal> {
   const entries = new Map<string, Refusal>();
-  const unread: string[] = [];
   for (const line of lines) {
-    const [, address = "", reason = ""] = /^(\S+)\s*(.*)$/.exec(line) ?? [];
-    const key = entryKey(address) ?? entryKey(line);
+    const [, address = "", reason = ""] = /^(\S+)\s*(.*)$/.exec(line.text) ?? [];
+    const whole = entryKey(line.text);
+    const key = entryKey(address) ?? whole;
     if (key === undefined) {
-      unread.push(line);
+      skip(line, "can match nobody: an entry is user@host or @host");
     } else if (!entries.has(key)) {
-      const isPlain = reason === "" || key === entryKey(line);
+      const isPlain = reason === "" || key === whole;
       entries.set(key, isPlain ? refusal : { ...refusal, reply: reply(553, "5.7.1", reason) });
     }
-  }
-  if (unread.length > 0) {
-    unusable(unread);
   }
   return entries;
 }
@@ -50,20 +47,12 @@ export const badmailfrom: CheckDefinition = defineCheck({
   hooks: ["mail", "rcpt"],
   settings: {
     file: field.listFile(
-      'The list, "control/badmailfrom": user@host or @host a line, and after a blank the reason that the client is told, if any. Letter case does not matter. Empty or missing: nobody is refused.',
+      "The list, qmail's control/badmailfrom: user@host or @host a line, and after a blank the reason that the client is told, if any. Letter case does not matter. Empty or missing: nobody is refused.",
     ),
   },
   reasons: { listed: "bad sender" },
-  create(settings, { log, now }) {
-    const listed = new ControlFile(
-      settings.file,
-      (lines) =>
-        readEntries(lines, (entries) =>
-          log.warning("badmailfrom", "entries that can match nobody", { count: entries.length, first: entries[0] }),
-        ),
-      now,
-      (event, facts) => log.warning("badmailfrom", event, { ...facts }),
-    );
+  create(settings, { lists }) {
+    const listed = lists.list(settings.file, readEntries);
     const bad = noteOf<Refusal>("transaction");
     return {
       mail(session) {

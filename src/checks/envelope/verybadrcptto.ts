@@ -12,7 +12,6 @@ import type { CheckSession } from "../../hooks/check-session.ts";
 import { noteOf } from "../../hooks/notes.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { foldAscii, normalKey } from "../../mail/address.ts";
-import { ControlFile } from "../../files/control-file.ts";
 import { entryKey } from "../../mail/list-entry.ts";
 import { withoutTag } from "../../mail/return-path.ts";
 import type { Log } from "../../report/log.ts";
@@ -50,13 +49,8 @@ export const verybadrcptto: CheckDefinition = defineCheck({
     skip_bypass: field.flag(false, "Leave out clients with NOGOODMAILTO and those that have authenticated."),
   },
   reasons: { trap: "bad recipient" },
-  create(settings, { log, now }) {
-    const listed = new ControlFile(
-      settings.file,
-      (lines) => new Set(lines.map(entryKey)),
-      now,
-      (event, facts) => log.warning(part, event, { ...facts }),
-    );
+  create(settings, { log, lists }) {
+    const listed = lists.list(settings.file, (entries) => new Set(entries.map(({ text }) => entryKey(text))));
     const noted = noteOf<true>("transaction");
     const isExempt = (session: CheckSession): boolean =>
       settings.skip_bypass && (session.has("NOGOODMAILTO") || session.has("SMTPAUTHUSER"));

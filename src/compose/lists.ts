@@ -1,0 +1,14 @@
+/** The list files of one check, by `[control] folders`. */
+import { openList, openMap } from "../files/list-file.ts";
+import type { ListPlace } from "../files/list-file.ts";
+import type { Lists } from "../hooks/services.ts";
+import type { Log } from "../report/log.ts";
+
+/** @param check under whose name faults are logged; @param now ms since 1970 */
+export function createLists(folders: readonly string[], check: string, log: Log, now: () => number): Lists {
+  const place: ListPlace = { folders, now, fault: (event, facts) => log.warning(check, event, { ...facts }) };
+  return {
+    list: (name, read) => openList(name, place, read),
+    map: (name) => openMap(name, place),
+  };
+}
