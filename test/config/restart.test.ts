@@ -28,7 +28,6 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[domains]": { reload: "relay aliases" },
   "[clients]": { reload: "rules" },
   "[control]": { reload: "folders" },
-  "[control]": { reload: "folders" },
   "[snapshot]": { restart: "path max_age newest_file", reload: "key_file signing_key_file public_key_file pull" },
   "[recipients]": {
     reload: `${refusing} observe_file match always recipient_delimiter signed_return_paths grace stale_after`,
