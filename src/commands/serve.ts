@@ -57,7 +57,7 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
 }
 
 async function serveHere(config: string, settings: Settings, log: Log, worker: boolean): Promise<void> {
-  const metrics = createMetrics(checks.map(({ name }) => name));
+  const metrics = createMetrics(checks);
   let relay: Relay;
   try {
     relay = await startRelay(settings, log, metrics, worker);

@@ -1,6 +1,6 @@
 /** Counters of this process, and their text form for Prometheus (exposition format 0.0.4). */
 import { counterNames, seriesFromStart } from "../report/counters.ts";
-import type { CounterName, Counters } from "../report/counters.ts";
+import type { CountedCheck, CounterName, Counters } from "../report/counters.ts";
 
 /** Values by `name{labels}`; plain data, so that workers can send it to the process that serves it. */
 export type Totals = Readonly<Record<string, number>>;
@@ -12,9 +12,9 @@ export interface Metrics extends Counters {
 
 /**
  * Labels are fixed words of ours, so the table is bounded by the program itself.
- * @param checks names of the checks that may count
+ * @param checks the checks that may count
  */
-export function createMetrics(checks: readonly string[] = []): Metrics {
+export function createMetrics(checks: readonly CountedCheck[] = []): Metrics {
   const values = new Map<string, number>();
   // Callers on the way to a reply pass the same object each time; its text is made once.
   const known = new WeakMap<object, string>();

@@ -40,14 +40,21 @@ export const limitNames = [
 ] as const;
 export type LimitName = (typeof limitNames)[number];
 
+/** A check, as far as it is counted. */
+export interface CountedCheck {
+  readonly name: string;
+  readonly reasons: Readonly<Record<string, string>>;
+}
+
 /**
  * Every series that is there with 0 before anything was counted: `increase()` does not see the first step of one that
  * appears with 1. Of reply codes only the usual ones.
- * @param checks names of the checks that may answer a recipient
+ * @param all the checks that may answer a recipient
  */
 export function seriesFromStart(
-  checks: readonly string[],
+  all: readonly CountedCheck[],
 ): readonly (readonly [CounterName, Readonly<Record<string, string>>?])[] {
+  const checks = all.map(({ name }) => name);
   const labelled = (name: CounterName, key: string, values: readonly string[]) =>
     values.map((value) => [name, { [key]: value }] as const);
   return [
@@ -55,6 +62,9 @@ export function seriesFromStart(
     ...["accepted", "refused"].flatMap((verdict) => checks.map((check) => ["recipients", { check, verdict }] as const)),
     ...labelled("messages", "code", ["250", "421", "451", "550", "552", "554"]),
     ["failed_open"],
+    ...all.flatMap(({ name, reasons }) =>
+      Object.keys(reasons).map((reason) => ["refusals", { reason, check: name }] as const),
+    ),
     ...labelled("check_faults", "check", checks),
     ["session_faults"],
     ...labelled("hop_replies", "code", ["250", "421", "450", "451", "550", "554", "none"]),

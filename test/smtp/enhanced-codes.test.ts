@@ -66,7 +66,7 @@ describe("enhanced codes", () => {
     const { relay } = await scene(
       {},
       `[dns]\nservers = ["${dns.server}"]
-[hooks]\nmail = ["badmailfrom"]\nrcpt = ["badmailfrom", "verybadrcptto", "rblspp"]\ndata = ["verybadrcptto"]
+[checks]\nrun = ["badmailfrom", "verybadrcptto", "rblspp"]
 [checks.badmailfrom]\nfile = "bad"\n[checks.verybadrcptto]\nfile = "trap"
 [checks.rblspp]\nsources = ["r:block.test"]\ntest_points = false`,
       { files: { bad: "bad@sender.example\nworse@sender.example out of here\n", trap: "trap@kontor.example\n" } },
