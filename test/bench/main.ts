@@ -1,16 +1,18 @@
 /**
  * `npm run bench`: ours beside Postfix, a plain smtp-server and canned replies. Builds its own load, installs nothing.
- * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,sync,cures`.
+ * `-- --only versions --beside FOLDER` compares with another checkout of goodmailto, its rounds between ours.
+ * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,sync,cures,checks`.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { freePort, node } from "../end-to-end/scene.ts";
+import { measureChecks } from "./checks.ts";
 import { measureConnections } from "./connections.ts";
 import { measureCures } from "./cures.ts";
 import { buildGenerator } from "./generator.ts";
@@ -24,10 +26,15 @@ import { measureSync } from "./sync.ts";
 import { figure, median, table } from "./table.ts";
 
 const { values } = parseArgs({
-  options: { quick: { type: "boolean" }, full: { type: "boolean" }, only: { type: "string" } },
+  options: {
+    quick: { type: "boolean" },
+    full: { type: "boolean" },
+    only: { type: "string" },
+    beside: { type: "string" },
+  },
 });
 const quick = values.quick === true;
-const parts = new Set((values.only ?? "rounds,growth,sync,cures").split(","));
+const parts = new Set((values.only ?? "rounds,growth,sync,cures,checks").split(","));
 const addresses = 100_000;
 
 async function prepare(folder: string): Promise<Site> {
@@ -106,6 +113,28 @@ async function rounds(generator: Generator, site: Site): Promise<string> {
   }
 }
 
+/** Two checkouts of goodmailto alone: medians of more rounds, and how far the rounds of one server lie apart. */
+async function versions(generator: Generator, site: Site, checkout: string): Promise<string> {
+  const started: Server[] = [];
+  try {
+    started.push(await startOurs(site, { name: "before", checkout }), await startOurs(site, { name: "now" }));
+    const loads = loadsOf(site, quick ? 0.7 : 1.5);
+    const measured = await measureRounds(generator, started, loads, quick ? 2 : 5);
+    const rows = loads.map(({ name }) => {
+      const [before, now] = ["before", "now"].map((server) => measured.cells.get(cellKey(server, name)));
+      const rate = (now?.rate ?? Number.NaN) / (before?.rate ?? Number.NaN);
+      const cpu = (now?.cpu ?? Number.NaN) / (before?.cpu ?? Number.NaN);
+      return [name, before?.rate, now?.rate, rate, before?.spread, now?.spread, cpu].map((cell) =>
+        typeof cell === "string" ? cell : figure(cell),
+      );
+    });
+    const head = ["load", "before, 1/s", "now, 1/s", "now / before", "spread before", "spread now", "CPU now / before"];
+    return table([head, ...rows]);
+  } finally {
+    await Promise.all(started.map((server) => server.stop()));
+  }
+}
+
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-bench-"));
   // Postfix's processes read in it.
@@ -120,6 +149,12 @@ async function main(): Promise<void> {
       process.stdout.write(machine(generator));
       if (parts.has("rounds")) {
         print("Side by side", await rounds(generator, site));
+      }
+      if (parts.has("versions") && values.beside !== undefined) {
+        print("Before and now", await versions(generator, site, resolve(values.beside)));
+      }
+      if (parts.has("checks")) {
+        print("A check that passes", measureChecks());
       }
       if (parts.has("cures")) {
         print("Each hot spot, before and after", await measureCures(generator, site, quick));

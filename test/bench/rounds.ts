@@ -33,6 +33,8 @@ export interface Cell {
   /** ms: the verdict at "sessions", else the operation. */
   readonly latency: number;
   readonly faults: number;
+  /** How far the rates of the rounds lie apart, as a share of their median. */
+  readonly spread: number;
   /** The generator's share of one core: near 1 it was the limit. */
   readonly client: number;
 }
@@ -74,9 +76,14 @@ export async function measureRounds(
       rate: median(all.map(({ ops_per_s }) => ops_per_s)),
       cpu: median(all.map(({ server_cpu_s_per_1k }) => server_cpu_s_per_1k ?? Number.NaN)),
       latency: median(all.map(({ verdict_p50_ms, p50_ms }) => verdict_p50_ms ?? p50_ms)),
+      spread: spreadOf(all.map(({ ops_per_s }) => ops_per_s)),
       faults: all.reduce((sum, { violations, drops, timeouts }) => sum + violations + drops + timeouts, 0),
       client: median(all.map(({ client_cpu_frac }) => client_cpu_frac ?? Number.NaN)),
     },
   ]);
   return { cells: new Map(cells), loadAverages };
+}
+
+function spreadOf(rates: readonly number[]): number {
+  return (Math.max(...rates) - Math.min(...rates)) / median(rates);
 }

@@ -44,6 +44,8 @@ export interface OursOptions {
   /** More keys of `[smtp]`. */
   readonly smtp?: string;
   readonly snapshot?: string;
+  /** Another checkout of goodmailto, with its node_modules; not given: this one. */
+  readonly checkout?: string;
 }
 
 /** A process's end, waited for; by force after ten seconds. */
@@ -98,7 +100,13 @@ export async function startOurs(site: Site, options: OursOptions): Promise<Serve
   // Another one of this name may have written there before.
   writeFileSync(`${base}.log`, "");
   const log = openSync(`${base}.log`, "a");
-  const words = [...(options.nodeWords ?? []), join(project, "src/main.ts"), "serve", "--config", `${base}.toml`];
+  const words = [
+    ...(options.nodeWords ?? []),
+    join(options.checkout ?? project, "src/main.ts"),
+    "serve",
+    "--config",
+    `${base}.toml`,
+  ];
   const child = spawn(node, words, {
     cwd: site.folder,
     env: { ...process.env, ...options.environment },
