@@ -6,6 +6,7 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 
+import { decode } from "../config/config-text.ts";
 import type { BackEndAnswer, Login } from "./answer.ts";
 import { dummyHash, parseHash, verifyHash } from "./scrypt.ts";
 import type { ScryptHash } from "./scrypt.ts";
@@ -32,8 +33,12 @@ export function isUserName(user: string): boolean {
   return user.length <= 255 && /^[^:\x00-\x1f\x7f]+$/.test(user) && user.trim() === user && !user.startsWith("#");
 }
 
-/** Reads the file's text. A hash is never told in a fault. */
-export function parsePasswords(text: string): Passwords {
+/** Reads the file's content, which is UTF-8. A hash is never told in a fault. */
+export function parsePasswords(bytes: Buffer): Passwords {
+  const text = decode(bytes);
+  if (typeof text !== "string") {
+    return { users: new Map(), faults: [{ line: text.line, message: `column ${text.column}: ${text.message}` }] };
+  }
   const users = new Map<string, ScryptHash>();
   const faults: PasswordFault[] = [];
   for (const [i, raw] of text
@@ -123,7 +128,7 @@ export class PasswordFile {
         if (!facts.isFile() || facts.size > maxBytes) {
           throw new RangeError(`not a plain file of at most ${maxBytes} bytes`);
         }
-        this.#read(await file.readFile("utf8"));
+        this.#read(await file.readFile());
         this.#identity = identity;
       }
       return undefined;
@@ -135,8 +140,8 @@ export class PasswordFile {
     }
   }
 
-  #read(text: string): void {
-    const { users, faults } = parsePasswords(text);
+  #read(bytes: Buffer): void {
+    const { users, faults } = parsePasswords(bytes);
     const complaint = faults.map(({ line, message }) => `${this.#path}:${line}: ${message}`).join("; ");
     if (faults.length === 0) {
       this.take(users);

@@ -89,7 +89,7 @@ async function askAll(asks: readonly Ask[], login: Login): Promise<BackEndAnswer
 
 /** At start and reload a file with faults is refused; later it is only complained about. */
 function openPasswords(path: string, log: Log): PasswordFile {
-  const { users, faults } = parsePasswords(readFileSync(path, "utf8"));
+  const { users, faults } = parsePasswords(readFileSync(path));
   if (faults.length > 0) {
     throw new FileFault(faults.map(({ line, message }) => `${path}:${line}: ${message}`).join("\n"));
   }

@@ -5,6 +5,7 @@ import { hostname } from "node:os";
 import { Guard } from "../auth/guard.ts";
 import { emptyClientRules, parseClientRules } from "../clients/tcprules.ts";
 import type { ClientRules } from "../clients/tcprules.ts";
+import { decode } from "../config/config-text.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { ListenerPlan } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
@@ -54,7 +55,11 @@ export function readRules(path: string): ClientRules {
   if (path === "") {
     return emptyClientRules;
   }
-  const { rules, faults } = parseClientRules(readFileSync(path, "utf8"), path);
+  const text = decode(readFileSync(path));
+  if (typeof text !== "string") {
+    throw new RulesFault(`${path}:${text.line}:${text.column}: ${text.message}`);
+  }
+  const { rules, faults } = parseClientRules(text, path);
   if (faults.length > 0) {
     throw new RulesFault(
       faults.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`).join("\n"),

@@ -45,7 +45,7 @@ describe("password file", () => {
   it("names the line of every fault, and never the hash", () => {
     const good = hashOf("x");
     const text = `# users\n\nalice:${good}\nbob\nalice:${good}\n:${good}\ncarol:$2y$10$secrethash\ndave:$scrypt$ln=40,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\r\n`;
-    const { users, faults } = parsePasswords(text);
+    const { users, faults } = parsePasswords(Buffer.from(text));
     expect([...users.keys()]).toEqual(["alice"]);
     expect(faults.map(({ line }) => line)).toEqual([4, 5, 6, 7, 8]);
     expect(faults.map(({ message }) => message).join(" ")).not.toContain("secrethash");
@@ -57,7 +57,7 @@ describe("password file", () => {
       fc.property(
         fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...Array.from("$scryptln=15,:r8p/+A\n\r# ")) })),
         (text) => {
-          const { users, faults } = parsePasswords(text);
+          const { users, faults } = parsePasswords(Buffer.from(text));
           expect(users.size + faults.length).toBeLessThanOrEqual(text.split("\n").length);
           expect(typeof parseHash(text)).toBe("string");
         },
