@@ -27,7 +27,8 @@ export function buildPipeline(
   return new Pipeline(steps, services.log, counters);
 }
 
-function stepOf({ check, label, values }: CheckSection, services: Services): Step {
+/** Makes one check at work, with what its section says. */
+export function stepOf({ check, label, values }: CheckSection, services: Services): Step {
   // A key that the check declares itself is its own business.
   const own = (key: string): boolean => key in check.settings;
   return createStep(check, label, check.create(values, services), {

@@ -17,6 +17,7 @@ export interface Denial {
   readonly check: string;
   /** A key of that check's reasons. */
   readonly reason: string;
+  /** Where the client is refused: of a check in mode later, `rcpt`. */
   readonly hook: HookName;
 }
 
@@ -32,10 +33,11 @@ export interface CheckRun<R extends string = string, F extends string = string, 
   message?(session: CheckSession, message: MessageFor<N>): Answer<R, F>;
   /** In place of `message` where the need is `tap`; undefined: not this message. */
   tap?(session: CheckSession): Tap<R, F> | undefined;
-  /** A promise delays the reply. */
+  /** Hears of refusals of other checks. A promise delays the reply. */
   denied?(session: CheckSession, denial: Denial): void | Promise<void>;
   /** @param line the command as it came */
   unrecognised?(session: CheckSession, line: string): void;
+  /** Always called, whatever `unless` says. */
   end?(session: CheckSession): void;
 }
 
@@ -43,7 +45,7 @@ export interface CheckRun<R extends string = string, F extends string = string, 
  * When a check runs within a hook, whatever the configured order:
  * `note` before everything, also before other verdicts, and its verdict at RCPT does not count;
  * `sender` at MAIL after the others have passed it, and at RCPT before them: the bad-sender verdict;
- * `policy` in configured order; `recipient` after the relay-domain verdict.
+ * `policy` in configured order; `recipient` after them, at RCPT after the relay-domain verdict.
  */
 export type Stage = "note" | "sender" | "policy" | "recipient";
 

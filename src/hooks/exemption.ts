@@ -1,6 +1,8 @@
 /** Whom a check leaves alone: `unless`, a setting of every check. */
 import type { Exemption } from "../config/check-words.ts";
 import { foldAscii } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import type { HookName } from "./hook-names.ts";
 import type { Session } from "./session.ts";
 
 /** Recipients that must hear from everybody. RFC 5321 4.5.1, RFC 2142; qpsmtpd's dnsbl has the same four. */
@@ -10,16 +12,16 @@ const specialRecipients = new Set(["postmaster", "abuse", "mailer-daemon", "root
 export const immune: readonly Exemption[] = ["relay client", "authenticated", "whitelisted"];
 
 /** Whether one of these is true of the session now. */
-export function isExempt(session: Session, unless: readonly Exemption[]): boolean {
+export function isExempt(session: Session, unless: readonly Exemption[], hook: HookName): boolean {
   for (const exemption of unless) {
-    if (holds(session, exemption)) {
+    if (holds(session, exemption, hook)) {
       return true;
     }
   }
   return false;
 }
 
-function holds(session: Session, exemption: Exemption): boolean {
+function holds(session: Session, exemption: Exemption, hook: HookName): boolean {
   switch (exemption) {
     case "relay client":
       return session.has("RELAYCLIENT");
@@ -30,6 +32,19 @@ function holds(session: Session, exemption: Exemption): boolean {
     case "whitelisted":
       return session.whitelisted;
     case "special recipient":
-      return session.recipient !== undefined && specialRecipients.has(foldAscii(session.recipient.user));
+      return isForSpecial(session, hook);
   }
+}
+
+/** At RCPT the recipient in question. Of a message all of them: one among others must not open the door for the rest. */
+function isForSpecial({ recipient, transaction }: Session, hook: HookName): boolean {
+  if (hook === "data" || hook === "header" || hook === "message") {
+    const accepted = transaction?.accepted ?? [];
+    return accepted.length > 0 && accepted.every(({ mailbox }) => isSpecial(mailbox));
+  }
+  return recipient !== undefined && isSpecial(recipient);
+}
+
+function isSpecial({ user }: Mailbox): boolean {
+  return specialRecipients.has(foldAscii(user));
 }

@@ -32,6 +32,11 @@ function findingWords({ check }: Step, finding: string | undefined): string | un
 
 function verdictWords(step: Step, verdict: Verdict): string {
   return verdict.kind === "refuse"
-    ? (findingWords(step, verdict.finding) ?? `refused (${step.check.reasons[verdict.reason] ?? verdict.reason})`)
+    ? (findingWords(step, verdict.finding) ?? refusedFor(step, verdict.reason))
     : verdict.kind;
+}
+
+/** "refused (bad sender)". */
+export function refusedFor({ check }: Step, reason: string): string {
+  return `refused (${check.reasons[reason] ?? reason})`;
 }

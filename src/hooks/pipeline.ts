@@ -20,6 +20,13 @@ import type { Answer, Verdict } from "./verdict.ts";
 
 const stages: readonly Stage[] = ["note", "sender", "policy", "recipient"];
 
+/** The stages that the server asks on their own; elsewhere all checks of a hook are asked in one go, in the order of stages. */
+const apart: Partial<Readonly<Record<HookName, readonly Stage[]>>> = {
+  mail: ["sender"],
+  rcpt: ["note", "sender", "recipient"],
+  data: ["note"],
+};
+
 /** The steps of every hook, by stage. */
 type Table = Readonly<Record<HookName, Readonly<Record<Stage, readonly Step[]>>>>;
 
@@ -32,8 +39,12 @@ export class Pipeline {
   constructor(steps: readonly Step[], log: Log, counters: Counters) {
     const staged = (hook: HookName): Record<Stage, readonly Step[]> => {
       const here = steps.filter(({ check }) => check.hooks.includes(hook));
-      const at = (stage: Stage): Step[] => here.filter(({ check }) => check.stage === stage);
-      return Object.fromEntries(stages.map((stage) => [stage, at(stage)])) as Record<Stage, Step[]>;
+      const of = (stage: Stage): Step[] => here.filter(({ check }) => check.stage === stage);
+      const isApart = (stage: Stage): boolean => apart[hook]?.includes(stage) === true;
+      const together = stages.filter((stage) => !isApart(stage)).flatMap(of);
+      return Object.fromEntries(
+        stages.map((stage) => [stage, isApart(stage) ? of(stage) : stage === "policy" ? together : []]),
+      ) as Record<Stage, Step[]>;
     };
     this.#table = Object.fromEntries(hookNames.map((hook) => [hook, staged(hook)])) as Table;
     this.#log = log;
@@ -50,7 +61,7 @@ export class Pipeline {
   run(hook: MessageHook, session: Session, stage: Stage, message: HeaderView): Outcome | Promise<Outcome>;
   run(hook: HookName, session: Session, stage: Stage, message?: HeaderView): Outcome | Promise<Outcome> {
     const steps = this.#table[hook][stage];
-    if (steps.length === 0 || (session.checksOff && (stage === "policy" || stage === "recipient"))) {
+    if (steps.length === 0) {
       return undecided;
     }
     return this.#from(steps, 0, undecided, hook, session, message);
@@ -67,10 +78,19 @@ export class Pipeline {
       .then((verdict) => this.#settle(step, verdict, before, hook, session));
   }
 
-  /** Tells the hook `denied` of a refusal; undefined where nobody listens. */
+  /** Counts a refusal and tells the hook `denied` of it. @returns what to wait for before the reply */
+  refused(step: Step, reason: string, hook: HookName, session: Session): Promise<void> | undefined {
+    this.#counters.add("refusals", step.labels(reason));
+    return this.denied(session, { check: step.label, reason, hook });
+  }
+
+  /** Tells the hook `denied` of a refusal; undefined if no other check listens. */
   denied(session: Session, denial: Denial): Promise<void> | undefined {
     const waits: Promise<void>[] = [];
     for (const step of this.#table.denied.policy) {
+      if (step.label === denial.check) {
+        continue;
+      }
       const wait = this.#notify(step, "denied", session, () => step.run.denied?.(session, denial));
       if (wait !== undefined) {
         waits.push(wait);
@@ -94,7 +114,8 @@ export class Pipeline {
   }
 
   #notify(step: Step, hook: HookName, session: Session, tell: () => void | Promise<void>): Promise<void> | undefined {
-    if (step.unless.length > 0 && isExempt(session, step.unless)) {
+    // What a check began for a client it must be able to end, whatever the client became meanwhile.
+    if (hook !== "end" && isExempt(session, step.unless, hook)) {
       return undefined;
     }
     try {
@@ -122,7 +143,7 @@ export class Pipeline {
       if (step === undefined) {
         break;
       }
-      if (step.unless.length > 0 && isExempt(session, step.unless)) {
+      if (isOff(step, session) || (step.unless.length > 0 && isExempt(session, step.unless, hook))) {
         continue;
       }
       const answer = this.#ask(step, hook, session, message);
@@ -164,18 +185,27 @@ export class Pipeline {
 
   #settle(step: Step, verdict: Verdict, before: Outcome, hook: HookName, session: Session): Outcome | Promise<Outcome> {
     if (verdict.kind === "pass") {
-      return verdict.finding === undefined ? before : { verdict, step, finding: verdict.finding, observed: undefined };
+      // What an observed check would have said stays on the record.
+      return verdict.finding === undefined || before.observed !== undefined
+        ? before
+        : { verdict, step, finding: verdict.finding, observed: undefined };
     }
-    const outcome = settle(step, verdict, hook, session, this.#log);
+    if (hook === "rcpt" && step.check.stage === "note" && step.mode !== "score") {
+      // It takes notes here and decides nothing; the next note-taker sees this recipient too.
+      return before;
+    }
+    const outcome = settle(step, verdict, before, hook, session, this.#log);
     if (outcome.verdict.kind !== "refuse") {
       return outcome;
     }
-    const { reason } = outcome.verdict;
-    this.#counters.add("refusals", step.labels(reason));
-    const wait =
-      this.#table.denied.policy.length > 0 ? this.denied(session, { check: step.label, reason, hook }) : undefined;
+    const wait = this.refused(step, outcome.verdict.reason, hook, session);
     return wait === undefined ? outcome : wait.then(() => outcome);
   }
+}
+
+/** After `accept-session` only note-takers and the bad-sender verdict run. */
+function isOff({ check: { stage } }: Step, { checksOff }: Session): boolean {
+  return checksOff && (stage === "policy" || stage === "recipient");
 }
 
 function answerOf(step: Step, hook: HookName, session: Session, message: HeaderView | undefined): Answer {

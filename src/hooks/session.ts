@@ -5,16 +5,8 @@
 import type { Mailbox } from "../mail/address.ts";
 import type { CheckSession, CheckTransaction, Peer, Recipient, Standing } from "./check-session.ts";
 import type { Effect } from "./effect.ts";
-import type { Refusal } from "./verdict.ts";
-
-/** A refusal of a check in mode later: the next RCPT gets it. */
-export interface Pending {
-  /** The check, as in `[checks] run`. */
-  readonly check: string;
-  readonly verdict: Refusal;
-  /** The log's words for its reason. */
-  readonly reason: string;
-}
+import { Suspicion } from "./suspicion.ts";
+import type { Pending } from "./suspicion.ts";
 
 /** As checks see it, and what the server changes of it. */
 export interface Transaction extends CheckTransaction {
@@ -22,8 +14,7 @@ export interface Transaction extends CheckTransaction {
   readonly accepted: Recipient[];
   asked: number;
   whitelisted: boolean;
-  points: number;
-  pending: Pending | undefined;
+  readonly suspicion: Suspicion;
 }
 
 /** An address as SMTPMAILFROM and SMTPRCPTTO hold it: without quotes, in the letter case in which it came; "" for the null sender. */
@@ -37,6 +28,8 @@ export interface Known {
   readonly variables: ReadonlyMap<string, string>;
   readonly toldPlugins: ReadonlyMap<string, string | undefined>;
   readonly checksOff: boolean;
+  readonly whitelisted: boolean;
+  readonly suspicion: Suspicion;
 }
 
 /** What `print` writes to the client, in front of the reply. */
@@ -55,10 +48,7 @@ export class Session implements CheckSession {
   helo = "";
   /** Set at MAIL. */
   transaction: Transaction | undefined;
-  /** Points of checks in mode score before MAIL. */
-  sessionPoints = 0;
-  /** A refusal before MAIL of a check in mode later. */
-  pending: Pending | undefined;
+  #suspicion = new Suspicion();
   /** A check took this client from the others. */
   clientWhitelisted = false;
   /** Header lines for the next message, in order, without line ends, one character an octet. */
@@ -118,7 +108,22 @@ export class Session implements CheckSession {
   }
 
   get points(): number {
-    return this.sessionPoints + (this.transaction?.points ?? 0);
+    return this.#suspicion.points + (this.transaction?.suspicion.points ?? 0);
+  }
+
+  /** What speaks against the client now: of the transaction under way, before MAIL of the session. */
+  get suspicion(): Suspicion {
+    return this.transaction?.suspicion ?? this.#suspicion;
+  }
+
+  /** Refusals that wait for RCPT. */
+  get pending(): readonly Pending[] {
+    return [...this.#suspicion.pending, ...(this.transaction?.suspicion.pending ?? [])];
+  }
+
+  /** The client greets again: what checks held against its former greeting does not count. */
+  forgetGreeting(): void {
+    this.#suspicion.forget("helo");
   }
 
   /** Whether a variable is set; its value, even an empty one, does not matter. */
@@ -135,7 +140,7 @@ export class Session implements CheckSession {
   begin(sender: Mailbox | undefined): Transaction {
     this.recipient = undefined;
     this.variables.set("SMTPMAILFROM", variableForm(sender));
-    this.transaction = { sender, accepted: [], asked: 0, whitelisted: false, points: 0, pending: undefined };
+    this.transaction = { sender, accepted: [], asked: 0, whitelisted: false, suspicion: new Suspicion() };
     return this.transaction;
   }
 
@@ -157,6 +162,8 @@ export class Session implements CheckSession {
       variables: new Map(this.variables),
       toldPlugins: new Map(this.toldPlugins),
       checksOff: this.checksOff,
+      whitelisted: this.clientWhitelisted,
+      suspicion: new Suspicion(this.#suspicion),
     };
   }
 
@@ -166,6 +173,8 @@ export class Session implements CheckSession {
     restoreMap(this.toldPlugins, known.toldPlugins, names);
     if (names === undefined) {
       this.checksOff = known.checksOff;
+      this.clientWhitelisted = known.whitelisted;
+      this.#suspicion = new Suspicion(known.suspicion);
     }
   }
 

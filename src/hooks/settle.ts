@@ -10,18 +10,35 @@ import { pass } from "./verdict.ts";
 import type { Refusal, Verdict } from "./verdict.ts";
 
 /** Where a refusal may wait for the next RCPT. Later hooks refuse at once. */
-const early: ReadonlySet<HookName> = new Set(["connection", "helo", "auth", "mail"]);
+const early: ReadonlySet<HookName> = new Set<HookName>(["connection", "helo", "auth", "mail"]);
 
-/** See the file's first line. @param verdict any but pass */
-export function settle(step: Step, verdict: Verdict, hook: HookName, session: Session, log: Log): Outcome {
+/**
+ * See the file's first line.
+ * @param verdict any but pass
+ * @param before what the hook came to so far: a check that does not decide leaves it as it was
+ */
+export function settle(
+  step: Step,
+  verdict: Exclude<Verdict, { kind: "pass" }>,
+  before: Outcome,
+  hook: HookName,
+  session: Session,
+  log: Log,
+): Outcome {
+  const reason = verdict.kind === "refuse" ? verdict.reason : undefined;
   if (step.mode === "observe") {
-    const reason = verdict.kind === "refuse" ? verdict.reason : undefined;
     log.info(step.label, "observed", { verdict: verdict.kind, reason, session: session.id });
     const finding = verdict.kind === "refuse" ? verdict.finding : undefined;
-    return { verdict: pass, step, finding, observed: verdict };
+    return { verdict: pass, step, finding: finding ?? before.finding, observed: verdict };
+  }
+  if (step.mode === "score" && (verdict.kind === "refuse" || verdict.kind === "drop")) {
+    session.suspicion.score(step, reason ?? verdict.kind, hook);
+    const facts = { reason, points: step.points, sum: session.points, session: session.id };
+    log.info(step.label, "scored", facts);
+    return before;
   }
   if (verdict.kind === "refuse") {
-    return settleRefusal(step, verdict, hook, session, log);
+    return settleRefusal(step, verdict, before, hook, session, log);
   }
   if (verdict.kind === "accept-session") {
     session.checksOff = true;
@@ -29,34 +46,22 @@ export function settle(step: Step, verdict: Verdict, hook: HookName, session: Se
   return { verdict, step, finding: undefined, observed: undefined };
 }
 
-function settleRefusal(step: Step, refusal: Refusal, hook: HookName, session: Session, log: Log): Outcome {
+function settleRefusal(
+  step: Step,
+  refusal: Refusal,
+  before: Outcome,
+  hook: HookName,
+  session: Session,
+  log: Log,
+): Outcome {
   const { reason, finding } = refusal;
-  const passed: Outcome = { verdict: pass, step, finding: undefined, observed: undefined };
-  if (step.mode === "score") {
-    addPoints(session, step.points);
-    log.info(step.label, "scored", { reason, points: step.points, sum: session.points, session: session.id });
-    return passed;
-  }
   const verdict = { ...refusal, reply: commonReply(step, refusal.reply), close: step.close ?? refusal.close ?? false };
   if (step.mode === "later" && early.has(hook)) {
-    const pending = { check: step.label, verdict, reason: step.check.reasons[reason] ?? reason };
-    if (session.transaction === undefined) {
-      session.pending ??= pending;
-    } else {
-      session.transaction.pending ??= pending;
-    }
+    session.suspicion.wait({ step, verdict, hook });
     log.info(step.label, "refuses later", { reason, session: session.id });
-    return passed;
+    return before;
   }
   return { verdict, step, finding, observed: undefined };
-}
-
-function addPoints(session: Session, points: number): void {
-  if (session.transaction === undefined) {
-    session.sessionPoints += points;
-  } else {
-    session.transaction.points += points;
-  }
 }
 
 /** A reply with the check's settings `reply` and `permanent`. */

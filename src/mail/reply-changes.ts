@@ -26,6 +26,11 @@ export function temporary(answer: Reply): Reply {
   return reply(answer.code === 550 ? 450 : 451, enhanced.replace(/^5/, "4"), ...lines);
 }
 
+/** The same text and enhanced code with another code of the same class. */
+export function withOtherCode({ wire }: Reply, code: number): Reply {
+  return { code, wire: wire.replaceAll(/^\d{3}/gm, String(code)) };
+}
+
 /** The same codes with one line of other text. */
 export function withText(answer: Reply, text: string): Reply {
   return reply(answer.code, partsOf(answer).enhanced, text);

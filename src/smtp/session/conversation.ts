@@ -16,10 +16,11 @@ import { refuseMail } from "./mail-refusal.ts";
 import { offers, protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
-import { judgeRecipient, queuedReply } from "./recipient.ts";
+import { judgeRecipient } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
 import { concludeRecipient } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
+import { queuedReply } from "./waiting-reply.ts";
 
 /** What a data command comes to: a response, or a message that may now be taken in. */
 export type DataAnswer = Response | { readonly intake: MessageIntake };
@@ -73,6 +74,7 @@ export class Conversation {
       return answers.badHelo;
     }
     this.session.variables.set("SMTPHELOHOST", name);
+    this.session.forgetGreeting();
     return after(this.service.pipeline.run("helo", this.session, "policy"), (outcome) => {
       const refusal = responseOf(outcome);
       if (refusal !== undefined) {

@@ -5,7 +5,7 @@ import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Service } from "../service.ts";
 import type { MailCommand } from "./command.ts";
-import { queuedReply } from "./recipient.ts";
+import { queuedReply } from "./waiting-reply.ts";
 
 interface Party {
   readonly session: Session;

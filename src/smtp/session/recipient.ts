@@ -3,7 +3,8 @@
  * `[checks] run` says; the next hop's own reply comes last. docs/flow.md.
  */
 import type { Denial } from "../../hooks/check.ts";
-import { wordsOf } from "../../hooks/outcome.ts";
+import { isExempt } from "../../hooks/exemption.ts";
+import { refusedFor, wordsOf } from "../../hooks/outcome.ts";
 import type { Outcome } from "../../hooks/outcome.ts";
 import { variableForm } from "../../hooks/session.ts";
 import type { Session, Transaction } from "../../hooks/session.ts";
@@ -11,11 +12,10 @@ import { namesRoute, normalDomain, parseMailbox } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { ourAnswers } from "../../report/observer.ts";
 import type { OurAnswer } from "../../report/observer.ts";
-import { parseReply, reply } from "../../mail/reply.ts";
-import type { Reply } from "../../mail/reply.ts";
 import { answers, dropped, say, sayAndClose } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Service } from "../service.ts";
+import { atRcpt, queuedReply } from "./waiting-reply.ts";
 import { logRecipient, serverName } from "./recipient-log.ts";
 import type { RecipientLogging } from "./recipient-log.ts";
 
@@ -105,26 +105,28 @@ function takeNotes({ service, session }: Case): Promise<undefined> | undefined {
 /** A bad sender is told before any plugin runs, and is not counted. */
 function refuseBadSender(at: Case): Judged | undefined | Promise<Judged | undefined> {
   return then(at.service.pipeline.run("rcpt", at.session, "sender"), (outcome) =>
-    outcome.verdict.kind === "refuse" ? refused(at, outcome) : undefined,
+    outcome.verdict.kind === "refuse" || outcome.verdict.kind === "drop" ? refused(at, outcome) : undefined,
   );
 }
 
 /** Replies that plugins queued, and refusals of checks in mode later. */
-function refuseQueued(at: Case): Judged | undefined {
-  const { late, transaction, pending: early } = at.session;
-  const queued = queuedReply(late.rcpt);
+function refuseQueued(at: Case): Judged | undefined | Promise<Judged> {
+  const { service, session } = at;
+  const queued = queuedReply(session.late.rcpt);
   if (queued !== undefined) {
     return answered(at, "spp", "refused (queued by plugin)", say(queued));
   }
-  const pending = transaction?.pending ?? early;
+  // A login, or another recipient, may have changed whom the check leaves alone.
+  const pending = session.pending.find(({ step }) => !isExempt(session, step.unless, "rcpt"));
   if (pending === undefined) {
     return undefined;
   }
-  const { verdict, check, reason } = pending;
-  // A greeting or MAIL has other codes than RCPT. RFC 5321 4.3.2.
-  const code = verdict.reply.code < 500 ? 450 : 550;
-  const said = { ...verdict.reply, code, wire: verdict.reply.wire.replaceAll(/^\d{3}/gm, String(code)) };
-  return answered(at, check, `refused (${reason})`, verdict.close === true ? sayAndClose(said) : say(said));
+  const { verdict, step } = pending;
+  const said = atRcpt(verdict.reply);
+  const response = verdict.close === true ? sayAndClose(said) : say(said);
+  const judged = answered(at, step.label, refusedFor(step, verdict.reason), response);
+  const wait = service.pipeline.refused(step, verdict.reason, "rcpt", session);
+  return wait === undefined ? judged : wait.then(() => judged);
 }
 
 function countRecipient(at: Case): undefined {
@@ -243,13 +245,6 @@ function denied(at: Case, reason: string): Judged | Promise<Judged> {
 function answered(at: Case, check: string, status: string, response: Response): Extract<Judged, { kind: "answered" }> {
   logRecipient(at.service, at.session, { mailbox: mailboxOf(at), check, status }, response.reply);
   return { kind: "answered", response };
-}
-
-/** Lines queued by `refuse-later`, as one reply: two of them would be taken for the answers to two commands. */
-export function queuedReply(lines: readonly string[]): Reply | undefined {
-  const replies = lines.filter((line) => parseReply(line) !== undefined);
-  const code = replies.at(-1)?.slice(0, 3);
-  return code === undefined ? undefined : reply(Number(code), "", ...replies.map((line) => line.slice(4)));
 }
 
 function isOurs({ domains }: RecipientService, mailbox: Mailbox): boolean {

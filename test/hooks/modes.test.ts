@@ -1,0 +1,283 @@
+/**
+ * What all checks have in common, over the registry: every check in every mode, with every common setting, at every
+ * hook that it has. The settings are read from TOML by the real schema, and the pipeline is the real one; only what
+ * the check answers is made up, since a test of its own shows how it comes to that.
+ */
+import { describe, expect, it } from "vitest";
+
+import { checks } from "../../src/checks/registry.ts";
+import { sectionsOfChecks } from "../../src/compose/check-sections.ts";
+import { stepOf } from "../../src/compose/pipeline.ts";
+import { schemaFor } from "../../src/compose/settings.ts";
+import { exemptions } from "../../src/config/check-words.ts";
+import type { Exemption } from "../../src/config/check-words.ts";
+import { checkConfig } from "../../src/config/load.ts";
+import { formatFault } from "../../src/config/toml.ts";
+import type { CheckDefinition, Denial } from "../../src/hooks/check.ts";
+import type { CheckSession } from "../../src/hooks/check-session.ts";
+import type { HookName } from "../../src/hooks/hook-names.ts";
+import type { Outcome } from "../../src/hooks/outcome.ts";
+import { Pipeline } from "../../src/hooks/pipeline.ts";
+import { refuse } from "../../src/hooks/verdict.ts";
+import { reply, replyText } from "../../src/mail/reply.ts";
+import { createLog } from "../../src/ops/log.ts";
+import { createMetrics } from "../../src/ops/metrics.ts";
+import { mailbox, makeSession } from "../checks/fixture.ts";
+import { madeUp } from "./steps.ts";
+
+type Refusing = "connection" | "helo" | "auth" | "mail" | "rcpt" | "data" | "header" | "message";
+const refusing: readonly HookName[] = ["connection", "helo", "auth", "mail", "rcpt", "data", "header", "message"];
+const early: readonly HookName[] = ["connection", "helo", "auth", "mail"];
+
+/** A check with a hook of its own and the reason that it is to refuse for. */
+interface Case {
+  readonly check: CheckDefinition;
+  readonly hook: Refusing;
+  readonly reason: string;
+}
+
+const cases: readonly Case[] = checks.flatMap((check) =>
+  Object.keys(check.reasons).flatMap((reason) =>
+    check.hooks
+      .filter((hook): hook is Refusing => refusing.includes(hook))
+      // Its verdict at RCPT does not count.
+      .filter((hook) => !(check.stage === "note" && hook === "rcpt"))
+      .map((hook) => ({ check, hook, reason })),
+  ),
+);
+
+/** The check of a case at work, by the settings of a file. */
+function scene({ check, hook, reason }: Case, settings: string, instance?: string) {
+  const section = check.section ?? `checks.${check.name}`;
+  const header = instance === undefined ? `[${section}]` : `[[${section}]]\nname = "${instance}"`;
+  const label = instance === undefined ? check.name : `${check.name}:${instance}`;
+  const loaded = checkConfig(`checks.run = ["${label}"]\n${header}\n${settings}\n`, "c.toml", schemaFor, []);
+  if (loaded.kind === "faults") {
+    throw new Error(loaded.faults.map(formatFault).join("\n"));
+  }
+  const found = sectionsOfChecks(loaded.settings).find((one) => one.label === label);
+  if (found === undefined) {
+    throw new Error(`no section ${label}`);
+  }
+  let asked = 0;
+  const answer = () => {
+    asked++;
+    return refuse(reason, reply(550, "5.7.1", "the check's own text"));
+  };
+  const [lines, heard, metrics]: [string[], Denial[], ReturnType<typeof createMetrics>] = [[], [], createMetrics()];
+  const log = createLog({ format: "plain", level: "info", write: (line) => lines.push(line) });
+  const step = stepOf({ ...found, check: { ...check, create: () => ({ [hook]: answer }) } }, {} as never);
+  const listener = madeUp("listener", {
+    denied: (_session: CheckSession, denial: Denial) => void heard.push(denial),
+  });
+  const pipeline = new Pipeline([step, listener], log, metrics);
+  const session = makeSession();
+  if (!["connection", "helo", "auth"].includes(hook)) {
+    session.begin(mailbox("sender@sender.test"));
+  }
+  const run = (): Outcome => {
+    if (hook === "rcpt") {
+      session.recipient = mailbox("user@kontor.example");
+    }
+    const message = { header: "", bytes: 0 };
+    const apart = { mail: ["sender"], rcpt: ["note", "sender", "recipient"], data: ["note"] }[hook as "mail"] ?? [];
+    const stage = apart.includes(check.stage) ? check.stage : "policy";
+    return pipeline.run(hook as "message", session, stage, message) as Outcome;
+  };
+  return { run, session, lines, heard, metrics, label, asked: () => asked };
+}
+
+const refusalsOf = (metrics: ReturnType<typeof createMetrics>): unknown[] =>
+  Object.entries(metrics.totals()).filter(([name, count]) => name.startsWith("refusals") && count > 0);
+
+describe.each(cases.map((one) => [`${one.check.name} at ${one.hook} (${one.reason})`, one] as const))(
+  "%s",
+  (_, one) => {
+    const { check, hook, reason } = one;
+    const own = (key: string): boolean => key in check.settings;
+
+    it("refuses in mode enforce, is counted, and others hear of it", () => {
+      const { run, heard, metrics, label } = scene(one, "");
+      expect(run()).toMatchObject({ verdict: { kind: "refuse", reason, close: false }, step: { label } });
+      expect(refusalsOf(metrics)).toEqual([[`refusals{reason="${reason}",check="${label}"}`, 1]]);
+      expect(heard).toEqual([{ check: label, reason, hook }]);
+    });
+
+    it("passes in mode observe, and says in the log what it would have done", () => {
+      const { run, heard, metrics, lines } = scene(one, 'mode = "observe"');
+      expect(run()).toMatchObject({ verdict: { kind: "pass" }, observed: { kind: "refuse", reason } });
+      expect(lines.join("\n")).toContain(`observed verdict=refuse reason=${reason}`);
+      expect([heard, refusalsOf(metrics)]).toEqual([[], []]);
+    });
+
+    it("in mode later waits for RCPT before it, and refuses at once from there on", () => {
+      const { run, session, lines, heard } = scene(one, 'mode = "later"');
+      const { verdict } = run();
+      if (early.includes(hook)) {
+        expect(verdict).toMatchObject({ kind: "pass" });
+        expect(session.pending).toMatchObject([{ verdict: { reason }, hook }]);
+        expect(lines.join("\n")).toContain("refuses later");
+        expect(heard).toEqual([]);
+      } else {
+        expect(verdict).toMatchObject({ kind: "refuse", reason });
+        expect(session.pending).toEqual([]);
+      }
+    });
+
+    it("adds its points once in mode score, and passes", () => {
+      const { run, session, heard } = scene(one, 'mode = "score"\npoints = 3');
+      expect(run()).toMatchObject({ verdict: { kind: "pass" } });
+      run();
+      expect([session.points, heard]).toEqual([3, []]);
+    });
+
+    it("is not asked where one of `unless` holds, and only there", () => {
+      const exempting: Readonly<Record<Exemption, (session: ReturnType<typeof scene>["session"]) => void>> = {
+        "relay client": (session) => session.variables.set("RELAYCLIENT", ""),
+        authenticated: (session) => session.variables.set("SMTPAUTHUSER", "marta"),
+        bypass: (session) => session.variables.set("NOGOODMAILTO", ""),
+        whitelisted: (session) => session.apply({ kind: "whitelist", owner: "session" }),
+        "special recipient": () => undefined,
+      };
+      for (const exemption of exemptions.filter((word) => word !== "special recipient")) {
+        const spared = scene(one, `unless = ["${exemption}"]`);
+        exempting[exemption](spared.session);
+        expect([spared.run().verdict.kind, spared.asked()]).toEqual(["pass", 0]);
+        const asked = scene(one, "unless = []");
+        exempting[exemption](asked.session);
+        expect([asked.run().verdict.kind, asked.asked()]).toEqual(["refuse", 1]);
+      }
+    });
+
+    it.skipIf(own("permanent"))("refuses with 4xx where `permanent` is false", () => {
+      const { verdict } = scene(one, "permanent = false").run();
+      expect(verdict.kind === "refuse" && replyText(verdict.reply)).toBe("450 4.7.1 the check's own text");
+    });
+
+    it.skipIf(own("close"))("ends the session where `close` is true", () => {
+      expect(scene(one, "close = true").run()).toMatchObject({ verdict: { kind: "refuse", close: true } });
+    });
+
+    it.skipIf(own("reply"))("says the text of `reply`", () => {
+      const { verdict } = scene(one, 'reply = "Call +49 40 1234"').run();
+      expect(verdict.kind === "refuse" && replyText(verdict.reply)).toBe("550 5.7.1 Call +49 40 1234");
+    });
+
+    it.skipIf(check.section !== undefined)("has the name of its instance in log and metrics", () => {
+      const { run, metrics, label } = scene(one, "", "strict");
+      expect(run()).toMatchObject({ step: { label } });
+      expect(refusalsOf(metrics)).toEqual([[`refusals{reason="${reason}",check="${check.name}:strict"}`, 1]]);
+    });
+  },
+);
+
+describe("modes and exemptions", () => {
+  const refused = refuse("no", reply(550, "5.7.1", "No"));
+  const make = (...steps: ReturnType<typeof madeUp>[]) => {
+    const log = createLog({ format: "plain", level: "info", write: () => undefined });
+    return new Pipeline(steps, log, createMetrics());
+  };
+
+  it("take every check of a hook into account, whatever its stage", () => {
+    for (const stage of ["note", "sender", "policy", "recipient"] as const) {
+      for (const hook of ["connection", "helo", "mail", "data"] as const) {
+        const pipeline = make(madeUp("one", { [hook]: () => refused }, { stage }));
+        const session = makeSession();
+        session.begin(undefined);
+        const outcomes = (["note", "sender", "policy", "recipient"] as const).map((each) =>
+          pipeline.run(hook, session, each),
+        ) as Outcome[];
+        expect(
+          outcomes.filter(({ verdict }) => verdict.kind === "refuse"),
+          `${stage} at ${hook}`,
+        ).toHaveLength(1);
+      }
+      const told: string[] = [];
+      const all = make(
+        madeUp(
+          "one",
+          {
+            denied: (_session, { check }) => void told.push(check),
+            unrecognised: (_session, line) => void told.push(line),
+            end: () => void told.push("end"),
+          },
+          { stage },
+        ),
+      );
+      void all.denied(makeSession(), { check: "two", reason: "no", hook: "rcpt" });
+      void all.denied(makeSession(), { check: "one", reason: "no", hook: "rcpt" });
+      all.unrecognised(makeSession(), "XYZZY");
+      all.end(makeSession());
+      expect(told).toEqual(["two", "XYZZY", "end"]);
+    }
+  });
+
+  it("tell a check of the end whatever the client has become", () => {
+    const told: string[] = [];
+    const run = { end: () => void told.push("end"), unrecognised: () => void told.push("unrecognised") };
+    const pipeline = make(madeUp("one", run, { common: { unless: ["authenticated"] } }));
+    const session = makeSession({ SMTPAUTHUSER: "marta" });
+    pipeline.unrecognised(session, "XYZZY");
+    pipeline.end(session);
+    expect(told).toEqual(["end"]);
+  });
+
+  it("let a second note-taker see a recipient that a first one would refuse, and count nothing", () => {
+    const seen: string[] = [];
+    const first = madeUp("first", { rcpt: () => refused }, { stage: "note" });
+    const second = madeUp("second", { rcpt: () => (seen.push("second"), refused) }, { stage: "note" });
+    const outcome = make(first, second).run("rcpt", makeSession(), "note");
+    expect([outcome, seen]).toMatchObject([{ verdict: { kind: "pass" } }, ["second"]]);
+  });
+
+  it("keep a finding where a later check of the hook only observes, waits or scores", () => {
+    const finds = madeUp("finds", { rcpt: () => ({ kind: "pass", finding: "unknown" }) }, { stage: "recipient" });
+    for (const mode of ["observe", "score"] as const) {
+      const other = madeUp("other", { rcpt: () => refused }, { stage: "recipient", common: { mode } });
+      expect(make(finds, other).run("rcpt", makeSession(), "recipient")).toMatchObject({ finding: "unknown" });
+    }
+  });
+
+  it("take `special recipient` of a message as a word about all its recipients", () => {
+    const pipeline = make(madeUp("one", { data: () => refused }, { common: { unless: ["special recipient"] } }));
+    const verdictFor = (...addresses: string[]): string => {
+      const session = makeSession();
+      const { accepted } = session.begin(undefined);
+      for (const address of addresses) {
+        session.recipient = mailbox(address);
+        accepted.push({ mailbox: mailbox(address) });
+      }
+      return (pipeline.run("data", session, "policy") as Outcome).verdict.kind;
+    };
+    expect(verdictFor("Postmaster@kontor.example")).toBe("pass");
+    expect(verdictFor("user@kontor.example", "postmaster@kontor.example")).toBe("refuse");
+    expect(verdictFor()).toBe("refuse");
+  });
+
+  it("forget at a new greeting, and under a new TLS layer, what was held against the former one", () => {
+    const scored = madeUp("scored", { helo: () => refused }, { common: { mode: "score", points: 2 } });
+    const waits = madeUp("waits", { helo: () => refused }, { common: { mode: "later" } });
+    const pipeline = make(scored, waits);
+    const session = makeSession();
+    const greeted = session.known();
+    void pipeline.run("helo", session, "policy");
+    void pipeline.run("helo", session, "policy");
+    expect([session.points, session.pending.length]).toEqual([2, 1]);
+    session.apply({ kind: "whitelist", owner: "session" });
+    session.restore(greeted);
+    expect([session.points, session.pending.length, session.whitelisted]).toEqual([0, 0, false]);
+    void pipeline.run("helo", session, "policy");
+    session.forgetGreeting();
+    expect([session.points, session.pending.length]).toEqual([0, 0]);
+  });
+
+  it("take a drop in mode score as points", () => {
+    const pipeline = make(madeUp("one", { mail: () => ({ kind: "drop" }) }, { common: { mode: "score", points: 5 } }));
+    const session = makeSession();
+    session.begin(undefined);
+    expect(pipeline.run("mail", session, "policy")).toMatchObject({ verdict: { kind: "pass" } });
+    expect(session.points).toBe(5);
+    session.reset(true);
+    expect(session.points).toBe(0);
+  });
+});
