@@ -18,6 +18,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/spp", "The host of qmail-spp plugins"],
   ["src/checks/recipient", "Checks of recipients: does the directory list them"],
   ["src/checks/envelope", "Checks of senders and recipients against lists of addresses"],
+  ["src/checks/client", "Checks of the client, and of what was gathered against it"],
   ["src/checks/lists", "Checks that ask DNS lists"],
   ["src/checks/auth", "Checks of logins"],
   ["src/checks/content", "Checks of messages"],
