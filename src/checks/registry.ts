@@ -7,6 +7,7 @@ import { goodmailto } from "./recipient/goodmailto.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
 import { rblspp } from "./lists/rblspp.ts";
+import { score } from "./client/score.ts";
 import { spp } from "./programs/spp.ts";
 import { verybadrcptto } from "./envelope/verybadrcptto.ts";
 
@@ -18,6 +19,7 @@ export const checks: readonly CheckDefinition[] = [
   ifauthskip,
   loop,
   rblspp,
+  score,
   spp,
   verybadrcptto,
 ];

@@ -10,18 +10,39 @@ export function runFaults(settings: Settings, fault: Report): Fault[] {
     { path: ["checks", "run"], run: settings.checks.run },
     ...settings.listener.map(({ checks }, i) => ({ path: ["listener", i, "checks"], run: checks ?? [] })),
   ];
-  return lists.flatMap(({ path, run }) =>
+  const missing = lists.flatMap(({ path, run }) =>
     run.flatMap((label, i) => {
       const message = faultOf(settings, label);
       return message === undefined ? [] : [fault([...path, i], message)];
     }),
   );
+  return [...missing, ...repeatedNames(settings, fault)];
+}
+
+/** The names of a check's instances; undefined where it has one section, or none. */
+function instancesOf(values: unknown): readonly string[] | undefined {
+  return Array.isArray(values) ? (values as { name: string }[]).map(({ name }) => name) : undefined;
+}
+
+function repeatedNames({ checks }: Settings, fault: Report): Fault[] {
+  return Object.entries(checks)
+    .filter(([check]) => check !== "run" && check !== "load")
+    .flatMap(([check, values]) => {
+      const names = instancesOf(values) ?? [];
+      return names.flatMap((name, i) =>
+        names.indexOf(name) < i
+          ? [fault(["checks", check, i, "name"], `"${name}" is taken by another [[checks.${check}]]`)]
+          : [],
+      );
+    });
 }
 
 function faultOf({ checks }: Settings, label: string): string | undefined {
   const [name = "", instance] = label.split(":");
-  const values = checks[name];
-  const instances = Array.isArray(values) ? (values as { name: string }[]).map((one) => one.name) : undefined;
+  if (instance !== undefined && !Object.hasOwn(checks, name)) {
+    return `"${label}" is not there: "${name}" has one section; write "${name}"`;
+  }
+  const instances = instancesOf(checks[name]);
   if (instances === undefined) {
     return instance === undefined
       ? undefined

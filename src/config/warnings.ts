@@ -4,11 +4,12 @@
  */
 import { domainWarnings } from "./domain-warnings.ts";
 import { tlsNameWarnings } from "./route-warnings.ts";
+import { scoreWarnings } from "./score-warnings.ts";
 import type { Settings } from "./sections.ts";
 import type { FindWarnings, Warning } from "./warning.ts";
 
 /** To add a warning, write a function of this form in a file of its own and name it here. */
-const finders: readonly FindWarnings[] = [domainWarnings, tlsNameWarnings];
+const finders: readonly FindWarnings[] = [domainWarnings, tlsNameWarnings, scoreWarnings];
 
 /** Every suspicious setting. */
 export function settingWarnings(settings: Settings): Warning[] {

@@ -1,0 +1,38 @@
+/** score: refuses a client against which checks in mode score have gathered too many points. */
+import * as field from "../../config/fields.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { immune } from "../../hooks/exemption.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { reply } from "../../mail/reply.ts";
+
+const text = "Refused by local policy";
+const atRcpt = refuse("points", reply(550, "5.7.1", text));
+/** RFC 5321 4.2.3: 554 is the code of a transaction that failed. */
+const atData = refuse("points", reply(554, "5.7.1", text));
+
+export const score: CheckDefinition = defineCheck({
+  name: "score",
+  doc: "Refuses when the points of checks with mode score reach a sum. Put it last in the list. A check that is asked after it at RCPT counts from the next recipient or DATA on.",
+  stage: "policy",
+  hooks: ["rcpt", "data", "message"],
+  settings: {
+    refuse_at: field.integer(
+      5,
+      1,
+      100_000,
+      "The sum of points of session and transaction at which to refuse. Each reason of a check counts once per transaction, or once per session before MAIL.",
+    ),
+  },
+  reasons: { points: "too many points" },
+  unless: [...immune, "special recipient"],
+  create({ refuse_at: refuseAt }) {
+    const isOver = ({ points }: CheckSession): boolean => points >= refuseAt;
+    return {
+      rcpt: (session) => (isOver(session) ? atRcpt : pass),
+      data: (session) => (isOver(session) ? atData : pass),
+      message: (session) => (isOver(session) ? atData : pass),
+    };
+  },
+});
