@@ -3,7 +3,7 @@
  * The grammar is that of tcprules, and addresses may be IPv6.
  */
 import { normalIpv6 } from "./addresses.ts";
-import { parseNetwork } from "./blocks.ts";
+import { parseNetwork } from "../mail/blocks.ts";
 
 /** A fault or a warning within a line. */
 export interface Remark {

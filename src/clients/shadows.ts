@@ -5,8 +5,8 @@
 import { isIPv4 } from "node:net";
 
 import { normalIpv6 } from "./addresses.ts";
-import { networkOf, parseNetwork } from "./blocks.ts";
-import type { Network } from "./blocks.ts";
+import { networkOf, parseNetwork } from "../mail/blocks.ts";
+import type { Network } from "../mail/blocks.ts";
 
 /** One address, prefix or block of one line. */
 export interface Claim {

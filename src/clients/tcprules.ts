@@ -4,7 +4,7 @@
  * Beyond tcprules: CIDR blocks, which it keeps but never matches, and IPv6 addresses, prefixes and blocks, on lines that it refuses.
  */
 import { expandRange, normalIpv6, warnAddress } from "./addresses.ts";
-import { Blocks, parseNetwork } from "./blocks.ts";
+import { Blocks, parseNetwork } from "../mail/blocks.ts";
 import { type RuleLine, readLine } from "./rule-line.ts";
 import { networkOfLiteral, shadowedLines } from "./shadows.ts";
 import type { Claim } from "./shadows.ts";

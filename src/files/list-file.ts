@@ -4,7 +4,7 @@ import { isAbsolute, join } from "node:path";
 
 import { Cdb } from "./cdb.ts";
 import { readList } from "./list-reader.ts";
-import type { ListEntry } from "./list-reader.ts";
+import type { ListEntry, Remark } from "./list-reader.ts";
 import { Watched } from "./watched.ts";
 
 /** What is told of a list, for the log: once for each, not once a second. */
@@ -26,12 +26,13 @@ const keeping = "list cannot be read, keeping the previous one";
 /**
  * One list, in the form that its reader wants.
  * @param name an absolute path, or a name looked for in the folders; "" is a list that is always missing
- * @param read makes the value from the entries; `skip` says why an entry is left out. A missing file has none
+ * @param read makes the value from the entries; `skip` says why an entry is left out, `warn` why one that counts may not
+ *   be meant so. A missing file has none
  */
 export function openList<T>(
   name: string,
   place: ListPlace,
-  read: (entries: readonly ListEntry[], skip: (entry: ListEntry, why: string) => void) => T,
+  read: (entries: readonly ListEntry[], skip: Remark, warn: Remark) => T,
 ): Watched<T> {
   const { folders, now, fault } = place;
   const path = candidates(name, folders)[0] ?? name;
@@ -39,7 +40,12 @@ export function openList<T>(
   const make = () => {
     const list = readList(name, folders);
     const faults = [...list.faults];
-    const value = read(list.entries, (entry, why) => faults.push(`${entry.path}:${entry.line}: ${why}`));
+    const warnings: string[] = [];
+    const into =
+      (told: string[]): Remark =>
+      (entry, why) =>
+        void told.push(`${entry.path}:${entry.line}: ${why}`);
+    const value = read(list.entries, into(faults), into(warnings));
     if (list.path === undefined && wasThere) {
       fault("list file is missing, nothing is refused by it", { path, fault: "ENOENT" });
     }
@@ -47,9 +53,13 @@ export function openList<T>(
     for (const one of faults) {
       fault("line left out", { path: list.path ?? path, fault: one });
     }
+    for (const one of warnings) {
+      fault("line may not mean what it says", { path: list.path ?? path, fault: one });
+    }
     return { value, looked: list.looked };
   };
-  const first = read([], () => undefined);
+  const nobody: Remark = () => undefined;
+  const first = read([], nobody, nobody);
   return new Watched(first, candidates(name, folders), make, now, (why) => fault(keeping, { path, fault: why }));
 }
 

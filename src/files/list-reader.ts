@@ -13,6 +13,9 @@ export interface ListEntry {
   readonly line: number;
 }
 
+/** Says why an entry is left out, or what is suspicious about one that counts. */
+export type Remark = (entry: ListEntry, why: string) => void;
+
 /** A list as it is now. */
 export interface ListText {
   readonly entries: readonly ListEntry[];

@@ -3,7 +3,7 @@ import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Dns } from "../dns/resolver.ts";
 import type { Cdb } from "../files/cdb.ts";
-import type { ListEntry } from "../files/list-reader.ts";
+import type { ListEntry, Remark } from "../files/list-reader.ts";
 import type { Watched } from "../files/watched.ts";
 import type { Log } from "../report/log.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
@@ -19,12 +19,9 @@ export interface Lists {
   /**
    * A list, read again when it changes; a missing one has no entries.
    * @param name an absolute path, or a name looked for in the folders; "" is always missing
-   * @param read makes the value; `skip` says why an entry is left out
+   * @param read makes the value; `skip` says why an entry is left out, `warn` why one that counts may not be meant so
    */
-  list<T>(
-    name: string,
-    read: (entries: readonly ListEntry[], skip: (entry: ListEntry, why: string) => void) => T,
-  ): Watched<T>;
+  list<T>(name: string, read: (entries: readonly ListEntry[], skip: Remark, warn: Remark) => T): Watched<T>;
   /** The cdb map `NAME.cdb`; undefined while it is missing. */
   map(name: string): Watched<Cdb | undefined>;
 }

@@ -7,37 +7,23 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { noteOf } from "../../hooks/notes.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
-import { normalKey } from "../../mail/address.ts";
-import type { Mailbox } from "../../mail/address.ts";
-import { entryKey } from "../../mail/list-entry.ts";
-import { withoutTag } from "../../mail/return-path.ts";
-import type { ListEntry } from "../../files/list-reader.ts";
+import { findMailbox, readAddresses } from "../../files/entries.ts";
+import type { AddressLine } from "../../files/entries.ts";
+import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import { reply } from "../../mail/reply.ts";
 
 const refusal = refuse("listed", reply(553, "5.7.1", "sorry, your envelope sender is in my badmailfrom list (#5.7.1)"));
 type Refusal = typeof refusal;
 
-/** Entries with what a sender that matches is told. @param skip told of entries that can match nobody */
-function readEntries(lines: readonly ListEntry[], skip: (entry: ListEntry, why: string) => void): Map<string, Refusal> {
-  const entries = new Map<string, Refusal>();
-  for (const line of lines) {
-    const [, address = "", reason = ""] = /^(\S+)\s*(.*)$/.exec(line.text) ?? [];
-    const whole = entryKey(line.text);
-    const key = entryKey(address) ?? whole;
-    if (key === undefined) {
-      skip(line, "can match nobody: an entry is user@host or @host");
-    } else if (!entries.has(key)) {
-      const isPlain = reason === "" || key === whole;
-      entries.set(key, isPlain ? refusal : { ...refusal, reply: reply(553, "5.7.1", reason) });
-    }
-  }
-  return entries;
-}
-
-/** The sender, who may sign itself, and its domain. */
-function keysOf({ user, domain }: Mailbox): string[] {
-  const owner = withoutTag(user);
-  return [normalKey(user, domain), ...(owner === undefined ? [] : [normalKey(owner, domain)]), `@${domain}`];
+/** What a sender that matches is told. */
+function refusals(entries: readonly ListEntry[], skip: Remark): Map<string, Refusal> {
+  const told = ({ rest }: AddressLine): Refusal =>
+    rest === "" ? refusal : { ...refusal, reply: reply(553, "5.7.1", rest) };
+  return new Map(
+    readAddresses(entries, skip)
+      .entries()
+      .map(([key, line]) => [key, told(line)]),
+  );
 }
 
 export const badmailfrom: CheckDefinition = defineCheck({
@@ -52,17 +38,14 @@ export const badmailfrom: CheckDefinition = defineCheck({
   },
   reasons: { listed: "bad sender" },
   create(settings, { lists }) {
-    const listed = lists.list(settings.file, readEntries);
+    const listed = lists.list(settings.file, refusals);
     const bad = noteOf<Refusal>("transaction");
     return {
       mail(session) {
         const sender = session.transaction?.sender;
-        if (sender !== undefined) {
-          const entries = listed.current();
-          const found = keysOf(sender).find((key) => entries.has(key));
-          if (found !== undefined) {
-            bad.set(session, entries.get(found) ?? refusal);
-          }
+        const found = sender === undefined ? undefined : findMailbox(listed.current(), sender);
+        if (found !== undefined) {
+          bad.set(session, found);
         }
         return pass;
       },

@@ -4,7 +4,7 @@
  */
 import { isIP } from "node:net";
 
-import { parseBlock } from "../mail/network.ts";
+import { parseBlock } from "./network.ts";
 
 /** A block: the first `bits` bits of an address, as a number. */
 export interface Network {

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { Blocks, parseNetwork } from "../../src/clients/blocks.ts";
+import { Blocks, parseNetwork } from "../../src/mail/blocks.ts";
 import { normalIp, parseBlock } from "../../src/mail/network.ts";
 
 /** Few bits set, so that random blocks and addresses meet. */
