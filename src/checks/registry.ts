@@ -3,6 +3,9 @@ import type { CheckDefinition } from "../hooks/check.ts";
 import { authlogger } from "./auth/authlogger.ts";
 import { authrequired } from "./auth/authrequired.ts";
 import { badmailfrom } from "./envelope/badmailfrom.ts";
+import { badmailfromto } from "./envelope/badmailfromto.ts";
+import { badrcptto } from "./envelope/badrcptto.ts";
+import { badrcptto_patterns } from "./envelope/badrcptto_patterns.ts";
 import { goodmailto } from "./recipient/goodmailto.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
@@ -15,6 +18,9 @@ export const checks: readonly CheckDefinition[] = [
   authlogger,
   authrequired,
   badmailfrom,
+  badmailfromto,
+  badrcptto,
+  badrcptto_patterns,
   goodmailto,
   ifauthskip,
   loop,

@@ -1,18 +1,12 @@
 /** What a check may use of the rest: given to `create`, never imported. */
-import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Dns } from "../dns/resolver.ts";
 import type { Cdb } from "../files/cdb.ts";
 import type { ListEntry, Remark } from "../files/list-reader.ts";
 import type { Watched } from "../files/watched.ts";
 import type { Log } from "../report/log.ts";
-import type { RecipientAnswer } from "../snapshot/recipients.ts";
+import type { Recipients } from "../snapshot/recipients.ts";
 import type { Table } from "../state/table.ts";
-
-/** Asks the snapshot about a recipient of a relay domain. */
-export interface Recipients {
-  find(mailbox: Mailbox): RecipientAnswer;
-}
 
 /** List files by `[control] folders`; faults are logged under the name of the check. */
 export interface Lists {

@@ -1,5 +1,6 @@
 /** The domains we relay for, and the alias domains that stand for one of them. Compared exactly, in normal form. */
 import { normalDomain } from "./address.ts";
+import type { Mailbox } from "./address.ts";
 
 /** Answers whose a domain is. */
 export interface Domains {
@@ -40,6 +41,12 @@ export function createDomains(relay: readonly string[], aliases: Readonly<Record
     relay: [...names, ...suffixes],
     canonical: (domain) => targets.get(domain) ?? (own(domain) ? domain : undefined),
   };
+}
+
+/** An address as it came, and at the relay domain if its own is an alias of one: lists may have either. */
+export function spellings(mailbox: Mailbox, domains: Domains): readonly Mailbox[] {
+  const domain = domains.canonical(mailbox.domain) ?? mailbox.domain;
+  return domain === mailbox.domain ? [mailbox] : [mailbox, { ...mailbox, domain }];
 }
 
 /** The normal form of a domain as the configuration names it: `domain`, `.domain` for all below it, or `*`. */

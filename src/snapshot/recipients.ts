@@ -6,6 +6,8 @@ import type { RecipientSettings } from "../config/schema.ts";
 import { foldAscii, namesRoute, normalKey, parseMailbox, withoutExtension } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
+import { reply } from "../mail/reply.ts";
+import type { Reply } from "../mail/reply.ts";
 import { isRewrittenSender, withoutTag } from "../mail/return-path.ts";
 import type { Kind, RecipientRow } from "./format.ts";
 import { preferPresent } from "./image.ts";
@@ -50,18 +52,25 @@ export type Restriction =
 
 /** What of `[recipients]` a look-up needs. Signed return paths are looked up unless that is switched off. */
 export type LookupSettings = Pick<RecipientSettings, "match" | "always" | "recipient_delimiter"> &
-  Partial<Pick<RecipientSettings, "signed_return_paths">>;
+  Partial<Pick<RecipientSettings, "signed_return_paths" | "reply">>;
+
+/** What the relay knows of recipients. */
+export interface Recipients {
+  /** Asks the snapshot about a recipient of a relay domain. */
+  find(mailbox: Mailbox): RecipientAnswer;
+  /** Whether it exists whatever any list says: `[recipients] always`. */
+  isAlways(mailbox: Mailbox): boolean;
+  /** What an unknown one is told: the text is a setting. */
+  readonly unknown: Reply;
+}
 
 /**
  * Compiles the settings into the one question of the relay. An address of an alias domain is looked up in the relay
  * domain that it stands for; a bare user part (RCPT TO:<postmaster>) is valid from any source.
  */
-export function createRecipients(
-  reader: SnapshotReader,
-  domains: Domains,
-  settings: LookupSettings,
-): { readonly find: (mailbox: Mailbox) => RecipientAnswer } {
+export function createRecipients(reader: SnapshotReader, domains: Domains, settings: LookupSettings): Recipients {
   const { match, recipient_delimiter: delimiters, signed_return_paths: signed = true } = settings;
+  const unknown = reply(550, "5.1.1", settings.reply ?? "No such user here");
   const always = compileAlways(settings, domains);
   const search = match === "user-part" ? searchAnywhere : searchDomain;
 
@@ -84,7 +93,7 @@ export function createRecipients(
           return known(image, row);
         }
       }
-      const name = [user, ...others].map((form) => always(form, canonical)).find((found) => found !== undefined);
+      const name = alwaysName(user, others, canonical);
       if (name !== undefined) {
         return { kind: "known", key: name, as: "always", source: "", entry: "" };
       }
@@ -93,6 +102,14 @@ export function createRecipients(
       reader.fail(error);
       return { kind: "unavailable", why: "torn" };
     }
+  }
+
+  function alwaysName(user: string, others: readonly string[], domain: string): string | undefined {
+    return [user, ...others].map((form) => always(form, domain)).find((found) => found !== undefined);
+  }
+
+  function isAlways({ user, domain }: Mailbox): boolean {
+    return alwaysName(user, otherForms(user, delimiters, signed), domains.canonical(domain) ?? domain) !== undefined;
   }
 
   /** At a domain of ours, and not one that hides a route. */
@@ -123,7 +140,7 @@ export function createRecipients(
     };
     return { kind: "senders", count: rule.keys.size, accepts };
   }
-  return { find };
+  return { find, isAlways, unknown };
 }
 
 /**

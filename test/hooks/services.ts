@@ -2,10 +2,17 @@
 import { createLists } from "../../src/compose/lists.ts";
 import type { Services } from "../../src/hooks/services.ts";
 import { createDomains } from "../../src/mail/domains.ts";
+import { reply } from "../../src/mail/reply.ts";
 import { silentLog } from "../../src/report/log.ts";
+import type { RecipientAnswer, Recipients } from "../../src/snapshot/recipients.ts";
 import { MemoryStore } from "../../src/state/memory.ts";
 import { State } from "../../src/state/state.ts";
 import { resolverOf } from "../dns/resolver-of.ts";
+
+/** A directory that says the same of every recipient. */
+export function recipientsOf(answer: RecipientAnswer): Recipients {
+  return { find: () => answer, isAlways: () => false, unknown: reply(550, "5.1.1", "No such user here") };
+}
 
 /** Services with some of a test's own. @param more `folders`: where lists are; the rest as in `Services` */
 export function servicesFor({
@@ -14,7 +21,7 @@ export function servicesFor({
 }: Partial<Services> & { readonly folders?: readonly string[] } = {}): Services {
   const { log = silentLog, now = Date.now } = more;
   return {
-    recipients: { find: () => ({ kind: "unavailable" }) as never },
+    recipients: recipientsOf({ kind: "unavailable", why: "none" }),
     domains: createDomains([]),
     dns: more.dns ?? resolverOf(),
     lists: createLists(folders, "test", log, now),

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { servicesFor } from "../hooks/services.ts";
+import { recipientsOf, servicesFor } from "../hooks/services.ts";
 import { settingsOf, stepOf } from "../hooks/steps.ts";
 import { spp } from "../../src/checks/programs/spp.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
@@ -57,7 +57,7 @@ export class Scene {
     };
     const log: Log = { ...silentLog, info: note, warning: note, error: note };
     const values = settingsOf(spp, { home: this.home, ...settings });
-    const recipients = { find: () => ({ kind: "unknown" as const }) };
+    const recipients = recipientsOf({ kind: "unknown" });
     const domains = createDomains(["good.test", "other.test", "myhost.com"]);
     const makePipeline = (): Pipeline => {
       const run = spp.create(values, servicesFor({ recipients, domains, log, now: () => Date.now() + this.#later }));

@@ -133,9 +133,15 @@ export class Conversation {
         return refusal;
       }
       this.#mail = { ...command, sender: this.session.transaction?.sender };
-      // The final sender is looked at last, and not at all where a check said `ok`; it is told at RCPT.
+      // The final sender is looked at last, and not at all where a check said `ok`; most tell it at RCPT.
       const bad = outcome.verdict.kind === "ok" ? outcome : this.service.pipeline.run("mail", this.session, "sender");
-      return after(bad, () => answers.senderOk);
+      return after(bad, (last) => {
+        const badSender = responseOf(last);
+        if (badSender !== undefined) {
+          this.session.reset(false);
+        }
+        return badSender ?? answers.senderOk;
+      });
     });
   }
 

@@ -66,6 +66,24 @@ describe("badmailfrom", () => {
     );
   });
 
+  it("may refuse at MAIL", () => {
+    writeFileSync(file, "bad@x.test go away\n");
+    const check = startCheck(badmailfrom, { file, at: "mail" }, log, clock.now);
+    const session = makeSession();
+    session.begin(mailbox("BAD@x.test"));
+    const verdict = check.mail?.(session);
+    expect(verdict === undefined || verdict instanceof Promise ? "" : asPrinted(verdict)).toBe("E553 5.7.1 go away");
+    expect(check.rcpt?.(atRecipient(session))).toEqual({ kind: "pass" });
+  });
+
+  it("reads patterns if asked to, and takes + and ! for parts of addresses if not", () => {
+    writeFileSync(file, "^return.*@.*\\.pidplate\\.test$\tnot regardless of subdomain\nlist+x@y.test no\n");
+    const patterns = startCheck(badmailfrom, { file, patterns: true }, log, clock.now);
+    expect(ask(patterns, "Return-1@a.b.pidplate.test")).toBe("E553 5.7.1 not regardless of subdomain");
+    expect(ask(patterns, "list+x@y.test")).toBe("");
+    expect(ask(start(), "list+x@y.test")).toBe("E553 5.7.1 no");
+  });
+
   it("refuses nobody while the file is gone, and warns once", () => {
     writeFileSync(file, "@bad.test\n");
     const check = start();

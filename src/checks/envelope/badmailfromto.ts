@@ -1,0 +1,83 @@
+/**
+ * badmailfromto: pairs of a sender and a recipient. The sender is told what an unknown recipient is told, so that it
+ * cannot see that it is blocked. After qpsmtpd's.
+ */
+import * as field from "../../config/fields.ts";
+import { firstWord, keysOf } from "../../files/entries.ts";
+import type { ListEntry, Remark } from "../../files/list-reader.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { immune } from "../../hooks/exemption.ts";
+import { noteOf } from "../../hooks/notes.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { spellings } from "../../mail/domains.ts";
+import { entryKey } from "../../mail/list-entry.ts";
+
+/** Recipients of each sender. */
+type Pairs = ReadonlyMap<string, ReadonlySet<string>>;
+
+function readPairs(entries: readonly ListEntry[], skip: Remark): Pairs {
+  const pairs = new Map<string, Set<string>>();
+  for (const entry of entries) {
+    const [from, rest] = firstWord(entry.text);
+    const [sender, recipient] = [entryKey(from), entryKey(firstWord(rest)[0])];
+    if (sender === undefined || recipient === undefined || recipient.startsWith("@")) {
+      skip(entry, "can match nobody: an entry is a sender (user@host or @host) and a recipient (user@host)");
+    } else {
+      const recipients = pairs.get(sender) ?? new Set();
+      pairs.set(sender, recipients.add(recipient));
+    }
+  }
+  return pairs;
+}
+
+/** Every entry for a sender counts: its own, and that of its domain. */
+function pairsOf(pairs: Pairs, sender: Mailbox): ReadonlySet<string>[] {
+  return keysOf(sender)
+    .map((key) => pairs.get(key))
+    .filter((recipients) => recipients !== undefined);
+}
+
+export const badmailfromto: CheckDefinition = defineCheck({
+  name: "badmailfromto",
+  doc: "Refuses pairs of a sender and a recipient that a list has, with the reply to an unknown recipient: 550 5.1.1 and the text of [recipients] reply. It does not count as an unknown recipient against the client. A plugin's O at MAIL leaves the lookup out. The null sender is never listed.",
+  stage: "sender",
+  hooks: ["mail", "rcpt"],
+  settings: {
+    file: field.listFile(
+      "The list: per line a sender, user@host or @host, and after blanks a recipient, user@host. What follows is ignored. Letter case does not matter. Empty or missing: nobody is refused.",
+      "badmailfromto",
+    ),
+  },
+  reasons: { pair: "bad pair" },
+  unless: immune,
+  create({ file }, { domains, lists, recipients: { unknown } }) {
+    const listed = lists.list(file, readPairs);
+    const refused = noteOf<readonly ReadonlySet<string>[]>("transaction");
+    const refusal = refuse("pair", unknown);
+    return {
+      mail(session) {
+        const pairs = listed.current();
+        const sender = session.transaction?.sender;
+        if (sender !== undefined && pairs.size > 0) {
+          refused.set(session, pairsOf(pairs, sender));
+        }
+        return pass;
+      },
+      rcpt(session) {
+        const { recipient } = session;
+        const pairs = refused.get(session) ?? [];
+        if (recipient === undefined || pairs.length === 0) {
+          return pass;
+        }
+        const asked = spellings(recipient, domains);
+        return pairs.some((recipients) => asked.some((mailbox) => isIn(recipients, mailbox))) ? refusal : pass;
+      },
+    };
+  },
+});
+
+function isIn(recipients: ReadonlySet<string>, mailbox: Mailbox): boolean {
+  return keysOf(mailbox).some((key) => recipients.has(key));
+}

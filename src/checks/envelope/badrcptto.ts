@@ -1,0 +1,55 @@
+/** badrcptto: recipients that are refused, as qpsmtpd's badrcptto and the page's badmailto refuse them. */
+import * as field from "../../config/fields.ts";
+import { readAddressRules } from "../../files/address-rules.ts";
+import type { AddressRule } from "../../files/address-rules.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { immune } from "../../hooks/exemption.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { foldAscii } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { spellings } from "../../mail/domains.ts";
+import { reply } from "../../mail/reply.ts";
+
+/** A pattern is nothing to show a client: it is told the address. */
+function textFor({ key, rest, isPattern }: AddressRule, { user, domain }: Mailbox): string {
+  const shown = isPattern ? foldAscii(`${user}@${domain}`) : key;
+  return rest === "" ? `mail to ${shown} not accepted here` : rest;
+}
+
+export const badrcptto: CheckDefinition = defineCheck({
+  name: "badrcptto",
+  doc: "Refuses recipients that a list has, with 550 5.1.1. The other recipients of the message are not affected.",
+  stage: "policy",
+  hooks: ["rcpt"],
+  settings: {
+    file: field.listFile(
+      "The list: user@host or @host (that host alone) per line, and after a blank the text that the client is told, if any. Letter case does not matter. Empty or missing: nobody is refused.",
+      "badrcptto",
+    ),
+    patterns: field.flag(
+      false,
+      "true: an entry with one of / ^ $ * + ! % ? \\ is a regular expression that is tried on user@host, as in qpsmtpd 0.94. Letter case does not matter.",
+    ),
+  },
+  reasons: { listed: "bad recipient" },
+  unless: immune,
+  create({ file, patterns }, { domains, lists }) {
+    const listed = lists.list(file, (entries, skip) => readAddressRules(entries, skip, patterns));
+    return {
+      rcpt({ recipient }) {
+        const rules = listed.current();
+        if (recipient === undefined || recipient.domain === "" || rules.size === 0) {
+          return pass;
+        }
+        for (const mailbox of spellings(recipient, domains)) {
+          const rule = rules.find(mailbox);
+          if (rule !== undefined) {
+            return refuse("listed", reply(550, "5.1.1", textFor(rule, mailbox)));
+          }
+        }
+        return pass;
+      },
+    };
+  },
+});

@@ -1,0 +1,46 @@
+/**
+ * badrcptto_patterns: recipients that match a regular expression are refused, with the text behind it; qpsmtpd's. The
+ * relay refuses user parts that name a route anyway, but after this check, so that the list's text is the client's.
+ */
+import * as field from "../../config/fields.ts";
+import { firstPattern, patternSubject, readPatterns } from "../../files/address-rules.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { spellings } from "../../mail/domains.ts";
+import { reply } from "../../mail/reply.ts";
+
+const usual = "Address not accepted here";
+
+export const badrcptto_patterns: CheckDefinition = defineCheck({
+  name: "badrcptto_patterns",
+  doc: "Refuses recipients that match a regular expression of a list, with 550 5.7.1 and the text of that line.",
+  stage: "policy",
+  hooks: ["rcpt"],
+  settings: {
+    file: field.listFile(
+      "The list: per line a Perl regular expression without blanks and, after a blank, the text that the client is told. It is tried on user@host in lower case, without quotes, anywhere in it unless anchored by ^ and $. The first that matches decides. Empty or missing: nobody is refused.",
+      "badrcptto_patterns",
+    ),
+  },
+  reasons: { listed: "bad recipient pattern" },
+  unless: ["relay client", "authenticated"],
+  create({ file }, { domains, lists }) {
+    const listed = lists.list(file, (entries, skip) => readPatterns(entries, skip, false));
+    return {
+      rcpt({ recipient }) {
+        const lines = listed.current();
+        if (recipient === undefined || recipient.domain === "" || lines.length === 0) {
+          return pass;
+        }
+        for (const mailbox of spellings(recipient, domains)) {
+          const line = firstPattern(lines, patternSubject(mailbox));
+          if (line !== undefined) {
+            return refuse("listed", reply(550, "5.7.1", line.rest === "" ? usual : line.rest));
+          }
+        }
+        return pass;
+      },
+    };
+  },
+});

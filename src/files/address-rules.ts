@@ -1,0 +1,74 @@
+/** Lists of addresses among which there may be patterns, as qpsmtpd's badmailfrom and badrcptto have them. */
+import { foldAscii } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import { findMailbox, firstWord, readAddresses } from "./entries.ts";
+import type { AddressLine } from "./entries.ts";
+import type { ListEntry, Remark } from "./list-reader.ts";
+import { longestAddress, patternsFor } from "./patterns.ts";
+import type { Pattern } from "./patterns.ts";
+
+/** A line that matches: of a pattern, `key` is the pattern. */
+export interface AddressRule extends AddressLine {
+  readonly isPattern: boolean;
+}
+
+/** Finds the first line of a list that matches a mailbox. */
+export interface AddressRules {
+  readonly size: number;
+  find(mailbox: Mailbox): AddressRule | undefined;
+}
+
+/** qpsmtpd's sign of a pattern. "+" and "!" may be in addresses too: such an address has to be escaped as a pattern. */
+const signs = /[/^$*+!%?\\]/;
+
+/** An address as patterns see it: `user@host` in lower case, without quotes. */
+export function patternSubject({ user, domain }: Mailbox): string {
+  return `${foldAscii(user)}@${domain}`;
+}
+
+/** Reads a list. @param patterns whether an entry with a sign of a pattern is one; letter case does not matter then */
+export function readAddressRules(entries: readonly ListEntry[], skip: Remark, patterns: boolean): AddressRules {
+  const isPattern = (entry: ListEntry): boolean => patterns && signs.test(firstWord(entry.text)[0]);
+  const order = new Map(entries.map((entry, at) => [entry, at]));
+  const addresses = readAddresses(
+    entries.filter((entry) => !isPattern(entry)),
+    skip,
+  );
+  const compiled = readPatterns(entries.filter(isPattern), skip, true);
+  const at = (line: AddressLine | undefined): number => (line === undefined ? Infinity : (order.get(line.entry) ?? 0));
+  return {
+    size: addresses.size + compiled.length,
+    find(mailbox) {
+      const exact = findMailbox(addresses, mailbox);
+      const matching = compiled.length === 0 ? undefined : firstPattern(compiled, patternSubject(mailbox));
+      if (exact !== undefined && at(exact) < at(matching)) {
+        return { ...exact, isPattern: false };
+      }
+      return matching === undefined ? undefined : { ...matching, isPattern: true };
+    },
+  };
+}
+
+/** A line that begins with a pattern. */
+export interface PatternLine extends AddressLine {
+  readonly pattern: Pattern;
+}
+
+/** Reads lines of `PATTERN text`, in their order. */
+export function readPatterns(entries: readonly ListEntry[], skip: Remark, ignoreCase: boolean): PatternLine[] {
+  const compile = patternsFor({ longest: longestAddress, ignoreCase });
+  return entries.flatMap((entry) => {
+    const [, key = "", rest = ""] = /^(\S+)\s*(.*)$/.exec(entry.text) ?? [];
+    const pattern = compile(key);
+    if ("fault" in pattern) {
+      skip(entry, pattern.fault);
+      return [];
+    }
+    return [{ key, rest, entry, pattern }];
+  });
+}
+
+/** The first line whose pattern matches. */
+export function firstPattern(lines: readonly PatternLine[], subject: string): PatternLine | undefined {
+  return lines.find(({ pattern }) => pattern.matches(subject));
+}

@@ -1,0 +1,102 @@
+/** A check with one list file, asked as the relay asks it: by stages, with its exemptions, and a list that changes. */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { createLists } from "../../src/compose/lists.ts";
+import type { CheckDefinition } from "../../src/hooks/check.ts";
+import { Pipeline } from "../../src/hooks/pipeline.ts";
+import type { Services } from "../../src/hooks/services.ts";
+import type { CommandHook } from "../../src/hooks/hook-names.ts";
+import type { Outcome } from "../../src/hooks/outcome.ts";
+import { createDomains } from "../../src/mail/domains.ts";
+import { noCounters } from "../../src/report/counters.ts";
+import { servicesFor } from "../hooks/services.ts";
+import { settingsOf, stepOf } from "../hooks/steps.ts";
+import { asPrinted, Clock, mailbox, makeSession, RecordingLog } from "./fixture.ts";
+
+/** One session up to one RCPT. */
+export interface Asked {
+  readonly helo?: string;
+  /** "" is the null sender. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly ip?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+const order = [
+  ["helo", ["note", "policy"]],
+  ["mail", ["note", "policy", "sender"]],
+  ["rcpt", ["note", "sender", "policy", "recipient"]],
+] as const;
+
+/** See the file's first line. */
+export class ListScene {
+  readonly folder: string = mkdtempSync(join(tmpdir(), "goodmailto-list-"));
+  readonly file: string = join(this.folder, "list");
+  readonly log: RecordingLog = new RecordingLog();
+  readonly clock: Clock = new Clock();
+  #pipeline: Pipeline | undefined;
+
+  /** Starts the check. @param values its settings; the list is `file` unless they say else */
+  start(check: CheckDefinition, values: Readonly<Record<string, unknown>> = {}, more: Partial<Services> = {}): this {
+    const { log, clock } = this;
+    const domains = createDomains(["ours.example"], { "alias.example": "ours.example" });
+    const lists = createLists([this.folder], check.name, log, clock.now);
+    const services = servicesFor({ log, now: clock.now, domains, lists, ...more });
+    const run = check.create(settingsOf(check, { file: this.file, ...values }), services);
+    this.#pipeline = new Pipeline([stepOf(check, run, { unless: check.unless ?? [] })], log, noCounters);
+    return this;
+  }
+
+  /** Writes the list, which counts from the next question on. */
+  write(text: string, mode = 0o644): this {
+    rmSync(this.file, { force: true });
+    writeFileSync(this.file, text);
+    chmodSync(this.file, mode);
+    return this.later();
+  }
+
+  remove(): this {
+    rmSync(this.file, { recursive: true, force: true });
+    return this.later();
+  }
+
+  later(ms = 1000): this {
+    this.clock.time += ms;
+    return this;
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+
+  /** What the client is told first that is not an acceptance: "HOOK E550 …", "N", or "" for nothing. */
+  async ask({ helo = "client.test", from = "sender@far.test", to, ip, variables = {} }: Asked): Promise<string> {
+    const session = makeSession(variables, ip);
+    session.helo = helo;
+    for (const [hook, stages] of order) {
+      if (hook === "mail") {
+        session.begin(from === "" ? undefined : mailbox(from));
+      } else if (hook === "rcpt") {
+        session.recipient = mailbox(to ?? "vera@ours.example");
+      }
+      for (const stage of stages) {
+        const outcome = await this.#run(hook, session, stage);
+        if (outcome.verdict.kind !== "pass") {
+          const close = outcome.verdict.kind === "refuse" && outcome.verdict.close === true ? " close" : "";
+          return `${hook === "rcpt" ? "" : `${hook} `}${asPrinted(outcome.verdict)}${close}`;
+        }
+      }
+    }
+    return "";
+  }
+
+  #run(hook: CommandHook, session: ReturnType<typeof makeSession>, stage: "note" | "sender" | "policy" | "recipient") {
+    if (this.#pipeline === undefined) {
+      throw new TypeError("start() comes first");
+    }
+    return this.#pipeline.run(hook, session, stage) as Outcome | Promise<Outcome>;
+  }
+}
