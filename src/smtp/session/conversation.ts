@@ -12,7 +12,7 @@ import type { Response } from "../answers.ts";
 import { isLenient, parseHelo, parseMail, parseRcpt } from "./command.ts";
 import type { MailCommand } from "./command.ts";
 import { MessageIntake } from "../message/message-intake.ts";
-import { refuseMail } from "./mail-refusal.ts";
+import { askAtMail, refuseMail } from "./mail-refusal.ts";
 import { offers, protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
@@ -124,24 +124,11 @@ export class Conversation {
     // A client that pipelined its next message behind a refused DATA means that one.
     this.#endTransaction(false);
     this.session.begin(command.sender);
-    this.session.changing = "mail";
-    return after(this.service.pipeline.run("mail", this.session, "policy"), (outcome) => {
-      this.session.changing = undefined;
-      const refusal = responseOf(outcome);
-      if (refusal !== undefined) {
-        this.session.reset(false);
-        return refusal;
+    return after(askAtMail(this.service, this.session), (refusal) => {
+      if (refusal === undefined) {
+        this.#mail = { ...command, sender: this.session.transaction?.sender };
       }
-      this.#mail = { ...command, sender: this.session.transaction?.sender };
-      // The final sender is looked at last, and not at all where a check said `ok`; most tell it at RCPT.
-      const bad = outcome.verdict.kind === "ok" ? outcome : this.service.pipeline.run("mail", this.session, "sender");
-      return after(bad, (last) => {
-        const badSender = responseOf(last);
-        if (badSender !== undefined) {
-          this.session.reset(false);
-        }
-        return badSender ?? answers.senderOk;
-      });
+      return refusal ?? answers.senderOk;
     });
   }
 

@@ -1,10 +1,11 @@
-/** What speaks against a MAIL before any check is asked: its size, the login's senders, a reply that a plugin queued. */
+/** What speaks against a MAIL: its size, the login's senders, a reply that a plugin queued, and then the checks. */
 import type { Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Service } from "../service.ts";
 import type { MailCommand } from "./command.ts";
+import { after, responseOf } from "./outcome.ts";
 import { queuedReply } from "./waiting-reply.ts";
 
 interface Party {
@@ -13,7 +14,29 @@ interface Party {
   readonly authenticated: boolean;
 }
 
-/** Undefined: nothing does. @param messageSize 0 is no limit */
+/** Asks the checks about the transaction that has just begun; a refusal ends it. Undefined: nobody refuses. */
+export function askAtMail(
+  { pipeline }: Service,
+  session: Session,
+): Response | undefined | Promise<Response | undefined> {
+  const refused = (response: Response | undefined): Response | undefined => {
+    if (response !== undefined) {
+      session.reset(false);
+    }
+    return response;
+  };
+  session.changing = "mail";
+  return after(pipeline.run("mail", session, "policy"), (outcome) => {
+    session.changing = undefined;
+    const refusal = refused(responseOf(outcome));
+    // The final sender is looked at last, and not at all where a check said `ok`; most tell it at RCPT.
+    return refusal !== undefined || outcome.verdict.kind === "ok"
+      ? refusal
+      : after(pipeline.run("mail", session, "sender"), (last) => refused(responseOf(last)));
+  });
+}
+
+/** Before the checks. Undefined: nothing does. @param messageSize 0 is no limit */
 export function refuseMail(party: Party, { size, sender }: MailCommand, messageSize: number): Response | undefined {
   if (messageSize > 0 && size > messageSize) {
     return say(answers.tooLarge);
