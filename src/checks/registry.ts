@@ -2,30 +2,44 @@
 import type { CheckDefinition } from "../hooks/check.ts";
 import { authlogger } from "./auth/authlogger.ts";
 import { authrequired } from "./auth/authrequired.ts";
+import { badhelo } from "./envelope/badhelo.ts";
 import { badmailfrom } from "./envelope/badmailfrom.ts";
 import { badmailfromto } from "./envelope/badmailfromto.ts";
 import { badrcptto } from "./envelope/badrcptto.ts";
 import { badrcptto_patterns } from "./envelope/badrcptto_patterns.ts";
+import { bounce_rcpt } from "./envelope/bounce_rcpt.ts";
+import { denybounce } from "./envelope/denybounce.ts";
 import { goodmailto } from "./recipient/goodmailto.ts";
+import { goodrcptto } from "./recipient/goodrcptto.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
 import { rblspp } from "./lists/rblspp.ts";
+import { rcpt_regexp } from "./envelope/rcpt_regexp.ts";
+import { relocated } from "./recipient/relocated.ts";
 import { score } from "./client/score.ts";
 import { spp } from "./programs/spp.ts";
+import { validrcptto } from "./recipient/validrcptto.ts";
 import { verybadrcptto } from "./envelope/verybadrcptto.ts";
 
 export const checks: readonly CheckDefinition[] = [
   authlogger,
   authrequired,
+  badhelo,
   badmailfrom,
   badmailfromto,
   badrcptto,
   badrcptto_patterns,
+  bounce_rcpt,
+  denybounce,
   goodmailto,
+  goodrcptto,
   ifauthskip,
   loop,
   rblspp,
+  rcpt_regexp,
+  relocated,
   score,
   spp,
+  validrcptto,
   verybadrcptto,
 ];

@@ -74,7 +74,7 @@ export class ListScene {
 
   /** What the client is told first that is not an acceptance: "HOOK E550 …", "N", or "" for nothing. */
   async ask({ helo = "client.test", from = "sender@far.test", to, ip, variables = {} }: Asked): Promise<string> {
-    const session = makeSession(variables, ip);
+    const session = makeSession({ SMTPHELOHOST: helo, ...variables }, ip);
     session.helo = helo;
     for (const [hook, stages] of order) {
       if (hook === "mail") {

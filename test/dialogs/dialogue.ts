@@ -2,12 +2,17 @@
  * SMTP conversations as text files: the dialogue is the test.
  *
  * Blocks begin with `=== name`. Blocks: `config` (TOML), `snapshot` (one key a line), `file NAME` (written into the
- * relay's folder, executable), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
+ * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
  * sets the client's address), `log` (lines that the log must hold, in this order), `delivered` (what the next hop
  * must have got: `from <..> to <..> <..>` lines, then text that the message must contain).
  * Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of a reply, `S closed`,
  * `C closed` (FIN), `C> "raw bytes as a JSON string"`, `TLS`, `# comment`. Placeholders: {folder}, {hop}.
  */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { expect } from "vitest";
 
 import { startNextHop } from "../fakes/next-hop.ts";
@@ -53,10 +58,11 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   const files = named(blocks, "file").map(
     (block) => [block.argument, { text: fill(`${body(block).trimEnd()}\n`), mode: 0o755 }] as const,
   );
+  const maps = named(blocks, "cdb").map((block) => [block.argument, makeCdb(filled(block))] as const);
   const relay = await startTestRelay({
     config: fill(`${body(named(blocks, "config")[0])}\n${route}`),
     ...(snapshot === undefined ? {} : { snapshot: filled(snapshot) }),
-    files: Object.fromEntries(files),
+    files: Object.fromEntries<Buffer | (typeof files)[number][1]>([...files, ...maps]),
   });
   try {
     for (const block of named(blocks, "dialogue")) {
@@ -70,6 +76,21 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   } finally {
     await relay.stop();
     await hop.close();
+  }
+}
+
+/** A map as an administrator makes it. */
+function makeCdb(lines: readonly string[]): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), "goodmailto-cdb-"));
+  try {
+    const records = lines.map((line) => {
+      const [key = "", value = ""] = line.split(" ");
+      return `+${key.length},${value.length}:${key}->${value}\n`;
+    });
+    execFileSync("cdb", ["-c", join(folder, "map.cdb")], { input: `${records.join("")}\n` });
+    return readFileSync(join(folder, "map.cdb"));
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 }
 

@@ -21,8 +21,8 @@ export interface TestRelayOptions {
   readonly config: string;
   /** Rows of the snapshot; undefined: there is none. */
   readonly snapshot?: readonly Wanted[];
-  /** Files to write into the folder first: name → text, or text with a mode. */
-  readonly files?: Readonly<Record<string, string | { readonly text: string; readonly mode: number }>>;
+  /** Files to write into the folder first: name → text, text with a mode, or bytes as they are. */
+  readonly files?: Readonly<Record<string, string | Buffer | { readonly text: string; readonly mode: number }>>;
 }
 
 /** A running relay with what tests look at. */
@@ -66,6 +66,10 @@ export function settingsOf(text: string, folder: string): Settings {
 export async function startTestRelay(options: TestRelayOptions): Promise<TestRelay> {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-relay-"));
   for (const [name, file] of Object.entries(options.files ?? {})) {
+    if (Buffer.isBuffer(file)) {
+      writeFileSync(join(folder, name), file);
+      continue;
+    }
     const { text, mode } = typeof file === "string" ? { text: file, mode: 0o644 } : file;
     writeFileSync(join(folder, name), text.replaceAll("{folder}", folder), { mode });
   }

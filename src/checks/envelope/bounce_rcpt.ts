@@ -1,0 +1,41 @@
+/**
+ * bounce_rcpt: recipients of bounces, mail of the null sender, against a list with codes. The list of qpsmtpd's
+ * check_bounce_rcpt is lost: this one is rcpt_regexp's, our choice.
+ */
+import * as field from "../../config/fields.ts";
+import { refuseBy } from "../../hooks/code-words.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { next, pass } from "../../hooks/verdict.ts";
+import { findLine, grammar, readRecipientCodes } from "./recipient-codes.ts";
+
+const usual = "This address does not accept bounces";
+
+export const bounce_rcpt: CheckDefinition = defineCheck({
+  name: "bounce_rcpt",
+  doc: "Gives recipients of mail from the null sender the verdict of the first line of a list that matches them. Mail of other senders is not looked at.",
+  stage: "policy",
+  hooks: ["rcpt"],
+  settings: {
+    file: field.listFile(
+      `The list, in the form of rcpt_regexp: ${grammar} "/.*/ DENY" at its end refuses bounces to all others. Empty or missing: nothing is decided.`,
+      "bounce_rcpt",
+    ),
+  },
+  reasons: { listed: "bounce" },
+  create({ file }, { domains, lists }) {
+    const listed = lists.list(file, readRecipientCodes);
+    return {
+      rcpt({ recipient, transaction }) {
+        const isBounce = transaction !== undefined && transaction.sender === undefined;
+        const line = isBounce ? findLine(listed.current(), recipient, domains) : undefined;
+        if (line === undefined || line.code.kind === "pass") {
+          return pass;
+        }
+        return line.code.kind === "accept"
+          ? next
+          : refuseBy(line.code, "rcpt", "listed", "7.1", line.text === "" ? usual : line.text);
+      },
+    };
+  },
+});

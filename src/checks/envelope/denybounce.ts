@@ -1,0 +1,49 @@
+/**
+ * denybounce: bounces to users that never send mail are refused. The list says who does send, and so accepts bounces;
+ * it is qpsmtpd's acceptbounce.
+ */
+import * as field from "../../config/fields.ts";
+import { findMailbox, readAddresses } from "../../files/entries.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { foldAscii } from "../../mail/address.ts";
+import { spellings } from "../../mail/domains.ts";
+import { reply } from "../../mail/reply.ts";
+import { isRewrittenSender, withoutTag } from "../../mail/return-path.ts";
+
+export const denybounce: CheckDefinition = defineCheck({
+  name: "denybounce",
+  doc: "Refuses mail from the null sender to recipients that a list does not have: they never send mail, so that no bounce can be theirs. Postmaster and the like are left alone, and so are addresses of rewritten senders (SRS): only bounces come to them.",
+  stage: "policy",
+  hooks: ["rcpt"],
+  settings: {
+    file: field.listFile(
+      "Who accepts bounces: user, user@host or @host per line. Letter case does not matter. Empty or missing: everybody.",
+      "acceptbounce",
+    ),
+  },
+  reasons: { bounce: "unwanted bounce" },
+  unless: ["special recipient"],
+  create({ file }, { domains, lists }) {
+    const listed = lists.list(file, (entries, skip) => readAddresses(entries, skip, true));
+    return {
+      rcpt({ recipient, transaction }) {
+        const accepting = listed.current();
+        if (recipient === undefined || transaction === undefined || transaction.sender !== undefined) {
+          return pass;
+        }
+        const { user } = recipient;
+        if (accepting.size === 0 || isRewrittenSender(user)) {
+          return pass;
+        }
+        const names = [user, withoutTag(user) ?? user].map(foldAscii);
+        const isListed =
+          names.some((name) => accepting.has(name)) ||
+          spellings(recipient, domains).some((mailbox) => findMailbox(accepting, mailbox) !== undefined);
+        const text = `sorry, ${foldAscii(user)} never sends mail and therefore does not accept bounces`;
+        return isListed ? pass : refuse("bounce", reply(550, "5.7.1", text));
+      },
+    };
+  },
+});

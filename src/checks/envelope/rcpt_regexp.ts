@@ -1,0 +1,37 @@
+/** rcpt_regexp: recipients that match a line of a list get the verdict of that line; qpsmtpd's, by Hanno Hecker. */
+import * as field from "../../config/fields.ts";
+import { refuseBy } from "../../hooks/code-words.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { next, pass } from "../../hooks/verdict.ts";
+import { findLine, grammar, readRecipientCodes } from "./recipient-codes.ts";
+
+const usual = "Address not accepted here";
+
+export const rcpt_regexp: CheckDefinition = defineCheck({
+  name: "rcpt_regexp",
+  doc: "Gives recipients that match a line of a list the verdict of that line: refuse, accept without asking the directory, or go on. It never opens relaying.",
+  stage: "policy",
+  hooks: ["rcpt"],
+  settings: {
+    file: field.listFile(`The list: ${grammar} Empty or missing: nothing is decided.`, "rcpt_regexp"),
+  },
+  reasons: { listed: "recipient pattern" },
+  create({ file }, { domains, lists }) {
+    const listed = lists.list(file, readRecipientCodes);
+    return {
+      rcpt({ recipient }) {
+        const line = findLine(listed.current(), recipient, domains);
+        if (line === undefined || line.code.kind === "pass") {
+          return pass;
+        }
+        if (line.code.kind === "accept") {
+          return next;
+        }
+        const isOurs = domains.canonical(recipient?.domain ?? "") !== undefined;
+        const subject = isOurs && line.code.permanent ? "1.1" : "7.1";
+        return refuseBy(line.code, "rcpt", "listed", subject, line.text === "" ? usual : line.text);
+      },
+    };
+  },
+});

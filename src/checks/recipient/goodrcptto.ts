@@ -1,0 +1,67 @@
+/** goodrcptto: a recipient that a list does not have is unknown; qpsmtpd's check_goodrcptto, by Gavin Carr. */
+import * as field from "../../config/fields.ts";
+import { findMailbox, readAddresses } from "../../files/entries.ts";
+import type { AddressLine } from "../../files/entries.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { found, pass, refuse } from "../../hooks/verdict.ts";
+import { foldAscii } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { spellings } from "../../mail/domains.ts";
+import type { Domains } from "../../mail/domains.ts";
+import { withoutTag } from "../../mail/return-path.ts";
+
+const known = found("known");
+
+/** The user parts that count: as it came, without the tag of a signature, and what is before the first `extn` of each. */
+function usersOf(user: string, extn: string): string[] {
+  const whole = [user, withoutTag(user) ?? user];
+  const bases = whole.map((one) => (extn === "" ? one : (one.split(extn, 1)[0] ?? one)));
+  return [...new Set([...whole, ...bases])].filter((one) => one !== "");
+}
+
+function isListed(
+  listed: ReadonlyMap<string, AddressLine>,
+  recipient: Mailbox,
+  extn: string,
+  domains: Domains,
+): boolean {
+  return usersOf(recipient.user, extn).some(
+    (user) =>
+      listed.has(foldAscii(user)) ||
+      spellings({ ...recipient, user }, domains).some((mailbox) => findMailbox(listed, mailbox) !== undefined),
+  );
+}
+
+export const goodrcptto: CheckDefinition = defineCheck({
+  name: "goodrcptto",
+  doc: "Refuses recipients that a list does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. [recipients] always counts.",
+  stage: "recipient",
+  hooks: ["rcpt"],
+  settings: {
+    file: field.listFile(
+      "The list: user@host, @host (everybody there) or user (at any relay domain) per line. What follows is ignored. Letter case does not matter. Empty or missing: nobody is refused.",
+      "goodrcptto",
+    ),
+    extn: field.text(
+      "",
+      'What separates an extension from the user part: with "-", "vera-news" is also looked up as "vera". Empty: no extensions.',
+    ),
+  },
+  reasons: { unknown: "unknown recipient" },
+  findings: { known: "found", unknown: "not found" },
+  unless: ["relay client", "authenticated", "bypass"],
+  create({ file, extn }, { domains, lists, recipients }) {
+    const list = lists.list(file, (entries, skip) => readAddresses(entries, skip, true));
+    const refusal = refuse("unknown", recipients.unknown, { finding: "unknown" });
+    return {
+      rcpt({ recipient }) {
+        const listed = list.current();
+        if (recipient === undefined || recipient.domain === "" || listed.size === 0) {
+          return pass;
+        }
+        return recipients.isAlways(recipient) || isListed(listed, recipient, extn, domains) ? known : refusal;
+      },
+    };
+  },
+});

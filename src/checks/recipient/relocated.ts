@@ -1,0 +1,69 @@
+/**
+ * relocated: a recipient that has moved is answered with the new address, 551 of RFC 5321 3.4. The file is Postfix's
+ * relocated(5) form; qpsmtpd's redirect, which read one file per user, is lost.
+ */
+import * as field from "../../config/fields.ts";
+import { findMailbox, firstWord, readAddresses } from "../../files/entries.ts";
+import type { ListEntry, Remark } from "../../files/list-reader.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { parseMailbox } from "../../mail/address.ts";
+import { spellings } from "../../mail/domains.ts";
+import { reply } from "../../mail/reply.ts";
+
+/** An address that may be shown to a client, between angle brackets. */
+function newAddress(text: string): string | undefined {
+  const [word, rest] = firstWord(text);
+  const mailbox = rest === "" && /^[\x21-\x7e]+$/.test(word) && !/[<>"]/.test(word) ? parseMailbox(word) : undefined;
+  return mailbox === undefined || mailbox.domain === "" || mailbox.user === "" ? undefined : mailbox.raw;
+}
+
+/** Old addresses with the new ones. */
+function readMoves(entries: readonly ListEntry[], skip: Remark): Map<string, string> {
+  const usable = entries.filter((entry) => {
+    const isUsable = newAddress(firstWord(entry.text)[1]) !== undefined;
+    if (!isUsable) {
+      skip(entry, "has no address behind the first one that a client could be told");
+    }
+    return isUsable;
+  });
+  return new Map(
+    readAddresses(usable, skip)
+      .values()
+      .map(({ key, rest }) => [key, newAddress(rest) ?? ""]),
+  );
+}
+
+export const relocated: CheckDefinition = defineCheck({
+  name: "relocated",
+  doc: "Answers recipients that have moved with 551 and their new address. Before goodmailto in [checks] run, since the directory may no longer have them.",
+  stage: "recipient",
+  hooks: ["rcpt"],
+  settings: {
+    file: field.listFile(
+      "The list: user@host (or @host, everybody there) and the new address per line, as Postfix's relocated. Letter case of the old address does not matter. Empty or missing: nobody has moved.",
+      "relocated",
+    ),
+  },
+  reasons: { moved: "relocated recipient" },
+  unless: ["relay client"],
+  create({ file }, { domains, lists }) {
+    const listed = lists.list(file, readMoves);
+    return {
+      rcpt({ recipient }) {
+        const moves = listed.current();
+        if (recipient === undefined || moves.size === 0) {
+          return pass;
+        }
+        for (const mailbox of spellings(recipient, domains)) {
+          const address = findMailbox(moves, mailbox);
+          if (address !== undefined) {
+            return refuse("moved", reply(551, "5.1.6", `User not local; please try <${address}>`));
+          }
+        }
+        return pass;
+      },
+    };
+  },
+});
