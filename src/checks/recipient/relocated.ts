@@ -3,14 +3,18 @@
  * relocated(5) form; qpsmtpd's redirect, which read one file per user, is lost.
  */
 import * as field from "../../config/fields.ts";
+import { firstLine } from "../../files/first-line.ts";
 import { findMailbox, firstWord, readAddresses } from "../../files/entries.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
-import { parseMailbox } from "../../mail/address.ts";
+import { foldAscii, parseMailbox } from "../../mail/address.ts";
 import { spellings } from "../../mail/domains.ts";
 import { reply } from "../../mail/reply.ts";
+
+/** A word that may be a user's folder; a template never leaves its place by it. */
+const folderName = /^[a-z0-9_][a-z0-9._+-]{0,63}$/;
 
 /** An address that may be shown to a client, between angle brackets. */
 function newAddress(text: string): string | undefined {
@@ -45,24 +49,35 @@ export const relocated: CheckDefinition = defineCheck({
       "The list: user@host (or @host, everybody there) and the new address per line, as Postfix's relocated. Letter case of the old address does not matter. Empty or missing: nobody has moved.",
       "relocated",
     ),
+    homes: field.textBy(
+      { allowed: 'a path from "/" with %u in it, or nothing', fits: (text) => text === "" || /^\/.*%u/.test(text) },
+      "",
+      "Files of single users, /home/%u/.redirect for example: %u is the user part in lower case, and the first line is the new address. Only for recipients of relay domains that the list does not have. The relay must be allowed to read them. Empty: none.",
+    ),
   },
   reasons: { moved: "relocated recipient" },
   unless: ["relay client"],
-  create({ file }, { domains, lists }) {
+  create({ file, homes }, { domains, lists }) {
     const listed = lists.list(file, readMoves);
+    const told = (address: string) => refuse("moved", reply(551, "5.1.6", `User not local; please try <${address}>`));
+    const fromHome = async (path: string) => {
+      const address = newAddress((await firstLine(path)) ?? "");
+      return address === undefined ? pass : told(address);
+    };
     return {
       rcpt({ recipient }) {
-        const moves = listed.current();
-        if (recipient === undefined || moves.size === 0) {
+        if (recipient === undefined) {
           return pass;
         }
+        const moves = listed.current();
         for (const mailbox of spellings(recipient, domains)) {
           const address = findMailbox(moves, mailbox);
           if (address !== undefined) {
-            return refuse("moved", reply(551, "5.1.6", `User not local; please try <${address}>`));
+            return told(address);
           }
         }
-        return pass;
+        const user = foldAscii(recipient.user);
+        return homes === "" || !folderName.test(user) ? pass : fromHome(homes.replaceAll("%u", user));
       },
     };
   },

@@ -1,0 +1,35 @@
+/** The first line of a small file that somebody else may have written: never a pipe, a link, or more than a line. */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { setTimeout as wait } from "node:timers/promises";
+
+const maxBytes = 512;
+/** A file system that does not answer must not hold a client; ms. */
+const patience = 2000;
+
+/** Undefined where there is none, or none within two seconds. */
+export async function firstLine(path: string): Promise<string | undefined> {
+  const deadline = new AbortController();
+  const late = wait(patience, undefined, { ref: false, signal: deadline.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([read(path), late]);
+  } finally {
+    deadline.abort();
+  }
+}
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    // Without O_NONBLOCK, opening a pipe waits for its writer.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    if (!(await file.stat()).isFile()) {
+      return undefined;
+    }
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, 0);
+    const text = buffer.toString("utf8", 0, bytesRead);
+    const [line = ""] = text.split("\n", 1);
+    return line.length === text.length && bytesRead === maxBytes ? undefined : line.trim();
+  } catch {
+    return undefined;
+  }
+}
