@@ -115,6 +115,9 @@ describe("a sync that is killed", () => {
       absent += existsSync(path) ? 0 : 1;
     }
     expect(absent).toBe(0);
+    // What is opened and what is read must be one file.
+    child.process.kill("SIGKILL");
+    await child.ended;
     expect(generation(path)).not.toBe("g0");
   });
 
