@@ -4,7 +4,9 @@ import { Command } from "commander";
 import { loadConfig } from "../config/load.ts";
 import { effectiveConfig, sampleConfig } from "../config/sample.ts";
 import { formatFault } from "../config/toml.ts";
+import type { Fault } from "../config/toml.ts";
 import { deepFaults } from "../compose/deep-check.ts";
+import { faultyLines } from "../compose/list-warnings.ts";
 import { exit } from "../ops/exit.ts";
 import { sectionDocs } from "../compose/section-docs.ts";
 import { defaultConfig, schema, schemaFor } from "../compose/settings.ts";
@@ -30,10 +32,15 @@ export function configCommand(): Command {
   return command;
 }
 
+/** Lines of list files that the relay would leave out. */
+function badLines({ settings, given }: Extract<ReturnType<typeof loadConfig>, { kind: "ok" }>): Fault[] {
+  return faultyLines(settings).map(({ path, message }) => given.fault(path, message));
+}
+
 async function check({ config, strict }: { config: string; strict?: boolean }): Promise<void> {
   const loaded = loadConfig(config, schemaFor, ["relay", "sync"]);
   const faults = loaded.kind === "ok" ? await deepFaults(config, loaded) : loaded.faults.map(formatFault);
-  const warnings = loaded.kind === "ok" ? warningsOf(loaded, ["relay", "sync"]) : [];
+  const warnings = loaded.kind === "ok" ? [...warningsOf(loaded, ["relay", "sync"]), ...badLines(loaded)] : [];
   const lines = [...faults, ...warnings.map((warning) => `warning: ${formatFault(warning)}`)];
   process.stderr.write(lines.map((line) => `${line}\n`).join(""));
   if (faults.length > 0 || (strict === true && warnings.length > 0)) {

@@ -29,6 +29,30 @@ next_hop = "smtp://127.0.0.1:26"
 `;
 
 describe("goodmailto config check", () => {
+  it("names every line of the lists that the relay would leave out, of checks that run", () => {
+    const config = join(folder, "c.toml");
+    writeFileSync(
+      config,
+      `[checks]\nrun = ["badrcptto", "rcpt_regexp", "verybadrcptto"]\n[checks.verybadrcptto]\nfile = "traps"\n${quiet}`,
+    );
+    writeFileSync(join(folder, "traps"), "trap\n");
+    writeFileSync(join(folder, "badrcptto"), "gone@kontor.example\nvictim\n");
+    writeFileSync(join(folder, "rcpt_regexp"), "/(a+)+$/ DENY\nvera@kontor.example\n");
+    writeFileSync(join(folder, "badhelo"), "[\n");
+    const { status, err } = goodmailto("config", "check", "--config", config);
+    const lines = err.split("\n").filter((line) => line.startsWith("warning: "));
+    expect([status, lines]).toEqual([
+      0,
+      [
+        "warning: c.toml:1:2: checks.badrcptto: badrcptto:2: can match nobody: an entry is user@host or @host",
+        "warning: c.toml:1:2: checks.rcpt_regexp: rcpt_regexp:1: this pattern takes more than 50 ms for a hostile text: avoid repeats within repeats",
+        "warning: c.toml:1:2: checks.rcpt_regexp: rcpt_regexp:2: has no code behind the pattern",
+        "warning: c.toml:3:1: checks.verybadrcptto: traps:1: can match nobody: an entry is user@host or @host",
+      ],
+    ]);
+    expect(goodmailto("config", "check", "--strict", "--config", config).status).toBe(78);
+  });
+
   it("reads the files that serve and sync would read, and names every fault in them", () => {
     writeFileSync(join(folder, "tcp.smtp"), "1.2.3.4:alow\n:allow\n5.6.7.8:deny,X\n");
     const config = join(folder, "c.toml");
