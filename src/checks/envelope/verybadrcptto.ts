@@ -6,13 +6,13 @@
 import { setTimeout as wait } from "node:timers/promises";
 
 import * as field from "../../config/fields.ts";
-import { readAddresses } from "../../files/entries.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { noteOf } from "../../hooks/notes.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { foldAscii, normalKey } from "../../mail/address.ts";
+import { entryKey } from "../../mail/list-entry.ts";
 import { withoutTag } from "../../mail/return-path.ts";
 import type { Log } from "../../report/log.ts";
 import { printable, reply } from "../../mail/reply.ts";
@@ -50,7 +50,7 @@ export const verybadrcptto: CheckDefinition = defineCheck({
   },
   reasons: { trap: "bad recipient" },
   create(settings, { log, lists }) {
-    const listed = lists.list(settings.file, (entries, skip) => readAddresses(entries, skip));
+    const listed = lists.list(settings.file, (entries) => new Set(entries.map(({ text }) => entryKey(text))));
     const noted = noteOf<true>("transaction");
     const isExempt = (session: CheckSession): boolean =>
       settings.skip_bypass && (session.has("NOGOODMAILTO") || session.has("SMTPAUTHUSER"));
