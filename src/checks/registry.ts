@@ -20,6 +20,7 @@ import { score } from "./client/score.ts";
 import { spp } from "./programs/spp.ts";
 import { validrcptto } from "./recipient/validrcptto.ts";
 import { verybadrcptto } from "./envelope/verybadrcptto.ts";
+import { whitelist } from "./client/whitelist.ts";
 
 export const checks: readonly CheckDefinition[] = [
   authlogger,
@@ -42,4 +43,5 @@ export const checks: readonly CheckDefinition[] = [
   spp,
   validrcptto,
   verybadrcptto,
+  whitelist,
 ];

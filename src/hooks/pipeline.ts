@@ -203,9 +203,9 @@ export class Pipeline {
   }
 }
 
-/** After `accept-session` only note-takers and the bad-sender verdict run. */
-function isOff({ check: { stage } }: Step, { checksOff }: Session): boolean {
-  return checksOff && (stage === "policy" || stage === "recipient");
+/** After `accept-session` only note-takers and the bad-sender verdict run; after a whitelist of all, those and checks of recipients. */
+function isOff({ check: { stage } }: Step, { checksOff, policyOff }: Session): boolean {
+  return (checksOff && (stage === "policy" || stage === "recipient")) || (policyOff && stage === "policy");
 }
 
 function answerOf(step: Step, hook: HookName, session: Session, message: HeaderView | undefined): Answer {

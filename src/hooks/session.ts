@@ -5,6 +5,7 @@
 import type { Mailbox } from "../mail/address.ts";
 import type { CheckSession, CheckTransaction, Peer, Recipient, Standing } from "./check-session.ts";
 import type { Effect } from "./effect.ts";
+import { restoreMap } from "./restore-map.ts";
 import { Suspicion } from "./suspicion.ts";
 import type { Pending } from "./suspicion.ts";
 
@@ -14,6 +15,7 @@ export interface Transaction extends CheckTransaction {
   readonly accepted: Recipient[];
   asked: number;
   whitelisted: boolean;
+  policyOff: boolean;
   readonly suspicion: Suspicion;
 }
 
@@ -29,6 +31,7 @@ export interface Known {
   readonly toldPlugins: ReadonlyMap<string, string | undefined>;
   readonly checksOff: boolean;
   readonly whitelisted: boolean;
+  readonly policyOff: boolean;
   readonly suspicion: Suspicion;
 }
 
@@ -57,6 +60,7 @@ export class Session implements CheckSession {
   readonly late: { mail: string[]; rcpt: string[]; data: string[] } = { mail: [], rcpt: [], data: [] };
   /** Set by `accept-session`: no check runs any more. */
   checksOff = false;
+  #policyOff = false;
   /** The command under way, for `address`. */
   changing: "mail" | "rcpt" | undefined;
   /** When the command under way arrived, by the monotonic clock in ms. */
@@ -96,6 +100,11 @@ export class Session implements CheckSession {
 
   get whitelisted(): boolean {
     return this.clientWhitelisted || this.transaction?.whitelisted === true;
+  }
+
+  /** No check of stage policy runs any more, by `whitelist`. */
+  get policyOff(): boolean {
+    return this.#policyOff || this.transaction?.policyOff === true;
   }
 
   get standing(): Standing {
@@ -140,7 +149,14 @@ export class Session implements CheckSession {
   begin(sender: Mailbox | undefined): Transaction {
     this.recipient = undefined;
     this.variables.set("SMTPMAILFROM", variableForm(sender));
-    this.transaction = { sender, accepted: [], asked: 0, whitelisted: false, suspicion: new Suspicion() };
+    this.transaction = {
+      sender,
+      accepted: [],
+      asked: 0,
+      whitelisted: false,
+      policyOff: false,
+      suspicion: new Suspicion(),
+    };
     return this.transaction;
   }
 
@@ -163,6 +179,7 @@ export class Session implements CheckSession {
       toldPlugins: new Map(this.toldPlugins),
       checksOff: this.checksOff,
       whitelisted: this.clientWhitelisted,
+      policyOff: this.#policyOff,
       suspicion: new Suspicion(this.#suspicion),
     };
   }
@@ -174,6 +191,7 @@ export class Session implements CheckSession {
     if (names === undefined) {
       this.checksOff = known.checksOff;
       this.clientWhitelisted = known.whitelisted;
+      this.#policyOff = known.policyOff;
       this.#suspicion = new Suspicion(known.suspicion);
     }
   }
@@ -191,7 +209,7 @@ export class Session implements CheckSession {
         this.toldPlugins.set(effect.name, effect.value);
         break;
       case "whitelist":
-        this.#whitelist(effect.owner);
+        this.#whitelist(effect.owner, effect.policyOff === true);
         break;
       case "header":
         this.headers.push(effect.line);
@@ -208,11 +226,13 @@ export class Session implements CheckSession {
     }
   }
 
-  #whitelist(owner: "session" | "transaction"): void {
+  #whitelist(owner: "session" | "transaction", policyOff: boolean): void {
     if (owner === "session") {
       this.clientWhitelisted = true;
+      this.#policyOff ||= policyOff;
     } else if (this.transaction !== undefined) {
       this.transaction.whitelisted = true;
+      this.transaction.policyOff ||= policyOff;
     }
   }
 
@@ -232,18 +252,6 @@ export class Session implements CheckSession {
       this.#rcpt = { mailbox };
     } else {
       this.#rcpt.mailbox = mailbox;
-    }
-  }
-}
-
-function restoreMap<T>(map: Map<string, T>, before: ReadonlyMap<string, T>, names?: readonly string[]): void {
-  for (const name of names ?? [...map.keys(), ...before.keys()]) {
-    const value = before.get(name);
-    // A value may be undefined and yet be one.
-    if (before.has(name)) {
-      map.set(name, value as T);
-    } else {
-      map.delete(name);
     }
   }
 }

@@ -1,0 +1,128 @@
+/**
+ * Clients, senders and recipients that the administrator trusts: qpsmtpd's whitelist_soft, and with `mode_all` its
+ * whitelist (whitelist_hard), with their four files.
+ */
+import * as field from "../../config/fields.ts";
+import { findMailbox, readClients } from "../../files/entries.ts";
+import type { ListEntry, Remark } from "../../files/list-reader.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { next, pass } from "../../hooks/verdict.ts";
+import type { Verdict } from "../../hooks/verdict.ts";
+import { foldAscii, normalDomain } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { entryKey } from "../../mail/list-entry.ts";
+
+/** Addresses in normal form, `@domain`, and with `users` also `user@` for any domain. */
+function readMailboxes(users: boolean): (entries: readonly ListEntry[], skip: Remark) => Map<string, true> {
+  const keyOf = (text: string): string | undefined => {
+    if (users && /^[^@]+@$/.test(text)) {
+      return foldAscii(text);
+    }
+    const domain = text.includes("@") ? undefined : normalDomain(text);
+    return domain === undefined ? entryKey(text) : `@${domain}`;
+  };
+  return (entries, skip) => {
+    const keys = new Map<string, true>();
+    for (const entry of entries) {
+      const key = keyOf(entry.text);
+      if (key === undefined) {
+        skip(entry, `can match nobody: an entry is user@host or a domain${users ? " or user@" : ""}`);
+      } else {
+        keys.set(key, true);
+      }
+    }
+    return keys;
+  };
+}
+
+function readNames(entries: readonly ListEntry[]): ReadonlySet<string> {
+  return new Set(entries.map(({ text }) => foldAscii(text)));
+}
+
+/** What a match means: who is trusted, and which checks are left out. */
+function take(session: CheckSession, owner: "session" | "transaction", isTrusted: boolean, all: boolean): Verdict {
+  if (isTrusted || all) {
+    session.apply({ kind: "whitelist", owner, policyOff: all });
+  }
+  // The directory is still asked: that a sender is trusted does not make a recipient exist.
+  return all ? pass : next;
+}
+
+export const whitelist: CheckDefinition = defineCheck({
+  name: "whitelist",
+  doc: "Trusts clients, HELO names, senders and recipients of four lists: later checks of the same hook are left out, and those with `whitelisted` in `unless` leave trusted clients and senders alone. Belongs in front of the checks that it is to leave out. Nobody may relay by it. Session variable WHITELISTCLIENT, from a client rule, trusts a client as well.",
+  stage: "policy",
+  hooks: ["connection", "helo", "mail", "rcpt"],
+  settings: {
+    hosts: field.listFile(
+      "Clients, one a line: an address, a prefix (192.0.2. or 2001:db8:), a block (192.0.2.0/24), or the beginning of an address.",
+      "whitelisthosts",
+    ),
+    helo: field.listFile(
+      "HELO names, one a line. A name proves nothing, so it leaves out only the checks at HELO, or all with mode_all.",
+      "whitelisthelo",
+    ),
+    senders: field.listFile(
+      "Senders, one a line: user@host, or a domain. The null sender is never listed.",
+      "whitelistsenders",
+    ),
+    recipients: field.listFile(
+      "Recipients, one a line: user@host, or a domain; with mode_all also user@. Without mode_all the directory is not asked about them either: the next hop decides.",
+      "whitelistrcpt",
+    ),
+    mode_all: field.flag(
+      false,
+      "A match leaves out every check of policy and content until the session or transaction ends, virus scanners too: qpsmtpd's whitelist_hard. The relay domains and the directory are still asked; that part is a choice of goodmailto's own.",
+    ),
+  },
+  reasons: {},
+  create({ hosts, helo, senders, recipients, mode_all: all }, { lists, log }) {
+    const clients = lists.list(hosts, readClients);
+    const names = lists.list(helo, readNames);
+    const trusted = lists.list(senders, readMailboxes(false));
+    const welcome = lists.list(recipients, readMailboxes(all));
+    const note = (session: CheckSession, what: string, entry: string): void =>
+      log.info("whitelist", "whitelisted", { session: session.id, what, entry });
+    const isWelcome = (mailbox: Mailbox): boolean => {
+      const entries = welcome.current();
+      return findMailbox(entries, mailbox) !== undefined || (all && entries.has(`${foldAscii(mailbox.user)}@`));
+    };
+    return {
+      connection(session) {
+        const { ip } = session.client;
+        const entry = session.has("WHITELISTCLIENT") ? "WHITELISTCLIENT" : clients.current().find(ip)?.text;
+        if (entry === undefined) {
+          return pass;
+        }
+        note(session, "client", entry);
+        return take(session, "session", true, all);
+      },
+      helo(session) {
+        const name = foldAscii(session.variables.get("SMTPHELOHOST") ?? "");
+        if (!names.current().has(name)) {
+          return pass;
+        }
+        note(session, "helo", name);
+        return take(session, "session", false, all);
+      },
+      mail(session) {
+        const sender = session.transaction?.sender;
+        if (sender === undefined || findMailbox(trusted.current(), sender) === undefined) {
+          return pass;
+        }
+        note(session, "sender", sender.raw);
+        return take(session, "transaction", true, all);
+      },
+      rcpt(session) {
+        const { recipient } = session;
+        if (recipient === undefined || !isWelcome(recipient)) {
+          return pass;
+        }
+        note(session, "recipient", recipient.raw);
+        return take(session, "transaction", false, all);
+      },
+    };
+  },
+});
