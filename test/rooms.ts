@@ -14,6 +14,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/snapshot", "The format of the snapshot, its reader, the lookup"],
   ["src/dns", "Questions to name servers: lists, mail exchangers, host names"],
   ["src/state", "Counts that processes or relays share"],
+  ["src/message", "A message: header fields, MIME parts, changes, where it is held"],
   ["src/hooks", "The contract of a check, the session, the pipeline"],
   ["src/spp", "The host of qmail-spp plugins"],
   ["src/checks/recipient", "Checks of recipients: does the directory list them"],

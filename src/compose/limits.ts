@@ -1,5 +1,8 @@
 /** `[limits]` and its like in the words of the SMTP side. */
+import { tmpdir } from "node:os";
+
 import type { Settings } from "../config/sections.ts";
+import type { SpoolPlace } from "../message/spool.ts";
 import type { HarvestSettings } from "../smtp/harvest/harvest.ts";
 import type { Limits } from "../smtp/service.ts";
 
@@ -9,6 +12,7 @@ export function limitsOf({ smtp, limits }: Settings): Limits {
     messageSize: smtp.max_message_size,
     messageExcess: limits.message_excess,
     messageRate: limits.message_rate,
+    messageChecks: limits.message_checks,
     recipients: smtp.max_recipients,
     greetingDelay: smtp.greeting_delay,
     idle: smtp.idle_timeout,
@@ -17,6 +21,13 @@ export function limitsOf({ smtp, limits }: Settings): Limits {
     sessionJunk: limits.session_junk,
     sessionCommands: limits.session_commands,
   };
+}
+
+/** Where messages wait that a check needs as a whole. */
+export function spoolPlaceOf({ limits }: Settings): SpoolPlace {
+  // systemd may name several, separated by colons.
+  const [runtime = ""] = (process.env["RUNTIME_DIRECTORY"] ?? "").split(":");
+  return { folder: limits.spool_folder || runtime || tmpdir(), most: limits.held_messages };
 }
 
 /** What clients may ask for in vain. */

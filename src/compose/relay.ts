@@ -12,6 +12,7 @@ import type { Settings } from "../config/sections.ts";
 import type { Counters } from "../report/counters.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Log } from "../report/log.ts";
+import { SpoolRoom } from "../message/spool.ts";
 import { affordable } from "../ops/descriptors.ts";
 import { checkLibrary } from "../smtp/listener/contract.ts";
 import { Crowd } from "../smtp/listener/crowd.ts";
@@ -34,7 +35,7 @@ import { Observing } from "../observe/observing.ts";
 import { FileFault } from "./file-fault.ts";
 import { createSenders } from "./senders.ts";
 import { openServed, trustOf } from "./trust.ts";
-import { harvestOf, limitsOf } from "./limits.ts";
+import { harvestOf, limitsOf, spoolPlaceOf } from "./limits.ts";
 
 /** A running relay. */
 export interface Relay {
@@ -75,12 +76,14 @@ interface Lasting {
   readonly ledger: HarvestLedger;
   readonly observing: Observing;
   readonly state: RelayState;
+  readonly spools: SpoolRoom;
   readonly log: Log;
   readonly counters: Counters;
 }
 
 /** Everything that depends on settings and is replaced at a reload. */
-function assemble(settings: Settings, { snapshot, guard, ledger, observing, state, log, counters }: Lasting) {
+function assemble(settings: Settings, lasting: Lasting) {
+  const { snapshot, guard, ledger, observing, state, spools, log, counters } = lasting;
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
@@ -100,6 +103,7 @@ function assemble(settings: Settings, { snapshot, guard, ledger, observing, stat
     pipeline: buildPipeline(settings, plan.checks ?? settings.checks.run, services, counters),
     courier,
     counters,
+    spools,
     observer,
     rules: readRules(plan.rules),
     variables: new Map(Object.entries(plan.variables)),
@@ -139,7 +143,8 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   const [crowd, turnedAway] = [new Crowd(), new TurnedAway(room.refused)];
   const [guard, ledger] = [new Guard(), new HarvestLedger()];
   const state = new RelayState(settings, { guard, ledger, crowd }, log, shared);
-  const lasting: Lasting = { snapshot, guard, ledger, observing: new Observing(log), state, log, counters };
+  const spools = new SpoolRoom(spoolPlaceOf(settings));
+  const lasting: Lasting = { snapshot, guard, ledger, observing: new Observing(log), state, spools, log, counters };
   let parts: ReturnType<typeof assemble>;
   try {
     parts = assemble(settings, lasting);
@@ -186,6 +191,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
       const trust = trustOf(next);
       const fresh = assembleAnew(next, current, lasting);
       snapshot.change(trust);
+      lasting.spools.change(spoolPlaceOf(next));
       for (const { server, name } of servers) {
         const service = fresh.services.find(({ listener }) => listener === name);
         if (service !== undefined) {

@@ -24,6 +24,21 @@ export const limits = z.strictObject({
     1_000_000_000,
     "Bytes a second that a message must bring beyond [smtp] idle_timeout; else 421.",
   ),
+  message_checks: field.duration(
+    "8m",
+    "Longest time for all checks of a message together, from its end; those that have not answered by then are skipped. In any case it leaves the next hop its data_timeout of the 10 minutes for which clients wait, but checks have at least 2 minutes.",
+    ["10ms", "8m"],
+  ),
+  held_messages: field.integer(
+    200,
+    1,
+    100_000,
+    "Messages per worker that may be held at a time for checks that need the complete message; the next one gets 452. Each takes up to 1 MiB of memory; a larger one is in a file of at most max_message_size.",
+  ),
+  spool_folder: field.text(
+    "",
+    "Where these files are; they have no name and are gone with the process. Empty: $RUNTIME_DIRECTORY, which systemd sets, else the system's temporary folder.",
+  ),
   harvest_delay_after: field.integer(
     3,
     0,

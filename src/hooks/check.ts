@@ -7,7 +7,7 @@ import type * as z from "zod";
 import type { Exemption } from "../config/check-words.ts";
 import type { CheckSession } from "./check-session.ts";
 import type { HookName } from "./hook-names.ts";
-import type { MessageFor, Need, Tap } from "./message.ts";
+import type { BodyView, HeaderFor, MessageFor, MessageSession, Need, Tap } from "./message.ts";
 import type { Services } from "./services.ts";
 import type { Answer } from "./verdict.ts";
 
@@ -29,10 +29,10 @@ export interface CheckRun<R extends string = string, F extends string = string, 
   mail?(session: CheckSession): Answer<R, F>;
   rcpt?(session: CheckSession): Answer<R, F>;
   data?(session: CheckSession): Answer<R, F>;
-  header?(session: CheckSession, message: MessageFor<N>): Answer<R, F>;
-  message?(session: CheckSession, message: MessageFor<N>): Answer<R, F>;
-  /** In place of `message` where the need is `tap`; undefined: not this message. */
-  tap?(session: CheckSession): Tap<R, F> | undefined;
+  header?(session: MessageSession, message: HeaderFor<N>): Answer<R, F>;
+  message?(session: MessageSession, message: MessageFor<N>): Answer<R, F>;
+  /** In place of `message` where the need is `tap`: called at the empty line; undefined: not this message. */
+  tap?(session: MessageSession, message: BodyView): Tap<R, F> | undefined;
   /** Hears of refusals of other checks. A promise delays the reply. */
   denied?(session: CheckSession, denial: Denial): void | Promise<void>;
   /** @param line the command as it came */

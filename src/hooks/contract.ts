@@ -10,9 +10,11 @@ export type { CheckSession, CheckTransaction, Peer, Recipient, Standing } from "
 export type { Effect } from "./effect.ts";
 export { immune } from "./exemption.ts";
 export type { HookName } from "./hook-names.ts";
-export type { HeaderEdits, HeaderView, Need, Tap, WholeEdits } from "./message.ts";
+export type { BodyView, HeaderEdits, HeaderView, MessageSession, Need, Tap, WholeEdits } from "./message.ts";
 export { noteOf } from "./notes.ts";
 export type { Note } from "./notes.ts";
+export type { HeaderFields } from "../message/header.ts";
+export type { MimePart, MimeTree } from "../message/mime.ts";
 export type { Services } from "./services.ts";
 export { acceptSession, drop, found, next, ok, pass, refuse } from "./verdict.ts";
 export type { Answer, Verdict } from "./verdict.ts";

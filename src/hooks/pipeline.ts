@@ -5,11 +5,11 @@
  */
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
+import { needOf } from "./check.ts";
 import type { Denial, Stage } from "./check.ts";
 import { isExempt } from "./exemption.ts";
 import { hookNames } from "./hook-names.ts";
 import type { CommandHook, HookName, MessageHook } from "./hook-names.ts";
-import type { HeaderView } from "./message.ts";
 import { settle } from "./settle.ts";
 import type { Outcome } from "./outcome.ts";
 import { undecided } from "./outcome.ts";
@@ -26,12 +26,18 @@ const apart: Partial<Readonly<Record<HookName, readonly Stage[]>>> = {
   rcpt: ["note", "sender", "recipient"],
   data: ["note"],
 };
+/** How a check is asked at the hooks of a message. */
+export type Ask = (step: Step) => Answer;
+
+const nobody: readonly Step[] = [];
 
 /** The steps of every hook, by stage. */
 type Table = Readonly<Record<HookName, Readonly<Record<Stage, readonly Step[]>>>>;
 
 export class Pipeline {
   readonly #table: Table;
+  /** The checks that need more of a message than its header. */
+  readonly #demanding: readonly Step[];
   readonly #log: Log;
   readonly #counters: Counters;
 
@@ -47,6 +53,9 @@ export class Pipeline {
       ) as Record<Stage, Step[]>;
     };
     this.#table = Object.fromEntries(hookNames.map((hook) => [hook, staged(hook)])) as Table;
+    this.#demanding = steps.filter(
+      ({ check }) => needOf(check) !== "header" && (check.hooks.includes("header") || check.hooks.includes("message")),
+    );
     this.#log = log;
     this.#counters = counters;
   }
@@ -58,24 +67,21 @@ export class Pipeline {
 
   /** Runs one stage of a hook. After `accept-session` only note-takers and the bad-sender verdict run, as in qmail. */
   run(hook: CommandHook, session: Session, stage: Stage): Outcome | Promise<Outcome>;
-  run(hook: MessageHook, session: Session, stage: Stage, message: HeaderView): Outcome | Promise<Outcome>;
-  run(hook: HookName, session: Session, stage: Stage, message?: HeaderView): Outcome | Promise<Outcome> {
+  run(hook: MessageHook, session: Session, stage: Stage, ask: Ask): Outcome | Promise<Outcome>;
+  run(hook: HookName, session: Session, stage: Stage, ask?: Ask): Outcome | Promise<Outcome> {
     const steps = this.#table[hook][stage];
     if (steps.length === 0) {
       return undecided;
     }
-    return this.#from(steps, 0, undecided, hook, session, message);
+    return this.#from(steps, 0, undecided, hook, session, ask);
   }
 
-  /** What a tap or another late answer of a check comes to. */
-  settle(step: Step, hook: HookName, session: Session, answer: Answer): Outcome | Promise<Outcome> {
-    const before = undecided;
-    if (!(answer instanceof Promise)) {
-      return this.#settle(step, answer, before, hook, session);
+  /** The checks that need more of a message of this session than its header. */
+  demanding(session: Session): readonly Step[] {
+    if (this.#demanding.length === 0) {
+      return nobody;
     }
-    return answer
-      .catch((error: unknown) => this.fault(step, hook, session, error))
-      .then((verdict) => this.#settle(step, verdict, before, hook, session));
+    return this.#demanding.filter((step) => !isOff(step, session) && !isExempt(session, step.unless, "message"));
   }
 
   /** Counts a refusal and tells the hook `denied` of it. @returns what to wait for before the reply */
@@ -135,7 +141,7 @@ export class Pipeline {
     before: Outcome,
     hook: HookName,
     session: Session,
-    message: HeaderView | undefined,
+    ask: Ask | undefined,
   ): Outcome | Promise<Outcome> {
     let last = before;
     for (let i = first; i < steps.length; i++) {
@@ -146,14 +152,14 @@ export class Pipeline {
       if (isOff(step, session) || (step.unless.length > 0 && isExempt(session, step.unless, hook))) {
         continue;
       }
-      const answer = this.#ask(step, hook, session, message);
+      const answer = this.#ask(step, hook, session, ask);
       const settled =
         answer instanceof Promise
           ? answer.then((verdict) => this.#settle(step, verdict, last, hook, session))
           : this.#settle(step, answer, last, hook, session);
       if (settled instanceof Promise) {
         return settled.then((outcome) =>
-          outcome.verdict.kind === "pass" ? this.#from(steps, i + 1, outcome, hook, session, message) : outcome,
+          outcome.verdict.kind === "pass" ? this.#from(steps, i + 1, outcome, hook, session, ask) : outcome,
         );
       }
       last = settled;
@@ -164,9 +170,9 @@ export class Pipeline {
     return last;
   }
 
-  #ask(step: Step, hook: HookName, session: Session, message: HeaderView | undefined): Answer {
+  #ask(step: Step, hook: HookName, session: Session, ask: Ask | undefined): Answer {
     try {
-      const answer = answerOf(step, hook, session, message);
+      const answer = ask === undefined ? answerOf(step, hook, session) : ask(step);
       return answer instanceof Promise
         ? answer.catch((error: unknown) => this.fault(step, hook, session, error))
         : answer;
@@ -208,10 +214,21 @@ function isOff({ check: { stage } }: Step, { checksOff, policyOff }: Session): b
   return (checksOff && (stage === "policy" || stage === "recipient")) || (policyOff && stage === "policy");
 }
 
-function answerOf(step: Step, hook: HookName, session: Session, message: HeaderView | undefined): Answer {
-  if (hook === "header" || hook === "message") {
-    // The intake makes the message by the check's own need.
-    return message === undefined ? pass : (step.run[hook]?.(session, message as never) ?? pass);
+function answerOf({ run }: Step, hook: HookName, session: Session): Answer {
+  switch (hook) {
+    case "connection":
+    case "helo":
+    case "auth":
+    case "mail":
+    case "rcpt":
+    case "data":
+      return run[hook]?.(session) ?? pass;
+    case "header":
+    case "message":
+    case "denied":
+    case "unrecognised":
+    case "end":
+      // These are asked, or told, in another way.
+      return pass;
   }
-  return hook === "denied" || hook === "unrecognised" || hook === "end" ? pass : (step.run[hook]?.(session) ?? pass);
 }

@@ -31,6 +31,13 @@ export interface Courier {
 export interface Delivery {
   /** MAIL (at the first call) and RCPT; the hop's answer. 452 4.5.3 where the recipient routes elsewhere. */
   recipient(mailbox: Mailbox): Promise<Reply>;
+  /**
+   * Before {@link data}: makes the hop know just this sender and these recipients, on another connection if the first
+   * one is gone. Nothing is said where it knows them already. Undefined: done; else the refusal.
+   */
+  plan(sender: Mailbox | undefined, recipients: readonly Mailbox[]): Promise<Reply | undefined>;
+  /** How long the hop may take to answer the final dot, in ms. */
+  readonly answerTime: number;
   /** DATA; 354 from the hop, or its refusal. */
   data(): Promise<Reply>;
   /** Sends message bytes in wire form (dot-stuffed, CRLF). False: wait for {@link drained}. */

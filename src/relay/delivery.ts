@@ -18,7 +18,10 @@ import type { Wanted } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
 import type { HopPool } from "./hop-pool.ts";
-import type { Route, Routes } from "./routes.ts";
+import { endTransaction, replay, sameMailboxes } from "./replay.ts";
+import type { Route } from "./routes.ts";
+import { domainOf, routeOf } from "./way.ts";
+import type { Ways } from "./way.ts";
 
 /** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
 const blockTimeout = 180_000;
@@ -26,11 +29,8 @@ const dot = Buffer.from(".\r\n");
 const byCode = labelsBy("code");
 
 /** What deliveries share. */
-export interface DeliveryContext {
+export interface DeliveryContext extends Ways {
   readonly pool: HopPool;
-  readonly routes: Routes;
-  /** Alias domain → relay domain; "" (a bare user part) → our first one; others unchanged. */
-  readonly canonical: (domain: string) => string;
   readonly log: Log;
   readonly counters: Counters;
 }
@@ -39,7 +39,9 @@ type State = "new" | "open" | "data" | "over";
 
 export class HopDelivery implements Delivery {
   readonly #context: DeliveryContext;
-  readonly #envelope: Envelope;
+  #envelope: Envelope;
+  /** The recipients that the hop has accepted. */
+  #accepted: readonly Mailbox[] = [];
   readonly #origin: Origin;
   #state: State = "new";
   #route: Route | undefined;
@@ -57,8 +59,8 @@ export class HopDelivery implements Delivery {
   }
 
   async recipient(mailbox: Mailbox): Promise<Reply> {
-    const domain = mailbox.domain === "" ? this.#context.canonical("") : mailbox.domain;
-    const route = this.#routeOf(domain);
+    const domain = domainOf(this.#context, mailbox);
+    const route = routeOf(this.#context, domain);
     if (route === undefined) {
       this.#context.log.error("next-hop", "no route", { domain, session: this.#origin.session });
       return fit.noRoute;
@@ -78,6 +80,9 @@ export class HopDelivery implements Delivery {
       this.#state === "new" ? this.#begin(route, mailbox, domain) : this.#rcpt(route, mailbox),
     );
     const ours = this.#fit("RCPT", answer, "success");
+    if (ours.code === 250) {
+      this.#accepted = [...this.#accepted, mailbox];
+    }
     if (this.#route === undefined && !this.#abandoned) {
       // Nothing was begun there: a recipient that goes elsewhere must not wait for this hop.
       this.#unusable.set(route.key, ours);
@@ -85,16 +90,6 @@ export class HopDelivery implements Delivery {
       this.#connection = undefined;
     }
     return ours;
-  }
-
-  /** The way of a domain. Under `mx` each domain has exchangers of its own, so it is a way of its own. */
-  #routeOf(domain: string): Route | undefined {
-    const { routes, canonical } = this.#context;
-    const own = routes(domain);
-    // An alias goes where its relay domain goes, unless it has a route of its own; "*" is none.
-    const route = own === undefined || own === routes("*") ? (routes(canonical(domain)) ?? own) : own;
-    const mx = route?.hops.some(({ kind }) => kind === "mx") === true;
-    return mx && route !== undefined ? { ...route, key: `${route.key} ${domain}` } : route;
   }
 
   /** Turns a fault of the hop into the answer that fits, for this command and all that follow. */
@@ -142,6 +137,47 @@ export class HopDelivery implements Delivery {
   async #rcpt(route: Route, mailbox: Mailbox): Promise<Reply> {
     const answer = await this.#connection?.command(rcptLine(mailbox), route.timeout);
     return answer?.reply ?? lost;
+  }
+
+  get answerTime(): number {
+    return this.#route?.dataTimeout ?? 0;
+  }
+
+  async plan(sender: Mailbox | undefined, recipients: readonly Mailbox[]): Promise<Reply | undefined> {
+    const [route, [first, ...more]] = [this.#route, recipients];
+    if (route === undefined || first === undefined || this.#state !== "open" || this.#abandoned) {
+      return this.#failure ?? lost;
+    }
+    const known = sender?.raw === this.#envelope.sender?.raw && sameMailboxes(this.#accepted, recipients);
+    if (known && this.#failure === undefined && this.#connection?.alive === true) {
+      return undefined;
+    }
+    const apart = recipients.find(
+      (mailbox) => routeOf(this.#context, domainOf(this.#context, mailbox))?.key !== route.key,
+    );
+    if (apart !== undefined) {
+      const fields = { session: this.#origin.session, domain: apart.domain };
+      this.#context.log.error("next-hop", "recipients of several routes", fields);
+      return told(route, fit.dividedRoute);
+    }
+    // Its size is another one now.
+    this.#envelope = { ...this.#envelope, sender, size: known ? this.#envelope.size : 0 };
+    this.#failure = undefined;
+    const answer = await this.#attempt(() =>
+      replay({
+        pool: this.#context.pool,
+        route,
+        domain: domainOf(this.#context, first),
+        envelope: this.#envelope,
+        recipients: [first, ...more],
+        connection: this.#connection,
+        wanted: () => !this.#abandoned,
+        uses: (connection) => (this.#connection = connection),
+      }),
+    );
+    const ours = this.#fit("RCPT", answer, "success");
+    this.#accepted = recipients;
+    return ours.code === 250 ? undefined : told(route, ours);
   }
 
   async data(): Promise<Reply> {
@@ -233,12 +269,7 @@ export class HopDelivery implements Delivery {
       return;
     }
     this.#state = "over";
-    connection
-      .command("RSET", route.timeout)
-      .then((answer) =>
-        isSuccess(answer.reply.code) ? this.#context.pool.release(route, connection) : connection.quit(),
-      )
-      .catch(() => connection.destroy());
+    endTransaction(connection, route, this.#context.pool);
   }
 }
 

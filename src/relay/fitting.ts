@@ -14,6 +14,8 @@ export const noRoute = unheard(451, "4.3.5", "No route to this domain");
 export const loops = unheard(451, "4.4.6", "Mail to this domain would loop, try again later");
 /** One hop a transaction. */
 export const otherRoute = unheard(452, "4.5.3", "Send this recipient in a message of its own");
+/** A check gave a message recipients that have different hops. */
+export const dividedRoute = unheard(451, "4.3.5", "These recipients cannot be served together, try again later");
 /** It said something else than it was asked. */
 export const misunderstood = unheard(451, "4.3.0", "Next hop gave no fitting answer, try again later");
 
@@ -52,7 +54,7 @@ export function isMisfit({ wire, said }: Reply): boolean {
 }
 
 const ours: ReadonlySet<string> = new Set(
-  [notAvailable, lost, noRoute, loops, otherRoute, misunderstood].map(({ wire }) => wire),
+  [notAvailable, lost, noRoute, loops, otherRoute, dividedRoute, misunderstood].map(({ wire }) => wire),
 );
 
 /** Our texts for what a hop refuses, by the enhanced code without its first digit. RFC 3463. */

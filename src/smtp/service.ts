@@ -3,6 +3,7 @@ import type { ClientRules } from "../clients/tcprules.ts";
 import type { Pipeline } from "../hooks/pipeline.ts";
 import type { Services } from "../hooks/services.ts";
 import type { HostNames } from "../dns/host-names.ts";
+import type { SpoolRoom } from "../message/spool.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Counters } from "../report/counters.ts";
@@ -18,6 +19,8 @@ export interface Limits {
   readonly messageExcess: number;
   /** Octets a second that a message must bring beyond the idle time, as Postfix's smtpd_min_data_rate; 1 at least. */
   readonly messageRate: number;
+  /** What all checks of a message may take from its final dot on. */
+  readonly messageChecks: number;
   readonly recipients: number;
   readonly greetingDelay: number;
   readonly idle: number;
@@ -34,6 +37,8 @@ export interface Service extends Omit<Services, "lists"> {
   readonly pipeline: Pipeline;
   readonly courier: Courier;
   readonly counters: Counters;
+  /** Where held messages wait. */
+  readonly spools: SpoolRoom;
   /** Undefined: nobody takes note of what the next hop said. */
   readonly observer?: Observer | undefined;
   readonly rules: ClientRules;

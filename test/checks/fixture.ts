@@ -9,10 +9,12 @@ import { expect } from "vitest";
 import type { Dns } from "../../src/dns/resolver.ts";
 import { resolverOf } from "../dns/resolver-of.ts";
 import type { CheckDefinition, CheckRun } from "../../src/hooks/check.ts";
+import type { BodyView, HeaderView, WholeEdits } from "../../src/hooks/message.ts";
 import { Session } from "../../src/hooks/session.ts";
 import type { Verdict } from "../../src/hooks/verdict.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
+import { HeaderFields } from "../../src/message/header.ts";
 import { silentLog } from "../../src/report/log.ts";
 import { createLists } from "../../src/compose/lists.ts";
 import { servicesFor } from "../hooks/services.ts";
@@ -125,4 +127,15 @@ export async function runPlugin(
   const [output, errors, [exit]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   expect(output === "" || output.endsWith("\n")).toBe(true);
   return { commands: lines(output), log: lines(errors), exit: exit as number | null };
+}
+
+/** A message with this header section, for checks that need no more of it. */
+export function messageOf(header: string): BodyView & WholeEdits {
+  const view: HeaderView = {
+    header,
+    bytes: header.length,
+    fields: new HeaderFields(() => header),
+    signal: new AbortController().signal,
+  };
+  return view as BodyView & WholeEdits;
 }

@@ -129,9 +129,11 @@ describe("Pipeline", () => {
     expect(wordsOf(outcome)).toBe("second finding");
   });
 
-  it("gives the message to the checks of the message hook", () => {
+  it("asks the checks of the message hook as the message says", () => {
     const { pipeline, asked } = scene([plan(refuse)], "message");
-    expect(pipeline.run("message", newSession(), "policy", { bytes: 1, header: "" })).toMatchObject({
+    expect(
+      pipeline.run("message", newSession(), "policy", ({ run }) => run.message?.(newSession(), {} as never) ?? pass),
+    ).toMatchObject({
       verdict: refuse,
     });
     expect(asked).toEqual(["0"]);

@@ -1,20 +1,28 @@
 /**
- * One message on its way from the client to the next hop: streamed, nothing on disk. The final dot goes on
- * only when size, line ends and the message checks allow it. DESIGN.md promise 1.
+ * One message on its way from the client to the next hop: streamed, or held as far as a check of this transaction needs
+ * it. The final dot goes on only when size, line endings and the message checks allow it. docs/design.md promise 1.
  */
+import type { Need } from "../../hooks/message.ts";
 import type { Outcome } from "../../hooks/outcome.ts";
-import type { HeaderView } from "../../hooks/message.ts";
 import type { Session } from "../../hooks/session.ts";
+import type { Step } from "../../hooks/step.ts";
 import type { Verdict } from "../../hooks/verdict.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery } from "../../mail/courier.ts";
+import { EditedHeader } from "../../message/edit.ts";
+import type { HeldMessage } from "../../message/held.ts";
 import { labelsBy } from "../../report/counters.ts";
 import { receivedField } from "../../mail/received.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { answers } from "../answers.ts";
+import { timeForChecks } from "./deadline.ts";
 import { DotReader } from "./dot-reader.ts";
 import { FirstLine } from "./first-line.ts";
 import type { Service } from "../service.ts";
+import type { Changeable } from "./draft.ts";
+import { MessageChecks } from "./message-checks.ts";
+import { EditedWay, HeldWay } from "./ways.ts";
+import type { Way } from "./ways.ts";
 
 /** How much of the header section the message checks see. */
 const headerLimit = 262_144;
@@ -39,51 +47,68 @@ export interface IntakeOptions {
   readonly normalise: boolean;
   /** Bytes; 0 is no limit. */
   readonly limit: number;
+  readonly need: Need;
+  /** The checks that need more than the header. */
+  readonly demanding: readonly Step[];
+  /** Where the need is `whole`. */
+  readonly held?: HeldMessage;
+}
+
+/** What a message came to; no reply: the connection ends without a word. */
+interface Answered {
+  readonly reply: Reply | undefined;
+  readonly close: boolean;
 }
 
 export class MessageIntake {
   readonly #service: Service;
   readonly #session: Session;
   readonly #delivery: Delivery;
+  readonly #checks: MessageChecks;
+  readonly #way: Way;
+  readonly #need: Need;
+  readonly #held: HeldMessage | undefined;
+  readonly #recipients: readonly Mailbox[];
   readonly #reader: DotReader;
   readonly #firstLine = new FirstLine();
   readonly #limit: number;
   /** For the log: a client that goes while the next hop answers takes the transaction with it. */
   readonly #envelope: { readonly from: string; readonly recipients: number };
+  readonly #sender: Mailbox | undefined;
   #bytes = 0;
-  /** Header text until the empty line, then complete. */
+  /** Header text in wire form until the empty line, then complete. */
   #header = "";
   #inHeader = true;
   /** The last three characters, and whether there were any: the end of the header may lie across chunks. */
   #tail = "";
   #begun = false;
+  /** The header section goes beyond what is kept of it. */
+  #headerCut = false;
+  /** Hook `header` was begun: what it comes to. */
+  #headerOutcome: Outcome | Promise<Outcome> | undefined;
   #discarding = false;
+  #finishing = false;
 
-  constructor(
-    service: Service,
-    session: Session,
-    delivery: Delivery,
-    { protocol, recipients, normalise, limit }: IntakeOptions,
-  ) {
+  constructor(service: Service, session: Session, delivery: Delivery, options: IntakeOptions) {
+    const { recipients, normalise, limit, need, demanding, held } = options;
     this.#service = service;
     this.#session = session;
     this.#delivery = delivery;
     this.#reader = new DotReader(normalise);
     this.#limit = limit;
-    this.#envelope = { from: session.transaction?.sender?.raw ?? "", recipients: recipients.length };
-    const trace = receivedField({
-      helo: session.helo,
-      host: session.client.host,
-      ip: session.client.ip,
-      by: service.hostname,
-      protocol,
-      id: session.id,
-      recipient: recipients.length === 1 ? recipients[0]?.raw : undefined,
-      at: new Date(service.now()),
-    });
-    // A field name may begin with a dot; on the wire it is stuffed like any other line.
-    const lines = session.headers.map((line) => `${line.startsWith(".") ? "." : ""}${line}\r\n`).join("");
-    delivery.write(Buffer.from(trace + lines, "latin1"));
+    this.#need = need;
+    this.#held = held;
+    this.#recipients = recipients;
+    this.#sender = session.transaction?.sender;
+    this.#envelope = { from: this.#sender?.raw ?? "", recipients: recipients.length };
+    this.#checks = new MessageChecks(service, session, demanding, () => ({ header: this.#header, bytes: this.#bytes }));
+    const head = headOf(service, session, options.protocol);
+    if (held !== undefined) {
+      this.#way = new HeldWay(delivery, held, head);
+    } else {
+      this.#way = need === "edit" ? new EditedWay(delivery) : delivery;
+      delivery.write(head(recipients));
+    }
   }
 
   /** Message bytes so far, in wire form. */
@@ -103,79 +128,172 @@ export class MessageIntake {
       this.#discard();
     }
     const body = this.#firstLine.push(sent);
-    this.#collectHeader(body);
-    const full = !this.#discarding && body.length > 0 && !this.#delivery.write(body);
+    const full = !this.#discarding && body.length > 0 && !this.#passOn(body);
     return { rest, full, cut: limit > 0 && this.#bytes > limit + this.#service.limits.messageExcess };
   }
 
-  /** Resolves when the next hop takes more. */
-  drained(): Promise<void> {
-    return this.#delivery.drained();
+  #passOn(body: Buffer): boolean {
+    const within = this.#inHeader ? this.#collectHeader(body) : 0;
+    const rest = within === 0 ? body : body.subarray(within);
+    const kept = this.#need === "edit" || this.#need === "whole";
+    // Where the header section is held, the intake has it.
+    const sent = kept ? rest : body;
+    const goesOn = sent.length === 0 || this.#way.write(sent);
+    if (this.#inHeader) {
+      return goesOn;
+    }
+    if (this.#headerOutcome === undefined) {
+      this.#seeHeader();
+    }
+    return this.#checks.taps.take(rest) && goesOn;
+  }
+
+  /** The empty line was seen, or the message has none. */
+  #seeHeader(): void {
+    const kept = this.#need === "edit" || this.#need === "whole";
+    if (kept && this.#headerCut) {
+      this.#discard();
+      return;
+    }
+    const message: Changeable | undefined = kept
+      ? { header: new EditedHeader(this.#header), held: this.#held, sender: this.#sender, recipients: this.#recipients }
+      : undefined;
+    const settle = (outcome: Outcome): Outcome => {
+      if (refusalOf(outcome.verdict) !== undefined) {
+        this.#discard();
+      }
+      if (message !== undefined) {
+        this.#way.release?.(message);
+      }
+      return outcome;
+    };
+    const outcome = this.#checks.header(message);
+    this.#headerOutcome = outcome instanceof Promise ? outcome.then(settle) : settle(outcome);
+    if (!this.#checks.taps.empty) {
+      this.#checks.taps.take(Buffer.from(this.#header, "latin1"));
+    }
+  }
+
+  /** Resolves when the next hop, and every check that listens, takes more. */
+  async drained(): Promise<void> {
+    await this.#checks.taps.drained();
+    await (this.#discarding ? undefined : this.#way.drained());
   }
 
   /** The message is whole: decides, and lets the next hop answer. */
-  async finish(): Promise<{ reply: Reply | undefined; close: boolean }> {
-    const answer = await this.#decide();
-    if (answer === undefined) {
-      return { reply: undefined, close: true };
+  async finish(): Promise<Answered> {
+    this.#finishing = true;
+    try {
+      const answer = await this.#decide();
+      if (answer.reply !== undefined) {
+        this.#service.counters.add("messages", byCode(answer.reply.code));
+        this.#service.log.info("message", answer.reply.code < 300 ? "delivered" : "not delivered", {
+          session: this.#session.id,
+          ...this.#envelope,
+          bytes: this.#bytes,
+          code: answer.reply.code,
+        });
+      }
+      return answer;
+    } finally {
+      this.#checks.close();
+      this.#held?.close();
     }
-    this.#service.counters.add("messages", byCode(answer.reply.code));
-    this.#service.log.info("message", answer.reply.code < 300 ? "delivered" : "not delivered", {
-      session: this.#session.id,
-      ...this.#envelope,
-      bytes: this.#bytes,
-      code: answer.reply.code,
-    });
-    return answer;
   }
 
-  /** The client went away in the middle: the next hop must not see a final dot. */
+  /** The client went away: the next hop must not see a final dot, and no check needs to go on. */
   abandon(): void {
     this.#delivery.abandon();
+    this.#checks.close();
+    if (!this.#finishing) {
+      this.#held?.close();
+    }
   }
 
-  async #decide(): Promise<{ reply: Reply; close: boolean } | undefined> {
-    const limit = this.#limit;
-    if (limit > 0 && this.#bytes > limit) {
-      return { reply: answers.tooLarge, close: false };
+  async #decide(): Promise<Answered> {
+    const early = this.#refusal();
+    if (early !== undefined) {
+      return { reply: early, close: false };
     }
-    if (this.#reader.defect) {
-      return { reply: answers.bareNewlines, close: false };
+    if (this.#headerOutcome === undefined) {
+      this.#seeHeader();
     }
-    const facts: HeaderView = { bytes: this.#bytes, header: this.#header };
-    const { verdict }: Outcome = await this.#service.pipeline.run("message", this.#session, "policy", facts);
+    this.#checks.begin(timeForChecks(this.#service.limits.messageChecks, this.#delivery.answerTime));
+    const header = await this.#headerOutcome;
+    await this.drained();
+    const refused = (header && refusalOf(header.verdict)) ?? this.#unheld();
+    if (refused !== undefined) {
+      return refused;
+    }
+    const { verdict } = await this.#checks.message();
     const refusal = refusalOf(verdict);
     if (refusal !== undefined) {
       this.#delivery.abandon();
-      return refusal.reply === undefined ? undefined : { reply: refusal.reply, close: refusal.close };
+      return refusal;
     }
-    return { reply: await this.#delivery.finish(), close: false };
+    return { reply: await this.#way.finish(), close: false };
+  }
+
+  #refusal(): Reply | undefined {
+    if (this.#limit > 0 && this.#bytes > this.#limit) {
+      return answers.tooLarge;
+    }
+    return this.#reader.defect ? answers.bareNewlines : undefined;
+  }
+
+  /** A message that had to be held, and could not be. */
+  #unheld(): Answered | undefined {
+    const fault = this.#held?.fault;
+    if (fault !== undefined) {
+      this.#service.log.error("message", "cannot be held", { session: this.#session.id, why: fault.message });
+      this.#discard();
+      return { reply: answers.spoolFull, close: false };
+    }
+    const cut = this.#headerCut && (this.#need === "edit" || this.#need === "whole");
+    return cut ? { reply: answers.headerTooLarge, close: false } : undefined;
   }
 
   #discard(): void {
     if (!this.#discarding) {
       this.#discarding = true;
       this.#delivery.abandon();
+      this.#checks.taps.abandon();
     }
   }
 
-  #collectHeader(body: Buffer): void {
-    if (!this.#inHeader || this.#discarding) {
-      return;
-    }
+  /** How many of these bytes belong to the header section. */
+  #collectHeader(body: Buffer): number {
     const room = headerLimit - this.#header.length;
     const text = body.toString("latin1", 0, Math.min(body.length, room));
     // Only the new bytes and three before them are searched: one byte a packet must not cost the square of it.
     const seam = `${this.#begun ? this.#tail : "\r\n"}${text}`;
     const end = seam.indexOf("\r\n\r\n");
-    this.#header += end < 0 ? text : text.slice(0, Math.max(0, end + 2 - (seam.length - text.length)));
+    const within = end < 0 ? text.length : Math.max(0, end + 2 - (seam.length - text.length));
+    this.#header += within === text.length ? text : text.slice(0, within);
     this.#tail = seam.slice(-3);
     this.#begun ||= text.length > 0;
-    this.#inHeader = end < 0 && this.#header.length < headerLimit;
+    this.#headerCut = end < 0 && this.#header.length >= headerLimit;
+    this.#inHeader = end < 0 && !this.#headerCut;
+    return within;
   }
 }
 
-function refusalOf(verdict: Verdict): { reply: Reply | undefined; close: boolean } | undefined {
+/** The fields that the relay puts in front of a message, in wire form. */
+function headOf(service: Service, session: Session, protocol: string): (recipients: readonly Mailbox[]) => Buffer {
+  const lines = session.headers.map((line) => `${line.startsWith(".") ? "." : ""}${line}\r\n`).join("");
+  const [{ helo, client, id }, at] = [session, new Date(service.now())];
+  return (recipients) => {
+    const recipient = recipients.length === 1 ? recipients[0]?.raw : undefined;
+    const { host, ip } = client;
+    // A field name may begin with a dot; on the wire it is stuffed like any other line.
+    return Buffer.from(
+      receivedField({ helo, host, ip, by: service.hostname, protocol, id, recipient, at }) + lines,
+      "latin1",
+    );
+  };
+}
+
+function refusalOf(verdict: Verdict): Answered | undefined {
   switch (verdict.kind) {
     case "refuse":
       return { reply: verdict.reply, close: verdict.close === true };

@@ -11,7 +11,9 @@ import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { isLenient, parseHelo, parseMail, parseRcpt } from "./command.ts";
 import type { MailCommand } from "./command.ts";
-import { MessageIntake } from "../message/message-intake.ts";
+import type { MessageIntake } from "../message/message-intake.ts";
+import { openMessage } from "../message/open-message.ts";
+import type { DataAnswer } from "../message/open-message.ts";
 import { askAtMail, refuseMail } from "./mail-refusal.ts";
 import { offers, protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
@@ -22,9 +24,6 @@ import { concludeRecipient } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
 import { queuedReply } from "./waiting-reply.ts";
 
-/** What a data command comes to: a response, or a message that may now be taken in. */
-export type DataAnswer = Response | { readonly intake: MessageIntake };
-
 export class Conversation {
   readonly session: Session;
   readonly service: Service;
@@ -34,6 +33,8 @@ export class Conversation {
   #extended = false;
   #mail: MailCommand | undefined;
   #delivery: Delivery | undefined;
+  /** The message that is taken in. */
+  #intake: MessageIntake | undefined;
   /** The connection hook refused the session without closing it: everything but QUIT is 503. */
   #refused = false;
   /** Largest message; DATABYTES of the client rule goes before the setting. 0 is no limit. */
@@ -212,21 +213,24 @@ export class Conversation {
     if (delivery === undefined) {
       return answers.noRecipients;
     }
-    const go = await delivery.data();
-    if (go.code !== 354) {
-      return say(go);
-    }
-    const normalise = service.normaliseNewlines || session.has("RELAYCLIENT");
-    const options = {
+    const answer = await openMessage(service, session, delivery, {
       protocol: protocolWord(this.#extended, this.secure, this.authenticated),
       recipients,
-      normalise,
+      normalise: service.normaliseNewlines || session.has("RELAYCLIENT"),
       limit: this.#messageSize,
-    };
-    return { intake: new MessageIntake(service, session, delivery, options) };
+    });
+    if ("intake" in answer) {
+      this.#intake = answer.intake;
+      if (this.#delivery !== delivery) {
+        // The client went away meanwhile.
+        answer.intake.abandon();
+      }
+    }
+    return answer;
   }
 
   messageDone(): void {
+    this.#intake = undefined;
     this.#delivery = undefined;
     this.#endTransaction(true);
   }
@@ -247,6 +251,8 @@ export class Conversation {
   }
 
   #endTransaction(forgetQueued: boolean): void {
+    this.#intake?.abandon();
+    this.#intake = undefined;
     this.#delivery?.abandon();
     this.#delivery = undefined;
     this.#mail = undefined;

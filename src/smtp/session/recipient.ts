@@ -8,12 +8,13 @@ import { refusedFor, wordsOf } from "../../hooks/outcome.ts";
 import type { Outcome } from "../../hooks/outcome.ts";
 import { variableForm } from "../../hooks/session.ts";
 import type { Session, Transaction } from "../../hooks/session.ts";
-import { namesRoute, normalDomain, parseMailbox } from "../../mail/address.ts";
+import { normalDomain, parseMailbox } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { ourAnswers } from "../../report/observer.ts";
 import type { OurAnswer } from "../../report/observer.ts";
 import { answers, dropped, say, sayAndClose } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import { isOurs, relayFault } from "../relayable.ts";
 import type { Service } from "../service.ts";
 import { atRcpt, queuedReply } from "./waiting-reply.ts";
 import { logRecipient, serverName } from "./recipient-log.ts";
@@ -164,18 +165,8 @@ function askPolicy(at: Case): Judged | undefined | Promise<Judged | undefined> {
 function refuseForeign(at: Case): Judged | undefined | Promise<Judged | undefined> {
   const { service, session, policy } = at;
   // A plugin's `ok` is one of the two doors; RELAYCLIENT is the other.
-  if (policy?.verdict.kind === "ok" || session.has("RELAYCLIENT")) {
-    return undefined;
-  }
-  const mailbox = mailboxOf(at);
-  if (!isOurs(service, mailbox)) {
-    return denied(at, "relaying denied");
-  }
-  // `user%NOTESDOMAIN@ours` and its like pass only where the directory lists them just so.
-  if (namesRoute(mailbox.user) && service.recipients.find(mailbox).kind !== "known") {
-    return denied(at, "route in user part");
-  }
-  return undefined;
+  const fault = policy?.verdict.kind === "ok" ? undefined : relayFault(service, session, mailboxOf(at));
+  return fault === undefined ? undefined : denied(at, fault);
 }
 
 /** A recipient that no list is asked about: foreign ones of relay clients, and where a check said so. */
@@ -245,10 +236,6 @@ function denied(at: Case, reason: string): Judged | Promise<Judged> {
 function answered(at: Case, check: string, status: string, response: Response): Extract<Judged, { kind: "answered" }> {
   logRecipient(at.service, at.session, { mailbox: mailboxOf(at), check, status }, response.reply);
   return { kind: "answered", response };
-}
-
-function isOurs({ domains }: RecipientService, mailbox: Mailbox): boolean {
-  return mailbox.domain === "" || domains.canonical(mailbox.domain) !== undefined;
 }
 
 /** qmail appends the value of RELAYCLIENT to each recipient, "@host" for example; it is mostly empty. */

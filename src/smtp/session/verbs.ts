@@ -5,7 +5,8 @@ import { beginExchange } from "./auth-exchange.ts";
 import type { Exchange } from "./auth-exchange.ts";
 import { authenticate } from "./authenticate.ts";
 import { splitLine } from "./command.ts";
-import type { Conversation, DataAnswer } from "./conversation.ts";
+import type { DataAnswer } from "../message/open-message.ts";
+import type { Conversation } from "./conversation.ts";
 
 /**
  * A web page that makes its reader's browser talk to port 25, a proxy that was asked to, or TLS: no SMTP follows,

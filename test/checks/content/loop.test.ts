@@ -3,13 +3,13 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { countHops, loop } from "../../../src/checks/content/loop.ts";
-import { makeSession, startCheck } from "../fixture.ts";
+import { makeSession, messageOf, startCheck } from "../fixture.ts";
 
 const received = "Received: from a by b\r\n\twith SMTP; 1 Jan 2026 00:00:00 +0000\r\n";
 
 describe("loop", () => {
   const check = startCheck(loop);
-  const judge = (header: string) => check.message?.(makeSession(), { bytes: header.length, header });
+  const judge = (header: string) => check.message?.(makeSession(), messageOf(header));
 
   it("passes 100 hops and refuses 101", () => {
     expect(judge(received.repeat(100))).toEqual({ kind: "pass" });
@@ -27,7 +27,7 @@ describe("loop", () => {
   it("takes its limit from the settings", () => {
     const strict = startCheck(loop, { max: 10 });
     const header = received.repeat(11);
-    expect(strict.message?.(makeSession(), { bytes: header.length, header })).toMatchObject({ kind: "refuse" });
+    expect(strict.message?.(makeSession(), messageOf(header))).toMatchObject({ kind: "refuse" });
   });
 
   it("counts field names in any letter case, at the start of a line only", () => {

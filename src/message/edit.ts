@@ -1,0 +1,80 @@
+/** Changes of a header section that is held. Fields that no check touches keep their octets. RFC 5322 2.1.1, 2.2. */
+import { stuffText, unstuffText } from "./dots.ts";
+import { fieldName, splitFields } from "./header.ts";
+
+/** One change; all of them count the fields as they are when it is carried out. */
+export type HeaderEdit =
+  | { readonly kind: "insert"; readonly index: number; readonly line: string }
+  | { readonly kind: "change"; readonly name: string; readonly nth: number; readonly value: string }
+  | { readonly kind: "delete"; readonly name: string; readonly nth: number };
+
+/** A field, with its continuation lines: lines of at most 998 octets, none of them blank. */
+const field = /^[\x21-\x39\x3b-\x7e]+:[^\0\r\n]*(?:\r\n[ \t][^\0\r\n]*[^\0\r\n \t][^\0\r\n]*)*$/;
+const maxLine = 998;
+
+/** Refuses what would not be one field on the wire. @throws RangeError */
+export function checkFieldLine(line: string): void {
+  const tooLong = line.split("\r\n").some(({ length }) => length > maxLine);
+  if (!field.test(line) || tooLong || /[^\0-\xff]/.test(line)) {
+    throw new RangeError(`Cannot use ${JSON.stringify(line.slice(0, 80))} as a header field`);
+  }
+}
+
+/** @throws RangeError where a change cannot be carried out */
+export function checkEdit(edit: HeaderEdit): void {
+  if (edit.kind === "insert") {
+    checkFieldLine(edit.line);
+  } else if (edit.kind === "change") {
+    checkFieldLine(`${edit.name}: ${edit.value}`);
+  }
+  const number = edit.kind === "insert" ? edit.index : edit.nth;
+  if (!Number.isSafeInteger(number) || number < (edit.kind === "change" ? 1 : 0)) {
+    throw new RangeError(`Cannot count header fields by ${number}`);
+  }
+}
+
+export class EditedHeader {
+  readonly #wire: string;
+  /** Content of each field with its line endings; undefined: nothing was changed. */
+  #fields: string[] | undefined;
+
+  /** @param wire the section as received, without the empty line */
+  constructor(wire: string) {
+    this.#wire = wire;
+  }
+
+  /** As it goes to the next hop, without the empty line, one character per octet. */
+  get wire(): string {
+    return this.#fields === undefined ? this.#wire : stuffText(this.#fields.join(""));
+  }
+
+  /** Without dot-stuffing. */
+  get content(): string {
+    return this.#fields?.join("") ?? unstuffText(this.#wire);
+  }
+
+  apply(edit: HeaderEdit): void {
+    const fields = (this.#fields ??= splitFields(unstuffText(this.#wire)));
+    switch (edit.kind) {
+      case "insert":
+        fields.splice(edit.index, 0, `${edit.line}\r\n`);
+        break;
+      case "change": {
+        const at = placesOf(fields, edit.name)[edit.nth - 1] ?? fields.length;
+        fields.splice(at, 1, `${edit.name}: ${edit.value}\r\n`);
+        break;
+      }
+      case "delete": {
+        const places = placesOf(fields, edit.name);
+        const gone = new Set(edit.nth === 0 ? places : places.slice(edit.nth - 1, edit.nth));
+        this.#fields = fields.filter((_field, i) => !gone.has(i));
+        break;
+      }
+    }
+  }
+}
+
+function placesOf(fields: readonly string[], name: string): number[] {
+  const wanted = name.toLowerCase();
+  return fields.flatMap((line, i) => (fieldName(line).toLowerCase() === wanted ? [i] : []));
+}

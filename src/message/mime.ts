@@ -1,0 +1,138 @@
+/**
+ * The parts of a message. RFC 2045, RFC 2046. Read once by mailsplit, which streams, while the message passes or from
+ * where it is held; loaded when the first check asks. Bounded: what is beyond the bounds is left out, and said so.
+ */
+import type { EventEmitter } from "node:events";
+import { createRequire } from "node:module";
+
+import type { MimeNode, Splitter, SplitterChunk } from "@zone-eu/mailsplit";
+
+import { parameterOf } from "./words.ts";
+
+const require = createRequire(import.meta.url);
+const maxParts = 1000;
+const maxLevels = 100;
+const maxHeader = 262_144;
+
+/** One part; a container is one, too. */
+export interface MimePart {
+  /** In small letters; "text/plain" where none is given. */
+  readonly type: string;
+  /** As given; "" for none. */
+  readonly charset: string;
+  /** `inline`, `attachment` or another word, in small letters; "" for none. */
+  readonly disposition: string;
+  /** Content-Transfer-Encoding in small letters; "" for none. */
+  readonly encoding: string;
+  /** `filename` of the disposition, decoded. RFC 2231, RFC 2047. */
+  readonly filename: string | undefined;
+  /** `name` of the type, decoded. */
+  readonly name: string | undefined;
+  /** 0: the message itself. */
+  readonly level: number;
+  /** Its container's place in the list of parts; undefined for the message itself. */
+  readonly parent: number | undefined;
+}
+
+/** The parts in the order of the message. */
+export interface MimeTree {
+  readonly parts: readonly MimePart[];
+  /** Whether something is left out: more than 1000 parts or 100 levels, or a header section of more than 256 KiB. */
+  readonly incomplete: boolean;
+}
+
+export class MimeReader {
+  readonly #splitter: Splitter;
+  readonly #parts: MimePart[] = [];
+  readonly #places = new Map<MimeNode, number>();
+  #incomplete = false;
+  #over = false;
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor() {
+    const mailsplit = require("@zone-eu/mailsplit") as { Splitter: typeof Splitter };
+    // A message within a message is entered, whatever its disposition says.
+    this.#splitter = new mailsplit.Splitter({
+      defaultInlineEmbedded: true,
+      maxHeadSize: maxHeader,
+      maxChildNodes: maxParts,
+    });
+    const events: EventEmitter = this.#splitter;
+    events
+      .on("data", (chunk: SplitterChunk) => this.#see(chunk))
+      .on("end", () => this.#end())
+      .on("error", () => this.#giveUp());
+  }
+
+  /** Takes content without dot-stuffing. A promise asks to wait. */
+  take(content: Buffer): Promise<void> | undefined {
+    if (this.#over || content.length === 0 || this.#splitter.write(content)) {
+      return undefined;
+    }
+    const events: EventEmitter = this.#splitter;
+    return new Promise((resolve) => {
+      // A splitter that has given up takes no more.
+      events.once("drain", resolve).once("close", resolve);
+    });
+  }
+
+  /** The message is complete. */
+  async tree(): Promise<MimeTree> {
+    if (!this.#over) {
+      this.#splitter.end();
+      await this.#ended.promise;
+    }
+    return { parts: this.#parts, incomplete: this.#incomplete };
+  }
+
+  /** The message is not going to be complete. */
+  abandon(): void {
+    this.#end();
+    this.#splitter.destroy();
+  }
+
+  #see(node: SplitterChunk): void {
+    if (this.#over || node.type !== "node") {
+      return;
+    }
+    const parent = node.parentNode === false ? undefined : this.#places.get(node.parentNode);
+    const level = parent === undefined ? 0 : (this.#parts[parent]?.level ?? 0) + 1;
+    if (level >= maxLevels || this.#parts.length >= maxParts) {
+      this.#giveUp();
+      return;
+    }
+    this.#places.set(node, this.#parts.length);
+    this.#parts.push(partOf(node, level, parent));
+  }
+
+  #giveUp(): void {
+    if (!this.#over) {
+      this.#incomplete = true;
+      this.#end();
+      this.#splitter.destroy();
+    }
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#ended.resolve();
+  }
+}
+
+function partOf(node: MimeNode, level: number, parent: number | undefined): MimePart {
+  const { contentType, charset, disposition, encoding } = node;
+  return {
+    type: contentType === false ? "text/plain" : contentType,
+    charset: charset === false ? "" : charset,
+    disposition: disposition === false ? "" : disposition,
+    encoding: encoding === false ? "" : encoding,
+    filename: parameterIn(node, "Content-Disposition", "filename"),
+    name: parameterIn(node, "Content-Type", "name"),
+    level,
+    parent,
+  };
+}
+
+function parameterIn({ headers }: MimeNode, field: string, name: string): string | undefined {
+  return headers === false ? undefined : parameterOf(headers.getFirst(field), name);
+}

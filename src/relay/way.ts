@@ -1,0 +1,24 @@
+/** Which way a recipient goes. */
+import type { Mailbox } from "../mail/address.ts";
+import type { Route, Routes } from "./routes.ts";
+
+/** Where ways are looked up. */
+export interface Ways {
+  readonly routes: Routes;
+  /** Alias domain → relay domain; "" (a bare user part) → our first one; others unchanged. */
+  readonly canonical: (domain: string) => string;
+}
+
+/** A bare user part goes where the first relay domain goes. */
+export function domainOf({ canonical }: Ways, { domain }: Mailbox): string {
+  return domain === "" ? canonical("") : domain;
+}
+
+/** The way of a domain. Under `mx` each domain has exchangers of its own, so it is a way of its own. */
+export function routeOf({ routes, canonical }: Ways, domain: string): Route | undefined {
+  const own = routes(domain);
+  // An alias goes where its relay domain goes, unless it has a route of its own; "*" is none.
+  const route = own === undefined || own === routes("*") ? (routes(canonical(domain)) ?? own) : own;
+  const mx = route?.hops.some(({ kind }) => kind === "mx") === true;
+  return mx && route !== undefined ? { ...route, key: `${route.key} ${domain}` } : route;
+}

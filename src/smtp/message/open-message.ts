@@ -1,0 +1,40 @@
+/** From DATA to 354: what the checks of this transaction need of its message, and who says 354. */
+import { needOf } from "../../hooks/check.ts";
+import { stronger } from "../../hooks/message.ts";
+import type { Need } from "../../hooks/message.ts";
+import type { Session } from "../../hooks/session.ts";
+import type { Delivery } from "../../mail/courier.ts";
+import { HeldMessage } from "../../message/held.ts";
+import { answers, say } from "../answers.ts";
+import type { Response } from "../answers.ts";
+import type { Service } from "../service.ts";
+import { MessageIntake } from "./message-intake.ts";
+import type { IntakeOptions } from "./message-intake.ts";
+
+/** What a data command comes to: a response, or a message that may now be taken in. */
+export type DataAnswer = Response | { readonly intake: MessageIntake };
+
+/** See the file's first line. A message that is held gets our own 354: the next hop is told of DATA after the verdict. */
+export async function openMessage(
+  service: Service,
+  session: Session,
+  delivery: Delivery,
+  options: Omit<IntakeOptions, "need" | "demanding" | "held">,
+): Promise<DataAnswer> {
+  const demanding = service.pipeline.demanding(session);
+  const need = demanding.reduce<Need>((so, { check }) => stronger(so, needOf(check)), "header");
+  if (need === "whole") {
+    const spool = service.spools.open();
+    if (spool === undefined) {
+      const held = service.spools.taken;
+      service.log.warning("message", "no room to hold another message", { session: session.id, held });
+      return say(answers.spoolFull);
+    }
+    const held = new HeldMessage(service.spools, spool);
+    return { intake: new MessageIntake(service, session, delivery, { ...options, need, demanding, held }) };
+  }
+  const go = await delivery.data();
+  return go.code === 354
+    ? { intake: new MessageIntake(service, session, delivery, { ...options, need, demanding }) }
+    : say(go);
+}
