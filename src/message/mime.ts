@@ -70,10 +70,14 @@ export class MimeReader {
       return undefined;
     }
     const events: EventEmitter = this.#splitter;
-    return new Promise((resolve) => {
-      // A splitter that has given up takes no more.
-      events.once("drain", resolve).once("close", resolve);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const done = (): void => {
+      events.off("drain", done).off("close", done);
+      resolve();
+    };
+    // A splitter that has given up takes no more.
+    events.on("drain", done).on("close", done);
+    return promise;
   }
 
   /** The message is complete. */

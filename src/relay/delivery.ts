@@ -20,7 +20,7 @@ import { HopFault } from "./hop-fault.ts";
 import type { HopPool } from "./hop-pool.ts";
 import { endTransaction, replay, sameMailboxes } from "./replay.ts";
 import type { Route } from "./routes.ts";
-import { domainOf, routeOf } from "./way.ts";
+import { domainOf, haveRoute, routeOf, told } from "./way.ts";
 import type { Ways } from "./way.ts";
 
 /** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
@@ -40,7 +40,6 @@ type State = "new" | "open" | "data" | "over";
 export class HopDelivery implements Delivery {
   readonly #context: DeliveryContext;
   #envelope: Envelope;
-  /** The recipients that the hop has accepted. */
   #accepted: readonly Mailbox[] = [];
   readonly #origin: Origin;
   #state: State = "new";
@@ -152,13 +151,9 @@ export class HopDelivery implements Delivery {
     if (known && this.#failure === undefined && this.#connection?.alive === true) {
       return undefined;
     }
-    const apart = recipients.find(
-      (mailbox) => routeOf(this.#context, domainOf(this.#context, mailbox))?.key !== route.key,
-    );
-    if (apart !== undefined) {
-      const fields = { session: this.#origin.session, domain: apart.domain };
-      this.#context.log.error("next-hop", "recipients of several routes", fields);
-      return told(route, fit.dividedRoute);
+    if (!haveRoute(this.#context, route, recipients)) {
+      this.#context.log.error("next-hop", "recipients of several routes", { session: this.#origin.session });
+      return fit.dividedRoute;
     }
     // Its size is another one now.
     this.#envelope = { ...this.#envelope, sender, size: known ? this.#envelope.size : 0 };
@@ -271,9 +266,4 @@ export class HopDelivery implements Delivery {
     this.#state = "over";
     endTransaction(connection, route, this.#context.pool);
   }
-}
-
-/** What the client is told of an answer of the route's hop. */
-function told({ replies }: Route, answer: Reply): Reply {
-  return replies === "own" ? fit.withOwnWords(answer) : answer;
 }

@@ -1,5 +1,7 @@
 /** Which way a recipient goes. */
 import type { Mailbox } from "../mail/address.ts";
+import type { Reply } from "../mail/reply.ts";
+import { withOwnWords } from "./fitting.ts";
 import type { Route, Routes } from "./routes.ts";
 
 /** Where ways are looked up. */
@@ -21,4 +23,14 @@ export function routeOf({ routes, canonical }: Ways, domain: string): Route | un
   const route = own === undefined || own === routes("*") ? (routes(canonical(domain)) ?? own) : own;
   const mx = route?.hops.some(({ kind }) => kind === "mx") === true;
   return mx && route !== undefined ? { ...route, key: `${route.key} ${domain}` } : route;
+}
+
+/** Whether all of them go this way. */
+export function haveRoute(ways: Ways, { key }: Route, recipients: readonly Mailbox[]): boolean {
+  return recipients.every((mailbox) => routeOf(ways, domainOf(ways, mailbox))?.key === key);
+}
+
+/** What the client is told of an answer of the route's hop. */
+export function told({ replies }: Route, answer: Reply): Reply {
+  return replies === "own" ? withOwnWords(answer) : answer;
 }

@@ -18,11 +18,13 @@ import type { CheckSession } from "../../src/hooks/check-session.ts";
 import type { HookName } from "../../src/hooks/hook-names.ts";
 import type { Outcome } from "../../src/hooks/outcome.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
-import { refuse } from "../../src/hooks/verdict.ts";
+import type { Ask } from "../../src/hooks/pipeline.ts";
+import type { Step } from "../../src/hooks/step.ts";
+import { pass, refuse } from "../../src/hooks/verdict.ts";
 import { reply, replyText } from "../../src/mail/reply.ts";
 import { createLog } from "../../src/ops/log.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
-import { mailbox, makeSession } from "../checks/fixture.ts";
+import { mailbox, makeSession, messageOf } from "../checks/fixture.ts";
 import { madeUp } from "./steps.ts";
 
 type Refusing = "connection" | "helo" | "auth" | "mail" | "rcpt" | "data" | "header" | "message";
@@ -79,10 +81,11 @@ function scene({ check, hook, reason }: Case, settings: string, instance?: strin
     if (hook === "rcpt") {
       session.recipient = mailbox("user@kontor.example");
     }
-    const message = { header: "", bytes: 0 };
+    const ask =
+      hook === "message" ? ({ run: asked }: Step) => asked.message?.(session, messageOf("")) ?? pass : undefined;
     const apart = { mail: ["sender"], rcpt: ["note", "sender", "recipient"], data: ["note"] }[hook as "mail"] ?? [];
     const stage = apart.includes(check.stage) ? check.stage : "policy";
-    return pipeline.run(hook as "message", session, stage, message) as Outcome;
+    return pipeline.run(hook as "message", session, stage, ask as Ask) as Outcome;
   };
   return { run, session, lines, heard, metrics, label, asked: () => asked };
 }

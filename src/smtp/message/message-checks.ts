@@ -183,8 +183,15 @@ export class MessageChecks {
       get signal() {
         return deadline.signal;
       },
-      parts: () => (this.#tree ??= this.#read()),
+      parts: () => (this.#tree ??= this.#begin()),
     };
+  }
+
+  #begin(): Promise<MimeTree> {
+    const tree = this.#read();
+    // A check that asked may have ended before the message broke off.
+    tree.catch(() => undefined);
+    return tree;
   }
 
   /** While the message passes, or from where it is held. */

@@ -6,13 +6,11 @@ import type { Need } from "../../hooks/message.ts";
 import type { Outcome } from "../../hooks/outcome.ts";
 import type { Session } from "../../hooks/session.ts";
 import type { Step } from "../../hooks/step.ts";
-import type { Verdict } from "../../hooks/verdict.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery } from "../../mail/courier.ts";
 import { EditedHeader } from "../../message/edit.ts";
 import type { HeldMessage } from "../../message/held.ts";
 import { labelsBy } from "../../report/counters.ts";
-import { receivedField } from "../../mail/received.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { answers } from "../answers.ts";
 import { timeForChecks } from "./deadline.ts";
@@ -20,12 +18,14 @@ import { DotReader } from "./dot-reader.ts";
 import { FirstLine } from "./first-line.ts";
 import type { Service } from "../service.ts";
 import type { Changeable } from "./draft.ts";
+import { headOf } from "./head.ts";
+import { HeaderSection } from "./header-section.ts";
 import { MessageChecks } from "./message-checks.ts";
+import { refusalOf } from "./refusal.ts";
+import type { Answered } from "./refusal.ts";
 import { EditedWay, HeldWay } from "./ways.ts";
 import type { Way } from "./ways.ts";
 
-/** How much of the header section the message checks see. */
-const headerLimit = 262_144;
 const byCode = labelsBy("code");
 
 /** What a chunk came to. */
@@ -54,19 +54,14 @@ export interface IntakeOptions {
   readonly held?: HeldMessage;
 }
 
-/** What a message came to; no reply: the connection ends without a word. */
-interface Answered {
-  readonly reply: Reply | undefined;
-  readonly close: boolean;
-}
-
 export class MessageIntake {
   readonly #service: Service;
   readonly #session: Session;
   readonly #delivery: Delivery;
   readonly #checks: MessageChecks;
   readonly #way: Way;
-  readonly #need: Need;
+  /** Where the header section is held, it is here and not on its way. */
+  readonly #keepsHeader: boolean;
   readonly #held: HeldMessage | undefined;
   readonly #recipients: readonly Mailbox[];
   readonly #reader: DotReader;
@@ -76,14 +71,7 @@ export class MessageIntake {
   readonly #envelope: { readonly from: string; readonly recipients: number };
   readonly #sender: Mailbox | undefined;
   #bytes = 0;
-  /** Header text in wire form until the empty line, then complete. */
-  #header = "";
-  #inHeader = true;
-  /** The last three characters, and whether there were any: the end of the header may lie across chunks. */
-  #tail = "";
-  #begun = false;
-  /** The header section goes beyond what is kept of it. */
-  #headerCut = false;
+  readonly #header = new HeaderSection();
   /** Hook `header` was begun: what it comes to. */
   #headerOutcome: Outcome | Promise<Outcome> | undefined;
   #discarding = false;
@@ -96,12 +84,15 @@ export class MessageIntake {
     this.#delivery = delivery;
     this.#reader = new DotReader(normalise);
     this.#limit = limit;
-    this.#need = need;
+    this.#keepsHeader = need === "edit" || need === "whole";
     this.#held = held;
     this.#recipients = recipients;
     this.#sender = session.transaction?.sender;
     this.#envelope = { from: this.#sender?.raw ?? "", recipients: recipients.length };
-    this.#checks = new MessageChecks(service, session, demanding, () => ({ header: this.#header, bytes: this.#bytes }));
+    this.#checks = new MessageChecks(service, session, demanding, () => ({
+      header: this.#header.text,
+      bytes: this.#bytes,
+    }));
     const head = headOf(service, session, options.protocol);
     if (held !== undefined) {
       this.#way = new HeldWay(delivery, held, head);
@@ -133,13 +124,11 @@ export class MessageIntake {
   }
 
   #passOn(body: Buffer): boolean {
-    const within = this.#inHeader ? this.#collectHeader(body) : 0;
+    const within = this.#header.open ? this.#header.push(body) : 0;
     const rest = within === 0 ? body : body.subarray(within);
-    const kept = this.#need === "edit" || this.#need === "whole";
-    // Where the header section is held, the intake has it.
-    const sent = kept ? rest : body;
+    const sent = this.#keepsHeader ? rest : body;
     const goesOn = sent.length === 0 || this.#way.write(sent);
-    if (this.#inHeader) {
+    if (this.#header.open) {
       return goesOn;
     }
     if (this.#headerOutcome === undefined) {
@@ -150,13 +139,17 @@ export class MessageIntake {
 
   /** The empty line was seen, or the message has none. */
   #seeHeader(): void {
-    const kept = this.#need === "edit" || this.#need === "whole";
-    if (kept && this.#headerCut) {
+    if (this.#keepsHeader && this.#header.cut) {
       this.#discard();
       return;
     }
-    const message: Changeable | undefined = kept
-      ? { header: new EditedHeader(this.#header), held: this.#held, sender: this.#sender, recipients: this.#recipients }
+    const message: Changeable | undefined = this.#keepsHeader
+      ? {
+          header: new EditedHeader(this.#header.text),
+          held: this.#held,
+          sender: this.#sender,
+          recipients: this.#recipients,
+        }
       : undefined;
     const settle = (outcome: Outcome): Outcome => {
       if (refusalOf(outcome.verdict) !== undefined) {
@@ -170,7 +163,7 @@ export class MessageIntake {
     const outcome = this.#checks.header(message);
     this.#headerOutcome = outcome instanceof Promise ? outcome.then(settle) : settle(outcome);
     if (!this.#checks.taps.empty) {
-      this.#checks.taps.take(Buffer.from(this.#header, "latin1"));
+      this.#checks.taps.take(Buffer.from(this.#header.text, "latin1"));
     }
   }
 
@@ -249,7 +242,7 @@ export class MessageIntake {
       this.#discard();
       return { reply: answers.spoolFull, close: false };
     }
-    const cut = this.#headerCut && (this.#need === "edit" || this.#need === "whole");
+    const cut = this.#header.cut && this.#keepsHeader;
     return cut ? { reply: answers.headerTooLarge, close: false } : undefined;
   }
 
@@ -259,50 +252,5 @@ export class MessageIntake {
       this.#delivery.abandon();
       this.#checks.taps.abandon();
     }
-  }
-
-  /** How many of these bytes belong to the header section. */
-  #collectHeader(body: Buffer): number {
-    const room = headerLimit - this.#header.length;
-    const text = body.toString("latin1", 0, Math.min(body.length, room));
-    // Only the new bytes and three before them are searched: one byte a packet must not cost the square of it.
-    const seam = `${this.#begun ? this.#tail : "\r\n"}${text}`;
-    const end = seam.indexOf("\r\n\r\n");
-    const within = end < 0 ? text.length : Math.max(0, end + 2 - (seam.length - text.length));
-    this.#header += within === text.length ? text : text.slice(0, within);
-    this.#tail = seam.slice(-3);
-    this.#begun ||= text.length > 0;
-    this.#headerCut = end < 0 && this.#header.length >= headerLimit;
-    this.#inHeader = end < 0 && !this.#headerCut;
-    return within;
-  }
-}
-
-/** The fields that the relay puts in front of a message, in wire form. */
-function headOf(service: Service, session: Session, protocol: string): (recipients: readonly Mailbox[]) => Buffer {
-  const lines = session.headers.map((line) => `${line.startsWith(".") ? "." : ""}${line}\r\n`).join("");
-  const [{ helo, client, id }, at] = [session, new Date(service.now())];
-  return (recipients) => {
-    const recipient = recipients.length === 1 ? recipients[0]?.raw : undefined;
-    const { host, ip } = client;
-    // A field name may begin with a dot; on the wire it is stuffed like any other line.
-    return Buffer.from(
-      receivedField({ helo, host, ip, by: service.hostname, protocol, id, recipient, at }) + lines,
-      "latin1",
-    );
-  };
-}
-
-function refusalOf(verdict: Verdict): Answered | undefined {
-  switch (verdict.kind) {
-    case "refuse":
-      return { reply: verdict.reply, close: verdict.close === true };
-    case "drop":
-      return { reply: undefined, close: true };
-    case "pass":
-    case "next":
-    case "ok":
-    case "accept-session":
-      return undefined;
   }
 }

@@ -19,8 +19,9 @@ export async function openMessage(
   service: Service,
   session: Session,
   delivery: Delivery,
-  options: Omit<IntakeOptions, "need" | "demanding" | "held">,
+  given: Omit<IntakeOptions, "need" | "demanding" | "held" | "normalise">,
 ): Promise<DataAnswer> {
+  const options = { ...given, normalise: service.normaliseNewlines || session.has("RELAYCLIENT") };
   const demanding = service.pipeline.demanding(session);
   const need = demanding.reduce<Need>((so, { check }) => stronger(so, needOf(check)), "header");
   if (need === "whole") {

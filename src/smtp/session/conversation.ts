@@ -33,7 +33,6 @@ export class Conversation {
   #extended = false;
   #mail: MailCommand | undefined;
   #delivery: Delivery | undefined;
-  /** The message that is taken in. */
   #intake: MessageIntake | undefined;
   /** The connection hook refused the session without closing it: everything but QUIT is 503. */
   #refused = false;
@@ -208,23 +207,17 @@ export class Conversation {
   }
 
   async #openMessage(recipients: readonly Mailbox[]): Promise<DataAnswer> {
-    const { service, session } = this;
     const delivery = this.#delivery;
     if (delivery === undefined) {
       return answers.noRecipients;
     }
-    const answer = await openMessage(service, session, delivery, {
-      protocol: protocolWord(this.#extended, this.secure, this.authenticated),
-      recipients,
-      normalise: service.normaliseNewlines || session.has("RELAYCLIENT"),
-      limit: this.#messageSize,
-    });
-    if ("intake" in answer) {
-      this.#intake = answer.intake;
-      if (this.#delivery !== delivery) {
-        // The client went away meanwhile.
-        answer.intake.abandon();
-      }
+    const protocol = protocolWord(this.#extended, this.secure, this.authenticated);
+    const options = { protocol, recipients, limit: this.#messageSize };
+    const answer = await openMessage(this.service, this.session, delivery, options);
+    this.#intake = "intake" in answer ? answer.intake : undefined;
+    if (this.#delivery !== delivery) {
+      // The client went away meanwhile.
+      this.#intake?.abandon();
     }
     return answer;
   }
