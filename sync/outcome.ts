@@ -43,7 +43,7 @@ export function logOutcome(log: Log, outcome: Outcome): Outcome {
     case "published":
     case "dry-run":
       for (const { name, fault } of outcome.facts.frozen) {
-        log.warning("sync", "source keeps its addresses of before", { source: name, fault });
+        log.warning("sync", "source not updated, keeping its previous addresses", { source: name, fault });
       }
       return outcome;
     case "refused":

@@ -146,7 +146,7 @@ export class PasswordFile {
     if (faults.length === 0) {
       this.take(users);
     } else if (complaint !== this.#complaint) {
-      this.#complain(`${complaint}; the users of before stay`);
+      this.#complain(`${complaint}; keeping the previous users`);
     }
     this.#complaint = complaint;
   }

@@ -30,13 +30,13 @@ interface Options {
 /** Builds the verb. */
 export function checkCommand(): Command {
   return new Command("check")
-    .description("say what the relay would answer to recipients, and why; exit 0 accepted, 1 refused, 69 no snapshot")
+    .description("Show how the relay would answer recipients, and why")
     .argument("[address...]", "recipients as RCPT TO would name them")
-    .option("--file <file>", 'more recipients, one a line; "-" is standard input')
+    .option("--file <file>", 'more recipients, one per line; "-": standard input')
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--client <ip>", "the client's address: its rule gives the session variables")
     .option("--from <sender>", "the sender")
-    .option("--json", "machine-readable")
+    .option("--json", "print one JSON object")
     .action(check);
 }
 

@@ -26,11 +26,11 @@ interface Words {
 /** Builds the verb. */
 export function checkpasswordCommand(): Command {
   return new Command("checkpassword")
-    .description("check a user and a password (descriptor 3) by a bind to a directory; exit 0, 1, 2 or 111")
+    .description("Verify a user and password from descriptor 3 by an LDAP bind")
     .option("-c, --config <file>", "configuration file", defaultConfig)
-    .requiredOption("-s, --source <name>", "the [[source]] of type ldap that is asked")
+    .requiredOption("-s, --source <name>", "the [[source]] of type ldap to ask")
     .option("--filter <filter>", "how the user is found; %u stands for the name", "(|(uid=%u)(mail=%u))")
-    .argument("[program...]", "run instead of ending, when the password is right")
+    .argument("[program...]", "program to run if the password is right, instead of exiting with 0")
     .passThroughOptions()
     .action(checkpassword);
 }

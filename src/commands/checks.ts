@@ -8,7 +8,7 @@ import type { CheckDefinition } from "../hooks/check.ts";
 
 /** Builds the verb. */
 export function checksCommand(): Command {
-  return new Command("checks").description("print every check with its hooks, settings and description").action(() => {
+  return new Command("checks").description("List the checks with their hooks and settings").action(() => {
     process.stdout.write(checks.map(describeCheck).join("\n"));
   });
 }

@@ -14,21 +14,21 @@ import { warningsOf } from "../compose/warnings.ts";
 
 /** Builds the verb. */
 export function configCommand(): Command {
-  const command = new Command("config").description("check or print the configuration");
+  const command = new Command("config").description("Check or print the configuration");
   const file = ["-c, --config <file>", "configuration file", defaultConfig] as const;
   command
     .command("check")
-    .description("report every error and warning as file:line:column")
+    .description("Report every error and warning as file:line:column")
     .option(...file)
     .option("--strict", "treat warnings as errors")
     .addHelpText("after", "\nExit status: 0 no errors, 78 errors, or warnings with --strict")
     .action(check);
   command
     .command("print")
-    .description("prints the effective values and which are defaults")
+    .description("Print the effective settings and mark the defaults")
     .option(...file)
     .action(print);
-  command.command("sample").description("prints every setting, commented out at its default").action(sample);
+  command.command("sample").description("Print every setting, commented out at its default").action(sample);
   return command;
 }
 

@@ -39,7 +39,7 @@ function folderOf(port: number): string {
 /** Builds the verb. */
 export function demoCommand(): Command {
   return new Command("demo")
-    .description("runs a directory, a sync, the relay and a next hop in one process, to try things out")
+    .description("Run a directory, a sync, the relay and a next hop in one process")
     .option("-p, --port <port>", "where the relay listens on 127.0.0.1", readPort, defaultPort)
     .option("--talk", "hold a short conversation with itself instead; exit 0 if every reply was right")
     .option("--send <address>", "send one message to the running demo and print the conversation")

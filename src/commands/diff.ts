@@ -9,9 +9,9 @@ import { defaultConfig, loadSettings } from "../compose/settings.ts";
 /** Builds the verb. */
 export function diffCommand(): Command {
   return new Command("diff")
-    .description("tells what list B has and list A has not (+), and the reverse (-); exit 0 nothing, 1 something")
-    .argument("<A>", 'the older list: "current", a number of `goodmailto history`, a time, or a path')
-    .argument("[B]", "the newer list", "current")
+    .description("Compare two snapshots: print what B adds (+), removes (-) or restricts differently (~)")
+    .argument("<A>", 'the older snapshot: "current", a number of `goodmailto history`, a time, or a path')
+    .argument("[B]", "the newer snapshot", "current")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .action(diff);
 }

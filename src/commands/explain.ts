@@ -34,11 +34,11 @@ interface Look {
 /** Builds the verb. */
 export function explainCommand(): Command {
   return new Command("explain")
-    .description("says what the answer to a recipient was, and since when; exit 0 accepted, 1 refused, 69 not known")
+    .description("Explain the reply to a recipient, now or at a given time, and since when it applies")
     .argument("<address>", "a recipient as RCPT TO would name it")
     .option("-c, --config <file>", "configuration file", defaultConfig)
-    .option("--at <time>", "ISO 8601, as 2026-11-21T14:30:00Z; without it: now")
-    .option("--json", "machine-readable")
+    .option("--at <time>", "ISO 8601, such as 2026-11-21T14:30:00Z (default: now)")
+    .option("--json", "print one JSON object")
     .action(explain);
 }
 

@@ -23,9 +23,9 @@ const named = 5;
 /** Builds the verb. */
 export function exportCommand(): Command {
   return new Command("export")
-    .description("writes the recipients for another mail server; exit 0 written, 65 cannot be said so, 69 no snapshot")
-    .addOption(new Option("--format <format>", "for which program").choices(Object.keys(formats)).makeOptionMandatory())
-    .option("-o, --output <file>", "replaces the file in one step; without it: standard output")
+    .description("Export the recipient list for another mail server")
+    .addOption(new Option("--format <format>", "format of which program").choices(Object.keys(formats)).makeOptionMandatory())
+    .option("-o, --output <file>", "replace this file atomically (default: standard output)")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .action(run);
 }

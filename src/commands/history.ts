@@ -26,9 +26,9 @@ export interface HistoryEntry {
 /** Builds the verb. */
 export function historyCommand(): Command {
   return new Command("history")
-    .description("lists the snapshots that are kept, with counts and what changed; exit 0, 69 there is none")
+    .description("List the kept snapshots with counts and changes")
     .option("-c, --config <file>", "configuration file", defaultConfig)
-    .option("--json", "machine-readable")
+    .option("--json", "print one JSON object")
     .action(({ config, json }: { config: string; json?: true }) => {
       const settings = loadSettings(config, []);
       if (settings === undefined) {

@@ -9,9 +9,9 @@ import { exit } from "../ops/exit.ts";
 /** Builds the verb. */
 export function keygenCommand(): Command {
   return new Command("keygen")
-    .description("makes FILE (private) and FILE.pub (public) for signing, or with --hmac the secret of keyed snapshots")
-    .argument("<file>", "the file to make; it must not exist")
-    .option("--hmac", "32 random bytes in hex, for [snapshot] key_file on both sides")
+    .description("Generate a signing key pair (FILE, FILE.pub), or an HMAC secret with --hmac")
+    .argument("<file>", "file to create; it must not exist")
+    .option("--hmac", "an HMAC secret: 32 random bytes in hex, for [snapshot] key_file on both sides")
     .action((file: string, { hmac }: { hmac?: true }) => {
       try {
         process.stdout.write(hmac === true ? makeSecret(file) : makePair(file));

@@ -34,16 +34,16 @@ const hintTime = 120_000;
 /** Builds the verb. */
 export function observeCommand(): Command {
   const report = new Command("report")
-    .description("prints where our answer and the next hop's differ, and whether it is safe to enforce")
+    .description("Compare verdicts with the next hop's replies and judge whether enforcing is safe")
     .option("-c, --config <file>", "configuration file", defaultConfig)
-    .option("--file <file>", "what the relay wrote, instead of [recipients] observe_file")
-    .option("--hint", "ask the directories where they hold the addresses that we do not know; on the side of sync")
-    .option("--most <number>", "disagreements that are listed", parseCount, 50)
-    .option("--min-recipients <number>", "what must be seen before it is safe", parseCount, 200)
+    .option("--file <file>", "file to read instead of [recipients] observe_file")
+    .option("--hint", "search the directories for the missing addresses; run it where the sync runs")
+    .option("--most <number>", "number of disagreements to list", parseCount, 50)
+    .option("--min-recipients <number>", "minimum number of recipients for a verdict of safe", parseCount, 200)
     .option("--min-time <duration>", "how long must be observed before it is safe", parseTime, 3 * 86_400_000)
-    .option("--json", "as one JSON object")
+    .option("--json", "print one JSON object")
     .action(printReport);
-  return new Command("observe").description("what observe mode came to").addCommand(report);
+  return new Command("observe").description("Evaluate observe mode").addCommand(report);
 }
 
 function parseCount(text: string): number {

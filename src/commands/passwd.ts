@@ -13,9 +13,9 @@ const maxOctets = 1024;
 /** Builds the verb. */
 export function passwdCommand(): Command {
   return new Command("passwd")
-    .description("hash a password that is typed, or comes on standard input; print the line or put it into the file")
-    .argument("<user>", "the name that the client logs in with")
-    .option("-f, --file <file>", "replace the user's line in this file, or add it; made with mode 0600 if missing")
+    .description("Hash a password from the terminal or standard input; print the line or store it with --file")
+    .argument("<user>", "login name")
+    .option("-f, --file <file>", "replace or add the user's line in this file; a new file has mode 0600")
     .action(passwd);
 }
 

@@ -41,15 +41,15 @@ const mostOfSample = 5;
 export function probeCommand(): Command {
   return new Command("probe")
     .description(
-      "looks at the sources: server, entries, sample addresses, what is odd; writes nothing; exit 1 warnings",
+      "Test the sources and report server, entries, sample addresses and warnings (read-only)",
     )
-    .argument("[source...]", "names of sources; none: all")
+    .argument("[source...]", "source names (default: all)")
     .option("-c, --config <file>", "configuration file", defaultConfig)
-    .option("--url <url>", "ask this server instead")
-    .option("--base <dn>", "with this base instead")
-    .option("--filter <filter>", "with this filter instead, as (objectClass=*) to see what else there is")
-    .option("--preset <preset>", "with this preset instead")
-    .option("--json", "as one JSON object")
+    .option("--url <url>", "use this server")
+    .option("--base <dn>", "use this base")
+    .option("--filter <filter>", "use this filter, for example (objectClass=*) to see all entries")
+    .option("--preset <preset>", "use this preset")
+    .option("--json", "print one JSON object")
     .action(probe);
 }
 

@@ -14,8 +14,8 @@ import { defaultConfig, loadSettings } from "../compose/settings.ts";
 /** Builds the verb. */
 export function publishCommand(): Command {
   return new Command("publish")
-    .description("carries the snapshot to the [[publish]] targets; exit 0 to all, 75 try again, 69 no good snapshot")
-    .argument("[target...]", "names of [[publish]]; none: all of them")
+    .description("Push the snapshot to the [[publish]] targets")
+    .argument("[target...]", "target names (default: all)")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .action(publish);
 }

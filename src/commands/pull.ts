@@ -24,10 +24,10 @@ const stopDeadline = 10_000;
 export function pullCommand(): Command {
   return new Command("pull")
     .description(
-      "fetches the snapshot from [snapshot] pull; exit 0 installed or unchanged, 65 refused, 75 try again, 78 configuration",
+      "Download the snapshot named in [snapshot] pull",
     )
     .option("-c, --config <file>", "configuration file", defaultConfig)
-    .option("--cron", "stay, and run by the schedule of [pull]")
+    .option("--cron", "keep running and follow [pull] schedule")
     .action(({ config, cron }: { config: string; cron?: true }) =>
       cron === true ? runByCron(config) : runOnce(config),
     );
@@ -65,7 +65,7 @@ export async function pullOnce(settings: Settings, folder: string, log: Log, sig
     return await pull({ place, access, path, trust, maxSize, timeout, log, signal }).finally(() => lock.release());
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    log.error("pull", "nothing fetched, the snapshot of before stays", { path, why });
+    log.error("pull", "download failed, keeping the previous snapshot", { path, why });
     return { kind: "failed", why };
   }
 }

@@ -29,12 +29,12 @@ const carryDeadline = 600_000;
 export function rollbackCommand(): Command {
   return new Command("rollback")
     .description(
-      "publishes a kept list again; syncs leave it alone until --release; exit 0 done, 65 no good list, 75 a sync runs",
+      "Restore an earlier snapshot and put it on hold until --release",
     )
     .argument("[list]", "a number of `goodmailto history`, a time, or a path")
     .option("-c, --config <file>", "configuration file", defaultConfig)
-    .option("--release", "let syncs replace the list again")
-    .option("--reason <text>", "for the log of the syncs that leave it alone", "")
+    .option("--release", "let syncs replace the snapshot again")
+    .option("--reason <text>", "logged by the syncs that do not replace it", "")
     .action(rollback);
 }
 

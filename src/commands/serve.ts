@@ -27,7 +27,7 @@ import { logWarnings } from "../compose/warnings.ts";
 /** Builds the verb. */
 export function serveCommand(): Command {
   return new Command("serve")
-    .description("run the relay until SIGTERM; SIGHUP reads configuration, rules and certificates again")
+    .description("Run the relay in the foreground")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--worker", "internal: serve as one of several processes")
     .action(serve);

@@ -43,9 +43,9 @@ export type StatusReport =
 /** Builds the verb. */
 export function statusCommand(): Command {
   return new Command("status")
-    .description("tells the age and the contents of the snapshot; exit 0 fresh, 1 stale, 2 missing")
+    .description("Show the age and contents of the snapshot")
     .option("-c, --config <file>", "configuration file", defaultConfig)
-    .option("--json", "as one JSON object")
+    .option("--json", "print one JSON object")
     .action(({ config, json }: { config: string; json?: true }) => {
       const settings = loadSettings(config, []);
       if (settings === undefined) {

@@ -36,19 +36,19 @@ export function syncCommand(): Command {
   const once = ["cron", "now", "delta"];
   return new Command("sync")
     .description(
-      "reads the directory and replaces the snapshot; exit 0 published, 75 try again, 65 refused by a guard, 78 configuration",
+      "Read the directories and replace the snapshot",
     )
     .option("-c, --config <file>", "configuration file", defaultConfig)
-    .option("--cron", "stay, and run by the schedule of [sync]")
+    .option("--cron", "keep running and follow [sync] schedule")
     .addOption(
-      new Option("--now", "ask the `sync --cron` that runs for one now, and wait").conflicts(["cron", "delta"]),
+      new Option("--now", "ask the running `sync --cron` for one sync now, and wait for it").conflicts(["cron", "delta"]),
     )
-    .addOption(new Option("--delta", "only add what is new since the last sync").conflicts("cron"))
-    .addOption(new Option("--dry-run", "tell what would be added and removed, publish nothing").conflicts(once))
-    .addOption(new Option("--json", "with --dry-run: as one JSON object, with every value that gives no address"))
-    .addOption(new Option("--accept-shrink", "publish this time although much is gone").conflicts(once))
-    .addOption(new Option("--accept-growth", "publish this time although much has come").conflicts(once))
-    .addOption(new Option("--accept-missing", "publish although a source never could be read").conflicts(once))
+    .addOption(new Option("--delta", "incremental sync: only add what is new since the last sync").conflicts("cron"))
+    .addOption(new Option("--dry-run", "print what would be added and removed; publish nothing").conflicts(once))
+    .addOption(new Option("--json", "with --dry-run: print one JSON object, with every value that gives no address"))
+    .addOption(new Option("--accept-shrink", "publish even if the list shrank by more than the guards allow").conflicts(once))
+    .addOption(new Option("--accept-growth", "publish even if the list grew by more than max_growth").conflicts(once))
+    .addOption(new Option("--accept-missing", "publish even if a source has never been read").conflicts(once))
     .action((words: Words) =>
       words.cron === true ? runByCron(words) : words.now === true ? askForOne(words) : runOnce(words),
     );
@@ -180,7 +180,7 @@ async function runByCron(words: Words): Promise<void> {
   const reload = (): void => {
     const next = loadPlan(words.config);
     if (next === undefined) {
-      log.error("sync", "reload failed, the settings of before stay", { file: words.config });
+      log.error("sync", "reload failed, keeping the previous settings", { file: words.config });
       return;
     }
     plan = next;

@@ -18,14 +18,14 @@ interface Words {
 /** Builds the verb. */
 export function tlsCommand(): Command {
   const selfSigned = new Command("self-signed")
-    .description("make a key and a certificate that vouches for itself, for tests")
+    .description("Create a key and a self-signed certificate for testing")
     .requiredOption("-n, --name <name...>", "host names or IP addresses, the relay's own first", addName)
-    .requiredOption("--cert <file>", "where the certificate goes (PEM)")
-    .requiredOption("--key <file>", "where the private key goes (PEM, mode 0600)")
-    .option("--days <number>", "how long it is good", parseDays, 365)
-    .option("--force", "replace files that are there")
+    .requiredOption("--cert <file>", "certificate file to write (PEM)")
+    .requiredOption("--key <file>", "private key file to write (PEM, mode 0600)")
+    .option("--days <number>", "days until it expires", parseDays, 365)
+    .option("--force", "replace existing files")
     .action(writeSelfSigned);
-  return new Command("tls").description("certificates").addCommand(selfSigned);
+  return new Command("tls").description("Manage certificates").addCommand(selfSigned);
 }
 
 function addName(name: string, before: readonly string[] = []): readonly string[] {

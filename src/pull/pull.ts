@@ -54,10 +54,10 @@ export async function pull(options: PullOptions): Promise<Pulled> {
       log.debug("pull", "unchanged", fields);
       break;
     case "refused":
-      log.error("pull", "refused, the snapshot of before stays", { ...fields, why: pulled.why });
+      log.error("pull", "refused, keeping the previous snapshot", { ...fields, why: pulled.why });
       break;
     case "failed":
-      log.error("pull", "nothing fetched, the snapshot of before stays", { ...fields, why: pulled.why });
+      log.error("pull", "download failed, keeping the previous snapshot", { ...fields, why: pulled.why });
   }
   return pulled;
 }

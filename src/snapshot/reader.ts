@@ -233,7 +233,7 @@ class Reader implements SnapshotReader {
     if (this.#image === undefined) {
       this.#log.error("snapshot", "unavailable, every recipient of our domains is accepted", fields);
     } else {
-      this.#log.error("snapshot", "bad file, the one before goes on serving", fields);
+      this.#log.error("snapshot", "invalid file, still serving the previous snapshot", fields);
     }
   }
 }

@@ -85,7 +85,7 @@ function compose(mailbox: Mailbox, event: AlertEvent, facts: AlertFacts, host: s
     `${subjects[event]}.`,
     event === "recovered"
       ? "The list of recipients is renewed again."
-      : "The list of before goes on serving: no mail is lost, but newcomers are refused and leavers accepted.",
+      : "The previous snapshot stays in use: no mail is lost, but new users are refused and departed users are still accepted.",
     "",
     ...Object.entries(facts).flatMap(([name, value]) =>
       fold(`${name.slice("GOODMAILTO_".length).toLowerCase()}: ${value}`),

@@ -79,7 +79,7 @@ export function refuseCarryOver(
   const failed = results.find(({ name, fault }) => fault !== "" && (previous?.sources.get(name)?.rows ?? 0) > 0);
   return failed === undefined || previous?.mark === form?.mark
     ? undefined
-    : `Source "${failed.name}" failed, and its addresses of before stand under another key. After a change of ` +
+    : `Source "${failed.name}" failed, and its previous addresses use a different HMAC secret. After a change of ` +
         `[snapshot] key_file or [recipients] match every source must be read: ${failed.fault}`;
 }
 

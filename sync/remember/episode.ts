@@ -84,7 +84,7 @@ function failureOf(outcome: Outcome): { readonly why: string | undefined } | "ot
     case "published": {
       const { frozen } = outcome.facts;
       const faults = [
-        ...frozen.map(({ name, fault }) => `source "${name}" keeps its addresses of before: ${fault}`),
+        ...frozen.map(({ name, fault }) => `source "${name}" not updated, keeping its previous addresses: ${fault}`),
         ...(outcome.uncarried ?? []).map((target) => `the list did not reach "${target}"`),
       ];
       return { why: faults.length === 0 ? undefined : faults.join("; ") };

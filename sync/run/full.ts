@@ -119,7 +119,7 @@ async function runWith(
   const rows = sources.map((source, index) => freeze(source, index + 1, results[index], scratch, previous));
   const open = scratch.resolveRules();
   if (open > 0) {
-    options.log.warning("sync", "senders that cannot be told leave their recipients open", { rules: open });
+    options.log.warning("sync", "accepted senders not resolved, recipients left unrestricted", { rules: open });
   }
   scratch.close();
   // Lists under different keys have nothing to compare, and nothing to keep.

@@ -22,7 +22,7 @@ export async function carry(
         return [];
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        log.error("sync", "not carried, the target keeps the snapshot of before", { target: target.name, why });
+        log.error("sync", "push failed, target keeps its previous snapshot", { target: target.name, why });
         return [target.name];
       }
     }),

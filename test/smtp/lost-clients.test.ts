@@ -43,7 +43,7 @@ describe("the log", () => {
     const client = await inData(relay);
     client.write("Subject: half\r\n");
     client.end();
-    await expect.poll(() => lines(relay, /client lost in a transaction .*it ended the connection/).length).toBe(1);
+    await expect.poll(() => lines(relay, /lost connection during transaction .*it ended the connection/).length).toBe(1);
     await hop.until(() => hop.open === 0);
     expect(hop.received).toEqual([]);
     const polite = await hello(relay);
@@ -70,7 +70,7 @@ describe("the log", () => {
         client.write("garbage".repeat(9));
       }
       expect(await client.closed(), way).toBe(true);
-      const words = /client lost in a transaction|limit="idle timeout"/;
+      const words = /lost connection during transaction|limit="idle timeout"/;
       await expect.poll(() => lines(relay, words).length, { timeout: 8000 }).toBe(1);
       expect(lines(relay, "socket error").length, way).toBeLessThan(2);
       relay.log.length = 0;
@@ -109,7 +109,7 @@ describe("the log", () => {
     client.write("Subject: x\r\n\r\nx\r\n.\r\n");
     await hop.until(() => hop.received.length === 1);
     client.destroy();
-    await expect.poll(() => lines(relay, "client lost in a transaction").length, { timeout: 8000 }).toBe(1);
+    await expect.poll(() => lines(relay, "lost connection during transaction").length, { timeout: 8000 }).toBe(1);
     hop.reset();
     await expect.poll(() => lines(relay, "next-hop: lost").length, { timeout: 8000 }).toBe(1);
     expect(lines(relay, /message: not delivered .*from=s@sender\.example/)).toHaveLength(1);
@@ -123,7 +123,7 @@ describe("the log", () => {
     await hop.until(() => hop.commands.flat().some((line) => line.startsWith("RCPT")));
     client.destroy();
     await hop.until(() => hop.open === 0);
-    await expect.poll(() => lines(relay, "client lost in a transaction").length, { timeout: 8000 }).toBe(1);
+    await expect.poll(() => lines(relay, "lost connection during transaction").length, { timeout: 8000 }).toBe(1);
     expect(lines(relay, "status:")).toEqual([]);
     await hop.listen(false);
     const next = await hello(relay);

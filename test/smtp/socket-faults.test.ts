@@ -43,7 +43,7 @@ it("an error of a client's socket, of any kind and at any stage, ends its sessio
       const told = relay.log.splice(0).filter((line) => line.includes(`read ${code}`));
       const lines = told.map((line) => line.replace(/ (?:session|listener)=.*/, ""));
       expect(lines, `${code} behind ${said}`).toEqual([
-        ...(said === "" || said.startsWith("MAIL") ? [] : ["smtp: client lost in a transaction"]),
+        ...(said === "" || said.startsWith("MAIL") ? [] : ["smtp: lost connection during transaction"]),
         ...(usual ? [] : ["smtp: socket error"]),
       ]);
       client.close();

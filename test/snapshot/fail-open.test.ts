@@ -99,7 +99,7 @@ describe("a snapshot that another program has locked", () => {
     expect(relay.relay.snapshot.state).toMatchObject({ kind: "unavailable", why: "torn" });
     await before.relay.snapshot.check();
     expect(await ask(before)).toEqual(served);
-    expect(shouted(before, "bad file, the one before goes on serving")).toBe(1);
+    expect(shouted(before, "invalid file, still serving the previous snapshot")).toBe(1);
   });
 });
 

@@ -214,7 +214,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   }
 
   noteLost({ id, remoteAddress }: Connection, why: string): void {
-    this.service.log.info("smtp", "client lost in a transaction", { session: id, ip: remoteAddress, why });
+    this.service.log.info("smtp", "lost connection during transaction", { session: id, ip: remoteAddress, why });
   }
 
   noteTlsFailure(connection: Connection, why: string): void {
