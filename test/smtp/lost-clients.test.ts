@@ -51,7 +51,7 @@ describe("the log", () => {
     expect(await polite.command("QUIT")).toMatch(/^221/);
     polite.end();
     expect(await polite.closed()).toBe(true);
-    expect(lines(relay, "client lost")).toHaveLength(1);
+    expect(lines(relay, "lost connection")).toHaveLength(1);
   });
 
   it("tells once of a client that is lost in its handshake after STARTTLS, however it goes", async () => {

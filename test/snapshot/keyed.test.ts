@@ -213,7 +213,7 @@ describe("a keyed snapshot", () => {
     for (const protection of [keyed(), keyed("user-part")]) {
       expect(await sync(path, [a, down], { protection })).toMatchObject({
         kind: "failed",
-        why: expect.stringContaining("another key") as string,
+        why: expect.stringContaining("different HMAC secret") as string,
       });
     }
     expect(readFileSync(path).equals(before)).toBe(true);

@@ -48,12 +48,12 @@ describe("docs/plugins.md", () => {
 
   it("has a check that works", async () => {
     const folder = mkdtempSync(join(tmpdir(), "goodmailto-docs-"));
-    const file = join(folder, "badhelo.ts");
-    writeFileSync(file, block("ts", "export const badhelo"));
-    const badhelo = loadCheck(file);
+    const file = join(folder, "ownname.ts");
+    writeFileSync(file, block("ts", "export const ownname"));
+    const ownname = loadCheck(file);
     rmSync(folder, { recursive: true });
     const services = servicesFor();
-    const run = badhelo.create(settingsOf(badhelo, { names: ["mx.ours.test"] }), services);
+    const run = ownname.create(settingsOf(ownname, { names: ["mx.ours.test"] }), services);
     const { session } = scene.client({ SMTPHELOHOST: "MX.ours.test" });
     expect(wordsOf((await run.helo?.(session)) ?? { kind: "drop" })).toBe("550 5.7.1 That is not your name");
     session.variables.set("SMTPHELOHOST", "client.test");
