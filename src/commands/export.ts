@@ -24,7 +24,9 @@ const named = 5;
 export function exportCommand(): Command {
   return new Command("export")
     .description("Export the recipient list for another mail server")
-    .addOption(new Option("--format <format>", "format of which program").choices(Object.keys(formats)).makeOptionMandatory())
+    .addOption(
+      new Option("--format <format>", "format of which program").choices(Object.keys(formats)).makeOptionMandatory(),
+    )
     .option("-o, --output <file>", "replace this file atomically (default: standard output)")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .action(run);

@@ -40,9 +40,7 @@ const mostOfSample = 5;
 /** Builds the verb. */
 export function probeCommand(): Command {
   return new Command("probe")
-    .description(
-      "Test the sources and report server, entries, sample addresses and warnings (read-only)",
-    )
+    .description("Test the sources and report server, entries, sample addresses and warnings (read-only)")
     .argument("[source...]", "source names (default: all)")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--url <url>", "use this server")

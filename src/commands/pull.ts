@@ -23,9 +23,7 @@ const stopDeadline = 10_000;
 /** Builds the verb. */
 export function pullCommand(): Command {
   return new Command("pull")
-    .description(
-      "Download the snapshot named in [snapshot] pull",
-    )
+    .description("Download the snapshot named in [snapshot] pull")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--cron", "keep running and follow [pull] schedule")
     .action(({ config, cron }: { config: string; cron?: true }) =>

@@ -28,9 +28,7 @@ const carryDeadline = 600_000;
 /** Builds the verb. */
 export function rollbackCommand(): Command {
   return new Command("rollback")
-    .description(
-      "Restore an earlier snapshot and put it on hold until --release",
-    )
+    .description("Restore an earlier snapshot and put it on hold until --release")
     .argument("[list]", "a number of `goodmailto history`, a time, or a path")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--release", "let syncs replace the snapshot again")

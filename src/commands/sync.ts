@@ -35,18 +35,21 @@ const stopDeadline = 10_000;
 export function syncCommand(): Command {
   const once = ["cron", "now", "delta"];
   return new Command("sync")
-    .description(
-      "Read the directories and replace the snapshot",
-    )
+    .description("Read the directories and replace the snapshot")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--cron", "keep running and follow [sync] schedule")
     .addOption(
-      new Option("--now", "ask the running `sync --cron` for one sync now, and wait for it").conflicts(["cron", "delta"]),
+      new Option("--now", "ask the running `sync --cron` for one sync now, and wait for it").conflicts([
+        "cron",
+        "delta",
+      ]),
     )
     .addOption(new Option("--delta", "incremental sync: only add what is new since the last sync").conflicts("cron"))
     .addOption(new Option("--dry-run", "print what would be added and removed; publish nothing").conflicts(once))
     .addOption(new Option("--json", "with --dry-run: print one JSON object, with every value that gives no address"))
-    .addOption(new Option("--accept-shrink", "publish even if the list shrank by more than the guards allow").conflicts(once))
+    .addOption(
+      new Option("--accept-shrink", "publish even if the list shrank by more than the guards allow").conflicts(once),
+    )
     .addOption(new Option("--accept-growth", "publish even if the list grew by more than max_growth").conflicts(once))
     .addOption(new Option("--accept-missing", "publish even if a source has never been read").conflicts(once))
     .action((words: Words) =>

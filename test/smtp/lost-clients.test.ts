@@ -43,7 +43,9 @@ describe("the log", () => {
     const client = await inData(relay);
     client.write("Subject: half\r\n");
     client.end();
-    await expect.poll(() => lines(relay, /lost connection during transaction .*it ended the connection/).length).toBe(1);
+    await expect
+      .poll(() => lines(relay, /lost connection during transaction .*it ended the connection/).length)
+      .toBe(1);
     await hop.until(() => hop.open === 0);
     expect(hop.received).toEqual([]);
     const polite = await hello(relay);

@@ -26,7 +26,11 @@ export async function authenticate(conversation: Conversation, login: Login): Pr
   }
   switch (answer.kind) {
     case "unavailable":
-      service.log.error("auth", "back end is unavailable", { session: session.id, ip: session.client.ip, why: answer.why });
+      service.log.error("auth", "back end is unavailable", {
+        session: session.id,
+        ip: session.client.ip,
+        why: answer.why,
+      });
       return unavailable;
     case "blocked":
       return conversation.limit("auth failures", unavailable);
