@@ -9,6 +9,8 @@ import { badrcptto } from "./envelope/badrcptto.ts";
 import { badrcptto_patterns } from "./envelope/badrcptto_patterns.ts";
 import { bounce_rcpt } from "./envelope/bounce_rcpt.ts";
 import { denybounce } from "./envelope/denybounce.ts";
+import { dnsbl } from "./lists/dnsbl.ts";
+import { dnswl } from "./lists/dnswl.ts";
 import { goodmailto } from "./recipient/goodmailto.ts";
 import { goodrcptto } from "./recipient/goodrcptto.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
@@ -16,6 +18,7 @@ import { loop } from "./content/loop.ts";
 import { rblspp } from "./lists/rblspp.ts";
 import { rcpt_regexp } from "./envelope/rcpt_regexp.ts";
 import { relocated } from "./recipient/relocated.ts";
+import { rhsbl } from "./lists/rhsbl.ts";
 import { score } from "./client/score.ts";
 import { spp } from "./programs/spp.ts";
 import { validrcptto } from "./recipient/validrcptto.ts";
@@ -32,6 +35,8 @@ export const checks: readonly CheckDefinition[] = [
   badrcptto_patterns,
   bounce_rcpt,
   denybounce,
+  dnsbl,
+  dnswl,
   goodmailto,
   goodrcptto,
   ifauthskip,
@@ -39,6 +44,7 @@ export const checks: readonly CheckDefinition[] = [
   rblspp,
   rcpt_regexp,
   relocated,
+  rhsbl,
   score,
   spp,
   validrcptto,

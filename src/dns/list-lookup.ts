@@ -15,10 +15,13 @@ const absent: ListAnswer = { kind: "absent" };
 /** What a source says of an address; at once where it is known, and never a rejection. */
 export function askList(dns: Dns, source: DnsListSource, address: string): ListAnswer | Promise<ListAnswer> {
   const name = listName(address, source.zone);
-  if (name === undefined) {
-    return absent;
-  }
-  if (source.kind === "allow" || source.message !== undefined) {
+  const hasText = source.kind === "block" && source.message === undefined;
+  return name === undefined ? absent : askName(dns, name, hasText ? "TXT" : "A");
+}
+
+/** What the list that has this name says; as {@link askList}, for lists of anything. @param by the record that speaks */
+export function askName(dns: Dns, name: string, by: "A" | "TXT"): ListAnswer | Promise<ListAnswer> {
+  if (by === "A") {
     return after(dns.a(name), readAddresses);
   }
   // The A record beside the TXT record tells a listing from a refused query.

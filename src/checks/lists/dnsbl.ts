@@ -1,0 +1,111 @@
+/**
+ * dnsbl: DNS blocklists asked when a client connects, heard at RCPT; qpsmtpd's plugin with its three files.
+ * rblspp asks at RCPT and answers as rblsmtpd.
+ */
+import * as field from "../../config/fields.ts";
+import { healthOf } from "../../dns/list-health.ts";
+import { askList } from "../../dns/list-lookup.ts";
+import type { ListAnswer } from "../../dns/list-lookup.ts";
+import { readClients } from "../../files/entries.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { EarlyAnswers } from "../../hooks/early-answers.ts";
+import { immune } from "../../hooks/exemption.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import type { Refusal } from "../../hooks/verdict.ts";
+import { normalIp } from "../../mail/network.ts";
+import { temporary } from "../../mail/reply-changes.ts";
+import { reply } from "../../mail/reply.ts";
+import { parseZone, readZones, zoneRule } from "./zone-list.ts";
+import type { BlockZone } from "./zone-list.ts";
+
+/** What a list said, or that it has nothing to say. */
+type Told = ListAnswer & { readonly zone: BlockZone };
+
+/** All lists together may delay a client so long, ms; what they say later counts at its next RCPT. */
+const patience = 8000;
+/** RFC 5321 4.5.3.1.5 and good sense. */
+const mostLines = 20;
+
+export const dnsbl: CheckDefinition = defineCheck({
+  name: "dnsbl",
+  doc: "Refuses recipients of a client that a DNS blocklist lists, after at most 8 seconds of waiting for all lists together; they are asked when the client connects. A list that does not answer lists nobody. RBLSMTPD in the client rules decides without a question: a text refuses (behind a hyphen for good, else with 450: a choice of goodmailto's own), an empty one passes.",
+  stage: "policy",
+  hooks: ["connection", "rcpt"],
+  unless: [...immune, "special recipient"],
+  settings: {
+    zones: field.listBy(
+      zoneRule,
+      [],
+      'Lists in the order in which they decide: "zone" replies with its TXT record, "zone:text" asks its A record and replies with the text, in which %IP% is the client. Empty: those of `file`.',
+    ),
+    file: field.listFile("The same, one a line: qpsmtpd's dnsbl_zones.", "dnsbl_zones"),
+    allow: field.listFile("Clients that are not asked about: an address, a prefix or a block a line.", "dnsbl_allow"),
+    rejectmsg: field.listFile("Lines in front of the list's text in the reply.", "dnsbl_rejectmsg"),
+    test_points: field.flag(
+      true,
+      "Leave out a list whose test points (RFC 5782) say that it lists everybody or nobody; asked at its first use and once an hour.",
+    ),
+  },
+  reasons: { listed: "listed client", variable: "listed by RBLSMTPD" },
+  create({ zones, file, allow, rejectmsg, test_points: tested }, { dns, lists, log, now }) {
+    const given = zones.map(parseZone).filter((zone) => zone !== undefined);
+    const listed = lists.list(file, readZones);
+    const allowed = lists.list(allow, readClients);
+    const words = lists.list(rejectmsg, (entries) => entries.slice(0, mostLines).map(({ text }) => text));
+    const health = tested ? healthOf(dns, log, now) : undefined;
+    const answers = new EarlyAnswers<Told>(patience, "session");
+
+    const askZone = (zone: BlockZone, ip: string): Told | Promise<Told> => {
+      const usable = health?.isUsable(zone.zone, ip) ?? true;
+      const answer = askList(dns, zone, ip);
+      if (!(usable instanceof Promise) && !(answer instanceof Promise)) {
+        return usable ? { ...answer, zone } : { kind: "absent", zone };
+      }
+      return Promise.all([usable, answer]).then(([sound, known]): Told =>
+        sound ? { ...known, zone } : { kind: "absent", zone },
+      );
+    };
+    const ask = (session: CheckSession) => (): readonly (Told | Promise<Told>)[] => {
+      const ip = normalIp(session.client.ip);
+      if (allowed.current().find(ip) !== undefined) {
+        return [];
+      }
+      return (given.length > 0 ? given : listed.current()).map((zone) => askZone(zone, ip));
+    };
+    const refusal = <R extends "listed" | "variable">(reason: R, text: string, ip: string): Refusal<R, never> =>
+      refuse(reason, reply(550, "5.7.1", ...words.current(), text.replaceAll("%IP%", ip)));
+    const judge = (told: Told, session: CheckSession): Refusal<"listed", never> | undefined => {
+      if (told.kind !== "listed") {
+        return undefined;
+      }
+      log.info("dnsbl", "listed", { session: session.id, zone: told.zone.zone });
+      return refusal("listed", told.zone.message ?? told.text, normalIp(session.client.ip));
+    };
+    const byVariable = (text: string, ip: string) => {
+      if (text === "") {
+        return pass;
+      }
+      const isPermanent = text.startsWith("-");
+      const said = refusal("variable", isPermanent ? text.slice(1) : text, ip);
+      return isPermanent ? said : { ...said, reply: temporary(said.reply) };
+    };
+    return {
+      connection(session) {
+        if (!session.has("RBLSMTPD")) {
+          answers.begin(session, ask(session));
+        }
+        return pass;
+      },
+      rcpt(session) {
+        const variable = session.variables.get("RBLSMTPD");
+        if (variable !== undefined) {
+          return byVariable(variable, normalIp(session.client.ip));
+        }
+        const found = answers.first(session, ask(session), (told) => judge(told, session));
+        return found instanceof Promise ? found.then((verdict) => verdict ?? pass) : (found ?? pass);
+      },
+    };
+  },
+});

@@ -1,0 +1,63 @@
+/** dnswl: DNS lists of good clients, asked when a client connects: qpsmtpd's dns_whitelist_soft. */
+import * as field from "../../config/fields.ts";
+import { askList } from "../../dns/list-lookup.ts";
+import type { ListAnswer } from "../../dns/list-lookup.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { EarlyAnswers } from "../../hooks/early-answers.ts";
+import { pass } from "../../hooks/verdict.ts";
+import { normalIp } from "../../mail/network.ts";
+import { parseZone, readZones, zoneRule } from "./zone-list.ts";
+import type { BlockZone } from "./zone-list.ts";
+
+type Told = ListAnswer & { readonly zone: BlockZone };
+
+/** All lists together may delay a client so long, ms. */
+const patience = 4000;
+
+export const dnswl: CheckDefinition = defineCheck({
+  name: "dnswl",
+  doc: "Asks DNS whitelists about a client when it connects; at RCPT, after at most 4 seconds of waiting for all of them, one that is listed is left alone by every check with `whitelisted` in `unless`. Accepts nobody by itself; a list that does not answer lists nobody.",
+  stage: "note",
+  hooks: ["connection", "rcpt"],
+  settings: {
+    zones: field.listBy(zoneRule, [], "Whitelists to ask. Empty: those of `file`."),
+    file: field.listFile("The same, one a line: qpsmtpd's whitelist_zones.", "whitelist_zones"),
+  },
+  reasons: {},
+  create({ zones, file }, { dns, lists, log }) {
+    const given = zones.map(parseZone).filter((zone) => zone !== undefined);
+    const listed = lists.list(file, readZones);
+    const answers = new EarlyAnswers<Told>(patience, "session");
+    const ask = (session: CheckSession) => (): readonly (Told | Promise<Told>)[] => {
+      const ip = normalIp(session.client.ip);
+      return (given.length > 0 ? given : listed.current()).map((zone) => {
+        // Whitelists answer by A records; many have no TXT.
+        const answer = askList(dns, { kind: "allow", zone: zone.zone }, ip);
+        return answer instanceof Promise ? answer.then((known): Told => ({ ...known, zone })) : { ...answer, zone };
+      });
+    };
+    const zoneOf = (told: Told): string | undefined => (told.kind === "listed" ? told.zone.zone : undefined);
+    return {
+      connection(session) {
+        answers.begin(session, ask(session));
+        return pass;
+      },
+      rcpt(session) {
+        if (session.standing.whitelisted) {
+          return pass;
+        }
+        const take = (zone: string | undefined) => {
+          if (zone !== undefined) {
+            session.apply({ kind: "whitelist", owner: "session" });
+            log.info("dnswl", "whitelisted", { session: session.id, zone });
+          }
+          return pass;
+        };
+        const found = answers.first(session, ask(session), zoneOf);
+        return found instanceof Promise ? found.then(take) : take(found);
+      },
+    };
+  },
+});

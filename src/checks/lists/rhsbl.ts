@@ -1,0 +1,89 @@
+/** rhsbl: DNS lists of domains, asked about the sender's at MAIL, heard at RCPT; qpsmtpd's plugin with its file. */
+import * as field from "../../config/fields.ts";
+import { askName } from "../../dns/list-lookup.ts";
+import type { ListAnswer } from "../../dns/list-lookup.ts";
+import type { ListEntry, Remark } from "../../files/list-reader.ts";
+import { firstWord } from "../../files/entries.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { EarlyAnswers } from "../../hooks/early-answers.ts";
+import { immune } from "../../hooks/exemption.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { normalDomain } from "../../mail/address.ts";
+import { reply } from "../../mail/reply.ts";
+import { mostZones } from "./zone-list.ts";
+
+/** A list, and what it says of whom it lists; "": its TXT record says it. */
+interface DomainZone {
+  readonly zone: string;
+  readonly text: string;
+}
+type Told = ListAnswer & { readonly from: DomainZone; readonly domain: string };
+
+/** All lists together may delay a client so long, ms. */
+const patience = 8000;
+
+function readZones(entries: readonly ListEntry[], skip: Remark): readonly DomainZone[] {
+  const zones: DomainZone[] = [];
+  for (const entry of entries) {
+    const [word, text] = firstWord(entry.text);
+    const zone = normalDomain(word);
+    if (zone === undefined || zone.startsWith("[")) {
+      skip(entry, "is no zone: an entry is a zone, and after a blank what it says of a domain");
+    } else {
+      zones.push({ zone, text });
+    }
+  }
+  return zones.slice(0, mostZones);
+}
+
+export const rhsbl: CheckDefinition = defineCheck({
+  name: "rhsbl",
+  doc: "Refuses recipients of a sender whose domain a DNS list has, after at most 8 seconds of waiting for all lists together; they are asked at MAIL. A list that does not answer, or with addresses outside 127.0.0.0/8 as dead ones do, lists nobody. The null sender is not asked about.",
+  stage: "policy",
+  hooks: ["mail", "rcpt"],
+  unless: [...immune, "special recipient"],
+  settings: {
+    file: field.listFile(
+      "Lists, one a line: a zone, whose TXT record is then the reply, or a zone and after a blank what is said of a domain in it: `dbl.example sends spam`. qpsmtpd's rhsbl_zones.",
+      "rhsbl_zones",
+    ),
+  },
+  reasons: { listed: "listed sender domain" },
+  create({ file }, { dns, lists, log }) {
+    const zones = lists.list(file, readZones);
+    const answers = new EarlyAnswers<Told>(patience, "transaction");
+    const ask = (session: CheckSession) => (): readonly (Told | Promise<Told>)[] => {
+      const domain = session.transaction?.sender?.domain ?? "";
+      if (domain === "" || domain.startsWith("[")) {
+        return [];
+      }
+      return zones.current().map((from) => {
+        const answer = askName(dns, `${domain}.${from.zone}`, from.text === "" ? "TXT" : "A");
+        return answer instanceof Promise
+          ? answer.then((known): Told => ({ ...known, from, domain }))
+          : { ...answer, from, domain };
+      });
+    };
+    const judge = (told: Told) => {
+      if (told.kind !== "listed") {
+        return undefined;
+      }
+      const { text, zone } = told.from;
+      log.info("rhsbl", "listed", { domain: told.domain, zone });
+      const said = text === "" ? told.text : `Mail from ${told.domain} rejected because it ${text}`;
+      return refuse("listed", reply(550, "5.7.1", said));
+    };
+    return {
+      mail(session) {
+        answers.begin(session, ask(session));
+        return pass;
+      },
+      rcpt(session) {
+        const found = answers.first(session, ask(session), judge);
+        return found instanceof Promise ? found.then((verdict) => verdict ?? pass) : (found ?? pass);
+      },
+    };
+  },
+});

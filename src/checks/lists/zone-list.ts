@@ -1,0 +1,36 @@
+/** Zones of DNS lists, as files and settings name them: qpsmtpd's `zone` or `zone:text with %IP%`. */
+import { parseSource } from "../../dns/lists.ts";
+import type { DnsListSource } from "../../dns/lists.ts";
+import type { ListEntry, Remark } from "../../files/list-reader.ts";
+
+/** A list that blocks; without a message its TXT record is the reply's text. */
+export type BlockZone = Extract<DnsListSource, { kind: "block" }>;
+
+/** Undefined where the text names no zone. */
+export function parseZone(text: string): BlockZone | undefined {
+  const source = parseSource(`r:${text}`);
+  return source?.kind === "block" ? source : undefined;
+}
+
+/** The zones of a file in its order, each once. */
+export function readZones(entries: readonly ListEntry[], skip: Remark): readonly BlockZone[] {
+  const zones = new Map<string, BlockZone>();
+  for (const entry of entries) {
+    const zone = parseZone(entry.text);
+    if (zone === undefined) {
+      skip(entry, 'is no zone: an entry is "zone" or "zone:text"');
+    } else if (!zones.has(zone.zone)) {
+      zones.set(zone.zone, zone);
+    }
+  }
+  return [...zones.values()].slice(0, mostZones);
+}
+
+/** Each costs questions for every client. */
+export const mostZones = 50;
+
+/** Allowed text of a setting that lists zones. */
+export const zoneRule = {
+  allowed: '"zone" or "zone:text"',
+  fits: (text: string): boolean => parseZone(text) !== undefined,
+};
