@@ -18,6 +18,7 @@ import { loop } from "./content/loop.ts";
 import { rblspp } from "./lists/rblspp.ts";
 import { rcpt_regexp } from "./envelope/rcpt_regexp.ts";
 import { relocated } from "./recipient/relocated.ts";
+import { require_resolvable_client } from "./client/require_resolvable_client.ts";
 import { rhsbl } from "./lists/rhsbl.ts";
 import { score } from "./client/score.ts";
 import { spp } from "./programs/spp.ts";
@@ -44,6 +45,7 @@ export const checks: readonly CheckDefinition[] = [
   rblspp,
   rcpt_regexp,
   relocated,
+  require_resolvable_client,
   rhsbl,
   score,
   spp,
