@@ -15,6 +15,7 @@ import { goodmailto } from "./recipient/goodmailto.ts";
 import { goodrcptto } from "./recipient/goodrcptto.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
+import { nodialup } from "./client/nodialup.ts";
 import { rblspp } from "./lists/rblspp.ts";
 import { rcpt_regexp } from "./envelope/rcpt_regexp.ts";
 import { relocated } from "./recipient/relocated.ts";
@@ -42,6 +43,7 @@ export const checks: readonly CheckDefinition[] = [
   goodrcptto,
   ifauthskip,
   loop,
+  nodialup,
   rblspp,
   rcpt_regexp,
   relocated,

@@ -1,0 +1,108 @@
+/** nodialup: a client whose host name is that of a dial-up customer is sent to its provider; qpsmtpd's nodialups. */
+import * as field from "../../config/fields.ts";
+import type { DnsAnswer } from "../../dns/answer.ts";
+import { reverseLabels } from "../../dns/reverse-name.ts";
+import { patternsFor } from "../../files/patterns.ts";
+import type { Pattern } from "../../files/patterns.ts";
+import type { ListEntry, Remark } from "../../files/list-reader.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { EarlyAnswers } from "../../hooks/early-answers.ts";
+import { immune } from "../../hooks/exemption.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { normalIp } from "../../mail/network.ts";
+import { reply } from "../../mail/reply.ts";
+
+/** The look-up may delay a client so long, ms. */
+const patience = 8000;
+/** RFC 1035 2.3.4. */
+const longestName = 253;
+/** Words of providers for customers' lines, with numbers behind them. */
+const usual = /(?:^|[.-])(?:a?dsl|dyn(?:amic)?|dial(?:up|in)?|pool|ppp|dhcp|dip|cable|cust|client)[0-9]*(?=[.-])/;
+
+const unnamed = refuse("unnamed", reply(450, "4.7.25", "Reverse DNS lookup for IP failed"));
+
+function readPatterns(entries: readonly ListEntry[], skip: Remark): readonly Pattern[] {
+  const read = patternsFor({ longest: longestName, ignoreCase: true });
+  return entries.flatMap((entry) => {
+    const pattern = read(entry.text);
+    if ("fault" in pattern) {
+      skip(entry, pattern.fault);
+      return [];
+    }
+    return [pattern];
+  });
+}
+
+/** Whether an IPv4 address stands in the name: its octets in either order, or in hexadecimal. */
+function holdsAddress(name: string, ip: string): boolean {
+  const octets = ip.split(".");
+  if (octets.length !== 4) {
+    return false;
+  }
+  const reversed = (reverseLabels(ip) ?? "").split(".");
+  const hex = octets.map((octet) => Number(octet).toString(16).padStart(2, "0")).join("");
+  const runs = name
+    .replaceAll(/[^0-9]+/g, ".")
+    .split(".")
+    .map((run) => run.replace(/^0+(?=\d)/, ""));
+  const text = `.${runs.join(".")}.`;
+  return [octets, reversed].some((one) => text.includes(`.${one.join(".")}.`)) || name.includes(hex);
+}
+
+export const nodialup: CheckDefinition = defineCheck({
+  name: "nodialup",
+  doc: "Refuses recipients of a client whose host name in DNS holds its own address or looks like that of a dial-up or cable customer. The name is taken as DNS has it, without confirmation: it speaks against the client. Asked when it connects, heard at RCPT, so that clients that log in may send; a choice of goodmailto's own. A name server that does not answer refuses nobody.",
+  stage: "policy",
+  hooks: ["connection", "rcpt"],
+  unless: [...immune, "special recipient"],
+  settings: {
+    patterns: field.listFile(
+      "Patterns of host names, one a line, in place of the usual ones (dsl, dyn, dialin, pool, ppp, dhcp and their like). Missing or empty: the usual ones.",
+      "nodialup",
+    ),
+    no_rdns: field.choice(
+      ["pass", "temporary"],
+      "pass",
+      "A client without a name: passes, or is told 450 as qpsmtpd's plugin did.",
+    ),
+  },
+  reasons: { dialup: "dial-up client", unnamed: "client without host name" },
+  create({ patterns, no_rdns: noName }, { dns, lists }) {
+    const listed = lists.list(patterns, readPatterns);
+    const answers = new EarlyAnswers<DnsAnswer<string>>(patience, "session");
+    const ask =
+      ({ client }: CheckSession) =>
+      () => [dns.ptr(client.ip)];
+    const isDialup = (name: string, ip: string): boolean => {
+      const own = listed.current();
+      const looksSo = own.length > 0 ? own.some((pattern) => pattern.matches(name)) : usual.test(name);
+      return looksSo || holdsAddress(name, ip);
+    };
+    const judge = (names: DnsAnswer<string>, ip: string) => {
+      if (names.kind === "absent") {
+        return noName === "temporary" ? unnamed : undefined;
+      }
+      const name =
+        names.kind === "found" ? names.values.find((one) => isDialup(one.slice(0, longestName), ip)) : undefined;
+      return name === undefined
+        ? undefined
+        : refuse(
+            "dialup",
+            reply(550, "5.7.1", `Sorry, ${name} (${ip}) seems to be a dialup, use your ISP's SMTP server`),
+          );
+    };
+    return {
+      connection(session) {
+        answers.begin(session, ask(session));
+        return pass;
+      },
+      rcpt(session) {
+        const ip = normalIp(session.client.ip);
+        const found = answers.first(session, ask(session), (names) => judge(names, ip));
+        return found instanceof Promise ? found.then((verdict) => verdict ?? pass) : (found ?? pass);
+      },
+    };
+  },
+});
