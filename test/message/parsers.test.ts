@@ -1,0 +1,143 @@
+/** Header fields, their changes, and MIME parts, of what strangers write. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { checkEdit, EditedHeader } from "../../src/message/edit.ts";
+import { HeaderFields } from "../../src/message/header.ts";
+import { MimeReader } from "../../src/message/mime.ts";
+import type { MimeTree } from "../../src/message/mime.ts";
+
+describe("HeaderFields", () => {
+  const fields = new HeaderFields(
+    () => "Subject: =?utf-8?B?RMO2?=\r\n =?utf-8?B?c2U=?=\r\nX: 1\r\nnot a field\r\nx : 2\r\nTo: J\xc3\xbcrgen\r\n",
+  );
+
+  it("has names, values, the nth, and text", () => {
+    expect(fields.names).toEqual(["subject", "x", "to"]);
+    expect(fields.values("X")).toEqual(["1", "2"]);
+    expect([fields.nth("x", 2), fields.nth("x", 3), fields.text("subject")]).toEqual(["2", undefined, "Döse"]);
+    expect(fields.text("to")).toBe("Jürgen");
+    expect(fields.all).toHaveLength(5);
+  });
+
+  it("is made once, when it is first asked", () => {
+    let asked = 0;
+    const lazy = new HeaderFields(() => `A: ${++asked}\r\n`);
+    expect(asked).toBe(0);
+    expect([lazy.nth("a", 1), lazy.nth("a", 1)]).toEqual(["1", "1"]);
+  });
+
+  it("never fails or loses an octet, whatever the section", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom("a", ":", " ", "\r\n", "\t", ".", "\xff", "=?x?Q?"), { maxLength: 60 }),
+        (parts) => {
+          const section = parts.join("");
+          const edited = new EditedHeader(section);
+          expect(edited.wire).toBe(section);
+          void new HeaderFields(() => section).names.map((name) => new HeaderFields(() => section).text(name));
+          edited.apply({ kind: "insert", index: 0, line: "New: 1" });
+          edited.apply({ kind: "delete", name: "New", nth: 1 });
+          expect(edited.content).toBe(new EditedHeader(section).content);
+        },
+      ),
+    );
+  });
+});
+
+describe("a change of the header section", () => {
+  it("must be one field", () => {
+    const bad = [
+      "",
+      "no colon",
+      "A: b\r\nB: c",
+      "A: b\r\n \r\n x",
+      "A: b\n",
+      "A: \0",
+      `A: ${"x".repeat(1000)}`,
+      "A: €",
+    ];
+    for (const line of bad) {
+      expect(() => checkEdit({ kind: "insert", index: 0, line }), JSON.stringify(line)).toThrow(RangeError);
+    }
+    expect(() => checkEdit({ kind: "insert", index: 0, line: "A: b\r\n\tc" })).not.toThrow();
+    expect(() => checkEdit({ kind: "change", name: "A", nth: 0, value: "b" })).toThrow(RangeError);
+  });
+
+  it("counts the fields of a name, and adds what is not there at the end", () => {
+    const header = new EditedHeader("A: 1\r\nB: 2\r\na: 3\r\n");
+    header.apply({ kind: "change", name: "A", nth: 2, value: "4" });
+    header.apply({ kind: "change", name: "C", nth: 1, value: "5" });
+    header.apply({ kind: "delete", name: "b", nth: 1 });
+    header.apply({ kind: "insert", index: 1, line: ".D: 6" });
+    expect(header.wire).toBe("A: 1\r\n..D: 6\r\nA: 4\r\nC: 5\r\n");
+    header.apply({ kind: "delete", name: "A", nth: 0 });
+    expect(header.content).toBe(".D: 6\r\nC: 5\r\n");
+  });
+});
+
+async function read(text: string, size = 1000): Promise<MimeTree> {
+  const reader = new MimeReader();
+  const bytes = Buffer.from(text, "latin1");
+  for (let at = 0; at < bytes.length; at += size) {
+    await reader.take(bytes.subarray(at, at + size));
+  }
+  return reader.tree();
+}
+
+describe("MimeReader", () => {
+  const nested = [
+    "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: text/plain; charset=KOI8-R\r\n\r\nx\r\n",
+    '--a\r\nContent-Type: application/x-msdownload; name="a.exe"\r\nContent-Disposition: attachment;',
+    " filename*=utf-8''d%C3%B6.exe\r\nContent-Transfer-Encoding: base64\r\n\r\nTVo=\r\n",
+    "--a\r\nContent-Type: message/rfc822\r\n\r\nSubject: in\r\nContent-Type: text/html\r\n\r\n<p>\r\n--a--\r\n",
+  ].join("");
+
+  it("lists types, charsets, names and levels, in any segmentation", async () => {
+    for (const size of [1, 7, 10_000]) {
+      const { parts, incomplete } = await read(nested, size);
+      expect(incomplete).toBe(false);
+      expect(parts.map(({ type, level }) => `${level} ${type}`)).toEqual([
+        "0 multipart/mixed",
+        "1 text/plain",
+        "1 application/x-msdownload",
+        "1 message/rfc822",
+        "2 text/html",
+      ]);
+      expect(parts[1]?.charset.toLowerCase()).toBe("koi8-r");
+      expect(parts[2]).toMatchObject({
+        name: "a.exe",
+        filename: "dö.exe",
+        disposition: "attachment",
+        encoding: "base64",
+      });
+    }
+  });
+
+  it("ends at 1000 parts and at 100 levels, and says so", async () => {
+    const many = `Content-Type: multipart/mixed; boundary=a\r\n\r\n${"--a\r\n\r\nx\r\n".repeat(1500)}--a--\r\n`;
+    const wide = await read(many);
+    expect([wide.incomplete, wide.parts.length <= 1000]).toEqual([true, true]);
+    const deep = await read("Content-Type: message/rfc822\r\n\r\n".repeat(300));
+    expect([deep.incomplete, deep.parts.length <= 100]).toEqual([true, true]);
+    expect((await read("Content-Type: multipart/mixed\r\n\r\n")).incomplete).toBe(false);
+  });
+
+  it("survives whatever comes", async () => {
+    const piece = fc.constantFrom(
+      "Content-Type: multipart/mixed; boundary=a\r\n",
+      "\r\n",
+      "--a\r\n",
+      "--a--\r\n",
+      "x",
+      "\n",
+      "\xff",
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 30 }), async (pieces) => {
+        expect((await read(pieces.join(""), 5)).parts.length).toBeLessThanOrEqual(1000);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
