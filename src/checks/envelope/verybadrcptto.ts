@@ -12,6 +12,7 @@ import type { CheckSession } from "../../hooks/check-session.ts";
 import { noteOf } from "../../hooks/notes.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { foldAscii, normalKey } from "../../mail/address.ts";
+import { spellings } from "../../mail/domains.ts";
 import { entryKey } from "../../mail/list-entry.ts";
 import { withoutTag } from "../../mail/return-path.ts";
 import type { Log } from "../../report/log.ts";
@@ -40,7 +41,7 @@ export const verybadrcptto: CheckDefinition = defineCheck({
   hooks: ["rcpt", "data"],
   settings: {
     file: field.listFile(
-      "The list, one full address a line. Read again when it changes. Missing or empty: nothing is refused.",
+      "The list, one full address a line; one at a relay domain counts in its alias domains too. Read again when it changes. Missing or empty: nothing is refused.",
     ),
     domains: field.flag(
       false,
@@ -49,7 +50,7 @@ export const verybadrcptto: CheckDefinition = defineCheck({
     skip_bypass: field.flag(false, "Leave out clients with NOGOODMAILTO and those that have authenticated."),
   },
   reasons: { trap: "bad recipient" },
-  create(settings, { log, lists }) {
+  create(settings, { log, lists, domains }) {
     const listed = lists.list(settings.file, (entries) => new Set(entries.map(({ text }) => entryKey(text))));
     const noted = noteOf<true>("transaction");
     const isExempt = (session: CheckSession): boolean =>
@@ -64,8 +65,10 @@ export const verybadrcptto: CheckDefinition = defineCheck({
         if (recipient === undefined || transaction === undefined || recipient.domain === "" || isExempt(session)) {
           return pass;
         }
-        const { user, domain } = recipient;
-        if (isListed(user, domain) || isListed(withoutTag(user) ?? user, domain)) {
+        const isTrap = spellings(recipient, domains).some(
+          ({ user, domain }) => isListed(user, domain) || isListed(withoutTag(user) ?? user, domain),
+        );
+        if (isTrap) {
           noted.set(session, true);
           const address = printable(`${foldAscii(recipient.user)}@${recipient.domain}`);
           log.info(part, `<${address}> is such a bad recipient that no data will be allowed to be sent`);

@@ -18,6 +18,7 @@ import {
   runPlugin,
   startCheck,
 } from "../fixture.ts";
+import { ListScene } from "../list-scene.ts";
 
 const note =
   "sorry, one or more of the recipients has flagged this e-mail as unsolicited bulk/commercial e-mail which is contrary to our acceptable e-mail use policy";
@@ -88,6 +89,22 @@ describe("verybadrcptto", () => {
     const session = makeSession();
     ask(check, session, "trap@example.com", "good@example.test");
     expect(check.data?.(session)).toBeInstanceOf(Promise);
+  });
+
+  it("meets a trap of a relay domain through an alias domain, too", async () => {
+    const scene = new ListScene();
+    try {
+      scene.write("trap@ours.example\n@whole.test\n").start(verybadrcptto);
+      await scene.ask({ to: "vera@alias.example" });
+      expect(scene.log.lines).toEqual([]);
+      await scene.ask({ to: "Trap@alias.example" });
+      expect(scene.log.lines).toEqual([rcptLine("trap@alias.example")]);
+      scene.write("@ours.example\n").start(verybadrcptto, { domains: true });
+      await scene.ask({ to: "vera@alias.example" });
+      expect(scene.log.lines.slice(1)).toEqual([rcptLine("vera@alias.example")]);
+    } finally {
+      scene.close();
+    }
   });
 
   it("forgets the note with the transaction", () => {
