@@ -3,12 +3,14 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
+import { noteCarrying } from "../../sync/alert/alert.ts";
 import { createdAt } from "../../sync/list/previous.ts";
 import { carryOn } from "../../sync/targets/again.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import type { Target } from "../../sync/targets/target.ts";
 import { createLog } from "../ops/log.ts";
 import { exit } from "../ops/exit.ts";
+import { courierOpener } from "../compose/sync-run.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 
 /** Builds the verb. */
@@ -49,7 +51,9 @@ async function publish(names: readonly string[], { config }: { config: string })
   const controller = new AbortController();
   const stop = (signal: string): void => controller.abort(new Error(`Stopped by ${signal}`));
   process.once("SIGTERM", stop).once("SIGINT", stop);
-  const failed = await carryOn(targets, path, createLog(settings.log), controller.signal);
+  const log = createLog(settings.log);
+  const failed = await carryOn(targets, path, log, controller.signal);
+  await noteCarrying(settings, log, courierOpener(settings, log));
   process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
   process.exitCode = failed.length > 0 ? exit.temporary : exit.ok;
 }

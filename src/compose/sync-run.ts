@@ -92,13 +92,17 @@ export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: 
   const outcome = await carryAfter(made, plan, log, signal);
   // A run that was stopped says nothing about the directory.
   if (!signal.aborted) {
-    const openCourier = (hostname: string) => {
-      const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-      return buildCourier(settings, domains, createResolver(settings, log), log, noCounters, hostname);
-    };
-    await noteRun(settings, outcome, log, openCourier, words);
+    await noteRun(settings, outcome, log, courierOpener(settings, log), words);
   }
   return outcome;
+}
+
+/** Opens a way to the next hop, for the mails of `[alert]`. */
+export function courierOpener(settings: Settings, log: Log): (hostname: string) => ReturnType<typeof buildCourier> {
+  return (hostname) => {
+    const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+    return buildCourier(settings, domains, createResolver(settings, log), log, noCounters, hostname);
+  };
 }
 
 /**

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import type { Settings } from "../../src/config/sections.ts";
 import type { Log } from "../../src/report/log.ts";
 import type { Accepted } from "../remember/day.ts";
-import { afterRun, afterTelling, readEpisode, writeEpisode } from "../remember/episode.ts";
+import { afterCarrying, afterRun, afterTelling, readEpisode, writeEpisode } from "../remember/episode.ts";
 import type { AlertEvent, Episode } from "../remember/episode.ts";
 import type { Outcome } from "../run/full.ts";
 import { describe } from "./facts.ts";
@@ -30,10 +30,30 @@ export async function noteRun(
   // Reading the whole snapshot for its date is worth it only where a date is asked for.
   const created = failed && before.whole === 0 ? createdAt(path) : undefined;
   const { episode, event } = afterRun(before, outcome, limits, Date.now(), created, accepted);
+  await conclude(settings, before, { episode, event }, log, openCourier);
+}
+
+/** Takes note that targets got the list by hand, which may end a failure. Rejects never. */
+export async function noteCarrying(settings: Settings, log: Log, openCourier: OpenCourier): Promise<void> {
+  const { path } = settings.snapshot;
+  const before = readEpisode(path);
+  const targets = settings.publish.map(({ name }) => name);
+  await conclude(settings, before, afterCarrying(before, targets, createdAt(path)), log, openCourier);
+}
+
+/** Tells whom it concerns, and remembers what came of it. */
+async function conclude(
+  settings: Settings,
+  before: Episode,
+  { episode, event }: { readonly episode: Episode; readonly event: AlertEvent | undefined },
+  log: Log,
+  openCourier: OpenCourier,
+): Promise<void> {
   const told = event === undefined ? episode : await tell(settings, event, before, episode, log, openCourier);
   if (told === before) {
     return;
   }
+  const { path } = settings.snapshot;
   try {
     // Telling takes its time, in which a rollback may have carried.
     writeEpisode(path, { ...told, uncarried: readEpisode(path).uncarried });

@@ -23,6 +23,8 @@ export interface Episode {
   readonly told: boolean;
   /** Targets that lack the list that serves. */
   readonly uncarried: readonly string[];
+  /** Whether in all failed runs the list was published, and only targets did not get it. */
+  readonly targetsOnly: boolean;
   /** How large the list was of late. */
   readonly hours: readonly HourCount[];
 }
@@ -38,7 +40,16 @@ export interface AlertLimits {
 }
 
 /** No failure so far. */
-export const calm: Episode = { failures: 0, since: 0, why: "", whole: 0, told: false, uncarried: [], hours: [] };
+export const calm: Episode = {
+  failures: 0,
+  since: 0,
+  why: "",
+  whole: 0,
+  told: false,
+  uncarried: [],
+  targetsOnly: false,
+  hours: [],
+};
 
 /** The episode's file. */
 export function episodePath(snapshotPath: string): string {
@@ -57,6 +68,7 @@ export function readEpisode(snapshotPath: string): Episode {
       whole: number(read.whole),
       told: read.told === true,
       uncarried: Array.isArray(read.uncarried) ? read.uncarried.filter((name) => typeof name === "string") : [],
+      targetsOnly: read.targetsOnly === true,
       hours: parseHours(read.hours),
     };
   } catch {
@@ -92,6 +104,28 @@ function failureOf(outcome: Outcome): { readonly why: string | undefined } | "ot
   }
 }
 
+/** Whether a run that failed did all but carry its list to every target. */
+function missedTargetsOnly(outcome: Outcome): boolean {
+  return outcome.kind === "published" && outcome.facts.frozen.length === 0;
+}
+
+/**
+ * The episode after lists were carried to targets by hand: over where targets were all that failed, and each has it.
+ * @param targets names of those that are configured
+ * @param created when the snapshot that serves was made
+ */
+export function afterCarrying(
+  old: Episode,
+  targets: readonly string[],
+  created: number | undefined,
+): { readonly episode: Episode; readonly event: AlertEvent | undefined } {
+  if (old.failures === 0 || !old.targetsOnly || targets.some((name) => old.uncarried.includes(name))) {
+    return { episode: old, event: undefined };
+  }
+  const episode = { ...old, failures: 0, since: 0, why: "", whole: created ?? old.whole, targetsOnly: false };
+  return { episode, event: old.told ? "recovered" : undefined };
+}
+
 /**
  * The episode after a run, and what is to be told; `told` is still as it was: the caller sets it when somebody knows.
  * @param accepted what a person said of this run
@@ -120,13 +154,14 @@ export function afterRun(
   }
   if (failure.why === undefined) {
     const event = before.told ? "recovered" : undefined;
-    return { episode: { ...before, failures: 0, since: 0, why: "", whole: now }, event };
+    return { episode: { ...before, failures: 0, since: 0, why: "", whole: now, targetsOnly: false }, event };
   }
   const episode: Episode = {
     ...before,
     failures: before.failures + 1,
     since: before.failures === 0 ? now : before.since,
     why: failure.why.slice(0, 2000),
+    targetsOnly: missedTargetsOnly(outcome) && (before.failures === 0 || before.targetsOnly),
   };
   if (episode.told) {
     return { episode, event: undefined };

@@ -147,7 +147,7 @@ to = "${dmz}"
     writeFileSync(config, text.replace(`to = "${dmz}"`, 'command = ["false"]'));
     expect(await goodmailto("sync", "-c", config)).toMatchObject({
       code: 75,
-      stderr: expect.stringContaining("not carried") as string,
+      stderr: expect.stringContaining("push failed, target keeps its previous snapshot") as string,
     });
     expect(await goodmailto("publish", "-c", config)).toMatchObject({ code: 75 });
     writeFileSync(config, text.replace('"key"', '"sign"'));
@@ -210,5 +210,53 @@ to = "${dmz}/snapshot.sqlite"
     expect(arrived()).toBe(true);
     // What it has it does not get again.
     expect((await goodmailto("sync", "-c", config)).stderr).not.toContain("target=dmz");
+  }, 90_000);
+});
+
+describe("a failure of targets alone", () => {
+  it("is over once publish has carried the list to all of them by hand; one of a source is not", async () => {
+    const folder = temporaryFolder();
+    const config = join(folder, "goodmailto.toml");
+    const [dmz, west, list] = ["dmz", "west", "list"].map((name) => join(folder, name)) as [string, string, string];
+    const status = () => goodmailto("status", "-c", config);
+    writeFileSync(list, "vera@kontor.example\n");
+    writeFileSync(
+      config,
+      `[domains]
+relay = ["kontor.example"]
+[snapshot]
+path = "snapshot.sqlite"
+[alert]
+after_failures = 1
+command = ["/bin/sh", "-c", "echo $GOODMAILTO_EVENT >>${folder}/told"]
+[[source]]
+name = "list"
+type = "list"
+url = ["list"]
+[[publish]]
+name = "dmz"
+to = "${dmz}/snapshot.sqlite"
+[[publish]]
+name = "west"
+to = "${west}/snapshot.sqlite"
+`,
+    );
+    expect(await goodmailto("sync", "-c", config)).toMatchObject({ code: 75 });
+    expect(await status()).toMatchObject({ code: 1, stdout: expect.stringContaining("sync: 1 failures") as string });
+
+    mkdirSync(dmz);
+    expect(await goodmailto("publish", "-c", config, "dmz")).toMatchObject({ code: 0 });
+    expect(await status()).toMatchObject({ code: 1, stdout: expect.stringContaining("target west") as string });
+    mkdirSync(west);
+    expect(await goodmailto("publish", "-c", config, "west")).toMatchObject({ code: 0 });
+    const over = await status();
+    expect(over.code).toBe(0);
+    expect(over.stdout).not.toContain("failures");
+    expect(readFileSync(join(folder, "told"), "utf8")).toBe("sync-failing\nrecovered\n");
+
+    renameSync(list, `${list}.away`);
+    expect(await goodmailto("sync", "-c", config)).toMatchObject({ code: 75 });
+    expect(await goodmailto("publish", "-c", config)).toMatchObject({ code: 0 });
+    expect(await status()).toMatchObject({ code: 1, stdout: expect.stringContaining("sync: 1 failures") as string });
   }, 90_000);
 });
