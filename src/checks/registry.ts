@@ -9,6 +9,7 @@ import { badrcptto } from "./envelope/badrcptto.ts";
 import { badrcptto_patterns } from "./envelope/badrcptto_patterns.ts";
 import { bounce_rcpt } from "./envelope/bounce_rcpt.ts";
 import { denybounce } from "./envelope/denybounce.ts";
+import { dns_user } from "./recipient/dns_user.ts";
 import { dnsbl } from "./lists/dnsbl.ts";
 import { dnswl } from "./lists/dnswl.ts";
 import { goodmailto } from "./recipient/goodmailto.ts";
@@ -37,6 +38,7 @@ export const checks: readonly CheckDefinition[] = [
   badrcptto_patterns,
   bounce_rcpt,
   denybounce,
+  dns_user,
   dnsbl,
   dnswl,
   goodmailto,
