@@ -13,7 +13,9 @@ import { exit } from "../ops/exit.ts";
 import { listenersOf } from "../config/listening.ts";
 import { compareRunning, describeComparison } from "../compose/running-relay.ts";
 import type { Comparison } from "../compose/running-relay.ts";
+import { createRelayLists } from "../compose/relay-lists.ts";
 import { readRules, RulesFault } from "../compose/relay.ts";
+import { silentLog } from "../report/log.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
 import { ask, createService } from "../compose/would-answer.ts";
@@ -104,9 +106,12 @@ function clientVerdict(settings: Settings, ip: string | undefined): ClientFacts 
   try {
     const rules = readRules(listenersOf(settings)[0]?.rules ?? "");
     const verdict = ip === undefined ? undefined : rules.find({ ip: normalIp(ip) });
-    return verdict?.kind === "deny"
-      ? { variables, denied: true }
-      : { variables: new Map([...variables, ...(verdict?.variables ?? [])]), denied: false };
+    if (verdict?.kind === "deny") {
+      return { variables, denied: true };
+    }
+    const given = new Map([...variables, ...(verdict?.variables ?? [])]);
+    const lists = createRelayLists(settings, silentLog, Date.now);
+    return { variables: ip === undefined ? given : lists.apply(ip, given), denied: false };
   } catch (error) {
     if (!(error instanceof RulesFault)) {
       throw error;

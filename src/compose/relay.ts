@@ -29,6 +29,7 @@ import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
 import { buildCourier } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
+import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
 import { RelayState } from "./state.ts";
 import { Observing } from "../observe/observing.ts";
@@ -95,6 +96,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const mayUse = createSenders(settings, snapshot, domains, log);
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
   const plans = listenersOf(settings);
+  const relayLists = createRelayLists(settings, log, Date.now);
   const observer = observing.change(settings.recipients);
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
@@ -106,6 +108,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     spools,
     observer,
     rules: readRules(plan.rules),
+    relayLists,
     variables: new Map(Object.entries(plan.variables)),
     limits: limitsOf(settings),
     harvest,

@@ -82,6 +82,13 @@ const clients = z.strictObject({
     "relay",
     "Client rules in tcprules form (config/tcp.smtp is an example). Empty: every client is a stranger.",
   ),
+  relayclients: field.listFile(
+    "Clients that may relay (RELAYCLIENT), in qpsmtpd's form: an address, a prefix (192.168. or 2001:db8:) or a block per line. Counts after the rules, for every listener. A name without a folder is looked for in [control] folders. ::1 is in it only if it is written there.",
+  ),
+  morerelayclients: field.listFile("The same as a cdb map, whose keys are addresses and prefixes."),
+  norelayclients: field.listFile(
+    "Clients that may not relay, in the same form: takes RELAYCLIENT away, whoever gave it.",
+  ),
 });
 
 const snapshot = z.strictObject({

@@ -1,4 +1,5 @@
 /** What all connections of one listener share. Replaced as a whole at SIGHUP; a running session keeps the one it began with. */
+import type { RelayLists } from "../clients/relay-lists.ts";
 import type { ClientRules } from "../clients/tcprules.ts";
 import type { Pipeline } from "../hooks/pipeline.ts";
 import type { Services } from "../hooks/services.ts";
@@ -42,6 +43,8 @@ export interface Service extends Omit<Services, "lists"> {
   /** Undefined: nobody takes note of what the next hop said. */
   readonly observer?: Observer | undefined;
   readonly rules: ClientRules;
+  /** Who may relay beside, or in spite of, the rules. */
+  readonly relayLists: RelayLists;
   /** Session variables of every client of this listener; a client rule overrides. */
   readonly variables: ReadonlyMap<string, string>;
   readonly limits: Limits;

@@ -14,9 +14,9 @@ import { withoutTag } from "../../mail/return-path.ts";
 const known = found("known");
 const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
-/** An octet that a label takes as it is stays; others, and dots that would make an empty label, become =xx. */
+/** A user part has one character an octet. An octet that a label takes as it is stays; others, and dots that would make an empty label, become =xx. */
 function plainUser(user: string): string {
-  const octets = [...Buffer.from(foldAscii(user), "latin1").toString("latin1")];
+  const octets = foldAscii(user).split("");
   return octets
     .map((one, i) => {
       const isEdge = one === "." && (i === 0 || i === octets.length - 1 || octets[i - 1] === ".");

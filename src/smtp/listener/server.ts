@@ -134,9 +134,9 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
       return;
     }
     const ip = normalIp(socket.remoteAddress ?? "");
-    const { harvest, rules, variables } = this.service;
+    const { harvest, rules, relayLists, variables } = this.service;
     const client = clientNetwork(ip);
-    const refusal = harvest.refusesAtOnce(ip, rules, variables)
+    const refusal = harvest.refusesAtOnce(ip, rules, relayLists.apply(ip, variables))
       ? answers.tooManyUnknown
       : this.#hasRoomFor(client)
         ? undefined
@@ -179,7 +179,8 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     service.counters.add("connections", byResult("accepted"));
     const local = { ip: normalIp(connection.localAddress), port: connection.localPort, host: service.hostname };
     const client = { ip, port: connection.remotePort, host: host ?? "" };
-    const variables = new Map([...environment(local, client), ...service.variables, ...verdict.variables]);
+    const given = new Map([...environment(local, client), ...service.variables, ...verdict.variables]);
+    const variables = service.relayLists.apply(ip, given);
     const session = new Session(connection.id, client, local, service.listener, variables, (line) => {
       connection._socket.write(`${line}\r\n`, "latin1");
     });
@@ -192,8 +193,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
       connection.answer(answers.tooManyUnknown);
       return;
     }
-    const known = session.has("NOGOODMAILTO") || session.has("RELAYCLIENT");
-    if (!known && service.limits.greetingDelay > 0) {
+    if (!(session.has("NOGOODMAILTO") || session.has("RELAYCLIENT")) && service.limits.greetingDelay > 0) {
       await sleep(service.limits.greetingDelay, undefined, { ref: false });
     }
     await connection.greet();
