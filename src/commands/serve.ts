@@ -19,7 +19,6 @@ import { FileFault } from "../compose/file-fault.ts";
 import { startRelay } from "../compose/relay.ts";
 import type { Relay } from "../compose/relay.ts";
 import { noteRunning } from "../compose/running-relay.ts";
-import { changedChecks } from "../compose/outside-checks.ts";
 import { defaultConfig, loadPlaced, schema, schemaFor } from "../compose/settings.ts";
 import { superviseWorkers, workerCount } from "../ops/workers.ts";
 import { logWarnings } from "../compose/warnings.ts";
@@ -126,7 +125,7 @@ function freshOf(config: string, started: Settings, log: Log): Settings | undefi
 
 /** What of a reloaded file has no effect yet. */
 function logRestart(started: Settings, now: Settings, log: Log): void {
-  const settings = [...needsRestart(schema, started, now), ...changedChecks(now.checks.load)];
+  const settings = needsRestart(schema, started, now);
   if (settings.length > 0) {
     log.warning("relay", "changed settings need a restart", { settings: settings.join("; ") });
   }

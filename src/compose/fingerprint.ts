@@ -1,4 +1,4 @@
-/** One short text for everything that a relay loads at its start and at SIGHUP: settings and client rules. */
+/** One short text for everything that a relay loads at its start and at SIGHUP: settings, client rules and checks from outside. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
@@ -8,7 +8,8 @@ import type { Settings } from "../config/sections.ts";
 /** Two relays of one version with the same fingerprint answer alike. Secrets in the settings cannot be read from it. */
 export function fingerprintOf(settings: Settings): string {
   const hash = createHash("sha256").update(JSON.stringify(settings));
-  for (const path of new Set(listenersOf(settings).map(({ rules }) => rules))) {
+  const rules = listenersOf(settings).map((listener) => listener.rules);
+  for (const path of new Set([...rules, ...settings.checks.load])) {
     hash.update(`\0${path}\0`).update(path === "" ? "" : readOrNothing(path));
   }
   return hash.digest("hex");

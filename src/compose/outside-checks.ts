@@ -1,79 +1,97 @@
-/**
- * Checks from outside the source tree: `[checks] load`. Each file exports one check, made by `defineCheck` of
- * "goodmailto/check", which stands for the contract wherever the file is.
- */
-import { statSync } from "node:fs";
-import { createRequire, registerHooks } from "node:module";
-import { isAbsolute } from "node:path";
+/** Checks from outside the source tree: `[checks] load`. Each file exports one check, made by `defineCheck` of "goodmailto/check". */
+import { existsSync } from "node:fs";
 
-import type { CheckDefinition } from "../hooks/check.ts";
+import type * as z from "zod";
+
 import { checks } from "../checks/registry.ts";
-
-/** What `import … from "goodmailto/check"` stands for. */
-const contract = new URL("../hooks/contract.ts", import.meta.url).href;
-const require = createRequire(import.meta.url);
-let resolves = false;
-/** The files as they were when they were loaded: mtime and size. */
-const loadedAs = new Map<string, string>();
+import { fieldMeta } from "../config/fields.ts";
+import type { CheckDefinition } from "../hooks/check.ts";
+import { hookNames } from "../hooks/hook-names.ts";
+import { needs } from "../hooks/message.ts";
+import { readExports, whyNot } from "./outside-loader.ts";
+import type { Exported } from "./outside-loader.ts";
 
 /** A file that gives no check, with its reason. */
 export class OutsideFault extends Error {}
 
-function resolveContract(): void {
-  if (!resolves) {
-    resolves = true;
-    registerHooks({
-      resolve: (specifier, context, nextResolve) =>
-        specifier === "goodmailto/check"
-          ? { url: contract, format: "module-typescript", shortCircuit: true }
-          : nextResolve(specifier, context),
-    });
+/** What was loaded last, by path. */
+const loaded = new Map<string, { readonly check: CheckDefinition; readonly exported: Exported }>();
+
+/** Loads one file; again if it, or what it imports, has changed. @param path absolute @throws OutsideFault */
+export function loadCheck(path: string): CheckDefinition {
+  const before = loaded.get(path);
+  if (before?.exported.isCurrent() === true) {
+    return before.check;
+  }
+  const exported = readFile(path);
+  const [check, ...more] = exported.values.filter(isCheck);
+  if (check === undefined || more.length > 0) {
+    throw new OutsideFault('must export one check, made by defineCheck of "goodmailto/check"');
+  }
+  const wrong = wrongIn(check);
+  if (wrong !== undefined) {
+    throw new OutsideFault(wrong);
+  }
+  loaded.set(path, { check, exported });
+  return check;
+}
+
+function readFile(path: string): Exported {
+  if (!/\.m?[jt]s$/.test(path)) {
+    throw new OutsideFault("must be a .ts, .mts, .js or .mjs file");
+  }
+  if (!existsSync(path)) {
+    throw new OutsideFault(`there is no file ${path}`);
+  }
+  try {
+    return readExports(path);
+  } catch (error) {
+    throw new OutsideFault(`cannot be loaded: ${whyNot(path, error)}`, { cause: error });
   }
 }
 
 function isCheck(value: unknown): value is CheckDefinition {
   const check = value as Partial<CheckDefinition> | null;
-  return typeof check === "object" && check !== null && typeof check.name === "string" && "create" in check;
+  return (
+    typeof check === "object" && check !== null && typeof check.name === "string" && typeof check.create === "function"
+  );
 }
 
-/** Loads one file; a file that was loaded before is not read again. @throws OutsideFault */
-export function loadCheck(path: string): CheckDefinition {
-  if (!isAbsolute(path)) {
-    throw new OutsideFault(`"${path}" must be an absolute path by now`);
+/** What a definition has that the rest cannot work with: an outside file need not have been compiled. */
+function wrongIn(check: Partial<CheckDefinition>): string | undefined {
+  const { name = "", doc, hooks, stage, settings, reasons, section, needs: need = "header" } = check;
+  if (!/^[a-z][a-z0-9_]{0,31}$/.test(name) || name === "run" || name === "load") {
+    return `its name "${name}" must be a word of a-z, 0-9 and _, and not "run" or "load"`;
   }
-  resolveContract();
-  if (!loadedAs.has(path)) {
-    loadedAs.set(path, identityOf(path));
+  if (checks.some((one) => one.name === name)) {
+    return `its check "${name}" has the name of a built-in one`;
   }
-  let exported: Record<string, unknown>;
-  try {
-    exported = require(path) as Record<string, unknown>;
-  } catch (error) {
-    const why = error instanceof Error ? error.message.split("\n", 1)[0] : String(error);
-    throw new OutsideFault(`cannot be loaded: ${why}`, { cause: error });
+  if (typeof doc !== "string" || doc === "") {
+    return "its check must have a doc, a sentence";
   }
-  const [check, ...more] = Object.values(exported).filter(isCheck);
-  if (check === undefined || more.length > 0) {
-    throw new OutsideFault('must export one check, made by defineCheck of "goodmailto/check"');
+  if (!Array.isArray(hooks) || hooks.length === 0 || hooks.some((hook) => !hookNames.includes(hook))) {
+    return `its check must have hooks, some of ${hookNames.join(", ")}`;
   }
-  if (checks.some(({ name }) => name === check.name)) {
-    throw new OutsideFault(`its check "${check.name}" has the name of a built-in one`);
+  if (!["note", "sender", "policy", "recipient"].includes(stage ?? "")) {
+    return "its check must have a stage: note, sender, policy or recipient";
   }
-  return check;
+  if (!needs.includes(need)) {
+    return `its check has a need that must be one of ${needs.join(", ")}`;
+  }
+  if (typeof reasons !== "object" || section !== undefined) {
+    return section === undefined ? "its check must have reasons" : "its check must not have a section of its own";
+  }
+  const unfit = Object.entries(settings ?? {}).find(([key, type]) => key === "name" || !isField(type));
+  return unfit === undefined
+    ? undefined
+    : `its setting "${unfit[0]}" must be made by a function of field, and not be called "name"`;
 }
 
-function identityOf(path: string): string {
-  const facts = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return facts === undefined ? "" : `${facts.mtimeNs} ${facts.size}`;
+function isField(type: z.ZodType): boolean {
+  return typeof type?.meta === "function" && fieldMeta(type) !== undefined;
 }
 
-/** The files that have changed since they were loaded, for the log: only a restart reads them again. */
-export function changedChecks(paths: readonly string[]): string[] {
-  const changed = paths.filter((path) => loadedAs.has(path) && loadedAs.get(path) !== identityOf(path));
-  return changed.map((path) => `[checks] load "${path}"`);
-}
-
-/** The built-in checks and those of these files. @throws OutsideFault */
+/** The built-in checks and those of these files, as they were loaded with the settings. @throws OutsideFault */
 export function allChecks(paths: readonly string[]): readonly CheckDefinition[] {
-  return paths.length === 0 ? checks : [...checks, ...paths.map(loadCheck)];
+  return paths.length === 0 ? checks : [...checks, ...paths.map((path) => loaded.get(path)?.check ?? loadCheck(path))];
 }

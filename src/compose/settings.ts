@@ -1,5 +1,5 @@
 /** Loads the configuration for a verb, or prints every fault of it. */
-import { loadCheck } from "./outside-checks.ts";
+import { loadCheck, OutsideFault } from "./outside-checks.ts";
 import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
 import { resolvePath } from "../config/setting-files.ts";
@@ -17,9 +17,15 @@ export const schemaFor: SchemaFor = (value, file) => {
   const load = Array.isArray(table["load"]) ? table["load"].filter((path) => typeof path === "string") : [];
   const several = new Set(Object.keys(table).filter((name) => Array.isArray(table[name])));
   const faults: { path: PropertyKey[]; message: string }[] = [];
+  const taken = new Set<string>();
   const outside = load.flatMap((path, i) => {
     try {
-      return [loadCheck(resolvePath(file, path))];
+      const check = loadCheck(resolvePath(file, path));
+      if (taken.has(check.name)) {
+        throw new OutsideFault(`its check "${check.name}" has the name of another one that is loaded`);
+      }
+      taken.add(check.name);
+      return [check];
     } catch (error) {
       faults.push({ path: ["checks", "load", i], message: (error as Error).message });
       return [];

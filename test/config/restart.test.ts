@@ -5,7 +5,6 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { changedChecks, loadCheck } from "../../src/compose/outside-checks.ts";
 import { startRelay } from "../../src/compose/relay.ts";
 import { schema, schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
@@ -190,17 +189,4 @@ newest_file = "newest"
   });
 });
 
-describe("a file of [checks] load", () => {
-  it("is named when its text has changed since it was loaded", () => {
-    mkdirSync(join(folder, "checks"));
-    const path = join(folder, "checks/own.ts");
-    const text = `import { defineCheck } from "goodmailto/check";
-export const own = defineCheck({ name: "own", doc: "Passes all.", stage: "policy", hooks: ["mail"], settings: {}, reasons: {}, create: () => ({ mail: () => ({ kind: "pass" }) }) });
-`;
-    writeFileSync(path, text);
-    expect(loadCheck(path).name).toBe("own");
-    expect(changedChecks([path, join(folder, "never-loaded.ts")])).toEqual([]);
-    writeFileSync(path, `${text}// another\n`);
-    expect(changedChecks([path])).toEqual([`[checks] load "${path}"`]);
-  });
-});
+describe("a file of [checks] load", () => {});
