@@ -38,7 +38,7 @@ export function loadCheck(path: string): CheckDefinition {
 
 function readFile(path: string): Exported {
   if (!/\.m?[jt]s$/.test(path)) {
-    throw new OutsideFault("must be a .ts, .mts, .js or .mjs file");
+    throw new OutsideFault("needs a file that ends in .ts, .mts, .js or .mjs");
   }
   if (!existsSync(path)) {
     throw new OutsideFault(`there is no file ${path}`);

@@ -138,7 +138,7 @@ url = ["x"]
       '[[listener]]\nname = "a"\nlisten = ["127.0.0.1:0"]\n[listener.hooks]\nrcpt = []',
       /listener "a" hooks: is now `checks = /,
     ],
-    ['[checks]\nload = ["nothere.ts"]', /checks\.load: cannot be loaded: /],
+    ['[checks]\nload = ["nothere.ts"]', /checks\.load: there is no file .*nothere\.ts/],
     ['[spp]\ntimeout = "0s"', /spp\.timeout: must be a duration/],
     ['[spp]\nmax_output = "0B"', /spp\.max_output: must be a size .* at least 1024B/],
     ['[[source]]\nname = "a"\ntype = "ldap"\nurl = ["http://x"]', /source "a" url: must be "ldap:/],
