@@ -2,7 +2,7 @@
  * SMTP conversations as text files: the dialogue is the test.
  *
  * Blocks begin with `=== name`. Blocks: `config` (TOML), `snapshot` (one key a line), `file NAME` (written into the
- * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
+ * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
  * sets the client's address), `log` (lines that the log must hold, in this order), `delivered` (what the next hop
  * must have got: `from <..> to <..> <..>` lines, then text that the message must contain).
  * Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of a reply, `S closed`,
@@ -15,6 +15,9 @@ import { join } from "node:path";
 
 import { expect } from "vitest";
 
+import { startDns } from "../fakes/dns.ts";
+import type { FakeDns } from "../fakes/dns.ts";
+import type { RecordType } from "../fakes/dns-message.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
@@ -53,7 +56,9 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   const script = named(blocks, "hop")[0];
   const hop = await startNextHop(script === undefined ? {} : (JSON.parse(body(script)) as NextHopScript));
   const route = `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "5s"\n`;
-  const fill = (part: string): string => part.replaceAll("{hop}", String(hop.port));
+  const dns = await startNames(named(blocks, "dns")[0]);
+  const fill = (part: string): string =>
+    part.replaceAll("{hop}", String(hop.port)).replaceAll("{dns}", dns?.server ?? "{dns}");
   const snapshot = named(blocks, "snapshot")[0];
   const files = named(blocks, "file").map(
     (block) => [block.argument, { text: fill(`${body(block).trimEnd()}\n`), mode: 0o755 }] as const,
@@ -76,7 +81,18 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   } finally {
     await relay.stop();
     await hop.close();
+    await dns?.close();
   }
+}
+
+/** A name server that holds the lines of a block. */
+async function startNames(block: Block | undefined): Promise<FakeDns | undefined> {
+  const dns = block === undefined ? undefined : await startDns();
+  for (const line of block === undefined ? [] : filled(block)) {
+    const [, name = "", type = "", data = ""] = /^(\S+) (A|AAAA|MX|PTR|TXT) (.+)$/.exec(line) ?? [];
+    dns?.add(name, type as RecordType, data);
+  }
+  return dns;
 }
 
 /** A map as an administrator makes it. */
