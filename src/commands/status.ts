@@ -1,7 +1,12 @@
-/** `goodmailto status`: how old the snapshot is and what it holds. Exit 0 fresh, 1 stale, 2 missing, as Nagios wants it. */
+/**
+ * `goodmailto status`: how old the snapshot is and what it holds. Exit 0 fresh, 1 stale, 2 missing, 3 not known for want
+ * of permission, as Nagios wants it.
+ */
+import { accessSync, constants } from "node:fs";
+
 import { Command } from "commander";
 
-import { readEpisode } from "../../sync/remember/episode.ts";
+import { episodePath, readEpisode } from "../../sync/remember/episode.ts";
 import type { Settings } from "../config/sections.ts";
 import { silentLog } from "../report/log.ts";
 import type { Kind, SourceRow } from "../snapshot/format.ts";
@@ -31,14 +36,18 @@ export type StatusReport =
       readonly status: "fresh" | "stale";
       readonly path: string;
       readonly created: string;
-      /** Seconds. */
+      /** Seconds; 0 where the clock is behind. */
       readonly age: number;
+      /** behind: the snapshot is from the future, because this machine's clock or that of the sync jumped. */
+      readonly clock: "good" | "behind";
       readonly addresses: number;
       /** When and why a person went back to it, see docs/operation.md; null: nobody did. */
       readonly held: string | null;
       readonly sources: readonly SourceReport[];
     }
-  | { readonly status: "missing"; readonly path: string; readonly why: string; readonly detail: string };
+  | { readonly status: "missing"; readonly path: string; readonly why: string; readonly detail: string }
+  /** This user may not read it: nothing is known. */
+  | { readonly status: "denied"; readonly path: string; readonly why: string; readonly detail: string };
 
 /** Builds the verb. */
 export function statusCommand(): Command {
@@ -59,9 +68,12 @@ export function statusCommand(): Command {
       const report = reportStatus(settings.snapshot, Date.now(), trust);
       const sync = reportEpisode(settings);
       const text =
-        json === true ? `${JSON.stringify({ ...report, sync })}\n` : formatStatus(report) + formatEpisode(sync);
+        json === true
+          ? `${JSON.stringify({ ...report, sync })}\n`
+          : formatStatus(report) + formatEpisode(sync, settings.snapshot);
       process.stdout.write(text);
-      process.exitCode = Math.max({ fresh: 0, stale: 1, missing: 2 }[report.status], sync.told ? 1 : 0);
+      const code = { fresh: 0, stale: 1, missing: 2, denied: exit.unknown }[report.status];
+      process.exitCode = sync.denied ? exit.unknown : Math.max(code, sync.told ? 1 : 0);
     });
 }
 
@@ -77,15 +89,34 @@ export interface EpisodeReport {
   readonly told: boolean;
   /** `[[publish]]` targets that lack the list; each run tries them again. */
   readonly uncarried: readonly string[];
+  /** Its file may not be read, so that nothing else here is known. */
+  readonly denied: boolean;
 }
 
 function reportEpisode({ snapshot, publish }: Settings): EpisodeReport {
   const { failures, since, why, whole, told, uncarried } = readEpisode(snapshot.path);
   const wanting = publish.flatMap(({ name }) => (uncarried.includes(name) ? [name] : []));
-  return { failures, since: formatTime(since), why, whole: formatTime(whole), told, uncarried: wanting };
+  const denied = isDenied(episodePath(snapshot.path));
+  return { failures, since: formatTime(since), why, whole: formatTime(whole), told, uncarried: wanting, denied };
 }
 
-function formatEpisode({ failures, since, why, told, uncarried }: EpisodeReport): string {
+/** Whether this user may not read a file, or not even look whether it is there. */
+function isDenied(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return false;
+  } catch (error) {
+    return ["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "");
+  }
+}
+
+function formatEpisode(
+  { failures, since, why, told, uncarried, denied }: EpisodeReport,
+  { path }: { path: string },
+): string {
+  if (denied) {
+    return `sync: not known, ${deniedText(episodePath(path))}`;
+  }
   const episode =
     failures === 0 ? "" : `sync: ${failures} failures since ${since ?? "?"}${told ? ", told" : ""}: ${why}\n`;
   return `${episode}${uncarried.map((name) => `target ${name}: lacks this list\n`).join("")}`;
@@ -105,16 +136,18 @@ export function reportStatus(
     const { state, image } = reader;
     if (state.kind === "unavailable" || image === undefined) {
       const { why, detail } = state.kind === "unavailable" ? state : { why: "missing", detail: "" };
-      return { status: "missing", path, why, detail };
+      return { status: isDenied(path) ? "denied" : "missing", path, why, detail };
     }
     const counts = image.counts();
     const sources = state.sources.map((source) => reportSource(source, counts, now - maxAge));
     const stale = now - state.created > maxAge || sources.some((source) => source.stale);
+    const age = Math.round((now - state.created) / 1000);
     return {
       status: stale ? "stale" : "fresh",
       path,
       created: new Date(state.created).toISOString(),
-      age: Math.round((now - state.created) / 1000),
+      age: Math.max(0, age),
+      clock: age < 0 ? "behind" : "good",
       addresses: state.rows,
       held: image.held ?? null,
       sources,
@@ -148,8 +181,8 @@ function formatTime(at: number): string | null {
 
 /** For people: one line for the whole, one a source. */
 export function formatStatus(report: StatusReport): string {
-  if (report.status === "missing" && /EACCES|EPERM|permission denied/i.test(report.detail)) {
-    return `missing: ${report.path} cannot be read by this user (permission denied): run status as the user of the relay or of the sync\n`;
+  if (report.status === "denied") {
+    return `denied: ${deniedText(report.path)}`;
   }
   if (report.status === "missing") {
     return `missing: ${report.path} cannot serve (${report.why}: ${report.detail}), every recipient is accepted\n`;
@@ -159,19 +192,22 @@ export function formatStatus(report: StatusReport): string {
     const failure = fault === "" ? "" : `, failed ${tried}: ${fault}`;
     return `source ${name}: ${addresses} addresses (${list.join(", ") || "none"}), read ${read ?? "never"}${failure}`;
   });
-  const { status, path, addresses, held, created, age } = report;
+  const { status, path, addresses, held, created, age, clock } = report;
   const hold =
     held === null ? [] : [`held since ${held}: no sync replaces it before \`goodmailto rollback --release\``];
-  return [`${status}: ${path}, ${addresses} addresses, made ${created}, ${ageText(age)}`, ...hold, ...lines, ""].join(
-    "\n",
-  );
+  return [
+    `${status}: ${path}, ${addresses} addresses, made ${created}, ${clock === "behind" ? behind : `${formatAge(age)} ago`}`,
+    ...hold,
+    ...lines,
+    "",
+  ].join("\n");
 }
 
 /** A list from the future says nothing about its age. */
-function ageText(seconds: number): string {
-  return seconds < 0
-    ? `${formatAge(-seconds)} after the time of this machine: its clock, or that of the sync, jumped`
-    : `${formatAge(seconds)} ago`;
+const behind = "after the time of this machine: its clock, or that of the sync, jumped";
+
+function deniedText(path: string): string {
+  return `${path} cannot be read by this user (permission denied): run status as the user of the relay or of the sync\n`;
 }
 
 function formatAge(seconds: number): string {

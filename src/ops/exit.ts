@@ -5,6 +5,8 @@ export const exit = {
   refused: 1,
   /** Wrong words on the command line. `status`: missing. */
   usage: 2,
+  /** `status`: its user may not read the files, so nothing is known. */
+  unknown: 3,
   /** EX_DATAERR: a guard refused the list. */
   guard: 65,
   /** EX_UNAVAILABLE: no snapshot, no Node 24, the port is taken. */

@@ -1,21 +1,71 @@
+/** What `goodmailto status` says of a clock that jumped and of files that its user may not read. */
+import { execFile } from "node:child_process";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { describe, expect, it } from "vitest";
 
-import { formatStatus } from "../../src/commands/status.ts";
+import { formatStatus, reportStatus } from "../../src/commands/status.ts";
+import { calm, episodePath, writeEpisode } from "../../sync/remember/episode.ts";
+import { publishSnapshot } from "../fakes/snapshot.ts";
+import { temporaryFolder } from "../snapshot/fixture.ts";
 
-describe("the text of goodmailto status", () => {
-  it("has no negative age: it says that a clock jumped", () => {
-    const report = { path: "p", created: "2026-01-01T00:00:00.000Z", addresses: 1, held: null, sources: [] } as const;
-    expect(formatStatus({ ...report, status: "fresh", age: -7300 })).toContain(
-      ", 2h after the time of this machine: its clock, or that of the sync, jumped\n",
-    );
-    expect(formatStatus({ ...report, status: "fresh", age: 7300 })).toContain(", 2h ago\n");
+const main = new URL("../../src/main.ts", import.meta.url).pathname;
+const root = process.getuid?.() === 0;
+/** As "nobody" where the tests run as root, whom no file mode keeps out. */
+const stranger = root ? { uid: 65_534, gid: 65_534 } : {};
+
+async function scene() {
+  const folder = temporaryFolder();
+  const path = join(folder, "snapshot.sqlite");
+  const config = join(folder, "goodmailto.toml");
+  await publishSnapshot(path, ["anna@kontor.example"]);
+  writeEpisode(path, calm);
+  writeFileSync(config, '[domains]\nrelay = ["kontor.example"]\n[snapshot]\npath = "snapshot.sqlite"\n');
+  for (const file of [path, config, episodePath(path)]) {
+    chmodSync(file, 0o644);
+  }
+  chmodSync(folder, 0o755);
+  const status = (...words: string[]) =>
+    new Promise<{ readonly code: number; readonly stdout: string }>((resolve) => {
+      const options = { ...stranger, timeout: 30_000 };
+      execFile(process.execPath, [main, "status", "-c", config, ...words], options, (error, stdout) =>
+        resolve({ code: error === null ? 0 : Number(error.code), stdout }),
+      );
+    });
+  const json = async (): Promise<unknown> => JSON.parse((await status("--json")).stdout);
+  return { path, status, json };
+}
+
+describe("goodmailto status", () => {
+  it("has no negative age: it says that a clock jumped, to people and in JSON", async () => {
+    const { path } = await scene();
+    const settings = { path, max_age: 86_400_000, newest_file: "" };
+    const past = reportStatus(settings, Date.now() - 7_300_000);
+    expect(past).toMatchObject({ status: "fresh", age: 0, clock: "behind" });
+    expect(formatStatus(past)).toContain(", after the time of this machine: its clock, or that of the sync, jumped\n");
+    const later = reportStatus(settings, Date.now() + 7_300_000);
+    expect(later).toMatchObject({ status: "fresh", clock: "good" });
+    expect(formatStatus(later)).toContain(", 2h ago\n");
   });
 
-  it("tells a file that this user may not read from one that is not there", () => {
-    const missing = { status: "missing", path: "p" } as const;
-    const denied = formatStatus({ ...missing, why: "unreadable", detail: "EACCES: permission denied, open 'p'" });
-    expect(denied).toContain("permission denied");
-    expect(denied).not.toContain("every recipient is accepted");
-    expect(formatStatus({ ...missing, why: "missing", detail: "ENOENT" })).toContain("every recipient is accepted");
-  });
+  it("tells a snapshot that its user may not read from one that is not there, and exits 3", async () => {
+    const { path, status, json } = await scene();
+    expect(await status()).toMatchObject({ code: 0, stdout: expect.stringContaining("fresh: ") as string });
+    // Who runs the tests without being root owns the file.
+    chmodSync(path, root ? 0o600 : 0o000);
+    const denied = await status();
+    expect(denied).toMatchObject({ code: 3, stdout: expect.stringContaining("permission denied") as string });
+    expect(denied.stdout).not.toMatch(/missing|every recipient is accepted/);
+    expect(await json()).toMatchObject({ status: "denied", path });
+  }, 60_000);
+
+  it("does not take failures that it may not read for none", async () => {
+    const { path, status, json } = await scene();
+    chmodSync(episodePath(path), root ? 0o600 : 0o000);
+    const denied = await status();
+    expect(denied.code).toBe(3);
+    expect(denied.stdout).toContain(`sync: not known, ${episodePath(path)} cannot be read by this user`);
+    expect(await json()).toMatchObject({ status: "fresh", sync: { denied: true } });
+  }, 60_000);
 });
