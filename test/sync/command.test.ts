@@ -80,6 +80,20 @@ describe("goodmailto sync", () => {
     expect((await place.run("sync", "--cron", "--dry-run")).code).toBe(2);
   });
 
+  it("warns with --cron where [sync] delta is set and no source can tell what changed", async () => {
+    const place = new Place(3, '[sync]\nschedule = "0 0 1 1 *"\ndelta = "60s"\n');
+    const child = spawn(process.execPath, [main, "sync", "--cron", "-c", place.config], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+    const warning = "[sync] delta has no effect: no source can tell what changed";
+    await expect.poll(() => said, { timeout: 20_000 }).toContain(warning);
+    child.kill("SIGTERM");
+    await once(child, "exit");
+  }, 40_000);
+
   it("stays with --cron: runs at the start, reloads at SIGHUP, keeps the old settings if they are bad, ends at SIGTERM", async () => {
     const place = new Place(3, '[sync]\nschedule = "0 0 1 1 *"\n');
     const child = spawn(process.execPath, [main, "sync", "--cron", "-c", place.config], {

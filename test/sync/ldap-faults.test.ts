@@ -39,6 +39,9 @@ function reader(script: Script, settings: Parameters<typeof source>[0] = {}): Re
   return source({ url: [script.url], base: "o=Kontor", page_size: 10, timeout: 5000, ...settings });
 }
 
+/** What a person may do about a reference: another base, a source for that server, the preset. */
+const advice = /set base below .*\[\[source\]\] of its own for that server.*preset "active-directory"/;
+
 describe("reading page by page", () => {
   it("goes on past an empty page that has a cookie", async () => {
     const script = await serve((page, say) => {
@@ -167,12 +170,15 @@ describe("a list that is not whole", () => {
       });
       const fault = await faultOf(reader(script));
       expect(fault).toMatchObject({ reason: "referral", message: expect.stringContaining("other.example") });
+      expect(String(fault)).toMatch(advice);
     });
   }
 
   it("is a fault: result code 10", async () => {
     const script = await serve((_page, say) => say.done(10, ""));
-    expect(await faultOf(reader(script))).toMatchObject({ reason: "referral" });
+    const fault = await faultOf(reader(script));
+    expect(fault).toMatchObject({ reason: "referral" });
+    expect(String(fault)).toMatch(advice);
   });
 
   for (const end of ["cut", "reset"] as const) {
