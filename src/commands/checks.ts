@@ -1,16 +1,38 @@
-/** `goodmailto checks`: every check with its hooks, settings and docstring. */
+/** `goodmailto checks`: every check with its hooks, settings and docstring, or one; and a file to begin a check of one's own with. */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
 import { Command } from "commander";
 
 import { checks } from "../checks/registry.ts";
 import { fieldMeta } from "../config/fields.ts";
 import { tomlValue } from "../config/toml-value.ts";
 import type { CheckDefinition } from "../hooks/check.ts";
+import { exit } from "../ops/exit.ts";
 
 /** Builds the verb. */
 export function checksCommand(): Command {
-  return new Command("checks").description("List the checks with their hooks and settings").action(() => {
-    process.stdout.write(checks.map(describeCheck).join("\n"));
-  });
+  const command = new Command("checks")
+    .description("List the checks with their hooks and settings, or describe one")
+    .argument("[name]", "the check to describe")
+    .action(list);
+  command
+    .command("new")
+    .description("Write NAME.ts, a check of your own to begin with, and tsconfig.json for the editor, into this folder")
+    .argument("<name>", "its name: a-z and 0-9, beginning with a letter")
+    .addHelpText("after", "\nExit status: 0 written, 2 not a name, taken, or a file is there already")
+    .action(begin);
+  return command;
+}
+
+function list(name: string | undefined): void {
+  const shown = name === undefined ? checks : checks.filter((check) => check.name === name);
+  if (shown.length === 0) {
+    process.stderr.write(`goodmailto: there is no check "${name}"; "goodmailto checks" lists them\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
+  process.stdout.write(shown.map(describeCheck).join("\n"));
 }
 
 function describeCheck(check: CheckDefinition): string {
@@ -19,18 +41,86 @@ function describeCheck(check: CheckDefinition): string {
     const meta = fieldMeta(type);
     return meta === undefined ? [] : [`    ${key} = ${tomlValue(meta.sample)}\n        ${meta.doc}`];
   });
-  const mode =
-    check.section === "recipients"
-      ? []
-      : ['    mode = "enforce"\n        enforce, observe (its verdict is logged and does not count) or off.'];
-  const stage = check.stage === "note" ? " (a note-taker: runs before all others)" : "";
+  const unless = check.unless ?? [];
   return [
-    `${check.name}`,
+    check.name,
     `  ${check.doc}`,
-    `  hooks: ${check.hooks.join(", ")}${stage}`,
+    `  hooks: ${check.hooks.join(", ")}${check.stage === "note" ? " (before all other checks)" : ""}`,
+    `  refuses for: ${Object.values(check.reasons).join(", ") || "nothing"}`,
+    `  leaves alone by default: ${unless.join(", ") || "nobody"}`,
     `  settings: [${section}]`,
-    ...mode,
     ...settings,
     "",
   ].join("\n");
+}
+
+/** Files are made, never replaced. */
+function begin(name: string): void {
+  const fail = (why: string): void => {
+    process.stderr.write(`goodmailto: ${why}\n`);
+    process.exitCode = exit.usage;
+  };
+  if (!/^[a-z][a-z0-9]{0,31}$/.test(name)) {
+    fail(`"${name}" is not a name for a check: a-z and 0-9, beginning with a letter, at most 32 characters`);
+    return;
+  }
+  if (checks.some((check) => check.name === name)) {
+    fail(`"${name}" is the name of a built-in check`);
+    return;
+  }
+  try {
+    writeFileSync(`${name}.ts`, outline(name), { flag: "wx" });
+  } catch (error) {
+    fail(`cannot write ${name}.ts: ${(error as Error).message}`);
+    return;
+  }
+  writeIfMissing("tsconfig.json", editorSettings());
+  process.stdout.write(
+    `wrote ${name}.ts\nIn the configuration, with the path from its folder:\n\n[checks]\nload = ["checks/${name}.ts"]\nrun = ["${name}", …]\n`,
+  );
+}
+
+function writeIfMissing(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { flag: "wx" });
+  } catch {
+    // One that is there may hold more than ours.
+  }
+}
+
+/** What an editor needs to know the types of "goodmailto/check". */
+function editorSettings(): string {
+  const contract = fileURLToPath(new URL("../hooks/contract.ts", import.meta.url));
+  const compilerOptions = {
+    target: "esnext",
+    module: "nodenext",
+    strict: true,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    erasableSyntaxOnly: true,
+    paths: { "goodmailto/check": [contract] },
+  };
+  return `${JSON.stringify({ compilerOptions }, undefined, 2)}\n`;
+}
+
+function outline(name: string): string {
+  return `/** ${name}: refuses clients that greet with one of these names. */
+import { defineCheck, field, foldAscii, pass, refuse, reply } from "goodmailto/check";
+
+const refused = refuse("listed", reply(550, "5.7.1", "Local policy refuses this name"));
+
+export const ${name} = defineCheck({
+  name: "${name}",
+  doc: "Refuses clients that greet with one of these names.",
+  stage: "policy",
+  hooks: ["helo"],
+  settings: { names: field.list([], "Names that are refused.") },
+  reasons: { listed: "name in HELO is listed" },
+  unless: ["relay client", "authenticated"],
+  create({ names }) {
+    const listed = new Set(names.map(foldAscii));
+    return { helo: ({ variables }) => (listed.has(foldAscii(variables.get("SMTPHELOHOST") ?? "")) ? refused : pass) };
+  },
+});
+`;
 }

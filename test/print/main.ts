@@ -9,6 +9,8 @@ writeFileSync(registryFile, printRegistry(findChecks()));
 writeFileSync(developmentPage, printDevelopment());
 
 // What follows is printed from the registry as it is now.
+const { checksPage, printChecks } = await import("./checks-page.ts");
+writeFileSync(checksPage, printChecks());
 const { sampleConfig } = await import("../../src/config/sample.ts");
 const { schema } = await import("../../src/compose/settings.ts");
 const { sectionDocs } = await import("../../src/compose/section-docs.ts");

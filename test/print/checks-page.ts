@@ -1,0 +1,56 @@
+/** docs/checks.md, printed from the registry. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { checks } from "../../src/checks/registry.ts";
+import { fieldMeta } from "../../src/config/fields.ts";
+import { tomlValue } from "../../src/config/toml-value.ts";
+import type { CheckDefinition } from "../../src/hooks/check.ts";
+import { findChecks } from "./registry.ts";
+
+/** The page. */
+export const checksPage = join(import.meta.dirname, "../../docs/checks.md");
+
+const intro = `# Checks
+
+Printed from the registry by \`npm run docs\`. A check runs if \`[checks] run\` names it, in that order at each of its hooks; \`goodmailto checks NAME\` prints one. What every check has in common (\`mode\`, \`unless\`, \`points\`, \`permanent\`, \`close\`, \`reply\`, instances) is in [plugins.md](plugins.md#a-check-in-typescript).
+`;
+
+/** The page as it should be. */
+export function printChecks(): string {
+  const families = Map.groupBy(findChecks(), ({ family }) => family);
+  const sections = [...families]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([family, files]) => [
+      `\n## ${family}\n`,
+      ...files.flatMap(({ name }) => checks.filter((check) => check.name === name).map(describe)),
+    ]);
+  return `${[intro, ...sections].join("\n").trimEnd()}\n`;
+}
+
+function describe(check: CheckDefinition): string {
+  const section = check.section ?? `checks.${check.name}`;
+  const settings = Object.entries(check.settings).flatMap(([key, type]) => {
+    const meta = fieldMeta(type);
+    return meta === undefined ? [] : [`| \`${key}\` | \`${tomlValue(meta.sample)}\` | ${cell(meta.doc)} |`];
+  });
+  const reasons = Object.entries(check.reasons).map(([key, words]) => `${words} (\`${key}\`)`);
+  return [
+    `### ${check.name}\n`,
+    `${check.doc}\n`,
+    `- Hooks: ${check.hooks.join(", ")}; stage ${check.stage}${check.needs === undefined ? "" : `; needs of a message: ${check.needs}`}`,
+    `- Refuses for: ${reasons.length === 0 ? "nothing" : reasons.join(", ")}`,
+    `- Leaves alone by default: ${check.unless === undefined || check.unless.length === 0 ? "nobody" : check.unless.join(", ")}`,
+    ...(settings.length === 0 ? ["- No settings of its own\n"] : [`- Settings in \`[${section}]\`:\n`, "| setting | default | meaning |", "|---|---|---|", ...settings, ""]),
+  ].join("\n");
+}
+
+/** Text that may stand in a cell of a table. */
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}
+
+/** The page as it is. */
+export function readChecksPage(): string {
+  return readFileSync(checksPage, "utf8");
+}

@@ -1,0 +1,82 @@
+/** `npm run new-check FAMILY/NAME`: writes a check, its test and its dialogue, and prints registry, docs and sample. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+const root = join(import.meta.dirname, "../..");
+const [family = "", name = ""] = (process.argv[2] ?? "").split("/");
+if (!/^[a-z]+$/.test(family) || !/^[a-z][a-z0-9_]*$/.test(name)) {
+  process.stderr.write("usage: npm run new-check FAMILY/NAME, as client/badcountry\n");
+  process.exit(2);
+}
+
+const check = `/** ${name}: one sentence on what it refuses, from which RFC or original. */
+import * as field from "../../config/fields.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { foldAscii } from "../../mail/address.ts";
+import { reply } from "../../mail/reply.ts";
+
+const refused = refuse("listed", reply(550, "5.7.1", "Local policy refuses this name"));
+
+export const ${name}: CheckDefinition = defineCheck({
+  name: "${name}",
+  doc: "Refuses clients that greet with one of these names.",
+  stage: "policy",
+  hooks: ["helo"],
+  settings: { names: field.list([], "Names that are refused.") },
+  reasons: { listed: "name in HELO is listed" },
+  unless: ["relay client", "authenticated"],
+  create({ names }) {
+    const listed = new Set(names.map(foldAscii));
+    return { helo: ({ variables }) => (listed.has(foldAscii(variables.get("SMTPHELOHOST") ?? "")) ? refused : pass) };
+  },
+});
+`;
+const test = `/** What ${name} refuses, and what it passes. */
+import { describe, expect, it } from "vitest";
+
+import { ${name} } from "../../../src/checks/${family}/${name}.ts";
+import { asPrinted, makeSession, startCheck } from "../fixture.ts";
+
+describe("${name}", () => {
+  it("refuses a listed name, whatever its letter case, and no other", async () => {
+    const check = startCheck(${name}, { names: ["bad.example"] });
+    const ask = async (helo: string): Promise<string> =>
+      asPrinted((await check.helo?.(makeSession({ SMTPHELOHOST: helo }))) ?? { kind: "drop" });
+    expect(await ask("BAD.example")).toBe("E550 5.7.1 Local policy refuses this name");
+    expect(await ask("good.example")).toBe("");
+  });
+});
+`;
+const dialogue = `# ${name}: a listed name is refused, and a better one is taken.
+=== config
+[checks]
+run = ["${name}", "goodmailto"]
+[checks.${name}]
+names = ["bad.example"]
+=== talk
+C: EHLO BAD.example
+S: 550 5.7.1 Local policy refuses this name
+C: EHLO good.example
+S: 250
+`;
+
+const files = [
+  [`src/checks/${family}/${name}.ts`, check],
+  [`test/checks/${family}/${name}.test.ts`, test],
+  [`test/dialogs/checks/${name}.dialog`, dialogue],
+] as const;
+const taken = files.map(([path]) => path).filter((path) => existsSync(join(root, path)));
+if (taken.length > 0) {
+  process.stderr.write(`there already: ${taken.join(", ")}\n`);
+  process.exit(2);
+}
+for (const [path, text] of files) {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+  process.stdout.write(`wrote ${path}\n`);
+}
+execFileSync(process.execPath, [join(import.meta.dirname, "main.ts")], { stdio: "inherit" });
+process.stdout.write("printed src/checks/registry.ts, docs/checks.md, config/goodmailto.toml\n");
