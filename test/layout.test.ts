@@ -4,6 +4,7 @@ import { dirname, join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { developmentPage, printDevelopment } from "./print/rooms.ts";
+import { printChecks, readChecksPage } from "./print/checks-page.ts";
 import { findChecks, printRegistry, registryFile } from "./print/registry.ts";
 import { rooms } from "./rooms.ts";
 
@@ -88,6 +89,10 @@ describe("layout", () => {
 
   it("prints the rooms of docs/development.md (else run: npm run docs)", () => {
     expect(readFileSync(developmentPage, "utf8")).toBe(printDevelopment());
+  });
+
+  it("has docs/checks.md as the registry prints it (else run: npm run docs)", () => {
+    expect(readChecksPage()).toBe(printChecks());
   });
 
   it("prints the registry of checks (else run: npm run docs)", () => {

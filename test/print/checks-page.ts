@@ -41,7 +41,9 @@ function describe(check: CheckDefinition): string {
     `- Hooks: ${check.hooks.join(", ")}; stage ${check.stage}${check.needs === undefined ? "" : `; needs of a message: ${check.needs}`}`,
     `- Refuses for: ${reasons.length === 0 ? "nothing" : reasons.join(", ")}`,
     `- Leaves alone by default: ${check.unless === undefined || check.unless.length === 0 ? "nobody" : check.unless.join(", ")}`,
-    ...(settings.length === 0 ? ["- No settings of its own\n"] : [`- Settings in \`[${section}]\`:\n`, "| setting | default | meaning |", "|---|---|---|", ...settings, ""]),
+    ...(settings.length === 0
+      ? ["- No settings of its own\n"]
+      : [`- Settings in \`[${section}]\`:\n`, "| setting | default | meaning |", "|---|---|---|", ...settings, ""]),
   ].join("\n");
 }
 

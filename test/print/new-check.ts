@@ -50,17 +50,23 @@ describe("${name}", () => {
   });
 });
 `;
-const dialogue = `# ${name}: a listed name is refused, and a better one is taken.
+const dialogue = `A listed name is refused at EHLO, and a better one is taken.
+
 === config
 [checks]
 run = ["${name}", "goodmailto"]
 [checks.${name}]
 names = ["bad.example"]
-=== talk
+=== snapshot
+vera
+=== dialogue
+S...
 C: EHLO BAD.example
 S: 550 5.7.1 Local policy refuses this name
 C: EHLO good.example
-S: 250
+S...
+C: MAIL FROM:<a@far.test>
+S: 250 2.1.0 Sender OK
 `;
 
 const files = [

@@ -1,0 +1,38 @@
+/** `goodmailto checks`: a check by its name, and a file to begin one with. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { afterAll, describe, expect, it } from "vitest";
+
+const main = resolve(import.meta.dirname, "../../src/main.ts");
+const folder = mkdtempSync(join(tmpdir(), "goodmailto-checks-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function goodmailto(...words: string[]): { status: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...words], {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 30_000,
+  });
+  return { status, out: stdout, err: stderr };
+}
+
+describe("goodmailto checks", () => {
+  it("describes one check, and names the way to the list where there is none of that name", () => {
+    expect(goodmailto("checks", "loop").out).toMatch(/^loop\n.*\n  hooks: message\n/);
+    expect(goodmailto("checks", "nosuch")).toMatchObject({ status: 2, err: expect.stringContaining("lists them") });
+  });
+
+  it("writes a check that loads and runs as it stands, once", () => {
+    expect(goodmailto("checks", "new", "mine")).toMatchObject({ status: 0 });
+    const config = join(folder, "c.toml");
+    const text = '[domains]\nrelay = ["kontor.example"]\n[checks]\nload = ["mine.ts"]\nrun = ["mine", "goodmailto"]\n';
+    writeFileSync(config, `${text}[checks.mine]\nnames = ["bad.example"]\n`);
+    expect(goodmailto("config", "check", "--config", config)).toMatchObject({ status: 0 });
+    expect(goodmailto("checks", "new", "mine")).toMatchObject({ status: 2, err: expect.stringContaining("EEXIST") });
+    expect(goodmailto("checks", "new", "loop")).toMatchObject({ status: 2 });
+    expect(goodmailto("checks", "new", "Bad/Name")).toMatchObject({ status: 2 });
+  });
+});
