@@ -2,7 +2,6 @@
 import type { CheckDefinition } from "../hooks/check.ts";
 import { authlogger } from "./auth/authlogger.ts";
 import { authrequired } from "./auth/authrequired.ts";
-import { badcountry } from "./client/badcountry.ts";
 import { badhelo } from "./envelope/badhelo.ts";
 import { badmailfrom } from "./envelope/badmailfrom.ts";
 import { badmailfromto } from "./envelope/badmailfromto.ts";
@@ -32,7 +31,6 @@ import { whitelist } from "./client/whitelist.ts";
 export const checks: readonly CheckDefinition[] = [
   authlogger,
   authrequired,
-  badcountry,
   badhelo,
   badmailfrom,
   badmailfromto,

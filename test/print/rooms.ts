@@ -9,7 +9,11 @@ export const developmentPage = join(import.meta.dirname, "../../docs/development
 
 /** The page with the table as it should be. */
 export function printDevelopment(): string {
-  const [start, end] = ["<!-- rooms -->\n\n", "\n<!-- /rooms -->"];
+  const [start, end] = ["<!-- rooms -->\n", "<!-- /rooms -->"];
   const [head = "", rest = ""] = readFileSync(developmentPage, "utf8").split(start);
-  return `${head}${start}${printRooms()}${end}${rest.split(end)[1] ?? ""}`;
+  const [, tail] = rest.split(end);
+  if (tail === undefined) {
+    throw new SyntaxError(`${developmentPage} has no place for the table of rooms`);
+  }
+  return `${head}${start}\n${printRooms()}\n${end}${tail}`;
 }
