@@ -149,6 +149,26 @@ describe("goodmailto passwd", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+  it("leaves a file that is not UTF-8 as it was, and says where", async () => {
+    const file = join(folder, "latin1");
+    const before = Buffer.from(`# users\nj\xfcrgen:${hashOf("x")}\n`, "latin1");
+    writeFileSync(file, before, { mode: 0o600 });
+    const { code, errors } = await passwd(["alice", "--file", file], "geheim\n");
+    expect(code).toBe(69);
+    expect(errors).toContain('line 2, column 2: the byte 0xfc, "ü" in Latin-1, is not UTF-8');
+    expect(readFileSync(file).equals(before)).toBe(true);
+    expect(existsSync(`${file}.new`)).toBe(false);
+  });
+
+  it("finds the user behind a byte order mark", async () => {
+    const file = join(folder, "marked");
+    writeFileSync(file, `\uFEFFalice:${hashOf("old")}\n`, { mode: 0o600 });
+    expect((await passwd(["alice", "--file", file], "geheim\n")).code).toBe(0);
+    const { users, faults } = parsePasswords(readFileSync(file));
+    expect(faults).toEqual([]);
+    expect([...users.keys()]).toEqual(["alice"]);
+  });
+
   it("prints a line that the relay accepts", async () => {
     const { code, output } = await passwd(["alice"], "geheim\nsecond line\n");
     expect(code).toBe(0);
