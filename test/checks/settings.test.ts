@@ -1,24 +1,46 @@
-/** Settings of checks: each has its defaults and tells what it is for, so that the sample file can be printed. */
+/** Guards over the registry: what every check must have, so that nobody can forget it. */
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { describe, expect, it } from "vitest";
 
-import { authlogger } from "../../src/checks/auth/authlogger.ts";
-import { authrequired } from "../../src/checks/auth/authrequired.ts";
-import { ifauthskip } from "../../src/checks/auth/ifauthskip.ts";
-import { loop } from "../../src/checks/content/loop.ts";
-import { rblspp } from "../../src/checks/lists/rblspp.ts";
-import { verybadrcptto } from "../../src/checks/envelope/verybadrcptto.ts";
+import { checks } from "../../src/checks/registry.ts";
+import { fieldMeta } from "../../src/config/fields.ts";
 import { servicesFor } from "../hooks/services.ts";
 import { settingsOf } from "../hooks/steps.ts";
-import { fieldMeta } from "../../src/config/fields.ts";
+import { findChecks } from "../print/registry.ts";
 
-describe.each([authlogger, authrequired, ifauthskip, loop, rblspp, verybadrcptto])("settings of $name", (check) => {
-  it("have defaults, each with its docstring", () => {
-    expect(() => settingsOf(check)).not.toThrow();
-    expect(Object.values(check.settings).map((type) => fieldMeta(type)?.doc ?? "")).not.toContain("");
+const root = join(import.meta.dirname, "../..");
+const files = new Map(findChecks().map(({ family, name }) => [name, family]));
+const tests = globSync("test/**/*.test.ts", { cwd: root }).map((path) => readFileSync(join(root, path), "utf8"));
+
+describe.each(checks)("the check $name", (check) => {
+  it("has its name for its file, and a test file beside the family's others", () => {
+    const family = files.get(check.name) ?? "";
+    expect(family).not.toBe("");
+    const names = [`test/checks/${family}/${check.name}.test.ts`, `test/dialogs/checks/${check.name}.dialog`];
+    const isTested = names.some((name) => existsSync(join(root, name)));
+    expect([check.name, isTested || tests.some((text) => text.includes(`/${check.name}.ts"`))]).toEqual([
+      check.name,
+      true,
+    ]);
   });
 
-  it("go with functions for exactly the hooks it names", () => {
-    const services = servicesFor();
-    expect(Object.keys(check.create(settingsOf(check), services)).toSorted()).toEqual([...check.hooks].toSorted());
+  it("has defaults for its settings, each with its docstring, and a sentence of its own", () => {
+    expect(check.doc).toMatch(/^[A-Z].*\.$/);
+    const described = Object.entries(check.settings).map(([key, type]) => [key, fieldMeta(type)?.doc ?? ""] as const);
+    expect(described.filter(([, doc]) => doc === "")).toEqual([]);
+    expect(() => settingsOf(check)).not.toThrow();
+  });
+
+  it("has functions for exactly its hooks", () => {
+    const run = check.create(settingsOf(check), servicesFor());
+    const functions = Object.keys(run).map((name) => (name === "tap" ? "message" : name));
+    expect(functions.toSorted()).toEqual([...check.hooks].toSorted());
+  });
+
+  it("has a file field where it has a setting `file`", () => {
+    const named = Object.entries(check.settings).filter(([key]) => key === "file");
+    expect(named.filter(([, type]) => fieldMeta(type)?.file === undefined).map(([key]) => key)).toEqual([]);
   });
 });
