@@ -11,6 +11,7 @@ import { settingWarnings } from "../config/warnings.ts";
 import type { Warning } from "../config/warning.ts";
 import type { Log } from "../report/log.ts";
 import { missingLists } from "./list-warnings.ts";
+import { addressWarnings, folderWarnings, programWarnings, secretWarnings } from "./place-warnings.ts";
 import { listenersOf } from "../config/listening.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
@@ -21,6 +22,10 @@ type FindFileWarnings = (settings: Settings, rules: readonly ParsedClientRules[]
 /** To add a warning that needs client rules, files or the machine, name its function here. */
 const finders: readonly FindFileWarnings[] = [
   missingLists,
+  folderWarnings,
+  programWarnings,
+  secretWarnings,
+  addressWarnings,
   (settings, rules) =>
     worldWarnings(
       settings,

@@ -1,0 +1,121 @@
+/** Settings that name something of this machine which is not there, or not as it must be: folders, programs, addresses, secrets. */
+import { accessSync, constants, statSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
+
+import { listenersOf } from "../config/listening.ts";
+import type { Settings } from "../config/sections.ts";
+import type { Warning } from "../config/warning.ts";
+import { normalIp, parseEndpoint } from "../mail/network.ts";
+
+/** Where the defaults are: systemd makes these folders when a unit starts. */
+const madeAtStart: ReadonlySet<string> = new Set(["/run/goodmailto", "/var/lib/goodmailto"]);
+
+/** Folders of files that the relay writes, and the snapshot's, which the sync writes. */
+export function folderWarnings({ snapshot, recipients, smtp, state }: Settings): Warning[] {
+  const written = [
+    { path: ["snapshot", "newest_file"], folder: parentOf(snapshot.newest_file) },
+    { path: ["recipients", "observe_file"], folder: parentOf(recipients.observe_file) },
+    { path: ["smtp", "status_folder"], folder: smtp.status_folder },
+    { path: ["state", "folder"], folder: state.folder },
+  ];
+  return [
+    ...written.flatMap(({ path, folder }) => warn(path, folder === "" ? undefined : folderFault(folder, true))),
+    ...warn(["snapshot", "path"], folderFault(dirname(snapshot.path), false)),
+  ];
+}
+
+function parentOf(file: string): string {
+  return file === "" ? "" : dirname(file);
+}
+
+function warn(path: readonly PropertyKey[], message: string | undefined): Warning[] {
+  return message === undefined ? [] : [{ path, message }];
+}
+
+function folderFault(folder: string, mustBeWritable: boolean): string | undefined {
+  if (madeAtStart.has(folder)) {
+    return undefined;
+  }
+  try {
+    if (!statSync(folder).isDirectory()) {
+      return `"${folder}" is not a folder`;
+    }
+  } catch {
+    return `the folder "${folder}" is missing`;
+  }
+  try {
+    accessSync(folder, mustBeWritable ? constants.W_OK : constants.R_OK);
+    return undefined;
+  } catch {
+    return `the folder "${folder}" is not ${mustBeWritable ? "writable" : "readable"} for this user`;
+  }
+}
+
+/** Programs that are to be run later, when nobody watches. */
+export function programWarnings({ auth, alert }: Settings): Warning[] {
+  return [
+    ...warn(["auth", "command"], programFault(auth.command[0])),
+    ...warn(["alert", "command"], programFault(alert.command[0])),
+  ];
+}
+
+function programFault(program: string | undefined): string | undefined {
+  if (program === undefined || program === "") {
+    return undefined;
+  }
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const places = isAbsolute(program) || program.includes("/") ? [program] : folders.map((one) => join(one, program));
+  return places.some(isProgram) ? undefined : `the program "${program}" is missing or not executable`;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Files with secrets that every user of the machine may read. */
+export function secretWarnings({ tls, auth, snapshot, source }: Settings): Warning[] {
+  const files = [
+    { path: ["tls", "key"], file: tls.key },
+    { path: ["auth", "passwords"], file: auth.passwords },
+    { path: ["snapshot", "key_file"], file: snapshot.key_file },
+    ...source.map(({ password_file: file }, i) => ({ path: ["source", i, "password_file"], file })),
+  ];
+  return files.flatMap(({ path, file }) =>
+    warn(path, isOpen(file) ? `"${file}" can be read by every user: chmod o= ${file}` : undefined),
+  );
+}
+
+function isOpen(file: string): boolean {
+  if (file === "") {
+    return false;
+  }
+  try {
+    return (statSync(file).mode & constants.S_IROTH) !== 0;
+  } catch {
+    // Reported elsewhere, as an error.
+    return false;
+  }
+}
+
+/** Addresses to listen on that this machine does not have. */
+export function addressWarnings(settings: Settings): Warning[] {
+  const own = new Set(
+    Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => normalIp(address))),
+  );
+  return listenersOf(settings).flatMap(({ listen }, i) => {
+    const path = settings.listener.length > 0 ? ["listener", i, "listen"] : ["smtp", "listen"];
+    return listen.flatMap((place) => {
+      const host = parseEndpoint(place)?.host ?? "";
+      const isNumber = /^[\d.]+$/.test(host) || host.includes(":");
+      const isAny = host === "0.0.0.0" || host === "::";
+      const isForeign = isNumber && !isAny && !host.startsWith("127.") && !own.has(normalIp(host));
+      return warn(path, isForeign ? `this machine does not have the address ${host}` : undefined);
+    });
+  });
+}

@@ -1,0 +1,68 @@
+/** What `config check` says of folders, programs, secrets and addresses that are not as the configuration needs them. */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, describe, expect, it } from "vitest";
+
+import { schemaFor } from "../../src/compose/settings.ts";
+import { warningsOf } from "../../src/compose/warnings.ts";
+import { checkConfig } from "../../src/config/load.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "goodmailto-places-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Warnings as "key: message". */
+function warnings(text: string): string[] {
+  const base = '[domains]\nrelay = ["kontor.example"]\n[[route]]\ndomain = "*"\nnext_hop = "smtp://192.0.2.25:25"\n';
+  const loaded = checkConfig(`${base}${text}`, join(folder, "c.toml"), schemaFor, ["relay", "sync"]);
+  if (loaded.kind !== "ok") {
+    throw new Error(JSON.stringify(loaded.faults));
+  }
+  const own = /folder|program|every user|address/;
+  return warningsOf(loaded, ["relay", "sync"])
+    .map(({ key, message }) => `${key}: ${message}`)
+    .filter((line) => own.test(line));
+}
+
+describe("warnings of places", () => {
+  mkdirSync(join(folder, "there"));
+  const fine = '[snapshot]\npath = "there/snapshot.sqlite"\n';
+
+  it("name folders that are missing, and none that are there", () => {
+    expect(warnings('[snapshot]\npath = "gone/snapshot.sqlite"\n[recipients]\nobserve_file = "gone/o.json"\n')).toEqual(
+      [
+        `snapshot.path: the folder "${folder}/gone" is missing`,
+        `recipients.observe_file: the folder "${folder}/gone" is missing`,
+      ],
+    );
+    expect(warnings(`${fine}[recipients]\nobserve_file = "there/o.json"\n`)).toEqual([]);
+  });
+
+  it("name programs that are missing or not executable", () => {
+    const program = join(folder, "program");
+    writeFileSync(program, "#!/bin/sh\n", { mode: 0o644 });
+    const text = `${fine}[auth]\ncommand = ["${program}"]\n[alert]\ncommand = ["no-such-program"]\n`;
+    expect(warnings(text)).toEqual([
+      `auth.command: the program "${program}" is missing or not executable`,
+      'alert.command: the program "no-such-program" is missing or not executable',
+    ]);
+    chmodSync(program, 0o755);
+    expect(warnings(`${fine}[auth]\ncommand = ["${program}"]\n[alert]\ncommand = ["sh"]\n`)).toEqual([]);
+  });
+
+  it("name secrets that every user may read", () => {
+    const file = join(folder, "passwords");
+    writeFileSync(file, "", { mode: 0o644 });
+    const text = `${fine}[auth]\npasswords = "passwords"\n`;
+    expect(warnings(text)).toEqual([`auth.passwords: "${file}" can be read by every user: chmod o= ${file}`]);
+    chmodSync(file, 0o640);
+    expect(warnings(text)).toEqual([]);
+  });
+
+  it("name addresses that this machine does not have", () => {
+    expect(warnings(`${fine}[smtp]\nlisten = ["192.0.2.1:25", "127.0.0.1:25", "0.0.0.0:26", "[::1]:27"]\n`)).toEqual([
+      "smtp.listen: this machine does not have the address 192.0.2.1",
+    ]);
+  });
+});
