@@ -25,7 +25,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
       "hostname max_message_size max_recipients greeting_delay idle_timeout bare_newlines lenient_helo reverse_lookup shutdown_timeout",
   },
   "[domains]": { reload: "relay aliases" },
-  "[clients]": { reload: "rules" },
+  "[clients]": { reload: "rules relayclients morerelayclients norelayclients" },
   "[control]": { reload: "folders" },
   "[snapshot]": { restart: "path max_age newest_file", reload: "key_file signing_key_file public_key_file pull" },
   "[recipients]": {
