@@ -18,7 +18,7 @@ import { lostReader } from "../ops/lost-reader.ts";
 /** The project's folder. */
 const root = resolve(import.meta.dirname, "../..");
 const defaultPort = 2525;
-/** The relay looks at the snapshot every second; DESIGN.md promises two. */
+/** The relay looks at the snapshot every second; docs/design.md promises two. */
 const switchDeadline = 5000;
 
 interface Options {
@@ -28,7 +28,7 @@ interface Options {
   readonly sync?: true;
 }
 
-/** Loaded when it is asked for: the relay, which is the same program, holds no code that speaks LDAP. DESIGN.md promise 5. */
+/** Loaded when it is asked for: the relay, which is the same program, holds no code that speaks LDAP. docs/design.md promise 5. */
 const loadParts = (): Promise<typeof import("../compose/demo-parts.ts")> => import("../compose/demo-parts.ts");
 
 /** Two demos at two ports do not share a folder. */

@@ -1,6 +1,6 @@
 /**
  * One transaction mirrored to a next hop: MAIL and the first RCPT when the first recipient passed, each further
- * RCPT live, DATA streamed. Every 250 of ours is a 2xx of the hop's; whatever breaks is a 4xx. DESIGN.md promise 1.
+ * RCPT live, DATA streamed. Every 250 of ours is a 2xx of the hop's; whatever breaks is a 4xx. docs/design.md promise 1.
  */
 import type { Mailbox } from "../mail/address.ts";
 import { formatEndpoint } from "../mail/network.ts";

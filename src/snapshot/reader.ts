@@ -1,6 +1,6 @@
 /**
  * Keeps the snapshot at hand: opens it, looks every second whether another file lies there, and says loudly when
- * there is none to serve from. DESIGN.md promise 2.
+ * there is none to serve from. docs/design.md promise 2.
  *
  * Removed: nothing to serve from, at once (it is the administrator's emergency switch). A bad file while a good one
  * is open: an alarm, and the good one goes on serving.

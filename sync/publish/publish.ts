@@ -1,6 +1,6 @@
 /**
  * Puts a finished file in the snapshot's place: sealed, fsynced, renamed, the folder fsynced. At every moment the
- * target is the old file or the new one, whole. DESIGN.md "The snapshot".
+ * target is the old file or the new one, whole. docs/design.md "The snapshot".
  */
 import {
   closeSync,

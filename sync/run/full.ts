@@ -1,4 +1,4 @@
-/** One run of the sync: lock, read, freeze what failed, build, guard, publish. DESIGN.md promise 3. */
+/** One run of the sync: lock, read, freeze what failed, build, guard, publish. docs/design.md promise 3. */
 import { hostname } from "node:os";
 
 import type { SyncSettings } from "../../src/config/schema.ts";

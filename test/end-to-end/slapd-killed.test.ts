@@ -1,6 +1,6 @@
 /**
  * slapd killed in the middle of a sync, again and again: the snapshot on disk is always the old one or the new one,
- * whole. DESIGN.md promise 3. The moment is a random octet of the directory's answers, counted by a proxy between them.
+ * whole. docs/design.md promise 3. The moment is a random octet of the directory's answers, counted by a proxy between them.
  */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";

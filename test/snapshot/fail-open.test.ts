@@ -1,6 +1,6 @@
 /**
  * A snapshot that is locked, or that throws when it is asked, as a client of the relay meets it: our own domains are
- * accepted and the log says so, foreign ones are refused. DESIGN.md promise 2.
+ * accepted and the log says so, foreign ones are refused. docs/design.md promise 2.
  */
 import { renameSync } from "node:fs";
 import { join } from "node:path";

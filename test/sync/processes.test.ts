@@ -1,4 +1,4 @@
-/** Syncs as processes of their own: killed, two at a time, out of disk space. DESIGN.md promise 3. */
+/** Syncs as processes of their own: killed, two at a time, out of disk space. docs/design.md promise 3. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
