@@ -37,9 +37,14 @@ export function readTls({ tls }: Settings, log: Log): TlsMaterial | undefined {
   }
 }
 
+/** Whether every user of the machine may read a file. @throws Error where it cannot be looked at */
+export function isReadableByAll(file: string): boolean {
+  return (statSync(file).mode & 0o004) !== 0;
+}
+
 /** A secret that every program on the machine can read is none. */
 export function warnOfReaders(part: string, file: string, log: Log): void {
-  if ((statSync(file).mode & 0o004) !== 0) {
+  if (isReadableByAll(file)) {
     log.warning(part, "secret file is readable by everybody", { file });
   }
 }

@@ -7,6 +7,7 @@ import { listenersOf } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Warning } from "../config/warning.ts";
 import { normalIp, parseEndpoint } from "../mail/network.ts";
+import { isReadableByAll } from "./certificates.ts";
 
 /** Where the defaults are: systemd makes these folders when a unit starts. */
 const madeAtStart: ReadonlySet<string> = new Set(["/run/goodmailto", "/var/lib/goodmailto"]);
@@ -92,11 +93,8 @@ export function secretWarnings({ tls, auth, snapshot, source }: Settings): Warni
 }
 
 function isOpen(file: string): boolean {
-  if (file === "") {
-    return false;
-  }
   try {
-    return (statSync(file).mode & constants.S_IROTH) !== 0;
+    return file !== "" && isReadableByAll(file);
   } catch {
     // Reported elsewhere, as an error.
     return false;

@@ -89,7 +89,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const dns = createResolver(settings, log);
-  const services = { recipients, domains, dns, state: state.state, log, now: Date.now };
+  const services = { recipients, domains, dns, state, log, now: Date.now };
   const courier = buildCourier(settings, domains, dns, log, counters, name);
   const tls = readTls(settings, log);
   const authenticator = createAuthenticator(settings.auth, guard, log);
@@ -123,17 +123,6 @@ function assemble(settings: Settings, lasting: Lasting) {
   return { courier, tls, services: plans.map(serviceOf), plans };
 }
 
-/** The parts of new settings, whose checks keep what they remember where those settings say; with the old ones where they cannot be made. */
-function assembleAnew(next: Settings, current: Settings, lasting: Lasting): ReturnType<typeof assemble> {
-  lasting.state.change(next);
-  try {
-    return assemble(next, lasting);
-  } catch (error) {
-    lasting.state.change(current);
-    throw error;
-  }
-}
-
 /**
  * Starts a relay.
  * @param shared listen with SO_REUSEPORT, for several processes on one port
@@ -152,7 +141,9 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   try {
     parts = assemble(settings, lasting);
   } catch (error) {
+    snapshot.close();
     await state.close();
+    lasting.observing.close();
     throw error;
   }
   let current = settings;
@@ -192,8 +183,9 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     snapshot,
     reload: (next) => {
       const trust = trustOf(next);
-      const fresh = assembleAnew(next, current, lasting);
+      const fresh = assemble(next, lasting);
       snapshot.change(trust);
+      state.change(next);
       lasting.spools.change(spoolPlaceOf(next));
       for (const { server, name } of servers) {
         const service = fresh.services.find(({ listener }) => listener === name);

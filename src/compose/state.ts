@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import type { Guard } from "../auth/guard.ts";
 import type { Settings } from "../config/sections.ts";
+import type { Tables } from "../hooks/services.ts";
 import type { Log } from "../report/log.ts";
 import type { HarvestLedger } from "../smtp/harvest/ledger.ts";
 import type { Crowd } from "../smtp/listener/crowd.ts";
@@ -12,6 +13,7 @@ import { RedisStore } from "../state/redis.ts";
 import { SqliteStore } from "../state/sqlite.ts";
 import { State } from "../state/state.ts";
 import type { Store } from "../state/store.ts";
+import { Table } from "../state/table.ts";
 
 /** Where the state is: "memory", a file's path, or a URL. */
 function placeOf({ state }: Settings, isOneOfMany: boolean): string {
@@ -43,7 +45,7 @@ export interface Counting {
 }
 
 /** The state of a relay; replaced at a reload where its place has changed. */
-export class RelayState {
+export class RelayState implements Tables {
   readonly #counting: Counting;
   readonly #log: Log;
   readonly #isOneOfMany: boolean;
@@ -61,8 +63,9 @@ export class RelayState {
     this.change(settings);
   }
 
-  get state(): State {
-    return this.#state;
+  /** A table for a check: it is in the state that there is when it is asked, so that a check outlives a change of place. */
+  table<Row>(name: string, bounds: { readonly ttl: number; readonly most: number }): Table<Row> {
+    return new Table<Row>({ name, ...bounds }, (call, read) => this.#state.within(call, read));
   }
 
   change(settings: Settings): void {

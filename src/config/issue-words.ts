@@ -1,9 +1,8 @@
 /** What the schema finds wrong, in words: what is allowed here, what was found, and what to write instead. */
 import type * as z from "zod";
 
-import { fieldMeta } from "./fields.ts";
 import { nearest } from "./nearest.ts";
-import { definitionOf, elementOf, isTable, settingAt, shapeOf, typeAt, valueAt, withLists } from "./shape.ts";
+import { definitionOf, elementOf, isTable, settingAt, typeAt, valueAt, withLists } from "./shape.ts";
 import type { Path } from "./shape.ts";
 import { shownValue, tomlValue } from "./toml-value.ts";
 import { unknownKey } from "./unknown-key.ts";
@@ -126,10 +125,4 @@ function sectionWords(path: Path, type: z.ZodType | undefined, value: unknown): 
     ? `there is only one, so write [${name}] instead of [[${name}]]`
     : `write [${name}]`;
   return `must be a section: ${only}`;
-}
-
-/** Whether a type is a section or a list of sections. */
-export function isSection(type: z.ZodType): boolean {
-  const element = elementOf(type);
-  return fieldMeta(type) === undefined && (shapeOf(type) !== undefined || element !== undefined);
 }

@@ -230,6 +230,4 @@ export type { PublishSettings, PullSettings } from "./transfer.ts";
 export type Route = z.infer<typeof route>;
 export type SourceSettings = z.infer<typeof source>;
 export type { RecipientSettings } from "./recipients.ts";
-export type SmtpSettings = z.infer<typeof smtp>;
-export type LogSettings = z.infer<typeof log>;
 export type SyncSettings = z.infer<typeof sync>;

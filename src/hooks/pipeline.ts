@@ -60,11 +60,6 @@ export class Pipeline {
     this.#counters = counters;
   }
 
-  /** Every check of a hook, whatever its stage. */
-  stepsAt(hook: HookName): readonly Step[] {
-    return stages.flatMap((stage) => this.#table[hook][stage]);
-  }
-
   /** Runs one stage of a hook. After `accept-session` only note-takers and the bad-sender verdict run, as in qmail. */
   run(hook: CommandHook, session: Session, stage: Stage): Outcome | Promise<Outcome>;
   run(hook: MessageHook, session: Session, stage: Stage, ask: Ask): Outcome | Promise<Outcome>;

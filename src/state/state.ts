@@ -40,7 +40,7 @@ export class State {
    * @param bounds `ttl`: the longest life of a row; `most`: rows, beyond which the one written longest ago is forgotten
    */
   table<Row>(name: string, bounds: { readonly ttl: number; readonly most: number }): Table<Row> {
-    return new Table<Row>({ name, ...bounds }, (call, read) => this.#within(call, read));
+    return new Table<Row>({ name, ...bounds }, (call, read) => this.within(call, read));
   }
 
   /** Done when the store has been opened, or will not be soon. Never rejects. */
@@ -61,7 +61,8 @@ export class State {
     return this.#store.close();
   }
 
-  #within<T, U>(call: (store: Store) => Later<T>, read: (value: T) => U): Later<U | Unavailable> {
+  /** Calls the store; "unavailable" where it fails or is late. */
+  within<T, U>(call: (store: Store) => Later<T>, read: (value: T) => U): Later<U | Unavailable> {
     if (this.#isAway && performance.now() < this.#restsUntil) {
       return { kind: "unavailable", why: this.#why };
     }

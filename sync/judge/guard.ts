@@ -6,9 +6,6 @@
 import type { Counts } from "../list/tally.ts";
 import type { DayCount } from "../remember/day.ts";
 
-/** Addresses of one source, before and now. */
-export type SourceCounts = Counts;
-
 /** What is believed. What is not given is not asked for. */
 export interface GuardLimits {
   /** Largest loss of the whole and of a source, 0.1 for 10 %. */

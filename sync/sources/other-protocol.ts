@@ -1,5 +1,6 @@
 /** Whether a port speaks TLS where we spoke plain LDAP, or the reverse: a second look after a first one failed. */
 import { createConnection } from "node:net";
+import type { Socket } from "node:net";
 import * as tls from "node:tls";
 
 /** Where, and what was spoken there. */
@@ -34,22 +35,20 @@ export async function betterScheme(target: Place, signal: AbortSignal): Promise<
 function speaksTls({ host, port }: Place): Promise<boolean> {
   // Nothing is ever sent over it: whose certificate it is plays no part.
   const socket = tls.connect({ host, port, rejectUnauthorized: false });
-  return new Promise((resolve) => {
-    const end = (answer: boolean): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(answer);
-    };
-    const timer = setTimeout(() => end(false), patience);
-    socket
-      .once("secureConnect", () => end(true))
-      .on("error", () => end(false))
-      .once("close", () => end(false));
-  });
+  return firstSign(socket, (end) => socket.once("secureConnect", () => end(true)));
 }
 
 function speaksLdap({ host, port }: Place): Promise<boolean> {
   const socket = createConnection({ host, port });
+  return firstSign(socket, (end) => {
+    socket.once("connect", () => socket.write(question));
+    // Every LDAP message is a SEQUENCE.
+    socket.once("data", (bytes) => end(bytes[0] === 0x30));
+  });
+}
+
+/** The first sign that a socket gives, as `listen` understands it; a socket that fails or is silent gives none. */
+function firstSign(socket: Socket, listen: (end: (answer: boolean) => void) => void): Promise<boolean> {
   return new Promise((resolve) => {
     const end = (answer: boolean): void => {
       clearTimeout(timer);
@@ -57,11 +56,7 @@ function speaksLdap({ host, port }: Place): Promise<boolean> {
       resolve(answer);
     };
     const timer = setTimeout(() => end(false), patience);
-    socket
-      .once("connect", () => socket.write(question))
-      // Every LDAP message is a SEQUENCE.
-      .once("data", (bytes) => end(bytes[0] === 0x30))
-      .on("error", () => end(false))
-      .once("close", () => end(false));
+    socket.on("error", () => end(false)).once("close", () => end(false));
+    listen(end);
   });
 }

@@ -147,18 +147,23 @@ function askPolicy(at: Case): Judged | undefined | Promise<Judged | undefined> {
     session.changing = undefined;
     session.changeRecipient(withRelaySuffix(session, mailboxOf(at)));
     at.policy = outcome;
-    switch (outcome.verdict.kind) {
-      case "drop":
-        return { kind: "answered", response: dropped };
-      case "refuse":
-        return refused(at, outcome);
-      case "pass":
-      case "next":
-      case "ok":
-      case "accept-session":
-        return undefined;
-    }
+    return ending(at, outcome);
   });
+}
+
+/** What ends a recipient's way; undefined: it goes on. */
+function ending(at: Case, outcome: Outcome): Judged | undefined {
+  switch (outcome.verdict.kind) {
+    case "drop":
+      return { kind: "answered", response: dropped };
+    case "refuse":
+      return refused(at, outcome);
+    case "pass":
+    case "next":
+    case "ok":
+    case "accept-session":
+      return undefined;
+  }
 }
 
 /** Whether we may relay to this recipient at all; whatever else is broken, this is not. docs/design.md promise 2. */
@@ -181,17 +186,7 @@ function passUnlisted(at: Case): Judged | undefined {
 
 function askRecipientChecks(at: Case): Judged | undefined | Promise<Judged | undefined> {
   return then(at.service.pipeline.run("rcpt", at.session, "recipient"), (outcome) => {
-    switch (outcome.verdict.kind) {
-      case "drop":
-        return { kind: "answered", response: dropped };
-      case "refuse":
-        return refused(at, outcome);
-      case "pass":
-      case "next":
-      case "ok":
-      case "accept-session":
-        return afterRecipientChecks(at, outcome);
-    }
+    return ending(at, outcome) ?? afterRecipientChecks(at, outcome);
   });
 }
 
