@@ -127,7 +127,9 @@ export class Session implements CheckSession {
 
   /** Refusals that wait for RCPT. */
   get pending(): readonly Pending[] {
-    return [...this.#suspicion.pending, ...(this.transaction?.suspicion.pending ?? [])];
+    const early = this.#suspicion.pending;
+    const late = this.transaction?.suspicion.pending ?? [];
+    return early.length === 0 ? late : [...early, ...late];
   }
 
   /** The client greets again: what checks held against its former greeting does not count. */

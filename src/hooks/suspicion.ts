@@ -10,24 +10,34 @@ export interface Pending {
   readonly hook: HookName;
 }
 
-/** Of a session, or of a transaction. */
+/** Points for one reason of a check. */
+interface Points {
+  readonly hook: HookName;
+  readonly points: number;
+}
+
+const none: readonly Pending[] = [];
+
+/** Of a session, or of a transaction. Most clients are never suspected: the tables are made at the first suspicion. */
 export class Suspicion {
-  readonly #pending: Map<string, Pending>;
-  readonly #points: Map<string, { readonly hook: HookName; readonly points: number }>;
+  #pending: Map<string, Pending> | undefined;
+  #points: Map<string, Points> | undefined;
 
   constructor(of?: Suspicion) {
-    this.#pending = new Map(of?.pending.map((one) => [one.step.label, one]));
-    this.#points = new Map(of === undefined ? [] : of.#points);
+    if (of !== undefined) {
+      this.#pending = of.#pending && new Map(of.#pending);
+      this.#points = of.#points && new Map(of.#points);
+    }
   }
 
   /** In the order in which they came; of one check the first. */
   get pending(): readonly Pending[] {
-    return [...this.#pending.values()];
+    return this.#pending === undefined ? none : [...this.#pending.values()];
   }
 
   get points(): number {
     let sum = 0;
-    for (const { points } of this.#points.values()) {
+    for (const { points } of this.#points?.values() ?? []) {
       sum += points;
     }
     return sum;
@@ -35,6 +45,7 @@ export class Suspicion {
 
   wait(pending: Pending): void {
     const { label } = pending.step;
+    this.#pending ??= new Map();
     if (!this.#pending.has(label)) {
       this.#pending.set(label, pending);
     }
@@ -43,6 +54,7 @@ export class Suspicion {
   /** Adds a check's points; once for each of its reasons, so that many recipients are not many offences. */
   score({ label, points }: Step, reason: string, hook: HookName): void {
     const key = `${label} ${reason}`;
+    this.#points ??= new Map();
     if (!this.#points.has(key)) {
       this.#points.set(key, { hook, points });
     }
@@ -50,12 +62,15 @@ export class Suspicion {
 
   /** Forgets what was said at a hook: the client answers anew. */
   forget(hook: HookName): void {
-    for (const held of [this.#pending, this.#points]) {
-      for (const [key, { hook: at }] of held) {
-        if (at === hook) {
-          held.delete(key);
-        }
-      }
+    forgetIn(this.#pending, hook);
+    forgetIn(this.#points, hook);
+  }
+}
+
+function forgetIn(table: Map<string, { readonly hook: HookName }> | undefined, hook: HookName): void {
+  for (const [key, { hook: at }] of table ?? []) {
+    if (at === hook) {
+      table?.delete(key);
     }
   }
 }
