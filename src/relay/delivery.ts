@@ -40,7 +40,7 @@ type State = "new" | "open" | "data" | "over";
 export class HopDelivery implements Delivery {
   readonly #context: DeliveryContext;
   #envelope: Envelope;
-  #accepted: readonly Mailbox[] = [];
+  #accepted: Mailbox[] = [];
   readonly #origin: Origin;
   #state: State = "new";
   #route: Route | undefined;
@@ -80,7 +80,7 @@ export class HopDelivery implements Delivery {
     );
     const ours = this.#fit("RCPT", answer, "success");
     if (ours.code === 250) {
-      this.#accepted = [...this.#accepted, mailbox];
+      this.#accepted.push(mailbox);
     }
     if (this.#route === undefined && !this.#abandoned) {
       // Nothing was begun there: a recipient that goes elsewhere must not wait for this hop.
@@ -171,7 +171,7 @@ export class HopDelivery implements Delivery {
       }),
     );
     const ours = this.#fit("RCPT", answer, "success");
-    this.#accepted = recipients;
+    this.#accepted = [...recipients];
     return ours.code === 250 ? undefined : told(route, ours);
   }
 
