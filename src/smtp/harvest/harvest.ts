@@ -58,8 +58,8 @@ export class Harvest {
   }
 
   /** Whether a client that connects is turned away without more ado. A rule by host name is still to be asked. */
-  refusesAtOnce(ip: string, rules: ClientRules, variables: Variables): boolean {
-    if (!this.#isBlocked(ip) || rules.needsHost || isExempt(variables)) {
+  refusesAtOnce(ip: string, rules: ClientRules, variables: () => Variables): boolean {
+    if (!this.#isBlocked(ip) || rules.needsHost || isExempt(variables())) {
       return false;
     }
     const verdict = rules.find({ ip });

@@ -136,7 +136,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     const ip = normalIp(socket.remoteAddress ?? "");
     const { harvest, rules, relayLists, variables } = this.service;
     const client = clientNetwork(ip);
-    const refusal = harvest.refusesAtOnce(ip, rules, relayLists.apply(ip, variables))
+    const refusal = harvest.refusesAtOnce(ip, rules, () => relayLists.apply(ip, variables))
       ? answers.tooManyUnknown
       : this.#hasRoomFor(client)
         ? undefined
