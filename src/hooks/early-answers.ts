@@ -5,6 +5,8 @@
 import type { CheckSession } from "./check-session.ts";
 import { noteOf } from "./notes.ts";
 import type { Note, NoteOwner } from "./notes.ts";
+import { pass } from "./verdict.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** An answer, or undefined where it did not come in time. */
 export type Heard<T> = T | undefined | Promise<T | undefined>;
@@ -53,6 +55,16 @@ export class EarlyAnswers<T> {
       this.#limit(asked);
     }
     return firstFrom(asked.answers, 0, pick);
+  }
+
+  /** The verdict on the first answer that makes one; pass where none does. */
+  judge<V extends Verdict>(
+    session: CheckSession,
+    ask: () => readonly (T | Promise<T>)[],
+    judge: (answer: T, index: number) => V | undefined,
+  ): V | typeof pass | Promise<V | typeof pass> {
+    const found = this.first(session, ask, judge);
+    return found instanceof Promise ? found.then((verdict) => verdict ?? pass) : (found ?? pass);
   }
 
   #limit(asked: Asked<T>): void {

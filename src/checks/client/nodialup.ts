@@ -100,8 +100,7 @@ export const nodialup: CheckDefinition = defineCheck({
       },
       rcpt(session) {
         const ip = normalIp(session.client.ip);
-        const found = answers.first(session, ask(session), (names) => judge(names, ip));
-        return found instanceof Promise ? found.then((verdict) => verdict ?? pass) : (found ?? pass);
+        return answers.judge(session, ask(session), (names) => judge(names, ip));
       },
     };
   },

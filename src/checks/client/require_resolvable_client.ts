@@ -54,8 +54,7 @@ export const require_resolvable_client: CheckDefinition = defineCheck({
         return pass;
       },
       rcpt(session) {
-        const found = answers.first(session, ask(session), judge);
-        return found instanceof Promise ? found.then((verdict) => verdict ?? pass) : (found ?? pass);
+        return answers.judge(session, ask(session), judge);
       },
     };
   },

@@ -103,8 +103,7 @@ export const dnsbl: CheckDefinition = defineCheck({
         if (variable !== undefined) {
           return byVariable(variable, normalIp(session.client.ip));
         }
-        const found = answers.first(session, ask(session), (told) => judge(told, session));
-        return found instanceof Promise ? found.then((verdict) => verdict ?? pass) : (found ?? pass);
+        return answers.judge(session, ask(session), (told) => judge(told, session));
       },
     };
   },

@@ -81,8 +81,7 @@ export const rhsbl: CheckDefinition = defineCheck({
         return pass;
       },
       rcpt(session) {
-        const found = answers.first(session, ask(session), judge);
-        return found instanceof Promise ? found.then((verdict) => verdict ?? pass) : (found ?? pass);
+        return answers.judge(session, ask(session), judge);
       },
     };
   },
