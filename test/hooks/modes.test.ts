@@ -25,6 +25,7 @@ import { reply, replyText } from "../../src/mail/reply.ts";
 import { createLog } from "../../src/ops/log.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import { mailbox, makeSession, messageOf } from "../checks/fixture.ts";
+import { onlyUnless } from "./only-unless.ts";
 import { madeUp } from "./steps.ts";
 
 type Refusing = "connection" | "helo" | "auth" | "mail" | "rcpt" | "data" | "header" | "message";
@@ -173,10 +174,6 @@ describe.each(cases.map((one) => [`${one.check.name} at ${one.hook} (${one.reaso
     });
   },
 );
-
-/** A test for those checks alone to which it applies: for the others there is none, and none is counted as skipped. */
-const onlyUnless = (isOther: boolean): ((title: string, test: () => unknown) => void) =>
-  isOther ? () => undefined : (title, test) => void it(title, test as () => void);
 
 describe("modes and exemptions", () => {
   const refused = refuse("no", reply(550, "5.7.1", "No"));
