@@ -53,7 +53,9 @@ export class FirstLine {
         out.push(...(kind === "apart" ? [emptyLine] : []), data);
       }
     }
-    return Buffer.concat(out);
+    const [only = nothing, ...more] = out;
+    // As a rule there is nothing to put together: the chunk goes on as it came.
+    return more.length === 0 ? only : Buffer.concat(out);
   }
 }
 

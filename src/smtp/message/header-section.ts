@@ -3,6 +3,8 @@
 /** How much of it the checks see. */
 const limit = 262_144;
 
+const emptyLine = Buffer.from("\r\n\r\n");
+
 export class HeaderSection {
   /** One character per octet; complete when {@link open} is false. */
   text = "";
@@ -10,22 +12,30 @@ export class HeaderSection {
   open = true;
   /** It goes beyond what is kept of it. */
   cut = false;
-  /** The last three characters, and whether there were any: its end may lie across chunks. */
-  #tail = "";
-  #begun = false;
+  /** The last characters, at most three: the end may lie across chunks, and a message may begin with the empty line. */
+  #tail = "\r\n";
 
   /** How many of these bytes belong to it. */
   push(body: Buffer): number {
-    const text = body.toString("latin1", 0, Math.min(body.length, limit - this.text.length));
-    // Only the new bytes and three before them are searched: one byte a packet must not cost the square of it.
-    const seam = `${this.#begun ? this.#tail : "\r\n"}${text}`;
-    const end = seam.indexOf("\r\n\r\n");
-    const within = end < 0 ? text.length : Math.max(0, end + 2 - (seam.length - text.length));
-    this.text += within === text.length ? text : text.slice(0, within);
-    this.#tail = seam.slice(-3);
-    this.#begun ||= text.length > 0;
-    this.cut = end < 0 && this.text.length >= limit;
-    this.open = end < 0 && !this.cut;
+    const bytes = body.subarray(0, limit - this.text.length);
+    const end = this.#endIn(bytes);
+    const within = end ?? bytes.length;
+    // Only the header becomes text: a chunk may be mostly body, and a slice of a long text keeps all of it.
+    const text = bytes.latin1Slice(0, within);
+    this.text += text;
+    this.#tail = (this.#tail + text.slice(-3)).slice(-3);
+    this.cut = end === undefined && this.text.length >= limit;
+    this.open = end === undefined && !this.cut;
     return within;
+  }
+
+  /** Where the section ends in these bytes, with its last line end; undefined if it goes on behind them. */
+  #endIn(bytes: Buffer): number | undefined {
+    const across = (this.#tail + bytes.latin1Slice(0, 3)).indexOf("\r\n\r\n");
+    if (across >= 0) {
+      return Math.max(0, across + 2 - this.#tail.length);
+    }
+    const at = bytes.indexOf(emptyLine);
+    return at < 0 ? undefined : at + 2;
   }
 }
