@@ -21,7 +21,7 @@ export class HeaderSection {
     const end = this.#endIn(bytes);
     const within = end ?? bytes.length;
     // Only the header becomes text: a chunk may be mostly body, and a slice of a long text keeps all of it.
-    const text = bytes.latin1Slice(0, within);
+    const text = bytes.toString("latin1", 0, within);
     this.text += text;
     this.#tail = (this.#tail + text.slice(-3)).slice(-3);
     this.cut = end === undefined && this.text.length >= limit;
@@ -31,7 +31,7 @@ export class HeaderSection {
 
   /** Where the section ends in these bytes, with its last line end; undefined if it goes on behind them. */
   #endIn(bytes: Buffer): number | undefined {
-    const across = (this.#tail + bytes.latin1Slice(0, 3)).indexOf("\r\n\r\n");
+    const across = (this.#tail + bytes.toString("latin1", 0, 3)).indexOf("\r\n\r\n");
     if (across >= 0) {
       return Math.max(0, across + 2 - this.#tail.length);
     }
