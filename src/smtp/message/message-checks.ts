@@ -16,23 +16,18 @@ import { Deadline } from "./deadline.ts";
 import { Draft } from "./draft.ts";
 import type { Changeable } from "./draft.ts";
 import { Taps } from "./taps.ts";
+import { EditableView, View } from "./views.ts";
+import type { Facts, Sources } from "./views.ts";
 
 /** What hook `header` may take, in ms: the client may be held back meanwhile. RFC 5321 4.5.3.2.5. */
 const headerTime = 120_000;
 
-/** What is known of the message so far. */
-export interface Facts {
-  /** Wire form. */
-  readonly header: string;
-  readonly bytes: number;
-}
-
-export class MessageChecks {
+export class MessageChecks implements Sources {
   readonly taps: Taps;
+  readonly facts: () => Facts;
   readonly #service: Service;
   readonly #session: Session;
   readonly #demanding: ReadonlySet<Step>;
-  readonly #facts: () => Facts;
   readonly #headerDeadline = new Deadline();
   /** Of everything else, from the final dot on. */
   readonly #deadline = new Deadline();
@@ -47,7 +42,7 @@ export class MessageChecks {
     this.#service = service;
     this.#session = session;
     this.#demanding = new Set(demanding);
-    this.#facts = facts;
+    this.facts = facts;
     this.taps = new Taps(
       (step, error) => void service.pipeline.fault(step, "message", session, error),
       service.limits.messageChecks,
@@ -73,7 +68,7 @@ export class MessageChecks {
       return;
     }
     try {
-      const tap = step.run.tap?.(this.#session, this.#view(this.#deadline));
+      const tap = step.run.tap?.(this.#session, new View(this, this.#deadline));
       if (tap !== undefined) {
         this.taps.open(step, tap);
       }
@@ -134,7 +129,7 @@ export class MessageChecks {
   /** Asks a check; its changes count when it has answered. */
   #ask(step: Step, edits: boolean, deadline: Deadline, run: (view: BodyView) => Answer): Answer {
     if (!edits || this.#changeable === undefined) {
-      const answer = run(this.#view(deadline));
+      const answer = run(new View(this, deadline));
       return answer instanceof Promise ? deadline.race(answer) : answer;
     }
     const draft = new Draft(this.#changeable, (mailbox) => relayFault(this.#service, this.#session, mailbox));
@@ -143,7 +138,7 @@ export class MessageChecks {
       return verdict;
     };
     try {
-      const answer = run(withEdits(this.#view(deadline), draft));
+      const answer = run(new EditableView(this, deadline, draft));
       if (!(answer instanceof Promise)) {
         return settle(answer);
       }
@@ -169,22 +164,14 @@ export class MessageChecks {
     draft.discard();
   }
 
-  #view(deadline: Deadline): BodyView {
-    const facts = this.#facts;
-    const fields = (this.#fields ??= new HeaderFields(() => unstuffText(this.#facts().header)));
-    return {
-      fields,
-      get header() {
-        return unstuffText(facts().header);
-      },
-      get bytes() {
-        return facts().bytes;
-      },
-      get signal() {
-        return deadline.signal;
-      },
-      parts: () => (this.#tree ??= this.#begin()),
-    };
+  /** One for all checks; parsed when the first one looks. */
+  get fields(): HeaderFields {
+    return (this.#fields ??= new HeaderFields(() => unstuffText(this.facts().header)));
+  }
+
+  /** The same. */
+  parts(): Promise<MimeTree> {
+    return (this.#tree ??= this.#begin());
   }
 
   #begin(): Promise<MimeTree> {
@@ -202,7 +189,7 @@ export class MessageChecks {
     }
     const reader = (this.#reader = new MimeReader());
     if (this.#complete && held !== undefined) {
-      for await (const content of held.received(this.#facts().header)) {
+      for await (const content of held.received(this.facts().header)) {
         await reader.take(content);
       }
     } else {
@@ -212,23 +199,4 @@ export class MessageChecks {
     }
     return reader.tree();
   }
-}
-
-/** What a check sees, and what it may change. */
-function withEdits(view: BodyView, draft: Draft): BodyView & WholeEdits {
-  const edits: WholeEdits = {
-    insertHeader: (index, line) => draft.insertHeader(index, line),
-    changeHeader: (name, nth, value) => draft.changeHeader(name, nth, value),
-    deleteHeader: (name, nth) => draft.deleteHeader(name, nth),
-    content: () => draft.content(),
-    replaceBody: (body) => draft.replaceBody(body),
-    appendBody: (text) => draft.appendBody(text),
-    get recipients() {
-      return draft.recipients;
-    },
-    addRecipient: (mailbox) => draft.addRecipient(mailbox),
-    removeRecipient: (mailbox) => draft.removeRecipient(mailbox),
-    changeSender: (sender) => draft.changeSender(sender),
-  };
-  return Object.defineProperties(edits as BodyView & WholeEdits, Object.getOwnPropertyDescriptors(view));
 }

@@ -213,7 +213,8 @@ export class MessageIntake {
     }
     this.#checks.begin(timeForChecks(this.#service.limits.messageChecks, this.#delivery.answerTime));
     const header = await this.#headerOutcome;
-    await this.drained();
+    // What streams need not have left before the checks answer.
+    await (this.#keepsHeader ? this.drained() : this.#checks.taps.drained());
     const refused = (header && refusalOf(header.verdict)) ?? this.#unheld();
     if (refused !== undefined) {
       return refused;
