@@ -5,6 +5,13 @@ import type { CountedCheck, CounterName, Counters } from "../report/counters.ts"
 /** Values by `name{labels}`; plain data, so that workers can send it to the process that serves it. */
 export type Totals = Readonly<Record<string, number>>;
 
+type Labels = Readonly<Record<string, string>>;
+
+/** What one series has come to. */
+interface Count {
+  value: number;
+}
+
 /** Counts, and tells what it counted. */
 export interface Metrics extends Counters {
   totals(): Totals;
@@ -15,26 +22,34 @@ export interface Metrics extends Counters {
  * @param checks the checks that may count
  */
 export function createMetrics(checks: readonly CountedCheck[] = []): Metrics {
-  const values = new Map<string, number>();
+  const counts = new Map<string, Count>();
   // Callers on the way to a reply pass the same object each time; its text is made once.
-  const known = new WeakMap<object, string>();
+  const known = new WeakMap<object, Count>();
+  const countOf = (name: CounterName, labels: Labels | undefined): Count => {
+    const series = seriesOf(name, labels);
+    const count = counts.get(series) ?? { value: 0 };
+    counts.set(series, count);
+    return count;
+  };
   for (const [name, labels] of seriesFromStart(checks)) {
-    values.set(seriesOf(name, labels), 0);
+    countOf(name, labels);
   }
   return {
     add: (name, labels, by = 1) => {
-      let key = labels === undefined ? name : known.get(labels);
-      if (key === undefined) {
-        key = seriesOf(name, labels);
-        known.set(labels as object, key);
+      let count = labels === undefined ? counts.get(name) : known.get(labels);
+      if (count === undefined) {
+        count = countOf(name, labels);
+        if (labels !== undefined) {
+          known.set(labels, count);
+        }
       }
-      values.set(key, (values.get(key) ?? 0) + by);
+      count.value += by;
     },
-    totals: () => Object.fromEntries(values),
+    totals: () => Object.fromEntries([...counts].map(([series, { value }]) => [series, value])),
   };
 }
 
-function seriesOf(name: CounterName, labels: Readonly<Record<string, string>> | undefined): string {
+function seriesOf(name: CounterName, labels: Labels | undefined): string {
   if (labels === undefined) {
     return name;
   }
