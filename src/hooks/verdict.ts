@@ -11,6 +11,11 @@ export interface Refusal<Reason extends string = string, Finding extends string 
   readonly finding?: Finding;
   /** Ends the session. */
   readonly close?: boolean;
+  /**
+   * Of hook connection: the client is greeted all the same, and has this reply to each command that could lead to a
+   * message, for at most so many ms. rblsmtpd's limited conversation.
+   */
+  readonly limited?: number;
 }
 
 /** No opinion, perhaps with a finding for the record. */
@@ -49,11 +54,11 @@ export function found<const Finding extends string>(finding: Finding): Pass<Find
   return { kind: "pass", finding };
 }
 
-/** Refuses. @param more a finding; whether the session ends */
+/** Refuses. @param more a finding; whether the session ends, or goes on as a limited conversation */
 export function refuse<const Reason extends string, const Finding extends string = never>(
   reason: Reason,
   reply: Reply,
-  more: { readonly finding?: Finding; readonly close?: boolean } = {},
+  more: { readonly finding?: Finding; readonly close?: boolean; readonly limited?: number } = {},
 ): Refusal<Reason, Finding> {
   return { kind: "refuse", reason, reply, ...more };
 }

@@ -1,10 +1,12 @@
 /**
- * rblspp: a client that a DNS blocklist lists is told so at RCPT; rblsmtpd's rules, as a check of recipients.
- * Text is the list's own behind an enhanced code; codes are rblsmtpd's 451 and 553.
+ * rblspp: a client that a DNS blocklist lists is told so at RCPT, or from the greeting on; rblsmtpd's rules, as a check
+ * of recipients or in rblsmtpd's own place. Text is the list's own behind an enhanced code; codes are rblsmtpd's 451
+ * and 553.
  */
 import type * as z from "zod";
 
 import * as field from "../../config/fields.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { healthOf } from "../../dns/list-health.ts";
@@ -15,7 +17,7 @@ import type { ListAnswer } from "../../dns/list-lookup.ts";
 import { parseSource } from "../../dns/lists.ts";
 import type { DnsListSource } from "../../dns/lists.ts";
 import { normalIp } from "../../mail/network.ts";
-import { reply } from "../../mail/reply.ts";
+import { reply, replyText } from "../../mail/reply.ts";
 
 const sources = field
   .list(
@@ -28,6 +30,16 @@ const sources = field
 
 const settings = {
   sources,
+  at: field.choice(
+    ["rcpt", "connection"],
+    "rcpt",
+    "rcpt: refuse recipients, unless one recipient of the message was accepted already. connection: ask before the greeting; a listed client may then greet, name a sender and quit, and has the refusal for every other command, AUTH and STARTTLS included, as rblsmtpd does it. Where RBLSPP is not set, RBLSMTPD in the client rules is then read in its place.",
+  ),
+  conversation: field.duration(
+    "1m",
+    "How long a listed client may go on talking with `at` = connection: rblsmtpd's -t.",
+    ["1s", "1h"],
+  ),
   permanent: field.flag(false, "Listed clients get 553 instead of 451: rblsmtpd's -b."),
   fail_closed: field.flag(
     false,
@@ -116,9 +128,9 @@ class Question {
 /** See the file's first line. Once a recipient of a message was accepted, its other recipients are not asked about. */
 export const rblspp: CheckDefinition = defineCheck({
   name: "rblspp",
-  doc: "Refuses recipients of a client that DNS blocklists list, unless one recipient of the message was accepted already. RBLSPP in the client rules decides without a question.",
+  doc: "Refuses recipients of a client that DNS blocklists list, unless one recipient of the message was accepted already, or the whole client from its connection on. RBLSPP in the client rules decides without a question.",
   stage: "policy",
-  hooks: ["rcpt"],
+  hooks: ["connection", "rcpt"],
   settings,
   reasons,
   create(chosen, { dns, log, now }) {
@@ -130,17 +142,34 @@ export const rblspp: CheckDefinition = defineCheck({
       const usable = health?.isUsable(source.zone, ip) ?? true;
       return usable instanceof Promise ? usable.then((sound) => (sound ? answer : absent)) : usable ? answer : absent;
     };
+    const judge = ({ client }: CheckSession, variable: string | undefined): Answer => {
+      if (variable !== undefined) {
+        return byVariable(variable);
+      }
+      const ip = normalIp(client.ip);
+      return new Question(chosen, lists, ip).judge(lists.map((source) => askSound(source, ip)));
+    };
+    const limit = (verdict: Verdict, session: CheckSession): Verdict => {
+      if (verdict.kind !== "refuse") {
+        return verdict;
+      }
+      // The only line about it: its recipients reach no check.
+      const { id, client } = session;
+      log.info("rblspp", "listed", { session: id, ip: client.ip, reply: replyText(verdict.reply) });
+      return { ...verdict, limited: chosen.conversation };
+    };
     return {
-      rcpt(session) {
-        if ((session.transaction?.accepted.length ?? 0) > 0) {
+      connection(session) {
+        if (chosen.at !== "connection") {
           return pass;
         }
-        const variable = session.variables.get("RBLSPP");
-        if (variable !== undefined) {
-          return byVariable(variable);
-        }
-        const ip = normalIp(session.client.ip);
-        return new Question(chosen, lists, ip).judge(lists.map((source) => askSound(source, ip)));
+        const { variables } = session;
+        const verdict = judge(session, variables.get("RBLSPP") ?? variables.get("RBLSMTPD"));
+        return verdict instanceof Promise ? verdict.then((known) => limit(known, session)) : limit(verdict, session);
+      },
+      rcpt(session) {
+        const isAsked = chosen.at === "rcpt" && (session.transaction?.accepted.length ?? 0) === 0;
+        return isAsked ? judge(session, session.variables.get("RBLSPP")) : pass;
       },
     };
   },

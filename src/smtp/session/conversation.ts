@@ -14,6 +14,8 @@ import type { MailCommand } from "./command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { openMessage } from "../message/open-message.ts";
 import type { DataAnswer } from "../message/open-message.ts";
+import { limitedBy } from "./limited-conversation.ts";
+import type { LimitedConversation } from "./limited-conversation.ts";
 import { askAtMail, refuseMail } from "./mail-refusal.ts";
 import { offers, protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
@@ -36,6 +38,8 @@ export class Conversation {
   #intake: MessageIntake | undefined;
   /** The connection hook refused the session without closing it: everything but QUIT is 503. */
   #refused = false;
+  /** The connection hook refused the client, which may talk all the same. */
+  #limited: LimitedConversation | undefined;
   /** Largest message; DATABYTES of the client rule goes before the setting. 0 is no limit. */
   readonly #messageSize: number;
   /** DATA was refused: the transaction stands, and another MAIL may take its place. */
@@ -54,17 +58,24 @@ export class Conversation {
 
   /** The greeting, or the refusal that stands in its place. */
   greet(): Answering {
+    const { hostname } = this.service;
     return after(this.service.pipeline.run("connection", this.session, "policy"), (outcome) => {
-      const refusal = responseOf(outcome);
+      this.#limited = limitedBy(outcome.verdict, hostname);
+      const refusal = this.#limited === undefined ? responseOf(outcome) : undefined;
       this.#refused = refusal !== undefined;
       this.#greeted = this.session.known();
       // RFC 5321 3.1: after 554 the server waits for QUIT.
-      return refusal ?? say(reply(220, "", `${this.service.hostname} ESMTP goodmailto`));
+      return refusal ?? say(reply(220, "", `${hostname} ESMTP goodmailto`));
     });
   }
 
   get refused(): boolean {
     return this.#refused;
+  }
+
+  /** What a client may still say that was refused when it connected; undefined for all others. */
+  get limited(): LimitedConversation | undefined {
+    return this.#limited;
   }
 
   /** HELO and EHLO. */

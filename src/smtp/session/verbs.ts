@@ -63,6 +63,9 @@ export class Verbs {
       return conversation.limit("not SMTP", answers.notSmtp);
     }
     const { verb, argument } = splitLine(line);
+    if (conversation.limited !== undefined) {
+      return conversation.limited.answer(verb);
+    }
     if (conversation.refused && verb !== "QUIT") {
       return answers.refusedSession;
     }

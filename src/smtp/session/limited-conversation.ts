@@ -1,0 +1,52 @@
+/**
+ * What a client may still say that was refused when it connected: it may greet and name a sender, and has the refusal
+ * for each command that could lead to a message. Verbs and answers are those of ucspi-tcp's rblsmtpd, seen by running it.
+ */
+import type { Verdict } from "../../hooks/verdict.ts";
+import { reply } from "../../mail/reply.ts";
+import type { Reply } from "../../mail/reply.ts";
+import { answers, say } from "../answers.ts";
+import type { Response } from "../answers.ts";
+
+/** See the file's first line. Nothing of it reaches a check or a next hop. */
+export class LimitedConversation {
+  readonly #refusal: Response;
+  readonly #hello: Response;
+  readonly #end: number;
+
+  /** @param time how long it may last, ms */
+  constructor(refusal: Reply, hostname: string, time: number) {
+    this.#refusal = say(refusal);
+    this.#hello = say(reply(250, "", hostname));
+    this.#end = performance.now() + time;
+  }
+
+  answer(verb: string): Response {
+    switch (verb) {
+      case "HELO":
+      case "EHLO":
+        return this.#hello;
+      case "MAIL":
+        return answers.senderOk;
+      case "RSET":
+        return answers.flushed;
+      case "NOOP":
+        return answers.ok;
+      case "QUIT":
+        return answers.bye;
+    }
+    return this.#refusal;
+  }
+
+  /** @param now by performance.now() */
+  isOver(now: number): boolean {
+    return now > this.#end;
+  }
+}
+
+/** The limited conversation that a verdict asks for; undefined where the session goes on, or ends. */
+export function limitedBy(verdict: Verdict, hostname: string): LimitedConversation | undefined {
+  return verdict.kind === "refuse" && verdict.limited !== undefined && verdict.close !== true
+    ? new LimitedConversation(verdict.reply, hostname, verdict.limited)
+    : undefined;
+}
