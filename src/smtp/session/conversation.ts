@@ -58,14 +58,13 @@ export class Conversation {
 
   /** The greeting, or the refusal that stands in its place. */
   greet(): Answering {
-    const { hostname } = this.service;
     return after(this.service.pipeline.run("connection", this.session, "policy"), (outcome) => {
-      this.#limited = limitedBy(outcome.verdict, hostname);
+      this.#limited = limitedBy(outcome.verdict, this.service.hostname);
       const refusal = this.#limited === undefined ? responseOf(outcome) : undefined;
       this.#refused = refusal !== undefined;
       this.#greeted = this.session.known();
       // RFC 5321 3.1: after 554 the server waits for QUIT.
-      return refusal ?? say(reply(220, "", `${hostname} ESMTP goodmailto`));
+      return refusal ?? say(reply(220, "", `${this.service.hostname} ESMTP goodmailto`));
     });
   }
 
