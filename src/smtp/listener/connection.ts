@@ -214,8 +214,7 @@ export class Connection extends SMTPConnection {
   /** Looks at the deadlines; called by the server every second or so. */
   tick(now: number): void {
     const { limits } = (this.conversation ?? this.#relay).service;
-    const isOver = this.conversation?.limited?.isOver(now) === true;
-    const limit = isOver ? "session time" : this.#deadlines.passed(now, limits, this.#intake?.bytes ?? 0);
+    const limit = this.#deadlines.passed(now, limits, this.#intake?.bytes ?? 0, this.conversation?.limited);
     // A session that ends has a deadline of the library's.
     if (limit === undefined || this._closing) {
       return;

@@ -22,15 +22,17 @@ export class Deadlines {
     return this.#turn !== "client";
   }
 
-  /** Which limit is passed, if any. @param bytes of the message that the client is sending */
+  /** Which limit is passed, if any. @param bytes of the message that the client is sending @param limited a conversation with an end of its own */
   passed(
     now: number,
     { idle, sessionTime, messageRate }: Limits,
     bytes: number,
+    limited: { isOver(now: number): boolean } | undefined,
   ): "idle timeout" | "session time" | undefined {
     if (this.#turn === "client" && now > this.#clientsSince + idle + (bytes / messageRate) * 1000) {
       return "idle timeout";
     }
-    return this.#turn !== "uncut" && now > this.#startedAt + sessionTime ? "session time" : undefined;
+    const isOver = now > this.#startedAt + sessionTime || limited?.isOver(now) === true;
+    return this.#turn !== "uncut" && isOver ? "session time" : undefined;
   }
 }

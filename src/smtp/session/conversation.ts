@@ -38,8 +38,8 @@ export class Conversation {
   #intake: MessageIntake | undefined;
   /** The connection hook refused the session without closing it: everything but QUIT is 503. */
   #refused = false;
-  /** The connection hook refused the client, which may talk all the same. */
-  #limited: LimitedConversation | undefined;
+  /** What the client may still say where the connection hook refused it so. */
+  limited: LimitedConversation | undefined;
   /** Largest message; DATABYTES of the client rule goes before the setting. 0 is no limit. */
   readonly #messageSize: number;
   /** DATA was refused: the transaction stands, and another MAIL may take its place. */
@@ -59,8 +59,8 @@ export class Conversation {
   /** The greeting, or the refusal that stands in its place. */
   greet(): Answering {
     return after(this.service.pipeline.run("connection", this.session, "policy"), (outcome) => {
-      this.#limited = limitedBy(outcome.verdict, this.service.hostname);
-      const refusal = this.#limited === undefined ? responseOf(outcome) : undefined;
+      this.limited = limitedBy(outcome.verdict, this.service.hostname);
+      const refusal = this.limited === undefined ? responseOf(outcome) : undefined;
       this.#refused = refusal !== undefined;
       this.#greeted = this.session.known();
       // RFC 5321 3.1: after 554 the server waits for QUIT.
@@ -70,11 +70,6 @@ export class Conversation {
 
   get refused(): boolean {
     return this.#refused;
-  }
-
-  /** What a client may still say that was refused when it connected; undefined for all others. */
-  get limited(): LimitedConversation | undefined {
-    return this.#limited;
   }
 
   /** HELO and EHLO. */
