@@ -21,6 +21,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/checks/envelope", "Checks of senders and recipients against lists of addresses"],
   ["src/checks/client", "Checks of the client, and of what was gathered against it"],
   ["src/checks/lists", "Checks that ask DNS lists"],
+  ["src/checks/rate", "Checks that delay, and that count across sessions"],
   ["src/checks/auth", "Checks of logins"],
   ["src/checks/content", "Checks of messages"],
   ["src/checks/programs", "Programs as checks"],

@@ -14,6 +14,7 @@ import { dnsbl } from "./lists/dnsbl.ts";
 import { dnswl } from "./lists/dnswl.ts";
 import { goodmailto } from "./recipient/goodmailto.ts";
 import { goodrcptto } from "./recipient/goodrcptto.ts";
+import { greylisting } from "./rate/greylisting.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
 import { nodialup } from "./client/nodialup.ts";
@@ -43,6 +44,7 @@ export const checks: readonly CheckDefinition[] = [
   dnswl,
   goodmailto,
   goodrcptto,
+  greylisting,
   ifauthskip,
   loop,
   nodialup,

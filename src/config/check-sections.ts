@@ -2,7 +2,7 @@
 import * as z from "zod";
 
 import { exemptions, modes } from "./check-words.ts";
-import type { Exemption, Mode } from "./check-words.ts";
+import type { Exemption, Mode, SettingFault } from "./check-words.ts";
 import * as field from "./fields.ts";
 
 /** What the configuration must know of a check. The registry of src/checks gives it. */
@@ -12,6 +12,7 @@ export interface CheckSettings {
   readonly hooks: readonly string[];
   readonly settings: Readonly<Record<string, z.ZodType>>;
   readonly reasons: Readonly<Record<string, string>>;
+  faults?(settings: Readonly<Record<string, unknown>>): readonly SettingFault[];
   readonly unless?: readonly Exemption[];
   /** Where its settings are if not under `[checks.NAME]`. */
   readonly section?: string;
@@ -60,7 +61,19 @@ function common({ reasons, unless = [] }: CheckSettings): Record<string, z.ZodTy
 
 /** The section of one check, or of one instance of it. */
 export function checkSection(check: CheckSettings) {
-  return z.strictObject({ ...common(check), ...check.settings });
+  return withFaults(check, z.strictObject({ ...common(check), ...check.settings }));
+}
+
+/** A section with the faults that one setting alone cannot show. */
+function withFaults<Section extends z.ZodObject>(check: CheckSettings, section: Section): Section {
+  if (check.faults === undefined) {
+    return section;
+  }
+  return section.superRefine((values, context) => {
+    for (const { key, message } of check.faults?.(values) ?? []) {
+      context.addIssue({ code: "custom", message, path: [key] });
+    }
+  });
 }
 
 /** `[[checks.NAME]]`: several instances, each with its name. */
@@ -68,7 +81,8 @@ export function instanceSections(check: CheckSettings) {
   const name = field.textBy(labelRule, "strict", 'Its name: [checks] run has it as "CHECK:NAME".', {
     required: true,
   });
-  return z.array(z.strictObject({ name, ...checkSection(check).shape }));
+  const section = z.strictObject({ name, ...common(check), ...check.settings });
+  return z.array(withFaults(check, section));
 }
 
 /** A check's settings, already compared with its declaration. */

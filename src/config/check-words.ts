@@ -7,3 +7,11 @@ export type Mode = (typeof modes)[number];
 /** Whom a check may leave alone. */
 export const exemptions = ["relay client", "authenticated", "bypass", "whitelisted", "special recipient"] as const;
 export type Exemption = (typeof exemptions)[number];
+
+/** What is wrong with settings that are right each on its own. */
+export interface SettingFault {
+  /** The setting to change. */
+  readonly key: string;
+  /** "needs …", and behind a colon why. */
+  readonly message: string;
+}

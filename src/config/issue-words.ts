@@ -26,12 +26,12 @@ export function issueFindings(issue: z.core.$ZodIssue, schema: z.ZodType, values
   }
   const { meta } = setting;
   const key = String(setting.path.at(-1));
-  if (value === undefined) {
+  if (value === undefined && issue.code !== "custom") {
     return [{ path, message: `is missing; write ${key} = ${tomlValue(meta.sample)}` }];
   }
   const inside = path.length > setting.path.length;
   const type = typeAt(schema, path);
-  const hint = instead(key, type, inside, value, meta);
+  const hint = value === undefined ? "" : instead(key, type, inside, value, meta);
   const fault = explain(issue, type, inside ? undefined : meta.allowed, value);
   return [{ path, message: `${fault}${hint === "" ? "" : `; ${hint}`}` }];
 }
@@ -95,8 +95,12 @@ function instead(
   const fitting = candidates.find(
     (candidate) => candidate !== undefined && type.safeParse(withLists(type, candidate)).success,
   );
-  // A text or number that breaks a rule is not mended by an example of another.
-  if (fitting === undefined || (typeof value === typeof fitting && fitting === meta.sample && !Array.isArray(value))) {
+  // What is right by itself breaks a rule about several settings.
+  if (
+    fitting === undefined ||
+    fitting === value ||
+    (typeof value === typeof fitting && fitting === meta.sample && !Array.isArray(value))
+  ) {
     return "";
   }
   return `write ${inside ? "" : `${key} = `}${tomlValue(fitting)}`;

@@ -4,7 +4,7 @@
  */
 import type * as z from "zod";
 
-import type { Exemption } from "../config/check-words.ts";
+import type { Exemption, SettingFault } from "../config/check-words.ts";
 import type { CheckSession } from "./check-session.ts";
 import type { HookName } from "./hook-names.ts";
 import type { BodyView, HeaderFor, MessageFor, MessageSession, Need, Tap } from "./message.ts";
@@ -67,6 +67,8 @@ export interface CheckDefinition<
   readonly section?: string;
   /** Its settings; every check has `mode`, `unless` and `points` besides, one with reasons `permanent`, `close` and `reply`. */
   readonly settings: Shape;
+  /** What is wrong with settings that do not fit together; a fault of the configuration. */
+  faults?(settings: z.infer<z.ZodObject<Shape>>): readonly SettingFault[];
   /** Why it refuses: key → words of the log. */
   readonly reasons: Readonly<Record<R, string>>;
   /** What it may find: key → words of the log line of a recipient. `unknown` counts for the harvest defence. */

@@ -1,5 +1,5 @@
 /** The network that counts as one client: an IPv4 address, or the /64 of an IPv6 one, the least that a customer holds. */
-import { SocketAddress, isIPv6 } from "node:net";
+import { SocketAddress, isIPv4, isIPv6 } from "node:net";
 
 import { normalIp } from "./network.ts";
 
@@ -16,6 +16,19 @@ export function clientNetwork(ip: string): string {
   // One spelling for all: lower case, no leading zeros, IPv4 at the end only behind ::ffff: and 64:ff9b:: and their like.
   const plain = normalIp(new SocketAddress({ address, family: "ipv6" }).address);
   return isIPv6(plain) && !plain.startsWith(translated) ? `${firstGroups(plain).join(":")}::/64` : plain;
+}
+
+/** The same with all IPv4 addresses of a block as one: "192.0.2.0/24". @param bits of IPv4, 1 to 32 */
+export function clientBlock(ip: string, bits: number): string {
+  const client = clientNetwork(ip);
+  if (bits >= 32 || !isIPv4(client)) {
+    return client;
+  }
+  const octets = client.split(".").map((octet, i) => {
+    const kept = Math.min(8, Math.max(0, bits - 8 * i));
+    return Number(octet) & (0xff << (8 - kept)) & 0xff;
+  });
+  return `${octets.join(".")}/${bits}`;
 }
 
 function firstGroups(address: string): string[] {

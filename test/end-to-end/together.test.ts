@@ -1,5 +1,5 @@
 /** Two relay processes of one machine that count together, as two workers do, in a state file; and two real workers. */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import Database from "better-sqlite3";
@@ -138,6 +138,27 @@ describe("two relay processes", () => {
     };
     expect([await guess(one), await guess(two), await guess(one), await guess(two)]).toEqual(Array(4).fill("535"));
     expect([await guess(one), await guess(two)]).toEqual(["454", "454"]);
+  });
+
+  it("know a client that the other one deferred, and defer nobody while their file is another program's", async () => {
+    const checks = '[checks]\nrun = ["goodmailto", "greylisting"]\n[checks.greylisting]\nblack = "0s"\n';
+    const [one, two] = await startTwo(checks);
+    const mailAt = async ({ port }: Site, from: string): Promise<string> => {
+      const { client } = await greetingAt(port);
+      await client.command("EHLO client.example");
+      const answer = await client.command(`MAIL FROM:<${from}>`);
+      client.close();
+      return answer ?? "";
+    };
+    expect(await mailAt(one, "a@sender.example")).toBe("450 4.7.1 This mail is temporarily denied");
+    expect(await mailAt(two, "b@sender.example")).toBe("250 2.1.0 Sender OK");
+    const path = join(scene.folder, "state/state.sqlite");
+    ["-shm", "-wal", ""].forEach((part) => rmSync(`${path}${part}`, { force: true }));
+    const foreign = new Database(path);
+    foreign.exec("CREATE TABLE theirs (x)");
+    foreign.close();
+    await one.program.until(/state: store is unavailable, going on without .*another program's/);
+    expect(await mailAt(one, "c@sender.example")).toBe("250 2.1.0 Sender OK");
   });
 });
 

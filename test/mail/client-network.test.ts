@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { clientNetwork } from "../../src/mail/client-network.ts";
+import { clientBlock, clientNetwork } from "../../src/mail/client-network.ts";
 
 describe("client network", () => {
   it("is the address itself for IPv4", () => {
@@ -47,6 +47,15 @@ describe("client network", () => {
         expect(clientNetwork(text([...first, ...host]))).toBe(`${text(first)}::/64`);
       }),
     );
+  });
+
+  it("is a block of IPv4 addresses where fewer bits count, and the same for IPv6", () => {
+    expect(clientBlock("192.0.2.77", 24)).toBe("192.0.2.0/24");
+    expect(clientBlock("::ffff:192.0.2.77", 26)).toBe("192.0.2.64/26");
+    expect(clientBlock("255.255.255.255", 9)).toBe("255.128.0.0/9");
+    expect(clientBlock("192.0.2.77", 32)).toBe("192.0.2.77");
+    expect(clientBlock("2001:db8::1", 24)).toBe(clientNetwork("2001:db8::1"));
+    expect(clientBlock("64:ff9b::192.0.2.1", 24)).toBe(clientNetwork("64:ff9b::192.0.2.1"));
   });
 
   it("never throws", () => {

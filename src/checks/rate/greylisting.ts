@@ -1,0 +1,184 @@
+/**
+ * greylisting: the first attempt of an unknown client is deferred, since programs that only send spam rarely try again.
+ * RFC 6647; qpsmtpd's greylisting (denysoft_greylist), by its documentation: Debian's 0.94-5 never defers anybody.
+ */
+import { hash } from "node:crypto";
+
+import * as field from "../../config/fields.ts";
+import { createHostNames } from "../../dns/host-names.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { immune } from "../../hooks/exemption.ts";
+import { noteOf } from "../../hooks/notes.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import type { Answer } from "../../hooks/verdict.ts";
+import { normalKey } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { clientBlock } from "../../mail/client-network.ts";
+import { reply } from "../../mail/reply.ts";
+import { withoutTag } from "../../mail/return-path.ts";
+import type { Later } from "../../state/store.ts";
+import { ClientExclusions } from "./client-exclusions.ts";
+import { after, GreyList } from "./grey-list.ts";
+import type { GreyDecision, GreyRow } from "./grey-list.ts";
+
+/** Keys that are remembered, some 50 MB in memory; the one that was used longest ago is forgotten first. */
+const mostKeys = 200_000;
+
+const text = "This mail is temporarily denied";
+const early = refuse("greylisted", reply(450, "4.7.1", text));
+const late = refuse("greylisted", reply(451, "4.7.1", text));
+
+const times = {
+  black: field.duration("50m", "How long a new client is deferred from its first attempt on.", ["0s", "7d"]),
+  grey: field.duration(
+    "3h20m",
+    "How long after its first attempt it must have come again. A later attempt counts as a first one.",
+    ["1s", "30d"],
+  ),
+  white: field.duration("36d", "How long a client is known since its last accepted attempt.", ["1s", "400d"]),
+};
+
+const settings = {
+  remote_ip: field.flag(true, "The client's address is part of what is remembered."),
+  network: field.integer(
+    24,
+    8,
+    32,
+    "Leading bits of an IPv4 address that count, since large senders try again from another address. 32: the whole address, as in qpsmtpd. Of an IPv6 address the first 64 bits count. A choice of goodmailto's own.",
+  ),
+  sender: field.flag(false, "The sender is part of what is remembered."),
+  recipient: field.flag(
+    false,
+    "The recipient is part of what is remembered: clients are deferred at RCPT instead of MAIL. The null sender is then deferred at DATA, so that probes of addresses are answered.",
+  ),
+  ...times,
+  deny_late: field.flag(
+    false,
+    "Defer at DATA instead, unless every accepted recipient was taken without asking this check (those of the check whitelist, for example).",
+  ),
+  exclude: field.listFile(
+    "Clients that are not deferred: an address, a prefix (192.0.2.), a block (192.0.2.0/24), a host name, or a /pattern/ of host names per line. Host names are looked up in DNS and must lead back to the address.",
+  ),
+};
+
+/** An address as part of a key. The state may be shared and outlives the snapshot: it holds no addresses in clear. */
+function hashOf(mailbox: Mailbox | undefined): string {
+  const { user, domain } = mailbox ?? { user: "", domain: "" };
+  return hash("sha256", normalKey(withoutTag(user) ?? user, domain), "base64url").slice(0, 22);
+}
+
+/** Under what an attempt is remembered. */
+function keyOf(
+  { client, transaction, recipient }: CheckSession,
+  parts: { remote_ip: boolean; network: number; sender: boolean; recipient: boolean },
+): string {
+  return [
+    ...(parts.remote_ip ? [clientBlock(client.ip, parts.network)] : []),
+    ...(parts.sender ? [`from ${hashOf(transaction?.sender)}`] : []),
+    ...(parts.recipient ? [`to ${hashOf(recipient)}`] : []),
+  ].join(" ");
+}
+
+export const greylisting: CheckDefinition = defineCheck({
+  name: "greylisting",
+  doc: 'Defers an unknown client with 450 at MAIL until it tries again after a while, and then accepts it for weeks. Add it behind goodmailto, so that with `recipient` unknown recipients still get 550. What it remembers is in [state]: in memory it is lost at a restart, and a state that is unavailable defers nobody. mode = "observe" remembers and logs, but defers nobody (qpsmtpd\'s testonly).',
+  stage: "recipient",
+  hooks: ["mail", "rcpt", "data"],
+  unless: immune,
+  settings,
+  reasons: { greylisted: "greylisted" },
+  faults({ remote_ip: byIp, sender, recipient, black, grey, white }) {
+    return [
+      ...(byIp || sender || recipient
+        ? []
+        : [
+            {
+              key: "remote_ip",
+              message: "needs to be true if sender and recipient are false: nothing would be remembered",
+            },
+          ]),
+      ...(grey > black
+        ? []
+        : [{ key: "grey", message: "needs to be longer than black: otherwise no client would ever be accepted" }]),
+      ...(white > grey
+        ? []
+        : [
+            {
+              key: "white",
+              message: "needs to be longer than grey: otherwise a known client would be forgotten first",
+            },
+          ]),
+    ];
+  },
+  create(chosen, { state, lists, dns, log, now }) {
+    const { black, grey, white } = chosen;
+    const table = state.table<GreyRow>("greylisting", { ttl: white, most: mostKeys });
+    const greyList = new GreyList(table, { black, grey, white }, now);
+    const excluded = lists.list(chosen.exclude, ClientExclusions.read);
+    const names = createHostNames(dns);
+    /** Deferred at MAIL, told at DATA. */
+    const isDeferred = noteOf<true>("transaction");
+    /** A recipient for which DATA is to be refused. */
+    const isHeld = noteOf<true>("recipient");
+
+    const logDecision = (decision: GreyDecision | undefined, { id }: CheckSession, key: string): void => {
+      if (decision?.kind === "defer") {
+        const { at, deferred } = decision.row;
+        log.info("greylisting", "deferred", { session: id, key, attempts: deferred, seconds: secondsTo(at + black) });
+      } else if (decision?.row.accepted === 1) {
+        log.info("greylisting", "accepted from now on", { session: id, key, attempts: decision.row.deferred + 1 });
+      }
+    };
+    const secondsTo = (time: number): number => Math.ceil((time - now()) / 1000);
+
+    /** Whether this attempt is deferred. */
+    const defers = (session: CheckSession): Later<boolean> =>
+      after(excluded.current().has(session.client, names.find), (isFree) => {
+        if (isFree) {
+          return false;
+        }
+        const key = keyOf(session, chosen);
+        return after(greyList.attempt(key), (decision) => {
+          logDecision(decision, session, key);
+          return decision?.kind === "defer";
+        });
+      });
+
+    return {
+      mail(session): Answer<"greylisted", never> {
+        if (chosen.recipient) {
+          return pass;
+        }
+        return after(defers(session), (isDefer) => {
+          if (!isDefer || !chosen.deny_late) {
+            return isDefer ? early : pass;
+          }
+          isDeferred.set(session, true);
+          return pass;
+        });
+      },
+      rcpt(session): Answer<"greylisted", never> {
+        if (!chosen.recipient) {
+          if (isDeferred.get(session) === true) {
+            isHeld.set(session, true);
+          }
+          return pass;
+        }
+        return after(defers(session), (isDefer) => {
+          const waits = chosen.deny_late || session.transaction?.sender === undefined;
+          if (!isDefer || !waits) {
+            return isDefer ? early : pass;
+          }
+          isHeld.set(session, true);
+          return pass;
+        });
+      },
+      data(session) {
+        const accepted = session.transaction?.accepted ?? [];
+        return accepted.some((recipient) => isHeld.get(session, recipient) === true) ? late : pass;
+      },
+    };
+  },
+});
