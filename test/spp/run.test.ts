@@ -246,8 +246,9 @@ describe("a plugin that misbehaves", () => {
   });
 
   it("is answered 451 while no launcher can be started, and runs again when one can", async () => {
-    const run = start("exec sleep 1000");
-    await until(() => children(launcher()).length > 0);
+    // What it says comes behind the report of its process group, by which the server can end it.
+    const run = start("echo here >&2; exec sleep 1000");
+    await until(() => run.errors.length > 0);
     const [orphan = 0] = children(launcher());
     process.kill(launcher(), "SIGKILL");
     await run.exited;
