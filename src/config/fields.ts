@@ -7,7 +7,7 @@ import * as z from "zod";
 
 import { parseMailbox } from "../mail/address.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { meantDuration, meantFactor, meantFlag, meantInteger, meantPercent, meantSize } from "./meant.ts";
+import { meantDuration, meantFactor, meantFlag, meantInteger, meantListener, meantPercent, meantSize } from "./meant.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 /** What a field tells beside its type. */
@@ -215,9 +215,9 @@ export function cron(sample: string, doc: string): Field<string> {
 /** Places to listen at: "host:port", or the word "systemd". */
 export function listeners(sample: readonly string[], doc: string): Field<string[]> {
   const place = z.string().refine((value) => value === "systemd" || parseEndpoint(value) !== undefined, {
-    message: 'must be "host:port", "[v6]:port" or "systemd"',
+    message: 'must be "host:port", "[v6]:port", "*:port" or "systemd"',
   });
-  return field(z.array(place).min(1), { doc, sample });
+  return field(z.array(place).min(1), { doc, sample, suggest: meantListener });
 }
 
 /** Where state is kept: a word, or the URL of a Redis or Valkey. */

@@ -1,4 +1,7 @@
 /** What somebody meant who wrote a value in another form: 300 for "300s", 0.1 for "10%", "yes" for true. */
+import { isIPv6 } from "node:net";
+
+import { everyAddress } from "../mail/network.ts";
 
 const timeWords: Readonly<Record<string, string>> = {
   msec: "ms",
@@ -77,4 +80,31 @@ export function meantFlag(value: unknown): boolean | undefined {
     : ["false", "no", "off", "0"].includes(word)
       ? false
       : undefined;
+}
+
+/** 25, "25" and ":25" → "*:25", "192.0.2.1" → "192.0.2.1:25", "::1" → "[::1]:25". @param all the host for a port alone */
+export function meantListener(value: unknown, all = everyAddress): string | undefined {
+  const text = typeof value === "number" || typeof value === "string" ? String(value).trim() : "";
+  const [, scheme = "", rest = ""] = /^(?:([a-z]+):\/\/)?(.*?)\/*$/i.exec(text) ?? [];
+  const standard = /^smtps$/i.test(scheme) ? 465 : 25;
+  const port = /^:?(\d{1,5})$/.exec(rest)?.[1];
+  if (port !== undefined) {
+    return `${all}:${port}`;
+  }
+  const host = isIPv6(rest) ? `[${rest}]` : rest.replace(/:$/, "");
+  return host === "" || /:\d+$/.test(host) ? host : `${host}:${standard}`;
+}
+
+/** 9525 and "9525" → "127.0.0.1:9525". */
+export function meantEndpoint(value: unknown): string | undefined {
+  const text = meantListener(value, "127.0.0.1");
+  return text?.startsWith("127.0.0.1:") === true ? text : undefined;
+}
+
+/** "inside.example:25" → "smtp://inside.example:25", "MX" → "mx", "2001:db8::1" → "smtp://[2001:db8::1]". */
+export function meantNextHop(value: unknown): string | undefined {
+  const text = typeof value === "string" ? value.trim() : "";
+  const [, scheme = "smtp", rest = ""] = /^(?:(smtps?):\/\/)?(.*?)\/*$/i.exec(text) ?? [];
+  const host = isIPv6(rest) ? `[${rest}]` : rest;
+  return /^mx$/i.test(rest) ? "mx" : `${scheme.toLowerCase()}://${host}`;
 }

@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
+import { meantNextHop } from "./meant.ts";
 import * as text from "./texts.ts";
 
 /** See the file's first line. */
@@ -13,7 +14,7 @@ export const route = z.strictObject({
     text.nextHopRule,
     "smtp://192.0.2.25:25",
     '"smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the domain\'s own mail exchangers. A list of these is tried in order, with every address of each.',
-    { required: true },
+    { required: true, suggest: meantNextHop },
   ),
   tls: field.choice(
     ["off", "opportunistic", "require"],

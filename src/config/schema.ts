@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
+import { meantEndpoint } from "./meant.ts";
 import { alert, sync } from "./sync-sections.ts";
 import { route } from "./routes.ts";
 import * as text from "./texts.ts";
@@ -13,7 +14,7 @@ const smtp = z.strictObject({
   listen: field.restart(
     field.listeners(
       ["127.0.0.1:2525"],
-      'Where to listen: "host:port", "[v6]:port", or "systemd" for sockets that systemd hands over.',
+      'Where to listen: "host:port", "[v6]:port", "*:port" for every address (IPv4 and IPv6), or "systemd" for sockets that systemd hands over.',
     ),
   ),
   hostname: field.textBy(
@@ -203,6 +204,7 @@ const metrics = z.strictObject({
       text.endpointRule,
       "",
       'Where to serve /metrics (Prometheus), /healthz and /readyz by HTTP, as "127.0.0.1:9525". Empty: nowhere.',
+      { suggest: meantEndpoint },
     ),
   ),
 });

@@ -24,6 +24,17 @@ export function parseEndpoint(text: string, defaultPort?: number): Endpoint | un
   return port === undefined || port > 65_535 ? undefined : { host, port };
 }
 
+/** The host that stands for every address of the machine, of both families. */
+export const everyAddress = "*";
+
+/**
+ * A place to listen at, as Node wants it: without a host it takes one socket for both families, and one for IPv4 alone
+ * where the machine has no IPv6.
+ */
+export function listenOptions({ host, port }: Endpoint): { readonly host?: string; readonly port: number } {
+  return host === everyAddress ? { port } : { host, port };
+}
+
 /** Writes `host:port`, with brackets around an IPv6 address. */
 export function formatEndpoint({ host, port }: Endpoint): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;

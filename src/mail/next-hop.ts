@@ -1,5 +1,5 @@
 /** Where mail goes next, as the configuration writes it: `smtp://host:port`, `smtps://host:port` or `mx`. */
-import { parseEndpoint } from "./network.ts";
+import { everyAddress, parseEndpoint } from "./network.ts";
 import type { Endpoint } from "./network.ts";
 
 /** One next hop. */
@@ -15,5 +15,6 @@ export function parseNextHop(text: string): NextHop | undefined {
   const match = /^(smtps?):\/\/([^/]+)\/?$/.exec(text);
   const implicitTls = match?.[1] === "smtps";
   const endpoint = parseEndpoint(match?.[2] ?? "", implicitTls ? 465 : 25);
-  return endpoint === undefined || endpoint.port === 0 ? undefined : { kind: "host", endpoint, implicitTls };
+  const isPlace = endpoint !== undefined && endpoint.port !== 0 && endpoint.host !== everyAddress;
+  return isPlace ? { kind: "host", endpoint, implicitTls } : undefined;
 }

@@ -2,7 +2,8 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 
-import { formatEndpoint, parseEndpoint } from "../mail/network.ts";
+import { formatEndpoint, listenOptions, parseEndpoint } from "../mail/network.ts";
+import type { Endpoint } from "../mail/network.ts";
 import type { RelayServer } from "../smtp/listener/server.ts";
 
 /** The first descriptor that systemd hands over. */
@@ -24,7 +25,7 @@ export function inheritedDescriptors(listener: string): number[] {
 }
 
 /** What a server listens at: an address, or a descriptor. */
-export type Target = { readonly fd: number } | { readonly host: string; readonly port: number };
+export type Target = { readonly fd: number } | Endpoint;
 
 /** The targets of one entry of `listen`. @throws Error where systemd handed over no socket */
 export function targetsOf(place: string, listener: string): Target[] {
@@ -47,7 +48,7 @@ export async function bind(server: RelayServer, target: Target, shared: boolean)
   const failed = once(server.server, "error").then(([error]) => Promise.reject(error as Error));
   const ready = once(server.server, "listening");
   failed.catch(() => undefined);
-  server.listen({ ...target, ...(shared && "host" in target ? { reusePort: true } : {}) });
+  server.listen("fd" in target ? target : { ...listenOptions(target), ...(shared ? { reusePort: true } : {}) });
   await Promise.race([ready, failed]);
   if ("fd" in target) {
     return `systemd:${target.fd}`;

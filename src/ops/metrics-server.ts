@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 
+import { listenOptions } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 
 /** What the pages tell, asked at each request. */
@@ -12,7 +13,7 @@ export interface MetricsPages {
 }
 
 /** Serves the pages. @throws the error of a port that is taken */
-export async function serveMetrics({ host, port }: Endpoint, pages: MetricsPages): Promise<Server> {
+export async function serveMetrics(place: Endpoint, pages: MetricsPages): Promise<Server> {
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 },
     (request, response) => {
@@ -41,7 +42,7 @@ export async function serveMetrics({ host, port }: Endpoint, pages: MetricsPages
   server.maxConnections = 32;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port }, resolve);
+    server.listen(listenOptions(place), resolve);
   });
   return server;
 }

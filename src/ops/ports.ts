@@ -2,7 +2,7 @@
 import { createServer } from "node:net";
 
 import type { Settings } from "../config/sections.ts";
-import { parseEndpoint } from "../mail/network.ts";
+import { listenOptions, parseEndpoint } from "../mail/network.ts";
 import { listenersOf } from "../config/listening.ts";
 
 /** Binds each port alone and lets go of it. @throws the error of a port that is taken */
@@ -13,7 +13,7 @@ export async function probePorts(settings: Settings): Promise<void> {
       await new Promise<void>((resolve, reject) => {
         const server = createServer();
         server.once("error", reject);
-        server.listen(endpoint, () => server.close(() => resolve()));
+        server.listen(listenOptions(endpoint), () => server.close(() => resolve()));
       });
     }
   }
