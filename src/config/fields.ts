@@ -7,7 +7,15 @@ import * as z from "zod";
 
 import { parseMailbox } from "../mail/address.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { meantDuration, meantFactor, meantFlag, meantInteger, meantListener, meantPercent, meantSize } from "./meant.ts";
+import {
+  meantDuration,
+  meantFactor,
+  meantFlag,
+  meantInteger,
+  meantListener,
+  meantPercent,
+  meantSize,
+} from "./meant.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 /** What a field tells beside its type. */

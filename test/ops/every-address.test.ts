@@ -60,18 +60,23 @@ describe("listen = *", () => {
     }
   });
 
-  it.skipIf(!hasIPv6).each([1, 2])("serves metrics and mail with %i worker(s), and finds its port taken", async (workers) => {
-    const [port, metrics] = [await freePort(), await freePort()];
-    const config = configOf(port, metrics, workers);
-    const program = scene.start("serve", "--config", config);
-    await program.until(workers > 1 ? /relay: workers ready/ : /relay: ready/);
-    expect(await greeting("::1", port)).toMatch(/^220 /);
-    for (const host of ["127.0.0.1", "[::1]"]) {
-      expect((await fetch(`http://${host}:${metrics}/healthz`, { signal: AbortSignal.timeout(5000) })).status).toBe(200);
-    }
-    const second = await scene.start("serve", "--config", config).ended();
-    expect(second.stderr).toContain("the port is taken by another program");
-  });
+  it.skipIf(!hasIPv6).each([1, 2])(
+    "serves metrics and mail with %i worker(s), and finds its port taken",
+    async (workers) => {
+      const [port, metrics] = [await freePort(), await freePort()];
+      const config = configOf(port, metrics, workers);
+      const program = scene.start("serve", "--config", config);
+      await program.until(workers > 1 ? /relay: workers ready/ : /relay: ready/);
+      expect(await greeting("::1", port)).toMatch(/^220 /);
+      for (const host of ["127.0.0.1", "[::1]"]) {
+        expect((await fetch(`http://${host}:${metrics}/healthz`, { signal: AbortSignal.timeout(5000) })).status).toBe(
+          200,
+        );
+      }
+      const second = await scene.start("serve", "--config", config).ended();
+      expect(second.stderr).toContain("the port is taken by another program");
+    },
+  );
 
   it.skipIf(missing("cc"))("takes clients of IPv4 where the machine has no IPv6, without a fault", async () => {
     const [port, metrics] = [await freePort(), await freePort()];
