@@ -12,6 +12,7 @@ import { denybounce } from "./envelope/denybounce.ts";
 import { dns_user } from "./recipient/dns_user.ts";
 import { dnsbl } from "./lists/dnsbl.ts";
 import { dnswl } from "./lists/dnswl.ts";
+import { geo } from "./client/geo.ts";
 import { goodmailto } from "./recipient/goodmailto.ts";
 import { goodrcptto } from "./recipient/goodrcptto.ts";
 import { greylisting } from "./rate/greylisting.ts";
@@ -42,6 +43,7 @@ export const checks: readonly CheckDefinition[] = [
   dns_user,
   dnsbl,
   dnswl,
+  geo,
   goodmailto,
   goodrcptto,
   greylisting,

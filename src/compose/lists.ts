@@ -1,5 +1,5 @@
 /** The list files of one check, by `[control] folders`. */
-import { openList, openMap } from "../files/list-file.ts";
+import { findFile, openList, openMap } from "../files/list-file.ts";
 import type { ListPlace } from "../files/list-file.ts";
 import type { Lists } from "../hooks/services.ts";
 import type { Log } from "../report/log.ts";
@@ -10,5 +10,6 @@ export function createLists(folders: readonly string[], check: string, log: Log,
   return {
     list: (name, read) => openList(name, place, read),
     map: (name) => openMap(name, place),
+    path: (name) => findFile(name, folders),
   };
 }

@@ -1,5 +1,5 @@
 /** List files and maps that checks ask at every recipient, as they were at most a second ago; see list-reader.ts. */
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 
 import { Cdb } from "./cdb.ts";
@@ -73,6 +73,12 @@ export function openMap(name: string, { folders, now, fault }: ListPlace): Watch
   return new Watched<Cdb | undefined>(undefined, paths, make, now, (why) =>
     fault(keeping, { path: paths[0] ?? name, fault: why }),
   );
+}
+
+/** Where a file is that is named as a list is: the first that is there, else where it is looked for first. */
+export function findFile(name: string, folders: readonly string[]): string {
+  const paths = candidates(name, folders);
+  return paths.find((path) => existsSync(path)) ?? paths[0] ?? "";
 }
 
 function candidates(name: string, folders: readonly string[]): readonly string[] {

@@ -18,6 +18,8 @@ export interface Lists {
   list<T>(name: string, read: (entries: readonly ListEntry[], skip: Remark, warn: Remark) => T): Watched<T>;
   /** The cdb map `NAME.cdb`; undefined while it is missing. */
   map(name: string): Watched<Cdb | undefined>;
+  /** Where a file of another form is: the first that is there, else where it is looked for first; "" for "". */
+  path(name: string): string;
 }
 
 /** What is remembered between sessions, shared by all workers of a machine or a fleet: `[state]`. */

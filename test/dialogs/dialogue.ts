@@ -2,7 +2,7 @@
  * SMTP conversations as text files: the dialogue is the test.
  *
  * Blocks begin with `=== name`. Blocks: `config` (TOML), `snapshot` (one key a line), `file NAME` (written into the
- * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
+ * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
  * sets the client's address), `log` (lines that the log must hold, in this order), `delivered` (what the next hop
  * must have got: `from <..> to <..> <..>` lines, then text that the message must contain).
  * Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of a reply, `S closed`,
@@ -18,6 +18,7 @@ import { expect } from "vitest";
 import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";
 import type { RecordType } from "../fakes/dns-message.ts";
+import { makeMmdb } from "../fakes/mmdb.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
@@ -64,10 +65,11 @@ export async function runDialogue(text: string, file: string): Promise<void> {
     (block) => [block.argument, { text: fill(`${body(block).trimEnd()}\n`), mode: 0o755 }] as const,
   );
   const maps = named(blocks, "cdb").map((block) => [block.argument, makeCdb(filled(block))] as const);
+  const places = named(blocks, "mmdb").map((block) => [block.argument, makePlaces(filled(block))] as const);
   const relay = await startTestRelay({
     config: fill(`${body(named(blocks, "config")[0])}\n${route}`),
     ...(snapshot === undefined ? {} : { snapshot: filled(snapshot) }),
-    files: Object.fromEntries<Buffer | (typeof files)[number][1]>([...files, ...maps]),
+    files: Object.fromEntries<Buffer | (typeof files)[number][1]>([...files, ...maps, ...places]),
   });
   try {
     for (const block of named(blocks, "dialogue")) {
@@ -108,6 +110,11 @@ function makeCdb(lines: readonly string[]): Buffer {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** A database of places; a line is a network, a blank and the place. */
+function makePlaces(lines: readonly string[]): Buffer {
+  return makeMmdb(Object.fromEntries(lines.map((line) => [line.split(" ", 1)[0], line.slice(line.indexOf(" ") + 1)])));
 }
 
 async function converse(block: Block, relay: TestRelay, file: string): Promise<void> {
