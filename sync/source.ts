@@ -11,6 +11,8 @@ export interface Found {
   readonly entry: string;
   /** Who may write to it, see rules.ts; not given: everybody. */
   readonly rule?: string;
+  /** See `refused` of src/snapshot/format.ts; not given: it is there. */
+  readonly gone?: number;
 }
 
 /** An entry that may be named as a sender. */

@@ -81,16 +81,21 @@ export function exportImage(
   });
 }
 
-function deliver({ bytes, count, left }: Exported, output: string | undefined): void {
+function deliver({ bytes, count, left, open }: Exported, output: string | undefined): void {
   if (output === undefined) {
     process.stdout.write(bytes);
   } else {
     replaceFile(output, bytes);
     process.stdout.write(`${output}: ${count} recipients\n`);
   }
-  if (left.length > 0) {
-    const list = `${left.slice(0, named).join(", ")}${left.length > named ? " …" : ""}`;
-    process.stderr.write(`goodmailto: ${left.length} recipients cannot be written in this format: ${list}\n`);
+  warn(left, "recipients cannot be written in this format");
+  warn(open, "refusals of the list cannot be written in this format, a catch-all of it accepts them");
+}
+
+function warn(addresses: readonly string[], what: string): void {
+  if (addresses.length > 0) {
+    const list = `${addresses.slice(0, named).join(", ")}${addresses.length > named ? " …" : ""}`;
+    process.stderr.write(`goodmailto: ${addresses.length} ${what}: ${list}\n`);
   }
 }
 

@@ -134,9 +134,9 @@ const snapshot = z.strictObject({
 const source = z.strictObject({
   name: field.text("domino", "Its name in logs, status and the snapshot.", { required: true }),
   type: field.choice(
-    ["ldap", "ldif", "list"],
+    ["ldap", "ldif", "list", "cdb"],
     undefined,
-    "A directory server, an LDIF file, or a control/goodmailto file (user parts or addresses, one a line).",
+    "A directory server, an LDIF file, a control/goodmailto file (user parts, addresses, or @domain for everybody there, one a line), or John Simpson's validrcptto.cdb with its wildcards.",
   ),
   preset: field.choice(
     ["domino", "active-directory", "openldap", "389ds", "zimbra", "qmail-ldap", "univention", "generic"],
@@ -146,7 +146,7 @@ const source = z.strictObject({
   url: field.listBy(
     text.sourceUrlRule,
     ["ldap://192.0.2.10:389"],
-    'Tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif and list the path of the file.',
+    'Tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif, list and cdb the path of the file.',
     { required: true },
     1,
   ),

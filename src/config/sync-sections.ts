@@ -18,7 +18,7 @@ export const sync = z.strictObject({
   max_shrink_domain: field.percent("20%", "The same for the addresses of one domain."),
   max_shrink_kind: field.percent(
     "20%",
-    "The same for the addresses of one kind (account, shortname, alias, group, mailin, resource).",
+    "The same for the addresses of one kind (account, shortname, alias, group, mailin, resource, extension, catchall).",
   ),
   min_shrink_number: field.integer(
     20,
@@ -34,7 +34,7 @@ export const sync = z.strictObject({
   ),
   max_growth: field.factor(
     "10x",
-    "A list, or one source of it, that is larger by this factor and by 100 addresses at least has a wrong filter and is not published. --accept-growth overrides once.",
+    "A list, or one source of it, that is larger by this factor and by 100 addresses at least has a wrong filter and is not published. --accept-growth overrides once. A list with a new catch-all address is not published either, unless it is the first.",
   ),
   canaries: field.mailboxes(
     [],

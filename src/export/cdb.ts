@@ -1,26 +1,35 @@
-/** A constant database as D. J. Bernstein's cdb reads it, https://cr.yp.to/cdb/cdb.txt: keys without data. */
+/** A constant database as D. J. Bernstein's cdb reads it, https://cr.yp.to/cdb/cdb.txt: keys, of which some have data. */
 
 import { hashKey } from "../files/cdb.ts";
 
 const headerSize = 2048;
 const tables = 256;
 
-/** The file for these keys. @throws RangeError where it would exceed 4 GB, the format's limit */
-export function writeCdb(keys: readonly string[]): Buffer {
-  const records = keys.map((key) => Buffer.from(key, "latin1"));
-  const size = records.reduce((sum, key) => sum + 8 + key.length, headerSize) + records.length * 16;
+/**
+ * The file for these keys.
+ * @param data of the keys that have any
+ * @throws RangeError where it would exceed 4 GB, the format's limit
+ */
+export function writeCdb(keys: readonly string[], data: ReadonlyMap<string, string> = new Map()): Buffer {
+  const records = keys.map((key) => ({
+    key: Buffer.from(key, "latin1"),
+    value: Buffer.from(data.get(key) ?? "", "latin1"),
+  }));
+  const size = records.reduce((sum, { key, value }) => sum + 24 + key.length + value.length, headerSize);
   if (size > 0xffff_ffff) {
     throw new RangeError(`Cannot write a cdb of ${size} bytes`);
   }
   const file = Buffer.alloc(size);
   const slots: { readonly hash: number; readonly at: number }[][] = Array.from({ length: tables }, () => []);
   let at = headerSize;
-  for (const key of records) {
+  for (const { key, value } of records) {
     const hash = hashKey(key);
     slots[hash & 0xff]?.push({ hash, at });
     file.writeUInt32LE(key.length, at);
+    file.writeUInt32LE(value.length, at + 4);
     key.copy(file, at + 8);
-    at += 8 + key.length;
+    value.copy(file, at + 8 + key.length);
+    at += 8 + key.length + value.length;
   }
   for (const [index, entries] of slots.entries()) {
     const length = entries.length * 2;

@@ -1,6 +1,7 @@
 /**
  * Every address that the relay accepts, one by one: what a list for another program must hold. Addresses in grace are
- * in it: the relay would answer 450, and what is not in a list bounces for good.
+ * in it: the relay would answer 450, and what is not in a list bounces for good. So are the wildcards of the list, and
+ * what it refuses in spite of them.
  */
 import { normalDomain, normalKey, parseMailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
@@ -14,7 +15,8 @@ export interface Deliverable {
   readonly user: string;
   /** A domain of ours, alias domains too; "*": every one of them. */
   readonly domain: string;
-  readonly kind: Kind | "always";
+  /** extension: the user part ends in "-default"; catchall: it is empty. */
+  readonly kind: Kind | "always" | "refused";
 }
 
 /** What stands in `[domains]`. */
@@ -73,7 +75,8 @@ export function* listDeliverable(
   const seen = new Set<string>();
   const anywhere = settings.match === "user-part";
   for (const { user, domain, kind } of each(image, names, settings, goneAfter)) {
-    const where = anywhere || domain === "*" ? ["*"] : names.namesOf(domain);
+    const isEverywhere = domain === "*" || (anywhere && user !== "" && kind !== "extension" && kind !== "refused");
+    const where = isEverywhere ? ["*"] : names.namesOf(domain);
     for (const name of where) {
       const key = `${user}@${name}`;
       if (!seen.has(key) && (name === "*" || !seen.has(`${user}@*`))) {
@@ -87,10 +90,10 @@ export function* listDeliverable(
 /** With relay domains only, as the snapshot has them. */
 function* each(image: Image, names: DomainNames, settings: LookupSettings, goneAfter: number): Generator<Deliverable> {
   const scopes = new Map<string, readonly string[]>();
-  for (const { key, kind, domains } of image.list(goneAfter)) {
+  for (const { key, kind, domains, refused } of image.list(goneAfter)) {
     const at = key.lastIndexOf("@");
     if (at >= 0) {
-      yield { user: key.slice(0, at), domain: key.slice(at + 1), kind };
+      yield { user: key.slice(0, at), domain: key.slice(at + 1), kind: refused === 1 ? "refused" : kind };
     } else {
       const scope = scopes.get(domains) ?? scopeOf(domains, names);
       scopes.set(domains, scope);

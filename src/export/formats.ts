@@ -9,6 +9,8 @@ export interface Exported {
   readonly count: number;
   /** Recipients that the format cannot express: the other program will refuse them. */
   readonly left: readonly string[];
+  /** Refusals of the list that the format cannot express: the other program will accept them by a catch-all. */
+  readonly open: readonly string[];
 }
 
 /** What a format is told. */
@@ -18,10 +20,56 @@ export interface ExportFacts {
   readonly delimiter: string;
 }
 
-type Make = (list: Iterable<Deliverable>, facts: ExportFacts) => Exported;
+/** Without `open`, which is the same for all. */
+type Made = Omit<Exported, "open">;
+type Make<T extends Made = Made> = (list: Iterable<Deliverable>, facts: ExportFacts) => T;
 
-/** A format that names every domain cannot say `.example`. */
+/** A format that names every domain cannot say `.example`; few can say wildcards. */
 export class ExportFault extends Error {}
+
+/** What of the wildcards of a list a format can say; the rest is a fault, for all whom they stand for would be refused. */
+type Wildcards = "none" | "catchall" | "all";
+
+/** A format with the list that it can say. */
+function saying(wildcards: Wildcards, make: Make): Make<Exported> {
+  return (list, facts) => {
+    const refused: string[] = [];
+    const domains = new Set<string>();
+    const made = make(sayable(list, wildcards, refused, domains), facts);
+    return { ...made, open: refused.filter((key) => domains.has(key.slice(key.lastIndexOf("@") + 1))) };
+  };
+}
+
+/**
+ * @param refused takes the refusals, if they cannot be said
+ * @param domains takes those of the catch-alls
+ * @throws ExportFault
+ */
+function* sayable(
+  list: Iterable<Deliverable>,
+  wildcards: Wildcards,
+  refused: string[],
+  domains: Set<string>,
+): Generator<Deliverable> {
+  for (const one of list) {
+    const { kind, user, domain } = one;
+    const isSayable = wildcards === "all" || (kind === "catchall" ? wildcards === "catchall" : kind !== "extension");
+    if (!isSayable) {
+      throw new ExportFault(
+        `"${user}@${domain}" of the list stands for many addresses, which this format cannot say: ` +
+          "use a format that can (validrcptto-cdb), or list the addresses one by one",
+      );
+    }
+    if (kind === "catchall") {
+      domains.add(domain);
+    }
+    if (kind === "refused" && wildcards !== "all") {
+      refused.push(`${user}@${domain}`);
+    } else {
+      yield one;
+    }
+  }
+}
 
 const atoms = /^[a-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 
@@ -29,6 +77,11 @@ const atoms = /^[a-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 function quoteUser(user: string): string {
   // The empty user part has its quotes already, see normalKey.
   return atoms.test(user) || user === '""' ? user : `"${user.replace(/["\\]/g, "\\$&")}"`;
+}
+
+/** Everybody of a domain has no user part. */
+function addressOf(user: string, domain: string): string {
+  return `${user === "" ? "" : quoteUser(user)}@${domain}`;
 }
 
 /** A recipient of every domain becomes one a domain. @throws ExportFault */
@@ -42,13 +95,13 @@ function* addresses(list: Iterable<Deliverable>, { names }: ExportFacts): Genera
       );
     }
     for (const name of domain === "*" ? names.all : [domain]) {
-      yield `${quoteUser(user)}@${name}`;
+      yield addressOf(user, name);
     }
   }
 }
 
 /** Lines, of which a key that cannot be one is left out. */
-function lines(head: readonly string[], keys: Iterable<string>, line: (key: string) => string | undefined): Exported {
+function lines(head: readonly string[], keys: Iterable<string>, line: (key: string) => string | undefined): Made {
   const parts = [...head.map((text) => `# ${text}`.trimEnd())];
   const left: string[] = [];
   let count = 0;
@@ -81,7 +134,7 @@ function postfix(how: string): Make {
 }
 
 /** The plugin's control file: user parts alone, accounts and short names apart from aliases. */
-function goodmailto(list: Iterable<Deliverable>): Exported {
+function goodmailto(list: Iterable<Deliverable>): Made {
   const accounts = new Set<string>();
   const aliases = new Set<string>();
   for (const { user, kind } of list) {
@@ -102,7 +155,7 @@ function goodmailto(list: Iterable<Deliverable>): Exported {
 }
 
 /** qpsmtpd's check_goodrcptto: a bare user part is one of every domain. */
-function goodrcptto(list: Iterable<Deliverable>, facts: ExportFacts): Exported {
+function goodrcptto(list: Iterable<Deliverable>, facts: ExportFacts): Made {
   const keys = function* (): Generator<string> {
     for (const one of list) {
       yield* one.domain === "*" ? [one.user] : addresses([one], facts);
@@ -113,29 +166,36 @@ function goodrcptto(list: Iterable<Deliverable>, facts: ExportFacts): Exported {
 }
 
 /** Exim's lsearch: a key with anything strange in it stands in quotes. */
-function exim(list: Iterable<Deliverable>, facts: ExportFacts): Exported {
+function exim(list: Iterable<Deliverable>, facts: ExportFacts): Made {
   const head = ["Recipients of the relay domains for Exim's lsearch, made by goodmailto export, see docs/exports.md."];
   const quote = (key: string): string =>
     /^[a-z0-9][a-z0-9._@+=%/~-]*$/.test(key) ? `${key}:` : `"${key.replace(/["\\]/g, "\\$&")}":`;
   return lines(head, addresses(list, facts), quote);
 }
 
-/** John Simpson's validrcptto.cdb: whole addresses, of which the data do not matter. */
-function validrcptto(list: Iterable<Deliverable>, facts: ExportFacts): Exported {
-  const keys = [...addresses(list, facts)];
-  return { bytes: writeCdb(keys), count: keys.length, left: [] };
+/** John Simpson's validrcptto.cdb: whole addresses and wildcards, of which the data say only whether one is refused. */
+function validrcptto(list: Iterable<Deliverable>, facts: ExportFacts): Made {
+  const data = new Map<string, string>();
+  const all = [...list];
+  for (const { user, domain } of all.filter(({ kind }) => kind === "refused")) {
+    data.set(addressOf(user, domain), "-");
+  }
+  const keys = [...addresses(all, facts)];
+  return { bytes: writeCdb(keys, data), count: keys.length - data.size, left: [] };
 }
 
 /** By the word of `--format`. */
-export const formats: Readonly<Record<string, Make>> = {
-  goodmailto,
-  goodrcptto,
-  postfix: postfix(
-    "relay_recipient_maps = lmdb:/etc/postfix/relay_recipients (run postmap lmdb:FILE after each export)",
+export const formats: Readonly<Record<string, Make<Exported>>> = {
+  goodmailto: saying("none", goodmailto),
+  goodrcptto: saying("catchall", goodrcptto),
+  postfix: saying(
+    "catchall",
+    postfix("relay_recipient_maps = lmdb:/etc/postfix/relay_recipients (run postmap lmdb:FILE after each export)"),
   ),
-  "validrcptto-cdb": validrcptto,
-  exim,
-  texthash: postfix(
-    "relay_recipient_maps = texthash:/etc/postfix/relay_recipients (run postfix reload after each export)",
+  "validrcptto-cdb": saying("all", validrcptto),
+  exim: saying("none", exim),
+  texthash: saying(
+    "catchall",
+    postfix("relay_recipient_maps = texthash:/etc/postfix/relay_recipients (run postfix reload after each export)"),
   ),
 };

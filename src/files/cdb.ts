@@ -48,6 +48,45 @@ export class Cdb {
     return undefined;
   }
 
+  /**
+   * Every record in the order of the file, as Latin-1.
+   * @throws RangeError where a record is torn, or there are not as many as the tables have
+   */
+  *records(): Generator<{ readonly key: string; readonly value: string }> {
+    const tables = Array.from({ length: headerSize / 8 }, (_, i) => this.#table(i * 8)).filter(
+      ({ slots }) => slots > 0,
+    );
+    const end = Math.min(this.#bytes.length, ...tables.map(({ at }) => at));
+    let count = 0;
+    for (let at = headerSize; at < end && tables.length > 0; count += 1) {
+      const key = at + 8;
+      const value = key + (key > end ? 0 : this.#bytes.readUInt32LE(at));
+      const next = value + (key > end ? 0 : this.#bytes.readUInt32LE(at + 4));
+      if (key > end || next > end) {
+        throw new RangeError(`Cannot read cdb: the record at ${at} is torn`);
+      }
+      yield { key: this.#bytes.toString("latin1", key, value), value: this.#bytes.toString("latin1", value, next) };
+      at = next;
+    }
+    const used = tables.reduce((sum, table) => sum + this.#used(table), 0);
+    if (used !== count) {
+      throw new RangeError(`Cannot read cdb: ${count} records, its tables have ${used}`);
+    }
+  }
+
+  #table(at: number): { readonly at: number; readonly slots: number } {
+    return { at: this.#bytes.readUInt32LE(at), slots: this.#bytes.readUInt32LE(at + 4) };
+  }
+
+  /** Slots of a table that name a record. */
+  #used({ at, slots }: { readonly at: number; readonly slots: number }): number {
+    let used = 0;
+    for (let slot = 0; slot < slots; slot++) {
+      used += this.#bytes.readUInt32LE(at + slot * 8 + 4) === 0 ? 0 : 1;
+    }
+    return used;
+  }
+
   #valueAt(record: number, wanted: Buffer): string | undefined {
     if (record + 8 > this.#bytes.length) {
       return undefined;

@@ -17,13 +17,27 @@ export function describeAnswer(found: RecipientAnswer, mailbox: Mailbox, line: s
       }
       return found.as === "always"
         ? `"${found.key}" always exists ([recipients] always)`
-        : `key "${found.key}" (${found.as}) of ${origin(found)}${describeRestriction(found.restriction)}`;
+        : `${describeKey(found.key, found.as)} of ${origin(found)}${describeRestriction(found.restriction)}`;
     case "gone":
       return `key "${found.key}" of ${origin(found)} vanished from the directory at ${new Date(found.since).toISOString()}${passes}`;
     case "unknown":
+      if (found.by !== undefined) {
+        return `key "${found.by.key}" of ${origin(found.by)} refuses it${passes}`;
+      }
       return `${namesRoute(mailbox.user) ? "user part names a route, and the directory does not list this address letter for letter" : "not in the directory"}${passes}`;
     case "unavailable":
       return `no snapshot (${found.why}): ${line === "" ? "refused all the same, its user part names a route" : "the relay fails open"}`;
+  }
+}
+
+function describeKey(key: string, kind: string): string {
+  switch (kind) {
+    case "catchall":
+      return `catch-all "${key}", which takes every address of the domain,`;
+    case "extension":
+      return `wildcard "${key}", which takes every address with that beginning,`;
+    default:
+      return `key "${key}" (${kind})`;
   }
 }
 

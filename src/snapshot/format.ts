@@ -5,6 +5,8 @@
  * A bare user part (short name) is a key of its own, valid in every domain of its source; an address is a key
  * `user@domain` with a relay domain, never an alias domain. A row may carry a rule (who may write, or "later"), or say
  * that its key vanished from the directory and when: such a row is deliverable no more, see docs/operation.md.
+ * A row of kind `extension` or `catchall` stands for many addresses, see mail/wildcards.ts; one with the rule `refused`
+ * says that its key is deliverable to nobody, whatever wildcard covers it.
  *
  * The seal is a SHA-256 over the whole file, in which its own 64 digits count as zeros. `quick_check` sees a torn
  * tree but not a torn letter, and a torn letter would refuse somebody's mail.
@@ -14,12 +16,33 @@
 export const applicationId = 0x676d_746f;
 /** `PRAGMA user_version`; raised whenever a reader of before could misread a file. */
 export const formatVersion = 1;
-/** The same of a keyed file (keyed.ts): a reader that knows only the other would refuse everybody. */
-export const keyedVersion = formatVersion + 100;
+/** Of a file with wildcards: a reader that does not know them would refuse what they stand for. */
+const wildcardVersion = 2;
+/** Added for a keyed file (keyed.ts): a reader that knows only the other would refuse everybody. */
+const keyedOffset = 100;
+
+/** The version of a file by what is in it. */
+export function versionOf(isKeyed: boolean, hasWildcards: boolean): number {
+  return (hasWildcards ? wildcardVersion : formatVersion) + (isKeyed ? keyedOffset : 0);
+}
+
+/** Every version that can be read. */
+export const versions: readonly number[] = [
+  versionOf(false, false),
+  versionOf(false, true),
+  versionOf(true, false),
+  versionOf(true, true),
+];
 
 /** What a key is in the directory. Where one source gives a key twice, the kind that stands first here is kept. */
-export const kinds = ["account", "shortname", "alias", "group", "mailin", "resource"] as const;
+export const kinds = ["extension", "catchall", "account", "shortname", "alias", "group", "mailin", "resource"] as const;
 export type Kind = (typeof kinds)[number];
+
+/** The kinds of keys that stand for many addresses. */
+export const wildcardKinds: readonly Kind[] = ["extension", "catchall"];
+
+/** `rule` of a row that refuses its key, and its `gone`: it is not there, and does not count. */
+export const refused = { rule: "refused", gone: 1 } as const;
 
 /** One row of `recipient`. */
 export interface RecipientRow {

@@ -6,6 +6,7 @@
  */
 import Database from "better-sqlite3";
 
+import { refused, versionOf, wildcardKinds } from "./format.ts";
 import type { Kind, RecipientRow, SourceRow } from "./format.ts";
 import { formOf, readMeta } from "./inspect.ts";
 import { listRows } from "./listing.ts";
@@ -38,12 +39,18 @@ export interface Image {
   findUser(user: string, domain: string): RecipientRow | undefined;
   /** The row of a user part in whatever domain, or bare. */
   findAnywhere(user: string): RecipientRow | undefined;
+  /** Whether there are rows that stand for many addresses, or refuse some; if not, nobody need ask below. */
+  readonly hasWildcards: boolean;
+  /** The row of a key that stands for many addresses; the one that is there, else one that refuses, else a vanished one. */
+  findWildcard(key: string): RecipientRow | undefined;
+  /** The row that refuses an address. */
+  findRefusal(key: string): RecipientRow | undefined;
   /**
    * The directory's entries behind a key, each with its source; none in a keyed list.
    * @param domain where a bare user part must be valid; "" is anywhere
    */
   entriesOf(key: string, domain: string): readonly string[];
-  /** Every row that is there or vanished after a time (ms since 1970), in key order. */
+  /** Every row that is there, refuses, or vanished after a time (ms since 1970), in key order. */
   list(goneAfter: number): Iterable<ListedRow>;
   close(): void;
 }
@@ -136,6 +143,15 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
       );
     },
     findAnywhere,
+    hasWildcards: database.pragma("user_version", { simple: true }) !== versionOf(mark !== undefined, false),
+    findWildcard: (key) => {
+      const rows = byKey.all(stored(key)).filter(([, kind]) => wildcardKinds.includes(kind));
+      return row(key, rows.find(isThere) ?? rows.find(isRefusal) ?? rows[0]);
+    },
+    findRefusal: (key) => {
+      const rows = byKey.all(stored(key));
+      return row(key, rows.some(isThere) ? undefined : rows.find(isRefusal));
+    },
     entriesOf: (key, domain) =>
       byKey
         .all(stored(key))
@@ -148,13 +164,21 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
   };
 }
 
+function isThere(raw: readonly [...Raw, ...unknown[]]): boolean {
+  return raw[4] === 0;
+}
+
 /** There, and everybody may write to it. */
 function isOpen(raw: readonly [...Raw, ...unknown[]]): boolean {
-  return raw[4] === 0 && raw[3] === "";
+  return isThere(raw) && raw[3] === "";
+}
+
+function isRefusal(raw: Raw): boolean {
+  return raw[3] === refused.rule;
 }
 
 function bestOf(rows: readonly Raw[]): Raw | undefined {
-  return rows.find(isOpen) ?? rows.find((raw) => raw[4] === 0) ?? rows[0];
+  return rows.find(isOpen) ?? rows.find(isThere) ?? rows[0];
 }
 
 /** The first that is there; else the first. */

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 
 import Database from "better-sqlite3";
 
-import { applicationId, formatVersion, keyedVersion, sealOffset, sealTrace, unsealed } from "./format.ts";
+import { applicationId, sealOffset, sealTrace, unsealed, versions } from "./format.ts";
 import { createKeyedForm, refuseMark } from "./keyed.ts";
 import type { KeyedForm } from "./keyed.ts";
 import { inspectSignature } from "./signature.ts";
@@ -57,8 +57,8 @@ function inspectHeader(bytes: Buffer): Flawed | undefined {
     return { why: "wrong id", detail: `application_id is ${id}, not ${applicationId}` };
   }
   const version = bytes.readUInt32BE(60);
-  if (version !== formatVersion && version !== keyedVersion) {
-    return { why: "wrong version", detail: `user_version is ${version}, not ${formatVersion} or ${keyedVersion}` };
+  if (!versions.includes(version)) {
+    return { why: "wrong version", detail: `user_version is ${version}, not one of ${versions.join(", ")}` };
   }
   const pageSize = bytes.readUInt16BE(16) === 1 ? 65_536 : bytes.readUInt16BE(16);
   const size = pageSize * bytes.readUInt32BE(28);

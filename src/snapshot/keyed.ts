@@ -41,9 +41,10 @@ export function createKeyedForm(secret: string, match: Match): KeyedForm {
   };
 }
 
+/** Everybody of one domain (`@domain`) must not become everybody of all. */
 function userOf(key: string): string {
   const at = key.lastIndexOf("@");
-  return at < 0 ? key : key.slice(0, at);
+  return at <= 0 ? key : key.slice(0, at);
 }
 
 /** Why a list with this mark cannot be asked by a reader with that form; undefined where it can. */

@@ -1,6 +1,7 @@
 /** Every row of a snapshot that is deliverable, or may be again, for an export. */
 import type Database from "better-sqlite3";
 
+import { refused } from "./format.ts";
 import type { Kind } from "./format.ts";
 
 /** One row of the whole list. */
@@ -9,17 +10,19 @@ export interface ListedRow {
   readonly kind: Kind;
   /** The relay domains of its source, joined by a blank; "" is every one. */
   readonly domains: string;
+  /** Deliverable to nobody, whatever wildcard covers it: 1; else 0. */
+  readonly refused: 0 | 1;
 }
 
 /**
- * In key order, of several rows of a key one that is there first.
+ * In key order, of several rows of a key one that is there first. Refusals are in it.
  * @param goneAfter rows that vanished later are in it, ms since 1970
  */
 export function listRows(database: Database.Database, goneAfter: number): Iterable<ListedRow> {
   return database
     .prepare<[number], ListedRow>(
-      `SELECT key, kind, domains FROM recipient JOIN source ON source = id WHERE gone = 0 OR gone > ?
-       ORDER BY key, gone <> 0, source`,
+      `SELECT key, kind, domains, rule = '${refused.rule}' AS refused FROM recipient JOIN source ON source = id
+       WHERE gone = 0 OR gone > ? OR rule = '${refused.rule}' ORDER BY key, gone <> 0, refused, source`,
     )
     .iterate(goneAfter);
 }

@@ -1,6 +1,7 @@
 /**
  * Asks the snapshot whether a recipient exists: the address, then the user part in the domain's sources, then both
- * without the tag of a signed return path and without the recipient extension, then the names that always exist.
+ * without the tag of a signed return path and without the recipient extension, then the names that always exist, then
+ * the wildcards of the list. A row that refuses the address ends the search, but for the names that always exist.
  */
 import type { RecipientSettings } from "../config/schema.ts";
 import { foldAscii, namesRoute, normalKey, parseMailbox, withoutExtension } from "../mail/address.ts";
@@ -9,6 +10,8 @@ import type { Domains } from "../mail/domains.ts";
 import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import { isRewrittenSender, withoutTag } from "../mail/return-path.ts";
+import { catchAllKey, extensionUsers } from "../mail/wildcards.ts";
+import { refused } from "./format.ts";
 import type { Kind, RecipientRow } from "./format.ts";
 import { preferPresent } from "./image.ts";
 import type { Image } from "./image.ts";
@@ -37,8 +40,8 @@ export type RecipientAnswer =
       readonly since: number;
       readonly asOf?: number;
     }
-  /** `asOf`: who came since then, in ms since 1970, may be unknown by mistake. */
-  | { readonly kind: "unknown"; readonly asOf?: number }
+  /** `asOf`: who came since then, in ms since 1970, may be unknown by mistake. `by`: the row that refuses it. */
+  | { readonly kind: "unknown"; readonly asOf?: number; readonly by?: RecipientRow }
   | { readonly kind: "unavailable"; readonly why: string };
 export type { Mailbox };
 
@@ -86,7 +89,8 @@ export function createRecipients(reader: SnapshotReader, domains: Domains, setti
       if (row?.gone === 0) {
         return known(image, row);
       }
-      const others = otherForms(user, delimiters, signed);
+      const refusal = image.hasWildcards ? image.findRefusal(normalKey(user, canonical)) : undefined;
+      const others = refusal === undefined ? otherForms(user, delimiters, signed) : [];
       for (const other of others) {
         row = preferPresent(row, search(image, other, canonical));
         if (row?.gone === 0) {
@@ -97,6 +101,14 @@ export function createRecipients(reader: SnapshotReader, domains: Domains, setti
       if (name !== undefined) {
         return { kind: "known", key: name, as: "always", source: "", entry: "" };
       }
+      const wildcard = refusal ?? (image.hasWildcards ? findWildcard(image, user, canonical) : undefined);
+      if (wildcard?.gone === 0) {
+        return known(image, wildcard);
+      }
+      if (wildcard?.rule === refused.rule) {
+        return { kind: "unknown", by: wildcard };
+      }
+      row ??= wildcard;
       return signed && takesBounces(user, canonical) ? returnPath(user, canonical) : missing(image, row);
     } catch (error) {
       reader.fail(error);
@@ -110,6 +122,24 @@ export function createRecipients(reader: SnapshotReader, domains: Domains, setti
 
   function isAlways({ user, domain }: Mailbox): boolean {
     return alwaysName(user, otherForms(user, delimiters, signed), domains.canonical(domain) ?? domain) !== undefined;
+  }
+
+  /** The first wildcard that stands for an address, or refuses it; else one that vanished. A route is behind none. */
+  function findWildcard(image: Image, user: string, domain: string): RecipientRow | undefined {
+    if (domain === "" || namesRoute(user)) {
+      return undefined;
+    }
+    const inner = (signed ? withoutTag(user) : undefined) ?? user;
+    const keys = [...extensionUsers(inner).map((one) => normalKey(one, domain)), catchAllKey(domain)];
+    let vanished: RecipientRow | undefined;
+    for (const key of keys) {
+      const row = image.findWildcard(key);
+      if (row?.gone === 0 || row?.rule === refused.rule) {
+        return row;
+      }
+      vanished ??= row;
+    }
+    return vanished;
   }
 
   /** At a domain of ours, and not one that hides a route. */
@@ -171,7 +201,7 @@ function searchDomain(image: Image, user: string, domain: string): RecipientRow 
 }
 
 function searchAnywhere(image: Image, user: string): RecipientRow | undefined {
-  return image.findAnywhere(foldAscii(user));
+  return image.findAnywhere(normalKey(user, ""));
 }
 
 /** The user part of `"bob@elsewhere"@here` looks like a key of another domain, and is none. */

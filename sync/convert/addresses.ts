@@ -12,6 +12,7 @@ import {
   normalKey,
   parseMailbox,
 } from "../../src/mail/address.ts";
+import { catchAllKey } from "../../src/mail/wildcards.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { type Entry, valuesOf } from "../entry.ts";
 import { createLeftOuts, type LeaveOut, type LeftOuts } from "../left-out.ts";
@@ -141,7 +142,7 @@ function convertText(text: string, attribute: AddressAttribute, rules: Rules, ad
     case "skip":
       return leave(text, reading.why);
     case "catch-all":
-      return leave(text, isOwn(reading.domain, rules) ? "catch-all" : "foreign domain");
+      return convertCatchAll(text, reading.domain, attribute, rules, add, leave);
     case "address":
       return convertAddress(reading.text, reading.primary === true ? "account" : attribute.kind, rules, add, leave);
     case "names":
@@ -149,9 +150,22 @@ function convertText(text: string, attribute: AddressAttribute, rules: Rules, ad
   }
 }
 
-function isOwn(text: string, { scope }: Rules): boolean {
-  const domain = normalDomain(text);
-  return domain !== undefined && scope.canonical(domain) !== undefined;
+function convertCatchAll(
+  text: string,
+  name: string,
+  attribute: AddressAttribute,
+  { scope }: Rules,
+  add: Add,
+  leave: LeaveOut,
+): void {
+  const domain = scope.canonical(normalDomain(name) ?? "");
+  if (domain === undefined) {
+    leave(text, "foreign domain");
+  } else if (attribute.catchAll === true) {
+    add(catchAllKey(domain), "catchall");
+  } else {
+    leave(text, "catch-all");
+  }
 }
 
 /** Why a text is none at all. */

@@ -3,6 +3,7 @@
  * from one that shrank, nor a wrong filter from one that grew; so a list that is empty, lost much, grew out of measure
  * or lacks an address that must be there is not published unless a person says so.
  */
+import { isCatchAll } from "../../src/mail/wildcards.ts";
 import type { Counts } from "../list/tally.ts";
 import type { DayCount } from "../remember/day.ts";
 
@@ -30,6 +31,9 @@ export interface GuardFacts extends GuardLimits {
   readonly sources: readonly Counts[];
   readonly domains?: readonly Counts[];
   readonly kinds?: readonly Counts[];
+  /** Catch-alls that the old list has not, and those that only it has. */
+  readonly opened?: readonly string[];
+  readonly closed?: readonly string[];
   /** Addresses that must be in every list and are not. */
   readonly missing?: readonly string[];
   /** The largest and the smallest list of the last 24 hours; undefined: not known. */
@@ -42,6 +46,9 @@ export interface GuardFacts extends GuardLimits {
 
 const advice = "If this is right, run `goodmailto sync --accept-shrink` once";
 const growthAdvice = "Look at base and filter. If this is right, run `goodmailto sync --accept-growth` once";
+const catchAllAdvice = "If this is right, run `goodmailto sync --accept-growth` once";
+/** Catch-alls that a sentence names. */
+const mostNamed = 20;
 /** The half of one or two addresses is one colleague. */
 const fewestForHalf = 3;
 /** A small list may well grow tenfold while it is being set up. */
@@ -55,7 +62,7 @@ export function guard(facts: GuardFacts): readonly string[] {
   return [
     ...(facts.missing ?? []).map(describeMissing),
     ...(facts.acceptShrink ? [] : losses(facts)),
-    ...(facts.acceptGrowth === true ? [] : growths(facts)),
+    ...(facts.acceptGrowth === true ? [] : [...growths(facts), ...describeOpened(facts.opened ?? [])]),
   ];
 }
 
@@ -88,7 +95,29 @@ function losses(facts: GuardFacts): string[] {
   for (const kind of kinds.filter((part) => !isTold(part))) {
     reasons.push(lossOf(`Kind "${kind.name}"`, kind, "max_shrink_kind", facts.maxShrinkKind ?? 1, facts));
   }
+  reasons.push(describeClosed(facts.closed ?? []));
   return reasons.filter((reason) => reason !== undefined);
+}
+
+function describeClosed(keys: readonly string[]): string | undefined {
+  return keys.length === 0
+    ? undefined
+    : `${nameCatchAlls(keys)} would leave the list, and whoever is not listed there would be refused. ${advice}`;
+}
+
+/** A catch-all that nobody expects opens a whole domain. */
+function describeOpened(keys: readonly string[]): string[] {
+  return keys.length === 0
+    ? []
+    : [`${nameCatchAlls(keys)} would come into the list, and every address there would be accepted. ${catchAllAdvice}`];
+}
+
+/** A keyed list has hashes, which say nothing. */
+function nameCatchAlls(keys: readonly string[]): string {
+  const named = keys.filter(isCatchAll).slice(0, mostNamed);
+  const names = named.length === 0 ? "" : ` ${named.map((key) => `"${key}"`).join(" ")}`;
+  const more = named.length > 0 && keys.length > named.length ? " and others" : "";
+  return `${keys.length === 1 ? "The catch-all" : `${keys.length} catch-alls:`}${names}${more}`;
 }
 
 /** The sentence about a loss that is not believed. */

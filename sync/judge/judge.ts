@@ -7,7 +7,7 @@ import { guard } from "./guard.ts";
 
 import type { Previous } from "../list/previous.ts";
 import { compareTallies, findMissing, tallySnapshot } from "../list/tally.ts";
-import type { Canary, Counts } from "../list/tally.ts";
+import type { Canary } from "../list/tally.ts";
 
 /** `[sync]`, as far as the guard goes by it; what is not given is not asked for. */
 export type GuardSettings = Pick<SyncSettings, "max_shrink"> &
@@ -41,7 +41,8 @@ export function judge(
   form?: (key: string) => string,
 ): readonly string[] {
   const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false } = options;
-  const { domains, kinds } = previous === undefined ? { domains: [], kinds: [] } : losses(previous.path, newPath);
+  const parts =
+    previous === undefined ? { domains: [], kinds: [], opened: [], closed: [] } : compare(previous.path, newPath);
   return guard({
     before: previous?.rows,
     now: built.rows,
@@ -49,8 +50,7 @@ export function judge(
     sources: rows.flatMap(({ name, fault }, index) =>
       fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
     ),
-    domains,
-    kinds,
+    ...parts,
     missing: canaries.length === 0 ? [] : findMissing(newPath, canaries, form),
     day,
     acceptShrink,
@@ -59,10 +59,13 @@ export function judge(
   });
 }
 
-/** What became of the old list's domains and kinds. */
-function losses(oldPath: string, newPath: string): { readonly domains: Counts[]; readonly kinds: Counts[] } {
+/** What became of the old list's domains, kinds and catch-alls. */
+function compare(oldPath: string, newPath: string) {
   const [before, now] = [tallySnapshot(oldPath), tallySnapshot(newPath)];
+  const comparable = before.mark === now.mark;
   return {
+    opened: comparable ? [...now.catchAlls.difference(before.catchAlls)] : [],
+    closed: comparable ? [...before.catchAlls.difference(now.catchAlls)] : [],
     // Where one of both is keyed, its domains cannot be told; then none has been lost.
     domains: now.domains.size === 0 ? [] : compareTallies(before.domains, now.domains),
     kinds: compareTallies(before.kinds, now.kinds),

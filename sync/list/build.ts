@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import { applicationId, ddl, formatVersion, keyedVersion, kinds, unsealed } from "../../src/snapshot/format.ts";
+import { applicationId, ddl, kinds, refused, unsealed, versionOf, wildcardKinds } from "../../src/snapshot/format.ts";
 import type { Kind, MetaKey, SourceRow } from "../../src/snapshot/format.ts";
 
 /** What goes into the file beside the rows. */
@@ -55,7 +55,6 @@ export function buildSnapshot(path: string, scratchPath: string, facts: BuildFac
   const database = new Database(path);
   try {
     database.pragma(`application_id = ${applicationId}`);
-    database.pragma(`user_version = ${facts.extra?.keyed === undefined ? formatVersion : keyedVersion}`);
     database.pragma("journal_mode = OFF");
     database.pragma("synchronous = OFF");
     database.pragma("locking_mode = EXCLUSIVE");
@@ -66,6 +65,7 @@ export function buildSnapshot(path: string, scratchPath: string, facts: BuildFac
     }
     database.exec("BEGIN");
     const built = fill(database, facts);
+    database.pragma(`user_version = ${versionOf(facts.extra?.keyed !== undefined, hasWildcards(database))}`);
     database.exec("COMMIT");
     database.exec("DETACH scratch");
     const verdict = database.pragma("integrity_check(1)", { simple: true });
@@ -103,6 +103,12 @@ function fill(database: Database.Database, facts: BuildFacts): Built {
     insertMeta.run(key, String(value));
   }
   return { rows, ...counted };
+}
+
+function hasWildcards(database: Database.Database): boolean {
+  const names = wildcardKinds.map((kind) => `'${kind}'`).join(", ");
+  const some = `SELECT 1 FROM recipient WHERE kind IN (${names}) OR rule = '${refused.rule}' LIMIT 1`;
+  return database.prepare(some).get() !== undefined;
 }
 
 function keepVanished(database: Database.Database, { sources, now, oldest }: Grace): void {

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import { applicationId, formatVersion, keyedVersion, sealTrace } from "../../src/snapshot/format.ts";
+import { applicationId, sealTrace, versions } from "../../src/snapshot/format.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import type { ScratchRow } from "../read/scratch.ts";
 import { judgeSeal } from "./seal.ts";
@@ -97,8 +97,7 @@ function describe(error: unknown): string {
 
 function inspect(database: Database.Database, path: string): string | undefined {
   const pragma = (name: string): unknown => database.pragma(name, { simple: true });
-  const known: readonly unknown[] = [formatVersion, keyedVersion];
-  if (pragma("application_id") !== applicationId || !known.includes(pragma("user_version"))) {
+  if (pragma("application_id") !== applicationId || !versions.includes(Number(pragma("user_version")))) {
     return "not a snapshot of this version";
   }
   const verdict = pragma("quick_check(1)");

@@ -16,6 +16,10 @@ export interface Counts {
 export interface Tally {
   readonly domains: ReadonlyMap<string, number>;
   readonly kinds: ReadonlyMap<string, number>;
+  /** Keys that stand for everybody of a domain; hashes in a keyed list. */
+  readonly catchAlls: ReadonlySet<string>;
+  /** How its keys are hashed, see src/snapshot/keyed.ts; undefined: not at all. */
+  readonly mark: string | undefined;
 }
 
 /** An address that must be in every list. */
@@ -41,7 +45,8 @@ export function createCanaries(texts: readonly string[], domains: Domains): Cana
 /** Counts a file in one pass. In a keyed file nobody can tell the domains: there are none then. */
 export function tallySnapshot(path: string): Tally {
   return within(path, (database) => {
-    const keyed = database.prepare("SELECT 1 FROM meta WHERE key = 'keyed'").get() !== undefined;
+    const mark = database.prepare<[], string>("SELECT value FROM meta WHERE key = 'keyed'").pluck().get();
+    const keyed = mark !== undefined;
     const rest = "substr(key, instr(key, '@') + 1)";
     // A quoted user part may hold an "@" too: rtrim() with all that is none leaves what stands before the last one.
     const last = "substr(key, length(rtrim(key, replace(key, '@', ''))) + 1)";
@@ -58,7 +63,11 @@ export function tallySnapshot(path: string): Tally {
         domains.set(domain, (domains.get(domain) ?? 0) + count);
       }
     }
-    return { domains, kinds };
+    const catchAlls = database
+      .prepare<[], string>("SELECT DISTINCT key FROM recipient WHERE kind = 'catchall' AND gone = 0 ORDER BY key")
+      .pluck()
+      .all();
+    return { domains, kinds, catchAlls: new Set(catchAlls), mark };
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import Database from "better-sqlite3";
 
+import { refused } from "../../src/snapshot/format.ts";
 import type { Previous } from "./previous.ts";
 
 /** Whether every key that is there in both has the same rule; keys of both files must be of one form. */
@@ -15,10 +16,17 @@ export function haveSameRules(newPath: string, oldPath: string): boolean {
       `SELECT 1 FROM main.recipient AS mine JOIN old.recipient AS other USING (key)
        WHERE mine.gone = 0 AND other.gone = 0 AND mine.rule <> other.rule LIMIT 1`,
     );
-    return other.get() === undefined;
+    const isSame = other.get() === undefined;
+    return isSame && refusesNoMore(database, "main", "old") && refusesNoMore(database, "old", "main");
   } finally {
     database.close();
   }
+}
+
+/** Whether one list refuses no key that the other does not. */
+function refusesNoMore(database: Database.Database, one: string, other: string): boolean {
+  const keys = (of: string): string => `SELECT key FROM ${of}.recipient WHERE rule = '${refused.rule}'`;
+  return database.prepare(`${keys(one)} EXCEPT ${keys(other)} LIMIT 1`).get() === undefined;
 }
 
 /** Says in a new file, which is not sealed yet, that its list served since the old one's did. */

@@ -124,7 +124,7 @@ function noteOthers(entries: readonly Entry[], asked: readonly string[], { other
   }
 }
 
-/** The entries of an LDIF file were looked at on the way; the lines of a list are none. */
+/** The entries of an LDIF file were looked at on the way; the lines of a list and the keys of a cdb are none. */
 async function readFile(
   source: Source,
   { type }: SourceSettings,
@@ -133,7 +133,7 @@ async function readFile(
   takeSample: (sample: Sample) => void,
 ): Promise<void> {
   for await (const { entries, found, skipped, left = [] } of source.read(signal)) {
-    if (type === "list") {
+    if (type === "list" || type === "cdb") {
       reading.entries += entries;
       reading.addresses += found.length;
       addCounts(reading.skipped, skipped);

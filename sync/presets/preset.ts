@@ -9,7 +9,7 @@ import type { Kind } from "../../src/snapshot/format.ts";
  * - `name`: an address, or a name whose blanks may be written `_` or `.`.
  * - `common-name`: a name whose blanks may be written `_` or `.`; Domino also writes `name%DOMAIN@…`.
  * - `hierarchical`: CN=name/O=… or CN=name,O=…, of which the first part is such a name.
- * Any of them may be `@domain`, a catch-all address, for which a list of recipients has no place.
+ * Any of them may be `@domain`, a catch-all address, which is left out unless the attribute says that it is meant so.
  * - `plain`: an address or a bare user part, a "smtp:" before it tolerated; for attributes that only the configuration names.
  */
 export type Form = "address" | "invented" | "prefixed" | "name" | "common-name" | "hierarchical" | "plain";
@@ -21,6 +21,8 @@ export interface AddressAttribute {
   readonly form: Form;
   /** What its values are on a person; those of a group or a mail-in database have that object's kind. */
   readonly kind: Kind;
+  /** `@domain` is everybody there; not given: it is left out. */
+  readonly catchAll?: boolean;
 }
 
 /** An object takes no mail while one of the values (in lower case) stands in the attribute. */

@@ -42,11 +42,12 @@ export function protectScratch(scratch: Scratch, { form }: Protection): Scratch 
   const add: Scratch["add"] = (source, rows) =>
     scratch.add(
       source,
-      rows.map(({ key, kind, rule = "" }) => ({
+      rows.map(({ key, kind, rule = "", gone = 0 }) => ({
         key: form.hash(key),
         kind,
         entry: "",
         rule: hashRule(rule, form.hash),
+        gone,
       })),
     );
   const addPeople: Scratch["addPeople"] = (source, people) =>

@@ -1,38 +1,57 @@
-/** Catch-all addresses of a source: until the list replaced them, unknown users of their domains got mail. */
+/**
+ * Catch-all addresses of a source: those that were left out, by which unknown users of their domains got mail until
+ * the list replaced them, and those that are in the list, by which whole domains are open.
+ */
 import type { Log } from "../../src/report/log.ts";
 import type { LeftOut } from "../left-out.ts";
+import type { Batch } from "../source.ts";
 
 /** Notes them while a source is read. */
 export interface CatchAlls {
-  note(left: readonly LeftOut[]): void;
-  /** One warning for all of them; none where there is none. */
+  note(batch: Pick<Batch, "found" | "left">): void;
+  /** One warning for all of a sort; none where there is none. */
   warn(log: Log, source: string): void;
 }
 
-/** Domains that the warning names. */
+/** Domains that a warning names. */
 const maxDomains = 20;
 
 /** None so far. */
 export function createCatchAlls(): CatchAlls {
-  const domains = new Set<string>();
-  let addresses = 0;
+  const [open, out] = [createNames(), createNames()];
   return {
-    note(left) {
-      for (const { value, why } of left) {
-        if (why === "catch-all") {
-          addresses += 1;
-          domains.add(value.slice(value.lastIndexOf("@") + 1).toLowerCase());
+    note({ found, left = [] }) {
+      for (const { key, kind } of found) {
+        if (kind === "catchall") {
+          open.add(key);
         }
+      }
+      for (const { value } of left.filter(isCatchAll)) {
+        out.add(value);
       }
     },
     warn(log, source) {
+      out.warn(log, "catch-all addresses left out, unknown users of their domains are refused", source);
+      open.warn(log, "catch-all addresses in the list, every address of their domains is accepted", source);
+    },
+  };
+}
+
+function isCatchAll({ why }: LeftOut): boolean {
+  return why === "catch-all";
+}
+
+function createNames() {
+  const domains = new Set<string>();
+  let addresses = 0;
+  return {
+    add(text: string): void {
+      addresses += 1;
+      domains.add(text.slice(text.lastIndexOf("@") + 1).toLowerCase());
+    },
+    warn(log: Log, event: string, source: string): void {
       if (addresses > 0) {
-        const named = [...domains].slice(0, maxDomains).join(" ");
-        log.warning("sync", "catch-all addresses left out, unknown users of their domains are refused", {
-          source,
-          addresses,
-          domains: named,
-        });
+        log.warning("sync", event, { source, addresses, domains: [...domains].slice(0, maxDomains).join(" ") });
       }
     },
   };

@@ -81,7 +81,7 @@ async function readSource(source: Source, id: number, before: number, options: R
       entries += step.batch.entries;
       reached = step.batch.reached ?? reached;
       nameLeftOut(step.batch.left ?? []);
-      catchAlls.note(step.batch.left ?? []);
+      catchAlls.note(step.batch);
       for (const hint of step.batch.hints ?? []) {
         log.warning("sync", "source looks odd", { source: source.name, hint });
       }

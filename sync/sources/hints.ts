@@ -20,6 +20,8 @@ export function emptyText(type: SourceSettings["type"], namingContexts: readonly
       return `success, and no entry: the bind DN has no right to read, or base or filter is wrong${contextsText(namingContexts)}`;
     case "ldif":
       return "no entry: the file is empty, or none of its entries fits base and filter";
+    case "cdb":
+      return "no recipient: the cdb has no key";
     case "list":
       return "no recipient: the file has comments and blank lines alone";
   }

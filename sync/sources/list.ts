@@ -1,6 +1,7 @@
 /**
  * A list of recipients as a source: the file `control/goodmailto` of the plugin that this project grew from. One user
- * part or address a line, `#` comments, blank lines, CRLF and a byte order mark tolerated.
+ * part or address a line, or `@domain` for everybody there; `#` comments, blank lines, CRLF and a byte order mark are
+ * tolerated.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
@@ -39,7 +40,7 @@ export async function* readList(
   file: string,
   rules: Rules,
 ): AsyncGenerator<Batch> {
-  let attribute: AddressAttribute = { attribute: "", form: "plain", kind: "account" };
+  let attribute: AddressAttribute = { attribute: "", form: "plain", kind: "account", catchAll: true };
   let { batch, out } = emptyBatch();
   for await (const { text, number } of readLines(input, file, maxLine)) {
     const value = text.trim();

@@ -6,6 +6,7 @@ import type { Entry } from "../entry.ts";
 import { presetFor } from "../presets/table.ts";
 import { createScope } from "../convert/scope.ts";
 import type { Source } from "../source.ts";
+import { createCdbSource } from "./cdb.ts";
 import { createLdapSource } from "./ldap.ts";
 import { createLdifSource } from "./ldif.ts";
 import { createListSource } from "./list.ts";
@@ -13,7 +14,7 @@ import { createListSource } from "./list.ts";
 /**
  * Opens nothing yet: files and servers are asked by `read`.
  * @param folder that of the configuration file, where relative file names begin
- * @param look shown every entry that is read; a list has none
+ * @param look shown every entry that is read; a list and a cdb have none
  * @throws RangeError where the settings cannot be right (a URL, a filter, a domain that is not ours)
  */
 export function openSource(
@@ -38,6 +39,8 @@ function create(settings: SourceSettings, rules: Rules, folder: string): Source 
       return createLdapSource(settings, rules, folder);
     case "ldif":
       return createLdifSource(settings, rules, folder);
+    case "cdb":
+      return createCdbSource(settings, rules, folder);
     case "list":
       return createListSource(settings, rules, folder);
   }

@@ -67,7 +67,7 @@ const flaws: readonly (readonly [string, string, (path: string) => void])[] = [
   ["a cut header", "not a database", (path) => truncateSync(path, 50)],
   ["half a file", "torn", (path) => truncateSync(path, 8192)],
   ["another program's database", "wrong id", (path) => edit(path, "PRAGMA application_id = 1")],
-  ["a later format", "wrong version", (path) => edit(path, "PRAGMA user_version = 2")],
+  ["a later format", "wrong version", (path) => edit(path, "PRAGMA user_version = 3")],
   [
     "no recipients",
     "empty",

@@ -29,9 +29,14 @@ describe("a sync of a source with catch-all addresses", () => {
     ]);
   });
 
-  it("does so for a list", async () => {
+  it("says of a list that they are in it", async () => {
     expect(await warningsOf("list", "anna\n@kontor.example\n")).toEqual([
-      { ...warning, addresses: 1, domains: "kontor.example" },
+      {
+        event: "catch-all addresses in the list, every address of their domains is accepted",
+        source: "test",
+        addresses: 1,
+        domains: "kontor.example",
+      },
     ]);
   });
 

@@ -48,12 +48,11 @@ describe("a goodmailto file as a source", () => {
         "\n",
       ),
     );
-    expect(found.map(({ key }) => key)).toEqual(["a b"]);
+    expect(found.map(({ key, kind }) => `${key} ${kind}`)).toEqual(["@kontor.example catchall", "a b account"]);
     expect(skipped).toEqual({
       "names a route": 2,
       "8-bit user part": 1,
       malformed: 2,
-      "catch-all": 1,
       "too long": 1,
       "control character": 1,
     });

@@ -1,39 +1,47 @@
 /**
  * validrcptto: recipients by a cdb, as John Simpson's patch for qmail and qpsmtpd's check_validrcptto_cdb have it. The
  * address is a key, or `user-default@domain` for its extensions, or `@domain`; a value that begins with "-" refuses.
+ * The patch is told what to do by variables, which client rules may set here too: VALIDRCPTTO_CDB and VALIDRCPTTO_LIMIT.
  */
 import * as field from "../../config/fields.ts";
 import type { Cdb } from "../../files/cdb.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { noteOf } from "../../hooks/notes.ts";
 import { found, pass, refuse } from "../../hooks/verdict.ts";
 import { foldAscii } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
+import { reply } from "../../mail/reply.ts";
 import { spellings } from "../../mail/domains.ts";
 import { withoutTag } from "../../mail/return-path.ts";
+import { extensionUsers } from "../../mail/wildcards.ts";
 
 const known = found("known");
 const noMap = found("unavailable");
 /** Between two errors about a missing cdb; ms. */
 const complainEvery = 10 * 60 * 1000;
+/** Files that VALIDRCPTTO_CDB may name; plugins set variables, too. */
+const mostFiles = 100;
+
+const tooMany = refuse("limit", reply(421, "4.3.0", "too many invalid addresses, goodbye"), {
+  finding: "unknown",
+  close: true,
+});
+const refusals = noteOf<number>("session");
+
+/** Whether this refusal of a client is the last one that VALIDRCPTTO_LIMIT lets it have. */
+function isLast(session: CheckSession): boolean {
+  const limit = Number(session.variables.get("VALIDRCPTTO_LIMIT") ?? "");
+  const count = (refusals.get(session) ?? 0) + 1;
+  refusals.set(session, count);
+  return Number.isInteger(limit) && limit > 0 && count >= limit;
+}
 
 /** The keys of an address in their order; all in lower case. */
 function keysFor({ user, domain }: Mailbox, mark: string): string[] {
   const folded = foldAscii(user);
-  if (domain === "") {
-    return [folded];
-  }
-  const keys = [`${folded}@${domain}`];
-  for (let end = folded.length, at = last(folded, mark, end); at > 0; at = last(folded, mark, end)) {
-    keys.push(`${folded.slice(0, at)}${mark}default@${domain}`);
-    end = at;
-  }
-  return [...keys, `@${domain}`];
-}
-
-/** Where the last mark before an end is; 0: nowhere that leaves a name in front. */
-function last(user: string, mark: string, end: number): number {
-  return mark === "" || end === 0 ? 0 : Math.max(0, user.lastIndexOf(mark, end - 1));
+  return domain === "" ? [folded] : [folded, ...extensionUsers(folded, mark), ""].map((one) => `${one}@${domain}`);
 }
 
 /** What the first key says that the map has. */
@@ -49,7 +57,7 @@ function isValid(map: Cdb, mailboxes: readonly Mailbox[], mark: string): boolean
 
 export const validrcptto: CheckDefinition = defineCheck({
   name: "validrcptto",
-  doc: "Refuses recipients that a cdb does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. Passes all while there is no cdb, and those of a client with VALIDRCPTTO_CDB set to nothing. [recipients] always counts.",
+  doc: "Refuses recipients that a cdb does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. Passes all while there is no cdb. [recipients] always counts. Variables of the client, as the patch for qmail has them: VALIDRCPTTO_CDB names another cdb, or none if it is empty; VALIDRCPTTO_LIMIT=n answers the n-th unknown recipient of a session with 421 and disconnects. VALIDRCPTTO_LOG is not needed: every recipient is logged.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
@@ -63,34 +71,46 @@ export const validrcptto: CheckDefinition = defineCheck({
       "What separates extensions from the user part. Empty: no extensions.",
     ),
   },
-  reasons: { unknown: "unknown recipient" },
+  reasons: { unknown: "unknown recipient", limit: "too many unknown recipients" },
   findings: { known: "found", unknown: "not found", unavailable: "accepted (no cdb)" },
   unless: ["relay client", "bypass"],
   create({ file, break: mark }, { domains, lists, log, now, recipients }) {
-    const current = lists.map(file);
+    const maps = new Map([[file, lists.map(file)]]);
     const refusal = refuse("unknown", recipients.unknown, { finding: "unknown" });
     let complainedAt = Number.NEGATIVE_INFINITY;
-    const complain = (): void => {
+    const complain = (path: string): void => {
       if (Math.abs(now() - complainedAt) >= complainEvery) {
         complainedAt = now();
-        log.error("validrcptto", "cdb is missing, all recipients pass", { file });
+        log.error("validrcptto", "cdb is missing, all recipients pass", { file: path });
       }
     };
+    const mapOf = (path: string): Cdb | undefined => {
+      const map = maps.get(path) ?? (maps.size < mostFiles ? lists.map(path) : undefined);
+      if (map !== undefined) {
+        maps.set(path, map);
+      }
+      return map?.current();
+    };
     return {
-      rcpt({ recipient, variables }) {
-        if (recipient === undefined || file === "" || variables.get("VALIDRCPTTO_CDB") === "") {
+      rcpt(session) {
+        const { recipient } = session;
+        const path = session.variables.get("VALIDRCPTTO_CDB") ?? file;
+        if (recipient === undefined || path === "") {
           return pass;
         }
-        const map = current.current();
+        const map = mapOf(path);
         if (map === undefined) {
-          complain();
+          complain(path);
           return noMap;
         }
         const owner = withoutTag(recipient.user);
         const asked = spellings(recipient, domains).flatMap((one) =>
           owner === undefined ? [one] : [one, { ...one, user: owner }],
         );
-        return recipients.isAlways(recipient) || isValid(map, asked, mark) ? known : refusal;
+        if (recipients.isAlways(recipient) || isValid(map, asked, mark)) {
+          return known;
+        }
+        return isLast(session) ? tooMany : refusal;
       },
     };
   },

@@ -74,6 +74,22 @@ describe("validrcptto", () => {
     }
   });
 
+  it("asks the cdb that VALIDRCPTTO_CDB names, and none that is missing", async () => {
+    makeCdb();
+    const other = `${scene.folder}/other.cdb`;
+    writeFileSync(other, writeCdb(["bert@ours.example"]));
+    const by = (path: string) => ({ VALIDRCPTTO_CDB: path });
+    expect(await ask("bert@ours.example", by(other))).toBe("");
+    expect(await ask("vera@ours.example", by(other))).toBe(unknown);
+    expect(await ask("bert@ours.example")).toBe(unknown);
+    expect(await ask("nobody@ours.example", by(`${scene.folder}/none.cdb`))).toBe("");
+    // Whoever sets ever new names opens no more than a hundred files.
+    for (let i = 0; i < 120; i++) {
+      expect(await ask("nobody@ours.example", by(`${scene.folder}/${i}.cdb`))).toBe("");
+    }
+    expect(await ask("vera@ours.example", by(other))).toBe(unknown);
+  });
+
   it("passes everybody within a second when the cdb is gone, with an error every ten minutes", async () => {
     makeCdb();
     expect(await ask("nobody@ours.example")).toBe(unknown);
