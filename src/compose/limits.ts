@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 
 import type { Settings } from "../config/sections.ts";
 import type { SpoolPlace } from "../message/spool.ts";
+import type { ConnectionRateSettings } from "../smtp/connection-rate.ts";
 import type { HarvestSettings } from "../smtp/harvest/harvest.ts";
 import type { Limits } from "../smtp/service.ts";
 
@@ -28,6 +29,11 @@ export function spoolPlaceOf({ limits }: Settings): SpoolPlace {
   // systemd may name several, separated by colons.
   const [runtime = ""] = (process.env["RUNTIME_DIRECTORY"] ?? "").split(":");
   return { folder: limits.spool_folder || runtime || tmpdir(), most: limits.held_messages };
+}
+
+/** How often clients may connect. */
+export function connectionRateOf({ limits }: Settings): ConnectionRateSettings {
+  return { rate: limits.connection_rate, exempt: limits.connection_rate_exempt };
 }
 
 /** What clients may ask for in vain. */

@@ -16,6 +16,8 @@ import { SpoolRoom } from "../message/spool.ts";
 import { affordable } from "../ops/descriptors.ts";
 import { checkLibrary } from "../smtp/listener/contract.ts";
 import { Crowd } from "../smtp/listener/crowd.ts";
+import { ConnectionRate, createConnectionCounts } from "../smtp/connection-rate.ts";
+import type { Counts } from "../state/counts.ts";
 import { Harvest } from "../smtp/harvest/harvest.ts";
 import { HarvestLedger } from "../smtp/harvest/ledger.ts";
 import { createHostNames } from "../dns/host-names.ts";
@@ -36,7 +38,7 @@ import { Observing } from "../observe/observing.ts";
 import { FileFault } from "./file-fault.ts";
 import { createSenders } from "./senders.ts";
 import { openServed, trustOf } from "./trust.ts";
-import { harvestOf, limitsOf, spoolPlaceOf } from "./limits.ts";
+import { connectionRateOf, harvestOf, limitsOf, spoolPlaceOf } from "./limits.ts";
 
 /** A running relay. */
 export interface Relay {
@@ -75,6 +77,7 @@ interface Lasting {
   readonly snapshot: SnapshotReader;
   readonly guard: Guard;
   readonly ledger: HarvestLedger;
+  readonly connections: Counts;
   readonly observing: Observing;
   readonly state: RelayState;
   readonly spools: SpoolRoom;
@@ -84,7 +87,7 @@ interface Lasting {
 
 /** Everything that depends on settings and is replaced at a reload. */
 function assemble(settings: Settings, lasting: Lasting) {
-  const { snapshot, guard, ledger, observing, state, spools, log, counters } = lasting;
+  const { snapshot, guard, ledger, connections, observing, state, spools, log, counters } = lasting;
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
@@ -95,6 +98,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const authenticator = createAuthenticator(settings.auth, guard, log);
   const mayUse = createSenders(settings, snapshot, domains, log);
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
+  const connectionRate = new ConnectionRate(connectionRateOf(settings), connections);
   const plans = listenersOf(settings);
   const relayLists = createRelayLists(settings, log, Date.now);
   const observer = observing.change(settings.recipients);
@@ -112,6 +116,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     variables: new Map(Object.entries(plan.variables)),
     limits: limitsOf(settings),
     harvest,
+    connectionRate,
     hostNames: createHostNames(dns),
     lenient: settings.smtp.lenient_helo,
     normaliseNewlines: settings.smtp.bare_newlines === "normalise",
@@ -133,10 +138,20 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   const snapshot = openServed(settings, log);
   const room = affordable(settings.smtp.max_connections);
   const [crowd, turnedAway] = [new Crowd(), new TurnedAway(room.refused)];
-  const [guard, ledger] = [new Guard(), new HarvestLedger()];
-  const state = new RelayState(settings, { guard, ledger, crowd }, log, shared);
+  const [guard, ledger, connections] = [new Guard(), new HarvestLedger(), createConnectionCounts()];
+  const state = new RelayState(settings, { guard, ledger, crowd, connections }, log, shared);
   const spools = new SpoolRoom(spoolPlaceOf(settings));
-  const lasting: Lasting = { snapshot, guard, ledger, observing: new Observing(log), state, spools, log, counters };
+  const lasting: Lasting = {
+    snapshot,
+    guard,
+    ledger,
+    connections,
+    observing: new Observing(log),
+    state,
+    spools,
+    log,
+    counters,
+  };
   let parts: ReturnType<typeof assemble>;
   try {
     parts = assemble(settings, lasting);

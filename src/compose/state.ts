@@ -8,6 +8,7 @@ import type { Log } from "../report/log.ts";
 import type { HarvestLedger } from "../smtp/harvest/ledger.ts";
 import type { Crowd } from "../smtp/listener/crowd.ts";
 import { Neighbours } from "../smtp/listener/neighbours.ts";
+import type { Counts } from "../state/counts.ts";
 import { MemoryStore } from "../state/memory.ts";
 import { RedisStore } from "../state/redis.ts";
 import { SqliteStore } from "../state/sqlite.ts";
@@ -42,6 +43,8 @@ export interface Counting {
   readonly guard: Guard;
   readonly ledger: HarvestLedger;
   readonly crowd: Crowd;
+  /** Of `[limits] connection_rate`. */
+  readonly connections: Counts;
 }
 
 /** The state of a relay; replaced at a reload where its place has changed. */
@@ -91,9 +94,10 @@ export class RelayState implements Tables {
     if (this.#isClosed || this.#state !== state) {
       return;
     }
-    const { guard, ledger, crowd } = this.#counting;
+    const { guard, ledger, crowd, connections } = this.#counting;
     guard.use(state);
     ledger.use(state);
+    connections.use(state);
     this.#neighbours = state.kind === "memory" ? undefined : new Neighbours(crowd, state);
   }
 

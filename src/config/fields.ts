@@ -16,7 +16,8 @@ import {
   meantPercent,
   meantSize,
 } from "./meant.ts";
-import { parseDuration, parseSize } from "./units.ts";
+import { parseDuration, parseRate, parseSize } from "./units.ts";
+import type { Rate } from "./units.ts";
 
 /** What a field tells beside its type. */
 export interface FieldMeta {
@@ -73,6 +74,19 @@ export function duration(sample: string, doc: string, between?: readonly [string
     return ms >= (parseDuration(low) ?? 0) && ms <= (parseDuration(high) ?? 0) ? ms : undefined;
   };
   return field(checked(within, read), { doc, sample, allowed: within, suggest: meantDuration });
+}
+
+/** How many in which time, "10/60s"; "" is no limit, held as undefined. */
+export function rate(sample: string, doc: string): z.ZodType<Rate | undefined> {
+  const allowed = 'a number and a time from 1s to 24h such as "10/60s", or ""';
+  const read = (value: string): [Rate | undefined] | undefined => {
+    const found = parseRate(value);
+    return found === undefined && value !== "" ? undefined : [found];
+  };
+  return field(
+    checked(allowed, read).transform(([found]) => found),
+    { doc, sample, allowed },
+  );
 }
 
 /** A size, held in bytes. */

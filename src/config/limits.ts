@@ -1,6 +1,7 @@
 /** `[limits]`: what a stranger can make us do, bounded. See docs/limits.md. */
 import * as z from "zod";
 
+import { parseIpEntry } from "../mail/ip-entry.ts";
 import * as field from "./fields.ts";
 
 /** See the file's first line. */
@@ -14,6 +15,18 @@ export const limits = z.strictObject({
   ),
   session_commands: field.integer(1500, 1, 1_000_000, "Commands of a session; then 421."),
   session_time: field.duration("2h", "A session ends with 421 after so long, whatever it does.", ["10ms", "30d"]),
+  connection_rate: field.rate(
+    "",
+    'Connections of a client (an IPv4 address, or an IPv6 /64) per time; further ones get 421 until it is over. The time begins with the first connection: "10/60s". Empty: no limit. Clients with NOGOODMAILTO or RELAYCLIENT are not counted.',
+  ),
+  connection_rate_exempt: field.listBy(
+    {
+      allowed: "an IP address, a prefix such as 192.0.2. or a block such as 192.0.2.0/24",
+      fits: (text) => parseIpEntry(text) !== undefined,
+    },
+    [],
+    "Clients that are not counted for connection_rate: addresses, prefixes (192.0.2.), blocks (192.0.2.0/24), or the beginning of an address.",
+  ),
   message_excess: field.size(
     "10MiB",
     "What may come of a message beyond max_message_size before the connection is cut; up to there the refusal waits for its end, and the session goes on.",

@@ -21,6 +21,20 @@ export function parseDuration(text: string): number | undefined {
   return total <= Number.MAX_SAFE_INTEGER ? total : undefined;
 }
 
+/** How many in which time. */
+export interface Rate {
+  readonly count: number;
+  /** In ms. */
+  readonly window: number;
+}
+
+/** "10/60s" as 10 in 60 000 ms, in a time from 1s to 24h; undefined where it is none. */
+export function parseRate(text: string): Rate | undefined {
+  const [, digits = "", time = ""] = /^(\d{1,9})\/(.+)$/.exec(text) ?? [];
+  const [count, window] = [Number(digits), parseDuration(time) ?? 0];
+  return count > 0 && window >= 1000 && window <= 86_400_000 ? { count, window } : undefined;
+}
+
 /** "25MB", "64KiB", "1000B" in bytes; undefined where it is none. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+)(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(text);

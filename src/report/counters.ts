@@ -25,6 +25,7 @@ export const limitNames = [
   "bare line feeds",
   "connections",
   "connections per client",
+  "connection rate",
   "descriptors",
   "early talker",
   "commands",

@@ -61,6 +61,7 @@ export const answers = {
   tooManyErrors: sayAndClose(reply(421, "4.7.0", "Too many errors")),
   tooManyCommands: sayAndClose(reply(421, "4.7.0", "Too many commands")),
   tooManyUnknown: sayAndClose(reply(421, "4.7.0", "Too many unknown recipients")),
+  tooOften: sayAndClose(reply(421, "4.7.0", "Too many connections, try later")),
   tooManyConnections: sayAndClose(reply(421, "4.7.0", "Too many connections")),
   timeout: sayAndClose(reply(421, "4.4.2", "Timeout")),
   closing: sayAndClose(reply(421, "4.3.2", "Service is closing")),

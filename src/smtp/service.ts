@@ -10,6 +10,7 @@ import type { Courier } from "../mail/courier.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Observer } from "../report/observer.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { ConnectionRate } from "./connection-rate.ts";
 import type { Harvest } from "./harvest/harvest.ts";
 
 /** Bounds on what a stranger can make us do. Times in ms, sizes in bytes. */
@@ -49,6 +50,7 @@ export interface Service extends Omit<Services, "lists"> {
   readonly variables: ReadonlyMap<string, string>;
   readonly limits: Limits;
   readonly harvest: Harvest;
+  readonly connectionRate: ConnectionRate;
   readonly hostNames: HostNames;
   readonly normaliseNewlines: boolean;
   /** Who is forgiven sloppy names and paths: clients that may relay and listeners with AUTH, everybody, or nobody. */

@@ -11,6 +11,7 @@ import { RelayState } from "../../src/compose/state.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { silentLog } from "../../src/report/log.ts";
+import { createConnectionCounts } from "../../src/smtp/connection-rate.ts";
 import { HarvestLedger } from "../../src/smtp/harvest/ledger.ts";
 import { Crowd } from "../../src/smtp/listener/crowd.ts";
 
@@ -28,7 +29,12 @@ function settings(state: string): Settings {
 it("keeps a check's table at work where the place of the state changes under it, and back", async () => {
   const memory = settings('store = "memory"');
   const file = settings(`store = "sqlite"\nfolder = "${folder}"`);
-  const counting = { guard: new Guard(), ledger: new HarvestLedger(), crowd: new Crowd() };
+  const counting = {
+    guard: new Guard(),
+    ledger: new HarvestLedger(),
+    crowd: new Crowd(),
+    connections: createConnectionCounts(),
+  };
   const state = new RelayState(memory, counting, silentLog, false);
   const table = state.table<string>("made-up", { ttl: 60_000, most: 10 });
   for (const [place, row] of [

@@ -140,6 +140,16 @@ describe("two relay processes", () => {
     expect([await guess(one), await guess(two)]).toEqual(["454", "454"]);
   });
 
+  it("count how often a client connects together", async () => {
+    const [one, two] = await startTwo('[limits]\nconnection_rate = "10/1h"\n');
+    const lines: string[] = [];
+    for (let i = 0; i < 6; i++) {
+      lines.push(await oneMore(one.port), await oneMore(two.port));
+    }
+    expect(lines.map((line) => line.slice(0, 3))).toEqual([...Array(10).fill("220"), "421", "421"]);
+    expect(lines[10]).toMatch(/^421 4\.7\.0 Too many connections, try later/);
+  });
+
   it("know a client that the other one deferred, and defer nobody while their file is another program's", async () => {
     const checks = '[checks]\nrun = ["goodmailto", "greylisting"]\n[checks.greylisting]\nblack = "0s"\n';
     const [one, two] = await startTwo(checks);

@@ -1,23 +1,20 @@
 /** One listener: smtp-server's TCP and TLS server that makes our connections, counts them and lets them in. */
 import type { AddressInfo, Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 
 import { SMTPServer } from "smtp-server";
 import type { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 
-import { Session } from "../../hooks/session.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
-import { type LimitName, labelsBy } from "../../report/counters.ts";
+import type { LimitName } from "../../report/counters.ts";
 import { normalIp } from "../../mail/network.ts";
+import { admit } from "./admission.ts";
 import { answers } from "../answers.ts";
 import { logSocketError, logTlsFailure } from "./client-failures.ts";
 import { Connection } from "./connection.ts";
 import type { Owner } from "./owner.ts";
-import { Conversation } from "../session/conversation.ts";
 import { clientOf } from "./crowd.ts";
 import type { Crowd } from "./crowd.ts";
-import { environment } from "./environment.ts";
 import type { Service } from "../service.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { sessionId } from "./session-id.ts";
@@ -27,7 +24,6 @@ import type { TurnedAway } from "./turned-away.ts";
 
 /** What a socket that listens everywhere is bound to. */
 const anyAddress: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
-const byResult = labelsBy("result");
 
 export class RelayServer extends SMTPServer implements Owner<Connection> {
   service: Service;
@@ -162,41 +158,8 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     connection.init();
   }
 
-  /** Client rule, host name, greeting delay: then the session begins. */
-  async admit(connection: Connection): Promise<void> {
-    const { service } = this;
-    const ip = normalIp(connection.remoteAddress);
-    const wanted = service.reverseLookup || service.rules.needsHost;
-    const host = wanted ? await service.hostNames.find(ip) : undefined;
-    const verdict = service.rules.find(host === undefined ? { ip } : { ip, host });
-    if (verdict.kind === "deny") {
-      // As tcpserver does: dropped with nothing sent.
-      service.counters.add("connections", byResult("denied"));
-      service.log.info("smtp", "denied by client rule", { ip, line: verdict.rule.line });
-      connection._socket.destroy();
-      return;
-    }
-    service.counters.add("connections", byResult("accepted"));
-    const local = { ip: normalIp(connection.localAddress), port: connection.localPort, host: service.hostname };
-    const client = { ip, port: connection.remotePort, host: host ?? "" };
-    const given = new Map([...environment(local, client), ...service.variables, ...verdict.variables]);
-    const variables = service.relayLists.apply(ip, given);
-    const session = new Session(connection.id, client, local, service.listener, variables, (line) => {
-      connection._socket.write(`${line}\r\n`, "latin1");
-    });
-    connection.conversation = new Conversation(service, session);
-    connection.conversation.secure = connection.secure;
-    if (connection.secure) {
-      this.secured(connection);
-    }
-    if (service.harvest.refuses(ip, session.variables)) {
-      connection.answer(answers.tooManyUnknown);
-      return;
-    }
-    if (!(session.has("NOGOODMAILTO") || session.has("RELAYCLIENT")) && service.limits.greetingDelay > 0) {
-      await sleep(service.limits.greetingDelay, undefined, { ref: false });
-    }
-    await connection.greet();
+  admit(connection: Connection): Promise<void> {
+    return admit(this, connection);
   }
 
   /** TLS is on: what checks may know of it. */

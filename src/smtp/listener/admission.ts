@@ -1,0 +1,95 @@
+/** How a client is let in: client rule, connection rate, host name, greeting delay; then its session begins. */
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { ClientVerdict } from "../../clients/tcprules.ts";
+import { Session } from "../../hooks/session.ts";
+import { clientNetwork } from "../../mail/client-network.ts";
+import { normalIp } from "../../mail/network.ts";
+import { labelsBy } from "../../report/counters.ts";
+import { answers } from "../answers.ts";
+import { Conversation } from "../session/conversation.ts";
+import type { Connection } from "./connection.ts";
+import { environment } from "./environment.ts";
+import type { Owner } from "./owner.ts";
+
+const byResult = labelsBy("result");
+
+/** See the file's first line. A client that is turned away has been told when this ends. */
+export async function admit(owner: Owner<Connection>, connection: Connection): Promise<void> {
+  const { service } = owner;
+  const ip = normalIp(connection.remoteAddress);
+  // A rule by host name may exempt the client from the rate; else nothing is asked of DNS for one too many.
+  const early = service.rules.needsHost ? undefined : service.rules.find({ ip });
+  if (early !== undefined && (await isTooOften(owner, connection, ip, early))) {
+    return;
+  }
+  const wanted = service.reverseLookup || service.rules.needsHost;
+  const host = wanted ? await service.hostNames.find(ip) : undefined;
+  const verdict = early ?? service.rules.find(host === undefined ? { ip } : { ip, host });
+  if (verdict.kind === "deny") {
+    // As tcpserver does: dropped with nothing sent.
+    service.counters.add("connections", byResult("denied"));
+    service.log.info("smtp", "denied by client rule", { ip, line: verdict.rule.line });
+    connection._socket.destroy();
+    return;
+  }
+  if (early === undefined && (await isTooOften(owner, connection, ip, verdict))) {
+    return;
+  }
+  service.counters.add("connections", byResult("accepted"));
+  const session = beginSession(owner, connection, ip, host, verdict.variables);
+  if (service.harvest.refuses(ip, session.variables)) {
+    connection.answer(answers.tooManyUnknown);
+    return;
+  }
+  if (!(session.has("NOGOODMAILTO") || session.has("RELAYCLIENT")) && service.limits.greetingDelay > 0) {
+    await sleep(service.limits.greetingDelay, undefined, { ref: false });
+  }
+  await connection.greet();
+}
+
+/** Counts the connection where there is a rate; one too many is told so. */
+function isTooOften(
+  owner: Owner<Connection>,
+  connection: Connection,
+  ip: string,
+  verdict: ClientVerdict,
+): boolean | Promise<boolean> {
+  const { connectionRate, relayLists, variables } = owner.service;
+  if (!connectionRate.isOn || verdict.kind === "deny") {
+    return false;
+  }
+  const known = relayLists.apply(ip, new Map([...variables, ...verdict.variables]));
+  const turnAway = (exceeds: boolean): boolean => {
+    if (exceeds) {
+      owner.noteLimit("connection rate", clientNetwork(ip));
+      connection.answer(answers.tooOften);
+    }
+    return exceeds;
+  };
+  const exceeds = connectionRate.exceeds(ip, known);
+  return exceeds instanceof Promise ? exceeds.then(turnAway) : turnAway(exceeds);
+}
+
+function beginSession(
+  owner: Owner<Connection>,
+  connection: Connection,
+  ip: string,
+  host: string | undefined,
+  ruled: ReadonlyMap<string, string>,
+): Session {
+  const { service } = owner;
+  const local = { ip: normalIp(connection.localAddress), port: connection.localPort, host: service.hostname };
+  const client = { ip, port: connection.remotePort, host: host ?? "" };
+  const given = new Map([...environment(local, client), ...service.variables, ...ruled]);
+  const variables = service.relayLists.apply(ip, given);
+  const session = new Session(connection.id, client, local, service.listener, variables, (line) => {
+    connection._socket.write(`${line}\r\n`, "latin1");
+  });
+  connection.conversation = new Conversation(service, session);
+  connection.conversation.secure = connection.secure;
+  if (connection.secure) {
+    owner.secured(connection);
+  }
+  return session;
+}
