@@ -9,6 +9,7 @@ import { badrcptto } from "./envelope/badrcptto.ts";
 import { badrcptto_patterns } from "./envelope/badrcptto_patterns.ts";
 import { bounce_rcpt } from "./envelope/bounce_rcpt.ts";
 import { denybounce } from "./envelope/denybounce.ts";
+import { disposable } from "./recipient/disposable.ts";
 import { dns_user } from "./recipient/dns_user.ts";
 import { dnsbl } from "./lists/dnsbl.ts";
 import { dnswl } from "./lists/dnswl.ts";
@@ -40,6 +41,7 @@ export const checks: readonly CheckDefinition[] = [
   badrcptto_patterns,
   bounce_rcpt,
   denybounce,
+  disposable,
   dns_user,
   dnsbl,
   dnswl,

@@ -21,6 +21,9 @@ export interface Denial {
   readonly hook: HookName;
 }
 
+/** How a transaction ended. `unknown`: the client went away while the next hop had the message and did not answer yet. */
+export type Conclusion = "delivered" | "not delivered" | "unknown";
+
 /** A check at work: one function per hook that it wants. The session holds the facts of the command. */
 export interface CheckRun<R extends string = string, F extends string = string, N extends Need = Need> {
   connection?(session: CheckSession): Answer<R, F>;
@@ -37,7 +40,9 @@ export interface CheckRun<R extends string = string, F extends string = string, 
   denied?(session: CheckSession, denial: Denial): void | Promise<void>;
   /** @param line the command as it came */
   unrecognised?(session: CheckSession, line: string): void;
-  /** Always called, whatever `unless` says. */
+  /** Of each transaction whose MAIL was accepted, while its notes are still there. Always called, whatever `unless` says. */
+  concluded?(session: CheckSession, conclusion: Conclusion): void;
+  /** The same of the session. */
   end?(session: CheckSession): void;
 }
 

@@ -5,7 +5,7 @@ export type { Mailbox } from "../mail/address.ts";
 export { parseReply, printable, reply } from "../mail/reply.ts";
 export type { Reply } from "../mail/reply.ts";
 export { defineCheck } from "./check.ts";
-export type { CheckDefinition, CheckRun, Denial, Stage } from "./check.ts";
+export type { CheckDefinition, CheckRun, Conclusion, Denial, Stage } from "./check.ts";
 export type { CheckSession, CheckTransaction, Peer, Recipient, Standing } from "./check-session.ts";
 export type { Effect } from "./effect.ts";
 export { immune } from "./exemption.ts";

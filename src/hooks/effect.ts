@@ -1,13 +1,21 @@
 /** What a check may change of a session, through `CheckSession.apply`; at once, so that later checks see it. */
 import type { Mailbox } from "../mail/address.ts";
 
-/** `address` changes the sender at MAIL and the recipient at RCPT; `tell-plugins` a variable as only plugins see it. `whitelist` may turn off every later check of stage policy. */
+/**
+ * `address` changes the sender at MAIL and the recipient at RCPT; `tell-plugins` a variable as only plugins see it.
+ * `whitelist` may turn off every later check of stage policy.
+ */
 export type Effect =
   | { readonly kind: "set"; readonly name: string; readonly value: string }
   | { readonly kind: "unset"; readonly name: string }
   | { readonly kind: "tell-plugins"; readonly name: string; readonly value: string | undefined }
   | { readonly kind: "header"; readonly line: string }
-  | { readonly kind: "address"; readonly mailbox: Mailbox | undefined }
+  | { readonly kind: "address"; readonly mailbox: Mailbox | undefined; readonly evenObserved?: true }
   | { readonly kind: "print"; readonly line: string }
   | { readonly kind: "whitelist"; readonly owner: "session" | "transaction"; readonly policyOff?: boolean }
   | { readonly kind: "refuse-later"; readonly hook: "mail" | "rcpt" | "data"; readonly line: string };
+
+/** Whether an effect stands for a verdict: of a check in mode observe it does not take place. Plugins change addresses all the same. */
+export function isDecision(effect: Effect): boolean {
+  return effect.kind === "whitelist" || (effect.kind === "address" && effect.evenObserved !== true);
+}

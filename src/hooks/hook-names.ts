@@ -2,8 +2,8 @@
 
 /**
  * In the order of a session. `data` is before 354, `header` when the empty line was seen, `message` before the reply
- * to the final dot. The last three cannot refuse: `denied` hears refusals, `unrecognised` commands that nobody
- * knows, `end` that the session is over.
+ * to the final dot. The last four cannot refuse: `denied` hears refusals, `unrecognised` commands that nobody knows,
+ * `concluded` that a transaction is over, `end` that the session is.
  */
 export const hookNames = [
   "connection",
@@ -16,6 +16,7 @@ export const hookNames = [
   "message",
   "denied",
   "unrecognised",
+  "concluded",
   "end",
 ] as const;
 export type HookName = (typeof hookNames)[number];

@@ -6,7 +6,7 @@
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
 import { needOf } from "./check.ts";
-import type { Denial, Stage } from "./check.ts";
+import type { Conclusion, Denial, Stage } from "./check.ts";
 import { isExempt } from "./exemption.ts";
 import { hookNames } from "./hook-names.ts";
 import type { CommandHook, HookName, MessageHook } from "./hook-names.ts";
@@ -107,6 +107,13 @@ export class Pipeline {
     }
   }
 
+  /** Tells the hook `concluded` that the transaction is over. */
+  concluded(session: Session, conclusion: Conclusion): void {
+    for (const step of this.#table.concluded.policy) {
+      void this.#notify(step, "concluded", session, () => step.run.concluded?.(session, conclusion));
+    }
+  }
+
   /** Tells the hook `end` that the session is over. */
   end(session: Session): void {
     for (const step of this.#table.end.policy) {
@@ -116,7 +123,7 @@ export class Pipeline {
 
   #notify(step: Step, hook: HookName, session: Session, tell: () => void | Promise<void>): Promise<void> | undefined {
     // What a check began for a client it must be able to end, whatever the client became meanwhile.
-    if (hook !== "end" && isExempt(session, step.unless, hook)) {
+    if (hook !== "end" && hook !== "concluded" && isExempt(session, step.unless, hook)) {
       return undefined;
     }
     try {
@@ -166,6 +173,8 @@ export class Pipeline {
   }
 
   #ask(step: Step, hook: HookName, session: Session, ask: Ask | undefined): Answer {
+    // Checks of a session are asked one after another.
+    session.observing = step.mode === "observe";
     try {
       const answer = ask === undefined ? answerOf(step, hook, session) : ask(step);
       return answer instanceof Promise
@@ -222,6 +231,7 @@ function answerOf({ run }: Step, hook: HookName, session: Session): Answer {
     case "message":
     case "denied":
     case "unrecognised":
+    case "concluded":
     case "end":
       // These are asked, or told, in another way.
       return pass;

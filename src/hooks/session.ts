@@ -4,6 +4,7 @@
  */
 import type { Mailbox } from "../mail/address.ts";
 import type { CheckSession, CheckTransaction, Peer, Recipient, Standing } from "./check-session.ts";
+import { isDecision } from "./effect.ts";
 import type { Effect } from "./effect.ts";
 import { restoreMap } from "./restore-map.ts";
 import { Suspicion } from "./suspicion.ts";
@@ -61,6 +62,8 @@ export class Session implements CheckSession {
   /** Set by `accept-session`: no check runs any more. */
   checksOff = false;
   #policyOff = false;
+  /** The check that is asked now is in mode observe. */
+  observing = false;
   /** The command under way, for `address`. */
   changing: "mail" | "rcpt" | undefined;
   /** When the command under way arrived, by the monotonic clock in ms. */
@@ -200,6 +203,9 @@ export class Session implements CheckSession {
 
   /** Carries out an effect at once. Texts were checked by whoever made the effect. */
   apply(effect: Effect): void {
+    if (this.observing && isDecision(effect)) {
+      return;
+    }
     switch (effect.kind) {
       case "set":
         this.variables.set(effect.name, effect.value);

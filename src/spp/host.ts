@@ -174,7 +174,7 @@ export class Host {
     } else if (isFull(turn.session, effect)) {
       this.#ignore(turn, effect.kind, "too many in this session");
     } else {
-      turn.session.apply(effect);
+      turn.session.apply(effect.kind === "address" ? { ...effect, evenObserved: true } : effect);
     }
     return undefined;
   }

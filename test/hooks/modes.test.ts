@@ -203,6 +203,7 @@ describe("modes and exemptions", () => {
           {
             denied: (_session, { check }) => void told.push(check),
             unrecognised: (_session, line) => void told.push(line),
+            concluded: (_session, conclusion) => void told.push(conclusion),
             end: () => void told.push("end"),
           },
           { stage },
@@ -211,19 +212,44 @@ describe("modes and exemptions", () => {
       void all.denied(makeSession(), { check: "two", reason: "no", hook: "rcpt" });
       void all.denied(makeSession(), { check: "one", reason: "no", hook: "rcpt" });
       all.unrecognised(makeSession(), "XYZZY");
+      all.concluded(makeSession(), "delivered");
       all.end(makeSession());
-      expect(told).toEqual(["two", "XYZZY", "end"]);
+      expect(told).toEqual(["two", "XYZZY", "delivered", "end"]);
     }
   });
 
   it("tell a check of the end whatever the client has become", () => {
     const told: string[] = [];
-    const run = { end: () => void told.push("end"), unrecognised: () => void told.push("unrecognised") };
+    const run = {
+      concluded: () => void told.push("concluded"),
+      end: () => void told.push("end"),
+      unrecognised: () => void told.push("unrecognised"),
+    };
     const pipeline = make(madeUp("one", run, { common: { unless: ["authenticated"] } }));
     const session = makeSession({ SMTPAUTHUSER: "marta" });
     pipeline.unrecognised(session, "XYZZY");
+    pipeline.concluded(session, "unknown");
     pipeline.end(session);
-    expect(told).toEqual(["end"]);
+    expect(told).toEqual(["concluded", "end"]);
+  });
+
+  it("carry out no decision of a check in mode observe, but what it says and notes", () => {
+    const rcpt = (session: CheckSession) => {
+      session.apply({ kind: "address", mailbox: mailbox("other@kontor.example") });
+      session.apply({ kind: "whitelist", owner: "session", policyOff: true });
+      session.apply({ kind: "set", name: "SEEN", value: "1" });
+      return pass;
+    };
+    const changed = (common: { mode: "observe" | "enforce" }) => {
+      const session = makeSession();
+      session.begin(undefined);
+      session.recipient = mailbox("user@kontor.example");
+      session.changing = "rcpt";
+      void make(madeUp("one", { rcpt }, { common })).run("rcpt", session, "policy");
+      return [session.recipient?.raw, session.whitelisted, session.policyOff, session.has("SEEN")];
+    };
+    expect(changed({ mode: "enforce" })).toEqual(["other@kontor.example", true, true, true]);
+    expect(changed({ mode: "observe" })).toEqual(["user@kontor.example", false, false, true]);
   });
 
   it("let a second note-taker see a recipient that a first one would refuse, and count nothing", () => {

@@ -160,10 +160,7 @@ export class Connection extends SMTPConnection {
     this.#deadlines.stop("uncut");
     this.#intake = undefined;
     const answer = await intake.finish();
-    this.conversation?.messageDone();
-    if ((answer.reply?.code ?? 500) < 300) {
-      this.#verbs?.messageDelivered();
-    }
+    this.#verbs?.messageDone((answer.reply?.code ?? 500) < 300);
     this.answer(answer);
     this.#deadlines.restart();
     if (this.#leaving) {

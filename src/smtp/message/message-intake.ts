@@ -107,6 +107,11 @@ export class MessageIntake {
     return this.#bytes;
   }
 
+  /** The message is whole, and will have an answer. */
+  get finishing(): boolean {
+    return this.#finishing;
+  }
+
   /** Takes the next bytes from the wire. */
   take(chunk: Buffer): Taken {
     const { body: sent, rest } = this.#reader.push(chunk);

@@ -2,6 +2,7 @@
  * The verbs of one session: each takes its argument and comes to a response. No sockets here; the connection
  * reads lines and writes responses. RFC 5321 3 and 4.1.
  */
+import type { Conclusion } from "../../hooks/check.ts";
 import type { Known, Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery } from "../../mail/courier.ts";
@@ -22,7 +23,7 @@ import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
 import { judgeRecipient } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
-import { concludeRecipient } from "./recipient-conclusion.ts";
+import { askNextHop } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
 import { queuedReply } from "./waiting-reply.ts";
 
@@ -167,15 +168,7 @@ export class Conversation {
       return answers.mailFirst;
     }
     this.#delivery ??= this.service.courier.begin(this.#mail, { session: this.session.id, ip: this.session.client.ip });
-    return this.#delivery.recipient(judged.mailbox).then((answer) => {
-      // A client that went away meanwhile has taken its question back.
-      const accepted =
-        this.session.transaction === transaction && concludeRecipient(this.service, this.session, judged, answer);
-      if (accepted) {
-        transaction.accepted.push(rcpt);
-      }
-      return say(accepted ? answers.recipientOk : answer);
-    });
+    return askNextHop(this.service, this.session, this.#delivery, judged, rcpt);
   }
 
   /** DATA: checks, then the next hop's 354, then ours. */
@@ -227,10 +220,10 @@ export class Conversation {
     return answer;
   }
 
-  messageDone(): void {
+  messageDone(isDelivered: boolean): void {
     this.#intake = undefined;
     this.#delivery = undefined;
-    this.#endTransaction(true);
+    this.#endTransaction(true, isDelivered ? "delivered" : "not delivered");
   }
 
   /** Whether the next hop was asked for a recipient of this transaction. */
@@ -248,7 +241,13 @@ export class Conversation {
     this.#endTransaction(true);
   }
 
-  #endTransaction(forgetQueued: boolean): void {
+  #endTransaction(
+    forgetQueued: boolean,
+    conclusion: Conclusion = this.#intake?.finishing === true ? "unknown" : "not delivered",
+  ): void {
+    if (this.session.transaction !== undefined) {
+      this.service.pipeline.concluded(this.session, conclusion);
+    }
     this.#intake?.abandon();
     this.#intake = undefined;
     this.#delivery?.abandon();

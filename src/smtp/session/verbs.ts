@@ -123,9 +123,12 @@ export class Verbs {
     return answers.unknownCommand;
   }
 
-  /** A message was delivered: a client that says RSET before each of them may send any number. */
-  messageDelivered(): void {
-    this.#junk = 0;
+  /** The message is answered. A client that says RSET before each message that is delivered may send any number. */
+  messageDone(isDelivered: boolean): void {
+    if (isDelivered) {
+      this.#junk = 0;
+    }
+    this.#conversation.messageDone(isDelivered);
   }
 
   #startTls(argument: string): Answer {

@@ -1,0 +1,92 @@
+/**
+ * disposable: addresses that a user makes up for one purpose, and that end by themselves: for so many messages
+ * (vera.5.count@), or until a day (vera.until.20301231@). After qpsmtpd's spam_gourmet, by Steve Kemp; the form of its
+ * dates is lost, so the one here is goodmailto's own.
+ */
+import * as field from "../../config/fields.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { foldAscii, normalKey } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import type { Domains } from "../../mail/domains.ts";
+import type { Recipients } from "../../snapshot/recipients.ts";
+import { baseOf, disposableForm } from "./disposable-form.ts";
+import { DisposablePlaces } from "./disposable-places.ts";
+
+const word = { allowed: "letters, digits, - or _", fits: (text: string) => /^[A-Za-z0-9_-]{1,32}$/.test(text) };
+const separators = { allowed: "one or more of . + - _ =", fits: (text: string) => /^[.+\-_=]{1,8}$/.test(text) };
+
+function isOurs({ domain }: Mailbox, domains: Domains): boolean {
+  return domain === "" || domains.canonical(domain) !== undefined;
+}
+
+/** One key for all spellings of an address. */
+function keyOf({ user, domain }: Mailbox, domains: Domains): string {
+  return normalKey(user, domains.canonical(domain) ?? domain);
+}
+
+/** Whether the directory has the address just so: then it is somebody's own. */
+function isListed(recipients: Recipients, mailbox: Mailbox, domains: Domains): boolean {
+  const answer = recipients.find(mailbox);
+  return answer.kind === "known" && [keyOf(mailbox, domains), foldAscii(mailbox.user)].includes(answer.key);
+}
+
+export const disposable: CheckDefinition = defineCheck({
+  name: "disposable",
+  doc: "Takes addresses that users make up for one purpose. vera.5.count@ (or vera.count.5@) is vera@ for five messages, vera.until.20301231@ is vera@ until the end of December 30, UTC; afterwards both are answered as unknown. The message goes to vera@, who must be in the directory; without a snapshot the next hop decides. An address that the directory lists just so is left alone, and so are recipients elsewhere. The counts are kept in [state]; while that is away, all are accepted and not counted. In mode observe nothing is rewritten. The form of the dates is a choice of goodmailto's own: the original's is lost.",
+  stage: "policy",
+  hooks: ["rcpt", "concluded"],
+  settings: {
+    separator: field.textBy(separators, ".", "What stands between user, word and number."),
+    count_word: field.textBy(word, "count", "The word of an address that counts. Letter case does not matter."),
+    until_word: field.textBy(
+      word,
+      "until",
+      "The word of an address with a date, the first day on which it is refused, as 20301231.",
+    ),
+    max: field.integer(100, 1, 10_000, "The largest number in such an address; one with more is not taken for one."),
+    count: field.choice(
+      ["messages", "attempts"],
+      "messages",
+      "What is counted: messages that the next hop has accepted, or, as the original does, each RCPT.",
+    ),
+    forget: field.duration("400d", "A count is forgotten so long after its first message.", ["1h", "4000d"]),
+  },
+  reasons: { used: "used-up address", expired: "expired address" },
+  create({ separator, count_word, until_word, max, count, forget }, { recipients, domains, state, now }) {
+    const places = new DisposablePlaces(state.table<number>("disposable", { ttl: forget, most: 100_000 }));
+    const words = { separator, count: foldAscii(count_word), until: foldAscii(until_word) };
+    const [used, expired] = [refuse("used", recipients.unknown), refuse("expired", recipients.unknown)];
+    const rewrite = (session: CheckSession, mailbox: Mailbox): typeof pass => {
+      session.apply({ kind: "address", mailbox });
+      return pass;
+    };
+    const take = (session: CheckSession, base: Mailbox, most: number) => {
+      const key = `${keyOf(base, domains)} ${most}`;
+      const judge = (isLeft: boolean): typeof pass | typeof used => (isLeft ? rewrite(session, base) : used);
+      const isLeft = count === "messages" ? places.take(session, key, most) : places.count(key, most);
+      return isLeft instanceof Promise ? isLeft.then(judge) : judge(isLeft);
+    };
+    return {
+      rcpt(session) {
+        const { recipient } = session;
+        const form = recipient === undefined ? undefined : disposableForm(recipient.user, words);
+        if (recipient === undefined || form === undefined || !isOurs(recipient, domains)) {
+          return pass;
+        }
+        const base = baseOf(recipient, form.user);
+        if (base === undefined || isListed(recipients, recipient, domains)) {
+          return pass;
+        }
+        if (form.kind === "until") {
+          return now() < form.until ? rewrite(session, base) : expired;
+        }
+        // Whoever guesses names must not fill the table.
+        return form.count > max || recipients.find(base).kind === "unknown" ? pass : take(session, base, form.count);
+      },
+      concluded: (session, conclusion) => places.conclude(session, conclusion),
+    };
+  },
+});
