@@ -59,8 +59,13 @@ export class ClientRules {
 
   /** Whether any client gets this session variable. */
   gives(variable: string): boolean {
+    return this.valuesOf(variable).length > 0;
+  }
+
+  /** What clients get as this session variable, each rule's value. */
+  valuesOf(variable: string): readonly string[] {
     const verdicts = [...this.#literals.values(), ...this.#blocks.values()];
-    return verdicts.some((verdict) => verdict.kind === "allow" && verdict.variables.has(variable));
+    return verdicts.flatMap((verdict) => (verdict.kind === "allow" ? (verdict.variables.get(variable) ?? []) : []));
   }
 
   /** The verdict on a client; everybody of whom no rule speaks is allowed and gets no variables. */

@@ -5,7 +5,7 @@ import { loadConfig } from "../config/load.ts";
 import { effectiveConfig, sampleConfig } from "../config/sample.ts";
 import { formatFault } from "../config/toml.ts";
 import type { Fault } from "../config/toml.ts";
-import { deepFaults } from "../compose/deep-check.ts";
+import { deepFaults, deepWarnings } from "../compose/deep-check.ts";
 import { faultyLines } from "../compose/list-warnings.ts";
 import { exit } from "../ops/exit.ts";
 import { sectionDocs } from "../compose/section-docs.ts";
@@ -40,7 +40,14 @@ function badLines({ settings, given }: Extract<ReturnType<typeof loadConfig>, { 
 async function check({ config, strict }: { config: string; strict?: boolean }): Promise<void> {
   const loaded = loadConfig(config, schemaFor, ["relay", "sync"]);
   const faults = loaded.kind === "ok" ? await deepFaults(config, loaded) : loaded.faults.map(formatFault);
-  const warnings = loaded.kind === "ok" ? [...warningsOf(loaded, ["relay", "sync"]), ...badLines(loaded)] : [];
+  const warnings =
+    loaded.kind === "ok"
+      ? [
+          ...warningsOf(loaded, ["relay", "sync"]),
+          ...badLines(loaded),
+          ...(faults.length === 0 ? await deepWarnings(config, loaded) : []),
+        ]
+      : [];
   const lines = [...faults, ...warnings.map((warning) => `warning: ${formatFault(warning)}`)];
   process.stderr.write(lines.map((line) => `${line}\n`).join(""));
   if (faults.length > 0 || (strict === true && warnings.length > 0)) {

@@ -10,7 +10,6 @@ import { parsePasswords, PasswordFile } from "../auth/passwords.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import type { AuthAnswer, Authenticator } from "../auth/authenticator.ts";
-import { warnOfReaders } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 
 /** Programs (or hashes of 32 MiB) at a time, and logins that wait for them. */
@@ -93,7 +92,6 @@ function openPasswords(path: string, log: Log): PasswordFile {
   if (faults.length > 0) {
     throw new FileFault(faults.map(({ line, message }) => `${path}:${line}: ${message}`).join("\n"));
   }
-  warnOfReaders("auth", path, log);
   const file = new PasswordFile(path, (why) => log.error("auth", "bad password file", { why }));
   file.take(users);
   return file;

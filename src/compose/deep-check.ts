@@ -1,16 +1,17 @@
 /** What only shows when the files behind a configuration are read as `serve` and `sync` would read them. */
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { resolvePath } from "../config/setting-files.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
+import type { Fault } from "../config/toml.ts";
+import { refuseAuthorities } from "../files/authorities.ts";
 import { createDomains } from "../mail/domains.ts";
 import { parseMailbox } from "../mail/address.ts";
-import { silentLog } from "../report/log.ts";
 import { readTrust } from "../snapshot/trust.ts";
-import { readTls } from "./certificates.ts";
+import { tlsFaults } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 import { listenersOf } from "../config/listening.ts";
 import { readRules } from "./relay.ts";
@@ -23,7 +24,8 @@ export async function deepFaults(file: string, { settings, given }: Good): Promi
   const rules = [...new Set(listenersOf(settings).map((listener) => listener.rules))];
   return [
     ...rules.flatMap((path) => faultsOf(() => readRules(path))),
-    ...faultsOf(() => readTls(settings, silentLog)).map((message) => at(["tls"], message)),
+    ...tlsFaults(settings).map(({ path, message }) => at(path, message)),
+    ...authorityFaults(file, settings, at),
     ...(await keyFaults(file, settings, at)),
     ...canaryFaults(settings, at),
     ...(await sourceFaults(file, settings, at)),
@@ -62,6 +64,45 @@ function canaryFaults({ sync, domains }: Settings, at: At): string[] {
       ? []
       : [at(["sync", "canaries", i], `"${text}" is outside the relay domains: no list will have it`)];
   });
+}
+
+/** The files of `ca_file`, which are read when a connection is made. */
+function authorityFaults(file: string, { route, source, publish, pull }: Settings, at: At): string[] {
+  const named = [
+    ...route.map(({ ca_file: name }, i) => ({ path: ["route", i, "ca_file"], name })),
+    ...source.map(({ ca_file: name }, i) => ({ path: ["source", i, "ca_file"], name })),
+    ...publish.map(({ ca_file: name }, i) => ({ path: ["publish", i, "ca_file"], name })),
+    { path: ["pull", "ca_file"], name: pull.ca_file },
+  ];
+  return named.flatMap(({ path, name }) => {
+    const fault = name === "" ? undefined : authorityFault(resolvePath(file, name));
+    return fault === undefined ? [] : [at(path, `"${name}" ${fault}`)];
+  });
+}
+
+/** What may not be read is reported elsewhere. */
+function authorityFault(path: string): string | undefined {
+  try {
+    return refuseAuthorities(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Warnings that need the code of the sync. */
+export async function deepWarnings(file: string, { settings, given }: Good): Promise<Fault[]> {
+  const { openSource } = await import("../../sync/sources/open.ts");
+  const { hasDeltas } = await import("../../sync/source.ts");
+  const { source, domains, sync } = settings;
+  if (sync.delta === 0) {
+    return [];
+  }
+  const own = createDomains(domains.relay, domains.aliases);
+  const message =
+    "has no effect: no [[source]] can tell what changed. A server whose preset has no change attribute, an LDIF file and a list cannot";
+  return source.some((each) => hasDeltas(openSource(each, own, dirname(file))))
+    ? []
+    : [given.fault(["sync", "delta"], message)];
 }
 
 /** The lines of a file's faults. */

@@ -6,12 +6,14 @@ import type { Counters } from "../report/counters.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Log } from "../report/log.ts";
+import { refuseAuthorities } from "../files/authorities.ts";
 import { parseNextHop } from "../mail/next-hop.ts";
 import { createCourier } from "../relay/courier.ts";
 import { HopPool } from "../relay/hop-pool.ts";
 import { createMailExchangers } from "../dns/mail-exchangers.ts";
 import type { Dns } from "../dns/resolver.ts";
 import { createRoutes } from "../relay/routes.ts";
+import { FileFault } from "./file-fault.ts";
 
 /** The way to the next hops of `[[route]]`. */
 export function buildCourier(
@@ -23,7 +25,7 @@ export function buildCourier(
   name: string,
 ): Courier & { close(): void } {
   const routes = settings.route.map((route) => {
-    const ca = route.ca_file === "" ? undefined : readFileSync(route.ca_file, "utf8");
+    const ca = route.ca_file === "" ? undefined : readAuthorities(route.ca_file);
     return {
       domain: route.domain,
       route: {
@@ -41,4 +43,14 @@ export function buildCourier(
   const canonical = (domain: string): string =>
     domain === "" ? (domains.relay[0] ?? "") : (domains.canonical(domain) ?? domain);
   return createCourier({ pool, routes: createRoutes(routes), canonical, log, counters });
+}
+
+/** @throws FileFault where it names none, and no connection could be made */
+function readAuthorities(file: string): string {
+  const text = readFileSync(file, "utf8");
+  const fault = refuseAuthorities(text);
+  if (fault !== undefined) {
+    throw new FileFault(`[[route]] ca_file: "${file}" ${fault}`);
+  }
+  return text;
 }

@@ -94,7 +94,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const dns = createResolver(settings, log);
   const services = { recipients, domains, dns, state, log, now: Date.now };
   const courier = buildCourier(settings, domains, dns, log, counters, name);
-  const tls = readTls(settings, log);
+  const tls = readTls(settings);
   const authenticator = createAuthenticator(settings.auth, guard, log);
   const mayUse = createSenders(settings, snapshot, domains, log);
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);

@@ -10,8 +10,10 @@ import { worldWarnings } from "../config/route-warnings.ts";
 import { settingWarnings } from "../config/warnings.ts";
 import type { Warning } from "../config/warning.ts";
 import type { Log } from "../report/log.ts";
+import { certificateWarnings } from "./certificate-warnings.ts";
 import { missingLists } from "./list-warnings.ts";
 import { addressWarnings, folderWarnings, programWarnings, secretWarnings } from "./place-warnings.ts";
+import { pluginWarnings } from "./plugin-warnings.ts";
 import { listenersOf } from "../config/listening.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
@@ -26,6 +28,8 @@ const finders: readonly FindFileWarnings[] = [
   programWarnings,
   secretWarnings,
   addressWarnings,
+  certificateWarnings,
+  pluginWarnings,
   (settings, rules) =>
     worldWarnings(
       settings,

@@ -3,13 +3,14 @@
  * Everything here is a pure function of the settings; what needs files is in src/compose/warnings.ts.
  */
 import { domainWarnings } from "./domain-warnings.ts";
+import { effectWarnings } from "./effect-warnings.ts";
 import { tlsNameWarnings } from "./route-warnings.ts";
 import { scoreWarnings } from "./score-warnings.ts";
 import type { Settings } from "./sections.ts";
 import type { FindWarnings, Warning } from "./warning.ts";
 
 /** To add a warning, write a function of this form in a file of its own and name it here. */
-const finders: readonly FindWarnings[] = [domainWarnings, tlsNameWarnings, scoreWarnings];
+const finders: readonly FindWarnings[] = [domainWarnings, tlsNameWarnings, scoreWarnings, effectWarnings];
 
 /** Every suspicious setting. */
 export function settingWarnings(settings: Settings): Warning[] {

@@ -1,8 +1,8 @@
 /** Reads what a source needs from files: the password, CA certificates. Read at each run, so that a new one counts. */
-import { X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 
+import { refuseAuthorities } from "../../src/files/authorities.ts";
 import { SourceFault } from "../source.ts";
 
 /** A password or a bundle of certificates is far smaller; the system's bundle has some 250 kB. */
@@ -47,28 +47,6 @@ export async function readCertificates(name: string, folder: string): Promise<st
     throw new SourceFault("unreadable", `ca_file "${name}" ${fault}`);
   }
   return text;
-}
-
-const certificate = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
-
-/** Why a text is no list of authorities; undefined where it is one. */
-export function refuseAuthorities(text: string): string | undefined {
-  const found = text.match(certificate) ?? [];
-  if (found.length === 0) {
-    return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)
-      ? "holds a private key: it must have the certificate of the authority that signed the server's, in PEM"
-      : "holds no PEM certificate; one in DER is turned into PEM by `openssl x509 -inform der`";
-  }
-  const broken = found.findIndex((pem) => !isCertificate(pem));
-  return broken < 0 ? undefined : `has a certificate that cannot be read, number ${broken + 1} in the file`;
-}
-
-function isCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0;
-  } catch {
-    return false;
-  }
 }
 
 async function readFirst(places: readonly string[], key: string): Promise<string> {

@@ -5,7 +5,8 @@ import { rootCertificates } from "node:tls";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { readCertificates, readPassword, refuseAuthorities } from "../../sync/sources/secrets.ts";
+import { refuseAuthorities } from "../../src/files/authorities.ts";
+import { readCertificates, readPassword } from "../../sync/sources/secrets.ts";
 
 describe("the password file", () => {
   let folder: string;

@@ -1,0 +1,72 @@
+/** Warnings about settings that have no effect beside what the others say. */
+import type { Settings } from "./sections.ts";
+import type { Warning } from "./warning.ts";
+
+/** See the file's first line. */
+export function effectWarnings(settings: Settings): Warning[] {
+  return [...sourceWarnings(settings), ...routeWarnings(settings), ...serviceWarnings(settings)];
+}
+
+type Odd = readonly [isOdd: boolean, path: readonly PropertyKey[], message: string];
+
+function told(odd: readonly Odd[]): Warning[] {
+  return odd.flatMap(([isOdd, path, message]) => (isOdd ? [{ path, message }] : []));
+}
+
+const noTls = "has no effect without TLS";
+
+function sourceWarnings({ source }: Settings): Warning[] {
+  return source.flatMap((each, i) => {
+    const secure = each.url.filter((url) => /^ldaps:/i.test(url)).length;
+    const plain = each.url.filter((url) => /^ldap:/i.test(url)).length;
+    const external = each.bind_dn === "EXTERNAL";
+    const isLdap = each.type === "ldap";
+    const at = (key: string): PropertyKey[] => ["source", i, key];
+    return told([
+      [
+        external && each.password_file !== "",
+        at("password_file"),
+        'has no effect: with bind_dn = "EXTERNAL" the server takes the identity of the connection; remove it, or name a bind_dn',
+      ],
+      [
+        each.ca_file !== "" && !(isLdap && (secure > 0 || each.starttls)),
+        at("ca_file"),
+        isLdap ? `${noTls}: write url = "ldaps://…", or starttls = true` : `has no effect: type is "${each.type}"`,
+      ],
+      [
+        each.starttls && !(isLdap && plain > 0),
+        at("starttls"),
+        isLdap ? "has no effect: no url begins with ldap://" : `has no effect: type is "${each.type}"`,
+      ],
+    ]);
+  });
+}
+
+function routeWarnings({ route }: Settings): Warning[] {
+  return route.flatMap((each, i) => {
+    const encrypted = each.tls === "require" || each.next_hop.some((hop) => hop.startsWith("smtps:"));
+    const why =
+      each.tls === "opportunistic"
+        ? 'has no effect: tls = "opportunistic" verifies no certificate; write tls = "require"'
+        : `${noTls}: write tls = "require", or next_hop = "smtps://…"`;
+    return told([[each.ca_file !== "" && !encrypted, ["route", i, "ca_file"], why]]);
+  });
+}
+
+function serviceWarnings({ tls, auth, listener }: Settings): Warning[] {
+  const backEnd = auth.passwords !== "" ? "passwords" : "command";
+  const hasBackEnd = auth.passwords !== "" || auth.command.length > 0;
+  return told([
+    [tls.ca !== "" && tls.cert === "", ["tls", "ca"], `${noTls}: write [tls] cert and key`],
+    [
+      hasBackEnd && !listener.some((each) => each.auth),
+      ["auth", backEnd],
+      "has no effect: no listener offers AUTH; write auth = true in a [[listener]]",
+    ],
+    [
+      auth.sender_map !== "" && auth.sender === "any",
+      ["auth", "sender_map"],
+      'has no effect: [auth] sender is "any"; write sender = "own"',
+    ],
+  ]);
+}

@@ -1,0 +1,35 @@
+/** Whether a file names certificate authorities: certificates in PEM, and nothing else that was meant for another setting. */
+import { X509Certificate } from "node:crypto";
+
+const certificate = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
+
+/** The certificates of a PEM text, in order, whether they can be read or not. */
+export function pemCertificates(text: string): readonly string[] {
+  return text.match(certificate) ?? [];
+}
+
+/** Whether a PEM text holds a private key. */
+export function holdsPrivateKey(text: string): boolean {
+  return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text);
+}
+
+/** Why a text is no list of authorities; undefined where it is one. */
+export function refuseAuthorities(text: string): string | undefined {
+  const found = pemCertificates(text);
+  if (found.length === 0) {
+    return holdsPrivateKey(text)
+      ? "holds a private key: it must have the certificate of the authority that signed the server's, in PEM"
+      : "holds no PEM certificate; one in DER is turned into PEM by `openssl x509 -inform der`";
+  }
+  const broken = found.findIndex((pem) => readCertificate(pem) === undefined);
+  return broken < 0 ? undefined : `has a certificate that cannot be read, number ${broken + 1} in the file`;
+}
+
+/** Undefined where it cannot be read. */
+export function readCertificate(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
+}
