@@ -35,6 +35,7 @@ function run([command = "", ...words]: readonly string[]): { status: number | nu
 const parts = {
   "Net::SSLeay": ["perl", "-MNet::SSLeay", "-e", "1"],
   "MaxMind::DB::Writer": ["perl", "-MMaxMind::DB::Writer::Tree", "-e", "1"],
+  "Net::IP": ["perl", "-MNet::IP", "-e", "1"],
   lmdb: () => postfixHas("lmdb"),
   "the standard library": ["python3", "-c", "import array, os, pty, select, socket"],
   "stdio.h": ["sh", "-c", "echo '#include <stdio.h>' | cc -E -x c -"],
@@ -53,6 +54,7 @@ const always: Readonly<Record<string, Part>> = {
   nginx: "TLS and WebDAV",
   slapd: "its schemas",
   nmap: "its scripts",
+  "qpsmtpd-forkserver": "Net::IP",
 };
 
 const tried = new Map<Part, boolean>();

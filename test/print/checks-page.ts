@@ -6,6 +6,7 @@ import { checks } from "../../src/checks/registry.ts";
 import { fieldMeta } from "../../src/config/fields.ts";
 import { tomlValue } from "../../src/config/toml-value.ts";
 import type { CheckDefinition } from "../../src/hooks/check.ts";
+import { differences } from "../oracle/differences.ts";
 import { findChecks } from "./registry.ts";
 
 /** The page. */
@@ -25,7 +26,21 @@ export function printChecks(): string {
       `\n## ${family}\n`,
       ...files.flatMap(({ name }) => checks.filter((check) => check.name === name).map(describe)),
     ]);
-  return `${[intro, ...sections].join("\n").trimEnd()}\n`;
+  return `${[intro, ...sections, beside, printDifferences()].join("\n").trimEnd()}\n`;
+}
+
+const beside = `## Beside qpsmtpd
+
+\`test/oracle\` gives Debian's qpsmtpd 0.94-5 and goodmailto the same list files and the same envelopes, and compares who is refused and with which text. Codes differ by rule: goodmailto adds an enhanced code in front where qpsmtpd has \`(#5.7.1)\` behind. Other differences are by design, and these are all of them; "accepted" is what a client is told that nobody refuses.
+`;
+
+/** The one table of differences. */
+function printDifferences(): string {
+  const rows = differences.map(({ row, about, theirs, ours, why }) => {
+    const verdict = (text: string): string => (text === "accepted" ? text : `\`${cell(text)}\``);
+    return `| ${row} | ${cell(about)} | ${verdict(theirs)} | ${verdict(ours)} | ${cell(why)} |`;
+  });
+  return ["| check | case | qpsmtpd 0.94-5 | goodmailto | why |", "|---|---|---|---|---|", ...rows].join("\n");
 }
 
 function describe(check: CheckDefinition): string {

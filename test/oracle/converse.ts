@@ -1,0 +1,41 @@
+/** One envelope at one server: who refused what, without the codes in which the two differ by rule. */
+import { SmtpClient } from "../fakes/smtp-client.ts";
+import type { Case } from "./row.ts";
+
+/**
+ * The class of a reply and its text. Left out are the last two digits, goodmailto's enhanced code in front and
+ * qpsmtpd's behind: docs/checks.md says so above its table.
+ */
+export function verdictOf(reply: string | undefined): string {
+  if (reply === undefined) {
+    return "closed";
+  }
+  const text = reply
+    .split("\n")
+    .map((line) => line.slice(4).replace(/^[245]\.\d+\.\d+ /, ""))
+    .join(" / ");
+  return `${reply.slice(0, 1)}xx ${text.replace(/ \(#[245]\.\d+\.\d+\)$/, "").trim()}`;
+}
+
+/** "accepted", or the first refusal. */
+export async function converse(port: number, { from, helo, sender, recipients, message }: Case): Promise<string> {
+  const client = await SmtpClient.open(port, from ?? "127.0.0.9");
+  const commands = [
+    `EHLO ${helo ?? "client.example"}`,
+    `MAIL FROM:<${sender ?? "someone@sender.example"}>`,
+    ...(recipients ?? ["vera@kontor.example"]).map((recipient) => `RCPT TO:<${recipient}>`),
+    ...(message === undefined ? [] : ["DATA", `${message.replaceAll("\n", "\r\n")}\r\n.`]),
+  ];
+  try {
+    let reply = await client.reply();
+    for (const command of commands) {
+      if (!/^[23]/.test(reply ?? "")) {
+        break;
+      }
+      reply = await client.command(command);
+    }
+    return /^[23]/.test(reply ?? "") ? "accepted" : verdictOf(reply);
+  } finally {
+    client.close();
+  }
+}

@@ -1,0 +1,91 @@
+/** Beside the original: the same list files and envelopes at qpsmtpd 0.94-5 and at a relay, verdict by verdict. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { checks } from "../../src/checks/registry.ts";
+import { startDns } from "../fakes/dns.ts";
+import type { FakeDns } from "../fakes/dns.ts";
+import type { RecordType } from "../fakes/dns-message.ts";
+import { missing } from "../fakes/need.ts";
+import { startNextHop } from "../fakes/next-hop.ts";
+import type { NextHop } from "../fakes/next-hop.ts";
+import { startTestRelay } from "../fakes/relay.ts";
+import type { TestRelay } from "../fakes/relay.ts";
+import { converse } from "./converse.ts";
+import { differences } from "./differences.ts";
+import type { Difference } from "./differences.ts";
+import { startQpsmtpd } from "./qpsmtpd.ts";
+import type { Qpsmtpd } from "./qpsmtpd.ts";
+import type { Row } from "./row.ts";
+import { rows } from "./rows.ts";
+
+/** The relay of a row: `{folder}` is where the list files are. */
+async function startOurs({ name, run, toml, files }: Row, hop: NextHop, dns: FakeDns): Promise<TestRelay> {
+  const sections = [
+    `[control]\nfolders = ["{folder}"]`,
+    `[dns]\nservers = ["${dns.server}"]`,
+    `[checks]\nrun = ${JSON.stringify(run ?? [name])}`,
+    toml ?? "",
+    `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"`,
+  ];
+  return startTestRelay({
+    config: sections.join("\n"),
+    files: Object.fromEntries(Object.entries(files).map(([file, text]) => [file, `${text}\n`])),
+  });
+}
+
+function knownDifference(row: string, about: string): Difference | undefined {
+  return differences.find((difference) => difference.row === row && difference.about === about);
+}
+
+describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
+  let hop: NextHop;
+  beforeAll(async () => {
+    hop = await startNextHop({});
+  });
+  afterAll(() => hop.close());
+
+  describe.each(rows.map((row, at) => ({ ...row, at })))("$name ($at)", (row) => {
+    let dns: FakeDns;
+    let theirs: Qpsmtpd;
+    let ours: TestRelay;
+    beforeAll(async () => {
+      dns = await startDns();
+      for (const line of row.dns ?? []) {
+        const [, name = "", type = "", data = ""] = /^(\S+) (A|AAAA|MX|PTR|TXT) (.+)$/.exec(line) ?? [];
+        dns.add(name, type as RecordType, data);
+      }
+      const dnsPort = Number(dns.server.slice(dns.server.lastIndexOf(":") + 1));
+      theirs = await startQpsmtpd({ plugins: row.plugins, files: row.files, dnsPort });
+      ours = await startOurs(row, hop, dns);
+    });
+    afterAll(async () => {
+      await ours?.stop();
+      await theirs?.stop();
+      await dns?.close();
+    });
+
+    it.each(row.cases)("$about", async (one) => {
+      const [said, own] = await Promise.all([converse(theirs.port, one), converse(ours.port, one)]);
+      const known = knownDifference(row.name, one.about) ?? { theirs: said, ours: said };
+      expect({ theirs: said, ours: own }).toEqual({ theirs: known.theirs, ours: known.ours });
+    });
+  });
+});
+
+describe("the table of differences", () => {
+  it("names cases that the rows have, each once, and verdicts that differ", () => {
+    const cases = new Set(rows.flatMap(({ name, cases: all }) => all.map(({ about }) => `${name}: ${about}`)));
+    const named = differences.map(({ row, about }) => `${row}: ${about}`);
+    expect(named.filter((name) => !cases.has(name))).toEqual([]);
+    expect(new Set(named).size).toBe(named.length);
+    expect(differences.filter(({ theirs, ours }) => theirs === ours)).toEqual([]);
+  });
+
+  it("has rows for checks that there are, and no case twice", () => {
+    const known = new Set(checks.map(({ name }) => name));
+    const run = rows.flatMap(({ name, run: named }) => named ?? [name]).map((name) => name.split(":")[0] ?? "");
+    expect(run.filter((name) => !known.has(name))).toEqual([]);
+    const cases = rows.flatMap(({ name, cases: all }) => all.map(({ about }) => `${name}: ${about}`));
+    expect(new Set(cases).size).toBe(cases.length);
+  });
+});

@@ -1,0 +1,64 @@
+/** Debian's qpsmtpd 0.94-5 on loopback, in a folder of its own. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+
+import { Program, freePort } from "../end-to-end/scene.ts";
+
+/** What is in its configuration folder. */
+export interface QpsmtpdPlan {
+  /** Lines of config/plugins in front of rcpt_ok and the queue. */
+  readonly plugins: string;
+  readonly files: Readonly<Record<string, string>>;
+  /** Port of the name server on 127.0.0.1 that its plugins ask. */
+  readonly dnsPort: number;
+}
+
+/** One that runs. */
+export interface Qpsmtpd {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** The forkserver as Debian starts it, but that questions go to the name server of the test. */
+const start = `
+  BEGIN { $ENV{RES_NAMESERVERS} = "127.0.0.1" }
+  use Net::DNS;
+  my ($port) = shift =~ /^([0-9]+)$/;
+  Net::DNS::Resolver->port($port);
+  $0 = "/usr/bin/qpsmtpd-forkserver";
+  do $0 or die $@ || $!;
+`;
+
+/** Starts it and waits until it listens. */
+export async function startQpsmtpd({ plugins, files, dnsPort }: QpsmtpdPlan): Promise<Qpsmtpd> {
+  const folder = mkdtempSync(join(tmpdir(), "goodmailto-qpsmtpd-"));
+  for (const name of ["spool", "mail", "mail/cur", "mail/new", "mail/tmp"]) {
+    mkdirSync(join(folder, name), { mode: 0o700 });
+  }
+  const usual = {
+    plugin_dirs: "/usr/share/qpsmtpd/plugins",
+    spool_dir: join(folder, "spool"),
+    loglevel: "6",
+    me: "mx.kontor.example",
+    rcpthosts: "kontor.example\nkontor.test",
+    plugins: `${plugins}\nrcpt_ok\nqueue/maildir ${join(folder, "mail")}`,
+  };
+  for (const [name, text] of Object.entries({ ...usual, ...files })) {
+    writeFileSync(join(folder, name), `${text}\n`);
+  }
+  const port = await freePort();
+  const words = ["-l", "127.0.0.1", "-p", String(port), "-u", userInfo().username, "-c", "100", "-m", "100"];
+  const program = new Program("perl", ["-T", "-e", start, String(dnsPort), ...words], { QPSMTPD_CONFIG: folder });
+  const stop = async (): Promise<void> => {
+    await program.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await program.until(/Running as user/);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { port, stop };
+}

@@ -1,0 +1,33 @@
+/** A row of the table: one check and the plugin that it comes from, with the same list files, and what is asked of both. */
+
+/** One envelope, in a connection of its own. */
+export interface Case {
+  /** What is tried, in a few words; unique in its row. */
+  readonly about: string;
+  /** The client's address in 127.0.0.0/8. */
+  readonly from?: string;
+  readonly helo?: string;
+  /** "": the null sender. */
+  readonly sender?: string;
+  /** One after another; later ones are left out after a refusal. */
+  readonly recipients?: readonly string[];
+  /** Header section and body; not given: the envelope only. */
+  readonly message?: string;
+}
+
+/** A check beside the plugin. */
+export interface Row {
+  /** Name of the check, or of the section of the settings. */
+  readonly name: string;
+  /** Lines of config/plugins. */
+  readonly plugins: string;
+  /** `[checks] run`; not given: the check alone. */
+  readonly run?: readonly string[];
+  /** More TOML. */
+  readonly toml?: string;
+  /** List files, found by both under these names. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Lines of `name TYPE data` that the name server of both holds. */
+  readonly dns?: readonly string[];
+  readonly cases: readonly Case[];
+}

@@ -1,0 +1,9 @@
+/** Every row that goodmailto and qpsmtpd 0.94-5 both have. A new one is a few lines in a file of test/oracle/rows. */
+import type { Row } from "./row.ts";
+import { client } from "./rows/client.ts";
+import { content } from "./rows/content.ts";
+import { envelope } from "./rows/envelope.ts";
+import { lists } from "./rows/lists.ts";
+import { recipients } from "./rows/recipients.ts";
+
+export const rows: readonly Row[] = [...client, ...envelope, ...recipients, ...lists, ...content];
