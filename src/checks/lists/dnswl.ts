@@ -2,6 +2,7 @@
 import * as field from "../../config/fields.ts";
 import { askList } from "../../dns/list-lookup.ts";
 import type { ListAnswer } from "../../dns/list-lookup.ts";
+import type { Dns } from "../../dns/resolver.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
@@ -15,6 +16,14 @@ type Told = ListAnswer & { readonly zone: BlockZone };
 
 /** All lists together may delay a client so long, ms. */
 const patience = 4000;
+
+/** Whitelists answer with A records; qpsmtpd asked for TXT records, and a list of one's own may have nothing else. */
+function askEither(dns: Dns, zone: string, ip: string): ListAnswer | Promise<ListAnswer> {
+  const orByText = (known: ListAnswer): ListAnswer | Promise<ListAnswer> =>
+    known.kind === "absent" ? askList(dns, { kind: "block", zone }, ip) : known;
+  const known = askList(dns, { kind: "allow", zone }, ip);
+  return known instanceof Promise ? known.then(orByText) : orByText(known);
+}
 
 export const dnswl: CheckDefinition = defineCheck({
   name: "dnswl",
@@ -33,8 +42,7 @@ export const dnswl: CheckDefinition = defineCheck({
     const ask = (session: CheckSession) => (): readonly (Told | Promise<Told>)[] => {
       const ip = normalIp(session.client.ip);
       return (given.length > 0 ? given : listed.current()).map((zone) => {
-        // Whitelists answer by A records; many have no TXT.
-        const answer = askList(dns, { kind: "allow", zone: zone.zone }, ip);
+        const answer = askEither(dns, zone.zone, ip);
         return answer instanceof Promise ? answer.then((known): Told => ({ ...known, zone })) : { ...answer, zone };
       });
     };
