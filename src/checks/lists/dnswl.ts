@@ -20,7 +20,7 @@ const patience = 4000;
 /** Whitelists answer with A records; qpsmtpd asked for TXT records, and a list of one's own may have nothing else. */
 function askEither(dns: Dns, zone: string, ip: string): ListAnswer | Promise<ListAnswer> {
   const orByText = (known: ListAnswer): ListAnswer | Promise<ListAnswer> =>
-    known.kind === "absent" ? askList(dns, { kind: "block", zone }, ip) : known;
+    known.kind === "absent" ? askList(dns, { kind: "block", zone, message: undefined }, ip) : known;
   const known = askList(dns, { kind: "allow", zone }, ip);
   return known instanceof Promise ? known.then(orByText) : orByText(known);
 }
