@@ -6,18 +6,18 @@ import * as field from "./fields.ts";
 
 /** See the file's first line. */
 export const limits = z.strictObject({
-  session_errors: field.integer(20, 1, 10_000, "Refused commands of a session; then 421."),
+  session_errors: field.integer(20, 1, 10_000, "Maximum number of refused commands per session; then 421."),
   session_junk: field.integer(
     100,
     1,
     10_000,
-    "Commands without a purpose (NOOP, RSET, VRFY, HELP, EHLO again) of a session beyond its messages; then 421.",
+    "Maximum number of NOOP, RSET, VRFY, HELP and repeated EHLO since the last accepted message; then 421.",
   ),
-  session_commands: field.integer(1500, 1, 1_000_000, "Commands of a session; then 421."),
-  session_time: field.duration("2h", "A session ends with 421 after so long, whatever it does.", ["10ms", "30d"]),
+  session_commands: field.integer(1500, 1, 1_000_000, "Maximum number of commands per session; then 421."),
+  session_time: field.duration("2h", "Maximum length of a session, active or not; then 421.", ["10ms", "30d"]),
   connection_rate: field.rate(
     "",
-    'Connections of a client (an IPv4 address, or an IPv6 /64) per time; further ones get 421 until it is over. The time begins with the first connection: "10/60s". Empty: no limit. Clients with NOGOODMAILTO or RELAYCLIENT are not counted.',
+    'Maximum number of connections per client (an IPv4 address or an IPv6 /64) and time window, such as "10/60s"; further ones get 421 until the window is over, which starts at the first connection. Empty: unlimited. Clients with NOGOODMAILTO or RELAYCLIENT are not counted.',
   ),
   connection_rate_exempt: field.listBy(
     {
@@ -29,52 +29,56 @@ export const limits = z.strictObject({
   ),
   message_excess: field.size(
     "10MiB",
-    "What may come of a message beyond max_message_size before the connection is cut; up to there the refusal waits for its end, and the session goes on.",
+    "How far a message may exceed max_message_size and still be read to its end and refused, keeping the session; beyond that, the connection is closed.",
   ),
   message_rate: field.integer(
     500,
     1,
     1_000_000_000,
-    "Bytes a second that a message must bring beyond [smtp] idle_timeout; else 421.",
+    "Minimum rate of a message in bytes per second, once [smtp] idle_timeout has passed. Slower clients get 421.",
   ),
   message_checks: field.duration(
     "8m",
-    "Longest time for all checks of a message together, from its end; those that have not answered by then are skipped. In any case it leaves the next hop its data_timeout of the 10 minutes for which clients wait, but checks have at least 2 minutes.",
+    "Maximum time for all checks of a message together, from its end on; those without a verdict by then are skipped. It is shortened so that the next hop's data_timeout still fits into the 10 minutes that clients wait, but not below 2 minutes.",
     ["10ms", "8m"],
   ),
   held_messages: field.integer(
     200,
     1,
     100_000,
-    "Messages per worker that may be held at a time for checks that need the complete message; the next one gets 452. Each takes up to 1 MiB of memory; a larger one is in a file of at most max_message_size.",
+    "Maximum number of messages per worker kept back at the same time for checks that need the complete message; further ones get 452. Each takes up to 1 MiB of memory, or a file of up to max_message_size.",
   ),
   spool_folder: field.text(
     "",
-    "Where these files are; they have no name and are gone with the process. Empty: $RUNTIME_DIRECTORY, which systemd sets, else the system's temporary folder.",
+    "Folder for these files; they have no name and disappear with the process. Empty: $RUNTIME_DIRECTORY, which systemd sets, otherwise the temporary folder of the system.",
   ),
   harvest_delay_after: field.integer(
     3,
     0,
     10_000,
-    "From this unknown recipient of a session on, the answer waits: 1s, 2s, 4s and so on. Known ones are answered at once. 0 is never.",
+    "Number of unknown recipients in a session from which on replies to unknown ones are delayed: 1s, 2s, 4s and so on. Known ones are never delayed. 0: never.",
   ),
-  harvest_delay_max: field.duration("10s", "The longest of these waits.", ["0s", "4m"]),
+  harvest_delay_max: field.duration("10s", "The longest of these delays.", ["0s", "4m"]),
   harvest_hangup_after: field.integer(
     10,
     0,
     10_000,
-    "This unknown recipient of a session is answered 421, and the client is refused for harvest_block. 0 is never.",
+    "Number of unknown recipients in a session at which the client is disconnected with 421 and blocked for harvest_block. 0: never.",
   ),
   harvest_client_limit: field.integer(
     100,
     0,
     1_000_000,
-    "The same for unknown recipients of a client address (IPv6: /64) in all its sessions within harvest_window. 0 is never.",
+    "The same for unknown recipients of a client address (IPv6: /64) in all its sessions within harvest_window. 0: never.",
   ),
-  harvest_window: field.duration("10m", "See harvest_client_limit. Begins with the first of them.", ["1s", "24h"]),
+  harvest_window: field.duration(
+    "10m",
+    "Time window of harvest_client_limit, starting at the first unknown recipient.",
+    ["1s", "24h"],
+  ),
   harvest_block: field.duration(
     "10m",
-    'So long a client that was hung up on is refused with 421 when it connects. "0s" is never. None of this for clients with NOGOODMAILTO or RELAYCLIENT.',
+    'How long to refuse a disconnected client with 421 when it reconnects. "0s": never. Clients with NOGOODMAILTO or RELAYCLIENT are never delayed, disconnected or blocked.',
     ["0s", "24h"],
   ),
 });

@@ -5,59 +5,63 @@ import * as field from "./fields.ts";
 
 /** Our certificate. Without one, STARTTLS is not offered: the library's built-in key is public. */
 export const tls = z.strictObject({
-  cert: field.file("", "relay", "Our certificate with its chain (PEM). Empty: no STARTTLS. Read again at SIGHUP."),
-  key: field.file("", "relay", "The certificate's private key (PEM)."),
+  cert: field.file(
+    "",
+    "relay",
+    "File with the certificate and its chain (PEM). Empty: no STARTTLS. Read again at SIGHUP.",
+  ),
+  key: field.file("", "relay", "File with the private key of the certificate (PEM)."),
   ca: field.file(
     "",
     "relay",
-    "CA certificates (PEM) for client certificates: a client that shows a good one gets the session variable TLSCLIENTSUBJECT. Empty: none is asked for.",
+    "File with the CA certificates (PEM) for client certificates: a client with a valid one gets the session variable TLSCLIENTSUBJECT. Empty: clients are not asked for one.",
   ),
-  min_version: field.choice(["TLSv1.2", "TLSv1.3"], "TLSv1.2", "The oldest TLS that is spoken."),
+  min_version: field.choice(["TLSv1.2", "TLSv1.3"], "TLSv1.2", "Minimum TLS version."),
 });
 
 /** Who may log in. Offered under TLS only, and only where a back end is configured. */
 export const auth = z.strictObject({
   command: field.list(
     [],
-    'A checkpassword program with its arguments (descriptor 3: user, password and a stamp; exit 0, 1, 2, 111). Our own "goodmailto checkpassword" binds to a directory. Asked after the password file, about users that it does not name.',
+    'Checkpassword program with its arguments (descriptor 3: user, password and time stamp; exit status 0, 1, 2, 111). "goodmailto checkpassword" verifies passwords by a bind to a directory. It is asked about users that the password file does not list.',
   ),
-  passwords: field.file("", "relay", 'A file of "user:hash" lines made by `goodmailto passwd`.'),
-  timeout: field.duration("20s", "Time limit of the checkpassword program.", ["10ms", "30d"]),
-  relay: field.flag(true, "A logged-in session gets RELAYCLIENT and may send anywhere."),
-  bypass: field.flag(true, "A logged-in session gets NOGOODMAILTO."),
+  passwords: field.file("", "relay", 'File of "user:hash" lines made by `goodmailto passwd`.'),
+  timeout: field.duration("20s", "Time limit for the checkpassword program.", ["10ms", "30d"]),
+  relay: field.flag(true, "Set RELAYCLIENT for a logged-in session, which may then send anywhere."),
+  bypass: field.flag(true, "Set NOGOODMAILTO for a logged-in session."),
   sender: field.choice(
     ["any", "own"],
     "any",
-    "own: a logged-in client may use only senders that belong to its login; others get 553 5.7.1. Its own are the addresses of the directory's entry in which the login is an address or a short name, and what sender_map adds. The null sender is always taken.",
+    "Senders that a logged-in client may use. own: only those that belong to its login; others get 553 5.7.1. These are the addresses of the directory entry in which the login is an address or a short name, and those in sender_map. The null sender is always accepted.",
   ),
   sender_map: field.file(
     "",
     "relay",
-    'Senders of logins, with sender = "own": "login: address address" a line; "@domain" is every address there, "*" any sender. Read again when it changes.',
+    'File that adds senders to logins for sender = "own", one "login: address address" per line; "@domain" stands for every address there, "*" for any sender. Read again when it changes.',
   ),
   failure_delay: field.duration(
     "1s",
-    "Wait before a wrong password is answered; doubled at each further failure of the client, to 30 s at most.",
+    "Delay of the reply to a wrong password; doubled with each further failure of the client, up to 30 s.",
   ),
   max_failures: field.integer(
     10,
     1,
     1000,
-    "Wrong passwords of one client address (IPv6: /64) within failure_window; then 454 until it is over.",
+    "Maximum number of wrong passwords per client address (IPv6: /64) within failure_window; then 454 until the window is over.",
   ),
-  failure_window: field.duration("10m", "See max_failures.", ["1s", "30d"]),
+  failure_window: field.duration("10m", "Time window of max_failures.", ["1s", "30d"]),
 });
 
 /** One service with its own rules. Without any, there is one from `[smtp] listen`. */
 export function listener<Checks extends z.ZodType>(checks: Checks) {
   return z.strictObject({
-    name: field.restart(field.text("submission", "Its name in logs.", { required: true })),
+    name: field.restart(field.text("submission", "Name in logs.", { required: true })),
     listen: field.restart(field.listeners(["127.0.0.1:2587"], "As in [smtp].")),
     tls: field.restart(
       field.choice(
         ["starttls", "implicit", "off"],
         "starttls",
-        "starttls: offered where there is a certificate. implicit: TLS from the first byte (port 465).",
+        "When to use TLS. starttls: offered if there is a certificate. implicit: from the first byte (port 465). off: never.",
       ),
       (tls) => tls === "implicit",
     ),
@@ -65,7 +69,7 @@ export function listener<Checks extends z.ZodType>(checks: Checks) {
     rules: field.file("", "relay", "Client rules of this listener. Empty: those of [clients]."),
     variables: field.table(
       {},
-      'Session variables of every client: { SPPCONFFILE = "control/msaplugins" }. A client rule overrides.',
+      'Session variables for every client: { SPPCONFFILE = "control/msaplugins" }. Client rules override them.',
     ),
     checks: checks.optional(),
   });

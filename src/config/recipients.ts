@@ -9,34 +9,34 @@ import * as text from "./texts.ts";
 export const recipientSettings = {
   observe_file: field.text(
     "",
-    "In observe mode: where the relay counts, for `goodmailto observe report`, what it would have refused and what the next hop said; in a folder that it may write to, as /var/lib/goodmailto-relay/observed.json. Empty: nowhere.",
+    "File in which the relay counts, in observe mode, what it would have refused and what the next hop replied, for `goodmailto observe report`; the relay must be able to write to its folder, such as /var/lib/goodmailto-relay/observed.json. Empty: nothing is counted.",
   ),
   match: field.choice(
     ["address", "user-part"],
     "address",
-    "user-part: the domain plays no part in the look-up, as in the plugin goodmailto.",
+    "What is looked up. user-part: the domain is ignored, as in the plugin goodmailto.",
   ),
   always: field.mailboxes(
     ["postmaster", "abuse"],
-    "User parts (of every relay domain) or addresses that exist whatever the directory says. RFC 5321 4.5.1, RFC 2142.",
+    "User parts (in every relay domain) or addresses that are always accepted, even if the directory does not list them. RFC 5321 4.5.1, RFC 2142.",
   ),
   recipient_delimiter: field.textBy(
     text.delimitersRule,
     "+",
-    'Characters that separate an extension from the user part, each of them: with "+-", "user+list" and "user-list" are "user". The longest listed part before one of them is the recipient. Empty: no extensions.',
+    'Characters that separate an extension from the user part: with "+-", both "user+list" and "user-list" are "user". The recipient is the longest listed part before one of them. Empty: no extensions.',
   ),
   signed_return_paths: field.flag(
     true,
-    "Bounces to signed senders are taken: prvs=TAG=user@ and btv1==TAG==user@ are looked up as user@, and SRS0= and SRS1= addresses of relay domains are accepted from the null sender. All are passed on unchanged.",
+    "Accept bounces to signed senders: prvs=TAG=user@ and btv1==TAG==user@ are looked up as user@, and SRS0= and SRS1= addresses of relay domains are accepted from the null sender. All are passed on unchanged.",
   ),
-  reply: field.textBy(text.replyRule, "No such user here", "The text of the 550 5.1.1."),
+  reply: field.textBy(text.replyRule, "No such user here", "Text of the 550 5.1.1 for unknown recipients."),
   grace: field.duration(
     "0s",
-    "An address that vanished from the directory is answered 450 4.2.1 for so long before it becomes 550. Sync and relay must both have it. 0s: 550 at once.",
+    "How long an address removed from the directory gets 450 4.2.1 before 550. Set it for both sync and relay. 0s: 550 immediately.",
   ),
   stale_after: field.duration(
     "0s",
-    "While a source was last read whole longer ago than this, an unknown address is answered 450 4.2.1 instead of 550: it may be new. 0s: never.",
+    "If a source was last read completely longer ago than this, unknown addresses get 450 4.2.1 instead of 550, because they may be new. 0s: never.",
   ),
 };
 

@@ -7,13 +7,13 @@ import * as text from "./texts.ts";
 
 /** See the file's first line. */
 export const route = z.strictObject({
-  domain: field.textBy(text.routeRule, "*", 'A domain, ".name" for all below it, or "*" for the rest.', {
+  domain: field.textBy(text.routeRule, "*", 'A domain, ".name" for all its subdomains, or "*" for all others.', {
     required: true,
   }),
   next_hop: field.oneOrMore(
     text.nextHopRule,
     "smtp://192.0.2.25:25",
-    '"smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the domain\'s own mail exchangers. A list of these is tried in order, with every address of each.',
+    'Next hop: "smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the mail exchangers of the domain. A list is tried in order, with every address of each.',
     { required: true, suggest: meantNextHop },
   ),
   tls: field.choice(
@@ -29,12 +29,12 @@ export const route = z.strictObject({
   ca_file: field.file(
     "",
     "relay",
-    "CA certificates (PEM) that the next hop's certificate must lead to. Empty: the system's.",
+    "File with the CA certificates (PEM) that may issue the next hop's certificate. Empty: those of the system.",
   ),
   replies: field.choice(
     ["mirror", "own"],
     "mirror",
-    "What clients are told of the next hop's replies. mirror: its words, including queue ids. own: its codes with words of goodmailto, so that nothing of the internal network is shown; the log has the original.",
+    "How the next hop's replies are passed to clients. mirror: unchanged, including queue ids. own: its codes with texts of goodmailto, so that clients learn nothing about the internal network; the log has the original.",
   ),
   timeout: field.duration(
     "1m",
@@ -43,7 +43,7 @@ export const route = z.strictObject({
   ),
   data_timeout: field.duration(
     "10m",
-    "For the answer to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice.",
+    "Timeout for the reply to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice.",
     ["10ms", "30d"],
   ),
 });

@@ -16,17 +16,17 @@ export const dns = z.strictObject({
   servers: field.listBy(
     serverRule,
     [],
-    'Name servers, "192.0.2.53" or "192.0.2.53:5353"; the first one that answers counts. Empty: those of /etc/resolv.conf.',
+    'Name servers, "192.0.2.53" or "192.0.2.53:5353"; the first one that answers is used. Empty: those of /etc/resolv.conf.',
   ),
-  timeout: field.duration("5s", "Deadline for one question, including retries at the other servers.", ["10ms", "1m"]),
-  cache_size: field.integer(10_000, 0, 1_000_000, "Answers to keep, each for its own TTL."),
+  timeout: field.duration("5s", "Timeout for one query, including retries at the other servers.", ["10ms", "1m"]),
+  cache_size: field.integer(10_000, 0, 1_000_000, "Maximum number of cached answers, each kept for its TTL."),
 });
 
 /** Where list files are. */
 export const control = z.strictObject({
   folders: field.list(
     ["/etc/goodmailto/control", "/var/qmail/control"],
-    "Folders in which checks look for list files that are named without a folder; the first that has the file counts, for each file. This file's own folder comes before them.",
+    "Folders in which checks look for list files that are named without a folder; for each file, the first folder that has it is used. The folder of this configuration file comes first.",
   ),
 });
 

@@ -5,60 +5,58 @@ import * as field from "./fields.ts";
 
 /** `[sync]`. */
 export const sync = z.strictObject({
-  schedule: field.cron("*/15 * * * *", "When `goodmailto sync --cron` runs, in UTC: minute hour day month weekday."),
-  jitter: field.duration("30s", "Each scheduled run starts up to so much later, so that a fleet does not ask at once."),
+  schedule: field.cron("*/15 * * * *", "Schedule of `goodmailto sync --cron`, in UTC: minute hour day month weekday."),
+  jitter: field.duration(
+    "30s",
+    "Maximum random delay of each scheduled run, so that a fleet does not run all at once.",
+  ),
   delta: field.duration(
     "0s",
-    'Between full syncs, `goodmailto sync --cron` asks for what is new so often, as "1m". It adds only; a full sync removes. 0s: never.',
+    'How often `goodmailto sync --cron` checks for new addresses between full syncs (incremental sync), such as "1m". Only a full sync removes addresses. 0s: never.',
   ),
   max_shrink: field.percent(
     "10%",
-    "A list that lost more than this, overall or in one source, is not published. --accept-shrink overrides once.",
+    "Do not publish if the whole list or one source lost more than this. --accept-shrink overrides once.",
   ),
-  max_shrink_domain: field.percent("20%", "The same for the addresses of one domain."),
+  max_shrink_domain: field.percent("20%", "The same for the addresses of a domain."),
   max_shrink_kind: field.percent(
     "20%",
-    "The same for the addresses of one kind (account, shortname, alias, group, mailin, resource, extension, catchall).",
+    "The same for the addresses of a kind (account, shortname, alias, group, mailin, resource, extension, catchall).",
   ),
   min_shrink_number: field.integer(
     20,
     0,
     1_000_000,
-    "A loss of fewer addresses is believed up to the half, whatever the per cent, so that a small directory may lose a colleague at night. A percentage of 0% counts all the same.",
+    "Losses of fewer addresses than this are accepted up to half of the list, regardless of the percentages, so that someone leaving a small organisation does not stop the sync. A percentage of 0% still applies.",
   ),
   max_shrink_number: field.integer(
     1000,
     0,
     100_000_000,
-    "A loss of more addresses than this, overall or in one source, domain or kind, is not published whatever the per cent. 0 is no such limit.",
+    "Do not publish if the whole list, a source, a domain or a kind lost more addresses than this, regardless of the percentages. 0: no such limit.",
   ),
   max_growth: field.factor(
     "10x",
-    "A list, or one source of it, that is larger by this factor and by 100 addresses at least has a wrong filter and is not published. --accept-growth overrides once. A list with a new catch-all address is not published either, unless it is the first.",
+    "Do not publish if the list or a source grew by more than this factor and by at least 100 addresses, which suggests a wrong filter, or if the list has a new catch-all address and is not the first one. --accept-growth overrides once.",
   ),
   canaries: field.mailboxes(
     [],
-    "Addresses that must be in every list; where one is missing, nothing is published. Choose some of each source and kind that will never leave.",
+    "Addresses that must be in every list; if one is missing, nothing is published. Choose some that will stay, from each source and of each kind.",
   ),
-  keep: field.integer(
-    3,
-    0,
-    100,
-    "Snapshots of before that are kept beside the new one, as NAME.1 (the youngest) to NAME.N.",
-  ),
+  keep: field.integer(3, 0, 100, "Number of previous snapshots to keep, as NAME.1 (newest) to NAME.N."),
 });
 
 /** `[alert]`. */
 export const alert = z.strictObject({
   command: field.list(
     [],
-    "A program with its arguments, run by the sync when something is wrong and when it is over; the facts are in variables GOODMAILTO_EVENT, GOODMAILTO_WHY and others, see docs/before-you-enforce.md.",
+    "Program with its arguments that the sync runs for an alert; the facts are in the variables GOODMAILTO_EVENT, GOODMAILTO_WHY and others, see docs/monitoring.md.",
   ),
-  mail: field.mailboxes([], "Who gets the same facts as a mail, by the [[route]] of the domain."),
+  mail: field.mailboxes([], "Addresses that get the same facts by mail, through the [[route]] of their domain."),
   after_failures: field.integer(
     3,
     1,
     10_000,
-    "Failed or refused syncs one after the other that make an alert; a snapshot older than [snapshot] max_age makes one sooner.",
+    "Number of consecutive failed or refused syncs before an alert; if the snapshot is older than [snapshot] max_age, the first one is enough.",
   ),
 });

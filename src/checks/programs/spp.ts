@@ -10,23 +10,27 @@ import type { PluginReason } from "../../spp/reasons.ts";
 const settings = {
   config: field.text(
     "control/smtpplugins",
-    "Which plugins run at which hook; relative to home. A missing file is no plugins.",
+    "File that names the plugins of each hook, relative to home. If it is missing, no plugins run.",
   ),
-  home: field.text("/var/qmail", "The plugins' working directory; their paths are relative to it."),
-  timeout: field.duration("30s", "A plugin that runs longer is killed, and the command is answered with 451.", [
+  home: field.text("/var/qmail", "Working directory of the plugins; their paths are relative to it."),
+  timeout: field.duration("30s", "Time limit for a plugin; then it is killed, and the command gets 451.", [
     "100ms",
     "1h",
   ]),
-  max_output: field.size("64KiB", "A plugin that prints more, on standard output or standard error, is killed.", 1024),
+  max_output: field.size(
+    "64KiB",
+    "Limit for what a plugin prints to standard output and to standard error, each; then it is killed.",
+    1024,
+  ),
   max_processes: field.integer(
     64,
     1,
     10_000,
-    "Plugins that run at once in one worker, over all sessions; others wait as long as timeout says, then 451.",
+    "Maximum number of plugins running at the same time per worker, over all sessions; others wait for up to timeout, and then get 451.",
   ),
   path: field.text(
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "PATH of plugins, where no client rule sets another. They get session variables and this, nothing of the server's environment.",
+    "PATH of plugins, unless a client rule sets another. Besides it, plugins get only session variables, and nothing of the server's environment.",
   ),
 };
 

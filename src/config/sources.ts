@@ -1,0 +1,77 @@
+/** `[[source]]`: where recipients come from. */
+import * as z from "zod";
+
+import * as field from "./fields.ts";
+import * as text from "./texts.ts";
+
+/** See the file's first line. */
+export const source = z.strictObject({
+  name: field.text("domino", "Name in logs, status and the snapshot.", { required: true }),
+  type: field.choice(
+    ["ldap", "ldif", "list", "cdb"],
+    undefined,
+    "Kind of source: an LDAP server, an LDIF file, a file like the plugin's control/goodmailto (one user part, address, or @domain for everybody there per line), or John Simpson's validrcptto.cdb with its wildcards.",
+  ),
+  preset: field.choice(
+    ["domino", "active-directory", "openldap", "389ds", "zimbra", "qmail-ldap", "univention", "generic"],
+    "generic",
+    "Directory product, which decides which attributes contain addresses.",
+  ),
+  url: field.listBy(
+    text.sourceUrlRule,
+    ["ldap://192.0.2.10:389"],
+    'URLs of the server, tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif, list and cdb, the path of the file.',
+    { required: true },
+    1,
+  ),
+  bind_dn: field.text(
+    "",
+    'DN to bind as. Empty: anonymous. "EXTERNAL": SASL EXTERNAL (ldapi, or a client certificate).',
+  ),
+  password_file: field.file(
+    "",
+    "sync",
+    "File whose first line is the password of bind_dn. A relative name is looked for in $CREDENTIALS_DIRECTORY first.",
+  ),
+  base: field.text("", "Search base. Leave it empty for Domino."),
+  filter: field.text("", "Search filter. Empty: that of the preset."),
+  attributes: field.listBy(
+    text.schemaNameRule,
+    [],
+    "Attributes that contain addresses, instead of those of the preset.",
+  ),
+  resource_classes: field.listBy(
+    text.schemaNameRule,
+    [],
+    "Additional object classes of rooms and resources; their entries get the kind resource.",
+  ),
+  domains: field.list(
+    [],
+    "Relay domains that this source is authoritative for, and in which its short names are valid. Empty: all.",
+  ),
+  starttls: field.flag(
+    false,
+    "Use StartTLS on ldap://. The certificate is verified, and there is no fallback to plain text.",
+  ),
+  ca_file: field.file(
+    "",
+    "sync",
+    "File with the CA certificates (PEM) for ldaps and StartTLS. Empty: those of the system.",
+  ),
+  page_size: field.integer(1000, 1, 100_000, "Entries per page (RFC 2696)."),
+  timeout: field.duration("30s", "Timeout for connecting and for each answer.", ["10ms", "30d"]),
+  lookup: field.choice(
+    ["fullname", "local", "both"],
+    "both",
+    'Domino\'s setting "Address lookup": which forms of a name are delivered.',
+  ),
+  changes: field.choice(
+    ["preset", "none", "modifyTimestamp", "entryCSN", "uSNChanged"],
+    "preset",
+    "Attribute by which [sync] delta finds new entries. none: only full syncs find them, as always with the preset domino.",
+  ),
+  notes_domain: field.text("", "Domino: Notes domain whose user%DOMAIN forms are accepted."),
+});
+
+/** Of one source. */
+export type SourceSettings = z.infer<typeof source>;
