@@ -27,6 +27,7 @@ import { require_resolvable_client } from "./client/require_resolvable_client.ts
 import { rhsbl } from "./lists/rhsbl.ts";
 import { score } from "./client/score.ts";
 import { spp } from "./programs/spp.ts";
+import { tarpit } from "./rate/tarpit.ts";
 import { validrcptto } from "./recipient/validrcptto.ts";
 import { verybadrcptto } from "./envelope/verybadrcptto.ts";
 import { whitelist } from "./client/whitelist.ts";
@@ -59,6 +60,7 @@ export const checks: readonly CheckDefinition[] = [
   rhsbl,
   score,
   spp,
+  tarpit,
   validrcptto,
   verybadrcptto,
   whitelist,

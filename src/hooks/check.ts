@@ -38,8 +38,8 @@ export interface CheckRun<R extends string = string, F extends string = string, 
   tap?(session: MessageSession, message: BodyView): Tap<R, F> | undefined;
   /** Hears of refusals of other checks. A promise delays the reply. */
   denied?(session: CheckSession, denial: Denial): void | Promise<void>;
-  /** @param line the command as it came */
-  unrecognised?(session: CheckSession, line: string): void;
+  /** A promise delays the reply. @param line the command as it came */
+  unrecognised?(session: CheckSession, line: string): void | Promise<void>;
   /** Of each transaction whose MAIL was accepted, while its notes are still there. Always called, whatever `unless` says. */
   concluded?(session: CheckSession, conclusion: Conclusion): void;
   /** The same of the session. */

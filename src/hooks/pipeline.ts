@@ -85,26 +85,16 @@ export class Pipeline {
     return this.denied(session, { check: step.label, reason, hook });
   }
 
-  /** Tells the hook `denied` of a refusal; undefined if no other check listens. */
+  /** Tells the hook `denied` of a refusal; undefined if nothing is to be waited for. */
   denied(session: Session, denial: Denial): Promise<void> | undefined {
-    const waits: Promise<void>[] = [];
-    for (const step of this.#table.denied.policy) {
-      if (step.label === denial.check) {
-        continue;
-      }
-      const wait = this.#notify(step, "denied", session, () => step.run.denied?.(session, denial));
-      if (wait !== undefined) {
-        waits.push(wait);
-      }
-    }
-    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
+    const others = this.#table.denied.policy.filter(({ label }) => label !== denial.check);
+    return this.#notifyAll(others, "denied", session, ({ run }) => run.denied?.(session, denial));
   }
 
-  /** Tells the hook `unrecognised` of a command that nobody knows. */
-  unrecognised(session: Session, line: string): void {
-    for (const step of this.#table.unrecognised.policy) {
-      void this.#notify(step, "unrecognised", session, () => step.run.unrecognised?.(session, line));
-    }
+  /** Tells the hook `unrecognised` of a command that nobody knows; undefined if nothing is to be waited for. */
+  unrecognised(session: Session, line: string): Promise<void> | undefined {
+    const all = this.#table.unrecognised.policy;
+    return this.#notifyAll(all, "unrecognised", session, ({ run }) => run.unrecognised?.(session, line));
   }
 
   /** Tells the hook `concluded` that the transaction is over. */
@@ -119,6 +109,20 @@ export class Pipeline {
     for (const step of this.#table.end.policy) {
       void this.#notify(step, "end", session, () => step.run.end?.(session));
     }
+  }
+
+  #notifyAll(
+    steps: readonly Step[],
+    hook: HookName,
+    session: Session,
+    tell: (step: Step) => void | Promise<void>,
+  ): Promise<void> | undefined {
+    const waits = steps.flatMap((step) => {
+      const wait = this.#notify(step, hook, session, () => tell(step));
+      // A check that only observes delays nobody.
+      return wait === undefined || step.mode === "observe" ? [] : [wait];
+    });
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
   }
 
   #notify(step: Step, hook: HookName, session: Session, tell: () => void | Promise<void>): Promise<void> | undefined {

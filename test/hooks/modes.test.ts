@@ -211,11 +211,31 @@ describe("modes and exemptions", () => {
       );
       void all.denied(makeSession(), { check: "two", reason: "no", hook: "rcpt" });
       void all.denied(makeSession(), { check: "one", reason: "no", hook: "rcpt" });
-      all.unrecognised(makeSession(), "XYZZY");
+      void all.unrecognised(makeSession(), "XYZZY");
       all.concluded(makeSession(), "delivered");
       all.end(makeSession());
       expect(told).toEqual(["two", "XYZZY", "delivered", "end"]);
     }
+  });
+
+  it("wait for what delays a reply, but not for a check that only observes, nor for one that fails", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const run = { denied: () => promise, unrecognised: () => promise };
+    const denial = { check: "two", reason: "no", hook: "rcpt" } as const;
+    const failing = { denied: () => Promise.reject(new Error("broken")), unrecognised: () => undefined };
+    const waits = make(madeUp("one", run), madeUp("three", failing));
+    let done = 0;
+    const all = [waits.denied(makeSession(), denial), waits.unrecognised(makeSession(), "XYZZY")].map((wait) =>
+      wait?.then(() => done++),
+    );
+    await make(madeUp("three", failing)).denied(makeSession(), denial);
+    expect([all.every((wait) => wait instanceof Promise), done]).toEqual([true, 0]);
+    resolve();
+    await Promise.all(all.map((wait) => wait ?? Promise.resolve(0)));
+    expect(done).toBe(2);
+    const observing = make(madeUp("one", run, { common: { mode: "observe" } }));
+    expect(observing.denied(makeSession(), denial)).toBeUndefined();
+    expect(observing.unrecognised(makeSession(), "XYZZY")).toBeUndefined();
   });
 
   it("tell a check of the end whatever the client has become", () => {
@@ -227,7 +247,7 @@ describe("modes and exemptions", () => {
     };
     const pipeline = make(madeUp("one", run, { common: { unless: ["authenticated"] } }));
     const session = makeSession({ SMTPAUTHUSER: "marta" });
-    pipeline.unrecognised(session, "XYZZY");
+    void pipeline.unrecognised(session, "XYZZY");
     pipeline.concluded(session, "unknown");
     pipeline.end(session);
     expect(told).toEqual(["concluded", "end"]);

@@ -161,7 +161,9 @@ export class Conversation {
     if (judged.kind === "answered") {
       const { response, unknown } = judged;
       const nth = unknown === true ? ++this.#unknown : 0;
-      return nth > 0 ? afterSentence(this.service.harvest.judge(this.session, nth), response) : response;
+      return nth > 0
+        ? afterSentence(this.service.harvest.judge(this.session, nth), response, this.session.elapsed())
+        : response;
     }
     const { rcpt } = this.session;
     if (transaction === undefined || rcpt === undefined || this.#mail === undefined) {

@@ -29,12 +29,12 @@ export function responseOf({ verdict }: Outcome): Response | undefined {
   }
 }
 
-/** The reply to an unknown recipient: at once, later, or 421 in its place. */
-export function afterSentence(sentence: Sentence, usual: Response): Answering {
+/** The reply to an unknown recipient: at once, later, or 421 in its place. @param waited ms that checks have delayed it already */
+export function afterSentence(sentence: Sentence, usual: Response, waited: number): Answering {
   switch (sentence.kind) {
     case "disconnect":
       return answers.tooManyUnknown;
     case "reply":
-      return sentence.wait === 0 ? usual : wait(sentence.wait, usual, { ref: false });
+      return sentence.wait <= waited ? usual : wait(sentence.wait - waited, usual, { ref: false });
   }
 }

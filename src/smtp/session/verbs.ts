@@ -114,13 +114,13 @@ export class Verbs {
   }
 
   /** EXPN, ETRN and TURN are commands that we do not have; the rest is none. */
-  #unknown(verb: string, argument: string): Answer {
+  #unknown(verb: string, argument: string): Answer | Promise<Answer> {
     if (["EXPN", "ETRN", "TURN"].includes(verb)) {
       return answers.notImplemented;
     }
     const { service, session } = this.#conversation;
-    service.pipeline.unrecognised(session, argument === "" ? verb : `${verb} ${argument}`);
-    return answers.unknownCommand;
+    const wait = service.pipeline.unrecognised(session, argument === "" ? verb : `${verb} ${argument}`);
+    return wait === undefined ? answers.unknownCommand : wait.then(() => answers.unknownCommand);
   }
 
   /** The message is answered. A client that says RSET before each message that is delivered may send any number. */
