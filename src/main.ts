@@ -22,6 +22,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   observe: async () => (await import("./commands/observe.ts")).observeCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   checks: async () => (await import("./commands/checks.ts")).checksCommand(),
+  blacklist: async () => (await import("./commands/blacklist.ts")).blacklistCommand(),
   passwd: async () => (await import("./commands/passwd.ts")).passwdCommand(),
   tls: async () => (await import("./commands/tls.ts")).tlsCommand(),
   checkpassword: async () => (await import("./commands/checkpassword.ts")).checkpasswordCommand(),

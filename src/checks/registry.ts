@@ -7,6 +7,7 @@ import { badmailfrom } from "./envelope/badmailfrom.ts";
 import { badmailfromto } from "./envelope/badmailfromto.ts";
 import { badrcptto } from "./envelope/badrcptto.ts";
 import { badrcptto_patterns } from "./envelope/badrcptto_patterns.ts";
+import { blacklist } from "./rate/blacklist.ts";
 import { bounce_rcpt } from "./envelope/bounce_rcpt.ts";
 import { denybounce } from "./envelope/denybounce.ts";
 import { disposable } from "./recipient/disposable.ts";
@@ -40,6 +41,7 @@ export const checks: readonly CheckDefinition[] = [
   badmailfromto,
   badrcptto,
   badrcptto_patterns,
+  blacklist,
   bounce_rcpt,
   denybounce,
   disposable,

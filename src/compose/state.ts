@@ -1,5 +1,6 @@
 /** `[state]` into the state, and into those who count in it. */
-import { join } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 import type { Guard } from "../auth/guard.ts";
 import type { Settings } from "../config/sections.ts";
@@ -7,6 +8,7 @@ import type { Tables } from "../hooks/services.ts";
 import type { Log } from "../report/log.ts";
 import type { HarvestLedger } from "../smtp/harvest/ledger.ts";
 import type { Crowd } from "../smtp/listener/crowd.ts";
+import { workerCount } from "../ops/workers.ts";
 import { Neighbours } from "../smtp/listener/neighbours.ts";
 import type { Counts } from "../state/counts.ts";
 import { MemoryStore } from "../state/memory.ts";
@@ -36,6 +38,35 @@ function storeAt(place: string, log: Log): Store {
     return new MemoryStore();
   }
   return place.includes("://") ? new RedisStore(place) : new SqliteStore(place, log);
+}
+
+/** Where systemd has the folder of the relay's unit. */
+const unitFolder = "/var/lib/goodmailto-relay";
+
+/**
+ * The state of a relay that runs, for a command beside it; or why it cannot be had.
+ * @param log of the store: a file that was moved aside
+ */
+export function stateBeside(settings: Settings, log: Log): State | string {
+  const isNamed = settings.state.folder !== "" || process.env["STATE_DIRECTORY"] !== undefined;
+  const folder = isNamed || !existsSync(unitFolder) ? settings.state.folder : unitFolder;
+  const place = placeOf({ ...settings, state: { ...settings.state, folder } }, workerCount(settings.smtp.workers) > 1);
+  if (place === "memory") {
+    return 'The relay keeps its state in memory, where no command can reach it: set [state] store = "sqlite", or a Redis';
+  }
+  const fault = place.includes("://") ? undefined : ownerFault(dirname(place));
+  return fault ?? new State(storeAt(place, log), log);
+}
+
+/** Files that another user makes beside the relay's would lock it out. */
+function ownerFault(folder: string): string | undefined {
+  const facts = statSync(folder, { throwIfNoEntry: false });
+  if (facts === undefined) {
+    return `The folder "${folder}" is missing: the relay makes it when it starts`;
+  }
+  return facts.uid === process.geteuid?.()
+    ? undefined
+    : `The folder "${folder}" belongs to user ${facts.uid}: run this as that user, for example by sudo -u '#${facts.uid}'`;
 }
 
 /** Those who count in the state. */

@@ -2,7 +2,7 @@
  * Networks as numbers: which of many address blocks a client lies in, the narrowest first.
  * CIDR (RFC 4632, RFC 4291 2.3) for both families, and IPv6 prefixes that end in a colon.
  */
-import { isIP } from "node:net";
+import { isIP, SocketAddress } from "node:net";
 
 import { parseBlock } from "./network.ts";
 
@@ -77,6 +77,20 @@ export function parseNetwork(written: string): Network | undefined {
   const whole = addressValue(address, family);
   const value = whole >> shift;
   return unmap({ family, bits, value, hostBits: value << shift !== whole });
+}
+
+/** A block in its one spelling: `192.0.2.7`, `192.0.2.0/24`, `2001:db8::/32`. */
+export function formatNetwork({ family, bits, value }: Network): string {
+  const [length, size] = family === 4 ? [32, 8] : [128, 16];
+  const whole = value << BigInt(length - bits);
+  const parts = Array.from({ length: length / size }, (_, i) =>
+    Number((whole >> BigInt(length - size * (i + 1))) & ((1n << BigInt(size)) - 1n)),
+  );
+  const text =
+    family === 4
+      ? parts.join(".")
+      : new SocketAddress({ address: parts.map((part) => part.toString(16)).join(":"), family: "ipv6" }).address;
+  return bits === length ? text : `${text}/${bits}`;
 }
 
 /** The blocks of one length. */

@@ -39,3 +39,8 @@ export interface Store {
   scan(table: TableOptions, prefix: string, limit: number): Later<readonly (readonly [key: string, text: string])[]>;
   close(): Promise<void>;
 }
+
+/** Continues with a value, at once where it is there. */
+export function after<In, Out>(value: Later<In>, go: (value: In) => Later<Out>): Later<Out> {
+  return value instanceof Promise ? value.then(go) : go(value);
+}

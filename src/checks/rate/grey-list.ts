@@ -1,4 +1,5 @@
 /** Keys on their way from unknown to known: qpsmtpd's greylisting, as rows that all workers share. RFC 6647. Times in ms. */
+import { after } from "../../state/store.ts";
 import type { Later } from "../../state/store.ts";
 import type { Table } from "../../state/table.ts";
 
@@ -74,9 +75,4 @@ export class GreyList {
       });
     });
   }
-}
-
-/** Continues with a value, at once where it is there. */
-export function after<In, Out>(value: Later<In>, go: (value: In) => Later<Out>): Later<Out> {
-  return value instanceof Promise ? value.then(go) : go(value);
 }

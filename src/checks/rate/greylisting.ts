@@ -18,9 +18,10 @@ import type { Mailbox } from "../../mail/address.ts";
 import { clientBlock } from "../../mail/client-network.ts";
 import { reply } from "../../mail/reply.ts";
 import { withoutTag } from "../../mail/return-path.ts";
+import { after } from "../../state/store.ts";
 import type { Later } from "../../state/store.ts";
 import { ClientExclusions } from "./client-exclusions.ts";
-import { after, GreyList } from "./grey-list.ts";
+import { GreyList } from "./grey-list.ts";
 import type { GreyDecision, GreyRow } from "./grey-list.ts";
 
 /** Keys that are remembered, some 50 MB in memory; the one that was used longest ago is forgotten first. */

@@ -4,6 +4,7 @@ import { say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { AuthAnswer, Credentials } from "../../auth/authenticator.ts";
 import type { Conversation } from "./conversation.ts";
+import { serverName } from "./recipient-log.ts";
 
 const accepted = say(reply(235, "2.7.0", "Authentication successful"));
 const refused = say(reply(535, "5.7.8", "Authentication credentials invalid"));
@@ -41,6 +42,7 @@ export async function authenticate(conversation: Conversation, login: Login): Pr
         user: login.user,
         method: login.method,
       });
+      await service.pipeline.denied(session, { check: serverName, reason: "wrong password", hook: "auth" });
       return refused;
     case "accepted":
       return await admit(conversation, login, answer.variables);

@@ -1,0 +1,161 @@
+/**
+ * blacklist: clients that are refused too often are blocked for a while, and those that an administrator names;
+ * qpsmtpd's berkeley_ipblacklist, berkeley_tokenbucketadd and berkeley_ipblacklist_ignore on the relay's own state.
+ */
+import * as field from "../../config/fields.ts";
+import { readClients } from "../../files/entries.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition, Denial } from "../../hooks/check.ts";
+import type { Tables } from "../../hooks/services.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import type { Verdict } from "../../hooks/verdict.ts";
+import { clientNetwork } from "../../mail/client-network.ts";
+import { reply } from "../../mail/reply.ts";
+import { ClientBlocks, readNetwork } from "../../state/client-blocks.ts";
+import type { FoundBlock } from "../../state/client-blocks.ts";
+import { MemoryStore } from "../../state/memory.ts";
+import { after } from "../../state/store.ts";
+import type { Later } from "../../state/store.ts";
+
+const events = ["unknown recipient", "relaying denied", "listed", "spam", "virus", "auth", "trap"] as const;
+type Event = (typeof events)[number];
+
+/** Reasons of checks and of the server, as the words of the setting name them. */
+const eventsByReason: ReadonlyMap<string, Event> = new Map([
+  ["unknown", "unknown recipient"],
+  ["relaying denied", "relaying denied"],
+  ["listed", "listed"],
+  ["variable", "listed"],
+  ["spam", "spam"],
+  ["virus", "virus"],
+  ["wrong password", "auth"],
+  ["trap", "trap"],
+]);
+
+/** Clients that are counted; the one counted longest ago is forgotten first. */
+const mostCounted = 50_000;
+const longestWindow = 86_400_000;
+
+/** In place of the greeting: 421, or 554 as RFC 5321 3.1 asks. */
+const replies = {
+  temporary: {
+    relay: refuse("blocked", reply(421, "4.7.0", "Too many refused commands from you; try later")),
+    command: refuse("blocked", reply(421, "4.7.0", "Mail from your address is not accepted here at present")),
+  },
+  permanent: {
+    relay: refuse("blocked", reply(554, "5.7.1", "Too many refused commands from you")),
+    command: refuse("blocked", reply(554, "5.7.1", "Mail from your address is not accepted here")),
+  },
+} as const;
+
+/** One for each state: listeners and instances know the same clients. */
+const blocksOf = new WeakMap<Tables, ClientBlocks>();
+
+function blocksIn(state: Tables, now: () => number): ClientBlocks {
+  const blocks = blocksOf.get(state) ?? new ClientBlocks(state, now);
+  blocksOf.set(state, blocks);
+  return blocks;
+}
+
+export const blacklist: CheckDefinition = defineCheck({
+  name: "blacklist",
+  doc: "Refuses clients that are blocked, in place of the greeting. A client (an IPv4 address, or an IPv6 /64) that is refused `rate` times within the time, whatever of `events` it is for, is blocked for `block`; `goodmailto blacklist` adds and removes clients by hand. All workers and relays that share [state] count together, and a block outlives a restart there; while the state is unavailable each worker goes by its own. The original kept a token bucket; counting within a time is a choice of goodmailto's own, and so are the replies.",
+  stage: "policy",
+  hooks: ["connection", "denied"],
+  unless: ["relay client", "authenticated", "bypass"],
+  settings: {
+    action: field.choice(
+      ["temporary", "permanent", "log"],
+      "temporary",
+      "temporary: a blocked client gets 421. permanent: 554. log: it is only logged.",
+    ),
+    events: field.choices(
+      events,
+      events,
+      "Refusals that count: recipients that no check knows, foreign recipients, whatever a list has (of addresses or in DNS), messages with spam or a virus, wrong passwords, recipients of verybadrcptto.",
+    ),
+    rate: field.rate(
+      "10/1m",
+      "How many of them within which time block a client; the time begins with the first. Empty: clients are blocked by hand only.",
+    ),
+    block: field.duration("1h", "How long a client is blocked.", ["1s", "366d"]),
+    ignore: field.listFile(
+      "Clients that are never counted nor blocked: an address, a prefix or a block a line. qpsmtpd's ipblacklist_ignore.",
+      "ipblacklist_ignore",
+    ),
+  },
+  reasons: { blocked: "blocked client" },
+  create({ action, events: chosen, rate, block, ignore }, { state, lists, log, now }) {
+    const ignored = lists.list(ignore, readClients);
+    const blocks = blocksIn(state, now);
+    const options = { name: "refusals of clients", ttl: longestWindow, most: mostCounted };
+    const counts = state.table<number>(options.name, options);
+    /** Where they are counted while the state is unavailable. */
+    const own = new MemoryStore(now);
+    const wanted = new Set<string>(chosen);
+
+    const count = (network: string, window: number): Later<number> =>
+      after(counts.add(network, 1, window), (counted) =>
+        counted.kind === "counted" ? counted.count : own.add(options, network, 1, window).count,
+      );
+    const begin = ({ id, client }: CheckSession, event: Event, refusals: number): void => {
+      const key = clientNetwork(client.ip);
+      const network = readNetwork(key);
+      if (typeof network === "string") {
+        return;
+      }
+      const seconds = Math.ceil(block / 1000);
+      log.warning("blacklist", "client blocked", {
+        session: id,
+        ip: client.ip,
+        blocked: key,
+        event,
+        refusals,
+        seconds,
+      });
+      // Nobody waits for it, and it never rejects.
+      void blocks.add(network, { from: now(), until: now() + block, why: event, by: "relay" });
+    };
+    const judge = ({ id, client }: CheckSession, found: FoundBlock | undefined): Verdict<"blocked", never> => {
+      if (found === undefined) {
+        return pass;
+      }
+      const { network, why, by } = found;
+      // A blocked client may come often: it is counted, and logged only where nothing else tells of it.
+      log[action === "log" ? "info" : "debug"]("blacklist", "blocked client", {
+        session: id,
+        ip: client.ip,
+        network,
+        why,
+      });
+      return action === "log" ? pass : replies[action][by];
+    };
+    return {
+      connection(session) {
+        const { ip } = session.client;
+        return ignored.current().find(ip) === undefined
+          ? after(blocks.find(ip), (found) => judge(session, found))
+          : pass;
+      },
+      denied(session: CheckSession, { reason }: Denial) {
+        const event = eventsByReason.get(reason);
+        if (event === undefined || rate === undefined || !wanted.has(event)) {
+          return;
+        }
+        if (ignored.current().find(session.client.ip) !== undefined) {
+          return;
+        }
+        // Each full number blocks: a session that goes on, or that began before the block, prolongs it.
+        const weigh = (refusals: number): void => {
+          if (refusals % rate.count === 0) {
+            begin(session, event, refusals);
+          }
+        };
+        const counted = count(clientNetwork(session.client.ip), rate.window);
+        // The reply does not wait for a store; it never rejects.
+        void (counted instanceof Promise ? counted.then(weigh) : weigh(counted));
+      },
+    };
+  },
+});
