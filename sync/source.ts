@@ -35,9 +35,16 @@ export interface Batch {
   /** Entries that other entries may name as senders. */
   readonly people?: readonly Person[];
   /** What a person should look at, though the list is whole. */
-  readonly hints?: readonly string[];
+  readonly hints?: readonly Hint[];
   /** With the last batch: up to where changes are known now, in the source's own words; not given: not known. */
   readonly reached?: string;
+}
+
+/** What a person should know of a source whose list is whole. */
+export interface Hint {
+  /** info: usual in many directories. */
+  readonly level: "info" | "warning";
+  readonly text: string;
 }
 
 /** Takes a fault that did not end the reading. */

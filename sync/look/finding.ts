@@ -1,7 +1,7 @@
 /** What a look at a source found. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { LeftOut } from "../left-out.ts";
-import type { RootDse } from "./root-dse.ts";
+import type { RootDse } from "../sources/root-dse.ts";
 import type { Unasked } from "./unasked.ts";
 
 /** One entry, with what it would give. */
@@ -28,7 +28,7 @@ export interface Reading {
   readonly skipped: Record<string, number>;
   /** The same values themselves. Bounded. */
   readonly left: LeftOut[];
-  /** Domains that are not ours → values. Bounded. */
+  /** Domains that are not ours, as the source writes them → values. Bounded. */
   readonly foreign: Map<string, number>;
   samples: Sample[];
   /** Why it ended too early; "" where it did not. */

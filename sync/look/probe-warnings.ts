@@ -1,11 +1,7 @@
 /** What of a finding a person should look at before the list is trusted. */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { emptyText, limitText } from "../sources/hints.ts";
+import { absentText, clearText, emptyText, foreignText, guessText, limitText } from "../sources/hint-words.ts";
 import type { Finding } from "./finding.ts";
-
-const mostDomains = 5;
-/** Attributes that one warning names. */
-const mostNames = 3;
 
 /** One sentence each; the gravest first. */
 export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceSettings): string[] {
@@ -26,16 +22,21 @@ export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceS
 
 function amount({ reading, rootDse, preset, guess }: Omit<Finding, "warnings">, { type }: SourceSettings): string[] {
   const { entries, addresses } = reading;
-  const limit = type === "list" ? undefined : limitText(entries);
-  const pages = rootDse.offersPages === false ? "; the server does not offer pages" : "";
   return [
     ...(entries === 0 ? [emptyText(type, rootDse.namingContexts)] : []),
-    ...(limit === undefined ? [] : [`${limit}${pages}`]),
+    ...told(isFile(type) ? undefined : limitText(entries, rootDse.offersPages)),
     ...(entries > 0 && addresses === 0 ? ["no entry gives an address"] : []),
-    ...(guess !== undefined && guess !== preset
-      ? [`the server looks like preset "${guess}", and the source has preset "${preset}"`]
-      : []),
+    ...told(guessText(guess, preset)),
   ];
+}
+
+/** A list, whose number of lines is whatever somebody wrote. */
+function isFile(type: SourceSettings["type"]): boolean {
+  return type === "list" || type === "cdb";
+}
+
+function told(text: string | undefined): string[] {
+  return text === undefined ? [] : [text];
 }
 
 /** Of a server alone: what a file does not hold, nobody may read. */
@@ -44,15 +45,7 @@ function attributes({ reading }: Omit<Finding, "warnings">, { type }: SourceSett
     ? []
     : [...reading.attributes]
         .filter(([, count]) => count === 0)
-        .map(([name]) => `no entry has the attribute "${name}": ${absence(reading.others)}`);
-}
-
-/** Why an attribute that was asked for did not come. */
-function absence(others: ReadonlyMap<string, number>): string {
-  const names = [...others.keys()].slice(0, mostNames).map((name) => `"${name}"`);
-  return names.length === 0
-    ? "it is not used here, or the bind DN has no right to read it"
-    : `the server answers with ${names.join(", ")} instead, which must then stand in attributes`;
+        .map(([name]) => absentText(name, reading.others.keys()));
 }
 
 const mostClasses = 8;
@@ -81,24 +74,13 @@ function catchAll({ reading: { skipped } }: Omit<Finding, "warnings">): string[]
 }
 
 function domains({ reading: { foreign, skipped } }: Omit<Finding, "warnings">): string[] {
-  const values = [...foreign.values()].reduce((sum, count) => sum + count, 0);
-  if (values === 0) {
-    const count = skipped["foreign domain"] ?? 0;
-    return count === 0 ? [] : [`${count} addresses are outside the relay domains`];
+  if (foreign.size > 0) {
+    return [foreignText(foreign)];
   }
-  const most = [...foreign].toSorted(([, one], [, other]) => other - one).slice(0, mostDomains);
-  const list = most.map(([domain, count]) => `${domain} (${count})`).join(", ");
-  const more = foreign.size > mostDomains ? ` and ${foreign.size - mostDomains} more` : "";
-  return [`${values} addresses are outside the relay domains of this source: ${list}${more}`];
+  const count = skipped["foreign domain"] ?? 0;
+  return count === 0 ? [] : [`${count} addresses are outside the relay domains`];
 }
 
 function transport({ rootDse }: Omit<Finding, "warnings">, settings: SourceSettings): string[] {
-  const plain = settings.url.some((url) => /^ldap:/i.test(url)) && !settings.starttls;
-  if (settings.type !== "ldap" || !plain || settings.bind_dn === "" || settings.bind_dn === "EXTERNAL") {
-    return [];
-  }
-  return [
-    `the password of "${settings.bind_dn}" goes over the wire in the clear; use ldaps://` +
-      (rootDse.offersStartTls ? " or starttls, which the server offers" : ""),
-  ];
+  return told(clearText(settings, rootDse.offersStartTls));
 }

@@ -3,7 +3,6 @@
  * its entries would give. Writes nothing.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { normalDomain } from "../../src/mail/address.ts";
 import type { Domains } from "../../src/mail/domains.ts";
 import { convertEntries, createRules } from "../convert/addresses.ts";
 import type { Rules } from "../convert/addresses.ts";
@@ -11,7 +10,6 @@ import { valuesOf } from "../entry.ts";
 import type { Entry } from "../entry.ts";
 import { presetFor } from "../presets/table.ts";
 import type { LeftOut } from "../left-out.ts";
-import { guessPreset, noRootDse, readRootDse } from "./root-dse.ts";
 import { createScope } from "../convert/scope.ts";
 import { parseTarget } from "../sources/dial.ts";
 import { connectFirst } from "../sources/ldap.ts";
@@ -20,6 +18,7 @@ import { explainBase } from "../sources/hints.ts";
 import { openSource } from "../sources/open.ts";
 import { pagedSearch } from "../sources/paged-search.ts";
 import { hasRanges, wholeEntries } from "../sources/ranges.ts";
+import { guessPreset, noRootDse, readRootDse } from "../sources/root-dse.ts";
 import type { Finding, Reading, Sample } from "./finding.ts";
 import type { Source } from "../source.ts";
 import { warningsOf } from "./probe-warnings.ts";
@@ -47,7 +46,11 @@ export async function probeSource(
     entries: 0,
     addresses: 0,
     classes: new Map(),
-    attributes: new Map(settings.type === "list" ? [] : rules.preset.addresses.map(({ attribute }) => [attribute, 0])),
+    attributes: new Map(
+      settings.type === "list" || settings.type === "cdb"
+        ? []
+        : rules.preset.addresses.map(({ attribute }) => [attribute, 0]),
+    ),
     others: new Map(),
     skipped: {},
     left: [],
@@ -183,8 +186,7 @@ function addLeft({ left, foreign }: Reading, more: readonly LeftOut[]): void {
       left.push(one);
     }
     if (one.why === "foreign domain") {
-      const domain = one.value.slice(one.value.lastIndexOf("@") + 1);
-      addOne(foreign, normalDomain(domain) ?? domain.toLowerCase());
+      addOne(foreign, one.value.slice(one.value.lastIndexOf("@") + 1));
     }
   }
 }

@@ -2,6 +2,7 @@
 import type { Log } from "../../src/report/log.ts";
 import type { LeftOut } from "../left-out.ts";
 import { createCatchAlls } from "./catch-all.ts";
+import { createForeignDomains } from "./foreign-domains.ts";
 import type { Scratch } from "./scratch.ts";
 import { SourceFault } from "../source.ts";
 import type { Batch, Notice, Source } from "../source.ts";
@@ -57,7 +58,8 @@ async function readSource(source: Source, id: number, before: number, options: R
   const triedAt = now();
   let entries = 0;
   let reached = "";
-  const catchAlls = createCatchAlls();
+  let addresses = 0;
+  const [catchAlls, foreign] = [createCatchAlls(), createForeignDomains()];
   const steps = iterate(source, signal, (fault) => {
     log.warning("sync", "server left out", { source: source.name, reason: fault.reason, detail: fault.message });
   });
@@ -74,6 +76,7 @@ async function readSource(source: Source, id: number, before: number, options: R
       if (step.kind === "done") {
         log.info("sync", "source read", { source: source.name, entries, ...skipped });
         catchAlls.warn(log, source.name);
+        foreign.tell(log, source.name, addresses);
         return { name: source.name, entries, skipped, triedAt, fault: "", reached };
       }
       scratch.add(id, step.batch.found);
@@ -82,8 +85,10 @@ async function readSource(source: Source, id: number, before: number, options: R
       reached = step.batch.reached ?? reached;
       nameLeftOut(step.batch.left ?? []);
       catchAlls.note(step.batch);
-      for (const hint of step.batch.hints ?? []) {
-        log.warning("sync", "source looks odd", { source: source.name, hint });
+      foreign.note(step.batch.left ?? []);
+      addresses += step.batch.found.length;
+      for (const { level, text } of step.batch.hints ?? []) {
+        log[level]("sync", level === "info" ? "source hint" : "source looks odd", { source: source.name, hint: text });
       }
       for (const [why, count] of Object.entries(step.batch.skipped)) {
         // A key of the log is one word.

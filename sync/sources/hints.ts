@@ -1,39 +1,20 @@
-/** What a person should know of a source whose list is whole, or could not be read: for `sync` and for `probe`. */
+/** What is odd about a source whose list is whole, or could not be read: told while it is read, by what passes anyway. */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { type Batch, SourceFault } from "../source.ts";
-import { type LdapConnection, printable } from "./ldap-connection.ts";
-import { searchRequest } from "./paged-search.ts";
+import { type Batch, type Hint, SourceFault } from "../source.ts";
+import { absentText, clearText, contextsText, emptyText, guessText, limitText } from "./hint-words.ts";
+import type { LdapConnection } from "./ldap-connection.ts";
+import { guessPreset, noRootDse, readRootDse, type RootDse } from "./root-dse.ts";
+import type { Sightings } from "./sightings.ts";
 
-/** Limits that servers come with: slapd 500, Active Directory 1000, 389 Directory Server 2000. */
-const usualLimits = new Set([500, 1000, 2000, 5000, 10_000]);
 const noSuchObject = 32;
 
-/** What a suspiciously round number of entries means; undefined of any other number. */
-export function limitText(entries: number): string | undefined {
-  return usualLimits.has(entries) ? `exactly ${entries} entries: this looks like a size limit` : undefined;
-}
-
-/** What a reading that gave nothing means. */
-export function emptyText(type: SourceSettings["type"], namingContexts: readonly string[]): string {
-  switch (type) {
-    case "ldap":
-      return `success, and no entry: the bind DN has no right to read, or base or filter is wrong${contextsText(namingContexts)}`;
-    case "ldif":
-      return "no entry: the file is empty, or none of its entries fits base and filter";
-    case "cdb":
-      return "no recipient: the cdb has no key";
-    case "list":
-      return "no recipient: the file has comments and blank lines alone";
-  }
-}
-
-/** Where a server has its entries, as the end of a sentence. */
-function contextsText(namingContexts: readonly string[]): string {
-  return namingContexts.length > 0 ? ` (the server has ${namingContexts.join(", ")})` : "";
-}
-
 /** Passes the batches of a server on, and ends with what is odd about them. */
-export async function* withHints(batches: AsyncIterable<Batch>, connection: LdapConnection): AsyncGenerator<Batch> {
+export async function* withHints(
+  batches: AsyncIterable<Batch>,
+  connection: LdapConnection,
+  settings: SourceSettings,
+  sightings: Sightings,
+): AsyncGenerator<Batch> {
   let entries = 0;
   let addresses = 0;
   for await (const batch of batches) {
@@ -41,11 +22,49 @@ export async function* withHints(batches: AsyncIterable<Batch>, connection: Ldap
     addresses += batch.found.length;
     yield batch;
   }
+  // One small search: the reading is over, and a server that does not answer it has still given its list.
+  const rootDse = await readRootDse(connection).catch(() => noRootDse);
   const hints = [
-    entries === 0 ? emptyText("ldap", await namingContexts(connection)) : limitText(entries),
-    entries > 0 && addresses === 0 ? "no entry gives an address" : undefined,
-    connection.certificateHint(Date.now()),
-  ].filter((hint) => hint !== undefined);
+    ...warnings(
+      entries === 0 ? emptyText("ldap", rootDse.namingContexts) : limitText(entries, rootDse.offersPages),
+      entries > 0 && addresses === 0 ? "no entry gives an address" : undefined,
+      guessText(guessPreset(rootDse, sightings.classes()), settings.preset),
+      clearText(settings, rootDse.offersStartTls),
+      connection.certificateHint(Date.now()),
+    ),
+    ...(entries === 0 ? [] : absent(sightings)),
+  ];
+  if (hints.length > 0) {
+    yield { entries: 0, found: [], skipped: {}, hints };
+  }
+}
+
+function warnings(...texts: readonly (string | undefined)[]): Hint[] {
+  return texts.flatMap((text) => (text === undefined ? [] : [{ level: "warning" as const, text }]));
+}
+
+/** An attribute that nobody has is usual, unless the server has another name for it. */
+function absent({ missing, others }: Sightings): Hint[] {
+  const level = others.size === 0 ? "info" : "warning";
+  return [...missing].map((attribute) => ({ level, text: absentText(attribute, others) }));
+}
+
+/** Passes the batches of a file on, and says where there was nothing in it. */
+export async function* withFileHints(
+  batches: AsyncIterable<Batch>,
+  type: SourceSettings["type"],
+): AsyncGenerator<Batch> {
+  let entries = 0;
+  let addresses = 0;
+  for await (const batch of batches) {
+    entries += batch.entries;
+    addresses += batch.found.length;
+    yield batch;
+  }
+  const hints = warnings(
+    entries === 0 ? emptyText(type, []) : addresses === 0 ? "no entry gives an address" : undefined,
+    entries > 0 && type === "ldif" ? limitText(entries, undefined) : undefined,
+  );
   if (hints.length > 0) {
     yield { entries: 0, found: [], skipped: {}, hints };
   }
@@ -56,22 +75,7 @@ export async function explainBase(fault: unknown, connection: LdapConnection): P
   if (!(fault instanceof SourceFault) || fault.code !== noSuchObject) {
     return fault;
   }
-  const contexts = contextsText(await namingContexts(connection));
+  const { namingContexts }: RootDse = await readRootDse(connection).catch(() => noRootDse);
+  const contexts = contextsText(namingContexts.slice(0, 20));
   return new SourceFault(fault.reason, `${fault.message}${contexts}`, { cause: fault, code: noSuchObject });
-}
-
-/** The root DSE's, RFC 4512 5.1; none where the server does not tell. */
-async function namingContexts(connection: LdapConnection): Promise<string[]> {
-  try {
-    const query = { base: "", scope: "base", filter: "(objectClass=*)", attributes: ["namingContexts"] } as const;
-    const names: string[] = [];
-    const search = connection.search(searchRequest({ ...query, controls: [] }));
-    for (let step = await search.next(); step.done !== true; step = await search.next()) {
-      const attributes = step.value.flatMap((entry) => entry.attributes);
-      names.push(...attributes.flatMap(({ values }) => values.map((value) => printable(String(value)))));
-    }
-    return names.slice(0, 20);
-  } catch {
-    return [];
-  }
 }

@@ -19,6 +19,7 @@ import { hasRanges, wholeEntries } from "./ranges.ts";
 import { resultText } from "./result-codes.ts";
 import { explainBase, withHints } from "./hints.ts";
 import { readCertificates, readPassword } from "./secrets.ts";
+import { createSightings, type Sightings } from "./sightings.ts";
 
 const startTlsOid = "1.3.6.1.4.1.1466.20037";
 /** busy, unavailable: the next server may serve. */
@@ -62,8 +63,16 @@ export function createLdapSource(
         since === "" || changes === undefined
           ? query.filter
           : await changedFilter(changes, since, query.filter, connection);
-      const batches = readBatches(connection, { ...query, filter }, watch, rules, settings.page_size, limits);
-      yield* since === "" ? withHints(batches, connection) : batches;
+      const attributes = watch.attribute === "" ? query.attributes : [...query.attributes, watch.attribute];
+      const sightings = createSightings(rules, attributes);
+      const asked = { ...query, filter, attributes };
+      const batches = readBatches(pagedSearch(connection, asked, settings.page_size, limits), {
+        connection,
+        watch,
+        rules,
+        sightings,
+      });
+      yield* since === "" ? withHints(batches, connection, settings, sightings) : batches;
     } catch (fault) {
       throw await explainBase(fault, connection);
     } finally {
@@ -105,30 +114,35 @@ function wantedAttributes({ preset }: Rules): string[] {
   return ["objectClass", ...new Set(names)];
 }
 
-async function* readBatches(
-  connection: LdapConnection,
-  query: Query,
-  watch: Watch,
-  rules: Rules,
-  pageSize: number,
-  limits: Ceilings,
-): AsyncGenerator<Batch> {
+/** What the entries of one reading go through. */
+interface Way {
+  readonly connection: LdapConnection;
+  readonly watch: Watch;
+  readonly rules: Rules;
+  readonly sightings: Sightings;
+}
+
+async function* readBatches(pages: AsyncIterable<readonly SearchEntry[]>, way: Way): AsyncGenerator<Batch> {
   const held: SearchEntry[] = [];
-  const attributes = watch.attribute === "" ? query.attributes : [...query.attributes, watch.attribute];
-  for await (const raw of pagedSearch(connection, { ...query, attributes }, pageSize, limits)) {
-    watch.note(raw);
+  for await (const raw of pages) {
+    way.watch.note(raw);
     const late = raw.filter((entry) => hasRanges([entry]));
     held.push(...late);
     if (held.length > maxHeld) {
       throw new SourceFault("incomplete", `More than ${maxHeld} entries whose values come in portions`);
     }
-    const ready = late.length === 0 ? raw : raw.filter((entry) => !late.includes(entry));
-    yield convertEntries(await wholeEntries(ready, connection), rules);
+    yield await convertPage(late.length === 0 ? raw : raw.filter((entry) => !late.includes(entry)), way);
   }
   for (const entry of held) {
-    yield convertEntries(await wholeEntries([entry], connection), rules);
+    yield await convertPage([entry], way);
   }
-  yield { entries: 0, found: [], skipped: {}, reached: watch.reached() };
+  yield { entries: 0, found: [], skipped: {}, reached: way.watch.reached() };
+}
+
+async function convertPage(raw: readonly SearchEntry[], { connection, rules, sightings }: Way): Promise<Batch> {
+  const entries = await wholeEntries(raw, connection);
+  sightings.note(entries);
+  return convertEntries(entries, rules);
 }
 
 /** The first server that takes us. Nothing has been handed over yet, so another one may be asked. */

@@ -7,6 +7,7 @@ import { presetFor } from "../presets/table.ts";
 import { createScope } from "../convert/scope.ts";
 import type { Source } from "../source.ts";
 import { createCdbSource } from "./cdb.ts";
+import { withFileHints } from "./hints.ts";
 import { createLdapSource } from "./ldap.ts";
 import { createLdifSource } from "./ldif.ts";
 import { createListSource } from "./list.ts";
@@ -38,10 +39,14 @@ function create(settings: SourceSettings, rules: Rules, folder: string): Source 
     case "ldap":
       return createLdapSource(settings, rules, folder);
     case "ldif":
-      return createLdifSource(settings, rules, folder);
+      return hinted(createLdifSource(settings, rules, folder), settings);
     case "cdb":
-      return createCdbSource(settings, rules, folder);
+      return hinted(createCdbSource(settings, rules, folder), settings);
     case "list":
-      return createListSource(settings, rules, folder);
+      return hinted(createListSource(settings, rules, folder), settings);
   }
+}
+
+function hinted(source: Source, { type }: SourceSettings): Source {
+  return { ...source, read: (signal, notice) => withFileHints(source.read(signal, notice), type) };
 }

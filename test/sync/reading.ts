@@ -42,7 +42,7 @@ export async function readAll(from: Source, signal: AbortSignal = AbortSignal.ti
   for await (const batch of from.read(signal)) {
     entries += batch.entries;
     batches += 1;
-    hints.push(...(batch.hints ?? []));
+    hints.push(...(batch.hints ?? []).map(({ text }) => text));
     for (const one of batch.found) {
       found.push(one);
     }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { guessPreset, noRootDse } from "../../sync/look/root-dse.ts";
+import { guessPreset, noRootDse } from "../../sync/sources/root-dse.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import { missing } from "../fakes/need.ts";
 import { type Slapd, startSlapd } from "../fakes/slapd.ts";

@@ -2,8 +2,8 @@
 import { PagedResultsControl, type SearchEntry } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { printable, type LdapConnection } from "../sources/ldap-connection.ts";
-import { searchRequest } from "../sources/paged-search.ts";
+import { printable, type LdapConnection } from "./ldap-connection.ts";
+import { searchRequest } from "./paged-search.ts";
 
 /** The root DSE, as far as it matters. */
 export interface RootDse {

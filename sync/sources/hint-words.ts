@@ -1,0 +1,81 @@
+/** The words of what a person should know of a source whose list is whole: the same from `sync` and from `probe`. */
+import type { SourceSettings } from "../../src/config/schema.ts";
+import { normalDomain } from "../../src/mail/address.ts";
+
+/** Limits that servers come with: slapd 500, Active Directory 1000, 389 Directory Server 2000. */
+const usualLimits = new Set([500, 1000, 2000, 5000, 10_000]);
+/** Attributes that one hint names. */
+const mostNames = 3;
+/** Domains that one hint names. */
+const mostDomains = 5;
+
+/** What a suspiciously round number of entries means; undefined of any other number. */
+export function limitText(entries: number, offersPages: boolean | undefined): string | undefined {
+  const pages = offersPages === false ? "; the server does not offer pages" : "";
+  return usualLimits.has(entries) ? `exactly ${entries} entries: this looks like a size limit${pages}` : undefined;
+}
+
+/** What a reading that gave nothing means. */
+export function emptyText(type: SourceSettings["type"], namingContexts: readonly string[]): string {
+  switch (type) {
+    case "ldap":
+      return `success, and no entry: the bind DN has no right to read, or base or filter is wrong${contextsText(namingContexts)}`;
+    case "ldif":
+      return "no entry: the file is empty, or none of its entries fits base and filter";
+    case "cdb":
+      return "no recipient: the cdb has no key";
+    case "list":
+      return "no recipient: the file has comments and blank lines alone";
+  }
+}
+
+/** Where a server has its entries, as the end of a sentence. */
+export function contextsText(namingContexts: readonly string[]): string {
+  return namingContexts.length > 0 ? ` (the server has ${namingContexts.join(", ")})` : "";
+}
+
+/** An attribute that was asked for and did not come. @param others names that came unasked: the server's own for it */
+export function absentText(attribute: string, others: Iterable<string>): string {
+  const names = [...others].slice(0, mostNames).map((name) => `"${name}"`);
+  const why =
+    names.length === 0
+      ? "it is not used here, or the bind DN has no right to read it"
+      : `the server answers with ${names.join(", ")} instead, which must then stand in attributes`;
+  return `no entry has the attribute "${attribute}": ${why}`;
+}
+
+/** A preset for another product. */
+export function guessText(
+  guess: SourceSettings["preset"] | undefined,
+  preset: SourceSettings["preset"],
+): string | undefined {
+  return guess === undefined || guess === preset
+    ? undefined
+    : `the server looks like preset "${guess}", and the source has preset "${preset}"`;
+}
+
+/** A password that everybody on the way can read. */
+export function clearText(settings: SourceSettings, offersStartTls: boolean): string | undefined {
+  const plain = settings.url.some((url) => /^ldap:/i.test(url)) && !settings.starttls;
+  if (settings.type !== "ldap" || !plain || settings.bind_dn === "" || settings.bind_dn === "EXTERNAL") {
+    return undefined;
+  }
+  return (
+    `the password of "${settings.bind_dn}" goes over the wire in the clear; use ldaps://` +
+    (offersStartTls ? " or starttls, which the server offers" : "")
+  );
+}
+
+/** Domains that are not ours, with their values, the most frequent first. @param domains as the source writes them */
+export function foreignText(domains: ReadonlyMap<string, number>): string {
+  const sums = new Map<string, number>();
+  for (const [name, count] of domains) {
+    const domain = normalDomain(name) ?? name.toLowerCase();
+    sums.set(domain, (sums.get(domain) ?? 0) + count);
+  }
+  const values = [...sums.values()].reduce((sum, count) => sum + count, 0);
+  const most = [...sums].toSorted(([, one], [, other]) => other - one).slice(0, mostDomains);
+  const list = most.map(([domain, count]) => `${domain} (${count})`).join(", ");
+  const more = sums.size > mostDomains ? ` and ${sums.size - mostDomains} more` : "";
+  return `${values} addresses are outside the relay domains of this source: ${list}${more}`;
+}
