@@ -1,5 +1,6 @@
 /** Every check there is; printed by `npm run docs`. The order has no meaning: `[checks] run` says what runs. */
 import type { CheckDefinition } from "../hooks/check.ts";
+import { aliases } from "./recipient/aliases.ts";
 import { authlogger } from "./auth/authlogger.ts";
 import { authrequired } from "./auth/authrequired.ts";
 import { badhelo } from "./envelope/badhelo.ts";
@@ -34,6 +35,7 @@ import { verybadrcptto } from "./envelope/verybadrcptto.ts";
 import { whitelist } from "./client/whitelist.ts";
 
 export const checks: readonly CheckDefinition[] = [
+  aliases,
   authlogger,
   authrequired,
   badhelo,

@@ -13,6 +13,8 @@ export interface Peer {
 /** One RCPT command. A check may change the address (`address`); notes stay with it. */
 export interface Recipient {
   readonly mailbox: Mailbox;
+  /** What the next hop is told in its place, by `expand`: the checks know then that it exists. */
+  readonly expansion?: readonly [Mailbox, ...Mailbox[]] | undefined;
 }
 
 /** MAIL to the reply to the final dot. */

@@ -15,6 +15,8 @@ export interface Transaction extends CheckTransaction {
   sender: Mailbox | undefined;
   readonly accepted: Recipient[];
   asked: number;
+  /** The next hop was told of recipients that are not to get the message. */
+  replan: boolean;
   whitelisted: boolean;
   policyOff: boolean;
   readonly suspicion: Suspicion;
@@ -68,7 +70,7 @@ export class Session implements CheckSession {
   changing: "mail" | "rcpt" | undefined;
   /** When the command under way arrived, by the monotonic clock in ms. */
   commandAt = 0;
-  #rcpt: { mailbox: Mailbox } | undefined;
+  #rcpt: { mailbox: Mailbox; expansion?: Recipient["expansion"] } | undefined;
   readonly #print: Printer;
 
   constructor(
@@ -158,6 +160,7 @@ export class Session implements CheckSession {
       sender,
       accepted: [],
       asked: 0,
+      replan: false,
       whitelisted: false,
       policyOff: false,
       suspicion: new Suspicion(),
@@ -224,6 +227,11 @@ export class Session implements CheckSession {
         break;
       case "address":
         this.#changeAddress(effect.mailbox);
+        break;
+      case "expand":
+        if (this.#rcpt !== undefined) {
+          this.#rcpt.expansion = effect.mailboxes;
+        }
         break;
       case "print":
         this.#print(effect.line);

@@ -54,6 +54,7 @@ export const answers = {
   tooLarge: reply(552, "5.3.4", "Message too large"),
   tooManyRecipients: say(reply(452, "4.5.3", "Too many recipients")),
   otherRoute: reply(452, "4.5.3", "Send this recipient in a message of its own"),
+  dividedRoute: reply(451, "4.3.5", "These recipients cannot be served together, try again later"),
   relayingDenied: reply(550, "5.7.1", "Relaying denied"),
   bareNewlines: reply(550, "5.6.0", "Message holds a bare CR, LF or NUL"),
   tooSoon: sayAndClose(reply(421, "4.7.0", "You talk too soon")),

@@ -240,6 +240,7 @@ function isFull(session: CheckSession, effect: Effect): boolean {
     case "tell-plugins":
     case "whitelist":
     case "address":
+    case "expand":
     case "print":
       return false;
   }

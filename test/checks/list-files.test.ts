@@ -12,6 +12,7 @@ import { badhelo } from "../../src/checks/envelope/badhelo.ts";
 import { bounce_rcpt } from "../../src/checks/envelope/bounce_rcpt.ts";
 import { denybounce } from "../../src/checks/envelope/denybounce.ts";
 import { rcpt_regexp } from "../../src/checks/envelope/rcpt_regexp.ts";
+import { aliases } from "../../src/checks/recipient/aliases.ts";
 import { goodrcptto } from "../../src/checks/recipient/goodrcptto.ts";
 import { relocated } from "../../src/checks/recipient/relocated.ts";
 import type { CheckDefinition } from "../../src/hooks/check.ts";
@@ -109,6 +110,14 @@ const rows: readonly Row[] = [
     asked: victim,
     others: (n) => `v${n}@ours.example`,
     bad: "@@",
+    isGoodList: true,
+  },
+  {
+    check: aliases,
+    line: "victim@ours.example: vera@ours.example",
+    asked: victim,
+    others: (n) => `v${n}@ours.example: vera@ours.example`,
+    bad: "victim@ours.example: |/bin/sh",
     isGoodList: true,
   },
   {

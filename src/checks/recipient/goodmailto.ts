@@ -78,7 +78,7 @@ export const goodmailto: CheckDefinition = defineCheck({
     return {
       rcpt(session) {
         const { recipient } = session;
-        if (recipient === undefined) {
+        if (recipient === undefined || session.rcpt?.expansion !== undefined) {
           return pass;
         }
         if (session.has("NOGOODMAILTO")) {

@@ -34,6 +34,14 @@ export async function openMessage(
     const held = new HeldMessage(service.spools, spool);
     return { intake: new MessageIntake(service, session, delivery, { ...options, need, demanding, held }) };
   }
+  // A held message is planned when it has been judged.
+  const refusal =
+    session.transaction?.replan === true
+      ? await delivery.plan(session.transaction.sender, options.recipients)
+      : undefined;
+  if (refusal !== undefined) {
+    return say(refusal);
+  }
   const go = await delivery.data();
   return go.code === 354
     ? { intake: new MessageIntake(service, session, delivery, { ...options, need, demanding }) }

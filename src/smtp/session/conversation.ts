@@ -23,7 +23,7 @@ import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
 import { judgeRecipient } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
-import { askNextHop } from "./recipient-conclusion.ts";
+import { askNextHop, toldNextHop } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
 import { queuedReply } from "./waiting-reply.ts";
 
@@ -195,7 +195,7 @@ export class Conversation {
       // Until the next hop's 354 the transaction stands, whatever refuses here; qmail lets MAIL take its place.
       this.#dataRefused = true;
       const late = queuedReply(this.session.late.data);
-      return late === undefined ? this.#policyAtData(transaction.accepted.map(({ mailbox }) => mailbox)) : say(late);
+      return late === undefined ? this.#policyAtData(toldNextHop(transaction.accepted)) : say(late);
     });
   }
 

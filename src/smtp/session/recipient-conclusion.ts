@@ -1,7 +1,8 @@
 /** What the next hop's reply makes of a recipient that passed every check. */
 import type { Recipient } from "../../hooks/check-session.ts";
-import type { Session } from "../../hooks/session.ts";
+import type { Session, Transaction } from "../../hooks/session.ts";
 import { normalKey } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { answers, say } from "../answers.ts";
@@ -21,13 +22,50 @@ export async function askNextHop(
   rcpt: Recipient,
 ): Promise<Response> {
   const { transaction } = session;
-  const answer = await delivery.recipient(judged.mailbox);
+  const answer = await (rcpt.expansion === undefined
+    ? delivery.recipient(judged.mailbox)
+    : askAboutAll(delivery, untold(rcpt.expansion, transaction), () => takeBack(transaction)));
   // A client that went away meanwhile has taken its question back.
   const accepted = session.transaction === transaction && concludeRecipient(service, session, judged, answer);
   if (accepted) {
     transaction?.accepted.push(rcpt);
   }
   return say(accepted ? answers.recipientOk : answer);
+}
+
+/** What of an expansion the hop does not have yet: not every server delivers to a recipient once that is named twice. */
+function untold(expansion: readonly Mailbox[], transaction: Transaction | undefined): readonly Mailbox[] {
+  const told = new Set(toldNextHop(transaction?.accepted ?? []).map(({ raw }) => raw));
+  return expansion.filter(({ raw }) => !told.has(raw));
+}
+
+/** What the hop has accepted of a recipient that it does not accept as a whole must not get the message. */
+function takeBack(transaction: Transaction | undefined): void {
+  if (transaction !== undefined) {
+    transaction.replan = true;
+  }
+}
+
+/**
+ * Asks about a recipient that is several addresses at the next hop: its 250 if it accepts all, else its worst answer.
+ * @param takeBack told where it has accepted some
+ */
+async function askAboutAll(delivery: Delivery, mailboxes: readonly Mailbox[], takeBack: () => void): Promise<Reply> {
+  const replies: Reply[] = [];
+  for (const mailbox of mailboxes) {
+    const reply = await delivery.recipient(mailbox);
+    // 452 of our own: it goes another way than the transaction.
+    const isElsewhere = reply.said === 0 && reply.code === answers.otherRoute.code;
+    replies.push(isElsewhere && replies.length > 0 ? answers.dividedRoute : reply);
+    if (isElsewhere || reply.code >= 500) {
+      break;
+    }
+  }
+  const worst = replies.reduce((so, reply) => (reply.code > so.code ? reply : so), answers.recipientOk);
+  if (worst.code >= 300 && replies.some(({ code }) => code < 300)) {
+    takeBack();
+  }
+  return worst;
 }
 
 /** Logs what the next hop said to a recipient that passed, and notes both for observe mode. @returns whether it is accepted */
@@ -48,4 +86,10 @@ function concludeRecipient(
     service.observer?.note(normalKey(user, service.domains.canonical(domain) ?? domain), ours, said);
   }
   return accepted;
+}
+
+/** What the next hop is told of accepted recipients. */
+export function toldNextHop(accepted: readonly Recipient[]): Mailbox[] {
+  const told = accepted.flatMap(({ mailbox, expansion }) => expansion ?? [mailbox]);
+  return [...new Map(told.map((mailbox) => [mailbox.raw, mailbox])).values()];
 }

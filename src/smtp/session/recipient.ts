@@ -92,7 +92,7 @@ function mailboxOf({ session }: Case): Mailbox {
 /** Continues with an outcome, at once where it is there. */
 function then(
   outcome: Outcome | Promise<Outcome>,
-  go: (outcome: Outcome) => Judged | undefined,
+  go: (outcome: Outcome) => Judged | undefined | Promise<Judged | undefined>,
 ): Judged | undefined | Promise<Judged | undefined> {
   return outcome instanceof Promise ? outcome.then(go) : go(outcome);
 }
@@ -175,7 +175,7 @@ function refuseForeign(at: Case): Judged | undefined | Promise<Judged | undefine
 }
 
 /** A recipient that no list is asked about: foreign ones of relay clients, and where a check said so. */
-function passUnlisted(at: Case): Judged | undefined {
+function passUnlisted(at: Case): Judged | undefined | Promise<Judged> {
   const { policy } = at;
   const decided = policy !== undefined && policy.verdict.kind !== "pass" ? policy : undefined;
   if (decided === undefined && isOurs(at.service, mailboxOf(at))) {
@@ -190,7 +190,7 @@ function askRecipientChecks(at: Case): Judged | undefined | Promise<Judged | und
   });
 }
 
-function afterRecipientChecks(at: Case, outcome: Outcome): Judged {
+function afterRecipientChecks(at: Case, outcome: Outcome): Judged | Promise<Judged> {
   if (outcome.finding === "unavailable") {
     at.service.counters.add("failed_open");
   }
@@ -205,7 +205,14 @@ function ourAnswer({ finding, observed }: Outcome): OurAnswer | undefined {
   return finding === "stale" ? "unknown" : ourAnswers.find((answer) => answer === finding);
 }
 
-function passed(at: Case, status: string | undefined, ours: OurAnswer | undefined): Judged {
+/** What a check puts in the recipient's place must be such that the client could have named it. */
+function passed(at: Case, status: string | undefined, ours: OurAnswer | undefined): Judged | Promise<Judged> {
+  for (const mailbox of at.session.rcpt?.expansion ?? []) {
+    const fault = relayFault(at.service, at.session, mailbox);
+    if (fault !== undefined) {
+      return denied(at, fault);
+    }
+  }
   return { kind: "passed", mailbox: mailboxOf(at), status: status ?? "accepted", check: serverName, ours };
 }
 
