@@ -8,7 +8,10 @@ import { isIPv6 } from "node:net";
 import { normalIp } from "../mail/network.ts";
 import type { Log } from "../report/log.ts";
 import type { DnsAnswer } from "./answer.ts";
+import { askList } from "./list-lookup.ts";
+import type { ListAnswer } from "./list-lookup.ts";
 import { readCode } from "./lists.ts";
+import type { DnsListSource } from "./lists.ts";
 import type { Dns } from "./resolver.ts";
 
 /** Between two rounds of questions, ms. */
@@ -131,4 +134,27 @@ export function healthOf(dns: Dns, log: Log, now: () => number): ListHealth {
   const health = healths.get(dns) ?? new ListHealth(dns, log, now);
   healths.set(dns, health);
   return health;
+}
+
+const absent: ListAnswer = { kind: "absent" };
+
+/** What a list says of an address; a list that is found to be out of order lists nobody. @param health undefined: it is not asked about */
+export function askSoundList(
+  dns: Dns,
+  health: ListHealth | undefined,
+  source: DnsListSource,
+  ip: string,
+): ListAnswer | Promise<ListAnswer> {
+  return ifSound(health, source.zone, ip, askList(dns, source, ip));
+}
+
+/** The answer of a list about an address, unless the list is out of order. */
+export function ifSound(
+  health: ListHealth | undefined,
+  zone: string,
+  ip: string,
+  answer: ListAnswer | Promise<ListAnswer>,
+): ListAnswer | Promise<ListAnswer> {
+  const usable = health?.isUsable(zone, ip) ?? true;
+  return usable instanceof Promise ? usable.then((sound) => (sound ? answer : absent)) : usable ? answer : absent;
 }

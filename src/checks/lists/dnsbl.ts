@@ -3,8 +3,7 @@
  * rblspp asks at RCPT and answers as rblsmtpd.
  */
 import * as field from "../../config/fields.ts";
-import { healthOf } from "../../dns/list-health.ts";
-import { askList } from "../../dns/list-lookup.ts";
+import { askSoundList, healthOf } from "../../dns/list-health.ts";
 import type { ListAnswer } from "../../dns/list-lookup.ts";
 import { readClients } from "../../files/entries.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
@@ -17,20 +16,18 @@ import type { Refusal } from "../../hooks/verdict.ts";
 import { normalIp } from "../../mail/network.ts";
 import { temporary } from "../../mail/reply-changes.ts";
 import { reply } from "../../mail/reply.ts";
-import { parseZone, readZones, zoneRule } from "./zone-list.ts";
+import { listsTimeout, parseZone, readZones, zoneRule } from "./zone-list.ts";
 import type { BlockZone } from "./zone-list.ts";
 
 /** What a list said, or that it has nothing to say. */
 type Told = ListAnswer & { readonly zone: BlockZone };
 
-/** All lists together may delay a client so long, ms; what they say later counts at its next RCPT. */
-const patience = 8000;
 /** RFC 5321 4.5.3.1.5 and good sense. */
 const mostLines = 20;
 
 export const dnsbl: CheckDefinition = defineCheck({
   name: "dnsbl",
-  doc: "Refuses recipients of a client that a DNS blocklist lists, after at most 8 seconds of waiting for all lists together; they are asked when the client connects. A list that does not answer lists nobody. RBLSMTPD in the client rules decides without a question: a text refuses (behind a hyphen for good, else with 450: a choice of goodmailto's own), an empty one passes.",
+  doc: "Refuses recipients of a client that a DNS blocklist lists; the lists are asked when the client connects. A list that does not answer lists nobody. RBLSMTPD in the client rules decides without a question: a text refuses (behind a hyphen for good, else with 450: a choice of goodmailto's own), an empty one passes.",
   stage: "policy",
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],
@@ -43,29 +40,24 @@ export const dnsbl: CheckDefinition = defineCheck({
     file: field.listFile("The same, one a line: qpsmtpd's dnsbl_zones.", "dnsbl_zones"),
     allow: field.listFile("Clients that are not asked about: an address, a prefix or a block a line.", "dnsbl_allow"),
     rejectmsg: field.listFile("Lines in front of the list's text in the reply.", "dnsbl_rejectmsg"),
+    timeout: listsTimeout("8s"),
     test_points: field.flag(
       true,
       "Leave out a list whose test points (RFC 5782) say that it lists everybody or nobody; asked at its first use and once an hour.",
     ),
   },
   reasons: { listed: "listed client", variable: "listed by RBLSMTPD" },
-  create({ zones, file, allow, rejectmsg, test_points: tested }, { dns, lists, log, now }) {
+  create({ zones, file, allow, rejectmsg, timeout, test_points: tested }, { dns, lists, log, now }) {
     const given = zones.map(parseZone).filter((zone) => zone !== undefined);
     const listed = lists.list(file, readZones);
     const allowed = lists.list(allow, readClients);
     const words = lists.list(rejectmsg, (entries) => entries.slice(0, mostLines).map(({ text }) => text));
     const health = tested ? healthOf(dns, log, now) : undefined;
-    const answers = new EarlyAnswers<Told>(patience, "session");
+    const answers = new EarlyAnswers<Told>(timeout, "session");
 
     const askZone = (zone: BlockZone, ip: string): Told | Promise<Told> => {
-      const usable = health?.isUsable(zone.zone, ip) ?? true;
-      const answer = askList(dns, zone, ip);
-      if (!(usable instanceof Promise) && !(answer instanceof Promise)) {
-        return usable ? { ...answer, zone } : { kind: "absent", zone };
-      }
-      return Promise.all([usable, answer]).then(([sound, known]): Told =>
-        sound ? { ...known, zone } : { kind: "absent", zone },
-      );
+      const answer = askSoundList(dns, health, zone, ip);
+      return answer instanceof Promise ? answer.then((known) => ({ ...known, zone })) : { ...answer, zone };
     };
     const ask = (session: CheckSession) => (): readonly (Told | Promise<Told>)[] => {
       const ip = normalIp(session.client.ip);

@@ -1,5 +1,6 @@
 /** dnswl: DNS lists of good clients, asked when a client connects: qpsmtpd's dns_whitelist_soft. */
 import * as field from "../../config/fields.ts";
+import { healthOf, ifSound } from "../../dns/list-health.ts";
 import { askList } from "../../dns/list-lookup.ts";
 import type { ListAnswer } from "../../dns/list-lookup.ts";
 import type { Dns } from "../../dns/resolver.ts";
@@ -9,13 +10,10 @@ import type { CheckDefinition } from "../../hooks/check.ts";
 import { EarlyAnswers } from "../../hooks/early-answers.ts";
 import { pass } from "../../hooks/verdict.ts";
 import { normalIp } from "../../mail/network.ts";
-import { parseZone, readZones, zoneRule } from "./zone-list.ts";
+import { listsTimeout, parseZone, readZones, zoneRule } from "./zone-list.ts";
 import type { BlockZone } from "./zone-list.ts";
 
 type Told = ListAnswer & { readonly zone: BlockZone };
-
-/** All lists together may delay a client so long, ms. */
-const patience = 4000;
 
 /** Whitelists answer with A records; qpsmtpd asked for TXT records, and a list of one's own may have nothing else. */
 function askEither(dns: Dns, zone: string, ip: string): ListAnswer | Promise<ListAnswer> {
@@ -27,22 +25,28 @@ function askEither(dns: Dns, zone: string, ip: string): ListAnswer | Promise<Lis
 
 export const dnswl: CheckDefinition = defineCheck({
   name: "dnswl",
-  doc: "Asks DNS whitelists about a client when it connects; at RCPT, after at most 4 seconds of waiting for all of them, one that is listed is left alone by every check with `whitelisted` in `unless`. Accepts nobody by itself; a list that does not answer lists nobody.",
+  doc: "Asks DNS whitelists about a client when it connects; at RCPT, one that is listed is left alone by every check with `whitelisted` in `unless`. Accepts nobody by itself; a list that does not answer lists nobody.",
   stage: "note",
   hooks: ["connection", "rcpt"],
   settings: {
     zones: field.listBy(zoneRule, [], "Whitelists to ask. Empty: those of `file`."),
     file: field.listFile("The same, one a line: qpsmtpd's whitelist_zones.", "whitelist_zones"),
+    timeout: listsTimeout("4s"),
+    test_points: field.flag(
+      false,
+      "true: leave out a list whose test points (RFC 5782) say that it lists everybody, as one that was given up may, or nobody. For public lists; a list of your own needs test points then.",
+    ),
   },
   reasons: {},
-  create({ zones, file }, { dns, lists, log }) {
+  create({ zones, file, timeout, test_points: tested }, { dns, lists, log, now }) {
     const given = zones.map(parseZone).filter((zone) => zone !== undefined);
     const listed = lists.list(file, readZones);
-    const answers = new EarlyAnswers<Told>(patience, "session");
+    const health = tested ? healthOf(dns, log, now) : undefined;
+    const answers = new EarlyAnswers<Told>(timeout, "session");
     const ask = (session: CheckSession) => (): readonly (Told | Promise<Told>)[] => {
       const ip = normalIp(session.client.ip);
       return (given.length > 0 ? given : listed.current()).map((zone) => {
-        const answer = askEither(dns, zone.zone, ip);
+        const answer = ifSound(health, zone.zone, ip, askEither(dns, zone.zone, ip));
         return answer instanceof Promise ? answer.then((known): Told => ({ ...known, zone })) : { ...answer, zone };
       });
     };

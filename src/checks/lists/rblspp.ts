@@ -9,10 +9,9 @@ import * as field from "../../config/fields.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
-import { healthOf } from "../../dns/list-health.ts";
+import { askSoundList, healthOf } from "../../dns/list-health.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import type { Answer as AnyAnswer, Verdict as AnyVerdict } from "../../hooks/verdict.ts";
-import { askList } from "../../dns/list-lookup.ts";
 import type { ListAnswer } from "../../dns/list-lookup.ts";
 import { parseSource } from "../../dns/lists.ts";
 import type { DnsListSource } from "../../dns/lists.ts";
@@ -55,8 +54,6 @@ type Settings = z.infer<z.ZodObject<typeof settings>>;
 const reasons = { listed: "listed client", unavailable: "blocklist unavailable" };
 type Verdict = AnyVerdict<keyof typeof reasons, never>;
 type Answer = AnyAnswer<keyof typeof reasons, never>;
-
-const absent: ListAnswer = { kind: "absent" };
 
 function block(code: 451 | 553, text: string): Verdict {
   return refuse("listed", reply(code, code === 553 ? "5.7.1" : "4.7.1", text));
@@ -137,17 +134,12 @@ export const rblspp: CheckDefinition = defineCheck({
     const lists = chosen.sources.map(parseSource).filter((source) => source !== undefined);
     const health = chosen.test_points && lists.length > 0 ? healthOf(dns, log, now) : undefined;
     lists.forEach(({ zone }) => health?.begin(zone));
-    const askSound = (source: DnsListSource, ip: string): ListAnswer | Promise<ListAnswer> => {
-      const answer = askList(dns, source, ip);
-      const usable = health?.isUsable(source.zone, ip) ?? true;
-      return usable instanceof Promise ? usable.then((sound) => (sound ? answer : absent)) : usable ? answer : absent;
-    };
     const judge = ({ client }: CheckSession, variable: string | undefined): Answer => {
       if (variable !== undefined) {
         return byVariable(variable);
       }
       const ip = normalIp(client.ip);
-      return new Question(chosen, lists, ip).judge(lists.map((source) => askSound(source, ip)));
+      return new Question(chosen, lists, ip).judge(lists.map((source) => askSoundList(dns, health, source, ip)));
     };
     const limit = (verdict: Verdict, session: CheckSession): Verdict => {
       if (verdict.kind !== "refuse") {

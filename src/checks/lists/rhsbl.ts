@@ -12,7 +12,7 @@ import { immune } from "../../hooks/exemption.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { normalDomain } from "../../mail/address.ts";
 import { reply } from "../../mail/reply.ts";
-import { mostZones } from "./zone-list.ts";
+import { listsTimeout, mostZones } from "./zone-list.ts";
 
 /** A list, and what it says of whom it lists; "": its TXT record says it. */
 interface DomainZone {
@@ -21,18 +21,21 @@ interface DomainZone {
 }
 type Told = ListAnswer & { readonly from: DomainZone; readonly domain: string };
 
-/** All lists together may delay a client so long, ms. */
-const patience = 8000;
+/** A zone, and after a blank what is said of a domain in it; undefined where the text names no zone. */
+function parseDomainZone(line: string): DomainZone | undefined {
+  const [word, text] = firstWord(line);
+  const zone = normalDomain(word);
+  return zone === undefined || zone.startsWith("[") ? undefined : { zone, text };
+}
 
 function readZones(entries: readonly ListEntry[], skip: Remark): readonly DomainZone[] {
   const zones: DomainZone[] = [];
   for (const entry of entries) {
-    const [word, text] = firstWord(entry.text);
-    const zone = normalDomain(word);
-    if (zone === undefined || zone.startsWith("[")) {
+    const zone = parseDomainZone(entry.text);
+    if (zone === undefined) {
       skip(entry, "is no zone: an entry is a zone, and after a blank what it says of a domain");
     } else {
-      zones.push({ zone, text });
+      zones.push(zone);
     }
   }
   return zones.slice(0, mostZones);
@@ -40,26 +43,36 @@ function readZones(entries: readonly ListEntry[], skip: Remark): readonly Domain
 
 export const rhsbl: CheckDefinition = defineCheck({
   name: "rhsbl",
-  doc: "Refuses recipients of a sender whose domain a DNS list has, after at most 8 seconds of waiting for all lists together; they are asked at MAIL. A list that does not answer, or with addresses outside 127.0.0.0/8 as dead ones do, lists nobody. The null sender is not asked about.",
+  doc: "Refuses recipients of a sender whose domain a DNS list has; the lists are asked at MAIL. A list that does not answer, or with addresses outside 127.0.0.0/8 as dead ones do, lists nobody. The null sender is not asked about.",
   stage: "policy",
   hooks: ["mail", "rcpt"],
   unless: [...immune, "special recipient"],
   settings: {
+    zones: field.listBy(
+      {
+        allowed: '"zone" or "zone what it says"',
+        fits: (line) => parseDomainZone(line) !== undefined,
+      },
+      [],
+      "Lists in the order in which they decide, written as the lines of `file`. Empty: those of `file`.",
+    ),
     file: field.listFile(
       "Lists, one a line: a zone, whose TXT record is then the reply, or a zone and after a blank what is said of a domain in it: `dbl.example sends spam`. qpsmtpd's rhsbl_zones.",
       "rhsbl_zones",
     ),
+    timeout: listsTimeout("8s"),
   },
   reasons: { listed: "listed sender domain" },
-  create({ file }, { dns, lists, log }) {
-    const zones = lists.list(file, readZones);
-    const answers = new EarlyAnswers<Told>(patience, "transaction");
+  create({ zones, file, timeout }, { dns, lists, log }) {
+    const given = zones.map(parseDomainZone).filter((zone) => zone !== undefined);
+    const listed = lists.list(file, readZones);
+    const answers = new EarlyAnswers<Told>(timeout, "transaction");
     const ask = (session: CheckSession) => (): readonly (Told | Promise<Told>)[] => {
       const domain = session.transaction?.sender?.domain ?? "";
       if (domain === "" || domain.startsWith("[")) {
         return [];
       }
-      return zones.current().map((from) => {
+      return (given.length > 0 ? given : listed.current()).map((from) => {
         const answer = askName(dns, `${domain}.${from.zone}`, from.text === "" ? "TXT" : "A");
         return answer instanceof Promise
           ? answer.then((known): Told => ({ ...known, from, domain }))

@@ -1,4 +1,7 @@
 /** Zones of DNS lists, as files and settings name them: qpsmtpd's `zone` or `zone:text with %IP%`. */
+import type * as z from "zod";
+
+import * as field from "../../config/fields.ts";
 import { parseSource } from "../../dns/lists.ts";
 import type { DnsListSource } from "../../dns/lists.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
@@ -28,6 +31,15 @@ export function readZones(entries: readonly ListEntry[], skip: Remark): readonly
 
 /** Each costs questions for every client. */
 export const mostZones = 50;
+
+/** How long a client may be kept waiting for lists. @param sample the original's own time */
+export function listsTimeout(sample: string): z.ZodType<number> {
+  return field.duration(
+    sample,
+    "How long all lists together may delay a client, from its first RCPT on. A list that is later than that counts at the next RCPT. [dns] timeout is the limit of each single question.",
+    ["10ms", "60s"],
+  );
+}
 
 /** Allowed text of a setting that lists zones. */
 export const zoneRule = {

@@ -92,4 +92,24 @@ describe("dnsbl", () => {
     scene.dns.behave("7.2.0.192.wl.example", { drop: true });
     expect(await both().ask()).toBe(listed);
   });
+
+  it("refuses a client that only a whitelist of everybody has, where its test points are asked", async () => {
+    scene.dns.add("7.2.0.192.wl.example", "A", "127.0.9.1");
+    scene.dns.add("1.0.0.127.wl.example", "A", "127.0.9.1");
+    const ask = (test_points: boolean) =>
+      scene
+        .start([dnsbl, { ...off, zones: ["bl.example"] }], [dnswl, { zones: ["wl.example"], file: "", test_points }])
+        .ask();
+    expect(await ask(false)).toBe("");
+    expect(await ask(true)).toBe(listed);
+  });
+
+  it("is waited for as long as it is told, and heard at the next recipient", async () => {
+    scene.dns.behave("7.2.0.192.bl.example", { delay: 150 });
+    start({ timeout: "10ms" });
+    const session = await scene.open("vera@ours.example", "a@b.test");
+    expect(session.told).toBe("");
+    await expect.poll(() => scene.rcpt(session.session, "vera@ours.example")).toBe(listed);
+    expect(await start().ask()).toBe(listed);
+  });
 });

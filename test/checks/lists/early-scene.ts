@@ -45,11 +45,21 @@ export class EarlyScene {
     variables: Readonly<Record<string, string>> = {},
     ip = "192.0.2.7",
   ): Promise<string> {
+    return (await this.open(to, from, variables, ip)).told;
+  }
+
+  /** The same, with the session for further RCPTs. */
+  async open(
+    to: string,
+    from: string,
+    variables: Readonly<Record<string, string>> = {},
+    ip = "192.0.2.7",
+  ): Promise<{ readonly session: Session; readonly told: string }> {
     const session = makeSession(variables, ip);
     await this.#pipeline.run("connection", session, "policy");
     session.begin(from === "" ? undefined : mailbox(from));
     await this.#pipeline.run("mail", session, "policy");
-    return this.rcpt(session, to);
+    return { session, told: await this.rcpt(session, to) };
   }
 
   async rcpt(session: Session, to: string): Promise<string> {

@@ -25,6 +25,16 @@ describe("rhsbl", () => {
     expect(await from("a@good.example")).toBe("");
   });
 
+  it("takes its lists from the settings too, and waits for them as long as it is told", async () => {
+    const given = (values: Readonly<Record<string, unknown>>) =>
+      scene.start([rhsbl, { file: "", zones: ["none.example", "dbl.example is spam"], ...values }]);
+    given({});
+    expect(await from("a@spam.example")).toBe("E550 5.7.1 Mail from spam.example rejected because it is spam");
+    scene.dns.behave("spam.example.dbl.example", { delay: 150 });
+    given({ timeout: "10ms" });
+    expect(await from("a@spam.example")).toBe("");
+  });
+
   it("never asks about the null sender, and leaves alone postmaster, relay clients and logins", async () => {
     start("dbl.example it\n");
     expect(await from("")).toBe("");
