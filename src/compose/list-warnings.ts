@@ -22,12 +22,12 @@ import type { CheckSection } from "./check-sections.ts";
 
 /** One warning for each list file of a check that runs and that is nowhere. */
 export function missingLists(settings: Settings): Warning[] {
-  return runningSections(settings).flatMap(({ check, label, path, values }) =>
+  return runningSections(settings).flatMap(({ check, path, values }) =>
     listKeys(check).flatMap((key) => {
       const file = values[key];
       return typeof file !== "string" || file === "" || isThere(file, settings.control.folders)
         ? []
-        : [{ path: [...path, key], message: `"${file}" is missing: ${label} refuses nothing until it is there` }];
+        : [{ path: [...path, key], message: `"${file}" is missing: it lists nothing until it is there` }];
     }),
   );
 }

@@ -120,8 +120,8 @@ describe("a list file of a check", () => {
     const { badmailfrom: values } = loaded.settings.checks;
     expect((values as Readonly<Record<string, unknown>>)["file"]).toBe(join(folder, "lists/badmailfrom"));
     expect(missing(loaded)).toEqual([
-      `2 checks.badmailfrom.file: "${folder}/lists/badmailfrom" is missing: badmailfrom refuses nothing until it is there`,
-      `4 checks.verybadrcptto.file: "${folder}/lists/traps" is missing: verybadrcptto refuses nothing until it is there`,
+      `2 checks.badmailfrom.file: "${folder}/lists/badmailfrom" is missing: it lists nothing until it is there`,
+      `4 checks.verybadrcptto.file: "${folder}/lists/traps" is missing: it lists nothing until it is there`,
     ]);
     mkdirSync(join(folder, "lists"));
     writeFileSync(join(folder, "lists/badmailfrom"), "");

@@ -65,7 +65,9 @@ export class EarlyScene {
   async rcpt(session: Session, to: string): Promise<string> {
     session.recipient = mailbox(to);
     await this.#pipeline.run("rcpt", session, "note");
-    return asPrinted((await this.#pipeline.run("rcpt", session, "policy")).verdict);
+    const { verdict } = await this.#pipeline.run("rcpt", session, "policy");
+    const last = verdict.kind === "pass" ? await this.#pipeline.run("rcpt", session, "recipient") : { verdict };
+    return asPrinted(last.verdict);
   }
 
   async close(): Promise<void> {
