@@ -11,6 +11,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   publish: async () => (await import("./commands/publish.ts")).publishCommand(),
   pull: async () => (await import("./commands/pull.ts")).pullCommand(),
   export: async () => (await import("./commands/export.ts")).exportCommand(),
+  import: async () => (await import("./commands/import.ts")).importCommand(),
   keygen: async () => (await import("./commands/keygen.ts")).keygenCommand(),
   check: async () => (await import("./commands/check.ts")).checkCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),

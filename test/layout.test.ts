@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 
 import { developmentPage, printDevelopment } from "./print/rooms.ts";
 import { printChecks, readChecksPage } from "./print/checks-page.ts";
+import { fromQpsmtpdPage, printFromQpsmtpd } from "./print/from-qpsmtpd-page.ts";
 import { findChecks, printRegistry, registryFile } from "./print/registry.ts";
 import { rooms } from "./rooms.ts";
 
@@ -93,6 +94,10 @@ describe("layout", () => {
 
   it("has docs/checks.md as the registry prints it (else run: npm run docs)", () => {
     expect(readChecksPage()).toBe(printChecks());
+  });
+
+  it("has the table of docs/from-qpsmtpd.md as the import knows it (else run: npm run docs)", () => {
+    expect(readFileSync(fromQpsmtpdPage, "utf8")).toBe(printFromQpsmtpd());
   });
 
   it("prints the registry of checks (else run: npm run docs)", () => {

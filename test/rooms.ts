@@ -37,6 +37,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/transfer", "HTTPS and S3 with deadlines"],
   ["src/pull", "Downloading a snapshot"],
   ["src/export", "The recipient list in the formats of other programs"],
+  ["src/import", "Configurations of qpsmtpd and qmail as one of goodmailto"],
   ["src/observe", "Observe mode: verdicts beside the replies of the next hop"],
   ["src/demo", "The servers of `npm start`"],
   ["src/ops", "The process: log writer, metrics, systemd, ports, workers"],

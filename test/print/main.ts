@@ -11,6 +11,8 @@ writeFileSync(developmentPage, printDevelopment());
 // What follows is printed from the registry as it is now.
 const { checksPage, printChecks } = await import("./checks-page.ts");
 writeFileSync(checksPage, printChecks());
+const { fromQpsmtpdPage, printFromQpsmtpd } = await import("./from-qpsmtpd-page.ts");
+writeFileSync(fromQpsmtpdPage, printFromQpsmtpd());
 const { sampleConfig } = await import("../../src/config/sample.ts");
 const { schema } = await import("../../src/compose/settings.ts");
 const { sectionDocs } = await import("../../src/compose/section-docs.ts");

@@ -1,0 +1,79 @@
+/** Control files that qpsmtpd and qmail-smtpd share: who the server is, whose mail it takes, and its limits. */
+import { domainRule } from "../config/texts.ts";
+import type { ListEntry } from "../files/list-reader.ts";
+import { wholeNumber } from "./arguments.ts";
+import type { Draft } from "./draft.ts";
+import type { OldFolder } from "./folder.ts";
+import type { Known } from "./known.ts";
+
+/** Debian's package writes it where nobody has answered its question. */
+const unset = "unset";
+
+/** Sets a value that this version takes. @returns what became of it */
+type Setter = (section: string, key: string, value: unknown) => string;
+
+/**
+ * Takes these files over.
+ * @param ownName whether the server's own name is a relay domain, as in qpsmtpd's rcpt_ok
+ * @returns the names of those that were there
+ */
+export function importControl(draft: Draft, old: OldFolder, known: Known, ownName: boolean): Set<string> {
+  const set: Setter = (section, key, value) => {
+    if (value === undefined || !known.accepts(section, key, value)) {
+      return `${key} of [${section}] does not take it`;
+    }
+    return draft.set(section, key, value) ? `[${section}] ${key}` : `Another file has set ${key} already`;
+  };
+  const steps: Readonly<Record<string, (entries: readonly ListEntry[]) => string>> = {
+    me: ([me]) => set("smtp", "hostname", me?.text.toLowerCase()),
+    smtpgreeting: ([greeting]) => set("smtp", "hostname", greeting?.text.split(/\s/, 1)[0]),
+    rcpthosts: (entries) =>
+      relayDomains(set, [...(ownName ? old.entries("me") : []), ...entries, ...old.entries("morercpthosts")]),
+    morercpthosts: () => "[domains] relay, with those of rcpthosts",
+    databytes: ([bytes]) => size(set, bytes),
+    timeoutsmtpd: ([seconds]) => idle(set, seconds),
+    timeout: ([seconds]) => idle(set, seconds),
+  };
+  const done = new Set<string>();
+  for (const [name, step] of Object.entries(steps)) {
+    if (old.has(name)) {
+      const entries = old.entries(name);
+      done.add(name);
+      const how = entries.length === 0 && name !== "rcpthosts" ? "Is empty." : step(entries);
+      const isSet = how.startsWith("[");
+      draft.account({ from: summary(name, entries), kind: isSet ? "setting" : "nothing", how });
+    }
+  }
+  if (!old.has("rcpthosts")) {
+    const me = ownName ? old.entries("me") : [];
+    const how = me.length === 0 ? "Its absence opened the relay; nothing opens this one." : relayDomains(set, me);
+    draft.account({ from: "rcpthosts: missing", kind: me.length === 0 ? "nothing" : "setting", how });
+  }
+  return done;
+}
+
+/** A file in one line: its only entry, or how many it has. */
+export function summary(name: string, entries: readonly ListEntry[]): string {
+  return entries.length === 1 ? `${name}: ${entries[0]?.text ?? ""}` : `${name}: ${entries.length} lines`;
+}
+
+function relayDomains(set: Setter, entries: readonly ListEntry[]): string {
+  const names = [...new Set(entries.map(({ text }) => text.toLowerCase()))].filter((name) => name !== unset);
+  const good = names.filter((name) => domainRule.fits(name));
+  const bad = names.filter((name) => !domainRule.fits(name));
+  const left = bad.length === 0 ? "" : `; not domains, left out: ${bad.join(", ")}`;
+  if (good.length === 0) {
+    return `No domain in it: write those whose mail is taken into [domains] relay${left}`;
+  }
+  return `${set("domains", "relay", good)}${left}`;
+}
+
+function size(set: Setter, entry: ListEntry | undefined): string {
+  const bytes = wholeNumber(entry?.text);
+  return bytes === undefined ? "Is not a number." : set("smtp", "max_message_size", `${bytes}B`);
+}
+
+function idle(set: Setter, entry: ListEntry | undefined): string {
+  const seconds = wholeNumber(entry?.text);
+  return seconds === undefined || seconds === 0 ? "Is not a number." : set("smtp", "idle_timeout", `${seconds}s`);
+}

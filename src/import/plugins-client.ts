@@ -1,0 +1,183 @@
+/** Plugins that look at the client, and at what it does. */
+import { wholeNumber } from "./arguments.ts";
+import { means, nothing, toCheck, toSetting } from "./plugin.ts";
+import type { Plugin, PluginLine, Values } from "./plugin.ts";
+
+const heloSigns = /[{}[\]()^$|*+?\\!]/;
+
+/** A check at the connection or at RCPT, and its refusals for good or for now. */
+function resolvable({ args }: PluginLine): Values {
+  return {
+    ...(args.get("at_connect") === "1" ? { at: "connection" } : {}),
+    ...(args.get("permfail") === "1" ? { permanent: true } : {}),
+    ...(args.get("forward_lookup") === "0" ? { forward: false } : {}),
+  };
+}
+
+/** qpsmtpd's seconds as a duration. */
+function seconds(key: string, value: string | undefined): Values {
+  const number = wholeNumber(value);
+  return number === undefined || number === 0 ? {} : { [key]: `${number}s` };
+}
+
+function greylisting({ args, entries }: PluginLine): Values {
+  const file = new Map(
+    entries("denysoft_greylist").map(({ text }) => text.split(/\s+|=/, 2) as [string, string | undefined]),
+  );
+  const value = (key: string): string | undefined => args.get(key) ?? file.get(key);
+  const flag = (key: string): Values => {
+    const given = value(key);
+    return given === undefined ? {} : { [key]: /^[1-9]/.test(given) };
+  };
+  return {
+    ...flag("remote_ip"),
+    ...flag("sender"),
+    ...flag("recipient"),
+    ...flag("deny_late"),
+    ...seconds("black", value("black_timeout")),
+    ...seconds("grey", value("grey_timeout")),
+    ...seconds("white", value("white_timeout")),
+    ...(value("mode") === "testonly" || value("testonly") === "1" ? { mode: "observe" } : {}),
+  };
+}
+
+function connectionRate({ args, entries }: PluginLine): Values {
+  const file = new Map(entries("connection_shaper").map(({ text }) => text.split(/\s+/, 2) as [string, string]));
+  const number = (key: string, usual: number): number => wholeNumber(args.get(key) ?? file.get(key)) ?? usual;
+  return { connection_rate: `${number("threshold", 10)}/${number("exptime", 60)}s` };
+}
+
+export const clientPlugins: readonly Plugin[] = [
+  {
+    names: ["check_earlytalker", "earlytalker"],
+    becomes: toSetting("smtp", ["greeting_delay", "early_talker"], ({ args }) => {
+      const action = { deny: "refuse-permanent", denysoft: "refuse", log: "log" }[args.get("action") ?? "denysoft"];
+      const isDeferred = wholeNumber(args.get("defer-reject")) === 1;
+      return {
+        greeting_delay: `${wholeNumber(args.get("wait")) ?? 1}s`,
+        ...(isDeferred ? { early_talker: "defer" } : action === undefined ? {} : { early_talker: action }),
+      };
+    }),
+    here: "`greeting_delay` is `wait`, and a client that talks before the greeting is refused (`early_talker` is `action`, in versions that have it).",
+  },
+  {
+    names: ["check_relay", "relay"],
+    becomes: toSetting("clients", ["relayclients", "morerelayclients", "norelayclients"], ({ entries }) => ({
+      ...(entries("relayclients").length > 0 ? { relayclients: "relayclients" } : {}),
+      ...(entries("norelayclients").length > 0 ? { norelayclients: "norelayclients" } : {}),
+    })),
+    here: "Same files. `::1` relays only if it is listed.",
+  },
+  {
+    names: ["check_norelay"],
+    becomes: toSetting("clients", ["norelayclients"], () => ({ norelayclients: "norelayclients" })),
+    here: "Same file.",
+  },
+  {
+    names: ["check_spamhelo", "helo"],
+    becomes: toCheck("badhelo", ({ entries, isModern }) => ({
+      ...(entries("badhelo").some(({ text }) => heloSigns.test(text)) ? { patterns: true } : {}),
+      ...(isModern ? { close: true } : {}),
+    })),
+    here: "Same file. The other tests of the plugin helo (`policy`) are not there.",
+  },
+  {
+    names: ["dnsbl"],
+    becomes: toCheck("dnsbl", ({ args }) => {
+      const type = args.words.length === 1 ? args.at(0) : args.get("reject_type");
+      return {
+        ...(type === "disconnect" ? { close: true } : {}),
+        ...(type === "temp" ? { permanent: false } : {}),
+        ...(args.get("reject") === "0" ? { mode: "observe" } : {}),
+      };
+    }),
+    here: "Same files: `dnsbl_zones`, `dnsbl_allow`, `dnsbl_rejectmsg`. The client is refused at RCPT.",
+  },
+  {
+    names: ["rhsbl"],
+    becomes: toCheck("rhsbl", ({ args }) => (args.at(0) === "disconnect" ? { close: true } : {})),
+    here: "Same file. Most zones of old files are dead; one that answers everything lists nobody.",
+  },
+  { names: ["dns_whitelist_soft"], becomes: toCheck("dnswl"), here: "Same file: `whitelist_zones`." },
+  {
+    names: ["whitelist_soft", "whitelist"],
+    becomes: toCheck("whitelist"),
+    here: "Same four files. Whoever is whitelisted is left alone by checks with `whitelisted` in `unless`, and cannot relay.",
+  },
+  {
+    names: ["whitelist_hard"],
+    becomes: toCheck("whitelist", () => ({ mode_all: true })),
+    here: "The other whitelist of the wiki: `mode_all = true`.",
+  },
+  { names: ["nodialup", "nodialups"], becomes: toCheck("nodialup"), here: "The patterns are in a list." },
+  {
+    names: ["require_resolvable_client"],
+    becomes: toCheck("require_resolvable_client", resolvable),
+    here: "The same settings under the names `at`, `permanent` and `forward`.",
+  },
+  {
+    names: ["fcrdns"],
+    becomes: toCheck("require_resolvable_client"),
+    here: "The check that is nearest: a client without a host name that leads back to it is deferred.",
+  },
+  {
+    names: ["greylisting", "denysoft_greylist"],
+    becomes: toCheck("greylisting", greylisting),
+    here: "Same settings, also those of `denysoft_greylist`. The old database is not taken over: everybody waits once.",
+  },
+  {
+    names: ["geo_blacklist_whitelist", "geoip"],
+    becomes: toCheck("geo"),
+    here: "Same files. It needs a database of today (`database`).",
+  },
+  {
+    names: ["count_unrecognized_commands"],
+    becomes: toSetting("limits", ["session_unrecognized"], ({ args }) => ({
+      session_unrecognized: wholeNumber(args.at(0)) ?? 4,
+    })),
+    here: "`session_errors` counts all kinds of errors.",
+  },
+  {
+    names: ["connection_shaper"],
+    becomes: toSetting("limits", ["connection_rate"], connectionRate),
+    here: "`threshold` connections per `exptime`. Shared by workers through `[state]`, not memcached.",
+  },
+  { names: ["tarpit"], becomes: toCheck("tarpit"), here: "Refused commands slow a session down." },
+  {
+    names: [
+      "berkeley_ipblacklist",
+      "berkeley_operation",
+      "berkeley_tokenbucketadd",
+      "berkeley_ipblacklist_tokenbucketadd",
+      "berkeley_ipblacklist_ignore",
+    ],
+    becomes: toCheck("blacklist"),
+    here: "One check for all of them; `goodmailto blacklist` is the command line. The old database is not taken over.",
+  },
+  {
+    names: ["hosts_allow"],
+    becomes: means,
+    here: "`[limits]` has the connections per client, and `[clients] rules` takes the place of hosts_allow.",
+  },
+  {
+    names: ["karma", "naughty"],
+    becomes: means,
+    here: '`mode = "score"` adds points for each check; `score` refuses.',
+  },
+  { names: ["noop_counter"], becomes: means, here: "`[limits] session_commands` ends such sessions." },
+  { names: ["loadcheck"], becomes: means, here: "`[smtp] max_connections` bounds the work." },
+  { names: ["p0f"], becomes: nothing, here: "It only took notes for other plugins." },
+  {
+    names: ["resolvable_fromhost", "require_resolvable_fromhost"],
+    becomes: nothing,
+    here: "There is no such check; a qmail-spp plugin or a check of your own can do it.",
+  },
+  {
+    names: ["tls", "tls_cert"],
+    becomes: toSetting("tls", ["cert", "key"], ({ args }) => {
+      const [cert, key] = [args.at(0), args.at(1)];
+      return cert?.startsWith("/") === true && key?.startsWith("/") === true ? { cert, key } : {};
+    }),
+    here: "Name certificate and key; STARTTLS is offered then. Port 465 is a `[[listener]]`. `goodmailto tls self-signed` makes a certificate for tests.",
+  },
+];

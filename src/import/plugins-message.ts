@@ -1,0 +1,131 @@
+/** Plugins that look at messages, keep them, or send them on. */
+import { wholeNumber } from "./arguments.ts";
+import { means, nothing, toCheck, toSetting } from "./plugin.ts";
+import type { Plugin } from "./plugin.ts";
+
+/** A virus scanner of its time, by its preset of the check that runs programs. */
+function scanner(name: string): Plugin {
+  return {
+    names: [name],
+    becomes: toCheck("scanner", () => ({ preset: name })),
+    here: "A preset of the check for scanners; the product itself is gone.",
+  };
+}
+
+export const messagePlugins: readonly Plugin[] = [
+  { names: ["badsubject", "check_badsubject"], becomes: toCheck("badsubject"), here: "Same file." },
+  {
+    names: ["check_basicheaders", "headers"],
+    becomes: toCheck("basicheaders", ({ args }) => {
+      const days = wholeNumber(args.get("days") ?? (args.words.length === 1 ? args.at(0) : undefined));
+      const [past, future] = [wholeNumber(args.get("past")) ?? days, wholeNumber(args.get("future")) ?? days];
+      return {
+        ...(past === undefined ? {} : { past: `${past}d` }),
+        ...(future === undefined ? {} : { future: `${future}d` }),
+      };
+    }),
+    here: "Days are `past` and `future`.",
+  },
+  {
+    names: ["check_loop", "loop"],
+    becomes: toCheck("loop", ({ args }) => {
+      const hops = wholeNumber(args.at(0));
+      return hops === undefined || hops < 11 ? {} : { max: hops - 2 };
+    }),
+    here: "qpsmtpd refuses at its number and counts its own field, goodmailto refuses above its number: `max` is two less.",
+  },
+  {
+    names: ["spamassassin"],
+    becomes: toCheck("spamassassin", ({ args }) => {
+      const number = (key: string): Record<string, number> => {
+        const value = args.number(key);
+        return value === undefined ? {} : { [key]: value };
+      };
+      const old = args.get("leave_old_headers");
+      const socket = args.get("spamd_socket");
+      return {
+        ...number("reject_threshold"),
+        ...number("munge_subject_threshold"),
+        ...(old === undefined ? {} : { leave_old_headers: old }),
+        ...(socket === undefined ? {} : { socket }),
+      };
+    }),
+    here: "Same daemon, same settings.",
+  },
+  {
+    names: ["clamav", "clamdscan"],
+    becomes: toCheck("clamav", ({ args }) => {
+      const socket = args.get("clamd_socket");
+      return socket === undefined ? {} : { socket };
+    }),
+    here: "Asks clamd. A virus is refused.",
+  },
+  ...["aveclient", "bitdefender", "hbedv", "kavscanner", "sophie", "uvscan"].map(scanner),
+  { names: ["hivirus"], becomes: toCheck("hivirus"), here: "For a worm of 2004." },
+  { names: ["klez_filter"], becomes: nothing, here: "For a worm of 2002; a virus scanner knows it." },
+  { names: ["charset", "check_charset"], becomes: toCheck("charset"), here: "Same file: `charsets`." },
+  { names: ["content_types"], becomes: toCheck("content_types"), here: "Same file." },
+  {
+    names: ["domainkeys", "dkim", "dmarc", "sender_permitted_from"],
+    becomes: toCheck("authentication"),
+    here: "SPF, DKIM, DMARC and ARC in one check. DomainKeys is historic and nobody signs by it.",
+  },
+  {
+    names: ["domainkeys_sign"],
+    becomes: toCheck("dkimsign"),
+    here: "Signs by DKIM instead; the key may stay.",
+  },
+  { names: ["hashcash"], becomes: toCheck("hashcash"), here: "Same header." },
+  {
+    names: ["spambayes"],
+    becomes: toCheck("filter"),
+    here: "Any filter program; SpamBayes itself is gone, bogofilter is alive.",
+  },
+  { names: ["dspam"], becomes: toCheck("filter"), here: "Any filter program; DSPAM itself is gone." },
+  { names: ["uribl"], becomes: nothing, here: "SpamAssassin and rspamd ask the same lists." },
+  {
+    names: ["bogus_bounce"],
+    becomes: nothing,
+    here: "`[limits] max_recipients` bounds recipients, not those of bounces alone.",
+  },
+  {
+    names: ["milter"],
+    becomes: toCheck("milter", ({ args }) => {
+      const [name, place] = [args.at(0), args.at(1)];
+      const url = place === undefined ? undefined : place.includes(":") ? `inet:${place}` : `inet:127.0.0.1:${place}`;
+      return name === undefined || url === undefined ? {} : { url };
+    }),
+    here: "The whole protocol, for any milter.",
+  },
+  {
+    names: ["content_log"],
+    becomes: toCheck("archive"),
+    here: "A copy of each message in a file per day.",
+  },
+  {
+    names: ["http-forward"],
+    becomes: toSetting("route", ["next_hop"]),
+    here: "An https URL as `next_hop`, in versions that have it.",
+  },
+  {
+    names: ["smtp-forward"],
+    becomes: toSetting("route", ["next_hop"], ({ args }) => {
+      const [host, port] = [args.at(0), wholeNumber(args.at(1)) ?? 25];
+      return host === undefined ? {} : { next_hop: `smtp://${host.includes(":") ? `[${host}]` : host}:${port}` };
+    }),
+    here: "The next hop. It is asked about each recipient, and the client gets its replies: there is no queue in between.",
+  },
+  {
+    names: ["qmail-queue", "postfix-queue", "exim-bsmtp", "zmailer-queue"],
+    becomes: means,
+    here: "There is no queue: let the mail server listen on a port of loopback and make it the next hop.",
+  },
+  {
+    names: ["maildir"],
+    becomes: toSetting("route", ["next_hop"], ({ args }) => {
+      const path = args.at(0);
+      return path === undefined ? {} : { next_hop: `maildir:${path}` };
+    }),
+    here: "A maildir as `next_hop`, in versions that have it.",
+  },
+];
