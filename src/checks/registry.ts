@@ -28,6 +28,7 @@ import { relocated } from "./recipient/relocated.ts";
 import { require_resolvable_client } from "./client/require_resolvable_client.ts";
 import { rhsbl } from "./lists/rhsbl.ts";
 import { score } from "./client/score.ts";
+import { spamtrap } from "./envelope/spamtrap.ts";
 import { spp } from "./programs/spp.ts";
 import { tarpit } from "./rate/tarpit.ts";
 import { validrcptto } from "./recipient/validrcptto.ts";
@@ -63,6 +64,7 @@ export const checks: readonly CheckDefinition[] = [
   require_resolvable_client,
   rhsbl,
   score,
+  spamtrap,
   spp,
   tarpit,
   validrcptto,

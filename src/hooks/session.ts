@@ -3,24 +3,14 @@
  * what is refused and why is the checks' business. Variables are qmail-spp's environment: see reference in docs/plugins.md.
  */
 import type { Mailbox } from "../mail/address.ts";
-import type { CheckSession, CheckTransaction, Peer, Recipient, Standing } from "./check-session.ts";
+import type { CheckSession, Peer, Recipient, Standing } from "./check-session.ts";
 import { isDecision } from "./effect.ts";
 import type { Effect } from "./effect.ts";
 import { restoreMap } from "./restore-map.ts";
 import { Suspicion } from "./suspicion.ts";
 import type { Pending } from "./suspicion.ts";
-
-/** As checks see it, and what the server changes of it. */
-export interface Transaction extends CheckTransaction {
-  sender: Mailbox | undefined;
-  readonly accepted: Recipient[];
-  asked: number;
-  /** The next hop was told of recipients that are not to get the message. */
-  replan: boolean;
-  whitelisted: boolean;
-  policyOff: boolean;
-  readonly suspicion: Suspicion;
-}
+import { newTransaction } from "./transaction.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** An address as SMTPMAILFROM and SMTPRCPTTO hold it: without quotes, in the letter case in which it came; "" for the null sender. */
 export function variableForm(mailbox: Mailbox | undefined): string {
@@ -156,15 +146,7 @@ export class Session implements CheckSession {
   begin(sender: Mailbox | undefined): Transaction {
     this.recipient = undefined;
     this.variables.set("SMTPMAILFROM", variableForm(sender));
-    this.transaction = {
-      sender,
-      accepted: [],
-      asked: 0,
-      replan: false,
-      whitelisted: false,
-      policyOff: false,
-      suspicion: new Suspicion(),
-    };
+    this.transaction = newTransaction(sender);
     return this.transaction;
   }
 
@@ -231,6 +213,11 @@ export class Session implements CheckSession {
       case "expand":
         if (this.#rcpt !== undefined) {
           this.#rcpt.expansion = effect.mailboxes;
+        }
+        break;
+      case "redirect":
+        if (this.transaction !== undefined) {
+          this.transaction.redirection = effect;
         }
         break;
       case "print":

@@ -10,3 +10,9 @@ export function entryKey(text: string): string | undefined {
   const mailbox = parseMailbox(text);
   return mailbox === undefined || mailbox.domain === "" ? undefined : normalKey(mailbox.user, mailbox.domain);
 }
+
+/** The same, where a bare domain is an entry for everybody there, too. */
+export function entryOrDomainKey(text: string): string | undefined {
+  const domain = text.includes("@") ? undefined : normalDomain(text);
+  return domain === undefined ? entryKey(text) : `@${domain}`;
+}

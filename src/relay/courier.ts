@@ -1,7 +1,7 @@
 /** Opens transactions with next hops: routes, connections and the rest that deliveries share. */
 import type { Courier } from "../mail/courier.ts";
 import { HopDelivery } from "./delivery.ts";
-import type { DeliveryContext } from "./delivery.ts";
+import type { DeliveryContext } from "./delivery-context.ts";
 
 /** Makes the courier of one relay. `close` lets go of unused connections. */
 export function createCourier(context: DeliveryContext): Courier & { close(): void } {

@@ -5,10 +5,9 @@
 import type { Mailbox } from "../mail/address.ts";
 import { formatEndpoint } from "../mail/network.ts";
 import { labelsBy } from "../report/counters.ts";
-import type { Counters } from "../report/counters.ts";
 import type { Delivery, Envelope, Origin } from "../mail/courier.ts";
-import type { Log } from "../report/log.ts";
 import type { Reply } from "../mail/reply.ts";
+import type { DeliveryContext } from "./delivery-context.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
 import type { Begun } from "./first-recipient.ts";
@@ -17,23 +16,14 @@ import { hopText, isSuccess, lost, misunderstood } from "./fitting.ts";
 import type { Wanted } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
-import type { HopPool } from "./hop-pool.ts";
 import { endTransaction, replay, sameMailboxes } from "./replay.ts";
 import type { Route } from "./routes.ts";
-import { domainOf, haveRoute, routeOf, told } from "./way.ts";
-import type { Ways } from "./way.ts";
+import { commonRoute, domainOf, routeOf, told } from "./way.ts";
 
 /** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
 const blockTimeout = 180_000;
 const dot = Buffer.from(".\r\n");
 const byCode = labelsBy("code");
-
-/** What deliveries share. */
-export interface DeliveryContext extends Ways {
-  readonly pool: HopPool;
-  readonly log: Log;
-  readonly counters: Counters;
-}
 
 type State = "new" | "open" | "data" | "over";
 
@@ -143,18 +133,24 @@ export class HopDelivery implements Delivery {
   }
 
   async plan(sender: Mailbox | undefined, recipients: readonly Mailbox[]): Promise<Reply | undefined> {
-    const [route, [first, ...more]] = [this.#route, recipients];
-    if (route === undefined || first === undefined || this.#state !== "open" || this.#abandoned) {
+    const [before, [first, ...more]] = [this.#route, recipients];
+    if (before === undefined || first === undefined || this.#state !== "open" || this.#abandoned) {
       return this.#failure ?? lost;
     }
     const known = sender?.raw === this.#envelope.sender?.raw && sameMailboxes(this.#accepted, recipients);
     if (known && this.#failure === undefined && this.#connection?.alive === true) {
       return undefined;
     }
-    if (!haveRoute(this.#context, route, recipients)) {
+    const route = commonRoute(this.#context, recipients);
+    if (route === undefined) {
       this.#context.log.error("next-hop", "recipients of several routes", { session: this.#origin.session });
       return fit.dividedRoute;
     }
+    if (route.key !== before.key && this.#connection !== undefined) {
+      endTransaction(this.#connection, before, this.#context.pool);
+      this.#connection = undefined;
+    }
+    this.#route = route;
     // Its size is another one now.
     this.#envelope = { ...this.#envelope, sender, size: known ? this.#envelope.size : 0 };
     this.#failure = undefined;

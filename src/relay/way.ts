@@ -25,9 +25,10 @@ export function routeOf({ routes, canonical }: Ways, domain: string): Route | un
   return mx && route !== undefined ? { ...route, key: `${route.key} ${domain}` } : route;
 }
 
-/** Whether all of them go this way. */
-export function haveRoute(ways: Ways, { key }: Route, recipients: readonly Mailbox[]): boolean {
-  return recipients.every((mailbox) => routeOf(ways, domainOf(ways, mailbox))?.key === key);
+/** The way that all of them go; undefined where there is none. */
+export function commonRoute(ways: Ways, recipients: readonly Mailbox[]): Route | undefined {
+  const [route, ...others] = recipients.map((mailbox) => routeOf(ways, domainOf(ways, mailbox)));
+  return others.every((other) => other?.key === route?.key) ? route : undefined;
 }
 
 /** What the client is told of an answer of the route's hop. */

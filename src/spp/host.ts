@@ -241,6 +241,7 @@ function isFull(session: CheckSession, effect: Effect): boolean {
     case "whitelist":
     case "address":
     case "expand":
+    case "redirect":
     case "print":
       return false;
   }

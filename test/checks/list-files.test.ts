@@ -12,6 +12,7 @@ import { badhelo } from "../../src/checks/envelope/badhelo.ts";
 import { bounce_rcpt } from "../../src/checks/envelope/bounce_rcpt.ts";
 import { denybounce } from "../../src/checks/envelope/denybounce.ts";
 import { rcpt_regexp } from "../../src/checks/envelope/rcpt_regexp.ts";
+import { spamtrap } from "../../src/checks/envelope/spamtrap.ts";
 import { aliases } from "../../src/checks/recipient/aliases.ts";
 import { goodrcptto } from "../../src/checks/recipient/goodrcptto.ts";
 import { relocated } from "../../src/checks/recipient/relocated.ts";
@@ -111,6 +112,15 @@ const rows: readonly Row[] = [
     others: (n) => `v${n}@ours.example`,
     bad: "@@",
     isGoodList: true,
+  },
+  {
+    // Its verdict is "skip the others".
+    check: spamtrap,
+    values: { target: "collector@ours.example" },
+    line: "victim@ours.example",
+    asked: victim,
+    others: (n) => `v${n}@ours.example`,
+    bad: "@@",
   },
   {
     check: aliases,

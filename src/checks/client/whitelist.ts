@@ -10,9 +10,9 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { next, pass } from "../../hooks/verdict.ts";
 import type { Verdict } from "../../hooks/verdict.ts";
-import { foldAscii, normalDomain } from "../../mail/address.ts";
+import { foldAscii } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
-import { entryKey } from "../../mail/list-entry.ts";
+import { entryOrDomainKey } from "../../mail/list-entry.ts";
 
 /** Addresses in normal form, `@domain`, and with `users` also `user@` for any domain. */
 function readMailboxes(users: boolean): (entries: readonly ListEntry[], skip: Remark) => Map<string, true> {
@@ -20,8 +20,7 @@ function readMailboxes(users: boolean): (entries: readonly ListEntry[], skip: Re
     if (users && /^[^@]+@$/.test(text)) {
       return foldAscii(text);
     }
-    const domain = text.includes("@") ? undefined : normalDomain(text);
-    return domain === undefined ? entryKey(text) : `@${domain}`;
+    return entryOrDomainKey(text);
   };
   return (entries, skip) => {
     const keys = new Map<string, true>();

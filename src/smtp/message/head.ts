@@ -9,7 +9,9 @@ export type Head = (recipients: readonly Mailbox[]) => Buffer;
 
 /** See the file's first line. @param protocol for the Received field, RFC 3848 */
 export function headOf(service: Service, session: Session, protocol: string): Head {
-  const lines = session.headers.map((line) => `${line.startsWith(".") ? "." : ""}${line}\r\n`).join("");
+  const redirection = session.transaction?.redirection;
+  const given = redirection === undefined ? session.headers : [...session.headers, redirection.header];
+  const lines = given.map((line) => `${line.startsWith(".") ? "." : ""}${line}\r\n`).join("");
   const [{ helo, client, id }, at] = [session, new Date(service.now())];
   return (recipients) => {
     const recipient = recipients.length === 1 ? recipients[0]?.raw : undefined;

@@ -5,6 +5,8 @@ import type { Need } from "../../hooks/message.ts";
 import type { Session } from "../../hooks/session.ts";
 import type { Delivery } from "../../mail/courier.ts";
 import { HeldMessage } from "../../message/held.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { relayFault } from "../relayable.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Service } from "../service.ts";
@@ -21,7 +23,18 @@ export async function openMessage(
   delivery: Delivery,
   given: Omit<IntakeOptions, "need" | "demanding" | "held" | "normalise">,
 ): Promise<DataAnswer> {
-  const options = { ...given, normalise: service.normaliseNewlines || session.has("RELAYCLIENT") };
+  const { transaction } = session;
+  const redirected = transaction?.redirection?.mailboxes;
+  const fault = faultOf(service, session, redirected ?? []);
+  if (fault !== undefined) {
+    service.log.error("message", "a check sends it elsewhere", { session: session.id, fault });
+    return say(answers.relayingDenied);
+  }
+  const options = {
+    ...given,
+    recipients: redirected ?? given.recipients,
+    normalise: service.normaliseNewlines || session.has("RELAYCLIENT"),
+  };
   const demanding = service.pipeline.demanding(session);
   const need = demanding.reduce<Need>((so, { check }) => stronger(so, needOf(check)), "header");
   if (need === "whole") {
@@ -36,8 +49,8 @@ export async function openMessage(
   }
   // A held message is planned when it has been judged.
   const refusal =
-    session.transaction?.replan === true
-      ? await delivery.plan(session.transaction.sender, options.recipients)
+    transaction?.replan === true || redirected !== undefined
+      ? await delivery.plan(transaction?.sender, options.recipients)
       : undefined;
   if (refusal !== undefined) {
     return say(refusal);
@@ -46,4 +59,15 @@ export async function openMessage(
   return go.code === 354
     ? { intake: new MessageIntake(service, session, delivery, { ...options, need, demanding }) }
     : say(go);
+}
+
+/** Why the client may not send to one of these; undefined: it may. */
+function faultOf(service: Service, session: Session, mailboxes: readonly Mailbox[]): string | undefined {
+  for (const mailbox of mailboxes) {
+    const fault = relayFault(service, session, mailbox);
+    if (fault !== undefined) {
+      return `${fault}: <${mailbox.raw}>`;
+    }
+  }
+  return undefined;
 }

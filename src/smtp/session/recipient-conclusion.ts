@@ -1,6 +1,7 @@
 /** What the next hop's reply makes of a recipient that passed every check. */
 import type { Recipient } from "../../hooks/check-session.ts";
-import type { Session, Transaction } from "../../hooks/session.ts";
+import type { Session } from "../../hooks/session.ts";
+import type { Transaction } from "../../hooks/transaction.ts";
 import { normalKey } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery } from "../../mail/courier.ts";

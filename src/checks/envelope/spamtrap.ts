@@ -1,0 +1,97 @@
+/**
+ * spamtrap: a message that has a trap among its recipients goes to a collector, and to nobody else. After qpsmtpd's
+ * spamtrap, where a trap may be at any domain; here only relay domains have traps.
+ */
+import * as field from "../../config/fields.ts";
+import { findMailbox } from "../../files/entries.ts";
+import type { ListEntry, Remark } from "../../files/list-reader.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { immune } from "../../hooks/exemption.ts";
+import { noteOf } from "../../hooks/notes.ts";
+import { next, pass } from "../../hooks/verdict.ts";
+import { normalKey, parseMailbox } from "../../mail/address.ts";
+import { spellings } from "../../mail/domains.ts";
+import { entryOrDomainKey } from "../../mail/list-entry.ts";
+import { printable } from "../../mail/reply.ts";
+
+function readTraps(entries: readonly ListEntry[], skip: Remark): ReadonlyMap<string, true> {
+  const traps = new Map<string, true>();
+  for (const entry of entries) {
+    const key = entryOrDomainKey(entry.text);
+    if (key === undefined) {
+      skip(entry, "can match nobody: an entry is user@host or a domain");
+    } else {
+      traps.set(key, true);
+    }
+  }
+  return traps;
+}
+
+const target = {
+  allowed: "an address, or nothing",
+  fits: (text: string) => text === "" || (parseMailbox(text)?.domain ?? "") !== "",
+};
+
+export const spamtrap: CheckDefinition = defineCheck({
+  name: "spamtrap",
+  doc: "Collects messages to traps. A recipient that a list has is answered with 250, whatever the checks behind would say, as far as the next hop accepts the target. At DATA the whole message goes to the target alone: its other recipients get nothing, although they were answered with 250, since a sender that knows a trap has nothing for them. Later checks of policy and content are left out, and the message bears X-Spamtrap with the trap. Only traps at relay domains count; that, others and X-Spamtrap are choices of goodmailto's own.",
+  stage: "policy",
+  hooks: ["rcpt", "data"],
+  settings: {
+    file: field.listFile(
+      "The traps, one a line: user@host, or a domain in which every address is one. Letter case does not matter. Empty or missing: none.",
+      "spamtraps",
+    ),
+    target: field.textBy(
+      target,
+      "",
+      "Where their messages go: a full address at a relay domain. Empty: the check does nothing.",
+    ),
+    others: field.choice(
+      ["drop", "deliver"],
+      "drop",
+      "What becomes of the other recipients of the message. drop: they get nothing (as in qpsmtpd). deliver: they get it as if the target were one more recipient, and all checks are asked about it.",
+    ),
+  },
+  reasons: {},
+  unless: immune,
+  create({ file, target: address, others }, { domains, lists, log }) {
+    const traps = lists.list(file, readTraps);
+    const trapped = noteOf<string>("transaction");
+    const collector = address === "" ? undefined : parseMailbox(address);
+    const isOurs = collector !== undefined && domains.canonical(collector.domain) !== undefined;
+    if (collector !== undefined && !isOurs) {
+      log.error("spamtrap", "target is outside of the relay domains, the check does nothing", { target: address });
+    }
+    return {
+      rcpt(session) {
+        const { recipient } = session;
+        if (recipient === undefined || !isOurs || domains.canonical(recipient.domain) === undefined) {
+          return pass;
+        }
+        const list = traps.current();
+        if (!spellings(recipient, domains).some((mailbox) => findMailbox(list, mailbox) !== undefined)) {
+          return pass;
+        }
+        session.apply({ kind: "address", mailbox: collector });
+        if (session.recipient === collector) {
+          // In mode observe it is still the trap.
+          trapped.set(session, printable(normalKey(recipient.user, recipient.domain)));
+        }
+        return next;
+      },
+      data(session) {
+        const trap = trapped.get(session);
+        if (trap === undefined || collector === undefined || others === "deliver") {
+          return pass;
+        }
+        const recipients = session.transaction?.accepted.map(({ mailbox }) => mailbox.raw).join(" ");
+        log.info("spamtrap", "message goes to the target alone", { session: session.id, trap, recipients });
+        session.apply({ kind: "redirect", mailboxes: [collector], header: `X-Spamtrap: ${trap}` });
+        session.apply({ kind: "whitelist", owner: "transaction", policyOff: true });
+        return next;
+      },
+    };
+  },
+});

@@ -1,0 +1,38 @@
+/** MAIL to the reply to the final dot: as checks see it, and what the server changes of it. */
+import type { Mailbox } from "../mail/address.ts";
+import type { CheckTransaction, Recipient } from "./check-session.ts";
+import { Suspicion } from "./suspicion.ts";
+
+/** Where the whole message goes, in place of its recipients. */
+export interface Redirection {
+  readonly mailboxes: readonly [Mailbox, ...Mailbox[]];
+  /** A header line for this message, without its line ending. */
+  readonly header: string;
+}
+
+/** See the file's first line. */
+export interface Transaction extends CheckTransaction {
+  sender: Mailbox | undefined;
+  readonly accepted: Recipient[];
+  asked: number;
+  /** The next hop was told of recipients that are not to get the message. */
+  replan: boolean;
+  redirection: Redirection | undefined;
+  whitelisted: boolean;
+  policyOff: boolean;
+  readonly suspicion: Suspicion;
+}
+
+/** A transaction that begins. */
+export function newTransaction(sender: Mailbox | undefined): Transaction {
+  return {
+    sender,
+    accepted: [],
+    asked: 0,
+    replan: false,
+    redirection: undefined,
+    whitelisted: false,
+    policyOff: false,
+    suspicion: new Suspicion(),
+  };
+}

@@ -1,0 +1,12 @@
+/** What deliveries share. */
+import type { Counters } from "../report/counters.ts";
+import type { Log } from "../report/log.ts";
+import type { HopPool } from "./hop-pool.ts";
+import type { Ways } from "./way.ts";
+
+/** See the file's first line. */
+export interface DeliveryContext extends Ways {
+  readonly pool: HopPool;
+  readonly log: Log;
+  readonly counters: Counters;
+}
