@@ -1,6 +1,12 @@
 /** What a check may change of a session, through `CheckSession.apply`; at once, so that later checks see it. */
 import type { Mailbox } from "../mail/address.ts";
-import type { Redirection } from "./transaction.ts";
+
+/** Where the whole message goes, in place of its recipients. */
+export interface Redirection {
+  readonly mailboxes: readonly [Mailbox, ...Mailbox[]];
+  /** A header line for this message, without its line ending. */
+  readonly header: string;
+}
 
 /**
  * `address` changes the sender at MAIL and the recipient at RCPT; `tell-plugins` a variable as only plugins see it.

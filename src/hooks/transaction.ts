@@ -1,14 +1,8 @@
 /** MAIL to the reply to the final dot: as checks see it, and what the server changes of it. */
 import type { Mailbox } from "../mail/address.ts";
 import type { CheckTransaction, Recipient } from "./check-session.ts";
+import type { Redirection } from "./effect.ts";
 import { Suspicion } from "./suspicion.ts";
-
-/** Where the whole message goes, in place of its recipients. */
-export interface Redirection {
-  readonly mailboxes: readonly [Mailbox, ...Mailbox[]];
-  /** A header line for this message, without its line ending. */
-  readonly header: string;
-}
 
 /** See the file's first line. */
 export interface Transaction extends CheckTransaction {
