@@ -37,6 +37,15 @@ export function describeError(error: unknown): string {
   return code === "" || error.message.includes(code) ? error.message : `${error.message} (${code})`;
 }
 
+/** Of the disk, or of what one user may have of it. */
+const fullDisk: ReadonlySet<string> = new Set(["SQLITE_FULL", "ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** The same of something that writes into a folder: a full disk names no file. */
+export function describeWriteError(error: unknown, folder: string): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return fullDisk.has(code) ? `No space left in "${folder}": ${describeError(error)}` : describeError(error);
+}
+
 /** What went wrong; what went well is the caller's to tell, by sync/run/summary.ts. */
 export function logOutcome(log: Log, outcome: Outcome): Outcome {
   switch (outcome.kind) {

@@ -9,6 +9,7 @@ import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { normalIp } from "../mail/network.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
+import { denialOf } from "../files/denied.ts";
 import { exit } from "../ops/exit.ts";
 import { listenersOf } from "../config/listening.ts";
 import { compareRunning, describeComparison } from "../compose/running-relay.ts";
@@ -83,6 +84,10 @@ async function check(given: readonly string[], options: Options): Promise<void> 
   }
   print(results, snapshot, client, compareRunning(options.config, settings, snapshot), options.json === true);
   const missing = snapshot.state.kind === "unavailable" && !client.denied;
+  const denied = missing ? denialOf(snapshot.path) : undefined;
+  if (denied !== undefined) {
+    process.stderr.write(`goodmailto: ${snapshot.path} ${denied}: the relay may answer otherwise\n`);
+  }
   snapshot.close();
   const refused = results.some(({ verdict }) => verdict === "refused");
   process.exitCode = missing ? exit.unavailable : refused ? exit.refused : exit.ok;

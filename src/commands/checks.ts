@@ -1,5 +1,4 @@
 /** `goodmailto checks`: every check with its hooks, settings and docstring, or one; and a file to begin a check of one's own with. */
-import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { Command } from "commander";
@@ -8,6 +7,7 @@ import { checks } from "../checks/registry.ts";
 import { fieldMeta } from "../config/fields.ts";
 import { tomlValue } from "../config/toml-value.ts";
 import type { CheckDefinition } from "../hooks/check.ts";
+import { createFiles } from "../files/create.ts";
 import { exit } from "../ops/exit.ts";
 
 /** Builds the verb. */
@@ -69,9 +69,9 @@ function begin(name: string): void {
     return;
   }
   try {
-    writeFileSync(`${name}.ts`, outline(name), { flag: "wx" });
+    createFiles([{ path: `${name}.ts`, text: outline(name), mode: 0o644 }]);
   } catch (error) {
-    fail(`cannot write ${name}.ts: ${(error as Error).message}`);
+    fail((error as Error).message);
     return;
   }
   writeIfMissing("tsconfig.json", editorSettings());
@@ -82,7 +82,7 @@ function begin(name: string): void {
 
 function writeIfMissing(path: string, text: string): void {
   try {
-    writeFileSync(path, text, { flag: "wx" });
+    createFiles([{ path, text, mode: 0o644 }]);
   } catch {
     // One that is there may hold more than ours.
   }

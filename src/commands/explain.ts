@@ -1,7 +1,7 @@
 /** `goodmailto explain`: what the answer to a recipient was at a time and why, and since when it exists or is gone. */
 import { Command } from "commander";
 
-import { listAt, parseTime, readHistory } from "../../sync/remember/history.ts";
+import { describeUnread, listAt, parseTime, readHistory } from "../../sync/remember/history.ts";
 import type { KeptList } from "../../sync/remember/history.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
@@ -61,11 +61,14 @@ async function explain(text: string, words: Words): Promise<void> {
     process.exitCode = exit.usage;
     return;
   }
-  const { lists } = readHistory(settings.snapshot.path);
+  const { lists, damaged } = readHistory(settings.snapshot.path);
   const list = listAt(lists, time);
   if (list === undefined) {
     const oldest = lists.at(-1);
-    const known = oldest === undefined ? "none is kept" : `the oldest that is kept served from ${iso(oldest.since)}`;
+    const known = [
+      oldest === undefined ? "none is kept" : `the oldest that is kept served from ${iso(oldest.since)}`,
+      ...damaged.map(describeUnread),
+    ].join("; ");
     process.stderr.write(`goodmailto: not known: no list of ${iso(time)}, ${known}\n`);
     process.exitCode = exit.unavailable;
     return;

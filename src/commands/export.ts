@@ -50,10 +50,13 @@ function run({ config, format, output }: Options): void {
       deliver(exportImage(image, settings, format), output);
     }
   } catch (error) {
-    if (!(error instanceof ExportFault)) {
+    if (error instanceof ExportFault) {
+      fail(exit.guard, `nothing written: ${error.message}`);
+    } else if (error instanceof Error && "code" in error && output !== undefined) {
+      fail(exit.unavailable, `nothing written to "${output}": ${error.message}`);
+    } else {
       throw error;
     }
-    fail(exit.guard, `nothing written: ${error.message}`);
   } finally {
     snapshot.close();
   }

@@ -82,6 +82,6 @@ function formatHistory(entries: readonly HistoryEntry[], { damaged }: History): 
     const hold = held === null ? "" : `\n  held since ${held}`;
     return `${name}: from ${since}, ${addresses} addresses${changes} (${byKind.join(", ")}; ${bySource.join(", ")})${hold}\n`;
   });
-  const flaws = damaged.map(({ path, why }) => `damaged: ${path}: ${why}\n`);
+  const flaws = damaged.map(({ path, why, denied }) => `${denied ? "unreadable" : "damaged"}: ${path}: ${why}\n`);
   return [...lines, ...flaws, ...(entries.length === 0 ? ["no list is kept\n"] : [])].join("");
 }

@@ -1,9 +1,9 @@
 /** `goodmailto keygen`: keys for sealed snapshots. Nothing that exists is ever overwritten. */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
 
 import { Command } from "commander";
 
+import { createFiles } from "../files/create.ts";
 import { exit } from "../ops/exit.ts";
 
 /** Builds the verb. */
@@ -23,7 +23,7 @@ export function keygenCommand(): Command {
 }
 
 function makeSecret(file: string): string {
-  create(file, `${randomBytes(32).toString("hex")}\n`, 0o600);
+  createFiles([{ path: file, text: `${randomBytes(32).toString("hex")}\n`, mode: 0o600 }]);
   return `${file}: secret. Copy it to both sides, readable by sync and by the relay: [snapshot] key_file\n`;
 }
 
@@ -32,14 +32,12 @@ function makePair(file: string): string {
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
     publicKeyEncoding: { type: "spki", format: "pem" },
   });
-  create(file, privateKey, 0o600);
-  create(`${file}.pub`, publicKey, 0o644);
+  createFiles([
+    { path: file, text: privateKey, mode: 0o600 },
+    { path: `${file}.pub`, text: publicKey, mode: 0o644 },
+  ]);
   return (
     `${file}: private key, stays with sync: [snapshot] signing_key_file\n` +
     `${file}.pub: public key, for the relays: [snapshot] public_key_file\n`
   );
-}
-
-function create(path: string, text: string, mode: number): void {
-  writeFileSync(path, text, { mode, flag: "wx" });
 }

@@ -11,6 +11,7 @@ import { createDomains } from "../mail/domains.ts";
 import { mergeObserved, readObserved } from "../observe/observations.ts";
 import type { Observed } from "../observe/observations.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
+import { denialOf } from "../files/denied.ts";
 import { exit } from "../ops/exit.ts";
 import { formatReport, gapsOf, isMissing, reportObserved } from "../observe/report.ts";
 import type { ObserveReport } from "../observe/report.ts";
@@ -68,10 +69,9 @@ async function printReport(words: Words): Promise<void> {
     return;
   }
   const file = words.file ?? settings.recipients.observe_file;
-  const observed = mergeObserved(readParts(file));
+  const observed = mergeObserved(partPaths(file).flatMap((path) => readObserved(path) ?? []));
   if (observed === undefined) {
-    const why = file === "" ? "[recipients] observe_file is not set" : `"${file}" holds no observations`;
-    process.stderr.write(`goodmailto: ${why}; the relay writes it while [recipients] mode is "observe"\n`);
+    process.stderr.write(`goodmailto: ${whyNothing(file)}\n`);
     process.exitCode = exit.unavailable;
     return;
   }
@@ -83,8 +83,17 @@ async function printReport(words: Words): Promise<void> {
   ];
 }
 
+function whyNothing(file: string): string {
+  const denied = partPaths(file).find((path) => denialOf(path) !== undefined);
+  if (denied !== undefined) {
+    return `"${denied}" ${denialOf(denied)}`;
+  }
+  const why = file === "" ? "[recipients] observe_file is not set" : `"${file}" holds no observations`;
+  return `${why}; the relay writes it while [recipients] mode is "observe"`;
+}
+
 /** The file of a single process, and those of workers. */
-function readParts(file: string): Observed[] {
+function partPaths(file: string): string[] {
   if (file === "") {
     return [];
   }
@@ -97,7 +106,7 @@ function readParts(file: string): Observed[] {
   } catch {
     // No folder: then there is no file either.
   }
-  return [file, ...names.map((name) => join(dirname(file), name))].flatMap((path) => readObserved(path) ?? []);
+  return [file, ...names.map((name) => join(dirname(file), name))];
 }
 
 /** With what the list says by now, where there is one here. */

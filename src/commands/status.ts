@@ -2,8 +2,6 @@
  * `goodmailto status`: how old the snapshot is and what it holds. Exit 0 fresh, 1 stale, 2 missing, 3 not known for want
  * of permission, as Nagios wants it.
  */
-import { accessSync, constants } from "node:fs";
-
 import { Command } from "commander";
 
 import { episodePath, readEpisode } from "../../sync/remember/episode.ts";
@@ -13,6 +11,7 @@ import type { Kind, SourceRow } from "../snapshot/format.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import { plainTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
+import { denialOf } from "../files/denied.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { newestKnown, trustForCommand } from "../compose/trust.ts";
@@ -96,19 +95,11 @@ export interface EpisodeReport {
 function reportEpisode({ snapshot, publish }: Settings): EpisodeReport {
   const { failures, since, why, whole, told, uncarried } = readEpisode(snapshot.path);
   const wanting = publish.flatMap(({ name }) => (uncarried.includes(name) ? [name] : []));
-  const denied = isDenied(episodePath(snapshot.path));
+  const denied = denialOf(episodePath(snapshot.path)) !== undefined;
   return { failures, since: formatTime(since), why, whole: formatTime(whole), told, uncarried: wanting, denied };
 }
 
 /** Whether this user may not read a file, or not even look whether it is there. */
-function isDenied(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK);
-    return false;
-  } catch (error) {
-    return ["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "");
-  }
-}
 
 function formatEpisode(
   { failures, since, why, told, uncarried, denied }: EpisodeReport,
@@ -136,7 +127,7 @@ export function reportStatus(
     const { state, image } = reader;
     if (state.kind === "unavailable" || image === undefined) {
       const { why, detail } = state.kind === "unavailable" ? state : { why: "missing", detail: "" };
-      return { status: isDenied(path) ? "denied" : "missing", path, why, detail };
+      return { status: denialOf(path) !== undefined ? "denied" : "missing", path, why, detail };
     }
     const counts = image.counts();
     const sources = state.sources.map((source) => reportSource(source, counts, now - maxAge));

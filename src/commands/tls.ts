@@ -1,9 +1,8 @@
 /** `goodmailto tls self-signed`: a certificate to begin with, until there is a real one. */
-import { closeSync, fchmodSync, fsyncSync, openSync, rmSync, writeFileSync } from "node:fs";
-
 import { Command, InvalidArgumentError } from "commander";
 
 import { isCertificateName, makeSelfSigned } from "../auth/self-signed.ts";
+import { createFiles } from "../files/create.ts";
 import { replaceFile } from "../files/replace.ts";
 import { exit } from "../ops/exit.ts";
 
@@ -45,42 +44,23 @@ function parseDays(text: string): number {
 function writeSelfSigned({ name, cert, key, days, force }: Words): void {
   const hour = 3_600_000;
   const made = makeSelfSigned(name, { from: new Date(Date.now() - hour), days });
-  const written: string[] = [];
+  // The key first: a certificate without its key is of no use.
+  const files = [
+    { path: key, text: made.key, mode: 0o600 },
+    { path: cert, text: made.certificate, mode: 0o644 },
+  ];
   try {
-    for (const [path, text, mode] of [
-      [key, made.key, 0o600],
-      [cert, made.certificate, 0o644],
-    ] as const) {
-      if (force === true) {
-        replaceFile(path, text, { mode });
-      } else {
-        createFile(path, text, mode);
-      }
-      written.push(path);
+    if (force === true) {
+      files.forEach(({ path, text, mode }) => replaceFile(path, text, { mode }));
+    } else {
+      createFiles(files);
     }
   } catch (error) {
-    // Half a pair is of no use; with --force the old one is gone in any case.
-    if (force !== true) {
-      written.forEach((path) => rmSync(path, { force: true }));
-    }
     const { code, message } = error as NodeJS.ErrnoException;
     const hint = code === "EEXIST" ? "; --force replaces it" : "";
-    process.stderr.write(`Cannot write the certificate: ${message}${hint}\n`);
+    process.stderr.write(`goodmailto: no certificate is made: ${message}${hint}\n`);
     process.exitCode = exit.unavailable;
     return;
   }
   process.stdout.write(`${cert}: for ${name.join(", ")}, ${days} days; no client trusts it unless it is told to\n`);
-}
-
-/** @throws Error with the code EEXIST where something is there already, a link included */
-function createFile(path: string, text: string, mode: number): void {
-  const file = openSync(path, "wx", mode);
-  try {
-    // Whatever the umask says: the relay must be able to read its certificate.
-    fchmodSync(file, mode);
-    writeFileSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }

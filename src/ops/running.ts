@@ -70,7 +70,10 @@ export class RunningNote {
     try {
       replaceFile(this.#path, Buffer.from(`${JSON.stringify(this.#note)}\n`));
     } catch (error) {
-      this.#log.debug("relay", "cannot note what is loaded", { path: this.#path, why: (error as Error).message });
+      const { code = "", message } = error as NodeJS.ErrnoException;
+      // Without the folder of the systemd unit, there is no note, and nobody misses it.
+      const level = ["ENOENT", "EACCES", "EROFS"].includes(code) ? "debug" : "warning";
+      this.#log[level]("relay", "cannot note what is loaded", { path: this.#path, why: message });
     }
   }
 }

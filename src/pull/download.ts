@@ -34,6 +34,9 @@ export type Downloaded = { readonly kind: "whole"; readonly etag: string } | { r
 
 const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+/** Of the disk, or of what one user may have of it. */
+const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
 /** Fetches. @throws Error where the file is not whole; the part file then holds what came */
 export async function download(options: DownloadOptions): Promise<Downloaded> {
   const { place, access, part, etag, partEtag, signal } = options;
@@ -112,8 +115,13 @@ async function store(response: IncomingMessage, from: number, { part, maxSize, s
     }
   } catch (error) {
     response.destroy();
-    if (error instanceof RangeError) {
+    // What fills the disk cannot be gone on with, and would be in the way of everything else.
+    const isFull = fullDisk.has((error as NodeJS.ErrnoException).code ?? "");
+    if (error instanceof RangeError || isFull) {
       rmSync(part, { force: true });
+    }
+    if (isFull) {
+      throw new Error(`Cannot write "${part}": ${(error as Error).message}`, { cause: error });
     }
     const why = signal.aborted ? "it did not end in time" : error instanceof Error ? error.message : String(error);
     throw new Error(`Cannot GET ${place.url.host}: ${why}`, { cause: error });

@@ -85,8 +85,8 @@ async function attempt(options: PullOptions): Promise<Pulled> {
   if (downloaded.kind === "unchanged") {
     return downloaded;
   }
-  keep({ partEtag: "" });
   try {
+    keep({ partEtag: "" });
     const judged = await judge(part, options, state.newest);
     if (typeof judged === "string") {
       return { kind: "refused", why: judged };

@@ -36,5 +36,9 @@ export function readState(path: string, url: string): PullState {
 
 /** Writes it whole. @throws what the file system throws */
 export function writeState(path: string, state: PullState): void {
-  replaceFile(path, `${JSON.stringify(state)}\n`);
+  try {
+    replaceFile(path, `${JSON.stringify(state)}\n`);
+  } catch (error) {
+    throw new Error(`Cannot write "${path}": ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -3,10 +3,12 @@
  * Node has no flock(2); an exclusive SQLite transaction on an empty file is the same thing. The file stays: to remove
  * it would be a race.
  */
-import { lchownSync, statSync } from "node:fs";
+import { constants, lchownSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 import Database from "better-sqlite3";
+
+import { denialOf } from "../../src/files/denied.ts";
 
 /** A lock that is held. */
 export interface Lock {
@@ -34,7 +36,9 @@ function openLock(path: string): Database.Database {
   try {
     return new Database(`${path}.lock`, { timeout: 0 });
   } catch (error) {
-    throw new Error(`Cannot open "${path}.lock": ${(error as Error).message}`, { cause: error });
+    const why =
+      denialOf(`${path}.lock`, constants.R_OK | constants.W_OK) === undefined ? error : new Error("permission denied");
+    throw new Error(`Cannot open "${path}.lock": ${(why as Error).message}`, { cause: error });
   }
 }
 

@@ -7,6 +7,7 @@ import { basename, dirname, resolve } from "node:path";
 
 import Database from "better-sqlite3";
 
+import { denialOf } from "../../src/files/denied.ts";
 import { openPrevious } from "../list/previous.ts";
 import { tallySnapshot } from "../list/tally.ts";
 
@@ -26,20 +27,29 @@ export interface KeptList {
   readonly sources: readonly { readonly name: string; readonly addresses: number; readonly readAt: number }[];
 }
 
+/** A file that is no good list, or may not be read. */
+export interface Unread {
+  readonly name: string;
+  readonly path: string;
+  readonly why: string;
+  /** This user may not read it; whether it is good, another may know. */
+  readonly denied: boolean;
+}
+
 /** What lies in the folder, youngest first. */
 export interface History {
   readonly lists: readonly KeptList[];
-  readonly damaged: readonly { readonly path: string; readonly why: string }[];
+  readonly damaged: readonly Unread[];
 }
 
 /** Reads what is kept beside a snapshot. */
 export function readHistory(path: string): History {
   const lists: KeptList[] = [];
-  const damaged: { path: string; why: string }[] = [];
+  const damaged: Unread[] = [];
   for (const { name, file } of filesOf(path)) {
     const kept = readList(file, name);
     if (typeof kept === "string") {
-      damaged.push({ path: file, why: kept });
+      damaged.push({ name, path: file, why: kept, denied: denialOf(file) !== undefined });
     } else {
       lists.push(kept);
     }
@@ -59,6 +69,10 @@ function filesOf(path: string): { readonly name: string; readonly file: string }
 
 /** Reads one file; where it is no good list, why. */
 export function readList(path: string, name: string): KeptList | string {
+  const denied = denialOf(path);
+  if (denied !== undefined) {
+    return denied;
+  }
   try {
     const { previous, damage } = openPrevious(path, 0);
     if (previous === undefined) {
@@ -95,16 +109,29 @@ export function listAt(lists: readonly KeptList[], time: number): KeptList | und
  * The list that a person means: "current", a number, a time (the list that served then) or a path.
  * @returns why there is none
  */
-export function findList({ lists }: History, word: string): KeptList | string {
+export function findList({ lists, damaged }: History, word: string): KeptList | string {
   const named = lists.find(({ name }) => name === word);
   if (named !== undefined) {
     return named;
+  }
+  const unread = damaged.find(({ name }) => name === word);
+  if (unread !== undefined) {
+    return describeUnread(unread);
   }
   const time = parseTime(word);
   if (time !== undefined) {
     return listAt(lists, time) ?? `no list is kept that served at ${word}`;
   }
-  return existsSync(word) ? readList(resolve(word), word) : `there is no list "${word}", see \`goodmailto history\``;
+  if (existsSync(word)) {
+    const list = readList(resolve(word), word);
+    return typeof list === "string" ? `${word}: ${list}` : list;
+  }
+  return `there is no list "${word}", see \`goodmailto history\``;
+}
+
+/** In words, with its path. */
+export function describeUnread({ path, why, denied }: Unread): string {
+  return denied ? `${path} ${why}` : `${path} is damaged: ${why}`;
 }
 
 /** A date or time of ISO 8601 in ms since 1970; a time without a zone is local. */

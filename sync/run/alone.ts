@@ -1,7 +1,9 @@
 /** Runs what changes the snapshot with the lock held, and leaves no temporary file whatever happens. */
+import { dirname } from "node:path";
+
 import type { Log } from "../../src/report/log.ts";
 import { acquireLock } from "../list/lock.ts";
-import { describeError } from "../outcome.ts";
+import { describeWriteError } from "../outcome.ts";
 import { removeTemporary } from "../list/temporary.ts";
 
 /** Runs it, unless another process does. What is thrown is an outcome. */
@@ -26,6 +28,6 @@ export async function runAlone<T>(
       lock.release();
     }
   } catch (error) {
-    return { kind: "failed", why: describeError(error) };
+    return { kind: "failed", why: describeWriteError(error, dirname(path)) };
   }
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { describeError } from "../outcome.ts";
+import { describeWriteError } from "../outcome.ts";
 
 /**
  * Runs it with the path beside which it may write. What is thrown is an outcome.
@@ -18,7 +18,7 @@ export async function runAside<T>(
     folder = mkdtempSync(join(parent, "goodmailto-"));
     return await run(join(folder, "snapshot"));
   } catch (error) {
-    return { kind: "failed", why: describeError(error) };
+    return { kind: "failed", why: describeWriteError(error, folder === "" ? parent : folder) };
   } finally {
     if (folder !== "") {
       rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,39 @@
+/** Makes files that must not be there yet: whole, or not at all, a full disk included. */
+import { closeSync, fchmodSync, fsyncSync, openSync, rmSync, writeFileSync } from "node:fs";
+
+/** One file to be. */
+export interface NewFile {
+  readonly path: string;
+  readonly text: string;
+  /** Whatever the umask says. */
+  readonly mode: number;
+}
+
+/**
+ * Makes them all, or none: what was made is removed again.
+ * @throws Error that names the file; its `code` is EEXIST where something is there already, a link included
+ */
+export function createFiles(files: readonly NewFile[]): void {
+  const made: string[] = [];
+  for (const file of files) {
+    try {
+      createFile(file, made);
+    } catch (error) {
+      made.forEach((path) => rmSync(path, { force: true }));
+      const { message, code } = error as NodeJS.ErrnoException;
+      throw Object.assign(new Error(`Cannot write "${file.path}": ${message}`, { cause: error }), { code });
+    }
+  }
+}
+
+function createFile({ path, text, mode }: NewFile, made: string[]): void {
+  const file = openSync(path, "wx", mode);
+  made.push(path);
+  try {
+    fchmodSync(file, mode);
+    writeFileSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
