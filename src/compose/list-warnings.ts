@@ -14,6 +14,7 @@ import type { Lists } from "../hooks/services.ts";
 import { createDomains } from "../mail/domains.ts";
 import { reply } from "../mail/reply.ts";
 import { silentLog } from "../report/log.ts";
+import type { Log } from "../report/log.ts";
 import type { Recipients } from "../snapshot/recipients.ts";
 import { MemoryStore } from "../state/memory.ts";
 import { State } from "../state/state.ts";
@@ -72,13 +73,19 @@ export function faultyLines(settings: Settings): Warning[] {
       path: () => "",
     };
     const state = new State(new MemoryStore(), silentLog);
+    // What a check says as it begins is no less a warning than what it says of a line.
+    const log: Log = {
+      ...silentLog,
+      error: (_part, event, facts = {}) =>
+        void warnings.push({ path, message: [event, ...Object.values(facts).map((fact) => `"${fact}"`)].join(": ") }),
+    };
     check.create(values, {
       recipients: noRecipients,
       domains,
       dns: noDns,
       lists,
       state,
-      log: silentLog,
+      log,
       now: Date.now,
     });
     return warnings;

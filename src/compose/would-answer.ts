@@ -9,8 +9,10 @@ import { reply, replyText } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import { noCounters } from "../report/counters.ts";
 import { silentLog } from "../report/log.ts";
+import type { Log, VerdictLine } from "../report/log.ts";
 import { answers } from "../smtp/answers.ts";
 import { parseRcpt } from "../smtp/session/command.ts";
+import { serverName } from "../smtp/session/recipient-log.ts";
 import { judgeRecipient } from "../smtp/session/recipient.ts";
 import type { RecipientService } from "../smtp/session/recipient.ts";
 import { describeAnswer } from "../snapshot/describe-answer.ts";
@@ -73,7 +75,9 @@ export async function ask(
   }
   const none = { ip: "", port: 0, host: "" };
   const session = new Session("check", { ...none, ip }, none, "check", client.variables, () => undefined);
-  const judged = await judgeRecipient(service, session, session.begin(sender), mailbox);
+  let line: VerdictLine | undefined;
+  const log: Log = { ...silentLog, verdict: (said) => (line = said) };
+  const judged = await judgeRecipient({ ...service, log }, session, session.begin(sender), mailbox);
   const found = service.recipients.find(mailbox);
   const facts =
     found.kind === "known" ? { key: found.key, kind: found.as, source: found.source, entry: found.entry } : {};
@@ -83,7 +87,7 @@ export async function ask(
     address: text,
     verdict: refused ? "refused" : "accepted",
     reply: said === undefined ? "" : replyText(said),
-    why: explain(service, session, mailbox, found, refused ? "" : judged.status),
+    why: byAnother(session, line) ?? explain(service, session, mailbox, found, refused ? "" : judged.status),
     ...facts,
   };
 }
@@ -93,6 +97,16 @@ function badRecipient(text: string): Reply {
   const octets = Buffer.from(text.replace(/^<(.*)>$/, "$1"), "utf8").toString("latin1");
   const command = parseRcpt(`TO:<${octets}>`);
   return "code" in command ? command : reply(501, "5.1.3", "Bad recipient address syntax");
+}
+
+/** What another check than that of the directory has said: it refused, or knows where the recipient leads. */
+function byAnother({ rcpt }: Session, refusal: VerdictLine | undefined): string | undefined {
+  const expansion = rcpt?.expansion?.map(({ raw }) => `<${raw}>`).join(" ");
+  const leads = expansion === undefined ? "" : `leads to ${expansion}`;
+  if (refusal !== undefined && (refusal.check !== serverName || leads !== "")) {
+    return `${refusal.check}: ${refusal.status}${leads === "" ? "" : `, ${leads}`}`;
+  }
+  return leads === "" ? undefined : leads;
 }
 
 function explain(

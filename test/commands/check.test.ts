@@ -49,6 +49,21 @@ describe("goodmailto check", { timeout: 120_000 }, () => {
     return { status, out: stdout, err: stderr };
   }
 
+  it("says which other check refuses, and where an alias leads", () => {
+    write('[checks]\nrun = ["aliases", "goodmailto"]\n[checks.aliases]\nfile = "aliases"\n');
+    writeFileSync(
+      join(folder, "aliases"),
+      "both@kontor.example: a@kontor.example, b@kontor.example\nout@kontor.example: a@far.example\n",
+    );
+    const { out } = check(["both@kontor.example", "out@kontor.example", "vera@kontor.example", "--json"]);
+    const { results } = JSON.parse(out) as { results: { reply: string; why: string }[] };
+    expect(results.map(({ reply, why }) => `${reply.slice(0, 9)}: ${why}`)).toEqual([
+      "250 2.1.5: leads to <a@kontor.example> <b@kontor.example>",
+      "550 5.7.1: goodmailto: refused (relaying denied), leads to <a@far.example>",
+      "550 5.1.1: aliases: not found",
+    ]);
+  });
+
   it("judges every argument, odd ones too, with the reply that RCPT would get", () => {
     const { status, out } = check(["two words", "vera@kontor.example", "jürgen@kontor.example", "a@b@c", "--json"]);
     const { results } = JSON.parse(out) as { results: { address: string; verdict: string; reply: string }[] };

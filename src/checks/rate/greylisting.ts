@@ -11,6 +11,7 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { immune } from "../../hooks/exemption.ts";
 import { noteOf } from "../../hooks/notes.ts";
+import { recipientOptions } from "../../hooks/recipient-options.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import type { Answer } from "../../hooks/verdict.ts";
 import { normalKey } from "../../mail/address.ts";
@@ -84,7 +85,7 @@ function keyOf(
 
 export const greylisting: CheckDefinition = defineCheck({
   name: "greylisting",
-  doc: 'Defers an unknown client with 450 at MAIL until it tries again after a while, and then accepts it for weeks. Add it behind goodmailto, so that with `recipient` unknown recipients still get 550. What it remembers is in [state]: in memory it is lost at a restart, and a state that is unavailable defers nobody. mode = "observe" remembers and logs, but defers nobody (qpsmtpd\'s testonly).',
+  doc: 'Defers an unknown client with 450 at MAIL until it tries again after a while, and then accepts it for weeks. Add it behind goodmailto, so that with `recipient` unknown recipients still get 550. What it remembers is in [state]: in memory it is lost at a restart, and a state that is unavailable defers nobody. At RCPT and DATA a recipient with the option greylisting=off of the check aliases, in front of it, is never deferred. mode = "observe" remembers and logs, but defers nobody (qpsmtpd\'s testonly).',
   stage: "recipient",
   hooks: ["mail", "rcpt", "data"],
   unless: immune,
@@ -161,6 +162,9 @@ export const greylisting: CheckDefinition = defineCheck({
         });
       },
       rcpt(session): Answer<"greylisted", never> {
+        if (recipientOptions.get(session)?.get("greylisting") === "off") {
+          return pass;
+        }
         if (!chosen.recipient) {
           if (isDeferred.get(session) === true) {
             isHeld.set(session, true);

@@ -1,6 +1,9 @@
 /** spamtrap: what the next hop is told of a message to a trap, and who is not caught in one. */
 import { afterEach, describe, expect, it } from "vitest";
 
+import { faultyLines } from "../../../src/compose/list-warnings.ts";
+import { schemaFor } from "../../../src/compose/settings.ts";
+import { checkConfig } from "../../../src/config/load.ts";
 import { startNextHop } from "../../fakes/next-hop.ts";
 import type { NextHop } from "../../fakes/next-hop.ts";
 import { closeScenes, hello, scene, send } from "../../relay/scene.ts";
@@ -111,6 +114,19 @@ describe("a message to a trap", () => {
     expect(relay.log.join("\n").includes("the check does nothing")).toBe(text.includes("c@far.example"));
     expect(relay.log.join("\n")).not.toContain("message goes to the target");
     client.close();
+  });
+
+  it("has its target judged by `config check`, too", () => {
+    const loaded = checkConfig(
+      '[domains]\nrelay = ["kontor.example"]\n[checks]\nrun = ["spamtrap"]\n[checks.spamtrap]\ntarget = "c@far.example"\n',
+      "c.toml",
+      schemaFor,
+      [],
+    );
+    const warnings = loaded.kind === "ok" ? faultyLines(loaded.settings) : [];
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'target is outside of the relay domains, the check does nothing: "c@far.example"',
+    ]);
   });
 
   it("is no way out: a listed domain that is not ours is refused as ever", async () => {

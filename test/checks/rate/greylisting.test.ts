@@ -6,6 +6,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { greylisting } from "../../../src/checks/rate/greylisting.ts";
+import { recipientOptions } from "../../../src/hooks/recipient-options.ts";
 import { createLists } from "../../../src/compose/lists.ts";
 import { schemaFor } from "../../../src/compose/settings.ts";
 import { checkConfig } from "../../../src/config/load.ts";
@@ -174,6 +175,24 @@ describe("greylisting", () => {
     expect(await attempt(check, both)).toEqual(["", "", deferred, ""]);
     expect(await attempt(check, { from: "", ...both })).toEqual(["", "", "", deferredAtData]);
     expect(await attempt(check, { from: "" })).toEqual(["", "", ""]);
+  });
+
+  it("never defers a recipient whose options say so, at RCPT or DATA", async () => {
+    for (const values of [{ recipient: true }, { deny_late: true }]) {
+      const check = start(values);
+      const session = makeSession();
+      const { accepted } = session.begin(mailbox("a@far.test"));
+      await check.mail?.(session);
+      session.recipient = mailbox("vera@ours.example");
+      recipientOptions.set(session, new Map([["greylisting", "off"]]));
+      expect(await check.rcpt?.(session)).toMatchObject({ kind: "pass" });
+      accepted.push(session.rcpt as (typeof accepted)[number]);
+      expect(await data(check, session)).toBe("");
+      session.recipient = mailbox("anna@ours.example");
+      const said = asPrinted((await check.rcpt?.(session)) ?? { kind: "drop" });
+      accepted.push(session.rcpt as (typeof accepted)[number]);
+      expect(said === "" ? await data(check, session) : said).toMatch(/^E45[01] 4\.7\.1/);
+    }
   });
 
   it("waits with its answer until DATA if asked to, but not for recipients that it was not asked about", async () => {

@@ -1,10 +1,15 @@
 /** disposable: what such an address is, who holds its last place, and what becomes of a place without a message. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { afterEach, describe, expect, it } from "vitest";
 
 import { disposable } from "../../../src/checks/recipient/disposable.ts";
 import { createDomains } from "../../../src/mail/domains.ts";
 import type { RecipientAnswer } from "../../../src/snapshot/recipients.ts";
 import { silentLog } from "../../../src/report/log.ts";
+import { SqliteStore } from "../../../src/state/sqlite.ts";
 import { MemoryStore } from "../../../src/state/memory.ts";
 import { State } from "../../../src/state/state.ts";
 import type { Store } from "../../../src/state/store.ts";
@@ -29,7 +34,8 @@ function start(
   answer: RecipientAnswer = { kind: "unavailable", why: "none" },
   store: Store = new MemoryStore(),
 ) {
-  const state = new State(store, silentLog);
+  // A busy machine is no reason to go on without the state.
+  const state = new State(store, silentLog, 10_000);
   const domains = createDomains(["ours.example"], { "alias.example": "ours.example" });
   const clock = { time: Date.UTC(2026, 2, 9, 23, 59, 59) };
   const services = servicesFor({ state, domains, recipients: recipientsOf(answer), now: () => clock.time });
@@ -116,6 +122,23 @@ describe("disposable addresses", () => {
     };
     const { ask } = start({}, undefined, store);
     expect(await ask("vera.0.count@ours.example")).toBe("vera@ours.example");
+  });
+
+  it("have one count for all workers of a machine", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "goodmailto-disposable-"));
+    const stores = [1, 2].map(() => new SqliteStore(join(folder, "state.sqlite"), silentLog));
+    try {
+      const [one, other] = stores.map((store) => start({}, undefined, store));
+      const [session, second] = [makeSession(), makeSession()];
+      expect(await one?.ask("vera.1.count@ours.example", session)).toBe("vera@ours.example");
+      expect(await other?.ask("vera.1.count@ours.example", second)).toBe(`E${unknown}`);
+      one?.check.concluded?.(session, "not delivered");
+      await expect.poll(() => one?.rows()).toEqual({ kind: "rows", rows: [] });
+      expect(await other?.ask("vera.1.count@ours.example", second)).toBe("vera@ours.example");
+    } finally {
+      await Promise.all(stores.map((store) => store.close()));
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("give a place back where the client went away while the state answered", async () => {
