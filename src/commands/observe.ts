@@ -8,6 +8,7 @@ import { parseDuration } from "../config/units.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
+import { nameDomains } from "../export/deliverable.ts";
 import { mergeObserved, readObserved } from "../observe/observations.ts";
 import type { Observed } from "../observe/observations.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
@@ -137,11 +138,12 @@ async function addHints(report: ObserveReport, settings: Settings, folder: strin
     .slice(0, maxHints)
     .map(({ address }) => address);
   const hints = new Map<string, string[]>(asked.map((address) => [address, []]));
+  const { namesOf } = nameDomains(settings.domains);
   const signal = AbortSignal.timeout(hintTime);
   let complete = true;
   for (const source of settings.source.filter(({ type }) => type === "ldap")) {
     try {
-      for await (const { address, places } of locate(asked, source, folder, signal)) {
+      for await (const { address, places } of locate(asked, source, folder, signal, namesOf)) {
         hints.get(address)?.push(...places.slice(0, 3).map(adviceFor));
       }
     } catch (error) {

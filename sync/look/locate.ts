@@ -5,7 +5,8 @@
 import type { SearchEntry } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { foldAscii, parseMailbox } from "../../src/mail/address.ts";
+import { foldAscii, normalKey, parseMailbox } from "../../src/mail/address.ts";
+import { addressForms } from "./address-forms.ts";
 import { presetFor } from "../presets/table.ts";
 import { parseTarget } from "../sources/dial.ts";
 import { escapeFilterValue } from "../sources/filter.ts";
@@ -56,20 +57,25 @@ const nameAttributes = ["uid", "sAMAccountName", "mailNickname", "cn"] as const;
 /** Entries that one address may give: more is no address. */
 const maxEntries = 50;
 
-/** The filter that finds an address wherever it may stand. */
-export function locatingFilter(address: string): string {
-  const whole = escapeFilterValue(address);
+/** The filter that finds an address wherever it may stand. @param forms of the address */
+export function locatingFilter(address: string, forms: readonly string[] = [address]): string {
   const user = escapeFilterValue(parseMailbox(address)?.user ?? address);
   const tests = [
-    ...addressAttributes.map((name) => `(${name}=${whole})`),
-    `(proxyAddresses=smtp:${whole})`,
-    ...nameAttributes.flatMap((name) => [`(${name}=${user})`, `(${name}=${whole})`]),
+    ...forms
+      .map(escapeFilterValue)
+      .flatMap((whole) => [
+        ...addressAttributes.map((name) => `(${name}=${whole})`),
+        `(proxyAddresses=smtp:${whole})`,
+        ...nameAttributes.map((name) => `(${name}=${whole})`),
+      ]),
+    ...nameAttributes.map((name) => `(${name}=${user})`),
   ];
   return `(|${[...new Set(tests)].join("")})`;
 }
 
 /**
  * Searches one directory for each of the addresses.
+ * @param namesOf the names under which a relay domain is known
  * @throws SourceFault where it cannot be asked
  */
 export async function* locate(
@@ -77,25 +83,32 @@ export async function* locate(
   settings: SourceSettings,
   folder: string,
   signal: AbortSignal,
+  namesOf: (domain: string) => readonly string[],
 ): AsyncGenerator<Located> {
   const read = new Set(presetFor(settings).addresses.map(({ attribute }) => attribute));
   const connection = await connectFirst(settings.url.map(parseTarget), settings, folder, signal);
   try {
     for (const address of addresses) {
-      const entries = await search(connection, settings.base, address);
-      yield { address, places: entries.flatMap((entry) => placesIn(entry, address, settings.name, read)) };
+      const forms = addressForms(address, namesOf);
+      const entries = await search(connection, settings.base, address, forms);
+      yield { address, places: entries.flatMap((entry) => placesIn(entry, forms, settings.name, read)) };
     }
   } finally {
     connection.close();
   }
 }
 
-async function search(connection: LdapConnection, base: string, address: string): Promise<SearchEntry[]> {
+async function search(
+  connection: LdapConnection,
+  base: string,
+  address: string,
+  forms: readonly string[],
+): Promise<SearchEntry[]> {
   const steps = connection.search(
     searchRequest({
       base,
       scope: "sub",
-      filter: locatingFilter(address),
+      filter: locatingFilter(address, forms),
       attributes: ["objectClass", ...addressAttributes, "proxyAddresses", ...nameAttributes],
       controls: [],
     }),
@@ -114,18 +127,19 @@ async function search(connection: LdapConnection, base: string, address: string)
   }
 }
 
-function placesIn(entry: SearchEntry, address: string, source: string, read: ReadonlySet<string>): Place[] {
+function placesIn(entry: SearchEntry, forms: readonly string[], source: string, read: ReadonlySet<string>): Place[] {
+  const [address = ""] = forms;
   const user = foldAscii(parseMailbox(address)?.user ?? address);
-  const wanted = new Set([foldAscii(address), `smtp:${foldAscii(address)}`]);
+  const wanted = new Set(forms.map(fold));
   const classes = entry.attributes
     .filter(({ type }) => type.toLowerCase() === "objectclass")
     .flatMap(({ values }) => values.map(String));
   const places = entry.attributes
     .filter(({ type }) => type.toLowerCase() !== "objectclass")
     .flatMap(({ type, values }) => values.map((value) => ({ attribute: type, value: String(value) })))
-    .filter(({ value }) => wanted.has(foldAscii(value)) || foldAscii(value) === user);
+    .filter(({ value }) => wanted.has(fold(value)) || foldAscii(value) === user);
   // An address says more than a name that happens to be the same.
-  const exact = places.filter(({ value }) => wanted.has(foldAscii(value)));
+  const exact = places.filter(({ value }) => wanted.has(fold(value)));
   return (exact.length > 0 ? exact : places).map(({ attribute, value }) => ({
     source,
     dn: entry.name,
@@ -134,6 +148,13 @@ function placesIn(entry: SearchEntry, address: string, source: string, read: Rea
     classes,
     read: read.has(attribute.toLowerCase()),
   }));
+}
+
+/** A value as addresses are compared, with or without the type of proxyAddresses. */
+function fold(value: string): string {
+  const text = value.replace(/^smtp:/i, "");
+  const mailbox = parseMailbox(text);
+  return mailbox === undefined ? foldAscii(text) : normalKey(mailbox.user, mailbox.domain);
 }
 
 /** What to do about it, in one sentence. */

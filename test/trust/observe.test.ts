@@ -335,13 +335,17 @@ describe.skipIf(missing("slapd"))("goodmailto observe report", { timeout: 90_000
         "dn: uid=anna,o=Kontor\nobjectClass: inetOrgPerson\nuid: anna\ncn: Anna\nsn: A\nmail: anna@kontor.example\n" +
           "labeledURI: a.huber@kontor.example\n",
         "dn: cn=scanner,o=Kontor\nobjectClass: device\nobjectClass: extensibleObject\ncn: scanner\nmail: scanner@kontor.example\n",
+        "dn: uid=bert,o=Kontor\nobjectClass: inetOrgPerson\nuid: x1\ncn: B\nsn: B\nmail: b@kontor.example\n" +
+          `labeledURI: bert@kontor.test\nlabeledURI:: ${Buffer.from("carl@müller.example").toString("base64")}\n` +
+          "description: B\n",
       ].join("\n"),
     });
     folder = mkdtempSync(join(tmpdir(), "gmto-observe-"));
     config = join(folder, "goodmailto.toml");
     writeFileSync(
       config,
-      `[domains]\nrelay = ["kontor.example"]\n[snapshot]\npath = "snapshot.sqlite"
+      `[domains]\nrelay = ["kontor.example", "müller.example"]\naliases = { "kontor.test" = "kontor.example" }
+[snapshot]\npath = "snapshot.sqlite"
 [recipients]\nmode = "observe"\nobserve_file = "observed.json"
 [[source]]\nname = "ldap"\ntype = "ldap"\nurl = ["${slapd.ldap}"]\nbase = "o=Kontor"
 filter = "(objectClass=inetOrgPerson)"\nattributes = ["mail"]\n`,
@@ -356,6 +360,17 @@ filter = "(objectClass=inetOrgPerson)"\nattributes = ["mail"]\n`,
   it("exits 69 while nothing was observed", async () => {
     const ended = await run("observe", "report", "-c", config);
     expect(ended).toMatchObject({ code: 69, stderr: expect.stringContaining("holds no observations") as string });
+  });
+
+  it("finds an address under an alias domain, and under a domain that the directory writes in U-labels", async () => {
+    const observations = new Observations(join(folder, "other.json"), silentLog, { now: () => 4 * day });
+    observations.note("bert@kontor.example", "unknown", 250);
+    observations.note("carl@xn--mller-kva.example", "unknown", 250);
+    observations.close();
+    const { stdout } = await run("observe", "report", "--hint", "-c", config, "--file", join(folder, "other.json"));
+    const found = 'attribute "labeledURI" of "uid=bert,o=Kontor" (source "ldap") holds it: add "labeledURI"';
+    expect(stdout.split(found)).toHaveLength(3);
+    expect(stdout).not.toContain("no directory holds it");
   });
 
   it("prints the disagreements with the attribute that holds the address, and what follows", async () => {
