@@ -28,6 +28,7 @@ function configurationOf(page: string): string {
 
 describe("the configuration on a page", () => {
   it.each([
+    ["README.md", ""],
     ["docs/getting-started.md", ""],
     ["docs/active-directory.md", ""],
     ["docs/domino.md", ""],
@@ -45,9 +46,15 @@ describe("the configuration on a page", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining(warning) });
   });
 
-  it("sends nobody's mail for other domains to the inside server", () => {
-    const routes = configurationOf("docs/getting-started.md").split("[[route]]").slice(1);
-    expect(routes.map((text) => /^domain = "(.*?)"/m.exec(text)?.[1])).toEqual(["kontor.example", "*"]);
-    expect(routes[1]).toMatch(/^next_hop = "mx"/m);
-  });
+  it.each(["README.md", "docs/getting-started.md"])(
+    "sends nobody's mail for other domains to the inside server: %s",
+    (page) => {
+      const text = configurationOf(page);
+      expect(text).toMatch(/^mode = "observe"/m);
+      expect(text).toMatch(/^\[tls\]/m);
+      const routes = text.split("[[route]]").slice(1);
+      expect(routes.map((text) => /^domain = "(.*?)"/m.exec(text)?.[1])).toEqual(["kontor.example", "*"]);
+      expect(routes[1]).toMatch(/^next_hop = "mx"/m);
+    },
+  );
 });
