@@ -18,6 +18,7 @@ import type { Log } from "../report/log.ts";
 import type { Recipients } from "../snapshot/recipients.ts";
 import { MemoryStore } from "../state/memory.ts";
 import { State } from "../state/state.ts";
+import { createSameNextHop } from "./next-hops.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
 import type { CheckSection } from "./check-sections.ts";
 
@@ -55,6 +56,7 @@ const noRecipients: Recipients = { find: () => noAnswer, isAlways: () => false, 
 /** Reads every list of every check that runs, as the relay would; one warning for each line that it would report. */
 export function faultyLines(settings: Settings): Warning[] {
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+  const sameNextHop = createSameNextHop(settings, domains);
   return runningSections(settings).flatMap(({ check, path, values }) => {
     if (listKeys(check).length === 0) {
       return [];
@@ -82,6 +84,7 @@ export function faultyLines(settings: Settings): Warning[] {
     check.create(values, {
       recipients: noRecipients,
       domains,
+      sameNextHop,
       dns: noDns,
       lists,
       state,

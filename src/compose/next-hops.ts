@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 
 import type { Settings } from "../config/sections.ts";
 import type { Counters } from "../report/counters.ts";
+import type { Mailbox } from "../mail/address.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Log } from "../report/log.ts";
@@ -13,6 +14,8 @@ import { HopPool } from "../relay/hop-pool.ts";
 import { createMailExchangers } from "../dns/mail-exchangers.ts";
 import type { Dns } from "../dns/resolver.ts";
 import { createRoutes } from "../relay/routes.ts";
+import { commonRoute, domainOf, routeOf } from "../relay/way.ts";
+import type { Ways } from "../relay/way.ts";
 import { FileFault } from "./file-fault.ts";
 
 /** The way to the next hops of `[[route]]`. */
@@ -24,8 +27,23 @@ export function buildCourier(
   counters: Counters,
   name: string,
 ): Courier & { close(): void } {
+  const pool = new HopPool(name, createMailExchangers(dns), log);
+  return createCourier({ pool, ...waysOf(settings, domains, readAuthorities), log, counters });
+}
+
+/** Whether addresses that have a way go the same one: one transaction has one next hop. */
+export function createSameNextHop(settings: Settings, domains: Domains): (mailboxes: readonly Mailbox[]) => boolean {
+  const ways = waysOf(settings, domains, () => undefined);
+  return (mailboxes) => {
+    const routed = mailboxes.filter((mailbox) => routeOf(ways, domainOf(ways, mailbox)) !== undefined);
+    return routed.length < 2 || commonRoute(ways, routed) !== undefined;
+  };
+}
+
+/** @param authorities reads a `ca_file` */
+function waysOf(settings: Settings, domains: Domains, authorities: (file: string) => string | undefined): Ways {
   const routes = settings.route.map((route) => {
-    const ca = route.ca_file === "" ? undefined : readAuthorities(route.ca_file);
+    const ca = route.ca_file === "" ? undefined : authorities(route.ca_file);
     return {
       domain: route.domain,
       route: {
@@ -38,11 +56,11 @@ export function buildCourier(
       },
     };
   });
-  const pool = new HopPool(name, createMailExchangers(dns), log);
-  // A bare <postmaster> (RFC 5321 4.5.1) goes where our first domain goes.
-  const canonical = (domain: string): string =>
-    domain === "" ? (domains.relay[0] ?? "") : (domains.canonical(domain) ?? domain);
-  return createCourier({ pool, routes: createRoutes(routes), canonical, log, counters });
+  return {
+    routes: createRoutes(routes),
+    // A bare <postmaster> (RFC 5321 4.5.1) goes where our first domain goes.
+    canonical: (domain) => (domain === "" ? (domains.relay[0] ?? "") : (domains.canonical(domain) ?? domain)),
+  };
 }
 
 /** @throws FileFault where it names none, and no connection could be made */

@@ -29,7 +29,7 @@ import { createRecipients } from "../snapshot/recipients.ts";
 import { createAuthenticator } from "./authenticators.ts";
 import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
-import { buildCourier } from "./next-hops.ts";
+import { buildCourier, createSameNextHop } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
@@ -92,7 +92,8 @@ function assemble(settings: Settings, lasting: Lasting) {
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const dns = createResolver(settings, log);
-  const services = { recipients, domains, dns, state, log, now: Date.now };
+  const sameNextHop = createSameNextHop(settings, domains);
+  const services = { recipients, domains, sameNextHop, dns, state, log, now: Date.now };
   const courier = buildCourier(settings, domains, dns, log, counters, name);
   const tls = readTls(settings);
   const authenticator = createAuthenticator(settings.auth, guard, log);

@@ -1,6 +1,7 @@
 /** What the relay would answer to a recipient, and why: it asks the same code, without a client. */
 import { allChecks } from "./outside-checks.ts";
 import type { Settings } from "../config/sections.ts";
+import { createSameNextHop } from "./next-hops.ts";
 import { createResolver } from "./resolver.ts";
 import { Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
@@ -47,7 +48,8 @@ export function createService(settings: Settings, snapshot: SnapshotReader, now:
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const dns = createResolver(settings, silentLog);
   const state = new State(new MemoryStore(), silentLog);
-  const services = { recipients, domains, dns, state, log: silentLog, now };
+  const sameNextHop = createSameNextHop(settings, domains);
+  const services = { recipients, domains, sameNextHop, dns, state, log: silentLog, now };
   const pipeline = buildPipeline(settings, recipientChecks(settings), services, noCounters);
   return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
 }

@@ -1,4 +1,5 @@
 /** What a check may use of the rest: given to `create`, never imported. */
+import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Dns } from "../dns/resolver.ts";
 import type { Cdb } from "../files/cdb.ts";
@@ -32,6 +33,8 @@ export interface Tables {
 export interface Services {
   readonly recipients: Recipients;
   readonly domains: Domains;
+  /** Whether addresses go to one next hop, as far as they go to any. */
+  readonly sameNextHop: (mailboxes: readonly Mailbox[]) => boolean;
   readonly dns: Dns;
   readonly lists: Lists;
   readonly state: Tables;

@@ -23,6 +23,7 @@ export function servicesFor({
   return {
     recipients: recipientsOf({ kind: "unavailable", why: "none" }),
     domains: createDomains([]),
+    sameNextHop: () => true,
     dns: more.dns ?? resolverOf(),
     lists: createLists(folders, "test", log, now),
     state: new State(new MemoryStore(), log),

@@ -17,6 +17,7 @@ export interface Expansion {
 export interface AliasUse {
   readonly format: AliasFormat;
   readonly domains: Domains;
+  readonly sameNextHop: (mailboxes: readonly Mailbox[]) => boolean;
   /** Characters that begin a detail, `+lists`, which goes on to each address. */
   readonly delimiter: string;
   readonly depth: number;
@@ -95,7 +96,10 @@ export class AliasTable {
       skip(line.entry, fault);
       return;
     }
-    const { domains } = this.#use;
+    const { domains, sameNextHop } = this.#use;
+    if (!sameNextHop([...ends.values()])) {
+      warn(line.entry, "leads to addresses with different next hops: it is answered with 451");
+    }
     const foreign = [...ends.values()].find(({ domain }) => domain !== "" && domains.canonical(domain) === undefined);
     if (foreign !== undefined) {
       warn(line.entry, `leads to <${foreign.raw}> outside of the relay domains: only relay clients may write to it`);

@@ -52,10 +52,10 @@ export const aliases: CheckDefinition = defineCheck({
   },
   reasons: { unknown: "unknown recipient" },
   findings: { known: "found (alias)", unknown: "not found" },
-  create(settings, { domains, lists, recipients }) {
+  create(settings, { domains, lists, recipients, sameNextHop }) {
     const { format, delimiter, depth, max_expansion: most } = settings;
     const table = lists.list(settings.file, (entries, skip, warn) =>
-      AliasTable.read(entries, skip, warn, { format, domains, delimiter, depth, most }),
+      AliasTable.read(entries, skip, warn, { format, domains, sameNextHop, delimiter, depth, most }),
     );
     const refusal = refuse("unknown", recipients.unknown, { finding: "unknown" });
     return {

@@ -278,6 +278,10 @@ describe("an alias at the next hop", () => {
     expect(mixed.at(-1)).toMatch(/^250/);
     expect(hop.received.map(({ recipients }) => recipients)).toEqual([["vera@kontor.example"]]);
     expect(other.received).toEqual([]);
+    const warned = relay.log.filter((line) => line.includes("different next hops"));
+    expect(warned).toEqual([
+      expect.stringContaining("aliases:3: leads to addresses with different next hops: it is answered with 451"),
+    ]);
     client.close();
   });
 
