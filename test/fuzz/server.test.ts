@@ -11,21 +11,9 @@ import { startNextHop } from "../fakes/next-hop.ts";
 import type { Answer } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import { hello, send } from "../relay/scene.ts";
+import { createRandom, seed } from "./random.ts";
 
 const sessions = Number(process.env["FUZZ_SESSIONS"] ?? 300);
-const wanted = process.env["FUZZ_SEED"] ?? "20261121";
-const seed = wanted === "random" ? Date.now() % 2 ** 31 : Number(wanted);
-
-/** mulberry32: a number in [0, 1) at each call, the same ones for the same seed. */
-function createRandom(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const lines = [
   "EHLO client.example",
