@@ -27,8 +27,15 @@ const labelRule: field.TextRule = {
   fits: (text) => /^[a-z0-9_-]{1,32}$/.test(text),
 };
 
-/** `[checks] run`, and `[[listener]] checks`. */
-export function runList(checks: readonly CheckSettings[], doc: string) {
+/** `[[listener]] checks`; undefined where it is not given: then `[checks] run` counts, whatever its default. */
+export function ownRunList(checks: readonly CheckSettings[], doc: string) {
+  const list = runList(checks, doc, { required: true });
+  // Around a default, `optional` would never be undefined.
+  return list.optional().meta({ ...list.meta(), required: false, inherits: true });
+}
+
+/** `[checks] run`. */
+export function runList(checks: readonly CheckSettings[], doc: string, extra: { readonly required?: boolean } = {}) {
   const names = checks.map(({ name }) => name);
   const sample = defaultRun.filter((name) => names.includes(name));
   const allowed = `one of ${names.join(", ")}, or "NAME:INSTANCE"`;
@@ -37,7 +44,7 @@ export function runList(checks: readonly CheckSettings[], doc: string) {
     return names.includes(name) && labelRule.fits(instance) && more.length === 0;
   };
   const isOnce = (list: readonly string[]): boolean => new Set(list).size === list.length;
-  return field.listBy({ allowed, fits }, sample, doc).refine(isOnce, { message: "must not hold a name twice" });
+  return field.listBy({ allowed, fits }, sample, doc, extra).refine(isOnce, { message: "must not hold a name twice" });
 }
 
 const modeDoc =

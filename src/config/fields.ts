@@ -30,6 +30,8 @@ export interface FieldMeta {
   readonly file?: "relay" | "sync";
   /** That file may be missing: it then lists nothing, and a warning says so. */
   readonly mayBeMissing?: boolean;
+  /** Where it is not given another setting counts: there is no default of its own. */
+  readonly inherits?: boolean;
   /** Never printed. */
   readonly secret?: boolean;
   /** One of many sections has it alike: the sample file describes it once. */

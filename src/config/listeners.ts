@@ -71,6 +71,6 @@ export function listener<Checks extends z.ZodType>(checks: Checks) {
       {},
       'Session variables for every client: { SPPCONFFILE = "control/msaplugins" }. Client rules override them.',
     ),
-    checks: checks.optional(),
+    checks,
   });
 }

@@ -108,7 +108,7 @@ function fieldLines(type: z.ZodType, value: unknown, given: unknown): string[] {
   const present = (key: string): boolean => typeof given === "object" && given !== null && key in given;
   return shape.flatMap(([key, child]) => {
     const meta = fieldMeta(child);
-    if (meta === undefined || value === undefined) {
+    if (meta === undefined || value === undefined || (meta.inherits === true && !present(key))) {
       return [];
     }
     // What was given is shown as it was given, in the units of the file.

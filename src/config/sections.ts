@@ -1,7 +1,7 @@
 /** Puts the whole schema together: the core sections and those of the checks that the caller knows. */
 import * as z from "zod";
 
-import { checkSection, instanceSections, runList } from "./check-sections.ts";
+import { checkSection, instanceSections, ownRunList, runList } from "./check-sections.ts";
 import type { CheckSettings, CheckTable, CheckValues } from "./check-sections.ts";
 import * as field from "./fields.ts";
 import { auth, listener, tls } from "./listeners.ts";
@@ -55,7 +55,7 @@ export function createSchema(checks: readonly CheckSettings[], several: Readonly
     route: z.array(coreLists.route).prefault([]),
     source: z.array(coreLists.source).prefault([]),
     publish: z.array(coreLists.publish).prefault([]),
-    listener: z.array(listener(runList(checks, listenerDoc))).prefault([]),
+    listener: z.array(listener(ownRunList(checks, listenerDoc))).prefault([]),
   });
 }
 

@@ -15,7 +15,7 @@ import type { Answer } from "./verdict.ts";
 export interface Denial {
   /** The check that refused, as in `[checks] run`; "goodmailto" also for the server's own verdicts. */
   readonly check: string;
-  /** A key of that check's reasons. */
+  /** A key of that check's reasons; of the server's own "relaying denied" or another fault of a recipient, and "wrong password". */
   readonly reason: string;
   /** Where the client is refused: of a check in mode later, `rcpt`. */
   readonly hook: HookName;

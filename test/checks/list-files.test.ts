@@ -1,9 +1,12 @@
 /** Every check that has a list, under whatever may become of the list. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { geo } from "../../src/checks/client/geo.ts";
 import { badmailfrom } from "../../src/checks/envelope/badmailfrom.ts";
 import { badmailfromto } from "../../src/checks/envelope/badmailfromto.ts";
 import { badrcptto } from "../../src/checks/envelope/badrcptto.ts";
@@ -17,14 +20,25 @@ import { aliases } from "../../src/checks/recipient/aliases.ts";
 import { goodrcptto } from "../../src/checks/recipient/goodrcptto.ts";
 import { relocated } from "../../src/checks/recipient/relocated.ts";
 import type { CheckDefinition } from "../../src/hooks/check.ts";
+import { makeMmdb } from "../fakes/mmdb.ts";
+import { missing } from "../fakes/need.ts";
 import { onlyUnless } from "../hooks/only-unless.ts";
 import { ListScene } from "./list-scene.ts";
 import type { Asked } from "./list-scene.ts";
+
+/** Where the clients are that ask; "": nothing can be written here. */
+const places = missing("perl", "MaxMind::DB::Writer") ? "" : join(mkdtempSync(join(tmpdir(), "goodmailto-")), "mmdb");
+if (places !== "") {
+  writeFileSync(places, makeMmdb({ "192.0.2.0/24": "Berlin.DE", "2001:db8::/32": "Berlin.DE" }));
+}
+afterAll(() => (places === "" ? undefined : rmSync(dirname(places), { recursive: true })));
 
 /** One check: a line that makes it refuse, the question that is refused, and a line for each of many others. */
 interface Row {
   readonly check: CheckDefinition;
   readonly values?: Readonly<Record<string, unknown>>;
+  /** The setting that names the list, if not `file`. */
+  readonly key?: string;
   readonly line: string;
   readonly asked: Asked;
   readonly others: (n: number) => string;
@@ -137,19 +151,34 @@ const rows: readonly Row[] = [
     others: (n) => `v${n}@ours.example victim@new.example`,
     bad: "victim@ours.example moved to <b>Rome</b>",
   },
+  ...(places === ""
+    ? []
+    : [
+        {
+          check: geo,
+          values: { database: places, whitelist: "" },
+          key: "blacklist",
+          line: "Berlin.DE",
+          asked: { ip: "192.0.2.7" },
+          others: (n: number) => `Berlin ${n}.DE`,
+          bad: "Berlin",
+        },
+      ]),
 ];
 
 describe.each(rows.map((row) => ({ ...row, title: `${row.check.name} ${JSON.stringify(row.values ?? {})}` })))(
   "the list of $title",
-  ({ check, values, line, asked, others, bad, isGoodList }) => {
+  ({ check, values, key, line, asked, others, bad, isGoodList }) => {
     let scene: ListScene;
     beforeEach(() => {
       scene = new ListScene();
     });
     afterEach(() => scene.close());
-    const start = () => scene.start(check, values);
+    const start = () => scene.start(check, values, {}, key);
     /** Whether the question is refused, as the list's line would have it. */
     const counts = async (): Promise<boolean> => ((await scene.ask(asked)) !== "") !== (isGoodList ?? false);
+    /** Lines with facts; those without are the check's own about a client. */
+    const warned = (): string[] => scene.log.lines.filter((one) => one.includes("{"));
     const elsewhere = `${others(1)}\n`;
 
     it("decides nothing while it is missing or empty, and counts when it is there", async () => {
@@ -175,8 +204,8 @@ describe.each(rows.map((row) => ({ ...row, title: `${row.check.name} ${JSON.stri
         scene.later();
         expect(await counts()).toBe(true);
       }
-      expect(scene.log.lines).toHaveLength(1);
-      expect(scene.log.lines[0]).toContain(`${check.name}: list cannot be read, keeping the previous one`);
+      expect(warned()).toHaveLength(1);
+      expect(warned()[0]).toContain(`${check.name}: list cannot be read, keeping the previous one`);
     });
 
     onlyUnless(bad === "")("leaves out a line that cannot be used, and names it", async () => {
@@ -185,9 +214,9 @@ describe.each(rows.map((row) => ({ ...row, title: `${row.check.name} ${JSON.stri
       expect(await counts()).toBe(true);
       scene.later();
       await scene.ask(asked);
-      expect(scene.log.lines).toHaveLength(1);
-      expect(scene.log.lines[0]).toContain(`${check.name}: line left out`);
-      expect(scene.log.lines[0]).toContain(`${scene.file}:1: `);
+      expect(warned()).toHaveLength(1);
+      expect(warned()[0]).toContain(`${check.name}: line left out`);
+      expect(warned()[0]).toContain(`${scene.file}:1: `);
     });
 
     it("may have 100,000 lines", async () => {
@@ -195,7 +224,7 @@ describe.each(rows.map((row) => ({ ...row, title: `${row.check.name} ${JSON.stri
       scene.write(`${lines.join("\n")}\n${line}\n`);
       start();
       expect(await counts()).toBe(true);
-      expect(scene.log.lines).toEqual([]);
+      expect(warned()).toEqual([]);
       const begun = performance.now();
       for (let n = 0; n < 10; n++) {
         await scene.ask(asked);

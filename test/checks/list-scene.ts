@@ -26,6 +26,7 @@ export interface Asked {
 }
 
 const order = [
+  ["connection", ["note", "policy"]],
   ["helo", ["note", "policy"]],
   ["mail", ["note", "policy", "sender"]],
   ["rcpt", ["note", "sender", "policy", "recipient"]],
@@ -39,13 +40,18 @@ export class ListScene {
   readonly clock: Clock = new Clock();
   #pipeline: Pipeline | undefined;
 
-  /** Starts the check. @param values its settings; the list is `file` unless they say else */
-  start(check: CheckDefinition, values: Readonly<Record<string, unknown>> = {}, more: Partial<Services> = {}): this {
+  /** Starts the check. @param values its settings @param key the one that names the list */
+  start(
+    check: CheckDefinition,
+    values: Readonly<Record<string, unknown>> = {},
+    more: Partial<Services> = {},
+    key = "file",
+  ): this {
     const { log, clock } = this;
     const domains = createDomains(["ours.example"], { "alias.example": "ours.example" });
     const lists = createLists([this.folder], check.name, log, clock.now);
     const services = servicesFor({ log, now: clock.now, domains, lists, ...more });
-    const run = check.create(settingsOf(check, { file: this.file, ...values }), services);
+    const run = check.create(settingsOf(check, { [key]: this.file, ...values }), services);
     this.#pipeline = new Pipeline([stepOf(check, run, { unless: check.unless ?? [] })], log, noCounters);
     return this;
   }

@@ -41,6 +41,17 @@ describe("configuration", () => {
     }
   });
 
+  it("gives a listener without checks of its own those of [checks] run", () => {
+    const listener = '[[listener]]\nname = "a"\nlisten = ["127.0.0.1:0"]\n';
+    const checksOf = (text: string): unknown => {
+      const loaded = checkConfig(`[checks]\nrun = ["goodmailto"]\n${text}`, join(folder, "c.toml"), schemaFor, []);
+      return loaded.kind === "ok" ? [loaded.settings.listener[0]?.checks, loaded.settings.checks.run] : loaded.faults;
+    };
+    expect(checksOf(listener)).toEqual([undefined, ["goodmailto"]]);
+    expect(checksOf(`${listener}checks = ["loop"]\n`)).toEqual([["loop"], ["goodmailto"]]);
+    expect(faultsOf(`${listener}checks = ["nosuch"]\n`).join()).toMatch(/listener "a" checks.* must be one of /);
+  });
+
   it("names every fault at once, with line, column, key and what is allowed", () => {
     const faults = faultsOf(`[smtp]
 lisen = ["127.0.0.1:25"]

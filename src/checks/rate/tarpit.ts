@@ -88,8 +88,10 @@ export const tarpit: CheckDefinition = defineCheck({
         waited.set(session, ms);
         return ms > 0 ? sleep(ms, pass, { ref: false }) : pass;
       },
-      denied(session, { hook }) {
-        return counted.has(eventOf[hook] ?? "") ? refused(session, hook) : undefined;
+      denied(session, { hook, reason }) {
+        // [auth] failure_delay has kept that reply waiting.
+        const isWrongPassword = hook === "auth" && reason === "wrong password";
+        return !isWrongPassword && counted.has(eventOf[hook] ?? "") ? refused(session, hook) : undefined;
       },
       unrecognised(session) {
         return counted.has("unrecognised") ? refused(session, "unrecognised") : undefined;

@@ -179,6 +179,12 @@ describe("tarpit", () => {
     expect(wait instanceof Promise).toBe(counts);
   });
 
+  it("leaves wrong passwords to the delay of [auth]", () => {
+    const check = startCheck(tarpit, { delay: "1m", max: "1m" });
+    const denial = { check: "goodmailto", reason: "wrong password", hook: "auth" } as const;
+    expect(check.denied?.(makeSession(), denial)).toBeUndefined();
+  });
+
   it("begins with the refusal that the settings say, of one session", () => {
     const check = startCheck(tarpit, { after: 3, delay: "1m", max: "1m" });
     const [one, two] = [makeSession(), makeSession()];
