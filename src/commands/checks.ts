@@ -1,9 +1,10 @@
-/** `goodmailto checks`: every check with its hooks, settings and docstring, or one; and a file to begin a check of one's own with. */
+/** `goodmailto checks`: every check with its hooks, settings and docstring, or one with an example; and a file to begin a check of one's own with. */
 import { fileURLToPath } from "node:url";
 
 import { Command } from "commander";
 
 import { checks } from "../checks/registry.ts";
+import { exampleOf } from "../compose/check-examples.ts";
 import { fieldMeta } from "../config/fields.ts";
 import { tomlValue } from "../config/toml-value.ts";
 import type { CheckDefinition } from "../hooks/check.ts";
@@ -13,7 +14,7 @@ import { exit } from "../ops/exit.ts";
 /** Builds the verb. */
 export function checksCommand(): Command {
   const command = new Command("checks")
-    .description("List the checks with their hooks and settings, or describe one")
+    .description("List the checks with their hooks and settings, or describe one with an example")
     .argument("[name]", "the check to describe")
     .action(list);
   command
@@ -32,7 +33,8 @@ function list(name: string | undefined): void {
     process.exitCode = exit.usage;
     return;
   }
-  process.stdout.write(shown.map(describeCheck).join("\n"));
+  const example = name === undefined ? "" : printExample(name);
+  process.stdout.write(shown.map(describeCheck).join("\n") + example);
 }
 
 function describeCheck(check: CheckDefinition): string {
@@ -52,6 +54,15 @@ function describeCheck(check: CheckDefinition): string {
     ...settings,
     "",
   ].join("\n");
+}
+
+/** Settings, list files and a conversation, as they would be written. */
+function printExample(name: string): string {
+  const { toml, files = {}, dialogue = [] } = exampleOf(name);
+  const lists = Object.entries(files).map(([file, lines]) => `# control/${file}\n${lines}`);
+  const parts = [toml, ...lists, ...(dialogue.length === 0 ? [] : [dialogue.join("\n")])];
+  const lines = parts.join("\n\n").split("\n");
+  return `  example:\n${lines.map((line) => (line === "" ? "\n" : `    ${line}\n`)).join("")}`;
 }
 
 /** Files are made, never replaced. */

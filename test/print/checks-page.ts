@@ -14,7 +14,7 @@ export const checksPage = join(import.meta.dirname, "../../docs/checks.md");
 
 const intro = `# Checks
 
-Printed from the registry by \`npm run docs\`. A check runs if \`[checks] run\` names it, in that order at each of its hooks; \`goodmailto checks NAME\` prints one. What every check has in common (\`mode\`, \`unless\`, \`points\`, \`permanent\`, \`close\`, \`reply\`, instances) is in [plugins.md](plugins.md#a-check-in-typescript).
+Printed from the registry by \`npm run docs\`. A check runs if \`[checks] run\` names it, in that order at each of its hooks; \`goodmailto checks NAME\` prints one with an example. What every check has in common (\`mode\`, \`unless\`, \`points\`, \`permanent\`, \`close\`, \`reply\`, instances) is in [plugins.md](plugins.md#a-check-in-typescript).
 `;
 
 /** The page as it should be. */
