@@ -130,6 +130,7 @@ export class Pipeline {
     if (hook !== "end" && hook !== "concluded" && isExempt(session, step.unless, hook)) {
       return undefined;
     }
+    session.observing = step.mode === "observe";
     try {
       const wait = tell();
       return wait instanceof Promise
