@@ -135,9 +135,9 @@ describe("disposable addresses", () => {
       one?.check.concluded?.(session, "not delivered");
       await expect.poll(() => one?.rows()).toEqual({ kind: "rows", rows: [] });
       expect(await other?.ask("vera.1.count@ours.example", second)).toBe("vera@ours.example");
-      const asked = Array.from({ length: 200 }, (_, n) =>
-        (n % 2 === 0 ? one : other)?.ask("vera.5.count@ours.example"),
-      );
+      const asked = Array.from({ length: 200 }, async (_, n) => {
+        return (n % 2 === 0 ? one : other)?.ask("vera.5.count@ours.example");
+      });
       const said = await Promise.all(asked);
       expect(said.filter((answer) => answer === "vera@ours.example")).toHaveLength(5);
     } finally {
