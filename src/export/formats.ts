@@ -1,6 +1,8 @@
 /** The list in the words of other programs: one line a recipient, or a file of constant database. */
 import { writeCdb } from "./cdb.ts";
 import type { Deliverable, DomainNames } from "./deliverable.ts";
+import type { UserNameForm } from "../dns/user-names.ts";
+import { zoneRecords } from "./zone.ts";
 
 /** What a format makes. */
 export interface Exported {
@@ -84,9 +86,16 @@ function addressOf(user: string, domain: string): string {
   return `${user === "" ? "" : quoteUser(user)}@${domain}`;
 }
 
+function* addresses(list: Iterable<Deliverable>, facts: ExportFacts): Generator<string> {
+  for (const { user, domain } of inEachDomain(list, facts)) {
+    yield addressOf(user, domain);
+  }
+}
+
 /** A recipient of every domain becomes one a domain. @throws ExportFault */
-function* addresses(list: Iterable<Deliverable>, { names }: ExportFacts): Generator<string> {
-  for (const { user, domain } of list) {
+function* inEachDomain(list: Iterable<Deliverable>, { names }: ExportFacts): Generator<Deliverable> {
+  for (const one of list) {
+    const { user, domain } = one;
     const suffix = domain === "*" ? names.suffixes[0] : domain.startsWith(".") ? domain : undefined;
     if (suffix !== undefined) {
       throw new ExportFault(
@@ -95,7 +104,7 @@ function* addresses(list: Iterable<Deliverable>, { names }: ExportFacts): Genera
       );
     }
     for (const name of domain === "*" ? names.all : [domain]) {
-      yield addressOf(user, name);
+      yield { ...one, domain: name };
     }
   }
 }
@@ -184,6 +193,15 @@ function validrcptto(list: Iterable<Deliverable>, facts: ExportFacts): Made {
   return { bytes: writeCdb(keys, data), count: keys.length - data.size, left: [] };
 }
 
+/** Records of a zone for the check dns_user, to be included into one. */
+function dnsZone(form: UserNameForm): Make {
+  return (list, facts) => {
+    const { lines: records, count, left } = zoneRecords(form, inEachDomain(list, facts));
+    const head = "; Recipients for the check dns_user, made by goodmailto export: $INCLUDE this into its zone.";
+    return { bytes: Buffer.from(`${[head, ...records].join("\n")}\n`, "latin1"), count, left };
+  };
+}
+
 /** By the word of `--format`. */
 export const formats: Readonly<Record<string, Make<Exported>>> = {
   goodmailto: saying("none", goodmailto),
@@ -194,6 +212,8 @@ export const formats: Readonly<Record<string, Make<Exported>>> = {
   ),
   "validrcptto-cdb": saying("all", validrcptto),
   exim: saying("none", exim),
+  "dns-zone": saying("catchall", dnsZone("plain")),
+  "dns-zone-hash": saying("none", dnsZone("hash")),
   texthash: saying(
     "catchall",
     postfix("relay_recipient_maps = texthash:/etc/postfix/relay_recipients (run postfix reload after each export)"),

@@ -1,35 +1,16 @@
 /** dns_user: recipients are names in a DNS zone of one's own, for several servers; qpsmtpd's check_dns_user. */
-import { createHash } from "node:crypto";
-
 import * as field from "../../config/fields.ts";
 import { readName } from "../../dns/message.ts";
+import { userName } from "../../dns/user-names.ts";
 import type { DnsAnswer } from "../../dns/answer.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { found, pass, refuse } from "../../hooks/verdict.ts";
-import { foldAscii, normalDomain, normalKey } from "../../mail/address.ts";
+import { normalDomain } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { withoutTag } from "../../mail/return-path.ts";
 
 const known = found("known");
-const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
-
-/** A user part has one character an octet. An octet that a label takes as it is stays; others, and dots that would make an empty label, become =xx. */
-function plainUser(user: string): string {
-  const octets = foldAscii(user).split("");
-  return octets
-    .map((one, i) => {
-      const isEdge = one === "." && (i === 0 || i === octets.length - 1 || octets[i - 1] === ".");
-      return /[a-z0-9_.-]/.test(one) && !isEdge ? one : `=${one.charCodeAt(0).toString(16).padStart(2, "0")}`;
-    })
-    .join("");
-}
-
-/** The first 160 bits of SHA-256 in base32 (RFC 4648 6, lower case). */
-function hashed(key: string): string {
-  const bits = BigInt(`0x${createHash("sha256").update(key, "latin1").digest("hex").slice(0, 40)}`);
-  return Array.from({ length: 32 }, (_, i) => alphabet[Number((bits >> BigInt(155 - 5 * i)) & 31n)]).join("");
-}
 
 const zoneRule: field.TextRule = {
   allowed: '"", or a zone such as "users.example.net"',
@@ -38,7 +19,7 @@ const zoneRule: field.TextRule = {
 
 export const dns_user: CheckDefinition = defineCheck({
   name: "dns_user",
-  doc: "Refuses recipients that have no A record in a DNS zone of your own, with the reply to an unknown recipient. A wildcard makes a domain take everybody. A name server that does not answer refuses nobody. [recipients] always counts. The names are a choice of goodmailto's own: those of qpsmtpd's plugin are lost.",
+  doc: "Refuses recipients that have no A record in a DNS zone of your own (`goodmailto export --format dns-zone` writes it), with the reply to an unknown recipient. A wildcard makes a domain take everybody. A name server that does not answer refuses nobody. [recipients] always counts. The names are a choice of goodmailto's own: those of qpsmtpd's plugin are lost.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
@@ -56,12 +37,10 @@ export const dns_user: CheckDefinition = defineCheck({
     const zone = normalDomain(text);
     const refusal = refuse("unknown", recipients.unknown, { finding: "unknown" });
     const unavailable = found("unavailable");
-    const nameOf = (user: string, domain: string): string =>
-      form === "hash" ? `${hashed(normalKey(user, domain))}.${zone}` : `${plainUser(user)}.${domain}.${zone}`;
     const namesOf = ({ user, domain }: Mailbox): readonly string[] => {
       const owner = withoutTag(user);
       const ours = domains.canonical(domain) ?? domain;
-      return [user, ...(owner === undefined ? [] : [owner])].map((one) => nameOf(one, ours));
+      return [user, ...(owner === undefined ? [] : [owner])].map((one) => `${userName(form, one, ours)}.${zone}`);
     };
     const judge = (answers: readonly DnsAnswer<string>[]) => {
       if (answers.some(({ kind }) => kind === "found")) {
