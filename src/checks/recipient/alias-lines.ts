@@ -46,7 +46,7 @@ export function joinLines(entries: readonly ListEntry[]): ListEntry[] {
 /** Reads a line; a text says what is wrong with it. */
 export function readAliasLine(entry: ListEntry, format: AliasFormat): AliasLine | string {
   const [, names, given = "", right = ""] =
-    /^((?:"(?:[^"\\]|\\.)*"|[^":(])+)(?:\(([^)]*)\))?\s*:(?!include:)(.*)$/.exec(entry.text) ?? [];
+    /^((?:"(?:[^"\\]|\\.)*"|[^":(])+)(?:\(([^)]*)\))?\s*:(.*)$/.exec(entry.text) ?? [];
   if (names === undefined) {
     return format === "hjp"
       ? "is no alias: a line is LOCALS@DOMAINS (OPTIONS): ADDRESSES"

@@ -9,6 +9,7 @@ import { recipientOptions } from "../../hooks/recipient-options.ts";
 import { found, pass, refuse } from "../../hooks/verdict.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Domains } from "../../mail/domains.ts";
+import { isRewrittenSender, withoutTag } from "../../mail/return-path.ts";
 import { AliasTable } from "./alias-table.ts";
 
 const known = found("known");
@@ -19,6 +20,12 @@ function asked(recipient: Mailbox, { relay }: Domains): Mailbox[] {
   return recipient.domain === ""
     ? [recipient, ...relay.filter((name) => !name.startsWith(".")).map((domain) => ({ ...recipient, domain }))]
     : [recipient];
+}
+
+/** A bounce to a signed return path of a name that the file has. Only the server that signed it understands it: it stays as it is. */
+function isSignedFor(recipient: Mailbox, table: AliasTable): boolean {
+  const user = withoutTag(recipient.user);
+  return user !== undefined && table.find({ ...recipient, user }) !== undefined;
 }
 
 export const aliases: CheckDefinition = defineCheck({
@@ -73,7 +80,12 @@ export const aliases: CheckDefinition = defineCheck({
             return known;
           }
         }
-        return settings.unknown === "pass" || recipients.isAlways(recipient) ? pass : refusal;
+        if (isSignedFor(recipient, current)) {
+          session.apply({ kind: "expand", mailboxes: [recipient] });
+          return known;
+        }
+        const isLeft = settings.unknown === "pass" || isRewrittenSender(recipient.user);
+        return isLeft || recipients.isAlways(recipient) ? pass : refusal;
       },
     };
   },

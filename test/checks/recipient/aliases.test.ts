@@ -112,6 +112,13 @@ describe("an alias file", () => {
     expect(await ask("anna")).toBe(unknown);
   });
 
+  it("leaves signed return paths to the server inside, and refuses none of a name that it has", async () => {
+    const ask = read("vera@ours.example: otto@ours.example\n");
+    expect(await ask("prvs=1234abcdef=Vera@ours.example")).toBe("prvs=1234abcdef=Vera@ours.example");
+    expect(await ask("prvs=1234abcdef=nobody@ours.example")).toBe(unknown);
+    expect(await ask("SRS0=abcd=ef=far.example=a@ours.example")).toBe("");
+  });
+
   it("goes on behind a comma, and keeps the first of two lines", async () => {
     const ask = read("a@ours.example: b@ours.example,\n   c@ours.example\na@ours.example: d@ours.example\n");
     expect(await ask("a@ours.example")).toBe("b@ours.example c@ours.example");
