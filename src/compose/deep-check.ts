@@ -141,7 +141,7 @@ async function sourceFaults(file: string, { source, domains }: Settings, at: At)
 function sourceFault(source: Settings["source"][number], i: number, message: string, at: At): string {
   const own = message.replace(`source "${source.name}": `, "");
   const [word = ""] = own.split(" ");
-  return at(["source", i, ...(Object.hasOwn(source, word) ? [word] : [])], own);
+  return Object.hasOwn(source, word) ? at(["source", i, word], own.slice(word.length + 1)) : at(["source", i], own);
 }
 
 function unreadable(path: string, place: readonly PropertyKey[], file: string, at: At): string[] {
