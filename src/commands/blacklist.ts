@@ -115,7 +115,7 @@ function blockTime(section: unknown): number {
 
 async function add(blocks: ClientBlocks, texts: readonly string[], ttl: number, { why = "" }: Words): Promise<number> {
   const from = Date.now();
-  const block: ClientBlock = { from, until: from + ttl, why: why.slice(0, 200), by: "command" };
+  const block: ClientBlock = { from, until: from + ttl, why: oneLine(why), by: "command" };
   return each(texts, async (network) => {
     known(await blocks.add(network, block));
     return `${formatNetwork(network)} blocked until ${timeText(block.until)}`;
@@ -219,6 +219,11 @@ function known<T extends { readonly kind: string }>(answer: T | Unavailable): Ex
     throw new StateFault((answer as Unavailable).why);
   }
   return answer as Exclude<T, Unavailable>;
+}
+
+/** A note is one field of one line. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ").slice(0, 200);
 }
 
 function timeText(ms: number): string {

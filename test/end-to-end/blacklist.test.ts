@@ -54,7 +54,7 @@ describe("goodmailto blacklist", () => {
     await serve();
     expect(await greetings("127.0.0.7")).toEqual(new Set(["220"]));
     const added = await call(
-      ["add", "--ttl", "1h", "--why", "by hand"],
+      ["add", "--ttl", "1h", "--why", "by\n\thand"],
       "# top of the log\n127.0.0.7 411 times\n\n127.0.0.16/28\n",
     );
     expect(added).toMatchObject({ code: 0, err: "" });

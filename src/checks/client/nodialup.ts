@@ -21,7 +21,13 @@ const longestName = 253;
 /** Words of providers for customers' lines, with numbers behind them. */
 const usual = /(?:^|[.-])(?:a?dsl|dyn(?:amic)?|dial(?:up|in)?|pool|ppp|dhcp|dip|cable|cust|client)[0-9]*(?=[.-])/;
 
-const unnamed = refuse("unnamed", reply(450, "4.7.25", "Reverse DNS lookup for IP failed"));
+const noReverse = "Reverse DNS lookup for IP failed";
+/** 421 and 554 in place of the greeting, RFC 5321 3.1. */
+const unnamed = {
+  rcpt: refuse("unnamed", reply(450, "4.7.25", noReverse)),
+  connection: refuse("unnamed", reply(421, "4.7.25", noReverse)),
+};
+const dialupCode = { rcpt: 550, connection: 554 } as const;
 
 function readPatterns(entries: readonly ListEntry[], skip: Remark): readonly Pattern[] {
   const read = patternsFor({ longest: longestName, ignoreCase: true });
@@ -58,6 +64,11 @@ export const nodialup: CheckDefinition = defineCheck({
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],
   settings: {
+    at: field.choice(
+      ["rcpt", "connection"],
+      "rcpt",
+      "rcpt: at each recipient. connection: in place of the greeting, as qpsmtpd's plugin did it, so that users at home cannot log in.",
+    ),
     patterns: field.listFile(
       "Patterns of host names, one a line, in place of the usual ones (dsl, dyn, dialin, pool, ppp, dhcp and their like). Missing or empty: the usual ones.",
       "nodialup",
@@ -69,7 +80,7 @@ export const nodialup: CheckDefinition = defineCheck({
     ),
   },
   reasons: { dialup: "dial-up client", unnamed: "client without host name" },
-  create({ patterns, no_rdns: noName }, { dns, lists }) {
+  create({ at, patterns, no_rdns: noName }, { dns, lists }) {
     const listed = lists.list(patterns, readPatterns);
     const answers = new EarlyAnswers<DnsAnswer<string>>(patience, "session");
     const ask =
@@ -82,7 +93,7 @@ export const nodialup: CheckDefinition = defineCheck({
     };
     const judge = (names: DnsAnswer<string>, ip: string) => {
       if (names.kind === "absent") {
-        return noName === "temporary" ? unnamed : undefined;
+        return noName === "temporary" ? unnamed[at] : undefined;
       }
       const name =
         names.kind === "found" ? names.values.find((one) => isDialup(one.slice(0, longestName), ip)) : undefined;
@@ -90,17 +101,20 @@ export const nodialup: CheckDefinition = defineCheck({
         ? undefined
         : refuse(
             "dialup",
-            reply(550, "5.7.1", `Sorry, ${name} (${ip}) seems to be a dialup, use your ISP's SMTP server`),
+            reply(dialupCode[at], "5.7.1", `Sorry, ${name} (${ip}) seems to be a dialup, use your ISP's SMTP server`),
           );
+    };
+    const hear = (session: CheckSession) => {
+      const ip = normalIp(session.client.ip);
+      return answers.judge(session, ask(session), (names) => judge(names, ip));
     };
     return {
       connection(session) {
         answers.begin(session, ask(session));
-        return pass;
+        return at === "connection" ? hear(session) : pass;
       },
       rcpt(session) {
-        const ip = normalIp(session.client.ip);
-        return answers.judge(session, ask(session), (names) => judge(names, ip));
+        return at === "rcpt" ? hear(session) : pass;
       },
     };
   },

@@ -12,9 +12,18 @@ import { reply } from "../../mail/reply.ts";
 
 /** The look-up may delay a client so long, ms. */
 const patience = 8000;
-/** RFC 7372 3.3. */
-const unnamed = refuse("unnamed", reply(450, "4.7.25", "Client host name cannot be found"));
-const unnamedForGood = refuse("unnamed", reply(550, "5.7.25", "Client host name cannot be found"));
+const text = "Client host name cannot be found";
+/** RFC 7372 3.3; 421 and 554 in place of the greeting, RFC 5321 3.1. */
+const refusals = {
+  rcpt: {
+    temporary: refuse("unnamed", reply(450, "4.7.25", text)),
+    permanent: refuse("unnamed", reply(550, "5.7.25", text)),
+  },
+  connection: {
+    temporary: refuse("unnamed", reply(421, "4.7.25", text)),
+    permanent: refuse("unnamed", reply(554, "5.7.25", text)),
+  },
+};
 
 /** Whether the client has a name; undefined where DNS did not answer. */
 type HasName = { readonly hasName: boolean | undefined };
@@ -26,12 +35,17 @@ export const require_resolvable_client: CheckDefinition = defineCheck({
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],
   settings: {
-    permanent: field.flag(false, "550 instead of 450."),
+    at: field.choice(
+      ["rcpt", "connection"],
+      "rcpt",
+      "rcpt: at each recipient. connection: in place of the greeting, so that users without a host name cannot log in.",
+    ),
+    permanent: field.flag(false, "550 instead of 450; at connection 554 instead of 421."),
     forward: field.flag(true, "The name must lead back to the address; false: any name will do."),
     exempt: field.listFile("Clients that are not asked about: an address, a prefix or a block a line."),
   },
   reasons: { unnamed: "client without host name" },
-  create({ permanent, forward, exempt }, { dns, lists }) {
+  create({ at, permanent, forward, exempt }, { dns, lists }) {
     const names = createHostNames(dns);
     const exempted = lists.list(exempt, readClients);
     const answers = new EarlyAnswers<HasName>(patience, "session");
@@ -47,14 +61,15 @@ export const require_resolvable_client: CheckDefinition = defineCheck({
       ({ client }: CheckSession) =>
       (): readonly Promise<HasName>[] =>
         exempted.current().find(client.ip) === undefined ? [find(client.ip)] : [];
-    const judge = ({ hasName }: HasName) => (hasName === false ? (permanent ? unnamedForGood : unnamed) : undefined);
+    const judge = ({ hasName }: HasName) =>
+      hasName === false ? refusals[at][permanent ? "permanent" : "temporary"] : undefined;
     return {
       connection(session) {
         answers.begin(session, ask(session));
-        return pass;
+        return at === "connection" ? answers.judge(session, ask(session), judge) : pass;
       },
       rcpt(session) {
-        return answers.judge(session, ask(session), judge);
+        return at === "rcpt" ? answers.judge(session, ask(session), judge) : pass;
       },
     };
   },

@@ -37,6 +37,17 @@ describe("nodialup", () => {
     }
   });
 
+  it("refuses in place of the greeting where it is told so, postmaster's mail too", async () => {
+    expect(await askAs("adsl12.isp.example", { at: "connection" })).toBe(
+      `connection ${refused("adsl12.isp.example").replace("550", "554")}`,
+    );
+    expect(await askAs("mail.example", { at: "connection" })).toBe("");
+    scene.dns.remove(pointer);
+    expect(await start({ at: "connection", no_rdns: "temporary" }).ask("postmaster@ours.example")).toBe(
+      "connection E421 4.7.25 Reverse DNS lookup for IP failed",
+    );
+  });
+
   it("takes patterns from a list instead, without the one that would stop the relay", async () => {
     const patterns = scene.lists.write("^Line\\d+\\.\n(a+)+$\n").file;
     expect(await askAs("LINE5.isp.example", { patterns })).toBe(refused("line5.isp.example"));

@@ -21,6 +21,14 @@ describe("require_resolvable_client", () => {
     expect(await start({ permanent: true }).ask()).toBe("E550 5.7.25 Client host name cannot be found");
   });
 
+  it("refuses in place of the greeting where it is told so", async () => {
+    const told = "Client host name cannot be found";
+    expect(await start({ at: "connection" }).ask()).toBe(`connection E421 4.7.25 ${told}`);
+    expect(await start({ at: "connection", permanent: true }).ask()).toBe(`connection E554 5.7.25 ${told}`);
+    scene.dns.behave("*", { rcode: "SERVFAIL" });
+    expect(await start({ at: "connection" }).ask()).toBe("");
+  });
+
   it("wants a name that leads back to the address, unless told otherwise", async () => {
     scene.dns.add("7.2.0.192.in-addr.arpa", "PTR", "mail.far.test");
     expect(await start().ask()).toBe(unnamed);

@@ -56,7 +56,10 @@ export class EarlyScene {
     ip = "192.0.2.7",
   ): Promise<{ readonly session: Session; readonly told: string }> {
     const session = makeSession(variables, ip);
-    await this.#pipeline.run("connection", session, "policy");
+    const { verdict } = await this.#pipeline.run("connection", session, "policy");
+    if (verdict.kind !== "pass") {
+      return { session, told: `connection ${asPrinted(verdict)}` };
+    }
     session.begin(from === "" ? undefined : mailbox(from));
     await this.#pipeline.run("mail", session, "policy");
     return { session, told: await this.rcpt(session, to) };
