@@ -104,7 +104,8 @@ class Reading {
       );
     }
     const lines = decodeText(readFileSync(path)).split(/\r?\n/);
-    this.#lines += lines.length;
+    // The line ending of the last line begins no other one.
+    this.#lines += lines.at(-1) === "" ? lines.length - 1 : lines.length;
     if (this.#lines > maxLines) {
       throw new RangeError(`Cannot read "${path}": more than ${maxLines} lines`);
     }

@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { freePort, node } from "../end-to-end/scene.ts";
+import { measureAllChecks, measureCheckLists } from "./check-lists.ts";
 import { measureChecks } from "./checks.ts";
 import { measureConnections } from "./connections.ts";
 import { measureCures } from "./cures.ts";
@@ -155,6 +156,8 @@ async function main(): Promise<void> {
       }
       if (parts.has("checks")) {
         print("A check that passes", measureChecks());
+        print("Each check with its list", await measureCheckLists());
+        print("All checks that need no network", await measureAllChecks(generator, site, quick));
       }
       if (parts.has("cures")) {
         print("Each hot spot, before and after", await measureCures(generator, site, quick));

@@ -43,6 +43,8 @@ export interface OursOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** More keys of `[smtp]`. */
   readonly smtp?: string;
+  /** More sections. */
+  readonly more?: string;
   readonly snapshot?: string;
   /** Another checkout of goodmailto, with its node_modules; not given: this one. */
   readonly checkout?: string;
@@ -61,7 +63,11 @@ export async function end(child: ChildProcess): Promise<void> {
 }
 
 /** Every check, every promise and the log on; the limits that a load generator would hit are at their maxima. */
-function configOf(site: Site, port: number, { workers = 1, greetingDelay = "0ms", smtp = "", snapshot }: OursOptions) {
+function configOf(
+  site: Site,
+  port: number,
+  { workers = 1, greetingDelay = "0ms", smtp = "", more = "", snapshot }: OursOptions,
+) {
   const schema = readFileSync(join(project, "src/config/limits.ts"), "utf8");
   const harvest = ["harvest_delay_after", "harvest_hangup_after", "harvest_client_limit"];
   return `
@@ -89,6 +95,7 @@ ${harvest
 [[route]]
 domain = "*"
 next_hop = "smtp://127.0.0.1:${site.sinkPort}"
+${more}
 `;
 }
 

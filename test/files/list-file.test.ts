@@ -106,6 +106,8 @@ describe("list files", () => {
     expect(() => texts("deep0")).toThrow("more than 10 deep");
     write("one/wide", Array.from({ length: 101 }, (_, i) => `$include nothing${i}`).join("\n"));
     expect(() => texts("wide")).toThrow("more than 100 files");
+    write("one/long", "a\n".repeat(100_000));
+    expect(texts("long")).toHaveLength(100_000);
     write("one/long", "a\n".repeat(100_001));
     expect(() => texts("long")).toThrow("more than 100000 lines");
     write("one/large", "a".repeat(5 * 1024 * 1024));
