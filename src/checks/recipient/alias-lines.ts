@@ -31,22 +31,25 @@ const splitter = /(?:"(?:[^"\\]|\\.)*"|[^",])+/g;
 
 /** A line that ends in a comma goes on in the next one. */
 export function joinLines(entries: readonly ListEntry[]): ListEntry[] {
-  const joined: ListEntry[] = [];
+  const lines: ListEntry[][] = [];
+  let isOpen = false;
   for (const entry of entries) {
-    const last = joined.at(-1);
-    if (last?.text.endsWith(",") === true) {
-      joined[joined.length - 1] = { ...last, text: `${last.text} ${entry.text}` };
+    if (isOpen) {
+      lines.at(-1)?.push(entry);
     } else {
-      joined.push(entry);
+      lines.push([entry]);
     }
+    isOpen = entry.text.endsWith(",");
   }
-  return joined;
+  return lines.flatMap(([first, ...rest]) =>
+    first === undefined ? [] : [{ ...first, text: [first, ...rest].map(({ text }) => text).join(" ") }],
+  );
 }
 
 /** Reads a line; a text says what is wrong with it. */
 export function readAliasLine(entry: ListEntry, format: AliasFormat): AliasLine | string {
   const [, names, given = "", right = ""] =
-    /^((?:"(?:[^"\\]|\\.)*"|[^":(])+)(?:\(([^)]*)\))?\s*:(.*)$/.exec(entry.text) ?? [];
+    /^((?:"(?:[^"\\]|\\.)*"|[^":(])+)(?:\(([^)]*)\)\s*)?:(.*)$/.exec(entry.text) ?? [];
   if (names === undefined) {
     return format === "hjp"
       ? "is no alias: a line is LOCALS@DOMAINS (OPTIONS): ADDRESSES"

@@ -119,6 +119,21 @@ describe("an alias file", () => {
     expect(await ask("SRS0=abcd=ef=far.example=a@ours.example")).toBe("");
   });
 
+  it.each([
+    ["blanks", `a${" ".repeat(1_000_000)}b`],
+    ["quotes", `a@ours.example: ${'"'.repeat(1_000_001)}`],
+    ["open quotes and backslashes", `"${'\\\\"a'.repeat(200_000)}`],
+    ["parentheses", `a@ours.example ${"(".repeat(1_000_000)}`],
+    ["commas", `a@ours.example: ${",".repeat(1_000_000)}x`],
+    ["addresses in 90,000 lines", `a@ours.example:,\n${"b@ours.example,\n".repeat(90_000)}x`],
+  ])("is read in no time where a line has a million %s", async (_, line) => {
+    const ask = read(`${line}\nz@ours.example: y@ours.example\n`);
+    const begun = performance.now();
+    expect(await ask("z@ours.example")).toBe("y@ours.example");
+    expect(performance.now() - begun).toBeLessThan(5000);
+    expect(list.log.lines.join("\n")).toContain("line left out");
+  });
+
   it("goes on behind a comma, and keeps the first of two lines", async () => {
     const ask = read("a@ours.example: b@ours.example,\n   c@ours.example\na@ours.example: d@ours.example\n");
     expect(await ask("a@ours.example")).toBe("b@ours.example c@ours.example");
