@@ -55,7 +55,7 @@ describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
         dns.add(name, type as RecordType, data);
       }
       const dnsPort = Number(dns.server.slice(dns.server.lastIndexOf(":") + 1));
-      theirs = await startQpsmtpd({ plugins: row.plugins, files: row.files, dnsPort });
+      theirs = await startQpsmtpd({ plugins: row.plugins, mend: row.mend, files: row.files, dnsPort });
       ours = await startOurs(row, hop, dns);
     });
     afterAll(async () => {

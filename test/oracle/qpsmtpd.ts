@@ -1,14 +1,16 @@
 /** Debian's qpsmtpd 0.94-5 on loopback, in a folder of its own. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 
 import { Program, freePort } from "../end-to-end/scene.ts";
+import type { Mend } from "./row.ts";
 
 /** What is in its configuration folder. */
 export interface QpsmtpdPlan {
   /** Lines of config/plugins in front of rcpt_ok and the queue. */
   readonly plugins: string;
+  readonly mend?: Mend | undefined;
   readonly files: Readonly<Record<string, string>>;
   /** Port of the name server on 127.0.0.1 that its plugins ask. */
   readonly dnsPort: number;
@@ -30,22 +32,37 @@ const start = `
   do $0 or die $@ || $!;
 `;
 
+const packaged = "/usr/share/qpsmtpd/plugins";
+
+/** A copy of a plugin without its mistake. @throws Error where the mistake is not there */
+function writeMended({ plugin, wrong, right }: Mend, folder: string): void {
+  const text = readFileSync(join(packaged, plugin), "utf8");
+  if (!text.includes(wrong)) {
+    throw new Error(`Cannot mend ${plugin}: it has no ${wrong}`);
+  }
+  writeFileSync(join(folder, plugin), text.replace(wrong, right));
+}
+
 /** Starts it and waits until it listens. */
-export async function startQpsmtpd({ plugins, files, dnsPort }: QpsmtpdPlan): Promise<Qpsmtpd> {
+export async function startQpsmtpd({ plugins, mend, files, dnsPort }: QpsmtpdPlan): Promise<Qpsmtpd> {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-qpsmtpd-"));
-  for (const name of ["spool", "mail", "mail/cur", "mail/new", "mail/tmp"]) {
+  for (const name of ["spool", "db", "mended", "mail", "mail/cur", "mail/new", "mail/tmp"]) {
     mkdirSync(join(folder, name), { mode: 0o700 });
   }
   const usual = {
-    plugin_dirs: "/usr/share/qpsmtpd/plugins",
+    plugin_dirs: `${join(folder, "mended")}\n${packaged}`,
     spool_dir: join(folder, "spool"),
     loglevel: "6",
     me: "mx.kontor.example",
     rcpthosts: "kontor.example\nkontor.test",
-    plugins: `${plugins}\nrcpt_ok\nqueue/maildir ${join(folder, "mail")}`,
+    // `{db}` is a folder for a plugin's database.
+    plugins: `${plugins.replaceAll("{db}", join(folder, "db"))}\nrcpt_ok\nqueue/maildir ${join(folder, "mail")}`,
   };
   for (const [name, text] of Object.entries({ ...usual, ...files })) {
     writeFileSync(join(folder, name), `${text}\n`);
+  }
+  if (mend !== undefined) {
+    writeMended(mend, join(folder, "mended"));
   }
   const port = await freePort();
   const words = ["-l", "127.0.0.1", "-p", String(port), "-u", userInfo().username, "-c", "100", "-m", "100"];

@@ -15,12 +15,20 @@ export interface Case {
   readonly message?: string;
 }
 
+/** A mistake of the original without which there would be nothing to compare: mended in a copy, while the test runs. */
+export interface Mend {
+  readonly plugin: string;
+  readonly wrong: string;
+  readonly right: string;
+}
+
 /** A check beside the plugin. */
 export interface Row {
   /** Name of the check, or of the section of the settings. */
   readonly name: string;
   /** Lines of config/plugins. */
   readonly plugins: string;
+  readonly mend?: Mend;
   /** `[checks] run`; not given: the check alone. */
   readonly run?: readonly string[];
   /** More TOML. */

@@ -4,6 +4,7 @@ import { client } from "./rows/client.ts";
 import { content } from "./rows/content.ts";
 import { envelope } from "./rows/envelope.ts";
 import { lists } from "./rows/lists.ts";
+import { rate } from "./rows/rate.ts";
 import { recipients } from "./rows/recipients.ts";
 
-export const rows: readonly Row[] = [...client, ...envelope, ...recipients, ...lists, ...content];
+export const rows: readonly Row[] = [...client, ...envelope, ...recipients, ...lists, ...content, ...rate];
