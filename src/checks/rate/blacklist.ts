@@ -94,11 +94,15 @@ export const blacklist: CheckDefinition = defineCheck({
     /** Where they are counted while the state is unavailable. */
     const own = new MemoryStore(now);
     const wanted = new Set<string>(chosen);
+    // Instances that count other events, or for another time, keep counts of their own.
+    const kinds = events.flatMap((event, i) => (wanted.has(event) ? [i] : [])).join("");
 
-    const count = (network: string, window: number): Later<number> =>
-      after(counts.add(network, 1, window), (counted) =>
-        counted.kind === "counted" ? counted.count : own.add(options, network, 1, window).count,
+    const count = (network: string, window: number): Later<number> => {
+      const key = `${kinds}/${window} ${network}`;
+      return after(counts.add(key, 1, window), (counted) =>
+        counted.kind === "counted" ? counted.count : own.add(options, key, 1, window).count,
       );
+    };
     const begin = ({ id, client }: CheckSession, event: Event, refusals: number): void => {
       const key = clientNetwork(client.ip);
       const network = readNetwork(key);

@@ -102,6 +102,20 @@ describe("blacklist", () => {
     expect(await connect("192.0.2.7")).toBe("");
   });
 
+  it("keeps the counts of instances apart, and shares whom they block", async () => {
+    const session = makeSession({}, "192.0.2.7");
+    const denial = { check: "goodmailto", hook: "rcpt" } as const;
+    const traps = start({ events: ["trap"], rate: "2/1m" });
+    for (const reason of ["unknown", "unknown", "trap"]) {
+      await pipeline.denied(session, { ...denial, reason: reason === "trap" ? "greylisted" : reason });
+      await traps.denied(session, { ...denial, reason });
+    }
+    expect(await connect("192.0.2.7")).toBe("");
+    await traps.denied(session, { ...denial, reason: "trap" });
+    expect(await connect("192.0.2.7", {}, traps)).toBe(later);
+    expect(await connect("192.0.2.7")).toBe(later);
+  });
+
   it("takes an IPv6 /64 for one client", async () => {
     await deny(makeSession({}, "2001:db8:1:2::1"));
     await deny(makeSession({}, "2001:db8:1:2::2"), "unknown", 2);
