@@ -25,24 +25,32 @@ export function importCommand(): Command {
     .option("--qpsmtpd <dir>", "folder with config/plugins, or a flat one such as Debian's /etc/qpsmtpd")
     .option("--qmail <dir>", "control folder; with --qpsmtpd: where files are that the other folder does not have")
     .option("-o, --output <file>", "replace this file atomically (default: standard output)")
-    .addHelpText("after", "\nExit status: 0 written, 2 no such configuration")
+    .addHelpText("after", "\nExit status: 0 written, 2 no configuration that can be read, 69 cannot write the file")
     .action(run);
 }
 
 function run({ qpsmtpd, qmail, output }: Options): void {
   try {
-    const text = write(qpsmtpd, qmail);
-    if (output === undefined) {
-      process.stdout.write(text);
-    } else {
-      replaceFile(output, text);
-    }
+    deliver(write(qpsmtpd, qmail), output);
   } catch (error) {
     if (!(error instanceof NothingThere)) {
       throw error;
     }
     process.stderr.write(`goodmailto: ${error.message}\n`);
     process.exitCode = exit.usage;
+  }
+}
+
+function deliver(text: string, output: string | undefined): void {
+  if (output === undefined) {
+    process.stdout.write(text);
+    return;
+  }
+  try {
+    replaceFile(output, text);
+  } catch (error) {
+    process.stderr.write(`goodmailto: cannot write "${output}": ${(error as Error).message}\n`);
+    process.exitCode = exit.unavailable;
   }
 }
 

@@ -46,7 +46,9 @@ export function importControl(draft: Draft, old: OldFolder, known: Known, ownNam
   }
   if (!old.has("rcpthosts")) {
     const me = ownName ? old.entries("me") : [];
-    const how = me.length === 0 ? "Its absence opened the relay; nothing opens this one." : relayDomains(set, me);
+    const open = ownName ? "" : "qmail-smtpd relays for everybody without it, goodmailto never does. ";
+    const how =
+      me.length === 0 ? `${open}Write the domains whose mail is taken into [domains] relay.` : relayDomains(set, me);
     draft.account({ from: "rcpthosts: missing", kind: me.length === 0 ? "nothing" : "setting", how });
   }
   return done;

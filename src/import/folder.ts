@@ -8,7 +8,10 @@ import type { ListEntry } from "../files/list-reader.ts";
 /** Where qpsmtpd or qmail keeps its files; the first folder that has one counts, as in qpsmtpd. */
 export interface OldFolder {
   readonly folders: readonly string[];
+  /** None where it is missing or cannot be read. */
   entries(name: string): readonly ListEntry[];
+  /** The same of a file without which there is nothing to import. @throws NothingThere where it cannot be read */
+  needed(name: string): readonly ListEntry[];
   has(name: string): boolean;
   /** Names of all plain files. */
   names(): string[];
@@ -32,6 +35,13 @@ export function openFolder(folders: readonly string[]): OldFolder {
       const known = read.get(name) ?? readOnce(name, folders, faults);
       read.set(name, known);
       return known;
+    },
+    needed(name) {
+      try {
+        return readList(name, folders).entries;
+      } catch (error) {
+        throw new NothingThere((error as Error).message);
+      }
     },
     names: () =>
       [...new Set(folders.flatMap((folder) => readdirSync(folder).filter((name) => isFile(join(folder, name)))))]

@@ -26,7 +26,7 @@ interface Named {
 /** Takes a configuration over. @param isFlat Debian's layout, which is always qpsmtpd 0.94 */
 export function importQpsmtpd(draft: Draft, old: OldFolder, known: Known, isFlat: boolean): void {
   draft.set("control", "folders", old.folders);
-  const lines = old.entries("plugins").map((entry) => readLine(entry, old, isFlat));
+  const lines = old.needed("plugins").map((entry) => readLine(entry, old, isFlat));
   const ways = new Translator(draft, known, lines);
   for (const line of lines) {
     draft.account({ from: line.from, ...ways.translate(line) });

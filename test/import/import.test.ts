@@ -143,8 +143,16 @@ describe("goodmailto import --qpsmtpd", () => {
     expect(text).toContain('relay = ["kontor.example"]');
   });
 
+  it("has exit status 69 where the file cannot be written", async () => {
+    const folder = folderOf({ "config/plugins": "badmailfrom\n" });
+    const { code, stderr } = await scene.call("import", "--qpsmtpd", folder, "-o", join(scene.folder, "no/such.toml"));
+    expect(code).toBe(69);
+    expect(stderr).toMatch(/^goodmailto: cannot write "/m);
+  });
+
   it("has exit status 2 where there is no such configuration, and writes nothing", async () => {
-    for (const words of [[], ["--qpsmtpd", scene.folder], ["--qmail", "/nonexistent"]]) {
+    const circle = folderOf({ "config/plugins": "badmailfrom\n$include plugins\n" });
+    for (const words of [[], ["--qpsmtpd", scene.folder], ["--qmail", "/nonexistent"], ["--qpsmtpd", circle]]) {
       const { code, stdout, stderr } = await scene.call("import", ...words);
       expect([code, stdout]).toEqual([2, ""]);
       expect(stderr).toMatch(/^goodmailto: /);

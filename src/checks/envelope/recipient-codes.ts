@@ -15,18 +15,44 @@ import { entryKey } from "../../mail/list-entry.ts";
 export const grammar =
   "per line a Perl regular expression between slashes, or an address, then a code and the text that the client is told. Letter case does not matter. Codes: OK (skip the checks after it, the directory too; relay domains still count), DONE (the same), DECLINED (go on), DENY, DENYSOFT, DENY_DISCONNECT, DENYHARD (the same), DENYSOFT_DISCONNECT. The first line that matches decides. No blanks within a pattern.";
 
+/** A list whose addresses are found at once; patterns are tried one after another. */
+export interface RecipientCodes {
+  readonly lines: readonly CodeLine<Code>[];
+  /** The place of the first line of each address. */
+  readonly addresses: ReadonlyMap<string, number>;
+  /** The places of lines with patterns, in their order. */
+  readonly patterns: readonly number[];
+}
+
 /** Reads such a list. */
-export function readRecipientCodes(entries: readonly ListEntry[], skip: Remark): CodeLine<Code>[] {
+export function readRecipientCodes(entries: readonly ListEntry[], skip: Remark): RecipientCodes {
+  const keys = new Map<CodeLine<Code>["matches"], string>();
   const plain = (word: string): ((subject: string) => boolean) | undefined => {
     const key = entryKey(word);
-    return key === undefined || key.startsWith("@") ? undefined : (subject) => subject === key;
+    if (key === undefined || key.startsWith("@")) {
+      return undefined;
+    }
+    const matches = (subject: string): boolean => subject === key;
+    keys.set(matches, key);
+    return matches;
   };
-  return readCodeLines(entries, skip, { longest: longestAddress, ignoreCase: true, code: parseCode, plain });
+  const lines = readCodeLines(entries, skip, { longest: longestAddress, ignoreCase: true, code: parseCode, plain });
+  const addresses = new Map<string, number>();
+  const patterns: number[] = [];
+  for (const [at, { matches }] of lines.entries()) {
+    const key = keys.get(matches);
+    if (key === undefined) {
+      patterns.push(at);
+    } else if (!addresses.has(key)) {
+      addresses.set(key, at);
+    }
+  }
+  return { lines, addresses, patterns };
 }
 
 /** The first line for a recipient, as it came or at the relay domain that its own stands for. */
 export function findLine(
-  lines: readonly CodeLine<Code>[],
+  { lines, addresses, patterns }: RecipientCodes,
   recipient: Mailbox | undefined,
   domains: Domains,
 ): CodeLine<Code> | undefined {
@@ -34,5 +60,7 @@ export function findLine(
     return undefined;
   }
   const subjects = spellings(recipient, domains).map(patternSubject);
-  return lines.find((line) => subjects.some((subject) => line.matches(subject)));
+  const address = Math.min(...subjects.map((subject) => addresses.get(subject) ?? Infinity));
+  const pattern = patterns.find((at) => at > address || subjects.some((subject) => lines[at]?.matches(subject)));
+  return lines[Math.min(address, pattern ?? Infinity)];
 }

@@ -46,6 +46,22 @@ describe("rcpt_regexp", () => {
     ]);
   });
 
+  it("goes by the first line that matches, whether it is an address or a pattern, in a list of 100,000 lines too", async () => {
+    const list = [
+      "first@ours.example DENY address",
+      "/^(?:first|second)@/ DENY pattern",
+      "second@ours.example DENY address",
+      "first@ours.example DENY later",
+      ...Array.from({ length: 99_995 }, (_, n) => `user${n}@ours.example DENY no ${n}`),
+      "/^user99994@/ DENY pattern",
+    ];
+    scene.write(list.join("\n")).start(rcpt_regexp);
+    expect(await ask("first@ours.example")).toBe("E550 5.1.1 address");
+    expect(await ask("second@alias.example")).toBe("E550 5.1.1 pattern");
+    expect(await ask("user99994@ours.example")).toBe("E550 5.1.1 no 99994");
+    expect(await ask("vera@ours.example")).toBe("");
+  });
+
   it("skips lines without a code or with a word that is none, and says so", async () => {
     scene.write("vera@ours.example\nvera@ours.example Deny x\nvera@ours.example PERHAPS\n").start(rcpt_regexp);
     expect(await ask("vera@ours.example")).toBe("");
