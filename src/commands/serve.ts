@@ -14,6 +14,7 @@ import type { Gauge } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
 import { createNotifier } from "../ops/systemd.ts";
 import { exit } from "../ops/exit.ts";
+import { holdHangups } from "../ops/hangup.ts";
 import { fingerprintOf } from "../compose/fingerprint.ts";
 import { FileFault } from "../compose/file-fault.ts";
 import { startRelay } from "../compose/relay.ts";
@@ -33,6 +34,7 @@ export function serveCommand(): Command {
 }
 
 async function serve(options: { config: string; worker?: boolean }): Promise<void> {
+  const onHangup = holdHangups();
   const loaded = loadPlaced(options.config);
   if (loaded === undefined) {
     process.exitCode = exit.config;
@@ -46,16 +48,23 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
   const workers = workerCount(settings.smtp.workers);
   if (workers > 1 && options.worker !== true) {
     try {
-      await superviseWorkers(options.config, settings, workers, log, () => freshOf(options.config, settings, log));
+      const fresh = (): Settings | undefined => freshOf(options.config, settings, log);
+      await superviseWorkers(options.config, settings, workers, log, fresh, onHangup);
     } catch (error) {
       process.exitCode = explainStart(error, log);
     }
     return;
   }
-  await serveHere(options.config, settings, log, options.worker === true);
+  await serveHere(options.config, settings, log, options.worker === true, onHangup);
 }
 
-async function serveHere(config: string, settings: Settings, log: Log, worker: boolean): Promise<void> {
+async function serveHere(
+  config: string,
+  settings: Settings,
+  log: Log,
+  worker: boolean,
+  onHangup: (reload: () => void) => void,
+): Promise<void> {
   const metrics = createMetrics(checks);
   let relay: Relay;
   try {
@@ -100,7 +109,8 @@ async function serveHere(config: string, settings: Settings, log: Log, worker: b
       note.reloaded(fingerprintOf(fresh), Date.now());
     }
   };
-  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
+  process.on("SIGTERM", stop).on("SIGINT", stop);
+  onHangup(reload);
   if (worker) {
     process.on("message", (message) => {
       if (message === "totals") {

@@ -44,6 +44,8 @@ interface Worker {
   /** What it had counted when it was asked last. */
   totals: Totals;
   ready: boolean;
+  /** To be told to reload as soon as it is ready. */
+  reload: boolean;
   /** Answers that it owes. */
   missed: number;
 }
@@ -60,6 +62,7 @@ export async function superviseWorkers(
   count: number,
   log: Log,
   reloaded: () => Settings | undefined,
+  onHangup: (reload: () => void) => void,
 ): Promise<void> {
   let { shutdown_timeout: wait } = settings.smtp;
   const notifier = createNotifier(process.env);
@@ -69,10 +72,6 @@ export async function superviseWorkers(
   });
   await probePorts(settings);
   const server = await serveReports(settings, fleet);
-  process.on("SIGHUP", () => {
-    fleet.signal("SIGHUP");
-    wait = reloaded()?.smtp.shutdown_timeout ?? wait;
-  });
   let told: Promise<void> | undefined;
   const stop = (): void => {
     told ??= notifier.stopping();
@@ -80,6 +79,10 @@ export async function superviseWorkers(
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
   fleet.start();
+  onHangup(() => {
+    fleet.reload();
+    wait = reloaded()?.smtp.shutdown_timeout ?? wait;
+  });
   const period = watchdogPeriod(process.env) ?? usualPeriod;
   const pulse = setInterval(() => fleet.killHanging(), period / mostMissed).unref();
   const code = await fleet.ended;
@@ -116,6 +119,16 @@ class Fleet {
   start(): void {
     for (let index = 0; index < this.#count; index++) {
       this.#start(index, 0);
+    }
+  }
+
+  /** A worker that is not ready yet would end at the signal; it may have read the old file. */
+  reload(): void {
+    for (const worker of this.#workers) {
+      worker.reload = !worker.ready;
+      if (worker.ready) {
+        worker.child.kill("SIGHUP");
+      }
     }
   }
 
@@ -169,11 +182,22 @@ class Fleet {
   #start(index: number, quickDeaths: number): void {
     const env = { ...process.env, [workerVariable]: String(index) };
     const child = fork(process.argv[1] ?? "", ["serve", "--worker", "--config", this.#config], { stdio: stdio(), env });
-    const worker = { child, startedAt: performance.now(), quickDeaths, totals: {}, ready: false, missed: 0 };
+    const worker = {
+      child,
+      startedAt: performance.now(),
+      quickDeaths,
+      totals: {},
+      ready: false,
+      reload: false,
+      missed: 0,
+    };
     this.#workers[index] = worker;
     const listen = (message: unknown): void => {
       if (typeof message === "object" && message !== null && "ready" in message) {
         worker.ready = true;
+        if (worker.reload) {
+          child.kill("SIGHUP");
+        }
         if (++this.#ready === this.#count) {
           this.#onReady();
         }

@@ -57,6 +57,26 @@ async function page(port: number, path: string): Promise<{ status: number; text:
 const acceptedAtHop = (): number => hop.received.filter(({ answer }) => answer.startsWith("250")).length;
 
 describe.each([1, 2])("goodmailto serve with %i worker(s)", (workers) => {
+  it("lives through SIGHUPs that come before it is ready, and has the new settings then", async () => {
+    const port = await freePort();
+    const write = (reply: string): string => {
+      // The check score does nothing here, which is told before the relay begins to start.
+      const more = `[recipients]\nreply = "${reply}"\n[checks.badmailfrom]\npoints = 3\nmode = "score"`;
+      return scene.write("goodmailto.toml", configOf({ hop: hop.port, port, smtp: `workers = ${workers}`, more }));
+    };
+    const program = scene.start("serve", "--config", write("Old words"));
+    await program.until(/config: warning/);
+    write("New words");
+    const ready = program.until(workers > 1 ? /relay: workers ready/ : /relay: ready/);
+    const ticker = setInterval(() => program.child.kill("SIGHUP"), 50);
+    await ready.finally(() => clearInterval(ticker));
+    await until(
+      () => answerTo(port, "nobody@kontor.example"),
+      (answer) => answer === "550 5.1.1 New words",
+    );
+    expect(program.output).not.toContain("a worker died");
+  });
+
   it("keeps the old settings at a SIGHUP with a bad file, and says so", async () => {
     const { program, port, config, change } = await site(workers);
     scene.write("goodmailto.toml", `${readFileSync(config, "utf8")}\n[smtp]\nlisen = 1\n`);
