@@ -1,7 +1,7 @@
 /** What is wrong with settings that are right each on its own: an alias of a domain that is not ours, a name given twice. */
 import { createDomains } from "../mail/domains.ts";
 import { domainFaults } from "./domain-faults.ts";
-import { listenerFaults } from "./listener-faults.ts";
+import { listenerFaults, placeFaults } from "./listener-faults.ts";
 import { routeFaults } from "./route-faults.ts";
 import { runFaults } from "./run-faults.ts";
 import type { Settings } from "./sections.ts";
@@ -41,7 +41,7 @@ export function relationFaults(settings: Settings, fault: (path: Path, message: 
   if ((settings.tls.cert === "") !== (settings.tls.key === "")) {
     faults.push(fault(["tls", given], `needs [tls] ${missing} beside it: cert and key must be given together`));
   }
-  faults.push(...listenerFaults(settings, fault));
+  faults.push(...listenerFaults(settings, fault), ...placeFaults(settings, fault));
   faults.push(...transferFaults(settings, fault));
   faults.push(...routeFaults(settings, fault));
   faults.push(...runFaults(settings, fault));

@@ -1,6 +1,5 @@
 /** Several relay processes on one port: started, restarted when one dies, reloaded and stopped together. */
 import { fork } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 
@@ -8,17 +7,18 @@ import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
 import { metricsPage, sumTotals } from "./metrics.ts";
-import type { Gauge, Totals } from "./metrics.ts";
+import type { Totals } from "./metrics.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import { createNotifier, watchdogPeriod } from "./systemd.ts";
 import { exit } from "./exit.ts";
 import { workerVariable } from "../observe/observing.ts";
 import { probePorts } from "./ports.ts";
+import { ask } from "./worker.ts";
+import type { Report, Worker } from "./worker.ts";
 
 /** A worker that dies sooner than this after its start is restarted later each time, up to the most. */
 const steadyAfter = 10_000;
 const mostDelay = 30_000;
-const answerTimeout = 2000;
 /** Workers are asked three times in so many ms, as systemd's watchdog would; one that misses three times hangs. */
 const usualPeriod = 30_000;
 const mostMissed = 3;
@@ -28,26 +28,6 @@ const stopGrace = 5000;
 /** `[smtp] workers` as a number. */
 export function workerCount(setting: number | "auto"): number {
   return setting === "auto" ? availableParallelism() : setting;
-}
-
-/** What a worker answers to "totals". */
-interface Report {
-  readonly totals: Totals;
-  readonly gauges: readonly Gauge[];
-  readonly notReady: string | undefined;
-}
-
-interface Worker {
-  readonly child: ChildProcess;
-  readonly startedAt: number;
-  readonly quickDeaths: number;
-  /** What it had counted when it was asked last. */
-  totals: Totals;
-  ready: boolean;
-  /** To be told to reload as soon as it is ready. */
-  reload: boolean;
-  /** Answers that it owes. */
-  missed: number;
 }
 
 /**
@@ -257,26 +237,4 @@ async function serveReports(settings: Settings, fleet: Fleet): Promise<Server | 
     notReady: async () => (await fleet.report()).notReady,
   });
   return server.unref();
-}
-
-/** Its report. @throws Error where it does not answer in time */
-function ask(worker: Worker): Promise<Report> {
-  const { child } = worker;
-  return new Promise((resolve, reject) => {
-    const settle = (end: () => void): void => {
-      clearTimeout(timer);
-      child.off("message", take);
-      end();
-    };
-    const timer = setTimeout(() => settle(() => reject(new Error("Worker does not answer"))), answerTimeout);
-    const take = (message: unknown): void => {
-      if (typeof message === "object" && message !== null && "totals" in message) {
-        const report = message as Report;
-        worker.totals = report.totals;
-        settle(() => resolve(report));
-      }
-    };
-    child.on("message", take);
-    child.send("totals", (error) => (error === null ? undefined : settle(() => reject(error))));
-  });
 }

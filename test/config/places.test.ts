@@ -46,4 +46,21 @@ describe("places", () => {
       expect(faults[0]).not.toContain("; write");
     },
   );
+
+  const two = (one: string, other: string): string => `[smtp]\nlisten = ["${one}", "${other}"]\n`;
+
+  it("are given once: what cannot be listened at twice is an error, not a port that another program has", () => {
+    const whole = '; write "*:25" alone, for IPv4 and IPv6';
+    const once = "; allowed: one of them";
+    expect(faultsOf(two("*:25", "127.0.0.1:25"))).toEqual([`"127.0.0.1:25" is taken by "*:25"${once}`]);
+    expect(faultsOf(two("0.0.0.0:25", "[::]:25"))).toEqual([`"[::]:25" is taken by "0.0.0.0:25"${whole}`]);
+    expect(faultsOf(two("0.0.0.0:25", "192.0.2.1:25"))).toEqual([`"192.0.2.1:25" is taken by "0.0.0.0:25"${once}`]);
+    expect(faultsOf(two("[2001:DB8::1]:25", "[2001:db8::1]:25"))).toHaveLength(1);
+    const listeners = ["a", "b"].map((name) => `[[listener]]\nname = "${name}"\nlisten = "*:587"\n`).join("");
+    expect(faultsOf(listeners)).toHaveLength(1);
+    expect(faultsOf(two("*:25", "*:587"))).toEqual([]);
+    expect(faultsOf(two("0.0.0.0:25", "[2001:db8::1]:25"))).toEqual([]);
+    expect(faultsOf(two("127.0.0.1:0", "127.0.0.1:0"))).toEqual([]);
+    expect(faultsOf(two("192.0.2.1:25", "192.0.2.2:25"))).toEqual([]);
+  });
 });
