@@ -2,6 +2,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { checks } from "../../src/checks/registry.ts";
+import { schema } from "../../src/compose/settings.ts";
+import { Draft } from "../../src/import/draft.ts";
+import { finish } from "../../src/import/finish.ts";
+import { openFolder } from "../../src/import/folder.ts";
+import { readKnown } from "../../src/import/known.ts";
+import { importQpsmtpd } from "../../src/import/qpsmtpd.ts";
 import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";
 import type { RecordType } from "../fakes/dns-message.ts";
@@ -33,6 +39,20 @@ async function startOurs({ name, run, toml, files }: Row, hop: NextHop, dns: Fak
   });
 }
 
+/** A relay with the configuration that `goodmailto import` makes of qpsmtpd's own. */
+async function startImported({ folder }: Qpsmtpd, hop: NextHop): Promise<TestRelay> {
+  const known = readKnown(
+    schema,
+    checks.map(({ name }) => name),
+  );
+  const draft = new Draft();
+  importQpsmtpd(draft, openFolder([folder]), known, true);
+  const config = finish(draft, "the test")
+    .replace("[smtp]\n", '[smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "0ms"\n')
+    .replace("smtp://127.0.0.1:25", `smtp://127.0.0.1:${hop.port}`);
+  return startTestRelay({ config });
+}
+
 function knownDifference(row: string, about: string): Difference | undefined {
   return differences.find((difference) => difference.row === row && difference.about === about);
 }
@@ -48,6 +68,8 @@ describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
     let dns: FakeDns;
     let theirs: Qpsmtpd;
     let ours: TestRelay;
+    /** Not where settings are for the test alone: a name server, a plugin that had to be mended. */
+    let imported: TestRelay | undefined;
     beforeAll(async () => {
       dns = await startDns();
       for (const line of row.dns ?? []) {
@@ -57,9 +79,11 @@ describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
       const dnsPort = Number(dns.server.slice(dns.server.lastIndexOf(":") + 1));
       theirs = await startQpsmtpd({ plugins: row.plugins, mend: row.mend, files: row.files, dnsPort });
       ours = await startOurs(row, hop, dns);
+      imported = row.dns === undefined && row.mend === undefined ? await startImported(theirs, hop) : undefined;
     });
     afterAll(async () => {
       await ours?.stop();
+      await imported?.stop();
       await theirs?.stop();
       await dns?.close();
     });
@@ -68,6 +92,7 @@ describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
       const [said, own] = await Promise.all([converse(theirs.port, one), converse(ours.port, one)]);
       const known = knownDifference(row.name, one.about) ?? { theirs: said, ours: said };
       expect({ theirs: said, ours: own }).toEqual({ theirs: known.theirs, ours: known.ours });
+      expect(imported === undefined ? own : await converse(imported.port, one), "as imported").toBe(own);
     });
   });
 });

@@ -19,6 +19,8 @@ export interface QpsmtpdPlan {
 /** One that runs. */
 export interface Qpsmtpd {
   readonly port: number;
+  /** Its configuration. */
+  readonly folder: string;
   stop(): Promise<void>;
 }
 
@@ -77,5 +79,5 @@ export async function startQpsmtpd({ plugins, mend, files, dnsPort }: QpsmtpdPla
     await stop();
     throw error;
   }
-  return { port, stop };
+  return { port, folder, stop };
 }
