@@ -37,8 +37,18 @@ export function readAddresses(entries: readonly ListEntry[], skip: Remark, bare 
   return lines;
 }
 
+/** The mailbox that was looked up last: all checks ask about the same one, one after another. */
+let latest: { readonly mailbox: Mailbox; readonly keys: readonly string[] } | undefined;
+
 /** The keys under which a mailbox may be listed, the most exact first: itself, without the tag of a signature, its domain. */
-export function keysOf({ user, domain }: Mailbox): string[] {
+export function keysOf(mailbox: Mailbox): readonly string[] {
+  if (latest?.mailbox !== mailbox) {
+    latest = { mailbox, keys: makeKeys(mailbox) };
+  }
+  return latest.keys;
+}
+
+function makeKeys({ user, domain }: Mailbox): string[] {
   const owner = withoutTag(user);
   return [normalKey(user, domain), ...(owner === undefined ? [] : [normalKey(owner, domain)]), `@${domain}`];
 }
