@@ -20,6 +20,7 @@ export function limitsOf({ smtp, limits }: Settings): Limits {
     sessionTime: limits.session_time,
     sessionErrors: limits.session_errors,
     sessionJunk: limits.session_junk,
+    sessionUnrecognised: limits.session_unrecognized,
     sessionCommands: limits.session_commands,
   };
 }

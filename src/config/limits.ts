@@ -13,6 +13,12 @@ export const limits = z.strictObject({
     10_000,
     "Maximum number of NOOP, RSET, VRFY, HELP and repeated EHLO since the last accepted message; then 421.",
   ),
+  session_unrecognized: field.integer(
+    4,
+    0,
+    10_000,
+    "The unknown command of a session (one that gets 500) at which the client is disconnected with 421: qpsmtpd's count_unrecognized_commands. 0: never.",
+  ),
   session_commands: field.integer(1500, 1, 1_000_000, "Maximum number of commands per session; then 421."),
   session_time: field.duration("2h", "Maximum length of a session, active or not; then 421.", ["10ms", "30d"]),
   connection_rate: field.rate(

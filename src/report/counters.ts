@@ -30,6 +30,7 @@ export const limitNames = [
   "early talker",
   "commands",
   "junk",
+  "unrecognised",
   "not SMTP",
   "errors",
   "auth failures",

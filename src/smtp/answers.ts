@@ -61,6 +61,7 @@ export const answers = {
   notSmtp: sayAndClose(reply(421, "4.7.0", "This is SMTP")),
   tooManyErrors: sayAndClose(reply(421, "4.7.0", "Too many errors")),
   tooManyCommands: sayAndClose(reply(421, "4.7.0", "Too many commands")),
+  tooManyUnrecognised: sayAndClose(reply(421, "4.7.0", "Too many unknown commands")),
   tooManyUnknown: sayAndClose(reply(421, "4.7.0", "Too many unknown recipients")),
   tooOften: sayAndClose(reply(421, "4.7.0", "Too many connections, try later")),
   tooManyConnections: sayAndClose(reply(421, "4.7.0", "Too many connections")),

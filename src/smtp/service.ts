@@ -29,6 +29,8 @@ export interface Limits {
   readonly sessionTime: number;
   readonly sessionErrors: number;
   readonly sessionJunk: number;
+  /** The unknown command of a session that ends it; 0 is never. */
+  readonly sessionUnrecognised: number;
   readonly sessionCommands: number;
 }
 

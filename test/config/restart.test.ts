@@ -40,7 +40,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[alert]": { reload: "command mail after_failures" },
   "[limits]": {
     reload:
-      "session_errors session_junk session_commands session_time connection_rate connection_rate_exempt message_excess message_rate message_checks held_messages spool_folder harvest_delay_after harvest_delay_max harvest_hangup_after harvest_client_limit harvest_window harvest_block",
+      "session_errors session_junk session_unrecognized session_commands session_time connection_rate connection_rate_exempt message_excess message_rate message_checks held_messages spool_folder harvest_delay_after harvest_delay_max harvest_hangup_after harvest_client_limit harvest_window harvest_block",
   },
   "[dns]": { reload: "servers timeout cache_size" },
   "[state]": { reload: "store folder" },

@@ -51,11 +51,12 @@ const descriptors = (): number => readdirSync("/proc/self/fd").length;
 const limitsOf = (relay: TestRelay, limit: string): number => relay.metrics.totals()[`limits{limit="${limit}"}`] ?? 0;
 
 describe("limits of a session", () => {
-  it("end it after 20 errors, 100 commands without a purpose, 1500 commands", async () => {
+  it("end it after 20 errors, 4 unknown commands, 100 commands without a purpose, 1500 commands", async () => {
     const { relay } = await scene({}, "[domains]\nrelay = []");
     const cases = [
       ["RCPT TO:<x@foreign.example>\r\n", 20, "421 4.7.0 Too many errors"],
-      ["XYZZY\r\n", 20, "421 4.7.0 Too many errors"],
+      ["XYZZY\r\n", 4, "421 4.7.0 Too many unknown commands"],
+      ["STARTTLS\r\n", 4, "421 4.7.0 Too many unknown commands"],
       ["NOOP\r\n", 101, "421 4.7.0 Too many commands"],
       ["RSET\r\n", 101, "421 4.7.0 Too many commands"],
       ["VRFY x\r\n", 101, "421 4.7.0 Too many commands"],
@@ -70,8 +71,19 @@ describe("limits of a session", () => {
       // The last error is told, then why the session ends.
       expect([replies.length, replies.at(-1)], line).toEqual([last.includes("errors") ? count + 1 : count, last]);
     }
-    expect(limitsOf(relay, "errors")).toBe(2);
+    expect(limitsOf(relay, "errors")).toBe(1);
+    expect(limitsOf(relay, "unrecognised")).toBe(2);
     expect(limitsOf(relay, "junk")).toBe(4);
+  });
+
+  it("let unknown commands count as errors alone where session_unrecognized is 0, and end a session at 1", async () => {
+    const never = await scene({}, "[limits]\nsession_unrecognized = 0");
+    const client = await hello(never.relay);
+    client.write("XYZZY\r\n".repeat(100));
+    const replies = await drain(client);
+    expect([replies.length, replies.at(-1)]).toEqual([21, "421 4.7.0 Too many errors"]);
+    const once = await scene({}, "[limits]\nsession_unrecognized = 1");
+    expect(await (await hello(once.relay)).command("XYZZY")).toBe("421 4.7.0 Too many unknown commands");
   });
 
   it("count MAIL and RSET in turns, too", async () => {

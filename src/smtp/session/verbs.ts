@@ -26,6 +26,7 @@ export class Verbs {
   #exchange: ((line: string) => Exchange) | undefined;
   #junk = 0;
   #commands = 0;
+  #unrecognised = 0;
   #bare = 0;
 
   constructor(conversation: Conversation) {
@@ -113,14 +114,19 @@ export class Verbs {
     return conversation.helo(argument, verb === "EHLO");
   }
 
-  /** EXPN, ETRN and TURN are commands that we do not have; the rest is none. */
+  /** EXPN, ETRN and TURN are commands that we do not have; the rest is none, and a client may send few of these. */
   #unknown(verb: string, argument: string): Answer | Promise<Answer> {
     if (["EXPN", "ETRN", "TURN"].includes(verb)) {
       return answers.notImplemented;
     }
     const { service, session } = this.#conversation;
     const wait = service.pipeline.unrecognised(session, argument === "" ? verb : `${verb} ${argument}`);
-    return wait === undefined ? answers.unknownCommand : wait.then(() => answers.unknownCommand);
+    const most = service.limits.sessionUnrecognised;
+    const answer =
+      ++this.#unrecognised === most
+        ? this.#conversation.limit("unrecognised", answers.tooManyUnrecognised)
+        : answers.unknownCommand;
+    return wait === undefined ? answer : wait.then(() => answer);
   }
 
   /** The message is answered. A client that says RSET before each message that is delivered may send any number. */
@@ -131,10 +137,10 @@ export class Verbs {
     this.#conversation.messageDone(isDelivered);
   }
 
-  #startTls(argument: string): Answer {
+  #startTls(argument: string): Answer | Promise<Answer> {
     const { service, secure } = this.#conversation;
     if (!service.starttls || secure) {
-      return answers.unknownCommand;
+      return this.#unknown("STARTTLS", argument);
     }
     return argument === "" ? { startTls: true } : answers.noArgument;
   }
