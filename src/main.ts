@@ -21,6 +21,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   explain: async () => (await import("./commands/explain.ts")).explainCommand(),
   rollback: async () => (await import("./commands/rollback.ts")).rollbackCommand(),
   observe: async () => (await import("./commands/observe.ts")).observeCommand(),
+  deliverabled: async () => (await import("./commands/deliverabled.ts")).deliverabledCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   checks: async () => (await import("./commands/checks.ts")).checksCommand(),
   blacklist: async () => (await import("./commands/blacklist.ts")).blacklistCommand(),

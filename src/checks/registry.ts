@@ -10,6 +10,7 @@ import { badrcptto } from "./envelope/badrcptto.ts";
 import { badrcptto_patterns } from "./envelope/badrcptto_patterns.ts";
 import { blacklist } from "./rate/blacklist.ts";
 import { bounce_rcpt } from "./envelope/bounce_rcpt.ts";
+import { deliverabled } from "./recipient/deliverabled.ts";
 import { denybounce } from "./envelope/denybounce.ts";
 import { disposable } from "./recipient/disposable.ts";
 import { dns_user } from "./recipient/dns_user.ts";
@@ -46,6 +47,7 @@ export const checks: readonly CheckDefinition[] = [
   badrcptto_patterns,
   blacklist,
   bounce_rcpt,
+  deliverabled,
   denybounce,
   disposable,
   dns_user,

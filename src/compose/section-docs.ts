@@ -14,6 +14,8 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   limits: "Limits on what a client can use.",
   dns: "The resolver for client host names, mx routes and all checks.",
   control: "List files of checks.",
+  deliverabled:
+    "`goodmailto deliverabled`: answers on the internal network whether a recipient exists, for [recipients] live, the check deliverabled and qpsmtpd.",
   state: "What the relay remembers between sessions, and how workers count together.",
   log: "The log, on standard error.",
   metrics: "Metrics for monitoring.",

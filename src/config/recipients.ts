@@ -34,6 +34,18 @@ export const recipientSettings = {
     "0s",
     "How long an address removed from the directory gets 450 4.2.1 before 550. Set it for both sync and relay. 0s: 550 immediately.",
   ),
+  live: field.textBy(
+    text.liveRule,
+    "",
+    'An inside daemon (`goodmailto deliverabled`) that is asked about recipients which the list does not know, as "http://192.0.2.10:8998": a new user gets mail before the next sync. What the list refuses by name is not asked about. Empty: the list alone.',
+  ),
+  live_timeout: field.duration("5s", "Deadline for an answer of the inside daemon.", ["10ms", "1m"]),
+  live_cache: field.duration("60s", "How long to keep its answers. 0s: not at all."),
+  live_away: field.choice(
+    ["defer", "list"],
+    "defer",
+    "If the inside daemon does not answer or cannot tell: defer: 450 4.2.1, since the address may be new. list: the answer of the list stands.",
+  ),
   stale_after: field.duration(
     "0s",
     "If a source was last read completely longer ago than this, unknown addresses get 450 4.2.1 instead of 550, because they may be new. 0s: never.",

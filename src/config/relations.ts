@@ -41,6 +41,11 @@ export function relationFaults(settings: Settings, fault: (path: Path, message: 
   if ((settings.tls.cert === "") !== (settings.tls.key === "")) {
     faults.push(fault(["tls", given], `needs [tls] ${missing} beside it: cert and key must be given together`));
   }
+  for (const [i, name] of settings.deliverabled.live.entries()) {
+    if (settings.source.find((source) => source.name === name)?.type !== "ldap") {
+      faults.push(fault(["deliverabled", "live", i], `"${name}" is not the name of a [[source]] of type ldap`));
+    }
+  }
   faults.push(...listenerFaults(settings, fault), ...placeFaults(settings, fault));
   faults.push(...transferFaults(settings, fault));
   faults.push(...routeFaults(settings, fault));

@@ -8,7 +8,7 @@ import { route } from "./routes.ts";
 import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
-import { control, dns, state } from "./services.ts";
+import { control, deliverabled, dns, state } from "./services.ts";
 import { source } from "./sources.ts";
 
 const smtp = z.strictObject({
@@ -186,6 +186,7 @@ export const coreSections = {
   dns,
   state,
   control,
+  deliverabled,
   metrics,
   pull,
 } as const;

@@ -47,6 +47,7 @@ export function createSchema(checks: readonly CheckSettings[], several: Readonly
     dns: coreSections.dns.prefault(none),
     state: coreSections.state.prefault(none),
     control: coreSections.control.prefault(none),
+    deliverabled: coreSections.deliverabled.prefault(none),
     log: coreSections.log.prefault(none),
     metrics: coreSections.metrics.prefault(none),
     tls: tls.prefault(none),

@@ -3,7 +3,9 @@ import { isAbsolute } from "node:path";
 
 import * as z from "zod";
 
+import { parseIpEntry } from "../mail/ip-entry.ts";
 import { parseServer } from "../mail/name-server.ts";
+import { parseEndpoint } from "../mail/network.ts";
 import * as field from "./fields.ts";
 
 const serverRule: field.TextRule = {
@@ -27,6 +29,26 @@ export const control = z.strictObject({
   folders: field.list(
     ["/etc/goodmailto/control", "/var/qmail/control"],
     "Folders in which checks look for list files that are named without a folder; for each file, the first folder that has it is used. The folder of this configuration file comes first.",
+  ),
+});
+
+const networkRule: field.TextRule = {
+  allowed: 'an address or a block, as "192.0.2.10" or "10.0.0.0/8"',
+  fits: (text) => parseIpEntry(text)?.kind === "network",
+};
+const listenRule: field.TextRule = { allowed: '"host:port"', fits: (text) => parseEndpoint(text) !== undefined };
+
+/** `goodmailto deliverabled`. */
+export const deliverabled = z.strictObject({
+  listen: field.textBy(listenRule, "127.0.0.1:8998", "Where to answer, by plain HTTP. --listen overrides it."),
+  allow: field.listBy(
+    networkRule,
+    ["127.0.0.0/8", "::1"],
+    "Clients that may ask. Whoever may ask can try names against the directory.",
+  ),
+  live: field.list(
+    [],
+    "Names of [[source]] sections of type ldap that are asked live, at each question. --live overrides it. Addresses of other sources, and all if there is none, come from the snapshot.",
   ),
 });
 

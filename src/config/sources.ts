@@ -35,6 +35,10 @@ export const source = z.strictObject({
   ),
   base: field.text("", "Search base. Leave it empty for Domino."),
   filter: field.text("", "Search filter. Empty: that of the preset."),
+  live_filter: field.text(
+    "",
+    "The filter by which `goodmailto deliverabled` asks for one address: %r is the address, %u the user part, %d the domain; any entry is enough, as in qpsmtpd's rcpt_ldap. Empty: the preset's filter and attributes, and what a sync would take of the entry.",
+  ),
   attributes: field.listBy(
     text.schemaNameRule,
     [],

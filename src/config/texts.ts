@@ -1,6 +1,6 @@
 /** What texts of the configuration may be: each rule with the words that name it. */
 import { normalDomain } from "../mail/address.ts";
-import { parseEndpoint } from "../mail/network.ts";
+import { parseEndpoint, parseLive } from "../mail/network.ts";
 import { parseNextHop } from "../mail/next-hop.ts";
 import type { TextRule } from "./fields.ts";
 
@@ -49,6 +49,11 @@ export const schemaNameRule: TextRule = {
 export const sourceUrlRule: TextRule = {
   allowed: '"ldap://host:port", "ldaps://host:port", "ldapi:///path", or the path of a file',
   fits: (text) => text !== "" && (!text.includes("://") || /^ldap[si]?:\/\//i.test(text)),
+};
+/** An inside daemon. */
+export const liveRule: TextRule = {
+  allowed: '"http://host:port", or "" for none',
+  fits: (text) => text === "" || parseLive(text) !== undefined,
 };
 /** From where a snapshot is fetched; transfer-faults.ts looks closer. */
 export const placeRule: TextRule = {

@@ -24,6 +24,12 @@ export function parseEndpoint(text: string, defaultPort?: number): Endpoint | un
   return port === undefined || port > 65_535 ? undefined : { host, port };
 }
 
+/** Reads `http://host:port` of an inside daemon; without a port it is qmail-deliverabled's. */
+export function parseLive(text: string): Endpoint | undefined {
+  const [, place] = /^http:\/\/([^/]+)\/?$/.exec(text) ?? [];
+  return place === undefined ? undefined : parseEndpoint(place, 8998);
+}
+
 /** The host that stands for every address of the machine, of both families. */
 export const everyAddress = "*";
 

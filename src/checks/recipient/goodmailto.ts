@@ -5,7 +5,10 @@ import type { CheckDefinition } from "../../hooks/check.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { found as finds, pass, refuse } from "../../hooks/verdict.ts";
 import type { Verdict as AnyVerdict } from "../../hooks/verdict.ts";
+import type { Meaning } from "../../deliverable/codes.ts";
+import type { Mailbox } from "../../mail/address.ts";
 import { reply } from "../../mail/reply.ts";
+import { createLive } from "./live.ts";
 import type { Restriction } from "../../snapshot/recipients.ts";
 
 const reasons = {
@@ -15,6 +18,8 @@ const reasons = {
   suspended: "suspended recipient",
   internal: "internal recipient",
   sender: "sender not accepted",
+  liveLater: "unknown recipient, later by the directory",
+  liveAway: "unknown recipient, no live answer",
 };
 /** The words of the plugin goodmailto's log line. */
 const findings = {
@@ -26,6 +31,9 @@ const findings = {
   internal: "found (internal only)",
   sender: "found (sender not accepted)",
   unavailable: "accepted (no snapshot)",
+  live: "found (live)",
+  liveLater: "not found (live: later)",
+  liveAway: "not found (live: no answer)",
   bypassed: "bypassed (NOGOODMAILTO)",
 };
 type Verdict = AnyVerdict<keyof typeof reasons, keyof typeof findings>;
@@ -42,6 +50,9 @@ const vanished = refuse("vanished", later, { finding: "vanished" });
 const oldList = refuse("stale", later, { finding: "stale" });
 const suspended = refuse("suspended", later, { finding: "suspended" });
 const internal = refuse("internal", notAuthorised, { finding: "internal" });
+const liveFound = finds("live");
+const liveLater = refuse("liveLater", later, { finding: "liveLater" });
+const liveAway = refuse("liveAway", later, { finding: "liveAway" });
 const otherSender = refuse("sender", notAuthorised, { finding: "sender" });
 
 /** Who comes from inside may write to internal recipients; the inside server has the last word. */
@@ -71,10 +82,33 @@ export const goodmailto: CheckDefinition = defineCheck({
   settings: recipientSettings,
   reasons,
   findings,
-  create: ({ reply: text, grace, stale_after: staleAfter }, { recipients, now }) => {
+  create: (settings, services) => {
+    const { reply: text, grace, stale_after: staleAfter } = settings;
+    const { recipients, now } = services;
     const refusal = refuse("unknown", reply(550, "5.1.1", text), { finding: "unknown" });
+    const askLive = createLive(settings, services);
     const unknown = (asOf: number | undefined): Verdict =>
       staleAfter > 0 && asOf !== undefined && now() - asOf > staleAfter ? oldList : refusal;
+    const byLive = (meaning: Meaning, list: Verdict): Verdict => {
+      switch (meaning) {
+        case "deliverable":
+          return liveFound;
+        case "undeliverable":
+          return refusal;
+        case "later":
+          return liveLater;
+        case "untold":
+          return settings.live_away === "defer" ? liveAway : list;
+      }
+    };
+    const orLive = (recipient: Mailbox, list: Verdict): Verdict | Promise<Verdict> => {
+      const meaning = askLive(recipient);
+      return meaning instanceof Promise
+        ? meaning.then((late) => byLive(late, list))
+        : meaning === undefined
+          ? list
+          : byLive(meaning, list);
+    };
     return {
       rcpt(session) {
         const { recipient } = session;
@@ -91,9 +125,9 @@ export const goodmailto: CheckDefinition = defineCheck({
               ? found
               : judgeRestriction(answer.restriction, session, () => unknown(undefined));
           case "gone":
-            return now() - answer.since < grace ? vanished : unknown(answer.asOf);
+            return now() - answer.since < grace ? vanished : orLive(recipient, unknown(answer.asOf));
           case "unknown":
-            return unknown(answer.asOf);
+            return answer.by === undefined ? orLive(recipient, unknown(answer.asOf)) : refusal;
           case "unavailable":
             return noSnapshot;
         }

@@ -1,0 +1,126 @@
+/** `goodmailto deliverabled`: answers on the inside whether a recipient exists, as qmail-deliverabled does. */
+import type { Server } from "node:http";
+
+import { Command } from "commander";
+
+import { FileFault } from "../compose/file-fault.ts";
+import { openInside } from "../compose/deliverabled.ts";
+import type { Inside } from "../compose/deliverabled.ts";
+import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import type { Settings } from "../config/sections.ts";
+import { serveDeliverable } from "../deliverable/server.ts";
+import { formatEndpoint, parseEndpoint } from "../mail/network.ts";
+import type { Endpoint } from "../mail/network.ts";
+import { exit } from "../ops/exit.ts";
+import { createLog } from "../ops/log.ts";
+import type { Log } from "../report/log.ts";
+
+interface Options {
+  readonly config: string;
+  readonly listen?: string;
+  readonly live?: readonly string[];
+}
+
+/** Builds the verb. */
+export function deliverabledCommand(): Command {
+  return new Command("deliverabled")
+    .description("Answer on the inside whether a recipient exists, by qmail-deliverabled's HTTP")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--listen <host:port>", "where to answer (default: [deliverabled] listen)")
+    .option("--live <source...>", "sources of type ldap to ask live (default: [deliverabled] live)")
+    .addHelpText("after", "\nSIGHUP reads the configuration again, without listen. SIGTERM stops.")
+    .action(run);
+}
+
+async function run({ config, listen, live }: Options): Promise<void> {
+  const settings = loadSettings(config, ["sync"]);
+  if (settings === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const place = parseEndpoint(listen ?? settings.deliverabled.listen);
+  if (place === undefined) {
+    process.stderr.write(`goodmailto: "${listen}" is not a place to listen at: allowed is host:port\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
+  const log = createLog(settings.log);
+  const open = (now: Settings): Inside => openInside(now, config, live ?? now.deliverabled.live, log);
+  let inside: Inside;
+  try {
+    inside = open(settings);
+  } catch (error) {
+    process.stderr.write(`${config}: ${messageOf(error)}\n`);
+    process.exitCode = error instanceof FileFault || error instanceof RangeError ? exit.config : exit.software;
+    return;
+  }
+  const answers = {
+    deliverable: (address: string) => inside.deliverable(address),
+    local: (address: string) => inside.local(address),
+  };
+  let server: Server;
+  try {
+    server = await serveDeliverable(place, { answers, mayAsk: (ip) => inside.mayAsk(ip), log });
+  } catch (error) {
+    inside.close();
+    log.error("deliverabled", "cannot start", { listen: formatEndpoint(place), why: messageOf(error) });
+    process.exitCode = exit.unavailable;
+    return;
+  }
+  log.info("deliverabled", "ready", {
+    listen: addressOf(server, place),
+    live: (live ?? settings.deliverabled.live).join(" "),
+  });
+  const reload = (): void => {
+    inside = reopened(inside, config, open, log);
+  };
+  process.on("SIGHUP", reload);
+  await stopped();
+  process.removeListener("SIGHUP", reload);
+  log.info("deliverabled", "stopping");
+  await closed(server);
+  inside.close();
+}
+
+/** The new settings at work, or the previous ones if they cannot be used. */
+function reopened(previous: Inside, config: string, open: (settings: Settings) => Inside, log: Log): Inside {
+  const settings = loadSettings(config, ["sync"]);
+  try {
+    const fresh = settings === undefined ? undefined : open(settings);
+    if (fresh !== undefined) {
+      previous.close();
+      log.info("deliverabled", "reloaded", { file: config });
+      return fresh;
+    }
+    log.error("deliverabled", "reload refused, the previous settings stay", { file: config });
+  } catch (error) {
+    log.error("deliverabled", "reload refused, the previous settings stay", { why: messageOf(error) });
+  }
+  return previous;
+}
+
+function stopped(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGTERM", () => resolve()).once("SIGINT", () => resolve());
+  });
+}
+
+/** Answers that are under way are still given, for two seconds. */
+async function closed(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.closeAllConnections(), 2000);
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+  clearTimeout(timer);
+}
+
+/** With the port that the system chose. */
+function addressOf(server: Server, { host, port }: Endpoint): string {
+  const address = server.address();
+  return formatEndpoint({ host, port: typeof address === "object" && address !== null ? address.port : port });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,162 @@
+/** Wires the answers of `goodmailto deliverabled`: the snapshot, and the directories that are asked live. */
+import { dirname } from "node:path";
+
+import type { Settings } from "../config/sections.ts";
+import { codes } from "../deliverable/codes.ts";
+import type { Deliverable } from "../deliverable/server.ts";
+import { nameDomains } from "../export/deliverable.ts";
+import { parseMailbox } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import { createDomains } from "../mail/domains.ts";
+import { IpEntries, parseIpEntry } from "../mail/ip-entry.ts";
+import { silentLog } from "../report/log.ts";
+import type { Log } from "../report/log.ts";
+import { createRecipients, otherForms } from "../snapshot/recipients.ts";
+import type { RecipientAnswer } from "../snapshot/recipients.ts";
+import { createLiveDirectory } from "../../sync/live/directory.ts";
+import type { LiveAnswer, LiveDirectory } from "../../sync/live/directory.ts";
+import { openServed } from "./trust.ts";
+
+/** What answers, until it is closed. */
+export interface Inside extends Deliverable {
+  readonly mayAsk: (ip: string) => boolean;
+  close(): void;
+}
+
+/** Between two complaints about the same directory; ms. */
+const complainEvery = 60_000;
+
+/**
+ * Connects to nothing yet.
+ * @param file the configuration file
+ * @param live names of sources
+ * @throws FileFault, or RangeError where a source cannot be asked
+ */
+export function openInside(settings: Settings, file: string, live: readonly string[], log: Log): Inside {
+  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+  const directories = live.map((name) => openDirectory(settings, file, name, log));
+  const needsList = live.length === 0 || settings.source.some(({ name }) => !live.includes(name));
+  const snapshot = openServed(settings, needsList ? log : silentLog);
+  snapshot.watch();
+  const recipients = createRecipients(snapshot, domains, settings.recipients);
+  const own = (address: string): Mailbox | undefined => {
+    const mailbox = parseMailbox(address);
+    return mailbox === undefined || domains.canonical(mailbox.domain) === undefined ? undefined : mailbox;
+  };
+  return {
+    mayAsk: createGate(settings.deliverabled.allow),
+    close: () => {
+      snapshot.close();
+      directories.forEach((directory) => directory.close());
+    },
+    local: (address) => own(address)?.user,
+    deliverable(address) {
+      const mailbox = own(address);
+      if (mailbox === undefined) {
+        return codes.foreign;
+      }
+      if (recipients.isAlways(mailbox)) {
+        return codes.deliverable;
+      }
+      const listed = recipients.find(mailbox);
+      // The list is asked about sources that are not asked live.
+      if (live.length === 0 || (listed.kind === "known" && !live.includes(listed.source))) {
+        return codeOf(listed, settings.recipients);
+      }
+      return askAll(directories, mailbox, needsList && listed.kind === "unavailable");
+    },
+  };
+}
+
+function createGate(allow: readonly string[]): (ip: string) => boolean {
+  const clients = new IpEntries<true>();
+  for (const text of allow) {
+    const entry = parseIpEntry(text);
+    if (entry !== undefined) {
+      clients.add(entry, true);
+    }
+  }
+  return (ip) => clients.find(ip) === true;
+}
+
+/** @throws RangeError */
+function openDirectory(settings: Settings, file: string, name: string, log: Log): LiveDirectory {
+  const source = settings.source.find((one) => one.name === name);
+  if (source?.type !== "ldap") {
+    throw new RangeError(`"${name}" is not the name of a [[source]] of type ldap`);
+  }
+  const { recipient_delimiter: delimiters, signed_return_paths: signed } = settings.recipients;
+  const names = nameDomains(settings.domains);
+  const complain = complainer(name, log);
+  const directory = createLiveDirectory({
+    settings: source,
+    domains: createDomains(settings.domains.relay, settings.domains.aliases),
+    aliasesOf: (domain) => names.namesOf(domain).filter((one) => one !== domain),
+    otherForms: (user) => otherForms(user, delimiters, signed),
+    folder: dirname(file),
+    warn: (fault) => complain("base is missing, recipients are unknown", fault),
+  });
+  return {
+    ...directory,
+    async ask(recipient) {
+      try {
+        return await directory.ask(recipient);
+      } catch (error) {
+        complain("directory does not answer", error);
+        throw error;
+      }
+    },
+  };
+}
+
+function complainer(source: string, log: Log): (event: string, error: unknown) => void {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  return (event, error) => {
+    if (performance.now() - saidAt >= complainEvery) {
+      saidAt = performance.now();
+      log.warning("deliverabled", event, { source, why: error instanceof Error ? error.message : String(error) });
+    }
+  };
+}
+
+/** The kindest answer of all directories; no "unknown" while one of them does not answer. */
+async function askAll(directories: readonly LiveDirectory[], recipient: Mailbox, isUnsure: boolean): Promise<number> {
+  const said = await Promise.allSettled(directories.map(async (directory) => directory.ask(recipient)));
+  const answers = new Set<LiveAnswer>(said.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])));
+  if (answers.has("known")) {
+    return codes.deliverable;
+  }
+  if (answers.has("restricted") || answers.has("later")) {
+    return answers.has("restricted") ? codes.laterLast : codes.laterFirst;
+  }
+  return isUnsure || said.some(({ status }) => status === "rejected") ? codes.away : codes.undeliverable;
+}
+
+/** Restricted recipients are "later": the relay's own list will know to whom they are open. */
+function codeOf(
+  answer: RecipientAnswer,
+  { grace, stale_after: staleAfter }: Pick<Settings["recipients"], "grace" | "stale_after">,
+): number {
+  const unknown = (asOf: number | undefined): number =>
+    staleAfter > 0 && asOf !== undefined && Date.now() - asOf > staleAfter ? codes.laterLast : codes.undeliverable;
+  switch (answer.kind) {
+    case "known":
+      switch (answer.restriction?.kind) {
+        case undefined:
+        case "bounces":
+          return codes.deliverable;
+        case "later":
+          return codes.laterFirst;
+        case "internal":
+        case "senders":
+          return codes.laterLast;
+      }
+      break;
+    case "gone":
+      return Date.now() - answer.since < grace ? codes.laterFirst : unknown(answer.asOf);
+    case "unknown":
+      return answer.by === undefined ? unknown(answer.asOf) : codes.undeliverable;
+    case "unavailable":
+      return codes.away;
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * Asks a qmail-deliverabled over HTTP: `GET /qd1/deliverable?ADDRESS`, answered by a decimal number. Answers are
+ * cached; a daemon that does not answer is left alone for a while, so that not every recipient waits for the deadline.
+ */
+import { Agent, get } from "node:http";
+import type { IncomingMessage } from "node:http";
+
+import { meaningOf, pathOf } from "./codes.ts";
+import type { Endpoint } from "../mail/network.ts";
+import { formatEndpoint } from "../mail/network.ts";
+
+/** A number, or why there is none. */
+export type Said = { readonly kind: "code"; readonly code: number } | { readonly kind: "away"; readonly why: string };
+
+/** How patient the client is. */
+export interface ClientOptions {
+  /** ms for one answer. */
+  readonly timeout: number;
+  /** ms for which an answer is kept; 0: not at all. */
+  readonly cache: number;
+  /** ms since 1970. */
+  readonly now: () => number;
+}
+
+/** Answers that are kept. */
+const mostKept = 10_000;
+/** Questions under way at a time. */
+const mostAsked = 200;
+/** Failures in a row after which a daemon is left alone, and for how long in ms. */
+const failuresToRest = 3;
+const rest = 10_000;
+/** Octets of an answer. */
+const longest = 64;
+
+interface Kept {
+  readonly said: Said;
+  readonly until: number;
+}
+
+interface Health {
+  failures: number;
+  restsUntil: number;
+}
+
+/** See the file's first lines. */
+export class DeliverableClient {
+  readonly #options: ClientOptions;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4 });
+  readonly #kept = new Map<string, Kept>();
+  readonly #asked = new Map<string, Promise<Said>>();
+  /** By daemon. Routes of a file may name many. */
+  readonly #health = new Map<string, Health>();
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** What a daemon says of an address in lower case that is askable. Rejects never. */
+  ask(server: Endpoint, address: string): Said | Promise<Said> {
+    const place = formatEndpoint(server);
+    const key = `${place} ${address}`;
+    const kept = this.#kept.get(key);
+    if (kept !== undefined && this.#options.now() < kept.until) {
+      return kept.said;
+    }
+    const running = this.#asked.get(key);
+    if (running !== undefined) {
+      return running;
+    }
+    const health = this.#healthOf(place);
+    if (this.#options.now() < health.restsUntil) {
+      return { kind: "away", why: "it did not answer before" };
+    }
+    if (this.#asked.size >= mostAsked) {
+      return { kind: "away", why: `${mostAsked} questions wait for an answer` };
+    }
+    const answer = this.#fetch(server, address)
+      .catch((error: unknown): Said => ({ kind: "away", why: describe(error) }))
+      .then((said) => this.#note(key, health, said))
+      .finally(() => this.#asked.delete(key));
+    this.#asked.set(key, answer);
+    return answer;
+  }
+
+  async #fetch(server: Endpoint, address: string): Promise<Said> {
+    const signal = AbortSignal.timeout(this.#options.timeout);
+    const path = pathOf("deliverable", address);
+    const response = await send(server, path, this.#agent, signal);
+    const text = await readText(response);
+    if (response.statusCode !== 200 || !/^\s*\d{1,3}\s*$/.test(text)) {
+      return { kind: "away", why: `status ${response.statusCode ?? 0} ${JSON.stringify(text.slice(0, longest))}` };
+    }
+    return { kind: "code", code: Number(text) };
+  }
+
+  #note(key: string, health: Health, said: Said): Said {
+    const { cache, now } = this.#options;
+    if (said.kind === "away") {
+      health.failures++;
+      health.restsUntil = health.failures >= failuresToRest ? now() + rest : 0;
+      return said;
+    }
+    health.failures = 0;
+    // What the daemon could not tell, it may tell the next time.
+    if (cache > 0 && meaningOf(said.code) !== "untold" && meaningOf(said.code) !== "later") {
+      this.#kept.delete(key);
+      this.#kept.set(key, { said, until: now() + cache });
+      forgetOldest(this.#kept, mostKept);
+    }
+    return said;
+  }
+
+  #healthOf(place: string): Health {
+    const health = this.#health.get(place) ?? { failures: 0, restsUntil: 0 };
+    this.#health.set(place, health);
+    forgetOldest(this.#health, mostKept);
+    return health;
+  }
+}
+
+/** A map keeps the order in which keys came. */
+function forgetOldest(map: Map<string, unknown>, most: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= most) {
+      return;
+    }
+    map.delete(key);
+  }
+}
+
+/** Redirects are not followed: the answer is then no number. */
+function send(server: Endpoint, path: string, agent: Agent, signal: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: server.host, port: server.port, path, agent, signal }, resolve);
+    request.on("error", (error: NodeJS.ErrnoException) => {
+      // The daemon closed a connection that we had kept, just as we asked again.
+      if (request.reusedSocket && error.code === "ECONNRESET" && !signal.aborted) {
+        resolve(send(server, path, agent, signal));
+      } else {
+        reject(signal.aborted ? new Error("no answer within the deadline", { cause: error }) : error);
+      }
+    });
+  });
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of response) {
+    text += (chunk as Buffer).toString("latin1");
+    if (text.length > longest) {
+      response.destroy();
+      return text.slice(0, longest);
+    }
+  }
+  return text;
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
+  return error.name === "AbortError" || error.name === "TimeoutError" ? "no answer within the deadline" : error.message;
+}

@@ -1,0 +1,91 @@
+/**
+ * qmail-deliverabled's HTTP: `/qd1/deliverable?ADDRESS` is answered 200 and a number, `/qd1/qmail_local?ADDRESS` 200 and
+ * the user part, or 204 if the address is not local. Nothing else is served, and only to the clients that may ask:
+ * whoever may ask can try names against the directory.
+ */
+import { createServer } from "node:http";
+import type { Server } from "node:http";
+
+import { listenOptions, normalIp } from "../mail/network.ts";
+import type { Endpoint } from "../mail/network.ts";
+import type { Log } from "../report/log.ts";
+import { codes } from "./codes.ts";
+
+/** What answers. It may reject: the number is then that of a fault. */
+export interface Deliverable {
+  deliverable(address: string): number | Promise<number>;
+  /** Undefined: not local. */
+  local(address: string): string | undefined;
+}
+
+/** What the server needs. */
+export interface ServerOptions {
+  readonly answers: Deliverable;
+  readonly mayAsk: (ip: string) => boolean;
+  readonly log: Log;
+}
+
+/** Connections at a time; a relay keeps up to sixteen per worker. */
+const mostConnections = 1000;
+const route = /^\/qd1\/(deliverable|qmail_local)\?([^?#]*)$/;
+
+/** Serves until it is closed. @throws the error of a port that is taken */
+export async function serveDeliverable(place: Endpoint, options: ServerOptions): Promise<Server> {
+  const server = createServer(
+    // A relay keeps its connections for a while: closing them sooner than it does costs a question.
+    { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 60_000, maxHeaderSize: 8192 },
+    (request, response) => {
+      const answer = (status: number, text = ""): void => {
+        response.writeHead(status, { "content-type": "text/plain" }).end(text);
+      };
+      const ip = normalIp(request.socket.remoteAddress ?? "");
+      const [, command = "", query = ""] = route.exec(request.url ?? "") ?? [];
+      const address = decoded(query);
+      if (!options.mayAsk(ip)) {
+        options.log.warning("deliverabled", "client may not ask", { ip });
+        answer(403, "Forbidden\n");
+      } else if (request.method !== "GET") {
+        answer(405, "GET only\n");
+      } else if (command === "") {
+        answer(404, "/qd1/deliverable?ADDRESS, /qd1/qmail_local?ADDRESS\n");
+      } else if (address === undefined || address === "") {
+        answer(400, "no address\n");
+      } else if (command === "qmail_local") {
+        const user = options.answers.local(address);
+        answer(user === undefined ? 204 : 200, user);
+      } else {
+        void numberOf(address, options).then((code) => answer(200, String(code)));
+      }
+    },
+  );
+  server.maxConnections = mostConnections;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(listenOptions(place), resolve);
+  });
+  return server;
+}
+
+/** Rejects never. */
+async function numberOf(address: string, { answers, log }: ServerOptions): Promise<number> {
+  try {
+    const code = await answers.deliverable(address);
+    log.debug("deliverabled", "answered", { address, code });
+    return code;
+  } catch (error) {
+    log.error("deliverabled", "internal error", {
+      address,
+      why: error instanceof Error ? error.message : String(error),
+    });
+    return codes.fault;
+  }
+}
+
+/** The address between percent signs; undefined where they are none. */
+function decoded(query: string): string | undefined {
+  try {
+    return decodeURIComponent(query);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * One address, asked of a directory now: known, restricted to some senders, suspended, or unknown. The entries that come
+ * are converted as a sync converts them, so that who is disabled there is unknown here. With `live_filter` one entry is
+ * enough. A few connections are kept open; questions wait for one, and not for ever.
+ */
+import { SearchEntry } from "ldapts";
+
+import type { SourceSettings } from "../../src/config/schema.ts";
+import { type Mailbox, namesRoute, normalKey } from "../../src/mail/address.ts";
+import type { Domains } from "../../src/mail/domains.ts";
+import { convertEntries, createRules, type Rules } from "../convert/addresses.ts";
+import { createScope } from "../convert/scope.ts";
+import { presetFor } from "../presets/table.ts";
+import { type Found, SourceFault } from "../source.ts";
+import { checkResult, searchRequest } from "../sources/paged-search.ts";
+import { wholeEntries } from "../sources/ranges.ts";
+import { liveFilter, type Wanted } from "./filter.ts";
+import { Sessions } from "./sessions.ts";
+
+/** What the directory says. `restricted`: not for everybody. `later`: takes no mail for a time. */
+export type LiveAnswer = "known" | "restricted" | "later" | "unknown";
+
+/** One source, ready to be asked. */
+export interface LiveDirectory {
+  readonly name: string;
+  /** @throws SourceFault where the directory does not say */
+  ask(recipient: Mailbox): Promise<LiveAnswer>;
+  close(): void;
+}
+
+/** What it needs. */
+export interface LiveOptions {
+  readonly settings: SourceSettings;
+  readonly domains: Domains;
+  /** Every domain that stands for a relay domain, itself aside. */
+  readonly aliasesOf: (domain: string) => readonly string[];
+  /** The user parts that a user part stands for, as the relay looks them up. */
+  readonly otherForms: (user: string) => readonly string[];
+  /** Where relative file names begin. */
+  readonly folder: string;
+  /** Told that the base is not there, which is answered as unknown. */
+  readonly warn: (fault: SourceFault) => void;
+}
+
+/** Entries that one address may have; more mean that `live_filter` asks for something else. */
+const mostEntries = 100;
+const noSuchObject = 32;
+
+/** Opens nothing yet. @throws RangeError where the settings cannot be right */
+export function createLiveDirectory(options: LiveOptions): LiveDirectory {
+  const { settings, domains, aliasesOf, otherForms, folder, warn } = options;
+  const preset = presetFor(settings);
+  const rules = createRules(settings, preset, createScope(settings.domains, domains));
+  const sessions = new Sessions(settings, folder);
+  // The template is tried before anybody asks.
+  liveFilter(settings, preset, { users: ["user"], domains: ["domain.example"] });
+  return {
+    name: settings.name,
+    close: () => sessions.close(),
+    async ask({ user, domain }) {
+      const own = rules.scope.canonical(domain);
+      // Only a list takes an address that names a route, letter for letter.
+      if (own === undefined || namesRoute(user)) {
+        return "unknown";
+      }
+      const wanted = { users: [user, ...otherForms(user)], domains: [own, ...aliasesOf(own)] };
+      try {
+        const found = await search(sessions, settings, rules, wanted);
+        return settings.live_filter === "" ? judge(found, wanted.users, own) : found.entries > 0 ? "known" : "unknown";
+      } catch (error) {
+        if (error instanceof SourceFault && error.code === noSuchObject) {
+          warn(error);
+          return "unknown";
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+interface Result {
+  readonly entries: number;
+  readonly found: readonly Found[];
+}
+
+async function search(sessions: Sessions, settings: SourceSettings, rules: Rules, wanted: Wanted): Promise<Result> {
+  const { addresses, exclusions, rules: restrictions, controls } = rules.preset;
+  const names = [...addresses, ...exclusions, ...restrictions].map(({ attribute }) => attribute);
+  const request = searchRequest({
+    base: settings.base,
+    scope: "sub",
+    filter: liveFilter(settings, rules.preset, wanted),
+    attributes: ["objectClass", ...new Set(names)],
+    controls,
+  });
+  return sessions.use(async (connection) => {
+    const raw: SearchEntry[] = [];
+    const running = connection.search(request);
+    for (;;) {
+      const step = await running.next();
+      if (step.done === true) {
+        checkResult(step.value);
+        break;
+      }
+      raw.push(...step.value);
+      if (raw.length > mostEntries) {
+        // The rest of the answer must not be taken for another one's.
+        connection.close();
+        throw new SourceFault("search", `More than ${mostEntries} entries for one address`);
+      }
+    }
+    return { entries: raw.length, found: convertEntries(await wholeEntries(raw, connection), rules).found };
+  });
+}
+
+/** The entry that is least restricted counts, as in the list. */
+function judge({ found }: Result, users: readonly string[], domain: string): LiveAnswer {
+  const keys = new Set<string>(users.flatMap((user) => [normalKey(user, domain), normalKey(user, "")]));
+  const rules = found.filter(({ key }) => keys.has(key)).map(({ rule = "" }) => rule);
+  if (rules.length === 0) {
+    return "unknown";
+  }
+  if (rules.includes("")) {
+    return "known";
+  }
+  return rules.every((rule) => rule === "later") ? "later" : "restricted";
+}
