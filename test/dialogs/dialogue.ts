@@ -2,7 +2,7 @@
  * SMTP conversations as text files: the dialogue is the test.
  *
  * Blocks begin with `=== name`. Blocks: `config` (TOML), `snapshot` (one key a line), `file NAME` (written into the
- * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
+ * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `deliverabled` (lines of `address number` that a scripted daemon answers, whose place is {deliverabled}), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
  * sets the client's address), `log` (lines that the log must hold, in this order), `delivered` (what the next hop
  * must have got: `from <..> to <..> <..>` lines, then text that the message must contain).
  * Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of a reply, `S closed`,
@@ -15,6 +15,8 @@ import { join } from "node:path";
 
 import { expect } from "vitest";
 
+import { startDeliverabled } from "../fakes/deliverabled.ts";
+import type { FakeDeliverabled } from "../fakes/deliverabled.ts";
 import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";
 import type { RecordType } from "../fakes/dns-message.ts";
@@ -58,8 +60,12 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   const hop = await startNextHop(script === undefined ? {} : (JSON.parse(body(script)) as NextHopScript));
   const route = `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "5s"\n`;
   const dns = await startNames(named(blocks, "dns")[0]);
+  const daemon = await startDaemon(named(blocks, "deliverabled")[0]);
   const fill = (part: string): string =>
-    part.replaceAll("{hop}", String(hop.port)).replaceAll("{dns}", dns?.server ?? "{dns}");
+    part
+      .replaceAll("{hop}", String(hop.port))
+      .replaceAll("{dns}", dns?.server ?? "{dns}")
+      .replaceAll("{deliverabled}", daemon?.place ?? "{deliverabled}");
   const snapshot = named(blocks, "snapshot")[0];
   const files = named(blocks, "file").map(
     (block) => [block.argument, { text: fill(`${body(block).trimEnd()}\n`), mode: 0o755 }] as const,
@@ -84,7 +90,14 @@ export async function runDialogue(text: string, file: string): Promise<void> {
     await relay.stop();
     await hop.close();
     await dns?.close();
+    await daemon?.close();
   }
+}
+
+async function startDaemon(block: Block | undefined): Promise<FakeDeliverabled | undefined> {
+  const lines = block === undefined ? [] : filled(block).map((line) => line.split(" "));
+  const script = Object.fromEntries(lines.map(([address = "", code]) => [address, Number(code)]));
+  return block === undefined ? undefined : startDeliverabled(script);
 }
 
 /** A name server that holds the lines of a block. */
