@@ -27,9 +27,10 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[domains]": { reload: "relay aliases" },
   "[clients]": { reload: "rules relayclients morerelayclients norelayclients" },
   "[control]": { reload: "folders" },
+  "[deliverabled]": { reload: "listen allow live" },
   "[snapshot]": { restart: "path max_age newest_file", reload: "key_file signing_key_file public_key_file pull" },
   "[recipients]": {
-    reload: `${refusing} observe_file match always recipient_delimiter signed_return_paths grace stale_after`,
+    reload: `${refusing} observe_file match always recipient_delimiter signed_return_paths grace live live_timeout live_cache live_away stale_after`,
   },
   "[spp]": { reload: `${refusing} config home timeout max_output max_processes path` },
   "[sync]": {
@@ -54,7 +55,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[[route]]": { reload: "domain next_hop tls tls_name ca_file replies timeout data_timeout" },
   "[[source]]": {
     reload:
-      "name type preset url bind_dn password_file base filter attributes resource_classes domains starttls ca_file page_size timeout lookup changes notes_domain",
+      "name type preset url bind_dn password_file base filter live_filter attributes resource_classes domains starttls ca_file page_size timeout lookup changes notes_domain",
   },
   "[[publish]]": { reload: "name to command timeout user password_file ca_file endpoint region" },
   "[[listener]]": { restart: "name listen tls", reload: "auth rules variables checks" },
