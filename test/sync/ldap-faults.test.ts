@@ -74,6 +74,8 @@ describe("reading page by page", () => {
       { size: 10, cookie: "", critical: false, number: 1 },
       { size: 10, cookie: "\x00\xff1", critical: false, number: 2 },
       { size: 10, cookie: "\x00\xff2", critical: false, number: 3 },
+      // The server's root DSE, for the hints.
+      undefined,
     ]);
     expect(searches.every(({ sizeLimit, timeLimit }) => sizeLimit === 0 && timeLimit === 0)).toBe(true);
   });
