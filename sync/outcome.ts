@@ -64,7 +64,7 @@ export function logOutcome(log: Log, outcome: Outcome): Outcome {
       log.error("sync", "nothing published", { why: outcome.why });
       return outcome;
     case "held":
-      log.warning("sync", "held, nothing published", { why: outcome.why });
+      log.warning("sync", "on hold, nothing published", { why: outcome.why });
       return outcome;
     case "busy":
       log.error("sync", "another sync is running, nothing published");

@@ -29,7 +29,7 @@ export function checkpasswordCommand(): Command {
     .description("Verify a user and password from descriptor 3 by an LDAP bind")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .requiredOption("-s, --source <name>", "the [[source]] of type ldap to ask")
-    .option("--filter <filter>", "how the user is found; %u stands for the name", "(|(uid=%u)(mail=%u))")
+    .option("--filter <filter>", "how the user is found; %u is the name", "(|(uid=%u)(mail=%u))")
     .argument("[program...]", "program to run if the password is right, instead of exiting with 0")
     .passThroughOptions()
     .action(checkpassword);

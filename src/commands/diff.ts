@@ -31,7 +31,7 @@ function diff(one: string, other: string, { config }: { config: string }): void 
     return;
   }
   if (older.mark !== newer.mark) {
-    process.stderr.write("goodmailto: the lists stand under different keys, and cannot be compared\n");
+    process.stderr.write("goodmailto: the snapshots use different HMAC secrets and cannot be compared\n");
     process.exitCode = exit.usage;
     return;
   }

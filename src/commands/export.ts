@@ -43,7 +43,7 @@ function run({ config, format, output }: Options): void {
   try {
     if (image === undefined) {
       const why = state.kind === "unavailable" ? `${state.why}: ${state.detail}` : "closed";
-      fail(exit.unavailable, `there is no good snapshot at ${snapshot.path} (${why}), nothing written`);
+      fail(exit.unavailable, `there is no valid snapshot at ${snapshot.path} (${why}), nothing written`);
     } else if (image.keyed) {
       fail(exit.guard, "a keyed snapshot cannot be listed: export where sync has a plain one");
     } else {
@@ -75,7 +75,7 @@ export function exportImage(
 ): Exported {
   const make = formats[format];
   if (make === undefined) {
-    throw new RangeError(`"${format}" is no format`);
+    throw new RangeError(`"${format}" is not a format`);
   }
   const names = nameDomains(domains);
   return make(listDeliverable(image, names, recipients, now - recipients.grace), {

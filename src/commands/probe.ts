@@ -140,7 +140,7 @@ function format(finding: Finding & { readonly certificates: readonly { url: stri
     ...(reading.samples.length === 0 ? [] : ["  samples:"]),
     ...reading.samples.flatMap((sample) => [`    ${sample.entry}`, `      ${givesText(sample)}`]),
     ...warnings.map((warning) => `  WARNING: ${warning}`),
-    ...(warnings.length === 0 ? ["  nothing odd"] : []),
+    ...(warnings.length === 0 ? ["  no warnings"] : []),
   ];
   return lines.map((line) => `${visible(line)}\n`).join("");
 }
@@ -149,10 +149,10 @@ function serverLines({ preset, guess, rootDse }: Finding): string[] {
   if (rootDse.marks.size === 0 && rootDse.namingContexts.length === 0) {
     return [];
   }
-  const pages = rootDse.offersPages === undefined ? "not told" : rootDse.offersPages ? "offered" : "not offered";
+  const pages = rootDse.offersPages === undefined ? "unknown" : rootDse.offersPages ? "offered" : "not offered";
   return [
     `  server: ${rootDse.vendor || "does not say who it is"}; pages ${pages}; StartTLS ${rootDse.offersStartTls ? "offered" : "not offered"}`,
-    `  naming contexts: ${rootDse.namingContexts.join(", ") || "none told"}`,
+    `  naming contexts: ${rootDse.namingContexts.join(", ") || "not reported"}`,
     `  preset: ${preset}${guess === undefined ? "" : guess === preset ? ", as the server looks" : `; the server looks like ${guess}`}`,
   ];
 }

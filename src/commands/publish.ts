@@ -44,7 +44,7 @@ async function publish(names: readonly string[], { config }: { config: string })
   }
   const { path } = settings.snapshot;
   if (createdAt(path) === undefined) {
-    process.stderr.write(`goodmailto: there is no good snapshot at ${path}\n`);
+    process.stderr.write(`goodmailto: there is no valid snapshot at ${path}\n`);
     process.exitCode = exit.unavailable;
     return;
   }

@@ -105,6 +105,6 @@ function forgetDay(path: string, log: Log): void {
   try {
     writeEpisode(path, { ...readEpisode(path), hours: [] });
   } catch (error) {
-    log.error("sync", "cannot forget how large the list was", { path, why: (error as Error).message });
+    log.error("sync", "cannot reset the size that the guards compare with", { path, why: (error as Error).message });
   }
 }

@@ -85,7 +85,10 @@ async function serveHere(
   const scarce = scarceDescriptors(settings.smtp.max_connections);
   if (scarce !== undefined) {
     const { sessions } = affordable(settings.smtp.max_connections);
-    log.warning("relay", "too few open files for max_connections: fewer sessions at a time", { sessions, why: scarce });
+    log.warning("relay", "too few file descriptors for max_connections, serving fewer sessions", {
+      sessions,
+      why: scarce,
+    });
   }
   const note = noteRunning(config, settings, relay.snapshot, log);
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
@@ -146,7 +149,7 @@ function reloadRelay(config: string, relay: Relay, log: Log, started: Settings |
   try {
     const loaded = loadPlaced(config);
     if (loaded === undefined) {
-      log.error("relay", "reload refused, the old settings stay", { file: config });
+      log.error("relay", "reload failed, keeping the previous settings", { file: config });
       return undefined;
     }
     relay.reload(loaded.settings);
@@ -157,7 +160,7 @@ function reloadRelay(config: string, relay: Relay, log: Log, started: Settings |
     log.info("relay", "reloaded", { file: config });
     return loaded.settings;
   } catch (error) {
-    log.error("relay", "reload refused, the old settings stay", { why: (error as Error).message });
+    log.error("relay", "reload failed, keeping the previous settings", { why: (error as Error).message });
     return undefined;
   }
 }
@@ -178,7 +181,7 @@ export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
     },
     {
       name: "snapshot_alarm",
-      doc: "1 while a bad file lies at the path, or look-ups fail.",
+      doc: "1 while the file is invalid or lookups fail.",
       value: state.kind === "open" && state.alarm === undefined ? 0 : 1,
     },
     { name: "snapshot_addresses", doc: "Keys in the snapshot.", value: state.kind === "open" ? state.rows : 0 },

@@ -109,7 +109,7 @@ function formatEpisode(
     return `sync: not known, ${deniedText(episodePath(path))}`;
   }
   const episode =
-    failures === 0 ? "" : `sync: ${failures} failures since ${since ?? "?"}${told ? ", told" : ""}: ${why}\n`;
+    failures === 0 ? "" : `sync: ${failures} failures since ${since ?? "?"}${told ? ", alert sent" : ""}: ${why}\n`;
   return `${episode}${uncarried.map((name) => `target ${name}: lacks this list\n`).join("")}`;
 }
 

@@ -168,7 +168,7 @@ async function runByCron(words: Words): Promise<void> {
     turns.tryTake(async () => {
       const outcome = await addNews(plan, log, controller.signal, progress);
       if (outcome.kind === "published") {
-        log.info("sync", "added news", summaryFields(outcome.facts));
+        log.info("sync", "added new entries", summaryFields(outcome.facts));
       }
     }),
   );

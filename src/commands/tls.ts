@@ -62,5 +62,5 @@ function writeSelfSigned({ name, cert, key, days, force }: Words): void {
     process.exitCode = exit.unavailable;
     return;
   }
-  process.stdout.write(`${cert}: for ${name.join(", ")}, ${days} days; no client trusts it unless it is told to\n`);
+  process.stdout.write(`${cert}: for ${name.join(", ")}, ${days} days; clients do not trust it by default\n`);
 }

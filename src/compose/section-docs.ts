@@ -7,7 +7,7 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   domains: "The domains of this relay.",
   clients: "Who the clients are.",
   snapshot: "The list of recipients.",
-  recipients: "How a recipient is looked up, and what an unknown one is told.",
+  recipients: "How a recipient is looked up, and the reply to an unknown one.",
   sync: "How the sync makes the snapshot.",
   alert: "Alerts when the list cannot be renewed: one per incident, and one when it is over.",
   pull: "How `goodmailto pull` downloads the snapshot named in [snapshot] pull, for a fleet or if the internal network may not push.",

@@ -25,7 +25,7 @@ export function createSenders(
   const owns = createOwners(snapshot, domains, recipients);
   const map = new ControlFile(
     auth.sender_map,
-    (lines) => parseSenderMap(lines, (text) => log.warning("auth", "sender map: text that can match nobody", { text })),
+    (lines) => parseSenderMap(lines, (text) => log.warning("auth", "sender map: entry that never matches", { text })),
     Date.now,
     (_event, facts) => log.error("auth", "sender map cannot be read", { ...facts }),
   );

@@ -122,7 +122,7 @@ function explain(
   if (!ours) {
     return session.has("RELAYCLIENT")
       ? "RELAYCLIENT is set: the client may send anywhere"
-      : `"${mailbox.domain}" is no relay domain`;
+      : `"${mailbox.domain}" is not a relay domain`;
   }
   return describeAnswer(found, mailbox, line);
 }

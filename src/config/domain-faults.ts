@@ -30,7 +30,7 @@ function sourceFaults({ source, domains }: Settings, fault: (path: Path, message
     each.domains.flatMap((name, j) =>
       relayDomain(name, own) !== undefined
         ? []
-        : [fault(["source", i, "domains", j], `"${name}" is no relay domain; allowed: ${domains.relay.join(", ")}`)],
+        : [fault(["source", i, "domains", j], `"${name}" is not a relay domain; allowed: ${domains.relay.join(", ")}`)],
     ),
   );
 }

@@ -64,7 +64,7 @@ export function sampleConfig(schema: Schema, docs: Readonly<Record<string, strin
   const out = [
     "## goodmailto: every setting, commented out at its default.",
     "## Durations: 500ms, 90s, 10m, 1h30m, 7d. Sizes: 64KiB, 25MB. Relative paths are taken from this file's folder.",
-    "## [[name]] sections may stand several times. Check with: goodmailto config check --config FILE",
+    "## [[name]] sections may occur several times. Check with: goodmailto config check --config FILE",
   ];
   for (const row of sections(schema, [], false)) {
     const fields = Object.entries(inner(row.type).shape ?? {}).filter(([, type]) => isShown(type));

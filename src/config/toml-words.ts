@@ -80,7 +80,7 @@ function wrongLine(here: string): string | undefined {
     const [, open = "", name = "", close = "", rest = ""] = header;
     const right = `${open}${name}${open.replaceAll("[", "]")}`;
     return close.length === open.length && rest !== ""
-      ? `a section stands in a line of its own: nothing but a comment may follow ${right}`
+      ? `a section needs a line of its own: only a comment may follow ${right}`
       : `the section's name is not closed: write ${right}`;
   }
   const colon = /^([\w-]+)\s*:\s*(.*)$/.exec(line);
@@ -150,10 +150,10 @@ function valueOf(word: string): string {
 
 const sayings: Readonly<Record<string, string>> = {
   "Expected comma (,) token": "a comma is missing before this entry",
-  "Trailing comma is not permitted in an inline table": "a comma may not stand before }",
+  "Trailing comma is not permitted in an inline table": "no comma is allowed before }",
   "No newlines are allowed between the curly braces unless they are valid within a value":
     "a { … } table is written in one line",
-  "Underscores are allowed between digits": "an underscore may only stand between digits",
+  "Underscores are allowed between digits": "an underscore is only allowed between digits",
   "Keys cannot end with a dot": "a key may not end with a dot",
   "Consecutive dots are not permitted in keys": "a key may not have two dots in a row",
   "Unspecified values are invalid": "a value is missing",
@@ -171,11 +171,11 @@ function plain(here: string, column: number, message: string): string {
     return "a number may not begin with 0; text needs quotes";
   }
   if (/^Unexpected invalid (?:date|time)/.test(message)) {
-    return "this is no date, and no setting wants one; text needs quotes";
+    return "this is not a date, and no setting takes one; text needs quotes";
   }
   const character = here[column - 1] ?? "";
   if (message.startsWith("Control characters") || /[\x00-\x08\x0b-\x1f\x7f]/.test(character)) {
-    return `the control character ${codePoint(character)} may not stand here`;
+    return `the control character ${codePoint(character)} is not allowed here`;
   }
   if (message === "Must be a newline" || message.startsWith("Unexpected")) {
     const rest = here.slice(column - 1).trim();

@@ -21,7 +21,7 @@ function publishFaults({ publish, snapshot }: Settings, i: number, fault: MakeFa
     return [fault(["publish", i], 'needs to = "…" or command = ["…"]')];
   }
   if (to !== "" && command.length > 0) {
-    return [fault(["publish", i, "command"], "stands beside `to`; allowed: one of them")];
+    return [fault(["publish", i, "command"], "cannot be combined with `to`; allowed: one of them")];
   }
   if (command.length > 0 || to.startsWith("/")) {
     return [];

@@ -42,7 +42,7 @@ function readAddresses(addresses: DnsAnswer<string>): ListAnswer {
   }
   return addresses.values.some((code) => readCode(code) === "listed")
     ? { kind: "listed", text: "" }
-    : { kind: "failed", why: "answer is no list code" };
+    : { kind: "failed", why: "answer is not a list code" };
 }
 
 function withoutText(texts: DnsAnswer<string>): ListAnswer {

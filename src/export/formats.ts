@@ -58,7 +58,7 @@ function* sayable(
     const isSayable = wildcards === "all" || (kind === "catchall" ? wildcards === "catchall" : kind !== "extension");
     if (!isSayable) {
       throw new ExportFault(
-        `"${user}@${domain}" of the list stands for many addresses, which this format cannot say: ` +
+        `"${user}@${domain}" of the list represents many addresses, which this format cannot express: ` +
           "use a format that can (validrcptto-cdb), or list the addresses one by one",
       );
     }

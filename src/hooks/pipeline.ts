@@ -193,7 +193,7 @@ export class Pipeline {
   /** A fault inside a check: logged, counted, and taken as pass. */
   fault(step: Step, hook: HookName, session: Session, error: unknown): Verdict {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#log.error(step.label, "fault taken as pass", { hook, session: session.id, why });
+    this.#log.error(step.label, "internal error, check skipped", { hook, session: session.id, why });
     this.#counters.add("check_faults", { check: step.label });
     return pass;
   }

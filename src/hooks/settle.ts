@@ -58,7 +58,7 @@ function settleRefusal(
   const verdict = { ...refusal, reply: commonReply(step, refusal.reply), close: step.close ?? refusal.close ?? false };
   if (step.mode === "later" && early.has(hook)) {
     session.suspicion.wait({ step, verdict, hook });
-    log.info(step.label, "refuses later", { reason, session: session.id });
+    log.info(step.label, "will refuse later", { reason, session: session.id });
     return before;
   }
   return { verdict, step, finding, observed: undefined };

@@ -37,7 +37,7 @@ export function foldAscii(text: string): string {
 
 /**
  * The normal form of a domain: A-labels, lower case, no trailing dot; address literals in lower case.
- * Undefined where the text is no domain name.
+ * Undefined where the text is not a domain name.
  */
 export function normalDomain(text: string): string | undefined {
   let domain = text;

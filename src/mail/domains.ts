@@ -14,7 +14,7 @@ export interface Domains {
  * Compiles the lists.
  * @param relay names, or `.name` for all subdomains of it (as qmail's rcpthosts)
  * @param aliases alias domain → relay domain
- * @throws RangeError where a name is no domain, or an alias's target is no relay domain
+ * @throws RangeError where a name is no domain, or an alias's target is not a relay domain
  */
 export function createDomains(relay: readonly string[], aliases: Readonly<Record<string, string>> = {}): Domains {
   const names = new Set<string>();
@@ -33,7 +33,7 @@ export function createDomains(relay: readonly string[], aliases: Readonly<Record
   for (const [alias, target] of Object.entries(aliases)) {
     const domain = checkedDomain(target);
     if (!own(domain)) {
-      throw new RangeError(`"${target}" is no relay domain`);
+      throw new RangeError(`"${target}" is not a relay domain`);
     }
     targets.set(checkedDomain(alias), domain);
   }
@@ -65,7 +65,7 @@ export function relayDomain(name: string, domains: Domains): string | undefined 
 function checkedDomain(name: string): string {
   const domain = normalDomain(name);
   if (domain === undefined) {
-    throw new RangeError(`"${name}" is no domain name`);
+    throw new RangeError(`"${name}" is not a domain name`);
   }
   return domain;
 }

@@ -28,7 +28,7 @@ export function parseIpEntry(text: string): IpEntry | undefined {
     ? beginsAddress(text)
     : /^[0-9a-f]{0,4}:[0-9a-f:]*$/i.test(text);
   const mark = text.includes(":") ? ":" : ".";
-  const warning = `"${text}" matches every address that begins so; end it with "${mark}" if only whole numbers are meant`;
+  const warning = `"${text}" matches every address that begins with it; end it with "${mark}" to match only complete numbers`;
   return isBeginning ? { kind: "text", text: normalIp(text), warning } : undefined;
 }
 

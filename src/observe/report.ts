@@ -163,7 +163,7 @@ export function formatReport(report: ObserveReport, most: number): string {
   const rows = disagreements
     .slice(0, most)
     .flatMap(({ count, address, ours, theirs, resolved, hints = [] }) => [
-      `${String(count).padStart(7)}  ${address.padEnd(width)}  ${kindWords[ours].padEnd(19)}  ${theirs}${resolved ? ", in the list by now" : ""}`,
+      `${String(count).padStart(7)}  ${address.padEnd(width)}  ${kindWords[ours].padEnd(19)}  ${theirs}${resolved ? ", now in the list" : ""}`,
       ...hints.map((hint) => `         ${hint}`),
     ]);
   const more = disagreements.length - most;

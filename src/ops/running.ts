@@ -73,7 +73,7 @@ export class RunningNote {
       const { code = "", message } = error as NodeJS.ErrnoException;
       // Without the folder of the systemd unit, there is no note, and nobody misses it.
       const level = ["ENOENT", "EACCES", "EROFS"].includes(code) ? "debug" : "warning";
-      this.#log[level]("relay", "cannot note what is loaded", { path: this.#path, why: message });
+      this.#log[level]("relay", "cannot record what is loaded", { path: this.#path, why: message });
     }
   }
 }

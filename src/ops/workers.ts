@@ -151,7 +151,7 @@ class Fleet {
         () => {
           worker.missed++;
           if (worker.missed === mostMissed) {
-            this.#log.error("relay", "a worker hangs and is killed", { pid: worker.child.pid });
+            this.#log.error("relay", "worker does not answer, killing it", { pid: worker.child.pid });
             worker.child.kill("SIGKILL");
           }
         },
@@ -206,7 +206,7 @@ class Fleet {
     const deaths = quick ? worker.quickDeaths + 1 : 0;
     const delay = Math.min(mostDelay, deaths * deaths * 100);
     const fields = { code: code ?? undefined, signal: signal ?? undefined, delay_ms: delay };
-    this.#log.error("relay", "a worker died and is started again", fields);
+    this.#log.error("relay", "worker ended, starting it again", fields);
     setTimeout(() => (this.#stopping ? undefined : this.#start(index, deaths)), delay);
   }
 

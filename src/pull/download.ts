@@ -65,7 +65,7 @@ export async function download(options: DownloadOptions): Promise<Downloaded> {
       // The part is as long as the whole, or longer: it is of no use.
       rmSync(part, { force: true });
       response.resume();
-      throw new Error(`Cannot GET ${place.url.host}: what came before does not fit, the next attempt starts anew`);
+      throw new Error(`Cannot GET ${place.url.host}: the previous part does not match, the next attempt starts over`);
     default:
       throw new Error(
         `Cannot GET ${place.url.host}: it answered ${response.statusCode ?? 0} ${await readAnswer(response)}`.trimEnd(),

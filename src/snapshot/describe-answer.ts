@@ -54,8 +54,8 @@ function describeRestriction(restriction: Restriction | undefined): string {
     case "later":
       return "; it takes no mail for a time";
     case "internal":
-      return "; only clients of our own may write to it";
+      return "; only clients with RELAYCLIENT or a login may write to it";
     case "senders":
-      return `; only clients of our own and ${restriction.count} listed senders may write to it`;
+      return `; only clients with RELAYCLIENT or a login and ${restriction.count} listed senders may write to it`;
   }
 }

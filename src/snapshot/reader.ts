@@ -121,7 +121,7 @@ class Reader implements SnapshotReader {
     if (now - this.#saidFailureAt >= repeatAfter) {
       this.#saidFailureAt = now;
       const detail = error instanceof Error ? error.message : String(error);
-      this.#log.error("snapshot", "look-up failed, its recipient is accepted", { path: this.path, detail });
+      this.#log.error("snapshot", "lookup failed, accepting its recipient", { path: this.path, detail });
     }
     this.#judged = undefined;
   }
@@ -231,7 +231,7 @@ class Reader implements SnapshotReader {
     this.#saidAt = this.#options.now();
     const fields = { path: this.path, why, detail };
     if (this.#image === undefined) {
-      this.#log.error("snapshot", "unavailable, every recipient of our domains is accepted", fields);
+      this.#log.error("snapshot", "unavailable, accepting every recipient of the relay domains", fields);
     } else {
       this.#log.error("snapshot", "invalid file, still serving the previous snapshot", fields);
     }

@@ -136,7 +136,7 @@ function look(path: string, before: Kept | undefined): { identity: string; answe
       return { ...none, answer: { kind: "sections", sections: noPlugins } };
     }
     if (!facts.isFile() || facts.size > maxBytes) {
-      const why = `${path} is no file of at most ${maxBytes} bytes`;
+      const why = `${path} is not a file of at most ${maxBytes} bytes`;
       return { ...none, answer: { kind: "unreadable", why } };
     }
     const identity = [facts.dev, facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join(" ");

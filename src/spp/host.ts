@@ -131,7 +131,7 @@ export class Host {
     turn.state.quiet = run.exited.then((late) => {
       leave();
       if (late !== undefined) {
-        this.#services.log.warning("spp", "plugin failed after its answer", { ...facts(turn), why: late });
+        this.#services.log.warning("spp", "plugin failed after its verdict", { ...facts(turn), why: late });
       }
     });
     return run.answered;

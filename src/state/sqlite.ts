@@ -135,7 +135,7 @@ export class SqliteStore implements Store {
         this.#send();
         return;
       case "moved":
-        this.#log.error("state", "damaged file moved aside, beginning with an empty one", {
+        this.#log.error("state", "damaged file moved aside, starting with an empty one", {
           file: this.#path,
           to: message.to,
           why: message.why,

@@ -58,7 +58,7 @@ async function conclude(
     // Telling takes its time, in which a rollback may have carried.
     writeEpisode(path, { ...told, uncarried: readEpisode(path).uncarried });
   } catch (error) {
-    log.error("alert", "cannot remember the episode", { path, why: (error as Error).message });
+    log.error("alert", "cannot save the incident", { path, why: (error as Error).message });
   }
 }
 

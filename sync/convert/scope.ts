@@ -12,13 +12,13 @@ export interface Scope {
 
 /**
  * Compiles `[[source]] domains`.
- * @throws RangeError where one is no relay domain
+ * @throws RangeError where one is not a relay domain
  */
 export function createScope(names: readonly string[], domains: Domains): Scope {
   const own = names.map((name) => {
     const found = relayDomain(name, domains);
     if (found === undefined) {
-      throw new RangeError(`"${name}" is no relay domain`);
+      throw new RangeError(`"${name}" is not a relay domain`);
     }
     return found;
   });

@@ -21,11 +21,11 @@ export function removeForeign(path: string, mark: string, log: Log): void {
       rmSync(file, { force: true });
     }
   } catch (error) {
-    log.error("sync", "cannot remove a kept list that is not under the key", { why: (error as Error).message });
+    log.error("sync", "cannot remove a kept snapshot with a different HMAC secret", { why: (error as Error).message });
     return;
   }
   if (foreign.length > 0) {
-    log.warning("sync", "removed kept lists that are not under the key", { lists: foreign.length });
+    log.warning("sync", "removed kept snapshots with a different HMAC secret", { lists: foreign.length });
   }
 }
 

@@ -88,7 +88,10 @@ async function readSource(source: Source, id: number, before: number, options: R
       foreign.note(step.batch.left ?? []);
       addresses += step.batch.found.length;
       for (const { level, text } of step.batch.hints ?? []) {
-        log[level]("sync", level === "info" ? "source hint" : "source looks odd", { source: source.name, hint: text });
+        log[level]("sync", level === "info" ? "source hint" : "source has a warning", {
+          source: source.name,
+          hint: text,
+        });
       }
       for (const [why, count] of Object.entries(step.batch.skipped)) {
         // A key of the log is one word.

@@ -20,7 +20,7 @@ export async function runAlone<T>(
     try {
       const leftovers = removeTemporary(path);
       if (leftovers > 0) {
-        log.warning("sync", "removed what a killed sync left", { files: leftovers });
+        log.warning("sync", "removed files of an interrupted sync", { files: leftovers });
       }
       return await run();
     } finally {

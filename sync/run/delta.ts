@@ -47,7 +47,7 @@ async function runLocked(options: JobOptions, progress: Progress): Promise<Delta
   const { previous } = openPrevious(options.path, 0);
   let scratch: Scratch | undefined;
   try {
-    const due = previous === undefined ? "there is no good list" : refuse(previous, options);
+    const due = previous === undefined ? "there is no valid snapshot" : refuse(previous, options);
     if (previous === undefined || due !== undefined) {
       return { kind: "nothing", why: `a full sync is due: ${due}` };
     }
@@ -65,7 +65,7 @@ async function runLocked(options: JobOptions, progress: Progress): Promise<Delta
 /** Why nothing can be added to this list. */
 function refuse(previous: Previous, { sources, protection = unprotected }: JobOptions): string | undefined {
   if (previous.mark !== protection.form?.mark) {
-    return "the list stands under another key";
+    return "the snapshot uses a different HMAC secret";
   }
   const before = [...previous.sources.values()].map(({ name, domains }) => `${name} ${domains}`).join("\n");
   const now = sources.map(({ name, domains }) => `${name} ${domains.join(" ")}`).join("\n");

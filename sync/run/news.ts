@@ -15,7 +15,7 @@ export function startNews(log: Log, run: () => Promise<void>): News {
       clearInterval(timer);
       timer = undefined;
       if (interval > 0) {
-        log.info("sync", "asking for news", { seconds: interval / 1000 });
+        log.info("sync", "checking for changes", { seconds: interval / 1000 });
         timer = setInterval(() => void run(), interval);
       }
     },

@@ -61,7 +61,7 @@ function rollBackLocked({ path, from, reason, keep, protection, now, log }: Roll
     return { kind: "refused", why: `${from}: ${damage ?? "no such file"}` };
   }
   if (wanted.mark !== protection.form?.mark) {
-    return { kind: "refused", why: `${from} stands under another key than that of [snapshot] key_file` };
+    return { kind: "refused", why: `${from} uses a different HMAC secret than [snapshot] key_file` };
   }
   const { previous: current } = openPrevious(path, 0);
   current?.close();

@@ -72,8 +72,8 @@ function createTask(timing: Timing, run: () => Promise<void>, log: Log, part: st
     name: `goodmailto ${part}`,
     logger: { info: () => undefined, debug: () => undefined, warn: tell, error: tell },
   });
-  task.on("execution:overlap", () => log.warning(part, "skipped, the run before is not over"));
-  task.on("execution:missed", () => log.warning(part, "a run was missed, the machine was busy or asleep"));
+  task.on("execution:overlap", () => log.warning(part, "skipped, the previous run has not finished"));
+  task.on("execution:missed", () => log.warning(part, "missed a run, the machine was busy or suspended"));
   log.info(part, "scheduled", { schedule: timing.schedule, next: task.getNextRun()?.toISOString() });
   return task;
 }

@@ -80,7 +80,7 @@ export async function changedFilter(
 ): Promise<string> {
   const [name, value = "", server = ""] = reached.split(" ");
   if (name !== attribute || !/^\d+$/.test(value)) {
-    throw new SourceFault("search", `What is new cannot be told by ${attribute} before the next full sync`);
+    throw new SourceFault("search", `Changes cannot be found by ${attribute} before the next full sync`);
   }
   switch (attribute) {
     case "modifyTimestamp":

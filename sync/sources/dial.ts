@@ -28,7 +28,9 @@ export function parseTarget(text: string): Target {
   const secure = scheme.toLowerCase() === "ldaps";
   const number = Number(port ?? (secure ? 636 : 389));
   if (match === null || number < 1 || number > 65_535) {
-    throw new RangeError(`"${text}" is no LDAP URL: allowed are ldap://host:port, ldaps://host:port and ldapi:///path`);
+    throw new RangeError(
+      `"${text}" is not an LDAP URL: allowed are ldap://host:port, ldaps://host:port and ldapi:///path`,
+    );
   }
   return { kind: "tcp", url: text, host: host.replace(/^\[|\]$/g, ""), port: number, tls: secure };
 }
@@ -81,7 +83,7 @@ export async function explainScheme(fault: unknown, target: Target, { signal }: 
   const better = await betterScheme(target, signal);
   return better === undefined
     ? fault
-    : new SourceFault("tls", `Cannot speak with ${target.url}: ${better}`, { cause: fault });
+    : new SourceFault("tls", `Cannot communicate with ${target.url}: ${better}`, { cause: fault });
 }
 
 /**

@@ -67,7 +67,7 @@ export class LdapConnection {
       }
     } catch (error) {
       this.#fail(
-        new SourceFault("format", `${this.#target.url} sent what is no LDAP: ${textOf(error)}`, { cause: error }),
+        new SourceFault("format", `${this.#target.url} sent data that is not LDAP: ${textOf(error)}`, { cause: error }),
       );
     }
     if (this.#inbox.length > inboxLimit) {
@@ -76,7 +76,7 @@ export class LdapConnection {
     this.#wake?.();
   };
   readonly #closed = (): void => {
-    this.#fail(new SourceFault("connect", `${this.#target.url} closed the connection before its answer was whole`));
+    this.#fail(new SourceFault("connect", `${this.#target.url} closed the connection before its answer was complete`));
   };
   readonly #broken = (cause: Error): void => {
     this.#fail(new SourceFault("connect", `Lost the connection to ${this.#target.url}: ${cause.message}`, { cause }));

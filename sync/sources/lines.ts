@@ -91,7 +91,7 @@ export async function openText(
 /** A pipe without a writer would keep us for ever. */
 async function openFile(file: string): Promise<FileHandle> {
   if (!(await stat(file)).isFile()) {
-    throw new RangeError("it is no file");
+    throw new RangeError("it is not a file");
   }
   return open(file);
 }

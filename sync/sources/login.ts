@@ -35,7 +35,7 @@ export function loginFilter(template: string, user: string): string {
   const filter = template.replaceAll("%u", () => escapeFilterValue(user));
   parseFilter(filter);
   if (filter === template) {
-    throw new RangeError(`"${template}" has no %u, which stands for the user`);
+    throw new RangeError(`"${template}" has no %u, which represents the user`);
   }
   return filter;
 }

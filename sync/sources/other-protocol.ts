@@ -26,10 +26,10 @@ export async function betterScheme(target: Place, signal: AbortSignal): Promise<
   }
   if (target.tls) {
     return (await speaksLdap(target))
-      ? "this port speaks LDAP without TLS: use ldap:// with starttls, or the port of ldaps"
+      ? "this port uses LDAP without TLS: use ldap:// with starttls, or the port of ldaps"
       : undefined;
   }
-  return (await speaksTls(target)) ? "this port speaks TLS: use ldaps:// without starttls" : undefined;
+  return (await speaksTls(target)) ? "this port uses TLS: use ldaps:// without starttls" : undefined;
 }
 
 function speaksTls({ host, port }: Place): Promise<boolean> {

@@ -48,6 +48,6 @@ function remember(path: string, tried: readonly string[], failed: readonly strin
   try {
     writeEpisode(path, { ...episode, uncarried });
   } catch (error) {
-    log.error("sync", "cannot remember which targets lack the list", { path, why: (error as Error).message });
+    log.error("sync", "cannot save which targets lack the list", { path, why: (error as Error).message });
   }
 }

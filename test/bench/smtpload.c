@@ -892,7 +892,7 @@ static const char usage_text[] =
     "  --tx N            transactions per connection [20]\n"
     "  --pipeline 0|1    RFC 2920 pipelining [0]\n"
     "  --rate R          session: open loop, R sessions started per second\n"
-    "  --valid FILE      known addresses, one a line (mixed, deliver, serve)\n"
+    "  --valid FILE      known addresses, one per line (mixed, deliver, serve)\n"
     "  --known-pct P     mixed: percentage of known addresses [20]\n"
     "  --domain D --from A --helo H    names used\n"
     "  --unknown-code C  reply wanted for an unknown address [550]\n"

@@ -76,7 +76,7 @@ describe("goodmailto check", { timeout: 120_000 }, () => {
     expect(status).toBe(1);
   });
 
-  it("takes addresses from a file and from standard input, one a line", () => {
+  it("takes addresses from a file and from standard input, one per line", () => {
     const input = "# of the log\r\nvera@kontor.example\r\n\r\n <nobody@kontor.example> \r\n";
     expect(check(["--file", "-"], input).out).toMatch(
       /^vera@kontor\.example: accepted\n[^]*\n<nobody@kontor\.example>: refused\n/,

@@ -40,8 +40,8 @@ describe("[[source]] domains", () => {
 
   it("may not name another", () => {
     expect(load(`${relay}${source('["kontor.example", "elsewhere.example", ".kontor.example"]')}`).faults).toEqual([
-      expect.stringContaining('"elsewhere.example" is no relay domain; allowed: Kontor.Example, '),
-      expect.stringContaining('".kontor.example" is no relay domain'),
+      expect.stringContaining('"elsewhere.example" is not a relay domain; allowed: Kontor.Example, '),
+      expect.stringContaining('".kontor.example" is not a relay domain'),
     ]);
   });
 });

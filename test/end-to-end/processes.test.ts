@@ -81,7 +81,7 @@ describe.each([1, 2])("goodmailto serve with %i worker(s)", (workers) => {
     const { program, port, config, change } = await site(workers);
     scene.write("goodmailto.toml", `${readFileSync(config, "utf8")}\n[smtp]\nlisen = 1\n`);
     program.child.kill("SIGHUP");
-    await program.until(/reload refused, the old settings stay/);
+    await program.until(/reload failed, keeping the previous settings/);
     expect(program.output).toMatch(/goodmailto\.toml:\d+:\d+: /);
     expect(await answerTo(port, "nobody@kontor.example")).toBe("550 5.1.1 No such user here");
     change("Nobody of that name");
@@ -296,7 +296,7 @@ describe("workers", () => {
     const [lost, kept] = [connectionsOf(victim, port), connectionsOf(other, port)];
     expect(lost + kept).toBe(20);
     process.kill(victim, "SIGKILL");
-    await program.until(/a worker died and is started again .*signal=SIGKILL/);
+    await program.until(/worker ended, starting it again .*signal=SIGKILL/);
     expect(await answerTo(port, "nobody@kontor.example")).toMatch(/^550 /);
     const answers = await Promise.all(clients.map((client) => client.command("NOOP")));
     clients.forEach((client) => client.close());
@@ -363,7 +363,7 @@ describe("workers", () => {
     await program.until(/relay: workers ready/);
     const [victim = 0] = pidsOf(program);
     process.kill(victim, "SIGSTOP");
-    await program.until(new RegExp(`a worker hangs and is killed pid=${victim}`));
+    await program.until(new RegExp(`worker does not answer, killing it pid=${victim}`));
     await until(
       () => pidsOf(program),
       ({ length }) => length === 3,

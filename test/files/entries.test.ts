@@ -68,7 +68,7 @@ describe("entries of a list file", () => {
     expect(["192.0.2.1", "192.168.3.4", "10.0.0.1"].map((ip) => list.find(ip)?.line)).toEqual([1, 2, undefined]);
     expect(told).toEqual([
       'line left out: 3: can match nobody: an entry is an IP address, a prefix that ends in "." or ":", or a block such as 192.0.2.0/24',
-      'line may not mean what it says: 2: "192.168" matches every address that begins so; end it with "." if only whole numbers are meant',
+      'line may not mean what it says: 2: "192.168" matches every address that begins with it; end it with "." to match only complete numbers',
     ]);
   });
 

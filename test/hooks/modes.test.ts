@@ -120,7 +120,7 @@ describe.each(cases.map((one) => [`${one.check.name} at ${one.hook} (${one.reaso
       if (early.includes(hook)) {
         expect(verdict).toMatchObject({ kind: "pass" });
         expect(session.pending).toMatchObject([{ verdict: { reason }, hook }]);
-        expect(lines.join("\n")).toContain("refuses later");
+        expect(lines.join("\n")).toContain("will refuse later");
         expect(heard).toEqual([]);
       } else {
         expect(verdict).toMatchObject({ kind: "refuse", reason });

@@ -89,7 +89,7 @@ describe("Pipeline", () => {
         'check_faults{check="0"}': 1,
         'refusals{reason="no",check="1"}': 1,
       });
-      expect(lines.join("\n")).toContain("fault taken as pass");
+      expect(lines.join("\n")).toContain("internal error, check skipped");
       expect(lines.join("\n")).toContain("broken check");
     }
   });

@@ -39,7 +39,7 @@ describe("an entry of a list of clients", () => {
 
   it("is suspicious if it is the beginning of an address as text, or has bits beyond its length", () => {
     expect(warning("192.168")).toBe(
-      '"192.168" matches every address that begins so; end it with "." if only whole numbers are meant',
+      '"192.168" matches every address that begins with it; end it with "." to match only complete numbers',
     );
     expect(warning("2001:db")).toContain('end it with ":"');
     expect(warning("10.1.2.3/8")).toBe('bits beyond the length of "10.1.2.3/8" do not count');

@@ -95,7 +95,7 @@ describe("a snapshot that another program has locked", () => {
     const { relay, hop } = await start(path);
     expect(await ask(relay)).toEqual(failingOpen);
     expect(hop.commands.flat().filter((line) => line.startsWith("RCPT"))).toHaveLength(2);
-    expect(shouted(relay, "unavailable, every recipient of our domains is accepted")).toBe(1);
+    expect(shouted(relay, "unavailable, accepting every recipient of the relay domains")).toBe(1);
     expect(relay.relay.snapshot.state).toMatchObject({ kind: "unavailable", why: "torn" });
     await before.relay.snapshot.check();
     expect(await ask(before)).toEqual(served);
@@ -117,7 +117,7 @@ describe("a snapshot that throws when it is asked", () => {
     expect(relay.relay.snapshot.state.kind).toBe("open");
     expect(await ask(relay)).toEqual(failingOpen);
     expect(hop.commands.flat().filter((line) => line.startsWith("RCPT"))).toHaveLength(2);
-    expect(shouted(relay, "look-up failed, its recipient is accepted")).toBe(1);
+    expect(shouted(relay, "lookup failed, accepting its recipient")).toBe(1);
     expect(relay.relay.snapshot.state).toMatchObject({ alarm: "look-ups fail, their recipients are accepted" });
     expect(relay.metrics.totals()["session_faults"] ?? 0).toBe(0);
     // The next good file ends it.

@@ -104,7 +104,7 @@ describe("state in a file", () => {
     const state = start();
     expect(await countsOf(state).add("a")).toMatchObject({ count: 1 });
     expect(existsSync(`${path}.damaged`)).toBe(true);
-    expect(log.lines).toEqual(["state: damaged file moved aside, beginning with an empty one"]);
+    expect(log.lines).toEqual(["state: damaged file moved aside, starting with an empty one"]);
   });
 
   it("that was deleted or replaced while it was used is begun again, by all who share it", async () => {

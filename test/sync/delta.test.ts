@@ -193,7 +193,7 @@ describe.skipIf(missing("slapd"))("a delta", () => {
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
     await expect.poll(() => said, { timeout: 20_000, interval: 20 }).toMatch(/sync: published entries=30/);
     await add("quick");
-    await expect.poll(() => said, { timeout: 20_000, interval: 20 }).toMatch(/sync: "?added news"? .*added=1/);
+    await expect.poll(() => said, { timeout: 20_000, interval: 20 }).toMatch(/sync: "?added new entries"? .*added=1/);
     expect(has(path, "quick")).toBe(true);
     await client.del("uid=quick,o=Kontor");
     expect(await now()).toMatchObject({

@@ -16,7 +16,7 @@ async function hintsOf(settings: Partial<SourceSettings>, folder: string): Promi
   const log = memoryLog();
   await sync(join(temporaryFolder(), "snapshot.sqlite"), [source(settings, undefined, folder)], { log });
   return log.lines
-    .filter(({ event }) => event === "source looks odd" || event === "source hint")
+    .filter(({ event }) => event === "source has a warning" || event === "source hint")
     .map(({ level, fields }) => `${level} ${String(fields?.["hint"])}`);
 }
 

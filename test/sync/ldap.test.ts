@@ -256,7 +256,7 @@ describe.skipIf(missing("slapd") || missing("openssl"))("TLS", () => {
       const fault = await faultOf(read({ url: [asTls], timeout: 2000, ...bound }));
       expect(fault).toMatchObject({
         reason: "tls",
-        message: expect.stringContaining("this port speaks TLS: use ldaps"),
+        message: expect.stringContaining("this port uses TLS: use ldaps"),
       });
     }
     const asPlain = named.ldap.replace("ldap:", "ldaps:");

@@ -56,7 +56,7 @@ export const geo: CheckDefinition = defineCheck({
       "/var/lib/GeoIP/GeoLite2-City.mmdb",
     ),
     blacklist: field.listFile(
-      'Places that are refused, one a line: "Seattle.US", "*.US" for a country, "*.*" for every place that the database knows. Cities by their English names, whatever the letter case.',
+      'Places that are refused, one per line: "Seattle.US", "*.US" for a country, "*.*" for every place that the database knows. Cities by their English names, whatever the letter case.',
       "geo_blacklist",
     ),
     whitelist: field.listFile("The same for places that pass all the same.", "geo_whitelist"),

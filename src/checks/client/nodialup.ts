@@ -70,13 +70,13 @@ export const nodialup: CheckDefinition = defineCheck({
       "rcpt: at each recipient. connection: in place of the greeting, as qpsmtpd's plugin did it, so that users at home cannot log in.",
     ),
     patterns: field.listFile(
-      "Patterns of host names, one a line, in place of the usual ones (dsl, dyn, dialin, pool, ppp, dhcp and their like). Missing or empty: the usual ones.",
+      "Patterns of host names, one per line, in place of the usual ones (dsl, dyn, dialin, pool, ppp, dhcp and their like). Missing or empty: the usual ones.",
       "nodialup",
     ),
     no_rdns: field.choice(
       ["pass", "temporary"],
       "pass",
-      "A client without a name: passes, or is told 450 as qpsmtpd's plugin did.",
+      "A client without a name: passes, or gets 450 as with qpsmtpd's plugin.",
     ),
   },
   reasons: { dialup: "dial-up client", unnamed: "client without host name" },

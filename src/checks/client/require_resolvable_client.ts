@@ -42,7 +42,7 @@ export const require_resolvable_client: CheckDefinition = defineCheck({
     ),
     permanent: field.flag(false, "550 instead of 450; at connection 554 instead of 421."),
     forward: field.flag(true, "The name must lead back to the address; false: any name will do."),
-    exempt: field.listFile("Clients that are not asked about: an address, a prefix or a block a line."),
+    exempt: field.listFile("Clients that are not asked about: an address, a prefix or a block per line."),
   },
   reasons: { unnamed: "client without host name" },
   create({ at, permanent, forward, exempt }, { dns, lists }) {

@@ -56,19 +56,19 @@ export const whitelist: CheckDefinition = defineCheck({
   hooks: ["connection", "helo", "mail", "rcpt"],
   settings: {
     hosts: field.listFile(
-      "Clients, one a line: an address, a prefix (192.0.2. or 2001:db8:), a block (192.0.2.0/24), or the beginning of an address.",
+      "Clients, one per line: an address, a prefix (192.0.2. or 2001:db8:), a block (192.0.2.0/24), or the beginning of an address.",
       "whitelisthosts",
     ),
     helo: field.listFile(
-      "HELO names, one a line. A name proves nothing, so it leaves out only the checks at HELO, or all with mode_all.",
+      "HELO names, one per line. A name proves nothing, so it leaves out only the checks at HELO, or all with mode_all.",
       "whitelisthelo",
     ),
     senders: field.listFile(
-      "Senders, one a line: user@host, or a domain. The null sender is never listed.",
+      "Senders, one per line: user@host, or a domain. The null sender is never listed.",
       "whitelistsenders",
     ),
     recipients: field.listFile(
-      "Recipients, one a line: user@host, or a domain; with mode_all also user@. Without mode_all the directory is not asked about them either: the next hop decides.",
+      "Recipients, one per line: user@host, or a domain; with mode_all also user@. Without mode_all the directory is not asked about them either: the next hop decides.",
       "whitelistrcpt",
     ),
     mode_all: field.flag(

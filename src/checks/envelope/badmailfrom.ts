@@ -26,7 +26,7 @@ export const badmailfrom: CheckDefinition = defineCheck({
   hooks: ["mail", "rcpt"],
   settings: {
     file: field.listFile(
-      "The list, qmail's control/badmailfrom: user@host or @host (that host alone) per line, and after a blank the reason that the client is told, if any. Letter case does not matter. Empty or missing: nobody is refused.",
+      "The list, qmail's control/badmailfrom: user@host or @host (that host alone) per line, and after a blank the reason for the reply, if any. Letter case does not matter. Empty or missing: nobody is refused.",
     ),
     patterns: field.flag(
       false,

@@ -24,7 +24,7 @@ export const badrcptto: CheckDefinition = defineCheck({
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The list: user@host or @host (that host alone) per line, and after a blank the text that the client is told, if any. Letter case does not matter. Empty or missing: nobody is refused.",
+      "The list: user@host or @host (that host alone) per line, and after a blank the text of the reply, if any. Letter case does not matter. Empty or missing: nobody is refused.",
       "badrcptto",
     ),
     patterns: field.flag(

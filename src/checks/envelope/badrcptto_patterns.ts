@@ -19,7 +19,7 @@ export const badrcptto_patterns: CheckDefinition = defineCheck({
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The list: per line a Perl regular expression without blanks and, after a blank, the text that the client is told. It is tried on user@host in lower case, without quotes, anywhere in it unless anchored by ^ and $. The first that matches decides. Empty or missing: nobody is refused.",
+      "The list: per line a Perl regular expression without blanks and, after a blank, the text of the reply. It is tried on user@host in lower case, without quotes, anywhere in it unless anchored by ^ and $. The first that matches decides. Empty or missing: nobody is refused.",
       "badrcptto_patterns",
     ),
   },

@@ -13,7 +13,7 @@ import { entryKey } from "../../mail/list-entry.ts";
 
 /** How the lines look, for docstrings. */
 export const grammar =
-  "per line a Perl regular expression between slashes, or an address, then a code and the text that the client is told. Letter case does not matter. Codes: OK (skip the checks after it, the directory too; relay domains still count), DONE (the same), DECLINED (go on), DENY, DENYSOFT, DENY_DISCONNECT, DENYHARD (the same), DENYSOFT_DISCONNECT. The first line that matches decides. No blanks within a pattern.";
+  "per line a Perl regular expression between slashes, or an address, then a code and the text of the reply. Letter case does not matter. Codes: OK (skip the checks after it, the directory too; relay domains still count), DONE (the same), DECLINED (go on), DENY, DENYSOFT, DENY_DISCONNECT, DENYHARD (the same), DENYSOFT_DISCONNECT. The first line that matches decides. No blanks within a pattern.";
 
 /** A list whose addresses are found at once; patterns are tried one after another. */
 export interface RecipientCodes {

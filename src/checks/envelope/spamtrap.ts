@@ -40,7 +40,7 @@ export const spamtrap: CheckDefinition = defineCheck({
   hooks: ["rcpt", "data"],
   settings: {
     file: field.listFile(
-      "The traps, one a line: user@host, or a domain in which every address is one. Letter case does not matter. Empty or missing: none.",
+      "The traps, one per line: user@host, or a domain in which every address is one. Letter case does not matter. Empty or missing: none.",
       "spamtraps",
     ),
     target: field.textBy(

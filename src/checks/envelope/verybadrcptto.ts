@@ -41,7 +41,7 @@ export const verybadrcptto: CheckDefinition = defineCheck({
   hooks: ["rcpt", "data"],
   settings: {
     file: field.listFile(
-      "The list, one full address a line; one at a relay domain counts in its alias domains too. Read again when it changes. Missing or empty: nothing is refused.",
+      "The list, one full address per line; one at a relay domain counts in its alias domains too. Read again when it changes. Missing or empty: nothing is refused.",
     ),
     domains: field.flag(
       false,

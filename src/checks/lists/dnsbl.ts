@@ -37,8 +37,8 @@ export const dnsbl: CheckDefinition = defineCheck({
       [],
       'Lists in the order in which they decide: "zone" replies with its TXT record, "zone:text" asks its A record and replies with the text, in which %IP% is the client. Empty: those of `file`.',
     ),
-    file: field.listFile("The same, one a line: qpsmtpd's dnsbl_zones.", "dnsbl_zones"),
-    allow: field.listFile("Clients that are not asked about: an address, a prefix or a block a line.", "dnsbl_allow"),
+    file: field.listFile("The same, one per line: qpsmtpd's dnsbl_zones.", "dnsbl_zones"),
+    allow: field.listFile("Clients that are not asked about: an address, a prefix or a block per line.", "dnsbl_allow"),
     rejectmsg: field.listFile("Lines in front of the list's text in the reply.", "dnsbl_rejectmsg"),
     timeout: listsTimeout("8s"),
     test_points: field.flag(

@@ -30,7 +30,7 @@ export const dnswl: CheckDefinition = defineCheck({
   hooks: ["connection", "rcpt"],
   settings: {
     zones: field.listBy(zoneRule, [], "Whitelists to ask. Empty: those of `file`."),
-    file: field.listFile("The same, one a line: qpsmtpd's whitelist_zones.", "whitelist_zones"),
+    file: field.listFile("The same, one per line: qpsmtpd's whitelist_zones.", "whitelist_zones"),
     timeout: listsTimeout("4s"),
     test_points: field.flag(
       false,

@@ -33,7 +33,7 @@ function readZones(entries: readonly ListEntry[], skip: Remark): readonly Domain
   for (const entry of entries) {
     const zone = parseDomainZone(entry.text);
     if (zone === undefined) {
-      skip(entry, "is no zone: an entry is a zone, and after a blank what it says of a domain");
+      skip(entry, "is not a zone: an entry is a zone, and after a blank what it says of a domain");
     } else {
       zones.push(zone);
     }
@@ -57,7 +57,7 @@ export const rhsbl: CheckDefinition = defineCheck({
       "Lists in the order in which they decide, written as the lines of `file`. Empty: those of `file`.",
     ),
     file: field.listFile(
-      "Lists, one a line: a zone, whose TXT record is then the reply, or a zone and after a blank what is said of a domain in it: `dbl.example sends spam`. qpsmtpd's rhsbl_zones.",
+      "Lists, one per line: a zone, whose TXT record is then the reply, or a zone and after a blank what is said of a domain in it: `dbl.example sends spam`. qpsmtpd's rhsbl_zones.",
       "rhsbl_zones",
     ),
     timeout: listsTimeout("8s"),

@@ -21,7 +21,7 @@ export function readZones(entries: readonly ListEntry[], skip: Remark): readonly
   for (const entry of entries) {
     const zone = parseZone(entry.text);
     if (zone === undefined) {
-      skip(entry, 'is no zone: an entry is "zone" or "zone:text"');
+      skip(entry, 'is not a zone: an entry is "zone" or "zone:text"');
     } else if (!zones.has(zone.zone)) {
       zones.set(zone.zone, zone);
     }

@@ -81,7 +81,7 @@ export const blacklist: CheckDefinition = defineCheck({
     ),
     block: field.duration("1h", "How long a client is blocked.", ["1s", "366d"]),
     ignore: field.listFile(
-      "Clients that are never counted nor blocked: an address, a prefix or a block a line. qpsmtpd's ipblacklist_ignore.",
+      "Clients that are never counted nor blocked: an address, a prefix or a block per line. qpsmtpd's ipblacklist_ignore.",
       "ipblacklist_ignore",
     ),
   },

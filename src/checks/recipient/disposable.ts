@@ -39,7 +39,7 @@ export const disposable: CheckDefinition = defineCheck({
   stage: "policy",
   hooks: ["rcpt", "concluded"],
   settings: {
-    separator: field.textBy(separators, ".", "What stands between user, word and number."),
+    separator: field.textBy(separators, ".", "Separator between user, word and number."),
     count_word: field.textBy(word, "count", "The word of an address that counts. Letter case does not matter."),
     until_word: field.textBy(
       word,
@@ -52,7 +52,7 @@ export const disposable: CheckDefinition = defineCheck({
       "messages",
       "What is counted: messages that the next hop has accepted, or, as the original does, each RCPT.",
     ),
-    forget: field.duration("400d", "A count is forgotten so long after its first message.", ["1h", "4000d"]),
+    forget: field.duration("400d", "How long after its first message a count is forgotten.", ["1h", "4000d"]),
   },
   reasons: { used: "used-up address", expired: "expired address" },
   create({ separator, count_word, until_word, max, count, forget }, { recipients, domains, state, now }) {

@@ -75,7 +75,7 @@ function judgeRestriction(restriction: Restriction, session: CheckSession, unkno
 
 export const goodmailto: CheckDefinition = defineCheck({
   name: "goodmailto",
-  doc: "Refuses a recipient that the directory does not list. Passes all while there is no snapshot, and all of a client with NOGOODMAILTO.",
+  doc: "Refuses a recipient that the directory does not list. Accepts everything while there is no snapshot, and all recipients of a client with NOGOODMAILTO.",
   section: "recipients",
   stage: "recipient",
   hooks: ["rcpt"],

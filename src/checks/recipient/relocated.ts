@@ -28,7 +28,7 @@ function readMoves(entries: readonly ListEntry[], skip: Remark): Map<string, str
   const usable = entries.filter((entry) => {
     const isUsable = newAddress(firstWord(entry.text)[1]) !== undefined;
     if (!isUsable) {
-      skip(entry, "has no address behind the first one that a client could be told");
+      skip(entry, "has no valid new address after the first one");
     }
     return isUsable;
   });

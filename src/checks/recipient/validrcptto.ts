@@ -57,7 +57,7 @@ function isValid(map: Cdb, mailboxes: readonly Mailbox[], mark: string): boolean
 
 export const validrcptto: CheckDefinition = defineCheck({
   name: "validrcptto",
-  doc: "Refuses recipients that a cdb does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. Passes all while there is no cdb. [recipients] always counts. Variables of the client, as the patch for qmail has them: VALIDRCPTTO_CDB names another cdb, or none if it is empty; VALIDRCPTTO_LIMIT=n answers the n-th unknown recipient of a session with 421 and disconnects. VALIDRCPTTO_LOG is not needed: every recipient is logged.",
+  doc: "Refuses recipients that a cdb does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. Accepts everything while there is no cdb. [recipients] always counts. Variables of the client, as the patch for qmail has them: VALIDRCPTTO_CDB names another cdb, or none if it is empty; VALIDRCPTTO_LIMIT=n answers the n-th unknown recipient of a session with 421 and disconnects. VALIDRCPTTO_LOG is not needed: every recipient is logged.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {

@@ -27,7 +27,7 @@ const commands = [
   "QUIT",
 ];
 
-/** A relay whose only check is rblspp at connection. @param rules client rules, one a line */
+/** A relay whose only check is rblspp at connection. @param rules client rules, one per line */
 function startBlocking(server: string, more = "", rules = ":allow\n"): Promise<TestRelay> {
   return startTestRelay({
     config: `

@@ -308,7 +308,7 @@ describe("greylisting", () => {
     scene.later(51 * minute);
     expect(await first(check)).toBe("");
     expect(existsSync(`${path}.damaged`)).toBe(true);
-    expect(scene.log.lines[0]).toBe("state: damaged file moved aside, beginning with an empty one");
+    expect(scene.log.lines[0]).toBe("state: damaged file moved aside, starting with an empty one");
   });
 
   it("has settings that must fit together, as errors with their line", () => {

@@ -39,7 +39,7 @@ describe("relocated", () => {
     scene.write(`old@ours.example ${address}\n`).start(relocated);
     expect(await ask("old@ours.example")).toBe("");
     expect(scene.log.lines).toHaveLength(1);
-    expect(scene.log.lines[0]).toContain(":1: has no address behind the first one that a client could be told");
+    expect(scene.log.lines[0]).toContain(":1: has no valid new address after the first one");
   });
 
   it("reads the files of single users, but nothing that is no plain file of such a user", async () => {
