@@ -107,7 +107,7 @@ describe("deliverabled from a snapshot", () => {
     await expect.poll(() => daemon.ask("anna@kontor.example"), { timeout: 5000 }).toBe(241);
     writeConfig(folder, "[recipients]\nnonsense = 1\n");
     daemon.child.kill("SIGHUP");
-    await expect.poll(daemon.log, { timeout: 5000 }).toContain("reload refused");
+    await expect.poll(daemon.log, { timeout: 5000 }).toContain("reload failed");
     expect(await daemon.ask("anna@kontor.example")).toBe(241);
     daemon.child.kill("SIGTERM");
     expect(await once(daemon.child, "exit")).toEqual([0, null]);

@@ -37,7 +37,7 @@ describe("a file that is not TOML", () => {
     ["my key = 1\n", 'a key with blanks or letters beyond A-Z needs quotes: "my key"'],
     ["[smtp\nworkers = 1\n", "1:1: the section's name is not closed: write [smtp]"],
     ["[[route]\ndomain = 1\n", "the section's name is not closed: write [[route]]"],
-    ["[smtp] workers = 1\n", "nothing but a comment may follow [smtp]"],
+    ["[smtp] workers = 1\n", "only a comment may follow [smtp]"],
     ["[]\n", "a section needs a name"],
     ["[smtp]\nworkers = 1 max_recipients = 2\n", 'nothing but a comment may follow the value: "max_recipients = 2"'],
     ['[smtp]\nlisten = ["x"]]\n', 'nothing but a comment may follow the value: "]"'],

@@ -36,7 +36,7 @@ describe("the ways of a snapshot", () => {
 
   it.each([
     [target(""), 'publish "a": needs to = "…" or command = ["…"]'],
-    [target('to = "/mnt"\ncommand = ["true"]'), 'publish "a" command: stands beside `to`'],
+    [target('to = "/mnt"\ncommand = ["true"]'), 'publish "a" command: cannot be combined with `to`'],
     [target('to = "ftp://host/list"'), 'publish "a" to: must be an absolute path'],
     [target('to = "relative/folder"'), 'publish "a" to: must be an absolute path'],
     [target('to = "https://user:secret@host/list"'), 'publish "a" to: must be an absolute path'],

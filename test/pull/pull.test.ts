@@ -118,7 +118,7 @@ describe("goodmailto pull", () => {
     origin.cutAfter = 9000;
     await fetchList();
     writeFileSync(`${path}.part`, Buffer.alloc(10_000_000));
-    expect(await fetchList()).toMatchObject({ kind: "failed", why: expect.stringContaining("anew") as string });
+    expect(await fetchList()).toMatchObject({ kind: "failed", why: expect.stringContaining("starts over") as string });
     expect(await fetchList()).toMatchObject({ kind: "installed" });
   });
 

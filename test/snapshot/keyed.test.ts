@@ -231,7 +231,7 @@ describe("a keyed snapshot", () => {
     const settings = { max_shrink: 1, keep: 5 };
     const log = memoryLog();
     const removed = (): unknown[] =>
-      log.lines.filter(({ event }) => event.startsWith("removed kept lists")).map(({ fields }) => fields["lists"]);
+      log.lines.filter(({ event }) => event.startsWith("removed kept snapshots")).map(({ fields }) => fields["lists"]);
     const kept = (): string[] => readdirSync(folder).filter((name) => /\.\d+$/.test(name));
     const list = (count: number) => [listSource("a", addresses(count))];
     for (const count of [20, 21, 22]) {

@@ -224,7 +224,7 @@ describe("the snapshot reader", () => {
     bench.reader.image?.close();
     expect(bench.ask("nobody@kontor.example")).toBe("unavailable");
     expect(bench.ask("nobody@kontor.example")).toBe("unavailable");
-    expect(bench.lines.filter(({ event }) => event.startsWith("look-up failed"))).toHaveLength(1);
+    expect(bench.lines.filter(({ event }) => event.startsWith("lookup failed"))).toHaveLength(1);
     await bench.reader.check();
     expect(bench.ask("nobody@kontor.example")).toBe("unknown");
   });

@@ -315,7 +315,7 @@ describe("a list with wildcards, exported", () => {
       await expect(exported(format)).rejects.toThrow(ExportFault);
     }
     for (const format of ["goodmailto", "exim"]) {
-      await expect(exported(format, withoutExtensions)).rejects.toThrow(/"@all.example".*stands for many/);
+      await expect(exported(format, withoutExtensions)).rejects.toThrow(/"@all.example".*represents many/);
     }
   });
 });

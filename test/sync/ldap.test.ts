@@ -260,7 +260,7 @@ describe.skipIf(missing("slapd") || missing("openssl"))("TLS", () => {
       });
     }
     const asPlain = named.ldap.replace("ldap:", "ldaps:");
-    expect((await faultOf(read({ url: [asPlain], timeout: 2000 }))).message).toContain("speaks LDAP without TLS");
+    expect((await faultOf(read({ url: [asPlain], timeout: 2000 }))).message).toContain("uses LDAP without TLS");
   });
 
   it("tells a wrong name from an unknown authority, with both names", async () => {
@@ -279,7 +279,7 @@ describe.skipIf(missing("slapd") || missing("openssl"))("TLS", () => {
     const bound = { bind_dn: "cn=relay", password_file: "password" };
     expect(await faultOf(read({ url: [url], timeout: 2000, ...bound }))).toMatchObject({
       reason: "tls",
-      message: expect.stringContaining("this port speaks LDAP without TLS"),
+      message: expect.stringContaining("this port uses LDAP without TLS"),
     });
     // Not even the bind: a search for nothing, which is how the port is told.
     expect(script.asked).toMatchObject([{ kind: "search", base: "", scope: "base", attributes: ["1.1"] }]);

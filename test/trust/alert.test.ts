@@ -134,7 +134,7 @@ describe("goodmailto sync with [alert]", { timeout: 120_000 }, () => {
     expect((await run("sync")).code).toBe(75);
     expect(commands()).toEqual([expect.stringMatching(/^word sync-failing 2 No source could be read: .*list/)]);
     const status = await run("status");
-    expect(status.stdout).toMatch(/sync: 3 failures since \S+, told: No source could be read/);
+    expect(status.stdout).toMatch(/sync: 3 failures since \S+, alert sent: No source could be read/);
     writeFileSync(path("list"), "a@kontor.example\n");
     expect((await run("sync")).code).toBe(0);
     expect((await run("sync")).code).toBe(0);

@@ -38,7 +38,7 @@ describe("dnsbl", () => {
     const file = scene.lists.write("none.example\nbl.example:See http://bl.example/?%IP%\nnot a zone\n").file;
     start({ zones: [], file });
     expect(await scene.ask()).toBe("E550 5.7.1 See http://bl.example/?192.0.2.7");
-    expect(scene.lists.log.lines.join()).toContain(`${file}:3: is no zone`);
+    expect(scene.lists.log.lines.join()).toContain(`${file}:3: is not a zone`);
     scene.lists.remove();
     expect(await scene.ask()).toBe("");
     scene.lists.write("192.0.2.\n");

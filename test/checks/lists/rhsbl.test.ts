@@ -50,7 +50,7 @@ describe("rhsbl", () => {
     expect(await from("a@dead.example")).toBe("");
     scene.lists.write("[192.0.2.1]\n");
     expect(await from("a@spam.example")).toBe("");
-    expect(scene.lists.log.lines.join()).toContain(":1: is no zone");
+    expect(scene.lists.log.lines.join()).toContain(":1: is not a zone");
     scene.lists.remove();
     expect(await from("a@spam.example")).toBe("");
     scene.dns.behave("*", { drop: true });
