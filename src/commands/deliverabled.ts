@@ -92,9 +92,9 @@ function reopened(previous: Inside, config: string, open: (settings: Settings) =
       log.info("deliverabled", "reloaded", { file: config });
       return fresh;
     }
-    log.error("deliverabled", "reload refused, the previous settings stay", { file: config });
+    log.error("deliverabled", "reload failed, keeping the previous settings", { file: config });
   } catch (error) {
-    log.error("deliverabled", "reload refused, the previous settings stay", { why: messageOf(error) });
+    log.error("deliverabled", "reload failed, keeping the previous settings", { why: messageOf(error) });
   }
   return previous;
 }
