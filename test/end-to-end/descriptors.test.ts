@@ -105,7 +105,7 @@ async function leave(all: readonly Knocking[]): Promise<void> {
 describe("goodmailto serve with few file descriptors", () => {
   it("takes as many sessions as it can serve to the end, tells the others, and counts them", async () => {
     const { program, port, metrics } = await serve(200);
-    expect(program.output).toMatch(/too few open files for max_connections.* sessions=60 why="200 allowed/);
+    expect(program.output).toMatch(/too few file descriptors for max_connections.* sessions=60 why="200 allowed/);
     const [inFlight, kept] = [await sending(port), await greeted(port)];
     const all = await crowd(port, 300);
     expect(told(all, "220")).toBe(58);

@@ -216,7 +216,7 @@ describe.each(disks)("on $name", ({ impossible, mount, fill, unmount, wrapper })
       const { code, stderr } = await program.stop();
       expect(code).toBe(0);
       expect(stderr).toMatch(/observe: cannot write path=\S*observed\.json why="(?:ENOSPC|EFBIG)/);
-      expect(stderr).toMatch(/relay: cannot note .*(?:ENOSPC|EFBIG)/);
+      expect(stderr).toMatch(/relay: cannot record .*(?:ENOSPC|EFBIG)/);
       expect(names()).toEqual(before);
     } finally {
       await hop.close();

@@ -74,7 +74,7 @@ describe.each([1, 2])("goodmailto serve with %i worker(s)", (workers) => {
       () => answerTo(port, "nobody@kontor.example"),
       (answer) => answer === "550 5.1.1 New words",
     );
-    expect(program.output).not.toContain("a worker died");
+    expect(program.output).not.toContain("worker ended");
   });
 
   it("keeps the old settings at a SIGHUP with a bad file, and says so", async () => {
