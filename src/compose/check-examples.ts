@@ -10,9 +10,11 @@ export interface Example {
   readonly dialogue?: readonly string[];
 }
 
+/** A check in front of the list, with its settings. */
 function running(name: string, settings: readonly string[] = []): string {
+  const run = [...new Set([name, "goodmailto"])].map((each) => `"${each}"`).join(", ");
   const section = settings.length === 0 ? [] : ["", `[checks.${name}]`, ...settings];
-  return [`[checks]`, `run = ["${name}", "goodmailto"]`, ...section].join("\n");
+  return ["[checks]", `run = [${run}]`, ...section].join("\n");
 }
 
 /** An example of a check that reads one list, and one reply. */
@@ -120,6 +122,5 @@ export const examples: Readonly<Record<string, Example>> = {
 
 /** The example of a check; of one without an example of its own, the line that runs it. */
 export function exampleOf(name: string): Example {
-  const isRecipientCheck = name === "goodmailto";
-  return examples[name] ?? { toml: isRecipientCheck ? '[checks]\nrun = ["goodmailto"]' : running(name) };
+  return examples[name] ?? { toml: running(name) };
 }

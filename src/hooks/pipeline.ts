@@ -87,7 +87,8 @@ export class Pipeline {
 
   /** Tells the hook `denied` of a refusal; undefined if nothing is to be waited for. */
   denied(session: Session, denial: Denial): Promise<void> | undefined {
-    const others = this.#table.denied.policy.filter(({ label }) => label !== denial.check);
+    const all = this.#table.denied.policy;
+    const others = all.length === 0 ? all : all.filter(({ label }) => label !== denial.check);
     return this.#notifyAll(others, "denied", session, ({ run }) => run.denied?.(session, denial));
   }
 
@@ -117,6 +118,9 @@ export class Pipeline {
     session: Session,
     tell: (step: Step) => void | Promise<void>,
   ): Promise<void> | undefined {
+    if (steps.length === 0) {
+      return undefined;
+    }
     const waits = steps.flatMap((step) => {
       const wait = this.#notify(step, hook, session, () => tell(step));
       // A check that only observes delays nobody.
