@@ -14,6 +14,7 @@ import type { Endpoint } from "../mail/network.ts";
 import { exit } from "../ops/exit.ts";
 import { createLog } from "../ops/log.ts";
 import type { Log } from "../report/log.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 interface Options {
   readonly config: string;
@@ -50,7 +51,7 @@ async function run({ config, listen, live }: Options): Promise<void> {
   try {
     inside = open(settings);
   } catch (error) {
-    process.stderr.write(`${config}: ${messageOf(error)}\n`);
+    process.stderr.write(`${config}: ${errorMessage(error)}\n`);
     process.exitCode = error instanceof FileFault || error instanceof RangeError ? exit.config : exit.software;
     return;
   }
@@ -63,7 +64,7 @@ async function run({ config, listen, live }: Options): Promise<void> {
     server = await serveDeliverable(place, { answers, mayAsk: (ip) => inside.mayAsk(ip), log });
   } catch (error) {
     inside.close();
-    log.error("deliverabled", "cannot start", { listen: formatEndpoint(place), why: messageOf(error) });
+    log.error("deliverabled", "cannot start", { listen: formatEndpoint(place), why: errorMessage(error) });
     process.exitCode = exit.unavailable;
     return;
   }
@@ -94,7 +95,7 @@ function reopened(previous: Inside, config: string, open: (settings: Settings) =
     }
     log.error("deliverabled", "reload failed, keeping the previous settings", { file: config });
   } catch (error) {
-    log.error("deliverabled", "reload failed, keeping the previous settings", { why: messageOf(error) });
+    log.error("deliverabled", "reload failed, keeping the previous settings", { why: errorMessage(error) });
   }
   return previous;
 }
@@ -119,8 +120,4 @@ async function closed(server: Server): Promise<void> {
 function addressOf(server: Server, { host, port }: Endpoint): string {
   const address = server.address();
   return formatEndpoint({ host, port: typeof address === "object" && address !== null ? address.port : port });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

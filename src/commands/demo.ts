@@ -14,6 +14,7 @@ import { createLog } from "../ops/log.ts";
 import type { Demo } from "../compose/demo-parts.ts";
 import { exit } from "../ops/exit.ts";
 import { lostReader } from "../ops/lost-reader.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** The project's folder. */
 const root = resolve(import.meta.dirname, "../..");
@@ -83,7 +84,7 @@ function explain(fault: unknown, port: number): string {
   if (code === "ECONNREFUSED") {
     return `Nobody listens at 127.0.0.1:${port}: start the demo in another terminal with npm start`;
   }
-  return fault instanceof Error ? fault.message : String(fault);
+  return errorMessage(fault);
 }
 
 function say(line: string): void {

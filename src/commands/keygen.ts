@@ -5,6 +5,7 @@ import { Command } from "commander";
 
 import { createFiles } from "../files/create.ts";
 import { exit } from "../ops/exit.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** Builds the verb. */
 export function keygenCommand(): Command {
@@ -16,7 +17,7 @@ export function keygenCommand(): Command {
       try {
         process.stdout.write(hmac === true ? makeSecret(file) : makePair(file));
       } catch (error) {
-        process.stderr.write(`goodmailto: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.stderr.write(`goodmailto: ${errorMessage(error)}\n`);
         process.exitCode = exit.unavailable;
       }
     });

@@ -12,6 +12,7 @@ import { createLog } from "../ops/log.ts";
 import { exit } from "../ops/exit.ts";
 import { courierOpener } from "../compose/sync-run.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** Builds the verb. */
 export function publishCommand(): Command {
@@ -33,7 +34,7 @@ async function publish(names: readonly string[], { config }: { config: string })
   try {
     targets = wanted.map((target) => createTarget(target, dirname(config)));
   } catch (error) {
-    process.stderr.write(`${config}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${config}: ${errorMessage(error)}\n`);
     process.exitCode = exit.config;
     return;
   }

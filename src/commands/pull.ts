@@ -16,6 +16,7 @@ import { readAccess } from "../transfer/access.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { trustOf } from "../compose/trust.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** After SIGTERM a run has so long to end, in ms. */
 const stopDeadline = 10_000;
@@ -62,7 +63,7 @@ export async function pullOnce(settings: Settings, folder: string, log: Log, sig
     const { max_size: maxSize, timeout } = settings.pull;
     return await pull({ place, access, path, trust, maxSize, timeout, log, signal }).finally(() => lock.release());
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     log.error("pull", "download failed, keeping the previous snapshot", { path, why });
     return { kind: "failed", why };
   }

@@ -15,6 +15,7 @@ import { exit } from "../ops/exit.ts";
 import { readSealing } from "../compose/sealing.ts";
 import type { Sealing } from "../compose/sealing.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 interface Words {
   readonly config: string;
@@ -61,7 +62,7 @@ function openSealing(settings: Settings, file: string): Sealing | undefined {
   try {
     return readSealing(settings, dirname(file));
   } catch (error) {
-    process.stderr.write(`${file}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${file}: ${errorMessage(error)}\n`);
     return undefined;
   }
 }

@@ -15,6 +15,7 @@ import { tlsFaults } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 import { listenersOf } from "../config/listening.ts";
 import { readRules } from "./relay.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
 
@@ -45,7 +46,7 @@ async function keyFaults(file: string, settings: Settings, at: At): Promise<stri
       read({ ...snapshot, ...none, [key]: snapshot[key] });
       return [];
     } catch (error) {
-      return [at(["snapshot", key], error instanceof Error ? error.message : String(error))];
+      return [at(["snapshot", key], errorMessage(error))];
     }
   };
   return [

@@ -16,6 +16,7 @@ import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { createLiveDirectory } from "../../sync/live/directory.ts";
 import type { LiveAnswer, LiveDirectory } from "../../sync/live/directory.ts";
 import { openServed } from "./trust.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** What answers, until it is closed. */
 export interface Inside extends Deliverable {
@@ -114,7 +115,7 @@ function complainer(source: string, log: Log): (event: string, error: unknown) =
   return (event, error) => {
     if (performance.now() - saidAt >= complainEvery) {
       saidAt = performance.now();
-      log.warning("deliverabled", event, { source, why: error instanceof Error ? error.message : String(error) });
+      log.warning("deliverabled", event, { source, why: errorMessage(error) });
     }
   };
 }

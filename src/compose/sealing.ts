@@ -9,6 +9,7 @@ import type { Target } from "../../sync/targets/target.ts";
 import type { Settings } from "../config/sections.ts";
 import { createKeyedForm } from "../snapshot/keyed.ts";
 import { readSecret } from "../snapshot/trust.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** Ready to use. */
 export interface Sealing {
@@ -38,7 +39,7 @@ function readSigner(name: string, folder: string): Protection["signer"] {
   try {
     return parseSigner(readFileSync(path, "utf8"));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     throw new Error(`Cannot use [snapshot] signing_key_file "${path}": ${why}`, { cause: error });
   }
 }

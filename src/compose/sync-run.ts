@@ -26,6 +26,7 @@ import type { Sealing } from "./sealing.ts";
 import { createProgress } from "../ops/progress.ts";
 import { loadSettings } from "./settings.ts";
 import { version } from "../ops/version.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** Words of the command line that change a run. */
 export interface RunWords {
@@ -65,7 +66,7 @@ export function loadPlan(file: string): Plan | undefined {
     }
     process.stderr.write(`${file}: there is no [[source]] to read recipients from\n`);
   } catch (error) {
-    process.stderr.write(`${file}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${file}: ${errorMessage(error)}\n`);
   }
   return undefined;
 }

@@ -10,13 +10,14 @@ import { readTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import { exit } from "../ops/exit.ts";
 import { FileFault } from "./file-fault.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** What `[snapshot]` and `[recipients] match` trust. @throws FileFault */
 export function trustOf({ snapshot, recipients }: Pick<Settings, "snapshot" | "recipients">): Trust {
   try {
     return readTrust(snapshot, recipients.match);
   } catch (error) {
-    throw new FileFault(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new FileFault(errorMessage(error), { cause: error });
   }
 }
 
@@ -33,7 +34,7 @@ export function trustForCommand(settings: Settings): Trust | undefined {
   try {
     return trustOf(settings);
   } catch (error) {
-    process.stderr.write(`goodmailto: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`goodmailto: ${errorMessage(error)}\n`);
     process.exitCode = exit.config;
     return undefined;
   }

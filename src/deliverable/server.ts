@@ -10,6 +10,7 @@ import { listenOptions, normalIp } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import type { Log } from "../report/log.ts";
 import { codes } from "./codes.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** What answers. It may reject: the number is then that of a fault. */
 export interface Deliverable {
@@ -75,7 +76,7 @@ async function numberOf(address: string, { answers, log }: ServerOptions): Promi
   } catch (error) {
     log.error("deliverabled", "internal error", {
       address,
-      why: error instanceof Error ? error.message : String(error),
+      why: errorMessage(error),
     });
     return codes.fault;
   }

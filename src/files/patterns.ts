@@ -5,6 +5,7 @@
 import { Script } from "node:vm";
 
 import { translatePattern } from "./perl-pattern.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** A pattern at work. */
 export interface Pattern {
@@ -52,7 +53,7 @@ export function patternsFor({ longest, ignoreCase = false }: PatternUse): (perl:
       const { source, flags } = translatePattern(perl);
       pattern = new RegExp(source, ignoreCase && !flags.includes("i") ? `${flags}i` : flags);
     } catch (error) {
-      return { fault: `this pattern cannot be used: ${error instanceof Error ? error.message : String(error)}` };
+      return { fault: `this pattern cannot be used: ${errorMessage(error)}` };
     }
     if (mayBeSlow(perl)) {
       if (spent > mostTimeOfAll) {

@@ -1,5 +1,6 @@
 /** A value made of files, made again when one of them changes; the last good one stays while they are bad. */
 import { versionOf } from "./list-reader.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** Looked at no more often than this, in ms. */
 const lookEvery = 1000;
@@ -70,7 +71,7 @@ export class Watched<T> {
     } catch (error) {
       // Tried again: what hinders may lie in a file that is not known yet.
       this.#versions = undefined;
-      this.#complain(error instanceof Error ? error.message : String(error));
+      this.#complain(errorMessage(error));
     }
   }
 

@@ -11,6 +11,7 @@ import type { Place } from "../config/place.ts";
 import { accessHeaders } from "../transfer/access.ts";
 import type { Access } from "../transfer/access.ts";
 import { exchange, readAnswer } from "../transfer/request.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** What is known from before. */
 export interface DownloadOptions {
@@ -123,7 +124,7 @@ async function store(response: IncomingMessage, from: number, { part, maxSize, s
     if (isFull) {
       throw new Error(`Cannot write "${part}": ${(error as Error).message}`, { cause: error });
     }
-    const why = signal.aborted ? "it did not end in time" : error instanceof Error ? error.message : String(error);
+    const why = signal.aborted ? "it did not end in time" : errorMessage(error);
     throw new Error(`Cannot GET ${place.url.host}: ${why}`, { cause: error });
   }
 }

@@ -14,6 +14,7 @@ import { download } from "./download.ts";
 import { installFile } from "./install.ts";
 import { readState, writeState } from "./state.ts";
 import type { PullState } from "./state.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** What a pull needs. */
 export interface PullOptions {
@@ -43,7 +44,7 @@ const threadAbove = 8_000_000;
 export async function pull(options: PullOptions): Promise<Pulled> {
   const { path, place, log } = options;
   const pulled = await attempt(options).catch((error: unknown): Pulled => {
-    return { kind: "failed", why: error instanceof Error ? error.message : String(error) };
+    return { kind: "failed", why: errorMessage(error) };
   });
   const fields = { from: place.url.host, path };
   switch (pulled.kind) {

@@ -9,6 +9,7 @@ import type { Flaw, Flawed } from "./inspect.ts";
 import type { Inspected } from "./inspect-worker.ts";
 import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** A file's bytes, found good, or what is wrong with it. `id` is undefined where it must be read again anyway. */
 export type Reading =
@@ -108,7 +109,7 @@ function refuseSize(stats: BigIntStats): Reading | undefined {
 function unreadable(error: unknown): Reading {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   const why: Flaw = code === "ENOENT" || code === "ENOTDIR" ? "missing" : "unreadable";
-  const detail = why === "missing" ? "no such file" : error instanceof Error ? error.message : String(error);
+  const detail = why === "missing" ? "no such file" : errorMessage(error);
   return { kind: "flawed", id: undefined, flaw: { why, detail } };
 }
 

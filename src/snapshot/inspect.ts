@@ -9,6 +9,7 @@ import type { KeyedForm } from "./keyed.ts";
 import { inspectSignature } from "./signature.ts";
 import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** Why a snapshot cannot serve. */
 export type Flaw =
@@ -41,7 +42,7 @@ export function inspectBytes(bytes: Buffer, trust: Trust = plainTrust): Flawed |
     database = new Database(bytes, { readonly: true });
     return inspectTables(database) ?? inspectTrace(database, bytes) ?? inspectMark(database, trust);
   } catch (error) {
-    return { why: "torn", detail: error instanceof Error ? error.message : String(error) };
+    return { why: "torn", detail: errorMessage(error) };
   } finally {
     database?.close();
   }

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 
 import { replaceFile } from "../files/replace.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** Remembers one time, ms since 1970. It never goes back. */
 export interface Newest {
@@ -42,7 +43,7 @@ export function inFile(path: string, tell: (why: string) => void): Newest {
       try {
         replaceFile(path, `${created}\n`);
       } catch (error) {
-        tell(error instanceof Error ? error.message : String(error));
+        tell(errorMessage(error));
       }
     },
   };

@@ -16,6 +16,7 @@ import { inMemory, refuseOlder } from "./newest.ts";
 import type { Newest } from "./newest.ts";
 import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** What there is to serve from. Times are ms since 1970. */
 export type SnapshotState =
@@ -120,7 +121,7 @@ class Reader implements SnapshotReader {
     this.#failedAt = now;
     if (now - this.#saidFailureAt >= repeatAfter) {
       this.#saidFailureAt = now;
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = errorMessage(error);
       this.#log.error("snapshot", "lookup failed, accepting its recipient", { path: this.path, detail });
     }
     this.#judged = undefined;
@@ -189,7 +190,7 @@ class Reader implements SnapshotReader {
     try {
       image = openImage(reading.bytes, trust);
     } catch (error) {
-      this.#complain({ why: "torn", detail: error instanceof Error ? error.message : String(error) });
+      this.#complain({ why: "torn", detail: errorMessage(error) });
       return;
     }
     const older = trust.publicKeys.length > 0 ? refuseOlder(image.created, this.#options.newest) : undefined;

@@ -5,6 +5,7 @@ import type { Redis } from "ioredis";
 
 import type { Store, TableOptions, Tally } from "./store.ts";
 import * as script from "./redis-scripts.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** ms that a command may take. */
 const commandTimeout = 200;
@@ -144,7 +145,7 @@ export class RedisStore implements Store {
 
   #lost(error: unknown): void {
     this.#tried.resolve();
-    this.#why = error instanceof Error ? error.message : String(error);
+    this.#why = errorMessage(error);
   }
 }
 

@@ -6,6 +6,7 @@ import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from "no
 import { dirname } from "node:path";
 
 import Database from "better-sqlite3";
+import { errorMessage } from "../report/error-message.ts";
 
 /** "gmst", so that another program's file is never taken for ours. */
 const applicationId = 0x676d_7374;
@@ -76,7 +77,7 @@ export function moveAside(path: string, error: unknown, moved: MovedAside): void
       }
     }
   }
-  moved(to, error instanceof Error ? error.message : String(error));
+  moved(to, errorMessage(error));
 }
 
 /** Whether the file's content is at fault, and not the disk or another process. */

@@ -6,6 +6,7 @@ import type Database from "better-sqlite3";
 import { identityOf, isDamage, moveAside, openStateFile } from "./sqlite-file.ts";
 import { SqliteRows } from "./sqlite-rows.ts";
 import type { Request } from "./sqlite-rows.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** What comes to the thread: operations, or word to end. */
 export type ToThread = { readonly requests: readonly Request[]; readonly now: number } | "close";
@@ -61,7 +62,7 @@ function fail(error: unknown): void {
       moveAside(path, error, moved);
     }
   }
-  say({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
+  say({ kind: "failed", why: errorMessage(error) });
 }
 
 parentPort?.on("message", (message: ToThread) => {

@@ -6,6 +6,7 @@ import type { Log } from "../report/log.ts";
 import type { Later, Store } from "./store.ts";
 import { Table } from "./table.ts";
 import type { Unavailable } from "./table.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** Longest wait for a store. */
 const deadline = 250;
@@ -96,7 +97,7 @@ export class State {
   }
 
   #lost(error: unknown): Unavailable {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorMessage(error);
     if (!this.#isAway) {
       this.#log.warning("state", "store is unavailable, going on without", { store: this.kind, why });
     }

@@ -5,6 +5,7 @@ import { isAbsolute, join } from "node:path";
 import { AwsV4Signer } from "aws4fetch";
 
 import type { Place } from "../config/place.ts";
+import { errorMessage } from "../report/error-message.ts";
 
 /** Who asks, with which certificates he believes a server. */
 export interface Access {
@@ -53,7 +54,7 @@ function read(name: string, folder: string, credentials: string): string {
     }
     return text;
   } catch (error) {
-    throw new Error(`Cannot read "${path}": ${error instanceof Error ? error.message : String(error)}`, {
+    throw new Error(`Cannot read "${path}": ${errorMessage(error)}`, {
       cause: error,
     });
   }

@@ -10,6 +10,7 @@ import { applicationId, sealTrace, versions } from "../../src/snapshot/format.ts
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import type { ScratchRow } from "../read/scratch.ts";
 import { judgeSeal } from "./seal.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
 
 /** A source of the old snapshot. */
 export interface PreviousSource extends SourceRow {
@@ -87,12 +88,8 @@ function open(path: string): Previous | string {
     if (error instanceof Database.SqliteError && damaged.test(error.code)) {
       return error.message;
     }
-    throw new Error(`Cannot read the old snapshot "${path}": ${describe(error)}`, { cause: error });
+    throw new Error(`Cannot read the old snapshot "${path}": ${errorMessage(error)}`, { cause: error });
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function inspect(database: Database.Database, path: string): string | undefined {

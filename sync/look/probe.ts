@@ -23,6 +23,7 @@ import type { Finding, Reading, Sample } from "./finding.ts";
 import type { Source } from "../source.ts";
 import { warningsOf } from "./probe-warnings.ts";
 import { readUnasked, searchUnasked } from "./unasked.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
 
 const samplesShown = 10;
 /** Domains and classes that are counted: a directory of strangers could name any number. */
@@ -84,7 +85,7 @@ export async function probeSource(
       }
     }
   } catch (error) {
-    reading.fault = error instanceof Error ? error.message : String(error);
+    reading.fault = errorMessage(error);
   }
   reading.samples = reading.samples.slice(0, samplesShown);
   const guess = settings.type === "ldap" ? guessPreset(rootDse, reading.classes) : undefined;

@@ -15,6 +15,7 @@ import { parseLdif } from "../sources/ldif-parser.ts";
 import { openText } from "../sources/lines.ts";
 import { pagedSearch } from "../sources/paged-search.ts";
 import { hasRanges, wholeEntries } from "../sources/ranges.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
 
 /** What was found. */
 export interface Unasked {
@@ -62,7 +63,7 @@ export async function searchUnasked(
       (await wholeEntries(ready, connection)).forEach(take);
     }
   } catch (error) {
-    found.fault = error instanceof Error ? error.message : String(error);
+    found.fault = errorMessage(error);
   }
   return found;
 }

@@ -21,6 +21,7 @@ import { basename, dirname, join } from "node:path";
 import type { Log } from "../../src/report/log.ts";
 import { putInPlace } from "../../src/files/replace.ts";
 import { sealFile } from "../list/seal.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
 
 /** Readable by the relay's group, writable by sync alone. */
 const mode = 0o640;
@@ -103,7 +104,7 @@ function keepOldFile(path: string, { keep, log }: PublishOptions): void {
   } catch (error) {
     // A file system without hard links, or fs.protected_hardlinks: the new list matters more.
     log.warning("sync", "cannot keep the old snapshot", {
-      detail: error instanceof Error ? error.message : String(error),
+      detail: errorMessage(error),
     });
   }
 }

@@ -6,6 +6,7 @@ import { createForeignDomains } from "./foreign-domains.ts";
 import type { Scratch } from "./scratch.ts";
 import { SourceFault } from "../source.ts";
 import type { Batch, Notice, Source } from "../source.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
 
 /** How the reading of one source ended. Times are ms since 1970. */
 export interface ReadResult {
@@ -159,5 +160,5 @@ function iterate(source: Source, signal: AbortSignal, notice: Notice): Steps {
 
 function describeFault(error: unknown): { readonly reason: string; readonly detail: string } {
   const reason = error instanceof SourceFault ? error.reason : "unexpected";
-  return { reason, detail: error instanceof Error ? error.message : String(error) };
+  return { reason, detail: errorMessage(error) };
 }

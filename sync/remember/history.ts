@@ -10,6 +10,7 @@ import Database from "better-sqlite3";
 import { denialOf } from "../../src/files/denied.ts";
 import { openPrevious } from "../list/previous.ts";
 import { tallySnapshot } from "../list/tally.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
 
 /** A list that is kept and good. Times are ms since 1970. */
 export interface KeptList {
@@ -96,7 +97,7 @@ export function readList(path: string, name: string): KeptList | string {
       })),
     };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorMessage(error);
   }
 }
 

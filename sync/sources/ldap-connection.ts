@@ -25,6 +25,7 @@ import { SourceFault } from "../source.ts";
 import { endingCertificate } from "./certificate-words.ts";
 import { type Bounds, explainScheme, secure, stopped, type Target } from "./dial.ts";
 import { createFramer, type Framer, isCutShort } from "./framer.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
 
 /** Answers that wait to be taken; beyond that the socket rests, so that a quick server cannot fill our memory. */
 const inboxLimit = 512;
@@ -67,7 +68,9 @@ export class LdapConnection {
       }
     } catch (error) {
       this.#fail(
-        new SourceFault("format", `${this.#target.url} sent data that is not LDAP: ${textOf(error)}`, { cause: error }),
+        new SourceFault("format", `${this.#target.url} sent data that is not LDAP: ${errorMessage(error)}`, {
+          cause: error,
+        }),
       );
     }
     if (this.#inbox.length > inboxLimit) {
@@ -92,7 +95,7 @@ export class LdapConnection {
     this.#parser.on("message", (message) => this.#inbox.push(message));
     this.#parser.on("error", (error) =>
       this.#fail(
-        new SourceFault("format", `${target.url} sent an unreadable message: ${textOf(error)}`, { cause: error }),
+        new SourceFault("format", `${target.url} sent an unreadable message: ${errorMessage(error)}`, { cause: error }),
       ),
     );
     bounds.signal.addEventListener("abort", this.#aborted, { once: true });
@@ -266,8 +269,4 @@ export function printable(text: string): string {
     .replace(/[^\x20-\x7e]+/g, " ")
     .trim()
     .slice(0, 200);
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

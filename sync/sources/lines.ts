@@ -6,6 +6,7 @@ import { isAbsolute, join } from "node:path";
 import { SourceFault } from "../source.ts";
 import { notText } from "./ldif-forms.ts";
 import { isMissing } from "./secrets.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
 
 /** Characters of one line: an unfolded photograph stays below. */
 const maxLine = 16 * 1024 * 1024;
@@ -101,9 +102,5 @@ export function unreadable(file: string, cause: unknown): SourceFault {
   if (cause instanceof Error && cause.name === "AbortError") {
     return new SourceFault("timeout", `Reading "${file}": stopped`, { cause });
   }
-  return new SourceFault(
-    "unreadable",
-    `Cannot read "${file}": ${cause instanceof Error ? cause.message : String(cause)}`,
-    { cause },
-  );
+  return new SourceFault("unreadable", `Cannot read "${file}": ${errorMessage(cause)}`, { cause });
 }

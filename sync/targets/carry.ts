@@ -1,6 +1,7 @@
 /** Carries a published snapshot to every target, all at once: one that hangs does not hold up the others. */
 import type { Log } from "../../src/report/log.ts";
 import type { Target } from "./target.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
 
 /**
  * Sends the file everywhere. Rejects never.
@@ -21,7 +22,7 @@ export async function carry(
         log.info("sync", "carried", { target: target.name, seconds });
         return [];
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = errorMessage(error);
         log.error("sync", "push failed, target keeps its previous snapshot", { target: target.name, why });
         return [target.name];
       }
