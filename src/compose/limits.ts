@@ -16,6 +16,8 @@ export function limitsOf({ smtp, limits }: Settings): Limits {
     messageChecks: limits.message_checks,
     recipients: smtp.max_recipients,
     greetingDelay: smtp.greeting_delay,
+    earlyTalker: smtp.early_talker,
+    earlyTalkerText: smtp.early_talker_text,
     idle: smtp.idle_timeout,
     sessionTime: limits.session_time,
     sessionErrors: limits.session_errors,

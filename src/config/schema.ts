@@ -38,8 +38,14 @@ const smtp = z.strictObject({
   ),
   greeting_delay: field.duration(
     "100ms",
-    "Delay before the greeting. Clients that talk first are rejected. Clients with NOGOODMAILTO or RELAYCLIENT are not delayed.",
+    "Delay before the greeting, to see who talks first. Clients with NOGOODMAILTO or RELAYCLIENT are not delayed.",
   ),
+  early_talker: field.choice(
+    ["refuse", "refuse-permanent", "defer", "defer-permanent", "log"],
+    "refuse",
+    "What to do with a client that talks before the greeting. refuse: 421 in place of the greeting, and close. refuse-permanent: 554, and close. defer and defer-permanent: greet it, and reply 450 or 550 to every MAIL. log: only log it. In the last three cases checks and plugins see the session variable EARLYTALKER. Clients with NOGOODMAILTO or RELAYCLIENT, and whitelisted ones, may talk early.",
+  ),
+  early_talker_text: field.textBy(text.replyRule, "You talk too soon", "Text of these replies."),
   idle_timeout: field.duration(
     "5m",
     "How long a client may be silent before it gets 421. RFC 5321 4.5.3.2.7 asks for 5 minutes.",

@@ -1,5 +1,6 @@
 /** Plugins that look at the client, and at what it does. */
 import { wholeNumber } from "./arguments.ts";
+import type { Arguments } from "./arguments.ts";
 import { means, nothing, toCheck, toSetting } from "./plugin.ts";
 import type { Plugin, PluginLine, Values } from "./plugin.ts";
 
@@ -12,6 +13,17 @@ function resolvable({ args }: PluginLine): Values {
     ...(args.get("permfail") === "1" ? { permanent: true } : {}),
     ...(args.get("forward_lookup") === "0" ? { forward: false } : {}),
   };
+}
+
+/** What becomes of early talkers; 0.94 has `reject` and `reject_type` for `action`. */
+function earlyTalker(args: Arguments): string {
+  if (args.get("action") === "log" || args.get("reject") === "0") {
+    return "log";
+  }
+  const isPermanent =
+    args.get("reject_type") === "perm" || (args.get("action") === "deny" && args.get("reject_type") === undefined);
+  const isDeferred = /^[1-9]/.test(args.get("defer-reject") ?? "");
+  return `${isDeferred ? "defer" : "refuse"}${isPermanent ? "-permanent" : ""}`;
 }
 
 /** qpsmtpd's seconds as a duration. */
@@ -50,15 +62,11 @@ function connectionRate({ args, entries }: PluginLine): Values {
 export const clientPlugins: readonly Plugin[] = [
   {
     names: ["check_earlytalker", "earlytalker"],
-    becomes: toSetting("smtp", ["greeting_delay", "early_talker"], ({ args }) => {
-      const action = { deny: "refuse-permanent", denysoft: "refuse", log: "log" }[args.get("action") ?? "denysoft"];
-      const isDeferred = wholeNumber(args.get("defer-reject")) === 1;
-      return {
-        greeting_delay: `${wholeNumber(args.get("wait")) ?? 1}s`,
-        ...(isDeferred ? { early_talker: "defer" } : action === undefined ? {} : { early_talker: action }),
-      };
-    }),
-    here: "`greeting_delay` is `wait`, and a client that talks before the greeting is refused (`early_talker` is `action`, in versions that have it).",
+    becomes: toSetting("smtp", ["greeting_delay", "early_talker"], ({ args }) => ({
+      greeting_delay: `${wholeNumber(args.get("wait")) ?? 1}s`,
+      early_talker: earlyTalker(args),
+    })),
+    here: "`greeting_delay` is `wait`. `early_talker` is `action`, or `reject` and `reject_type`, together with `defer-reject`; `check-at DATA` is not there.",
   },
   {
     names: ["check_relay", "relay"],

@@ -57,7 +57,6 @@ export const answers = {
   dividedRoute: reply(451, "4.3.5", "These recipients cannot be served together, try again later"),
   relayingDenied: reply(550, "5.7.1", "Relaying denied"),
   bareNewlines: reply(550, "5.6.0", "Message holds a bare CR, LF or NUL"),
-  tooSoon: sayAndClose(reply(421, "4.7.0", "You talk too soon")),
   notSmtp: sayAndClose(reply(421, "4.7.0", "This is SMTP")),
   tooManyErrors: sayAndClose(reply(421, "4.7.0", "Too many errors")),
   tooManyCommands: sayAndClose(reply(421, "4.7.0", "Too many commands")),

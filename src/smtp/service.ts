@@ -13,6 +13,9 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { ConnectionRate } from "./connection-rate.ts";
 import type { Harvest } from "./harvest/harvest.ts";
 
+/** What becomes of a client that talks before the greeting: refused in its place, or at each MAIL, or only logged. */
+export type EarlyTalkAction = "refuse" | "refuse-permanent" | "defer" | "defer-permanent" | "log";
+
 /** Bounds on what a stranger can make us do. Times in ms, sizes in bytes. */
 export interface Limits {
   /** 0 is no limit. */
@@ -25,6 +28,8 @@ export interface Limits {
   readonly messageChecks: number;
   readonly recipients: number;
   readonly greetingDelay: number;
+  readonly earlyTalker: EarlyTalkAction;
+  readonly earlyTalkerText: string;
   readonly idle: number;
   readonly sessionTime: number;
   readonly sessionErrors: number;

@@ -78,6 +78,19 @@ describe("goodmailto import --qpsmtpd", () => {
     expect(names.filter((name) => findPlugin(name) === undefined)).toEqual([]);
   });
 
+  it.each([
+    ["check_earlytalker", "refuse"],
+    ["check_earlytalker action deny", "refuse-permanent"],
+    ["check_earlytalker action log defer-reject 1", "log"],
+    ["check_earlytalker defer-reject 1", "defer"],
+    ["check_earlytalker action=deny defer-reject=1", "defer-permanent"],
+    ["earlytalker reject 0", "log"],
+    ["earlytalker reject 1 reject_type perm", "refuse-permanent"],
+    ["earlytalker reject 1 reject_type temp defer-reject 1", "defer"],
+  ])("knows what becomes of early talkers: %s", (line, expected) => {
+    expect(translated(folderOf({ "config/plugins": `${line}\n` }))).toContain(`early_talker = "${expected}"`);
+  });
+
   it("takes the order, arguments in both forms, instances, included files and domains", async () => {
     const folder = folderOf({
       "config/plugins":

@@ -186,19 +186,12 @@ describe("time limits", () => {
     client.close();
   });
 
-  it("turn away who talks before the greeting, and let a trusted client in without a wait", async () => {
+  it("let a trusted client in without a wait", async () => {
     const { relay } = await scene(
       {},
       `[smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "150ms"\n[clients]\nrules = "rules"`,
       { files: { rules: '127.0.0.2:allow,NOGOODMAILTO=""\n:allow\n' } },
     );
-    for (const early of ["EHLO x\r\n", "EHLO", "\x16\x03\x01"]) {
-      const client = await SmtpClient.open(relay.port);
-      client.write(early);
-      expect(await client.reply(), early).toBe("421 4.7.0 You talk too soon");
-      expect(await client.reply()).toBeUndefined();
-      client.close();
-    }
     const waits: number[] = [];
     for (let i = 0; i < 5; i++) {
       const began = performance.now();

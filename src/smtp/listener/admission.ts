@@ -1,6 +1,4 @@
 /** How a client is let in: client rule, connection rate, host name, greeting delay; then its session begins. */
-import { setTimeout as sleep } from "node:timers/promises";
-
 import type { ClientVerdict } from "../../clients/tcprules.ts";
 import { Session } from "../../hooks/session.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
@@ -43,7 +41,7 @@ export async function admit(owner: Owner<Connection>, connection: Connection): P
     return;
   }
   if (!(session.has("NOGOODMAILTO") || session.has("RELAYCLIENT")) && service.limits.greetingDelay > 0) {
-    await sleep(service.limits.greetingDelay, undefined, { ref: false });
+    await connection.early.wait(service.limits.greetingDelay);
   }
   await connection.greet();
 }

@@ -13,10 +13,12 @@ import { answers, isOffence } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Conversation } from "../session/conversation.ts";
 import { Deadlines } from "./deadlines.ts";
+import { EarlyCommand } from "./early-command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { Parser } from "../message/parser.ts";
 import { receiveMessage } from "../message/reception.ts";
 import type { Owner } from "./owner.ts";
+import { isEarlyTalker } from "../session/early-talk.ts";
 import { Verbs } from "../session/verbs.ts";
 import type { Answer } from "../session/verbs.ts";
 
@@ -25,6 +27,7 @@ export class Connection extends SMTPConnection {
   conversation: Conversation | undefined;
   /** The address (IPv6: the /64) under which the server counts it. */
   countedAs = "";
+  readonly early = new EarlyCommand();
   readonly #relay: Owner<Connection>;
   readonly #deadlines = new Deadlines();
   #intake: MessageIntake | undefined;
@@ -67,18 +70,15 @@ export class Connection extends SMTPConnection {
     if (conversation === undefined || this.#over) {
       return;
     }
-    if ((this._parser as Parser).hasPartialLine) {
-      return this.#early();
+    const hasTalked = (): boolean => this.early.isThere || (this._parser as Parser).hasPartialLine;
+    const response = await conversation.greet(hasTalked);
+    if (isEarlyTalker(conversation.session)) {
+      this.#relay.noteLimit("early talker", this.countedAs);
     }
-    const response = await conversation.greet();
     this._ready = true;
     this.answer(response);
     this.#deadlines.restart();
-  }
-
-  #early(): void {
-    this.#relay.noteLimit("early talker", this.countedAs);
-    this.answer(answers.tooSoon);
+    this.early.release();
   }
 
   /** The library's own words (a handshake that failed, a server that closes) become ours. */
@@ -95,7 +95,7 @@ export class Connection extends SMTPConnection {
       return callback();
     }
     if (!this._ready || this.conversation === undefined) {
-      return this.#early();
+      return this.early.hold(() => this._onCommand(command, callback));
     }
     this.#deadlines.stop();
     this.conversation.session.commandAt = performance.now();

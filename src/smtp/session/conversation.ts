@@ -15,6 +15,7 @@ import type { MailCommand } from "./command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { openMessage } from "../message/open-message.ts";
 import type { DataAnswer } from "../message/open-message.ts";
+import { noteEarlyTalk } from "./early-talk.ts";
 import { limitedBy } from "./limited-conversation.ts";
 import type { LimitedConversation } from "./limited-conversation.ts";
 import { askAtMail, refuseMail } from "./mail-refusal.ts";
@@ -37,8 +38,8 @@ export class Conversation {
   #mail: MailCommand | undefined;
   #delivery: Delivery | undefined;
   #intake: MessageIntake | undefined;
-  /** The connection hook refused the session without closing it: everything but QUIT is 503. */
-  #refused = false;
+  /** The session was refused in place of the greeting, without being closed: everything but QUIT is 503. */
+  refused = false;
   /** What the client may still say where the connection hook refused it so. */
   limited: LimitedConversation | undefined;
   /** Largest message; DATABYTES of the client rule goes before the setting. 0 is no limit. */
@@ -57,20 +58,17 @@ export class Conversation {
     this.#messageSize = /^\d{1,15}$/.test(bytes) ? Number(bytes) : service.limits.messageSize;
   }
 
-  /** The greeting, or the refusal that stands in its place. */
-  greet(): Answering {
+  /** The greeting, or the refusal that stands in its place. @param hasTalked whether the client did not wait for it */
+  greet(hasTalked: () => boolean): Answering {
     return after(this.service.pipeline.run("connection", this.session, "policy"), (outcome) => {
       this.limited = limitedBy(outcome.verdict, this.service.hostname);
-      const refusal = this.limited === undefined ? responseOf(outcome) : undefined;
-      this.#refused = refusal !== undefined;
+      const early = hasTalked() ? noteEarlyTalk(this.service, this.session) : undefined;
+      const refusal = early ?? (this.limited === undefined ? responseOf(outcome) : undefined);
+      this.refused = refusal !== undefined;
       this.#greeted = this.session.known();
       // RFC 5321 3.1: after 554 the server waits for QUIT.
       return refusal ?? say(reply(220, "", `${this.service.hostname} ESMTP goodmailto`));
     });
-  }
-
-  get refused(): boolean {
-    return this.#refused;
   }
 
   /** HELO and EHLO. */

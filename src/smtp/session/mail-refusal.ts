@@ -1,10 +1,11 @@
-/** What speaks against a MAIL: its size, the login's senders, a reply that a plugin queued, and then the checks. */
+/** What speaks against a MAIL: early talk, its size, the login's senders, a reply that a plugin queued, and then the checks. */
 import type { Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Service } from "../service.ts";
 import type { MailCommand } from "./command.ts";
+import { refuseEarlyTalker } from "./early-talk.ts";
 import { after, responseOf } from "./outcome.ts";
 import { queuedReply } from "./waiting-reply.ts";
 
@@ -38,6 +39,10 @@ export function askAtMail(
 
 /** Before the checks. Undefined: nothing does. @param messageSize 0 is no limit */
 export function refuseMail(party: Party, { size, sender }: MailCommand, messageSize: number): Response | undefined {
+  const early = refuseEarlyTalker(party.service, party.session);
+  if (early !== undefined) {
+    return early;
+  }
   if (messageSize > 0 && size > messageSize) {
     return say(answers.tooLarge);
   }
