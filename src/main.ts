@@ -1,4 +1,6 @@
 /** The command line: one table of verbs. A verb's code is loaded when it is called: the relay never holds the sync's. */
+import "./hold-hangups.js";
+
 import { Command } from "commander";
 
 import { exit } from "./ops/exit.ts";

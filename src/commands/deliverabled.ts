@@ -12,6 +12,7 @@ import { serveDeliverable } from "../deliverable/server.ts";
 import { formatEndpoint, parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { exit } from "../ops/exit.ts";
+import { holdHangups } from "../ops/hangup.ts";
 import { createLog } from "../ops/log.ts";
 import type { Log } from "../report/log.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -34,6 +35,7 @@ export function deliverabledCommand(): Command {
 }
 
 async function run({ config, listen, live }: Options): Promise<void> {
+  const onHangup = holdHangups();
   const settings = loadSettings(config, ["sync"]);
   if (settings === undefined) {
     process.exitCode = exit.config;
@@ -75,9 +77,9 @@ async function run({ config, listen, live }: Options): Promise<void> {
   const reload = (): void => {
     inside = reopened(inside, config, open, log);
   };
-  process.on("SIGHUP", reload);
+  onHangup(reload);
   await stopped();
-  process.removeListener("SIGHUP", reload);
+  onHangup(() => undefined);
   log.info("deliverabled", "stopping");
   await closed(server);
   inside.close();

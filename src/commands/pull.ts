@@ -14,6 +14,7 @@ import { pull } from "../pull/pull.ts";
 import type { Pulled } from "../pull/pull.ts";
 import { readAccess } from "../transfer/access.ts";
 import { exit } from "../ops/exit.ts";
+import { holdHangups } from "../ops/hangup.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { trustOf } from "../compose/trust.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -84,6 +85,7 @@ async function runOnce(config: string): Promise<void> {
 }
 
 async function runByCron(config: string): Promise<void> {
+  const onHangup = holdHangups();
   let settings = load(config);
   if (settings === undefined) {
     return;
@@ -109,9 +111,9 @@ async function runByCron(config: string): Promise<void> {
     settings = next ?? settings;
     schedule.change((settings ?? first).pull);
   };
-  process.on("SIGHUP", reload);
+  onHangup(reload);
   const signal = await stopped;
-  process.removeListener("SIGHUP", reload);
+  onHangup(() => undefined);
   controller.abort(new Error(`Stopped by ${signal}`));
   const clean = await schedule.stop(stopDeadline);
   log.info("pull", "stopped", { signal, clean });

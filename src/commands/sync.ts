@@ -18,6 +18,7 @@ import { startSchedule } from "../../sync/run/schedule.ts";
 import { summaryFields } from "../../sync/run/summary.ts";
 import { createTurns } from "../../sync/run/turns.ts";
 import { exit } from "../ops/exit.ts";
+import { holdHangups } from "../ops/hangup.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { addNews, exitCode, loadPlan, outcomeLine, runDry, runFull } from "../compose/sync-run.ts";
 import type { Plan, RunWords } from "../compose/sync-run.ts";
@@ -140,6 +141,7 @@ async function askForOne({ config }: Words): Promise<void> {
 }
 
 async function runByCron(words: Words): Promise<void> {
+  const onHangup = holdHangups();
   const first = loadPlan(words.config);
   if (first === undefined) {
     process.exitCode = exit.config;
@@ -191,9 +193,9 @@ async function runByCron(words: Words): Promise<void> {
     changeNews(news, plan, log);
     log.info("sync", "reloaded", { file: words.config });
   };
-  process.on("SIGHUP", reload);
+  onHangup(reload);
   const signal = await stopped;
-  process.removeListener("SIGHUP", reload);
+  onHangup(() => undefined);
   controller.abort(new Error(`Stopped by ${signal}`));
   stopAnswering();
   news.change(0);

@@ -33,19 +33,20 @@ beforeEach(() => {
 afterEach(() => scene.close());
 
 /** A checkout as npm before 11.7 leaves it: the Node package, and no node_modules/.bin/node. Prints what runs it. */
-function checkout({ cpu = process.arch as string, program = process.execPath } = {}): string {
+function checkout({
+  cpu = process.arch as string,
+  program = process.execPath,
+  body = "const words: string[] = process.argv.slice(2);\nconsole.log(process.version, process.pid, ...words);\n",
+} = {}): string {
   const folder = join(scene.folder, "checkout");
   mkdirSync(join(folder, "src"), { recursive: true });
   mkdirSync(join(folder, `node_modules/node-linux-${cpu}/bin`), { recursive: true });
   symlinkSync(program, join(folder, `node_modules/node-linux-${cpu}/bin/node`));
-  for (const name of ["goodmailto.js", "node.sh"]) {
+  for (const name of ["goodmailto.js", "hold-hangups.js", "node.sh"]) {
     cpSync(join(project, "src", name), join(folder, "src", name));
   }
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  writeFileSync(
-    join(folder, "src/main.ts"),
-    "const words: string[] = process.argv.slice(2);\nconsole.log(process.version, process.pid, ...words);\n",
-  );
+  writeFileSync(join(folder, "src/main.ts"), body);
   return folder;
 }
 
@@ -83,6 +84,21 @@ describe.skipIf(withoutSystem)("goodmailto.js under the system's Node", () => {
     await program.until(/relay: reloaded/);
     expect((await program.stop()).code).toBe(0);
   });
+
+  it.skipIf(isNew && skipped("the system's Node is new enough"))(
+    "hands SIGHUP on once the relay lives through it, not while Node itself still starts",
+    async () => {
+      const slow = scene.write("slow", `#!/bin/sh\nkill -HUP $PPID\nsleep 0.2\nexec '${process.execPath}' "$@"\n`);
+      chmodSync(slow, 0o755);
+      // The relay's first signal ends nothing; by the second, it knows that signals arrive.
+      const body = `process.on("SIGHUP", () => process.exit(9));
+const again: () => void = () => void process.kill(process.ppid, "SIGHUP");
+setInterval(again, 20);
+`;
+      const program = scene.run(system ?? "", [join(checkout({ program: slow, body }), "src/goodmailto.js"), "serve"]);
+      expect((await program.ended()).code).toBe(9);
+    },
+  );
 
   it("runs when it is called by its own name", async () => {
     const { code, stdout } = await scene.run(shim, ["--version"]).ended();
