@@ -50,6 +50,8 @@ function describeCheck(check: CheckDefinition): string {
     `  hooks: ${check.hooks.join(", ")}${check.stage === "note" ? " (before all other checks)" : ""}`,
     `  refuses for: ${Object.values(check.reasons).join(", ") || "nothing"}`,
     `  leaves alone by default: ${unless.join(", ") || "nobody"}`,
+    `  failure: ${check.failure}`,
+    `  original: ${check.original}`,
     `  settings: [${section}]`,
     ...settings,
     "",

@@ -27,5 +27,7 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   publish: "Where the snapshot is pushed to after each successful sync, and by `goodmailto publish`.",
   source: "A source of recipients.",
   listener: "A service of its own, so that one process can have several. Without any, [smtp] listen is the only one.",
-  ...Object.fromEntries(checks.map((check) => [check.section ?? `checks.${check.name}`, check.doc])),
+  ...Object.fromEntries(
+    checks.map((check) => [check.section ?? `checks.${check.name}`, `${check.doc} ${check.failure}`]),
+  ),
 };

@@ -66,6 +66,10 @@ export interface CheckDefinition<
 > {
   readonly name: string;
   readonly doc: string;
+  /** The program it follows, with version or author, and what is a choice of our own; or why it follows none. Every built-in check has it. */
+  readonly original?: string;
+  /** What happens while its list, store, daemon or program is missing or does not answer. Every built-in check has it. */
+  readonly failure?: string;
   readonly stage: Stage;
   readonly hooks: readonly HookName[];
   /** The section of its settings if that is not `[checks.NAME]`. */

@@ -33,6 +33,14 @@ describe.each(checks)("the check $name", (check) => {
     expect(() => settingsOf(check)).not.toThrow();
   });
 
+  it("says which program it follows and what happens in a failure, there alone", () => {
+    const sentence = /^[A-Za-z].*\.$/;
+    expect([check.original, check.failure]).toEqual([expect.stringMatching(sentence), expect.stringMatching(sentence)]);
+    const docs = [check.doc, ...Object.values(check.settings).map((type) => fieldMeta(type)?.doc ?? "")];
+    const elsewhere = /empty or missing|missing or empty|choice of goodmailto's own/i;
+    expect(docs.filter((doc) => elsewhere.test(doc))).toEqual([]);
+  });
+
   it("has functions for exactly its hooks", () => {
     const run = check.create(settingsOf(check), servicesFor());
     const functions = Object.keys(run).map((name) => (name === "tap" ? "message" : name));

@@ -15,6 +15,8 @@ export const checksPage = join(import.meta.dirname, "../../docs/checks.md");
 const intro = `# Checks
 
 Printed from the registry by \`npm run docs\`. A check runs if \`[checks] run\` names it, in that order at each of its hooks; \`goodmailto checks NAME\` prints one with an example. What every check has in common (\`mode\`, \`unless\`, \`points\`, \`permanent\`, \`close\`, \`reply\`, instances) is in [plugins.md](plugins.md#a-check-in-typescript).
+
+What happens when something is missing or does not answer stands under *Failure*. In all checks, a list file that cannot be read leaves its previous entries in use, with a warning; a line that cannot be understood is left out, with a warning; an error inside a check is logged and counted, and the check passes.
 `;
 
 /** The page as it should be. */
@@ -56,6 +58,8 @@ function describe(check: CheckDefinition): string {
     `- Hooks: ${check.hooks.join(", ")}; stage ${check.stage}${check.needs === undefined ? "" : `; needs of a message: ${check.needs}`}`,
     `- Refuses for: ${reasons.length === 0 ? "nothing" : reasons.join(", ")}`,
     `- Leaves alone by default: ${check.unless === undefined || check.unless.length === 0 ? "nobody" : check.unless.join(", ")}`,
+    `- Failure: ${check.failure}`,
+    `- Original: ${check.original}`,
     ...(settings.length === 0
       ? ["- No settings of its own\n"]
       : [`- Settings in \`[${section}]\`:\n`, "| setting | default | meaning |", "|---|---|---|", ...settings, ""]),

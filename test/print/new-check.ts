@@ -23,6 +23,8 @@ const refused = refuse("listed", reply(550, "5.7.1", "Local policy refuses this 
 export const ${name}: CheckDefinition = defineCheck({
   name: "${name}",
   doc: "Refuses clients that greet with one of these names.",
+  original: "None: an example to begin with.",
+  failure: "It depends on nothing outside the session.",
   stage: "policy",
   hooks: ["helo"],
   settings: { names: field.list([], "Names that are refused.") },

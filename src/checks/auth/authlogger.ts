@@ -8,6 +8,9 @@ import { printable } from "../../mail/reply.ts";
 export const authlogger: CheckDefinition = defineCheck({
   name: "authlogger",
   doc: "Logs user, client and mechanism of each successful authentication, in one line that begins with its name.",
+  original:
+    "qmail-spp plugin authlogger by Randjic, whose source is lost; the form of its line is a choice of goodmailto's own.",
+  failure: "It depends on nothing outside the session.",
   stage: "policy",
   hooks: ["auth"],
   settings: {},

@@ -10,6 +10,8 @@ const refused = refuse("required", reply(530, "5.7.0", "Authentication required"
 export const authrequired: CheckDefinition = defineCheck({
   name: "authrequired",
   doc: "Refuses MAIL with 530 unless the client has authenticated. For the hooks of a submission listener (587, 465); at the port where the world delivers it would refuse all mail.",
+  original: "qmail-spp plugin authrequired by Randjic, whose source is lost; qpsmtpd's restrict_submission.",
+  failure: "It depends on nothing outside the session.",
   stage: "policy",
   hooks: ["mail"],
   settings: {},

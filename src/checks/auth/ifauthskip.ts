@@ -7,6 +7,8 @@ import { next, pass } from "../../hooks/verdict.ts";
 export const ifauthskip: CheckDefinition = defineCheck({
   name: "ifauthskip",
   doc: "Skips the checks after it, at each RCPT, for a client that has authenticated: blocklists, plugins, the directory. Relay domains still count.",
+  original: "qmail-spp plugin ifauthskip by Randjic, whose source is lost.",
+  failure: "It depends on nothing outside the session.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {},

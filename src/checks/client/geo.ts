@@ -46,7 +46,11 @@ function holds(places: ReadonlySet<string>, { city, country }: Place): boolean {
 
 export const geo: CheckDefinition = defineCheck({
   name: "geo",
-  doc: "Refuses clients whose address a MaxMind database has in a city or country of geo_blacklist and not in one of geo_whitelist. An address that the database does not have passes, as all do while there is no database. MaxMind gives it out under a licence of its own (GeoLite2, with a free key), so that none comes with goodmailto. 554 in place of the greeting, as RFC 5321 3.1 asks, where qpsmtpd said 550: a choice of goodmailto's own.",
+  doc: "Refuses clients whose address a MaxMind database has in a city or country of geo_blacklist and not in one of geo_whitelist. MaxMind gives it out under a licence of its own (GeoLite2, with a free key), so that none comes with goodmailto.",
+  original:
+    "qpsmtpd plugin geo_blacklist_whitelist, with its two files; 554 in place of the greeting, as RFC 5321 3.1 asks, where it said 550, is a choice of goodmailto's own.",
+  failure:
+    "While there is no database, and for an address that it does not have, everybody passes; one that cannot be read leaves the previous one in use. An empty or missing blacklist refuses nobody.",
   stage: "policy",
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],

@@ -59,7 +59,11 @@ function holdsAddress(name: string, ip: string): boolean {
 
 export const nodialup: CheckDefinition = defineCheck({
   name: "nodialup",
-  doc: "Refuses recipients of a client whose host name in DNS holds its own address or looks like that of a dial-up or cable customer. The name is taken as DNS has it, without confirmation: it speaks against the client. Asked when it connects, heard at RCPT, so that clients that log in may send; a choice of goodmailto's own. A name server that does not answer refuses nobody.",
+  doc: "Refuses recipients of a client whose host name in DNS holds its own address or looks like that of a dial-up or cable customer. The name is taken as DNS has it, without confirmation: it speaks against the client. Asked when it connects, heard at RCPT.",
+  original:
+    "qpsmtpd plugin nodialups, which decided before the greeting; to be heard at RCPT, so that clients that log in may send, is a choice of goodmailto's own.",
+  failure:
+    "A name server that does not answer refuses nobody. If the list of patterns is empty or missing, the usual ones count.",
   stage: "policy",
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],
@@ -70,7 +74,7 @@ export const nodialup: CheckDefinition = defineCheck({
       "rcpt: at each recipient. connection: in place of the greeting, as qpsmtpd's plugin did it, so that users at home cannot log in.",
     ),
     patterns: field.listFile(
-      "Patterns of host names, one per line, in place of the usual ones (dsl, dyn, dialin, pool, ppp, dhcp and their like). Missing or empty: the usual ones.",
+      "Patterns of host names, one per line, in place of the usual ones (dsl, dyn, dialin, pool, ppp, dhcp and their like).",
       "nodialup",
     ),
     no_rdns: field.choice(

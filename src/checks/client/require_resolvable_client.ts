@@ -30,7 +30,9 @@ type HasName = { readonly hasName: boolean | undefined };
 
 export const require_resolvable_client: CheckDefinition = defineCheck({
   name: "require_resolvable_client",
-  doc: "Refuses recipients of a client whose address has no host name in DNS, or one that does not lead back to the address. Asked when it connects, heard at RCPT. A name server that does not answer refuses nobody: a choice of goodmailto's own.",
+  doc: "Refuses recipients of a client whose address has no host name in DNS, or one that does not lead back to the address. Asked when it connects, heard at RCPT.",
+  original: "qpsmtpd plugin require_resolvable_client by Peter J. Holzer.",
+  failure: "A name server that does not answer refuses nobody: a choice of goodmailto's own.",
   stage: "policy",
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],

@@ -15,6 +15,8 @@ const atData = refuse("points", reply(554, "5.7.1", text));
 export const score: CheckDefinition = defineCheck({
   name: "score",
   doc: "Refuses when the points of checks with mode score reach a sum. Put it last in the list. A check that is asked after it at RCPT counts from the next recipient or DATA on.",
+  original: "None: qpsmtpd 0.94 has karma, which counts in other ways.",
+  failure: "It depends on nothing outside the session.",
   stage: "policy",
   hooks: ["rcpt", "data", "message"],
   settings: {

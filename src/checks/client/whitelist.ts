@@ -52,6 +52,9 @@ function take(session: CheckSession, owner: "session" | "transaction", isTrusted
 export const whitelist: CheckDefinition = defineCheck({
   name: "whitelist",
   doc: "Trusts clients, HELO names, senders and recipients of four lists: later checks of the same hook are left out, and those with `whitelisted` in `unless` leave trusted clients and senders alone. Belongs in front of the checks that it is to leave out. Nobody may relay by it. Session variable WHITELISTCLIENT, from a client rule, trusts a client as well.",
+  original:
+    "qpsmtpd plugin whitelist_soft and, with `mode_all`, whitelist (whitelist_hard); that the relay domains and the directory are asked all the same is a choice of goodmailto's own.",
+  failure: "An empty or missing list trusts nobody.",
   stage: "policy",
   hooks: ["connection", "helo", "mail", "rcpt"],
   settings: {
@@ -73,7 +76,7 @@ export const whitelist: CheckDefinition = defineCheck({
     ),
     mode_all: field.flag(
       false,
-      "A match leaves out every check of policy and content until the session or transaction ends, virus scanners too: qpsmtpd's whitelist_hard. The relay domains and the directory are still asked; that part is a choice of goodmailto's own.",
+      "A match leaves out every check of policy and content until the session or transaction ends, virus scanners too: qpsmtpd's whitelist_hard. The relay domains and the directory are still asked.",
     ),
   },
   reasons: {},

@@ -23,6 +23,8 @@ export function countHops(header: string): number {
 export const loop: CheckDefinition = defineCheck({
   name: "loop",
   doc: "Refuses a message whose header has too many Received and Delivered-To fields.",
+  original: "qpsmtpd plugin check_loop (0.94: loop), which refused with 552.",
+  failure: "It depends on nothing outside the session.",
   stage: "policy",
   hooks: ["message"],
   settings: {

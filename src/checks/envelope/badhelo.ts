@@ -42,13 +42,12 @@ function readNames(entries: readonly ListEntry[], skip: Remark, patterns: boolea
 export const badhelo: CheckDefinition = defineCheck({
   name: "badhelo",
   doc: "Refuses HELO and EHLO with a name that a list has, with 550. The client may try another name.",
+  original: "qpsmtpd plugin check_spamhelo of 0.40 (0.94: helo), and the badhelo of qmail's patches.",
+  failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["helo"],
   settings: {
-    file: field.listFile(
-      "The list: one name per line. Letter case does not matter. Empty or missing: nobody is refused.",
-      "badhelo",
-    ),
+    file: field.listFile("The list: one name per line. Letter case does not matter.", "badhelo"),
     patterns: field.flag(
       false,
       "true: an entry with one of { } [ ] ( ) ^ $ | * + ? \\ ! is a regular expression that is tried on the name in lower case, as in qpsmtpd 0.94; with ! in front every name that does not match is refused.",

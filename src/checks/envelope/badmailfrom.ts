@@ -22,11 +22,13 @@ function refusalOf({ rest }: AddressRule): Refusal {
 export const badmailfrom: CheckDefinition = defineCheck({
   name: "badmailfrom",
   doc: "Looks the sender up in a list at MAIL and refuses every recipient with 553, before plugins run. A plugin's O at MAIL leaves the lookup out. The null sender is never listed.",
+  original: "qmail's control/badmailfrom (qmail-smtpd(8)); qpsmtpd plugin check_badmailfrom (0.94: badmailfrom).",
+  failure: "An empty or missing list refuses nobody.",
   stage: "sender",
   hooks: ["mail", "rcpt"],
   settings: {
     file: field.listFile(
-      "The list, qmail's control/badmailfrom: user@host or @host (that host alone) per line, and after a blank the reason for the reply, if any. Letter case does not matter. Empty or missing: nobody is refused.",
+      "The list, qmail's control/badmailfrom: user@host or @host (that host alone) per line, and after a blank the reason for the reply, if any. Letter case does not matter.",
     ),
     patterns: field.flag(
       false,

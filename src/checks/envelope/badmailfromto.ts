@@ -42,11 +42,13 @@ function pairsOf(pairs: Pairs, sender: Mailbox): ReadonlySet<string>[] {
 export const badmailfromto: CheckDefinition = defineCheck({
   name: "badmailfromto",
   doc: "Refuses pairs of a sender and a recipient that a list has, with the reply to an unknown recipient: 550 5.1.1 and the text of [recipients] reply. It does not count as an unknown recipient against the client. A plugin's O at MAIL leaves the lookup out. The null sender is never listed.",
+  original: "qpsmtpd plugin check_badmailfromto (0.94: badmailfromto).",
+  failure: "An empty or missing list refuses nobody.",
   stage: "sender",
   hooks: ["mail", "rcpt"],
   settings: {
     file: field.listFile(
-      "The list: per line a sender, user@host or @host, and after blanks a recipient, user@host. What follows is ignored. Letter case does not matter. Empty or missing: nobody is refused.",
+      "The list: per line a sender, user@host or @host, and after blanks a recipient, user@host. What follows is ignored. Letter case does not matter.",
       "badmailfromto",
     ),
   },

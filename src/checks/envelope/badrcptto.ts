@@ -20,11 +20,13 @@ function textFor({ key, rest, isPattern }: AddressRule, { user, domain }: Mailbo
 export const badrcptto: CheckDefinition = defineCheck({
   name: "badrcptto",
   doc: "Refuses recipients that a list has, with 550 5.1.1. The other recipients of the message are not affected.",
+  original: "qpsmtpd plugin check_badrcptto (0.94: badrcptto).",
+  failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The list: user@host or @host (that host alone) per line, and after a blank the text of the reply, if any. Letter case does not matter. Empty or missing: nobody is refused.",
+      "The list: user@host or @host (that host alone) per line, and after a blank the text of the reply, if any. Letter case does not matter.",
       "badrcptto",
     ),
     patterns: field.flag(

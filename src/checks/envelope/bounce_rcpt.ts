@@ -14,11 +14,14 @@ const usual = "This address does not accept bounces";
 export const bounce_rcpt: CheckDefinition = defineCheck({
   name: "bounce_rcpt",
   doc: "Gives recipients of mail from the null sender the verdict of the first line of a list that matches them. Mail of other senders is not looked at.",
+  original:
+    "qpsmtpd plugin check_bounce_rcpt, whose source is lost; the form of the list, that of rcpt_regexp, is a choice of goodmailto's own.",
+  failure: "An empty or missing list decides nothing.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      `The list, in the form of rcpt_regexp: ${grammar} "/.*/ DENY" at its end refuses bounces to all others. Empty or missing: nothing is decided.`,
+      `The list, in the form of rcpt_regexp: ${grammar} "/.*/ DENY" at its end refuses bounces to all others.`,
       "bounce_rcpt",
     ),
   },

@@ -15,11 +15,13 @@ import { isRewrittenSender, withoutTag } from "../../mail/return-path.ts";
 export const denybounce: CheckDefinition = defineCheck({
   name: "denybounce",
   doc: "Refuses mail from the null sender to recipients that a list does not have: they never send mail, so that no bounce can be theirs. Postmaster and the like are left alone, and so are addresses of rewritten senders (SRS): only bounces come to them.",
+  original: "qpsmtpd plugin denybounce, with its file.",
+  failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "Who accepts bounces: user, user@host or @host per line. Letter case does not matter. Empty or missing: everybody.",
+      "Who accepts bounces: user, user@host or @host per line. Letter case does not matter.",
       "acceptbounce",
     ),
   },

@@ -11,10 +11,12 @@ const usual = "Address not accepted here";
 export const rcpt_regexp: CheckDefinition = defineCheck({
   name: "rcpt_regexp",
   doc: "Gives recipients that match a line of a list the verdict of that line: refuse, accept without asking the directory, or go on. It never opens relaying.",
+  original: "qpsmtpd 0.94 plugin rcpt_regexp by Hanno Hecker.",
+  failure: "An empty or missing list decides nothing.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {
-    file: field.listFile(`The list: ${grammar} Empty or missing: nothing is decided.`, "rcpt_regexp"),
+    file: field.listFile(`The list: ${grammar}`, "rcpt_regexp"),
   },
   reasons: { listed: "recipient pattern" },
   create({ file }, { domains, lists }) {

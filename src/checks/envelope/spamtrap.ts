@@ -35,12 +35,15 @@ const target = {
 
 export const spamtrap: CheckDefinition = defineCheck({
   name: "spamtrap",
-  doc: "Collects messages to traps. A recipient that a list has is answered with 250, whatever the checks behind would say, as far as the next hop accepts the target. At DATA the whole message goes to the target alone: its other recipients get nothing, although they were answered with 250, since a sender that knows a trap has nothing for them. Later checks of policy and content are left out, and the message bears X-Spamtrap with the trap. Only traps at relay domains count; that, others and X-Spamtrap are choices of goodmailto's own.",
+  doc: "Collects messages to traps. A recipient that a list has is answered with 250, whatever the checks behind would say, as far as the next hop accepts the target. At DATA the whole message goes to the target alone: its other recipients get nothing, although they were answered with 250, since a sender that knows a trap has nothing for them. Later checks of policy and content are left out, and the message bears X-Spamtrap with the trap. Only traps at relay domains count.",
+  original:
+    "qpsmtpd plugin spamtrap; that only traps at relay domains count, others and X-Spamtrap are choices of goodmailto's own.",
+  failure: "An empty or missing list has no traps.",
   stage: "policy",
   hooks: ["rcpt", "data"],
   settings: {
     file: field.listFile(
-      "The traps, one per line: user@host, or a domain in which every address is one. Letter case does not matter. Empty or missing: none.",
+      "The traps, one per line: user@host, or a domain in which every address is one. Letter case does not matter.",
       "spamtraps",
     ),
     target: field.textBy(

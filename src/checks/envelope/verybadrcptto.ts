@@ -37,16 +37,15 @@ async function refuseAfterWait(log: Log): Promise<typeof refused> {
 export const verybadrcptto: CheckDefinition = defineCheck({
   name: "verybadrcptto",
   doc: "Refuses, at DATA and after a second's wait, every message that has a listed recipient among its recipients, accepted or not. At RCPT it decides nothing.",
+  original: "qpsmtpd plugin check_verybadrcptto, whose texts are kept word for word; it never matched @domain entries.",
+  failure: "An empty or missing list refuses nobody.",
   stage: "note",
   hooks: ["rcpt", "data"],
   settings: {
     file: field.listFile(
-      "The list, one full address per line; one at a relay domain counts in its alias domains too. Read again when it changes. Missing or empty: nothing is refused.",
+      "The list, one full address per line; one at a relay domain counts in its alias domains too. Read again when it changes.",
     ),
-    domains: field.flag(
-      false,
-      'Also "@domain" entries count, for every recipient in that domain. The original never matched these.',
-    ),
+    domains: field.flag(false, 'Also "@domain" entries count, for every recipient in that domain.'),
     skip_bypass: field.flag(false, "Leave out clients with NOGOODMAILTO and those that have authenticated."),
   },
   reasons: { trap: "bad recipient" },

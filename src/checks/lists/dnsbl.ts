@@ -27,7 +27,11 @@ const mostLines = 20;
 
 export const dnsbl: CheckDefinition = defineCheck({
   name: "dnsbl",
-  doc: "Refuses recipients of a client that a DNS blocklist lists; the lists are asked when the client connects. A list that does not answer lists nobody. RBLSMTPD in the client rules decides without a question: a text refuses (behind a hyphen for good, else with 450: a choice of goodmailto's own), an empty one passes.",
+  doc: "Refuses recipients of a client that a DNS blocklist lists; the lists are asked when the client connects. RBLSMTPD in the client rules decides without a question: a text refuses (behind a hyphen for good, else with 450), an empty one passes.",
+  original:
+    "qpsmtpd 0.94 plugin dnsbl, with its three files; that RBLSMTPD without a hyphen gives 450 is a choice of goodmailto's own.",
+  failure:
+    "A list that does not answer lists nobody. An empty or missing file asks no list; an empty or missing `allow` exempts nobody.",
   stage: "policy",
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],

@@ -25,7 +25,9 @@ function askEither(dns: Dns, zone: string, ip: string): ListAnswer | Promise<Lis
 
 export const dnswl: CheckDefinition = defineCheck({
   name: "dnswl",
-  doc: "Asks DNS whitelists about a client when it connects; at RCPT, one that is listed is left alone by every check with `whitelisted` in `unless`. Accepts nobody by itself; a list that does not answer lists nobody.",
+  doc: "Asks DNS whitelists about a client when it connects; at RCPT, one that is listed is left alone by every check with `whitelisted` in `unless`. Accepts nobody by itself.",
+  original: "qpsmtpd plugin dns_whitelist_soft.",
+  failure: "A list that does not answer lists nobody. An empty or missing file asks no list.",
   stage: "note",
   hooks: ["connection", "rcpt"],
   settings: {

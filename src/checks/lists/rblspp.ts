@@ -40,10 +40,7 @@ const settings = {
     ["1s", "1h"],
   ),
   permanent: field.flag(false, "Listed clients get 553 instead of 451: rblsmtpd's -b."),
-  fail_closed: field.flag(
-    false,
-    "A list that cannot be asked blocks with 451: rblsmtpd's -c. Else it is as if it did not list the client; an \"a:\" list that cannot be asked then ends the question in the client's favour.",
-  ),
+  fail_closed: field.flag(false, "A list that cannot be asked blocks with 451: rblsmtpd's -c."),
   test_points: field.flag(
     true,
     "Ask each list for the test points of RFC 5782 (127.0.0.2 is listed, 127.0.0.1 is not) at start and once an hour: one that lists everybody or nobody is left out, with an error in the log. false is for a list of your own without them.",
@@ -126,6 +123,9 @@ class Question {
 export const rblspp: CheckDefinition = defineCheck({
   name: "rblspp",
   doc: "Refuses recipients of a client that DNS blocklists list, unless one recipient of the message was accepted already, or the whole client from its connection on. RBLSPP in the client rules decides without a question.",
+  original: "qmail-spp plugin rblspp by Randjic, whose source is lost, and rblsmtpd of ucspi-tcp 0.88.",
+  failure:
+    'A list that cannot be asked lists nobody, unless `fail_closed`; an "a:" list that cannot be asked ends the question in the client\'s favour.',
   stage: "policy",
   hooks: ["connection", "rcpt"],
   settings,

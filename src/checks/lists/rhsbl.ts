@@ -43,7 +43,10 @@ function readZones(entries: readonly ListEntry[], skip: Remark): readonly Domain
 
 export const rhsbl: CheckDefinition = defineCheck({
   name: "rhsbl",
-  doc: "Refuses recipients of a sender whose domain a DNS list has; the lists are asked at MAIL. A list that does not answer, or with addresses outside 127.0.0.0/8 as dead ones do, lists nobody. The null sender is not asked about.",
+  doc: "Refuses recipients of a sender whose domain a DNS list has; the lists are asked at MAIL. The null sender is not asked about.",
+  original: "qpsmtpd 0.94 plugin rhsbl.",
+  failure:
+    "A list that does not answer, or answers with addresses outside 127.0.0.0/8 as dead ones do, lists nobody. An empty or missing file asks no list.",
   stage: "policy",
   hooks: ["mail", "rcpt"],
   unless: [...immune, "special recipient"],

@@ -8,10 +8,7 @@ import { pluginReasons } from "../../spp/reasons.ts";
 import type { PluginReason } from "../../spp/reasons.ts";
 
 const settings = {
-  config: field.text(
-    "control/smtpplugins",
-    "File that names the plugins of each hook, relative to home. If it is missing, no plugins run.",
-  ),
+  config: field.text("control/smtpplugins", "File that names the plugins of each hook, relative to home."),
   home: field.text("/var/qmail", "Working directory of the plugins; their paths are relative to it."),
   timeout: field.duration("30s", "Time limit for a plugin; then it is killed, and the command gets 451.", [
     "100ms",
@@ -41,6 +38,9 @@ const hosts = new WeakMap<object, Host>();
 export const spp = defineCheck({
   name: "spp",
   doc: "Runs qmail-spp plugins: the programs that control/smtpplugins names. Clients with NOSPP are passed.",
+  original: "qmail-spp 0.42, the patch for qmail-smtpd.",
+  failure:
+    "If the file of plugins is missing, none runs; if it cannot be read, clients get 421. A plugin that cannot be started, fails or exceeds its limits: 451.",
   stage: "policy",
   section: "spp",
   hooks: [...pluginHooks],

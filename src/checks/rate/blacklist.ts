@@ -60,7 +60,11 @@ function blocksIn(state: Tables, now: () => number): ClientBlocks {
 
 export const blacklist: CheckDefinition = defineCheck({
   name: "blacklist",
-  doc: "Refuses clients that are blocked, in place of the greeting. A client (an IPv4 address, or an IPv6 /64) that is refused `rate` times within the time, whatever of `events` it is for, is blocked for `block`; `goodmailto blacklist` adds and removes clients by hand. All workers and relays that share [state] count together, and a block outlives a restart there; while the state is unavailable each worker goes by its own. The original kept a token bucket; counting within a time is a choice of goodmailto's own, and so are the replies.",
+  doc: "Refuses clients that are blocked, in place of the greeting. A client (an IPv4 address, or an IPv6 /64) that is refused `rate` times within the time, whatever of `events` it is for, is blocked for `block`; `goodmailto blacklist` adds and removes clients by hand. All workers and relays that share [state] count together, and a block outlives a restart there.",
+  original:
+    "qpsmtpd plugins berkeley_*, which kept a token bucket; counting within a time is a choice of goodmailto's own, and so are the replies.",
+  failure:
+    "While the state is unavailable, each worker goes by its own counts. An empty or missing list exempts nobody.",
   stage: "policy",
   hooks: ["connection", "denied"],
   unless: ["relay client", "authenticated", "bypass"],

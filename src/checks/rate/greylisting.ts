@@ -48,7 +48,7 @@ const settings = {
     24,
     8,
     32,
-    "Leading bits of an IPv4 address that count, since large senders try again from another address. 32: the whole address, as in qpsmtpd. Of an IPv6 address the first 64 bits count. A choice of goodmailto's own.",
+    "Leading bits of an IPv4 address that count, since large senders try again from another address. 32: the whole address, as in qpsmtpd. Of an IPv6 address the first 64 bits count.",
   ),
   sender: field.flag(false, "The sender is part of what is remembered."),
   recipient: field.flag(
@@ -85,7 +85,9 @@ function keyOf(
 
 export const greylisting: CheckDefinition = defineCheck({
   name: "greylisting",
-  doc: 'Defers an unknown client with 450 at MAIL until it tries again after a while, and then accepts it for weeks. Add it behind goodmailto, so that with `recipient` unknown recipients still get 550. What it remembers is in [state]: in memory it is lost at a restart, and a state that is unavailable defers nobody. At RCPT and DATA a recipient with the option greylisting=off of the check aliases, in front of it, is never deferred. mode = "observe" remembers and logs, but defers nobody (qpsmtpd\'s testonly).',
+  doc: 'Defers an unknown client with 450 at MAIL until it tries again after a while, and then accepts it for weeks. Add it behind goodmailto, so that with `recipient` unknown recipients still get 550. What it remembers is in [state]: in memory it is lost at a restart. At RCPT and DATA a recipient with the option greylisting=off of the check aliases, in front of it, is never deferred. mode = "observe" remembers and logs, but defers nobody (qpsmtpd\'s testonly).',
+  original: "qpsmtpd 0.94 plugin greylisting (0.40: denysoft_greylist); `network` is a choice of goodmailto's own.",
+  failure: "A state that is unavailable defers nobody. An empty or missing list exempts nobody.",
   stage: "recipient",
   hooks: ["mail", "rcpt", "data"],
   unless: immune,

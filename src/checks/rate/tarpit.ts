@@ -59,6 +59,9 @@ function qmailDelay(session: CheckSession, nth: number, max: number): number {
 export const tarpit: CheckDefinition = defineCheck({
   name: "tarpit",
   doc: "Delays the replies to refused commands of a session, each longer than the one before, up to a maximum; other sessions are answered at once. Refuses nothing. Of this delay and [limits] harvest_delay_after only the longer one counts. TARPITCOUNT and TARPITDELAY in the client rules are qmail's: beyond TARPITCOUNT recipients of a message, accepted ones too, each RCPT waits TARPITDELAY seconds.",
+  original:
+    "qpsmtpd plugin tarpit, whose source is lost; TARPITCOUNT and TARPITDELAY are those of qmail's tarpit patch.",
+  failure: "It depends on nothing outside the session.",
   stage: "note",
   hooks: ["rcpt", "denied", "unrecognised"],
   unless: immune,

@@ -31,11 +31,14 @@ function isSignedFor(recipient: Mailbox, table: AliasTable): boolean {
 export const aliases: CheckDefinition = defineCheck({
   name: "aliases",
   doc: "Takes recipients from an alias file. The next hop is told the addresses that an alias leads to, and the client gets 250 only if it accepts all of them; otherwise it gets the worst answer, and none of them gets the message. All must have the same next hop; if not, the answer is 451 4.3.5. Addresses outside of the relay domains are refused as relaying unless the client may relay, whatever the file says. [recipients] always counts. In front of goodmailto in [checks] run, which is not asked about aliases, nor about what they lead to.",
+  original:
+    "qpsmtpd plugins aliases_check and aliases_rewrite by Peter J. Holzer; with `expand = false` check_local_aliases, whose source is lost.",
+  failure: "An empty or missing file refuses nobody.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The alias file. A line that ends in a comma goes on in the next one. A line that leads back to itself, too deep or to too many addresses is left out. Empty or missing: nobody is refused.",
+      "The alias file. A line that ends in a comma goes on in the next one. A line that leads back to itself, too deep or to too many addresses is left out.",
       "aliases",
     ),
     format: field.choice(

@@ -45,7 +45,9 @@ function parsePlace(text: string): Place | undefined {
 
 export const deliverabled: CheckDefinition = defineCheck({
   name: "deliverabled",
-  doc: "Refuses recipients of which a qmail-deliverabled says that nobody is there, and the null sender at mailing lists. A daemon that does not answer, cannot tell or does not know the domain refuses nobody. `goodmailto deliverabled` is such a daemon. [recipients] always counts.",
+  doc: "Refuses recipients of which a qmail-deliverabled says that nobody is there, and the null sender at mailing lists. `goodmailto deliverabled` is such a daemon. [recipients] always counts.",
+  original: "qpsmtpd plugin check_qmail_deliverable (0.94: qmail_deliverable) by Juerd Waalboer.",
+  failure: "A daemon that does not answer, cannot tell or does not know the domain refuses nobody.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {

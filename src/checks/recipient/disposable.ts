@@ -35,7 +35,11 @@ function isListed(recipients: Recipients, mailbox: Mailbox, domains: Domains): b
 
 export const disposable: CheckDefinition = defineCheck({
   name: "disposable",
-  doc: "Takes addresses that users make up for one purpose. vera.5.count@ (or vera.count.5@) is vera@ for five messages, vera.until.20301231@ is vera@ until the end of December 30, UTC; afterwards both are answered as unknown. The message goes to vera@, who must be in the directory; without a snapshot the next hop decides. An address that the directory lists just so is left alone, and so are recipients elsewhere. The counts are kept in [state]; while that is away, all are accepted and not counted. In mode observe nothing is rewritten. The form of the dates is a choice of goodmailto's own: the original's is lost.",
+  doc: "Takes addresses that users make up for one purpose. vera.5.count@ (or vera.count.5@) is vera@ for five messages, vera.until.20301231@ is vera@ until the end of December 30, UTC; afterwards both are answered as unknown. The message goes to vera@, who must be in the directory. An address that the directory lists just so is left alone, and so are recipients elsewhere. The counts are kept in [state]. In mode observe nothing is rewritten.",
+  original:
+    "qpsmtpd plugin spam_gourmet by Steve Kemp; the form of its dates is lost, so that the one here is a choice of goodmailto's own.",
+  failure:
+    "While the state is unavailable, all are accepted and not counted. Without a snapshot the next hop decides about vera@.",
   stage: "policy",
   hooks: ["rcpt", "concluded"],
   settings: {

@@ -19,7 +19,10 @@ const zoneRule: field.TextRule = {
 
 export const dns_user: CheckDefinition = defineCheck({
   name: "dns_user",
-  doc: "Refuses recipients that have no A record in a DNS zone of your own (`goodmailto export --format dns-zone` writes it), with the reply to an unknown recipient. A wildcard makes a domain take everybody. A name server that does not answer refuses nobody. [recipients] always counts. The names are a choice of goodmailto's own: those of qpsmtpd's plugin are lost.",
+  doc: "Refuses recipients that have no A record in a DNS zone of your own (`goodmailto export --format dns-zone` writes it), with the reply to an unknown recipient. A wildcard makes a domain take everybody. [recipients] always counts.",
+  original:
+    "qpsmtpd plugin check_dns_user by Hanno Hecker, whose names are lost, so that those here are a choice of goodmailto's own.",
+  failure: "A name server that does not answer refuses nobody.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {

@@ -75,7 +75,10 @@ function judgeRestriction(restriction: Restriction, session: CheckSession, unkno
 
 export const goodmailto: CheckDefinition = defineCheck({
   name: "goodmailto",
-  doc: "Refuses a recipient that the directory does not list. Accepts everything while there is no snapshot, and all recipients of a client with NOGOODMAILTO.",
+  doc: "Refuses a recipient that the directory does not list. Accepts all recipients of a client with NOGOODMAILTO.",
+  original:
+    'The qmail-spp plugin goodmailto 1.4, whose source is lost, and its list control/goodmailto of user parts (`match = "user-part"`).',
+  failure: "Accepts everything while there is no snapshot. An inside daemon that does not answer: `live_away`.",
   section: "recipients",
   stage: "recipient",
   hooks: ["rcpt"],

@@ -36,11 +36,13 @@ function isListed(
 export const goodrcptto: CheckDefinition = defineCheck({
   name: "goodrcptto",
   doc: "Refuses recipients that a list does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. [recipients] always counts.",
+  original: "qpsmtpd plugin check_goodrcptto by Gavin Carr.",
+  failure: "An empty or missing list refuses nobody.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The list: user@host, @host (everybody there) or user (at any relay domain) per line. What follows is ignored. Letter case does not matter. Empty or missing: nobody is refused.",
+      "The list: user@host, @host (everybody there) or user (at any relay domain) per line. What follows is ignored. Letter case does not matter.",
       "goodrcptto",
     ),
     extn: field.text(

@@ -42,11 +42,13 @@ function readMoves(entries: readonly ListEntry[], skip: Remark): Map<string, str
 export const relocated: CheckDefinition = defineCheck({
   name: "relocated",
   doc: "Answers recipients that have moved with 551 and their new address. Before goodmailto in [checks] run, since the directory may no longer have them.",
+  original: "Postfix's relocated(5); qpsmtpd's redirect, which read a file of each user, is lost.",
+  failure: "An empty or missing list, and a file of a user that cannot be read, say that nobody has moved.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The list: user@host (or @host, everybody there) and the new address per line, as Postfix's relocated. Letter case of the old address does not matter. Empty or missing: nobody has moved.",
+      "The list: user@host (or @host, everybody there) and the new address per line, as Postfix's relocated. Letter case of the old address does not matter.",
       "relocated",
     ),
     homes: field.textBy(

@@ -57,7 +57,10 @@ function isValid(map: Cdb, mailboxes: readonly Mailbox[], mark: string): boolean
 
 export const validrcptto: CheckDefinition = defineCheck({
   name: "validrcptto",
-  doc: "Refuses recipients that a cdb does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. Accepts everything while there is no cdb. [recipients] always counts. Variables of the client, as the patch for qmail has them: VALIDRCPTTO_CDB names another cdb, or none if it is empty; VALIDRCPTTO_LIMIT=n answers the n-th unknown recipient of a session with 421 and disconnects. VALIDRCPTTO_LOG is not needed: every recipient is logged.",
+  doc: "Refuses recipients that a cdb does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. [recipients] always counts. Variables of the client, as the patch for qmail has them: VALIDRCPTTO_CDB names another cdb, or none if it is empty; VALIDRCPTTO_LIMIT=n answers the n-th unknown recipient of a session with 421 and disconnects.",
+  original:
+    "qpsmtpd plugin check_validrcptto_cdb by R. Bowes after John Simpson's validrcptto patch for qmail. VALIDRCPTTO_LOG is not needed: every recipient is logged.",
+  failure: "Accepts everything while there is no cdb.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
