@@ -12,9 +12,10 @@ export const editor = defineCheck({
   settings: {
     subject: field.text("", "Empty: nothing is changed."),
     wait: field.duration("0ms", "Before it answers."),
+    hang: field.flag(false, "Changes the subject and never answers."),
   },
   reasons: {},
-  create: ({ subject, wait }) => ({
+  create: ({ subject, wait, hang }) => ({
     header: async (_session, message) => {
       await sleep(wait);
       if (subject !== "") {
@@ -22,7 +23,7 @@ export const editor = defineCheck({
         message.deleteHeader("X-Old", 0);
         message.insertHeader(0, `X-Was: ${message.fields.text("subject") ?? "none"}`);
       }
-      return pass;
+      return hang ? new Promise<never>(() => undefined) : pass;
     },
   }),
 });

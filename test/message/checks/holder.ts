@@ -16,11 +16,13 @@ export const holder = defineCheck({
     remove: field.list([], "Recipients to take away."),
     body: field.text("", "The new body."),
     wait: field.duration("0ms", "Before it answers."),
+    hang: field.flag(false, "Changes all that and never answers."),
+    sender: field.text("", 'The new sender; "<>" is the null sender.'),
     refuse: field.flag(false, "Refuses."),
     breaks: field.flag(false, "Throws when it has changed everything."),
   },
   reasons: { no: "no" },
-  create: ({ append, add, remove, body, wait, refuse: refuses, breaks }, { log }) => ({
+  create: ({ append, add, remove, body, wait, hang, sender, refuse: refuses, breaks }, { log }) => ({
     message: async (_session, message) => {
       log.info("holder", "holds", { bytes: message.bytes });
       await sleep(wait, undefined, { signal: message.signal }).catch(() => log.info("holder", "aborted"));
@@ -32,6 +34,12 @@ export const holder = defineCheck({
       }
       add.forEach((address) => message.addRecipient(parseMailbox(address) as Mailbox));
       remove.forEach((address) => message.removeRecipient(parseMailbox(address) as Mailbox));
+      if (sender !== "") {
+        message.changeSender(sender === "<>" ? undefined : parseMailbox(sender));
+      }
+      if (hang) {
+        return new Promise<never>(() => undefined);
+      }
       if (breaks) {
         throw new Error("broken holder");
       }
