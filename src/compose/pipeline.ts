@@ -22,13 +22,17 @@ export function buildPipeline(
     const section = sections.find((one) => one.label === label);
     return section === undefined || section.values.mode === "off"
       ? []
-      : [stepOf(section, { ...services, lists: listsOf(section.label) })];
+      : [stepOf(section, { ...services, lists: listsOf(section.label) }, settings.smtp)];
   });
   return new Pipeline(steps, services.log, counters);
 }
 
-/** Makes one check at work, with what its section says. */
-export function stepOf({ check, label, values }: CheckSection, services: Services): Step {
+/** Makes one check at work, with what its section and the server's say. */
+export function stepOf(
+  { check, label, values }: CheckSection,
+  services: Services,
+  { qpsmtpd_codes: qpsmtpdCodes }: Pick<Settings["smtp"], "qpsmtpd_codes">,
+): Step {
   // A key that the check declares itself is its own business.
   const own = (key: string): boolean => key in check.settings;
   return createStep(check, label, check.create(values, services), {
@@ -38,5 +42,6 @@ export function stepOf({ check, label, values }: CheckSection, services: Service
     permanent: own("permanent") ? undefined : values.permanent,
     close: own("close") || values.close !== true ? undefined : true,
     reply: own("reply") ? undefined : values.reply,
+    qpsmtpdCodes,
   });
 }

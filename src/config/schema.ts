@@ -67,6 +67,10 @@ const smtp = z.strictObject({
     "refuse",
     "What to do with a message that has a bare CR, LF or NUL. refuse: 550 5.6.0. normalise: replace them with CRLF. Messages of clients with RELAYCLIENT are always normalised.",
   ),
+  qpsmtpd_codes: field.flag(
+    false,
+    "Refused messages get 552 or 452 from checks, as from qpsmtpd, in place of 554 or 451. To other servers, 552 says that a message is too large, and 452 that there is no room for it (RFC 5321 4.2.3).",
+  ),
   lenient_helo: field.choice(
     ["own", "all", "none"],
     "own",

@@ -2,6 +2,7 @@
 import { temporary, withText } from "../mail/reply-changes.ts";
 import type { Reply } from "../mail/reply.ts";
 import type { Log } from "../report/log.ts";
+import { withQpsmtpdCode } from "./code-words.ts";
 import type { HookName } from "./hook-names.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Session } from "./session.ts";
@@ -55,7 +56,11 @@ function settleRefusal(
   log: Log,
 ): Outcome {
   const { reason, finding } = refusal;
-  const verdict = { ...refusal, reply: commonReply(step, refusal.reply), close: step.close ?? refusal.close ?? false };
+  const verdict = {
+    ...refusal,
+    reply: commonReply(step, refusal.reply, hook),
+    close: step.close ?? refusal.close ?? false,
+  };
   if (step.mode === "later" && early.has(hook)) {
     session.suspicion.wait({ step, verdict, hook });
     log.info(step.label, "will refuse later", { reason, session: session.id });
@@ -64,8 +69,9 @@ function settleRefusal(
   return { verdict, step, finding, observed: undefined };
 }
 
-/** A reply with the check's settings `reply` and `permanent`. */
-function commonReply({ reply, permanent }: Step, answer: Reply): Reply {
+/** A reply with the check's settings `reply` and `permanent`, and with the server's numbers. */
+function commonReply({ reply, permanent, qpsmtpdCodes }: Step, answer: Reply, hook: HookName): Reply {
   const said = reply === undefined || reply === "" ? answer : withText(answer, reply);
-  return permanent === false ? temporary(said) : said;
+  const lasting = permanent === false ? temporary(said) : said;
+  return qpsmtpdCodes === true ? withQpsmtpdCode(lasting, hook) : lasting;
 }

@@ -13,6 +13,8 @@ export interface CommonSettings {
   readonly close?: boolean | undefined;
   /** The text of the reply, in place of the check's own. */
   readonly reply?: string | undefined;
+  /** Refuses messages with qpsmtpd's numbers: `[smtp] qpsmtpd_codes`. */
+  readonly qpsmtpdCodes?: boolean;
 }
 
 /** See the file's first line. */

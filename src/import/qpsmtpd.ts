@@ -34,6 +34,7 @@ export function importQpsmtpd(draft: Draft, old: OldFolder, known: Known, isFlat
   for (const entry of old.entries("logging")) {
     draft.account({ from: placeOf(entry), kind: "other means", how: findPlugin("warn")?.here ?? "" });
   }
+  draft.remark("smtp", "qpsmtpd_codes = true: refuse messages with 552 and 452 as before, in place of 554 and 451");
   importFiles(draft, old, importControl(draft, old, known, true));
 }
 

@@ -49,12 +49,13 @@ const cases: readonly Case[] = checks.flatMap((check) =>
   ),
 );
 
-/** The check of a case at work, by the settings of a file. */
-function scene({ check, hook, reason }: Case, settings: string, instance?: string) {
+/** The check of a case at work, by the settings of a file. @param top settings outside of the check's section; @param code of its refusal */
+function scene({ check, hook, reason }: Case, settings: string, instance?: string, top = "", code = 550) {
   const section = check.section ?? `checks.${check.name}`;
   const header = instance === undefined ? `[${section}]` : `[[${section}]]\nname = "${instance}"`;
   const label = instance === undefined ? check.name : `${check.name}:${instance}`;
-  const loaded = checkConfig(`checks.run = ["${label}"]\n${header}\n${settings}\n`, "c.toml", schemaFor, []);
+  const text = `${top}\nchecks.run = ["${label}"]\n${header}\n${settings}\n`;
+  const loaded = checkConfig(text, "c.toml", schemaFor, []);
   if (loaded.kind === "faults") {
     throw new Error(loaded.faults.map(formatFault).join("\n"));
   }
@@ -65,11 +66,15 @@ function scene({ check, hook, reason }: Case, settings: string, instance?: strin
   let asked = 0;
   const answer = () => {
     asked++;
-    return refuse(reason, reply(550, "5.7.1", "the check's own text"));
+    return refuse(reason, reply(code, `${Math.trunc(code / 100)}.7.1`, "the check's own text"));
   };
   const [lines, heard, metrics]: [string[], Denial[], ReturnType<typeof createMetrics>] = [[], [], createMetrics()];
   const log = createLog({ format: "plain", level: "info", write: (line) => lines.push(line) });
-  const step = stepOf({ ...found, check: { ...check, create: () => ({ [hook]: answer }) } }, {} as never);
+  const step = stepOf(
+    { ...found, check: { ...check, create: () => ({ [hook]: answer }) } },
+    {} as never,
+    loaded.settings.smtp,
+  );
   const listener = madeUp("listener", {
     denied: (_session: CheckSession, denial: Denial) => void heard.push(denial),
   });
@@ -156,6 +161,24 @@ describe.each(cases.map((one) => [`${one.check.name} at ${one.hook} (${one.reaso
     onlyUnless(own("permanent"))("refuses with 4xx where `permanent` is false", () => {
       const { verdict } = scene(one, "permanent = false").run();
       expect(verdict.kind === "refuse" && replyText(verdict.reply)).toBe("450 4.7.1 the check's own text");
+    });
+
+    it("refuses messages with qpsmtpd's numbers, and all else with the same ones, where `qpsmtpd_codes` is true", () => {
+      const codeOf = (code: number, top: string, settings = "") => {
+        const { verdict } = scene(one, settings, undefined, top, code).run();
+        return verdict.kind === "refuse" ? verdict.reply.wire : "";
+      };
+      const top = "smtp.qpsmtpd_codes = true";
+      const isMessage = hook === "message";
+      expect(codeOf(554, top)).toBe(`${isMessage ? 552 : 554} 5.7.1 the check's own text\r\n`);
+      expect(codeOf(451, top)).toBe(`${isMessage ? 452 : 451} 4.7.1 the check's own text\r\n`);
+      expect([codeOf(554, ""), codeOf(550, top)]).toEqual([
+        expect.stringMatching(/^554 /),
+        expect.stringMatching(/^550 /),
+      ]);
+      if (!own("permanent")) {
+        expect(codeOf(554, top, "permanent = false")).toMatch(isMessage ? /^452 4/ : /^451 4/);
+      }
     });
 
     onlyUnless(own("close"))("ends the session where `close` is true", () => {
