@@ -2,10 +2,11 @@
  * One client's session as checks see it: who it is, its variables, its transaction. State and effects only;
  * what is refused and why is the checks' business. Variables are qmail-spp's environment: see reference in docs/plugins.md.
  */
+import { readAgain } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { CheckSession, Peer, Recipient, Standing } from "./check-session.ts";
 import { isDecision } from "./effect.ts";
-import type { Effect } from "./effect.ts";
+import type { Effect, Redirection } from "./effect.ts";
 import { restoreMap } from "./restore-map.ts";
 import { Suspicion } from "./suspicion.ts";
 import type { Pending } from "./suspicion.ts";
@@ -208,16 +209,16 @@ export class Session implements CheckSession {
         this.headers.push(effect.line);
         break;
       case "address":
-        this.#changeAddress(effect.mailbox);
+        this.#changeAddress(effect.mailbox && readAgain(effect.mailbox));
         break;
       case "expand":
         if (this.#rcpt !== undefined) {
-          this.#rcpt.expansion = effect.mailboxes;
+          this.#rcpt.expansion = readAllAgain(effect.mailboxes);
         }
         break;
       case "redirect":
         if (this.transaction !== undefined) {
-          this.transaction.redirection = effect;
+          this.transaction.redirection = { ...effect, mailboxes: readAllAgain(effect.mailboxes) };
         }
         break;
       case "print":
@@ -257,4 +258,8 @@ export class Session implements CheckSession {
       this.#rcpt.mailbox = mailbox;
     }
   }
+}
+
+function readAllAgain([first, ...more]: Redirection["mailboxes"]): Redirection["mailboxes"] {
+  return [readAgain(first), ...more.map(readAgain)];
 }

@@ -93,6 +93,18 @@ export function parseSender(text: string): Mailbox | undefined {
 }
 
 /**
+ * What a mailbox's own text names, whatever its parts say: for one that somebody may have made by hand.
+ * @throws RangeError where the text is not an address
+ */
+export function readAgain({ raw }: Mailbox): Mailbox {
+  const mailbox = parseSender(raw);
+  if (mailbox === undefined) {
+    throw new RangeError(`Not an address: ${JSON.stringify(raw)}`);
+  }
+  return mailbox;
+}
+
+/**
  * The normal form under which a mailbox stands in the snapshot and is looked up: ASCII letters folded, no quotes but
  * those of the empty user part, as `@domain` means everybody there.
  */

@@ -33,6 +33,9 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   readonly #turnedAway: TurnedAway;
   readonly #crowd: Crowd;
   readonly #ticker: NodeJS.Timeout;
+  /** All of them: the library no longer knows a session that waits for its client's FIN. */
+  readonly #sessions = new Set<Connection>();
+  #emptied: (() => void) | undefined;
   /** Ids of sessions whose handshake comes first. */
   readonly #ids = new WeakMap<Socket, string>();
   /** Errors, and connections with a failed handshake, that the log has. */
@@ -147,6 +150,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     const connection = new Connection(this, socket, options);
     connection.countedAs = client;
     this.connections.add(connection);
+    this.#sessions.add(connection);
     // A handshake that fails emits more than one.
     connection
       .once("error", ({ message }: Error) => {
@@ -189,8 +193,12 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
 
   gone(connection: Connection): void {
     this.#crowd.leave(connection.countedAs);
+    this.#sessions.delete(connection);
     const { conversation } = connection;
     conversation?.service.pipeline.end(conversation.session);
+    if (this.#sessions.size === 0) {
+      this.#emptied?.();
+    }
   }
 
   /** New rules for new sessions; a new certificate for new handshakes. */
@@ -207,13 +215,24 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   async shutdown(timeout: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this._pendingSockets.forEach((socket) => socket.destroy());
-    // All of them: the library no longer knows a session that waits for its client's FIN.
-    const sessions = [...this.connections] as Connection[];
+    const sessions = [...this.#sessions];
     sessions.forEach((session) => session.leave());
     const late = setTimeout(() => sessions.forEach((session) => session.kill("the relay stops")), timeout);
     await closed;
+    // The last sockets say that they are closed after the server has said so.
+    await this.#empty();
     clearTimeout(late);
     clearInterval(this.#ticker);
+  }
+
+  async #empty(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#emptied = resolve;
+    if (this.#sessions.size > 0) {
+      const late = setTimeout(resolve, 1000);
+      await promise;
+      clearTimeout(late);
+    }
   }
 
   /** Counts that a limit was reached; logs it once a minute for a client. */

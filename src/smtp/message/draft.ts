@@ -1,6 +1,6 @@
 /** What one check wants to change of a message: kept apart until it has answered, then carried out together, or not at all. */
 import type { WholeEdits } from "../../hooks/message.ts";
-import { normalKey } from "../../mail/address.ts";
+import { normalKey, readAgain } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { toWire } from "../../message/dots.ts";
 import { checkEdit, EditedHeader } from "../../message/edit.ts";
@@ -85,7 +85,8 @@ export class Draft implements WholeEdits {
     this.#appended.push(toWire(text));
   }
 
-  addRecipient(mailbox: Mailbox): void {
+  addRecipient(given: Mailbox): void {
+    const mailbox = readAgain(given);
     const fault = this.#relayFault(mailbox);
     if (fault !== undefined) {
       throw new RangeError(`Cannot add the recipient <${mailbox.raw}>: ${fault}`);
@@ -100,8 +101,9 @@ export class Draft implements WholeEdits {
   }
 
   changeSender(sender: Mailbox | undefined): void {
+    const named = sender && readAgain(sender);
     this.#change();
-    this.#sender = sender;
+    this.#sender = named;
   }
 
   /** Carries the changes out. */

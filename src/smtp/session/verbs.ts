@@ -80,15 +80,15 @@ export class Verbs {
       case "QUIT":
         return answers.bye;
       case "STARTTLS":
-        return this.#startTls(argument);
+        return this.#startTls(line, argument);
       case "AUTH":
         return this.#auth(argument);
     }
-    return this.#withoutPurpose(verb, argument);
+    return this.#withoutPurpose(line, verb, argument);
   }
 
   /** Commands that bring no message on its way: so many and no more. */
-  #withoutPurpose(verb: string, argument: string): Answer | Promise<Answer> {
+  #withoutPurpose(line: string, verb: string, argument: string): Answer | Promise<Answer> {
     const conversation = this.#conversation;
     const greeting = verb === "EHLO" || verb === "HELO";
     // The first HELO has a purpose, and the first under TLS.
@@ -96,7 +96,7 @@ export class Verbs {
       return conversation.helo(argument, verb === "EHLO");
     }
     if (!greeting && !["RSET", "NOOP", "HELP", "VRFY"].includes(verb)) {
-      return this.#unknown(verb, argument);
+      return this.#unknown(line, verb);
     }
     if (++this.#junk > conversation.service.limits.sessionJunk) {
       return conversation.limit("junk", answers.tooManyCommands);
@@ -115,12 +115,12 @@ export class Verbs {
   }
 
   /** EXPN, ETRN and TURN are commands that we do not have; the rest is none, and a client may send few of these. */
-  #unknown(verb: string, argument: string): Answer | Promise<Answer> {
+  #unknown(line: string, verb: string): Answer | Promise<Answer> {
     if (["EXPN", "ETRN", "TURN"].includes(verb)) {
       return answers.notImplemented;
     }
     const { service, session } = this.#conversation;
-    const wait = service.pipeline.unrecognised(session, argument === "" ? verb : `${verb} ${argument}`);
+    const wait = service.pipeline.unrecognised(session, line);
     const most = service.limits.sessionUnrecognised;
     const answer =
       ++this.#unrecognised === most
@@ -137,10 +137,10 @@ export class Verbs {
     this.#conversation.messageDone(isDelivered);
   }
 
-  #startTls(argument: string): Answer | Promise<Answer> {
+  #startTls(line: string, argument: string): Answer | Promise<Answer> {
     const { service, secure } = this.#conversation;
     if (!service.starttls || secure) {
-      return this.#unknown("STARTTLS", argument);
+      return this.#unknown(line, "STARTTLS");
     }
     return argument === "" ? { startTls: true } : answers.noArgument;
   }
