@@ -1,4 +1,5 @@
 /** The command line: one table of verbs. A verb's code is loaded when it is called: the relay never holds the sync's. */
+// oxlint-disable-next-line import/no-unassigned-import -- what counts is that it comes first
 import "./hold-hangups.js";
 
 import { Command } from "commander";

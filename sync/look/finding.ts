@@ -2,7 +2,7 @@
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { LeftOut } from "../left-out.ts";
 import type { RootDse } from "../sources/root-dse.ts";
-import type { Unasked } from "./unasked.ts";
+import type { Unasked } from "../sources/unasked.ts";
 
 /** One entry, with what it would give. */
 export interface Sample {

@@ -1,6 +1,14 @@
 /** What of a finding a person should look at before the list is trusted. */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { absentText, clearText, emptyText, foreignText, guessText, limitText } from "../sources/hint-words.ts";
+import {
+  absentText,
+  clearText,
+  emptyText,
+  foreignText,
+  guessText,
+  limitText,
+  unaskedText,
+} from "../sources/hint-words.ts";
 import type { Finding } from "./finding.ts";
 
 /** One sentence each; the gravest first. */
@@ -48,21 +56,11 @@ function attributes({ reading }: Omit<Finding, "warnings">, { type }: SourceSett
         .map(([name]) => absentText(name, reading.others.keys()));
 }
 
-const mostClasses = 8;
-
 function unasked({ reading }: Omit<Finding, "warnings">): string[] {
-  const { entries = 0, classes = new Map<string, number>(), example = "", fault = "" } = reading.unasked ?? {};
-  const failed = fault === "" ? [] : [`the search for entries of other object classes failed: ${fault}`];
-  if (entries === 0) {
-    return failed;
-  }
-  const most = [...classes].toSorted(([, one], [, other]) => other - one).slice(0, mostClasses);
-  const list = most.map(([name, count]) => `${name} (${count})`).join(", ");
-  const named = list === "" ? "" : `: ${list}`;
+  const { fault = "" } = reading.unasked ?? {};
   return [
-    ...failed,
-    `${entries} entries with addresses of the relay domains, such as "${example}", are of object classes that the preset` +
-      ` does not ask for${named}. If they take mail, write a filter of your own, or set resource_classes`,
+    ...(fault === "" ? [] : [`the search for entries of other object classes failed: ${fault}`]),
+    ...told(unaskedText(reading.unasked)),
   ];
 }
 

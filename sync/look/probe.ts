@@ -22,7 +22,7 @@ import { guessPreset, noRootDse, readRootDse } from "../sources/root-dse.ts";
 import type { Finding, Reading, Sample } from "./finding.ts";
 import type { Source } from "../source.ts";
 import { warningsOf } from "./probe-warnings.ts";
-import { readUnasked, searchUnasked } from "./unasked.ts";
+import { readUnasked, searchUnasked } from "../sources/unasked.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
 const samplesShown = 10;

@@ -1,11 +1,14 @@
 /** The words of what a person should know of a source whose list is whole: the same from `sync` and from `probe`. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { normalDomain } from "../../src/mail/address.ts";
+import type { Unasked } from "./unasked.ts";
 
 /** Limits that servers come with: slapd 500, Active Directory 1000, 389 Directory Server 2000. */
 const usualLimits = new Set([500, 1000, 2000, 5000, 10_000]);
 /** Attributes that one hint names. */
 const mostNames = 3;
+/** Object classes that one hint names. */
+const mostClasses = 8;
 /** Domains that one hint names. */
 const mostDomains = 5;
 
@@ -78,4 +81,20 @@ export function foreignText(domains: ReadonlyMap<string, number>): string {
   const list = most.map(([domain, count]) => `${domain} (${count})`).join(", ");
   const more = sums.size > mostDomains ? ` and ${sums.size - mostDomains} more` : "";
   return `${values} addresses are outside the relay domains of this source: ${list}${more}`;
+}
+
+/** Entries of object classes that the preset does not ask for; undefined where there are none. */
+export function unaskedText(unasked: Unasked | undefined): string | undefined {
+  const { entries = 0, classes = new Map<string, number>(), example = "", fault = "" } = unasked ?? {};
+  if (entries === 0) {
+    return undefined;
+  }
+  const most = [...classes].toSorted(([, one], [, other]) => other - one).slice(0, mostClasses);
+  const list = most.map(([name, count]) => `${name} (${count})`).join(", ");
+  const named = list === "" ? "" : `: ${list}`;
+  return (
+    `${fault === "" ? "" : "at least "}${entries} entries with addresses of the relay domains, such as "${example}", ` +
+    `are of object classes that the preset does not ask for${named}. If they take mail, write a filter of your own, ` +
+    "or set resource_classes"
+  );
 }

@@ -1,10 +1,12 @@
 /** What is odd about a source whose list is whole, or could not be read: told while it is read, by what passes anyway. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { type Batch, type Hint, SourceFault } from "../source.ts";
-import { absentText, clearText, contextsText, emptyText, guessText, limitText } from "./hint-words.ts";
+import { absentText, clearText, contextsText, emptyText, guessText, limitText, unaskedText } from "./hint-words.ts";
 import type { LdapConnection } from "./ldap-connection.ts";
 import { guessPreset, noRootDse, readRootDse, type RootDse } from "./root-dse.ts";
+import type { Rules } from "../convert/addresses.ts";
 import type { Sightings } from "./sightings.ts";
+import { asksByClass, searchUnasked } from "./unasked.ts";
 
 const noSuchObject = 32;
 
@@ -14,13 +16,22 @@ interface Passed {
   readonly addresses: number;
 }
 
-/** Passes the batches of a server on, and ends with what is odd about them. */
-export function withHints(
-  batches: AsyncIterable<Batch>,
-  connection: LdapConnection,
-  settings: SourceSettings,
-  sightings: Sightings,
-): AsyncGenerator<Batch> {
+/** The search for entries of other object classes comes with each full sync: it may take so long, in ms, … */
+const searchDeadline = 20_000;
+/** … and look at so much. `probe` looks at everything. */
+const searchLimits = { pages: 20, entries: 10_000, emptyPages: 20 };
+
+/** What was read, and of whom. */
+export interface Asked {
+  readonly connection: LdapConnection;
+  readonly settings: SourceSettings;
+  readonly rules: Rules;
+  readonly sightings: Sightings;
+}
+
+/** Passes the batches of a server on, and ends with what is odd about them. Nothing else may be asked afterwards. */
+export function withHints(batches: AsyncIterable<Batch>, asked: Asked): AsyncGenerator<Batch> {
+  const { connection, settings, sightings } = asked;
   return endingWith(batches, async ({ entries, addresses }) => {
     // One small search: the reading is over, and a server that does not answer it has still given its list.
     const rootDse = await readRootDse(connection).catch(() => noRootDse);
@@ -33,8 +44,25 @@ export function withHints(
         connection.certificateHint(Date.now()),
       ),
       ...(entries === 0 ? [] : absent(sightings)),
+      ...warnings(entries === 0 ? undefined : await otherClasses(asked)),
     ];
   });
+}
+
+/**
+ * Entries that a filter by object class leaves out. The list is whole already: that this search fails is not told, and
+ * `probe` is there for who wants to know.
+ */
+async function otherClasses({ connection, settings, rules, sightings }: Asked): Promise<string | undefined> {
+  if (settings.filter !== "" || !asksByClass(rules)) {
+    return undefined;
+  }
+  const timer = setTimeout(() => connection.close(), searchDeadline);
+  // The server leaves out what was read already, so that there is hardly ever anything to send.
+  const extent = { seen: sightings.classes().keys(), limits: searchLimits };
+  const unasked = await searchUnasked(connection, settings, rules, extent);
+  clearTimeout(timer);
+  return unaskedText(unasked);
 }
 
 /** Passes the batches of a file on, and says where there was nothing in it. */

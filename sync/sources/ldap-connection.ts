@@ -184,16 +184,16 @@ export class LdapConnection {
       : undefined;
   }
 
-  /** Ends the session politely (RFC 4511 4.3), and within a second whatever the server does. */
+  /** Ends the session politely (RFC 4511 4.3), within a second whatever the server does; who waits gets a fault. */
   close(): void {
     this.#bounds.signal.removeEventListener("abort", this.#aborted);
     const socket = this.#socket;
     if (this.#fault !== undefined) {
-      socket.destroy();
-      return;
+      return void socket.destroy();
     }
     this.#fault = new SourceFault("connect", `The connection to ${this.#target.url} is closed`);
     socket.off("data", this.#receive).resume();
+    this.#wake?.();
     const timer = setTimeout(() => socket.destroy(), 1000);
     socket.once("close", () => clearTimeout(timer));
     socket.end(new UnbindRequest({ messageId: this.#messageId + 1 }).write(), () => socket.destroy());

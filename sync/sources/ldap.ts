@@ -72,7 +72,7 @@ export function createLdapSource(
         rules,
         sightings,
       });
-      yield* since === "" ? withHints(batches, connection, settings, sightings) : batches;
+      yield* since === "" ? withHints(batches, { connection, settings, rules, sightings }) : batches;
     } catch (fault) {
       throw await explainBase(fault, connection);
     } finally {

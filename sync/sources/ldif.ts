@@ -8,7 +8,9 @@ import { type Batch, type Source, SourceFault } from "../source.ts";
 import { attributesOf, type Filter, parseFilter } from "./filter.ts";
 import { compileFilter } from "./filter-evaluator.ts";
 import { parseLdif } from "./ldif-parser.ts";
+import { unaskedText } from "./hint-words.ts";
 import { openText, unreadable } from "./lines.ts";
+import { asksByClass, collectUnasked } from "./unasked.ts";
 
 /** Entries a batch. */
 const batchSize = 1000;
@@ -23,16 +25,20 @@ export function createLdifSource(settings: SourceSettings, rules: Rules, folder:
   const matches = compileFilter(filter);
   const reads = attributesRead(filter, rules);
   const base = foldDn(settings.base);
-  const wanted = (entry: Entry): boolean => isBelow(foldDn(entry.dn), base) && matches(entry);
   return {
     name: settings.name,
     domains: rules.scope.domains,
     async *read(signal) {
       const { text, file } = await openText(settings.url, folder, signal);
+      const others = settings.filter === "" && asksByClass(rules) ? collectUnasked(rules) : undefined;
       let entries: Entry[] = [];
       try {
         for await (const entry of parseLdif(text, file, reads)) {
-          if (wanted(entry)) {
+          if (!isBelow(foldDn(entry.dn), base)) {
+            continue;
+          }
+          others?.take(entry);
+          if (matches(entry)) {
             entries.push(entry);
           }
           if (entries.length === batchSize) {
@@ -44,6 +50,10 @@ export function createLdifSource(settings: SourceSettings, rules: Rules, folder:
         throw error instanceof SourceFault ? error : unreadable(file, error);
       }
       yield convertEntries(entries, rules);
+      const hint = unaskedText(others?.found);
+      if (hint !== undefined) {
+        yield { entries: 0, found: [], skipped: {}, hints: [{ level: "warning", text: hint }] };
+      }
     },
   };
 }

@@ -6,10 +6,16 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
+import { type LdapFault, startLdapProxy } from "../fakes/ldap-proxy.ts";
 import { missing } from "../fakes/need.ts";
 import { type Slapd, startSlapd } from "../fakes/slapd.ts";
 import { memoryLog, sync, temporaryFolder } from "../snapshot/fixture.ts";
 import { source } from "./reading.ts";
+
+const otherClass =
+  'warning 1 entries with addresses of the relay domains, such as "cn=scanner,o=Kontor", are of object classes that the ' +
+  "preset does not ask for: device (1), extensibleObject (1). If they take mail, write a filter of your own, or set " +
+  "resource_classes";
 
 /** The hints that a sync of one source logs, as "level hint". */
 async function hintsOf(settings: Partial<SourceSettings>, folder: string): Promise<string[]> {
@@ -35,6 +41,7 @@ describe.skipIf(missing("slapd"))("a sync", { timeout: 60_000 }, () => {
         person("bert", "bert@Elsewhere.example"),
         person("carl", "carl@elsewhere.example"),
         person("dora", "dora@x.example"),
+        "dn: cn=scanner,o=Kontor\nobjectClass: device\nobjectClass: extensibleObject\ncn: scanner\nmail: scan@kontor.example\n",
       ].join("\n"),
     });
     writeFileSync(join(folder, "password"), `${slapd.rootPassword}\n`);
@@ -56,8 +63,44 @@ describe.skipIf(missing("slapd"))("a sync", { timeout: 60_000 }, () => {
     expect(await hintsOf(server({}), folder)).toEqual([
       `info no entry has the attribute "maillocaladdress": ${absent}`,
       `info no entry has the attribute "mailalternateaddress": ${absent}`,
+      otherClass,
       "info 3 addresses are outside the relay domains of this source: elsewhere.example (2), x.example (1)",
     ]);
+  });
+
+  it("names classes that the preset does not ask for, and not where the filter is one's own", async () => {
+    expect(await hintsOf(server({}), folder)).toContain(otherClass);
+    expect(await hintsOf(server({ resource_classes: ["device"] }), folder)).not.toContain(otherClass);
+    expect((await hintsOf(server({ filter: "(objectClass=inetOrgPerson)" }), folder)).join("\n")).not.toMatch(
+      /ask for/,
+    );
+  });
+
+  it.each<LdapFault>([
+    { kind: "code", page: 2, code: 11 },
+    { kind: "stall-entry", entry: 5 },
+    { kind: "cut-entry", entry: 5 },
+    { kind: "referral", page: 2 },
+  ])("loses nothing where the search for them fails: $kind", async (fault) => {
+    const proxy = await startLdapProxy(slapd.port);
+    proxy.fault = fault;
+    const log = memoryLog();
+    const settings = server({ url: [proxy.url], timeout: 500 });
+    const outcome = await sync(join(temporaryFolder(), "snapshot.sqlite"), [source(settings)], { log });
+    await proxy.stop();
+    expect(outcome).toMatchObject({ kind: "published", facts: { addresses: 1, entries: 4, frozen: [] } });
+    const told = log.lines.filter(({ level }) => level === "warning" || level === "error");
+    // What came before the fault counts.
+    expect(told.map(({ fields }) => fields?.["hint"])).toEqual([expect.stringMatching(/^at least 1 entries/)]);
+  });
+
+  it("asks the server for what was not read yet, once", async () => {
+    const proxy = await startLdapProxy(slapd.port);
+    await hintsOf(server({ url: [proxy.url] }), folder);
+    const { passed } = proxy;
+    await proxy.stop();
+    // Four people, the root DSE, and the scanner.
+    expect(passed).toBe(6);
   });
 
   it("warns of a preset for another product, and of a password that goes over the wire in the clear", async () => {

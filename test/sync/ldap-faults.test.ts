@@ -278,7 +278,7 @@ describe("a server that does not know pages", () => {
     }, "none");
     let largest = 0;
     let entries = 0;
-    for await (const batch of reader(script).read(AbortSignal.timeout(25_000))) {
+    for await (const batch of reader(script, { filter: "(mail=*)" }).read(AbortSignal.timeout(25_000))) {
       largest = Math.max(largest, batch.entries);
       entries += batch.entries;
     }

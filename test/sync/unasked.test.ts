@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { probeSource } from "../../sync/look/probe.ts";
-import { classesFit } from "../../sync/look/unasked.ts";
+import { classesFit } from "../../sync/sources/unasked.ts";
 import { presets } from "../../sync/presets/table.ts";
 import { parseFilter } from "../../sync/sources/filter.ts";
-import { kontor, sourceSettings } from "./reading.ts";
+import { kontor, readAll, source, sourceSettings } from "./reading.ts";
 
 describe("what a filter says of object classes", () => {
   const fits = (filter: string, ...classes: string[]): boolean | undefined =>
@@ -59,6 +59,18 @@ describe("a probe of an LDIF file", () => {
   it("names classes with addresses of ours, and no others", async () => {
     expect(await warnings({})).toMatch(/^2 entries .* such as "cn=r,ou=All,o=k", .* ask for: roomClass \(2\)\. If/m);
     expect(await warnings({})).not.toMatch(/partner|top \(/);
+  });
+
+  it("is not the only one to name them: a sync does so on its way", async () => {
+    const hints = async (more: Partial<SourceSettings>): Promise<string> =>
+      (
+        await readAll(source({ type: "ldif", url: ["a.ldif"], preset: "openldap", ...more }, kontor, folder))
+      ).hints.join();
+    expect(await hints({})).toMatch(/^2 entries .* such as "cn=r,ou=All,o=k", .* ask for: roomClass \(2\)\. If/);
+    expect(await hints({ resource_classes: ["roomclass"] })).toBe("");
+    expect(await hints({ filter: "(objectClass=inetOrgPerson)" })).toBe("");
+    expect(await hints({ preset: "generic" })).toBe("");
+    expect(await hints({ base: "ou=None,o=k" })).not.toContain("ask for");
   });
 
   it("is content where the configuration names the class, has a filter of its own, or a base elsewhere", async () => {

@@ -8,13 +8,13 @@ import { canonicalName } from "../convert/attribute-names.ts";
 import { foldDn, isBelow } from "../convert/distinguished-name.ts";
 import { type Entry, valuesOf } from "../entry.ts";
 import type { Form } from "../presets/preset.ts";
-import { type Filter, parseFilter } from "../sources/filter.ts";
-import { compileFilter } from "../sources/filter-evaluator.ts";
-import type { LdapConnection } from "../sources/ldap-connection.ts";
-import { parseLdif } from "../sources/ldif-parser.ts";
-import { openText } from "../sources/lines.ts";
-import { pagedSearch } from "../sources/paged-search.ts";
-import { hasRanges, wholeEntries } from "../sources/ranges.ts";
+import { type Filter, parseFilter } from "./filter.ts";
+import { compileFilter } from "./filter-evaluator.ts";
+import type { LdapConnection } from "./ldap-connection.ts";
+import { parseLdif } from "./ldif-parser.ts";
+import { openText } from "./lines.ts";
+import { type Ceilings, ceilings, pagedSearch } from "./paged-search.ts";
+import { hasRanges, wholeEntries } from "./ranges.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
 /** What was found. */
@@ -30,6 +30,8 @@ export interface Unasked {
 
 /** Classes that are counted. */
 const maxClasses = 100;
+/** Classes of entries that are asked for, which are remembered. */
+const maxAsked = 1000;
 /** Forms whose values are addresses; a name could be anything's. */
 const addressForms: ReadonlySet<Form> = new Set(["address", "invented", "prefixed", "plain"]);
 
@@ -37,6 +39,13 @@ const addressForms: ReadonlySet<Form> = new Set(["address", "invented", "prefixe
 function addressAttributes({ preset }: Rules): string[] {
   const names = preset.addresses.filter(({ form }) => addressForms.has(form)).map(({ attribute }) => attribute);
   return [...new Set([...names, "mail"])];
+}
+
+/** How much is looked at. */
+interface Extent {
+  /** Classes that the server is known to know: entries of those that are asked for are then left out by the server. */
+  readonly seen?: Iterable<string>;
+  readonly limits?: Ceilings;
 }
 
 /**
@@ -47,18 +56,21 @@ export async function searchUnasked(
   connection: LdapConnection,
   settings: SourceSettings,
   rules: Rules,
+  { seen = [], limits = ceilings }: Extent = {},
 ): Promise<Unasked> {
   const names = addressAttributes(rules);
+  const known = askedClasses(rules, seen);
+  const any = `(|${names.map((name) => `(${name}=*)`).join("")})`;
   const query = {
     base: settings.base,
     scope: "sub",
-    filter: `(|${names.map((name) => `(${name}=*)`).join("")})`,
+    filter: known.length === 0 ? any : `(&${any}(!(|${known.map((name) => `(objectClass=${name})`).join("")})))`,
     attributes: ["objectClass", ...names],
     controls: rules.preset.controls,
   } as const;
-  const { found, take } = collect(rules);
+  const { found, take } = collectUnasked(rules);
   try {
-    for await (const raw of pagedSearch(connection, query, settings.page_size)) {
+    for await (const raw of pagedSearch(connection, query, settings.page_size, limits)) {
       const ready = raw.filter((entry) => !hasRanges([entry]));
       (await wholeEntries(ready, connection)).forEach(take);
     }
@@ -80,7 +92,7 @@ export async function readUnasked(
 ): Promise<Unasked> {
   const { text, file } = await openText(settings.url, folder, signal);
   const base = foldDn(settings.base);
-  const { found, take } = collect(rules);
+  const { found, take } = collectUnasked(rules);
   for await (const entry of parseLdif(text, file, new Set(["objectclass", ...addressAttributes(rules)]))) {
     if (isBelow(foldDn(entry.dn), base)) {
       take(entry);
@@ -89,16 +101,45 @@ export async function readUnasked(
   return found;
 }
 
-function collect(rules: Rules): { readonly found: Unasked; readonly take: (entry: Entry) => void } {
+/** Whether a filter asks for some classes and not for others. */
+export function asksByClass({ preset }: Rules): boolean {
+  return classesFit(parseFilter(preset.filter), ofClass("")) === false;
+}
+
+/** Which of these classes are asked for. */
+function askedClasses({ preset }: Rules, classes: Iterable<string>): string[] {
+  const filter = parseFilter(preset.filter);
+  return [...classes].filter((name) => className.test(name) && classesFit(filter, ofClass(name)) !== false);
+}
+
+/** What needs no escape in a filter. RFC 4512 1.4. */
+const className = /^[A-Za-z][A-Za-z0-9-]*$/;
+
+function ofClass(name: string): Entry {
+  return { dn: "", attributes: new Map([["objectclass", [name]]]) };
+}
+
+/** Looks at entries one after the other. */
+export function collectUnasked(rules: Rules): { readonly found: Unasked; readonly take: (entry: Entry) => void } {
   const filter = parseFilter(rules.preset.filter);
   const found: Unasked = { entries: 0, classes: new Map(), example: "", fault: "" };
   const asked = new Set<string>();
+  // A million entries have a dozen sets of classes.
+  const known = new Map<string, boolean>();
+  const isAsked = (entry: Entry, classes: readonly string[]): boolean => {
+    const key = classes.join("\n");
+    const fits = known.get(key) ?? classesFit(filter, entry) !== false;
+    if (known.size < maxAsked) {
+      known.set(key, fits);
+    }
+    return fits;
+  };
   return {
     found,
     take(entry) {
       const classes = valuesOf(entry, "objectclass");
-      if (classesFit(filter, entry) !== false) {
-        classes.forEach((name) => asked.add(name.toLowerCase()));
+      if (isAsked(entry, classes)) {
+        classes.filter(() => asked.size < maxAsked).forEach((name) => asked.add(name.toLowerCase()));
         classes.forEach((name) => found.classes.delete(name));
       } else if (convertEntries([entry], { ...rules, look: undefined }).found.length > 0) {
         found.entries += 1;
