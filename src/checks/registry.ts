@@ -22,6 +22,7 @@ import { goodrcptto } from "./recipient/goodrcptto.ts";
 import { greylisting } from "./rate/greylisting.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
+import { mailinglist } from "./recipient/mailinglist.ts";
 import { nodialup } from "./client/nodialup.ts";
 import { rblspp } from "./lists/rblspp.ts";
 import { rcpt_regexp } from "./envelope/rcpt_regexp.ts";
@@ -59,6 +60,7 @@ export const checks: readonly CheckDefinition[] = [
   greylisting,
   ifauthskip,
   loop,
+  mailinglist,
   nodialup,
   rblspp,
   rcpt_regexp,

@@ -100,6 +100,18 @@ export const examples: Readonly<Record<string, Example>> = {
     toml: running("aliases", ['unknown = "pass"']),
     files: { aliases: "sales, info @ kontor.example: vera@kontor.example" },
   },
+  mailinglist: {
+    toml: '[checks]\nrun = ["aliases", "mailinglist", "goodmailto"]\n\n[checks.aliases]\nunknown = "pass"',
+    files: {
+      aliases: "team@kontor.example: vera@kontor.example",
+      mailinglist_simple: "team@kontor.example PROTECTED",
+    },
+    dialogue: [
+      "C: MAIL FROM:<stranger@far.example>",
+      "C: RCPT TO:<team@kontor.example>",
+      "S: 550 5.7.2 Only members may write to this list",
+    ],
+  },
   blacklist: { toml: running("blacklist", ['rate = "20/1m"', 'block = "2h"']) },
   tarpit: { toml: running("tarpit", ["after = 3"]) },
   dnsbl: {

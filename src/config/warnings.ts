@@ -5,12 +5,19 @@
 import { domainWarnings } from "./domain-warnings.ts";
 import { effectWarnings } from "./effect-warnings.ts";
 import { tlsNameWarnings } from "./route-warnings.ts";
+import { orderWarnings } from "./order-warnings.ts";
 import { scoreWarnings } from "./score-warnings.ts";
 import type { Settings } from "./sections.ts";
 import type { FindWarnings, Warning } from "./warning.ts";
 
 /** To add a warning, write a function of this form in a file of its own and name it here. */
-const finders: readonly FindWarnings[] = [domainWarnings, tlsNameWarnings, scoreWarnings, effectWarnings];
+const finders: readonly FindWarnings[] = [
+  domainWarnings,
+  tlsNameWarnings,
+  scoreWarnings,
+  orderWarnings,
+  effectWarnings,
+];
 
 /** Every suspicious setting. */
 export function settingWarnings(settings: Settings): Warning[] {

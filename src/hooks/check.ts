@@ -36,6 +36,8 @@ export interface CheckRun<R extends string = string, F extends string = string, 
   message?(session: MessageSession, message: MessageFor<N>): Answer<R, F>;
   /** In place of `message` where the need is `tap`: called at the empty line; undefined: not this message. */
   tap?(session: MessageSession, message: BodyView): Tap<R, F> | undefined;
+  /** Before 354: whether it needs this message beyond its header. Not given: every one. Where false, it is not asked about the message. */
+  wants?(session: CheckSession): boolean;
   /** Hears of refusals of other checks. A promise delays the reply. */
   denied?(session: CheckSession, denial: Denial): void | Promise<void>;
   /** A promise delays the reply. @param line the command as it came */

@@ -76,7 +76,18 @@ export class Pipeline {
     if (this.#demanding.length === 0) {
       return nobody;
     }
-    return this.#demanding.filter((step) => !isOff(step, session) && !isExempt(session, step.unless, "message"));
+    return this.#demanding.filter(
+      (step) => !isOff(step, session) && !isExempt(session, step.unless, "message") && this.#wants(step, session),
+    );
+  }
+
+  #wants(step: Step, session: Session): boolean {
+    try {
+      return step.run.wants?.(session) ?? true;
+    } catch (error) {
+      this.fault(step, "data", session, error);
+      return false;
+    }
   }
 
   /** Counts a refusal and tells the hook `denied` of it. @returns what to wait for before the reply */

@@ -65,7 +65,11 @@ export const envelopePlugins: readonly Plugin[] = [
     becomes: toCheck("majordomo"),
     here: "The folder of the lists' configurations is `lists`.",
   },
-  { names: ["mailinglist_simple"], becomes: toCheck("mailinglist"), here: "Each list is a section of its own." },
+  {
+    names: ["mailinglist_simple"],
+    becomes: toCheck("mailinglist"),
+    here: "The lists are in the file `mailinglist_simple`, their members in that of `aliases`, which runs before it.",
+  },
   {
     names: ["check_goodrcptto", "goodrcptto"],
     becomes: toCheck("goodrcptto", ({ args }) => {

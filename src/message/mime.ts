@@ -41,6 +41,13 @@ export interface MimeTree {
   readonly incomplete: boolean;
 }
 
+/** Reads a message as a stream of its parts; loaded when the first one is wanted. */
+export function newSplitter(): Splitter {
+  const mailsplit = require("@zone-eu/mailsplit") as { Splitter: typeof Splitter };
+  // A message within a message is entered, whatever its disposition says.
+  return new mailsplit.Splitter({ defaultInlineEmbedded: true, maxHeadSize: maxHeader, maxChildNodes: maxParts });
+}
+
 export class MimeReader {
   readonly #splitter: Splitter;
   readonly #parts: MimePart[] = [];
@@ -50,13 +57,7 @@ export class MimeReader {
   readonly #ended = Promise.withResolvers<void>();
 
   constructor() {
-    const mailsplit = require("@zone-eu/mailsplit") as { Splitter: typeof Splitter };
-    // A message within a message is entered, whatever its disposition says.
-    this.#splitter = new mailsplit.Splitter({
-      defaultInlineEmbedded: true,
-      maxHeadSize: maxHeader,
-      maxChildNodes: maxParts,
-    });
+    this.#splitter = newSplitter();
     const events: EventEmitter = this.#splitter;
     events
       .on("data", (chunk: SplitterChunk) => this.#see(chunk))

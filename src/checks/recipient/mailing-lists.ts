@@ -1,0 +1,55 @@
+/** Lines of a file of mailing lists: `ADDRESS PUBLIC|PROTECTED [SIGNATURE-FILE]`. */
+import { findMailbox, firstWord } from "../../files/entries.ts";
+import type { ListEntry, Remark } from "../../files/list-reader.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { normalKey, parseMailbox } from "../../mail/address.ts";
+import { spellings } from "../../mail/domains.ts";
+import type { Domains } from "../../mail/domains.ts";
+
+/** One mailing list. */
+export interface MailingList {
+  /** As the file has it: what members and their programs see. */
+  readonly mailbox: Mailbox;
+  /** Only members may write to it. */
+  readonly isProtected: boolean;
+  /** As a list file is named; "" for none. */
+  readonly signature: string;
+}
+
+/** Reads the file; of two lines for one address the first counts. */
+export function readMailingLists(entries: readonly ListEntry[], skip: Remark): ReadonlyMap<string, MailingList> {
+  const lists = new Map<string, MailingList>();
+  for (const entry of entries) {
+    const [address, rest] = firstWord(entry.text);
+    const [, kind = "", signature = ""] = /^(public|protected)(?:\s+(.+))?$/i.exec(rest) ?? [];
+    const mailbox = parseMailbox(address);
+    if (mailbox === undefined || mailbox.user === "" || mailbox.domain === "") {
+      skip(entry, `"${address}" is no complete address`);
+    } else if (kind === "") {
+      skip(
+        entry,
+        "is no mailing list: a line is ADDRESS PUBLIC or ADDRESS PROTECTED, and perhaps a file with a signature",
+      );
+    } else {
+      const key = normalKey(mailbox.user, mailbox.domain);
+      if (!lists.has(key)) {
+        lists.set(key, { mailbox, isProtected: /^protected$/i.test(kind), signature });
+      }
+    }
+  }
+  return lists;
+}
+
+/** The list that a recipient is. */
+export function findList<T>(lists: ReadonlyMap<string, T>, recipient: Mailbox, domains: Domains): T | undefined {
+  if (lists.size === 0) {
+    return undefined;
+  }
+  for (const mailbox of spellings(recipient, domains)) {
+    const list = findMailbox(lists, mailbox);
+    if (list !== undefined) {
+      return list;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,175 @@
+/**
+ * mailinglist: makes a mailing list of an alias; after qpsmtpd's mailinglist_simple, of which only the description is
+ * left. RFC 2369, RFC 2919, RFC 3834.
+ */
+import * as field from "../../config/fields.ts";
+import { keysOf } from "../../files/entries.ts";
+import { openText } from "../../files/text-file.ts";
+import type { Watched } from "../../files/watched.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import type { MessageSession, WholeEdits } from "../../hooks/message.ts";
+import { noteOf } from "../../hooks/notes.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { foldAscii, normalKey } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { reply } from "../../mail/reply.ts";
+import { bodyWithText, footerPlace, wrapWithText } from "../../message/footer.ts";
+import type { HeaderFields } from "../../message/header.ts";
+import { findList, readMailingLists } from "./mailing-lists.ts";
+import type { MailingList } from "./mailing-lists.ts";
+import { refuseMixed } from "./one-list.ts";
+
+const replies = {
+  stranger: refuse("stranger", reply(550, "5.7.2", "Only members may write to this list")),
+  bounce: refuse("bounce", reply(550, "5.7.2", "Mailing lists do not accept null senders")),
+  memberless: refuse("memberless", reply(451, "4.3.5", "Mailing list is not configured")),
+  automatic: refuse("automatic", reply(550, "5.7.2", "Mailing lists do not accept automatic messages")),
+  loop: refuse("loop", reply(554, "5.4.6", "Mail loops through this list")),
+};
+
+/** Sent by a program, or by another list. RFC 3834 5. */
+function isAutomatic(fields: HeaderFields): boolean {
+  const precedence = fields.values("Precedence").some((value) => /^(?:bulk|junk|list)$/i.test(value));
+  return precedence || fields.values("Auto-Submitted").some((value) => !/^no\b/i.test(value));
+}
+
+/** The address of a list, in A-labels. */
+function addressOf({ mailbox: { raw, domain } }: MailingList): string {
+  return `${raw.slice(0, raw.lastIndexOf("@"))}@${domain}`;
+}
+
+/** The fields of a list, in place of those that the message has. */
+function fieldsOf(list: MailingList): readonly (readonly [name: string, value: string])[] {
+  const { user, domain } = list.mailbox;
+  const id = user.replaceAll(/[^A-Za-z0-9.-]/g, "-");
+  return [
+    ["Reply-To", `<${addressOf(list)}>`],
+    ["Precedence", "bulk"],
+    ["List-Id", `<${id}.${domain}>`],
+    ["List-Post", `<mailto:${encodeURIComponent(user)}@${domain}>`],
+  ];
+}
+
+async function sign(
+  message: WholeEdits & { parts(): Promise<Parameters<typeof footerPlace>[0]> },
+  text: string,
+): Promise<void> {
+  const place = footerPlace(await message.parts(), text);
+  if (place === undefined) {
+    return;
+  }
+  if (place.kind === "behind") {
+    await message.replaceBody(bodyWithText(message.content(), place, text));
+    return;
+  }
+  const { moved, fields, body } = await wrapWithText(message.content(), text);
+  for (const name of [...moved, ...fields.map(([one]) => one)]) {
+    message.deleteHeader(name, 0);
+  }
+  for (const [name, value] of fields) {
+    message.changeHeader(name, 1, value);
+  }
+  await message.replaceBody(body);
+}
+
+export const mailinglist: CheckDefinition = defineCheck({
+  name: "mailinglist",
+  doc: "Makes mailing lists of aliases: the message goes to the addresses that the check aliases has for the list, with Reply-To, Precedence: bulk, X-Mailing-List, List-Id and List-Post of the list, and with the list's signature at the end. To be named behind aliases in [checks] run: the members of a list are what its alias leads to. A message to a list has no other recipients; those that come with it get 452 4.5.3, and the client sends to them in another transaction. Messages of other lists and of programs are refused, and so is the list's own message if it comes back. The original's file and its answers are lost: both are choices of goodmailto's own.",
+  stage: "recipient",
+  hooks: ["rcpt", "header", "message"],
+  needs: "whole",
+  settings: {
+    file: field.listFile(
+      'The lists, one per line: ADDRESS PUBLIC or ADDRESS PROTECTED, and perhaps the name of a file with a signature (UTF-8, 16 KiB at most, found as list files are). PROTECTED: only members may write, by the address in MAIL FROM. The signature is put behind the first plain text of a message, or becomes a part of its own; signed and encrypted messages get none. It invalidates DKIM signatures of the message. Mail programs know it by its first line, "-- ", which the file must have itself.',
+      "mailinglist_simple",
+    ),
+  },
+  reasons: {
+    apart: "mailing list among other recipients",
+    stranger: "not a member of the mailing list",
+    bounce: "null sender to a mailing list",
+    memberless: "mailing list without an alias",
+    automatic: "automatic message to a mailing list",
+    loop: "mailing list's own message",
+  },
+  create({ file }, { lists, domains, log, now }) {
+    const all = lists.list(file, readMailingLists);
+    const chosen = noteOf<MailingList>("recipient");
+    const signatures = new Map<string, Watched<string | undefined>>();
+    const listOf = (session: Pick<CheckSession, "transaction">): MailingList | undefined => {
+      const [first] = session.transaction?.accepted ?? [];
+      return first === undefined ? undefined : chosen.get(session as CheckSession, first);
+    };
+    const keyOf = ({ user, domain }: Mailbox): string => normalKey(user, domains.canonical(domain) ?? domain);
+    const isMember = (sender: Mailbox, members: readonly Mailbox[]): boolean => {
+      const domain = domains.canonical(sender.domain) ?? sender.domain;
+      const keys = new Set(keysOf({ ...sender, domain }));
+      return members.some((member) => keys.has(keyOf(member)));
+    };
+    const signatureOf = ({ signature }: MailingList): string => {
+      if (signature === "") {
+        return "";
+      }
+      const path = lists.path(signature);
+      const text =
+        signatures.get(path) ??
+        openText(path, now, (fault) => log.warning("mailinglist", "signature cannot be read", { path, fault }));
+      signatures.set(path, text);
+      return (text.current() ?? "").trimEnd();
+    };
+    const judge = (session: CheckSession, list: MailingList) => {
+      const sender = session.transaction?.sender;
+      if (sender === undefined) {
+        return replies.bounce;
+      }
+      const members = session.rcpt?.expansion?.filter(({ raw }) => raw !== session.recipient?.raw) ?? [];
+      if (members.length === 0) {
+        log.error("mailinglist", "list has no alias: aliases must be named before mailinglist, and have the list", {
+          list: addressOf(list),
+        });
+        return replies.memberless;
+      }
+      return list.isProtected && !isMember(sender, members) ? replies.stranger : undefined;
+    };
+    return {
+      rcpt(session) {
+        const list = session.recipient === undefined ? undefined : findList(all.current(), session.recipient, domains);
+        const refusal = (list && judge(session, list)) ?? refuseMixed(session, chosen, list);
+        if (refusal === undefined && list !== undefined) {
+          chosen.set(session, list);
+        }
+        return refusal ?? pass;
+      },
+      wants: (session) => listOf(session) !== undefined,
+      header(session: MessageSession, message) {
+        const list = listOf(session);
+        if (list === undefined) {
+          return pass;
+        }
+        const own = addressOf(list);
+        if (message.fields.values("X-Mailing-List").some((value) => foldAscii(value) === foldAscii(own))) {
+          return replies.loop;
+        }
+        if (isAutomatic(message.fields)) {
+          return replies.automatic;
+        }
+        for (const [name, value] of fieldsOf(list)) {
+          message.deleteHeader(name, 0);
+          message.changeHeader(name, 1, value);
+        }
+        message.insertHeader(0, `X-Mailing-List: ${own}`);
+        return pass;
+      },
+      async message(session, message) {
+        const list = listOf(session);
+        const signature = list === undefined ? "" : signatureOf(list);
+        if (signature !== "") {
+          await sign(message, `${signature.replaceAll("\n", "\r\n")}\r\n`);
+        }
+        return pass;
+      },
+    };
+  },
+});
