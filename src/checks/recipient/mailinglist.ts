@@ -76,7 +76,11 @@ async function sign(
 
 export const mailinglist: CheckDefinition = defineCheck({
   name: "mailinglist",
-  doc: "Makes mailing lists of aliases: the message goes to the addresses that the check aliases has for the list, with Reply-To, Precedence: bulk, X-Mailing-List, List-Id and List-Post of the list, and with the list's signature at the end. To be named behind aliases in [checks] run: the members of a list are what its alias leads to. A message to a list has no other recipients; those that come with it get 452 4.5.3, and the client sends to them in another transaction. Messages of other lists and of programs are refused, and so is the list's own message if it comes back. The original's file and its answers are lost: both are choices of goodmailto's own.",
+  doc: "Makes mailing lists of aliases: the message goes to the addresses that the check aliases has for the list, with Reply-To, Precedence: bulk, X-Mailing-List, List-Id and List-Post of the list, and with the list's signature at the end. To be named behind aliases in [checks] run: the members of a list are what its alias leads to. A message to a list has no other recipients; those that come with it get 452 4.5.3, and the client sends to them in another transaction. Messages of other lists and of programs are refused, and so is the list's own message if it comes back.",
+  original:
+    "qpsmtpd's mailinglist_simple, whose source is lost: its description names the fields, PUBLIC and PROTECTED, and the signature. The file, the answers, List-Id and List-Post are choices of goodmailto's own.",
+  failure:
+    "A missing or empty list makes no mailing lists; a list without an alias is deferred with 451; an unreadable signature is left out.",
   stage: "recipient",
   hooks: ["rcpt", "header", "message"],
   needs: "whole",
