@@ -49,7 +49,7 @@ function describeCheck(check: CheckDefinition): string {
     `  ${check.doc}`,
     `  hooks: ${check.hooks.join(", ")}${check.stage === "note" ? " (before all other checks)" : ""}`,
     `  refuses for: ${Object.values(check.reasons).join(", ") || "nothing"}`,
-    `  leaves alone by default: ${unless.join(", ") || "nobody"}`,
+    `  exempt by default: ${unless.join(", ") || "nobody"}`,
     `  failure: ${check.failure}`,
     `  original: ${check.original}`,
     `  settings: [${section}]`,

@@ -37,14 +37,14 @@ export const recipientSettings = {
   live: field.textBy(
     text.liveRule,
     "",
-    'An inside daemon (`goodmailto deliverabled`) that is asked about recipients which the list does not know, as "http://192.0.2.10:8998": a new user gets mail before the next sync. What the list refuses by name is not asked about. Empty: the list alone.',
+    'URL of a daemon on the internal network (`goodmailto deliverabled`), such as "http://192.0.2.10:8998", that is asked about recipients which are not in the list, so that a new user gets mail before the next sync. It is not asked about addresses that the list refuses explicitly. Empty: only the list is used.',
   ),
-  live_timeout: field.duration("5s", "Deadline for an answer of the inside daemon.", ["10ms", "1m"]),
-  live_cache: field.duration("60s", "How long to keep its answers. 0s: not at all."),
+  live_timeout: field.duration("5s", "Timeout for an answer of the daemon of `live`.", ["10ms", "1m"]),
+  live_cache: field.duration("60s", "How long to cache its answers. 0s: not at all."),
   live_away: field.choice(
     ["defer", "list"],
     "defer",
-    "If the inside daemon does not answer or cannot tell: defer: 450 4.2.1, since the address may be new. list: the answer of the list stands.",
+    "What to do if the daemon of `live` does not answer or cannot tell. defer: 450 4.2.1, since the address may be new. list: use the verdict of the list.",
   ),
   stale_after: field.duration(
     "0s",

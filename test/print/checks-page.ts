@@ -14,9 +14,9 @@ export const checksPage = join(import.meta.dirname, "../../docs/checks.md");
 
 const intro = `# Checks
 
-Printed from the registry by \`npm run docs\`. A check runs if \`[checks] run\` names it, in that order at each of its hooks; \`goodmailto checks NAME\` prints one with an example. What every check has in common (\`mode\`, \`unless\`, \`points\`, \`permanent\`, \`close\`, \`reply\`, instances) is in [plugins.md](plugins.md#a-check-in-typescript).
+Printed from the registry by \`npm run docs\`. A check runs if it is listed in \`[checks] run\`, in that order at each of its hooks; \`goodmailto checks NAME\` prints one with an example. What all checks have in common (\`mode\`, \`unless\`, \`points\`, \`permanent\`, \`close\`, \`reply\`, instances) is in [Plugins and checks](plugins.md#a-check-in-typescript).
 
-What happens when something is missing or does not answer stands under *Failure*. In all checks, a list file that cannot be read leaves its previous entries in use, with a warning; a line that cannot be understood is left out, with a warning; an error inside a check is logged and counted, and the check passes.
+*Failure* says what happens if something is missing or does not answer. For all checks: if a list file cannot be read, its previous entries stay in use and a warning is logged. A line that cannot be parsed is left out, with a warning. An error inside a check is logged and counted, and the check gives no verdict.
 `;
 
 /** The page as it should be. */
@@ -33,7 +33,7 @@ export function printChecks(): string {
 
 const beside = `## Beside qpsmtpd
 
-\`test/oracle\` gives Debian's qpsmtpd 0.94-5 and goodmailto the same list files and the same envelopes, and compares who is refused and with which text. Codes differ by rule: goodmailto adds an enhanced code in front where qpsmtpd has \`(#5.7.1)\` behind. Its greylisting calls a method that does not exist and never decides; the test compares with a copy in which that is mended. Other differences are by design, and these are all of them; "accepted" is what a client is told that nobody refuses.
+\`test/oracle\` gives Debian's qpsmtpd 0.94-5 and goodmailto the same list files and the same envelopes, and compares which are refused, and with which text. Codes always differ: goodmailto puts an enhanced status code in front, qpsmtpd has \`(#5.7.1)\` at the end. qpsmtpd's greylisting calls a method that does not exist and never decides; the test compares with a corrected copy. The table lists all other differences, which are intended; "accepted" means that nothing refused.
 `;
 
 /** The one table of differences. */
@@ -57,7 +57,7 @@ function describe(check: CheckDefinition): string {
     `${check.doc}\n`,
     `- Hooks: ${check.hooks.join(", ")}; stage ${check.stage}${check.needs === undefined ? "" : `; needs of a message: ${check.needs}`}`,
     `- Refuses for: ${reasons.length === 0 ? "nothing" : reasons.join(", ")}`,
-    `- Leaves alone by default: ${check.unless === undefined || check.unless.length === 0 ? "nobody" : check.unless.join(", ")}`,
+    `- Exempt by default: ${check.unless === undefined || check.unless.length === 0 ? "nobody" : check.unless.join(", ")}`,
     `- Failure: ${check.failure}`,
     `- Original: ${check.original}`,
     ...(settings.length === 0

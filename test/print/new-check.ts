@@ -24,7 +24,7 @@ export const ${name}: CheckDefinition = defineCheck({
   name: "${name}",
   doc: "Refuses clients that greet with one of these names.",
   original: "None: an example to begin with.",
-  failure: "It depends on nothing outside the session.",
+  failure: "None: it uses only the session.",
   stage: "policy",
   hooks: ["helo"],
   settings: { names: field.list([], "Names that are refused.") },

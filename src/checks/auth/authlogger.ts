@@ -7,10 +7,10 @@ import { printable } from "../../mail/reply.ts";
 /** See the file's first line. The line: `authlogger: host: H ip: IP user: U method: M`. */
 export const authlogger: CheckDefinition = defineCheck({
   name: "authlogger",
-  doc: "Logs user, client and mechanism of each successful authentication, in one line that begins with its name.",
+  doc: "Logs user, client and mechanism of each successful authentication, in one line that begins with the name of the check.",
   original:
-    "qmail-spp plugin authlogger by Randjic, whose source is lost; the form of its line is a choice of goodmailto's own.",
-  failure: "It depends on nothing outside the session.",
+    "qmail-spp plugin authlogger by Randjic, whose source is lost; the form of its line is goodmailto's own choice.",
+  failure: "None: it uses only the session.",
   stage: "policy",
   hooks: ["auth"],
   settings: {},

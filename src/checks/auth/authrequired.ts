@@ -9,9 +9,9 @@ const refused = refuse("required", reply(530, "5.7.0", "Authentication required"
 /** See the file's first line. SMTPAUTHUSER tells who is authenticated, whoever set it. */
 export const authrequired: CheckDefinition = defineCheck({
   name: "authrequired",
-  doc: "Refuses MAIL with 530 unless the client has authenticated. For the hooks of a submission listener (587, 465); at the port where the world delivers it would refuse all mail.",
+  doc: "Refuses MAIL with 530 unless the client has authenticated. For submission listeners (587, 465) only; on port 25 it would refuse all incoming mail.",
   original: "qmail-spp plugin authrequired by Randjic, whose source is lost; qpsmtpd's restrict_submission.",
-  failure: "It depends on nothing outside the session.",
+  failure: "None: it uses only the session.",
   stage: "policy",
   hooks: ["mail"],
   settings: {},

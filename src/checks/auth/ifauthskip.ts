@@ -6,9 +6,9 @@ import { next, pass } from "../../hooks/verdict.ts";
 /** See the file's first line. Relaying stays as closed as it was: that is no check's business here. */
 export const ifauthskip: CheckDefinition = defineCheck({
   name: "ifauthskip",
-  doc: "Skips the checks after it, at each RCPT, for a client that has authenticated: blocklists, plugins, the directory. Relay domains still count.",
+  doc: "Skips the checks after it (blocklists, plugins, the directory) at each RCPT for a client that has authenticated. The relay domains still apply.",
   original: "qmail-spp plugin ifauthskip by Randjic, whose source is lost.",
-  failure: "It depends on nothing outside the session.",
+  failure: "None: it uses only the session.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {},

@@ -46,28 +46,28 @@ function holds(places: ReadonlySet<string>, { city, country }: Place): boolean {
 
 export const geo: CheckDefinition = defineCheck({
   name: "geo",
-  doc: "Refuses clients whose address a MaxMind database has in a city or country of geo_blacklist and not in one of geo_whitelist. MaxMind gives it out under a licence of its own (GeoLite2, with a free key), so that none comes with goodmailto.",
+  doc: "Refuses clients whose address is, according to a MaxMind database, in a city or country of geo_blacklist and not in one of geo_whitelist. The database is not included, because MaxMind distributes it under its own licence (GeoLite2, with a free key).",
   original:
-    "qpsmtpd plugin geo_blacklist_whitelist, with its two files; 554 in place of the greeting, as RFC 5321 3.1 asks, where it said 550, is a choice of goodmailto's own.",
+    "qpsmtpd plugin geo_blacklist_whitelist, with its two files; 554 instead of the greeting, as RFC 5321 3.1 requires, rather than 550, is goodmailto's own choice.",
   failure:
-    "While there is no database, and for an address that it does not have, everybody passes; one that cannot be read leaves the previous one in use. An empty or missing blacklist refuses nobody.",
+    "Without a database, and for addresses that are not in it, accepts everything. If a new database cannot be read, the previous one stays in use. An empty or missing blacklist refuses nobody.",
   stage: "policy",
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],
   settings: {
     database: field.listFile(
-      "The database, GeoLite2-City or one with the same fields; GeoLite2-Country knows no cities. Read again when it is replaced.",
+      "Path of the database: GeoLite2-City or one with the same fields (GeoLite2-Country has no cities). Read again when it is replaced.",
       "/var/lib/GeoIP/GeoLite2-City.mmdb",
     ),
     blacklist: field.listFile(
-      'Places that are refused, one per line: "Seattle.US", "*.US" for a country, "*.*" for every place that the database knows. Cities by their English names, whatever the letter case.',
+      'Places that are refused, one per line: "Seattle.US", "*.US" for a country, "*.*" for every place in the database. Cities by their English names. Case does not matter.',
       "geo_blacklist",
     ),
-    whitelist: field.listFile("The same for places that pass all the same.", "geo_whitelist"),
+    whitelist: field.listFile("Places that are accepted even if the blacklist has them, in the same form.", "geo_whitelist"),
     at: field.choice(
       ["connection", "rcpt"],
       "connection",
-      "connection: in place of the greeting, so that nobody from there can log in either. rcpt: at each recipient.",
+      "When to refuse. connection: instead of the greeting, so that no user there can log in. rcpt: at each recipient.",
     ),
   },
   reasons: { region: "client of a listed region" },

@@ -59,11 +59,11 @@ function holdsAddress(name: string, ip: string): boolean {
 
 export const nodialup: CheckDefinition = defineCheck({
   name: "nodialup",
-  doc: "Refuses recipients of a client whose host name in DNS holds its own address or looks like that of a dial-up or cable customer. The name is taken as DNS has it, without confirmation: it speaks against the client. Asked when it connects, heard at RCPT.",
+  doc: "Refuses recipients from a client whose host name in DNS contains its own address or looks like that of a dial-up or cable customer. The name need not lead back to the address, because it only counts against the client. Looked up when the client connects, applied at RCPT.",
   original:
-    "qpsmtpd plugin nodialups, which decided before the greeting; to be heard at RCPT, so that clients that log in may send, is a choice of goodmailto's own.",
+    "qpsmtpd plugin nodialups, which decided before the greeting; deciding at RCPT, so that clients that log in may send, is goodmailto's own choice.",
   failure:
-    "A name server that does not answer refuses nobody. If the list of patterns is empty or missing, the usual ones count.",
+    "A name server that does not answer refuses nobody. If the list of patterns is empty or missing, the built-in ones are used.",
   stage: "policy",
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],
@@ -71,16 +71,16 @@ export const nodialup: CheckDefinition = defineCheck({
     at: field.choice(
       ["rcpt", "connection"],
       "rcpt",
-      "rcpt: at each recipient. connection: in place of the greeting, as qpsmtpd's plugin did it, so that users at home cannot log in.",
+      "When to refuse. rcpt: at each recipient. connection: instead of the greeting, as qpsmtpd's plugin did, so that users at home cannot log in.",
     ),
     patterns: field.listFile(
-      "Patterns of host names, one per line, in place of the usual ones (dsl, dyn, dialin, pool, ppp, dhcp and their like).",
+      "Patterns of host names, one per line, instead of the built-in ones (dsl, dyn, dialin, pool, ppp, dhcp and similar).",
       "nodialup",
     ),
     no_rdns: field.choice(
       ["pass", "temporary"],
       "pass",
-      "A client without a name: passes, or gets 450 as with qpsmtpd's plugin.",
+      "Clients without a host name. pass: accepted. temporary: 450, as in qpsmtpd's plugin.",
     ),
   },
   reasons: { dialup: "dial-up client", unnamed: "client without host name" },

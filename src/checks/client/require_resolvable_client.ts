@@ -30,7 +30,7 @@ type HasName = { readonly hasName: boolean | undefined };
 
 export const require_resolvable_client: CheckDefinition = defineCheck({
   name: "require_resolvable_client",
-  doc: "Refuses recipients of a client whose address has no host name in DNS, or one that does not lead back to the address. Asked when it connects, heard at RCPT.",
+  doc: "Refuses recipients from a client whose address has no host name in DNS, or one that does not lead back to the address. Looked up when the client connects, applied at RCPT.",
   original: "qpsmtpd plugin require_resolvable_client by Peter J. Holzer.",
   failure: "A name server that does not answer refuses nobody: a choice of goodmailto's own.",
   stage: "policy",
@@ -40,11 +40,11 @@ export const require_resolvable_client: CheckDefinition = defineCheck({
     at: field.choice(
       ["rcpt", "connection"],
       "rcpt",
-      "rcpt: at each recipient. connection: in place of the greeting, so that users without a host name cannot log in.",
+      "When to refuse. rcpt: at each recipient. connection: instead of the greeting, so that users without a host name cannot log in.",
     ),
-    permanent: field.flag(false, "550 instead of 450; at connection 554 instead of 421."),
-    forward: field.flag(true, "The name must lead back to the address; false: any name will do."),
-    exempt: field.listFile("Clients that are not asked about: an address, a prefix or a block per line."),
+    permanent: field.flag(false, "Refuse with 550 instead of 450, or with 554 instead of 421 at connection."),
+    forward: field.flag(true, "Whether the name must lead back to the address. false: any name is accepted."),
+    exempt: field.listFile("Clients that are not looked up: one address, prefix or block per line."),
   },
   reasons: { unnamed: "client without host name" },
   create({ at, permanent, forward, exempt }, { dns, lists }) {

@@ -14,9 +14,9 @@ const atData = refuse("points", reply(554, "5.7.1", text));
 
 export const score: CheckDefinition = defineCheck({
   name: "score",
-  doc: "Refuses when the points of checks with mode score reach a sum. Put it last in the list. A check that is asked after it at RCPT counts from the next recipient or DATA on.",
-  original: "None: qpsmtpd 0.94 has karma, which counts in other ways.",
-  failure: "It depends on nothing outside the session.",
+  doc: "Refuses when the points added by checks in mode score reach a threshold. Put it last in the list: the points of a check that runs after it at RCPT count only from the next recipient, or DATA, on.",
+  original: "None: qpsmtpd 0.94 has karma, which counts differently.",
+  failure: "None: it uses only the session.",
   stage: "policy",
   hooks: ["rcpt", "data", "message"],
   settings: {
@@ -24,7 +24,7 @@ export const score: CheckDefinition = defineCheck({
       5,
       1,
       100_000,
-      "The sum of points of session and transaction at which to refuse. Each reason of a check counts once per transaction, or once per session before MAIL.",
+      "Number of points of session and transaction at which to refuse. Each reason of a check counts once per transaction, or once per session before MAIL.",
     ),
   },
   reasons: { points: "too many points" },

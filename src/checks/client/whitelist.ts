@@ -51,9 +51,9 @@ function take(session: CheckSession, owner: "session" | "transaction", isTrusted
 
 export const whitelist: CheckDefinition = defineCheck({
   name: "whitelist",
-  doc: "Trusts clients, HELO names, senders and recipients of four lists: later checks of the same hook are left out, and those with `whitelisted` in `unless` leave trusted clients and senders alone. Belongs in front of the checks that it is to leave out. Nobody may relay by it. Session variable WHITELISTCLIENT, from a client rule, trusts a client as well.",
+  doc: "Trusts the clients, HELO names, senders and recipients in four lists: later checks of the same hook are skipped, and checks with `whitelisted` in `unless` exempt trusted clients and senders. Put it in front of the checks that it should skip. It never allows relaying. The session variable WHITELISTCLIENT, set by a client rule, also makes a client trusted.",
   original:
-    "qpsmtpd plugin whitelist_soft and, with `mode_all`, whitelist (whitelist_hard); that the relay domains and the directory are asked all the same is a choice of goodmailto's own.",
+    "qpsmtpd plugin whitelist_soft and, with `mode_all`, whitelist (whitelist_hard); that the relay domains and the directory still apply is goodmailto's own choice.",
   failure: "An empty or missing list trusts nobody.",
   stage: "policy",
   hooks: ["connection", "helo", "mail", "rcpt"],
@@ -63,7 +63,7 @@ export const whitelist: CheckDefinition = defineCheck({
       "whitelisthosts",
     ),
     helo: field.listFile(
-      "HELO names, one per line. A name proves nothing, so it leaves out only the checks at HELO, or all with mode_all.",
+      "HELO names, one per line. A name proves nothing, so it skips only the checks at HELO; with mode_all it skips all.",
       "whitelisthelo",
     ),
     senders: field.listFile(
@@ -71,12 +71,12 @@ export const whitelist: CheckDefinition = defineCheck({
       "whitelistsenders",
     ),
     recipients: field.listFile(
-      "Recipients, one per line: user@host, or a domain; with mode_all also user@. Without mode_all the directory is not asked about them either: the next hop decides.",
+      "Recipients, one per line: user@host, or a domain; with mode_all also user@. Without mode_all, the directory is not asked about them either, and the next hop decides.",
       "whitelistrcpt",
     ),
     mode_all: field.flag(
       false,
-      "A match leaves out every check of policy and content until the session or transaction ends, virus scanners too: qpsmtpd's whitelist_hard. The relay domains and the directory are still asked.",
+      "A match skips every check of policy and content, including virus scanners, until the session or transaction ends, as qpsmtpd's whitelist_hard does. The relay domains and the directory still apply.",
     ),
   },
   reasons: {},

@@ -24,7 +24,7 @@ export const loop: CheckDefinition = defineCheck({
   name: "loop",
   doc: "Refuses a message whose header has too many Received and Delivered-To fields.",
   original: "qpsmtpd plugin check_loop (0.94: loop), which refused with 552.",
-  failure: "It depends on nothing outside the session.",
+  failure: "None: it uses only the session.",
   stage: "policy",
   hooks: ["message"],
   settings: {
@@ -32,7 +32,7 @@ export const loop: CheckDefinition = defineCheck({
       100,
       10,
       10_000,
-      "Received and Delivered-To fields that a message may have when it comes in. RFC 5321 6.3 asks for at least 100.",
+      "Maximum number of Received and Delivered-To fields of an incoming message. RFC 5321 6.3 requires at least 100.",
     ),
   },
   reasons: { loop: "loop" },

@@ -41,16 +41,16 @@ function readNames(entries: readonly ListEntry[], skip: Remark, patterns: boolea
 
 export const badhelo: CheckDefinition = defineCheck({
   name: "badhelo",
-  doc: "Refuses HELO and EHLO with a name that a list has, with 550. The client may try another name.",
+  doc: "Refuses HELO and EHLO with 550 if the name is in a list. The client may try another name.",
   original: "qpsmtpd plugin check_spamhelo of 0.40 (0.94: helo), and the badhelo of qmail's patches.",
   failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["helo"],
   settings: {
-    file: field.listFile("The list: one name per line. Letter case does not matter.", "badhelo"),
+    file: field.listFile("The list: one name per line. Case does not matter.", "badhelo"),
     patterns: field.flag(
       false,
-      "true: an entry with one of { } [ ] ( ) ^ $ | * + ? \\ ! is a regular expression that is tried on the name in lower case, as in qpsmtpd 0.94; with ! in front every name that does not match is refused.",
+      "true: an entry with one of { } [ ] ( ) ^ $ | * + ? \\ ! is a regular expression, matched against the name in lower case, as in qpsmtpd 0.94. With ! in front, every name that does not match is refused.",
     ),
   },
   reasons: { listed: "bad helo" },

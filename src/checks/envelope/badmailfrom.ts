@@ -21,23 +21,23 @@ function refusalOf({ rest }: AddressRule): Refusal {
 
 export const badmailfrom: CheckDefinition = defineCheck({
   name: "badmailfrom",
-  doc: "Looks the sender up in a list at MAIL and refuses every recipient with 553, before plugins run. A plugin's O at MAIL leaves the lookup out. The null sender is never listed.",
+  doc: "Looks the sender up in a list at MAIL and refuses every recipient with 553, before plugins run. If a plugin says O at MAIL, the sender is not looked up. The null sender is never listed.",
   original: "qmail's control/badmailfrom (qmail-smtpd(8)); qpsmtpd plugin check_badmailfrom (0.94: badmailfrom).",
   failure: "An empty or missing list refuses nobody.",
   stage: "sender",
   hooks: ["mail", "rcpt"],
   settings: {
     file: field.listFile(
-      "The list, qmail's control/badmailfrom: user@host or @host (that host alone) per line, and after a blank the reason for the reply, if any. Letter case does not matter.",
+      "The list, qmail's control/badmailfrom: one user@host or @host (this host only) per line, optionally followed by a space and the reason for the reply. Case does not matter.",
     ),
     patterns: field.flag(
       false,
-      "true: an entry with one of / ^ $ * + ! % ? \\ is a regular expression that is tried on user@host, as in qpsmtpd 0.94. Letter case does not matter.",
+      "true: an entry with one of / ^ $ * + ! % ? \\ is a regular expression, matched against user@host, as in qpsmtpd 0.94. Case does not matter.",
     ),
     at: field.choice(
       ["rcpt", "mail"],
       "rcpt",
-      "When the sender is refused. rcpt: at each recipient, as qmail does, so that the log shows whom the mail was for. mail: at MAIL.",
+      "When to refuse the sender. rcpt: at each recipient, as qmail does, so that the log shows the recipients. mail: at MAIL.",
     ),
   },
   reasons: { listed: "bad sender" },

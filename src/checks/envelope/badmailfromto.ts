@@ -41,14 +41,14 @@ function pairsOf(pairs: Pairs, sender: Mailbox): ReadonlySet<string>[] {
 
 export const badmailfromto: CheckDefinition = defineCheck({
   name: "badmailfromto",
-  doc: "Refuses pairs of a sender and a recipient that a list has, with the reply to an unknown recipient: 550 5.1.1 and the text of [recipients] reply. It does not count as an unknown recipient against the client. A plugin's O at MAIL leaves the lookup out. The null sender is never listed.",
+  doc: "Refuses the pairs of sender and recipient in a list, with the reply to an unknown recipient: 550 5.1.1 and the text of [recipients] reply. The refusal does not count as an unknown recipient. If a plugin says O at MAIL, the sender is not looked up. The null sender is never listed.",
   original: "qpsmtpd plugin check_badmailfromto (0.94: badmailfromto).",
   failure: "An empty or missing list refuses nobody.",
   stage: "sender",
   hooks: ["mail", "rcpt"],
   settings: {
     file: field.listFile(
-      "The list: per line a sender, user@host or @host, and after blanks a recipient, user@host. What follows is ignored. Letter case does not matter.",
+      "The list: one pair per line, a sender (user@host or @host), spaces and a recipient (user@host). Further text is ignored. Case does not matter.",
       "badmailfromto",
     ),
   },

@@ -19,19 +19,19 @@ function textFor({ key, rest, isPattern }: AddressRule, { user, domain }: Mailbo
 
 export const badrcptto: CheckDefinition = defineCheck({
   name: "badrcptto",
-  doc: "Refuses recipients that a list has, with 550 5.1.1. The other recipients of the message are not affected.",
+  doc: "Refuses the recipients in a list with 550 5.1.1. The other recipients of the message are not affected.",
   original: "qpsmtpd plugin check_badrcptto (0.94: badrcptto).",
   failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The list: user@host or @host (that host alone) per line, and after a blank the text of the reply, if any. Letter case does not matter.",
+      "The list: one user@host or @host (this host only) per line, optionally followed by a space and the text of the reply. Case does not matter.",
       "badrcptto",
     ),
     patterns: field.flag(
       false,
-      "true: an entry with one of / ^ $ * + ! % ? \\ is a regular expression that is tried on user@host, as in qpsmtpd 0.94. Letter case does not matter.",
+      "true: an entry with one of / ^ $ * + ! % ? \\ is a regular expression, matched against user@host, as in qpsmtpd 0.94. Case does not matter.",
     ),
   },
   reasons: { listed: "bad recipient" },

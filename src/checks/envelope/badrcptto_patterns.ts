@@ -14,14 +14,14 @@ const usual = "Address not accepted here";
 
 export const badrcptto_patterns: CheckDefinition = defineCheck({
   name: "badrcptto_patterns",
-  doc: "Refuses recipients that match a regular expression of a list, with 550 5.7.1 and the text of that line.",
+  doc: "Refuses recipients that match a regular expression in a list, with 550 5.7.1 and the text of that line.",
   original: "qpsmtpd 0.40 plugin check_badrcptto_patterns.",
   failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The list: per line a Perl regular expression without blanks and, after a blank, the text of the reply. It is tried on user@host in lower case, without quotes, anywhere in it unless anchored by ^ and $. The first that matches decides.",
+      "The list: one Perl regular expression without spaces per line, followed by a space and the text of the reply. It is matched against user@host in lower case, without quotes, and matches anywhere in it unless anchored with ^ and $. The first match wins.",
       "badrcptto_patterns",
     ),
   },

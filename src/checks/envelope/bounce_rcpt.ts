@@ -13,15 +13,15 @@ const usual = "This address does not accept bounces";
 
 export const bounce_rcpt: CheckDefinition = defineCheck({
   name: "bounce_rcpt",
-  doc: "Gives recipients of mail from the null sender the verdict of the first line of a list that matches them. Mail of other senders is not looked at.",
+  doc: "Applies to mail from the null sender: a recipient gets the verdict of the first line of a list that matches it. Mail from other senders is not affected.",
   original:
-    "qpsmtpd plugin check_bounce_rcpt, whose source is lost; the form of the list, that of rcpt_regexp, is a choice of goodmailto's own.",
+    "qpsmtpd plugin check_bounce_rcpt, whose source is lost; the format of the list, that of rcpt_regexp, is goodmailto's own choice.",
   failure: "An empty or missing list decides nothing.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      `The list, in the form of rcpt_regexp: ${grammar} "/.*/ DENY" at its end refuses bounces to all others.`,
+      `The list, in the format of rcpt_regexp: ${grammar} "/.*/ DENY" as the last line refuses bounces to all other recipients.`,
       "bounce_rcpt",
     ),
   },

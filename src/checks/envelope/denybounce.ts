@@ -14,14 +14,14 @@ import { isRewrittenSender, withoutTag } from "../../mail/return-path.ts";
 
 export const denybounce: CheckDefinition = defineCheck({
   name: "denybounce",
-  doc: "Refuses mail from the null sender to recipients that a list does not have: they never send mail, so that no bounce can be theirs. Postmaster and the like are left alone, and so are addresses of rewritten senders (SRS): only bounces come to them.",
+  doc: "Refuses mail from the null sender to recipients that are not in a list. They never send mail, so they cannot get genuine bounces. Postmaster and similar recipients are exempt, and so are addresses of rewritten senders (SRS), which receive only bounces.",
   original: "qpsmtpd plugin denybounce, with its file.",
   failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "Who accepts bounces: user, user@host or @host per line. Letter case does not matter.",
+      "Recipients that accept bounces: one user, user@host or @host per line. Case does not matter.",
       "acceptbounce",
     ),
   },

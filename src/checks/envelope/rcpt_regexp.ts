@@ -10,7 +10,7 @@ const usual = "Address not accepted here";
 
 export const rcpt_regexp: CheckDefinition = defineCheck({
   name: "rcpt_regexp",
-  doc: "Gives recipients that match a line of a list the verdict of that line: refuse, accept without asking the directory, or go on. It never opens relaying.",
+  doc: "A recipient that matches a line of a list gets the verdict of that line: refuse, accept without asking the directory, or no verdict. It never allows relaying.",
   original: "qpsmtpd 0.94 plugin rcpt_regexp by Hanno Hecker.",
   failure: "An empty or missing list decides nothing.",
   stage: "policy",

@@ -13,7 +13,7 @@ import { entryKey } from "../../mail/list-entry.ts";
 
 /** How the lines look, for docstrings. */
 export const grammar =
-  "per line a Perl regular expression between slashes, or an address, then a code and the text of the reply. Letter case does not matter. Codes: OK (skip the checks after it, the directory too; relay domains still count), DONE (the same), DECLINED (go on), DENY, DENYSOFT, DENY_DISCONNECT, DENYHARD (the same), DENYSOFT_DISCONNECT. The first line that matches decides. No blanks within a pattern.";
+  "one Perl regular expression between slashes, or an address, per line, followed by a code and the text of the reply. Case does not matter. Codes: OK (accept and skip the later checks, including the directory; the relay domains still apply), DONE (the same), DECLINED (no verdict), DENY, DENYSOFT, DENY_DISCONNECT, DENYHARD (the same), DENYSOFT_DISCONNECT. The first line that matches decides. A pattern must not contain spaces.";
 
 /** A list whose addresses are found at once; patterns are tried one after another. */
 export interface RecipientCodes {

@@ -35,26 +35,26 @@ const target = {
 
 export const spamtrap: CheckDefinition = defineCheck({
   name: "spamtrap",
-  doc: "Collects messages to traps. A recipient that a list has is answered with 250, whatever the checks behind would say, as far as the next hop accepts the target. At DATA the whole message goes to the target alone: its other recipients get nothing, although they were answered with 250, since a sender that knows a trap has nothing for them. Later checks of policy and content are left out, and the message bears X-Spamtrap with the trap. Only traps at relay domains count.",
+  doc: "Collects messages to spam traps. A recipient in the list gets 250, regardless of later checks, if the next hop accepts the target. At DATA the message is sent to the target only: its other recipients do not get it, although they were answered 250, because a sender that writes to a trap is a spammer. Later checks of policy and content are skipped, and the message gets an X-Spamtrap field that names the trap. Only traps in relay domains count.",
   original:
-    "qpsmtpd plugin spamtrap; that only traps at relay domains count, others and X-Spamtrap are choices of goodmailto's own.",
+    "qpsmtpd plugin spamtrap; that only traps in relay domains count, `others` and X-Spamtrap are goodmailto's own choices.",
   failure: "An empty or missing list has no traps.",
   stage: "policy",
   hooks: ["rcpt", "data"],
   settings: {
     file: field.listFile(
-      "The traps, one per line: user@host, or a domain in which every address is one. Letter case does not matter.",
+      "The traps, one per line: user@host, or a domain in which every address is a trap. Case does not matter.",
       "spamtraps",
     ),
     target: field.textBy(
       target,
       "",
-      "Where their messages go: a full address at a relay domain. Empty: the check does nothing.",
+      "Address in a relay domain to which the messages are sent. Empty: the check does nothing.",
     ),
     others: field.choice(
       ["drop", "deliver"],
       "drop",
-      "What becomes of the other recipients of the message. drop: they get nothing (as in qpsmtpd). deliver: they get it as if the target were one more recipient, and all checks are asked about it.",
+      "The other recipients of the message. drop: they do not get it (as in qpsmtpd). deliver: they get it, as if the target were one more recipient, and all checks apply.",
     ),
   },
   reasons: {},

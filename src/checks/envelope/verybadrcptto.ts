@@ -36,17 +36,17 @@ async function refuseAfterWait(log: Log): Promise<typeof refused> {
 /** See the file's first lines. Stage `note`: also recipients that are refused elsewhere count. */
 export const verybadrcptto: CheckDefinition = defineCheck({
   name: "verybadrcptto",
-  doc: "Refuses, at DATA and after a second's wait, every message that has a listed recipient among its recipients, accepted or not. At RCPT it decides nothing.",
-  original: "qpsmtpd plugin check_verybadrcptto, whose texts are kept word for word; it never matched @domain entries.",
+  doc: "Refuses, at DATA and after a delay of one second, every message with a listed recipient, accepted or not. At RCPT it decides nothing.",
+  original: "qpsmtpd plugin check_verybadrcptto, whose texts are kept unchanged; it never matched @domain entries.",
   failure: "An empty or missing list refuses nobody.",
   stage: "note",
   hooks: ["rcpt", "data"],
   settings: {
     file: field.listFile(
-      "The list, one full address per line; one at a relay domain counts in its alias domains too. Read again when it changes.",
+      "The list, one complete address per line. An address in a relay domain also counts in its alias domains. Read again when it changes.",
     ),
-    domains: field.flag(false, 'Also "@domain" entries count, for every recipient in that domain.'),
-    skip_bypass: field.flag(false, "Leave out clients with NOGOODMAILTO and those that have authenticated."),
+    domains: field.flag(false, 'Whether "@domain" entries match every recipient in that domain.'),
+    skip_bypass: field.flag(false, "Exempt clients with NOGOODMAILTO and those that have authenticated."),
   },
   reasons: { trap: "bad recipient" },
   create(settings, { log, lists, domains }) {

@@ -27,11 +27,11 @@ const mostLines = 20;
 
 export const dnsbl: CheckDefinition = defineCheck({
   name: "dnsbl",
-  doc: "Refuses recipients of a client that a DNS blocklist lists; the lists are asked when the client connects. RBLSMTPD in the client rules decides without a question: a text refuses (behind a hyphen for good, else with 450), an empty one passes.",
+  doc: "Refuses recipients from a client that is in a DNS blocklist; the lists are queried when the client connects. If a client rule sets RBLSMTPD, no list is queried: a text refuses the client (permanently if it begins with a hyphen, otherwise with 450), and an empty value accepts it.",
   original:
-    "qpsmtpd 0.94 plugin dnsbl, with its three files; that RBLSMTPD without a hyphen gives 450 is a choice of goodmailto's own.",
+    "qpsmtpd 0.94 plugin dnsbl, with its three files; that RBLSMTPD without a hyphen gives 450 is goodmailto's own choice.",
   failure:
-    "A list that does not answer lists nobody. An empty or missing file asks no list; an empty or missing `allow` exempts nobody.",
+    "A list that does not answer lists nobody. If the file is empty or missing, no list is queried; if `allow` is, nobody is exempt.",
   stage: "policy",
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],
@@ -39,15 +39,15 @@ export const dnsbl: CheckDefinition = defineCheck({
     zones: field.listBy(
       zoneRule,
       [],
-      'Lists in the order in which they decide: "zone" replies with its TXT record, "zone:text" asks its A record and replies with the text, in which %IP% is the client. Empty: those of `file`.',
+      'DNS zones of the lists, in order of precedence. "zone": look up TXT and reply with it. "zone:text": look up A and reply with the text, in which %IP% is the client address. Empty: those of `file`.',
     ),
     file: field.listFile("The same, one per line: qpsmtpd's dnsbl_zones.", "dnsbl_zones"),
-    allow: field.listFile("Clients that are not asked about: an address, a prefix or a block per line.", "dnsbl_allow"),
-    rejectmsg: field.listFile("Lines in front of the list's text in the reply.", "dnsbl_rejectmsg"),
+    allow: field.listFile("Clients that are not looked up: one address, prefix or block per line.", "dnsbl_allow"),
+    rejectmsg: field.listFile("Lines that precede the list's text in the reply.", "dnsbl_rejectmsg"),
     timeout: listsTimeout("8s"),
     test_points: field.flag(
       true,
-      "Leave out a list whose test points (RFC 5782) say that it lists everybody or nobody; asked at its first use and once an hour.",
+      "Do not use a list whose test points (RFC 5782) show that it lists every address or none. Tested at first use and once an hour.",
     ),
   },
   reasons: { listed: "listed client", variable: "listed by RBLSMTPD" },

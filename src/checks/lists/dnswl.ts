@@ -25,18 +25,18 @@ function askEither(dns: Dns, zone: string, ip: string): ListAnswer | Promise<Lis
 
 export const dnswl: CheckDefinition = defineCheck({
   name: "dnswl",
-  doc: "Asks DNS whitelists about a client when it connects; at RCPT, one that is listed is left alone by every check with `whitelisted` in `unless`. Accepts nobody by itself.",
+  doc: "Queries DNS whitelists when a client connects. At RCPT, every check with `whitelisted` in `unless` exempts a listed client. Accepts nobody by itself.",
   original: "qpsmtpd plugin dns_whitelist_soft.",
-  failure: "A list that does not answer lists nobody. An empty or missing file asks no list.",
+  failure: "A list that does not answer lists nobody. If the file is empty or missing, no list is queried.",
   stage: "note",
   hooks: ["connection", "rcpt"],
   settings: {
-    zones: field.listBy(zoneRule, [], "Whitelists to ask. Empty: those of `file`."),
+    zones: field.listBy(zoneRule, [], "DNS zones of the whitelists. Empty: those of `file`."),
     file: field.listFile("The same, one per line: qpsmtpd's whitelist_zones.", "whitelist_zones"),
     timeout: listsTimeout("4s"),
     test_points: field.flag(
       false,
-      "true: leave out a list whose test points (RFC 5782) say that it lists everybody, as one that was given up may, or nobody. For public lists; a list of your own needs test points then.",
+      "Do not use a list whose test points (RFC 5782) show that it lists every address, as an abandoned list may, or none. For public lists; a list of your own then needs test points.",
     ),
   },
   reasons: {},

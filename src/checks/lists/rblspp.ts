@@ -21,7 +21,7 @@ import { reply, replyText } from "../../mail/reply.ts";
 const sources = field
   .list(
     [],
-    'Lists in the order in which they decide: "r:zone" blocks with the text of its TXT record, "r:zone:message" by its A record with this message (%IP% is the client), "a:zone" ends the question in the client\'s favour.',
+    'Lists in order of precedence. "r:zone": blocks with the text of its TXT record. "r:zone:message": blocks by its A record, with this message (%IP% is the client address). "a:zone": accepts the client, and later lists are not queried.',
   )
   .refine((texts) => texts.every((text) => parseSource(text) !== undefined), {
     message: 'must be "r:zone", "r:zone:message" or "a:zone"',
@@ -32,18 +32,18 @@ const settings = {
   at: field.choice(
     ["rcpt", "connection"],
     "rcpt",
-    "rcpt: refuse recipients, unless one recipient of the message was accepted already. connection: ask before the greeting; a listed client may then greet, name a sender and quit, and has the refusal for every other command, AUTH and STARTTLS included, as rblsmtpd does it. Where RBLSPP is not set, RBLSMTPD in the client rules is then read in its place.",
+    "When to refuse. rcpt: at each recipient, unless one recipient of the message has already been accepted. connection: lists are queried before the greeting; a listed client may use HELO, EHLO, MAIL and QUIT, and every other command, including AUTH and STARTTLS, is refused, as rblsmtpd does. If RBLSPP is not set, RBLSMTPD in the client rules is used instead.",
   ),
   conversation: field.duration(
     "1m",
-    "How long a listed client may go on talking with `at` = connection: rblsmtpd's -t.",
+    "Maximum duration of the session of a listed client with `at` = connection: rblsmtpd's -t.",
     ["1s", "1h"],
   ),
   permanent: field.flag(false, "Listed clients get 553 instead of 451: rblsmtpd's -b."),
-  fail_closed: field.flag(false, "A list that cannot be asked blocks with 451: rblsmtpd's -c."),
+  fail_closed: field.flag(false, "If a list cannot be queried, block the client with 451: rblsmtpd's -c."),
   test_points: field.flag(
     true,
-    "Ask each list for the test points of RFC 5782 (127.0.0.2 is listed, 127.0.0.1 is not) at start and once an hour: one that lists everybody or nobody is left out, with an error in the log. false is for a list of your own without them.",
+    "Query the test points of RFC 5782 (127.0.0.2 is listed, 127.0.0.1 is not) at start and once an hour. A list that lists every address or none is not used, and an error is logged. false: for a list of your own without test points.",
   ),
 };
 type Settings = z.infer<z.ZodObject<typeof settings>>;
@@ -122,10 +122,10 @@ class Question {
 /** See the file's first line. Once a recipient of a message was accepted, its other recipients are not asked about. */
 export const rblspp: CheckDefinition = defineCheck({
   name: "rblspp",
-  doc: "Refuses recipients of a client that DNS blocklists list, unless one recipient of the message was accepted already, or the whole client from its connection on. RBLSPP in the client rules decides without a question.",
+  doc: "Refuses recipients from a client that is in a DNS blocklist, unless one recipient of the message has already been accepted; with `at` = connection, refuses the client before the greeting. If a client rule sets RBLSPP, no list is queried.",
   original: "qmail-spp plugin rblspp by Randjic, whose source is lost, and rblsmtpd of ucspi-tcp 0.88.",
   failure:
-    'A list that cannot be asked lists nobody, unless `fail_closed`; an "a:" list that cannot be asked ends the question in the client\'s favour.',
+    'A list that cannot be queried lists nobody, unless `fail_closed` is set; an "a:" list that cannot be queried accepts the client.',
   stage: "policy",
   hooks: ["connection", "rcpt"],
   settings,

@@ -43,10 +43,10 @@ function readZones(entries: readonly ListEntry[], skip: Remark): readonly Domain
 
 export const rhsbl: CheckDefinition = defineCheck({
   name: "rhsbl",
-  doc: "Refuses recipients of a sender whose domain a DNS list has; the lists are asked at MAIL. The null sender is not asked about.",
+  doc: "Refuses recipients from a sender whose domain is in a DNS list; the lists are queried at MAIL. The null sender is not looked up.",
   original: "qpsmtpd 0.94 plugin rhsbl.",
   failure:
-    "A list that does not answer, or answers with addresses outside 127.0.0.0/8 as dead ones do, lists nobody. An empty or missing file asks no list.",
+    "A list that does not answer, or answers with addresses outside 127.0.0.0/8 as abandoned ones do, lists nobody. An empty or missing file asks no list.",
   stage: "policy",
   hooks: ["mail", "rcpt"],
   unless: [...immune, "special recipient"],
@@ -57,10 +57,10 @@ export const rhsbl: CheckDefinition = defineCheck({
         fits: (line) => parseDomainZone(line) !== undefined,
       },
       [],
-      "Lists in the order in which they decide, written as the lines of `file`. Empty: those of `file`.",
+      "Lists in order of precedence, in the format of the lines of `file`. Empty: those of `file`.",
     ),
     file: field.listFile(
-      "Lists, one per line: a zone, whose TXT record is then the reply, or a zone and after a blank what is said of a domain in it: `dbl.example sends spam`. qpsmtpd's rhsbl_zones.",
+      "Lists, one per line: a zone, whose TXT record is the reply, or a zone, a space and what to say of a listed domain, such as `dbl.example sends spam`. qpsmtpd's rhsbl_zones.",
       "rhsbl_zones",
     ),
     timeout: listsTimeout("8s"),

@@ -36,7 +36,7 @@ export const mostZones = 50;
 export function listsTimeout(sample: string): z.ZodType<number> {
   return field.duration(
     sample,
-    "How long all lists together may delay a client, from its first RCPT on. A list that is later than that counts at the next RCPT. [dns] timeout is the limit of each single question.",
+    "How long all lists together may delay a client, from its first RCPT on. A list that answers later counts at the next RCPT. [dns] timeout limits each single query.",
     ["10ms", "60s"],
   );
 }

@@ -10,20 +10,20 @@ import type { PluginReason } from "../../spp/reasons.ts";
 const settings = {
   config: field.text("control/smtpplugins", "File that names the plugins of each hook, relative to home."),
   home: field.text("/var/qmail", "Working directory of the plugins; their paths are relative to it."),
-  timeout: field.duration("30s", "Time limit for a plugin; then it is killed, and the command gets 451.", [
+  timeout: field.duration("30s", "Time limit for a plugin. If it is exceeded, the plugin is killed and the command gets 451.", [
     "100ms",
     "1h",
   ]),
   max_output: field.size(
     "64KiB",
-    "Limit for what a plugin prints to standard output and to standard error, each; then it is killed.",
+    "Maximum output of a plugin, for standard output and standard error each. If it is exceeded, the plugin is killed.",
     1024,
   ),
   max_processes: field.integer(
     64,
     1,
     10_000,
-    "Maximum number of plugins running at the same time per worker, over all sessions; others wait for up to timeout, and then get 451.",
+    "Maximum number of plugins running at the same time per worker, over all sessions. Others wait for up to timeout, and then get 451.",
   ),
   path: field.text(
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -37,10 +37,10 @@ const hosts = new WeakMap<object, Host>();
 /** See the file's first line. */
 export const spp = defineCheck({
   name: "spp",
-  doc: "Runs qmail-spp plugins: the programs that control/smtpplugins names. Clients with NOSPP are passed.",
+  doc: "Runs the qmail-spp plugins listed in control/smtpplugins. Clients with NOSPP skip them.",
   original: "qmail-spp 0.42, the patch for qmail-smtpd.",
   failure:
-    "If the file of plugins is missing, none runs; if it cannot be read, clients get 421. A plugin that cannot be started, fails or exceeds its limits: 451.",
+    "If the list of plugins is missing, none runs; if it cannot be read, clients get 421. If a plugin cannot be started, fails or exceeds its limits, the command gets 451.",
   stage: "policy",
   section: "spp",
   hooks: [...pluginHooks],

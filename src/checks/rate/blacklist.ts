@@ -60,11 +60,11 @@ function blocksIn(state: Tables, now: () => number): ClientBlocks {
 
 export const blacklist: CheckDefinition = defineCheck({
   name: "blacklist",
-  doc: "Refuses clients that are blocked, in place of the greeting. A client (an IPv4 address, or an IPv6 /64) that is refused `rate` times within the time, whatever of `events` it is for, is blocked for `block`; `goodmailto blacklist` adds and removes clients by hand. All workers and relays that share [state] count together, and a block outlives a restart there.",
+  doc: "Refuses blocked clients instead of the greeting. A client (an IPv4 address or an IPv6 /64) is blocked for `block` if refusals of the kinds in `events` reach `rate`; `goodmailto blacklist` adds and removes clients by hand. All workers and relays that share [state] count together, and blocks in it survive a restart.",
   original:
-    "qpsmtpd plugins berkeley_*, which kept a token bucket; counting within a time is a choice of goodmailto's own, and so are the replies.",
+    "qpsmtpd plugins berkeley_*, which kept a token bucket; counting within a period is goodmailto's own choice, as are the replies.",
   failure:
-    "While the state is unavailable, each worker goes by its own counts. An empty or missing list exempts nobody.",
+    "While the state is unavailable, each worker counts by itself. An empty or missing list exempts nobody.",
   stage: "policy",
   hooks: ["connection", "denied"],
   unless: ["relay client", "authenticated", "bypass"],
@@ -72,20 +72,20 @@ export const blacklist: CheckDefinition = defineCheck({
     action: field.choice(
       ["temporary", "permanent", "log"],
       "temporary",
-      "temporary: a blocked client gets 421. permanent: 554. log: it is only logged.",
+      "temporary: a blocked client gets 421. permanent: it gets 554. log: it is only logged.",
     ),
     events: field.choices(
       events,
       events,
-      "Refusals that count: recipients that no check knows, foreign recipients, whatever a list has (of addresses or in DNS), messages with spam or a virus, wrong passwords, recipients of verybadrcptto.",
+      "Kinds of refusals that count: unknown recipients, foreign recipients, listed clients and addresses (in files or DNS), messages with spam or a virus, wrong passwords, traps of verybadrcptto.",
     ),
     rate: field.rate(
       "10/1m",
-      "How many of them within which time block a client; the time begins with the first. Empty: clients are blocked by hand only.",
+      "Number of refusals and period at which a client is blocked; the period begins with the first refusal. Empty: clients are blocked only by hand.",
     ),
     block: field.duration("1h", "How long a client is blocked.", ["1s", "366d"]),
     ignore: field.listFile(
-      "Clients that are never counted nor blocked: an address, a prefix or a block per line. qpsmtpd's ipblacklist_ignore.",
+      "Clients that are neither counted nor blocked: one address, prefix or block per line. qpsmtpd's ipblacklist_ignore.",
       "ipblacklist_ignore",
     ),
   },

@@ -36,32 +36,32 @@ const times = {
   black: field.duration("50m", "How long a new client is deferred from its first attempt on.", ["0s", "7d"]),
   grey: field.duration(
     "3h20m",
-    "How long after its first attempt it must have come again. A later attempt counts as a first one.",
+    "How long after its first attempt a client may try again. A later attempt counts as a first one.",
     ["1s", "30d"],
   ),
-  white: field.duration("36d", "How long a client is known since its last accepted attempt.", ["1s", "400d"]),
+  white: field.duration("36d", "How long a client stays known after its last accepted attempt.", ["1s", "400d"]),
 };
 
 const settings = {
-  remote_ip: field.flag(true, "The client's address is part of what is remembered."),
+  remote_ip: field.flag(true, "Whether the client's address is part of the record."),
   network: field.integer(
     24,
     8,
     32,
-    "Leading bits of an IPv4 address that count, since large senders try again from another address. 32: the whole address, as in qpsmtpd. Of an IPv6 address the first 64 bits count.",
+    "Number of leading bits of an IPv4 address that count, because large senders retry from other addresses. 32: the complete address, as in qpsmtpd. Of an IPv6 address the first 64 bits count.",
   ),
-  sender: field.flag(false, "The sender is part of what is remembered."),
+  sender: field.flag(false, "Whether the sender is part of the record."),
   recipient: field.flag(
     false,
-    "The recipient is part of what is remembered: clients are deferred at RCPT instead of MAIL. The null sender is then deferred at DATA, so that probes of addresses are answered.",
+    "Whether the recipient is part of the record. If so, clients are deferred at RCPT instead of MAIL, and the null sender at DATA, so that address verification by other servers gets a reply.",
   ),
   ...times,
   deny_late: field.flag(
     false,
-    "Defer at DATA instead, unless every accepted recipient was taken without asking this check (those of the check whitelist, for example).",
+    "Defer at DATA instead, unless this check was skipped for every accepted recipient (by the check whitelist, for example).",
   ),
   exclude: field.listFile(
-    "Clients that are not deferred: an address, a prefix (192.0.2.), a block (192.0.2.0/24), a host name, or a /pattern/ of host names per line. Host names are looked up in DNS and must lead back to the address.",
+    "Clients that are not deferred: one address, prefix (192.0.2.), block (192.0.2.0/24), host name or /pattern/ of host names per line. Host names are looked up in DNS and must lead back to the address.",
   ),
 };
 
@@ -85,9 +85,9 @@ function keyOf(
 
 export const greylisting: CheckDefinition = defineCheck({
   name: "greylisting",
-  doc: 'Defers an unknown client with 450 at MAIL until it tries again after a while, and then accepts it for weeks. Add it behind goodmailto, so that with `recipient` unknown recipients still get 550. What it remembers is in [state]: in memory it is lost at a restart. At RCPT and DATA a recipient with the option greylisting=off of the check aliases, in front of it, is never deferred. mode = "observe" remembers and logs, but defers nobody (qpsmtpd\'s testonly).',
-  original: "qpsmtpd 0.94 plugin greylisting (0.40: denysoft_greylist); `network` is a choice of goodmailto's own.",
-  failure: "A state that is unavailable defers nobody. An empty or missing list exempts nobody.",
+  doc: 'Defers an unknown client with 450 at MAIL until it tries again after a while, and then accepts it for weeks. Put it after goodmailto, so that unknown recipients still get 550 with `recipient`. Its data is in [state]; in memory it is lost at a restart. A recipient with the option greylisting=off in the alias file is never deferred at RCPT and DATA, if the check aliases runs first. mode = "observe" records and logs, but defers nobody (qpsmtpd\'s testonly).',
+  original: "qpsmtpd 0.94 plugin greylisting (0.40: denysoft_greylist); `network` is goodmailto's own choice.",
+  failure: "While the state is unavailable, nobody is deferred. An empty or missing list exempts nobody.",
   stage: "recipient",
   hooks: ["mail", "rcpt", "data"],
   unless: immune,

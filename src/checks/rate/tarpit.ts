@@ -27,14 +27,14 @@ const eventOf: Partial<Readonly<Record<HookName, (typeof events)[number]>>> = {
 };
 
 const settings = {
-  after: field.integer(1, 1, 10_000, "The refusal of a session from which on replies wait."),
-  delay: field.duration("1s", "How long the first of these replies waits.", ["1ms", "1m"]),
-  factor: field.integer(2, 1, 10, "How many times as long each further one waits. 1: all wait equally long."),
-  max: field.duration("20s", "The longest wait, also for TARPITDELAY.", ["0s", "1m"]),
+  after: field.integer(1, 1, 10_000, "Number of the first refusal in a session whose reply is delayed."),
+  delay: field.duration("1s", "Delay of the first of these replies.", ["1ms", "1m"]),
+  factor: field.integer(2, 1, 10, "Factor by which the delay grows with each further refusal. 1: all delays are equal."),
+  max: field.duration("20s", "Maximum delay, also for TARPITDELAY.", ["0s", "1m"]),
   events: field.choices(
     events,
     events,
-    "Refused commands that count and wait. data: also refused messages; unrecognised: commands that do not exist. Wrong passwords have [auth] failure_delay.",
+    "Refused commands that count and are delayed. data: includes refused messages. unrecognised: unknown commands. Wrong passwords are also delayed by [auth] failure_delay.",
   ),
 };
 
@@ -58,10 +58,10 @@ function qmailDelay(session: CheckSession, nth: number, max: number): number {
 
 export const tarpit: CheckDefinition = defineCheck({
   name: "tarpit",
-  doc: "Delays the replies to refused commands of a session, each longer than the one before, up to a maximum; other sessions are answered at once. Refuses nothing. Of this delay and [limits] harvest_delay_after only the longer one counts. TARPITCOUNT and TARPITDELAY in the client rules are qmail's: beyond TARPITCOUNT recipients of a message, accepted ones too, each RCPT waits TARPITDELAY seconds.",
+  doc: "Delays the replies to refused commands of a session, each longer than the previous one, up to a maximum. Other sessions are not delayed. Refuses nothing. If [limits] harvest_delay_after applies too, only the longer delay counts. TARPITCOUNT and TARPITDELAY in the client rules are qmail's: after TARPITCOUNT recipients of a message, accepted or not, each RCPT is delayed by TARPITDELAY seconds.",
   original:
     "qpsmtpd plugin tarpit, whose source is lost; TARPITCOUNT and TARPITDELAY are those of qmail's tarpit patch.",
-  failure: "It depends on nothing outside the session.",
+  failure: "None: it uses only the session.",
   stage: "note",
   hooks: ["rcpt", "denied", "unrecognised"],
   unless: immune,

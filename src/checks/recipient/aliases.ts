@@ -30,7 +30,7 @@ function isSignedFor(recipient: Mailbox, table: AliasTable): boolean {
 
 export const aliases: CheckDefinition = defineCheck({
   name: "aliases",
-  doc: "Takes recipients from an alias file. The next hop is told the addresses that an alias leads to, and the client gets 250 only if it accepts all of them; otherwise it gets the worst answer, and none of them gets the message. All must have the same next hop; if not, the answer is 451 4.3.5. Addresses outside of the relay domains are refused as relaying unless the client may relay, whatever the file says. [recipients] always counts. In front of goodmailto in [checks] run, which is not asked about aliases, nor about what they lead to.",
+  doc: "Expands recipients by an alias file. The addresses of an alias are passed to the next hop, and the client gets 250 only if it accepts all of them; otherwise the client gets the worst reply, and none of them gets the message. All must have the same next hop; otherwise the reply is 451 4.3.5. Addresses outside the relay domains are refused unless the client may relay, regardless of the file. [recipients] always applies. Put it before goodmailto in [checks] run, which does not look up aliases or their addresses.",
   original:
     "qpsmtpd plugins aliases_check and aliases_rewrite by Peter J. Holzer; with `expand = false` check_local_aliases, whose source is lost.",
   failure: "An empty or missing file refuses nobody.",
@@ -38,27 +38,27 @@ export const aliases: CheckDefinition = defineCheck({
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The alias file. A line that ends in a comma goes on in the next one. A line that leads back to itself, too deep or to too many addresses is left out.",
+      "The alias file. A line that ends in a comma continues on the next one. An alias that leads back to itself, or exceeds depth or max_expansion, is left out.",
       "aliases",
     ),
     format: field.choice(
       ["hjp", "sendmail"],
       "hjp",
-      "hjp: LOCALS@DOMAINS (OPTIONS): ADDRESSES, with lists separated by commas. sendmail: name: addresses, as /etc/aliases; a name without a domain counts at every relay domain. Commands, files and :include: are left out.",
+      "hjp: LOCALS@DOMAINS (OPTIONS): ADDRESSES, with lists separated by commas. sendmail: name: addresses, as in /etc/aliases; a name without a domain is valid in every relay domain. Commands, files and :include: are left out.",
     ),
     unknown: field.choice(
       ["refuse", "pass"],
       "refuse",
-      "What becomes of recipients that the file does not have: refused as unknown, or left to the checks behind, goodmailto for example.",
+      "Recipients that are not in the file. refuse: refused as unknown. pass: left to later checks, such as goodmailto.",
     ),
     delimiter: field.textBy(
       delimiters,
       "+",
-      "Characters of which each begins a detail: vera+news is also looked up as vera, and +news is put behind each address. Empty: no details.",
+      "Characters that begin an extension: vera+news is also looked up as vera, and +news is appended to each address. Empty: no extensions.",
     ),
-    expand: field.flag(true, "false: the file only says who exists, and the next hop expands (check_local_aliases)."),
-    depth: field.integer(20, 1, 50, "How many lines an alias may lead through."),
-    max_expansion: field.integer(100, 1, 1000, "How many addresses an alias may lead to."),
+    expand: field.flag(true, "Whether to expand aliases. false: the file only says which recipients exist, and the next hop expands them (check_local_aliases)."),
+    depth: field.integer(20, 1, 50, "Maximum depth of nested aliases."),
+    max_expansion: field.integer(100, 1, 1000, "Maximum number of addresses of an alias."),
   },
   reasons: { unknown: "unknown recipient" },
   findings: { known: "found (alias)", unknown: "not found" },

@@ -45,9 +45,9 @@ function parsePlace(text: string): Place | undefined {
 
 export const deliverabled: CheckDefinition = defineCheck({
   name: "deliverabled",
-  doc: "Refuses recipients of which a qmail-deliverabled says that nobody is there, and the null sender at mailing lists. `goodmailto deliverabled` is such a daemon. [recipients] always counts.",
+  doc: "Refuses recipients that do not exist according to a qmail-deliverabled, and mail from the null sender to mailing lists. `goodmailto deliverabled` is such a daemon. [recipients] always applies.",
   original: "qpsmtpd plugin check_qmail_deliverable (0.94: qmail_deliverable) by Juerd Waalboer.",
-  failure: "A daemon that does not answer, cannot tell or does not know the domain refuses nobody.",
+  failure: "If the daemon does not answer, cannot tell or does not know the domain, nobody is refused.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
@@ -57,14 +57,14 @@ export const deliverabled: CheckDefinition = defineCheck({
         fits: (text) => parsePlace(text) !== undefined,
       },
       "127.0.0.1:8998",
-      "Where the daemon is. smtproutes:port: at the host that smtproutes has for the domain of the recipient, with this port; smtproutes:host:port: the same, and at this host if smtproutes has none. Without a host nobody is asked.",
+      "Host and port of the daemon. smtproutes:port: the host that smtproutes has for the domain of the recipient, with this port. smtproutes:host:port: the same, with this host as the fallback. Without a host, nothing is asked.",
     ),
     smtproutes: field.listFile(
-      'qmail\'s file: domain:host or domain:host:port per line, .domain for all below it, nothing for all others. Used by server = "smtproutes:…" alone.',
+      'qmail\'s file: one domain:host or domain:host:port per line; .domain for all subdomains, an empty domain for all others. Used only with server = "smtproutes:…".',
       "/var/qmail/control/smtproutes",
     ),
-    timeout: field.duration("5s", "Deadline for one answer.", ["10ms", "1m"]),
-    cache: field.duration("60s", "How long to keep an answer. 0s: not at all."),
+    timeout: field.duration("5s", "Timeout for an answer.", ["10ms", "1m"]),
+    cache: field.duration("60s", "How long to cache an answer. 0s: not at all."),
   },
   reasons: { unknown: "unknown recipient", list: "mailing list, null sender" },
   findings: { known: "found", unknown: "not found", unavailable: "accepted (no answer)" },

@@ -35,28 +35,28 @@ function isListed(recipients: Recipients, mailbox: Mailbox, domains: Domains): b
 
 export const disposable: CheckDefinition = defineCheck({
   name: "disposable",
-  doc: "Takes addresses that users make up for one purpose. vera.5.count@ (or vera.count.5@) is vera@ for five messages, vera.until.20301231@ is vera@ until the end of December 30, UTC; afterwards both are answered as unknown. The message goes to vera@, who must be in the directory. An address that the directory lists just so is left alone, and so are recipients elsewhere. The counts are kept in [state]. In mode observe nothing is rewritten.",
+  doc: "Accepts disposable addresses that users make up for one purpose. vera.5.count@ (or vera.count.5@) is vera@ for five messages, vera.until.20301231@ is vera@ until the end of December 30, UTC; afterwards both are refused as unknown. The message goes to vera@, which must be in the directory. Addresses that are themselves in the directory are not affected, nor are recipients outside the relay domains. The counts are kept in [state]. In mode observe nothing is rewritten.",
   original:
-    "qpsmtpd plugin spam_gourmet by Steve Kemp; the form of its dates is lost, so that the one here is a choice of goodmailto's own.",
+    "qpsmtpd plugin spam_gourmet by Steve Kemp; the form of its dates is lost, so the one here is goodmailto's own choice.",
   failure:
-    "While the state is unavailable, all are accepted and not counted. Without a snapshot the next hop decides about vera@.",
+    "While the state is unavailable, all are accepted and not counted. Without a snapshot, the next hop decides about vera@.",
   stage: "policy",
   hooks: ["rcpt", "concluded"],
   settings: {
     separator: field.textBy(separators, ".", "Separator between user, word and number."),
-    count_word: field.textBy(word, "count", "The word of an address that counts. Letter case does not matter."),
+    count_word: field.textBy(word, "count", "The word that marks an address with a count. Case does not matter."),
     until_word: field.textBy(
       word,
       "until",
-      "The word of an address with a date, the first day on which it is refused, as 20301231.",
+      "The word that marks an address with a date. The date is the first day on which it is refused, such as 20301231.",
     ),
-    max: field.integer(100, 1, 10_000, "The largest number in such an address; one with more is not taken for one."),
+    max: field.integer(100, 1, 10_000, "The largest number in such an address; an address with a larger number is an ordinary one."),
     count: field.choice(
       ["messages", "attempts"],
       "messages",
-      "What is counted: messages that the next hop has accepted, or, as the original does, each RCPT.",
+      "What is counted. messages: messages that the next hop has accepted. attempts: each RCPT, as in the original.",
     ),
-    forget: field.duration("400d", "How long after its first message a count is forgotten.", ["1h", "4000d"]),
+    forget: field.duration("400d", "How long to keep a count after its first message.", ["1h", "4000d"]),
   },
   reasons: { used: "used-up address", expired: "expired address" },
   create({ separator, count_word, until_word, max, count, forget }, { recipients, domains, state, now }) {

@@ -19,18 +19,18 @@ const zoneRule: field.TextRule = {
 
 export const dns_user: CheckDefinition = defineCheck({
   name: "dns_user",
-  doc: "Refuses recipients that have no A record in a DNS zone of your own (`goodmailto export --format dns-zone` writes it), with the reply to an unknown recipient. A wildcard makes a domain take everybody. [recipients] always counts.",
+  doc: "Refuses recipients that have no A record in a DNS zone of your own (`goodmailto export --format dns-zone` writes it), with the reply to an unknown recipient. With a wildcard, every address of its domain is accepted. [recipients] always applies.",
   original:
-    "qpsmtpd plugin check_dns_user by Hanno Hecker, whose names are lost, so that those here are a choice of goodmailto's own.",
+    "qpsmtpd plugin check_dns_user by Hanno Hecker, whose naming scheme is lost; the one here is a choice of goodmailto's own.",
   failure: "A name server that does not answer refuses nobody.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
-    zone: field.textBy(zoneRule, "", "The zone. Empty: nobody is refused."),
+    zone: field.textBy(zoneRule, "", "Name of the zone. Empty: nobody is refused."),
     form: field.choice(
       ["plain", "hash"],
       "plain",
-      'plain: user.domain.zone in lower case, with other octets than letters, digits, "_", "." and "-" as "=xx"; an address that does not fit into a name passes. hash: the first 32 characters of the base32 of the SHA-256 of user@domain in lower case, for a zone that shows no addresses.',
+      'plain: user.domain.zone in lower case, with octets other than letters, digits, "_", "." and "-" as "=xx"; an address that is too long for a DNS name is accepted. hash: the first 32 characters of the base32 of the SHA-256 of user@domain in lower case, for a zone that contains no readable addresses.',
     ),
   },
   reasons: { unknown: "unknown recipient" },

@@ -35,19 +35,19 @@ function isListed(
 
 export const goodrcptto: CheckDefinition = defineCheck({
   name: "goodrcptto",
-  doc: "Refuses recipients that a list does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. [recipients] always counts.",
+  doc: "Refuses recipients that are not in a list, with the reply to an unknown recipient. If the check goodmailto runs too, a recipient must be in both lists. [recipients] always applies.",
   original: "qpsmtpd plugin check_goodrcptto by Gavin Carr.",
   failure: "An empty or missing list refuses nobody.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The list: user@host, @host (everybody there) or user (at any relay domain) per line. What follows is ignored. Letter case does not matter.",
+      "The list: one user@host, @host (all users) or user (in every relay domain) per line. Further text is ignored. Case does not matter.",
       "goodrcptto",
     ),
     extn: field.text(
       "",
-      'What separates an extension from the user part: with "-", "vera-news" is also looked up as "vera". Empty: no extensions.',
+      'Separator of extensions from the user part: with "-", "vera-news" is also looked up as "vera". Empty: no extensions.',
     ),
   },
   reasons: { unknown: "unknown recipient" },

@@ -41,20 +41,20 @@ function readMoves(entries: readonly ListEntry[], skip: Remark): Map<string, str
 
 export const relocated: CheckDefinition = defineCheck({
   name: "relocated",
-  doc: "Answers recipients that have moved with 551 and their new address. Before goodmailto in [checks] run, since the directory may no longer have them.",
+  doc: "Refuses recipients that have moved with 551 and their new address. Put it before goodmailto in [checks] run, because they may no longer be in the directory.",
   original: "Postfix's relocated(5); qpsmtpd's redirect, which read a file of each user, is lost.",
-  failure: "An empty or missing list, and a file of a user that cannot be read, say that nobody has moved.",
+  failure: "If the list is empty or missing, or the file of a user cannot be read, nobody has moved.",
   stage: "recipient",
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      "The list: user@host (or @host, everybody there) and the new address per line, as Postfix's relocated. Letter case of the old address does not matter.",
+      "The list: one user@host (or @host for all its users) and the new address per line, as in Postfix's relocated(5). Case of the old address does not matter.",
       "relocated",
     ),
     homes: field.textBy(
       { allowed: 'a path from "/" with %u in it, or nothing', fits: (text) => text === "" || /^\/.*%u/.test(text) },
       "",
-      "Files of single users, /home/%u/.redirect for example: %u is the user part in lower case, and the first line is the new address. Only for recipients of relay domains that the list does not have. The relay must be allowed to read them. Empty: none.",
+      "Path of per-user files, such as /home/%u/.redirect: %u is the user part in lower case, and the first line of the file is the new address. Used only for recipients in relay domains that are not in the list. The relay must have read permission. Empty: none.",
     ),
   },
   reasons: { moved: "relocated recipient" },

@@ -57,7 +57,7 @@ function isValid(map: Cdb, mailboxes: readonly Mailbox[], mark: string): boolean
 
 export const validrcptto: CheckDefinition = defineCheck({
   name: "validrcptto",
-  doc: "Refuses recipients that a cdb does not have, with the reply to an unknown recipient. Beside goodmailto a recipient must be in both. [recipients] always counts. Variables of the client, as the patch for qmail has them: VALIDRCPTTO_CDB names another cdb, or none if it is empty; VALIDRCPTTO_LIMIT=n answers the n-th unknown recipient of a session with 421 and disconnects.",
+  doc: "Refuses recipients that are not in a cdb, with the reply to an unknown recipient. If the check goodmailto runs too, a recipient must be in both lists. [recipients] always applies. Client variables, as in the patch for qmail: VALIDRCPTTO_CDB names another cdb, or none if it is empty; with VALIDRCPTTO_LIMIT=n, the n-th unknown recipient of a session gets 421 and the client is disconnected.",
   original:
     "qpsmtpd plugin check_validrcptto_cdb by R. Bowes after John Simpson's validrcptto patch for qmail. VALIDRCPTTO_LOG is not needed: every recipient is logged.",
   failure: "Accepts everything while there is no cdb.",
@@ -65,13 +65,13 @@ export const validrcptto: CheckDefinition = defineCheck({
   hooks: ["rcpt"],
   settings: {
     file: field.listFile(
-      'The cdb, read again when it is replaced: user@domain, user-default@domain for "user-" and anything, or @domain for everybody there, in lower case. A value that begins with "-" refuses.',
+      'Path of the cdb, read again when it is replaced. Keys: user@domain, user-default@domain for every address that begins with "user-", or @domain for all users, in lower case. A value that begins with "-" refuses.',
       "validrcptto.cdb",
     ),
     break: field.textBy(
       { allowed: "one character or nothing", fits: (text) => text.length <= 1 },
       "-",
-      "What separates extensions from the user part. Empty: no extensions.",
+      "Separator of extensions from the user part. Empty: no extensions.",
     ),
   },
   reasons: { unknown: "unknown recipient", limit: "too many unknown recipients" },
