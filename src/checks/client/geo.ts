@@ -63,7 +63,10 @@ export const geo: CheckDefinition = defineCheck({
       'Places that are refused, one per line: "Seattle.US", "*.US" for a country, "*.*" for every place in the database. Cities by their English names. Case does not matter.',
       "geo_blacklist",
     ),
-    whitelist: field.listFile("Places that are accepted even if the blacklist has them, in the same form.", "geo_whitelist"),
+    whitelist: field.listFile(
+      "Places that are accepted even if the blacklist has them, in the same form.",
+      "geo_whitelist",
+    ),
     at: field.choice(
       ["connection", "rcpt"],
       "connection",

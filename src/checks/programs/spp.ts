@@ -10,10 +10,11 @@ import type { PluginReason } from "../../spp/reasons.ts";
 const settings = {
   config: field.text("control/smtpplugins", "File that names the plugins of each hook, relative to home."),
   home: field.text("/var/qmail", "Working directory of the plugins; their paths are relative to it."),
-  timeout: field.duration("30s", "Time limit for a plugin. If it is exceeded, the plugin is killed and the command gets 451.", [
-    "100ms",
-    "1h",
-  ]),
+  timeout: field.duration(
+    "30s",
+    "Time limit for a plugin. If it is exceeded, the plugin is killed and the command gets 451.",
+    ["100ms", "1h"],
+  ),
   max_output: field.size(
     "64KiB",
     "Maximum output of a plugin, for standard output and standard error each. If it is exceeded, the plugin is killed.",

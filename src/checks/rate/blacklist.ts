@@ -63,8 +63,7 @@ export const blacklist: CheckDefinition = defineCheck({
   doc: "Refuses blocked clients instead of the greeting. A client (an IPv4 address or an IPv6 /64) is blocked for `block` if refusals of the kinds in `events` reach `rate`; `goodmailto blacklist` adds and removes clients by hand. All workers and relays that share [state] count together, and blocks in it survive a restart.",
   original:
     "qpsmtpd plugins berkeley_*, which kept a token bucket; counting within a period is goodmailto's own choice, as are the replies.",
-  failure:
-    "While the state is unavailable, each worker counts by itself. An empty or missing list exempts nobody.",
+  failure: "While the state is unavailable, each worker counts by itself. An empty or missing list exempts nobody.",
   stage: "policy",
   hooks: ["connection", "denied"],
   unless: ["relay client", "authenticated", "bypass"],

@@ -29,7 +29,12 @@ const eventOf: Partial<Readonly<Record<HookName, (typeof events)[number]>>> = {
 const settings = {
   after: field.integer(1, 1, 10_000, "Number of the first refusal in a session whose reply is delayed."),
   delay: field.duration("1s", "Delay of the first of these replies.", ["1ms", "1m"]),
-  factor: field.integer(2, 1, 10, "Factor by which the delay grows with each further refusal. 1: all delays are equal."),
+  factor: field.integer(
+    2,
+    1,
+    10,
+    "Factor by which the delay grows with each further refusal. 1: all delays are equal.",
+  ),
   max: field.duration("20s", "Maximum delay, also for TARPITDELAY.", ["0s", "1m"]),
   events: field.choices(
     events,

@@ -56,7 +56,10 @@ export const aliases: CheckDefinition = defineCheck({
       "+",
       "Characters that begin an extension: vera+news is also looked up as vera, and +news is appended to each address. Empty: no extensions.",
     ),
-    expand: field.flag(true, "Whether to expand aliases. false: the file only says which recipients exist, and the next hop expands them (check_local_aliases)."),
+    expand: field.flag(
+      true,
+      "Whether to expand aliases. false: the file only says which recipients exist, and the next hop expands them (check_local_aliases).",
+    ),
     depth: field.integer(20, 1, 50, "Maximum depth of nested aliases."),
     max_expansion: field.integer(100, 1, 1000, "Maximum number of addresses of an alias."),
   },

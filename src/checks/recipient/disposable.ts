@@ -50,7 +50,12 @@ export const disposable: CheckDefinition = defineCheck({
       "until",
       "The word that marks an address with a date. The date is the first day on which it is refused, such as 20301231.",
     ),
-    max: field.integer(100, 1, 10_000, "The largest number in such an address; an address with a larger number is an ordinary one."),
+    max: field.integer(
+      100,
+      1,
+      10_000,
+      "The largest number in such an address; an address with a larger number is an ordinary one.",
+    ),
     count: field.choice(
       ["messages", "attempts"],
       "messages",

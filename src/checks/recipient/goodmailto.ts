@@ -78,7 +78,8 @@ export const goodmailto: CheckDefinition = defineCheck({
   doc: "Refuses a recipient that the directory does not list. Accepts all recipients of a client with NOGOODMAILTO.",
   original:
     'The qmail-spp plugin goodmailto 1.4, whose source is lost, and its list control/goodmailto of user parts (`match = "user-part"`).',
-  failure: "Accepts everything while there is no snapshot. If the daemon of `live` does not answer, `live_away` applies.",
+  failure:
+    "Accepts everything while there is no snapshot. If the daemon of `live` does not answer, `live_away` applies.",
   section: "recipients",
   stage: "recipient",
   hooks: ["rcpt"],
