@@ -74,7 +74,7 @@ const smtp = z.strictObject({
   lenient_helo: field.choice(
     ["own", "all", "none"],
     "own",
-    "Clients that may use blanks or UTF-8 in the name of HELO, and addresses without angle brackets or with blanks inside them. own: those with RELAYCLIENT, and all clients of a listener with auth. Others get 501.",
+    "Clients that may use blanks or UTF-8 in the name of HELO, and addresses without angle brackets or with blanks inside them. own: those with RELAYCLIENT, and all clients of a listener with auth. Others get 501. An underscore in the name is accepted from every client.",
   ),
   reverse_lookup: field.flag(
     false,

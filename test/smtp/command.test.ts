@@ -15,6 +15,8 @@ describe("commands", () => {
 
   it("HELO names are printable, without blanks, bounded", () => {
     expect(parseHelo("[192.0.2.1]")).toBe("[192.0.2.1]");
+    // No host name has an underscore, and many a client calls itself so.
+    expect(parseHelo("my_printer")).toBe("my_printer");
     for (const name of ["", "a b", "a\x07", "ä", "a".repeat(256)]) {
       expect(parseHelo(name), name).toBeUndefined();
     }
