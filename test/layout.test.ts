@@ -6,7 +6,14 @@ import { describe, expect, it } from "vitest";
 import { developmentPage, printDevelopment } from "./print/rooms.ts";
 import { printChecks, readChecksPage } from "./print/checks-page.ts";
 import { fromQpsmtpdPage, printFromQpsmtpd } from "./print/from-qpsmtpd-page.ts";
-import { findChecks, printRegistry, registryFile } from "./print/registry.ts";
+import {
+  backEndsFile,
+  findBackEnds,
+  findChecks,
+  printBackEnds,
+  printRegistry,
+  registryFile,
+} from "./print/registry.ts";
 import { rooms } from "./rooms.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -103,6 +110,10 @@ describe("layout", () => {
   it("prints the registry of checks (else run: npm run docs)", () => {
     expect(findChecks().length).toBeGreaterThanOrEqual(9);
     expect(readFileSync(registryFile, "utf8")).toBe(printRegistry(findChecks()));
+  });
+
+  it("prints the registry of back ends (else run: npm run docs)", () => {
+    expect(readFileSync(backEndsFile, "utf8")).toBe(printBackEnds(findBackEnds()));
   });
 
   it("keeps checks from importing each other: a family shares by files of its own that are not checks", () => {

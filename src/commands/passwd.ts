@@ -2,8 +2,8 @@
 import { Command } from "commander";
 
 import { setPassword } from "../auth/password-writer.ts";
-import { isUserName } from "../auth/passwords.ts";
-import { makeHash } from "../auth/scrypt.ts";
+import { isUserName } from "../auth/backends/passwords.ts";
+import { makeHash } from "../auth/backends/scrypt.ts";
 import { exit } from "../ops/exit.ts";
 import { readLine, readSecrets } from "../ops/secret-input.ts";
 

@@ -3,6 +3,9 @@ import { accessSync, constants, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 
+import { backEnds } from "../auth/backends/registry.ts";
+import { placeOf, valuesOf } from "../config/back-ends.ts";
+import { fieldMeta } from "../config/fields.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Warning } from "../config/warning.ts";
@@ -56,9 +59,23 @@ function folderFault(folder: string, mustBeWritable: boolean): string | undefine
 /** Programs that are to be run later, when nobody watches. */
 export function programWarnings({ auth, alert }: Settings): Warning[] {
   return [
-    ...warn(["auth", "command"], programFault(auth.command[0])),
+    ...backEndSettings(auth, "isProgram").flatMap(({ path, value }) =>
+      warn(path, Array.isArray(value) ? programFault(value[0]) : undefined),
+    ),
     ...warn(["alert", "command"], programFault(alert.command[0])),
   ];
+}
+
+/** The settings of password back ends that are declared to be so. */
+function backEndSettings(
+  auth: Settings["auth"],
+  kind: "isProgram" | "isPrivate",
+): { readonly path: PropertyKey[]; readonly value: unknown }[] {
+  return backEnds.flatMap((backEnd) =>
+    Object.entries(backEnd.settings)
+      .filter(([, type]) => fieldMeta(type)?.[kind] === true)
+      .map(([key]) => ({ path: placeOf(backEnd, key), value: valuesOf(backEnd, auth)[key] })),
+  );
 }
 
 function programFault(program: string | undefined): string | undefined {
@@ -83,7 +100,7 @@ function isProgram(path: string): boolean {
 export function secretWarnings({ tls, auth, snapshot, source }: Settings): Warning[] {
   const files = [
     { path: ["tls", "key"], file: tls.key },
-    { path: ["auth", "passwords"], file: auth.passwords },
+    ...backEndSettings(auth, "isPrivate").map(({ path, value }) => ({ path, file: String(value) })),
     { path: ["snapshot", "key_file"], file: snapshot.key_file },
     ...source.map(({ password_file: file }, i) => ({ path: ["source", i, "password_file"], file })),
   ];

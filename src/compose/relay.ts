@@ -96,7 +96,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const services = { recipients, domains, sameNextHop, dns, state, log, now: Date.now };
   const courier = buildCourier(settings, domains, dns, log, counters, name);
   const tls = readTls(settings);
-  const authenticator = createAuthenticator(settings.auth, guard, log);
+  const authenticator = createAuthenticator(settings.auth, guard, { log, domains });
   const mayUse = createSenders(settings, snapshot, domains, log);
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
   const connectionRate = new ConnectionRate(connectionRateOf(settings), connections);
@@ -126,7 +126,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     authenticator: plan.auth ? authenticator : undefined,
     mayUse,
   });
-  return { courier, tls, services: plans.map(serviceOf), plans };
+  return { courier, authenticator, tls, services: plans.map(serviceOf), plans };
 }
 
 /**
@@ -210,12 +210,14 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
         }
       }
       parts.courier.close();
+      parts.authenticator?.close();
       parts = fresh;
       current = next;
     },
     stop: async () => {
       await Promise.all(servers.map(({ server }) => server.shutdown(current.smtp.shutdown_timeout)));
       parts.courier.close();
+      parts.authenticator?.close();
       await state.close();
       lasting.observing.close();
       snapshot.close();

@@ -1,4 +1,5 @@
 /** What each section of the sample file is for. */
+import { backEnds } from "../auth/backends/registry.ts";
 import { checks } from "../checks/registry.ts";
 
 /** Dotted section name → sentence. A check's section is described by the check itself. */
@@ -27,6 +28,7 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   publish: "Where the snapshot is pushed to after each successful sync, and by `goodmailto publish`.",
   source: "A source of recipients.",
   listener: "A service of its own, so that one process can have several. Without any, [smtp] listen is the only one.",
+  ...Object.fromEntries(backEnds.map(({ name, doc }) => [`auth.${name}`, doc])),
   ...Object.fromEntries(
     checks.map((check) => [check.section ?? `checks.${check.name}`, `${check.doc} ${check.failure}`]),
   ),

@@ -1,5 +1,6 @@
 /** Loads the configuration for a verb, or prints every fault of it. */
 import { loadCheck, OutsideFault } from "./outside-checks.ts";
+import { backEnds } from "../auth/backends/registry.ts";
 import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
 import { resolvePath } from "../config/setting-files.ts";
@@ -9,7 +10,7 @@ import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
 
 /** The schema with the checks that this program has, each once. */
-export const schema = createSchema(checks);
+export const schema = createSchema(checks, backEnds);
 
 /** The schema that fits a file: with the checks that it loads, and as many instances as it has. */
 export const schemaFor: SchemaFor = (value, file) => {
@@ -32,7 +33,7 @@ export const schemaFor: SchemaFor = (value, file) => {
     }
   });
   const isPlain = outside.length === 0 && several.size === 0;
-  return { schema: isPlain ? schema : createSchema([...checks, ...outside], several), faults };
+  return { schema: isPlain ? schema : createSchema([...checks, ...outside], backEnds, several), faults };
 };
 
 function sectionOf(value: unknown, name: string): Readonly<Record<string, unknown>> {

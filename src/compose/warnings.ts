@@ -1,8 +1,10 @@
 /** The warnings of a configuration, those that only show in its files included: for `config check` and the relay's log. */
 import { readFileSync } from "node:fs";
 
+import { backEnds } from "../auth/backends/registry.ts";
 import { parseClientRules } from "../clients/tcprules.ts";
 import type { ParsedClientRules } from "../clients/tcprules.ts";
+import { backEndWarnings } from "../config/back-ends.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Fault } from "../config/toml.ts";
@@ -30,6 +32,7 @@ const finders: readonly FindFileWarnings[] = [
   addressWarnings,
   certificateWarnings,
   pluginWarnings,
+  ({ auth, listener }) => backEndWarnings(auth, listener, backEnds),
   (settings, rules) =>
     worldWarnings(
       settings,

@@ -53,16 +53,9 @@ function routeWarnings({ route }: Settings): Warning[] {
   });
 }
 
-function serviceWarnings({ tls, auth, listener }: Settings): Warning[] {
-  const backEnd = auth.passwords !== "" ? "passwords" : "command";
-  const hasBackEnd = auth.passwords !== "" || auth.command.length > 0;
+function serviceWarnings({ tls, auth }: Settings): Warning[] {
   return told([
     [tls.ca !== "" && tls.cert === "", ["tls", "ca"], `${noTls}: write [tls] cert and key`],
-    [
-      hasBackEnd && !listener.some((each) => each.auth),
-      ["auth", backEnd],
-      "has no effect: no listener offers AUTH; write auth = true in a [[listener]]",
-    ],
     [
       auth.sender_map !== "" && auth.sender === "any",
       ["auth", "sender_map"],

@@ -30,6 +30,10 @@ export interface FieldMeta {
   readonly file?: "relay" | "sync";
   /** That file may be missing: it then lists nothing, and a warning says so. */
   readonly mayBeMissing?: boolean;
+  /** That file holds secrets: a warning says if every user of the machine can read it. */
+  readonly isPrivate?: boolean;
+  /** The list is a program with its arguments: a warning says if it is not there. */
+  readonly isProgram?: boolean;
   /** Where it is not given another setting counts: there is no default of its own. */
   readonly inherits?: boolean;
   /** Never printed. */
@@ -145,6 +149,11 @@ export function oneOrMore(
 /** A file that the relay or the sync job reads; "" is none. */
 export function file(sample: string, whose: "relay" | "sync", doc: string): Field<string> {
   return field(z.string(), { doc, sample, file: whose });
+}
+
+/** A file with secrets that the relay reads; "" is none. */
+export function secretFile(doc: string): Field<string> {
+  return field(z.string(), { doc, sample: "", file: "relay", isPrivate: true });
 }
 
 /** A list that a check of the relay reads: one entry a line. "" is none, and a missing file is an empty one. */

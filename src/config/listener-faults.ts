@@ -1,4 +1,4 @@
-/** What is wrong with `[[listener]]` sections in the light of `[tls]`, `[auth]` and each other: a service that could never do its work. */
+/** What is wrong with `[[listener]]` sections in the light of `[tls]` and each other: a service that could never do its work. */
 import { everyAddress, normalIp, parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { listenersOf } from "./listening.ts";
@@ -56,16 +56,12 @@ const anyAddress: ReadonlySet<string> = new Set([...bothFamilies, "0.0.0.0"]);
 
 /** One fault a listener at most that offers AUTH or TLS without what that needs. */
 export function listenerFaults(
-  { listener, tls, auth }: Settings,
+  { listener, tls }: Settings,
   fault: (path: readonly PropertyKey[], message: string) => Fault,
 ): Fault[] {
-  const backEnd = auth.command.length > 0 || auth.passwords !== "";
   return listener.flatMap((each, i) => {
     if (each.tls === "implicit" && tls.cert === "") {
       return [fault(["listener", i, "tls"], '"implicit" needs [tls] cert and key')];
-    }
-    if (each.auth && !backEnd) {
-      return [fault(["listener", i, "auth"], "needs a back end: [auth] passwords or command")];
     }
     if (each.auth && (each.tls === "off" || tls.cert === "")) {
       return [

@@ -1,6 +1,8 @@
 /** The sections of services beside plain port 25: `[tls]`, `[auth]` and `[[listener]]`. See docs/submission.md. */
 import * as z from "zod";
 
+import { authShape } from "./back-ends.ts";
+import type { AuthTable, BackEndSettings } from "./back-ends.ts";
 import * as field from "./fields.ts";
 
 /** Our certificate. Without one, STARTTLS is not offered: the library's built-in key is public. */
@@ -19,14 +21,13 @@ export const tls = z.strictObject({
   min_version: field.choice(["TLSv1.2", "TLSv1.3"], "TLSv1.2", "Minimum TLS version."),
 });
 
-/** Who may log in. Offered under TLS only, and only where a back end is configured. */
-export const auth = z.strictObject({
-  command: field.list(
-    [],
-    'Checkpassword program with its arguments (descriptor 3: user, password and time stamp; exit status 0, 1, 2, 111). "goodmailto checkpassword" verifies passwords by a bind to a directory. It is asked about users that the password file does not list.',
+/** What `[auth]` has whatever back ends there are. */
+const core = {
+  timeout: field.duration(
+    "20s",
+    "Time limit of one login by passwords or command; then the back end counts as unavailable.",
+    ["10ms", "30d"],
   ),
-  passwords: field.file("", "relay", 'File of "user:hash" lines made by `goodmailto passwd`.'),
-  timeout: field.duration("20s", "Time limit for the checkpassword program.", ["10ms", "30d"]),
   relay: field.flag(true, "Set RELAYCLIENT for a logged-in session, which may then send anywhere."),
   bypass: field.flag(true, "Set NOGOODMAILTO for a logged-in session."),
   sender: field.choice(
@@ -50,7 +51,15 @@ export const auth = z.strictObject({
     "Maximum number of wrong passwords per client address (IPv6: /64) within failure_window; then 454 until the window is over.",
   ),
   failure_window: field.duration("10m", "Time window of max_failures.", ["1s", "30d"]),
-});
+};
+
+/** Who may log in. Offered under TLS only, and only where a back end is configured. */
+export function authSection(backEnds: readonly BackEndSettings[]) {
+  return z.strictObject({ ...authShape(backEnds), ...core });
+}
+
+/** `[auth]`: how logins are treated, and the settings of each back end. */
+export type AuthSettings = z.infer<z.ZodObject<typeof core>> & AuthTable;
 
 /** One service with its own rules. Without any, there is one from `[smtp] listen`. */
 export function listener<Checks extends z.ZodType>(checks: Checks) {

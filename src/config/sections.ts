@@ -4,7 +4,10 @@ import * as z from "zod";
 import { checkSection, instanceSections, ownRunList, runList } from "./check-sections.ts";
 import type { CheckSettings, CheckTable, CheckValues } from "./check-sections.ts";
 import * as field from "./fields.ts";
-import { auth, listener, tls } from "./listeners.ts";
+import { backEndFaults } from "./back-ends.ts";
+import type { BackEndSettings } from "./back-ends.ts";
+import { authSection, listener, tls } from "./listeners.ts";
+import type { AuthSettings } from "./listeners.ts";
 import type { RecipientSettings } from "./recipients.ts";
 import { coreLists, coreSections } from "./schema.ts";
 
@@ -23,7 +26,11 @@ const load = field.list(
  * The schema of the whole file.
  * @param several the checks that the file has several times, as `[[checks.NAME]]`
  */
-export function createSchema(checks: readonly CheckSettings[], several: ReadonlySet<string> = new Set()) {
+export function createSchema(
+  checks: readonly CheckSettings[],
+  backEnds: readonly BackEndSettings[],
+  several: ReadonlySet<string> = new Set(),
+) {
   const apart = checks.filter((check) => check.section !== undefined);
   const rest = checks.filter((check) => check.section === undefined);
   const sectioned = Object.fromEntries(apart.map((check) => [check.section ?? "", checkSection(check).prefault(none)]));
@@ -34,7 +41,7 @@ export function createSchema(checks: readonly CheckSettings[], several: Readonly
     ]),
   );
   const table = z.strictObject({ run: runList(checks, runDoc), load, ...own });
-  return z.strictObject({
+  const file = z.strictObject({
     smtp: coreSections.smtp.prefault(none),
     domains: coreSections.domains.prefault(none),
     clients: coreSections.clients.prefault(none),
@@ -51,12 +58,17 @@ export function createSchema(checks: readonly CheckSettings[], several: Readonly
     log: coreSections.log.prefault(none),
     metrics: coreSections.metrics.prefault(none),
     tls: tls.prefault(none),
-    auth: auth.prefault(none),
+    auth: authSection(backEnds).prefault(none) as unknown as z.ZodType<AuthSettings>,
     checks: table.prefault(none) as unknown as z.ZodType<CheckTable>,
     route: z.array(coreLists.route).prefault([]),
     source: z.array(coreLists.source).prefault([]),
     publish: z.array(coreLists.publish).prefault([]),
     listener: z.array(listener(ownRunList(checks, listenerDoc))).prefault([]),
+  });
+  return file.superRefine(({ auth, listener: listeners }, context) => {
+    for (const { path, message } of backEndFaults(auth, listeners, backEnds)) {
+      context.addIssue({ code: "custom", message, path });
+    }
   });
 }
 

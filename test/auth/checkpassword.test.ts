@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import type { BackEndAnswer } from "../../src/auth/answer.ts";
-import { askProgram } from "../../src/auth/checkpassword.ts";
+import type { BackEndAnswer } from "../../src/auth/backends/contract.ts";
+import { askProgram } from "../../src/auth/backends/command.ts";
 import { missing } from "../fakes/need.ts";
 
 const login = { user: "alice@kontor.example", password: "päss wörd", ip: "192.0.2.1" };
@@ -25,7 +25,7 @@ describe("checkpassword", () => {
   }
 
   const ask = (command: readonly string[], timeout = 20_000): Promise<BackEndAnswer> =>
-    askProgram({ command, timeout }, login);
+    askProgram(command, login, AbortSignal.timeout(timeout));
   const exits = (code: number): string => script(`exit-${code}`, `#!/bin/sh\nexit ${code}\n`);
 
   it.skipIf(missing("python3"))("gives user, password and stamp on descriptor 3 and closes it", async () => {
@@ -104,7 +104,7 @@ open(${JSON.stringify(path)}, "wb").write(data + b"|" + repr((sys.argv[1:], os.e
       `#!/bin/sh\ntrap '' TERM\nsleep 100 &\necho $! $$ > ${pids}\nwhile :; do sleep 1; done\n`,
     );
     const start = performance.now();
-    expect(await ask([stubborn], 1000)).toEqual({ kind: "unavailable", why: "no answer within 1000 ms" });
+    expect(await ask([stubborn], 1000)).toEqual({ kind: "unavailable", why: "no answer in time" });
     expect(performance.now() - start).toBeLessThan(10_000);
     const alive = (): boolean =>
       readFileSync(pids, "utf8")

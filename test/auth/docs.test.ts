@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { makeHash } from "../../src/auth/scrypt.ts";
+import { makeHash } from "../../src/auth/backends/scrypt.ts";
 import { makeSelfSigned } from "../../src/auth/self-signed.ts";
 import { missing } from "../fakes/need.ts";
 import { startTestRelay } from "../fakes/relay.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { parsePasswords } from "../../src/auth/passwords.ts";
+import { parsePasswords } from "../../src/auth/backends/passwords.ts";
 import { readRules } from "../../src/compose/relay.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "goodmailto-encoding-"));

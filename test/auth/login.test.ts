@@ -8,7 +8,7 @@ import type { Writable } from "node:stream";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { askProgram } from "../../src/auth/checkpassword.ts";
+import { askProgram } from "../../src/auth/backends/command.ts";
 import { escapeFilterValue, parseFilter } from "../../sync/sources/filter.ts";
 import { loginFilter } from "../../sync/sources/login.ts";
 import { missing } from "../fakes/need.ts";
@@ -157,11 +157,12 @@ describe.skipIf(missing("slapd"))("goodmailto checkpassword", () => {
     const login = { user: "alice", password: "geheim (1)", ip: "192.0.2.1" };
     const [, , ...words] = command("kontor");
     const launcher = [join(root, "src/goodmailto.js"), ...words];
-    expect(await askProgram({ command: launcher, timeout: 20_000 }, login)).toEqual({ kind: "accepted" });
-    expect(await askProgram({ command: launcher, timeout: 20_000 }, { ...login, password: "no" })).toEqual({
+    const late = (): AbortSignal => AbortSignal.timeout(20_000);
+    expect(await askProgram(launcher, login, late())).toEqual({ kind: "accepted" });
+    expect(await askProgram(launcher, { ...login, password: "no" }, late())).toEqual({
       kind: "refused",
     });
-    expect(await askProgram({ command: command("down"), timeout: 20_000 }, login)).toMatchObject({
+    expect(await askProgram(command("down"), login, late())).toMatchObject({
       kind: "unavailable",
       why: expect.stringContaining("Cannot connect"),
     });

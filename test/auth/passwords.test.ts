@@ -18,8 +18,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { parsePasswords, PasswordFile } from "../../src/auth/passwords.ts";
-import { parseHash } from "../../src/auth/scrypt.ts";
+import { parsePasswords, PasswordFile } from "../../src/auth/backends/passwords.ts";
+import { parseHash } from "../../src/auth/backends/scrypt.ts";
 import { missing } from "../fakes/need.ts";
 
 const root = join(import.meta.dirname, "../..");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 
 import { allows, parseSenderMap } from "../../src/auth/sender-map.ts";
-import { makeHash } from "../../src/auth/scrypt.ts";
+import { makeHash } from "../../src/auth/backends/scrypt.ts";
 import { makeSelfSigned } from "../../src/auth/self-signed.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";

@@ -2,10 +2,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { findChecks, printRegistry, registryFile } from "./registry.ts";
+import { backEndsFile, findBackEnds, findChecks, printBackEnds, printRegistry, registryFile } from "./registry.ts";
 import { developmentPage, printDevelopment } from "./rooms.ts";
 
 writeFileSync(registryFile, printRegistry(findChecks()));
+writeFileSync(backEndsFile, printBackEnds(findBackEnds()));
 writeFileSync(developmentPage, printDevelopment());
 
 // What follows is printed from the registry as it is now.

@@ -38,3 +38,31 @@ export function printRegistry(checks: readonly CheckFile[]): string {
     "",
   ].join("\n");
 }
+
+/** Where the registry of password back ends is. */
+export const backEndsFile = join(root, "src/auth/backends/registry.ts");
+
+/** Every back end of the source tree, by name; the folder also has files that they share. */
+export function findBackEnds(): readonly string[] {
+  const folder = join(root, "src/auth/backends");
+  return globSync("*.ts", { cwd: folder })
+    .filter((path) => /^export const \w+(?:: \w+)? = defineBackEnd\(/m.test(readFileSync(join(folder, path), "utf8")))
+    .map((path) => basename(path, ".ts"))
+    .toSorted();
+}
+
+/** The file's text. */
+export function printBackEnds(names: readonly string[]): string {
+  const line = `export const backEnds: readonly BackEndDefinition[] = [${names.join(", ")}];`;
+  const list =
+    line.length <= 120 ? line : line.replace("[c", "[\n  c").replace("];", ",\n];").replaceAll(", ", ",\n  ");
+  return [
+    "/** Every password back end there is; printed by `npm run docs`. `[auth] order` says which are asked, and when. */",
+    ...names.filter((name) => name < "contract").map((name) => `import { ${name} } from "./${name}.ts";`),
+    'import type { BackEndDefinition } from "./contract.ts";',
+    ...names.filter((name) => name > "contract").map((name) => `import { ${name} } from "./${name}.ts";`),
+    "",
+    list,
+    "",
+  ].join("\n");
+}

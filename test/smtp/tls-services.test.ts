@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { makeSelfSigned } from "../../src/auth/self-signed.ts";
-import { makeHash } from "../../src/auth/scrypt.ts";
+import { makeHash } from "../../src/auth/backends/scrypt.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";

@@ -1,7 +1,7 @@
 /** blacklist in a relay whose clients log in: wrong passwords count, whatever else bounds them. */
 import { afterEach, describe, expect, it } from "vitest";
 
-import { makeHash } from "../../../src/auth/scrypt.ts";
+import { makeHash } from "../../../src/auth/backends/scrypt.ts";
 import { makeSelfSigned } from "../../../src/auth/self-signed.ts";
 import { startTestRelay } from "../../fakes/relay.ts";
 import type { TestRelay } from "../../fakes/relay.ts";

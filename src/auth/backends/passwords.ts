@@ -2,14 +2,41 @@
  * The password file: one `user:hash` a line, blank lines and `#` lines left out. Looked at before each check and read
  * again when it changes; a file with faults leaves the users of before.
  */
-import { constants } from "node:fs";
+import { constants, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 
-import { decode } from "../config/config-text.ts";
-import type { BackEndAnswer, Login } from "./answer.ts";
+import { decode } from "../../config/config-text.ts";
+import * as field from "../../config/fields.ts";
+import { BackEndFault, defineBackEnd } from "./contract.ts";
+import type { BackEndAnswer, BackEndDefinition, Login } from "./contract.ts";
 import { dummyHash, parseHash, verifyHash } from "./scrypt.ts";
 import type { ScryptHash } from "./scrypt.ts";
+
+export const passwords: BackEndDefinition = defineBackEnd({
+  name: "passwords",
+  doc: "A file of users with their password hashes, read again when it changes.",
+  inAuth: true,
+  settings: { passwords: field.secretFile('File of "user:hash" lines made by `goodmailto passwd`.') },
+  key: "passwords",
+  timeout: "20s",
+  tellsUnknown: true,
+  create({ passwords: path }, { log }) {
+    const file = openPasswords(path, (why) => log.error("auth", "bad password file", { why }));
+    return { check: (login) => file.check(login) };
+  },
+});
+
+/** At start and reload a file with faults is refused; later it is only complained about. */
+function openPasswords(path: string, complain: (why: string) => void): PasswordFile {
+  const { users, faults } = parsePasswords(readFileSync(path));
+  if (faults.length > 0) {
+    throw new BackEndFault(faults.map(({ line, message }) => `${path}:${line}: ${message}`).join("\n"));
+  }
+  const file = new PasswordFile(path, complain);
+  file.take(users);
+  return file;
+}
 
 /** A line that is wrong. */
 export interface PasswordFault {

@@ -6,16 +6,30 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 
-import { printable } from "../mail/reply.ts";
-import type { BackEndAnswer, Login } from "./answer.ts";
+import { printable } from "../../mail/reply.ts";
+import { errorMessage } from "../../report/error-message.ts";
+import * as field from "../../config/fields.ts";
+import { defineBackEnd } from "./contract.ts";
+import type { BackEndAnswer, BackEndDefinition, Login } from "./contract.ts";
+import { tellsPassword } from "./secret.ts";
 
-/** How the program is run. */
-export interface Checkpassword {
-  /** Program and arguments; no shell. */
-  readonly command: readonly string[];
-  /** ms; then the program and all its children are ended. */
-  readonly timeout: number;
-}
+export const command: BackEndDefinition = defineBackEnd({
+  name: "command",
+  doc: "Any program with the checkpassword interface.",
+  inAuth: true,
+  settings: {
+    command: field.list(
+      [],
+      "Checkpassword program with its arguments (descriptor 3: user, password and time stamp; exit status 0, 1, 2, 111), such as `goodmailto checkpassword`, which binds to a directory.",
+      { isProgram: true },
+    ),
+  },
+  key: "command",
+  timeout: "20s",
+  // Exit 1 is a wrong password and an unknown user alike.
+  tellsUnknown: false,
+  create: ({ command: words }) => ({ check: (login, signal) => askProgram(words, login, signal) }),
+});
 
 /** The least surprising environment; nothing of the relay's own but where secrets lie. */
 const inherited = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "CREDENTIALS_DIRECTORY"];
@@ -28,29 +42,34 @@ const grace = 1000;
 const running = new Set<number>();
 process.once("exit", () => running.forEach((pid) => killGroup(pid, "SIGKILL")));
 
-/** Runs the program once. Rejects never; a program that cannot answer is `unavailable`. */
-export function askProgram({ command, timeout }: Checkpassword, login: Login): Promise<BackEndAnswer> {
+/**
+ * Runs the program once. Rejects never; a program that cannot answer is `unavailable`.
+ * @param words program and arguments; no shell
+ * @param signal ends the program and all its children
+ */
+export function askProgram(words: readonly string[], login: Login, signal: AbortSignal): Promise<BackEndAnswer> {
   const { promise, resolve } = Promise.withResolvers<BackEndAnswer>();
   let child: ChildProcess;
   try {
-    child = start(command, login.ip);
+    child = start(words, login.ip);
   } catch (error) {
-    return Promise.resolve({ kind: "unavailable", why: `cannot start: ${(error as Error).message}` });
+    return Promise.resolve({ kind: "unavailable", why: `cannot start: ${errorMessage(error)}` });
   }
   const { pid } = child;
-  const words = collect(child.stderr);
-  const late = setTimeout(() => {
-    resolve({ kind: "unavailable", why: `no answer within ${timeout} ms` });
+  const errors = collect(child.stderr);
+  const onLate = (): void => {
+    resolve({ kind: "unavailable", why: "no answer in time" });
     end(child);
-  }, timeout);
+  };
+  signal.addEventListener("abort", onLate, { once: true });
   child.once("error", (error) => {
-    clearTimeout(late);
+    signal.removeEventListener("abort", onLate);
     resolve({ kind: "unavailable", why: `cannot start: ${error.message}` });
   });
-  child.once("exit", (code, signal) => {
-    clearTimeout(late);
+  child.once("exit", (code, name) => {
+    signal.removeEventListener("abort", onLate);
     running.delete(pid ?? 0);
-    resolve(answerOf(code, signal, () => withoutSecret(words(), login)));
+    resolve(answerOf(code, name, () => withoutSecret(errors(), login)));
     // A process that the program left behind can hold the pipe open.
     setImmediate(() => child.stderr?.destroy());
   });
@@ -99,19 +118,10 @@ function answerOf(code: number | null, signal: NodeJS.Signals | null, words: () 
   return { kind: "unavailable", why: `${how}${words()}` };
 }
 
-/** The program's last line for our log, unless it could hold the password in any plain way of writing it. */
-function withoutSecret(words: string, { user, password }: Login): string {
+/** The program's last line for our log, unless it could hold the password. */
+function withoutSecret(words: string, login: Login): string {
   const line = words.trim().split("\n").at(-1) ?? "";
-  const forms = [
-    password,
-    encodeURIComponent(password),
-    ...[password, `\0${user}\0${password}`, `${user}\0${user}\0${password}`].map((text) =>
-      Buffer.from(text).toString("base64").replaceAll("=", ""),
-    ),
-    Buffer.from(password).toString("hex"),
-  ].map((form) => form.toLowerCase());
-  const telling = forms.some((form) => line.toLowerCase().includes(form));
-  return line === "" || telling ? "" : `: ${printable(line).slice(0, 200)}`;
+  return line === "" || tellsPassword(line, login) ? "" : `: ${printable(line).slice(0, 200)}`;
 }
 
 function end(child: ChildProcess): void {

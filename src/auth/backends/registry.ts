@@ -1,0 +1,6 @@
+/** Every password back end there is; printed by `npm run docs`. `[auth] order` says which are asked, and when. */
+import { command } from "./command.ts";
+import type { BackEndDefinition } from "./contract.ts";
+import { passwords } from "./passwords.ts";
+
+export const backEnds: readonly BackEndDefinition[] = [command, passwords];

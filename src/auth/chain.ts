@@ -1,0 +1,67 @@
+/** Asks back ends one after the other. The first that accepts or refuses decides; who is asked, and what counts, is here alone. */
+import { errorMessage } from "../report/error-message.ts";
+import type { BackEnd, BackEndAnswer, Login } from "./backends/contract.ts";
+import { tellsPassword } from "./backends/secret.ts";
+
+/** One back end in its place. */
+export interface Link {
+  readonly name: string;
+  readonly backEnd: BackEnd;
+  /** ms */
+  readonly timeout: number;
+}
+
+/** What the back ends say together. */
+export type ChainAnswer =
+  | { readonly kind: "accepted" }
+  | { readonly kind: "refused" }
+  | {
+      readonly kind: "unavailable";
+      readonly why: string;
+      /** A back end behind the one that is away has refused: the password may be wrong all the same, and counts as a guess. */
+      readonly isGuess: boolean;
+    };
+
+/**
+ * A back end that is away does not keep the next one from accepting; but then nothing else lets us say that a password
+ * is wrong.
+ * @param tell hears of back ends that are away although another one accepted
+ */
+export async function askChain(
+  chain: readonly Link[],
+  login: Login,
+  tell: (why: string) => void,
+): Promise<ChainAnswer> {
+  const away: string[] = [];
+  for (const link of chain) {
+    const answer = await askWithin(link, login);
+    switch (answer.kind) {
+      case "accepted":
+        away.forEach(tell);
+        return answer;
+      case "refused":
+        return away.length === 0 ? answer : { kind: "unavailable", why: away.join("; "), isGuess: true };
+      case "unavailable":
+        away.push(`${link.name}: ${tellsPassword(answer.why, login) ? "its words hold the password" : answer.why}`);
+        break;
+      case "unknown":
+        break;
+    }
+  }
+  return away.length === 0 ? { kind: "refused" } : { kind: "unavailable", why: away.join("; "), isGuess: false };
+}
+
+/** One answer within the time limit, whatever the back end does. */
+async function askWithin({ backEnd, timeout }: Link, login: Login): Promise<BackEndAnswer> {
+  const signal = AbortSignal.timeout(timeout);
+  const { promise: late, resolve } = Promise.withResolvers<BackEndAnswer>();
+  const onLate = (): void => resolve({ kind: "unavailable", why: `no answer within ${timeout} ms` });
+  signal.addEventListener("abort", onLate, { once: true });
+  try {
+    return await Promise.race([late, backEnd.check(login, signal)]);
+  } catch (error) {
+    return { kind: "unavailable", why: errorMessage(error) };
+  } finally {
+    signal.removeEventListener("abort", onLate);
+  }
+}
