@@ -2,7 +2,7 @@
 import type * as z from "zod";
 
 import { fieldMeta } from "./fields.ts";
-import type { FieldMeta } from "./fields.ts";
+import type { FieldMeta } from "./field-meta.ts";
 
 /** Keys from the top of the file to a value; numbers count the entries of a list from 0. */
 export type Path = readonly PropertyKey[];
