@@ -17,6 +17,8 @@ import { silentLog } from "../report/log.ts";
 import type { Log } from "../report/log.ts";
 import type { Recipients } from "../snapshot/recipients.ts";
 import { MemoryStore } from "../state/memory.ts";
+import { noCounters } from "../report/counters.ts";
+import { ScannerPlaces } from "../scanners/scanners.ts";
 import { State } from "../state/state.ts";
 import { createSameNextHop } from "./next-hops.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
@@ -88,6 +90,8 @@ export function faultyLines(settings: Settings): Warning[] {
       dns: noDns,
       lists,
       state,
+      scanner: new ScannerPlaces("", silentLog, noCounters, Date.now).of(check.name),
+      hostname: "",
       log,
       now: Date.now,
     });

@@ -5,6 +5,7 @@ import type { Services } from "../hooks/services.ts";
 import { createStep } from "../hooks/step.ts";
 import type { Step } from "../hooks/step.ts";
 import type { Counters } from "../report/counters.ts";
+import type { ScannerPlaces } from "../scanners/scanners.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
 import type { CheckSection } from "./check-sections.ts";
 import { createLists } from "./lists.ts";
@@ -13,7 +14,8 @@ import { createLists } from "./lists.ts";
 export function buildPipeline(
   settings: Settings,
   run: readonly string[],
-  services: Omit<Services, "lists">,
+  services: Omit<Services, "lists" | "scanner">,
+  scanners: ScannerPlaces,
   counters: Counters,
 ): Pipeline {
   const sections = sectionsOfChecks(settings);
@@ -22,7 +24,13 @@ export function buildPipeline(
     const section = sections.find((one) => one.label === label);
     return section === undefined || section.values.mode === "off"
       ? []
-      : [stepOf(section, { ...services, lists: listsOf(section.label) }, settings.smtp)];
+      : [
+          stepOf(
+            section,
+            { ...services, lists: listsOf(section.label), scanner: scanners.of(section.label) },
+            settings.smtp,
+          ),
+        ];
   });
   return new Pipeline(steps, services.log, counters);
 }

@@ -25,6 +25,7 @@ import { RelayServer } from "../smtp/listener/server.ts";
 import type { Service } from "../smtp/service.ts";
 import { TurnedAway } from "../smtp/listener/turned-away.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
+import { ScannerPlaces } from "../scanners/scanners.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import { createAuthenticator } from "./authenticators.ts";
 import { bind, targetsOf } from "../ops/binding.ts";
@@ -93,7 +94,8 @@ function assemble(settings: Settings, lasting: Lasting) {
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const dns = createResolver(settings, log);
   const sameNextHop = createSameNextHop(settings, domains);
-  const services = { recipients, domains, sameNextHop, dns, state, log, now: Date.now };
+  const services = { recipients, domains, sameNextHop, dns, state, hostname: name, log, now: Date.now };
+  const scanners = new ScannerPlaces(spoolPlaceOf(settings).folder, log, counters, Date.now);
   const courier = buildCourier(settings, domains, dns, log, counters, name);
   const tls = readTls(settings);
   const authenticator = createAuthenticator(settings.auth, guard, { log, domains });
@@ -106,8 +108,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
     listener: plan.name,
-    hostname: name,
-    pipeline: buildPipeline(settings, plan.checks ?? settings.checks.run, services, counters),
+    pipeline: buildPipeline(settings, plan.checks ?? settings.checks.run, services, scanners, counters),
     courier,
     counters,
     spools,

@@ -20,6 +20,7 @@ import { describeAnswer } from "../snapshot/describe-answer.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { MemoryStore } from "../state/memory.ts";
 import { State } from "../state/state.ts";
+import { ScannerPlaces } from "../scanners/scanners.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { buildPipeline } from "./pipeline.ts";
@@ -49,8 +50,9 @@ export function createService(settings: Settings, snapshot: SnapshotReader, now:
   const dns = createResolver(settings, silentLog);
   const state = new State(new MemoryStore(), silentLog);
   const sameNextHop = createSameNextHop(settings, domains);
-  const services = { recipients, domains, sameNextHop, dns, state, log: silentLog, now };
-  const pipeline = buildPipeline(settings, recipientChecks(settings), services, noCounters);
+  const services = { recipients, domains, sameNextHop, dns, state, hostname: "", log: silentLog, now };
+  const scanners = new ScannerPlaces("", silentLog, noCounters, now);
+  const pipeline = buildPipeline(settings, recipientChecks(settings), services, scanners, noCounters);
   return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
 }
 

@@ -26,6 +26,8 @@ export type Conclusion = "delivered" | "not delivered" | "unknown";
 
 /** A check at work: one function per hook that it wants. The session holds the facts of the command. */
 export interface CheckRun<R extends string = string, F extends string = string, N extends Need = Need> {
+  /** What it needs with these settings, where that is less than what its definition says. */
+  readonly needs?: Need;
   connection?(session: CheckSession): Answer<R, F>;
   helo?(session: CheckSession): Answer<R, F>;
   auth?(session: CheckSession): Answer<R, F>;
@@ -99,9 +101,4 @@ export function defineCheck<
   const N extends Need = "header",
 >(check: CheckDefinition<Shape, R, F, N>): CheckDefinition {
   return check as unknown as CheckDefinition;
-}
-
-/** The need of a check that has hooks for messages. */
-export function needOf(check: CheckDefinition): Need {
-  return check.needs ?? "header";
 }

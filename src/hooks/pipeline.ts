@@ -5,7 +5,6 @@
  */
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
-import { needOf } from "./check.ts";
 import type { Conclusion, Denial, Stage } from "./check.ts";
 import { isExempt } from "./exemption.ts";
 import { hookNames } from "./hook-names.ts";
@@ -54,7 +53,7 @@ export class Pipeline {
     };
     this.#table = Object.fromEntries(hookNames.map((hook) => [hook, staged(hook)])) as Table;
     this.#demanding = steps.filter(
-      ({ check }) => needOf(check) !== "header" && (check.hooks.includes("header") || check.hooks.includes("message")),
+      ({ check, need }) => need !== "header" && (check.hooks.includes("header") || check.hooks.includes("message")),
     );
     this.#log = log;
     this.#counters = counters;

@@ -8,6 +8,7 @@ import type { Watched } from "../files/watched.ts";
 import type { Log } from "../report/log.ts";
 import type { Recipients } from "../snapshot/recipients.ts";
 import type { Table } from "../state/table.ts";
+import type { Scanners } from "./scanner.ts";
 
 /** List files by `[control] folders`; faults are logged under the name of the check. */
 export interface Lists {
@@ -38,6 +39,9 @@ export interface Services {
   readonly dns: Dns;
   readonly lists: Lists;
   readonly state: Tables;
+  readonly scanner: Scanners;
+  /** The relay's own name, as it greets. */
+  readonly hostname: string;
   readonly log: Log;
   /** ms since 1970; injected, so that tests own the clock. */
   readonly now: () => number;

@@ -2,6 +2,7 @@
 import type { Exemption, Mode } from "../config/check-words.ts";
 import { labelsBy } from "../report/counters.ts";
 import type { CheckDefinition, CheckRun } from "./check.ts";
+import type { Need } from "./message.ts";
 
 /** What every check has in common; undefined keeps what the check itself says. */
 export interface CommonSettings {
@@ -23,11 +24,14 @@ export interface Step extends CommonSettings {
   /** As in `[checks] run`: the name, and ":instance" where there are several. */
   readonly label: string;
   readonly run: CheckRun;
+  /** What it needs of a message. */
+  readonly need: Need;
   /** Metric labels of a refusal. */
   readonly labels: (reason: string) => Readonly<Record<string, string>>;
 }
 
 /** Puts a check at work into its place. */
 export function createStep(check: CheckDefinition, label: string, run: CheckRun, common: CommonSettings): Step {
-  return { ...common, check, label, run, labels: labelsBy("reason", { check: label }) as Step["labels"] };
+  const need = run.needs ?? check.needs ?? "header";
+  return { ...common, check, label, run, need, labels: labelsBy("reason", { check: label }) as Step["labels"] };
 }

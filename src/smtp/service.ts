@@ -40,9 +40,8 @@ export interface Limits {
 }
 
 /** See the file's first line. */
-export interface Service extends Omit<Services, "lists"> {
+export interface Service extends Omit<Services, "lists" | "scanner"> {
   readonly listener: string;
-  readonly hostname: string;
   readonly pipeline: Pipeline;
   readonly courier: Courier;
   readonly counters: Counters;

@@ -2,7 +2,7 @@
  * SMTP conversations as text files: the dialogue is the test.
  *
  * Blocks begin with `=== name`. Blocks: `config` (TOML), `snapshot` (one key a line), `file NAME` (written into the
- * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `deliverabled` (lines of `address number` that a scripted daemon answers, whose place is {deliverabled}), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
+ * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `deliverabled` (lines of `address number` that a scripted daemon answers, whose place is {deliverabled}), `clamd` (a real one that knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
  * sets the client's address), `log` (lines that the log must hold, in this order), `delivered` (what the next hop
  * must have got: `from <..> to <..> <..>` lines, then text that the message must contain).
  * Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of a reply, `S closed`,
@@ -15,6 +15,7 @@ import { join } from "node:path";
 
 import { expect } from "vitest";
 
+import { Clamd, eicar } from "../fakes/clamd.ts";
 import { startDeliverabled } from "../fakes/deliverabled.ts";
 import type { FakeDeliverabled } from "../fakes/deliverabled.ts";
 import { startDns } from "../fakes/dns.ts";
@@ -61,11 +62,13 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   const route = `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "5s"\n`;
   const dns = await startNames(named(blocks, "dns")[0]);
   const daemon = await startDaemon(named(blocks, "deliverabled")[0]);
+  const clamd = named(blocks, "clamd").length === 0 ? undefined : await Clamd.start();
   const fill = (part: string): string =>
     part
       .replaceAll("{hop}", String(hop.port))
       .replaceAll("{dns}", dns?.server ?? "{dns}")
-      .replaceAll("{deliverabled}", daemon?.place ?? "{deliverabled}");
+      .replaceAll("{deliverabled}", daemon?.place ?? "{deliverabled}")
+      .replaceAll("{clamd}", clamd?.path ?? "{clamd}");
   const snapshot = named(blocks, "snapshot")[0];
   const files = named(blocks, "file").map(
     (block) => [block.argument, { text: fill(`${body(block).trimEnd()}\n`), mode: 0o755 }] as const,
@@ -91,6 +94,7 @@ export async function runDialogue(text: string, file: string): Promise<void> {
     await hop.close();
     await dns?.close();
     await daemon?.close();
+    await clamd?.close();
   }
 }
 
@@ -136,12 +140,17 @@ async function converse(block: Block, relay: TestRelay, file: string): Promise<v
   const client = await SmtpClient.open(port, options.get("from") ?? "127.0.0.1");
   try {
     for (const [i, raw] of block.lines.entries()) {
-      const line = raw.replaceAll("{folder}", relay.folder).trimEnd();
+      const line = withViruses(raw.replaceAll("{folder}", relay.folder)).trimEnd();
       await step(client, line, `${file}:${block.line + i}`);
     }
   } finally {
     client.close();
   }
+}
+
+/** The test virus stands in no file: a scanner on this machine would take it away. */
+function withViruses(line: string): string {
+  return line.replaceAll("{eicar}", eicar).replaceAll("{eicar64}", Buffer.from(eicar, "latin1").toString("base64"));
 }
 
 async function step(client: SmtpClient, line: string, place: string): Promise<void> {

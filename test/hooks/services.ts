@@ -1,9 +1,13 @@
 /** What checks may use, for tests: nothing is asked over the network, lists are in one folder, state is in memory. */
+import { tmpdir } from "node:os";
+
 import { createLists } from "../../src/compose/lists.ts";
 import type { Services } from "../../src/hooks/services.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { reply } from "../../src/mail/reply.ts";
+import { noCounters } from "../../src/report/counters.ts";
 import { silentLog } from "../../src/report/log.ts";
+import { ScannerPlaces } from "../../src/scanners/scanners.ts";
 import type { RecipientAnswer, Recipients } from "../../src/snapshot/recipients.ts";
 import { MemoryStore } from "../../src/state/memory.ts";
 import { State } from "../../src/state/state.ts";
@@ -27,6 +31,8 @@ export function servicesFor({
     dns: more.dns ?? resolverOf(),
     lists: createLists(folders, "test", log, now),
     state: new State(new MemoryStore(), log),
+    scanner: new ScannerPlaces(tmpdir(), log, noCounters, now).of("test"),
+    hostname: "mx.kontor.example",
     log,
     now,
     ...more,

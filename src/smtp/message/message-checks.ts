@@ -1,5 +1,4 @@
 /** The checks of one message: what each of them is given, its time, its changes. What they come to is the pipeline's business. */
-import { needOf } from "../../hooks/check.ts";
 import type { BodyView, WholeEdits } from "../../hooks/message.ts";
 import type { Outcome } from "../../hooks/outcome.ts";
 import type { Session } from "../../hooks/session.ts";
@@ -64,7 +63,7 @@ export class MessageChecks implements Sources {
   }
 
   #openTap(step: Step): void {
-    if (needOf(step.check) !== "tap") {
+    if (step.need !== "tap") {
       return;
     }
     try {
@@ -102,7 +101,7 @@ export class MessageChecks implements Sources {
   }
 
   #askHeader(step: Step): Answer {
-    const need = needOf(step.check);
+    const { need } = step;
     if (step.run.header === undefined || (need !== "header" && !this.#demanding.has(step))) {
       return pass;
     }
@@ -112,7 +111,7 @@ export class MessageChecks implements Sources {
   }
 
   #askMessage(step: Step): Answer {
-    const need = needOf(step.check);
+    const { need } = step;
     if (need !== "header" && !this.#demanding.has(step)) {
       return pass;
     }

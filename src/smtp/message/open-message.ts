@@ -1,5 +1,4 @@
 /** From DATA to 354: what the checks of this transaction need of its message, and who says 354. */
-import { needOf } from "../../hooks/check.ts";
 import { stronger } from "../../hooks/message.ts";
 import type { Need } from "../../hooks/message.ts";
 import type { Session } from "../../hooks/session.ts";
@@ -36,7 +35,7 @@ export async function openMessage(
     normalise: service.normaliseNewlines || session.has("RELAYCLIENT"),
   };
   const demanding = service.pipeline.demanding(session);
-  const need = demanding.reduce<Need>((so, { check }) => stronger(so, needOf(check)), "header");
+  const need = demanding.reduce<Need>((so, step) => stronger(so, step.need), "header");
   if (need === "whole") {
     const spool = service.spools.open();
     if (spool === undefined) {
