@@ -24,7 +24,8 @@ export const clamav: CheckDefinition = defineCheck({
   doc: "Refuses messages in which clamd finds a virus, or marks them. Messages of relay clients and logged-in users are scanned too.",
   original:
     "qpsmtpd plugins clamdscan, which deferred mail while clamd did not answer and scanned multipart messages alone, and clamav, which added headers.",
-  failure: "If clamd does not answer or cannot scan, on_error counts; too many failures in a row give it ten seconds of rest.",
+  failure:
+    "If clamd does not answer or cannot scan, on_error counts; too many failures in a row give it ten seconds of rest.",
   stage: "policy",
   hooks: ["message"],
   needs: "whole",
