@@ -3,9 +3,19 @@ import { dirname, join, relative } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import { presets } from "../sync/presets/registry.ts";
 import { developmentPage, printDevelopment } from "./print/rooms.ts";
 import { printChecks, readChecksPage } from "./print/checks-page.ts";
 import { fromQpsmtpdPage, printFromQpsmtpd } from "./print/from-qpsmtpd-page.ts";
+import {
+  directoriesPage,
+  findPresets,
+  presetNamesFile,
+  presetsFile,
+  printDirectories,
+  printPresetNames,
+  printPresets,
+} from "./print/presets.ts";
 import {
   backEndsFile,
   findBackEnds,
@@ -114,6 +124,14 @@ describe("layout", () => {
 
   it("prints the registry of back ends (else run: npm run docs)", () => {
     expect(readFileSync(backEndsFile, "utf8")).toBe(printBackEnds(findBackEnds()));
+  });
+
+  it("prints the registry, the names and the table of presets (else run: npm run docs)", async () => {
+    const found = findPresets();
+    expect(Object.values(presets).map(({ name }) => name)).toEqual(found.map(({ name }) => name));
+    expect(readFileSync(presetsFile, "utf8")).toBe(printPresets(found));
+    expect(readFileSync(presetNamesFile, "utf8")).toBe(printPresetNames(found));
+    expect(readFileSync(directoriesPage, "utf8")).toBe(await printDirectories());
   });
 
   it("keeps checks from importing each other: a family shares by files of its own that are not checks", () => {

@@ -8,7 +8,7 @@ import type { CertificateFacts } from "../../sync/look/certificate.ts";
 import { probeSource } from "../../sync/look/probe.ts";
 import type { Finding, Sample } from "../../sync/look/finding.ts";
 import { leftOutLines } from "../../sync/left-out.ts";
-import { presets } from "../../sync/presets/table.ts";
+import { presets } from "../../sync/presets/registry.ts";
 import { readCertificates } from "../../sync/sources/secrets.ts";
 import type { SourceSettings } from "../config/schema.ts";
 import { createDomains } from "../mail/domains.ts";

@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
+import { presetNames } from "./preset-names.ts";
 import * as text from "./texts.ts";
 
 /** See the file's first line. */
@@ -12,11 +13,7 @@ export const source = z.strictObject({
     undefined,
     "Kind of source: an LDAP server, an LDIF file, a file like the plugin's control/goodmailto (one user part, address, or @domain for everybody there per line), or John Simpson's validrcptto.cdb with its wildcards.",
   ),
-  preset: field.choice(
-    ["domino", "active-directory", "openldap", "389ds", "zimbra", "qmail-ldap", "univention", "generic"],
-    "generic",
-    "Directory product, which decides which attributes contain addresses.",
-  ),
+  preset: field.choice(presetNames, "generic", "Directory product, which decides which attributes contain addresses."),
   url: field.listBy(
     text.sourceUrlRule,
     ["ldap://192.0.2.10:389"],

@@ -10,7 +10,7 @@ import { type Mailbox, namesRoute, normalKey } from "../../src/mail/address.ts";
 import type { Domains } from "../../src/mail/domains.ts";
 import { convertEntries, createRules, type Rules } from "../convert/addresses.ts";
 import { createScope } from "../convert/scope.ts";
-import { presetFor } from "../presets/table.ts";
+import { presetFor } from "../presets/preset-for.ts";
 import { type Found, SourceFault } from "../source.ts";
 import { checkResult, searchRequest } from "../sources/paged-search.ts";
 import { wholeEntries } from "../sources/ranges.ts";

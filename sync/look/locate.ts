@@ -7,7 +7,7 @@ import type { SearchEntry } from "ldapts";
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { foldAscii, normalKey, parseMailbox } from "../../src/mail/address.ts";
 import { addressForms } from "./address-forms.ts";
-import { presetFor } from "../presets/table.ts";
+import { presetFor } from "../presets/preset-for.ts";
 import { parseTarget } from "../sources/dial.ts";
 import { escapeFilterValue } from "../sources/filter.ts";
 import type { LdapConnection } from "../sources/ldap-connection.ts";

@@ -8,7 +8,7 @@ import { convertEntries, createRules } from "../convert/addresses.ts";
 import type { Rules } from "../convert/addresses.ts";
 import { valuesOf } from "../entry.ts";
 import type { Entry } from "../entry.ts";
-import { presetFor } from "../presets/table.ts";
+import { presetFor } from "../presets/preset-for.ts";
 import type { LeftOut } from "../left-out.ts";
 import { createScope } from "../convert/scope.ts";
 import { parseTarget } from "../sources/dial.ts";

@@ -9,6 +9,12 @@ const statuses = ["inetuserstatus", "mailuserstatus", "inetmailgroupstatus"];
 
 export const directoryServer389 = definePreset({
   name: "389ds",
+  about: {
+    product: "389 Directory Server, also Red Hat's, Sun's and Oracle's",
+    objects: "inetOrgPerson, mailRecipient, mailGroup, inetMailUser, inetMailGroup, inetLocalMailRecipient",
+    addresses: "mail, mailAlternateAddress, mailEquivalentAddress, mailLocalAddress",
+    leftOut: "inetUserStatus, mailUserStatus or inetMailGroupStatus disabled, deleted or removed",
+  },
   filter:
     "(|(objectClass=inetOrgPerson)(objectClass=mailRecipient)(objectClass=mailGroup)(objectClass=inetMailUser)" +
     "(objectClass=inetMailGroup)(objectClass=inetLocalMailRecipient))",

@@ -7,6 +7,13 @@ import { definePreset } from "./preset.ts";
 
 export const activeDirectory = definePreset({
   name: "active-directory",
+  about: {
+    product: "Active Directory with Exchange",
+    objects: "with proxyAddresses: user, contact, group, dynamic list, public folder",
+    addresses: "proxyAddresses (`SMTP:`, `smtp:`), mail",
+    leftOut:
+      "X500, SIP and other prefixes. Disabled accounts are included: shared and room mailboxes are disabled accounts",
+  },
   filter:
     "(&(proxyAddresses=*)(|(objectClass=user)(objectClass=contact)(objectClass=group)" +
     "(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder)))",

@@ -10,6 +10,12 @@ import { definePreset } from "./preset.ts";
 
 export const domino = definePreset({
   name: "domino",
+  about: {
+    product: "HCL Domino",
+    objects: "dominoPerson, dominoGroup, dominoServerMailInDatabase, dominoResource, dominoServerResource",
+    addresses: "mail, uid, cn, fullname, altfullname",
+    leftOut: "addresses that Domino generated; groups of type 2 (access control), 3 (deny list), 4 (servers)",
+  },
   filter:
     "(|(objectClass=dominoPerson)(objectClass=dominoGroup)(objectClass=dominoServerMailInDatabase)" +
     "(objectClass=dominoResource)(objectClass=dominoServerResource))",

@@ -6,6 +6,11 @@ import { definePreset } from "./preset.ts";
 
 export const openldap = definePreset({
   name: "openldap",
+  about: {
+    product: "OpenLDAP with the usual mail schemas",
+    objects: "inetOrgPerson, pilotPerson, inetLocalMailRecipient, mailRecipient, mailGroup",
+    addresses: "mail, mailLocalAddress, mailAlternateAddress",
+  },
   filter:
     "(|(objectClass=inetOrgPerson)(objectClass=pilotPerson)(objectClass=inetLocalMailRecipient)" +
     "(objectClass=mailRecipient)(objectClass=mailGroup))",

@@ -46,9 +46,22 @@ export type RuleAttribute =
 /** The attribute by whose values changes are found: a time, OpenLDAP's change number, or Active Directory's. */
 export type ChangeAttribute = "modifyTimestamp" | "entryCSN" | "uSNChanged";
 
+/** A row of the table in docs/directories.md. */
+export interface About {
+  readonly product: string;
+  /** Which objects take mail. */
+  readonly objects: string;
+  /** From which attributes. */
+  readonly addresses: string;
+  /** What of them is left out. */
+  readonly leftOut?: string;
+}
+
 /** A small table; the configuration may override filter and attributes. */
 export interface Preset {
+  /** As in the configuration, and the name of its file. */
   readonly name: string;
+  readonly about: About;
   /** RFC 4515. No leading wildcard: Domino strips it. */
   readonly filter: string;
   readonly addresses: readonly AddressAttribute[];
@@ -65,7 +78,9 @@ export interface Preset {
 }
 
 /** A preset from what it has to say. */
-export function definePreset(preset: Pick<Preset, "name" | "filter" | "addresses"> & Partial<Preset>): Preset {
+export function definePreset(
+  preset: Pick<Preset, "name" | "about" | "filter" | "addresses"> & Partial<Preset>,
+): Preset {
   return {
     classes: {},
     exclusions: [],

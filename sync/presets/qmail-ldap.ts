@@ -6,6 +6,12 @@ import { definePreset } from "./preset.ts";
 
 export const qmailLdap = definePreset({
   name: "qmail-ldap",
+  about: {
+    product: "qmail-ldap",
+    objects: "qmailUser, qmailGroup",
+    addresses: "mail, mailAlternateAddress",
+    leftOut: "accountStatus disabled or deleted; `noaccess` and `nopop` still receive",
+  },
   filter: "(|(objectClass=qmailUser)(objectClass=qmailGroup))",
   addresses: [
     { attribute: "mail", form: "address", kind: "account" },

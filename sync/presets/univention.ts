@@ -3,6 +3,11 @@ import { definePreset } from "./preset.ts";
 
 export const univention = definePreset({
   name: "univention",
+  about: {
+    product: "Univention Corporate Server",
+    objects: "with mailPrimaryAddress or mailAlternativeAddress",
+    addresses: "both",
+  },
   filter: "(|(mailPrimaryAddress=*)(mailAlternativeAddress=*))",
   addresses: [
     { attribute: "mailprimaryaddress", form: "address", kind: "account" },

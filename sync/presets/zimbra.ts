@@ -7,6 +7,11 @@ import { definePreset } from "./preset.ts";
 
 export const zimbra = definePreset({
   name: "zimbra",
+  about: {
+    product: "Zimbra",
+    objects: "zimbraMailStatus=enabled: accounts, calendar resources, distribution lists, dynamic ones",
+    addresses: "zimbraMailDeliveryAddress, mail, zimbraMailAlias, zimbraOldMailAddress",
+  },
   filter: "(zimbraMailStatus=enabled)",
   addresses: [
     { attribute: "zimbramaildeliveryaddress", form: "address", kind: "account" },

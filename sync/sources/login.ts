@@ -7,7 +7,7 @@
 import { BindRequest, SearchEntry } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { presetFor } from "../presets/table.ts";
+import { presetFor } from "../presets/preset-for.ts";
 import { SourceFault } from "../source.ts";
 import { parseTarget } from "./dial.ts";
 import { escapeFilterValue, parseFilter } from "./filter.ts";

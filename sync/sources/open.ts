@@ -3,7 +3,7 @@ import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Domains } from "../../src/mail/domains.ts";
 import { createRules, type Rules } from "../convert/addresses.ts";
 import type { Entry } from "../entry.ts";
-import { presetFor } from "../presets/table.ts";
+import { presetFor } from "../presets/preset-for.ts";
 import { createScope } from "../convert/scope.ts";
 import type { Source } from "../source.ts";
 import { createCdbSource } from "./cdb.ts";

@@ -3,13 +3,25 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { backEndsFile, findBackEnds, findChecks, printBackEnds, printRegistry, registryFile } from "./registry.ts";
+import {
+  directoriesPage,
+  findPresets,
+  presetNamesFile,
+  presetsFile,
+  printDirectories,
+  printPresetNames,
+  printPresets,
+} from "./presets.ts";
 import { developmentPage, printDevelopment } from "./rooms.ts";
 
 writeFileSync(registryFile, printRegistry(findChecks()));
 writeFileSync(backEndsFile, printBackEnds(findBackEnds()));
+writeFileSync(presetsFile, printPresets(findPresets()));
+writeFileSync(presetNamesFile, printPresetNames(findPresets()));
 writeFileSync(developmentPage, printDevelopment());
 
-// What follows is printed from the registry as it is now.
+// What follows is printed from the registries as they are now.
+writeFileSync(directoriesPage, await printDirectories());
 const { checksPage, printChecks } = await import("./checks-page.ts");
 writeFileSync(checksPage, printChecks());
 const { fromQpsmtpdPage, printFromQpsmtpd } = await import("./from-qpsmtpd-page.ts");

@@ -1,14 +1,10 @@
 /** `npm run new-check FAMILY/NAME`: writes a check, its test and its dialogue, and prints registry, docs and sample. */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readName, writeNew } from "./write-new.ts";
 
-const root = join(import.meta.dirname, "../..");
-const [family = "", name = ""] = (process.argv[2] ?? "").split("/");
-if (!/^[a-z]+$/.test(family) || !/^[a-z][a-z0-9_]*$/.test(name)) {
-  process.stderr.write("usage: npm run new-check FAMILY/NAME, as client/badcountry\n");
-  process.exit(2);
-}
+const [family = "", name = ""] = readName(
+  /^([a-z]+)\/([a-z][a-z0-9_]*)$/,
+  "new-check FAMILY/NAME, as client/badcountry",
+);
 
 const check = `/** ${name}: one sentence on what it refuses, from which RFC or original. */
 import * as field from "../../config/fields.ts";
@@ -71,20 +67,11 @@ C: MAIL FROM:<a@far.test>
 S: 250 2.1.0 Sender OK
 `;
 
-const files = [
-  [`src/checks/${family}/${name}.ts`, check],
-  [`test/checks/${family}/${name}.test.ts`, test],
-  [`test/dialogs/checks/${name}.dialog`, dialogue],
-] as const;
-const taken = files.map(([path]) => path).filter((path) => existsSync(join(root, path)));
-if (taken.length > 0) {
-  process.stderr.write(`there already: ${taken.join(", ")}\n`);
-  process.exit(2);
-}
-for (const [path, text] of files) {
-  mkdirSync(dirname(join(root, path)), { recursive: true });
-  writeFileSync(join(root, path), text);
-  process.stdout.write(`wrote ${path}\n`);
-}
-execFileSync(process.execPath, [join(import.meta.dirname, "main.ts")], { stdio: "inherit" });
-process.stdout.write("printed src/checks/registry.ts, docs/checks.md, config/goodmailto.toml\n");
+writeNew(
+  {
+    [`src/checks/${family}/${name}.ts`]: check,
+    [`test/checks/${family}/${name}.test.ts`]: test,
+    [`test/dialogs/checks/${name}.dialog`]: dialogue,
+  },
+  "src/checks/registry.ts, docs/checks.md, config/goodmailto.toml",
+);

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 
 import { namesRoute, normalKey, parseMailbox } from "../../src/mail/address.ts";
 import { convertEntries, createRules } from "../../sync/convert/addresses.ts";
-import { presetFor, presets } from "../../sync/presets/table.ts";
+import { presetFor } from "../../sync/presets/preset-for.ts";
+import { presets } from "../../sync/presets/registry.ts";
 import { createScope } from "../../sync/convert/scope.ts";
 import type { Batch } from "../../sync/source.ts";
 import { kontor, sourceSettings } from "./reading.ts";

@@ -1,8 +1,12 @@
 /** What the tests of sources share: settings with the configuration's own defaults, and a source read to its end. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { type SourceSettings, coreLists } from "../../src/config/schema.ts";
 import { createDomains, type Domains } from "../../src/mail/domains.ts";
 import { openSource } from "../../sync/sources/open.ts";
 import { type Found, type Source, SourceFault } from "../../sync/source.ts";
+import { temporaryFolder } from "../snapshot/fixture.ts";
 
 /** The relay domains of the test directories. */
 export const kontor: Domains = createDomains(["kontor.example"], { "kontor.test": "kontor.example" });
@@ -64,4 +68,11 @@ export async function faultOf(from: Source, signal?: AbortSignal): Promise<Sourc
     }
     throw error;
   }
+}
+
+/** Reads an LDIF export to its end. */
+export async function readLdif(settings: Partial<SourceSettings>, ldif: string): Promise<Reading> {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "export.ldif"), ldif);
+  return readAll(source({ ...settings, type: "ldif", url: ["export.ldif"] }, undefined, folder));
 }

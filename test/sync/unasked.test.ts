@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { probeSource } from "../../sync/look/probe.ts";
 import { classesFit } from "../../sync/sources/unasked.ts";
-import { presets } from "../../sync/presets/table.ts";
+import { presets } from "../../sync/presets/registry.ts";
 import { parseFilter } from "../../sync/sources/filter.ts";
 import { kontor, readAll, source, sourceSettings } from "./reading.ts";
 

@@ -1,27 +1,8 @@
-/** The presets by the word that the configuration has for them. */
+/** The preset of a source. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
-import { directoryServer389 } from "./389ds.ts";
-import { activeDirectory } from "./active-directory.ts";
-import { domino } from "./domino.ts";
-import { generic } from "./generic.ts";
-import { openldap } from "./openldap.ts";
 import type { AddressAttribute, Preset } from "./preset.ts";
-import { qmailLdap } from "./qmail-ldap.ts";
-import { univention } from "./univention.ts";
-import { zimbra } from "./zimbra.ts";
-
-/** One for every word of `[[source]] preset`. */
-export const presets: Readonly<Record<SourceSettings["preset"], Preset>> = {
-  domino,
-  "active-directory": activeDirectory,
-  openldap,
-  "389ds": directoryServer389,
-  zimbra,
-  "qmail-ldap": qmailLdap,
-  univention,
-  generic,
-};
+import { presets } from "./registry.ts";
 
 /** The preset of a source with the filter and the attributes that the configuration names instead. */
 export function presetFor(

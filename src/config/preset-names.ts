@@ -1,0 +1,14 @@
+/** The words of `[[source]] preset`, one for each file of sync/presets; printed by `npm run docs`. */
+export const presetNames = [
+  "389ds",
+  "active-directory",
+  "domino",
+  "generic",
+  "openldap",
+  "qmail-ldap",
+  "univention",
+  "zimbra",
+] as const;
+
+/** One of them. */
+export type PresetName = (typeof presetNames)[number];
