@@ -13,7 +13,7 @@ import { formatEndpoint, parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
-import { createLog } from "../ops/log.ts";
+import { createLog } from "../log/log.ts";
 import type { Log } from "../report/log.ts";
 import { errorMessage } from "../report/error-message.ts";
 

@@ -10,7 +10,7 @@ import type { ReceivedMessage } from "../demo/next-hop.ts";
 import { fileNames } from "../demo/settings.ts";
 import { talk } from "../demo/talk.ts";
 import { printable } from "../mail/reply.ts";
-import { createLog } from "../ops/log.ts";
+import { createLog } from "../log/log.ts";
 import type { Demo } from "../compose/demo-parts.ts";
 import { exit } from "../ops/exit.ts";
 import { lostReader } from "../ops/lost-reader.ts";

@@ -8,7 +8,7 @@ import { createdAt } from "../../sync/list/previous.ts";
 import { carryOn } from "../../sync/targets/again.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import type { Target } from "../../sync/targets/target.ts";
-import { createLog } from "../ops/log.ts";
+import { createLog } from "../log/log.ts";
 import { exit } from "../ops/exit.ts";
 import { courierOpener } from "../compose/sync-run.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";

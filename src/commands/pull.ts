@@ -9,7 +9,7 @@ import { startSchedule } from "../../sync/run/schedule.ts";
 import { parsePlace } from "../config/place.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
-import { createLog } from "../ops/log.ts";
+import { createLog } from "../log/log.ts";
 import { pull } from "../pull/pull.ts";
 import type { Pulled } from "../pull/pull.ts";
 import { readAccess } from "../transfer/access.ts";

@@ -10,7 +10,7 @@ import { rollBack } from "../../sync/run/rollback.ts";
 import { carryOn } from "../../sync/targets/again.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
-import { createLog } from "../ops/log.ts";
+import { createLog } from "../log/log.ts";
 import { exit } from "../ops/exit.ts";
 import { readSealing } from "../compose/sealing.ts";
 import type { Sealing } from "../compose/sealing.ts";

@@ -8,7 +8,8 @@ import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
 import { affordable, scarceDescriptors } from "../ops/descriptors.ts";
-import { createLog } from "../ops/log.ts";
+import { createLog } from "../log/log.ts";
+import type { OpenLog } from "../log/log.ts";
 import { createMetrics, metricsPage } from "../ops/metrics.ts";
 import type { Gauge } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
@@ -48,7 +49,10 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
   const workers = workerCount(settings.smtp.workers);
   if (workers > 1 && options.worker !== true) {
     try {
-      const fresh = (): Settings | undefined => freshOf(options.config, settings, log);
+      const fresh = (): Settings | undefined => {
+        log.reopen();
+        return freshOf(options.config, settings, log);
+      };
       await superviseWorkers(options.config, settings, workers, log, fresh, onHangup);
     } catch (error) {
       process.exitCode = explainStart(error, log);
@@ -61,7 +65,7 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
 async function serveHere(
   config: string,
   settings: Settings,
-  log: Log,
+  log: OpenLog,
   worker: boolean,
   onHangup: (reload: () => void) => void,
 ): Promise<void> {
@@ -104,9 +108,12 @@ async function serveHere(
     log.info("relay", "stopping", { pid: process.pid });
     note.close();
     // Rejects never; and the process ends when nothing is left to do, or at once after the wait.
-    void Promise.all([relay.stop(), notifier.stopping()]).then(() => process.exit(exit.ok));
+    void Promise.all([relay.stop(), notifier.stopping()])
+      .then(() => log.close())
+      .then(() => process.exit(exit.ok));
   };
   const reload = (): void => {
+    log.reopen();
     const fresh = reloadRelay(config, relay, log, worker ? undefined : settings);
     if (fresh !== undefined) {
       note.reloaded(fingerprintOf(fresh), Date.now());

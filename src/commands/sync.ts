@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 
 import type { Settings } from "../config/sections.ts";
 import { sync } from "../config/sync-sections.ts";
-import { createLog } from "../ops/log.ts";
+import { createLog } from "../log/log.ts";
 import { hasDeltas } from "../../sync/source.ts";
 import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
 import { runDeadline } from "../../sync/run/full.ts";

@@ -123,6 +123,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     lenient: settings.smtp.lenient_helo,
     normaliseNewlines: settings.smtp.bare_newlines === "normalise",
     reverseLookup: settings.smtp.reverse_lookup,
+    logSessions: settings.log.sessions,
     starttls: tls !== undefined && plan.tls === "starttls",
     authenticator: plan.auth ? authenticator : undefined,
     mayUse,

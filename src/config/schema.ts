@@ -8,6 +8,7 @@ import { route } from "./routes.ts";
 import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
+import { log } from "./logging.ts";
 import { control, deliverabled, dns, state } from "./services.ts";
 import { source } from "./sources.ts";
 
@@ -152,23 +153,6 @@ const snapshot = z.strictObject({
     text.placeRule,
     "",
     'URL from which `goodmailto pull` downloads the snapshot: "https://host/path" or "s3://bucket/object".',
-  ),
-});
-
-const log = z.strictObject({
-  format: field.restart(
-    field.choice(
-      ["plain", "json", "tai64n"],
-      "plain",
-      "plain: for multilog or the journal. tai64n: the same with a time stamp. json: one object per line.",
-    ),
-  ),
-  level: field.restart(
-    field.choice(
-      ["debug", "info", "warning", "error"],
-      "info",
-      "The lowest level that is logged. Verdicts have level info.",
-    ),
   ),
 });
 

@@ -1,6 +1,6 @@
 /** Counters of this process, and their text form for Prometheus (exposition format 0.0.4). */
-import { counterNames, seriesFromStart } from "../report/counters.ts";
-import type { CountedCheck, CounterName, Counters } from "../report/counters.ts";
+import { counterNames, histograms, seriesFromStart } from "../report/counters.ts";
+import type { CountedCheck, CounterName, Counters, HistogramName } from "../report/counters.ts";
 
 /** Values by `name{labels}`; plain data, so that workers can send it to the process that serves it. */
 export type Totals = Readonly<Record<string, number>>;
@@ -34,7 +34,11 @@ export function createMetrics(checks: readonly CountedCheck[] = []): Metrics {
   for (const [name, labels] of seriesFromStart(checks)) {
     countOf(name, labels);
   }
+  const distributions = new Map(
+    Object.keys(histograms).map((name) => [name, distribution(name as HistogramName, counts)]),
+  );
   return {
+    observe: (name, value) => distributions.get(name)?.(value),
     add: (name, labels, by = 1) => {
       let count = labels === undefined ? counts.get(name) : known.get(labels);
       if (count === undefined) {
@@ -46,6 +50,29 @@ export function createMetrics(checks: readonly CountedCheck[] = []): Metrics {
       count.value += by;
     },
     totals: () => Object.fromEntries([...counts].map(([series, { value }]) => [series, value])),
+  };
+}
+
+/** The series of a histogram, each bucket with what is in those below it. @returns adds a value */
+function distribution(name: HistogramName, counts: Map<string, Count>): (value: number) => void {
+  const cell = (series: string): Count => {
+    const count = { value: 0 };
+    counts.set(series, count);
+    return count;
+  };
+  const { bounds } = histograms[name];
+  const buckets = bounds.map((bound) => cell(`${name}_bucket{le="${bound}"}`));
+  const [all, sum, count] = [cell(`${name}_bucket{le="+Inf"}`), cell(`${name}_sum`), cell(`${name}_count`)];
+  return (value) => {
+    bounds.forEach((bound, i) => {
+      const bucket = buckets[i];
+      if (bucket !== undefined && value <= bound) {
+        bucket.value += 1;
+      }
+    });
+    all.value += 1;
+    count.value += 1;
+    sum.value += value;
   };
 }
 
@@ -84,6 +111,15 @@ export function metricsPage(totals: Totals, gauges: readonly Gauge[]): string {
     for (const [series, value] of Object.entries(totals)) {
       if (series === name || series.startsWith(`${name}{`)) {
         out.push(`${full}${series.slice(name.length)} ${value}`);
+      }
+    }
+  }
+  for (const [name, { doc }] of Object.entries(histograms)) {
+    const full = `goodmailto_${name}`;
+    out.push(`# HELP ${full} ${doc}`, `# TYPE ${full} histogram`);
+    for (const [series, value] of Object.entries(totals)) {
+      if (series.startsWith(`${name}_`)) {
+        out.push(`goodmailto_${series} ${value}`);
       }
     }
   }

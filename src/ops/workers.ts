@@ -4,6 +4,7 @@ import type { Server } from "node:http";
 import { availableParallelism } from "node:os";
 
 import type { Settings } from "../config/sections.ts";
+import type { OpenLog } from "../log/log.ts";
 import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
 import { metricsPage, sumTotals } from "./metrics.ts";
@@ -40,7 +41,7 @@ export async function superviseWorkers(
   config: string,
   settings: Settings,
   count: number,
-  log: Log,
+  log: OpenLog,
   reloaded: () => Settings | undefined,
   onHangup: (reload: () => void) => void,
 ): Promise<void> {
@@ -70,6 +71,7 @@ export async function superviseWorkers(
   await told;
   server?.close();
   notifier.close();
+  await log.close();
   process.exit(code);
 }
 

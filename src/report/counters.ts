@@ -3,7 +3,15 @@
 /** Adds one (or more) to a counter. */
 export interface Counters {
   add(name: CounterName, labels?: Readonly<Record<string, string>>, by?: number): void;
+  /** Adds one value to a distribution. */
+  observe(name: HistogramName, value: number): void;
 }
+
+/** Every distribution there is; exported as `goodmailto_NAME`, with the upper bounds of its buckets. */
+export const histograms = {
+  session_seconds: { doc: "Duration of sessions.", bounds: [0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800] },
+} as const;
+export type HistogramName = keyof typeof histograms;
 
 /** Every counter there is; exported as `goodmailto_NAME_total`. */
 export const counterNames = {
@@ -96,4 +104,4 @@ export function labelsBy(
 }
 
 /** Counts nothing. */
-export const noCounters: Counters = { add() {} };
+export const noCounters: Counters = { add() {}, observe() {} };

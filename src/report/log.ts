@@ -1,4 +1,4 @@
-/** What a part says to the log; src/ops/log.ts writes it. One event a line, never message content. */
+/** What a part says to the log; src/log/log.ts writes it. One event a line, never message content. */
 
 /** Facts of one event. Undefined values are left out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;

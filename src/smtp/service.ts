@@ -62,6 +62,8 @@ export interface Service extends Omit<Services, "lists" | "scanner"> {
   /** Who is forgiven sloppy names and paths: clients that may relay and listeners with AUTH, everybody, or nobody. */
   readonly lenient: "own" | "all" | "none";
   readonly reverseLookup: boolean;
+  /** Whether each session is logged at its end. */
+  readonly logSessions: boolean;
   readonly starttls: boolean;
   /** Whether a login may use a sender. Undefined: every login may use every sender. */
   readonly mayUse?: ((login: string, sender: Mailbox) => boolean) | undefined;

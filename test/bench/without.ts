@@ -4,7 +4,7 @@
  */
 import { Socket } from "node:net";
 
-import { LineWriter } from "../../src/ops/line-writer.ts";
+import { LineWriter } from "../../src/log/line-writer.ts";
 
 switch (process.env["WITHOUT"]) {
   case "turn":

@@ -12,7 +12,7 @@ import { schemaFor } from "../../src/compose/settings.ts";
 import { logWarnings, warningsOf } from "../../src/compose/warnings.ts";
 import { deepFaults, deepWarnings } from "../../src/compose/deep-check.ts";
 import { checkConfig } from "../../src/config/load.ts";
-import { createLog } from "../../src/ops/log.ts";
+import { createLog } from "../../src/log/log.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import { missing } from "../fakes/need.ts";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { pullOnce } from "../../src/commands/pull.ts";
-import { createLog } from "../../src/ops/log.ts";
+import { createLog } from "../../src/log/log.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { publish as publishSettings } from "../../src/config/transfer.ts";
 import type { Protection } from "../../sync/publish/protect.ts";

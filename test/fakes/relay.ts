@@ -9,7 +9,7 @@ import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { formatFault } from "../../src/config/toml.ts";
-import { createLog } from "../../src/ops/log.ts";
+import { createLog } from "../../src/log/log.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import type { Metrics } from "../../src/ops/metrics.ts";
 import { publishSnapshot } from "./snapshot.ts";

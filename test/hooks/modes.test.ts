@@ -22,7 +22,7 @@ import type { Ask } from "../../src/hooks/pipeline.ts";
 import type { Step } from "../../src/hooks/step.ts";
 import { pass, refuse } from "../../src/hooks/verdict.ts";
 import { reply, replyText } from "../../src/mail/reply.ts";
-import { createLog } from "../../src/ops/log.ts";
+import { createLog } from "../../src/log/log.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import { mailbox, makeSession, messageOf } from "../checks/fixture.ts";
 import { onlyUnless } from "./only-unless.ts";

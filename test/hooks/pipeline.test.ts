@@ -12,7 +12,7 @@ import { acceptSession, drop, found, next, ok, pass, refuse as refuseWith } from
 import type { Answer, Verdict } from "../../src/hooks/verdict.ts";
 import { Session } from "../../src/hooks/session.ts";
 import { reply } from "../../src/mail/reply.ts";
-import { createLog } from "../../src/ops/log.ts";
+import { createLog } from "../../src/log/log.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import { madeUp } from "./steps.ts";
 

@@ -18,6 +18,7 @@ import type { MessageIntake } from "../message/message-intake.ts";
 import { Parser } from "../message/parser.ts";
 import { receiveMessage } from "../message/reception.ts";
 import type { Owner } from "./owner.ts";
+import { SessionRecord } from "./session-record.ts";
 import { isEarlyTalker } from "../session/early-talk.ts";
 import { Verbs } from "../session/verbs.ts";
 import type { Answer } from "../session/verbs.ts";
@@ -28,6 +29,7 @@ export class Connection extends SMTPConnection {
   /** The address (IPv6: the /64) under which the server counts it. */
   countedAs = "";
   readonly early = new EarlyCommand();
+  readonly record = new SessionRecord();
   readonly #relay: Owner<Connection>;
   readonly #deadlines = new Deadlines();
   #intake: MessageIntake | undefined;
@@ -98,6 +100,7 @@ export class Connection extends SMTPConnection {
       return this.early.hold(() => this._onCommand(command, callback));
     }
     this.#deadlines.stop();
+    this.record.commands += 1;
     this.conversation.session.commandAt = performance.now();
     let answering: Answer | Promise<Answer>;
     try {
@@ -160,7 +163,9 @@ export class Connection extends SMTPConnection {
     this.#deadlines.stop("uncut");
     this.#intake = undefined;
     const answer = await intake.finish();
-    this.#verbs?.messageDone((answer.reply?.code ?? 500) < 300);
+    const isDelivered = (answer.reply?.code ?? 500) < 300;
+    this.record.messages += isDelivered ? 1 : 0;
+    this.#verbs?.messageDone(isDelivered);
     this.answer(answer);
     this.#deadlines.restart();
     if (this.#leaving) {
@@ -172,6 +177,7 @@ export class Connection extends SMTPConnection {
   /** The one place where a response becomes bytes. */
   answer({ reply, close }: Response): void {
     this.#write(reply);
+    this.record.refused += (reply?.code ?? 0) >= 400 ? 1 : 0;
     if (!close && isOffence(reply) && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
       this.conversation?.limit("errors", answers.tooManyErrors);
       this.#write(answers.tooManyErrors.reply);

@@ -195,7 +195,10 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     this.#crowd.leave(connection.countedAs);
     this.#sessions.delete(connection);
     const { conversation } = connection;
-    conversation?.service.pipeline.end(conversation.session);
+    if (conversation !== undefined) {
+      connection.record.tell(conversation);
+      conversation.service.pipeline.end(conversation.session);
+    }
     if (this.#sessions.size === 0) {
       this.#emptied?.();
     }

@@ -1,6 +1,8 @@
 /** Lines to a descriptor in batches: written on a timer, when there are many, and at exit; never dropped without a word. */
 import { writeSync } from "node:fs";
 
+import { lostLine } from "./sink.ts";
+
 /** Bytes of waiting text above which it is written at once. */
 const batch = 32_768;
 /** What is encoded, and written, at a time: as much as an empty pipe takes. */
@@ -13,7 +15,7 @@ const lineFeed = 10;
 
 /** Collects lines and writes them together. One write a batch instead of one a verdict. */
 export class LineWriter {
-  readonly #descriptor: number;
+  #descriptor: number;
   readonly #prefix: string;
   /** What waits: whole lines, encoded once. Then the lines in `#tail`. */
   #pieces: Buffer[] = [];
@@ -56,6 +58,12 @@ export class LineWriter {
     } else {
       this.#arm();
     }
+  }
+
+  /** From now on another descriptor; what waits goes there. */
+  redirect(descriptor: number): void {
+    this.#descriptor = descriptor;
+    this.#half = false;
   }
 
   /** Writes what waits, as far as the reader takes it. */
@@ -137,7 +145,7 @@ export class LineWriter {
     if (this.#lost > 0) {
       const lost = this.#lost;
       this.#lost = 0;
-      this.write(`${this.#prefix}log: lines lost count=${lost} reason="${this.#whyLost}"`, false);
+      this.write(this.#prefix + lostLine(lost, this.#whyLost), false);
     }
   }
 

@@ -7,9 +7,9 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { LineWriter } from "../../src/ops/line-writer.ts";
+import { LineWriter } from "../../src/log/line-writer.ts";
 
-const source = join(import.meta.dirname, "../../src/ops/line-writer.ts");
+const source = join(import.meta.dirname, "../../src/log/line-writer.ts");
 const node = process.execPath;
 /** What the writer keeps at most, but for the line that crosses it. */
 const bound = 8_388_608;

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { createLog } from "../../src/ops/log.ts";
-import type { Format } from "../../src/ops/log.ts";
-import { tai64n } from "../../src/ops/tai64n.ts";
+import { createLog } from "../../src/log/log.ts";
+import type { Format } from "../../src/log/log.ts";
+import { tai64n } from "../../src/log/tai64n.ts";
 import { missing } from "../fakes/need.ts";
 
 const verdict = {
@@ -119,7 +119,7 @@ function loggedTo(format: Format, journal: (stream: string) => string | undefine
     const { dev, ino } = fstatSync(file, { bigint: true });
     const stream = journal(`${dev}:${ino}`);
     const script = `
-      import { createLog } from "${join(import.meta.dirname, "../../src/ops/log.ts")}";
+      import { createLog } from "${join(import.meta.dirname, "../../src/log/log.ts")}";
       const log = createLog({ format: "${format}", level: "debug" });
       log.debug("a", "b"); log.info("a", "b"); log.warning("a", "b"); log.error("a", "b");
       log.verdict(${JSON.stringify(verdict)});`;

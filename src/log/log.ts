@@ -2,24 +2,38 @@
  * The log: one event a line. `plain` lines of the recipient check are byte for byte those of the plugin goodmailto,
  * so that its multilog filters go on working; `tai64n` puts a stamp before them; `json` tells the same and more.
  */
-import { fstatSync } from "node:fs";
-
+import { parseRecipientLine, usualRecipientLine } from "../config/logging.ts";
+import type { RecipientWord } from "../config/logging.ts";
 import type { Log, LogFields, VerdictLine } from "../report/log.ts";
-import { LineWriter } from "./line-writer.ts";
+import type { Rotation } from "./file-sink.ts";
+import { isUrgent, levels } from "./sink.ts";
+import type { Level, Sink } from "./sink.ts";
+import { openSinks } from "./sinks.ts";
 import { tai64n } from "./tai64n.ts";
 
-const levels = ["debug", "info", "warning", "error"] as const;
-export type Level = (typeof levels)[number];
 export type Format = "plain" | "json" | "tai64n";
 
-/** How and where to. */
+/** How and where to: `[log]`. */
 export interface LogOptions {
   readonly format: Format;
   readonly level: Level;
-  /** Takes one line without its line feed; default: standard error, in batches. */
+  /** Default: standard error. */
+  readonly sinks?: readonly string[];
+  readonly rotate?: Rotation;
+  /** Default: the line of the plugin goodmailto. */
+  readonly recipient_line?: string;
+  /** Takes one line without its line feed, in place of the sinks. */
   readonly write?: (line: string, urgent: boolean) => void;
   /** ms since 1970 with fractions; default: the clock. */
   readonly now?: () => number;
+}
+
+/** A log with the sinks that it writes to. */
+export interface OpenLog extends Log {
+  /** SIGHUP: log files are opened anew. */
+  reopen(): void;
+  /** Sends what waits, within two seconds. Never rejects. */
+  close(): Promise<void>;
 }
 
 /** Control and non-ASCII characters become `?`: no client can forge or break a line. */
@@ -27,12 +41,24 @@ export function sanitise(text: string): string {
   return /[^\x20-\x7e]/.test(text) ? text.replace(/[^\x20-\x7e]/g, "?") : text;
 }
 
-/** The line of the plugin goodmailto. The null sender is shown as `<>`. */
-export function verdictText(line: VerdictLine): string {
-  const from = line.from === "" ? "<>" : line.from;
-  return sanitise(
-    `${line.check}: host: ${line.host} from: ${from} to: ${line.user} (${line.address}) status: ${line.status}`,
+const wordOf: Readonly<Record<RecipientWord, (line: VerdictLine) => string>> = {
+  check: (line) => line.check,
+  host: (line) => line.host,
+  from: (line) => (line.from === "" ? "<>" : line.from),
+  user: (line) => line.user,
+  address: (line) => line.address,
+  status: (line) => line.status,
+  ip: ({ more }) => String(more["ip"] ?? ""),
+  helo: ({ more }) => String(more["helo"] ?? ""),
+  session: ({ more }) => String(more["session"] ?? ""),
+};
+
+/** Writes the line of a recipient by a template. The null sender is shown as `<>`. */
+export function recipientText(template: string): (line: VerdictLine) => string {
+  const parts = (parseRecipientLine(template) ?? []).map((part) =>
+    "word" in part ? wordOf[part.word] : (): string => part.text,
   );
+  return (line) => sanitise(parts.map((part) => part(line)).join(""));
 }
 
 function value(item: string | number | boolean): string {
@@ -53,31 +79,13 @@ function json(fields: object): string {
   return JSON.stringify(fields).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** Priorities of syslog(3), as sd-daemon(3) reads them in front of a line. */
-const priorities: Readonly<Record<Level, string>> = { debug: "<7>", info: "<6>", warning: "<4>", error: "<3>" };
-
-/** Whether a descriptor is the stream to systemd's journal that JOURNAL_STREAM names (systemd.exec(5)): not so in a pipe. */
-export function isJournal(descriptor: number, stream: string | undefined): boolean {
-  if (stream === undefined) {
-    return false;
-  }
-  try {
-    const { dev, ino } = fstatSync(descriptor, { bigint: true });
-    return stream === `${dev}:${ino}`;
-  } catch {
-    return false;
-  }
-}
-
 /** Makes a log. Errors and warnings are written at once, the rest in batches. */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): OpenLog {
   const { format } = options;
   const now = options.now ?? ((): number => performance.timeOrigin + performance.now());
   const least = levels.indexOf(options.level);
-  const toJournal = options.write === undefined && isJournal(2, process.env["JOURNAL_STREAM"]);
-  const prefixOf = (level: Level): string => (toJournal ? priorities[level] : "");
-  const writer = options.write === undefined ? new LineWriter(2, prefixOf("warning")) : undefined;
-  const write = options.write ?? ((line: string, urgent: boolean): void => writer?.write(line, urgent));
+  const sink = sinkOf(options, now);
+  const textOf = recipientText(options.recipient_line ?? usualRecipientLine);
   const stamp = (): string => (format === "tai64n" ? `${tai64n(Math.floor(now() * 1000))} ` : "");
 
   const event = (level: Level, part: string, text: string, fields: LogFields = {}): void => {
@@ -88,7 +96,7 @@ export function createLog(options: LogOptions): Log {
       format === "json"
         ? json({ time: new Date(now()).toISOString(), level, part, event: text, ...fields })
         : stamp() + eventText(part, text, fields);
-    write(prefixOf(level) + line, level === "warning" || level === "error");
+    sink.write(level, line);
   };
   return {
     debug: (part, text, fields) => event("debug", part, text, fields),
@@ -110,8 +118,23 @@ export function createLog(options: LogOptions): Log {
               ...facts,
               ...more,
             })
-          : stamp() + verdictText(line);
-      write(prefixOf("info") + text, false);
+          : stamp() + textOf(line);
+      sink.write("info", text);
     },
+    reopen: () => sink.reopen(),
+    close: () => sink.close(),
   };
 }
+
+function sinkOf({ write, sinks = ["stderr"], rotate = never }: LogOptions, now: () => number): Sink {
+  if (write === undefined) {
+    return openSinks(sinks, rotate, now);
+  }
+  return {
+    write: (level, line) => write(line, isUrgent(level)),
+    reopen: () => undefined,
+    close: () => Promise.resolve(),
+  };
+}
+
+const never: Rotation = { size: 0, keep: 1 };
