@@ -163,9 +163,7 @@ export class Connection extends SMTPConnection {
     this.#deadlines.stop("uncut");
     this.#intake = undefined;
     const answer = await intake.finish();
-    const isDelivered = (answer.reply?.code ?? 500) < 300;
-    this.record.messages += isDelivered ? 1 : 0;
-    this.#verbs?.messageDone(isDelivered);
+    this.#verbs?.messageDone(this.record.messageDone(answer.reply));
     this.answer(answer);
     this.#deadlines.restart();
     if (this.#leaving) {
@@ -176,8 +174,7 @@ export class Connection extends SMTPConnection {
 
   /** The one place where a response becomes bytes. */
   answer({ reply, close }: Response): void {
-    this.#write(reply);
-    this.record.refused += (reply?.code ?? 0) >= 400 ? 1 : 0;
+    this.#write(this.record.note(reply));
     if (!close && isOffence(reply) && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
       this.conversation?.limit("errors", answers.tooManyErrors);
       this.#write(answers.tooManyErrors.reply);

@@ -1,4 +1,5 @@
 /** What a session came to, for one line of the log and one value of a histogram at its end. */
+import type { Reply } from "../../mail/reply.ts";
 import type { Conversation } from "../session/conversation.ts";
 
 /** Counts of one session. */
@@ -6,10 +7,21 @@ export class SessionRecord {
   readonly #began = performance.now();
   /** Lines that came as commands. */
   commands = 0;
-  /** Messages that were answered 250. */
-  messages = 0;
-  /** Replies of 4xx and 5xx. */
-  refused = 0;
+  #messages = 0;
+  #refused = 0;
+
+  /** Counts replies of 4xx and 5xx. @returns the reply */
+  note(reply: Reply | undefined): Reply | undefined {
+    this.#refused += (reply?.code ?? 0) >= 400 ? 1 : 0;
+    return reply;
+  }
+
+  /** Counts messages that are delivered. @returns whether this one is */
+  messageDone(reply: Reply | undefined): boolean {
+    const isDelivered = (reply?.code ?? 500) < 300;
+    this.#messages += isDelivered ? 1 : 0;
+    return isDelivered;
+  }
 
   /** Logs and counts the session that has ended. */
   tell({ service, session }: Conversation): void {
@@ -21,8 +33,8 @@ export class SessionRecord {
         ip: session.client.ip,
         seconds: seconds.toFixed(3),
         commands: this.commands,
-        messages: this.messages,
-        refused: this.refused,
+        messages: this.#messages,
+        refused: this.#refused,
         tls: session.variables.get("TLSVERSION"),
       });
     }
