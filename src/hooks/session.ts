@@ -61,6 +61,8 @@ export class Session implements CheckSession {
   changing: "mail" | "rcpt" | undefined;
   /** When the command under way arrived, by the monotonic clock in ms. */
   commandAt = 0;
+  /** Lines that came as commands. */
+  commands = 0;
   #rcpt: { mailbox: Mailbox; expansion?: Recipient["expansion"] } | undefined;
   readonly #print: Printer;
 
@@ -78,6 +80,12 @@ export class Session implements CheckSession {
     this.listener = listener;
     this.variables = new Map(variables);
     this.#print = print;
+  }
+
+  /** A command line has come. */
+  noteCommand(): void {
+    this.commandAt = performance.now();
+    this.commands += 1;
   }
 
   /** The RCPT command under way. */

@@ -100,8 +100,7 @@ export class Connection extends SMTPConnection {
       return this.early.hold(() => this._onCommand(command, callback));
     }
     this.#deadlines.stop();
-    this.record.commands += 1;
-    this.conversation.session.commandAt = performance.now();
+    this.conversation.session.noteCommand();
     let answering: Answer | Promise<Answer>;
     try {
       answering = (this.#verbs ??= new Verbs(this.conversation)).answer(command.toString("latin1"));

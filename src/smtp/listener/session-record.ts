@@ -5,8 +5,6 @@ import type { Conversation } from "../session/conversation.ts";
 /** Counts of one session. */
 export class SessionRecord {
   readonly #began = performance.now();
-  /** Lines that came as commands. */
-  commands = 0;
   #messages = 0;
   #refused = 0;
 
@@ -32,7 +30,7 @@ export class SessionRecord {
         session: session.id,
         ip: session.client.ip,
         seconds: seconds.toFixed(3),
-        commands: this.commands,
+        commands: session.commands,
         messages: this.#messages,
         refused: this.#refused,
         tls: session.variables.get("TLSVERSION"),
