@@ -9,13 +9,13 @@ import type { Domains } from "../mail/domains.ts";
 import type { Log } from "../report/log.ts";
 import { refuseAuthorities } from "../files/authorities.ts";
 import { parseNextHop } from "../mail/next-hop.ts";
-import { createCourier } from "../relay/courier.ts";
-import { HopPool } from "../relay/hop-pool.ts";
+import { createCourier } from "../couriers/smtp/courier.ts";
+import { HopPool } from "../couriers/smtp/hop-pool.ts";
 import { createMailExchangers } from "../dns/mail-exchangers.ts";
 import type { Dns } from "../dns/resolver.ts";
-import { createRoutes } from "../relay/routes.ts";
-import { commonRoute, domainOf, routeOf } from "../relay/way.ts";
-import type { Ways } from "../relay/way.ts";
+import { createRoutes } from "../couriers/contract/routes.ts";
+import { commonRoute, domainOf, routeOf } from "../couriers/contract/way.ts";
+import type { Ways } from "../couriers/contract/way.ts";
 import { FileFault } from "./file-fault.ts";
 
 /** The way to the next hops of `[[route]]`. */

@@ -16,7 +16,7 @@ import { parseBlock, parseEndpoint } from "../../src/mail/network.ts";
 import { parseNextHop } from "../../src/mail/next-hop.ts";
 import { receivedField } from "../../src/mail/received.ts";
 import { parseReply, printable, reply } from "../../src/mail/reply.ts";
-import { ReplyReader } from "../../src/relay/reply-reader.ts";
+import { ReplyReader } from "../../src/couriers/smtp/reply-reader.ts";
 import { beginExchange } from "../../src/smtp/session/auth-exchange.ts";
 import type { Exchange } from "../../src/smtp/session/auth-exchange.ts";
 import { parseHelo, parseMail, parseRcpt, splitLine } from "../../src/smtp/session/command.ts";

@@ -6,8 +6,8 @@ import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 
 import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
-import { HopPool } from "../../src/relay/hop-pool.ts";
-import type { Route } from "../../src/relay/routes.ts";
+import { HopPool } from "../../src/couriers/smtp/hop-pool.ts";
+import type { Route } from "../../src/couriers/contract/routes.ts";
 import { silentLog } from "../../src/report/log.ts";
 import { startDns } from "../fakes/dns.ts";
 import { resolverOf } from "../dns/resolver-of.ts";

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 
 import { reply, replyOfLines } from "../../src/mail/reply.ts";
-import { fitting, hopText, isSuccess, notAvailable, withOwnWords } from "../../src/relay/fitting.ts";
+import { fitting, hopText, isSuccess, notAvailable, withOwnWords } from "../../src/couriers/smtp/fitting.ts";
 import type { NextHopScript } from "../fakes/next-hop.ts";
 import { closeScenes, hello, scene, send } from "./scene.ts";
 

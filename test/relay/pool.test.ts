@@ -7,11 +7,11 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { resolverOf } from "../dns/resolver-of.ts";
 import { silentLog } from "../../src/report/log.ts";
-import type { HopConnection } from "../../src/relay/hop-connection.ts";
-import { HopHealth } from "../../src/relay/hop-health.ts";
-import { HopPool } from "../../src/relay/hop-pool.ts";
+import type { HopConnection } from "../../src/couriers/smtp/hop-connection.ts";
+import { HopHealth } from "../../src/couriers/smtp/hop-health.ts";
+import { HopPool } from "../../src/couriers/smtp/hop-pool.ts";
 import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
-import type { Route } from "../../src/relay/routes.ts";
+import type { Route } from "../../src/couriers/contract/routes.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
 

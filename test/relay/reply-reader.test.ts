@@ -1,7 +1,7 @@
 /** Replies of a next hop that never end: given up at a bound, not at the time limit. RFC 5321 4.5.3.1.5. */
 import { afterEach, describe, expect, it } from "vitest";
 
-import { ReplyReader } from "../../src/relay/reply-reader.ts";
+import { ReplyReader } from "../../src/couriers/smtp/reply-reader.ts";
 import { closeScenes, hello, scene, send } from "./scene.ts";
 
 afterEach(closeScenes);

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it } from "vitest";
 
 import { resolverOf } from "../dns/resolver-of.ts";
 import { silentLog } from "../../src/report/log.ts";
-import { HopPool } from "../../src/relay/hop-pool.ts";
+import { HopPool } from "../../src/couriers/smtp/hop-pool.ts";
 import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
-import type { Route } from "../../src/relay/routes.ts";
+import type { Route } from "../../src/couriers/contract/routes.ts";
 import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";
 import { startNextHop } from "../fakes/next-hop.ts";

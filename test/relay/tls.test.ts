@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { resolverOf } from "../dns/resolver-of.ts";
 import { silentLog } from "../../src/report/log.ts";
-import { HopPool } from "../../src/relay/hop-pool.ts";
+import { HopPool } from "../../src/couriers/smtp/hop-pool.ts";
 import { createMailExchangers } from "../../src/dns/mail-exchangers.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import { startDns } from "../fakes/dns.ts";

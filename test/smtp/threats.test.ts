@@ -1,7 +1,7 @@
 /** Weaknesses of the library or of relays like us, each with what it comes to here; the numbers are those of docs/security.md. */
 import { afterEach, describe, expect, it } from "vitest";
 
-import { HopDelivery } from "../../src/relay/delivery.ts";
+import { HopDelivery } from "../../src/couriers/smtp/delivery.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { closeScenes, hello, scene, send } from "../relay/scene.ts";
 

@@ -1,7 +1,15 @@
 /** A route as the relay uses it, and how the one of a domain is found. */
-import type { NextHop } from "../mail/next-hop.ts";
-import { createRouteTable } from "../mail/route-table.ts";
-import type { TlsPolicy } from "./dial.ts";
+import type { NextHop } from "../../mail/next-hop.ts";
+import { createRouteTable } from "../../mail/route-table.ts";
+
+/** How TLS is done with a hop. */
+export interface TlsPolicy {
+  readonly mode: "off" | "opportunistic" | "require";
+  /** PEM; undefined: the system's. */
+  readonly ca: string | undefined;
+  /** The name that the certificate must have; undefined: that of the endpoint. */
+  readonly name?: string | undefined;
+}
 
 /** A route as the relay uses it. Times in ms. */
 export interface Route {

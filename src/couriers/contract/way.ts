@@ -1,7 +1,5 @@
 /** Which way a recipient goes. */
-import type { Mailbox } from "../mail/address.ts";
-import type { Reply } from "../mail/reply.ts";
-import { withOwnWords } from "./fitting.ts";
+import type { Mailbox } from "../../mail/address.ts";
 import type { Route, Routes } from "./routes.ts";
 
 /** Where ways are looked up. */
@@ -29,9 +27,4 @@ export function routeOf({ routes, canonical }: Ways, domain: string): Route | un
 export function commonRoute(ways: Ways, recipients: readonly Mailbox[]): Route | undefined {
   const [route, ...others] = recipients.map((mailbox) => routeOf(ways, domainOf(ways, mailbox)));
   return others.every((other) => other?.key === route?.key) ? route : undefined;
-}
-
-/** What the client is told of an answer of the route's hop. */
-export function told({ replies }: Route, answer: Reply): Reply {
-  return replies === "own" ? withOwnWords(answer) : answer;
 }

@@ -1,5 +1,5 @@
 /** Opens transactions with next hops: routes, connections and the rest that deliveries share. */
-import type { Courier } from "../mail/courier.ts";
+import type { Courier } from "../../mail/courier.ts";
 import { HopDelivery } from "./delivery.ts";
 import type { DeliveryContext } from "./delivery-context.ts";
 

@@ -1,8 +1,8 @@
 /** What deliveries share. */
-import type { Counters } from "../report/counters.ts";
-import type { Log } from "../report/log.ts";
+import type { Counters } from "../../report/counters.ts";
+import type { Log } from "../../report/log.ts";
 import type { HopPool } from "./hop-pool.ts";
-import type { Ways } from "./way.ts";
+import type { Ways } from "../contract/way.ts";
 
 /** See the file's first line. */
 export interface DeliveryContext extends Ways {

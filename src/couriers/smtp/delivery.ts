@@ -2,11 +2,11 @@
  * One transaction mirrored to a next hop: MAIL and the first RCPT when the first recipient passed, each further
  * RCPT live, DATA streamed. Every 250 of ours is a 2xx of the hop's; whatever breaks is a 4xx. docs/design.md promise 1.
  */
-import type { Mailbox } from "../mail/address.ts";
-import { formatEndpoint } from "../mail/network.ts";
-import { labelsBy } from "../report/counters.ts";
-import type { Delivery, Envelope, Origin } from "../mail/courier.ts";
-import type { Reply } from "../mail/reply.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { formatEndpoint } from "../../mail/network.ts";
+import { labelsBy } from "../../report/counters.ts";
+import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
+import type { Reply } from "../../mail/reply.ts";
 import type { DeliveryContext } from "./delivery-context.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
@@ -17,8 +17,9 @@ import type { Wanted } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
 import { endTransaction, replay, sameMailboxes } from "./replay.ts";
-import type { Route } from "./routes.ts";
-import { commonRoute, domainOf, routeOf, told } from "./way.ts";
+import type { Route } from "../contract/routes.ts";
+import { commonRoute, domainOf, routeOf } from "../contract/way.ts";
+import { told } from "./told.ts";
 
 /** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
 const blockTimeout = 180_000;

@@ -4,18 +4,10 @@ import type { Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
 import type { ConnectionOptions } from "node:tls";
 
-import type { HopEndpoint } from "../mail/hop-endpoint.ts";
-import type { Endpoint } from "../mail/network.ts";
+import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
+import type { Endpoint } from "../../mail/network.ts";
 import { HopFault } from "./hop-fault.ts";
-
-/** How TLS is done with a hop. */
-export interface TlsPolicy {
-  readonly mode: "off" | "opportunistic" | "require";
-  /** PEM; undefined: the system's. */
-  readonly ca: string | undefined;
-  /** The name that the certificate must have; undefined: that of the endpoint. */
-  readonly name?: string | undefined;
-}
+import type { TlsPolicy } from "../contract/routes.ts";
 
 /** A connection attempt ends after this many ms, however long the time limit for replies is: a path that is up answers at once. */
 const connectTimeout = 30_000;

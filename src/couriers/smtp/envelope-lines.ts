@@ -1,6 +1,6 @@
 /** MAIL and RCPT as a next hop is told them, with the parameters that it knows. RFC 1870, RFC 6152. */
-import type { Mailbox } from "../mail/address.ts";
-import type { Envelope } from "../mail/courier.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import type { Envelope } from "../../mail/courier.ts";
 
 /** MAIL FROM. @param features EHLO keywords of the hop in capitals */
 export function mailLine({ sender, size, eightBit }: Envelope, features: ReadonlyMap<string, string>): string {

@@ -1,9 +1,9 @@
 /** How a transaction begins at a next hop: MAIL and the first RCPT, on a kept connection if there is one. */
-import type { Reply } from "../mail/reply.ts";
+import type { Reply } from "../../mail/reply.ts";
 import { isSuccess } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import type { HopPool } from "./hop-pool.ts";
-import type { Route } from "./routes.ts";
+import type { Route } from "../contract/routes.ts";
 
 /** A kept connection that was silent for this long, in ms, may be forgotten by a firewall: it has to show first that it lives. */
 const staleTime = 1000;

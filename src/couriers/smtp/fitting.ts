@@ -1,6 +1,6 @@
 /** What a next hop's answer is to our client: nothing but a 2xx of the hop's becomes one of ours. */
-import { replyText, reply, withCode } from "../mail/reply.ts";
-import type { Reply } from "../mail/reply.ts";
+import { replyText, reply, withCode } from "../../mail/reply.ts";
+import type { Reply } from "../../mail/reply.ts";
 
 const unheard = (...words: Parameters<typeof reply>): Reply => ({ ...reply(...words), said: 0 });
 

@@ -2,11 +2,11 @@
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
-import { sendAtEndOfTurn } from "../mail/end-of-turn.ts";
-import type { HopEndpoint } from "../mail/hop-endpoint.ts";
-import { formatEndpoint } from "../mail/network.ts";
+import { sendAtEndOfTurn } from "../../mail/end-of-turn.ts";
+import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
+import { formatEndpoint } from "../../mail/network.ts";
 import { dial, settled, tlsOptions } from "./dial.ts";
-import type { TlsPolicy } from "./dial.ts";
+import type { TlsPolicy } from "../contract/routes.ts";
 import { HopFault } from "./hop-fault.ts";
 import { introduce } from "./introduction.ts";
 import { ReplyReader } from "./reply-reader.ts";

@@ -1,5 +1,5 @@
 /** The one error of the next hop's side. */
-import type { Reply } from "../mail/reply.ts";
+import type { Reply } from "../../mail/reply.ts";
 
 /** What is known of a fault beside its text. */
 export interface HopFaultOptions extends ErrorOptions {

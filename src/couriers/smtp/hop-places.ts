@@ -1,10 +1,10 @@
 /** Where a next hop is to be found: its addresses, in the order in which they are tried. RFC 5321 5.1. */
 import { isIP } from "node:net";
 
-import type { FindAddresses } from "../dns/addresses.ts";
-import type { MailExchangers } from "../dns/mail-exchangers.ts";
-import type { HopEndpoint } from "../mail/hop-endpoint.ts";
-import type { NextHop } from "../mail/next-hop.ts";
+import type { FindAddresses } from "../../dns/addresses.ts";
+import type { MailExchangers } from "../../dns/mail-exchangers.ts";
+import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
+import type { NextHop } from "../../mail/next-hop.ts";
 import { HopFault } from "./hop-fault.ts";
 
 /** Who is asked for names. */

@@ -2,18 +2,18 @@
  * Connections to next hops: kept for the next message where the last one ended well, opened at the first address
  * that takes one, and waited for where a hop is full. RFC 5321 5.1.
  */
-import { findAddresses } from "../dns/addresses.ts";
-import type { MailExchangers } from "../dns/mail-exchangers.ts";
-import type { HopEndpoint } from "../mail/hop-endpoint.ts";
-import { formatEndpoint } from "../mail/network.ts";
-import type { Log } from "../report/log.ts";
+import { findAddresses } from "../../dns/addresses.ts";
+import type { MailExchangers } from "../../dns/mail-exchangers.ts";
+import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
+import { formatEndpoint } from "../../mail/network.ts";
+import type { Log } from "../../report/log.ts";
 import { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
 import { HopHealth, restTime } from "./hop-health.ts";
 import { findPlaces } from "./hop-places.ts";
 import type { NameSources } from "./hop-places.ts";
 import { HopQueue } from "./hop-queue.ts";
-import type { Route } from "./routes.ts";
+import type { Route } from "../contract/routes.ts";
 
 /** An unused connection is closed after this long, in ms: less than any server's own limit. */
 const idleTime = 10_000;

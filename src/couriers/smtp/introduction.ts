@@ -1,8 +1,8 @@
 /** The beginning of a connection to a next hop: greeting, EHLO, STARTTLS as the policy asks, EHLO again. RFC 5321, 3207. */
-import { foldAscii } from "../mail/address.ts";
-import type { HopEndpoint } from "../mail/hop-endpoint.ts";
-import { formatEndpoint } from "../mail/network.ts";
-import type { TlsPolicy } from "./dial.ts";
+import { foldAscii } from "../../mail/address.ts";
+import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
+import { formatEndpoint } from "../../mail/network.ts";
+import type { TlsPolicy } from "../contract/routes.ts";
 import { hopText, isSuccess } from "./fitting.ts";
 import { HopFault } from "./hop-fault.ts";
 import type { HopReply } from "./reply-reader.ts";

@@ -1,13 +1,13 @@
 /** A transaction that is told to its next hop a second time: other recipients, another sender, a connection that is gone. */
-import type { Mailbox } from "../mail/address.ts";
-import type { Envelope } from "../mail/courier.ts";
-import type { Reply } from "../mail/reply.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import type { Envelope } from "../../mail/courier.ts";
+import type { Reply } from "../../mail/reply.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
 import { isSuccess, lost } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import type { HopPool } from "./hop-pool.ts";
-import type { Route } from "./routes.ts";
+import type { Route } from "../contract/routes.ts";
 
 /** What is to be told, to whom. */
 export interface Replay {
