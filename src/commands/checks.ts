@@ -5,6 +5,7 @@ import { Command } from "commander";
 
 import { checks } from "../checks/registry.ts";
 import { exampleOf } from "../compose/check-examples.ts";
+import { labelRule } from "../config/check-sections.ts";
 import { fieldMeta } from "../config/fields.ts";
 import { tomlValue } from "../config/toml-value.ts";
 import type { CheckDefinition } from "../hooks/check.ts";
@@ -15,7 +16,7 @@ import { exit } from "../ops/exit.ts";
 export function checksCommand(): Command {
   const command = new Command("checks")
     .description("List the checks with their hooks and settings, or describe one with an example")
-    .argument("[name]", "the check to describe")
+    .argument("[name]", 'the check to describe; "NAME:INSTANCE" for one of several')
     .action(list);
   command
     .command("new")
@@ -26,45 +27,73 @@ export function checksCommand(): Command {
   return command;
 }
 
-function list(name: string | undefined): void {
-  const shown = name === undefined ? checks : checks.filter((check) => check.name === name);
-  if (shown.length === 0) {
-    process.stderr.write(`goodmailto: there is no check "${name}"; "goodmailto checks" lists them\n`);
+function list(label: string | undefined): void {
+  if (label === undefined) {
+    process.stdout.write(checks.map((check) => describeCheck(check)).join("\n"));
+    return;
+  }
+  const [name = "", ...rest] = label.split(":");
+  const instance = rest.length === 0 ? undefined : rest.join(":");
+  const check = checks.find((one) => one.name === name);
+  const why = check === undefined ? `there is no check "${name}"` : instanceFault(check, instance);
+  if (check === undefined || why !== undefined) {
+    process.stderr.write(`goodmailto: ${why}; "goodmailto checks" lists them\n`);
     process.exitCode = exit.usage;
     return;
   }
-  const example = name === undefined ? "" : printExample(name);
-  process.stdout.write(shown.map(describeCheck).join("\n") + example);
+  process.stdout.write(describeCheck(check, instance) + printExample(name, instance));
 }
 
-function describeCheck(check: CheckDefinition): string {
-  const section = check.section ?? `checks.${check.name}`;
+function instanceFault({ name, section }: CheckDefinition, instance: string | undefined): string | undefined {
+  if (instance === undefined) {
+    return undefined;
+  }
+  if (section !== undefined) {
+    return `the check "${name}" has one section, [${section}], and no instances`;
+  }
+  return labelRule.fits(instance) ? undefined : `"${instance}" is not ${labelRule.allowed}`;
+}
+
+function describeCheck(check: CheckDefinition, instance?: string): string {
+  const { name, section = `checks.${name}` } = check;
+  const header = instance === undefined ? `[${section}]` : `[[${section}]] with name = "${instance}"`;
   const settings = Object.entries(check.settings).flatMap(([key, type]) => {
     const meta = fieldMeta(type);
     return meta === undefined ? [] : [`    ${key} = ${tomlValue(meta.sample)}\n        ${meta.doc}`];
   });
   const unless = check.unless ?? [];
   return [
-    check.name,
+    instance === undefined ? name : `${name}:${instance}`,
     `  ${check.doc}`,
     `  hooks: ${check.hooks.join(", ")}${check.stage === "note" ? " (before all other checks)" : ""}`,
     `  refuses for: ${Object.values(check.reasons).join(", ") || "nothing"}`,
     `  exempt by default: ${unless.join(", ") || "nobody"}`,
     `  failure: ${check.failure}`,
     `  original: ${check.original}`,
-    `  settings: [${section}]`,
+    `  settings: ${header}`,
     ...settings,
     "",
   ].join("\n");
 }
 
 /** Settings, list files and a conversation, as they would be written. */
-function printExample(name: string): string {
+function printExample(name: string, instance: string | undefined): string {
   const { toml, files = {}, dialogue = [] } = exampleOf(name);
   const lists = Object.entries(files).map(([file, lines]) => `# control/${file}\n${lines}`);
-  const parts = [toml, ...lists, ...(dialogue.length === 0 ? [] : [dialogue.join("\n")])];
+  const parts = [
+    instance === undefined ? toml : withInstance(toml, name, instance),
+    ...lists,
+    ...(dialogue.length === 0 ? [] : [dialogue.join("\n")]),
+  ];
   const lines = parts.join("\n\n").split("\n");
   return `  example:\n${lines.map((line) => (line === "" ? "\n" : `    ${line}\n`)).join("")}`;
+}
+
+/** The same settings as those of an instance. */
+function withInstance(toml: string, name: string, instance: string): string {
+  const section = `[[checks.${name}]]\nname = "${instance}"`;
+  const renamed = toml.replaceAll(`"${name}"`, `"${name}:${instance}"`).replace(`[checks.${name}]`, section);
+  return renamed.includes(section) ? renamed : `${renamed}\n\n${section}`;
 }
 
 /** Files are made, never replaced. */

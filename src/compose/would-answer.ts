@@ -3,6 +3,7 @@ import { allChecks } from "./outside-checks.ts";
 import type { Settings } from "../config/sections.ts";
 import { createSameNextHop } from "./next-hops.ts";
 import { createResolver } from "./resolver.ts";
+import { wordsOf } from "../hooks/outcome.ts";
 import { Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
@@ -56,9 +57,9 @@ export function createService(settings: Settings, snapshot: SnapshotReader, now:
   return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
 }
 
-/** Only the checks of recipients: plugins and DNS lists answer for a session, not for an address. */
+/** Only the checks that answer for an address: plugins and DNS lists answer for a session. */
 function recipientChecks({ checks }: Settings): string[] {
-  const known = allChecks(checks.load).filter(({ stage }) => stage === "recipient");
+  const known = allChecks(checks.load).filter(({ stage, byAddress }) => stage === "recipient" || byAddress === true);
   return checks.run.filter((label) => known.some(({ name }) => name === label.split(":")[0]));
 }
 
@@ -79,9 +80,15 @@ export async function ask(
   }
   const none = { ip: "", port: 0, host: "" };
   const session = new Session("check", { ...none, ip }, none, "check", client.variables, () => undefined);
+  const transaction = session.begin(sender);
+  const atMail = await service.pipeline.run("mail", session, "sender");
+  if (atMail.verdict.kind === "refuse") {
+    const why = `${atMail.step?.label}: ${wordsOf(atMail)} at MAIL`;
+    return { address: text, verdict: "refused", reply: replyText(atMail.verdict.reply), why };
+  }
   let line: VerdictLine | undefined;
   const log: Log = { ...silentLog, verdict: (said) => (line = said) };
-  const judged = await judgeRecipient({ ...service, log }, session, session.begin(sender), mailbox);
+  const judged = await judgeRecipient({ ...service, log }, session, transaction, mailbox);
   const found = service.recipients.find(mailbox);
   const facts =
     found.kind === "known" ? { key: found.key, kind: found.as, source: found.source, entry: found.entry } : {};

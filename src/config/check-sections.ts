@@ -22,7 +22,7 @@ export interface CheckSettings {
 const defaultRun = ["verybadrcptto", "badmailfrom", "spp", "authlogger", "goodmailto", "loop"];
 
 /** The name of an instance. */
-const labelRule: field.TextRule = {
+export const labelRule: field.TextRule = {
   allowed: "a name of a-z, 0-9, - and _, at most 32 characters",
   fits: (text) => /^[a-z0-9_-]{1,32}$/.test(text),
 };

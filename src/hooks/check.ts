@@ -86,6 +86,8 @@ export interface CheckDefinition<
   readonly reasons: Readonly<Record<R, string>>;
   /** What it may find: key → words of the log line of a recipient. `unknown` counts for the harvest defence. */
   readonly findings?: Readonly<Record<F, string>>;
+  /** Its verdict at `rcpt` follows from the addresses and list files alone, so that `goodmailto check` asks it too, as it asks checks of stage `recipient`. */
+  readonly byAddress?: true;
   /** What it needs of a message at `header` and `message`; not given: `header`. */
   readonly needs?: N;
   /** Whom it leaves alone; the default of its setting `unless`. Not given: nobody. */

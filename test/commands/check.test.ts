@@ -64,6 +64,52 @@ describe("goodmailto check", { timeout: 120_000 }, () => {
     ]);
   });
 
+  it("asks each instance of a check that answers for an address, and the lists of senders and recipients", () => {
+    write(`[checks]
+run = ["badrcptto:a", "badrcptto:b", "badmailfrom:a", "badmailfrom:b", "aliases:x", "loop", "goodmailto"]
+[[checks.badrcptto]]
+name = "a"
+file = "bad-a"
+[[checks.badrcptto]]
+name = "b"
+file = "bad-b"
+reply = "Not by mail"
+[[checks.aliases]]
+name = "x"
+file = "aliases"
+[[checks.badmailfrom]]
+name = "a"
+file = "badmailfrom"
+[[checks.badmailfrom]]
+name = "b"
+file = "worse"
+at = "mail"
+`);
+    writeFileSync(join(folder, "bad-a"), "box@kontor.example\n");
+    writeFileSync(join(folder, "bad-b"), "fax@kontor.example\n");
+    writeFileSync(join(folder, "badmailfrom"), "@spam.example\n");
+    writeFileSync(join(folder, "worse"), "@worse.example\n");
+    writeFileSync(
+      join(folder, "aliases"),
+      "both@kontor.example: a@kontor.example\nvera@kontor.example: vera@kontor.example\n",
+    );
+    const ask = (...words: string[]): string[] => {
+      const { results } = JSON.parse(check([...words, "--json"]).out) as { results: { reply: string; why: string }[] };
+      return results.map(({ reply, why }) => `${reply}: ${why}`);
+    };
+    expect(ask("box@kontor.example", "fax@kontor.example", "both@kontor.example")).toEqual([
+      "550 5.1.1 mail to box@kontor.example not accepted here: badrcptto:a: refused (bad recipient)",
+      "550 5.1.1 Not by mail: badrcptto:b: refused (bad recipient)",
+      "250 2.1.5 Recipient OK: leads to <a@kontor.example>",
+    ]);
+    expect(ask("vera@kontor.example", "--from", "x@spam.example")[0]).toMatch(
+      /^553 .*: badmailfrom:a: refused \(bad sender\)$/,
+    );
+    expect(ask("vera@kontor.example", "--from", "x@worse.example")[0]).toMatch(
+      /: badmailfrom:b: refused \(bad sender\) at MAIL$/,
+    );
+  });
+
   it("judges every argument, odd ones too, with the reply that RCPT would get", () => {
     const { status, out } = check(["two words", "vera@kontor.example", "jürgen@kontor.example", "a@b@c", "--json"]);
     const { results } = JSON.parse(out) as { results: { address: string; verdict: string; reply: string }[] };

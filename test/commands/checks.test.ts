@@ -19,10 +19,34 @@ function goodmailto(...words: string[]): { status: number | null; out: string; e
   return { status, out: stdout, err: stderr };
 }
 
-describe("goodmailto checks", () => {
+// Each look costs a process.
+describe("goodmailto checks", { timeout: 120_000 }, () => {
   it("describes one check, and names the way to the list where there is none of that name", () => {
     expect(goodmailto("checks", "loop").out).toMatch(/^loop\n.*\n  hooks: message\n/);
     expect(goodmailto("checks", "nosuch")).toMatchObject({ status: 2, err: expect.stringContaining("lists them") });
+  });
+
+  it("describes an instance as it would be written, in a configuration that holds", () => {
+    const { out } = goodmailto("checks", "badmailfrom:strict");
+    expect(out).toMatch(/^badmailfrom:strict\n/);
+    expect(out).toContain('settings: [[checks.badmailfrom]] with name = "strict"');
+    const example = out.slice(out.indexOf("  example:")).replaceAll(/^    /gm, "");
+    const toml = example.slice(example.indexOf("[checks]"), example.indexOf("# control/"));
+    expect(toml).toContain('run = ["badmailfrom:strict", "goodmailto"]');
+    const config = join(folder, "i.toml");
+    writeFileSync(config, `[domains]\nrelay = ["kontor.example"]\n${toml}`);
+    expect(goodmailto("config", "check", "--config", config)).toMatchObject({ status: 0 });
+    // One whose example has no section of its own.
+    expect(goodmailto("checks", "loop:two").out).toContain('[[checks.loop]]\n    name = "two"');
+    for (const [label, why] of [
+      ["nosuch:a", 'no check "nosuch"'],
+      ["goodmailto:a", "one section, [recipients]"],
+      ["loop:", '"" is not a name of'],
+      ["loop:A b", '"A b" is not a name of'],
+      ["loop:a:b", '"a:b" is not a name of'],
+    ] as const) {
+      expect(goodmailto("checks", label), label).toMatchObject({ status: 2, err: expect.stringContaining(why) });
+    }
   });
 
   it("writes a check that loads and runs as it stands, once", () => {

@@ -26,6 +26,7 @@ export const badmailfrom: CheckDefinition = defineCheck({
   failure: "An empty or missing list refuses nobody.",
   stage: "sender",
   hooks: ["mail", "rcpt"],
+  byAddress: true,
   settings: {
     file: field.listFile(
       "The list, qmail's control/badmailfrom: one user@host or @host (this host only) per line, optionally followed by a space and the reason for the reply. Case does not matter.",

@@ -46,6 +46,7 @@ export const badmailfromto: CheckDefinition = defineCheck({
   failure: "An empty or missing list refuses nobody.",
   stage: "sender",
   hooks: ["mail", "rcpt"],
+  byAddress: true,
   settings: {
     file: field.listFile(
       "The list: one pair per line, a sender (user@host or @host), spaces and a recipient (user@host). Further text is ignored. Case does not matter.",

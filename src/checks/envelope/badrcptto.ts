@@ -24,6 +24,7 @@ export const badrcptto: CheckDefinition = defineCheck({
   failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["rcpt"],
+  byAddress: true,
   settings: {
     file: field.listFile(
       "The list: one user@host or @host (this host only) per line, optionally followed by a space and the text of the reply. Case does not matter.",

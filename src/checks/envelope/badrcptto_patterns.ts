@@ -19,6 +19,7 @@ export const badrcptto_patterns: CheckDefinition = defineCheck({
   failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["rcpt"],
+  byAddress: true,
   settings: {
     file: field.listFile(
       "The list: one Perl regular expression without spaces per line, followed by a space and the text of the reply. It is matched against user@host in lower case, without quotes, and matches anywhere in it unless anchored with ^ and $. The first match wins.",

@@ -19,6 +19,7 @@ export const bounce_rcpt: CheckDefinition = defineCheck({
   failure: "An empty or missing list decides nothing.",
   stage: "policy",
   hooks: ["rcpt"],
+  byAddress: true,
   settings: {
     file: field.listFile(
       `The list, in the format of rcpt_regexp: ${grammar} "/.*/ DENY" as the last line refuses bounces to all other recipients.`,

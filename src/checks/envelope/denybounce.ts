@@ -19,6 +19,7 @@ export const denybounce: CheckDefinition = defineCheck({
   failure: "An empty or missing list refuses nobody.",
   stage: "policy",
   hooks: ["rcpt"],
+  byAddress: true,
   settings: {
     file: field.listFile(
       "Recipients that accept bounces: one user, user@host or @host per line. Case does not matter.",

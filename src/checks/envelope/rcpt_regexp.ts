@@ -15,6 +15,7 @@ export const rcpt_regexp: CheckDefinition = defineCheck({
   failure: "An empty or missing list decides nothing.",
   stage: "policy",
   hooks: ["rcpt"],
+  byAddress: true,
   settings: {
     file: field.listFile(`The list: ${grammar}`, "rcpt_regexp"),
   },
