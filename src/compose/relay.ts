@@ -35,6 +35,7 @@ import { buildPipeline } from "./pipeline.ts";
 import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
 import { RelayState } from "./state.ts";
+import { requirePlace } from "./state-place.ts";
 import { Observing } from "../observe/observing.ts";
 import { FileFault } from "./file-fault.ts";
 import { createSenders } from "./senders.ts";
@@ -138,6 +139,7 @@ function assemble(settings: Settings, lasting: Lasting) {
  */
 export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
   checkLibrary();
+  requirePlace(settings);
   const snapshot = openServed(settings, log);
   const room = affordable(settings.smtp.max_connections);
   const [crowd, turnedAway] = [new Crowd(), new TurnedAway(room.refused)];
@@ -200,6 +202,7 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
     addresses,
     snapshot,
     reload: (next) => {
+      requirePlace(next);
       const trust = trustOf(next);
       const fresh = assemble(next, lasting);
       snapshot.change(trust);

@@ -1,6 +1,6 @@
 /** `[state]` into the state, and into those who count in it. */
-import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
 
 import type { Guard } from "../auth/guard.ts";
 import type { Settings } from "../config/sections.ts";
@@ -17,21 +17,7 @@ import { SqliteStore } from "../state/sqlite.ts";
 import { State } from "../state/state.ts";
 import type { Store } from "../state/store.ts";
 import { Table } from "../state/table.ts";
-
-/** Where the state is: "memory", a file's path, or a URL. */
-function placeOf({ state }: Settings, isOneOfMany: boolean): string {
-  // systemd makes the folder of StateDirectory= and names it here.
-  const folder = state.folder === "" ? (process.env["STATE_DIRECTORY"]?.split(":")[0] ?? "") : state.folder;
-  const file = folder === "" ? "memory" : join(folder, "state.sqlite");
-  switch (state.store) {
-    case "auto":
-      return isOneOfMany ? file : "memory";
-    case "sqlite":
-      return file;
-    default:
-      return state.store;
-  }
-}
+import { besideUnit, placeOf } from "./state-place.ts";
 
 function storeAt(place: string, log: Log): Store {
   if (place === "memory") {
@@ -40,19 +26,14 @@ function storeAt(place: string, log: Log): Store {
   return place.includes("://") ? new RedisStore(place) : new SqliteStore(place, log);
 }
 
-/** Where systemd has the folder of the relay's unit. */
-const unitFolder = "/var/lib/goodmailto-relay";
-
 /**
  * The state of a relay that runs, for a command beside it; or why it cannot be had.
  * @param log of the store: a file that was moved aside
  */
 export function stateBeside(settings: Settings, log: Log): State | string {
-  const isNamed = settings.state.folder !== "" || process.env["STATE_DIRECTORY"] !== undefined;
-  const folder = isNamed || !existsSync(unitFolder) ? settings.state.folder : unitFolder;
-  const place = placeOf({ ...settings, state: { ...settings.state, folder } }, workerCount(settings.smtp.workers) > 1);
+  const place = placeOf(besideUnit(settings), workerCount(settings.smtp.workers) > 1);
   if (place === "memory") {
-    return 'The relay keeps its state in memory, where no command can reach it: set [state] store = "sqlite", or a Redis';
+    return 'The relay keeps its state in memory, where no command can reach it: set [state] store = "sqlite" and folder, or a Redis';
   }
   const fault = place.includes("://") ? undefined : ownerFault(dirname(place));
   return fault ?? new State(storeAt(place, log), log);

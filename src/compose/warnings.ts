@@ -16,6 +16,7 @@ import { certificateWarnings } from "./certificate-warnings.ts";
 import { missingLists } from "./list-warnings.ts";
 import { addressWarnings, folderWarnings, programWarnings, secretWarnings } from "./place-warnings.ts";
 import { pluginWarnings } from "./plugin-warnings.ts";
+import { stateWarnings } from "./state-place.ts";
 import { listenersOf } from "../config/listening.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
@@ -33,6 +34,7 @@ const finders: readonly FindFileWarnings[] = [
   certificateWarnings,
   pluginWarnings,
   ({ auth, listener }) => backEndWarnings(auth, listener, backEnds),
+  stateWarnings,
   (settings, rules) =>
     worldWarnings(
       settings,

@@ -61,7 +61,7 @@ const folderRule: field.TextRule = {
 export const state = z.strictObject({
   store: field.stateStore(
     "auto",
-    'Where counts of connections, login failures and unknown recipients are kept. "memory": in each process. "sqlite": in a file in `folder`, shared by all workers. "redis://host:port" or "rediss://…": in a Redis or Valkey, shared by a fleet. "auto": sqlite if there is a folder and [smtp] workers is above 1, otherwise memory.',
+    'Where counts of connections, login failures and unknown recipients are kept. "memory": in each process. "sqlite": in a file in `folder`, shared by all workers; without a folder the relay does not start. "redis://host:port" or "rediss://…": in a Redis or Valkey, shared by a fleet. "auto": sqlite if there is a folder and [smtp] workers is above 1, otherwise memory, in which each worker counts alone.',
   ),
   folder: field.textBy(
     folderRule,

@@ -88,6 +88,8 @@ export interface CheckDefinition<
   readonly findings?: Readonly<Record<F, string>>;
   /** Its verdict at `rcpt` follows from the addresses and list files alone, so that `goodmailto check` asks it too, as it asks checks of stage `recipient`. */
   readonly byAddress?: true;
+  /** It keeps rows in `state`: workers that have no state together each know only their own clients. */
+  readonly remembers?: true;
   /** What it needs of a message at `header` and `message`; not given: `header`. */
   readonly needs?: N;
   /** Whom it leaves alone; the default of its setting `unless`. Not given: nobody. */

@@ -49,6 +49,20 @@ describe.each(checks)("the check $name", (check) => {
     expect(functions.toSorted()).toEqual([...check.hooks].toSorted());
   });
 
+  it("says that it remembers where it asks for the state, and only there", () => {
+    let isAsked = false;
+    const services = servicesFor();
+    const watched = {
+      ...services,
+      get state() {
+        isAsked = true;
+        return services.state;
+      },
+    };
+    check.create(settingsOf(check), watched);
+    expect([check.name, check.remembers ?? false]).toEqual([check.name, isAsked]);
+  });
+
   it("has a file field where it has a setting `file`", () => {
     const named = Object.entries(check.settings).filter(([key]) => key === "file");
     expect(named.filter(([, type]) => fieldMeta(type)?.file === undefined).map(([key]) => key)).toEqual([]);

@@ -66,6 +66,7 @@ export const blacklist: CheckDefinition = defineCheck({
   failure: "While the state is unavailable, each worker counts by itself. An empty or missing list exempts nobody.",
   stage: "policy",
   hooks: ["connection", "denied"],
+  remembers: true,
   unless: ["relay client", "authenticated", "bypass"],
   settings: {
     action: field.choice(

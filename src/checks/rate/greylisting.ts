@@ -90,6 +90,7 @@ export const greylisting: CheckDefinition = defineCheck({
   failure: "While the state is unavailable, nobody is deferred. An empty or missing list exempts nobody.",
   stage: "recipient",
   hooks: ["mail", "rcpt", "data"],
+  remembers: true,
   unless: immune,
   settings,
   reasons: { greylisted: "greylisted" },

@@ -42,6 +42,7 @@ export const disposable: CheckDefinition = defineCheck({
     "While the state is unavailable, all are accepted and not counted. Without a snapshot, the next hop decides about vera@.",
   stage: "policy",
   hooks: ["rcpt", "concluded"],
+  remembers: true,
   settings: {
     separator: field.textBy(separators, ".", "Separator between user, word and number."),
     count_word: field.textBy(word, "count", "The word that marks an address with a count. Case does not matter."),

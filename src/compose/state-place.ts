@@ -1,0 +1,84 @@
+/** Where `[state]` is kept, and what is wrong with that place. */
+import { existsSync, lstatSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Settings } from "../config/sections.ts";
+import type { Warning } from "../config/warning.ts";
+import { workerCount } from "../ops/workers.ts";
+import { FileFault } from "./file-fault.ts";
+import { sectionsOfChecks } from "./check-sections.ts";
+
+/** Where systemd has the folder of the relay's unit. */
+const unitFolder = "/var/lib/goodmailto-relay";
+
+const missing =
+  'needs [state] folder: "sqlite" has no place without one; only systemd names another (StateDirectory of goodmailto.service)';
+
+/** systemd makes the folder of StateDirectory= and names it here. */
+function folderOf({ state }: Settings): string {
+  return state.folder === "" ? (process.env["STATE_DIRECTORY"]?.split(":")[0] ?? "") : state.folder;
+}
+
+/** "memory", a file's path, or a URL. */
+export function placeOf(settings: Settings, isOneOfMany: boolean): string {
+  const { store } = settings.state;
+  const folder = folderOf(settings);
+  const file = folder === "" ? "memory" : join(folder, "state.sqlite");
+  switch (store) {
+    case "auto":
+      return isOneOfMany ? file : "memory";
+    case "sqlite":
+      return file;
+    default:
+      return store;
+  }
+}
+
+/** Somebody who asks for a file must not get memory. @throws FileFault */
+export function requirePlace(settings: Settings): void {
+  if (settings.state.store === "sqlite" && folderOf(settings) === "") {
+    throw new FileFault(`[state] store: ${missing}`);
+  }
+}
+
+/** The settings of a relay that another process runs: its unit's folder, where the configuration names none. */
+export function besideUnit(settings: Settings): Settings {
+  const isNamed = folderOf(settings) !== "" || !existsSync(unitFolder);
+  return isNamed ? settings : { ...settings, state: { ...settings.state, folder: unitFolder } };
+}
+
+/** A store without a place, and workers that would count apart. */
+export function stateWarnings(settings: Settings): Warning[] {
+  const isUnitThere = lstatSync(unitFolder, { throwIfNoEntry: false }) !== undefined;
+  const { store } = settings.state;
+  const isNowhere = folderOf(settings) === "" && !isUnitThere;
+  if (store === "sqlite" && isNowhere) {
+    return [{ path: ["state", "store"], message: missing }];
+  }
+  const workers = workerCount(settings.smtp.workers);
+  if (workers < 2 || !(store === "memory" || (store === "auto" && isNowhere))) {
+    return [];
+  }
+  const cure = store === "memory" ? 'write [state] store = "sqlite" and folder' : "write [state] folder";
+  const message = `each of ${workers} workers counts alone: ${counted(settings).join(", ")}; ${cure}, or the URL of a Redis in store`;
+  return [{ path: ["smtp", "workers"], message }];
+}
+
+/** What workers count together where they can. */
+function counted(settings: Settings): string[] {
+  const { limits, listener } = settings;
+  const lists = [settings.checks.run, ...listener.flatMap(({ checks }) => (checks === undefined ? [] : [checks]))];
+  const remembering = sectionsOfChecks(settings).filter(
+    ({ check, label, values }) =>
+      check.remembers === true && values.mode !== "off" && lists.some((run) => run.includes(label)),
+  );
+  const countsHarvest =
+    limits.harvest_client_limit > 0 || (limits.harvest_hangup_after > 0 && limits.harvest_block > 0);
+  return [
+    "connections",
+    ...(limits.connection_rate === undefined ? [] : ["connection_rate"]),
+    ...(listener.some(({ auth }) => auth) ? ["login failures"] : []),
+    ...(countsHarvest ? ["unknown recipients"] : []),
+    ...remembering.map(({ label }) => `what ${label} remembers`),
+  ];
+}
