@@ -17,6 +17,7 @@ import type { Program } from "./scene.ts";
 let scene: Scene;
 let hop: NextHop;
 let number = 0;
+const tooManyUnknown = "421 4.7.0 Too many unknown recipients";
 
 beforeEach(async () => {
   scene = new Scene();
@@ -121,6 +122,28 @@ describe("two relay processes", () => {
     }
   });
 
+  it("know of a block at once, also one that no count has led to: at the next session, and at the next unknown recipient", async () => {
+    const limits = "[limits]\nharvest_client_limit = 0\nharvest_hangup_after = 2\nharvest_delay_after = 0\n";
+    const [one, two] = await startTwo(limits);
+    const begin = async ({ port }: Site): Promise<SmtpClient> => {
+      const { client } = await greetingAt(port);
+      await client.command("EHLO client.example");
+      await client.command("MAIL FROM:<>");
+      return client;
+    };
+    const ask = (client: SmtpClient, user: string) => client.command(`RCPT TO:<${user}@kontor.example>`);
+    const [guessing, running] = [await begin(one), await begin(two)];
+    expect(await ask(running, "anna")).toMatch(/^250 /);
+    expect(await ask(guessing, "nobody1")).toMatch(/^550 5\.1\.1 /);
+    expect(await ask(guessing, "nobody2")).toBe(tooManyUnknown);
+    expect(await oneMore(two.port)).toBe(tooManyUnknown);
+    expect(await ask(running, "anna")).toMatch(/^250 /);
+    expect(await ask(running, "nobody1")).toBe(tooManyUnknown);
+    expect(
+      await two.program.until(/limit=harvest by="another process" blocked=127\.0\.0\.1 seconds=600/),
+    ).toBeDefined();
+  });
+
   it("count a client's wrong passwords together", async () => {
     const authority = await createAuthority(scene.folder);
     const { certificate, key } = await authority.issue("mx", "DNS:mx.kontor.example");
@@ -173,6 +196,21 @@ describe("two relay processes", () => {
 });
 
 describe("two workers", () => {
+  it("refuse a client that one of them has blocked, from its next connection on", async () => {
+    const limits = "[limits]\nharvest_client_limit = 0\nharvest_hangup_after = 2\nharvest_delay_after = 0\n";
+    const { port, program } = await start(limits, "", 2);
+    await until(relaysInState, (count) => count === 2);
+    const { client } = await greetingAt(port);
+    await client.command("EHLO client.example");
+    await client.command("MAIL FROM:<>");
+    await client.command("RCPT TO:<nobody1@kontor.example>");
+    expect(await client.command("RCPT TO:<nobody2@kontor.example>")).toBe(tooManyUnknown);
+    // So many that both workers have some, whichever the kernel gives them to.
+    for (let i = 0; i < 16; i++) {
+      expect(await oneMore(port), program.output).toBe(tooManyUnknown);
+    }
+  });
+
   it("count a client's connections together", async () => {
     const { port } = await start("", "max_connections_per_client = 6", 2);
     const held: SmtpClient[] = [];

@@ -1,6 +1,7 @@
 /**
  * Directory harvest: a client that asks for many recipients whom nobody knows is answered later each time, then hung up
- * on, then refused for a while. Known recipients are answered at once. No answer here waits for a store. Times in ms.
+ * on, then refused for a while. Known recipients are answered at once. A block holds in all workers from then on: the
+ * reply to an unknown recipient waits until a store has it, for as long as the state waits. Times in ms.
  */
 import type { ClientRules } from "../../clients/tcprules.ts";
 import type { Session } from "../../hooks/session.ts";
@@ -8,7 +9,8 @@ import { clientNetwork } from "../../mail/client-network.ts";
 import type { Counters } from "../../report/counters.ts";
 import type { Log } from "../../report/log.ts";
 import type { HarvestLedger } from "./ledger.ts";
-import type { Tally } from "../../state/store.ts";
+import { after } from "../../state/store.ts";
+import type { Later, Tally } from "../../state/store.ts";
 
 /** `[limits] harvest_…`. 0 is never. */
 export interface HarvestSettings {
@@ -76,38 +78,58 @@ export class Harvest {
     return refused;
   }
 
+  /** Whether another worker, or another relay of a fleet, has blocked a client that is let in here. Never rejects. */
+  hearsOfBlock(ip: string, variables: Variables): Later<boolean> {
+    return isExempt(variables) ? false : this.#hears(ip, clientNetwork(ip));
+  }
+
+  #hears(ip: string, network: string): Later<boolean> {
+    const { block, hangupAfter, clientLimit } = this.#settings;
+    if (block === 0 || (hangupAfter === 0 && clientLimit === 0)) {
+      return false;
+    }
+    return after(this.#ledger.learn(network), (left) => {
+      if (left > 0) {
+        const seconds = Math.ceil(left / 1000);
+        this.#log.info("smtp", "limit", { ip, limit: "harvest", by: "another process", blocked: network, seconds });
+      }
+      return left > 0;
+    });
+  }
+
   /**
-   * Counts an unknown recipient.
+   * Counts an unknown recipient. Never rejects.
    * @param nth unknown recipients of the session, this one included
    */
-  judge(session: Session, nth: number): Sentence {
+  judge(session: Session, nth: number): Later<Sentence> {
     if (isExempt(session.variables)) {
       return atOnce;
     }
-    const network = clientNetwork(session.client.ip);
+    const { ip } = session.client;
+    const network = clientNetwork(ip);
+    return after(this.#hears(ip, network), () => this.#count(session, network, nth));
+  }
+
+  #count(session: Session, network: string, nth: number): Later<Sentence> {
     if (this.#ledger.isBlocked(network)) {
       this.#counters.add("limits", { limit: "harvest" });
       return disconnect;
     }
-    const { clientLimit, window } = this.#settings;
+    const { clientLimit, hangupAfter, window } = this.#settings;
     const tally = clientLimit > 0 ? this.#ledger.add(network, window) : undefined;
-    const sentence = this.#respond(session, network, nth);
-    if (tally instanceof Promise) {
-      // Nobody waits for it: a store may be slow. It never rejects.
-      void tally.then((known) => this.#weigh(session, network, known));
-    } else if (tally !== undefined) {
-      this.#weigh(session, network, tally);
-    }
-    return sentence;
+    const isLast = hangupAfter > 0 && nth >= hangupAfter;
+    const begun = isLast ? this.#hangUp(session, network, nth) : undefined;
+    const weighed = tally === undefined ? undefined : after(tally, (known) => this.#weigh(session, network, known));
+    const sentence = isLast ? disconnect : this.#reply(nth);
+    return after(begun, () => after(weighed, () => sentence));
   }
 
-  #respond(session: Session, network: string, nth: number): Sentence {
-    const { hangupAfter } = this.#settings;
-    if (hangupAfter > 0 && nth >= hangupAfter) {
-      this.#counters.add("limits", { limit: "harvest" });
-      this.#begin(session, network, "session", nth);
-      return disconnect;
-    }
+  #hangUp(session: Session, network: string, nth: number): Later<void> {
+    this.#counters.add("limits", { limit: "harvest" });
+    return this.#begin(session, network, "session", nth);
+  }
+
+  #reply(nth: number): Sentence {
     const wait = delayOf(nth, this.#settings);
     return wait === 0 ? atOnce : { kind: "reply", wait };
   }
@@ -117,32 +139,30 @@ export class Harvest {
   }
 
   /** A client's count is there. Beyond the limit, another relay, or another session here, has begun the block. */
-  #weigh(session: Session, network: string, { count, left }: Tally): void {
+  #weigh(session: Session, network: string, { count, left }: Tally): Later<void> {
     const { clientLimit, block } = this.#settings;
     if (count < clientLimit || this.#ledger.isBlocked(network)) {
-      return;
+      return undefined;
     }
     if (count === clientLimit || block === 0) {
-      this.#begin(session, network, "client", count, left);
-    } else {
-      this.#note(session, network, "shared count", count, left);
-      this.#ledger.block(network, left);
+      return this.#begin(session, network, "client", count, left);
     }
+    this.#note(session, network, "shared count", count, left);
+    return this.#ledger.block(network, left);
   }
 
   /** @param left how long a client is hung up on where there is no block to end it; 0: this session only */
-  #begin(session: Session, network: string, by: string, count: number, left = 0): void {
+  #begin(session: Session, network: string, by: string, count: number, left = 0): Later<void> {
     const { block, clientLimit } = this.#settings;
     this.#note(session, network, by, count, block);
     if (block > 0) {
-      this.#ledger.block(network, block);
-      if (clientLimit > 0) {
-        // Nobody waits for it, and it never rejects.
-        void this.#ledger.share(network, clientLimit, block);
-      }
-    } else if (left > 0) {
-      this.#ledger.block(network, left);
+      const ends = clientLimit > 0 ? this.#ledger.share(network, clientLimit, block) : undefined;
+      return after(this.#ledger.block(network, block), () => ends);
     }
+    if (left > 0) {
+      this.#ledger.blockHere(network, left);
+    }
+    return undefined;
   }
 
   #note(session: Session, network: string, by: string, count: number, block: number): void {

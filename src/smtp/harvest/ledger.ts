@@ -1,7 +1,9 @@
 /** What is known of clients that ask for unknown recipients: their counts, and who is blocked until when. Outlives a reload. */
 import { Counts } from "../../state/counts.ts";
 import type { State } from "../../state/state.ts";
+import { after } from "../../state/store.ts";
 import type { Later, Tally } from "../../state/store.ts";
+import type { Table } from "../../state/table.ts";
 
 /** Networks that are remembered, some 30 MB; a botnet cannot make us remember more: the longest silent are forgotten. */
 export const maxNetworks = 50_000;
@@ -14,6 +16,8 @@ export class HarvestLedger {
   readonly #counts: Counts;
   /** Network → the end of its block. Blocks are about equally long, so the first is mostly the first to end. */
   readonly #blocked = new Map<string, number>();
+  /** Network → the end of its block, in ms since 1970: blocks of all workers and relays. Undefined: of this process alone. */
+  #shared: Table<number> | undefined;
 
   /** @param now ms of a clock that never goes back */
   constructor(now: () => number = () => performance.now()) {
@@ -26,9 +30,11 @@ export class HarvestLedger {
     return { counted: this.#counts.size, blocked: this.#blocked.size };
   }
 
-  /** Counts in that state from now on. */
+  /** Counts and blocks in that state from now on. */
   use(state: State): void {
     this.#counts.use(state);
+    const bounds = { ttl: maxTime, most: maxNetworks };
+    this.#shared = state.kind === "memory" ? undefined : state.table<number>("harvest blocks", bounds);
   }
 
   isBlocked(network: string): boolean {
@@ -48,7 +54,33 @@ export class HarvestLedger {
     return this.#blocked.size > 0;
   }
 
-  block(network: string, time: number): void {
+  /** Blocks it here, and for all who share the state. */
+  block(network: string, time: number): Later<void> {
+    this.blockHere(network, time);
+    const put = this.#shared?.put(network, Date.now() + time, time);
+    return put instanceof Promise ? put.then(() => undefined) : undefined;
+  }
+
+  /**
+   * Asks whether somebody else has blocked a network that is not blocked here, and blocks it here then. Never rejects.
+   * @returns ms that are left of such a block; 0: there is none
+   */
+  learn(network: string): Later<number> {
+    if (this.#shared === undefined || this.isBlocked(network)) {
+      return 0;
+    }
+    return after(this.#shared.get(network), (got) => {
+      const left = got.kind === "found" ? Math.min(got.row - Date.now(), maxTime) : 0;
+      if (left <= 0 || this.isBlocked(network)) {
+        return 0;
+      }
+      this.blockHere(network, left);
+      return left;
+    });
+  }
+
+  /** Blocks it in this process alone. */
+  blockHere(network: string, time: number): void {
     const now = this.#now();
     this.#blocked.delete(network);
     for (const [other, end] of this.#blocked) {
@@ -65,7 +97,7 @@ export class HarvestLedger {
     return this.#counts.add(network, window);
   }
 
-  /** Tells the other workers and relays of a block: their next look at the count shows it. */
+  /** Lets a count end with the block that it has led to, for all who share it. */
   share(network: string, count: number, time: number): Later<void> {
     return this.#counts.set(network, count, time);
   }

@@ -40,8 +40,14 @@ export async function admit(owner: Owner<Connection>, connection: Connection): P
     connection.answer(answers.tooManyUnknown);
     return;
   }
+  // Asked while the client waits for its greeting.
+  const hears = service.harvest.hearsOfBlock(ip, session.variables);
   if (!(session.has("NOGOODMAILTO") || session.has("RELAYCLIENT")) && service.limits.greetingDelay > 0) {
     await connection.early.wait(service.limits.greetingDelay);
+  }
+  if ((hears instanceof Promise ? await hears : hears) && service.harvest.refuses(ip, session.variables)) {
+    connection.answer(answers.tooManyUnknown);
+    return;
   }
   await connection.greet();
 }

@@ -160,7 +160,9 @@ export class Conversation {
       const { response, unknown } = judged;
       const nth = unknown === true ? ++this.#unknown : 0;
       return nth > 0
-        ? afterSentence(this.service.harvest.judge(this.session, nth), response, this.session.elapsed())
+        ? after(this.service.harvest.judge(this.session, nth), (sentence) =>
+            afterSentence(sentence, response, this.session.elapsed()),
+          )
         : response;
     }
     const { rcpt } = this.session;
