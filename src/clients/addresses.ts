@@ -109,5 +109,5 @@ export function warnAddress(address: string): string | undefined {
   if (place.startsWith("=")) {
     return warnHost(place.slice(1));
   }
-  return isIPv4(place) ? undefined : 'after "user@" comes a whole IP address, or "=" and a whole host name';
+  return isIPv4(place) ? undefined : 'after "user@" comes a complete IP address, or "=" and a complete host name';
 }

@@ -51,7 +51,7 @@ interface Variable {
 /** Reads one `,NAME="value"`; whatever follows the equals sign is the quote. */
 function readVariable(line: string, at: number): Variable | Remark {
   if (line[at] !== ",") {
-    const hint = line[at] === "\r" ? " (the file has CRLF line ends)" : "";
+    const hint = line[at] === "\r" ? " (the file has CRLF line endings)" : "";
     return { column: at + 1, message: `must be a comma or the end of the line, not ${show(line.slice(at))}${hint}` };
   }
   const equals = line.indexOf("=", at);
@@ -80,7 +80,7 @@ function readVariables(line: string, start: number): Remark | Pick<RuleLine, "va
       return read;
     }
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(read.name)) {
-      warnings.push({ column: at + 2, message: `no program asks for a variable named ${show(read.name)}` });
+      warnings.push({ column: at + 2, message: `no program reads a variable named ${show(read.name)}` });
     }
     variables.set(read.name, read.value);
     at = read.next;

@@ -101,7 +101,7 @@ function readMore(room: Buffer, size: number): number {
 function sourceOf({ config, source: name }: Words): SourceSettings | string {
   const settings = loadSettings(config, ["sync"]);
   if (settings === undefined) {
-    return "the configuration has faults";
+    return "the configuration has errors";
   }
   const source = settings.source.find((each) => each.name === name);
   return source?.type === "ldap" ? source : `there is no [[source]] "${name}" of type ldap`;

@@ -54,7 +54,7 @@ async function check({ config, strict }: { config: string; strict?: boolean }): 
     process.exitCode = exit.config;
     return;
   }
-  process.stdout.write(`${config}: no faults${warnings.length === 0 ? "" : `, ${counted(warnings.length)}`}\n`);
+  process.stdout.write(`${config}: no errors${warnings.length === 0 ? "" : `, ${counted(warnings.length)}`}\n`);
 }
 
 function counted(warnings: number): string {

@@ -26,7 +26,7 @@ interface Options {
 /** Builds the verb. */
 export function deliverabledCommand(): Command {
   return new Command("deliverabled")
-    .description("Answer on the inside whether a recipient exists, by qmail-deliverabled's HTTP")
+    .description("Answer on the internal network whether a recipient exists, by qmail-deliverabled's HTTP")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--listen <host:port>", "where to answer (default: [deliverabled] listen)")
     .option("--live <source...>", "sources of type ldap to ask live (default: [deliverabled] live)")

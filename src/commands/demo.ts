@@ -41,7 +41,7 @@ function folderOf(port: number): string {
 export function demoCommand(): Command {
   return new Command("demo")
     .description("Run a directory, a sync, the relay and a next hop in one process")
-    .option("-p, --port <port>", "where the relay listens on 127.0.0.1", readPort, defaultPort)
+    .option("-p, --port <port>", "port of the relay on 127.0.0.1", readPort, defaultPort)
     .option("--talk", "hold a short conversation with itself instead; exit 0 if every reply was right")
     .option("--send <address>", "send one message to the running demo and print the conversation")
     .option("--sync", "read the running demo's directory again")
@@ -82,7 +82,7 @@ function explain(fault: unknown, port: number): string {
     );
   }
   if (code === "ECONNREFUSED") {
-    return `Nobody listens at 127.0.0.1:${port}: start the demo in another terminal with npm start`;
+    return `Nothing listens on 127.0.0.1:${port}: start the demo in another terminal with npm start`;
   }
   return errorMessage(fault);
 }
@@ -127,21 +127,21 @@ function readyText(demo: Demo): string {
   const here = `cd ${quote(root)} &&`;
   const command = (address: string): string => `npm start -s -- --send ${address}${again}`;
   return `
-goodmailto is ready: the relay listens at 127.0.0.1:${demo.port} and knows ${demo.addresses} addresses and short names,
+goodmailto is ready: the relay listens on 127.0.0.1:${demo.port} and knows ${demo.addresses} addresses and short names,
 read from ${demo.entries} entries of the directory at ${demo.directoryUrl}. Its configuration is ${demo.config}
 
 Three commands to paste into another terminal:
 
-A recipient whom the directory lists is taken:
+A recipient in the directory is accepted:
   ${here} ${command(known.address)}
 
-One whom it does not list is refused as the recipient is named:
+A recipient that is not in the directory is refused at RCPT TO:
   ${here} ${command(unknown)}
 
-With the snapshot removed, every recipient of our own domain is taken, and the relay says so below:
+With the snapshot removed, every recipient of the relay domain is accepted, and the relay logs an error below:
   ${here} rm -f ${quote(demo.snapshot)} && sleep 2 && ${command(unknown)}
 
-The snapshot comes back with:
+Restore the snapshot with:
   ${here} npm start -s -- --sync${again}
 
 Ctrl-C ends the demo.

@@ -142,7 +142,7 @@ function describeDoubt(look: Look | undefined, older: Look | undefined, time: nu
   if (look.found.kind === "known") {
     return look.addedUntil === undefined || older?.found.kind === "known"
       ? ""
-      : `; cannot tell whether it was listed then already: the list was made again at ${made}, and a delta may have added it`;
+      : `; cannot tell whether it was already listed then: the list was rebuilt at ${made}, and an incremental sync may have added it`;
   }
   return staleAfter > 0 ? `; cannot tell whether the list was stale then: it was read again by ${made}` : "";
 }
@@ -173,7 +173,7 @@ export function describeSince(looks: readonly Look[], index: number): string {
   const addedUntil = exists ? looks[first]?.addedUntil : undefined;
   if (addedUntil !== undefined) {
     const before = isOldest ? ", or before, the oldest list that is kept" : "";
-    return `${word} since ${start} or later, by a delta until ${iso(addedUntil)}${before}${until}`;
+    return `${word} since ${start} or later, by an incremental sync until ${iso(addedUntil)}${before}${until}`;
   }
   return `${word} since ${start}${isOldest ? " or before, the oldest list that is kept" : ""}${until}`;
 }

@@ -45,7 +45,7 @@ function run({ config, format, output }: Options): void {
       const why = state.kind === "unavailable" ? `${state.why}: ${state.detail}` : "closed";
       fail(exit.unavailable, `there is no valid snapshot at ${snapshot.path} (${why}), nothing written`);
     } else if (image.keyed) {
-      fail(exit.guard, "a keyed snapshot cannot be listed: export where sync has a plain one");
+      fail(exit.guard, "a hashed snapshot cannot be exported: export from an unhashed one");
     } else {
       deliver(exportImage(image, settings, format), output);
     }

@@ -79,7 +79,7 @@ function formatHistory(entries: readonly HistoryEntry[], { damaged }: History): 
     const byKind = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
     const bySource = sources.map((source) => `${source.name} ${source.addresses}`);
     const changes = added === null ? "" : `, +${added} -${removed}`;
-    const hold = held === null ? "" : `\n  held since ${held}`;
+    const hold = held === null ? "" : `\n  on hold since ${held}`;
     return `${name}: from ${since}, ${addresses} addresses${changes} (${byKind.join(", ")}; ${bySource.join(", ")})${hold}\n`;
   });
   const flaws = damaged.map(({ path, why, denied }) => `${denied ? "unreadable" : "damaged"}: ${path}: ${why}\n`);

@@ -52,7 +52,7 @@ async function rollback(word: string | undefined, words: Words): Promise<void> {
   if (typeof list === "string") {
     fail(list, exit.guard);
   } else if (words.release === true && list.held === undefined) {
-    fail("the list is not held", exit.ok);
+    fail("the list is not on hold", exit.ok);
   } else {
     await replace(settings, sealing, list, words);
   }

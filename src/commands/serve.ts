@@ -195,7 +195,7 @@ export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
     { name: "snapshot_age_seconds", doc: "Age of the snapshot.", value: age },
     {
       name: "snapshot_stale",
-      doc: "1 where it is older than max_age.",
+      doc: "1 if it is older than max_age.",
       value: age * 1000 > settings.snapshot.max_age ? 1 : 0,
     },
   ];

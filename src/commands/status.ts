@@ -185,7 +185,7 @@ export function formatStatus(report: StatusReport): string {
   });
   const { status, path, addresses, held, created, age, clock } = report;
   const hold =
-    held === null ? [] : [`held since ${held}: no sync replaces it before \`goodmailto rollback --release\``];
+    held === null ? [] : [`on hold since ${held}: no sync replaces it before \`goodmailto rollback --release\``];
   return [
     `${status}: ${path}, ${addresses} addresses, made ${created}, ${clock === "behind" ? behind : `${formatAge(age)} ago`}`,
     ...hold,

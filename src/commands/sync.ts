@@ -81,10 +81,10 @@ async function runOnce(words: Words): Promise<void> {
 
 function usageFault({ sources }: Plan, { delta, json, dryRun }: Words): string | undefined {
   if (json === true && dryRun !== true) {
-    return "--json is for --dry-run alone";
+    return "--json needs --dry-run";
   }
   return delta === true && !sources.some(hasDeltas)
-    ? "--delta needs a source that can tell what changed, and no [[source]] can: " +
+    ? "--delta needs a source that reports changes, and no [[source]] does: " +
         "a server whose preset has no change attribute, an LDIF file and a list cannot (docs/directories.md). Run a full sync"
     : undefined;
 }
@@ -107,7 +107,7 @@ async function runAsAsked(
 function changeNews(news: News, { settings, sources }: Plan, log: Log): void {
   const isWanted = settings.sync.delta > 0;
   if (isWanted && !sources.some(hasDeltas)) {
-    log.warning("sync", "[sync] delta has no effect: no source can tell what changed");
+    log.warning("sync", "[sync] delta has no effect: no source reports changes");
   }
   news.change(sources.some(hasDeltas) ? settings.sync.delta : 0);
 }

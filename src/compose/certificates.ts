@@ -115,7 +115,7 @@ function keyFaults(files: TlsSettings, chain: readonly string[], text: string): 
     key = createPrivateKey(text);
   } catch (error) {
     const encrypted = /ENCRYPTED/.test(text)
-      ? `is encrypted, and nobody is there to type its passphrase; write it without by \`openssl pkey -in ${files.key}\``
+      ? `is encrypted, and there is no one to type its passphrase; remove the passphrase with \`openssl pkey -in ${files.key}\``
       : `holds no private key that can be read: ${(error as Error).message}`;
     return [["key", `"${files.key}" ${encrypted}`]];
   }

@@ -54,7 +54,7 @@ const modeDoc =
 function common({ reasons, unless = [] }: CheckSettings): Record<string, z.ZodType> {
   const all = {
     mode: field.choice(modes, "enforce", modeDoc),
-    unless: field.choices(exemptions, unless, "Clients and recipients that it leaves alone."),
+    unless: field.choices(exemptions, unless, "Clients and recipients that are exempt."),
     points: field.integer(1, 0, 1000, "What a refusal adds in mode score."),
   };
   const refusing = {

@@ -38,7 +38,7 @@ const core = {
   sender_map: field.file(
     "",
     "relay",
-    'File that adds senders to logins for sender = "own", one "login: address address" per line; "@domain" stands for every address there, "*" for any sender. Read again when it changes.',
+    'File that adds senders to logins for sender = "own", one "login: address address" per line; "@domain" matches every address of the domain, "*" any sender. Read again when it changes.',
   ),
   failure_delay: field.duration(
     "1s",

@@ -39,7 +39,7 @@ export function relationFaults(settings: Settings, fault: (path: Path, message: 
   );
   const [given, missing] = settings.tls.cert === "" ? ["key", "cert"] : ["cert", "key"];
   if ((settings.tls.cert === "") !== (settings.tls.key === "")) {
-    faults.push(fault(["tls", given], `needs [tls] ${missing} beside it: cert and key must be given together`));
+    faults.push(fault(["tls", given], `needs [tls] ${missing} too: cert and key must be given together`));
   }
   for (const [i, name] of settings.deliverabled.live.entries()) {
     if (settings.source.find((source) => source.name === name)?.type !== "ldap") {

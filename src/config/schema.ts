@@ -49,7 +49,7 @@ const smtp = z.strictObject({
   early_talker_text: field.textBy(text.replyRule, "You talk too soon", "Text of these replies."),
   idle_timeout: field.duration(
     "5m",
-    "How long a client may be silent before it gets 421. RFC 5321 4.5.3.2.7 asks for 5 minutes.",
+    "How long a client may be silent before it gets 421. RFC 5321 4.5.3.2.7 requires 5 minutes.",
     ["10ms", "30d"],
   ),
   max_connections: field.restart(
@@ -70,7 +70,7 @@ const smtp = z.strictObject({
   ),
   qpsmtpd_codes: field.flag(
     false,
-    "Refused messages get 552 or 452 from checks, as from qpsmtpd, in place of 554 or 451. To other servers, 552 says that a message is too large, and 452 that there is no room for it (RFC 5321 4.2.3).",
+    "Refused messages get 552 or 452 from checks, as from qpsmtpd, instead of 554 or 451. To other servers, 552 means that a message is too large, and 452 that storage is full (RFC 5321 4.2.3).",
   ),
   lenient_helo: field.choice(
     ["own", "all", "none"],
@@ -94,12 +94,9 @@ const domains = z.strictObject({
   relay: field.listBy(
     text.domainRule,
     [],
-    'Domains to accept mail for, as in qmail\'s rcpthosts: exact names; ".example.org" stands for all its subdomains, but not for itself.',
+    'Domains to accept mail for, as in qmail\'s rcpthosts: exact names; ".example.org" matches all subdomains of example.org, but not example.org itself.',
   ),
-  aliases: field.table(
-    {},
-    'Alias domains, each with the relay domain that it stands for: "kontor.test" = "kontor.example".',
-  ),
+  aliases: field.table({}, 'Alias domains, each mapped to its relay domain: "kontor.test" = "kontor.example".'),
 });
 
 const clients = z.strictObject({

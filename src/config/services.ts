@@ -44,7 +44,7 @@ export const deliverabled = z.strictObject({
   allow: field.listBy(
     networkRule,
     ["127.0.0.0/8", "::1"],
-    "Clients that may ask. Whoever may ask can try names against the directory.",
+    "Clients that may send requests. Each of them can test addresses against the directory.",
   ),
   live: field.list(
     [],

@@ -34,7 +34,7 @@ export const source = z.strictObject({
   filter: field.text("", "Search filter. Empty: that of the preset."),
   live_filter: field.text(
     "",
-    "The filter by which `goodmailto deliverabled` asks for one address: %r is the address, %u the user part, %d the domain; any entry is enough, as in qpsmtpd's rcpt_ldap. Empty: the preset's filter and attributes, and what a sync would take of the entry.",
+    "Filter with which `goodmailto deliverabled` searches for one address: %r is the address, %u the user part, %d the domain. Any matching entry is enough, as in qpsmtpd's rcpt_ldap. Empty: the preset's filter and attributes, with the same conversion as in a sync.",
   ),
   attributes: field.listBy(
     text.schemaNameRule,

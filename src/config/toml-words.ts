@@ -161,7 +161,7 @@ const sayings: Readonly<Record<string, string>> = {
 
 function plain(here: string, column: number, message: string): string {
   if (here.includes("\r")) {
-    return "the lines end with CR alone; save the file with LF or CR LF";
+    return "the lines end with CR only; save the file with LF or CR LF";
   }
   const said = sayings[message];
   if (said !== undefined) {

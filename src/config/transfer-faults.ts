@@ -53,5 +53,10 @@ function pullFaults({ pull, snapshot }: Settings, fault: MakeFault): Fault[] {
   }
   return place.secure || snapshot.public_key_file !== ""
     ? []
-    : [fault(["snapshot", "pull"], "would believe anybody on the way; allowed: https, or public_key_file")];
+    : [
+        fault(
+          ["snapshot", "pull"],
+          "would accept a file from anyone on the network path; allowed: https, or public_key_file",
+        ),
+      ];
 }

@@ -92,10 +92,10 @@ export class ListHealth {
     );
     if (none4 === true || none6 === true) {
       const both = none4 === true ? "127.0.0.1" : "::FFFF:7F00:1";
-      return { v4: none4 !== true, v6: none6 !== true, fault: `it lists everybody: ${both} is listed` };
+      return { v4: none4 !== true, v6: none6 !== true, fault: `it lists every address: ${both} is listed` };
     }
     if (test4 === false && test6 === false) {
-      return { v4: false, v6: false, fault: "it lists nobody: 127.0.0.2 and ::FFFF:7F00:2 are not listed" };
+      return { v4: false, v6: false, fault: "it lists no address: 127.0.0.2 and ::FFFF:7F00:2 are not listed" };
     }
     // A list of IPv4 addresses alone has no IPv6 test point, and the other way round.
     return [none4, test4, none6, test6].includes(undefined) ? undefined : good;

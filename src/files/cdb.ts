@@ -22,7 +22,7 @@ export class Cdb {
     }
     for (let at = 0; at < headerSize; at += 8) {
       if (bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 8 > bytes.length) {
-        throw new RangeError("Cannot read cdb: a table lies beyond its end");
+        throw new RangeError("Cannot read cdb: a table is beyond its end");
       }
     }
     this.#bytes = bytes;

@@ -29,7 +29,7 @@ export function readAddresses(entries: readonly ListEntry[], skip: Remark, bare 
     const isBare = bare && word !== "" && !word.includes("@");
     const key = isBare ? foldAscii(word) : entryKey(word);
     if (key === undefined) {
-      skip(entry, `can match nobody: an entry is user@host or @host${bare ? " or user" : ""}`);
+      skip(entry, `can never match: an entry is user@host or @host${bare ? " or user" : ""}`);
     } else if (!lines.has(key)) {
       lines.set(key, { key, rest, entry });
     }
@@ -76,7 +76,7 @@ export function readClients(entries: readonly ListEntry[], skip: Remark, warn: R
     if (parsed === undefined) {
       skip(
         entry,
-        'can match nobody: an entry is an IP address, a prefix that ends in "." or ":", or a block such as 192.0.2.0/24',
+        'can never match: an entry is an IP address, a prefix that ends in "." or ":", or a block such as 192.0.2.0/24',
       );
       continue;
     }

@@ -17,7 +17,7 @@ export function readSmtpRoutes(entries: readonly ListEntry[], skip: Remark): Smt
     const match = line.exec(entry.text.replace(/\s+/g, ""));
     const domain = match === null ? undefined : normalName(match[1] ?? "");
     if (match === null || domain === undefined) {
-      skip(entry, "is no route: an entry is domain:host or domain:host:port");
+      skip(entry, "is not a route: an entry is domain:host or domain:host:port");
     } else {
       routes.set(domain, match[2] ?? match[3] ?? "");
     }

@@ -104,13 +104,13 @@ export const clientPlugins: readonly Plugin[] = [
   {
     names: ["rhsbl"],
     becomes: toCheck("rhsbl", ({ args }) => (args.at(0) === "disconnect" ? { close: true } : {})),
-    here: "Same file. Most zones of old files are dead; one that answers everything lists nobody.",
+    here: "Same file. Most zones of old files are dead; one that answers every query is not used.",
   },
   { names: ["dns_whitelist_soft"], becomes: toCheck("dnswl"), here: "Same file: `whitelist_zones`." },
   {
     names: ["whitelist_soft", "whitelist"],
     becomes: toCheck("whitelist"),
-    here: "Same four files. Whoever is whitelisted is left alone by checks with `whitelisted` in `unless`, and cannot relay.",
+    here: "Same four files. Checks with `whitelisted` in `unless` exempt whitelisted clients, which still cannot relay.",
   },
   {
     names: ["whitelist_hard"],
@@ -126,17 +126,17 @@ export const clientPlugins: readonly Plugin[] = [
   {
     names: ["fcrdns"],
     becomes: toCheck("require_resolvable_client"),
-    here: "The check that is nearest: a client without a host name that leads back to it is deferred.",
+    here: "The nearest equivalent: a client without a host name that leads back to it is deferred.",
   },
   {
     names: ["greylisting", "denysoft_greylist"],
     becomes: toCheck("greylisting", greylisting),
-    here: "Same settings, also those of `denysoft_greylist`. The old database is not taken over: everybody waits once.",
+    here: "Same settings, also those of `denysoft_greylist`. The old database is not converted: every client waits once.",
   },
   {
     names: ["geo_blacklist_whitelist", "geoip"],
     becomes: toCheck("geo"),
-    here: "Same files. It needs a database of today (`database`).",
+    here: "Same files. It needs a current database (`database`).",
   },
   {
     names: ["count_unrecognized_commands"],
@@ -160,7 +160,7 @@ export const clientPlugins: readonly Plugin[] = [
       "berkeley_ipblacklist_ignore",
     ],
     becomes: toCheck("blacklist"),
-    here: "One check for all of them; `goodmailto blacklist` is the command line. The old database is not taken over.",
+    here: "One check for all of them; `goodmailto blacklist` is the command line. The old database is not converted.",
   },
   {
     names: ["hosts_allow"],

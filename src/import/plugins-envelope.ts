@@ -108,7 +108,7 @@ export const envelopePlugins: readonly Plugin[] = [
   {
     names: ["rcpt_accept", "rcpt_ok"],
     becomes: means,
-    here: "Always so: `[domains] relay` has the domains of rcpthosts, and a recipient that nobody refuses is offered to the next hop.",
+    here: "Always so: `[domains] relay` has the domains of rcpthosts, and a recipient that no check refuses is passed to the next hop.",
   },
   {
     names: ["address_notes"],

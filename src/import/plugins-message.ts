@@ -8,7 +8,7 @@ function scanner(name: string): Plugin {
   return {
     names: [name],
     becomes: toCheck("scanner", () => ({ preset: name })),
-    here: "A preset of the check for scanners; the product itself is gone.",
+    here: "A preset of the check for scanners; the product is discontinued.",
   };
 }
 
@@ -68,7 +68,7 @@ export const messagePlugins: readonly Plugin[] = [
   {
     names: ["domainkeys", "dkim", "dmarc", "sender_permitted_from"],
     becomes: toCheck("authentication"),
-    here: "SPF, DKIM, DMARC and ARC in one check. DomainKeys is historic and nobody signs by it.",
+    here: "SPF, DKIM, DMARC and ARC in one check. DomainKeys is obsolete.",
   },
   {
     names: ["domainkeys_sign"],
@@ -79,9 +79,9 @@ export const messagePlugins: readonly Plugin[] = [
   {
     names: ["spambayes"],
     becomes: toCheck("filter"),
-    here: "Any filter program; SpamBayes itself is gone, bogofilter is alive.",
+    here: "Any filter program; SpamBayes is discontinued, bogofilter is not.",
   },
-  { names: ["dspam"], becomes: toCheck("filter"), here: "Any filter program; DSPAM itself is gone." },
+  { names: ["dspam"], becomes: toCheck("filter"), here: "Any filter program; DSPAM is discontinued." },
   { names: ["uribl"], becomes: nothing, here: "SpamAssassin and rspamd ask the same lists." },
   {
     names: ["bogus_bounce"],
@@ -118,7 +118,7 @@ export const messagePlugins: readonly Plugin[] = [
   {
     names: ["qmail-queue", "postfix-queue", "exim-bsmtp", "zmailer-queue"],
     becomes: means,
-    here: "There is no queue: let the mail server listen on a port of loopback and make it the next hop.",
+    here: "There is no queue: let the mail server listen on a loopback port and make it the next hop.",
   },
   {
     names: ["maildir"],

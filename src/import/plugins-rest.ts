@@ -34,18 +34,22 @@ export const restPlugins: readonly Plugin[] = [
     becomes: toSetting("auth.saslauthd", ["socket"]),
     here: "By saslauthd, which may read what PAM needs.",
   },
-  { names: ["auth_smtpd"], becomes: toSetting("auth.smtp", ["url"]), here: "The other SMTP server is asked." },
-  { names: ["auth_imap"], becomes: toSetting("auth.imap", ["url"]), here: "The IMAP server is asked." },
+  {
+    names: ["auth_smtpd"],
+    becomes: toSetting("auth.smtp", ["url"]),
+    here: "Verifies logins at the other SMTP server.",
+  },
+  { names: ["auth_imap"], becomes: toSetting("auth.imap", ["url"]), here: "Verifies logins at the IMAP server." },
   {
     names: ["auth_cvm_unix_local"],
     becomes: toSetting("auth", ["command"]),
     here: "A checkpassword program that asks the same users.",
   },
-  { names: ["authdeny"], becomes: means, here: "Always so: what nobody accepts is refused." },
+  { names: ["authdeny"], becomes: means, here: "Always so: a login that no back end accepts is refused." },
   {
     names: ["restrict_submission"],
     becomes: toCheck("authrequired"),
-    here: "Belongs to the `checks` of the `[[listener]]` for port 587 alone; move it there.",
+    here: "Belongs only to the `checks` of the `[[listener]]` for port 587; move it there.",
   },
   {
     names: ["http_config"],
@@ -61,7 +65,7 @@ export const restPlugins: readonly Plugin[] = [
   {
     names: ["parse_addr_withhelo"],
     becomes: means,
-    here: "Always so: AUTH and SIZE need EHLO, and HELO is enough else.",
+    here: "Always so: AUTH and SIZE need EHLO; otherwise HELO is enough.",
   },
   {
     names: ["connection_time"],

@@ -149,7 +149,7 @@ export class Spool {
       const piece = Buffer.allocUnsafeSlow(Math.min(blockSize * 2, this.#written - at));
       const { bytesRead } = await readAt(this.#file, piece, 0, piece.length, at);
       if (bytesRead === 0) {
-        throw new Error("Cannot read a held message: its file is too short");
+        throw new Error("Cannot read a spooled message: its file is too short");
       }
       at += bytesRead;
       yield piece.subarray(0, bytesRead);

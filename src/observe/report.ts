@@ -114,15 +114,15 @@ function conclude(
     return {
       verdict: "cannot-tell",
       why:
-        `the next hop accepted all ${unknown.accepted} recipients that the list does not know, so it seems to accept ` +
-        "anybody and its answer proves nothing; go through the gaps with --hint",
+        `the next hop accepted all ${unknown.accepted} recipients that are not in the list, so it seems to accept ` +
+        "every address and its replies prove nothing; review the gaps with --hint",
     };
   }
   if (gaps.length > 0) {
     const mails = gaps.reduce((sum, { count }) => sum + count, 0);
     return {
       verdict: "not-safe",
-      why: `${gaps.length} addresses (${mails} recipients) would have been refused although the next hop takes them: ${countsByKind(gaps)}`,
+      why: `${gaps.length} addresses (${mails} recipients) would have been refused although the next hop accepts them: ${countsByKind(gaps)}`,
     };
   }
   const days = (ms: number): string => `${(ms / 86_400_000).toFixed(1)} days`;
@@ -131,13 +131,13 @@ function conclude(
       verdict: "not-enough",
       why:
         `${clear} recipients in ${days(until - since)} were seen; ` +
-        `${enough.recipients} in ${days(enough.time)} are asked for`,
+        `${enough.recipients} in ${days(enough.time)} are required`,
     };
   }
   return {
     verdict: "safe",
     why:
-      `${clear} recipients in ${days(until - since)}: the next hop takes nobody whom the list refuses, ` +
+      `${clear} recipients in ${days(until - since)}: the next hop accepts no recipient that the list refuses, ` +
       `and refused ${unknown.refused} unknown ones itself`,
   };
 }
@@ -176,7 +176,7 @@ export function formatReport(report: ObserveReport, most: number): string {
       "",
       ...(rows.length === 0
         ? ["no disagreement"]
-        : [`  count  ${"address".padEnd(width)}  ours                 theirs`, ...rows]),
+        : [`  count  ${"address".padEnd(width)}  goodmailto           next hop`, ...rows]),
       ...(more > 0 ? [`${more} more, see --most`] : []),
       "",
       `${verdictWords[verdict]}: ${why}`,

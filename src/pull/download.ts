@@ -87,7 +87,7 @@ function resumeAt(response: IncomingMessage, have: number): number {
   const [, from] = /^bytes (\d{1,15})-/.exec(response.headers["content-range"] ?? "") ?? [];
   if (Number(from) !== have) {
     response.destroy();
-    throw new Error("Cannot go on with the download: the server answered with another range");
+    throw new Error("Cannot resume the download: the server sent a different range");
   }
   return have;
 }

@@ -13,7 +13,7 @@ export function describeAnswer(found: RecipientAnswer, mailbox: Mailbox, line: s
   switch (found.kind) {
     case "known":
       if (found.as === "return path") {
-        return "a rewritten sender (SRS), which takes mail from the null sender alone ([recipients] signed_return_paths)";
+        return "a rewritten sender (SRS), which accepts mail from the null sender only ([recipients] signed_return_paths)";
       }
       return found.as === "always"
         ? `"${found.key}" always exists ([recipients] always)`
@@ -24,9 +24,9 @@ export function describeAnswer(found: RecipientAnswer, mailbox: Mailbox, line: s
       if (found.by !== undefined) {
         return `key "${found.by.key}" of ${origin(found.by)} refuses it${passes}`;
       }
-      return `${namesRoute(mailbox.user) ? "user part names a route, and the directory does not list this address letter for letter" : "not in the directory"}${passes}`;
+      return `${namesRoute(mailbox.user) ? "user part names a route, and the directory does not list exactly this address" : "not in the directory"}${passes}`;
     case "unavailable":
-      return `no snapshot (${found.why}): ${line === "" ? "refused all the same, its user part names a route" : "the relay fails open"}`;
+      return `no snapshot (${found.why}): ${line === "" ? "refused anyway: its user part names a route" : "the relay fails open"}`;
   }
 }
 

@@ -74,7 +74,7 @@ function inspectSeal(bytes: Buffer): Flawed | undefined {
   const seal = bytes.toString("latin1", at, at + unsealed.length);
   const hash = createHash("sha256").update(bytes.subarray(0, at)).update(unsealed);
   const digest = hash.update(bytes.subarray(at + unsealed.length)).digest("hex");
-  return seal === digest ? undefined : { why: "torn", detail: "the file is not what was sealed" };
+  return seal === digest ? undefined : { why: "torn", detail: "its checksum is wrong" };
 }
 
 function inspectSigner(bytes: Buffer, { publicKeys }: Trust): Flawed | undefined {

@@ -53,10 +53,10 @@ export function refuseMark(mark: string | undefined, form: KeyedForm | undefined
     return undefined;
   }
   if (form === undefined) {
-    return "it is keyed, and [snapshot] key_file names no key";
+    return "it is hashed, and [snapshot] key_file names no HMAC secret";
   }
   const [match] = mark.split(" ", 1);
   return match === form.mark.split(" ", 1)[0]
-    ? "it was keyed with another key than that of [snapshot] key_file"
-    : `it was keyed for [recipients] match = "${match}"`;
+    ? "it uses a different HMAC secret than [snapshot] key_file"
+    : `it was hashed for [recipients] match = "${match}"`;
 }

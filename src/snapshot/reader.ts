@@ -113,7 +113,7 @@ class Reader implements SnapshotReader {
       return { ...open, alarm: `${flaw.why}: ${flaw.detail}` };
     }
     const failing = this.#options.now() - this.#failedAt < alarmAfterFailure;
-    return failing ? { ...open, alarm: "look-ups fail, their recipients are accepted" } : open;
+    return failing ? { ...open, alarm: "lookups fail, their recipients are accepted" } : open;
   }
 
   fail(error: unknown): void {

@@ -45,7 +45,7 @@ export function inspectSignature(bytes: Buffer, keys: readonly string[]): string
   const signed = message(hashContent(bytes, at));
   return keys.some((key) => verify(null, signed, createPublicKey(key), signature))
     ? undefined
-    : "it was altered, or signed by somebody else";
+    : "it was altered, or signed with another key";
 }
 
 function hashContent(bytes: Buffer, at: number): Buffer {

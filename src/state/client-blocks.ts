@@ -50,7 +50,7 @@ export function readNetwork(text: string): Network | string {
     return "is neither an IP address nor a block such as 192.0.2.0/24";
   }
   if (entry.warning !== undefined) {
-    return `is no block: ${entry.warning}`;
+    return `is not a block: ${entry.warning}`;
   }
   const { family, bits } = entry.network;
   return bits < leastBits[family] ? `is too large a block: at least /${leastBits[family]}` : entry.network;

@@ -99,7 +99,7 @@ export class State {
   #lost(error: unknown): Unavailable {
     const why = errorMessage(error);
     if (!this.#isAway) {
-      this.#log.warning("state", "store is unavailable, going on without", { store: this.kind, why });
+      this.#log.warning("state", "store is unavailable, continuing without it", { store: this.kind, why });
     }
     this.#isAway = true;
     this.#restsUntil = performance.now() + rest;

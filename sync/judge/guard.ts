@@ -68,8 +68,8 @@ export function guard(facts: GuardFacts): readonly string[] {
 
 function describeMissing(address: string): string {
   return (
-    `"${address}" of [sync] canaries is not in the new list. If it left the directory for good, take it out of ` +
-    "canaries; if not, the list is not whole"
+    `Canary "${address}" is missing from the new list. If it has left the directory for good, remove it from ` +
+    "[sync] canaries; otherwise the list is incomplete"
   );
 }
 

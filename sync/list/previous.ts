@@ -104,7 +104,7 @@ function inspect(database: Database.Database, path: string): string | undefined 
   const seal = judgeSeal(path);
   return seal === "whole" || (seal === "none" && database.prepare(sealTrace).get() === undefined)
     ? undefined
-    : "not what was sealed";
+    : "its checksum is wrong";
 }
 
 function readPrevious(database: Database.Database, path: string): Previous {

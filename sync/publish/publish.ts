@@ -103,7 +103,7 @@ function keepOldFile(path: string, { keep, log }: PublishOptions): void {
     linkSync(path, `${path}.1`);
   } catch (error) {
     // A file system without hard links, or fs.protected_hardlinks: the new list matters more.
-    log.warning("sync", "cannot keep the old snapshot", {
+    log.warning("sync", "cannot keep the previous snapshot", {
       detail: errorMessage(error),
     });
   }

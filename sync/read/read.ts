@@ -114,7 +114,7 @@ function leftOutNamer(source: string, { log, leave }: ReadOptions): (left: reado
       log.debug("sync", "left out", { source, ...one });
     }
     if (named < maxNamed && named + left.length > maxNamed) {
-      log.debug("sync", "more is left out, see sync --dry-run --json", { source });
+      log.debug("sync", "more values left out, see sync --dry-run --json", { source });
     }
     named = Math.min(maxNamed, named + left.length);
     leave?.(source, left);

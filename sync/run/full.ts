@@ -86,7 +86,7 @@ async function runLocked(options: JobOptions, workPath: string): Promise<Outcome
   const { path, log } = options;
   const { previous, damage } = openPrevious(path, options.settings.keep);
   if (damage !== undefined) {
-    log.error("sync", "the old snapshot is damaged", { path, detail: damage, instead: previous?.path });
+    log.error("sync", "the previous snapshot is damaged", { path, detail: damage, instead: previous?.path });
   }
   let scratch: Scratch | undefined;
   try {
@@ -171,7 +171,7 @@ async function runWith(
 
 /** What a held list is answered with. */
 export function heldText(held: string): string {
-  return `The list is held since ${held}. To let syncs replace it again, run \`goodmailto rollback --release\``;
+  return `The list is on hold since ${held}. To let syncs replace it again, run \`goodmailto rollback --release\``;
 }
 
 /** Only a source that was read can say that a key vanished. */

@@ -15,7 +15,7 @@ export function summaryLine(kind: "published" | "dry-run" | "refused", facts: Jo
     .filter(([, count]) => count > 0)
     .map(([kind, count]) => `${count} ${kind}`);
   const list = kinds.length === 0 ? "" : ` (${kinds.join(", ")})`;
-  const cold = frozen.length === 0 ? "" : `; kept as they were: ${frozen.map(({ name }) => name).join(", ")}`;
+  const cold = frozen.length === 0 ? "" : `; not updated: ${frozen.map(({ name }) => name).join(", ")}`;
   return (
     `${words[kind]} ${addresses} addresses${list} from ${entries} entries: ` +
     `${added} added, ${removed} removed, ${seconds.toFixed(1)} seconds${cold}`

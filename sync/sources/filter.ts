@@ -132,7 +132,7 @@ function readInner(reader: Reader, depth: number): Filter {
     case "!": {
       const [filter, ...more] = readList(reader, depth);
       if (filter === undefined || more.length > 0) {
-        throw fault(reader, '"!" stands before exactly one filter');
+        throw fault(reader, '"!" must be followed by exactly one filter');
       }
       return { kind: "not", filter };
     }

@@ -28,7 +28,7 @@ export function emptyText(type: SourceSettings["type"], namingContexts: readonly
     case "cdb":
       return "no recipient: the cdb has no key";
     case "list":
-      return "no recipient: the file has comments and blank lines alone";
+      return "no recipients: the file contains only comments and blank lines";
   }
 }
 
@@ -43,7 +43,7 @@ export function absentText(attribute: string, others: Iterable<string>): string 
   const why =
     names.length === 0
       ? "it is not used here, or the bind DN has no right to read it"
-      : `the server answers with ${names.join(", ")} instead, which must then stand in attributes`;
+      : `the server returns ${names.join(", ")} instead; list that in attributes`;
   return `no entry has the attribute "${attribute}": ${why}`;
 }
 

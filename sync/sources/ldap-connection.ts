@@ -33,7 +33,7 @@ const inboxLimit = 512;
 /** What to do about a reference: RFC 4511 4.5.3. */
 export const referralAdvice =
   "set base below the part that is elsewhere, make a [[source]] of its own for that server, " +
-  'or use preset "active-directory", which asks for no references, if the server is Active Directory';
+  'or use preset "active-directory", which asks for no referrals, if the server is Active Directory';
 
 /** What every answer says: `status` is the result code. */
 export interface Answer {

@@ -99,7 +99,7 @@ function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly
     throw new RangeError("password_file without bind_dn: the bind would be anonymous, and the list perhaps smaller");
   }
   if (settings.starttls && !targets.some((target) => target.kind === "tcp" && !target.tls)) {
-    throw new RangeError("starttls is for ldap:// alone");
+    throw new RangeError("starttls applies only to ldap://");
   }
   const plain = targets.filter((target) => target.kind === "tcp" && !target.tls && !settings.starttls);
   if (plain.length > 0 && targets.some((target) => target.kind === "tcp" && target.tls)) {

@@ -95,10 +95,16 @@ function pageOf(done: SearchResponse): PagedResultsControl["value"] {
 /** An answer without the control is the whole list only where the server does not know the control. */
 async function acceptUnpaged(connection: LdapConnection, page: number): Promise<void> {
   if (page > 1) {
-    throw new SourceFault("incomplete", `The server dropped the page control at page ${page}: the list may go on`);
+    throw new SourceFault(
+      "incomplete",
+      `The server dropped the page control at page ${page}: the list may be incomplete`,
+    );
   }
   if (await offersPaging(connection)) {
-    throw new SourceFault("incomplete", "The server offers pages and answered without: the list may go on");
+    throw new SourceFault(
+      "incomplete",
+      "The server offers pages and answered without them: the list may be incomplete",
+    );
   }
 }
 
@@ -150,7 +156,7 @@ export function checkResult(done: SearchResponse): void {
   if (sizeLimitExceeded.has(done.status)) {
     throw new SourceFault(
       "incomplete",
-      `The server's limit ended the list early (result code ${done.status})${said}; raise it for our bind DN`,
+      `The server's limit ended the list early (result code ${done.status})${said}; raise it for the bind DN`,
     );
   }
   throw new SourceFault("search", `The search failed with ${resultText(done.status, done.errorMessage)}${said}`, {

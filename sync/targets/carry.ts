@@ -19,7 +19,7 @@ export async function carry(
       try {
         await target.send(path, signal);
         const seconds = Number(((performance.now() - started) / 1000).toFixed(2));
-        log.info("sync", "carried", { target: target.name, seconds });
+        log.info("sync", "pushed", { target: target.name, seconds });
         return [];
       } catch (error) {
         const why = errorMessage(error);

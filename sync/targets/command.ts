@@ -28,7 +28,7 @@ export async function runCommand(command: readonly string[], path: string, signa
       const [code, by] = (await once(child, "close")) as [number | null, string | null];
       if (code !== 0) {
         const how = signal.aborted ? "it did not end in time" : code === null ? `killed by ${by}` : `exit ${code}`;
-        throw new Error(`Cannot carry by "${program}": ${how} ${lastLine(text)}`.trimEnd());
+        throw new Error(`Cannot push by "${program}": ${how} ${lastLine(text)}`.trimEnd());
       }
     } finally {
       signal.removeEventListener("abort", kill);

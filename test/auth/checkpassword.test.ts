@@ -83,9 +83,9 @@ open(${JSON.stringify(path)}, "wb").write(data + b"|" + repr((sys.argv[1:], os.e
       ask([script("says", `#!/bin/sh\nread line <&3\n${words} >&2\nexit 111\n`)]);
     expect(await says("echo first; echo 'directory is down'")).toEqual({
       kind: "unavailable",
-      why: "temporary fault (exit 111): directory is down",
+      why: "temporary failure (exit 111): directory is down",
     });
-    const silent = { kind: "unavailable", why: "temporary fault (exit 111)" };
+    const silent = { kind: "unavailable", why: "temporary failure (exit 111)" };
     expect(await says("echo bad password: päss wörd!")).toEqual(silent);
     expect(await says(`echo ${Buffer.from(login.password).toString("base64")}`)).toEqual(silent);
     expect(await says(`echo ${Buffer.from(`\0${login.user}\0${login.password}`).toString("base64")}`)).toEqual(silent);

@@ -108,7 +108,7 @@ describe("docs/submission.md", () => {
       await relay.stop();
       const log = relay.log.join("\n");
       expect(log).toMatch(
-        /back end is unavailable .*temporary fault \(exit 111\): checkpassword: Cannot connect to ldap:\/\/127\.0\.0\.1:1/,
+        /back end is unavailable .*temporary failure \(exit 111\): checkpassword: Cannot connect to ldap:\/\/127\.0\.0\.1:1/,
       );
       expect(log).not.toMatch(/open sesame|wrong one|only search/);
     });

@@ -58,7 +58,7 @@ describe("a line of client rules", () => {
     [":Allow", '1:2 must be "allow" or "deny" after the address, not "Allow"'],
     ["1.2.3.4: allow", '1:9 must be "allow" or "deny" after the address, not " allow"'],
     [":", '1:2 must be "allow" or "deny" after the address, not ""'],
-    [":allow\r", '1:7 must be a comma or the end of the line, not "\\r" (the file has CRLF line ends)'],
+    [":allow\r", '1:7 must be a comma or the end of the line, not "\\r" (the file has CRLF line endings)'],
     [":allow,", '1:8 a variable must be written NAME="value"'],
     [":allow,X", '1:8 a variable must be written NAME="value"'],
     [":allow,X=", '1:8 a variable must be written NAME="value"'],
@@ -94,7 +94,7 @@ describe("a line of client rules", () => {
 
   it("keeps a blank in a variable's name, and warns", () => {
     expect(ask(':allow, X="1"', "1.2.3.4")).toBe("allow 1  X=1");
-    expect(warningsOf(':allow,A="", X="1"')).toEqual(['1:13 no program asks for a variable named " X"']);
+    expect(warningsOf(':allow,A="", X="1"')).toEqual(['1:13 no program reads a variable named " X"']);
   });
 
   it("denies whatever variables a deny names", () => {
@@ -268,7 +268,7 @@ describe("an address", () => {
     ["192.0.2.0/24 OK", "a line without a colon is ignored"],
     [" 192.0.2.1:deny", "never matches: leading blanks belong to the address"],
     ["192.0.2.1 :deny", "never matches: blanks in front of the colon belong to the address"],
-    ['192.0.2.1:allow, RELAYCLIENT=""', 'no program asks for a variable named " RELAYCLIENT"'],
+    ['192.0.2.1:allow, RELAYCLIENT=""', 'no program reads a variable named " RELAYCLIENT"'],
     ["192.0.2.9-3:deny", "never matches: the range descends, or begins above 255"],
     ["10.1./8:deny", "the address has bits set beyond the length of the block"],
     ["127./8:deny", undefined],
@@ -286,8 +286,8 @@ describe("an address", () => {
       'never matches: a host name has no blanks or wildcards; "=.example.org" is every name below example.org',
     ],
     ["=mx.example.:deny", "never matches: host names come without a final dot"],
-    ["joe@10.:deny", 'never matches: after "user@" comes a whole IP address, or "=" and a whole host name'],
-    ["joe@1.2.3.4-5:deny", 'never matches: after "user@" comes a whole IP address, or "=" and a whole host name'],
+    ["joe@10.:deny", 'never matches: after "user@" comes a complete IP address, or "=" and a complete host name'],
+    ["joe@1.2.3.4-5:deny", 'never matches: after "user@" comes a complete IP address, or "=" and a complete host name'],
     ["10.1.2.3/8:deny", "the address has bits set beyond the length of the block"],
     ["2001:db8:::deny", "this is one address; a prefix ends in a single colon, a block in its length"],
     ["2001:db8::deny", undefined],

@@ -40,7 +40,7 @@ describe("goodmailto config check", () => {
     expect([status, lines]).toEqual([
       0,
       [
-        "warning: c.toml:1:2: checks.badrcptto: badrcptto:2: can match nobody: an entry is user@host or @host",
+        "warning: c.toml:1:2: checks.badrcptto: badrcptto:2: can never match: an entry is user@host or @host",
         "warning: c.toml:1:2: checks.rcpt_regexp: rcpt_regexp:1: this pattern takes more than 50 ms for a hostile text: avoid repeats within repeats",
         "warning: c.toml:1:2: checks.rcpt_regexp: rcpt_regexp:2: has no code behind the pattern",
       ],
@@ -113,7 +113,7 @@ url = ["nosuch"]
     writeFileSync(config, quiet);
     expect(goodmailto("config", "check", "-c", config, "--strict")).toEqual({
       status: 0,
-      out: `${config}: no faults\n`,
+      out: `${config}: no errors\n`,
       err: "",
     });
   });
@@ -123,7 +123,7 @@ url = ["nosuch"]
     writeFileSync(join(folder, "tcp.smtp"), "127.0.0.1:allow\nno colon\n");
     writeFileSync(config, '[clients]\nrules = "tcp.smtp"\n[domains]\nrelay = []\n');
     const { status, out, err } = goodmailto("config", "check", "-c", config);
-    expect({ status, out }).toEqual({ status: 0, out: `${config}: no faults, 3 warnings\n` });
+    expect({ status, out }).toEqual({ status: 0, out: `${config}: no errors, 3 warnings\n` });
     expect(err.split("\n")).toEqual([
       expect.stringMatching(/^warning: c\.toml:1:1: route: is missing: /),
       expect.stringMatching(/^warning: c\.toml:4:1: domains\.relay: is empty: /),

@@ -229,7 +229,7 @@ describe("settings without effect", () => {
 
   it("name [sync] delta where no source has deltas", async () => {
     const delta = (more: string): string => `[sync]\ndelta = "1m"\n${more}`;
-    const none = [expect.stringMatching(/^2 sync\.delta: has no effect: no \[\[source\]\] can tell what changed/)];
+    const none = [expect.stringMatching(/^2 sync\.delta: has no effect: no \[\[source\]\] reports changes/)];
     writeFileSync(join(folder, "d.ldif"), "");
     expect(await warnings(delta(source('preset = "domino"\n')))).toEqual(none);
     expect(await warnings(delta(source('changes = "none"\npreset = "openldap"\n')))).toEqual(none);

@@ -68,7 +68,7 @@ describe("a file that is not TOML", () => {
     ],
     ["[smtp]\nworkers = 007\n", "a number may not begin with 0"],
     ["[smtp]\nworkers = 1_000_\n", "an underscore is only allowed between digits"],
-    ["[smtp]\nworkers = 1\rhostname = 2\r", "the lines end with CR alone"],
+    ["[smtp]\nworkers = 1\rhostname = 2\r", "the lines end with CR only"],
     ['[smtp]\nhostname = "a\u0001"\n', "the control character U+0001 is not allowed here"],
     ["[smtp]\r\nhostname = mx\r\n", 'write hostname = "mx"'],
   ])("is explained: %j", (text, words) => {

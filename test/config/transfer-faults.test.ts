@@ -43,8 +43,11 @@ describe("the ways of a snapshot", () => {
     [target('to = "http://host/list"'), 'publish "a" to: would send addresses in the clear'],
     [target('to = "s3://lists/one"\nendpoint = "http://minio"'), 'publish "a" to: would send addresses in the clear'],
     [target('to = "http://host/list"\nuser = "a"'), 'publish "a" user: would send its password in the clear'],
-    ['[snapshot]\npull = "http://host/list"', "snapshot.pull: would believe anybody on the way"],
-    ['[snapshot]\npull = "s3://lists/one"\n[pull]\nendpoint = "http://minio"', "snapshot.pull: would believe anybody"],
+    ['[snapshot]\npull = "http://host/list"', "snapshot.pull: would accept a file from anyone on the network path"],
+    [
+      '[snapshot]\npull = "s3://lists/one"\n[pull]\nendpoint = "http://minio"',
+      "snapshot.pull: would accept a file from anyone",
+    ],
     ['[snapshot]\npull = "s3://x"', "snapshot.pull: must be"],
   ])("do not take %s", (text, fault) => {
     expect(faultsOf(text).join("\n")).toContain(fault);

@@ -181,7 +181,7 @@ describe("a relay whose spool is on a full disk", () => {
       const next = await begin(port);
       next.write(".\r\n");
       expect(await next.reply()).toMatch(/^250/);
-      expect((await program.stop()).stderr).toMatch(/message: cannot be held .*ENOSPC/);
+      expect((await program.stop()).stderr).toMatch(/message: cannot be spooled .*ENOSPC/);
     } finally {
       spawnSync("umount", [spool]);
     }

@@ -190,7 +190,7 @@ describe("two relay processes", () => {
     const foreign = new Database(path);
     foreign.exec("CREATE TABLE theirs (x)");
     foreign.close();
-    await one.program.until(/state: store is unavailable, going on without .*another program's/);
+    await one.program.until(/state: store is unavailable, continuing without it .*another program's/);
     expect(await mailAt(one, "c@sender.example")).toBe("250 2.1.0 Sender OK");
   });
 });

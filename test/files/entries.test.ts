@@ -38,7 +38,7 @@ describe("entries of a list file", () => {
       "@xn--mnchen-3ya.test|",
       "a b@x.test|quoted",
     ]);
-    const cannot = "line left out: LINE: can match nobody: an entry is user@host or @host";
+    const cannot = "line left out: LINE: can never match: an entry is user@host or @host";
     expect(told).toEqual(["5", "6"].map((line) => cannot.replace("LINE", line)));
   });
 
@@ -67,7 +67,7 @@ describe("entries of a list file", () => {
     const list = load("192.0.2. office\n192.168\nhost.example\n", readClients);
     expect(["192.0.2.1", "192.168.3.4", "10.0.0.1"].map((ip) => list.find(ip)?.line)).toEqual([1, 2, undefined]);
     expect(told).toEqual([
-      'line left out: 3: can match nobody: an entry is an IP address, a prefix that ends in "." or ":", or a block such as 192.0.2.0/24',
+      'line left out: 3: can never match: an entry is an IP address, a prefix that ends in "." or ":", or a block such as 192.0.2.0/24',
       'line may not mean what it says: 2: "192.168" matches every address that begins with it; end it with "." to match only complete numbers',
     ]);
   });

@@ -70,7 +70,7 @@ describe("the log", () => {
     ["EHLO alone", { ehlo: "502 5.5.1 What" }, "", "EHLO answered 502 5.5.1 What"],
     ["STARTTLS", { starttls: "454 4.7.0 Not now" }, "require", "STARTTLS answered 454 4.7.0 Not now"],
     [
-      "STARTTLS, going on without",
+      "STARTTLS, continuing without it",
       { starttls: "454 4.7.0 Not now" },
       "opportunistic",
       "STARTTLS answered 454 4.7.0 Not now",

@@ -295,7 +295,7 @@ describe("AUTH", () => {
     expect(await login("frank", secrets.script)).toBe(later);
     expect(await login("carol", secrets.script)).toBe(yes);
     client.close();
-    expect(log.join("\n")).toContain('why="temporary fault (exit 111)"');
+    expect(log.join("\n")).toContain('why="temporary failure (exit 111)"');
     expect(log.join("\n")).toContain("no answer within 2000 ms");
   });
 
@@ -331,7 +331,7 @@ describe("AUTH", () => {
     const { client: next } = await beginTls(port);
     expect(await next.command(right)).toBe(yes);
     next.close();
-    expect(log.join("\n")).not.toContain("fault in a session");
+    expect(log.join("\n")).not.toContain("internal error in a session");
   });
 
   it("does not start with a password file that has faults, and refuses a reload to one", async () => {

@@ -118,7 +118,7 @@ describe("a snapshot that throws when it is asked", () => {
     expect(await ask(relay)).toEqual(failingOpen);
     expect(hop.commands.flat().filter((line) => line.startsWith("RCPT"))).toHaveLength(2);
     expect(shouted(relay, "lookup failed, accepting its recipient")).toBe(1);
-    expect(relay.relay.snapshot.state).toMatchObject({ alarm: "look-ups fail, their recipients are accepted" });
+    expect(relay.relay.snapshot.state).toMatchObject({ alarm: "lookups fail, their recipients are accepted" });
     expect(relay.metrics.totals()["session_faults"] ?? 0).toBe(0);
     // The next good file ends it.
     renameSync(await publish(), path);

@@ -70,7 +70,7 @@ describe("a signed snapshot", () => {
 
   it.each([
     ["unsigned", "nobody", "not signed"],
-    ["signed by a stranger", stranger, "somebody else"],
+    ["signed by a stranger", stranger, "another key"],
   ] as const)("is refused where it is %s, while the one before goes on serving", async (_, by, why) => {
     const folder = temporaryFolder();
     const path = join(folder, "snapshot.sqlite");

@@ -136,7 +136,7 @@ export async function soak(seconds: number, tell: (sample: Sample) => void): Pro
       descriptorsBefore,
       descriptorsAfter,
       exit,
-      faults: relay.output.match(/fault in a session/g)?.length ?? 0,
+      faults: relay.output.match(/internal error in a session/g)?.length ?? 0,
     };
   } finally {
     await scene.close();

@@ -41,7 +41,7 @@ describe.skipIf(missingRedis())("state in Redis", () => {
     await redis.start();
     await expect.poll(async () => (await timed()).kind, { timeout: 10_000 }).toBe("counted");
     expect(log.lines).toHaveLength(2);
-    expect(log.lines[0]).toMatch(/^state: store is unavailable, going on without/);
+    expect(log.lines[0]).toMatch(/^state: store is unavailable, continuing without it/);
     expect(log.lines[1]).toBe("state: store answers again");
   });
 

@@ -149,7 +149,7 @@ describe("state in a file", () => {
     expect(performance.now() - started).toBeLessThan(2000);
     expect(countsOf(state).get("a")).toMatchObject({ kind: "unavailable" });
     expect(log.lines).toEqual([
-      'state: store is unavailable, going on without {"store":"sqlite","why":"no answer in 400 ms"}',
+      'state: store is unavailable, continuing without it {"store":"sqlite","why":"no answer in 400 ms"}',
     ]);
     locker.exec("COMMIT");
     locker.close();

@@ -88,7 +88,7 @@ describe("goodmailto sync", () => {
     onTestFinished(() => void child.kill("SIGKILL"));
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
-    const warning = "[sync] delta has no effect: no source can tell what changed";
+    const warning = "[sync] delta has no effect: no source reports changes";
     await expect.poll(() => said, { timeout: 20_000 }).toContain(warning);
     child.kill("SIGTERM");
     await once(child, "exit");

@@ -116,7 +116,7 @@ describe.skipIf(missing("slapd"))("a sync", { timeout: 60_000 }, () => {
   it("warns of an attribute that the server calls by another name", async () => {
     expect(await hintsOf(server({ filter: "(uid=anna)", attributes: ["rfc822Mailbox"] }), folder)).toEqual([
       "warning no entry gives an address",
-      'warning no entry has the attribute "rfc822mailbox": the server answers with "mail" instead, which must then stand in attributes',
+      'warning no entry has the attribute "rfc822mailbox": the server returns "mail" instead; list that in attributes',
     ]);
   });
 
@@ -135,7 +135,7 @@ describe("a sync of files", () => {
     writeFileSync(join(folder, "foreign"), "anna@elsewhere.example\n");
     writeFileSync(join(folder, "good"), "anna@kontor.example\nbert@elsewhere.example\n");
     const list = (name: string): Promise<string[]> => hintsOf({ type: "list", url: [name] }, folder);
-    expect(await list("empty")).toEqual(["warning no recipient: the file has comments and blank lines alone"]);
+    expect(await list("empty")).toEqual(["warning no recipients: the file contains only comments and blank lines"]);
     expect(await list("foreign")).toEqual([
       "warning no entry gives an address",
       "warning 1 addresses are outside the relay domains of this source: elsewhere.example (1)",

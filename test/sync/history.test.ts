@@ -252,7 +252,7 @@ describe("the verbs", () => {
 
     expect((await run("rollback", "1", "--reason", "too early")).code).toBe(0);
     expect((await run("explain", "a0@kontor.example")).code).toBe(0);
-    expect((await run("status")).said).toMatch(/\nheld since .* \(too early\): /);
+    expect((await run("status")).said).toMatch(/\non hold since .* \(too early\): /);
     const held = await run("sync");
     expect(held).toMatchObject({ code: 65, said: expect.stringContaining("(too early)") as string });
     expect((await run("rollback", "--release")).code).toBe(0);

@@ -70,7 +70,7 @@ describe("a target that is a program", () => {
     expect(await send({ command: ["sh", "-c", "echo first >&2; echo no route to host >&2; exit 12"] })).toEqual([
       "dmz",
     ]);
-    expect(why()).toBe('Cannot carry by "sh": exit 12 no route to host');
+    expect(why()).toBe('Cannot push by "sh": exit 12 no route to host');
     expect(await send({ command: ["/nowhere/rsync", "{file}"] })).toEqual(["dmz"]);
     expect(why()).toMatch(/ENOENT/);
   });

@@ -58,7 +58,7 @@ describe("an episode", () => {
   });
 
   it("is told of once where a hold is forgotten, in the words of the hold, and not before the list is too old", () => {
-    const held: Outcome = { kind: "held", why: "The list is held since Monday" };
+    const held: Outcome = { kind: "held", why: "The list is on hold since Monday" };
     const row = [good, held, held, held, held, bad, bad, bad, good];
     expect(told(row, { after: 2, maxAge: 2.5 * minute })).toEqual([
       ...["", "", "", "snapshot-old", "", "", "", "", "recovered"],
@@ -68,7 +68,7 @@ describe("an episode", () => {
       "snapshot-old",
     ]);
     const { episode } = afterRun(calm, held, { afterFailures: 1, maxAge: 30_000 }, 5 * minute, minute);
-    expect(episode).toMatchObject({ failures: 1, why: expect.stringContaining("held since Monday") as string });
+    expect(episode).toMatchObject({ failures: 1, why: expect.stringContaining("on hold since Monday") as string });
   });
 
   it("is told of again and again until somebody is reached", () => {
@@ -162,7 +162,7 @@ describe("goodmailto sync with [alert]", { timeout: 120_000 }, () => {
     writeEpisode(path("snapshot.sqlite"), { ...calm, whole: Date.now() - 365 * 86_400_000 });
     expect((await run("sync")).code).toBe(65);
     expect((await run("sync")).code).toBe(65);
-    expect(commands()).toEqual([expect.stringMatching(/^word snapshot-old 1 .*held since .*wrong filter/)]);
+    expect(commands()).toEqual([expect.stringMatching(/^word snapshot-old 1 .*on hold since .*wrong filter/)]);
     expect((await run("status")).code).toBe(1);
     expect((await run("rollback", "--release")).code).toBe(0);
     expect((await run("sync")).code).toBe(0);

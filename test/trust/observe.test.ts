@@ -289,7 +289,7 @@ describe("the report", () => {
       const enough = { recipients: 200, time: 3 * day };
       // The list has it: that it is restricted is why it would be refused.
       const { verdict, why } = reportObserved(observed, enough, () => false);
-      expect([verdict, why]).toEqual(["not-safe", expect.stringContaining(`takes them: 1 ${word}`)]);
+      expect([verdict, why]).toEqual(["not-safe", expect.stringContaining(`accepts them: 1 ${word}`)]);
       expect(reportObserved(observed, enough, () => true).verdict).toBe("safe");
     }
   });

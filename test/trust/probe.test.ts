@@ -116,7 +116,7 @@ type = "ldap"\nbase = "o=Kontor"\npage_size = 300\n${source}\n`;
   it("names the attribute that the server calls by another name", async () => {
     const words = `url = ["${slapd.ldap}"]\nfilter = "(uid=u1)"\nattributes = ["rfc822Mailbox"]\n`;
     expect((await probe(words)).stdout).toMatch(
-      /WARNING: no entry has the attribute "rfc822mailbox": the server answers with "mail" instead/,
+      /WARNING: no entry has the attribute "rfc822mailbox": the server returns "mail" instead/,
     );
   });
 
@@ -227,7 +227,7 @@ describe("goodmailto probe of a file", { timeout: 60_000 }, () => {
     const { stdout } = await probe('type = "ldif"\npreset = "generic"', "dn: cn=a,o=k\ncn: a\n");
     expect(stdout).toContain("WARNING: no entry: the file is empty, or none of its entries fits base and filter\n");
     expect(stdout).not.toContain("bind DN");
-    expect((await probe('type = "list"', "# nobody\n")).stdout).toContain("WARNING: no recipient: the file");
+    expect((await probe('type = "list"', "# nobody\n")).stdout).toContain("WARNING: no recipients: the file");
   });
 
   it("takes a list of 500 lines for what it is, and names the domains that are not ours", async () => {

@@ -113,7 +113,7 @@ function answerOf(code: number | null, signal: NodeJS.Signals | null, words: () 
   if (code === 0 || code === 1) {
     return { kind: code === 0 ? "accepted" : "refused" };
   }
-  const meaning = code === 2 ? "misused" : code === 111 ? "temporary fault" : "no answer of checkpassword";
+  const meaning = code === 2 ? "misused" : code === 111 ? "temporary failure" : "no answer of checkpassword";
   const how = code === null ? `ended by ${signal ?? "a signal"}` : `${meaning} (exit ${code})`;
   return { kind: "unavailable", why: `${how}${words()}` };
 }

@@ -28,7 +28,7 @@ function readPlaces(entries: readonly ListEntry[], skip: Remark): ReadonlySet<st
   for (const entry of entries) {
     const [, city, country] = /^(.+)\.(\*|[A-Za-z]{2})$/.exec(entry.text) ?? [];
     if (city === undefined || country === undefined) {
-      skip(entry, 'can match nobody: an entry is CITY.CC, CC being two letters; "*" in place of either is any');
+      skip(entry, 'can never match: an entry is CITY.CC, CC being two letters; "*" in place of either is any');
     } else {
       places.add(keyOf(city.trim(), country));
     }

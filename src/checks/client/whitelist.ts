@@ -27,7 +27,7 @@ function readMailboxes(users: boolean): (entries: readonly ListEntry[], skip: Re
     for (const entry of entries) {
       const key = keyOf(entry.text);
       if (key === undefined) {
-        skip(entry, `can match nobody: an entry is user@host or a domain${users ? " or user@" : ""}`);
+        skip(entry, `can never match: an entry is user@host or a domain${users ? " or user@" : ""}`);
       } else {
         keys.set(key, true);
       }

@@ -23,7 +23,7 @@ function readPairs(entries: readonly ListEntry[], skip: Remark): Pairs {
     const [from, rest] = firstWord(entry.text);
     const [sender, recipient] = [entryKey(from), entryKey(firstWord(rest)[0])];
     if (sender === undefined || recipient === undefined || recipient.startsWith("@")) {
-      skip(entry, "can match nobody: an entry is a sender (user@host or @host) and a recipient (user@host)");
+      skip(entry, "can never match: an entry is a sender (user@host or @host) and a recipient (user@host)");
     } else {
       const recipients = pairs.get(sender) ?? new Set();
       pairs.set(sender, recipients.add(recipient));

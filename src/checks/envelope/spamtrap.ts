@@ -20,7 +20,7 @@ function readTraps(entries: readonly ListEntry[], skip: Remark): ReadonlyMap<str
   for (const entry of entries) {
     const key = entryOrDomainKey(entry.text);
     if (key === undefined) {
-      skip(entry, "can match nobody: an entry is user@host or a domain");
+      skip(entry, "can never match: an entry is user@host or a domain");
     } else {
       traps.set(key, true);
     }
@@ -65,7 +65,7 @@ export const spamtrap: CheckDefinition = defineCheck({
     const collector = address === "" ? undefined : parseMailbox(address);
     const isOurs = collector !== undefined && domains.canonical(collector.domain) !== undefined;
     if (collector !== undefined && !isOurs) {
-      log.error("spamtrap", "target is outside of the relay domains, the check does nothing", { target: address });
+      log.error("spamtrap", "target is outside the relay domains, the check does nothing", { target: address });
     }
     return {
       rcpt(session) {
@@ -90,7 +90,7 @@ export const spamtrap: CheckDefinition = defineCheck({
           return pass;
         }
         const recipients = session.transaction?.accepted.map(({ mailbox }) => mailbox.raw).join(" ");
-        log.info("spamtrap", "message goes to the target alone", { session: session.id, trap, recipients });
+        log.info("spamtrap", "message goes to the target only", { session: session.id, trap, recipients });
         session.apply({ kind: "redirect", mailboxes: [collector], header: `X-Spamtrap: ${trap}` });
         session.apply({ kind: "whitelist", owner: "transaction", policyOff: true });
         return next;

@@ -65,7 +65,7 @@ export class ClientExclusions {
     } else if (hostName.test(name)) {
       this.#hosts.add(name);
     } else {
-      skip(entry, "can match nobody: an entry is an IP address, a prefix, a block, a host name, or /pattern/");
+      skip(entry, "can never match: an entry is an IP address, a prefix, a block, a host name, or /pattern/");
     }
   }
 }

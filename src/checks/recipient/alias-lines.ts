@@ -52,8 +52,8 @@ export function readAliasLine(entry: ListEntry, format: AliasFormat): AliasLine 
     /^((?:"(?:[^"\\]|\\.)*"|[^":(])+)(?:\(([^)]*)\)\s*)?:(.*)$/.exec(entry.text) ?? [];
   if (names === undefined) {
     return format === "hjp"
-      ? "is no alias: a line is LOCALS@DOMAINS (OPTIONS): ADDRESSES"
-      : "is no alias: a line is name: addresses";
+      ? "is not an alias: a line is LOCALS@DOMAINS (OPTIONS): ADDRESSES"
+      : "is not an alias: a line is name: addresses";
   }
   const keys = format === "hjp" ? keysOf(names) : keyOf(names.trim());
   if (typeof keys === "string") {
@@ -70,14 +70,14 @@ function keysOf(names: string): string[] | string {
   const at = names.lastIndexOf("@");
   const [locals, domains] = [listOf(names.slice(0, Math.max(at, 0))), listOf(names.slice(at + 1))];
   if (locals.length * domains.length > maxNames) {
-    return `stands for more than ${maxNames} addresses`;
+    return `means more than ${maxNames} addresses`;
   }
   const keys: string[] = [];
   for (const local of locals) {
     for (const domain of domains) {
       const mailbox = at < 0 ? undefined : parseMailbox(`${local}@${domain}`);
       if (mailbox === undefined || mailbox.user === "") {
-        return `"${local}@${domain}" is no address`;
+        return `"${local}@${domain}" is not an address`;
       }
       keys.push(normalKey(mailbox.user, mailbox.domain));
     }
@@ -88,7 +88,7 @@ function keysOf(names: string): string[] | string {
 function keyOf(name: string): string[] | string {
   const mailbox = parseMailbox(name);
   return mailbox === undefined || mailbox.user === ""
-    ? `"${name}" is no name`
+    ? `"${name}" is not a name`
     : [normalKey(mailbox.user, mailbox.domain)];
 }
 
@@ -106,12 +106,12 @@ function targetsOf(text: string, format: AliasFormat): AliasTarget[] | string {
   const targets: AliasTarget[] = [];
   for (const part of parts) {
     if (/^"?[|/]|^:include:/.test(part)) {
-      return `"${part}" is no address: commands, files and :include: are the business of the server inside`;
+      return `"${part}" is not an address: commands, files and :include: are left to the internal mail server`;
     }
     const isFinal = part.startsWith("\\");
     const mailbox = parseMailbox(isFinal ? part.slice(1) : part);
     if (mailbox === undefined || mailbox.user === "" || (format === "hjp" && mailbox.domain === "")) {
-      return `"${part}" is no ${format === "hjp" ? "complete " : ""}address`;
+      return `"${part}" is not ${format === "hjp" ? "a complete" : "an"} address`;
     }
     targets.push({ mailbox, isFinal });
   }

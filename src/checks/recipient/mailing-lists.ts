@@ -24,11 +24,11 @@ export function readMailingLists(entries: readonly ListEntry[], skip: Remark): R
     const [, kind = "", signature = ""] = /^(public|protected)(?:\s+(.+))?$/i.exec(rest) ?? [];
     const mailbox = parseMailbox(address);
     if (mailbox === undefined || mailbox.user === "" || mailbox.domain === "") {
-      skip(entry, `"${address}" is no complete address`);
+      skip(entry, `"${address}" is not a complete address`);
     } else if (kind === "") {
       skip(
         entry,
-        "is no mailing list: a line is ADDRESS PUBLIC or ADDRESS PROTECTED, and perhaps a file with a signature",
+        "is not a mailing list: a line is ADDRESS PUBLIC or ADDRESS PROTECTED, and perhaps a file with a signature",
       );
     } else {
       const key = normalKey(mailbox.user, mailbox.domain);

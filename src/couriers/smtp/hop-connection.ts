@@ -136,7 +136,7 @@ export class HopConnection {
         const waiting = this.#waiting.shift();
         if (waiting === undefined) {
           // Nobody asked: a word before it closes, or a hop out of step. Either way it is of no more use.
-          const message = `Cannot go on with ${this.#name}: reply ${reply.reply.code} without a command`;
+          const message = `Cannot continue with ${this.#name}: reply ${reply.reply.code} without a command`;
           this.#fail(new HopFault(message, { said: reply.reply }));
           return;
         }

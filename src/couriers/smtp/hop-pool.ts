@@ -203,7 +203,7 @@ export class HopPool {
     } catch (error) {
       // Opportunistic means: mail goes out even if the hop's TLS is broken (RFC 7435), on a connection of its own.
       if (route.tls.mode === "opportunistic" && error instanceof HopFault && error.duringTls) {
-        this.#log.warning("next-hop", "TLS failed, going on without", {
+        this.#log.warning("next-hop", "TLS failed, continuing without it", {
           hop: endpoint.host,
           why: (error as Error).message,
         });

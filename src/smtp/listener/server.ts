@@ -177,7 +177,11 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   noteFault(connection: Connection, error: unknown): void {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.service.counters.add("session_faults");
-    this.service.log.error("smtp", "fault in a session", { session: connection.id, ip: connection.remoteAddress, why });
+    this.service.log.error("smtp", "internal error in a session", {
+      session: connection.id,
+      ip: connection.remoteAddress,
+      why,
+    });
   }
 
   noteLost({ id, remoteAddress }: Connection, why: string): void {

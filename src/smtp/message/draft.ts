@@ -145,7 +145,7 @@ export class Draft implements WholeEdits {
   get #held(): HeldMessage {
     const { held } = this.#message;
     if (held === undefined) {
-      throw new Error("Cannot change the body: this message is not held");
+      throw new Error("Cannot change the body: this message is not spooled");
     }
     return held;
   }

@@ -244,7 +244,7 @@ export class MessageIntake {
   #unheld(): Answered | undefined {
     const fault = this.#held?.fault;
     if (fault !== undefined) {
-      this.#service.log.error("message", "cannot be held", { session: this.#session.id, why: fault.message });
+      this.#service.log.error("message", "cannot be spooled", { session: this.#session.id, why: fault.message });
       this.#discard();
       return { reply: answers.spoolFull, close: false };
     }

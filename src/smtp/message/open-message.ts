@@ -40,7 +40,7 @@ export async function openMessage(
     const spool = service.spools.open();
     if (spool === undefined) {
       const held = service.spools.taken;
-      service.log.warning("message", "no room to hold another message", { session: session.id, held });
+      service.log.warning("message", "no room to spool another message", { session: session.id, held });
       return say(answers.spoolFull);
     }
     const held = new HeldMessage(service.spools, spool);

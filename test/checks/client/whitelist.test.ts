@@ -55,7 +55,7 @@ describe("whitelist", () => {
     scene.write("192.0.2.8\nnonsense\n");
     expect(await isTrusted(check, "192.0.2.7")).toBe(false);
     expect(await isTrusted(check, "192.0.2.8")).toBe(true);
-    expect(scene.log.lines.join()).toContain(`${scene.file}:2: can match nobody`);
+    expect(scene.log.lines.join()).toContain(`${scene.file}:2: can never match`);
     scene.write("$include list\n");
     expect(await isTrusted(check, "192.0.2.8")).toBe(true);
   });

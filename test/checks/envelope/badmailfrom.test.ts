@@ -60,7 +60,7 @@ describe("badmailfrom", () => {
     expect(ask(check, "bad@x.test")).toMatch(/^E553 /);
     clock.time += 1000;
     expect(ask(check, "good@x.test")).toBe("");
-    const fault = (line: number) => `${file}:${line}: can match nobody: an entry is user@host or @host`;
+    const fault = (line: number) => `${file}:${line}: can never match: an entry is user@host or @host`;
     expect(log.lines).toEqual(
       [2, 3].map((line) => `badmailfrom: line left out ${JSON.stringify({ path: file, fault: fault(line) })}`),
     );

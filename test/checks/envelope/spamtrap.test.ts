@@ -41,7 +41,7 @@ describe("a message to a trap", () => {
     ]);
     expect(hop.received[0]?.message.toString()).toMatch(/^X-Spamtrap: honey@kontor\.example\r$/m);
     expect(hop.violations).toEqual([]);
-    expect(relay.log.join("\n")).toMatch(/spamtrap: line left out .*spamtraps:3: can match nobody/);
+    expect(relay.log.join("\n")).toMatch(/spamtrap: line left out .*spamtraps:3: can never match/);
     client.close();
   });
 
@@ -125,7 +125,7 @@ describe("a message to a trap", () => {
     );
     const warnings = loaded.kind === "ok" ? faultyLines(loaded.settings) : [];
     expect(warnings.map(({ message }) => message)).toEqual([
-      'target is outside of the relay domains, the check does nothing: "c@far.example"',
+      'target is outside the relay domains, the check does nothing: "c@far.example"',
     ]);
   });
 

@@ -151,17 +151,17 @@ describe("an alias file", () => {
   });
 
   it.each([
-    ["no colon", "is no alias"],
+    ["no colon", "is not an alias"],
     ["a@ours.example:", "leads to no address"],
-    ["a@ours.example: b", '\\"b\\" is no complete address'],
-    ["a@ours.example: <b@ours.example>", "is no complete address"],
-    ["a: b@ours.example", "is no address"],
-    ["@ours.example: b@ours.example", "is no address"],
-    ["a@ours..example: b@ours.example", "is no address"],
-    ["a@ours.example: |/bin/sh", "commands, files and :include: are the business of the server inside"],
+    ["a@ours.example: b", '\\"b\\" is not a complete address'],
+    ["a@ours.example: <b@ours.example>", "is not a complete address"],
+    ["a: b@ours.example", "is not a"],
+    ["@ours.example: b@ours.example", "is not a"],
+    ["a@ours..example: b@ours.example", "is not a"],
+    ["a@ours.example: |/bin/sh", "commands, files and :include: are left to the internal mail server"],
     ['a@ours.example: "|/bin/sh -c x"', "commands, files"],
     ["a@ours.example: /var/mail/x", "commands, files"],
-    [`${"a,".repeat(101)}a@${"b.example,".repeat(100)}ours.example: b@ours.example`, "stands for more than 10000"],
+    [`${"a,".repeat(101)}a@${"b.example,".repeat(100)}ours.example: b@ours.example`, "means more than 10000"],
     ["a@ours.example: b@ours.example\nb@ours.example: a@ours.example", "leads back to itself"],
     ["a@ours.example: a+x@ours.example", "leads back to itself"],
     [

@@ -128,7 +128,7 @@ describe("smtproutes", () => {
         hostOf(domain, routes),
       ),
     ).toEqual(["one", "two", "192.0.2.1", "two", "", "last"]);
-    expect(faults).toEqual(["6: is no route: an entry is domain:host or domain:host:port"]);
+    expect(faults).toEqual(["6: is not a route: an entry is domain:host or domain:host:port"]);
     expect(hostOf("else.test", read("a.example:one"))).toBe("");
   });
 });
