@@ -5,6 +5,7 @@
 import { createConnection, isIP, type Socket } from "node:net";
 import * as tls from "node:tls";
 
+import { errorMessage } from "../../src/report/error-message.ts";
 import { SourceFault } from "../source.ts";
 import { refuseCertificate } from "./certificate-words.ts";
 import { betterScheme } from "./other-protocol.ts";
@@ -167,5 +168,5 @@ export function stopped(text: string, signal: AbortSignal): SourceFault {
 /** Node joins the failures of several addresses into an error without a text. */
 function describe(text: string, cause: Error | undefined): string {
   const errors = cause instanceof AggregateError ? cause.errors : [cause];
-  return `${text}: ${errors.map((error) => (error instanceof Error ? error.message : "unknown")).join("; ")}`;
+  return `${text}: ${errors.map((error) => (error === undefined ? "unknown" : errorMessage(error))).join("; ")}`;
 }

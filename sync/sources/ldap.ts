@@ -13,7 +13,7 @@ import type { ChangeAttribute } from "../presets/preset.ts";
 import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";
 import { type Bounds, dial, parseTarget, type Target } from "./dial.ts";
 import { parseFilter } from "./filter.ts";
-import { LdapConnection, printable } from "./ldap-connection.ts";
+import { type Answer, LdapConnection, printable } from "./ldap-connection.ts";
 import { type Ceilings, ceilings, pagedSearch, type Query } from "./paged-search.ts";
 import { hasRanges, wholeEntries } from "./ranges.ts";
 import { resultText } from "./result-codes.ts";
@@ -203,7 +203,7 @@ async function startTls(connection: LdapConnection, target: Target): Promise<voi
   if (answer.status !== 0) {
     throw new SourceFault(
       "tls",
-      `${target.url} refused StartTLS (${resultText(answer.status, answer.errorMessage)}): ${printable(answer.errorMessage)}`,
+      `${target.url} refused StartTLS (${resultText(answer.status, answer.errorMessage)})${saidOf(answer)}`,
     );
   }
   await connection.startTls();
@@ -214,9 +214,15 @@ async function bind(connection: LdapConnection, target: Target, who: string, pas
     return;
   }
   const request = who === "EXTERNAL" ? { messageId: 0, mechanism: who } : { messageId: 0, dn: who, password };
-  const { status, errorMessage } = await connection.exchange(new BindRequest(request));
+  const answer = await connection.exchange(new BindRequest(request));
+  const { status } = answer;
   if (status !== 0) {
-    const text = `${target.url} refused the bind as "${who}" (${resultText(status, errorMessage)}): ${printable(errorMessage)}`;
+    const text = `${target.url} refused the bind as "${who}" (${resultText(status, answer.errorMessage)})${saidOf(answer)}`;
     throw new SourceFault(notServing.has(status) ? "connect" : "bind", text);
   }
+}
+
+/** The server's own words, which many leave out. */
+function saidOf({ errorMessage }: Answer): string {
+  return errorMessage === "" ? "" : `: ${printable(errorMessage)}`;
 }

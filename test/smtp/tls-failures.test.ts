@@ -65,6 +65,8 @@ describe("a TLS handshake that fails", () => {
         const match = new RegExp(
           `^smtp: TLS handshake failed listener=${name} session=(\\S+) ip=${localAddress} why=\\S`,
         );
+        // The reason alone, not OpenSSL's place in its own source.
+        expect(line).not.toMatch(/SSL routines|\.c:\d/);
         ids.add(match.exec(line)?.[1] ?? `${way}: ${line}`);
         expect(relay.log.join("\n")).not.toContain("socket error");
         relay.log.length = 0;

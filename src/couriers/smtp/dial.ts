@@ -6,6 +6,7 @@ import type { ConnectionOptions } from "node:tls";
 
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
 import type { Endpoint } from "../../mail/network.ts";
+import { errorMessage } from "../../report/error-message.ts";
 import { HopFault } from "./hop-fault.ts";
 import type { TlsPolicy } from "../contract/routes.ts";
 
@@ -52,7 +53,7 @@ export function settled(socket: Socket, event: string, timeout: number, endpoint
       reject(new HopFault(`Cannot connect to ${endpoint.host}:${endpoint.port}: ${why}`, { cause }));
     };
     const connected = (): void => finish();
-    const failed = (error: Error): void => finish(error.message, error);
+    const failed = (error: Error): void => finish(errorMessage(error), error);
     const closed = (): void => finish("closed");
     const timer = setTimeout(() => finish(`no answer in ${timeout} ms`), timeout);
     socket.once(event, connected);

@@ -5,6 +5,7 @@ import { connect as connectTls } from "node:tls";
 import { sendAtEndOfTurn } from "../../mail/end-of-turn.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
 import { formatEndpoint } from "../../mail/network.ts";
+import { errorMessage } from "../../report/error-message.ts";
 import { dial, settled, tlsOptions } from "./dial.ts";
 import type { TlsPolicy } from "../contract/routes.ts";
 import { HopFault } from "./hop-fault.ts";
@@ -108,7 +109,7 @@ export class HopConnection {
     try {
       await settled(secure, "secureConnect", timeout, this.endpoint);
     } catch (cause) {
-      throw new HopFault(`Cannot start TLS with ${this.#name}: ${(cause as Error).message}`, {
+      throw new HopFault(`Cannot start TLS with ${this.#name}: ${errorMessage(cause)}`, {
         cause,
         duringTls: true,
       });
@@ -125,7 +126,9 @@ export class HopConnection {
   #listen(socket: Socket): void {
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
-    socket.on("error", (error) => this.#fail(new HopFault(`Lost ${this.#name}: ${error.message}`, { cause: error })));
+    socket.on("error", (error) =>
+      this.#fail(new HopFault(`Lost ${this.#name}: ${errorMessage(error)}`, { cause: error })),
+    );
     socket.on("close", () => this.#fail(new HopFault(`Lost ${this.#name}: it closed the connection`)));
   }
 

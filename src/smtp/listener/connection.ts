@@ -9,6 +9,7 @@ import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
 import { sendAtEndOfTurn } from "../../mail/end-of-turn.ts";
 import type { Reply } from "../../mail/reply.ts";
+import { errorMessage } from "../../report/error-message.ts";
 import { answers, isOffence } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Conversation } from "../session/conversation.ts";
@@ -244,7 +245,7 @@ export class Connection extends SMTPConnection {
 
   /** The library would be silent about most of them, as it hears of no transaction of ours. */
   override _onError(error: Error): void {
-    this.#lost(error.message);
+    this.#lost(errorMessage(error));
     super._onError(error);
   }
 

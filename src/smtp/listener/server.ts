@@ -8,6 +8,7 @@ import type { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import { clientNetwork } from "../../mail/client-network.ts";
 import type { LimitName } from "../../report/counters.ts";
 import { normalIp } from "../../mail/network.ts";
+import { errorMessage } from "../../report/error-message.ts";
 import { admit } from "./admission.ts";
 import { answers } from "../answers.ts";
 import { logSocketError, logTlsFailure } from "./client-failures.ts";
@@ -100,7 +101,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     super._upgrade(socket, (error, secured) => {
       if (error) {
         this.#told.add(error);
-        logTlsFailure(this.service, client, error.message);
+        logTlsFailure(this.service, client, errorMessage(error));
       }
       callback(error, secured);
     });
