@@ -15,7 +15,7 @@ import { tlsFaults } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 import { listenersOf } from "../config/listening.ts";
 import { readRules } from "./relay.ts";
-import { errorMessage } from "../report/error-message.ts";
+import { errorMessage, fileErrorMessage } from "../report/error-message.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
 
@@ -150,6 +150,6 @@ function unreadable(path: string, place: readonly PropertyKey[], file: string, a
     accessSync(resolvePath(file, path), constants.R_OK);
     return [];
   } catch (error) {
-    return [at(place, `"${path}" cannot be read: ${(error as NodeJS.ErrnoException).code}; allowed: a readable file`)];
+    return [at(place, `"${path}" cannot be read: ${fileErrorMessage(error)}; allowed: a readable file`)];
   }
 }

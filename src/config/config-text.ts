@@ -2,16 +2,11 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 
+import { fileErrorMessage } from "../report/error-message.ts";
 import type { Fault, Position } from "./fault.ts";
 
 /** A larger file is no configuration. */
 const mostBytes = 4 * 1024 * 1024;
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file (ENOENT)",
-  EACCES: "permission denied (EACCES)",
-  EISDIR: "it is a folder (EISDIR)",
-};
 
 /** The text, or why there is none. */
 export function readConfigText(file: string): string | Fault {
@@ -20,8 +15,7 @@ export function readConfigText(file: string): string | Fault {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    return fault(`cannot be read: ${reasons[code] ?? message}`);
+    return fault(`cannot be read: ${fileErrorMessage(error)}`);
   }
   if (bytes.length > mostBytes) {
     return fault(`has ${bytes.length} bytes; a configuration has at most ${mostBytes}`);

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 
 import type * as z from "zod";
 
+import { fileErrorMessage } from "../report/error-message.ts";
 import { fieldMeta } from "./fields.ts";
 import type { Settings } from "./sections.ts";
 import { elementOf, shapeOf } from "./shape.ts";
@@ -80,6 +81,6 @@ export function unreadable(path: string): string | undefined {
     ) {
       return undefined;
     }
-    return `"${path}" cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}; allowed: a readable file, or "" for none`;
+    return `"${path}" cannot be read: ${fileErrorMessage(error)}; allowed: a readable file, or "" for none`;
   }
 }

@@ -30,7 +30,10 @@ export function unknownKey(path: Path, schema: z.ZodType, old: Readonly<Record<s
     .join(" or ");
   // Above all sections it may be a setting that has lost its section, too.
   const near = here === undefined ? "" : named(schema, [...parent, here]);
-  const meant = near === "" || parent.length === 0 ? [near, elsewhere].filter((one) => one !== "").join(" or ") : near;
+  // `[checks.spp]`: the section is there, above.
+  const above = parent.length > 0 && Object.hasOwn(shapeOf(schema) ?? {}, key) ? named(schema, [key]) : "";
+  const all = [above, near, elsewhere].filter((one) => one !== "").join(" or ");
+  const meant = near === "" || parent.length === 0 || above !== "" ? all : near;
   const allowed = known.map((name) => named(schema, [...parent, name])).join(", ");
   return `is not a setting${meant === "" ? "" : `; did you mean ${meant}?`}; allowed here: ${allowed}`;
 }

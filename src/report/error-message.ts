@@ -10,3 +10,16 @@ function opensslReason(error: Error): string | undefined {
     ? reason
     : undefined;
 }
+
+const fileReasons: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file (ENOENT)",
+  ENOTDIR: "a part of the path is not a folder (ENOTDIR)",
+  EACCES: "permission denied (EACCES)",
+  EISDIR: "it is a folder (EISDIR)",
+};
+
+/** Why a file cannot be read, for a person who has its path before their eyes. */
+export function fileErrorMessage(error: unknown): string {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  return fileReasons[code] ?? errorMessage(error);
+}

@@ -77,7 +77,9 @@ url = ["nosuch"]
       expect.stringMatching(/^c\.toml:4:1: tls\.cert: "tcp\.smtp" holds no PEM certificate/),
       expect.stringMatching(/^c\.toml:5:1: tls\.key: "tcp\.smtp" holds no PEM private key/),
       expect.stringMatching(/^c\.toml:10:1: source "a" filter: "\(\(\(" is not a search filter/),
-      expect.stringMatching(/^c\.toml:14:8: source "b" url: "nosuch" cannot be read: ENOENT/),
+      expect.stringMatching(
+        /^c\.toml:14:8: source "b" url: "nosuch" cannot be read: there is no such file \(ENOENT\); allowed/,
+      ),
       "",
     ]);
   });

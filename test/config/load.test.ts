@@ -87,7 +87,9 @@ url = ["ldap://127.0.0.1"]
       'c.toml:7:1: recipients.mode: must be one of "enforce", "observe", "later", "score", "off", not "strict"',
       'c.toml:8:11: recipients.always: must be a user part or an address, not "two words"',
       expect.stringMatching(/^c\.toml:11:22: checks\.run: .*goodmailto.*spp.*, not "nosuch"$/),
-      expect.stringMatching(/^c\.toml:17:1: source "a" password_file: ".*nothere" cannot be read: ENOENT/),
+      expect.stringMatching(
+        /^c\.toml:17:1: source "a" password_file: ".*nothere" cannot be read: there is no such file \(ENOENT\); allowed/,
+      ),
       expect.stringMatching(/^c\.toml:18:1: source "a" page_sise: is not a setting; did you mean page_size\?; allowed/),
       'c.toml:20:3: source 2 name: is missing; write name = "domino"',
     ]);
@@ -243,6 +245,8 @@ url = ["x"]
     ["[sources]", "did you mean [[source]] or"],
     ["[[routes]]", "did you mean [[route]]?"],
     ["[domain]", "did you mean [domains] or"],
+    ["[checks.spp]", "did you mean [spp]"],
+    ["[smtp.limits]", "did you mean [limits]?"],
     ["[checks.rblsp]", "did you mean [checks.rblspp]?"],
     ["listen = 1", "did you mean [[listener]] or listen in [smtp] or listen in [deliverabled] or listen in [metrics]"],
   ])("offers the nearest section for %s", (line, words) => {

@@ -9,7 +9,6 @@ import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
 import { sendAtEndOfTurn } from "../../mail/end-of-turn.ts";
 import type { Reply } from "../../mail/reply.ts";
-import { errorMessage } from "../../report/error-message.ts";
 import { answers, isOffence } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Conversation } from "../session/conversation.ts";
@@ -245,11 +244,11 @@ export class Connection extends SMTPConnection {
 
   /** The library would be silent about most of them, as it hears of no transaction of ours. */
   override _onError(error: Error): void {
-    this.#lost(errorMessage(error));
+    this.#lost(error);
     super._onError(error);
   }
 
-  #lost(why: string): void {
+  #lost(why: unknown): void {
     if (this._upgrading && !this.#leaving) {
       this.#relay.noteTlsFailure(this, why);
     }

@@ -13,10 +13,10 @@ export interface Owner<Held> extends SMTPServer {
   secured(connection: Held): void;
   /** A fault of ours in a session. */
   noteFault(connection: Held, error: unknown): void;
-  /** A client was lost in a transaction, in whatever way. */
-  noteLost(connection: Held, why: string): void;
-  /** A handshake of STARTTLS failed, in whatever way. */
-  noteTlsFailure(connection: Held, why: string): void;
+  /** A client was lost in a transaction, in whatever way. @param why an error, or words */
+  noteLost(connection: Held, why: unknown): void;
+  /** A handshake of STARTTLS failed, in whatever way. @param why an error, or words */
+  noteTlsFailure(connection: Held, why: unknown): void;
   /** Counts that a limit was reached. @param client the address under which it is counted */
   noteLimit(limit: LimitName, client: string): void;
   /** A connection is closed. */

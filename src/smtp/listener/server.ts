@@ -185,14 +185,15 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     });
   }
 
-  noteLost({ id, remoteAddress }: Connection, why: string): void {
+  noteLost({ id, remoteAddress }: Connection, error: unknown): void {
+    const why = errorMessage(error);
     this.service.log.info("smtp", "lost connection during transaction", { session: id, ip: remoteAddress, why });
   }
 
-  noteTlsFailure(connection: Connection, why: string): void {
+  noteTlsFailure(connection: Connection, error: unknown): void {
     if (!this.#told.has(connection)) {
       this.#told.add(connection);
-      logTlsFailure(this.service, connection, why);
+      logTlsFailure(this.service, connection, errorMessage(error));
     }
   }
 
