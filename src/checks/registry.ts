@@ -24,6 +24,7 @@ import { greylisting } from "./rate/greylisting.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
 import { mailinglist } from "./recipient/mailinglist.ts";
+import { majordomo } from "./recipient/majordomo.ts";
 import { nodialup } from "./client/nodialup.ts";
 import { rblspp } from "./lists/rblspp.ts";
 import { rcpt_regexp } from "./envelope/rcpt_regexp.ts";
@@ -63,6 +64,7 @@ export const checks: readonly CheckDefinition[] = [
   ifauthskip,
   loop,
   mailinglist,
+  majordomo,
   nodialup,
   rblspp,
   rcpt_regexp,

@@ -112,6 +112,9 @@ export const examples: Readonly<Record<string, Example>> = {
       "S: 550 5.7.2 Only members may write to this list",
     ],
   },
+  majordomo: {
+    toml: running("majordomo", ['aliases = { "team@kontor.example" = "team" } # /etc/majordomo/lists/team.config']),
+  },
   blacklist: { toml: running("blacklist", ['rate = "20/1m"', 'block = "2h"']) },
   tarpit: { toml: running("tarpit", ["after = 3"]) },
   dnsbl: {
