@@ -6,7 +6,8 @@ import { Command } from "commander";
 import { FileFault } from "../compose/file-fault.ts";
 import { openInside } from "../compose/deliverabled.ts";
 import type { Inside } from "../compose/deliverabled.ts";
-import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { defaultConfig, loadSettings, schema } from "../compose/settings.ts";
+import { needsRestart } from "../config/restart.ts";
 import type { Settings } from "../config/sections.ts";
 import { serveDeliverable } from "../deliverable/server.ts";
 import { formatEndpoint, parseEndpoint } from "../mail/network.ts";
@@ -74,8 +75,14 @@ async function run({ config, listen, live }: Options): Promise<void> {
     listen: addressOf(server, place),
     live: (live ?? settings.deliverabled.live).join(" "),
   });
+  const started = settings;
   const reload = (): void => {
-    inside = reopened(inside, config, open, log);
+    const now = loadSettings(config, ["sync"]);
+    inside = reopened(inside, now, config, open, log);
+    const changed = now === undefined ? [] : needsRestart(schema, started, now, "inside");
+    if (changed.length > 0) {
+      log.warning("deliverabled", "changed settings need a restart", { settings: changed.join("; ") });
+    }
   };
   onHangup(reload);
   await stopped();
@@ -86,8 +93,13 @@ async function run({ config, listen, live }: Options): Promise<void> {
 }
 
 /** The new settings at work, or the previous ones if they cannot be used. */
-function reopened(previous: Inside, config: string, open: (settings: Settings) => Inside, log: Log): Inside {
-  const settings = loadSettings(config, ["sync"]);
+function reopened(
+  previous: Inside,
+  settings: Settings | undefined,
+  config: string,
+  open: (settings: Settings) => Inside,
+  log: Log,
+): Inside {
   try {
     const fresh = settings === undefined ? undefined : open(settings);
     if (fresh !== undefined) {

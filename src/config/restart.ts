@@ -45,10 +45,22 @@ export function settingsOf(type: z.ZodType, section: Path = [], repeated = false
   });
 }
 
-/** The settings that differ from those with which the process started, in the words of the file. */
-export function needsRestart(schema: z.ZodType, started: Settings, now: Settings): string[] {
+/** Sections that are another process's business than the relay's. */
+const insideSections: ReadonlySet<PropertyKey> = new Set(["deliverabled"]);
+
+/**
+ * The settings that differ from those with which a process started, in the words of the file.
+ * @param whose the relay, or `goodmailto deliverabled`
+ */
+export function needsRestart(
+  schema: z.ZodType,
+  started: Settings,
+  now: Settings,
+  whose: "relay" | "inside" = "relay",
+): string[] {
   return settingsOf(schema)
     .filter(({ takesEffect }) => takesEffect === "restart")
+    .filter(({ section: [first = ""] }) => insideSections.has(first) === (whose === "inside"))
     .filter((place) => !(place.name === "[smtp] listen" && started.listener.length > 0 && now.listener.length > 0))
     .filter((place) => valuesAt(started, place) !== valuesAt(now, place))
     .map(({ name }) => name);

@@ -40,7 +40,9 @@ const listenRule: field.TextRule = { allowed: '"host:port"', fits: (text) => par
 
 /** `goodmailto deliverabled`. */
 export const deliverabled = z.strictObject({
-  listen: field.textBy(listenRule, "127.0.0.1:8998", "Where to answer, by plain HTTP. --listen overrides it."),
+  listen: field.restart(
+    field.textBy(listenRule, "127.0.0.1:8998", "Where to answer, by plain HTTP. --listen overrides it."),
+  ),
   allow: field.listBy(
     networkRule,
     ["127.0.0.0/8", "::1"],

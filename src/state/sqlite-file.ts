@@ -2,6 +2,7 @@
  * The file of the state: opened, checked, and moved aside where it is damaged, since what it remembers is worth less
  * than a relay that works. For one process among several that share it.
  */
+import { randomUUID } from "node:crypto";
 import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
@@ -110,8 +111,8 @@ function open(path: string): Database.Database {
 
 /** Made elsewhere and linked to its place, so that no worker ever sees half of it. The first one to come wins. */
 function make(path: string): void {
-  const temporary = `${path}.${process.pid}.new`;
-  rmSync(temporary, { force: true });
+  // Not by process id: workers in containers may have the same one.
+  const temporary = `${path}.${randomUUID()}.new`;
   try {
     const database = new Database(temporary);
     chmodSync(temporary, 0o600);

@@ -102,9 +102,10 @@ describe("deliverabled from a snapshot", () => {
     expect(await daemon.ask("vera@kontor.example")).toBe(47);
     await publish(join(folder, "snapshot.sqlite"), [listSource("list", ["vera@kontor.example"])]);
     await expect.poll(() => daemon.ask("vera@kontor.example"), { timeout: 5000 }).toBe(241);
-    writeConfig(folder, '[recipients]\nalways = ["anna"]\n');
+    writeConfig(folder, '[recipients]\nalways = ["anna"]\n[deliverabled]\nlisten = "127.0.0.1:1"\n');
     daemon.child.kill("SIGHUP");
     await expect.poll(() => daemon.ask("anna@kontor.example"), { timeout: 5000 }).toBe(241);
+    expect(daemon.log()).toContain('changed settings need a restart settings="[deliverabled] listen"');
     writeConfig(folder, "[recipients]\nnonsense = 1\n");
     daemon.child.kill("SIGHUP");
     await expect.poll(daemon.log, { timeout: 5000 }).toContain("reload failed");
@@ -200,6 +201,28 @@ describe.skipIf(missing("slapd"))("deliverabled --live", () => {
     );
     expect(many).toEqual(many.map((_, i) => (i % 2 === 0 ? 241 : 0)));
     expect(daemon.log()).not.toMatch(/accepting every recipient of the relay domains|error/);
+  }, 40_000);
+
+  it("asks a hostile address in one search, escaped, as slapd's own log has it", async () => {
+    const own = await startSlapd({
+      suffix: "o=Kontor",
+      schemas: ["core", "cosine", "inetorgperson"],
+      ldif: ["dn: o=Kontor\nobjectClass: organization\no: Kontor\n", person("vera")].join("\n"),
+      stats: true,
+    });
+    onTestFinished(() => own.stop());
+    const live = 'live_filter = "(|(mail=%r)(mail=%u@kontor.test))"\n';
+    const daemon = await startDaemon(writeConfig(temporaryFolder(), source(live, own.ldap)), "--live", "dir");
+    const searches = (): string[] => own.log().match(/SRCH base="o=Kontor".* filter=.*/g) ?? [];
+    // slapd writes a value as RFC 4515 has it, too: a star that it was asked for as such stands alone.
+    for (const address of ['"*)(mail=*"@kontor.example', "ver*@kontor.example"]) {
+      const before = searches().length;
+      expect(await daemon.ask(address)).toBe(0);
+      await expect.poll(() => searches().length).toBe(before + 1);
+    }
+    const [first = "", second = ""] = searches();
+    console.log(first, second);
+    expect(second).toContain("(mail=ver\\2A@kontor.example)");
   }, 40_000);
 
   it("asks by live_filter, of which one entry is enough", async () => {

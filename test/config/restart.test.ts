@@ -27,7 +27,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[domains]": { reload: "relay aliases" },
   "[clients]": { reload: "rules relayclients morerelayclients norelayclients" },
   "[control]": { reload: "folders" },
-  "[deliverabled]": { reload: "listen allow live" },
+  "[deliverabled]": { restart: "listen", reload: "allow live" },
   "[snapshot]": { restart: "path max_age newest_file", reload: "key_file signing_key_file public_key_file pull" },
   "[recipients]": {
     reload: `${refusing} observe_file match always recipient_delimiter signed_return_paths grace live live_timeout live_cache live_away stale_after`,
@@ -173,6 +173,12 @@ newest_file = "newest"
       "[snapshot] newest_file",
       "[log] level",
     ]);
+  });
+
+  it("are told of by the process whose they are", () => {
+    const other = load('[deliverabled]\nlisten = "127.0.0.1:8999"\n[log]\nlevel = "debug"\n');
+    expect(needsRestart(schema, load(""), other)).toEqual(["[log] level"]);
+    expect(needsRestart(schema, load(""), other, "inside")).toEqual(["[deliverabled] listen"]);
   });
 
   it("are compared within listeners, where `tls` needs a restart only from and to implicit", () => {

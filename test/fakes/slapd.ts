@@ -25,6 +25,8 @@ export interface SlapdOptions {
   readonly database?: readonly string[];
   /** Serve ldaps:// too. */
   readonly tls?: boolean;
+  /** Log operations (slapd's level "stats"), for {@link Slapd.log}. */
+  readonly stats?: boolean;
 }
 
 export interface Slapd {
@@ -35,6 +37,8 @@ export interface Slapd {
   /** Who may do everything. */
   readonly rootDn: string;
   readonly rootPassword: string;
+  /** What it has logged so far. */
+  log(): string;
   stop(): Promise<void>;
 }
 
@@ -56,12 +60,18 @@ export async function startSlapd(options: SlapdOptions): Promise<Slapd> {
     const ldap = `ldap://127.0.0.1:${port}`;
     const ldaps = `ldaps://127.0.0.1:${securePort}`;
     const urls = [ldap, ldapi, ...(options.tls === true ? [ldaps] : [])];
-    const child = spawn("slapd", ["-d", "0", "-f", configuration, "-h", urls.join(" ")], {
-      env,
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    await listening(child, port);
-    return { ldap, ldaps, ldapi, port, rootDn, rootPassword, stop: () => stop(child, folder) };
+    const child = spawn(
+      "slapd",
+      ["-d", options.stats === true ? "stats" : "0", "-f", configuration, "-h", urls.join(" ")],
+      {
+        env,
+        stdio: ["ignore", "ignore", "pipe"],
+      },
+    );
+    let words = "";
+    child.stderr.on("data", (chunk: Buffer) => (words += chunk.toString()));
+    await listening(child, port, () => words);
+    return { ldap, ldaps, ldapi, port, rootDn, rootPassword, log: () => words, stop: () => stop(child, folder) };
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
@@ -98,9 +108,7 @@ async function freePort(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-async function listening(child: ChildProcess, port: number): Promise<void> {
-  let words = "";
-  child.stderr?.on("data", (chunk: Buffer) => (words += chunk.toString()));
+async function listening(child: ChildProcess, port: number, words: () => string): Promise<void> {
   const deadline = Date.now() + 20_000;
   for (;;) {
     const socket = connect(port, "127.0.0.1");
@@ -114,7 +122,7 @@ async function listening(child: ChildProcess, port: number): Promise<void> {
     }
     if (child.exitCode !== null || Date.now() > deadline) {
       child.kill("SIGKILL");
-      throw new Error(`slapd does not start: ${words}`);
+      throw new Error(`slapd does not start: ${words()}`);
     }
     await sleep(20);
   }

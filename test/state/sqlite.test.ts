@@ -50,6 +50,18 @@ describe("state in a file", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
+  it("is made once by stores that begin at the same moment, even with one process id", async () => {
+    for (let round = 0; round < 12; round++) {
+      const states = [start(), start(), start()];
+      await Promise.all(states.map((state) => state.ready()));
+      expect(await countsOf(states[0] as State).put("a", round)).toEqual({ kind: "done" });
+      expect(await countsOf(states[1] as State).get("a")).toEqual({ kind: "found", row: round });
+      await Promise.all(open.splice(0).map((state) => state.close()));
+      rmSync(path);
+    }
+    expect(log.lines).toEqual([]);
+  }, 60_000);
+
   it("outlives kill -9 in the middle of writes, and has what was answered", async () => {
     for (let round = 0; round < 3; round++) {
       const killed = run("forever");

@@ -8,7 +8,7 @@ import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { immune } from "../../hooks/exemption.ts";
-import { noteOf } from "../../hooks/notes.ts";
+import { trapped } from "../../hooks/trapped.ts";
 import { next, pass } from "../../hooks/verdict.ts";
 import { normalKey, parseMailbox } from "../../mail/address.ts";
 import { spellings } from "../../mail/domains.ts";
@@ -61,7 +61,6 @@ export const spamtrap: CheckDefinition = defineCheck({
   unless: immune,
   create({ file, target: address, others }, { domains, lists, log }) {
     const traps = lists.list(file, readTraps);
-    const trapped = noteOf<string>("transaction");
     const collector = address === "" ? undefined : parseMailbox(address);
     const isOurs = collector !== undefined && domains.canonical(collector.domain) !== undefined;
     if (collector !== undefined && !isOurs) {
@@ -78,7 +77,7 @@ export const spamtrap: CheckDefinition = defineCheck({
           return pass;
         }
         session.apply({ kind: "address", mailbox: collector });
-        if (session.recipient === collector) {
+        if (session.recipient !== recipient) {
           // In mode observe it is still the trap.
           trapped.set(session, printable(normalKey(recipient.user, recipient.domain)));
         }

@@ -8,6 +8,7 @@ import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition, Denial } from "../../hooks/check.ts";
 import type { Tables } from "../../hooks/services.ts";
+import { trapped } from "../../hooks/trapped.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import type { Verdict } from "../../hooks/verdict.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
@@ -36,6 +37,8 @@ const eventsByReason: ReadonlyMap<string, Event> = new Map([
 /** Clients that are counted; the one counted longest ago is forgotten first. */
 const mostCounted = 50_000;
 const longestWindow = 86_400_000;
+/** Refusals that a message to a trap of spamtrap stands for: nobody writes there by mistake. */
+const trapWeight = 5;
 
 /** In place of the greeting: 421, or 554 as RFC 5321 3.1 asks. */
 const replies = {
@@ -65,7 +68,7 @@ export const blacklist: CheckDefinition = defineCheck({
     "qpsmtpd plugins berkeley_*, which kept a token bucket; counting within a period is goodmailto's own choice, as are the replies.",
   failure: "While the state is unavailable, each worker counts by itself. An empty or missing list exempts nobody.",
   stage: "policy",
-  hooks: ["connection", "denied"],
+  hooks: ["connection", "denied", "concluded"],
   remembers: true,
   unless: ["relay client", "authenticated", "bypass"],
   settings: {
@@ -77,7 +80,7 @@ export const blacklist: CheckDefinition = defineCheck({
     events: field.choices(
       events,
       events,
-      "Kinds of refusals that count: unknown recipients, foreign recipients, listed clients and addresses (in files or DNS), messages with spam or a virus, wrong passwords, traps of verybadrcptto.",
+      "Kinds of refusals that count: unknown recipients, foreign recipients, listed clients and addresses (in files or DNS), messages with spam or a virus, wrong passwords, traps of verybadrcptto and of spamtrap. spamtrap refuses nothing; a message to one of its traps counts as five refusals.",
     ),
     rate: field.rate(
       "10/1m",
@@ -101,10 +104,10 @@ export const blacklist: CheckDefinition = defineCheck({
     // Instances that count other events, or for another time, keep counts of their own.
     const kinds = events.flatMap((event, i) => (wanted.has(event) ? [i] : [])).join("");
 
-    const count = (network: string, window: number): Later<number> => {
+    const count = (network: string, window: number, by: number): Later<number> => {
       const key = `${kinds}/${window} ${network}`;
-      return after(counts.add(key, 1, window), (counted) =>
-        counted.kind === "counted" ? counted.count : own.add(options, key, 1, window).count,
+      return after(counts.add(key, by, window), (counted) =>
+        counted.kind === "counted" ? counted.count : own.add(options, key, by, window).count,
       );
     };
     const begin = ({ id, client }: CheckSession, event: Event, refusals: number): void => {
@@ -139,6 +142,22 @@ export const blacklist: CheckDefinition = defineCheck({
       });
       return action === "log" ? pass : replies[action][by];
     };
+    /** Counts an event, and blocks where that makes the number full. The reply does not wait for a store. */
+    const weigh = (session: CheckSession, event: Event, weight: number): void => {
+      if (rate === undefined || !wanted.has(event) || ignored.current().find(session.client.ip) !== undefined) {
+        return;
+      }
+      const { count: limit, window } = rate;
+      // Each full number blocks: a session that goes on, or that began before the block, prolongs it.
+      const judgeCount = (refusals: number): void => {
+        if (Math.floor(refusals / limit) > Math.floor((refusals - weight) / limit)) {
+          begin(session, event, refusals);
+        }
+      };
+      const counted = count(clientNetwork(session.client.ip), window, weight);
+      // It never rejects.
+      void (counted instanceof Promise ? counted.then(judgeCount) : judgeCount(counted));
+    };
     return {
       connection(session) {
         const { ip } = session.client;
@@ -148,21 +167,16 @@ export const blacklist: CheckDefinition = defineCheck({
       },
       denied(session: CheckSession, { reason }: Denial) {
         const event = eventsByReason.get(reason);
-        if (event === undefined || rate === undefined || !wanted.has(event)) {
-          return;
+        if (event !== undefined) {
+          weigh(session, event, 1);
         }
-        if (ignored.current().find(session.client.ip) !== undefined) {
-          return;
+      },
+      concluded(session) {
+        const { relayClient, user, bypass } = session.standing;
+        // This hook is told of everybody's transactions.
+        if (trapped.get(session) !== undefined && !relayClient && user === undefined && !bypass) {
+          weigh(session, "trap", trapWeight);
         }
-        // Each full number blocks: a session that goes on, or that began before the block, prolongs it.
-        const weigh = (refusals: number): void => {
-          if (refusals % rate.count === 0) {
-            begin(session, event, refusals);
-          }
-        };
-        const counted = count(clientNetwork(session.client.ip), rate.window);
-        // The reply does not wait for a store; it never rejects.
-        void (counted instanceof Promise ? counted.then(weigh) : weigh(counted));
       },
     };
   },
