@@ -220,17 +220,27 @@ describe.each(rows.map((row) => ({ ...row, title: `${row.check.name} ${JSON.stri
     });
 
     it("may have 100,000 lines", async () => {
-      const lines = Array.from({ length: 99_998 }, (_, n) => others(n + 2));
-      scene.write(`${lines.join("\n")}\n${line}\n`);
+      const lines = (count: number): string[] => Array.from({ length: count - 2 }, (_, n) => others(n + 2));
+      /** The fastest of many questions: what the machine does besides slows down some, never all. */
+      const fastest = async (): Promise<number> => {
+        let best = Number.POSITIVE_INFINITY;
+        for (let n = 0; n < 30; n++) {
+          const begun = performance.now();
+          await scene.ask(asked);
+          best = Math.min(best, performance.now() - begun);
+        }
+        return best;
+      };
+      scene.write(`${lines(100).join("\n")}\n${line}\n`);
       start();
       expect(await counts()).toBe(true);
+      const few = await fastest();
+      scene.write(`${lines(100_000).join("\n")}\n${line}\n`);
+      expect(await counts()).toBe(true);
       expect(warned()).toEqual([]);
-      const begun = performance.now();
-      for (let n = 0; n < 10; n++) {
-        await scene.ask(asked);
-      }
-      // Addresses are looked up; so many patterns have to be tried one by one, and no list has them.
-      expect((performance.now() - begun) / 10).toBeLessThan(line.includes("^") ? 5000 : 200);
+      // Addresses are looked up, in a larger table. A thousand times as many patterns have to be tried one by one, from
+      // memory that no cache holds; with each against each it would be a million times.
+      expect((await fastest()) / few).toBeLessThan(/[\^/]/.test(line) ? 100_000 : 30);
     }, 120_000);
 
     it("counts for clients with IPv6 alike", async () => {
