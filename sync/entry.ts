@@ -8,7 +8,7 @@ export interface Entry {
   readonly described?: ReadonlyMap<string, readonly string[]>;
 }
 
-/** The values of an attribute; none where the entry lacks it. */
+/** The values of an attribute; none if the entry lacks it. */
 export function valuesOf(entry: Entry, attribute: string): readonly string[] {
   return entry.attributes.get(attribute) ?? [];
 }

@@ -1,6 +1,6 @@
 /** What gave no address, and why: for people who look for one that they miss. */
 
-/** One value. An entry that takes no mail at all stands here with the attribute that says so. */
+/** One value. An entry that takes no mail at all is here with the attribute that says so. */
 export interface LeftOut {
   /** The entry's DN, or "file:line". */
   readonly entry: string;

@@ -20,7 +20,7 @@ export interface JobFacts {
 export type Outcome =
   /** `uncarried`: names of targets that did not get it. */
   | { readonly kind: "published" | "dry-run"; readonly facts: JobFacts; readonly uncarried?: readonly string[] }
-  /** A guard spoke: a person must look. The old snapshot serves on. */
+  /** A guard spoke: a person must look. The old snapshot keeps serving. */
   | { readonly kind: "refused"; readonly reasons: readonly string[]; readonly facts: JobFacts }
   /** Nothing published, worth another try. */
   | { readonly kind: "failed"; readonly why: string }

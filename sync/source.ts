@@ -1,9 +1,9 @@
-/** What a source gives to the sync job: complete lists or a fault, never a part as if it were the whole. */
+/** What a source gives to the sync job: complete lists or an error, never a part as if it were the whole. */
 import type { Key } from "../src/mail/address.ts";
 import type { Kind } from "../src/snapshot/format.ts";
 import type { LeftOut } from "./left-out.ts";
 
-/** One deliverable key with where it comes from. */
+/** One deliverable key, with its origin. */
 export interface Found {
   readonly key: Key;
   readonly kind: Kind;
@@ -47,7 +47,7 @@ export interface Hint {
   readonly text: string;
 }
 
-/** Takes a fault that did not end the reading. */
+/** Takes an error that did not end the reading. */
 export type Notice = (fault: SourceFault) => void;
 
 /** A directory, an LDIF file or a list, ready to be read once. */
@@ -57,7 +57,7 @@ export interface Source {
   readonly domains: readonly string[];
   /**
    * Reads everything. The iteration ends normally only if the source said that the list is whole.
-   * @param notice told of what went wrong and was got over, a server that was left out for the next one
+   * @param notice is called with what went wrong and was got over, a server that was left out for the next one
    * @throws SourceFault when it is not; what came before must be thrown away
    */
   read(signal: AbortSignal, notice?: Notice): AsyncIterable<Batch>;
@@ -88,7 +88,7 @@ export class SourceFault extends Error {
 
   /** It speaks of the server's certificate. */
   readonly isCertificate: boolean;
-  /** The server's result code, where it has one that the list depends on. */
+  /** The server's result code, if it has one that the list depends on. */
   readonly code: number | undefined;
 
   constructor(

@@ -18,14 +18,17 @@ export type ChainAnswer =
   | {
       readonly kind: "unavailable";
       readonly why: string;
-      /** A back end behind the one that is away has refused: the password may be wrong all the same, and counts as a guess. */
+      /**
+       * A back end behind the one that is unavailable has refused: the password may be wrong anyway, and counts as a
+       * guess.
+       */
       readonly isGuess: boolean;
     };
 
 /**
- * A back end that is away does not keep the next one from accepting; but then nothing else lets us say that a password
- * is wrong.
- * @param tell hears of back ends that are away although another one accepted
+ * A back end that is unavailable does not keep the next one from accepting; but then nothing else lets us say that a
+ * password is wrong.
+ * @param tell is called with back ends that are unavailable although another one accepted
  */
 export async function askChain(
   chain: readonly Link[],

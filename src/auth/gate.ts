@@ -15,7 +15,7 @@ export class Gate {
     this.#settings = settings;
   }
 
-  /** Runs the task when there is room; undefined where too many wait already. Bounded by what the tasks take. */
+  /** Runs the task when there is room; undefined if too many wait already. Bounded by what the tasks take. */
   async run<T>(task: () => Promise<T>): Promise<T | undefined> {
     if (this.#running < this.#settings.running) {
       this.#running++;

@@ -1,4 +1,4 @@
-/** Puts one user's line into a password file: the whole file is written anew beside it and renamed. */
+/** Puts one user's line into a password file: the whole file is written again beside it and renamed. */
 import { readFileSync, realpathSync, statSync } from "node:fs";
 
 import { decode } from "../config/config-text.ts";
@@ -6,8 +6,9 @@ import { replaceFile } from "../files/replace.ts";
 
 /**
  * Replaces the user's line, or adds it. Owner and group stay, and nobody else gets to read the file; a new file has
- * mode 0600. Who comes second while another one writes is turned away: no change is lost.
- * @throws Error with the code EEXIST where `FILE.new` is there; Error where the file is not UTF-8, which stays untouched
+ * mode 0600. Who comes second while another one writes is rejected: no change is lost.
+ * @throws Error with the code EEXIST where `FILE.new` is there; Error where the file is not UTF-8, which stays
+ * untouched
  */
 export function setPassword(file: string, user: string, line: string): void {
   const facts = statSync(file, { throwIfNoEntry: false });
@@ -22,7 +23,7 @@ export function setPassword(file: string, user: string, line: string): void {
   });
 }
 
-/** The file's text without a byte order mark. Other bytes than UTF-8 would be lost in writing the file anew. */
+/** The file's text without a byte order mark. Other bytes than UTF-8 would be lost in writing the file again. */
 function readText(file: string): string {
   const text = decode(readFileSync(file));
   if (typeof text !== "string") {

@@ -108,7 +108,7 @@ export function isCertificateName(name: string): boolean {
 
 /**
  * Makes a key and a certificate for the names, the first of which is the common name.
- * @throws RangeError where a name is none
+ * @throws RangeError if a name is none
  */
 export function makeSelfSigned(names: readonly string[], { from, days }: Validity): SelfSigned {
   const [first = ""] = names;

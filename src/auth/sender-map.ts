@@ -9,7 +9,7 @@ import { entryKey } from "../mail/list-entry.ts";
 /** Entries by login, in normal form or "*". Letter case of a login counts, as in the password file. */
 export type SenderMap = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** Reads the lines of the file. @param unusable told of what can match nobody */
+/** Reads the lines of the file. @param unusable is called with what can match nobody */
 export function parseSenderMap(lines: readonly string[], unusable: (text: string) => void): SenderMap {
   const map = new Map<string, Set<string>>();
   for (const line of lines) {

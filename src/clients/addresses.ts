@@ -6,14 +6,14 @@ import { SocketAddress, isIPv4, isIPv6 } from "node:net";
 
 import { normalIp } from "../mail/network.ts";
 
-/** A number as tcprules reads it: 64 bits, empty is 0. Undefined where it is none. */
+/** A number as tcprules reads it: 64 bits, empty is 0. Undefined if it is none. */
 function readNumber(text: string): bigint | undefined {
   return /^\d*$/.test(text) ? BigInt.asUintN(64, BigInt(text)) : undefined;
 }
 
 /**
- * The addresses that a text with a range (`1.2.3.4-9`, `10.2-3.`) stands for; the text itself where it has none.
- * None for a descending range, and undefined where an end of the range is no number.
+ * The addresses that a text with a range (`1.2.3.4-9`, `10.2-3.`) stands for; the text itself if it has none. None for
+ * a descending range, and undefined if an end of the range is not a number.
  */
 export function expandRange(address: string): string[] | undefined {
   const dash = address.indexOf("-");
@@ -33,7 +33,7 @@ export function expandRange(address: string): string[] | undefined {
   return Array.from({ length: count }, (_, step) => address.slice(0, left) + (first + step) + address.slice(right));
 }
 
-/** An IPv6 address, or `user@` one, in the form in which clients come. Undefined where it is neither. */
+/** An IPv6 address, or `user@` one, in the form in which clients come. Undefined if it is neither. */
 export function normalIpv6(text: string): string | undefined {
   const at = text.lastIndexOf("@") + 1;
   const address = text.slice(at);
@@ -93,7 +93,7 @@ function warnIp(address: string): string | undefined {
   return "this is neither an IP address nor a prefix of whole numbers that ends in a dot";
 }
 
-/** Why no client ever has this address, a range being expanded and blocks set aside; undefined where one may. */
+/** Why no client ever has this address, a range being expanded and blocks set aside; undefined if one may. */
 export function warnAddress(address: string): string | undefined {
   if (/^[ \t]/.test(address)) {
     return "leading blanks belong to the address";

@@ -5,7 +5,7 @@
 import { normalIpv6 } from "./addresses.ts";
 import { parseNetwork } from "../mail/blocks.ts";
 
-/** A fault or a warning within a line. */
+/** An error or a warning within a line. */
 export interface Remark {
   readonly column: number;
   readonly message: string;
@@ -17,7 +17,7 @@ export interface RuleLine {
   readonly address: string;
   readonly deny: boolean;
   readonly variables: ReadonlyMap<string, string>;
-  /** What is odd about the variables. */
+  /** What is suspicious about the variables. */
   readonly warnings: readonly Remark[];
 }
 
@@ -29,8 +29,8 @@ function show(text: string): string {
 }
 
 /**
- * Where the instructions begin. tcprules ends the address at the first colon; an address with colons can
- * only stand on a line that it refuses, so reading IPv6 there changes no rule of its grammar.
+ * Where the instructions begin. tcprules ends the address at the first colon; an address with colons can only be on a
+ * line that it refuses, so reading IPv6 there changes no rule of its grammar.
  */
 function findInstructions(line: string): number {
   const first = line.indexOf(":") + 1;

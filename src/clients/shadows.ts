@@ -1,6 +1,6 @@
 /**
  * Which rules never decide, because more exact ones speak of every address of theirs. A more exact rule wins wherever
- * it stands in the file, so the order of lines does not matter here.
+ * it is in the file, so the order of lines does not matter here.
  */
 import { isIPv4 } from "node:net";
 
@@ -16,7 +16,9 @@ export interface Claim {
   readonly isBlock: boolean;
 }
 
-/** The addresses of a literal of the tables, "10.1." or a whole address; undefined if it is none of an IP address. */
+/**
+ * The addresses of a literal of the tables, "10.1." or a complete address; undefined if it is none of an IP address.
+ */
 export function networkOfLiteral(literal: string): Network | undefined {
   if (isIPv4(literal)) {
     return networkOf(literal);

@@ -1,7 +1,8 @@
 /**
  * Client rules in the form of tcprules: client address → session variables, or no connection at all. One rule applies,
- * the first found in a fixed order of look-ups; nothing is inherited from a wider one, and the order of lines has no meaning.
- * Beyond tcprules: CIDR blocks, which it keeps but never matches, and IPv6 addresses, prefixes and blocks, on lines that it refuses.
+ * the first found in a fixed order of lookups; nothing is inherited from a wider one, and the order of lines has no
+ * meaning. Beyond tcprules: CIDR blocks, which it keeps but never matches, and IPv6 addresses, prefixes and blocks, on
+ * lines that it refuses.
  */
 import { expandRange, normalIpv6, warnAddress } from "./addresses.ts";
 import { Blocks, parseNetwork } from "../mail/blocks.ts";
@@ -9,7 +10,7 @@ import { type RuleLine, readLine } from "./rule-line.ts";
 import { networkOfLiteral, shadowedLines } from "./shadows.ts";
 import type { Claim } from "./shadows.ts";
 
-/** What is wrong, or odd, and where. Line and column count from 1. */
+/** What is wrong, or suspicious, and where. Line and column count from 1. */
 export interface RuleFault {
   readonly file: string;
   readonly line: number;
@@ -40,7 +41,7 @@ export interface Client {
 
 const stranger: ClientVerdict = { kind: "allow", variables: new Map() };
 
-/** Compiled rules. A look-up is a few Map accesses and does no I/O. */
+/** Compiled rules. A lookup is a few Map accesses and does no I/O. */
 export class ClientRules {
   /** Whether any rule asks for the client's host name. */
   readonly needsHost: boolean;
@@ -116,12 +117,12 @@ export class ClientRules {
   }
 }
 
-/** No rules: every client is a stranger. */
+/** No rules: every client is an untrusted client. */
 export const emptyClientRules: ClientRules = new ClientRules(new Map(), new Blocks());
 
 /** What a file of rules says. */
 export interface ParsedClientRules {
-  /** Empty where there are faults: a file is taken as a whole or not at all. */
+  /** Empty if there are errors: a file is taken as a whole or not at all. */
   readonly rules: ClientRules;
   /** Lines that tcprules refuses to compile. */
   readonly faults: readonly RuleFault[];
@@ -202,7 +203,7 @@ function enterLiterals(rule: RuleLine, line: number, { literals, claims }: Table
 
 /**
  * Compiles a file of rules.
- * @param file its name in faults and warnings; nothing is read here.
+ * @param file its name in errors and warnings; nothing is read here.
  */
 export function parseClientRules(text: string, file: string): ParsedClientRules {
   const tables: Tables = { literals: new Map(), blocks: new Blocks(), claims: [] };

@@ -23,7 +23,7 @@ interface Words {
   readonly json?: true;
 }
 
-/** What the state did; a fault of it ends the command. */
+/** What the state did; an error of it ends the command. */
 class StateFault extends Error {}
 
 const status = `

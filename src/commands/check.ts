@@ -93,7 +93,7 @@ async function check(given: readonly string[], options: Options): Promise<void> 
   process.exitCode = missing ? exit.unavailable : refused ? exit.refused : exit.ok;
 }
 
-/** The lines of a file without blank ones and comments, or of standard input; undefined where it cannot be read. */
+/** The lines of a file without blank ones and comments, or of standard input; undefined if it cannot be read. */
 async function readAddresses(file: string): Promise<string[] | undefined> {
   try {
     const lines = (file === "-" ? await text(process.stdin) : readFileSync(file, "utf8")).replace(/^\uFEFF/, "");

@@ -14,7 +14,7 @@ import { defaultConfig, loadSettings } from "../compose/settings.ts";
 /** The interface's own exit codes. */
 const answer = { right: 0, wrong: 1, misused: 2, temporary: 111 } as const;
 
-/** The interface allows 512 octets; our relay sends up to 2 kB. */
+/** The interface allows 512 octets; the relay sends up to 2 kB. */
 const maxOctets = 4096;
 
 interface Words {
@@ -60,7 +60,7 @@ async function checkpassword(program: readonly string[], words: Words): Promise<
   }
 }
 
-/** Descriptor 3 to its end. Undefined where it is not open, or holds something else. */
+/** Descriptor 3 to its end. Undefined if it is not open, or holds something else. */
 function readCredentials(): { readonly user: string; readonly password: string } | undefined {
   const room = Buffer.alloc(maxOctets + 1);
   let size = 0;
@@ -88,7 +88,7 @@ function readMore(room: Buffer, size: number): number {
     try {
       return readSync(3, room, size, room.length - size, null);
     } catch (error) {
-      // A descriptor that does not block by itself has nothing yet. Our caller ends us if it never has.
+      // A descriptor that does not block by itself has nothing yet. The caller ends us if it never has.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") {
         throw error;
       }

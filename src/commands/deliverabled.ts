@@ -1,4 +1,6 @@
-/** `goodmailto deliverabled`: answers on the inside whether a recipient exists, as qmail-deliverabled does. */
+/**
+ * `goodmailto deliverabled`: answers on the internal network whether a recipient exists, as qmail-deliverabled does.
+ */
 import type { Server } from "node:http";
 
 import { Command } from "commander";

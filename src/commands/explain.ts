@@ -27,7 +27,10 @@ interface Words {
 interface Look {
   readonly list: KeptList;
   readonly found: RecipientAnswer;
-  /** Until when a delta may have added the recipient, ms since 1970; not given: it was in the list from the start. */
+  /**
+   * Until when an incremental sync may have added the recipient, ms since 1970; not given: it was in the list from the
+   * start.
+   */
   readonly addedUntil?: number;
 }
 
@@ -113,7 +116,7 @@ async function answerOf(
   }
 }
 
-/** A kept list is older by its nature; only what lies in place can be a replay. */
+/** A kept list is older by its nature; only what is in place can be a replay. */
 function openList({ snapshot }: Settings, { name, path }: KeptList, trust: Trust): SnapshotReader {
   return openSnapshot(path, silentLog, name === "current" ? { trust, newest: newestKnown(snapshot) } : { trust });
 }
@@ -149,7 +152,7 @@ function describeDoubt(look: Look | undefined, older: Look | undefined, time: nu
 
 /**
  * Since when the list says what it says, and until when it did.
- * @param looks youngest first
+ * @param looks newest first
  */
 export function describeSince(looks: readonly Look[], index: number): string {
   const look = looks[index];

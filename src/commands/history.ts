@@ -18,7 +18,7 @@ export interface HistoryEntry {
   readonly addresses: number;
   readonly kinds: Readonly<Record<string, number>>;
   readonly sources: readonly { readonly name: string; readonly addresses: number; readonly read: string }[];
-  /** Against the list before; null where none is kept, or it stands under another key. */
+  /** Against the previous list; null if none is kept, or it is under another key. */
   readonly added: number | null;
   readonly removed: number | null;
 }
@@ -46,7 +46,7 @@ export function historyCommand(): Command {
     });
 }
 
-/** What is kept, youngest first. */
+/** What is kept, newest first. */
 export function describeHistory({ lists }: History): HistoryEntry[] {
   return lists.map((list, index) => {
     const before = lists[index + 1];

@@ -110,7 +110,7 @@ function partPaths(file: string): string[] {
   return [file, ...names.map((name) => join(dirname(file), name))];
 }
 
-/** With what the list says by now, where there is one here. */
+/** With what the list says by now, if there is one here. */
 function judgeNow(settings: Settings, observed: Observed, words: Words): ObserveReport {
   const enough = { recipients: words.minRecipients, time: words.minTime };
   const snapshot = openForCommand(settings);

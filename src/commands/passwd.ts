@@ -43,7 +43,7 @@ async function passwd(user: string, { file }: { file?: string }): Promise<void> 
   }
 }
 
-/** Undefined where there is none that could be used; the user was told. */
+/** Undefined if there is none that could be used; the user was told. */
 async function askPassword(user: string): Promise<string | undefined> {
   const typed = process.stdin.isTTY;
   const [password, again] = typed

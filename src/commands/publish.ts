@@ -1,4 +1,4 @@
-/** `goodmailto publish`: carries the snapshot that is there to the targets again, without a sync. */
+/** `goodmailto publish`: pushes the snapshot that is there to the targets again, without a sync. */
 import { dirname } from "node:path";
 
 import { Command } from "commander";

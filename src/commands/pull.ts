@@ -33,7 +33,7 @@ export function pullCommand(): Command {
     );
 }
 
-/** Loads what a pull needs; every fault is on stderr. */
+/** Loads what a pull needs; every error is on stderr. */
 function load(config: string): Settings | undefined {
   const settings = loadSettings(config, []);
   if (settings !== undefined && settings.snapshot.pull !== "") {

@@ -201,7 +201,7 @@ export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
   ];
 }
 
-/** A start-up fault in one line, and the exit code that fits. */
+/** A start-up error in one line, and the exit code that fits. */
 export function explainStart(error: unknown, log: Log): number {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof FileFault) {

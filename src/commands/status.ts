@@ -25,7 +25,7 @@ export interface SourceReport {
   readonly read: string | null;
   readonly tried: string | null;
   readonly stale: boolean;
-  /** Why the last attempt failed; "" where it did not. */
+  /** Why the last attempt failed; "" if it did not. */
   readonly fault: string;
 }
 
@@ -35,7 +35,7 @@ export type StatusReport =
       readonly status: "fresh" | "stale";
       readonly path: string;
       readonly created: string;
-      /** Seconds; 0 where the clock is behind. */
+      /** Seconds; 0 if the clock is behind. */
       readonly age: number;
       /** behind: the snapshot is from the future, because this machine's clock or that of the sync jumped. */
       readonly clock: "good" | "behind";

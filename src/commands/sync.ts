@@ -103,7 +103,7 @@ async function runAsAsked(
   return { outcome, text: outcomeLine(outcome) };
 }
 
-/** Without a source that has deltas there is nothing to ask for. */
+/** Without a source that has incremental syncs there is nothing to ask for. */
 function changeNews(news: News, { settings, sources }: Plan, log: Log): void {
   const isWanted = settings.sync.delta > 0;
   if (isWanted && !sources.some(hasDeltas)) {
@@ -112,7 +112,7 @@ function changeNews(news: News, { settings, sources }: Plan, log: Log): void {
   news.change(sources.some(hasDeltas) ? settings.sync.delta : 0);
 }
 
-/** What only `sync --cron` heeds has no effect where a timer, or a person, starts each run: said where it was set. */
+/** What only `sync --cron` heeds has no effect if a timer, or a person, starts each run: said if it was set. */
 function noteIdle({ schedule, delta }: Settings["sync"], log: Log): void {
   const { schedule: usual } = sync.parse({});
   if (schedule !== usual) {

@@ -22,9 +22,9 @@ export interface OpenAuthenticator extends Authenticator {
 }
 
 /**
- * Undefined where no back end is configured: AUTH is not offered then.
+ * Undefined if no back end is configured: AUTH is not offered then.
  * @param guard outlives a reload
- * @throws FileFault where a file of a back end cannot be used as it stands
+ * @throws FileFault if a file of a back end cannot be used as is
  */
 export function createAuthenticator(
   settings: Settings["auth"],

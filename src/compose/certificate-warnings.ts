@@ -1,4 +1,4 @@
-/** Warnings about our certificate: none where TLS is offered, one that ends soon, one that is not yet valid. */
+/** Warnings about the certificate: none if TLS is offered, one that ends soon, one that is not yet valid. */
 import { readFileSync } from "node:fs";
 
 import { listenersOf } from "../config/listening.ts";

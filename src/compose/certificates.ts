@@ -11,12 +11,12 @@ import type { TlsMaterial } from "../smtp/listener/tls.ts";
 import { FileFault } from "./file-fault.ts";
 
 type TlsSettings = Settings["tls"];
-/** A fault of one of the files, with the key that names it. */
+/** An error of one of the files, with the key that names it. */
 type TlsFault = readonly [key: "cert" | "key" | "ca", message: string];
 
 /**
- * Undefined where none is configured. What is odd about it is told by the warnings of the configuration.
- * @throws FileFault where certificate, key and CA do not work together
+ * Undefined if none is configured. What is suspicious about it is told by the warnings of the configuration.
+ * @throws FileFault if certificate, key and CA do not work together
  */
 export function readTls({ tls }: Pick<Settings, "tls">): TlsMaterial | undefined {
   if (tls.cert === "") {
@@ -35,7 +35,7 @@ export function readTls({ tls }: Pick<Settings, "tls">): TlsMaterial | undefined
   return material;
 }
 
-/** Every fault of the files of `[tls]`, each at the key that names the file. */
+/** Every error of the files of `[tls]`, each at the key that names the file. */
 export function tlsFaults({ tls }: Pick<Settings, "tls">): Warning[] {
   if (tls.cert === "") {
     return [];
@@ -128,7 +128,7 @@ function keyFaults(files: TlsSettings, chain: readonly string[], text: string): 
   return fitting === 0 ? [] : [["key", `"${files.key}" is not the key of the certificate "${files.cert}"`]];
 }
 
-/** Whether every user of the machine may read a file. @throws Error where it cannot be looked at */
+/** Whether every user of the machine may read a file. @throws Error if it cannot be looked at */
 export function isReadableByAll(file: string): boolean {
   return (statSync(file).mode & 0o004) !== 0;
 }

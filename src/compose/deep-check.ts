@@ -19,7 +19,7 @@ import { errorMessage, fileErrorMessage } from "../report/error-message.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
 
-/** Every fault in client rules, certificates, keys, canaries and sources, one line each. Connects to nothing. */
+/** Every error in client rules, certificates, keys, canaries and sources, one line each. Connects to nothing. */
 export async function deepFaults(file: string, { settings, given }: Good): Promise<string[]> {
   const at: At = (path, message) => formatFault(given.fault(path, message));
   const rules = [...new Set(listenersOf(settings).map((listener) => listener.rules))];
@@ -138,7 +138,7 @@ async function sourceFaults(file: string, { source, domains }: Settings, at: At)
   });
 }
 
-/** The message begins with the setting that it is about, and stands at its line. */
+/** The message begins with the setting that it is about, and is at its line. */
 function sourceFault(source: Settings["source"][number], i: number, message: string, at: At): string {
   const own = message.replace(`source "${source.name}": `, "");
   const [word = ""] = own.split(" ");

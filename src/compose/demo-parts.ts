@@ -50,8 +50,8 @@ export interface Demo {
 }
 
 /**
- * Starts all parts. What was started is closed again where a later part fails.
- * @throws Error with code EADDRINUSE where the port is taken
+ * Starts all parts. What was started is closed again if a later part fails.
+ * @throws Error with code EADDRINUSE if the port is taken
  */
 export async function startDemo({ folder, port: wanted, log, received }: DemoOptions): Promise<Demo> {
   // Before anything is written: the folder may be that of a demo which runs at this port.
@@ -107,7 +107,7 @@ async function readEntries(): Promise<DirectoryEntry[]> {
 
 /**
  * One sync through the ordinary code, as `goodmailto sync` does it.
- * @throws Error where nothing was published
+ * @throws Error if nothing was published
  */
 export async function syncOnce(config: string, log: Log): Promise<{ settings: Settings; facts: JobFacts }> {
   const settings = loadSettings(config, ["relay", "sync"]);

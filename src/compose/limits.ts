@@ -39,7 +39,7 @@ export function connectionRateOf({ limits }: Settings): ConnectionRateSettings {
   return { rate: limits.connection_rate, exempt: limits.connection_rate_exempt };
 }
 
-/** What clients may ask for in vain. */
+/** What clients may ask for unsuccessfully. */
 export function harvestOf({ limits }: Settings): HarvestSettings {
   return {
     delayAfter: limits.harvest_delay_after,

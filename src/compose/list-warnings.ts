@@ -73,7 +73,7 @@ export function faultyLines(settings: Settings): Warning[] {
     const lists: Lists = {
       list: (name, make) => read(openList(name, place, make)),
       map: (name) => read(openMap(name, place)),
-      // What is no list has no faulty lines.
+      // What is not a list has no faulty lines.
       path: () => "",
     };
     const state = new State(new MemoryStore(), silentLog);

@@ -4,7 +4,7 @@ import type { ListPlace } from "../files/list-file.ts";
 import type { Lists } from "../hooks/services.ts";
 import type { Log } from "../report/log.ts";
 
-/** @param check under whose name faults are logged; @param now ms since 1970 */
+/** @param check under whose name errors are logged; @param now ms since 1970 */
 export function createLists(folders: readonly string[], check: string, log: Log, now: () => number): Lists {
   const place: ListPlace = { folders, now, fault: (event, facts) => log.warning(check, event, { ...facts }) };
   return {

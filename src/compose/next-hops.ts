@@ -58,12 +58,12 @@ function waysOf(settings: Settings, domains: Domains, authorities: (file: string
   });
   return {
     routes: createRoutes(routes),
-    // A bare <postmaster> (RFC 5321 4.5.1) goes where our first domain goes.
+    // A bare <postmaster> (RFC 5321 4.5.1) goes where the first domain goes.
     canonical: (domain) => (domain === "" ? (domains.relay[0] ?? "") : (domains.canonical(domain) ?? domain)),
   };
 }
 
-/** @throws FileFault where it names none, and no connection could be made */
+/** @throws FileFault if it names none, and no connection could be made */
 function readAuthorities(file: string): string {
   const text = readFileSync(file, "utf8");
   const fault = refuseAuthorities(text);

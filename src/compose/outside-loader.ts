@@ -23,7 +23,7 @@ export interface Exported {
 const filesOf = new Map<string, Set<string>>();
 let versions = 0;
 
-/** @throws Error where the code cannot be read or run */
+/** @throws Error if the code cannot be read or run */
 export function readExports(path: string): Exported {
   register();
   const version = `?version=${++versions}`;

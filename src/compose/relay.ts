@@ -47,16 +47,16 @@ export interface Relay {
   /** Where it listens, as "host:port", in the order of the configuration. */
   readonly addresses: readonly string[];
   readonly snapshot: SnapshotReader;
-  /** Takes new settings for new sessions. @throws Error where they cannot be used; the old ones then stay */
+  /** Takes new settings for new sessions. @throws Error if they cannot be used; the old ones then stay */
   reload(settings: Settings): void;
   /** Stops accepting and lets messages in flight finish, for `[smtp] shutdown_timeout`. */
   stop(): Promise<void>;
 }
 
-/** A client rules file with faults, one line each. */
+/** A client rules file with errors, one line each. */
 export class RulesFault extends FileFault {}
 
-/** Reads a rules file; its warnings are logged by warnings.ts. @throws RulesFault with every fault of it */
+/** Reads a rules file; its warnings are logged by warnings.ts. @throws RulesFault with every error of it */
 export function readRules(path: string): ClientRules {
   if (path === "") {
     return emptyClientRules;

@@ -12,7 +12,7 @@ import type { SnapshotReader } from "../snapshot/reader.ts";
 /** Whether a login may use a sender. */
 export type MayUse = (login: string, sender: Mailbox) => boolean;
 
-/** Undefined where every login may use every sender. */
+/** Undefined if every login may use every sender. */
 export function createSenders(
   { auth, recipients }: Settings,
   snapshot: SnapshotReader,

@@ -1,4 +1,4 @@
-/** Loads the configuration for a verb, or prints every fault of it. */
+/** Loads the configuration for a verb, or prints every error of it. */
 import { loadCheck, OutsideFault } from "./outside-checks.ts";
 import { backEnds } from "../auth/backends/registry.ts";
 import { checks } from "../checks/registry.ts";
@@ -47,7 +47,7 @@ export const defaultConfig = "/etc/goodmailto/goodmailto.toml";
 type Good = Extract<Loaded, { kind: "ok" }>;
 
 /**
- * The settings, and where each stands; undefined if the file has faults, which are then on stderr: the caller exits 78.
+ * The settings, and where each stands; undefined if the file has errors, which are then on stderr: the caller exits 78.
  * @param whose whose files must be readable, see config/load.ts
  */
 export function loadPlaced(file: string, whose: readonly ("relay" | "sync")[] = ["relay"]): Good | undefined {

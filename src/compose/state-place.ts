@@ -41,7 +41,7 @@ export function requirePlace(settings: Settings): void {
   }
 }
 
-/** The settings of a relay that another process runs: its unit's folder, where the configuration names none. */
+/** The settings of a relay that another process runs: its unit's folder, if the configuration names none. */
 export function besideUnit(settings: Settings): Settings {
   const isNamed = folderOf(settings) !== "" || !existsSync(unitFolder);
   return isNamed ? settings : { ...settings, state: { ...settings.state, folder: unitFolder } };
@@ -64,7 +64,7 @@ export function stateWarnings(settings: Settings): Warning[] {
   return [{ path: ["smtp", "workers"], message }];
 }
 
-/** What workers count together where they can. */
+/** What workers count together if they can. */
 function counted(settings: Settings): string[] {
   const { limits, listener } = settings;
   const lists = [settings.checks.run, ...listener.flatMap(({ checks }) => (checks === undefined ? [] : [checks]))];

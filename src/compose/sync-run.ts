@@ -47,7 +47,7 @@ export interface Plan {
   readonly canaries: readonly Canary[];
 }
 
-/** Reads the configuration; undefined where it is none, which is then on stderr. */
+/** Reads the configuration; undefined if it is none, which is then on stderr. */
 export function loadPlan(file: string): Plan | undefined {
   const settings = loadSettings(file, ["sync"]);
   if (settings === undefined) {
@@ -86,7 +86,7 @@ function jobOptions({ settings, sources, canaries, sealing }: Plan, log: Log, si
   };
 }
 
-/** A full sync: makes the list, carries it on, tells whom it concerns. */
+/** A full sync: makes the list, pushes it on, tells whom it concerns. */
 export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: RunWords): Promise<Outcome> {
   const { settings } = plan;
   const made = await runJob(plan, log, signal, words);
@@ -142,7 +142,7 @@ function runJob(
   }).finally(() => progress?.end());
 }
 
-/** Adds what is new, and carries it on. */
+/** Adds what is new, and pushes it on. */
 export async function addNews(plan: Plan, log: Log, signal: AbortSignal, progress?: Progress): Promise<DeltaOutcome> {
   const outcome = await runDelta(jobOptions(plan, log, signal), progress);
   return carryAfter(outcome, plan, log, signal);

@@ -29,7 +29,7 @@ export function openServed(settings: Settings, log: Log): SnapshotReader {
   return openSnapshot(path, log, { trust: trustOf(settings), newest });
 }
 
-/** As {@link trustOf}, for a command: a fault is on stderr, the exit code set, and the answer undefined. */
+/** As {@link trustOf}, for a command: an error is on stderr, the exit code set, and the answer undefined. */
 export function trustForCommand(settings: Settings): Trust | undefined {
   try {
     return trustOf(settings);

@@ -63,7 +63,7 @@ function recipientChecks({ checks }: Settings): string[] {
   return checks.run.filter((label) => known.some(({ name }) => name === label.split(":")[0]));
 }
 
-/** Puts one recipient to it. @param mailbox undefined where the text is no address */
+/** Puts one recipient to it. @param mailbox undefined if the text is no address */
 export async function ask(
   service: RecipientService,
   text: string,
@@ -103,7 +103,7 @@ export async function ask(
   };
 }
 
-/** What RCPT is told of a text that is no address, by the code that reads commands. */
+/** The reply to RCPT for a text that is not an address, by the code that reads commands. */
 function badRecipient(text: string): Reply {
   const octets = Buffer.from(text.replace(/^<(.*)>$/, "$1"), "utf8").toString("latin1");
   const command = parseRcpt(`TO:<${octets}>`);

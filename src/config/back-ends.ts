@@ -75,7 +75,7 @@ interface Listener {
   readonly auth: boolean;
 }
 
-/** A fault at its place. */
+/** An error at its place. */
 interface PlacedFault {
   readonly path: PropertyKey[];
   readonly message: string;

@@ -27,7 +27,7 @@ export const labelRule: field.TextRule = {
   fits: (text) => /^[a-z0-9_-]{1,32}$/.test(text),
 };
 
-/** `[[listener]] checks`; undefined where it is not given: then `[checks] run` counts, whatever its default. */
+/** `[[listener]] checks`; undefined if it is not given: then `[checks] run` counts, whatever its default. */
 export function ownRunList(checks: readonly CheckSettings[], doc: string) {
   const list = runList(checks, doc, { required: true });
   // Around a default, `optional` would never be undefined.
@@ -71,7 +71,7 @@ export function checkSection(check: CheckSettings) {
   return withFaults(check, z.strictObject({ ...common(check), ...check.settings }));
 }
 
-/** A section with the faults that one setting alone cannot show. */
+/** A section with the errors that one setting alone cannot show. */
 function withFaults<Section extends z.ZodObject>(check: CheckSettings, section: Section): Section {
   if (check.faults === undefined) {
     return section;

@@ -1,11 +1,11 @@
-/** Reads the configuration file as text: UTF-8 and nothing else, or a fault that says where it is not. */
+/** Reads the configuration file as text: UTF-8 and nothing else, or an error that says where it is not. */
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 
 import { fileErrorMessage } from "../report/error-message.ts";
 import type { Fault, Position } from "./fault.ts";
 
-/** A larger file is no configuration. */
+/** A larger file is not a configuration. */
 const mostBytes = 4 * 1024 * 1024;
 
 /** The text, or why there is none. */

@@ -6,7 +6,7 @@ import type { Fault } from "./fault.ts";
 import type { Settings } from "./sections.ts";
 import type { Path } from "./shape.ts";
 
-/** Faults of `[[route]] domain`, `[domains] aliases` and `[[source]] domains`. */
+/** Errors of `[[route]] domain`, `[domains] aliases` and `[[source]] domains`. */
 export function domainFaults(settings: Settings, fault: (path: Path, message: string) => Fault): Fault[] {
   const routes = settings.route.map(({ domain }) => normalPattern(domain) ?? domain);
   const aliases = Object.keys(settings.domains.aliases);

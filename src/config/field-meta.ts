@@ -2,7 +2,7 @@
 export interface FieldMeta {
   /** One or more sentences for the sample file. */
   readonly doc: string;
-  /** The default as it stands in the file; for a required key an example. */
+  /** The default as it is in the file; for a required key an example. */
   readonly sample: unknown;
   readonly required?: boolean;
   /** The value names a file; `whose` process must be able to read it. Relative to the configuration file. */
@@ -21,7 +21,7 @@ export interface FieldMeta {
   readonly common?: boolean;
   /** A change needs a restart of the relay; gives what of the value does. Absent: it counts at SIGHUP. */
   readonly restart?: (value: unknown) => unknown;
-  /** What is allowed, where the type does not say it: "must be" goes before it. */
+  /** What is allowed, if the type does not say it: "must be" goes before it. */
   readonly allowed?: string;
   /** A value that was meant, made of one that is not allowed: 300 → "300s". */
   readonly suggest?: (value: unknown) => unknown;

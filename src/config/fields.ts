@@ -54,7 +54,7 @@ export function duration(sample: string, doc: string, between?: readonly [string
   return field(checked(within, read), { doc, sample, allowed: within, suggest: meantDuration });
 }
 
-/** How many in which time, "10/60s"; "" is no limit, held as undefined. */
+/** How many in which time, "10/60s"; "" is not a limit, held as undefined. */
 export function rate(sample: string, doc: string): z.ZodType<Rate | undefined> {
   const allowed = 'a number and a time from 1s to 24h such as "10/60s", or ""';
   const read = (value: string): [Rate | undefined] | undefined => {

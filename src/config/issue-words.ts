@@ -7,7 +7,7 @@ import type { Path } from "./shape.ts";
 import { shownValue, tomlValue } from "./toml-value.ts";
 import { unknownKey } from "./unknown-key.ts";
 
-/** One fault and the key that it is about. */
+/** One error and the key that it is about. */
 export interface Finding {
   readonly path: Path;
   readonly message: string;
@@ -52,7 +52,7 @@ function explain(
   return `${must}, not ${shownValue(value)}`;
 }
 
-/** What a type takes, where its declaration does not say it. */
+/** What a type takes, if its declaration does not say it. */
 function allowedWords(type: z.ZodType | undefined, declared: string | undefined): string {
   if (declared !== undefined || type === undefined) {
     return declared ?? "text in quotes";

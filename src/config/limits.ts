@@ -1,4 +1,4 @@
-/** `[limits]`: what a stranger can make us do, bounded. See docs/limits.md. */
+/** `[limits]`: what an untrusted client can make us do, bounded. See docs/limits.md. */
 import * as z from "zod";
 
 import { parseIpEntry } from "../mail/ip-entry.ts";

@@ -54,7 +54,7 @@ function advice(one: Endpoint, other: Endpoint): string {
 
 const anyAddress: ReadonlySet<string> = new Set([...bothFamilies, "0.0.0.0"]);
 
-/** One fault a listener at most that offers AUTH or TLS without what that needs. */
+/** One error a listener at most that offers AUTH or TLS without what that needs. */
 export function listenerFaults(
   { listener, tls }: Settings,
   fault: (path: readonly PropertyKey[], message: string) => Fault,

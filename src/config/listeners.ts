@@ -5,7 +5,7 @@ import { authShape } from "./back-ends.ts";
 import type { AuthTable, BackEndSettings } from "./back-ends.ts";
 import * as field from "./fields.ts";
 
-/** Our certificate. Without one, STARTTLS is not offered: the library's built-in key is public. */
+/** The certificate. Without one, STARTTLS is not offered: the library's built-in key is public. */
 export const tls = z.strictObject({
   cert: field.file(
     "",
@@ -53,7 +53,7 @@ const core = {
   failure_window: field.duration("10m", "Time window of max_failures.", ["1s", "30d"]),
 };
 
-/** Who may log in. Offered under TLS only, and only where a back end is configured. */
+/** Who may log in. Offered under TLS only, and only if a back end is configured. */
 export function authSection(backEnds: readonly BackEndSettings[]) {
   return z.strictObject({ ...authShape(backEnds), ...core });
 }

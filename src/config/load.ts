@@ -1,4 +1,4 @@
-/** The configuration file to checked settings, or to all its faults at once with file:line:column. */
+/** The configuration file to checked settings, or to all its errors at once with file:line:column. */
 import { existsSync } from "node:fs";
 
 import { readConfigText } from "./config-text.ts";

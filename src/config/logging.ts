@@ -13,7 +13,7 @@ export type LogSink =
 
 const syslogPort = 514;
 
-/** Reads an entry of `[log] sinks`. @returns undefined where it is none */
+/** Reads an entry of `[log] sinks`. @returns undefined if it is none */
 export function parseSink(text: string): LogSink | undefined {
   if (text === "stderr") {
     return { kind: "stderr" };
@@ -39,7 +39,7 @@ export type RecipientWord = (typeof recipientWords)[number];
 /** Parts of a template: text, or a word to be replaced. */
 export type TemplatePart = { readonly text: string } | { readonly word: RecipientWord };
 
-/** Splits a template. @returns undefined where it has a word in braces that there is not */
+/** Splits a template. @returns undefined if it has a word in braces that there is not */
 export function parseRecipientLine(template: string): readonly TemplatePart[] | undefined {
   const parts = template.split(/(\{[^{}]*\})/).filter((part) => part !== "");
   const read = parts.map((part): TemplatePart | undefined => {

@@ -5,7 +5,7 @@ function tolerance(word: string): number {
   return word.length < 4 ? 1 : word.length < 8 ? 2 : 3;
 }
 
-/** The nearest of some words; undefined if none is near. Letter case, `-` and `_` are no difference. */
+/** The nearest of some words; undefined if none is near. Letter case, `-` and `_` make no difference. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   // What is much longer than any word is none of them, and would take long to compare.
   const given = plain(word.slice(0, 64));

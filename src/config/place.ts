@@ -18,7 +18,7 @@ export interface Place {
   readonly secure: boolean;
 }
 
-/** Reads a place; undefined where the text names none. */
+/** Reads a place; undefined if the text names none. */
 export function parsePlace({ url: text, endpoint, region }: PlaceSettings): Place | undefined {
   const object = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/(.+)$/.exec(text);
   const base = endpoint === "" ? `https://s3.${region}.amazonaws.com` : endpoint.replace(/\/$/, "");
@@ -34,6 +34,6 @@ export function parsePlace({ url: text, endpoint, region }: PlaceSettings): Plac
 function parseUrl(text: string): URL | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const web = url?.protocol === "https:" || url?.protocol === "http:";
-  // Secrets stand in files of their own, not in a setting that is printed.
+  // Secrets are in files of their own, not in a setting that is printed.
   return url !== undefined && web && url.username === "" && url.password === "" ? url : undefined;
 }

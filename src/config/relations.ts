@@ -9,7 +9,7 @@ import type { Path } from "./shape.ts";
 import type { Fault } from "./fault.ts";
 import { transferFaults } from "./transfer-faults.ts";
 
-/** Faults that one setting alone cannot show. */
+/** Errors that one setting alone cannot show. */
 export function relationFaults(settings: Settings, fault: (path: Path, message: string) => Fault): Fault[] {
   const faults: Fault[] = [];
   const attempt = (path: Path, action: () => unknown): void => {

@@ -48,7 +48,7 @@ function meets(hop: Endpoint, place: Endpoint, { smtp }: Settings): boolean {
   if (host === here || (host === "localhost" && loopback.test(here))) {
     return true;
   }
-  // Whatever address our own name leads to: what answers there is reached under that name from outside.
+  // Whatever address the relay's own name leads to: what answers there is reached under that name from outside.
   return (
     host === smtp.hostname.toLowerCase() || (everywhere.has(here) && (loopback.test(host) || ownAddresses().has(host)))
   );

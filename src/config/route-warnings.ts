@@ -6,7 +6,7 @@ import { createRouteTable } from "../mail/route-table.ts";
 import type { Settings } from "./sections.ts";
 import type { Warning } from "./warning.ts";
 
-/** `tls_name` where no certificate is verified. */
+/** `tls_name` if no certificate is verified. */
 export function tlsNameWarnings({ route }: Settings): Warning[] {
   return route.flatMap(({ tls, tls_name: name, next_hop: hops }, i) => {
     const verified = tls === "require" || (tls === "off" && hops.some((hop) => hop.startsWith("smtps:")));

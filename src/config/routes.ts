@@ -1,4 +1,4 @@
-/** `[[route]]`: where the mail of a domain goes. */
+/** `[[route]]`: the next hop of each domain. */
 import * as z from "zod";
 
 import * as field from "./fields.ts";

@@ -1,4 +1,6 @@
-/** Faults of `[checks] run` and `[[listener]] checks` that the words alone do not show: instances that are not there. */
+/**
+ * Errors of `[checks] run` and `[[listener]] checks` that the words alone do not show: instances that are not there.
+ */
 import type { Settings } from "./sections.ts";
 import type { Fault } from "./fault.ts";
 
@@ -19,7 +21,7 @@ export function runFaults(settings: Settings, fault: Report): Fault[] {
   return [...missing, ...repeatedNames(settings, fault)];
 }
 
-/** The names of a check's instances; undefined where it has one section, or none. */
+/** The names of a check's instances; undefined if it has one section, or none. */
 function instancesOf(values: unknown): readonly string[] | undefined {
   return Array.isArray(values) ? (values as { name: string }[]).map(({ name }) => name) : undefined;
 }

@@ -23,7 +23,7 @@ export interface FileField {
   readonly mayBeMissing: boolean;
 }
 
-/** Every setting that names a file, as it stands in the file. */
+/** Every setting that names a file, as it is in the file. */
 export function fileFields(type: z.ZodType, value: unknown, path: Path): FileField[] {
   const { file: owner, mayBeMissing = false } = fieldMeta(type) ?? {};
   if (owner !== undefined) {

@@ -25,12 +25,12 @@ export function definitionOf(type: z.ZodType): Definition {
   return inner === undefined ? def : definitionOf(inner);
 }
 
-/** The keys of a section; undefined where it is none. */
+/** The keys of a section; undefined if it is none. */
 export function shapeOf(type: z.ZodType): Readonly<Record<string, z.ZodType>> | undefined {
   return definitionOf(type).shape;
 }
 
-/** What a list holds; undefined where it is none. */
+/** What a list holds; undefined if it is none. */
 export function elementOf(type: z.ZodType): z.ZodType | undefined {
   return definitionOf(type).element;
 }
@@ -77,7 +77,7 @@ export function valueAt(values: unknown, path: Path): unknown {
   );
 }
 
-/** The values of a file, with a text where a list of texts is wanted taken as a list of one. */
+/** The values of a file, with a text if a list of texts is wanted taken as a list of one. */
 export function withLists(type: z.ZodType, value: unknown): unknown {
   const { shape, element } = definitionOf(type);
   if (shape !== undefined && isTable(value)) {

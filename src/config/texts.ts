@@ -17,7 +17,7 @@ export const nextHopRule: TextRule = {
   allowed: '"smtp://host:port", "smtps://host:port" or "mx"',
   fits: (text) => parseNextHop(text) !== undefined,
 };
-/** Our own name goes into commands and header fields: nothing but a host name may. */
+/** The own name goes into commands and header fields: nothing but a host name may. */
 export const hostNameRule: TextRule = {
   allowed: 'a host name, or "" for the default',
   fits: (text) => text === "" || (normalDomain(text) !== undefined && /^[\x21-\x7e]+$/.test(text)),
@@ -55,7 +55,7 @@ export const liveRule: TextRule = {
   allowed: '"http://host:port", or "" for none',
   fits: (text) => text === "" || parseLive(text) !== undefined,
 };
-/** From where a snapshot is fetched; transfer-faults.ts looks closer. */
+/** Where a snapshot is fetched from; transfer-faults.ts looks closer. */
 export const placeRule: TextRule = {
   allowed: '"https://host/path", "s3://bucket/object", or "" for none',
   fits: (text) => text === "" || /^(?:https?|s3):\/\//.test(text),

@@ -1,4 +1,4 @@
-/** Which key or section stands on which line of TOML text that could not be parsed. */
+/** Which key or section is on which line of TOML text that could not be parsed. */
 import { innerLines } from "./toml-scan.ts";
 
 /** The earlier place of something that is given twice. */
@@ -46,7 +46,7 @@ export function pathOnLine(text: string, line: number): string {
   return entries(text).find((entry) => entry.line === line && entry.kind === "setting")?.path ?? "";
 }
 
-/** Where the key or section on a line stood before. */
+/** Where the key or section on a line was before. */
 export function firstPlace(text: string, line: number): FirstPlace {
   const inner = innerLines(text);
   const all = entries(text).filter((entry) => !inner.has(entry.line));

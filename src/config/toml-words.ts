@@ -5,7 +5,7 @@ import { firstPlace, pathOnLine } from "./toml-lines.ts";
 import { openedBefore } from "./toml-scan.ts";
 import type { Position } from "./fault.ts";
 
-/** A fault of the text; `key` is dotted, or "". */
+/** An error of the text; `key` is dotted, or "". */
 export interface TomlFinding extends Position {
   readonly key: string;
   readonly message: string;
@@ -66,7 +66,7 @@ function unclosedText(lines: readonly string[], line: number, message: string): 
     : `the text opened in line ${from + 1} is not closed: three quotes are missing`;
 }
 
-/** A line that is no setting at all. */
+/** A line that is not a setting at all. */
 function wrongLine(here: string): string | undefined {
   const line = here.trim();
   if (/^(?:;|\/\/)/.test(line)) {

@@ -1,4 +1,4 @@
-/** TOML text to values that remember where they stood: every fault can name line and column. */
+/** TOML text to values that remember their position: every error can name line and column. */
 import { getStaticTOMLValue, parseTOML, ParseError } from "toml-eslint-parser";
 import type { AST } from "toml-eslint-parser";
 
@@ -14,11 +14,11 @@ export interface TomlFile {
   readonly value: Readonly<Record<string, unknown>>;
   /** Where a key stands, or the nearest key above it. */
   position(path: readonly PropertyKey[]): Position;
-  /** A fault at a key, or a warning. */
+  /** An error at a key, or a warning. */
   readonly fault: (path: readonly PropertyKey[], message: string) => Fault;
 }
 
-/** Prints a fault as compilers do. */
+/** Prints an error as compilers do. */
 export function formatFault(fault: Fault): string {
   const key = fault.key === "" ? "" : `${fault.key}: `;
   return `${fault.file}:${fault.line}:${fault.column}: ${key}${fault.message}`;

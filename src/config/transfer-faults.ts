@@ -6,7 +6,7 @@ import type { Fault } from "./toml.ts";
 
 type MakeFault = (path: readonly PropertyKey[], message: string) => Fault;
 
-/** Faults of `[[publish]]`, `[pull]` and `[snapshot] pull`. */
+/** Errors of `[[publish]]`, `[pull]` and `[snapshot] pull`. */
 export function transferFaults(settings: Settings, fault: MakeFault): Fault[] {
   return [...settings.publish.flatMap((_, i) => publishFaults(settings, i, fault)), ...pullFaults(settings, fault)];
 }

@@ -26,7 +26,7 @@ const to = field.textBy(
   { required: true },
 );
 
-/** Where the snapshot is carried to after each successful sync. */
+/** Where the snapshot is pushed to after each successful sync. */
 export const publish = z.strictObject({
   name: field.text("dmz", "Name in logs.", { required: true }),
   // The sample shows an example; without it, `command` carries.

@@ -11,7 +11,7 @@ const sizes: Readonly<Record<string, number>> = {
   GiB: 1_073_741_824,
 };
 
-/** "500ms", "90s", "10m", "1h30m", "7d" in ms; undefined where it is none. */
+/** "500ms", "90s", "10m", "1h30m", "7d" in ms; undefined if it is none. */
 export function parseDuration(text: string): number | undefined {
   const parts = [...text.matchAll(/(\d+)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) {
@@ -28,14 +28,14 @@ export interface Rate {
   readonly window: number;
 }
 
-/** "10/60s" as 10 in 60 000 ms, in a time from 1s to 24h; undefined where it is none. */
+/** "10/60s" as 10 in 60 000 ms, in a time from 1s to 24h; undefined if it is none. */
 export function parseRate(text: string): Rate | undefined {
   const [, digits = "", time = ""] = /^(\d{1,9})\/(.+)$/.exec(text) ?? [];
   const [count, window] = [Number(digits), parseDuration(time) ?? 0];
   return count > 0 && window >= 1000 && window <= 86_400_000 ? { count, window } : undefined;
 }
 
-/** "25MB", "64KiB", "1000B" in bytes; undefined where it is none. */
+/** "25MB", "64KiB", "1000B" in bytes; undefined if it is none. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+)(B|KB|MB|GB|KiB|MiB|GiB)$/.exec(text);
   const bytes = Number(match?.[1]) * (sizes[match?.[2] ?? ""] ?? Number.NaN);

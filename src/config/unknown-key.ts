@@ -1,4 +1,4 @@
-/** What a fault says of a key that is not a setting: what replaced it, where it belongs, or the nearest key. */
+/** What an error says of a key that is not a setting: what replaced it, if it belongs, or the nearest key. */
 import type * as z from "zod";
 
 import { fieldMeta } from "./fields.ts";
@@ -38,7 +38,7 @@ export function unknownKey(path: Path, schema: z.ZodType, old: Readonly<Record<s
   return `is not a setting${meant === "" ? "" : `; did you mean ${meant}?`}; allowed here: ${allowed}`;
 }
 
-/** A key as it stands in the file: `hostname`, `[smtp]`, `[[route]]`. */
+/** A key as it is in the file: `hostname`, `[smtp]`, `[[route]]`. */
 function named(schema: z.ZodType, path: Path): string {
   const type = typeAt(schema, path);
   const key = path.filter((part) => typeof part !== "number").join(".");

@@ -10,7 +10,7 @@ export const codes = {
   /** Two of them; of the original: the sticky bit, the home folder is writable. */
   laterFirst: 33,
   laterLast: 34,
-  /** The daemon, or what it asks, is away. */
+  /** The daemon, or what it asks, is unavailable. */
   away: 47,
   deliverable: 241,
   fault: 254,

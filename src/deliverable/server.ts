@@ -12,7 +12,7 @@ import type { Log } from "../report/log.ts";
 import { codes } from "./codes.ts";
 import { errorMessage } from "../report/error-message.ts";
 
-/** What answers. It may reject: the number is then that of a fault. */
+/** What answers. It may reject: the number is then that of an error. */
 export interface Deliverable {
   deliverable(address: string): number | Promise<number>;
   /** Undefined: not local. */
@@ -82,7 +82,7 @@ async function numberOf(address: string, { answers, log }: ServerOptions): Promi
   }
 }
 
-/** The address between percent signs; undefined where they are none. */
+/** The address between percent signs; undefined if they are none. */
 function decoded(query: string): string | undefined {
   try {
     return decodeURIComponent(query);

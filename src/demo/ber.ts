@@ -26,7 +26,7 @@ export const tags = { boolean: 0x01, integer: 0x02, octets: 0x04, enumerated: 0x
 
 /**
  * Measures the element at `offset`, whether or not all of it is there.
- * @throws BerFault where the header is not one that LDAP allows
+ * @throws BerFault if the header is not one that LDAP allows
  */
 export function measure(data: Buffer, offset = 0): Extent | undefined {
   const first = data[offset + 1];
@@ -48,8 +48,8 @@ export function measure(data: Buffer, offset = 0): Extent | undefined {
 }
 
 /**
- * Reads all elements that stand in a row.
- * @throws BerFault where one is cut or malformed
+ * Reads all elements that are in a row.
+ * @throws BerFault if one is cut or malformed
  */
 export function readElements(data: Buffer): Element[] {
   const elements: Element[] = [];

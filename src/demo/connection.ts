@@ -13,7 +13,10 @@ export interface Access {
   /** The one name that may bind, with its password. Without it every bind with a name fails. */
   readonly bindDn?: string;
   readonly password?: string;
-  /** What an anonymous search finds. Default: `refuse` (code 50) where there is a bindDn, else `read`. `empty` is success without entries. */
+  /**
+   * What an anonymous search finds. Default: `refuse` (code 50) if there is a bindDn, else `read`. `empty` is success
+   * without entries.
+   */
   readonly anonymous?: "read" | "refuse" | "empty";
 }
 
@@ -44,7 +47,7 @@ export class Connection {
     };
   }
 
-  /** Serves until either side ends; a fault of ours or of the client ends this connection alone. */
+  /** Serves until either side ends; an error of ours or of the client ends this connection alone. */
   async serve(): Promise<void> {
     try {
       for await (const message of readMessages(this.#socket)) {
@@ -185,7 +188,7 @@ function* joinMessages(messages: Iterable<Buffer>): Generator<Buffer> {
   }
 }
 
-/** Cuts the stream into messages. @throws BerFault on what is no message or one too large */
+/** Cuts the stream into messages. @throws BerFault on what is not a message or one too large */
 async function* readMessages(socket: Socket): AsyncGenerator<Buffer> {
   let chunks: Buffer[] = [];
   let size = 0;

@@ -24,7 +24,7 @@ function open(): Step[] {
   ];
 }
 
-/** One message to one recipient; ends early where the recipient is refused. */
+/** One message to one recipient; ends early if the recipient is refused. */
 export function sendTo(recipient: string): Step[] {
   return [
     ...open(),
@@ -52,7 +52,7 @@ export function withSnapshot(): Step[] {
   ];
 }
 
-/** Without a snapshot every recipient of our own domain passes, and nobody else. */
+/** Without a snapshot every recipient of the relay domains passes, and nobody else. */
 export function withoutSnapshot(): Step[] {
   return [
     ...open(),

@@ -20,13 +20,13 @@ export interface DirectoryOptions extends Access {
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
-  /** Most entries of one search over all its pages; 0, the default, is no limit. */
+  /** Most entries of one search over all its pages; 0, the default, is not a limit. */
   readonly sizeLimit?: number;
   /** Default 64; a further connection is closed at once. */
   readonly maxConnections?: number;
   /** Ends silent connections; default 5 minutes, in ms. */
   readonly idleTimeout?: number;
-  /** For tests of directory faults only. */
+  /** For tests of directory errors only. */
   readonly faults?: DirectoryFaults;
 }
 
@@ -43,7 +43,7 @@ export interface Directory {
   close(): Promise<void>;
 }
 
-/** Starts a directory. @throws Error where the port is taken */
+/** Starts a directory. @throws Error if the port is taken */
 export async function startDirectory(
   entries: Iterable<DirectoryEntry>,
   options: DirectoryOptions = {},

@@ -70,7 +70,7 @@ export function indexEntry({ dn, attributes }: DirectoryEntry): IndexedEntry {
   return { dn, path: readPath(dn), attributes: index };
 }
 
-/** The entries in scope that match; undefined where there is no such base. */
+/** The entries in scope that match; undefined if there is no such base. */
 export function findEntries(
   entries: readonly IndexedEntry[],
   base: readonly string[],

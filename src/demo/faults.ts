@@ -24,9 +24,9 @@ export interface DirectoryFaults {
   resultCodeAtPage?:
     | { readonly page: number; readonly code: number; readonly message?: string; readonly empty?: boolean }
     | undefined;
-  /** Every page carries the cookie of the second one: a client that does not notice reads for ever. */
+  /** Every page has the cookie of the second one: a client that does not notice reads for ever. */
   sameCookie?: boolean | undefined;
-  /** This page carries a continuation reference besides its entries. */
+  /** This page has a continuation reference besides its entries. */
   referralAtPage?: { readonly page: number; readonly url: string } | undefined;
   /** The connection breaks after so many entries of the search. */
   cutAtEntry?: number | undefined;

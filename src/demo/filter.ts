@@ -21,7 +21,7 @@ export type Filter =
   | { readonly kind: "equal" | "at-least" | "at-most"; readonly attribute: string; readonly value: string }
   | { readonly kind: "substrings"; readonly attribute: string; readonly parts: Parts };
 
-/** The parts of a substring filter, folded; "" where there is no first or last one. */
+/** The parts of a substring filter, folded; "" if there is no first or last one. */
 export interface Parts {
   readonly first: string;
   readonly inner: readonly string[];
@@ -44,7 +44,7 @@ export function foldValue(value: Value): string {
 
 /**
  * Reads a filter.
- * @throws BerFault where it is malformed, UnsupportedFilter where it asks for an extensible match
+ * @throws BerFault if it is malformed, UnsupportedFilter if it asks for an extensible match
  */
 export function readFilter(element: Element | undefined, depth = 0): Filter {
   if (element === undefined || depth > maxDepth) {

@@ -62,7 +62,7 @@ export interface Result {
   readonly code: number;
   readonly message?: string;
   readonly matchedDn?: string;
-  /** Cookie of the paged results control to send along; undefined is no control. */
+  /** Cookie of the paged results control to send along; undefined is not a control. */
   readonly cookie?: Buffer | undefined;
 }
 
@@ -83,7 +83,7 @@ function readControl(element: Element): Control {
   return { type: readText(type), critical, value: rest[0] === undefined ? undefined : expectTag(rest[0], tags.octets) };
 }
 
-/** Reads the value of the paged results control; undefined where there is no such control. @throws BerFault */
+/** Reads the value of the paged results control; undefined if there is no such control. @throws BerFault */
 export function readPage(controls: readonly Control[]): PageRequest | undefined {
   const value = controls.find(({ type }) => type === pagedResults)?.value;
   if (value === undefined) {
@@ -111,7 +111,7 @@ export function readSearch({ content }: Element): Search {
   };
 }
 
-/** Reads a bind request; `password` is undefined where it is not a simple bind. @throws BerFault */
+/** Reads a bind request; `password` is undefined if it is not a simple bind. @throws BerFault */
 export function readBind({ content }: Element): { version: number; dn: string; password: string | undefined } {
   const [version, dn, authentication] = readElements(content);
   const password = authentication?.tag === 0x80 ? authentication.content.toString("utf8") : undefined;

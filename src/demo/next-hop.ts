@@ -4,13 +4,13 @@ import type { AddressInfo } from "node:net";
 
 import { SMTPServer } from "smtp-server";
 
-/** What is told of a message. */
+/** What is reported of a message. */
 export interface ReceivedMessage {
   /** "" for the null sender. */
   readonly sender: string;
   readonly recipients: readonly string[];
   readonly bytes: number;
-  /** The subject as it stands in the header, unfolded; "" where there is none. */
+  /** The subject as it is in the header, unfolded; "" if there is none. */
   readonly subject: string;
 }
 
@@ -31,7 +31,7 @@ export interface DemoNextHop {
 /** So much of a message is searched for its subject. */
 const maxHeader = 65_536;
 
-/** Starts it on loopback. @throws Error where the port is taken */
+/** Starts it on loopback. @throws Error if the port is taken */
 export async function startNextHop({ port = 0, received }: NextHopOptions): Promise<DemoNextHop> {
   const server = new SMTPServer({
     name: "inside.kontor.example",
@@ -55,7 +55,7 @@ export async function startNextHop({ port = 0, received }: NextHopOptions): Prom
       );
     },
   });
-  // Faults of single connections; they end there.
+  // Errors of single connections; they end there.
   server.on("error", () => undefined);
   const listener = server.listen(port, "127.0.0.1");
   await once(listener, "listening");

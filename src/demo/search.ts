@@ -1,4 +1,4 @@
-/** One client's searches in the embedded directory: finding, paging, limits, and the faults that tests ask for. */
+/** One client's searches in the embedded directory: finding, paging, limits, and the errors that tests ask for. */
 import { createHash } from "node:crypto";
 
 import { findEntries, indexEntry, namingContexts, readPath, selectAttributes } from "./entries.ts";
@@ -11,7 +11,7 @@ import type { Control, PageRequest, Result, Search } from "./messages.ts";
 export interface SearchContext {
   readonly entries: readonly IndexedEntry[];
   readonly faults: DirectoryFaults;
-  /** Most entries of one search over all its pages; 0 is no limit. */
+  /** Most entries of one search over all its pages; 0 is not a limit. */
   readonly sizeLimit: number;
   readonly boundAs: string;
   /** Found entries of the last paged search, so that a page does not search again. */
@@ -24,7 +24,7 @@ export interface SearchAnswer {
   readonly result: Result | undefined;
   /** The connection breaks here. */
   readonly cut?: boolean;
-  /** Written as it stands in place of the result. */
+  /** Written as it is in place of the result. */
   readonly garbage?: Buffer;
 }
 
@@ -52,7 +52,7 @@ export function rootEntry(entries: readonly IndexedEntry[], faults: DirectoryFau
   });
 }
 
-/** Answers a search. @throws BerFault where a control is malformed */
+/** Answers a search. @throws BerFault if a control is malformed */
 export function answerSearch(
   id: number,
   search: Search,
@@ -106,7 +106,7 @@ function findFor(search: Search, key: string, context: SearchContext): readonly 
   return entries;
 }
 
-/** A cookie says where the next page begins: `key.page.offset`. Undefined where it fits not. */
+/** A cookie says where the next page begins: `key.page.offset`. Undefined if it fits not. */
 function cutPage(
   total: number,
   key: string,

@@ -9,7 +9,7 @@ export interface DemoPlaces {
   readonly nextHopPort: number;
 }
 
-/** The one name that may read the embedded directory. Its password is made anew for every demo. */
+/** The one name that may read the embedded directory. Its password is new in every demo. */
 export const reader = "cn=Goodmailto,o=Kontor";
 /** Beside the configuration file. */
 export const fileNames = {

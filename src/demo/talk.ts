@@ -16,7 +16,7 @@ export interface Step {
 export interface Outcome {
   /** Every reply was the expected one. */
   readonly expected: boolean;
-  /** Codes in order; 0 where the server gave none. */
+  /** Codes in order; 0 if the server gave none. */
   readonly codes: readonly number[];
 }
 
@@ -27,7 +27,7 @@ const wholeReply = /^(?:\d{3}-.*\r?\n)*\d{3}(?: .*)?\r?\n/;
 /**
  * Holds the conversation and prints both sides.
  * @param timeout for every reply, in ms
- * @throws Error where the server cannot be reached
+ * @throws Error if the server cannot be reached
  */
 export async function talk(
   port: number,
@@ -38,7 +38,7 @@ export async function talk(
   const socket = connect({ port, host: "127.0.0.1" });
   socket.setTimeout(timeout, () => socket.destroy(new Error(`No answer within ${timeout} ms`)));
   await once(socket, "connect");
-  // Later faults end the reading of replies.
+  // Later errors end the reading of replies.
   socket.on("error", () => undefined);
   const replies = readReplies(socket);
   const codes: number[] = [];

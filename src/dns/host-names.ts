@@ -6,7 +6,7 @@ import type { Dns } from "./resolver.ts";
 
 /** Finds names, within two questions' deadlines. */
 export interface HostNames {
-  /** The name in lower case; "" where DNS has none; undefined where it did not answer. */
+  /** The name in lower case; "" if DNS has none; undefined if it did not answer. */
   find(ip: string): Promise<string | undefined>;
 }
 

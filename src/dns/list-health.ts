@@ -114,7 +114,7 @@ export class ListHealth {
   }
 }
 
-/** Undefined where that cannot be told. */
+/** Undefined if that cannot be determined. */
 function isListed(answer: DnsAnswer<string>): boolean | undefined {
   switch (answer.kind) {
     case "found":

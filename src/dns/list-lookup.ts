@@ -4,7 +4,7 @@ import { listName, readCode } from "./lists.ts";
 import type { DnsListSource } from "./lists.ts";
 import type { Dns } from "./resolver.ts";
 
-/** What a list says of a client. `text` is its TXT record, "" where an A record was asked. */
+/** What a list says of a client. `text` is its TXT record, "" if an A record was asked. */
 export type ListAnswer =
   | { readonly kind: "listed"; readonly text: string }
   | { readonly kind: "absent" }
@@ -12,7 +12,7 @@ export type ListAnswer =
 
 const absent: ListAnswer = { kind: "absent" };
 
-/** What a source says of an address; at once where it is known, and never a rejection. */
+/** What a source says of an address; at once if it is known, and never a rejection. */
 export function askList(dns: Dns, source: DnsListSource, address: string): ListAnswer | Promise<ListAnswer> {
   const name = listName(address, source.zone);
   const hasText = source.kind === "block" && source.message === undefined;
@@ -31,7 +31,7 @@ export function askName(dns: Dns, name: string, by: "A" | "TXT"): ListAnswer | P
   });
 }
 
-/** Goes on at once where there is nothing to wait for. */
+/** Goes on at once if there is nothing to wait for. */
 function after<T, U>(value: T | Promise<T>, then: (value: T) => U | Promise<U>): U | Promise<U> {
   return value instanceof Promise ? value.then(then) : then(value);
 }

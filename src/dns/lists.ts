@@ -14,8 +14,8 @@ export type DnsListSource =
 const maxZone = 189;
 
 /**
- * Reads `r:zone`, `r:zone:message` or `a:zone`: rblsmtpd's `-r` and `-a` in their order.
- * Undefined where the text is none of these.
+ * Reads `r:zone`, `r:zone:message` or `a:zone`: rblsmtpd's `-r` and `-a` in their order. Undefined if the text is none
+ * of these.
  */
 export function parseSource(text: string): DnsListSource | undefined {
   const match = /^([ra]):([^:\s]+)(?::(.+))?$/.exec(text);
@@ -30,8 +30,8 @@ export function parseSource(text: string): DnsListSource | undefined {
 }
 
 /**
- * The name under which a list holds an address: octets or nibbles, last first, in front of the zone.
- * Undefined where the text is no address.
+ * The name under which a list holds an address: octets or nibbles, last first, in front of the zone. Undefined if the
+ * text is no address.
  */
 export function listName(address: string, zone: string): string | undefined {
   const labels = reverseLabels(address);

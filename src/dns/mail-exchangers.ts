@@ -7,7 +7,7 @@ const most = 5;
 
 /** Asks name servers, within two questions' deadlines. */
 export interface MailExchangers {
-  /** @throws Error where DNS gave no answer; an empty list where the domain takes no mail (RFC 7505) */
+  /** @throws Error if DNS gave no answer; an empty list if the domain takes no mail (RFC 7505) */
   find(domain: string): Promise<HopEndpoint[]>;
 }
 

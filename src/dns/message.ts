@@ -26,7 +26,7 @@ export type Response =
 const udpSize = 1232;
 /** A longer TTL is a mistake of the zone's. */
 const maxTtl = 86_400_000;
-/** How long "absent" is believed where the response does not say (no SOA: some stub resolvers leave it out). */
+/** How long "absent" is believed if the response does not say (no SOA: some stub resolvers leave it out). */
 const absentTtl = 60_000;
 
 /** The name as it is asked for: lower case, no final dot. Undefined for text that cannot be a name in DNS. */
@@ -59,7 +59,7 @@ export function writeQuestion(id: number, { type, name }: Question, edns: boolea
   });
 }
 
-/** Undefined for octets that are no response to this question: a late one to another, a forged one, garbage. */
+/** Undefined for octets that are not a response to this question: a late one to another, a forged one, garbage. */
 export function readResponse(bytes: Buffer, id: number, question: Question): Response | undefined {
   const packet = parse(bytes);
   if (packet === undefined || packet.id !== id || !repeats(packet, question)) {

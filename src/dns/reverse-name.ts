@@ -3,14 +3,14 @@ import { isIPv4, isIPv6 } from "node:net";
 
 import { normalIp } from "../mail/network.ts";
 
-/** The name that asks for an address's names; undefined where the text is no address. */
+/** The name that asks for an address's names; undefined if the text is no address. */
 export function reverseName(address: string): string | undefined {
   const ip = normalIp(address);
   const labels = reverseLabels(ip);
   return labels === undefined ? undefined : `${labels}.${isIPv4(ip) ? "in-addr" : "ip6"}.arpa`;
 }
 
-/** The labels without a zone behind them; undefined where the text is no address. */
+/** The labels without a zone behind them; undefined if the text is no address. */
 export function reverseLabels(address: string): string | undefined {
   const ip = normalIp(address);
   if (isIPv4(ip)) {
@@ -34,7 +34,7 @@ function groups(part: string): string[] {
   return part === "" ? [] : part.split(":").map((group) => group.padStart(4, "0"));
 }
 
-/** The last four octets, where they are written as IPv4, as two groups. */
+/** The last four octets, if they are written as IPv4, as two groups. */
 function hexGroups(ipv4: string): string {
   const [a = 0, b = 0, c = 0, d = 0] = ipv4.split(".").map(Number);
   return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;

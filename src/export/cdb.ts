@@ -8,7 +8,7 @@ const tables = 256;
 /**
  * The file for these keys.
  * @param data of the keys that have any
- * @throws RangeError where it would exceed 4 GB, the format's limit
+ * @throws RangeError if it would exceed 4 GB, the format's limit
  */
 export function writeCdb(keys: readonly string[], data: ReadonlyMap<string, string> = new Map()): Buffer {
   const records = keys.map((key) => ({
@@ -49,7 +49,7 @@ function fillTable(
 ): void {
   for (const { hash, at: record } of entries) {
     let slot = (hash >>> 8) % length;
-    // A record never lies at 0: there is the header.
+    // A record never is at 0: there is the header.
     while (file.readUInt32LE(at + slot * 8 + 4) !== 0) {
       slot = (slot + 1) % length;
     }

@@ -19,13 +19,13 @@ export interface Deliverable {
   readonly kind: Kind | "always" | "refused";
 }
 
-/** What stands in `[domains]`. */
+/** What is in `[domains]`. */
 export interface DomainLists {
   readonly relay: readonly string[];
   readonly aliases: Readonly<Record<string, string>>;
 }
 
-/** Our domains as a list that another program can hold. */
+/** The relay domains as a list that another program can hold. */
 export interface DomainNames {
   /** Every domain that can be named: relay domains and alias domains. */
   readonly all: readonly string[];
@@ -33,9 +33,9 @@ export interface DomainNames {
   readonly relay: readonly string[];
   /** Relay domains that stand for all below them (`.example`): those cannot be listed. */
   readonly suffixes: readonly string[];
-  /** A relay domain with the alias domains that stand for it; none where it is not ours. */
+  /** A relay domain with the alias domains that stand for it; none if it is not a relay domain. */
   namesOf(domain: string): readonly string[];
-  /** The relay domain that a domain stands for; itself where it is not ours. */
+  /** The relay domain that a domain stands for; itself if it is not a relay domain. */
   canonical(domain: string): string;
 }
 
@@ -64,7 +64,7 @@ export function nameDomains({ relay, aliases }: DomainLists): DomainNames {
 /**
  * Lists them in key order, each once, those that always exist at the end.
  * @param goneAfter who vanished later is in grace, ms since 1970
- * @throws Error where the snapshot is keyed: it cannot be listed
+ * @throws Error if the snapshot is hashed: it cannot be listed
  */
 export function* listDeliverable(
   image: Image,

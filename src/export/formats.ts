@@ -29,7 +29,9 @@ type Make<T extends Made = Made> = (list: Iterable<Deliverable>, facts: ExportFa
 /** A format that names every domain cannot say `.example`; few can say wildcards. */
 export class ExportFault extends Error {}
 
-/** What of the wildcards of a list a format can say; the rest is a fault, for all whom they stand for would be refused. */
+/**
+ * What of the wildcards of a list a format can say; the rest is an error, for all whom they stand for would be refused.
+ */
 type Wildcards = "none" | "catchall" | "all";
 
 /** A format with the list that it can say. */
@@ -92,7 +94,7 @@ function* addresses(list: Iterable<Deliverable>, facts: ExportFacts): Generator<
   }
 }
 
-/** A recipient of every domain becomes one a domain. @throws ExportFault */
+/** A recipient of every domain becomes one per domain. @throws ExportFault */
 function* inEachDomain(list: Iterable<Deliverable>, { names }: ExportFacts): Generator<Deliverable> {
   for (const one of list) {
     const { user, domain } = one;
@@ -174,7 +176,7 @@ function goodrcptto(list: Iterable<Deliverable>, facts: ExportFacts): Made {
   return lines(head, keys(), (key) => (isComment(key) || /[\s"\\]/.test(key) ? undefined : key));
 }
 
-/** Exim's lsearch: a key with anything strange in it stands in quotes. */
+/** Exim's lsearch: a key with anything strange in it is in quotes. */
 function exim(list: Iterable<Deliverable>, facts: ExportFacts): Made {
   const head = ["Recipients of the relay domains for Exim's lsearch, made by goodmailto export, see docs/exports.md."];
   const quote = (key: string): string =>
@@ -182,7 +184,9 @@ function exim(list: Iterable<Deliverable>, facts: ExportFacts): Made {
   return lines(head, addresses(list, facts), quote);
 }
 
-/** John Simpson's validrcptto.cdb: whole addresses and wildcards, of which the data say only whether one is refused. */
+/**
+ * John Simpson's validrcptto.cdb: complete addresses and wildcards, of which the data say only whether one is refused.
+ */
 function validrcptto(list: Iterable<Deliverable>, facts: ExportFacts): Made {
   const data = new Map<string, string>();
   const all = [...list];

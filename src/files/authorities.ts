@@ -13,7 +13,7 @@ export function holdsPrivateKey(text: string): boolean {
   return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text);
 }
 
-/** Why a text is no list of authorities; undefined where it is one. */
+/** Why a text is not a list of authorities; undefined if it is one. */
 export function refuseAuthorities(text: string): string | undefined {
   const found = pemCertificates(text);
   if (found.length === 0) {
@@ -25,7 +25,7 @@ export function refuseAuthorities(text: string): string | undefined {
   return broken < 0 ? undefined : `has a certificate that cannot be read, number ${broken + 1} in the file`;
 }
 
-/** Undefined where it cannot be read. */
+/** Undefined if it cannot be read. */
 export function readCertificate(pem: string): X509Certificate | undefined {
   try {
     return new X509Certificate(pem);

@@ -15,7 +15,7 @@ export function hashKey(key: Buffer): number {
 export class Cdb {
   readonly #bytes: Buffer;
 
-  /** @throws RangeError where it is too short to be one, or its tables lie beyond its end: a file half copied */
+  /** @throws RangeError if it is too short to be one, or its tables lie beyond its end: a file half copied */
   constructor(bytes: Buffer) {
     if (bytes.length < headerSize) {
       throw new RangeError("Cannot read cdb: shorter than its header");
@@ -28,7 +28,7 @@ export class Cdb {
     this.#bytes = bytes;
   }
 
-  /** The first value of a key, as Latin-1; undefined where it has none. */
+  /** The first value of a key, as Latin-1; undefined if it has none. */
   get(key: string): string | undefined {
     const wanted = Buffer.from(key);
     const hash = hashKey(wanted);
@@ -50,7 +50,7 @@ export class Cdb {
 
   /**
    * Every record in the order of the file, as Latin-1.
-   * @throws RangeError where a record is torn, or there are not as many as the tables have
+   * @throws RangeError if a record is torn, or there are not as many as the tables have
    */
   *records(): Generator<{ readonly key: string; readonly value: string }> {
     const tables = Array.from({ length: headerSize / 8 }, (_, i) => this.#table(i * 8)).filter(

@@ -9,7 +9,7 @@ import type { PatternUse } from "./patterns.ts";
 /** A line that can be used. */
 export interface CodeLine<Code> {
   readonly code: Code;
-  /** For the client; "" where the line has none. */
+  /** For the client; "" if the line has none. */
   readonly text: string;
   readonly entry: ListEntry;
   matches(subject: string): boolean;
@@ -17,9 +17,9 @@ export interface CodeLine<Code> {
 
 /** How the lines of a list are read. */
 export interface CodeLineUse<Code> extends PatternUse {
-  /** Undefined where a word is no code. */
+  /** Undefined if a word is not a code. */
   readonly code: (word: string) => Code | undefined;
-  /** The test of a first word that is not between slashes; undefined where it can match nothing. */
+  /** The test of a first word that is not between slashes; undefined if it can match nothing. */
   readonly plain: (word: string) => ((subject: string) => boolean) | undefined;
 }
 

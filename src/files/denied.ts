@@ -1,7 +1,7 @@
 /** Whether a file is there and may not be read by this user: another program, as another user, may well read it. */
 import { accessSync, constants } from "node:fs";
 
-/** Why; undefined where it may be read, or where something else is wrong. */
+/** Why; undefined if it may be read, or where something else is wrong. */
 export function denialOf(path: string, mode = constants.R_OK): string | undefined {
   try {
     accessSync(path, mode);

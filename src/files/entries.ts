@@ -68,7 +68,10 @@ export function findMailbox<T>(entries: ReadonlyMap<string, T>, mailbox: Mailbox
   return undefined;
 }
 
-/** Reads a list of clients; the value of each is its line. @param warn told of entries that count, but perhaps not as meant */
+/**
+ * Reads a list of clients; the value of each is its line. @param warn is called with entries that count, but perhaps
+ * not as meant
+ */
 export function readClients(entries: readonly ListEntry[], skip: Remark, warn: Remark): IpEntries<ListEntry> {
   const clients = new IpEntries<ListEntry>();
   for (const entry of entries) {

@@ -7,7 +7,7 @@ const maxBytes = 512;
 /** A file system that does not answer must not hold a client; ms. */
 const patience = 2000;
 
-/** Undefined where there is none, or none within two seconds. */
+/** Undefined if there is none, or none within two seconds. */
 export async function firstLine(path: string): Promise<string | undefined> {
   const deadline = new AbortController();
   const late = wait(patience, undefined, { ref: false, signal: deadline.signal }).catch(() => undefined);

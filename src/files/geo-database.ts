@@ -8,7 +8,7 @@ import type { CityResponse, Reader } from "maxmind";
 
 import { versionOf } from "./list-reader.ts";
 
-/** Where an address is. "" where the database does not say it. */
+/** Where an address is. "" if the database does not say it. */
 export interface Place {
   /** The English name. */
   readonly city: string;
@@ -35,7 +35,7 @@ export class GeoDatabase {
   /**
    * @param path where it is now
    * @param now ms
-   * @param fault told once for each fault; a missing file is one
+   * @param fault told once for each error; a missing file is one
    */
   constructor(path: () => string, now: () => number, fault: (path: string, why: string) => void) {
     this.#path = path;
@@ -44,7 +44,7 @@ export class GeoDatabase {
     this.#look();
   }
 
-  /** Where an address is; undefined where that is not known. Waits only while there is no database yet. */
+  /** Where an address is; undefined if that is not known. Waits only while there is no database yet. */
   find(ip: string): Place | undefined | Promise<Place | undefined> {
     this.#look();
     return this.#reader === undefined && this.#reading !== undefined

@@ -7,7 +7,7 @@ import { readList } from "./list-reader.ts";
 import type { ListEntry, Remark } from "./list-reader.ts";
 import { Watched } from "./watched.ts";
 
-/** What is told of a list, for the log: once for each, not once a second. */
+/** What is reported of a list in the log: once for each, not once a second. */
 export type ListFault = (event: string, facts: { readonly path: string; readonly fault: string }) => void;
 
 /** Where lists are looked for, and who hears of their faults. */
@@ -75,7 +75,7 @@ export function openMap(name: string, { folders, now, fault }: ListPlace): Watch
   );
 }
 
-/** Where a file is that is named as a list is: the first that is there, else where it is looked for first. */
+/** Where a file is that is named as a list is: the first that is there, otherwise where it is looked for first. */
 export function findFile(name: string, folders: readonly string[]): string {
   const paths = candidates(name, folders);
   return paths.find((path) => existsSync(path)) ?? paths[0] ?? "";

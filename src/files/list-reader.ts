@@ -34,7 +34,10 @@ const maxLines = 100_000;
 const maxFiles = 100;
 const maxDepth = 10;
 
-/** Reads a list. @param name an absolute path, or a name looked for in the folders @throws Error where it cannot be used as a whole */
+/**
+ * Reads a list. @param name an absolute path, or a name looked for in the folders @throws Error if it cannot be used as
+ * a whole
+ */
 export function readList(name: string, folders: readonly string[]): ListText {
   return new Reading(folders).read(name);
 }
@@ -48,7 +51,7 @@ export function decodeText(bytes: Buffer): string {
   }
 }
 
-/** Which version of a file is at a path: changes with its content, owner and rights. "" where none is. */
+/** Which version of a file is at a path: changes with its content, owner and rights. "" if none is. */
 export function versionOf(path: string): string {
   try {
     const facts = statSync(path, { throwIfNoEntry: false });

@@ -38,7 +38,7 @@ interface Step {
 
 const same = (text: string): Step => ({ length: text.length, text });
 
-/** Translates a pattern. @throws SyntaxError where JavaScript has no such thing */
+/** Translates a pattern. @throws SyntaxError if JavaScript has no such thing */
 export function translatePattern(perl: string): Translated {
   const [start, flags] = /^\(\?([ims]+)\)/.exec(perl) ?? ["", ""];
   if (flags.includes("m") && /\\[AzZ]/.test(perl)) {

@@ -34,7 +34,7 @@ function normalName(text: string): string | undefined {
   return domain === undefined ? undefined : `${dot}${domain}`;
 }
 
-/** The host of a domain in normal form; "" where no line has one. */
+/** The host of a domain in normal form; "" if no line has one. */
 export function hostOf(domain: string, routes: SmtpRoutes): string {
   const exact = routes.get(domain);
   if (exact !== undefined) {

@@ -25,7 +25,7 @@ export class Watched<T> {
   /**
    * @param first until there is a good one; made from nothing
    * @param looked what to look at before anything was made
-   * @param fault told once for each fault, not once a second
+   * @param fault told once for each error, not once a second
    */
   constructor(
     first: T,
@@ -62,8 +62,8 @@ export class Watched<T> {
     try {
       const { value, looked } = this.#make();
       this.#value = value;
-      // A file that changes while it is read changes again for the next look: versions are of before the reading,
-      // but for files that were not known then.
+      // A file that changes while it is read changes again for the next look: versions are from before the reading, but
+      // for files that were not known then.
       const known = new Map(this.#looked.map((path, at) => [path, before[at]]));
       this.#looked = looked;
       this.#versions = looked.map((path) => known.get(path) ?? versionOf(path)).join(" ");

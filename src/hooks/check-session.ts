@@ -6,7 +6,7 @@ import type { Effect } from "./effect.ts";
 export interface Peer {
   readonly ip: string;
   readonly port: number;
-  /** Host name by DNS, forward-confirmed; "" where it is not known. */
+  /** Host name by DNS, forward-confirmed; "" if it is not known. */
   readonly host: string;
 }
 

@@ -15,7 +15,10 @@ import type { Answer } from "./verdict.ts";
 export interface Denial {
   /** The check that refused, as in `[checks] run`; "goodmailto" also for the server's own verdicts. */
   readonly check: string;
-  /** A key of that check's reasons; of the server's own "relaying denied" or another fault of a recipient, and "wrong password". */
+  /**
+   * A key of that check's reasons; of the server's own "relaying denied" or another error of a recipient, and "wrong
+   * password".
+   */
   readonly reason: string;
   /** Where the client is refused: of a check in mode later, `rcpt`. */
   readonly hook: HookName;
@@ -26,7 +29,7 @@ export type Conclusion = "delivered" | "not delivered" | "unknown";
 
 /** A check at work: one function per hook that it wants. The session holds the facts of the command. */
 export interface CheckRun<R extends string = string, F extends string = string, N extends Need = Need> {
-  /** What it needs with these settings, where that is less than what its definition says. */
+  /** What it needs with these settings, if that is less than what its definition says. */
   readonly needs?: Need;
   connection?(session: CheckSession): Answer<R, F>;
   helo?(session: CheckSession): Answer<R, F>;
@@ -36,7 +39,7 @@ export interface CheckRun<R extends string = string, F extends string = string, 
   data?(session: CheckSession): Answer<R, F>;
   header?(session: MessageSession, message: HeaderFor<N>): Answer<R, F>;
   message?(session: MessageSession, message: MessageFor<N>): Answer<R, F>;
-  /** In place of `message` where the need is `tap`: called at the empty line; undefined: not this message. */
+  /** In place of `message` if the need is `tap`: called at the empty line; undefined: not this message. */
   tap?(session: MessageSession, message: BodyView): Tap<R, F> | undefined;
   /** Before 354: whether it needs this message beyond its header. Not given: every one. Where false, it is not asked about the message. */
   wants?(session: CheckSession): boolean;
@@ -70,7 +73,10 @@ export interface CheckDefinition<
 > {
   readonly name: string;
   readonly doc: string;
-  /** The program it follows, with version or author, and what is a choice of our own; or why it follows none. Every built-in check has it. */
+  /**
+   * The program it follows, with version or author, and what is goodmailto's own choice; or why it follows none.
+   * Every built-in check has it.
+   */
   readonly original?: string;
   /** What happens while its list, store, daemon or program is missing or does not answer. Every built-in check has it. */
   readonly failure?: string;
@@ -80,7 +86,7 @@ export interface CheckDefinition<
   readonly section?: string;
   /** Its settings; every check has `mode`, `unless` and `points` besides, one with reasons `permanent`, `close` and `reply`. */
   readonly settings: Shape;
-  /** What is wrong with settings that do not fit together; a fault of the configuration. */
+  /** What is wrong with settings that do not fit together; an error of the configuration. */
   faults?(settings: z.infer<z.ZodObject<Shape>>): readonly SettingFault[];
   /** Why it refuses: key → words of the log. */
   readonly reasons: Readonly<Record<R, string>>;

@@ -1,7 +1,7 @@
 /**
  * Code words of qpsmtpd's list files as verdicts. Numbers are qpsmtpd's, but that a message is refused with 554 or 451,
  * not with 552 or 452: RFC 5321 4.2.3 has those for messages that are too large and for storage that is full. Who wants
- * qpsmtpd's all the same has `[smtp] qpsmtpd_codes`.
+ * qpsmtpd's anyway has `[smtp] qpsmtpd_codes`.
  */
 import { withOtherCode } from "../mail/reply-changes.ts";
 import { reply } from "../mail/reply.ts";
@@ -29,7 +29,7 @@ const words: Readonly<Record<string, Code>> = {
   DENYSOFT_DISCONNECT: { kind: "refuse", permanent: false, close: true },
 };
 
-/** Reads a word, in capitals or small letters; undefined where it is none. */
+/** Reads a word, in capitals or small letters; undefined if it is none. */
 export function parseCode(word: string): Code | undefined {
   const capitals = word.toUpperCase();
   const isPlain = word === capitals || word === word.toLowerCase();

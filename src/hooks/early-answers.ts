@@ -8,7 +8,7 @@ import type { Note, NoteOwner } from "./notes.ts";
 import { pass } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** An answer, or undefined where it did not come in time. */
+/** An answer, or undefined if it did not come in time. */
 export type Heard<T> = T | undefined | Promise<T | undefined>;
 
 interface Asked<T> {
@@ -57,7 +57,7 @@ export class EarlyAnswers<T> {
     return firstFrom(asked.answers, 0, pick);
   }
 
-  /** The verdict on the first answer that makes one; pass where none does. */
+  /** The verdict on the first answer that makes one; pass if none does. */
   judge<V extends Verdict>(
     session: CheckSession,
     ask: () => readonly (T | Promise<T>)[],

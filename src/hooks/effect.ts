@@ -26,7 +26,10 @@ export type Effect =
   | { readonly kind: "whitelist"; readonly owner: "session" | "transaction"; readonly policyOff?: boolean }
   | { readonly kind: "refuse-later"; readonly hook: "mail" | "rcpt" | "data"; readonly line: string };
 
-/** Whether an effect stands for a verdict: of a check in mode observe it does not take place. Plugins change addresses all the same. */
+/**
+ * Whether an effect stands for a verdict: of a check in mode observe it does not take place. Plugins change addresses
+ * anyway.
+ */
 export function isDecision(effect: Effect): boolean {
   return (
     ["whitelist", "expand", "redirect"].includes(effect.kind) ||

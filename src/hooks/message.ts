@@ -39,7 +39,7 @@ export interface HeaderView {
 export interface BodyView extends HeaderView {
   /**
    * The MIME parts as received, read once for all checks. A tap asks before it returns from `tap`, and awaits the
-   * answer in `end`; rejects where the message does not become complete.
+   * answer in `end`; rejects if the message does not become complete.
    */
   parts(): Promise<MimeTree>;
 }

@@ -9,7 +9,10 @@ export type NoteOwner = "session" | "transaction" | "recipient";
 
 /** One kind of note. */
 export interface Note<Value> {
-  /** Undefined where none was taken, or where there is no owner now. @param recipient an accepted one; not given: the one of this RCPT */
+  /**
+   * Undefined if none was taken, or where there is no owner now. @param recipient an accepted one; not given: the one
+   * of this RCPT
+   */
   get(session: CheckSession, recipient?: Recipient): Value | undefined;
   /** Takes the note; without an owner nothing happens. */
   set(session: CheckSession, value: Value): void;

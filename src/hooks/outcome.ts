@@ -15,7 +15,7 @@ export interface Outcome {
 
 export const undecided: Outcome = { verdict: pass, step: undefined, finding: undefined, observed: undefined };
 
-/** What the log line of a recipient says of it; undefined where no check found anything. */
+/** What the log line of a recipient says of it; undefined if no check found anything. */
 export function wordsOf({ verdict, step, finding, observed }: Outcome): string | undefined {
   if (step === undefined) {
     return undefined;

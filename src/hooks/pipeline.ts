@@ -1,7 +1,7 @@
 /**
- * Asks the checks of a hook one after another until one decides. The one place where a fault inside a check
- * becomes `pass`, where modes and exemptions count, and where a refusal gets its common settings. Synchronous as
- * long as every check is.
+ * Asks the checks of a hook one after another until one decides. The one place where an error inside a check becomes
+ * `pass`, where modes and exemptions count, and where a refusal gets its common settings. Synchronous as long as every
+ * check is.
  */
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
@@ -204,7 +204,7 @@ export class Pipeline {
     }
   }
 
-  /** A fault inside a check: logged, counted, and taken as pass. */
+  /** An error inside a check: logged, counted, and taken as pass. */
   fault(step: Step, hook: HookName, session: Session, error: unknown): Verdict {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#log.error(step.label, "internal error, check skipped", { hook, session: session.id, why });

@@ -10,7 +10,7 @@ import type { Recipients } from "../snapshot/recipients.ts";
 import type { Table } from "../state/table.ts";
 import type { Scanners } from "./scanner.ts";
 
-/** List files by `[control] folders`; faults are logged under the name of the check. */
+/** List files by `[control] folders`; errors are logged under the name of the check. */
 export interface Lists {
   /**
    * A list, read again when it changes; a missing one has no entries.
@@ -20,7 +20,7 @@ export interface Lists {
   list<T>(name: string, read: (entries: readonly ListEntry[], skip: Remark, warn: Remark) => T): Watched<T>;
   /** The cdb map `NAME.cdb`; undefined while it is missing. */
   map(name: string): Watched<Cdb | undefined>;
-  /** Where a file of another form is: the first that is there, else where it is looked for first; "" for "". */
+  /** Where a file of another form is: the first that is there, otherwise where it is looked for first; "" for "". */
   path(name: string): string;
 }
 

@@ -39,7 +39,9 @@ export class Session implements CheckSession {
   readonly listener: string;
   /** Session variables: tcpserver's kind, the client rule's, and what checks set. */
   readonly variables: Map<string, string>;
-  /** Variables as only plugins see them, where those differ; undefined where one is not to be seen. See src/spp/host.ts. */
+  /**
+   * Variables as only plugins see them, where those differ; undefined if one is not to be seen. See src/spp/host.ts.
+   */
   readonly toldPlugins = new Map<string, string | undefined>();
   /** The argument of HELO or EHLO; "" before it. */
   helo = "";
@@ -48,7 +50,7 @@ export class Session implements CheckSession {
   #suspicion = new Suspicion();
   /** A check took this client from the others. */
   clientWhitelisted = false;
-  /** Header lines for the next message, in order, without line ends, one character an octet. */
+  /** Header lines for the next message, in order, without line endings, one character an octet. */
   readonly headers: string[] = [];
   /** Replies queued by `refuse-later`: raw lines that begin with their code. */
   readonly late: { mail: string[]; rcpt: string[]; data: string[] } = { mail: [], rcpt: [], data: [] };

@@ -21,7 +21,7 @@ export interface CommonSettings {
 /** See the file's first line. */
 export interface Step extends CommonSettings {
   readonly check: CheckDefinition;
-  /** As in `[checks] run`: the name, and ":instance" where there are several. */
+  /** As in `[checks] run`: the name, and ":instance" if there are several. */
   readonly label: string;
   readonly run: CheckRun;
   /** What it needs of a message. */

@@ -60,7 +60,7 @@ export class Suspicion {
     }
   }
 
-  /** Forgets what was said at a hook: the client answers anew. */
+  /** Forgets what was said at a hook: the client answers again. */
   forget(hook: HookName): void {
     forgetIn(this.#pending, hook);
     forgetIn(this.#points, hook);

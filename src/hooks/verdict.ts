@@ -12,8 +12,8 @@ export interface Refusal<Reason extends string = string, Finding extends string 
   /** Ends the session. */
   readonly close?: boolean;
   /**
-   * Of hook connection: the client is greeted all the same, and has this reply to each command that could lead to a
-   * message, for at most so many ms. rblsmtpd's limited conversation.
+   * Of hook connection: the client is greeted anyway, and has this reply to each command that could lead to a message,
+   * for at most so many ms. rblsmtpd's limited conversation.
    */
   readonly limited?: number;
 }

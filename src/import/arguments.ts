@@ -22,7 +22,7 @@ export class Arguments {
     return found;
   }
 
-  /** A whole number of a key; undefined where there is none. */
+  /** A whole number of a key; undefined if there is none. */
   number(key: string): number | undefined {
     return wholeNumber(this.get(key));
   }

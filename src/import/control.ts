@@ -6,7 +6,7 @@ import type { Draft } from "./draft.ts";
 import type { OldFolder } from "./folder.ts";
 import type { Known } from "./known.ts";
 
-/** Debian's package writes it where nobody has answered its question. */
+/** Debian's package writes it if nobody has answered its question. */
 const unset = "unset";
 
 /** Sets a value that this version takes. @returns what became of it */

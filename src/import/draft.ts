@@ -1,4 +1,4 @@
-/** The configuration that is being written: sections with their settings, each with where it comes from. */
+/** The configuration that is being written: sections with their settings, each with its origin. */
 import { tomlValue } from "../config/toml-value.ts";
 
 /** What became of a line or a file. */

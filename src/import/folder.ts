@@ -8,9 +8,9 @@ import type { ListEntry } from "../files/list-reader.ts";
 /** Where qpsmtpd or qmail keeps its files; the first folder that has one counts, as in qpsmtpd. */
 export interface OldFolder {
   readonly folders: readonly string[];
-  /** None where it is missing or cannot be read. */
+  /** None if it is missing or cannot be read. */
   entries(name: string): readonly ListEntry[];
-  /** The same of a file without which there is nothing to import. @throws NothingThere where it cannot be read */
+  /** The same of a file without which there is nothing to import. @throws NothingThere if it cannot be read */
   needed(name: string): readonly ListEntry[];
   has(name: string): boolean;
   /** Names of all plain files. */

@@ -10,7 +10,7 @@ export interface PluginLine {
   readonly args: Arguments;
   /** Whether the plugin is that of qpsmtpd 0.94 rather than of 0.40: some decide otherwise. */
   readonly isModern: boolean;
-  /** Entries of a list file of the configuration; none where it is missing. */
+  /** Entries of a list file of the configuration; none if it is missing. */
   readonly entries: (name: string) => readonly ListEntry[];
 }
 

@@ -31,7 +31,7 @@ export class FileSink implements Sink {
   #descriptor: number;
   #lookedAt = performance.now();
 
-  /** @throws NodeJS.ErrnoException where the file cannot be opened */
+  /** @throws NodeJS.ErrnoException if the file cannot be opened */
   constructor(path: string, rotation: Rotation) {
     this.#path = path;
     this.#rotation = rotation;
@@ -78,7 +78,7 @@ export class FileSink implements Sink {
     }
   }
 
-  /** The size of the file at the path, where that is still the one that is open. */
+  /** The size of the file at the path, if that is still the one that is open. */
   #sizeIfOurs(): number | undefined {
     const there = statSync(this.#path, { bigint: true, throwIfNoEntry: false });
     const { dev, ino } = fstatSync(this.#descriptor, { bigint: true });

@@ -30,7 +30,7 @@ export interface LogOptions {
 
 /** A log with the sinks that it writes to. */
 export interface OpenLog extends Log {
-  /** SIGHUP: log files are opened anew. */
+  /** SIGHUP: log files are reopened. */
   reopen(): void;
   /** Sends what waits, within two seconds. Never rejects. */
   close(): Promise<void>;

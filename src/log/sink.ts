@@ -8,7 +8,7 @@ export type Level = (typeof levels)[number];
 export interface Sink {
   /** Adds a line without its line feed. Never throws, never waits; what cannot be taken is counted and reported later. */
   write(level: Level, line: string): void;
-  /** SIGHUP: opens anew what another program may have renamed. */
+  /** SIGHUP: reopens what another program may have renamed. */
   reopen(): void;
   /** Sends what waits, within a deadline of its own. Never rejects. */
   close(): Promise<void>;

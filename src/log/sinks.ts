@@ -9,8 +9,8 @@ import { SyslogTcp } from "./syslog-tcp.ts";
 import { openSyslogUdp } from "./syslog-udp.ts";
 
 /**
- * All sinks as one. A file that cannot be opened is reported to the others; where nothing else can be opened, lines go
- * to standard error: a log must not keep mail from being served.
+ * All sinks as one. A file that cannot be opened is reported to the others; if nothing else can be opened, lines go to
+ * standard error: a log must not keep mail from being served.
  */
 export function openSinks(names: readonly string[], rotation: Rotation, now: () => number): Sink {
   const sinks: Sink[] = [];

@@ -8,7 +8,7 @@ import { lostLine } from "./sink.ts";
 import type { Level, Sink } from "./sink.ts";
 import { syslogMessage } from "./syslog-line.ts";
 
-/** Bytes that may wait for a server that is away or slow; beyond them lines are counted instead of kept. */
+/** Bytes that may wait for a server that is unavailable or slow; beyond them lines are counted instead of kept. */
 const most = 8_388_608;
 /** Times in ms: for a connection, until the next one, for a server that takes nothing, at the end of the process. */
 const connectTime = 5000;

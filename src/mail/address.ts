@@ -36,8 +36,8 @@ export function foldAscii(text: string): string {
 }
 
 /**
- * The normal form of a domain: A-labels, lower case, no trailing dot; address literals in lower case.
- * Undefined where the text is not a domain name.
+ * The normal form of a domain: A-labels, lower case, no trailing dot; address literals in lower case. Undefined if the
+ * text is not a domain name.
  */
 export function normalDomain(text: string): string | undefined {
   let domain = text;
@@ -64,7 +64,7 @@ function isLiteral(text: string): boolean {
   return ipv4 === undefined ? isIPv6(ipv6 ?? "") : ipv4.split(".").every((octet) => Number(octet) <= 255);
 }
 
-/** The user part without quotes and escapes; undefined where it is neither a dot-string nor a quoted string. */
+/** The user part without quotes and escapes; undefined if it is neither a dot-string nor a quoted string. */
 function unquote(text: string): string | undefined {
   return atoms.test(text) ? text : quoted.exec(text)?.[1]?.replace(/\\(.)/g, "$1");
 }
@@ -94,7 +94,7 @@ export function parseSender(text: string): Mailbox | undefined {
 
 /**
  * What a mailbox's own text names, whatever its parts say: for one that somebody may have made by hand.
- * @throws RangeError where the text is not an address
+ * @throws RangeError if the text is not an address
  */
 export function readAgain({ raw }: Mailbox): Mailbox {
   const mailbox = parseSender(raw);
@@ -105,8 +105,8 @@ export function readAgain({ raw }: Mailbox): Mailbox {
 }
 
 /**
- * The normal form under which a mailbox stands in the snapshot and is looked up: ASCII letters folded, no quotes but
- * those of the empty user part, as `@domain` means everybody there.
+ * The normal form under which a mailbox is in the snapshot and is looked up: ASCII letters folded, no quotes but those
+ * of the empty user part, as `@domain` means everybody there.
  */
 export function normalKey(user: string, domain: string): Key {
   const folded = user === "" ? '""' : foldAscii(user);
@@ -114,7 +114,7 @@ export function normalKey(user: string, domain: string): Key {
 }
 
 /**
- * What stands before each delimiter of a user part, the longest first: "anna-lena-news" is "anna-lena", then "anna".
+ * What is before each delimiter of a user part, the longest first: "anna-lena-news" is "anna-lena", then "anna".
  * @param delimiters a set of characters, each of them a delimiter
  */
 export function withoutExtension(user: string, delimiters: string): string[] {
@@ -128,8 +128,8 @@ export function withoutExtension(user: string, delimiters: string): string[] {
 }
 
 /**
- * Whether a user part names a further route (`a%b`, `b!a`, `x:y`, `a@b`) or hides one behind quotes.
- * Such a one is refused unless the snapshot lists the whole address: the server inside might relay it.
+ * Whether a user part names a further route (`a%b`, `b!a`, `x:y`, `a@b`) or hides one behind quotes. Such a one is
+ * refused unless the snapshot lists the complete address: the internal mail server might relay it.
  */
 export function namesRoute(user: string): boolean {
   return /[%!:@"\\]/.test(user);

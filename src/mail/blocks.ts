@@ -1,6 +1,6 @@
 /**
- * Networks as numbers: which of many address blocks a client lies in, the narrowest first.
- * CIDR (RFC 4632, RFC 4291 2.3) for both families, and IPv6 prefixes that end in a colon.
+ * Networks as numbers: which of many address blocks a client is in, the narrowest first. CIDR (RFC 4632, RFC 4291 2.3)
+ * for both families, and IPv6 prefixes that end in a colon.
  */
 import { isIP, SocketAddress } from "node:net";
 
@@ -100,11 +100,11 @@ interface Row<T> {
   readonly entries: Map<bigint, T>;
 }
 
-/** A table of blocks: a look-up costs one Map access for each length in use, however many blocks there are. */
+/** A table of blocks: a lookup costs one Map access for each length in use, however many blocks there are. */
 export class Blocks<T> {
   readonly #rows: { readonly 4: Row<T>[]; readonly 6: Row<T>[] } = { 4: [], 6: [] };
 
-  /** Adds a block. False where the same block has an entry: the first one stays. */
+  /** Adds a block. False if the same block has an entry: the first one stays. */
   add({ family, bits, value }: Network, entry: T): boolean {
     const rows = this.#rows[family];
     let row = rows.find((other) => other.bits === bits);

@@ -11,7 +11,7 @@ export interface Envelope {
   readonly sender: Mailbox | undefined;
   /** BODY=8BITMIME was given, RFC 6152. */
   readonly eightBit: boolean;
-  /** SIZE=n in bytes, RFC 1870; 0 where it was not given. */
+  /** SIZE=n in bytes, RFC 1870; 0 if it was not given. */
   readonly size: number;
 }
 
@@ -33,8 +33,8 @@ export interface Delivery {
   recipient(mailbox: Mailbox): Promise<Reply>;
   /**
    * Before {@link data}: makes the hop know just this sender and these recipients, on another connection if the first
-   * one is gone, or at another hop if all of them go there. Nothing is said where it knows them already.
-   * Undefined: done; else the refusal.
+   * one is gone, or at another hop if all of them go there. Nothing is said if it knows them already. Undefined: done;
+   * else the refusal.
    */
   plan(sender: Mailbox | undefined, recipients: readonly Mailbox[]): Promise<Reply | undefined>;
   /** How long the hop may take to answer the final dot, in ms. */

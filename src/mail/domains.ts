@@ -14,7 +14,7 @@ export interface Domains {
  * Compiles the lists.
  * @param relay names, or `.name` for all subdomains of it (as qmail's rcpthosts)
  * @param aliases alias domain → relay domain
- * @throws RangeError where a name is no domain, or an alias's target is not a relay domain
+ * @throws RangeError if a name is not a domain, or an alias's target is not a relay domain
  */
 export function createDomains(relay: readonly string[], aliases: Readonly<Record<string, string>> = {}): Domains {
   const names = new Set<string>();

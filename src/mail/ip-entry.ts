@@ -13,7 +13,7 @@ export type IpEntry =
   | { readonly kind: "network"; readonly network: Network; readonly warning?: string }
   | { readonly kind: "text"; readonly text: string; readonly warning: string };
 
-/** Reads an entry; undefined where it can match no client. */
+/** Reads an entry; undefined if it can match no client. */
 export function parseIpEntry(text: string): IpEntry | undefined {
   if (isIP(text) !== 0 && !text.includes("%")) {
     return { kind: "network", network: networkOf(normalIp(text)) };

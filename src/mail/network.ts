@@ -13,7 +13,7 @@ export function normalIp(address: string): string {
   return text.startsWith("::ffff:") && isIPv4(text.slice(7)) ? text.slice(7) : text;
 }
 
-/** Reads `host:port`, `[v6]:port`, or a host alone where a default port is given. */
+/** Reads `host:port`, `[v6]:port`, or a host alone if a default port is given. */
 export function parseEndpoint(text: string, defaultPort?: number): Endpoint | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]+))(?::(\d{1,5}))?$/.exec(text);
   if (match === null || (match[1] !== undefined && !isIPv6(match[1]))) {
@@ -24,7 +24,7 @@ export function parseEndpoint(text: string, defaultPort?: number): Endpoint | un
   return port === undefined || port > 65_535 ? undefined : { host, port };
 }
 
-/** Reads `http://host:port` of an inside daemon; without a port it is qmail-deliverabled's. */
+/** Reads `http://host:port` of the daemon on the internal network; without a port it is qmail-deliverabled's. */
 export function parseLive(text: string): Endpoint | undefined {
   const [, place] = /^http:\/\/([^/]+)\/?$/.exec(text) ?? [];
   return place === undefined ? undefined : parseEndpoint(place, 8998);
@@ -35,7 +35,7 @@ export const everyAddress = "*";
 
 /**
  * A place to listen at, as Node wants it: without a host it takes one socket for both families, and one for IPv4 alone
- * where the machine has no IPv6.
+ * if the machine has no IPv6.
  */
 export function listenOptions({ host, port }: Endpoint): { readonly host?: string; readonly port: number } {
   return host === everyAddress ? { port } : { host, port };
@@ -46,7 +46,7 @@ export function formatEndpoint({ host, port }: Endpoint): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Reads `10.0.0.0/8` or `2001:db8::/32` into a test. Undefined where it is no block. */
+/** Reads `10.0.0.0/8` or `2001:db8::/32` into a test. Undefined if it is not a block. */
 export function parseBlock(text: string): ((ip: string) => boolean) | undefined {
   const match = /^([0-9a-fA-F.:]+)\/(\d{1,3})$/.exec(text);
   const address = match?.[1] ?? "";

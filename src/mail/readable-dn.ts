@@ -1,6 +1,6 @@
 /** Distinguished names for people: the octets that a server escapes (RFC 4514 2.4) as the letters that they are. */
 
-/** Decodes `\C3\BC` and its like where they are UTF-8; everything else stays, ASCII escapes too. */
+/** Decodes `\C3\BC` and its like if they are UTF-8; everything else stays, ASCII escapes too. */
 export function readableDn(dn: string): string {
   return dn.replace(/(?:\\[89a-f][0-9a-f])+/gi, (octets) => {
     const bytes = Buffer.from(octets.replaceAll("\\", ""), "hex");

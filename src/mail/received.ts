@@ -4,7 +4,7 @@ import { printable } from "./reply.ts";
 /** What the field tells. */
 export interface Trace {
   readonly helo: string;
-  /** "" where it is not known. */
+  /** "" if it is not known. */
   readonly host: string;
   readonly ip: string;
   readonly by: string;

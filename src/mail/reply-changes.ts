@@ -3,7 +3,7 @@ import { reply } from "./reply.ts";
 import type { Reply } from "./reply.ts";
 
 interface Parts {
-  /** "5.7.1"; "" where there is none. */
+  /** "5.7.1"; "" if there is none. */
   readonly enhanced: string;
   readonly lines: readonly string[];
 }

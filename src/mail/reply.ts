@@ -1,11 +1,11 @@
 /** SMTP replies as values: made once, written by one place. RFC 5321 4.2, enhanced codes RFC 3463. */
 
-/** A reply for a stranger: says nothing of rules, files or programs. */
+/** A reply for an untrusted client: says nothing of rules, files or programs. */
 export interface Reply {
   readonly code: number;
   /** Every line with its CRLF, ready to be written. */
   readonly wire: string;
-  /** What the next hop said in truth, where the client is told something else; 0: nothing. */
+  /** What the next hop said in truth, if the client is told something else; 0: nothing. */
   readonly said?: number;
 }
 
@@ -19,7 +19,7 @@ export function printable(text: string): string {
 }
 
 /**
- * Makes a reply. Every line carries the enhanced code, as RFC 2034 4 asks.
+ * Makes a reply. Every line has the enhanced code, as RFC 2034 4 asks.
  * @param enhanced for example "5.1.1"; "" for greetings and EHLO answers, which have none
  */
 export function reply(code: number, enhanced: string, ...lines: readonly string[]): Reply {
@@ -30,8 +30,8 @@ export function reply(code: number, enhanced: string, ...lines: readonly string[
 }
 
 /**
- * A reply from text that already begins with its code, as plugins and next hops write it.
- * Undefined where the text does not begin with `[2-5]dd` and a blank, a hyphen or nothing.
+ * A reply from text that already begins with its code, as plugins and next hops write it. Undefined if the text does
+ * not begin with `[2-5]dd` and a blank, a hyphen or nothing.
  */
 export function parseReply(text: string): Reply | undefined {
   const match = /^([2-5]\d\d)(?:[ -](.*))?$/s.exec(text);

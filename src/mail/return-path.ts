@@ -9,7 +9,7 @@ const barracuda = /^btv1==[^=@]{1,64}==(.+)$/i;
 /** `SRS0=hash=day=domain=user`, `SRS1=hash=domain==hash=day=domain=user`; "+" and "-" may stand for the first "=". */
 const srs = /^srs(?:0[=+-][^=]+=[^=]+=[^=]+=.+|1[=+-][^=]+=[^=]+=[=+-].+)$/i;
 
-/** The user part without the tag of a signature; undefined where it bears none. */
+/** The user part without the tag of a signature; undefined if it bears none. */
 export function withoutTag(user: string): string | undefined {
   return (batv.exec(user) ?? barracuda.exec(user))?.[1];
 }

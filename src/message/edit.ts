@@ -20,7 +20,7 @@ export function checkFieldLine(line: string): void {
   }
 }
 
-/** @throws RangeError where a change cannot be carried out */
+/** @throws RangeError if a change cannot be carried out */
 export function checkEdit(edit: HeaderEdit): void {
   if (edit.kind === "insert") {
     checkFieldLine(edit.line);

@@ -42,7 +42,7 @@ function isEmbedded({ parent }: MimePart, parts: readonly MimePart[]): boolean {
   return container !== undefined && (container.type === "message/rfc822" || isEmbedded(container, parts));
 }
 
-/** How the text is written behind a part's own; undefined where its charset or its encoding has no room for it. */
+/** How the text is written behind a part's own; undefined if its charset or its encoding has no room for it. */
 function encodingFor({ charset, encoding }: MimePart, text: string): TextEncoding | undefined {
   const isAscii = /^[\x01-\x7f]*$/.test(text);
   const fits = isAscii ? !/^(?:utf-?(?:16|32|7)|ucs|hz|iso-2022)/i.test(charset) : /^utf-?8$/i.test(charset);
@@ -90,7 +90,7 @@ export async function* bodyWithText(
       continue;
     }
     place++;
-    // The header section of the message itself is no part of its body.
+    // The header section of the message itself is not a part of its body.
     if (place > 0) {
       yield chunk.getHeaders();
     }

@@ -15,7 +15,7 @@ export interface BodyChange {
 
 export class HeldMessage {
   readonly #room: SpoolRoom;
-  /** As received: the empty line and the body behind it; nothing where the message has neither. */
+  /** As received: the empty line and the body behind it; nothing if the message has neither. */
   readonly #spool: Spool;
   #body: Spool | undefined;
   #appended: Buffer[] = [];
@@ -39,7 +39,7 @@ export class HeldMessage {
     return this.#spool.drained();
   }
 
-  /** Makes a new body ready. @throws where it cannot be held */
+  /** Makes a new body ready. @throws if it cannot be held */
   async prepare(content: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<Spool> {
     const spool = this.#room.again();
     try {
@@ -51,7 +51,7 @@ export class HeldMessage {
     }
   }
 
-  /** Carries the changes of a check out. */
+  /** Makes the changes of a check. */
   change({ replacement, appended }: BodyChange): void {
     if (replacement !== undefined) {
       this.#body?.close();

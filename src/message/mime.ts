@@ -16,7 +16,7 @@ const maxHeader = 262_144;
 
 /** One part; a container is one, too. */
 export interface MimePart {
-  /** In small letters; "text/plain" where none is given. */
+  /** In small letters; "text/plain" if none is given. */
   readonly type: string;
   /** As given; "" for none. */
   readonly charset: string;

@@ -105,12 +105,12 @@ export class Spool {
     return this.#writing === undefined;
   }
 
-  /** Resolves when more may be written; rejects never, see {@link fault}. */
+  /** Resolves when more may be written; rejects never, see {@link error}. */
   async drained(): Promise<void> {
     await this.#writing;
   }
 
-  /** Takes everything of a source. @throws the fault of this spool, or the source's */
+  /** Takes everything of a source. @throws the error of this spool, or the source's */
   async writeAll(source: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
     for await (const chunk of source) {
       if (!this.write(chunk)) {
@@ -142,7 +142,10 @@ export class Spool {
     }
   }
 
-  /** Everything, from the beginning; it must not be written to or closed meanwhile. @throws Error where the file cannot be read */
+  /**
+   * Everything, from the beginning; it must not be written to or closed meanwhile. @throws Error if the file cannot be
+   * read
+   */
   async *read(): AsyncGenerator<Buffer, void, undefined> {
     await this.#writing;
     for (let at = 0; this.#file !== undefined && at < this.#written;) {

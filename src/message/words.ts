@@ -24,7 +24,7 @@ export function decodeText(value: string): string {
   }
 }
 
-/** A parameter of a structured value, decoded; undefined where it has none of this name. */
+/** A parameter of a structured value, decoded; undefined if it has none of this name. */
 export function parameterOf(value: string, name: string): string | undefined {
   const { params, decodedParams } = libmime().parseHeaderValue(value, { stripComments: true });
   const given = params[name];

@@ -1,6 +1,7 @@
 /**
- * What observe mode saw: for each address our answer beside the next hop's, counted. A file of its own for each
- * process, written whole every few seconds, read by `goodmailto observe report`. Bounded: a stranger chooses addresses.
+ * What observe mode saw: for each address the answer beside the next hop's, counted. A file of its own for each
+ * process, written whole every few seconds, read by `goodmailto observe report`. Bounded: an untrusted client chooses
+ * addresses.
  */
 import { readFileSync } from "node:fs";
 
@@ -25,7 +26,7 @@ export interface Seen {
   last: number;
 }
 
-/** What stands in the file. */
+/** What is in the file. */
 export interface Observed {
   /** When counting began, and when the file was written. */
   readonly since: number;
@@ -160,7 +161,7 @@ function worthOf({ ours, theirs, last }: Seen): number {
   return against * 1e6 + Math.min(theirs.refused + theirs.unclear, 1000) + last / 1e15;
 }
 
-/** What a file holds; undefined where there is none, or none of ours. */
+/** What a file holds; undefined if there is none, or none of ours. */
 export function readObserved(path: string): Observed | undefined {
   try {
     const read = JSON.parse(readFileSync(path, "utf8")) as Observed;

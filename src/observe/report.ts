@@ -39,10 +39,10 @@ export interface ObserveReport {
 
 const none: Readonly<HopAnswers> = { accepted: 0, refused: 0, unclear: 0 };
 
-/** So many unknown recipients that were all accepted are no coincidence: the next hop does not look. */
+/** So many unknown recipients that were all accepted are not a coincidence: the next hop does not look. */
 const suspicious = 10;
 
-/** @param isTaken whether the list by now takes mail for the address from everybody, where it can be asked */
+/** @param isTaken whether the list by now takes mail for the address from everybody, if it can be asked */
 export function reportObserved(
   observed: Observed,
   enough: Enough,

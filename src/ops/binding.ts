@@ -27,7 +27,7 @@ export function inheritedDescriptors(listener: string): number[] {
 /** What a server listens at: an address, or a descriptor. */
 export type Target = { readonly fd: number } | Endpoint;
 
-/** The targets of one entry of `listen`. @throws Error where systemd handed over no socket */
+/** The targets of one entry of `listen`. @throws Error if systemd handed over no socket */
 export function targetsOf(place: string, listener: string): Target[] {
   if (place === "systemd") {
     const descriptors = inheritedDescriptors(listener);

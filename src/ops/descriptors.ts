@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 /** Descriptors that are not sessions: log, snapshot, listeners, plugins, name servers. */
 const others = 100;
-/** Shares of the rest: sessions; clients that are turned away and have not closed. What is left is for next hops. */
+/** Shares of the rest: sessions; clients that are rejected and have not closed. What is left is for next hops. */
 const sessionShare = 0.6;
 const refusedShare = 0.15;
 /** Sessions that there are in any case. */
@@ -34,7 +34,7 @@ export function affordable(wanted: number): { readonly sessions: number; readonl
 }
 
 /**
- * What is too little, in words; undefined where it is enough, or not known.
+ * What is too little, in words; undefined if it is enough, or not known.
  * @param sessions at a time; each may hold one socket to its client and one to the next hop
  */
 export function scarceDescriptors(sessions: number): string | undefined {

@@ -1,4 +1,4 @@
-/** Exit codes, after sysexits.h where it has one. */
+/** Exit codes, after sysexits.h if it has one. */
 export const exit = {
   ok: 0,
   /** `check`: refused. `status`: stale. */

@@ -1,7 +1,7 @@
 /** Reads a secret: typed without echo, or the first line of standard input. */
 import { StringDecoder } from "node:string_decoder";
 
-/** The first line of standard input without its end; undefined where there is none, or one that is far too long. */
+/** The first line of standard input without its end; undefined if there is none, or one that is far too long. */
 export async function readLine(maxOctets: number): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -20,7 +20,7 @@ export async function readLine(maxOctets: number): Promise<string | undefined> {
   return (end < 0 ? text : text.slice(0, end)).replace(/\r$/, "");
 }
 
-/** A line from the terminal for each prompt, none of it shown; undefined where Ctrl-C or Ctrl-D ends it. */
+/** A line from the terminal for each prompt, none of it shown; undefined if Ctrl-C or Ctrl-D ends it. */
 export async function readSecrets(prompts: readonly string[]): Promise<readonly string[] | undefined> {
   const { stdin } = process;
   const keys = createKeys();

@@ -27,7 +27,7 @@ export interface Worker {
   missed: number;
 }
 
-/** Its report. @throws Error where it does not answer in time */
+/** Its report. @throws Error if it does not answer in time */
 export function ask(worker: Worker): Promise<Report> {
   const { child } = worker;
   return new Promise((resolve, reject) => {

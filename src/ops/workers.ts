@@ -34,7 +34,7 @@ export function workerCount(setting: number | "auto"): number {
 /**
  * Runs until SIGTERM. A worker that cannot start at all (configuration, port) ends everything with its exit code.
  * @param reloaded called at SIGHUP, after the workers were told: to log what one process says for all, and to give the
- * settings as they are now; undefined where they have faults
+ * settings as they are now; undefined if they have errors
  * @throws the error of a metrics port that is taken; nothing is started then
  */
 export async function superviseWorkers(
@@ -131,7 +131,7 @@ class Fleet {
     this.#endIfDone();
   }
 
-  /** The gauges of one worker, the counters of all. @throws Error where one does not answer */
+  /** The gauges of one worker, the counters of all. @throws Error if one does not answer */
   async report(): Promise<Report> {
     const alive = this.#workers.filter(({ child }) => child.connected);
     const reports = await Promise.all(alive.map((worker) => ask(worker)));

@@ -38,7 +38,7 @@ const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 /** Of the disk, or of what one user may have of it. */
 const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
-/** Fetches. @throws Error where the file is not whole; the part file then holds what came */
+/** Fetches. @throws Error if the file is not whole; the part file then holds what came */
 export async function download(options: DownloadOptions): Promise<Downloaded> {
   const { place, access, part, etag, partEtag, signal } = options;
   const have = isStrong(partEtag) ? sizeOf(part) : 0;

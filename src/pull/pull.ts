@@ -31,7 +31,7 @@ export interface PullOptions {
   readonly signal: AbortSignal;
 }
 
-/** How it ended. Refused: what came is no snapshot for us, and the one before serves on. */
+/** How it ended. Refused: what came is not a snapshot for us, and the previous one keeps serving. */
 export type Pulled =
   | { readonly kind: "installed"; readonly rows: number; readonly created: number }
   | { readonly kind: "unchanged" }
@@ -143,7 +143,7 @@ function factsOf(bytes: Buffer, trust: Trust): Facts {
   }
 }
 
-/** The bytes of the snapshot that is there; undefined where there is no good one. */
+/** The bytes of the snapshot that is there; undefined if there is no good one. */
 async function readCurrent(path: string, trust: Trust): Promise<Buffer | undefined> {
   if (statSnapshot(path).kind !== "file") {
     return undefined;

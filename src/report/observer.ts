@@ -1,4 +1,7 @@
-/** Who takes note of our answer and the next hop's beside each other, while we only observe; src/observe/observations.ts does. */
+/**
+ * Who takes note of the answer and the next hop's beside each other, while we only observe; src/observe/observations.ts
+ * does.
+ */
 
 /** What the list says of a recipient; everything but `known` is refused once it is enforced. */
 export const ourAnswers = ["known", "unknown", "vanished", "suspended", "internal", "sender"] as const;

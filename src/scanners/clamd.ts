@@ -6,7 +6,7 @@ import type { ServicePlace } from "./service-connection.ts";
 
 /** Bytes that are kept back, to have something to send while the client pauses. */
 const reserve = 1024;
-/** ms. clamd hangs up on who says nothing for CommandReadTimeout, 30 s where the file does not say it. */
+/** ms. clamd hangs up on who says nothing for CommandReadTimeout, 30 s if the file does not say it. */
 const nudgeEvery = 2000;
 /** Bytes. */
 const longestAnswer = 4096;
@@ -136,7 +136,7 @@ function read(answer: Buffer): Clean | Found {
     : new Error(`unexpected answer ${JSON.stringify(text)}`);
 }
 
-/** "ClamAV 1.4.6/27000/date", without what it is not sure to have; undefined where there is no answer. */
+/** "ClamAV 1.4.6/27000/date", without what it is not sure to have; undefined if there is no answer. */
 export async function clamdVersion(place: ServicePlace, timeout: number): Promise<string | undefined> {
   const connection = new ServiceConnection(place, longestAnswer, isWhole);
   const timer = setTimeout(() => connection.close(), timeout);

@@ -1,4 +1,4 @@
-/** How many connections a client may make within a time; qpsmtpd's connection_shaper. Times in ms. */
+/** How many connections per client may make within a time; qpsmtpd's connection_shaper. Times in ms. */
 import { clientNetwork } from "../mail/client-network.ts";
 import { IpEntries, parseIpEntry } from "../mail/ip-entry.ts";
 import { Counts } from "../state/counts.ts";

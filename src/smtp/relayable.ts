@@ -19,7 +19,7 @@ export function relayFault(lists: Lists, session: Session, mailbox: Mailbox): st
   if (!isOurs(lists, mailbox)) {
     return "relaying denied";
   }
-  // `user%NOTESDOMAIN@ours` and its like pass only where the directory lists them just so.
+  // `user%NOTESDOMAIN@ours` and its like pass only if the directory lists them just so.
   const routed = namesRoute(mailbox.user) && lists.recipients.find(mailbox).kind !== "known";
   return routed ? "route in user part" : undefined;
 }

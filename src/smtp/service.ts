@@ -16,9 +16,9 @@ import type { Harvest } from "./harvest/harvest.ts";
 /** What becomes of a client that talks before the greeting: refused in its place, or at each MAIL, or only logged. */
 export type EarlyTalkAction = "refuse" | "refuse-permanent" | "defer" | "defer-permanent" | "log";
 
-/** Bounds on what a stranger can make us do. Times in ms, sizes in bytes. */
+/** Bounds on what an untrusted client can make us do. Times in ms, sizes in bytes. */
 export interface Limits {
-  /** 0 is no limit. */
+  /** 0 is not a limit. */
   readonly messageSize: number;
   /** What may still come after a message that is too large before the client is cut off. */
   readonly messageExcess: number;

@@ -6,7 +6,7 @@ import type { RecipientAnswer, Restriction } from "./recipients.ts";
 
 /**
  * One sentence without a period.
- * @param line what the relay's log would say where the recipient passes; "" where it is refused
+ * @param line what the relay's log would say where the recipient passes; "" if it is refused
  */
 export function describeAnswer(found: RecipientAnswer, mailbox: Mailbox, line: string): string {
   const passes = line === "" ? "" : `; ${line}`;
@@ -41,7 +41,7 @@ function describeKey(key: string, kind: string): string {
   }
 }
 
-/** A keyed snapshot knows kinds and sources only. */
+/** A hashed snapshot knows kinds and sources only. */
 function origin({ source, entry }: { readonly source: string; readonly entry: string }): string {
   return entry === "" ? `source "${source}"` : `source "${source}", entry "${readableDn(entry)}"`;
 }

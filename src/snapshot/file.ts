@@ -1,4 +1,4 @@
-/** Reads a snapshot file into memory, and judges it: in place, or in a thread where it is large. */
+/** Reads a snapshot file into memory, and judges it: in place, or in a thread if it is large. */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import type { BigIntStats } from "node:fs";
 import { open } from "node:fs/promises";
@@ -11,15 +11,15 @@ import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
 import { errorMessage } from "../report/error-message.ts";
 
-/** A file's bytes, found good, or what is wrong with it. `id` is undefined where it must be read again anyway. */
+/** A file's bytes, found good, or what is wrong with it. `id` is undefined if it must be read again anyway. */
 export type Reading =
   | { readonly kind: "good"; readonly id: string; readonly bytes: Buffer }
   | { readonly kind: "flawed"; readonly id: string | undefined; readonly flaw: Flawed };
 
-/** What lies at a path; `id` changes whenever the file, its bytes or its permissions may have changed. */
+/** What is at a path; `id` changes whenever the file, its bytes or its permissions may have changed. */
 export type Seen = { readonly kind: "file"; readonly id: string } | { readonly kind: "missing" | "unreadable" };
 
-/** About 20 million recipients; more is no snapshot of ours, and Node reads no more in one piece. */
+/** About 20 million recipients; more is not a snapshot of ours, and Node reads no more in one piece. */
 const maxSize = 2_000_000_000n;
 /** For the inspection thread, in ms: 1 million rows take 0.5 s. */
 const threadDeadline = 60_000;

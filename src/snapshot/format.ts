@@ -14,11 +14,11 @@
 
 /** "gmto" in ASCII: `PRAGMA application_id`. */
 export const applicationId = 0x676d_746f;
-/** `PRAGMA user_version`; raised whenever a reader of before could misread a file. */
+/** `PRAGMA user_version`; raised whenever an older reader could misread a file. */
 export const formatVersion = 1;
 /** Of a file with wildcards: a reader that does not know them would refuse what they stand for. */
 const wildcardVersion = 2;
-/** Added for a keyed file (keyed.ts): a reader that knows only the other would refuse everybody. */
+/** Added for a hashed file (hashed.ts): a reader that knows only the other would refuse everybody. */
 const keyedOffset = 100;
 
 /** The version of a file by what is in it. */
@@ -69,14 +69,14 @@ export interface SourceRow {
   /** Last attempt. */
   readonly triedAt: number;
   readonly entries: number;
-  /** Why the last attempt failed; "" where it did not: the rows are those of readAt. */
+  /** Why the last attempt failed; "" if it did not: the rows are those of readAt. */
   readonly fault: string;
   /** Up to where its changes are known, in the source's own words; "": not known. */
   readonly reached: string;
 }
 
 /**
- * Keys of `meta`. `digest` is the seal; a file without one is checked by its structure alone. `keyed` (keyed.ts) and
+ * Keys of `meta`. `digest` is the seal; a file without one is checked by its structure alone. `hashed` (hashed.ts) and
  * `signature` (signature.ts) stand only in files that are so, and `held` (when and why) in one that a person went back
  * to. `since` is when its list first served; `created` when this file was made. `rows` counts those that are there.
  */
@@ -97,9 +97,9 @@ CREATE TABLE recipient (
 ) WITHOUT ROWID;
 `;
 
-/** What stands in `meta.digest` while the seal is computed. */
+/** What is in `meta.digest` while the seal is computed. */
 export const unsealed = "0".repeat(64);
-/** The seal lies in these first bytes of the file: `meta` is the first table, so page 2 is its root. */
+/** The seal is in these first bytes of the file: `meta` is the first table, so page 2 is its root. */
 export const sealWithin = 8192;
 
 /**

@@ -14,7 +14,7 @@ import type { ListedRow } from "./listing.ts";
 import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
 
-/** A snapshot in memory. Every look-up may throw what SQLite throws. */
+/** A snapshot in memory. Every lookup may throw what SQLite throws. */
 export interface Image {
   /** ms since 1970. */
   readonly created: number;
@@ -26,7 +26,7 @@ export interface Image {
   readonly held: string | undefined;
   /** Those that are there; vanished ones do not count. */
   readonly rows: number;
-  /** Whether its keys are hashes, see keyed.ts. */
+  /** Whether its keys are hashes, see hashed.ts. */
   readonly keyed: boolean;
   readonly sources: readonly SourceRow[];
   /** Rows that are there, by source and kind: `status` shows them. Reads every row. */
@@ -35,7 +35,7 @@ export interface Image {
   stored(key: string): string;
   /** The row of an address; of several the one that is there, and open, rather than the others. So too below. */
   findAddress(key: string): RecipientRow | undefined;
-  /** The row of a bare user part from a source that is valid in the domain; any source where the domain is "". */
+  /** The row of a bare user part from a source that is valid in the domain; any source if the domain is "". */
   findUser(user: string, domain: string): RecipientRow | undefined;
   /** The row of a user part in whatever domain, or bare. */
   findAnywhere(user: string): RecipientRow | undefined;
@@ -46,8 +46,8 @@ export interface Image {
   /** The row that refuses an address. */
   findRefusal(key: string): RecipientRow | undefined;
   /**
-   * The directory's entries behind a key, each with its source; none in a keyed list.
-   * @param domain where a bare user part must be valid; "" is anywhere
+   * The directory's entries behind a key, each with its source; none in a hashed list.
+   * @param domain if a bare user part must be valid; "" is anywhere
    */
   entriesOf(key: string, domain: string): readonly string[];
   /** Every row that is there, refuses, or vanished after a time (ms since 1970), in key order. */
@@ -74,7 +74,7 @@ function compileScope(row: SourceRow): Scope {
 
 /**
  * Opens bytes that {@link inspectBytes} found good.
- * @throws what SQLite throws where they are not
+ * @throws what SQLite throws if they are not
  */
 export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
   const database = new Database(bytes, { readonly: true });
@@ -105,7 +105,7 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
   const { mark, ...meta } = readMeta(database);
   const form = mark === undefined ? undefined : formOf(trust);
   const stored = form === undefined ? (key: string): string => key : form.hash;
-  // Nearly every key has one row, or a first one that will do: the others are read only where they may matter.
+  // Nearly every key has one row, or a first one that will do: the others are read only if they may matter.
   const best = (key: string): Raw | undefined => {
     const first = byKey.get(key);
     return first === undefined || isOpen(first) ? first : bestOf(byKey.all(key));

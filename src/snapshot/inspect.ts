@@ -31,7 +31,7 @@ export interface Flawed {
   readonly detail: string;
 }
 
-/** Says what is wrong with a file's bytes; undefined where nothing is. Reads every page. */
+/** Says what is wrong with a file's bytes; undefined if nothing is. Reads every page. */
 export function inspectBytes(bytes: Buffer, trust: Trust = plainTrust): Flawed | undefined {
   const flaw = inspectHeader(bytes) ?? inspectSeal(bytes) ?? inspectSigner(bytes, trust);
   if (flaw !== undefined) {
@@ -82,7 +82,7 @@ function inspectSigner(bytes: Buffer, { publicKeys }: Trust): Flawed | undefined
   return detail === undefined ? undefined : { why: "wrong signature", detail };
 }
 
-/** The form of the keys of a keyed file, for who has the secret. */
+/** The form of the keys of a hashed file, for who has the secret. */
 export function formOf({ secret, match }: Trust): KeyedForm | undefined {
   return secret === undefined ? undefined : createKeyedForm(secret, match);
 }
@@ -121,7 +121,7 @@ function inspectTables(database: Database.Database): Flawed | undefined {
 export interface Meta {
   readonly created: number;
   readonly rows: number;
-  /** Of a keyed file. */
+  /** Of a hashed file. */
   readonly mark: string | undefined;
   readonly since: number;
   readonly held: string | undefined;

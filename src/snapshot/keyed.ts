@@ -1,18 +1,18 @@
 /**
- * Keyed snapshots: what the list would hold as an address, it holds as the first 128 bits of its HMAC-SHA-256
- * (RFC 2104), in hex. Who has the file without the key can neither read the list nor try addresses against it.
+ * Hashed snapshots: what the list would hold as an address, it holds as the first 128 bits of its HMAC-SHA-256 (RFC
+ * 2104), in hex. Who has the file without the key can neither read the list nor try addresses against it.
  *
- * A HMAC finds only what is asked for whole, so a list for `match = "user-part"` is another one: there every key is
- * the user part with an "@" behind it. The mark in `meta.keyed` says which of both, and of which key.
+ * A HMAC finds only what is asked for whole, so a list for `match = "user-part"` is another one: there every key is the
+ * user part with an "@" behind it. The mark in `meta.keyed` says which of both, and of which key.
  */
 import { createHmac, createSecretKey } from "node:crypto";
 
 /** `[recipients] match`. */
 export type Match = "address" | "user-part";
 
-/** The form in which one keyed list holds its keys. */
+/** The form in which one hashed list holds its keys. */
 export interface KeyedForm {
-  /** What stands in `meta.keyed`: how it is matched, and the fingerprint of the key. */
+  /** What is in `meta.keyed`: how it is matched, and the fingerprint of the key. */
   readonly mark: string;
   /** What the list holds for a key in normal form. */
   hash(key: string): string;
@@ -21,7 +21,7 @@ export interface KeyedForm {
 const secretDigits = /^[0-9a-f]{64}$/;
 const hashDigits = 32;
 
-/** The secret in the text of a key file: 64 hex digits; undefined where it holds none. */
+/** The secret in the text of a key file: 64 hex digits; undefined if it holds none. */
 export function parseSecret(text: string): string | undefined {
   const line = text.trim().toLowerCase();
   return secretDigits.test(line) ? line : undefined;
@@ -47,7 +47,7 @@ function userOf(key: string): string {
   return at <= 0 ? key : key.slice(0, at);
 }
 
-/** Why a list with this mark cannot be asked by a reader with that form; undefined where it can. */
+/** Why a list with this mark cannot be asked by a reader with that form; undefined if it can. */
 export function refuseMark(mark: string | undefined, form: KeyedForm | undefined): string | undefined {
   if (mark === undefined || mark === form?.mark) {
     return undefined;

@@ -4,7 +4,7 @@ import type Database from "better-sqlite3";
 import { refused } from "./format.ts";
 import type { Kind } from "./format.ts";
 
-/** One row of the whole list. */
+/** One row of the complete list. */
 export interface ListedRow {
   readonly key: string;
   readonly kind: Kind;

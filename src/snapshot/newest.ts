@@ -27,7 +27,7 @@ export function inMemory(): Newest {
 
 /**
  * In a file, which is written whole or not at all. Other processes may share it.
- * @param tell is told why the file could not be written; memory serves all the same
+ * @param tell is told why the file could not be written; memory serves anyway
  */
 export function inFile(path: string, tell: (why: string) => void): Newest {
   const memory = inMemory();
@@ -58,7 +58,7 @@ function readTime(path: string): number {
   }
 }
 
-/** Why a file made then is refused; undefined where it is not, and is remembered from now on. */
+/** Why a file made then is refused; undefined if it is not, and is remembered from now on. */
 export function refuseOlder(created: number, newest: Newest): string | undefined {
   const before = newest.created;
   if (created < before) {

@@ -1,6 +1,6 @@
 /**
  * Whether a login and a sender address belong to the same entry of the directory. The list holds no logins: a login
- * that is an address or a short name of its entry leads there by the same rows by which recipients are found. A keyed
+ * that is an address or a short name of its entry leads there by the same rows by which recipients are found. A hashed
  * list holds no entries, so that only the login's own address is its own there.
  */
 import { normalKey } from "../mail/address.ts";

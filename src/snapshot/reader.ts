@@ -1,9 +1,9 @@
 /**
- * Keeps the snapshot at hand: opens it, looks every second whether another file lies there, and says loudly when
- * there is none to serve from. docs/design.md promise 2.
+ * Keeps the snapshot at hand: opens it, looks every second whether another file is there, and says loudly when there is
+ * none to serve from. docs/design.md promise 2.
  *
- * Removed: nothing to serve from, at once (it is the administrator's emergency switch). A bad file while a good one
- * is open: an alarm, and the good one goes on serving.
+ * Removed: nothing to serve from, at once (it is the administrator's emergency switch). A bad file while a good one is
+ * open: an alarm, and the good one stays in use.
  */
 import type { Log } from "../report/log.ts";
 import { readSnapshot, readSnapshotNow, statSnapshot } from "./file.ts";
@@ -25,7 +25,7 @@ export type SnapshotState =
       readonly created: number;
       readonly rows: number;
       readonly sources: readonly SourceRow[];
-      /** A bad file lies at the path, while this good one goes on serving; or a look-up threw in the last minute. */
+      /** A bad file is at the path, while this good one stays in use; or a lookup threw in the last minute. */
       readonly alarm?: string;
     }
   | { readonly kind: "unavailable"; readonly why: Flaw; readonly detail: string };
@@ -36,11 +36,11 @@ export interface SnapshotReader {
   readonly state: SnapshotState;
   /** The snapshot to ask; undefined while there is none. Not to be kept. */
   readonly image: Image | undefined;
-  /** A look-up threw: logged at most every ten minutes, and the file is read again. */
+  /** A lookup threw: logged at most every ten minutes, and the file is read again. */
   fail(error: unknown): void;
-  /** Looks at the file, and takes it up where it is another and good. Rejects never. */
+  /** Looks at the file, and takes it up if it is another and good. Rejects never. */
   check(): Promise<void>;
-  /** Asks for another key or signature from the next file on; the file that lies there is judged again. */
+  /** Asks for another key or signature from the next file on; the file that is there is judged again. */
   change(trust: Trust): void;
   /** Checks every second, without keeping the process alive. */
   watch(): void;
@@ -62,7 +62,7 @@ export interface ReaderOptions {
 
 /** Between two complaints about the same thing, in ms. */
 const repeatAfter = 600_000;
-/** How long a look-up that threw is shown in the state, in ms. */
+/** How long a lookup that threw is shown in the state, in ms. */
 const alarmAfterFailure = 60_000;
 
 /**
@@ -78,11 +78,11 @@ class Reader implements SnapshotReader {
   readonly #options: Required<ReaderOptions>;
   #image: Image | undefined;
   #flaw: Flawed | undefined = { why: "closed", detail: "not opened yet" };
-  /** The file that was judged last, good or bad; undefined: judge again whatever lies there. */
+  /** The file that was judged last, good or bad; undefined: judge again whatever is there. */
   #judged: string | undefined;
   #trust: Trust;
   #saidAt = 0;
-  /** When a look-up threw, and when that was logged. */
+  /** When a lookup threw, and when that was logged. */
   #failedAt = Number.NEGATIVE_INFINITY;
   #saidFailureAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
@@ -176,7 +176,7 @@ class Reader implements SnapshotReader {
     }
   }
 
-  /** Makes a reading the state, and says so where it changes anything. */
+  /** Makes a reading the state, and says so if it changes anything. */
   #take(reading: Reading, trust: Trust): void {
     if (this.#closed) {
       return;

@@ -46,14 +46,14 @@ export type RecipientAnswer =
 export type { Mailbox };
 
 /**
- * Who may write to a known recipient: nobody now, clients of our own, or those and some senders (rules.ts); to a
- * rewritten sender (SRS) the null sender alone, for anybody else it does not exist.
+ * Who may write to a known recipient: nobody now, internal clients, or those and some senders (rules.ts); to
+ * a rewritten sender (SRS) the null sender alone, for anybody else it does not exist.
  */
 export type Restriction =
   | { readonly kind: "later" | "internal" | "bounces" }
   | { readonly kind: "senders"; readonly count: number; accepts(sender: Mailbox | undefined): boolean };
 
-/** What of `[recipients]` a look-up needs. Signed return paths are looked up unless that is switched off. */
+/** What of `[recipients]` a lookup needs. Signed return paths are looked up unless that is switched off. */
 export type LookupSettings = Pick<RecipientSettings, "match" | "always" | "recipient_delimiter"> &
   Partial<Pick<RecipientSettings, "signed_return_paths" | "reply">>;
 
@@ -175,7 +175,7 @@ export function createRecipients(reader: SnapshotReader, domains: Domains, setti
 
 /**
  * The user parts that a user part stands for, in the order in which they are looked up: without the tag of a signature,
- * then what stands before each delimiter. One that names a route stands for none: "bob+x%elsewhere" is not bob.
+ * then what is before each delimiter. One that names a route stands for none: "bob+x%elsewhere" is not bob.
  */
 export function otherForms(user: string, delimiters: string, signed: boolean): string[] {
   if (namesRoute(user)) {

@@ -1,6 +1,6 @@
 /**
- * Rules of single recipients, as they stand in `recipient.rule`: "" everybody may write · "later" nobody now (450) ·
- * "internal" only clients of our own (550) · "senders:a@b c@d" only those, or clients of our own (550).
+ * Rules of single recipients, as they are in `recipient.rule`: "" everybody may write · "later" nobody now (450) ·
+ * "internal" only internal clients (550) · "senders:a@b c@d" only those, or internal clients (550).
  */
 
 /** A rule, read. */
@@ -14,7 +14,7 @@ export const maxSenders = 100;
 const sendersWord = "senders:";
 
 /**
- * Reads a rule; undefined where there is none, or one of a later version: whoever reads it then fails open.
+ * Reads a rule; undefined if there is none, or one of a later version: whoever reads it then fails open.
  * @param text not ""
  */
 export function parseRule(text: string): Rule | undefined {
@@ -27,7 +27,7 @@ export function parseRule(text: string): Rule | undefined {
 }
 
 /**
- * Writes the rule of accepted senders; "" where there are none, or too many.
+ * Writes the rule of accepted senders; "" if there are none, or too many.
  * @param keys in normal form or hashed; one with a blank (a quoted user part) leaves the recipient open
  */
 export function formatSenders(keys: readonly string[]): string {

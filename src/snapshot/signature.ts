@@ -1,7 +1,7 @@
 /**
  * The signature of a snapshot file: Ed25519 (RFC 8032), inside the file, so that both travel and are renamed as one.
  *
- * Signed is the SHA-256 of the whole file in which the seal and the signature count as zeros. The signature lies in
+ * Signed is the SHA-256 of the whole file in which the seal and the signature count as zeros. The signature is in
  * `meta.signature` as hex; the seal covers it. It is looked at before SQLite is let near the bytes.
  */
 import { createHash, createPublicKey, sign, verify } from "node:crypto";
@@ -9,7 +9,7 @@ import type { KeyObject } from "node:crypto";
 
 import { sealOffset, sealWithin, unsealed } from "./format.ts";
 
-/** What stands in `meta.signature` while the file is made. */
+/** What is in `meta.signature` while the file is made. */
 export const unsigned = "0".repeat(128);
 
 /** Offset of the 128 hex digits of the signature; -1 where the file has none. */
@@ -30,7 +30,7 @@ function message(hash: Buffer): Buffer {
 }
 
 /**
- * Why a file's bytes are not what one of these keys signed; undefined where they are, or where there are no keys.
+ * Why a file's bytes are not what one of these keys signed; undefined if they are, or where there are no keys.
  * @param keys PEM
  */
 export function inspectSignature(bytes: Buffer, keys: readonly string[]): string | undefined {
@@ -58,7 +58,7 @@ function hashContent(bytes: Buffer, at: number): Buffer {
   return createHash("sha256").update(head).update(bytes.subarray(head.length)).digest();
 }
 
-/** The public keys in the text of a file: PEM blocks one after another. @throws Error where one is no Ed25519 key */
+/** The public keys in the text of a file: PEM blocks one after another. @throws Error if one is no Ed25519 key */
 export function parsePublicKeys(text: string): string[] {
   const blocks = text.match(/-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g) ?? [];
   for (const block of blocks) {

@@ -1,4 +1,4 @@
-/** Which snapshot files a reader takes: with which secret it reads keyed ones, and whose signature it asks for. */
+/** Which snapshot files a reader takes: with which secret it reads hashed ones, and whose signature it asks for. */
 import { readFileSync } from "node:fs";
 
 import { parseSecret } from "./keyed.ts";
@@ -8,7 +8,7 @@ import { parsePublicKeys } from "./signature.ts";
 /** Plain data: it goes to the inspection thread too. */
 export interface Trust {
   readonly match: Match;
-  /** 64 hex digits; undefined: keyed files are refused. */
+  /** 64 hex digits; undefined: hashed files are refused. */
   readonly secret: string | undefined;
   /** PEM. Empty: nobody's signature is asked for. */
   readonly publicKeys: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * What a plugin prints: one command a line, decided by its first character, in the meaning of qmail-spp 0.42,
- * with the texts checked. A plugin may quote strangers, so nothing of theirs may forge a reply or a header line.
+ * What a plugin prints: one command a line, decided by its first character, in the meaning of qmail-spp 0.42, with the
+ * texts checked. A plugin may quote untrusted text, which must not forge a reply or a header line.
  */
 import { acceptSession, drop, next, ok } from "../hooks/verdict.ts";
 
@@ -10,7 +10,7 @@ import { parseReply, printable } from "../mail/reply.ts";
 import type { PluginHook } from "./config.ts";
 import type { PluginVerdict } from "./reasons.ts";
 
-/** One command. A verdict is the plugin's last one; a fault ends it too. */
+/** One command. A verdict is the plugin's last one; an error ends it too. */
 export type Command =
   | { readonly kind: "verdict"; readonly verdict: PluginVerdict }
   | { readonly kind: "effect"; readonly effect: Effect }
@@ -26,7 +26,7 @@ const replyStart = /^[2-5]\d\d[ -]/;
 
 /**
  * Reads one line of a plugin that runs at a hook.
- * @param line without its line end, one character an octet
+ * @param line without its line ending, one character an octet
  */
 export function readCommand(line: string, hook: PluginHook): Command {
   const octets = line.slice(1);
@@ -61,7 +61,7 @@ export function readCommand(line: string, hook: PluginHook): Command {
   }
 }
 
-/** What is no header line is text for people and programs, in UTF-8. */
+/** What is not a header line is text for people and programs, in UTF-8. */
 function decode(octets: string): string {
   return /[\x80-\xff]/.test(octets) ? Buffer.from(octets, "latin1").toString("utf8") : octets;
 }
@@ -127,7 +127,7 @@ function readAddress(text: string, hook: PluginHook): Command {
 export class Lines {
   #rest = "";
 
-  /** The lines that are whole now, without line ends and empty ones. */
+  /** The lines that are whole now, without line endings and empty ones. */
   feed(chunk: Buffer): string[] {
     this.#rest += chunk.toString("latin1");
     if (!chunk.includes(0x0a)) {
@@ -138,7 +138,7 @@ export class Lines {
     return lines.filter((line) => line !== "");
   }
 
-  /** What stands behind the last line end: a last line that lacks its own counts too. Undefined for nothing. */
+  /** What is behind the last line ending: a last line that lacks its own counts too. Undefined for nothing. */
   end(): string | undefined {
     const rest = this.#rest;
     this.#rest = "";

@@ -1,6 +1,6 @@
 /**
- * `control/smtpplugins`: which programs run at which hook, in the grammar of qmail-spp 0.42. Read anew for a
- * session only where the file has changed; looked at ten times a second, however many sessions there are.
+ * `control/smtpplugins`: which programs run at which hook, in the grammar of qmail-spp 0.42. Read again for a session
+ * only if the file has changed; looked at ten times per second, however many sessions there are.
  */
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
@@ -9,7 +9,7 @@ import { resolve } from "node:path";
 export const pluginHooks = ["connection", "helo", "mail", "rcpt", "data", "auth"] as const;
 export type PluginHook = (typeof pluginHooks)[number];
 
-/** One line of the file: how it stands there, and what is executed. */
+/** One line of the file: how it is there, and what is executed. */
 export interface Plugin {
   /** For replies and logs. */
   readonly line: string;
@@ -28,11 +28,11 @@ export type ConfigAnswer =
   | { readonly kind: "missing" }
   | { readonly kind: "unreadable"; readonly why: string };
 
-/** Larger is no list of programs. */
+/** Larger is not a list of programs. */
 const maxBytes = 1_048_576;
 /** Looked at no more often than this, in ms: a look is a system call, which thousands of sessions a second would feel. */
 const lookEvery = 100;
-/** Client rules may name several files; more than this many are read anew each time. */
+/** Client rules may name several files; more than this many are read again each time. */
 const maxFiles = 100;
 
 /** Only the second character of a section's line counts: `[harry]` is helo. */
@@ -88,14 +88,14 @@ function parsePlugin(line: string): Plugin {
 }
 
 interface Kept {
-  /** "" where there is no such file. */
+  /** "" if there is no such file. */
   readonly identity: string;
   readonly answer: ConfigAnswer;
   /** When, in ms. */
   readonly looked: number;
 }
 
-/** Reads a file, or answers from before where the file is the same. */
+/** Reads a file, or answers from before if the file is the same. */
 export type ConfigReader = (name: string) => ConfigAnswer;
 
 /**
@@ -122,7 +122,7 @@ export function createConfigReader(home: string, now: () => number): ConfigReade
   };
 }
 
-/** The file as it stands now; the text is read only where it is not that of before. */
+/** The file as is now; the text is read only if it is not the previous one. */
 function look(path: string, before: Kept | undefined): { identity: string; answer: ConfigAnswer } {
   const none = { identity: "" };
   try {

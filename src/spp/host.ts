@@ -69,8 +69,8 @@ export class Host {
   }
 
   /**
-   * Runs the plugins of a hook, one after another; answers at once where there are none. The first call of a
-   * session, at the connection hook unless the configuration leaves that out, settles which plugins it has.
+   * Runs the plugins of a hook, one after another; answers at once if there are none. The first call of a session, at
+   * the connection hook unless the configuration leaves that out, settles which plugins it has.
    */
   ask(session: CheckSession, hook: PluginHook): PluginVerdict | Promise<PluginVerdict> {
     const state = this.#states.get(session) ?? this.#open(session);
@@ -81,7 +81,7 @@ export class Host {
     return plugins.length === 0 ? pass : this.#section(session, state, hook, plugins);
   }
 
-  /** Reads the session's plugins; undefined where its own file cannot be read. */
+  /** Reads the session's plugins; undefined if its own file cannot be read. */
   #open(session: CheckSession): State | undefined {
     const named = session.variables.get("SPPCONFFILE") ?? "";
     const answer = session.has("NOSPP") ? undefined : this.#read(named === "" ? this.#settings.config : named);
@@ -137,7 +137,9 @@ export class Host {
     return run.answered;
   }
 
-  /** CheckSession variables and PATH; nothing of our own environment, which may hold what is not for plugins. */
+  /**
+   * CheckSession variables and PATH; nothing of the relay's own environment, which may hold what is not for plugins.
+   */
   #environment({ session }: Turn): Record<string, string> {
     const environment: Record<string, string> = { PATH: this.#settings.path };
     for (const [name, value] of [...session.variables, ...session.toldPlugins]) {

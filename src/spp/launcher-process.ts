@@ -47,7 +47,7 @@ const pipes = new Pipes();
 let leaving = false;
 
 function report(told: Report): void {
-  // The callback keeps a server that has just gone from being a fault here: `disconnect` follows.
+  // The callback keeps a server that has just gone from being an error here: `disconnect` follows.
   process.send?.(told, undefined, undefined, () => {});
 }
 

@@ -46,7 +46,7 @@ export function launch(order: Start, listener: Listener): () => void {
 
 function tell(process: ChildProcess, order: Order): void {
   if (process.connected) {
-    // A fault here is one of a process that is about to end, which `exit` tells.
+    // An error here is one of a process that is about to end, which `exit` tells.
     process.send(order, () => {});
   }
 }

@@ -21,14 +21,14 @@ const batch = 128;
 /** How long mkfifo may take, in ms. */
 const patience = 5000;
 
-/** Makes pipes; none where mkfifo or a writable folder for temporary files is missing. */
+/** Makes pipes; none if mkfifo or a writable folder for temporary files is missing. */
 export class Pipes {
   #folder: string | undefined;
   #made = 0;
   readonly #stock: string[] = [];
   #broken = false;
 
-  /** A new pipe, or undefined where there can be none. */
+  /** A new pipe, or undefined if there can be none. */
   take(): Pipe | undefined {
     if (this.#stock.length === 0 && !this.#broken) {
       this.#broken = !this.#make();

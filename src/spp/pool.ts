@@ -30,7 +30,7 @@ export class Pool {
   }
 
   /**
-   * Waits for a place; undefined where there was none in time.
+   * Waits for a place; undefined if there was none in time.
    * @param patience in ms
    */
   enter(patience: number): Promise<Leave | undefined> {

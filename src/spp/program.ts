@@ -29,7 +29,7 @@ export interface Launch {
 }
 
 /**
- * Starts a program. A fault is thrown, or told by its process's event `error`; {@link startFailure} names it.
+ * Starts a program. An error is thrown, or told by its process's event `error`; {@link startFailure} names it.
  */
 export function startProgram({ plugin, home, environment }: Launch, pipes: Pipes): Program {
   if (!plugin.line.startsWith(":")) {
@@ -71,7 +71,7 @@ function connect(
   };
 }
 
-/** Names a fault of {@link startProgram} by its errno: of a pipe, of fork, of execve. */
+/** Names an error of {@link startProgram} by its errno: of a pipe, of fork, of execve. */
 export function startFailure(error: unknown): StartFailure {
   const { code = "" } = error as NodeJS.ErrnoException;
   switch (code) {
@@ -96,7 +96,7 @@ export function killGroup(pid: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * Refuses a file without a magic number: execv does, where the library call behind `spawn` would hand it to a shell.
+ * Refuses a file without a magic number: execv does, while the library call behind `spawn` would hand it to a shell.
  * @throws an error with code ENOEXEC
  */
 function refuseText(path: string): void {

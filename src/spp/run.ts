@@ -64,7 +64,7 @@ class Output {
     this.#tell = tell;
   }
 
-  /** Tells the lines that are whole now; false where there was more than the limit. */
+  /** Tells the lines that are whole now; false if there was more than the limit. */
   take(chunk: Uint8Array): boolean {
     const room = Math.max(0, this.#limit - this.#bytes);
     this.#bytes += chunk.length;
@@ -72,7 +72,7 @@ class Output {
     return this.#bytes <= this.#limit;
   }
 
-  /** Tells a last line that has no line end. */
+  /** Tells a last line that has no line ending. */
   end(): void {
     const rest = this.#lines.end();
     if (rest !== undefined && this.#bytes <= this.#limit) {

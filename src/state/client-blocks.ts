@@ -19,7 +19,7 @@ export interface ClientBlock {
   readonly from: number;
   /** Since 1970. */
   readonly until: number;
-  /** "" where nobody said. For the log and the administrator. */
+  /** "" if nobody said. For the log and the administrator. */
   readonly why: string;
   readonly by: "relay" | "command";
 }
@@ -83,7 +83,9 @@ export class ClientBlocks {
     return after(this.#look(), () => this.#match(ip));
   }
 
-  /** Blocks a network, or blocks it anew. In this process it counts at once, and even where the state is away. */
+  /**
+   * Blocks a network, or blocks it again. In this process it counts at once, and even where the state is unavailable.
+   */
   add(network: Network, block: ClientBlock): Later<Done> {
     const key = formatNetwork(network);
     this.#makeRoom(this.#known);
@@ -100,7 +102,7 @@ export class ClientBlocks {
     });
   }
 
-  /** Ends a block; "absent" where there is none. */
+  /** Ends a block; "absent" if there is none. */
   remove(network: Network): Later<Done | { readonly kind: "absent" }> {
     const key = formatNetwork(network);
     return after<Got<ClientBlock>, Done | { readonly kind: "absent" }>(this.#rows.get(key), (got) =>
@@ -166,7 +168,7 @@ export class ClientBlocks {
     });
   }
 
-  /** The one that was added first goes; where it is still ordered it is found to be none. */
+  /** The one that was added first goes; if it is still ordered it is found to be none. */
   #makeRoom(blocks: Map<string, ClientBlock>): void {
     const [oldest] = blocks.size < mostBlocks ? [] : blocks.keys();
     if (oldest !== undefined) {

@@ -37,7 +37,7 @@ export class Counts {
     return shared?.kind === "counted" ? shared : this.#own.add(this.#options, key, 1, window);
   }
 
-  /** The count; 0 where there is none. */
+  /** The count; 0 if there is none. */
   get(key: string): Later<number> {
     const shared = this.#shared?.get(key);
     if (shared instanceof Promise) {

@@ -96,7 +96,7 @@ export class RedisStore implements Store {
       connectTimeout: 2000,
       commandTimeout,
       socketTimeout,
-      // Nothing is kept for later: the queue would grow while Redis is away.
+      // Nothing is kept for later: the queue would grow while Redis is unavailable.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,

@@ -1,6 +1,6 @@
 /**
- * The file of the state: opened, checked, and moved aside where it is damaged, since what it remembers is worth less
- * than a relay that works. For one process among several that share it.
+ * The file of the state: opened, checked, and moved aside if it is damaged, since what it remembers is worth less than
+ * a relay that works. For one process among several that share it.
  */
 import { randomUUID } from "node:crypto";
 import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -13,7 +13,7 @@ import { errorMessage } from "../report/error-message.ts";
 const applicationId = 0x676d_7374;
 /** Of the tables below; another version's rows are not read. */
 const version = 1;
-/** ms that a write waits for another process: in the thread, where nobody waits for it longer than for any answer. */
+/** ms that a write waits for another process: in the thread, if nobody waits for it longer than for any answer. */
 const busyTimeout = 3000;
 /** Tries to open a file that another process has locked, and the pause between them in ms. */
 const tries = 100;
@@ -32,7 +32,7 @@ const schema = `
 /** What became of a file that could not be used. */
 export type MovedAside = (to: string, why: string) => void;
 
-/** Opens the file, or makes it. @throws Error where it cannot be used at present */
+/** Opens the file, or makes it. @throws Error if it cannot be used at present */
 export function openStateFile(path: string, moved: MovedAside): Database.Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const seen = identityOf(path);
@@ -86,7 +86,7 @@ export function isDamage(error: unknown): boolean {
   return error instanceof Database.SqliteError && /^SQLITE_(?:CORRUPT|NOTADB)/.test(error.code);
 }
 
-/** Which file is at the path; undefined where none is. */
+/** Which file is at the path; undefined if none is. */
 export function identityOf(path: string): string | undefined {
   const facts = statSync(path, { throwIfNoEntry: false });
   return facts === undefined ? undefined : `${facts.dev}:${facts.ino}`;
@@ -131,7 +131,7 @@ function make(path: string): void {
   }
 }
 
-/** @throws SqliteError where it is damaged, Error where it is not ours */
+/** @throws SqliteError if it is damaged, Error where it is not ours */
 function verify(database: Database.Database, path: string): void {
   const id = database.pragma("application_id", { simple: true });
   const found = database.pragma("user_version", { simple: true });

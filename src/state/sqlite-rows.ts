@@ -50,7 +50,7 @@ export class SqliteRows {
     this.#statements = prepare(database);
   }
 
-  /** Runs operations in their order, in one transaction where one of them writes. @param now ms since 1970 */
+  /** Runs operations in their order, in one transaction if one of them writes. @param now ms since 1970 */
   run(requests: readonly Request[], now: number): unknown[] {
     const work = (): unknown[] => {
       const answers = requests.map((request) => this.#answer(request, now));
@@ -117,7 +117,7 @@ export class SqliteRows {
     return true;
   }
 
-  /** When a row was written, told apart within a millisecond. */
+  /** When a row was written, distinguished within a millisecond. */
   #stamp(now: number): number {
     this.#order = (this.#order + 1) % 1000;
     return now * 1000 + this.#order;

@@ -1,6 +1,6 @@
 /**
  * What checks and limits remember between sessions, by name: in memory, in a file that all workers of a machine share,
- * or in a Redis or Valkey that a fleet shares. A store that is away holds up nobody. Times in ms.
+ * or in a Redis or Valkey that a fleet shares. A store that is unavailable holds up nobody. Times in ms.
  */
 import type { Log } from "../report/log.ts";
 import type { Later, Store } from "./store.ts";
@@ -62,7 +62,7 @@ export class State {
     return this.#store.close();
   }
 
-  /** Calls the store; "unavailable" where it fails or is late. */
+  /** Calls the store; "unavailable" if it fails or is late. */
   within<T, U>(call: (store: Store) => Later<T>, read: (value: T) => U): Later<U | Unavailable> {
     if (this.#isAway && performance.now() < this.#restsUntil) {
       return { kind: "unavailable", why: this.#why };

@@ -26,7 +26,7 @@ export interface Store {
   put(table: TableOptions, key: string, text: string, ttl: number): Later<void>;
   /** Adds to a count, in one step whoever else does. */
   add(table: TableOptions, key: string, by: number, ttl: number): Later<Tally>;
-  /** Replaces a row only where it is as expected (undefined: not there). Undefined as its text deletes it. */
+  /** Replaces a row only if it is as expected (undefined: not there). Undefined as its text deletes it. */
   swap(
     table: TableOptions,
     key: string,
@@ -40,7 +40,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Continues with a value, at once where it is there. */
+/** Continues with a value, at once if it is there. */
 export function after<In, Out>(value: Later<In>, go: (value: In) => Later<Out>): Later<Out> {
   return value instanceof Promise ? value.then(go) : go(value);
 }

@@ -1,7 +1,7 @@
 /** One table of the state, with rows of one type. No answer waits for a store longer than its deadline. Times in ms. */
 import type { Later, Store, TableOptions, Tally } from "./store.ts";
 
-/** The store is away, late or full: the caller goes on without. `why` is for the log, which has it already. */
+/** The store is unavailable, late or full: the caller goes on without. `why` is for the log, which has it already. */
 export interface Unavailable {
   readonly kind: "unavailable";
   readonly why: string;
@@ -15,7 +15,7 @@ export type Rows<Row> =
   | { readonly kind: "rows"; readonly rows: readonly (readonly [key: string, row: Row])[] }
   | Unavailable;
 
-/** Calls the store; "unavailable" where it fails or is late. */
+/** Calls the store; "unavailable" if it fails or is late. */
 export type Within = <T, U>(call: (store: Store) => Later<T>, read: (value: T) => U) => Later<U | Unavailable>;
 
 /** A longer key or row is a mistake of the caller's, and is not stored. */
@@ -69,7 +69,7 @@ export class Table<Row> {
   }
 
   /**
-   * Replaces a row only where nobody else has changed it meanwhile.
+   * Replaces a row only if nobody else has changed it meanwhile.
    * @param expected as it was got; undefined: not there
    * @param row undefined: deletes it
    */

@@ -29,7 +29,7 @@ const maxFile = 4 * 1024 * 1024;
 
 /**
  * Reads the files. A relative name is looked for in $CREDENTIALS_DIRECTORY (systemd) first, then in the folder.
- * @throws Error where one cannot be read
+ * @throws Error if one cannot be read
  */
 export function readAccess(
   settings: AccessSettings,

@@ -23,7 +23,7 @@ export interface Exchange {
 /** Redirections are not followed: a server that moved should be named in the configuration. */
 const maxText = 2000;
 
-/** Sends, and answers with the response when its headers are there. @throws Error where the server cannot be asked */
+/** Sends, and answers with the response when its headers are there. @throws Error if the server cannot be asked */
 export function exchange({ url, method, headers, file, ca, signal }: Exchange): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const send = url.protocol === "https:" ? requestHttps : requestHttp;

@@ -27,7 +27,7 @@ export async function noteRun(
   const before = readEpisode(path);
   const limits = { afterFailures: settings.alert.after_failures, maxAge };
   const failed = outcome.kind === "failed" || outcome.kind === "refused" || outcome.kind === "held";
-  // Reading the whole snapshot for its date is worth it only where a date is asked for.
+  // Reading the complete snapshot for its date is worth it only if a date is asked for.
   const created = failed && before.whole === 0 ? createdAt(path) : undefined;
   const { episode, event } = afterRun(before, outcome, limits, Date.now(), created, accepted);
   await conclude(settings, before, { episode, event }, log, openCourier);
@@ -70,7 +70,7 @@ async function tell(
   log: Log,
   openCourier: OpenCourier,
 ): Promise<Episode> {
-  // At its end an episode is told of with what it was.
+  // At its end an incident is reported with what it was.
   const facts = describe(settings, event, event === "recovered" ? before : episode);
   const { command, mail } = settings.alert;
   log[event === "recovered" ? "warning" : "error"]("alert", event, {

@@ -189,7 +189,7 @@ function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, leave:
     return leave(text, "foreign domain");
   }
   const { user } = mailbox;
-  // Domino makes such values up; elsewhere a whole address counts letter for letter.
+  // Domino makes such values up; elsewhere a complete address counts letter for letter.
   if (rules.preset.name === "domino" && user.includes("%") && !isNotesForm(user, rules)) {
     return leave(text, "names a route");
   }
@@ -197,7 +197,7 @@ function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, leave:
     // It takes mail under this address, too.
     leave(text, "catch-all");
   }
-  // "Local part only" compares what stands before the @; a name with % is an address of its own in every mode.
+  // "Local part only" compares what is before the @; a name with % is an address of its own in every mode.
   add(normalKey(user, rules.lookup === "local" && !namesRoute(user) ? "" : domain), kind);
 }
 

@@ -12,7 +12,7 @@ export interface NamePart {
   readonly value: string;
 }
 
-/** The parts of a DN, one list for each level; undefined where the text is none. "" has no level. */
+/** The parts of a DN, one list for each level; undefined if the text is none. "" has no level. */
 export function parseDn(text: string): readonly (readonly NamePart[])[] | undefined {
   const levels: NamePart[][] = [];
   if (text.trim() === "") {
@@ -38,7 +38,7 @@ export function parseDn(text: string): readonly (readonly NamePart[])[] | undefi
   return levels;
 }
 
-/** The form in which DNs are compared; "," stands between levels alone. */
+/** The form in which DNs are compared; "," is between levels alone. */
 export function foldDn(dn: string): string {
   const levels = parseDn(dn);
   if (levels === undefined) {
@@ -89,7 +89,7 @@ function readHex(digits: string): string {
 }
 
 function readText(raw: string): string {
-  // A blank at the end counts only where it is escaped, and then it is folded away all the same.
+  // A blank at the end counts only if it is escaped, and then it is folded away anyway.
   const text = raw.trimEnd();
   const inner = text.length > 1 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text;
   return inner.replace(/((?:\\[0-9a-f]{2})+)|\\([^]|$)/gi, (_, octets: string | undefined, plain: string) =>

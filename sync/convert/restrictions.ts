@@ -1,7 +1,7 @@
 /**
  * What an entry says about who may write to it: entry + preset → rule (src/snapshot/rules.ts). Accepted senders that
- * are named by DN are looked for among the other entries when all have been read; where one is not found, the
- * recipient is open: a part of a list would lose mail.
+ * are named by DN are looked for among the other entries when all have been read; if one is not found, the recipient is
+ * open: a part of a list would lose mail.
  */
 import { foldAscii, normalKey, parseMailbox } from "../../src/mail/address.ts";
 import { formatSenders } from "../../src/snapshot/rules.ts";
@@ -13,12 +13,12 @@ import type { AddressAttribute, Preset } from "../presets/preset.ts";
 import type { Scope } from "./scope.ts";
 import { writtenAddresses } from "./written-addresses.ts";
 
-/** How a list of DNs stands in the scratch file until it is resolved. */
+/** How a list of DNs is in the scratch file until it is resolved. */
 const unresolved = "dn:";
-/** How a rule stands there that nobody can resolve: it counts, and its recipient is open. With it goes what it names. */
+/** How a rule is there that nobody can resolve: it counts, and its recipient is open. With it goes what it names. */
 const untold = "open:";
 
-/** The rule of an entry, "" where everybody may write; a list of DNs is not resolved yet. */
+/** The rule of an entry, "" if everybody may write; a list of DNs is not resolved yet. */
 export function ruleOf(entry: Entry, { rules }: Preset, scope: Scope): string {
   const dns: string[] = [];
   const keys: string[] = [];
@@ -61,7 +61,7 @@ function keyOf(value: string, scope: Scope): string | undefined {
     : normalKey(mailbox.user, scope.canonical(mailbox.domain) ?? mailbox.domain);
 }
 
-/** The entry as a possible sender; undefined where the preset names no sender by DN, or it has no address. */
+/** The entry as a possible sender; undefined if the preset names no sender by DN, or it has no address. */
 export function personOf(entry: Entry, { rules, addresses }: Preset, scope: Scope): Person | undefined {
   if (!rules.some((rule) => rule.kind === "senders" && rule.form === "dn")) {
     return undefined;
@@ -93,18 +93,18 @@ export function hashRule(rule: string, hash: (key: string) => string): string {
   return rule.startsWith("senders:") ? formatSenders(rule.slice("senders:".length).split(" ").map(hash)) : rule;
 }
 
-/** A DN may hold an "@", and a list for user parts would hash only what stands before it. */
+/** A DN may hold an "@", and a list for user parts would hash only what is before it. */
 export function hashDn(dn: string, hash: (key: string) => string): string {
   return hash(dn.replaceAll("@", "\0"));
 }
 
 /** Whether a rule names entries that {@link resolveRule} looks for. */
 export const unresolvedPattern = `${unresolved}*`;
-/** Whether a rule is one that cannot be told. */
+/** Whether a rule is one that cannot be determined. */
 export const untoldPattern = `${untold}*`;
 
 /**
- * Turns a list of DNs into one of addresses; "" where one has none, or there are too many, or it cannot be told.
+ * Turns a list of DNs into one of addresses; "" if one has none, or there are too many, or it cannot be determined.
  * @param find the addresses of a DN
  */
 export function resolveRule(rule: string, find: (dn: string) => readonly string[]): string {

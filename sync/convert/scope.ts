@@ -2,7 +2,7 @@
 import { createDomains, relayDomain, type Domains } from "../../src/mail/domains.ts";
 
 export interface Scope {
-  /** The relay domain that an address's domain stands for; undefined where the source may not speak for it. */
+  /** The relay domain that an address's domain stands for; undefined if the source may not speak for it. */
   canonical(domain: string): string | undefined;
   /** As configured, in normal form; empty is every relay domain. */
   readonly domains: readonly string[];
@@ -12,7 +12,7 @@ export interface Scope {
 
 /**
  * Compiles `[[source]] domains`.
- * @throws RangeError where one is not a relay domain
+ * @throws RangeError if one is not a relay domain
  */
 export function createScope(names: readonly string[], domains: Domains): Scope {
   const own = names.map((name) => {

@@ -1,4 +1,4 @@
-/** What becomes of a source that could not be read: it keeps its rows of before, where there are any. */
+/** What becomes of a source that could not be read: it keeps its previous rows, if there are any. */
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import type { Previous } from "../list/previous.ts";
 import type { ReadResult } from "../read/read.ts";
@@ -25,7 +25,7 @@ export function refuseUnread(
   );
 }
 
-/** The source's row; where it failed, its rows of before go into the scratch file again. */
+/** The source's row; if it failed, its previous rows go into the scratch file again. */
 export function freeze(
   { name, domains }: Source,
   id: number,

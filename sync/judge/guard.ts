@@ -1,7 +1,6 @@
 /**
- * Whether a new list may replace the old one. A directory that answers "success" with half its entries cannot be told
- * from one that shrank, nor a wrong filter from one that grew; so a list that is empty, lost much, grew out of measure
- * or lacks an address that must be there is not published unless a person says so.
+ * Whether a new list may replace the old one. A directory that answers "success" with half its entries cannot be distinguished from one that shrank, nor a wrong filter from one that grew; so a list that is empty, lost much, grew out
+ * of measure or lacks an address that must be there is not published unless a person says so.
  */
 import { isCatchAll } from "../../src/mail/wildcards.ts";
 import type { Counts } from "../list/tally.ts";
@@ -25,7 +24,7 @@ export interface GuardLimits {
 
 /** What the guard judges by. */
 export interface GuardFacts extends GuardLimits {
-  /** Addresses of the whole old snapshot, those of removed sources too; undefined where there is none. */
+  /** Addresses of the whole old snapshot, those of removed sources too; undefined if there is none. */
   readonly before: number | undefined;
   readonly now: number;
   readonly sources: readonly Counts[];
@@ -87,7 +86,7 @@ function losses(facts: GuardFacts): string[] {
         : lossOf(`Source "${source.name}"`, source, "max_shrink", maxShrink, facts),
     );
   }
-  // Where one domain or kind is the whole list, the same loss is not told again.
+  // Where one domain or kind is the complete list, the same loss is not told again.
   const isTold = (part: Counts): boolean => reasons[0] !== undefined && part.before === before && part.now === now;
   for (const domain of domains.filter((part) => !isTold(part))) {
     reasons.push(lossOf(`Domain "${domain.name}"`, domain, "max_shrink_domain", facts.maxShrinkDomain ?? 1, facts));
@@ -112,7 +111,7 @@ function describeOpened(keys: readonly string[]): string[] {
     : [`${nameCatchAlls(keys)} would come into the list, and every address there would be accepted. ${catchAllAdvice}`];
 }
 
-/** A keyed list has hashes, which say nothing. */
+/** A hashed list has hashes, which say nothing. */
 function nameCatchAlls(keys: readonly string[]): string {
   const named = keys.filter(isCatchAll).slice(0, mostNamed);
   const names = named.length === 0 ? "" : ` ${named.map((key) => `"${key}"`).join(" ")}`;

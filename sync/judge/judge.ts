@@ -30,7 +30,7 @@ export interface JudgeOptions {
 
 /**
  * Reasons against publishing the file.
- * @param form of the file's keys, where they are not plain
+ * @param form of the file's keys, if they are not plain
  */
 export function judge(
   newPath: string,
@@ -66,7 +66,7 @@ function compare(oldPath: string, newPath: string) {
   return {
     opened: comparable ? [...now.catchAlls.difference(before.catchAlls)] : [],
     closed: comparable ? [...before.catchAlls.difference(now.catchAlls)] : [],
-    // Where one of both is keyed, its domains cannot be told; then none has been lost.
+    // Where one of both is hashed, its domains cannot be determined; then none has been lost.
     domains: now.domains.size === 0 ? [] : compareTallies(before.domains, now.domains),
     kinds: compareTallies(before.kinds, now.kinds),
   };

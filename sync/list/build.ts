@@ -16,7 +16,7 @@ export interface BuildFacts {
   readonly version: string;
   /** Of a protected list, see protect.ts. */
   readonly extra?: Partial<Record<MetaKey, string>>;
-  /** Keys of before that vanished stay, and say since when. */
+  /** Keys from before that vanished stay, and say since when. */
   readonly grace?: Grace | undefined;
 }
 
@@ -47,7 +47,7 @@ const sortMemory = 16_384;
 
 /**
  * Fills a new file. Not sealed yet.
- * @throws what SQLite throws, also where the result is not whole
+ * @throws what SQLite throws, also if the result is not whole
  */
 export function buildSnapshot(path: string, scratchPath: string, facts: BuildFacts): Built {
   // Nobody but us may read it before it has its group.

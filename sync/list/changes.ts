@@ -1,4 +1,4 @@
-/** Which keys a new snapshot adds to the old one, and which it takes away. Vanished ones are away. */
+/** Which keys a new snapshot adds to the old one, and which it takes away. Vanished ones are not in it. */
 import Database from "better-sqlite3";
 
 /** Counts of keys; a key that only moved between sources counts in neither. */
@@ -14,7 +14,7 @@ const missing = (from: string, than: string): string =>
 /**
  * Compares two files.
  * @param oldPath undefined: there is none, all is added
- * @param tell is told of every key, removed ones first, in key order
+ * @param tell is called with every key, removed ones first, in key order
  */
 export function compareSnapshots(
   newPath: string,

@@ -15,7 +15,7 @@ export interface Lock {
   release(): void;
 }
 
-/** The lock of a snapshot; undefined where another sync holds it. */
+/** The lock of a snapshot; undefined if another sync holds it. */
 export function acquireLock(path: string): Lock | undefined {
   const database = openLock(path);
   try {

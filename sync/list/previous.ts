@@ -1,6 +1,6 @@
 /**
- * The snapshot that is about to be replaced: what it says of its sources, and the rows that a failed one keeps.
- * Where it is damaged, the youngest good one of those that were kept: without any, nothing would guard the next list.
+ * The snapshot that is about to be replaced: what it says of its sources, and the rows that a failed one keeps. Where
+ * it is damaged, the newest good one of those that were kept: without any, nothing would guard the next list.
  */
 import { existsSync } from "node:fs";
 
@@ -39,9 +39,9 @@ export interface Previous {
 
 /** What was found. */
 export interface Found {
-  /** Undefined where there is no snapshot at all, or no good one. */
+  /** Undefined if there is no snapshot at all, or no good one. */
   readonly previous: Previous | undefined;
-  /** Why the file in the snapshot's place is of no use; undefined where it is good or there is none. */
+  /** Why the file in the snapshot's place is of no use; undefined if it is good or there is none. */
   readonly damage: string | undefined;
 }
 
@@ -53,7 +53,7 @@ const damaged = /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/;
 /**
  * Opens and checks the old snapshot.
  * @param keep how many kept ones there may be
- * @throws where the file cannot be read: it may be good, so nothing may replace it unguarded
+ * @throws if the file cannot be read: it may be good, so nothing may replace it unguarded
  */
 export function openPrevious(path: string, keep: number): Found {
   if (!existsSync(path)) {
@@ -143,7 +143,7 @@ function readPrevious(database: Database.Database, path: string): Previous {
   };
 }
 
-/** When the snapshot at a path was made, ms since 1970; undefined where there is no good one. */
+/** When the snapshot at a path was made, ms since 1970; undefined if there is no good one. */
 export function createdAt(path: string): number | undefined {
   try {
     const { previous } = openPrevious(path, 0);

@@ -16,7 +16,7 @@ export interface Counts {
 export interface Tally {
   readonly domains: ReadonlyMap<string, number>;
   readonly kinds: ReadonlyMap<string, number>;
-  /** Keys that stand for everybody of a domain; hashes in a keyed list. */
+  /** Keys that stand for everybody of a domain; hashes in a hashed list. */
   readonly catchAlls: ReadonlySet<string>;
   /** How its keys are hashed, see src/snapshot/keyed.ts; undefined: not at all. */
   readonly mark: string | undefined;
@@ -42,13 +42,13 @@ export function createCanaries(texts: readonly string[], domains: Domains): Cana
   });
 }
 
-/** Counts a file in one pass. In a keyed file nobody can tell the domains: there are none then. */
+/** Counts a file in one pass. In a hashed file nobody can tell the domains: there are none then. */
 export function tallySnapshot(path: string): Tally {
   return within(path, (database) => {
     const mark = database.prepare<[], string>("SELECT value FROM meta WHERE key = 'keyed'").pluck().get();
     const keyed = mark !== undefined;
     const rest = "substr(key, instr(key, '@') + 1)";
-    // A quoted user part may hold an "@" too: rtrim() with all that is none leaves what stands before the last one.
+    // A quoted user part may hold an "@" too: rtrim() with all that is none leaves what is before the last one.
     const last = "substr(key, length(rtrim(key, replace(key, '@', ''))) + 1)";
     const domainOf = `CASE WHEN instr(key, '@') = 0 THEN '' WHEN instr(${rest}, '@') = 0 THEN ${rest} ELSE ${last} END`;
     const select = database.prepare<[], { kind: string; domain: string; count: number }>(
@@ -78,7 +78,7 @@ export function compareTallies(before: ReadonlyMap<string, number>, now: Readonl
     .map(([name, count]) => ({ name, before: count, now: now.get(name) ?? 0 }));
 }
 
-/** The canaries that a file lacks. @param form of the file's keys, where they are not plain */
+/** The canaries that a file lacks. @param form of the file's keys, if they are not plain */
 export function findMissing(
   path: string,
   canaries: readonly Canary[],

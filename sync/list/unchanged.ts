@@ -34,7 +34,7 @@ export function continueList(newPath: string, { since }: Pick<Previous, "since">
   const database = new Database(newPath);
   try {
     database.pragma("journal_mode = OFF");
-    // What was freed must not be found where the seal is looked for.
+    // What was freed must not be found where the checksum is looked for.
     database.pragma("secure_delete = ON");
     database.prepare("UPDATE meta SET value = ? WHERE key = 'since'").run(String(since));
   } finally {

@@ -23,7 +23,7 @@ export type LiveAnswer = "known" | "restricted" | "later" | "unknown";
 /** One source, ready to be asked. */
 export interface LiveDirectory {
   readonly name: string;
-  /** @throws SourceFault where the directory does not say */
+  /** @throws SourceFault if the directory does not say */
   ask(recipient: Mailbox): Promise<LiveAnswer>;
   close(): void;
 }
@@ -46,7 +46,7 @@ export interface LiveOptions {
 const mostEntries = 100;
 const noSuchObject = 32;
 
-/** Opens nothing yet. @throws RangeError where the settings cannot be right */
+/** Opens nothing yet. @throws RangeError if the settings cannot be right */
 export function createLiveDirectory(options: LiveOptions): LiveDirectory {
   const { settings, domains, aliasesOf, otherForms, folder, warn } = options;
   const preset = presetFor(settings);

@@ -17,7 +17,10 @@ export interface Wanted {
 /** Forms in one filter; servers have limits of their own. */
 const mostTests = 500;
 
-/** Puts an address into `live_filter`. @throws RangeError where the template is no filter or does not ask for the address */
+/**
+ * Puts an address into `live_filter`. @throws RangeError if the template is not a filter or does not ask for the
+ * address
+ */
 export function fillTemplate(template: string, user: string, domain: string): string {
   const values: Readonly<Record<string, string>> = { "%r": `${user}@${domain}`, "%u": user, "%d": domain };
   const filter = template.replace(/%[rud]/g, (word) => escapeFilterValue(values[word] ?? ""));

@@ -25,7 +25,7 @@ export class Sessions {
   #fault: { readonly error: unknown; readonly until: number } | undefined;
   #closed = false;
 
-  /** @throws RangeError where a URL leads nowhere */
+  /** @throws RangeError if a URL leads nowhere */
   constructor(settings: SourceSettings, folder: string) {
     this.#settings = { ...settings, timeout: Math.min(settings.timeout, patience) };
     this.#folder = folder;
@@ -34,7 +34,7 @@ export class Sessions {
 
   /**
    * Does something with a session of its own; once more with a new one if the old one was closed by the server.
-   * @throws SourceFault where there is none, and what the action throws
+   * @throws SourceFault if there is none, and what the action throws
    */
   async use<T>(action: (connection: LdapConnection) => Promise<T>): Promise<T> {
     await this.#turn();

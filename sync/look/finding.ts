@@ -31,7 +31,7 @@ export interface Reading {
   /** Domains that are not ours, as the source writes them → values. Bounded. */
   readonly foreign: Map<string, number>;
   samples: Sample[];
-  /** Why it ended too early; "" where it did not. */
+  /** Why it ended too early; "" if it did not. */
   fault: string;
 }
 

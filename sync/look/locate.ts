@@ -76,7 +76,7 @@ export function locatingFilter(address: string, forms: readonly string[] = [addr
 /**
  * Searches one directory for each of the addresses.
  * @param namesOf the names under which a relay domain is known
- * @throws SourceFault where it cannot be asked
+ * @throws SourceFault if it cannot be asked
  */
 export async function* locate(
   addresses: readonly string[],
@@ -117,7 +117,7 @@ async function search(
   for (;;) {
     const step = await steps.next();
     if (step.done === true) {
-      // A code beside 0 means that there may be more places: what was found is a hint all the same.
+      // A code beside 0 means that there may be more places: what was found is a hint anyway.
       return entries;
     }
     entries.push(...step.value);

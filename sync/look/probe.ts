@@ -1,6 +1,6 @@
 /**
- * Looks at a source as a sync would read it, and says what is odd: who the server is, what it holds, which addresses
- * its entries would give. Writes nothing.
+ * Looks at a source as a sync would read it, and says what is suspicious: who the server is, what it holds, which
+ * addresses its entries would give. Writes nothing.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Domains } from "../../src/mail/domains.ts";
@@ -26,7 +26,7 @@ import { readUnasked, searchUnasked } from "../sources/unasked.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
 const samplesShown = 10;
-/** Domains and classes that are counted: a directory of strangers could name any number. */
+/** Domains and classes that are counted: a foreign directory could name any number. */
 const maxNames = 1000;
 /** Values that were left out, in all. */
 const maxLeft = 500_000;
@@ -34,7 +34,7 @@ const maxLeft = 500_000;
 /**
  * Looks at a source. Whatever goes wrong is part of the finding.
  * @param folder where relative file names begin
- * @throws RangeError where the settings cannot be right
+ * @throws RangeError if the settings cannot be right
  */
 export async function probeSource(
   settings: SourceSettings,

@@ -1,10 +1,10 @@
 /**
- * HCL Domino. `mail` is made up where a document has no Internet address; short names and common names deliver too,
- * as far as the server's setting "Address lookup" goes. Group types: 0 multi-purpose, 1 mail only, 2 access control
- * only, 3 deny list, 4 servers only; the router resolves the first two.
+ * HCL Domino. `mail` is made up if a document has no Internet address; short names and common names deliver too, as far
+ * as the server's setting "Address lookup" goes. Group types: 0 multi-purpose, 1 mail only, 2 access control only, 3
+ * deny list, 4 servers only; the router resolves the first two.
  *
- * A class is named after its form in the Domino Directory; HCL documents no name for the form of rooms and resources, so
- * both that the rule gives are asked for. `resource_classes` adds others; `probe` shows what the server has.
+ * A class is named after its form in the Domino Directory; HCL documents no name for the form of rooms and resources,
+ * so both that the rule gives are asked for. `resource_classes` adds others; `probe` shows what the server has.
  */
 import { definePreset } from "./preset.ts";
 

@@ -1,6 +1,6 @@
 /**
  * OpenLDAP with the usual mail schemas: inetorgperson, cosine (pilotPerson), misc (inetLocalMailRecipient), and
- * Netscape's (mailRecipient, mailGroup). Paging does not lift the server's size limit: our bind DN needs `limits`.
+ * Netscape's (mailRecipient, mailGroup). Paging does not lift the server's size limit: the bind DN needs `limits`.
  */
 import { definePreset } from "./preset.ts";
 

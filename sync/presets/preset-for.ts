@@ -30,7 +30,7 @@ function asResource(name: string): [string, Kind] {
   return [name.toLowerCase(), "resource"];
 }
 
-/** The preset's own way of reading an attribute, where it has one. */
+/** The preset's own way of reading an attribute, if it has one. */
 function attributeFor(preset: Preset, name: string): AddressAttribute {
   const attribute = name.toLowerCase();
   const known = preset.addresses.find((other) => other.attribute === attribute);

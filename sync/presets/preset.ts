@@ -4,13 +4,14 @@ import type { Kind } from "../../src/snapshot/format.ts";
 /**
  * How the values of an attribute are written.
  * - `address`: user@domain, nothing else.
- * - `invented`: the same, but the server makes one up where it has none (Domino).
+ * - `invented`: the same, but the server makes one up if it has none (Domino).
  * - `prefixed`: "SMTP:" (primary) or "smtp:" before an address; other protocols are skipped.
  * - `name`: an address, or a name whose blanks may be written `_` or `.`.
  * - `common-name`: a name whose blanks may be written `_` or `.`; Domino also writes `name%DOMAIN@…`.
- * - `hierarchical`: CN=name/O=… or CN=name,O=…, of which the first part is such a name.
- * Any of them may be `@domain`, a catch-all address, which is left out unless the attribute says that it is meant so.
- * - `plain`: an address or a bare user part, a "smtp:" before it tolerated; for attributes that only the configuration names.
+ * - `hierarchical`: CN=name/O=… or CN=name,O=…, of which the first part is such a name. Any of them may be `@domain`, a
+ * catch-all address, which is left out unless the attribute says that it is meant so.
+ * - `plain`: an address or a bare user part, a "smtp:" before it tolerated; for attributes that only the configuration
+ * names.
  */
 export type Form = "address" | "invented" | "prefixed" | "name" | "common-name" | "hierarchical" | "plain";
 
@@ -25,7 +26,7 @@ export interface AddressAttribute {
   readonly catchAll?: boolean;
 }
 
-/** An object takes no mail while one of the values (in lower case) stands in the attribute. */
+/** An object takes no mail while one of the values (in lower case) is in the attribute. */
 export interface Exclusion {
   readonly attribute: string;
   readonly values: readonly string[];
@@ -35,7 +36,7 @@ export interface Exclusion {
 
 /**
  * What says who may write to an object.
- * - `later`, `internal`: while one of the values (in lower case) stands in the attribute.
+ * - `later`, `internal`: while one of the values (in lower case) is in the attribute.
  * - `senders`: the attribute names them: by `address` ("mailto:" tolerated), by `dn`, or as groups whose `members` they
  *   are; those are not known here, and leave the object open.
  */

@@ -1,4 +1,4 @@
-/** Removes kept lists that would give away what the keyed list beside them hides. */
+/** Removes kept lists that would give away what the hashed list beside them hides. */
 import { readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
@@ -7,8 +7,8 @@ import Database from "better-sqlite3";
 import type { Log } from "../../src/report/log.ts";
 
 /**
- * Removes every NAME.N that is plain, or stands under another key or match than the mark says: nobody could go back to
- * it, but a thief could read it. Asked at every publishing, because a run may be killed before it comes to this.
+ * Removes every NAME.N that is plain, or is under another key or match than the mark says: nobody could go back to it,
+ * but a thief could read it. Asked at every publishing, because a run may be killed before it comes to this.
  */
 export function removeForeign(path: string, mark: string, log: Log): void {
   const prefix = `${basename(path)}.`;

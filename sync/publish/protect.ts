@@ -1,4 +1,4 @@
-/** How a list is protected on its way out: keyed, signed, both or neither. src/snapshot/keyed.ts, signature.ts. */
+/** How a list is protected on its way out: hashed, signed, both or neither. src/snapshot/keyed.ts, signature.ts. */
 import { createHash, createPrivateKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { fstatSync, readSync, writeSync } from "node:fs";
@@ -20,12 +20,12 @@ export interface Protection {
   readonly signer: KeyObject | undefined;
 }
 
-/** Neither keyed nor signed. */
+/** Neither hashed nor signed. */
 export const unprotected: Protection = { form: undefined, signer: undefined };
 
 const piece = 1 << 20;
 
-/** The private key in PEM. @throws Error where it is no Ed25519 key */
+/** The private key in PEM. @throws Error if it is no Ed25519 key */
 export function parseSigner(text: string): KeyObject {
   const key = createPrivateKey(text);
   if (key.asymmetricKeyType !== "ed25519") {
@@ -34,7 +34,7 @@ export function parseSigner(text: string): KeyObject {
   return key;
 }
 
-/** The scratch file as sources are to see it: in a keyed list nothing that names a person is ever written. */
+/** The scratch file as sources are to see it: in a hashed list nothing that names a person is ever written. */
 export function protectScratch(scratch: Scratch, { form }: Protection): Scratch {
   if (form === undefined) {
     return scratch;
@@ -58,7 +58,7 @@ export function protectScratch(scratch: Scratch, { form }: Protection): Scratch 
   return { ...scratch, add, addPeople };
 }
 
-/** A source's row without what a server said: a fault may name an entry. The log has it. */
+/** A source's row without what a server said: an error may name an entry. The log has it. */
 export function protectSource(row: SourceRow, { form }: Protection): SourceRow {
   return form === undefined || row.fault === "" ? row : { ...row, fault: "failed, see the log of sync" };
 }
@@ -94,7 +94,7 @@ export function createdAfter(previous: Previous | undefined, now: number, { sign
 
 /**
  * Signs a file that is whole but for its signature and its seal.
- * @throws Error where it has no place for a signature
+ * @throws Error if it has no place for a signature
  */
 export function signFile(file: number, signer: KeyObject): void {
   const hash = createHash("sha256");

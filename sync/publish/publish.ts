@@ -82,7 +82,7 @@ function giveOwner(file: number, path: string): void {
     try {
       fchownSync(file, uid, gid);
     } catch {
-      // EPERM: not ours to give away. The mode still lets our own group read it.
+      // EPERM: not ours to give away. The mode still lets the relay's own group read it.
       return;
     }
   }

@@ -9,7 +9,7 @@ import type { Batch } from "../source.ts";
 /** Notes them while a source is read. */
 export interface CatchAlls {
   note(batch: Pick<Batch, "found" | "left">): void;
-  /** One warning for all of a sort; none where there is none. */
+  /** One warning for all of a sort; none if there is none. */
   warn(log: Log, source: string): void;
 }
 

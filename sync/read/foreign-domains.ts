@@ -3,7 +3,7 @@ import type { Log } from "../../src/report/log.ts";
 import type { LeftOut } from "../left-out.ts";
 import { foreignText } from "../sources/hint-words.ts";
 
-/** Domains that are counted: a directory of strangers could name any number. */
+/** Domains that are counted: a foreign directory could name any number. */
 const maxDomains = 1000;
 
 /** Notes them while a source is read. */

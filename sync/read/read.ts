@@ -16,7 +16,7 @@ export interface ReadResult {
   /** Values that gave no key, counted by why. */
   readonly skipped: Readonly<Record<string, number>>;
   readonly triedAt: number;
-  /** Why the list is not whole; "" where it is. */
+  /** Why the list is not whole; "" if it is. */
   readonly fault: string;
   /** Up to where its changes are known now, see source.ts; not given: not known. */
   readonly reached?: string;
@@ -39,7 +39,7 @@ const maxNamed = 1000;
 
 /**
  * Reads every source.
- * @throws what the scratch file throws (disk full), and the signal's reason; a source's own fault is a result
+ * @throws what the scratch file throws (disk full), and the signal's reason; a source's own error is a result
  */
 export async function readSources(sources: readonly Source[], options: ReadOptions): Promise<readonly ReadResult[]> {
   const results: ReadResult[] = [];

@@ -32,7 +32,7 @@ export interface Scratch {
   resolveRules(): number;
   /**
    * Counts keys that another list lacks, or has with a rule that these rows have not. Rows whose rule names entries
-   * that were not read now are forgotten where the list has the key.
+   * that were not read now are forgotten if the list has the key.
    */
   countNew(listPath: string): number;
   /** Forgets what a source gave. */

@@ -49,7 +49,7 @@ export function addCount(
       ];
 }
 
-/** Reads what was written; whatever else stands there is left out. */
+/** Reads what was written; whatever else is there is left out. */
 export function parseHours(value: unknown): HourCount[] {
   const isHour = (one: unknown): one is HourCount =>
     typeof one === "object" &&

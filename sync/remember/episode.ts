@@ -1,6 +1,7 @@
 /**
- * Whether somebody must be told: a row of failed syncs is one episode, which is told of once when it is long enough
- * and once when it is over. Kept in a file beside the snapshot, so that a run by a timer knows of the runs before.
+ * Whether somebody must be told: a row of failed syncs is one incident, which is reported once when it is long
+ * enough and once when it is over. Kept in a file beside the snapshot, so that a run by a timer knows of the runs
+ * before.
  */
 import { readFileSync } from "node:fs";
 
@@ -19,7 +20,7 @@ export interface Episode {
   readonly why: string;
   /** Last run that read every source and published; 0: not known. */
   readonly whole: number;
-  /** Whether somebody was told of this episode. */
+  /** Whether somebody was told of this incident. */
   readonly told: boolean;
   /** Targets that lack the list that serves. */
   readonly uncarried: readonly string[];
@@ -51,7 +52,7 @@ export const calm: Episode = {
   hours: [],
 };
 
-/** The episode's file. */
+/** The incident's file. */
 export function episodePath(snapshotPath: string): string {
   return `${snapshotPath}.episode`;
 }
@@ -81,7 +82,7 @@ export function writeEpisode(snapshotPath: string, episode: Episode): void {
   replaceFile(episodePath(snapshotPath), `${JSON.stringify(episode)}\n`, { likeFolder: true });
 }
 
-/** Why a run was not whole; undefined where it was; "other" where it says nothing about the directory. */
+/** Why a run was not whole; undefined if it was; "other" if it says nothing about the directory. */
 function failureOf(outcome: Outcome): { readonly why: string | undefined } | "other" {
   switch (outcome.kind) {
     case "dry-run":
@@ -110,7 +111,7 @@ function missedTargetsOnly(outcome: Outcome): boolean {
 }
 
 /**
- * The episode after lists were carried to targets by hand: over where targets were all that failed, and each has it.
+ * The incident after lists were pushed to targets by hand: over where targets were all that failed, and each has it.
  * @param targets names of those that are configured
  * @param created when the snapshot that serves was made
  */
@@ -127,9 +128,9 @@ export function afterCarrying(
 }
 
 /**
- * The episode after a run, and what is to be told; `told` is still as it was: the caller sets it when somebody knows.
+ * The incident after a run, and what is to be told; `told` is still as it was: the caller sets it when somebody knows.
  * @param accepted what a person said of this run
- * @param created when the snapshot that serves was made; undefined where there is none
+ * @param created when the snapshot that serves was made; undefined if there is none
  */
 export function afterRun(
   old: Episode,
@@ -172,7 +173,7 @@ export function afterRun(
   return { episode, event: isOld ? "snapshot-old" : undefined };
 }
 
-/** The episode after somebody was told of the event, or nobody could be. */
+/** The incident after somebody was told of the event, or nobody could be. */
 export function afterTelling(episode: Episode, event: AlertEvent, reached: boolean): Episode {
   return reached ? { ...episode, told: event !== "recovered" } : episode;
 }

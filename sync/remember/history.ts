@@ -1,5 +1,5 @@
 /**
- * The lists that are kept: the snapshot and NAME.1 (the youngest) to NAME.N. Each served from its `since` until that of
+ * The lists that are kept: the snapshot and NAME.1 (the newest) to NAME.N. Each served from its `since` until that of
  * the next younger one.
  */
 import { existsSync, readdirSync } from "node:fs";
@@ -28,7 +28,7 @@ export interface KeptList {
   readonly sources: readonly { readonly name: string; readonly addresses: number; readonly readAt: number }[];
 }
 
-/** A file that is no good list, or may not be read. */
+/** A file that is not a good list, or may not be read. */
 export interface Unread {
   readonly name: string;
   readonly path: string;
@@ -37,7 +37,7 @@ export interface Unread {
   readonly denied: boolean;
 }
 
-/** What lies in the folder, youngest first. */
+/** What is in the folder, newest first. */
 export interface History {
   readonly lists: readonly KeptList[];
   readonly damaged: readonly Unread[];
@@ -68,7 +68,7 @@ function filesOf(path: string): { readonly name: string; readonly file: string }
   return existsSync(path) ? [{ name: "current", file: path }, ...kept] : kept;
 }
 
-/** Reads one file; where it is no good list, why. */
+/** Reads one file; if it is not a good list, why. */
 export function readList(path: string, name: string): KeptList | string {
   const denied = denialOf(path);
   if (denied !== undefined) {
@@ -101,7 +101,7 @@ export function readList(path: string, name: string): KeptList | string {
   }
 }
 
-/** The list that served at a time; undefined where none is kept that did. */
+/** The list that served at a time; undefined if none is kept that did. */
 export function listAt(lists: readonly KeptList[], time: number): KeptList | undefined {
   return lists.find(({ since }) => since <= time);
 }

@@ -27,12 +27,12 @@ import type { Source } from "../source.ts";
 import { temporaryName } from "../list/temporary.ts";
 import { continueList } from "../list/unchanged.ts";
 
-/** How a delta ended; "nothing": there was nothing to add, or only a full sync can tell. */
+/** How an incremental sync ended; "nothing": there was nothing to add, or only a full sync can tell. */
 export type DeltaOutcome = Outcome | { readonly kind: "nothing"; readonly why: string };
 
 /**
- * Up to where changes are known by deltas that had nothing to add: they leave the file alone. Kept by a process that
- * stays; by what the file says for a source.
+ * Up to where changes are known by incremental syncs that had nothing to add: they leave the file alone. Kept by a
+ * process that stays; by what the file says for a source.
  */
 export type Progress = Map<string, { readonly from: string; readonly reached: string }>;
 
@@ -133,7 +133,7 @@ async function runWith(
   return { kind: "published", facts };
 }
 
-/** The source as one that gives only what is new; nothing where it cannot tell. */
+/** The source as one that gives only what is new; nothing if it cannot tell. */
 function changesOf(source: Source, previous: Previous, progress: Progress): Source {
   const from = previous.sources.get(source.name)?.reached ?? "";
   const known = progress.get(source.name);
@@ -150,7 +150,7 @@ async function* nothing(): AsyncGenerator<never> {
   // Ends at once.
 }
 
-/** The source was not read whole: what stands there of its last reading stays. */
+/** The source was not read whole: what is there of its last reading stays. */
 function rowOf(name: string, result: ReadResult | undefined, previous: Previous): SourceRow {
   const old = previous.sources.get(name);
   const reached = result?.reached ?? "";

@@ -61,7 +61,7 @@ export interface JobOptions {
   readonly acceptMissing?: boolean;
   /** `[recipients] grace`: keys that vanished stay for so long, marked, in ms; 0: they go at once. */
   readonly grace?: number;
-  /** Publish nothing and write nothing beside the snapshot; `tell` is told of every key that would come or go. */
+  /** Publish nothing and write nothing beside the snapshot; `tell` is called with every key that would come or go. */
   readonly dryRun?: boolean;
   readonly tell?: (change: "added" | "removed", key: string) => void;
   readonly progress?: (entries: number) => void;
@@ -71,7 +71,7 @@ export interface JobOptions {
 
 export type { JobFacts, Outcome } from "../outcome.ts";
 
-/** A whole run may take so long, in ms: whatever hangs, the lock is free for the next one. */
+/** A complete run may take so long, in ms: whatever hangs, the lock is free for the next one. */
 export const runDeadline = 3_600_000;
 
 /** Runs once. Every failure is an outcome; whatever it is, no temporary file is left. */

@@ -54,7 +54,7 @@ export function answerNow(snapshotPath: string, log: Log, run: () => Promise<Now
   };
 }
 
-/** What a killed process left is no socket that answers. */
+/** What a killed process left is not a socket that answers. */
 async function listen(server: Server, path: string, signal: AbortSignal): Promise<void> {
   const isAnswered = await tryConnect(path);
   if (signal.aborted) {
@@ -95,7 +95,7 @@ function connected(socket: Socket): Promise<true | undefined> {
 /**
  * Asks, and waits until the sync is over.
  * @param deadline ms
- * @returns undefined where nobody is there to be asked
+ * @returns undefined if nobody is there to be asked
  */
 export async function askNow(snapshotPath: string, deadline: number): Promise<NowAnswer | undefined> {
   const socket = connect(nowPath(snapshotPath));

@@ -1,5 +1,5 @@
 /**
- * Goes back to a list that is kept. It is published anew, with a mark that syncs heed: they replace it only when a
+ * Goes back to a list that is kept. It is published again, with a mark that syncs heed: they replace it only when a
  * person has released it.
  */
 import { chmodSync, constants, copyFileSync } from "node:fs";
@@ -37,7 +37,7 @@ export type RollbackOutcome =
   | { readonly kind: "refused"; readonly why: string }
   | { readonly kind: "busy" };
 
-/** A longer reason would not fit into the first pages, where the seal is looked for. */
+/** A longer reason would not fit into the first pages, where the checksum is looked for. */
 const maxReason = 200;
 
 /** Goes back, or releases. @throws what the file system and SQLite throw; the snapshot is then what it was */

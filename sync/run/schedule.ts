@@ -1,6 +1,6 @@
 /**
  * Runs the sync again and again, by node-cron, in UTC (a daily run at 02:30 local time would be skipped in spring).
- * node-cron knows nothing of runs that were due while it did not live: so one at the start, where the snapshot is old.
+ * node-cron knows nothing of runs that were due while it did not live: so one at the start, if the snapshot is old.
  */
 import { schedule } from "node-cron";
 import type { ScheduledTask } from "node-cron";
@@ -14,7 +14,7 @@ export type Timing = Pick<SyncSettings, "schedule" | "jitter">;
 /** What the schedule needs. */
 export interface ScheduleOptions {
   readonly timing: Timing;
-  /** When the snapshot was made, ms since 1970; undefined where there is none. */
+  /** When the snapshot was made, ms since 1970; undefined if there is none. */
   readonly created: () => number | undefined;
   /** One sync; must not reject. */
   readonly run: () => Promise<void>;

@@ -1,4 +1,4 @@
-/** One run at a time within a process: full syncs wait for their turn, deltas are left out instead. */
+/** One run at a time within a process: full syncs wait for their turn, incremental syncs are left out instead. */
 
 /** See the file's first line. */
 export interface Turns {

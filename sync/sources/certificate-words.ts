@@ -11,7 +11,7 @@ const unknownAuthority = new Set([
 ]);
 
 /**
- * What is wrong with the certificate of a TLS session and what to do; undefined where nothing is.
+ * What is wrong with the certificate of a TLS session and what to do; undefined if nothing is.
  * @param host the name or address that the URL has
  */
 export function refuseCertificate(socket: TLSSocket, host: string): string | undefined {
@@ -37,7 +37,7 @@ export function refuseCertificate(socket: TLSSocket, host: string): string | und
 
 const soon = 30 * 86_400_000;
 
-/** What to say of a certificate that ends soon; undefined where there is time. */
+/** What to say of a certificate that ends soon; undefined if there is time. */
 export function endingCertificate(validTo: string, url: string, now: number): string | undefined {
   const left = Date.parse(validTo) - now;
   return left > 0 && left < soon

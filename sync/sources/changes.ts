@@ -23,7 +23,7 @@ export interface Watch {
   /** To be asked for with every entry; "" is none. */
   readonly attribute: string;
   note(entries: readonly SearchEntry[]): void;
-  /** "" where no entry showed its time. */
+  /** "" if no entry showed its time. */
   reached(): Reached;
 }
 
@@ -70,7 +70,7 @@ function earlier(time: string, ms: number): string {
 
 /**
  * A filter for what is beyond.
- * @throws SourceFault where the mark is another server's, or of another attribute: only a full reading helps
+ * @throws SourceFault if the mark is another server's, or of another attribute: only a full reading helps
  */
 export async function changedFilter(
   attribute: ChangeAttribute,

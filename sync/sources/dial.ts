@@ -76,7 +76,9 @@ export async function dial(target: Target, bounds: Bounds): Promise<Socket> {
   }
 }
 
-/** The fault of a server that said nothing that we understand, with a word on `ldap://` and `ldaps://` where that is why. */
+/**
+ * The error of a server that said nothing that we understand, with a word on `ldap://` and `ldaps://` if that is why.
+ */
 export async function explainScheme(fault: unknown, target: Target, { signal }: Bounds): Promise<unknown> {
   if (!(fault instanceof SourceFault) || fault.isCertificate || target.kind !== "tcp") {
     return fault;
@@ -97,11 +99,11 @@ export async function secure(socket: Socket, target: Target & { kind: "tcp" }, b
   const secured = tls.connect({
     socket,
     host: target.host,
-    // An address has no place in SNI (RFC 6066 3); the name is checked against `host` all the same.
+    // An address has no place in SNI (RFC 6066 3); the name is checked against `host` anyway.
     ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
     ca: bounds.ca ?? systemCertificates(),
     minVersion: "TLSv1.2",
-    // Judged below, where the names in it can be told; until then nothing is sent, and nothing is read.
+    // Judged below, if the names in it can be told; until then nothing is sent, and nothing is read.
     rejectUnauthorized: false,
   });
   try {
@@ -160,7 +162,7 @@ async function settled(
   }
 }
 
-/** The fault of a run that its caller stopped. */
+/** The error of a run that its caller stopped. */
 export function stopped(text: string, signal: AbortSignal): SourceFault {
   return new SourceFault("timeout", `${text}: stopped`, { cause: signal.reason });
 }

@@ -1,7 +1,7 @@
 /**
- * Whether an entry of a file passes a search filter, as a server would say. RFC 4511 4.5.1.7. There is no schema: values
- * compare without regard to case and with blanks folded (caseIgnoreMatch), for that is how mail attributes compare;
- * an attribute that the entry lacks is simply not equal to anything.
+ * Whether an entry of a file passes a search filter, as a server would say. RFC 4511 4.5.1.7. There is not a schema:
+ * values compare without regard to case and with blanks folded (caseIgnoreMatch), for that is how mail attributes
+ * compare; an attribute that the entry lacks is simply not equal to anything.
  */
 import { canonicalName, classChain, dnAttributes, namesOf } from "../convert/attribute-names.ts";
 import { foldDn, foldText, parseDn } from "../convert/distinguished-name.ts";
@@ -13,7 +13,7 @@ export type Test = (entry: Entry) => boolean;
 
 /**
  * Compiles a filter.
- * @throws RangeError where only a server can judge it
+ * @throws RangeError if only a server can judge it
  */
 export function compileFilter(filter: Filter): Test {
   switch (filter.kind) {

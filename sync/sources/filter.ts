@@ -2,7 +2,7 @@
  * Search filters as text. RFC 4515, with (&) and (|) of RFC 4526. One parse tree serves the encoder (filter-encoder.ts)
  * and the evaluator (filter-evaluator.ts).
  *
- * Blanks and line breaks may stand between the parentheses, so that a filter may be written over several lines; a line
+ * Blanks and line breaks may be between the parentheses, so that a filter may be written over several lines; a line
  * break at either end of a value belongs to that layout. Everything else that the grammar does not have is refused: a
  * server would take it for another filter, or for one that nothing matches.
  */
@@ -50,7 +50,7 @@ interface Reader {
 
 /**
  * Reads a filter.
- * @throws RangeError where it is none, with the place
+ * @throws RangeError if it is none, with the place
  */
 export function parseFilter(text: string): Filter {
   const reader: Reader = { text, at: 0 };
@@ -70,7 +70,7 @@ export function escapeFilterValue(text: string): string {
   );
 }
 
-/** Every attribute that a filter asks about, as written; undefined where one of its tests is about any attribute. */
+/** Every attribute that a filter asks about, as written; undefined if one of its tests is about any attribute. */
 export function attributesOf(filter: Filter): readonly string[] | undefined {
   switch (filter.kind) {
     case "and":

@@ -83,7 +83,7 @@ export function foreignText(domains: ReadonlyMap<string, number>): string {
   return `${values} addresses are outside the relay domains of this source: ${list}${more}`;
 }
 
-/** Entries of object classes that the preset does not ask for; undefined where there are none. */
+/** Entries of object classes that the preset does not ask for; undefined if there are none. */
 export function unaskedText(unasked: Unasked | undefined): string | undefined {
   const { entries = 0, classes = new Map<string, number>(), example = "", fault = "" } = unasked ?? {};
   if (entries === 0) {

@@ -1,4 +1,7 @@
-/** What is odd about a source whose list is whole, or could not be read: told while it is read, by what passes anyway. */
+/**
+ * What is suspicious about a source whose list is whole, or could not be read: told while it is read, by what passes
+ * anyway.
+ */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { type Batch, type Hint, SourceFault } from "../source.ts";
 import { absentText, clearText, contextsText, emptyText, guessText, limitText, unaskedText } from "./hint-words.ts";
@@ -29,7 +32,9 @@ export interface Asked {
   readonly sightings: Sightings;
 }
 
-/** Passes the batches of a server on, and ends with what is odd about them. Nothing else may be asked afterwards. */
+/**
+ * Passes the batches of a server on, and ends with what is suspicious about them. Nothing else may be asked afterwards.
+ */
 export function withHints(batches: AsyncIterable<Batch>, asked: Asked): AsyncGenerator<Batch> {
   const { connection, settings, sightings } = asked;
   return endingWith(batches, async ({ entries, addresses }) => {

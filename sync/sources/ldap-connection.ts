@@ -27,7 +27,7 @@ import { type Bounds, explainScheme, secure, stopped, type Target } from "./dial
 import { createFramer, type Framer, isCutShort } from "./framer.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
-/** Answers that wait to be taken; beyond that the socket rests, so that a quick server cannot fill our memory. */
+/** Answers that wait to be taken; beyond that the socket rests, so that a quick server cannot fill the memory. */
 const inboxLimit = 512;
 
 /** What to do about a reference: RFC 4511 4.5.3. */
@@ -107,7 +107,7 @@ export class LdapConnection {
 
   /**
    * Asks for one answer: a bind, an extended operation.
-   * @throws SourceFault where none comes, or one to something else; a result code is the caller's to judge
+   * @throws SourceFault if none comes, or one to something else; a result code is the caller's to judge
    */
   async exchange(request: BindRequest | ExtendedRequest): Promise<Answer> {
     this.#send(request);
@@ -121,7 +121,7 @@ export class LdapConnection {
 
   /**
    * Searches, from this call on: yields the entries as they arrive, returns the server's last word.
-   * @param onEnd is told of it before the last entries are handed over, and may search again
+   * @param onEnd is called with it before the last entries are handed over, and may search again
    * @throws SourceFault "referral" at the first reference, or where the last word never comes
    */
   search(request: SearchRequest, onEnd?: (done: SearchResponse) => void): Search {
@@ -159,7 +159,7 @@ export class LdapConnection {
   }
 
   /**
-   * Goes on in TLS, after the server agreed. What came in the clear behind its answer was put there by a stranger.
+   * Goes on in TLS, after the server agreed. What came in the clear behind its answer was put there by an attacker.
    * @throws SourceFault "tls"
    */
   async startTls(): Promise<void> {
@@ -184,7 +184,7 @@ export class LdapConnection {
       : undefined;
   }
 
-  /** Ends the session politely (RFC 4511 4.3), within a second whatever the server does; who waits gets a fault. */
+  /** Ends the session politely (RFC 4511 4.3), within a second whatever the server does; who waits gets an error. */
   close(): void {
     this.#bounds.signal.removeEventListener("abort", this.#aborted);
     const socket = this.#socket;
@@ -247,7 +247,7 @@ export class LdapConnection {
     clearTimeout(timer);
   }
 
-  /** The first fault is the one that counts; the connection does not outlive it. */
+  /** The first error is the one that counts; the connection does not outlive it. */
   #fail(fault: SourceFault): SourceFault {
     this.#fault ??= fault;
     this.#socket.destroy();

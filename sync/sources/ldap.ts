@@ -1,8 +1,8 @@
 /**
  * A directory server as a source: connect, secure, bind, read every page. RFC 4511.
  *
- * Several URLs are tried in order, as long as a server cannot be reached or does not serve; a server that refuses
- * our password is not followed by the next one, lest one wrong password locks the account on all of them.
+ * Several URLs are tried in order, as long as a server cannot be reached or does not serve; a server that refuses the
+ * password is not followed by the next one, lest one wrong password locks the account on all of them.
  */
 import { BindRequest, ExtendedRequest, type SearchEntry } from "ldapts";
 
@@ -30,7 +30,7 @@ const maxHeld = 10_000;
 /**
  * A source that reads a directory server.
  * @param folder where relative file names begin: that of the configuration file
- * @throws RangeError where a URL, the filter or the way to bind cannot be right
+ * @throws RangeError if a URL, the filter or the way to bind cannot be right
  */
 export function createLdapSource(
   settings: SourceSettings,

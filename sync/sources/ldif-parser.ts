@@ -1,9 +1,9 @@
 /**
  * LDIF, content records. RFC 2849: folded lines, base64, comments; change records other than `add` are refused.
  *
- * Lenient where nothing can be lost: `dn:` begins a record even without an empty line before it, `version:` may come
- * again (files put together), and an attribute that nobody reads may be anything. Strict where a part could be taken
- * for the whole: a file whose last line has no line ending was probably cut off.
+ * Lenient if nothing can be lost: `dn:` begins a record even without an empty line before it, `version:` may come again
+ * (files put together), and an attribute that nobody reads may be anything. Strict if a part could be taken for the
+ * whole: a file whose last line has no line ending was probably cut off.
  */
 import { decodeValue, type Entry } from "../entry.ts";
 import { SourceFault } from "../source.ts";
@@ -35,7 +35,7 @@ interface Field {
 
 /**
  * Reads entries one at a time.
- * @param file its name, for faults
+ * @param file its name, for errors
  * @param reads attribute names in lower case that somebody reads; all others are left out unseen. Not given: all
  * @throws SourceFault "format" with file and line
  */

@@ -16,9 +16,10 @@ import { asksByClass, collectUnasked } from "./unasked.ts";
 const batchSize = 1000;
 
 /**
- * A source that reads an LDIF file. Entries outside `base` or the filter are not counted, as a server would not give them.
+ * A source that reads an LDIF file. Entries outside `base` or the filter are not counted, as a server would not give
+ * them.
  * @param folder where relative file names begin
- * @throws RangeError where the filter is none
+ * @throws RangeError if the filter is none
  */
 export function createLdifSource(settings: SourceSettings, rules: Rules, folder: string): Source {
   const filter = parseFilter(rules.preset.filter);

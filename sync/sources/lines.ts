@@ -15,7 +15,7 @@ export interface Line {
   readonly text: string;
   /** From 1. */
   readonly number: number;
-  /** A line ending stands behind it; false for a last line without one. */
+  /** A line ending is behind it; false for a last line without one. */
   readonly ended: boolean;
 }
 
@@ -24,7 +24,7 @@ const sampleLength = 16;
 
 /**
  * Splits at LF; a CR before it and a byte order mark at the start are taken off.
- * @throws SourceFault "format" where a line is over the limit, or the file is not a text
+ * @throws SourceFault "format" if a line is over the limit, or the file is not a text
  */
 export async function* readLines(
   input: string | AsyncIterable<string>,
@@ -97,7 +97,7 @@ async function openFile(file: string): Promise<FileHandle> {
   return open(file);
 }
 
-/** The fault of a file that cannot be opened, that broke off, or that is left because the run was stopped. */
+/** The error of a file that cannot be opened, that broke off, or that is left because the run was stopped. */
 export function unreadable(file: string, cause: unknown): SourceFault {
   if (cause instanceof Error && cause.name === "AbortError") {
     return new SourceFault("timeout", `Reading "${file}": stopped`, { cause });

@@ -1,8 +1,8 @@
 /**
  * Whether a directory takes a user's password: search for the one entry, then bind as it. RFC 4513 5.1.3.
  *
- * Only result codes that speak of the user are a no; what speaks of the server is a fault, so that a directory that
- * is down or full is never told to a user as a wrong password.
+ * Only result codes that speak of the user are a no; what speaks of the server is an error, so that a directory that is
+ * down or full is never told to a user as a wrong password.
  */
 import { BindRequest, SearchEntry } from "ldapts";
 
@@ -30,7 +30,7 @@ export interface LoginQuery {
 /** constraintViolation, inappropriateAuthentication, invalidCredentials, insufficientAccessRights, unwillingToPerform */
 const wrong = new Set([19, 48, 49, 50, 53]);
 
-/** @throws RangeError where the template is no filter, or has no `%u` */
+/** @throws RangeError if the template is not a filter, or has no `%u` */
 export function loginFilter(template: string, user: string): string {
   const filter = template.replaceAll("%u", () => escapeFilterValue(user));
   parseFilter(filter);
@@ -42,7 +42,7 @@ export function loginFilter(template: string, user: string): string {
 
 /**
  * Asks the directory.
- * @throws SourceFault where it cannot say, RangeError where the settings cannot be right
+ * @throws SourceFault if it cannot say, RangeError where the settings cannot be right
  */
 export async function verifyLogin(
   { settings, folder, filter }: LoginQuery,

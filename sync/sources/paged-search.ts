@@ -1,8 +1,8 @@
 /**
  * Reads a whole search, page by page. RFC 2696.
  *
- * A server may end a page early, send an empty one, ignore the control, or stop without saying so. Only result
- * code 0 with an empty cookie is the end; anything else is a fault. Memory is bounded by what is handed over at once.
+ * A server may end a page early, send an empty one, ignore the control, or stop without saying so. Only result code 0
+ * with an empty cookie is the end; anything else is an error. Memory is bounded by what is handed over at once.
  */
 import { Control, PagedResultsControl, type SearchEntry, SearchRequest, type SearchResponse } from "ldapts";
 
@@ -92,7 +92,7 @@ function pageOf(done: SearchResponse): PagedResultsControl["value"] {
   return done.controls?.find((other) => other instanceof PagedResultsControl)?.value;
 }
 
-/** An answer without the control is the whole list only where the server does not know the control. */
+/** An answer without the control is the complete list only if the server does not know the control. */
 async function acceptUnpaged(connection: LdapConnection, page: number): Promise<void> {
   if (page > 1) {
     throw new SourceFault(

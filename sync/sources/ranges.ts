@@ -42,7 +42,7 @@ function readEntry(raw: SearchEntry): { readonly attributes: Map<string, string[
 
 /**
  * Entries in our form, each whole: what a server held back is asked for.
- * @throws SourceFault "incomplete" where it does not come
+ * @throws SourceFault "incomplete" if it does not come
  */
 export async function wholeEntries(raw: readonly SearchEntry[], connection: LdapConnection): Promise<Entry[]> {
   const entries: Entry[] = [];

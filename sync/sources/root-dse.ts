@@ -7,7 +7,7 @@ import { searchRequest } from "./paged-search.ts";
 
 /** The root DSE, as far as it matters. */
 export interface RootDse {
-  /** Vendor and version in the server's words; "" where it hides them. */
+  /** Vendor and version in the server's words; "" if it hides them. */
   readonly vendor: string;
   readonly namingContexts: readonly string[];
   /** Undefined: it hides its controls. */
@@ -17,7 +17,7 @@ export interface RootDse {
   readonly marks: ReadonlySet<string>;
 }
 
-/** Of a source that is no server, or could not be asked. */
+/** Of a source that is not a server, or could not be asked. */
 export const noRootDse: RootDse = {
   vendor: "",
   namingContexts: [],
@@ -29,7 +29,7 @@ export const noRootDse: RootDse = {
 const startTls = "1.3.6.1.4.1.1466.20037";
 const activeDirectory = "1.2.840.113556.1.4.800";
 
-/** Asks for it. @throws SourceFault where no answer comes */
+/** Asks for it. @throws SourceFault if no answer comes */
 export async function readRootDse(connection: LdapConnection): Promise<RootDse> {
   const steps = connection.search(
     searchRequest({ base: "", scope: "base", filter: "(objectClass=*)", attributes: ["*", "+"], controls: [] }),
@@ -65,7 +65,7 @@ const byClass: readonly (readonly [RegExp, SourceSettings["preset"]])[] = [
   [/^domino(?:person|group|servermailindatabase|resource|serverresource)$/, "domino"],
 ];
 
-/** The preset that fits; undefined where nothing tells. */
+/** The preset that fits; undefined if nothing tells. */
 export function guessPreset(
   { vendor, marks }: RootDse,
   classes: ReadonlyMap<string, number>,

@@ -9,10 +9,10 @@ import { SourceFault } from "../source.ts";
 const maxFile = 4 * 1024 * 1024;
 
 /**
- * The first line of a password file. A relative name is looked for in $CREDENTIALS_DIRECTORY (systemd's
- * LoadCredential) first, then beside the configuration file.
- * @throws SourceFault "unreadable"; "bind" where it is empty: a server takes a name without a password for
- * anonymous and says success (RFC 4513 5.1.2)
+ * The first line of a password file. A relative name is looked for in $CREDENTIALS_DIRECTORY (systemd's LoadCredential)
+ * first, then beside the configuration file.
+ * @throws SourceFault "unreadable"; "bind" if it is empty: a server takes a name without a password for anonymous and
+ * says success (RFC 4513 5.1.2)
  */
 export async function readPassword(
   name: string,
@@ -34,7 +34,7 @@ export async function readPassword(
 }
 
 /**
- * The CA certificates of a file; undefined where none is named.
+ * The CA certificates of a file; undefined if none is named.
  * @throws SourceFault "unreadable"
  */
 export async function readCertificates(name: string, folder: string): Promise<string | undefined> {

@@ -24,7 +24,7 @@ export interface Unasked {
   readonly classes: Map<string, number>;
   /** The DN of one of them. */
   example: string;
-  /** Why the search did not come to its end; "" where it did. */
+  /** Why the search did not come to its end; "" if it did. */
   fault: string;
 }
 

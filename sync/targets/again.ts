@@ -1,4 +1,4 @@
-/** Remembers which targets still lack the list that serves, and carries it to them again; docs/distribution.md. */
+/** Remembers which targets still lack the list that serves, and pushes it to them again; docs/distribution.md. */
 import type { Log } from "../../src/report/log.ts";
 import { readEpisode, writeEpisode } from "../remember/episode.ts";
 import { createdAt } from "../list/previous.ts";
@@ -6,7 +6,7 @@ import { carry } from "./carry.ts";
 import type { Target } from "./target.ts";
 
 /**
- * Carries the list to the targets, and remembers those that did not get it. Rejects never.
+ * Pushes the list to the targets, and remembers those that did not get it. Rejects never.
  * @returns their names
  */
 export async function carryOn(
@@ -16,14 +16,14 @@ export async function carryOn(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const names = targets.map(({ name }) => name);
-  // Before anything is sent: a run that is killed on the way has not carried.
+  // Before anything is sent: a run that is killed on the way has not pushed.
   remember(path, names, names, log);
   const failed = await carry(targets, path, log, signal);
   remember(path, names, failed, log);
   return failed;
 }
 
-/** Carries the list to those of the targets that lack it. Rejects never. */
+/** Pushes the list to those of the targets that lack it. Rejects never. */
 export async function carryAgain(
   targets: readonly Target[],
   path: string,

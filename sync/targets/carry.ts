@@ -1,4 +1,4 @@
-/** Carries a published snapshot to every target, all at once: one that hangs does not hold up the others. */
+/** Pushes a published snapshot to every target, all at once: one that hangs does not hold up the others. */
 import type { Log } from "../../src/report/log.ts";
 import type { Target } from "./target.ts";
 import { errorMessage } from "../../src/report/error-message.ts";

@@ -1,4 +1,4 @@
-/** Carries a snapshot by a program (rsync, ssh): "{file}" in its words is the path, and its standard input the file. */
+/** Pushes a snapshot by a program (rsync, ssh): "{file}" in its words is the path, and its standard input the file. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync, closeSync } from "node:fs";
@@ -6,7 +6,7 @@ import { openSync, closeSync } from "node:fs";
 /** What a program says at its end is for the log; more is thrown away. */
 const maxText = 2000;
 
-/** Runs it. No shell: a word is a word. @throws Error where it ends otherwise than with 0, or not in time */
+/** Runs it. No shell: a word is a word. @throws Error if it ends otherwise than with 0, or not in time */
 export async function runCommand(command: readonly string[], path: string, signal: AbortSignal): Promise<void> {
   const [program = "", ...words] = command.map((word) => word.replaceAll("{file}", path));
   signal.throwIfAborted();

@@ -1,4 +1,4 @@
-/** Carries a snapshot into a folder (a share, a mount): a copy beside the target, fsynced, then renamed. */
+/** Pushes a snapshot into a folder (a share, a mount): a copy beside the target, fsynced, then renamed. */
 import { copyFile, open, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 

@@ -1,4 +1,4 @@
-/** Where a published snapshot is carried to: `[[publish]]`. */
+/** Where a published snapshot is pushed to: `[[publish]]`. */
 import type { PublishSettings } from "../../src/config/schema.ts";
 import { readAccess } from "../../src/transfer/access.ts";
 import { parsePlace } from "../../src/config/place.ts";
@@ -9,14 +9,14 @@ import { upload } from "./upload.ts";
 /** One target, ready. */
 export interface Target {
   readonly name: string;
-  /** Carries the file. @throws Error that says what failed; the target then has the file of before */
+  /** Pushes the file. @throws Error that says what failed; the target then has the previous file */
   send(path: string, signal: AbortSignal): Promise<void>;
 }
 
 /**
  * A target.
  * @param folder of the configuration file
- * @throws Error where the settings name no target, or a file that cannot be read
+ * @throws Error if the settings name no target, or a file that cannot be read
  */
 export function createTarget(settings: PublishSettings, folder: string): Target {
   const { name, to, command, timeout } = settings;

@@ -1,4 +1,4 @@
-/** Carries a snapshot by HTTP PUT, to a web server (WebDAV) or into an S3-compatible bucket. */
+/** Pushes a snapshot by HTTP PUT, to a web server (WebDAV) or into an S3-compatible bucket. */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 

@@ -118,7 +118,7 @@ function answerOf(code: number | null, signal: NodeJS.Signals | null, words: () 
   return { kind: "unavailable", why: `${how}${words()}` };
 }
 
-/** The program's last line for our log, unless it could hold the password. */
+/** The program's last line for the log, unless it could hold the password. */
 function withoutSecret(words: string, login: Login): string {
   const line = words.trim().split("\n").at(-1) ?? "";
   return line === "" || tellsPassword(line, login) ? "" : `: ${printable(line).slice(0, 200)}`;

@@ -66,11 +66,11 @@ export interface BackEndDefinition<Shape extends Fields = Fields> {
   holdsClear?(settings: Values<Shape>): boolean;
   /** What is wrong with settings that do not fit together. Asked only if it is configured. */
   faults?(settings: Values<Shape>): readonly SettingFault[];
-  /** @throws BackEndFault where it cannot begin with these settings: the start and a reload are then refused */
+  /** @throws BackEndFault if it cannot begin with these settings: the start and a reload are then refused */
   create(settings: Values<Shape>, services: BackEndServices): BackEnd;
 }
 
-/** Faults in a file that a back end needs from the start, one line each. */
+/** Errors in a file that a back end needs from the start, one line each. */
 export class BackEndFault extends Error {}
 
 /** Types the functions from the settings, and then forgets them, so that all back ends fit one table. */

@@ -1,6 +1,6 @@
 /**
- * The password file: one `user:hash` a line, blank lines and `#` lines left out. Looked at before each check and read
- * again when it changes; a file with faults leaves the users of before.
+ * The password file: one `user:hash` per line, blank lines and `#` lines left out. Looked at before each check and read
+ * again when it changes; a file with errors leaves the previous users.
  */
 import { constants, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -27,7 +27,7 @@ export const passwords: BackEndDefinition = defineBackEnd({
   },
 });
 
-/** At start and reload a file with faults is refused; later it is only complained about. */
+/** At start and reload a file with errors is refused; later it is only complained about. */
 function openPasswords(path: string, complain: (why: string) => void): PasswordFile {
   const { users, faults } = parsePasswords(readFileSync(path));
   if (faults.length > 0) {
@@ -44,7 +44,7 @@ export interface PasswordFault {
   readonly message: string;
 }
 
-/** The file's users, and every fault of it. */
+/** The file's users, and every error of it. */
 export interface Passwords {
   readonly users: ReadonlyMap<string, ScryptHash>;
   readonly faults: readonly PasswordFault[];
@@ -55,12 +55,12 @@ const maxBytes = 16 * 1024 * 1024;
 /** A FIFO at the path must not hang us. */
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** Whether a name can stand in the file. Letter case counts. */
+/** Whether a name can be in the file. Letter case counts. */
 export function isUserName(user: string): boolean {
   return user.length <= 255 && /^[^:\x00-\x1f\x7f]+$/.test(user) && user.trim() === user && !user.startsWith("#");
 }
 
-/** Reads the file's content, which is UTF-8. A hash is never told in a fault. */
+/** Reads the file's content, which is UTF-8. A hash is never told in an error. */
 export function parsePasswords(bytes: Buffer): Passwords {
   const text = decode(bytes);
   if (typeof text !== "string") {
@@ -117,7 +117,7 @@ export class PasswordFile {
   #dummy = dummyHash();
   #loading: Promise<string | undefined> | undefined;
 
-  /** @param complain told once of each new fault */
+  /** @param complain is called once with each new error */
   constructor(path: string, complain: (why: string) => void) {
     this.#path = path;
     this.#complain = complain;

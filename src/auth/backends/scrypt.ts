@@ -21,7 +21,7 @@ const length = 32;
 const maxMemory = 256 * 1024 * 1024;
 const maxWork = 2 ** 24;
 
-/** Reads a hash; text that says what is wrong where it is none. */
+/** Reads a hash; text that says what is wrong if it is none. */
 export function parseHash(text: string): ScryptHash | string {
   const match =
     /^\$scrypt\$ln=([1-9]\d?),r=([1-9]\d{0,2}),p=([1-9]\d{0,2})\$([A-Za-z0-9+/]{11,88})\$([A-Za-z0-9+/]{22,88})$/.exec(

@@ -14,7 +14,7 @@ import { pass, refuse } from "../../hooks/verdict.ts";
 import { normalIp } from "../../mail/network.ts";
 import { reply } from "../../mail/reply.ts";
 
-/** The look-up may delay a client so long, ms. */
+/** The lookup may delay a client so long, ms. */
 const patience = 8000;
 /** RFC 1035 2.3.4. */
 const longestName = 253;
@@ -41,7 +41,7 @@ function readPatterns(entries: readonly ListEntry[], skip: Remark): readonly Pat
   });
 }
 
-/** Whether an IPv4 address stands in the name: its octets in either order, or in hexadecimal. */
+/** Whether an IPv4 address is in the name: its octets in either order, or in hexadecimal. */
 function holdsAddress(name: string, ip: string): boolean {
   const octets = ip.split(".");
   if (octets.length !== 4) {

@@ -1,4 +1,4 @@
-/** require_resolvable_client: a client without a host name in DNS is told so; hjp's plugin of qpsmtpd. */
+/** require_resolvable_client: a client without a host name in DNS is refused; hjp's plugin of qpsmtpd. */
 import * as field from "../../config/fields.ts";
 import { createHostNames } from "../../dns/host-names.ts";
 import { readClients } from "../../files/entries.ts";
@@ -10,7 +10,7 @@ import { immune } from "../../hooks/exemption.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { reply } from "../../mail/reply.ts";
 
-/** The look-up may delay a client so long, ms. */
+/** The lookup may delay a client so long, ms. */
 const patience = 8000;
 const text = "Client host name cannot be found";
 /** RFC 7372 3.3; 421 and 554 in place of the greeting, RFC 5321 3.1. */
@@ -25,7 +25,7 @@ const refusals = {
   },
 };
 
-/** Whether the client has a name; undefined where DNS did not answer. */
+/** Whether the client has a name; undefined if DNS did not answer. */
 type HasName = { readonly hasName: boolean | undefined };
 
 export const require_resolvable_client: CheckDefinition = defineCheck({

@@ -1,6 +1,6 @@
 /**
  * spamtrap: a message that has a trap among its recipients goes to a collector, and to nobody else. After qpsmtpd's
- * spamtrap, where a trap may be at any domain; here only relay domains have traps.
+ * spamtrap, which takes a trap at any domain; here only relay domains have traps.
  */
 import * as field from "../../config/fields.ts";
 import { findMailbox } from "../../files/entries.ts";

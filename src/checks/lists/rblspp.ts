@@ -1,7 +1,7 @@
 /**
- * rblspp: a client that a DNS blocklist lists is told so at RCPT, or from the greeting on; rblsmtpd's rules, as a check
- * of recipients or in rblsmtpd's own place. Text is the list's own behind an enhanced code; codes are rblsmtpd's 451
- * and 553.
+ * rblspp: a client that a DNS blocklist lists is refused at RCPT, or from the greeting on; rblsmtpd's rules, as a
+ * check of recipients or in rblsmtpd's own place. Text is the list's own behind an enhanced code; codes are rblsmtpd's
+ * 451 and 553.
  */
 import type * as z from "zod";
 
@@ -56,7 +56,7 @@ function block(code: 451 | 553, text: string): Verdict {
   return refuse("listed", reply(code, code === 553 ? "5.7.1" : "4.7.1", text));
 }
 
-/** RBLSPP from the client rules: empty is no question, a text blocks with 451, one after a hyphen with 553. */
+/** RBLSPP from the client rules: empty is not a question, a text blocks with 451, one after a hyphen with 553. */
 function byVariable(text: string): Verdict {
   if (text === "") {
     return pass;
@@ -78,7 +78,7 @@ class Question {
     this.#ip = ip;
   }
 
-  /** Answers in the order of the sources; waits only where one is not there yet. */
+  /** Answers in the order of the sources; waits only if one is not there yet. */
   judge(answers: readonly (ListAnswer | Promise<ListAnswer>)[], from = 0): Answer {
     for (let i = from; i < answers.length; i++) {
       const answer = answers[i];
@@ -93,7 +93,7 @@ class Question {
     return pass;
   }
 
-  /** One list's word; undefined where the next one is to be heard. */
+  /** One list's word; undefined if the next one is to be heard. */
   #weigh(source: DnsListSource | undefined, answer: ListAnswer | undefined): Verdict | undefined {
     if (source === undefined || answer === undefined || answer.kind === "absent") {
       return undefined;

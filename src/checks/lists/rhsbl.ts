@@ -21,7 +21,7 @@ interface DomainZone {
 }
 type Told = ListAnswer & { readonly from: DomainZone; readonly domain: string };
 
-/** A zone, and after a blank what is said of a domain in it; undefined where the text names no zone. */
+/** A zone, and after a blank what is said of a domain in it; undefined if the text names no zone. */
 function parseDomainZone(line: string): DomainZone | undefined {
   const [word, text] = firstWord(line);
   const zone = normalDomain(word);

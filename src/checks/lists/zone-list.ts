@@ -9,7 +9,7 @@ import type { ListEntry, Remark } from "../../files/list-reader.ts";
 /** A list that blocks; without a message its TXT record is the reply's text. */
 export type BlockZone = Extract<DnsListSource, { kind: "block" }>;
 
-/** Undefined where the text names no zone. */
+/** Undefined if the text names no zone. */
 export function parseZone(text: string): BlockZone | undefined {
   const source = parseSource(`r:${text}`);
   return source?.kind === "block" ? source : undefined;

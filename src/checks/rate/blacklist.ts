@@ -133,7 +133,7 @@ export const blacklist: CheckDefinition = defineCheck({
         return pass;
       }
       const { network, why, by } = found;
-      // A blocked client may come often: it is counted, and logged only where nothing else tells of it.
+      // A blocked client may come often: it is counted, and logged only if nothing else reports it.
       log[action === "log" ? "info" : "debug"]("blacklist", "blocked client", {
         session: id,
         ip: client.ip,

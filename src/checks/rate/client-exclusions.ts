@@ -18,7 +18,7 @@ export class ClientExclusions {
   readonly #hosts = new Set<string>();
   readonly #patterns: Pattern[] = [];
 
-  /** Whether a client is listed. @param findHost asks for its host name, where one is listed and `host` is "" */
+  /** Whether a client is listed. @param findHost asks for its host name, if one is listed and `host` is "" */
   has({ ip, host }: Peer, findHost: (ip: string) => Promise<string | undefined>): Later<boolean> {
     if (this.#ips.size > 0 && this.#ips.find(ip) === true) {
       return true;

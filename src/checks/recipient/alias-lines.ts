@@ -8,7 +8,7 @@ import type { Mailbox } from "../../mail/address.ts";
 
 export type AliasFormat = "hjp" | "sendmail";
 
-/** An address on the right side; its domain is "" where it is the alias's own. */
+/** An address on the right side; its domain is "" if it is the alias's own. */
 export interface AliasTarget {
   readonly mailbox: Mailbox;
   /** `\name`: not looked up again. */

@@ -60,7 +60,7 @@ export class AliasTable {
     return this.#ends.size;
   }
 
-  /** What an address of ours is expanded to; undefined where no line has it. */
+  /** What an address of ours is expanded to; undefined if no line has it. */
   find(recipient: Mailbox): Expansion | undefined {
     const found = this.#find(recipient);
     const ends = found && this.#ends.get(found.line);
@@ -171,7 +171,7 @@ function domainOf({ raw, domain }: Mailbox): string {
   return domain === "" ? "" : raw.slice(raw.lastIndexOf("@"));
 }
 
-/** An address with a detail behind its user part, and a domain where it had none. */
+/** An address with a detail behind its user part, and a domain if it had none. */
 function withDetail({ raw, domain }: Mailbox, detail: string, added: string): Mailbox | undefined {
   const at = domain === "" ? raw.length : raw.lastIndexOf("@");
   const [local, rest] = [raw.slice(0, at), raw.slice(at) + added];

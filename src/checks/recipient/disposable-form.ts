@@ -15,7 +15,7 @@ export interface DisposableWords {
   readonly until: string;
 }
 
-/** Reads a user part; undefined where it is none of these. */
+/** Reads a user part; undefined if it is none of these. */
 export function disposableForm(text: string, { separator, count, until }: DisposableWords): DisposableForm | undefined {
   const parts = text.split(separator);
   const [one, other] = [foldAscii(parts.at(-2) ?? ""), foldAscii(parts.at(-1) ?? "")];
@@ -31,7 +31,7 @@ export function disposableForm(text: string, { separator, count, until }: Dispos
   return day === undefined ? undefined : { kind: "until", user, until: day };
 }
 
-/** The beginning of a day, UTC; undefined where there is no such day. */
+/** The beginning of a day, UTC; undefined if there is no such day. */
 function dayOf(text: string): number | undefined {
   const [, year = "", month = "", day = ""] = /^(\d{4})(\d{2})(\d{2})$/.exec(text) ?? [];
   const time = Date.UTC(Number(year), Number(month) - 1, Number(day));
@@ -39,7 +39,7 @@ function dayOf(text: string): number | undefined {
   return isDay ? time : undefined;
 }
 
-/** The mailbox of another user part in the same domain; undefined where the user part has quotes. */
+/** The mailbox of another user part in the same domain; undefined if the user part has quotes. */
 export function baseOf({ raw, user, domain }: Mailbox, base: string): Mailbox | undefined {
   return raw.startsWith(user) ? { raw: `${base}${raw.slice(user.length)}`, user: base, domain } : undefined;
 }

@@ -15,7 +15,10 @@ export class DisposablePlaces {
     this.#counts = counts;
   }
 
-  /** Takes a place for the recipient under question; a second one of its transaction shares it. A store that is away has room for all. */
+  /**
+   * Takes a place for the recipient under question; a second one of its transaction shares it. A store that is
+   * unavailable has room for all.
+   */
   take(session: CheckSession, key: string, most: number): Later<boolean> {
     if (this.#held.get(session)?.has(key) === true) {
       this.#hold(session, key);
@@ -30,7 +33,7 @@ export class DisposablePlaces {
     });
   }
 
-  /** Counts, and says whether a place was left. @param then told the same where the store knows */
+  /** Counts, and says whether a place was left. @param then told the same if the store knows */
   count(key: string, most: number, then?: (isLeft: boolean) => void): Later<boolean> {
     const judge = (counted: Counted): boolean => {
       if (counted.kind !== "counted") {

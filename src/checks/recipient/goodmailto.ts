@@ -42,7 +42,7 @@ const found = finds("known");
 const noSnapshot = finds("unavailable");
 const bypassed = finds("bypassed");
 
-/** RFC 3463: 4.2.1 mailbox disabled, for now. A stranger cannot tell why. */
+/** RFC 3463: 4.2.1 mailbox disabled, for now. An untrusted client cannot tell why. */
 const later = reply(450, "4.2.1", "Mailbox not available now, try again later");
 const notAuthorised = reply(550, "5.7.1", "Delivery not authorized");
 
@@ -55,7 +55,7 @@ const liveLater = refuse("liveLater", later, { finding: "liveLater" });
 const liveAway = refuse("liveAway", later, { finding: "liveAway" });
 const otherSender = refuse("sender", notAuthorised, { finding: "sender" });
 
-/** Who comes from inside may write to internal recipients; the inside server has the last word. */
+/** Who comes from the internal network may write to internal recipients; the internal mail server has the last word. */
 function isOwn(session: CheckSession): boolean {
   return session.has("RELAYCLIENT") || session.has("SMTPAUTHUSER");
 }

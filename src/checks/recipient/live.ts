@@ -9,7 +9,7 @@ import { namesRoute, normalKey } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { parseLive } from "../../mail/network.ts";
 
-/** Asks; undefined where nobody is to be asked. */
+/** Asks; undefined if nobody is to be asked. */
 export type AskLive = (recipient: Mailbox) => Meaning | undefined | Promise<Meaning>;
 
 /** Between two warnings about a daemon that does not answer; ms. */

@@ -17,7 +17,7 @@ export function onErrorField(sample: OnError) {
   );
 }
 
-/** @param text of the reply where it is not accepted */
+/** @param text of the reply if it is not accepted */
 export function withoutAnswer(
   { kind }: NoAnswer,
   onError: OnError,

@@ -17,7 +17,7 @@ export interface Route {
   /** Tried in order. */
   readonly hops: readonly NextHop[];
   readonly tls: TlsPolicy;
-  /** What clients are told of the hop's refusals: its words, or ours with its codes. */
+  /** What clients get for the hop's refusals: its words, or ours with its codes. */
   readonly replies: "mirror" | "own";
   readonly timeout: number;
   readonly dataTimeout: number;

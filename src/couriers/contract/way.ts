@@ -23,7 +23,7 @@ export function routeOf({ routes, canonical }: Ways, domain: string): Route | un
   return mx && route !== undefined ? { ...route, key: `${route.key} ${domain}` } : route;
 }
 
-/** The way that all of them go; undefined where there is none. */
+/** The way that all of them go; undefined if there is none. */
 export function commonRoute(ways: Ways, recipients: readonly Mailbox[]): Route | undefined {
   const [route, ...others] = recipients.map((mailbox) => routeOf(ways, domainOf(ways, mailbox)));
   return others.every((other) => other?.key === route?.key) ? route : undefined;

@@ -82,7 +82,7 @@ export class HopDelivery implements Delivery {
     return ours;
   }
 
-  /** Turns a fault of the hop into the answer that fits, for this command and all that follow. */
+  /** Turns an error of the hop into the answer that fits, for this command and all that follow. */
   async #attempt(action: () => Promise<Reply>): Promise<Reply> {
     try {
       const answer = await action();
@@ -93,7 +93,7 @@ export class HopDelivery implements Delivery {
       this.#failure = !before ? lost : error instanceof HopFault && error.ourselves ? fit.loops : fit.notAvailable;
       this.#connection?.destroy();
       this.#context.counters.add("hop_replies", byCode("none"));
-      // Without a client nobody is told but the log; and that only where the hop may have a message.
+      // Without a client nobody is told but the log; and that only if the hop may have a message.
       if (!this.#abandoned || this.#state === "over") {
         const fields = { session: this.#origin.session, route: this.#route?.key, why: (error as Error).message };
         this.#context.log.warning("next-hop", before ? "not available" : "lost", fields);
@@ -117,7 +117,7 @@ export class HopDelivery implements Delivery {
     this.#route = route;
     this.#state = "open";
     if (!isSuccess(mail.code)) {
-      // The sender was refused, after we had said 250 to it: every recipient is told so.
+      // The sender was refused, after we had said 250 to it: every recipient gets this refusal.
       this.#failure = this.#fit("MAIL", mail, "refusal");
       return this.#failure;
     }

@@ -13,7 +13,7 @@ import type { TlsPolicy } from "../contract/routes.ts";
 /** A connection attempt ends after this many ms, however long the time limit for replies is: a path that is up answers at once. */
 const connectTimeout = 30_000;
 
-/** What our side of a handshake asks for. */
+/** What the side of a handshake asks for. */
 export function tlsOptions(endpoint: HopEndpoint, policy: TlsPolicy): ConnectionOptions {
   const name = policy.name ?? endpoint.name ?? endpoint.host;
   return {

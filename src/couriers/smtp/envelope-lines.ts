@@ -6,7 +6,7 @@ import type { Envelope } from "../../mail/courier.ts";
 export function mailLine({ sender, size, eightBit }: Envelope, features: ReadonlyMap<string, string>): string {
   const parameters = [
     size > 0 && features.has("SIZE") ? ` SIZE=${size}` : "",
-    // A hop without 8BITMIME is given the eighth bit all the same: refusing would lose mail that it can take.
+    // A hop without 8BITMIME is given the eighth bit anyway: refusing would lose mail that it can take.
     eightBit && features.has("8BITMIME") ? " BODY=8BITMIME" : "",
   ];
   return `MAIL FROM:<${sender?.raw ?? ""}>${parameters.join("")}`;

@@ -29,7 +29,7 @@ export interface Beginning {
   uses(connection: HopConnection | undefined): void;
 }
 
-/** Begins it. Undefined: its client went away. @throws HopFault where no connection could be had, or it broke */
+/** Begins it. Undefined: its client went away. @throws HopFault if no connection could be had, or it broke */
 export async function beginTransaction(pool: HopPool, beginning: Beginning): Promise<Begun | undefined> {
   const kept = await beginOnKept(pool, beginning);
   if (kept !== undefined && !isWornOut(kept)) {
@@ -54,7 +54,7 @@ export async function beginTransaction(pool: HopPool, beginning: Beginning): Pro
   return ask(fresh, beginning);
 }
 
-/** On a connection that is there already; undefined where there was none that lived. */
+/** On a connection that is there already; undefined if there was none that lived. */
 async function beginOnKept(pool: HopPool, beginning: Beginning): Promise<Begun | undefined> {
   const kept = pool.reuse(beginning.route);
   if (kept === undefined) {
@@ -74,7 +74,7 @@ async function beginOnKept(pool: HopPool, beginning: Beginning): Promise<Begun |
   return begun;
 }
 
-/** Asks MAIL and RCPT, together where the hop allows it. @throws HopFault */
+/** Asks MAIL and RCPT, together if the hop allows it. @throws HopFault */
 async function ask(connection: HopConnection, beginning: Beginning): Promise<Begun> {
   const { timeout } = beginning.route;
   const [mailLine, rcptLine] = beginning.lines(connection.features);

@@ -27,7 +27,7 @@ export function isSuccess(code: number): boolean {
   return code >= 200 && code < 300 && !otherSuccess.has(code);
 }
 
-/** What is wanted of a command: any 2xx, or 354 at DATA; nothing where only a refusal can come. */
+/** What is wanted of a command: any 2xx, or 354 at DATA; nothing if only a refusal can come. */
 export type Wanted = "success" | "data" | "refusal";
 
 /**

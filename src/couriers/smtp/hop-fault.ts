@@ -1,7 +1,7 @@
 /** The one error of the next hop's side. */
 import type { Reply } from "../../mail/reply.ts";
 
-/** What is known of a fault beside its text. */
+/** What is known of an error beside its text. */
 export interface HopFaultOptions extends ErrorOptions {
   /** What the hop said without being asked, before it was given up. */
   readonly said?: Reply;

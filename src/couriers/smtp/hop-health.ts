@@ -7,7 +7,7 @@
 export const restTime = 5000;
 /** A success is this fresh, in ms, that a failure right after it does not mean a dead hop. */
 const freshTime = 5000;
-/** Places that are remembered without a connection; under mx, strangers' DNS chooses them. */
+/** Places that are remembered without a connection; under mx, foreign DNS chooses them. */
 const most = 1000;
 
 interface Place {

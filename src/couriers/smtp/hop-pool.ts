@@ -48,7 +48,7 @@ export class HopPool {
     this.#log = log;
   }
 
-  /** A connection that is not in use; undefined where a fresh one must be opened. */
+  /** A connection that is not in use; undefined if a fresh one must be opened. */
   reuse(route: Route): HopConnection | undefined {
     const kept = this.#idle.get(route.key)?.at(-1)?.connection;
     if (kept === undefined) {
@@ -72,9 +72,9 @@ export class HopPool {
   }
 
   /**
-   * Opens a connection, or takes over one of another session where the hop is full.
+   * Opens a connection, or takes over one of another session if the hop is full.
    * @param wanted whether its client is still there
-   * @throws HopFault where no endpoint of the route could be used
+   * @throws HopFault if no endpoint of the route could be used
    */
   async open(route: Route, domain: string, wanted: () => boolean = () => true): Promise<HopConnection> {
     if (this.#queue.waits(route.key)) {

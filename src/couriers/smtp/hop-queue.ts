@@ -66,7 +66,7 @@ export class Ticket {
     }
   }
 
-  /** Ends {@link wait}; false where it does not wait just now. */
+  /** Ends {@link wait}; false if it does not wait just now. */
   wake(connection: HopConnection | undefined): boolean {
     const resolve = this.#resolve;
     this.#resolve = undefined;

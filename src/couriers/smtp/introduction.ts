@@ -23,7 +23,7 @@ interface Young {
 /** Names that many machines bear: they say nothing about who answers. */
 const commonNames: ReadonlySet<string> = new Set(["", "localhost", "localhost.localdomain"]);
 
-/** Makes a connection usable. @throws HopFault where the hop refuses, or is this relay itself */
+/** Makes a connection usable. @throws HopFault if the hop refuses, or is this relay itself */
 export async function introduce(
   connection: Young,
   hostname: string,

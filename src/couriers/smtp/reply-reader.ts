@@ -8,7 +8,7 @@ export interface HopReply {
   readonly lines: readonly string[];
 }
 
-/** More than any server says; then it is no reply any more. */
+/** More than any server says; then it is not a reply any more. */
 const maxLine = 4096;
 const maxLines = 128;
 
@@ -18,8 +18,8 @@ export class ReplyReader {
   #code = "";
 
   /**
-   * Takes the next bytes; the replies that they complete, one by one: what came before a fault counts.
-   * @throws SyntaxError where the bytes are no SMTP reply
+   * Takes the next bytes; the replies that they complete, one by one: what came before an error counts.
+   * @throws SyntaxError if the bytes are no SMTP reply
    */
   *push(chunk: Buffer): Generator<HopReply, void> {
     let text = this.#text + chunk.toString("latin1");

@@ -1,4 +1,4 @@
-/** What the client is told of an answer of the route's hop. */
+/** The reply to the client for an answer of the route's hop. */
 import type { Reply } from "../../mail/reply.ts";
 import type { Route } from "../contract/routes.ts";
 import { withOwnWords } from "./fitting.ts";

@@ -1,7 +1,7 @@
 /**
- * Directory harvest: a client that asks for many recipients whom nobody knows is answered later each time, then hung up
- * on, then refused for a while. Known recipients are answered at once. A block holds in all workers from then on: the
- * reply to an unknown recipient waits until a store has it, for as long as the state waits. Times in ms.
+ * Directory harvest: a client that asks for many recipients whom nobody knows is answered later each time, then
+ * disconnected, then refused for a while. Known recipients are answered at once. A block holds in all workers from then
+ * on: the reply to an unknown recipient waits until a store has it, for as long as the state waits. Times in ms.
  */
 import type { ClientRules } from "../../clients/tcprules.ts";
 import type { Session } from "../../hooks/session.ts";
@@ -59,7 +59,7 @@ export class Harvest {
     this.#counters = counters;
   }
 
-  /** Whether a client that connects is turned away without more ado. A rule by host name is still to be asked. */
+  /** Whether a client that connects is rejected immediately. A rule by host name is still to be asked. */
   refusesAtOnce(ip: string, rules: ClientRules, variables: () => Variables): boolean {
     if (!this.#isBlocked(ip) || rules.needsHost || isExempt(variables())) {
       return false;
@@ -68,7 +68,7 @@ export class Harvest {
     return verdict.kind === "allow" && this.refuses(ip, verdict.variables);
   }
 
-  /** Whether a client is turned away, its rule being known. */
+  /** Whether a client is rejected, its rule being known. */
   refuses(ip: string, variables: Variables): boolean {
     const refused = this.#isBlocked(ip) && !isExempt(variables);
     if (refused) {
@@ -151,7 +151,7 @@ export class Harvest {
     return this.#ledger.block(network, left);
   }
 
-  /** @param left how long a client is hung up on where there is no block to end it; 0: this session only */
+  /** @param left how long a client is disconnected if there is no block to end it; 0: this session only */
   #begin(session: Session, network: string, by: string, count: number, left = 0): Later<void> {
     const { block, clientLimit } = this.#settings;
     this.#note(session, network, by, count, block);

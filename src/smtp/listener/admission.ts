@@ -12,7 +12,7 @@ import type { Owner } from "./owner.ts";
 
 const byResult = labelsBy("result");
 
-/** See the file's first line. A client that is turned away has been told when this ends. */
+/** See the file's first line. A client that is rejected has been told when this ends. */
 export async function admit(owner: Owner<Connection>, connection: Connection): Promise<void> {
   const { service } = owner;
   const ip = normalIp(connection.remoteAddress);
@@ -52,7 +52,7 @@ export async function admit(owner: Owner<Connection>, connection: Connection): P
   await connection.greet();
 }
 
-/** Counts the connection where there is a rate; one too many is told so. */
+/** Counts the connection if there is a rate; one too many is refused with a reply. */
 function isTooOften(
   owner: Owner<Connection>,
   connection: Connection,

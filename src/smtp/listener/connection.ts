@@ -1,5 +1,5 @@
 /**
- * One client's connection: smtp-server's socket, line reader and TLS under our own verbs. Reads lines, writes
+ * One client's connection: smtp-server's socket, line reader and TLS under the relay's own verbs. Reads lines, writes
  * responses, keeps the deadlines and the limits; what is answered is Conversation's business.
  */
 import type { Socket } from "node:net";
@@ -89,7 +89,7 @@ export class Connection extends SMTPConnection {
   }
 
   override _onCommand(command: Buffer, callback?: () => void): void {
-    // Half a command at the end of the stream comes without a callback: it is no command.
+    // Half a command at the end of the stream comes without a callback: it is not a command.
     if (callback === undefined || this.#over) {
       return;
     }
@@ -204,7 +204,7 @@ export class Connection extends SMTPConnection {
     }
   }
 
-  /** The one place where a fault in a session becomes 421. */
+  /** The one place where an error in a session becomes 421. */
   #fault(error: unknown): void {
     this.#relay.noteFault(this, error);
     this.answer(answers.fault);

@@ -1,5 +1,5 @@
 /**
- * The other workers' connections: each worker writes its own into the state a few times a second, and reads the
+ * The other workers' connections: each worker writes its own into the state a few times per second, and reads the
  * others'. Nothing waits for it: between two looks a worker goes by its own and by what it knew. Times in ms.
  */
 import { randomUUID } from "node:crypto";
@@ -13,7 +13,7 @@ import type { Crowd } from "./crowd.ts";
 const lookEvery = 250;
 /** A worker that changes nothing says so this often; one that is silent for three times as long is gone. */
 const sayEvery = 2000;
-/** Networks that a worker tells of: those with the most connections. */
+/** Networks that a worker reports: those with the most connections. */
 const mostClients = 1000;
 /** Workers of a machine, and relays of a fleet, that may be in the table. */
 const mostWorkers = 1000;
@@ -41,7 +41,7 @@ export class Neighbours {
     this.#timer = setInterval(() => void this.look(), lookEvery).unref();
   }
 
-  /** Tells of its own and hears of the others'. Never rejects. */
+  /** Writes its own and reads the others'. Never rejects. */
   async look(): Promise<void> {
     if (this.#isLooking || this.#isClosed) {
       return;

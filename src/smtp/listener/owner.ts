@@ -11,7 +11,7 @@ export interface Owner<Held> extends SMTPServer {
   admit(connection: Held): Promise<void>;
   /** TLS is on: what checks may know of it. */
   secured(connection: Held): void;
-  /** A fault of ours in a session. */
+  /** An internal error in a session. */
   noteFault(connection: Held, error: unknown): void;
   /** A client was lost in a transaction, in whatever way. @param why an error, or words */
   noteLost(connection: Held, why: unknown): void;

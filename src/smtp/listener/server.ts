@@ -174,7 +174,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     }
   }
 
-  /** A fault of ours in a session. */
+  /** An internal error in a session. */
   noteFault(connection: Connection, error: unknown): void {
     const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.service.counters.add("session_faults");

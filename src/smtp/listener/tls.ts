@@ -1,7 +1,7 @@
-/** TLS as the library wants to hear of it, and what a handshake tells of the client. */
+/** TLS as the library wants to hear of it, and what a handshake reports about the client. */
 import type { TLSSocket } from "node:tls";
 
-/** Our certificate and how it is used. Texts are PEM. */
+/** The certificate and how it is used. Texts are PEM. */
 export interface TlsMaterial {
   readonly cert: string;
   readonly key: string;
@@ -10,13 +10,13 @@ export interface TlsMaterial {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
 }
 
-/** The library's options. Each is named even where it is off: a reload merges them into those of before. */
+/** The library's options. Each is named even where it is off: a reload merges them into the previous ones. */
 export function tlsOptions(tls: TlsMaterial | undefined): object {
   if (tls === undefined) {
     return {};
   }
   const { cert, key, ca, minVersion } = tls;
-  // A client certificate is asked for, not demanded: who has none is a stranger, not turned away.
+  // A client certificate is asked for, not demanded: who has none is an untrusted client, not rejected.
   return { cert, key, minVersion, ca, requestCert: ca !== undefined, rejectUnauthorized: false };
 }
 

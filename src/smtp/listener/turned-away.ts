@@ -1,4 +1,4 @@
-/** Clients that get no session: told so where that is cheap, cut off where one of them asks again and again. */
+/** Clients that get no session: told so where that is cheap, cut off if one of them asks again and again. */
 import type { Socket } from "node:net";
 
 import type { Response } from "../answers.ts";
@@ -26,7 +26,7 @@ export class TurnedAway {
   /**
    * Says the reply, and ends the connection; without a word where too many linger.
    * @param client the network that it counts for
-   * @returns false where there was no room for it in all
+   * @returns false if there was no room for it in all
    */
   refuse(socket: Socket, client: string, { reply }: Response): boolean {
     socket.on("error", () => undefined);

@@ -1,9 +1,9 @@
 /**
- * Finds the end of a message in the wire's bytes and watches over its line ends. RFC 5321 4.5.2, 2.3.8.
+ * Finds the end of a message in the wire's bytes and watches over its line endings. RFC 5321 4.5.2, 2.3.8.
  *
- * The message stays in wire form: a dot-stuffed CRLF message is just what the next hop wants, so nothing is
- * unstuffed here to be stuffed again there. Only CRLF "." CRLF ends a message; a bare CR, LF or NUL, with which
- * messages are smuggled (CVE-2023-51764 and its kin), is a defect or, if so asked, made a whole line end.
+ * The message stays in wire form: a dot-stuffed CRLF message is just what the next hop wants, so nothing is unstuffed
+ * here to be stuffed again there. Only CRLF "." CRLF ends a message; a bare CR, LF or NUL, with which messages are
+ * smuggled (CVE-2023-51764 and its kin), is a defect or, if so asked, made a whole line ending.
  */
 
 const terminator = Buffer.from("\r\n.\r\n");
@@ -22,7 +22,7 @@ export interface Piece {
 }
 
 export class DotReader {
-  /** A bare CR, LF or NUL was seen (and not made whole). */
+  /** A bare CR, LF or NUL was seen (and not normalised). */
   defect = false;
   readonly #normalise: boolean;
   #held: Buffer = nothing;
@@ -30,7 +30,10 @@ export class DotReader {
   /** The next byte begins a line; a dot there is stuffed by us unless a real CRLF came before it. */
   #lineStart = true;
   #genuine = true;
-  /** The line is a single dot so far. Without a second one, the line end that we make of a bare CR would end the message. */
+  /**
+   * The line is a single dot so far. Without a second one, the line ending that we make of a bare CR would end the
+   * message.
+   */
   #loneDot = false;
 
   constructor(normalise: boolean) {
@@ -61,7 +64,8 @@ export class DotReader {
   }
 
   #clean(body: Buffer): Buffer {
-    // A clean piece may still begin with a dot behind a line end that only we made, or end a line that is a dot so far.
+    // A clean piece may still begin with a dot behind a line ending that only we made, or end a line that is a dot so
+    // far.
     const open = this.#loneDot || (body[0] === DOT && this.#lineStart && !this.#genuine);
     if (!open && isClean(body)) {
       this.#remember(body);

@@ -14,7 +14,7 @@ const maxAppended = 1_048_576;
 /** The message as the checks so far have made it. */
 export interface Changeable {
   readonly header: EditedHeader;
-  /** Undefined where only the header section is held. */
+  /** Undefined if only the header section is held. */
   readonly held: HeldMessage | undefined;
   sender: Mailbox | undefined;
   recipients: readonly Mailbox[];
@@ -106,7 +106,7 @@ export class Draft implements WholeEdits {
     this.#sender = named;
   }
 
-  /** Carries the changes out. */
+  /** Makes the changes. */
   commit(): void {
     if (this.#over) {
       return;

@@ -59,7 +59,7 @@ export class FirstLine {
   }
 }
 
-/** A stuffed dot is not part of the line: the next hop sees a tab first where the wire has ".\t". */
+/** A stuffed dot is not part of the line: the next hop sees a tab first if the wire has ".\t". */
 function kindOf(data: Buffer): Kind {
   const from = data[0] === DOT ? 1 : 0;
   const end = data.indexOf(CR, from);

@@ -29,7 +29,7 @@ export class HeaderSection {
     return within;
   }
 
-  /** Where the section ends in these bytes, with its last line end; undefined if it goes on behind them. */
+  /** Where the section ends in these bytes, with its last line ending; undefined if it goes on behind them. */
   #endIn(bytes: Buffer): number | undefined {
     const across = (this.#tail + bytes.toString("latin1", 0, 3)).indexOf("\r\n\r\n");
     if (across >= 0) {

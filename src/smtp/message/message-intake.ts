@@ -43,9 +43,9 @@ export interface IntakeOptions {
   /** For the Received field, RFC 3848. */
   readonly protocol: string;
   readonly recipients: readonly Mailbox[];
-  /** Bare CR, LF and NUL are made whole, instead of refused. */
+  /** Bare CR, LF and NUL are normalised, instead of refused. */
   readonly normalise: boolean;
-  /** Bytes; 0 is no limit. */
+  /** Bytes; 0 is not a limit. */
   readonly limit: number;
   readonly need: Need;
   /** The checks that need more than the header. */

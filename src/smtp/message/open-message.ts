@@ -15,7 +15,10 @@ import type { IntakeOptions } from "./message-intake.ts";
 /** What a data command comes to: a response, or a message that may now be taken in. */
 export type DataAnswer = Response | { readonly intake: MessageIntake };
 
-/** See the file's first line. A message that is held gets our own 354: the next hop is told of DATA after the verdict. */
+/**
+ * See the file's first line. A message that is held gets the relay's own 354: the next hop gets DATA after
+ * the verdict.
+ */
 export async function openMessage(
   service: Service,
   session: Session,

@@ -23,7 +23,7 @@ export class Taps {
   readonly #ends = new Map<Step, Answer | Error>();
   #waiting: Promise<void> | undefined;
 
-  /** @param fault told of a tap that failed @param time the longest that one may hold back, in ms */
+  /** @param fault is called with a tap that failed @param time the longest that one may hold back, in ms */
   constructor(fault: (step: Step, error: unknown) => void, time: number) {
     this.#fault = fault;
     this.#patience = Math.min(patience, time);
@@ -98,7 +98,7 @@ export class Taps {
     }
   }
 
-  /** What a check's tap said; pass where it had none. @throws what it threw */
+  /** What a check's tap said; pass if it had none. @throws what it threw */
   answerOf(step: Step): Answer {
     const answer = this.#ends.get(step) ?? pass;
     if (answer instanceof Error) {

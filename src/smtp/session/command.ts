@@ -43,7 +43,7 @@ const openPaths = { FROM: /^FROM:\s*([^\s<>"]+)(?:\s+(.*))?$/is, TO: /^TO:\s*([^
 
 /**
  * Whether a client is forgiven a name with blanks or umlauts, missing brackets, and blanks within them: printers and
- * PCs write such, and strangers that do are rarely mail servers.
+ * PCs write such, and untrusted clients that do are rarely mail servers.
  */
 export function isLenient(service: Pick<Service, "lenient" | "authenticator">, session: Session): boolean {
   const isOwn = session.has("RELAYCLIENT") || service.authenticator !== undefined;

@@ -42,7 +42,7 @@ export class Conversation {
   refused = false;
   /** What the client may still say where the connection hook refused it so. */
   limited: LimitedConversation | undefined;
-  /** Largest message; DATABYTES of the client rule goes before the setting. 0 is no limit. */
+  /** Largest message; DATABYTES of the client rule goes before the setting. 0 is not a limit. */
   readonly #messageSize: number;
   /** DATA was refused: the transaction stands, and another MAIL may take its place. */
   #dataRefused = false;
@@ -58,7 +58,7 @@ export class Conversation {
     this.#messageSize = /^\d{1,15}$/.test(bytes) ? Number(bytes) : service.limits.messageSize;
   }
 
-  /** The greeting, or the refusal that stands in its place. @param hasTalked whether the client did not wait for it */
+  /** The greeting, or the refusal that is in its place. @param hasTalked whether the client did not wait for it */
   greet(hasTalked: () => boolean): Answering {
     return after(this.service.pipeline.run("connection", this.session, "policy"), (outcome) => {
       this.limited = limitedBy(outcome.verdict, this.service.hostname);

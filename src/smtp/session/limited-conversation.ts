@@ -44,7 +44,7 @@ export class LimitedConversation {
   }
 }
 
-/** The limited conversation that a verdict asks for; undefined where the session goes on, or ends. */
+/** The limited conversation that a verdict asks for; undefined if the session goes on, or ends. */
 export function limitedBy(verdict: Verdict, hostname: string): LimitedConversation | undefined {
   return verdict.kind === "refuse" && verdict.limited !== undefined && verdict.close !== true
     ? new LimitedConversation(verdict.reply, hostname, verdict.limited)

@@ -30,14 +30,14 @@ export function askAtMail(
   return after(pipeline.run("mail", session, "policy"), (outcome) => {
     session.changing = undefined;
     const refusal = refused(responseOf(outcome));
-    // The final sender is looked at last, and not at all where a check said `ok`; most tell it at RCPT.
+    // The final sender is looked at last, and not at all if a check said `ok`; most tell it at RCPT.
     return refusal !== undefined || outcome.verdict.kind === "ok"
       ? refusal
       : after(pipeline.run("mail", session, "sender"), (last) => refused(responseOf(last)));
   });
 }
 
-/** Before the checks. Undefined: nothing does. @param messageSize 0 is no limit */
+/** Before the checks. Undefined: nothing does. @param messageSize 0 is not a limit */
 export function refuseMail(party: Party, { size, sender }: MailCommand, messageSize: number): Response | undefined {
   const early = refuseEarlyTalker(party.service, party.session);
   if (early !== undefined) {

@@ -1,6 +1,6 @@
 /** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3848. */
 
-/** The keywords of the EHLO answer. @param messageSize bytes; 0 is no limit */
+/** The keywords of the EHLO answer. @param messageSize bytes; 0 is not a limit */
 export function offers(messageSize: number, starttls: boolean, auth: boolean): string[] {
   return [
     "PIPELINING",

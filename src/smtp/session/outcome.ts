@@ -9,12 +9,12 @@ import type { Sentence } from "../harvest/harvest.ts";
 /** A response now, or after I/O. */
 export type Answering = Response | Promise<Response>;
 
-/** Continues with a value, at once where it is already there. */
+/** Continues with a value, at once if it is already there. */
 export function after<In, Out>(value: In | Promise<In>, go: (value: In) => Out | Promise<Out>): Out | Promise<Out> {
   return value instanceof Promise ? value.then(go) : go(value);
 }
 
-/** The response that a verdict makes; undefined where the command goes on. */
+/** The response that a verdict makes; undefined if the command goes on. */
 export function responseOf({ verdict }: Outcome): Response | undefined {
   switch (verdict.kind) {
     case "refuse":

@@ -49,13 +49,13 @@ function takeBack(transaction: Transaction | undefined): void {
 
 /**
  * Asks about a recipient that is several addresses at the next hop: its 250 if it accepts all, else its worst answer.
- * @param takeBack told where it has accepted some
+ * @param takeBack told if it has accepted some
  */
 async function askAboutAll(delivery: Delivery, mailboxes: readonly Mailbox[], takeBack: () => void): Promise<Reply> {
   const replies: Reply[] = [];
   for (const mailbox of mailboxes) {
     const reply = await delivery.recipient(mailbox);
-    // 452 of our own: it goes another way than the transaction.
+    // 452 of the relay's own: it goes another way than the transaction.
     const isElsewhere = reply.said === 0 && reply.code === answers.otherRoute.code;
     replies.push(isElsewhere && replies.length > 0 ? answers.dividedRoute : reply);
     if (isElsewhere || reply.code >= 500) {
@@ -79,7 +79,7 @@ function concludeRecipient(
   const accepted = answer.code >= 200 && answer.code < 300;
   const said = answer.said ?? answer.code;
   const theirs = said === 0 ? `${answer.code} of our own` : `next hop said ${said}`;
-  // Where our own verdict was another, the log has both beside each other.
+  // Where the relay's own verdict was another, the log has both beside each other.
   const words = accepted && (ours === undefined || ours === "known") ? status : `${status}, ${theirs}`;
   logRecipient(service, session, { mailbox, check, status: words }, answer);
   if (ours !== undefined && said !== 0) {
@@ -89,7 +89,7 @@ function concludeRecipient(
   return accepted;
 }
 
-/** What the next hop is told of accepted recipients. */
+/** Which accepted recipients the next hop gets. */
 export function toldNextHop(accepted: readonly Recipient[]): Mailbox[] {
   const told = accepted.flatMap(({ mailbox, expansion }) => expansion ?? [mailbox]);
   return [...new Map(told.map((mailbox) => [mailbox.raw, mailbox])).values()];

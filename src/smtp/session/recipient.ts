@@ -1,6 +1,6 @@
 /**
- * RCPT TO: from a mailbox to a verdict. The marks of the server stand in one table and hold whatever
- * `[checks] run` says; the next hop's own reply comes last. docs/flow.md.
+ * RCPT TO: from a mailbox to a verdict. The marks of the server are in one table and hold whatever `[checks] run` says;
+ * the next hop's own reply comes last. docs/flow.md.
  */
 import type { Denial } from "../../hooks/check.ts";
 import { isExempt } from "../../hooks/exemption.ts";
@@ -32,7 +32,7 @@ export type Judged =
       /** The words of the log line. */
       readonly status: string;
       readonly check: string;
-      /** What the list said of it; undefined where it was not asked. */
+      /** What the list said of it; undefined if it was not asked. */
       readonly ours?: OurAnswer | undefined;
     }
   | { readonly kind: "answered"; readonly response: Response; readonly unknown?: true };
@@ -90,7 +90,7 @@ function mailboxOf({ session }: Case): Mailbox {
   return session.recipient as Mailbox;
 }
 
-/** Continues with an outcome, at once where it is there. */
+/** Continues with an outcome, at once if it is there. */
 function then(
   outcome: Outcome | Promise<Outcome>,
   go: (outcome: Outcome) => Judged | undefined | Promise<Judged | undefined>,

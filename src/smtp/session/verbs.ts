@@ -33,7 +33,7 @@ export class Verbs {
     this.#conversation = conversation;
   }
 
-  /** Answers one line, synchronously where no check needs I/O. */
+  /** Answers one line, synchronously if no check needs I/O. */
   answer(line: string): Answer | Promise<Answer> {
     return isBare(line) ? this.#answerBare(line.slice(0, -1)) : this.#answerWhole(line);
   }
