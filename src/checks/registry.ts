@@ -31,6 +31,7 @@ import { rcpt_regexp } from "./envelope/rcpt_regexp.ts";
 import { relocated } from "./recipient/relocated.ts";
 import { require_resolvable_client } from "./client/require_resolvable_client.ts";
 import { rhsbl } from "./lists/rhsbl.ts";
+import { scanner } from "./scanners/scanner.ts";
 import { score } from "./client/score.ts";
 import { spamtrap } from "./envelope/spamtrap.ts";
 import { spp } from "./programs/spp.ts";
@@ -71,6 +72,7 @@ export const checks: readonly CheckDefinition[] = [
   relocated,
   require_resolvable_client,
   rhsbl,
+  scanner,
   score,
   spamtrap,
   spp,

@@ -9,7 +9,7 @@ import type { Plugin } from "./config.ts";
 import { closeWriter } from "./pipes.ts";
 import type { Pipe, Pipes } from "./pipes.ts";
 
-/** A started program and what it prints. Its standard input is empty. */
+/** A started program and what it prints. */
 export interface Program {
   readonly process: ChildProcess;
   readonly output: Readable;
@@ -26,24 +26,31 @@ export interface Launch {
   readonly home: string;
   /** All of the environment. */
   readonly environment: Readonly<Record<string, string>>;
+  /** File for its standard input; not given: it is empty. */
+  readonly input?: string;
 }
 
 /**
  * Starts a program. An error is thrown, or told by its process's event `error`; {@link startFailure} names it.
  */
-export function startProgram({ plugin, home, environment }: Launch, pipes: Pipes): Program {
+export function startProgram({ plugin, home, environment, input }: Launch, pipes: Pipes): Program {
   if (!plugin.line.startsWith(":")) {
     refuseText(resolve(home, plugin.file));
   }
   const output = pipes.take();
   const errors = pipes.take();
+  let reading: number | undefined;
   try {
-    return connect(plugin, home, environment, output, errors);
+    reading = input === undefined ? undefined : openSync(input, constants.O_RDONLY);
+    return connect(plugin, home, environment, reading, output, errors);
   } catch (error) {
     output?.reader.destroy();
     errors?.reader.destroy();
     throw error;
   } finally {
+    if (reading !== undefined) {
+      closeSync(reading);
+    }
     closeWriter(output);
     closeWriter(errors);
   }
@@ -53,6 +60,7 @@ function connect(
   { file, argv: [argv0, ...rest] }: Plugin,
   home: string,
   environment: Readonly<Record<string, string>>,
+  input: number | undefined,
   output: Pipe | undefined,
   errors: Pipe | undefined,
 ): Program {
@@ -61,7 +69,7 @@ function connect(
     cwd: home,
     env: environment,
     detached: true,
-    stdio: ["ignore", output?.writer ?? "pipe", errors?.writer ?? "pipe"],
+    stdio: [input ?? "ignore", output?.writer ?? "pipe", errors?.writer ?? "pipe"],
   });
   const [, ownOutput, ownErrors] = child.stdio;
   return {
