@@ -184,12 +184,12 @@ describe("scanner's program", () => {
 
   it("must see the message: settings that cannot be so are faults", () => {
     const config = (body: string): string => `[checks]\nrun = ["scanner"]\n[checks.scanner]\n${body}`;
-    const faulty = (body: string) => expect(() => relaySettings(config(body), folder));
-    faulty('preset = "custom"').toThrow(/command: needs a program/);
-    faulty('command = ["clamscan", "-"]').toThrow(/command: needs an argument with %f/);
-    faulty('group = "nosuchgroup"').toThrow(/group: needs the name of a group/);
-    faulty('name_pattern = "(a+)+$"').toThrow(/name_pattern/);
-    expect(() => relaySettings(config('command = ["clamscan", "-"]\ninput = "stdin"'), folder)).not.toThrow();
+    const start = (body: string) => () => relaySettings(config(body), folder);
+    expect(start('preset = "custom"')).toThrow(/command: needs a program/);
+    expect(start('command = ["clamscan", "-"]')).toThrow(/command: needs an argument with %f/);
+    expect(start('group = "nosuchgroup"')).toThrow(/group: needs the name of a group/);
+    expect(start('name_pattern = "(a+)+$"')).toThrow(/name_pattern/);
+    expect(start('command = ["clamscan", "-"]\ninput = "stdin"')).not.toThrow();
   });
 });
 
