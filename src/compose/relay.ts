@@ -122,6 +122,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     connectionRate,
     hostNames: createHostNames(dns),
     lenient: settings.smtp.lenient_helo,
+    idn: settings.smtp.idn,
     normaliseNewlines: settings.smtp.bare_newlines === "normalise",
     reverseLookup: settings.smtp.reverse_lookup,
     logSessions: settings.log.sessions,

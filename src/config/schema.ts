@@ -77,6 +77,11 @@ const smtp = z.strictObject({
     "own",
     "Clients that may use blanks or UTF-8 in the name of HELO, and addresses without angle brackets or with blanks inside them. own: those with RELAYCLIENT, and all clients of a listener with auth. Others get 501. An underscore in the name is accepted from every client.",
   ),
+  idn: field.choice(
+    ["relay", "all", "off"],
+    "relay",
+    "Clients that may write domains in UTF-8 in MAIL and RCPT: the relay uses their A-labels (xn--…), also towards the next hop. relay: those with RELAYCLIENT, and logged-in users. Others get 553, and so does a user part in UTF-8.",
+  ),
   reverse_lookup: field.flag(
     false,
     "Look up and confirm the client's host name (TCPREMOTEHOST) before the greeting. If a client rule uses host names, this is always done.",

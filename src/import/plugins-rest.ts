@@ -56,7 +56,11 @@ export const restPlugins: readonly Plugin[] = [
     becomes: toSetting("control", ["urls"], ({ args }) => (args.words.length === 0 ? {} : { urls: [...args.words] })),
     here: "List files are fetched by a timer, never while a client waits.",
   },
-  { names: ["idn"], becomes: toSetting("smtp", ["idn"]), here: "Domains in UTF-8 become A-labels." },
+  {
+    names: ["idn"],
+    becomes: toSetting("smtp", ["idn"], () => ({ idn: "relay" })),
+    here: "Domains in UTF-8 become A-labels, for clients that may relay and logged-in users.",
+  },
   {
     names: ["dont_require_anglebrackets"],
     becomes: toSetting("smtp", ["lenient_helo"], () => ({ lenient_helo: "all" })),

@@ -61,6 +61,8 @@ export interface Service extends Omit<Services, "lists" | "scanner"> {
   readonly normaliseNewlines: boolean;
   /** Who is forgiven sloppy names and paths: clients that may relay and listeners with AUTH, everybody, or nobody. */
   readonly lenient: "own" | "all" | "none";
+  /** Whose domains may be in UTF-8: clients that may relay and logged-in users, everybody's, or nobody's. */
+  readonly idn: "relay" | "all" | "off";
   readonly reverseLookup: boolean;
   /** Whether each session is logged at its end. */
   readonly logSessions: boolean;

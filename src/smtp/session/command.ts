@@ -7,6 +7,7 @@ import type { Mailbox } from "../../mail/address.ts";
 import { reply } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 import type { Service } from "../service.ts";
+import { withAsciiDomain } from "./idn.ts";
 
 /** MAIL FROM with its parameters. */
 export interface MailCommand {
@@ -66,12 +67,32 @@ function hasEightBit(line: string): boolean {
   return /[\x80-\xff]/.test(line);
 }
 
-/** Reads the argument of MAIL. @param offersAuth whether AUTH= is known here (RFC 4954 5) */
-export function parseMail(argument: string, offersAuth: boolean, lenient = false): MailCommand | Reply {
-  if (hasEightBit(argument)) {
-    return eightBitAddress;
+/** What a client is allowed beside the syntax of RFC 5321. */
+export interface Tolerance {
+  /** See {@link isLenient}. */
+  readonly lenient: boolean;
+  /** Its domains may be in UTF-8. */
+  readonly utf8: boolean;
+}
+
+const none: Tolerance = { lenient: false, utf8: false };
+
+/** The argument in ASCII, or the refusal. */
+function inAscii(argument: string, { utf8 }: Tolerance, bad: Reply): string | Reply {
+  if (!hasEightBit(argument)) {
+    return argument;
   }
-  const path = parsePath(argument, "FROM", lenient);
+  const ascii = utf8 ? withAsciiDomain(argument) : argument;
+  return ascii === undefined ? bad : hasEightBit(ascii) ? eightBitAddress : ascii;
+}
+
+/** Reads the argument of MAIL. @param offersAuth whether AUTH= is known here (RFC 4954 5) */
+export function parseMail(argument: string, offersAuth: boolean, tolerance = none): MailCommand | Reply {
+  const ascii = inAscii(argument, tolerance, badSender);
+  if (typeof ascii !== "string") {
+    return ascii;
+  }
+  const path = parsePath(ascii, "FROM", tolerance.lenient);
   const sender = path === undefined || path.address === "" ? undefined : parseSender(path.address);
   if (path === undefined || (sender === undefined && path.address !== "")) {
     return badSender;
@@ -103,11 +124,12 @@ export function parseMail(argument: string, offersAuth: boolean, lenient = false
 }
 
 /** Reads the argument of RCPT. No parameter is known here: DSN is not offered. */
-export function parseRcpt(argument: string, lenient = false): Mailbox | Reply {
-  if (hasEightBit(argument)) {
-    return eightBitAddress;
+export function parseRcpt(argument: string, tolerance = none): Mailbox | Reply {
+  const ascii = inAscii(argument, tolerance, badRecipient);
+  if (typeof ascii !== "string") {
+    return ascii;
   }
-  const path = parsePath(argument, "TO", lenient);
+  const path = parsePath(ascii, "TO", tolerance.lenient);
   const mailbox = path === undefined ? undefined : parseMailbox(path.address);
   if (path === undefined || mailbox === undefined) {
     return badRecipient;

@@ -11,7 +11,8 @@ import type { LimitName } from "../../report/counters.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { isLenient, parseHelo, parseMail, parseRcpt } from "./command.ts";
-import type { MailCommand } from "./command.ts";
+import { mayUseUtf8 } from "./idn.ts";
+import type { MailCommand, Tolerance } from "./command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { openMessage } from "../message/open-message.ts";
 import type { DataAnswer } from "../message/open-message.ts";
@@ -110,6 +111,11 @@ export class Conversation {
     this.#endTransaction(true);
   }
 
+  get #tolerance(): Tolerance {
+    const { service, session } = this;
+    return { lenient: isLenient(service, session), utf8: mayUseUtf8(service, session) };
+  }
+
   mail(argument: string): Answering {
     if (this.session.helo === "") {
       return answers.heloFirst;
@@ -117,7 +123,7 @@ export class Conversation {
     if (this.session.transaction !== undefined && !this.#dataRefused) {
       return answers.nested;
     }
-    const command = parseMail(argument, this.offersAuth, isLenient(this.service, this.session));
+    const command = parseMail(argument, this.offersAuth, this.#tolerance);
     if ("wire" in command) {
       return say(command);
     }
@@ -141,7 +147,7 @@ export class Conversation {
     if (transaction === undefined || this.#mail === undefined) {
       return this.session.helo === "" ? answers.heloFirst : answers.mailFirst;
     }
-    const mailbox = parseRcpt(argument, isLenient(this.service, this.session));
+    const mailbox = parseRcpt(argument, this.#tolerance);
     if ("wire" in mailbox) {
       return say(mailbox);
     }
