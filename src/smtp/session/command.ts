@@ -7,7 +7,7 @@ import type { Mailbox } from "../../mail/address.ts";
 import { reply } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 import type { Service } from "../service.ts";
-import { withAsciiDomain } from "./idn.ts";
+import { mayUseUtf8, withAsciiDomain } from "./idn.ts";
 
 /** MAIL FROM with its parameters. */
 export interface MailCommand {
@@ -73,6 +73,11 @@ export interface Tolerance {
   readonly lenient: boolean;
   /** Its domains may be in UTF-8. */
   readonly utf8: boolean;
+}
+
+/** What this client is. */
+export function toleranceOf(service: Pick<Service, "lenient" | "authenticator" | "idn">, session: Session): Tolerance {
+  return { lenient: isLenient(service, session), utf8: mayUseUtf8(service, session) };
 }
 
 const none: Tolerance = { lenient: false, utf8: false };

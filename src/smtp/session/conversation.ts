@@ -10,9 +10,8 @@ import { reply } from "../../mail/reply.ts";
 import type { LimitName } from "../../report/counters.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
-import { isLenient, parseHelo, parseMail, parseRcpt } from "./command.ts";
-import { mayUseUtf8 } from "./idn.ts";
-import type { MailCommand, Tolerance } from "./command.ts";
+import { isLenient, parseHelo, parseMail, parseRcpt, toleranceOf } from "./command.ts";
+import type { MailCommand } from "./command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { openMessage } from "../message/open-message.ts";
 import type { DataAnswer } from "../message/open-message.ts";
@@ -111,11 +110,6 @@ export class Conversation {
     this.#endTransaction(true);
   }
 
-  get #tolerance(): Tolerance {
-    const { service, session } = this;
-    return { lenient: isLenient(service, session), utf8: mayUseUtf8(service, session) };
-  }
-
   mail(argument: string): Answering {
     if (this.session.helo === "") {
       return answers.heloFirst;
@@ -123,7 +117,7 @@ export class Conversation {
     if (this.session.transaction !== undefined && !this.#dataRefused) {
       return answers.nested;
     }
-    const command = parseMail(argument, this.offersAuth, this.#tolerance);
+    const command = parseMail(argument, this.offersAuth, toleranceOf(this.service, this.session));
     if ("wire" in command) {
       return say(command);
     }
@@ -147,7 +141,7 @@ export class Conversation {
     if (transaction === undefined || this.#mail === undefined) {
       return this.session.helo === "" ? answers.heloFirst : answers.mailFirst;
     }
-    const mailbox = parseRcpt(argument, this.#tolerance);
+    const mailbox = parseRcpt(argument, toleranceOf(this.service, this.session));
     if ("wire" in mailbox) {
       return say(mailbox);
     }
