@@ -9,11 +9,11 @@ export interface Room {
 const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/mail", "Words of the field: address, domain, reply, network, next hop"],
   ["src/report", "Interfaces of log, counters and observer"],
+  ["src/state", "What is remembered, and counts that processes or relays share"],
   ["src/files", "Files that are watched, and files that are replaced"],
   ["src/config", "The declarations of settings, the loader, the sample"],
   ["src/snapshot", "The format of the snapshot, its reader, the lookup"],
   ["src/dns", "Questions to name servers: lists, mail exchangers, host names"],
-  ["src/state", "Counts that processes or relays share"],
   ["src/deliverable", "qmail-deliverabled's questions and answers over HTTP"],
   ["src/message", "A message: header fields, MIME parts, changes, where it is held"],
   ["src/hooks", "The contract of a check, the session, the pipeline"],

@@ -8,6 +8,7 @@ import type { IncomingMessage } from "node:http";
 import { meaningOf, pathOf } from "./codes.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { formatEndpoint } from "../mail/network.ts";
+import { BoundedMap } from "../state/bounded-map.ts";
 
 /** A number, or why there is none. */
 export type Said = { readonly kind: "code"; readonly code: number } | { readonly kind: "away"; readonly why: string };
@@ -46,10 +47,10 @@ interface Health {
 export class DeliverableClient {
   readonly #options: ClientOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4 });
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new BoundedMap<string, Kept>(mostKept);
   readonly #asked = new Map<string, Promise<Said>>();
   /** By daemon. Routes of a file may name many. */
-  readonly #health = new Map<string, Health>();
+  readonly #health = new BoundedMap<string, Health>(mostKept);
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -103,9 +104,7 @@ export class DeliverableClient {
     health.failures = 0;
     // What the daemon could not tell, it may tell the next time.
     if (cache > 0 && meaningOf(said.code) !== "untold" && meaningOf(said.code) !== "later") {
-      this.#kept.delete(key);
       this.#kept.set(key, { said, until: now() + cache });
-      forgetOldest(this.#kept, mostKept);
     }
     return said;
   }
@@ -113,18 +112,7 @@ export class DeliverableClient {
   #healthOf(place: string): Health {
     const health = this.#health.get(place) ?? { failures: 0, restsUntil: 0 };
     this.#health.set(place, health);
-    forgetOldest(this.#health, mostKept);
     return health;
-  }
-}
-
-/** A map keeps the order in which keys came. */
-function forgetOldest(map: Map<string, unknown>, most: number): void {
-  for (const key of map.keys()) {
-    if (map.size <= most) {
-      return;
-    }
-    map.delete(key);
   }
 }
 

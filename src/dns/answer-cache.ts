@@ -1,4 +1,5 @@
 /** Answers of DNS, kept for their TTL; bounded by number and by what a single one may hold. Times in ms. */
+import { BoundedMap } from "../state/bounded-map.ts";
 import type { DnsAnswer } from "./answer.ts";
 
 /** How long a question that failed is not asked again. RFC 2308 7 allows five minutes. */
@@ -15,11 +16,11 @@ interface Held {
 export class AnswerCache {
   readonly #size: number;
   readonly #now: () => number;
-  /** In the order in which they came. */
-  readonly #held = new Map<string, Held>();
+  readonly #held: BoundedMap<string, Held>;
 
   constructor(size: number, now: () => number) {
     this.#size = size;
+    this.#held = new BoundedMap(size);
     this.#now = now;
   }
 
@@ -41,11 +42,6 @@ export class AnswerCache {
     const ttl = answer.kind === "failed" ? failureTtl : answer.ttl;
     if (ttl <= 0 || this.#size === 0 || weigh(answer) > maxWeight) {
       return;
-    }
-    this.#held.delete(key);
-    const [oldest] = this.#held.keys();
-    if (this.#held.size >= this.#size && oldest !== undefined) {
-      this.#held.delete(oldest);
     }
     this.#held.set(key, { answer, until: this.#now() + ttl });
   }

@@ -9,6 +9,7 @@ import { Blocks, formatNetwork } from "../mail/blocks.ts";
 import type { Network } from "../mail/blocks.ts";
 import { clientNetwork } from "../mail/client-network.ts";
 import { parseIpEntry } from "../mail/ip-entry.ts";
+import { BoundedMap } from "./bounded-map.ts";
 import { after } from "./store.ts";
 import type { Later } from "./store.ts";
 import type { Done, Got, Rows, Table } from "./table.ts";
@@ -63,8 +64,9 @@ export class ClientBlocks {
   readonly #changes: Table<number>;
   readonly #now: () => number;
   /** Blocks that the state would not take. */
-  readonly #unsaved = new Map<string, ClientBlock>();
-  #known = new Map<string, ClientBlock>();
+  readonly #unsaved = new BoundedMap<string, ClientBlock>(mostBlocks);
+  /** One that is forgotten may still be ordered; then it is found to be none. */
+  #known = new BoundedMap<string, ClientBlock>(mostBlocks);
   #networks = new Blocks<string>();
   #looking: Promise<void> | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -88,13 +90,11 @@ export class ClientBlocks {
    */
   add(network: Network, block: ClientBlock): Later<Done> {
     const key = formatNetwork(network);
-    this.#makeRoom(this.#known);
     this.#known.set(key, block);
     this.#networks.add(network, key);
     const time = block.until - this.#now();
     return after(this.#rows.put(key, block, time), (done) => {
       if (done.kind === "unavailable") {
-        this.#makeRoom(this.#unsaved);
         this.#unsaved.set(key, block);
         return done;
       }
@@ -162,18 +162,13 @@ export class ClientBlocks {
       if (found.kind === "rows") {
         this.#change = change;
         this.#readAt = now;
-        this.#known = new Map([...found.rows, ...this.#unsaved]);
+        this.#known = new BoundedMap(mostBlocks);
+        for (const [key, block] of [...found.rows, ...this.#unsaved]) {
+          this.#known.set(key, block);
+        }
         this.#order();
       }
     });
-  }
-
-  /** The one that was added first goes; if it is still ordered it is found to be none. */
-  #makeRoom(blocks: Map<string, ClientBlock>): void {
-    const [oldest] = blocks.size < mostBlocks ? [] : blocks.keys();
-    if (oldest !== undefined) {
-      blocks.delete(oldest);
-    }
   }
 
   #order(): void {

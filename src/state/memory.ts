@@ -1,4 +1,5 @@
 /** State in this process: lost with it, shared with nobody, and answered at once. */
+import { BoundedMap } from "./bounded-map.ts";
 import type { Store, TableOptions, Tally } from "./store.ts";
 
 interface Held {
@@ -11,8 +12,7 @@ interface Held {
 export class MemoryStore implements Store {
   readonly kind = "memory";
   readonly #now: () => number;
-  /** A map keeps its order: the first row of a table was written longest ago. */
-  readonly #tables = new Map<string, Map<string, Held>>();
+  readonly #tables = new Map<string, BoundedMap<string, Held>>();
 
   /** @param now ms */
   constructor(now: () => number = () => performance.now()) {
@@ -24,7 +24,7 @@ export class MemoryStore implements Store {
   }
 
   put(table: TableOptions, key: string, text: string, ttl: number): void {
-    this.#write(table, key, { text, until: this.#now() + ttl });
+    this.#rows(table).set(key, { text, until: this.#now() + ttl });
   }
 
   add(table: TableOptions, key: string, by: number, ttl: number): Tally {
@@ -32,7 +32,7 @@ export class MemoryStore implements Store {
     const old = this.#find(table, key);
     const count = Number(old?.text ?? 0) + by;
     const until = old?.until ?? now + ttl;
-    this.#write(table, key, { text: String(count), until });
+    this.#rows(table).set(key, { text: String(count), until });
     return { count, left: until - now };
   }
 
@@ -75,8 +75,8 @@ export class MemoryStore implements Store {
     this.#tables.clear();
   }
 
-  #rows({ name }: TableOptions): Map<string, Held> {
-    const rows = this.#tables.get(name) ?? new Map<string, Held>();
+  #rows({ name, most }: TableOptions): BoundedMap<string, Held> {
+    const rows = this.#tables.get(name) ?? new BoundedMap<string, Held>(most);
     this.#tables.set(name, rows);
     return rows;
   }
@@ -89,15 +89,5 @@ export class MemoryStore implements Store {
       return undefined;
     }
     return held;
-  }
-
-  #write(table: TableOptions, key: string, held: Held): void {
-    const rows = this.#rows(table);
-    rows.delete(key);
-    const [oldest] = rows.keys();
-    if (rows.size >= table.most && oldest !== undefined) {
-      rows.delete(oldest);
-    }
-    rows.set(key, held);
   }
 }
