@@ -35,6 +35,9 @@ export async function askChain(
   login: Login,
   tell: (why: string) => void,
 ): Promise<ChainAnswer> {
+  if (isHopeless(login.password)) {
+    return { kind: "refused" };
+  }
   const away: string[] = [];
   for (const link of chain) {
     const answer = await askWithin(link, login);
@@ -52,6 +55,14 @@ export async function askChain(
     }
   }
   return away.length === 0 ? { kind: "refused" } : { kind: "unavailable", why: away.join("; "), isGuess: false };
+}
+
+/**
+ * A directory takes a name without a password for anonymous and says success (RFC 4513 5.1.2). What stands behind a NUL
+ * is lost on its way through a checkpassword program or saslauthd, and a wrong password would be right.
+ */
+function isHopeless(password: string): boolean {
+  return password === "" || password.includes("\0");
 }
 
 /** One answer within the time limit, whatever the back end does. */

@@ -51,8 +51,7 @@ export function createAuthenticator(
       if (await guard.isBlocked(ip, limits)) {
         return { kind: "blocked" };
       }
-      // A directory takes a name without a password for anonymous and says success (RFC 4513 5.1.2).
-      const answer = password === "" ? refusal : await room.run(() => judge({ user, password, ip }));
+      const answer = await room.run(() => judge({ user, password, ip }));
       if (answer === undefined || answer === "blocked") {
         return answer === undefined ? { kind: "unavailable", why: "too many logins at a time" } : { kind: "blocked" };
       }
@@ -67,8 +66,6 @@ export function createAuthenticator(
     close: () => chain.forEach(({ backEnd }) => backEnd.close?.()),
   };
 }
-
-const refusal: ChainAnswer = { kind: "refused" };
 
 /** One that cannot begin leaves none of the others open. */
 function openChain(settings: Settings["auth"], services: BackEndServices): Link[] {

@@ -88,7 +88,7 @@ function instead(
     return "";
   }
   const word = typeof value === "string" ? nearest(value, enumWords(type)) : undefined;
-  if (word !== undefined) {
+  if (word !== undefined && word !== value) {
     return `did you mean ${tomlValue(word)}?`;
   }
   const candidates = [meta.suggest?.(value), quoted(type, value), inside ? undefined : meta.sample];

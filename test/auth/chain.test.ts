@@ -69,6 +69,14 @@ describe("order of back ends", () => {
     });
   });
 
+  it("asks nobody about an empty password, or one with a NUL that would be cut off on its way", async () => {
+    for (const password of ["", "open sesame\0x", "\0"]) {
+      asked.length = 0;
+      expect(await askChain([accepts], { ...login, password }, () => undefined)).toEqual({ kind: "refused" });
+      expect(asked).toEqual([]);
+    }
+  });
+
   it("tells a back end when its time is over", async () => {
     let aborted = false;
     const hangs = link("hangs", (_, signal) => {

@@ -45,7 +45,7 @@ describe("[auth] order", () => {
 
   it("is a fault where it names what is not configured, nothing that there is, or one twice", () => {
     expect(faults(`${command}order = ["passwords", "command"]\n`)).toMatch(
-      /:3:\d+: auth\.order: "passwords" is not configured: write \[auth\] passwords$/,
+      /:3:\d+: auth\.order: "passwords" is not configured: write \[auth\] passwords$/m,
     );
     expect(faults(`${command}order = ["password"]\n`)).toContain('did you mean "passwords"?');
     expect(faults(`${command}order = ["command", "command"]\n`)).toContain("must not hold a word twice");

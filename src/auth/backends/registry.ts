@@ -2,5 +2,6 @@
 import { command } from "./command.ts";
 import type { BackEndDefinition } from "./contract.ts";
 import { passwords } from "./passwords.ts";
+import { saslauthd } from "./saslauthd.ts";
 
-export const backEnds: readonly BackEndDefinition[] = [command, passwords];
+export const backEnds: readonly BackEndDefinition[] = [command, passwords, saslauthd];

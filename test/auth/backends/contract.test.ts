@@ -1,5 +1,5 @@
 /** The one suite that every back end of the registry passes, each against its real counterpart. */
-import { existsSync } from "node:fs";
+import { globSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -22,9 +22,8 @@ const [[alice, right] = ["", ""]] = users;
 
 /** What is never a user with that password. None of them may be accepted, stop the back end, or reach another user. */
 const hostileUsers = [
-  "alice@kontor.example ",
   "alice",
-  "ALICE@KONTOR.EXAMPLE@",
+  "alice@kontor.example@",
   "' OR 1=1 -- ",
   "' OR '1'='1",
   "alice@kontor.example' -- @kontor.example",
@@ -43,6 +42,7 @@ const hostilePasswords = [
   "open sesame ",
   "OPEN SESAME",
   "open sesam",
+  "open sesame\0",
   "open sesame\r\nNOOP",
   "open sesame\n",
   "open sesame\tx",
@@ -58,126 +58,136 @@ const hostilePasswords = [
   "p".repeat(1024),
 ];
 
-describe.each(backEnds.map((definition) => ({ name: definition.name, definition })))(
-  "back end $name",
-  ({ name, definition }) => {
-    let builder: StageBuilder;
-    let stage: Stage;
-    let backEnd: BackEnd;
-    const written: string[] = [];
-    const log = logTo(written);
-
-    beforeAll(async () => {
-      ({ stage: builder } = (await import(`./stages/${name}.ts`)) as { stage: StageBuilder });
-      if (!builder.isMissing()) {
-        stage = await builder.build(users);
-        backEnd = open(definition, stage.settings, log);
-      }
-    }, 60_000);
-    afterAll(async () => {
-      backEnd?.close?.();
-      await stage?.close();
-    });
-
-    /** The answer as the chain takes it, its words for the log kept. */
-    async function ask(user: string, password: string, timeout = 20_000): Promise<string> {
-      const link = { name, backEnd, timeout };
-      const answer = await askChain([link], { user, password, ip }, () => undefined);
-      written.push(JSON.stringify(answer));
-      return answer.kind;
-    }
-
-    it("has a stage and its words", () => {
-      expect(existsSync(join(stages, `${name}.ts`))).toBe(true);
-      expect(definition.doc).toMatch(/^[A-Z].*\.$/);
-      const fields = Object.entries(definition.settings);
-      expect(fields.filter(([, type]) => fieldMeta(type) === undefined)).toEqual([]);
-      expect(fields.map(([key]) => key)).toContain(definition.key);
-    });
-
-    it("accepts every user with the right password, and nobody with another one's", async (context) => {
-      context.skip(stage === undefined);
-      for (const [user, password] of users) {
-        expect([user, await ask(user, password)]).toEqual([user, "accepted"]);
-        const others = [...users.values()].filter((each) => each !== password);
-        expect(await Promise.all(others.map((other) => ask(user, other)))).toEqual(others.map(() => "refused"));
-      }
-    });
-
-    it("does not know a stranger, or refuses", async (context) => {
-      context.skip(stage === undefined);
-      const answer = await backEnd.check(
-        { user: "nobody@kontor.example", password: right, ip },
-        AbortSignal.timeout(20_000),
-      );
-      expect(answer).toEqual({ kind: definition.tellsUnknown ? "unknown" : "refused" });
-    });
-
-    it("takes hostile names and passwords for what they are, and stays well", async (context) => {
-      context.skip(stage === undefined);
-      for (const user of hostileUsers) {
-        expect([user, await ask(user, right)]).toEqual([user, "refused"]);
-      }
-      for (const password of hostilePasswords) {
-        expect([password, await ask(alice, password)]).toEqual([password, "refused"]);
-      }
-      expect(await ask(alice, right)).toBe("accepted");
-    }, 60_000);
-
-    it("answers 200 at once, each its own", async (context) => {
-      context.skip(stage === undefined);
-      const gate = new Gate({ running: 8, waiting: 200 });
-      const asked = Array.from({ length: 200 }, (_, i) => {
-        const [user, password] = [...users][i % users.size] ?? ["", ""];
-        return { user, password: i % 2 === 0 ? password : `${password}${i}` };
-      });
-      const answers = await Promise.all(asked.map(({ user, password }) => gate.run(() => ask(user, password, 60_000))));
-      expect(answers).toEqual(asked.map((_, i) => (i % 2 === 0 ? "accepted" : "refused")));
-    }, 120_000);
-
-    it("is unavailable while its counterpart is away, and well again afterwards", async (context) => {
-      context.skip(stage === undefined);
-      await stage.leave();
-      expect(await ask(alice, right)).toBe("unavailable");
-      await stage.comeBack();
-      expect(await ask(alice, right)).toBe("accepted");
-    }, 60_000);
-
-    it("is unavailable within its time limit while its counterpart hangs", async (context) => {
-      context.skip(stage?.hang === undefined);
-      await stage.hang?.();
-      const start = performance.now();
-      const answers = await Promise.all([ask(alice, right, 500), ask(alice, "wrong", 500)]);
-      expect(answers).toEqual(["unavailable", "unavailable"]);
-      expect(performance.now() - start).toBeLessThan(10_000);
-      await stage.comeBack();
-      expect(await ask(alice, right)).toBe("accepted");
-    }, 60_000);
-
-    it("serves sessions that began before it was closed", async (context) => {
-      context.skip(stage === undefined);
-      const old = open(definition, stage.settings, log);
-      const login = { user: alice, password: right, ip };
-      expect(await old.check(login, AbortSignal.timeout(20_000))).toEqual({ kind: "accepted" });
-      old.close?.();
-      expect(await old.check(login, AbortSignal.timeout(20_000))).toEqual({ kind: "accepted" });
-      old.close?.();
-    });
-
-    it("says no password to the log", (context) => {
-      context.skip(stage === undefined);
-      const secrets = [
-        ...users,
-        ...hostilePasswords.filter((each) => each.length > 2).map((each) => [alice, each] as const),
-      ];
-      const telling = secrets.filter(([user, password]) =>
-        written.some((text) => tellsPassword(text, { user, password })),
-      );
-      expect(telling).toEqual([]);
-      expect(written.length).toBeGreaterThan(200);
-    });
-  },
+/** One for every stage: NAME.ts, or NAME-KIND.ts where a back end has several. */
+const cases = backEnds.flatMap((definition) =>
+  globSync([`${definition.name}.ts`, `${definition.name}-*.ts`], { cwd: stages }).map((file) => ({ file, definition })),
 );
+
+it("has a stage for every back end", () => {
+  expect(new Set(cases.map(({ definition }) => definition))).toEqual(new Set(backEnds));
+});
+
+describe.each(cases)("back end of stages/$file", ({ file, definition }) => {
+  const { name } = definition;
+  let builder: StageBuilder;
+  let stage: Stage;
+  let backEnd: BackEnd;
+  const written: string[] = [];
+  const log = logTo(written);
+
+  beforeAll(async () => {
+    ({ stage: builder } = (await import(`./stages/${file}`)) as { stage: StageBuilder });
+    if (!builder.isMissing()) {
+      stage = await builder.build(users);
+      backEnd = open(definition, stage.settings, log);
+    }
+  }, 60_000);
+  afterAll(async () => {
+    backEnd?.close?.();
+    await stage?.close();
+  });
+
+  /** The answer as the chain takes it, its words for the log kept. */
+  async function ask(user: string, password: string, timeout = 20_000): Promise<string> {
+    const link = { name, backEnd, timeout };
+    const answer = await askChain([link], { user, password, ip }, () => undefined);
+    written.push(JSON.stringify(answer));
+    return answer.kind;
+  }
+
+  it("has its words", () => {
+    expect(definition.doc).toMatch(/^[A-Z].*\.$/);
+    const fields = Object.entries(definition.settings);
+    expect(fields.filter(([, type]) => fieldMeta(type) === undefined)).toEqual([]);
+    expect(fields.map(([key]) => key)).toContain(definition.key);
+  });
+
+  it("accepts every user with the right password, and nobody with another one's", async (context) => {
+    context.skip(stage === undefined);
+    for (const [user, password] of users) {
+      expect([user, await ask(user, password)]).toEqual([user, "accepted"]);
+      const others = [...users.values()].filter((each) => each !== password);
+      expect(await Promise.all(others.map((other) => ask(user, other)))).toEqual(others.map(() => "refused"));
+    }
+  });
+
+  it("does not know a stranger, or refuses", async (context) => {
+    context.skip(stage === undefined);
+    const answer = await backEnd.check(
+      { user: "nobody@kontor.example", password: right, ip },
+      AbortSignal.timeout(20_000),
+    );
+    expect(answer).toEqual({ kind: definition.tellsUnknown ? "unknown" : "refused" });
+  });
+
+  it("takes hostile names and passwords for what they are, and stays well", async (context) => {
+    context.skip(stage === undefined);
+    for (const user of hostileUsers) {
+      expect([user, await ask(user, right)]).toEqual([user, "refused"]);
+    }
+    for (const password of hostilePasswords) {
+      expect([password, await ask(alice, password)]).toEqual([password, "refused"]);
+    }
+    expect(await ask(alice, right)).toBe("accepted");
+  }, 60_000);
+
+  it("answers 200 at once, each its own", async (context) => {
+    context.skip(stage === undefined);
+    const gate = new Gate({ running: 8, waiting: 200 });
+    const asked = Array.from({ length: 200 }, (_, i) => {
+      const [user, password] = [...users][i % users.size] ?? ["", ""];
+      return { user, password: i % 2 === 0 ? password : `${password}${i}` };
+    });
+    const answers = await Promise.all(asked.map(({ user, password }) => gate.run(() => ask(user, password, 60_000))));
+    expect(answers).toEqual(asked.map((_, i) => (i % 2 === 0 ? "accepted" : "refused")));
+  }, 120_000);
+
+  it("is unavailable while its counterpart is away, and well again afterwards", async (context) => {
+    context.skip(stage === undefined);
+    await stage.leave();
+    expect(await ask(alice, right)).toBe("unavailable");
+    await stage.comeBack();
+    expect(await ask(alice, right)).toBe("accepted");
+  }, 60_000);
+
+  it("is unavailable within its time limit while its counterpart hangs", async (context) => {
+    context.skip(stage === undefined);
+    if (stage.hang === undefined) {
+      expect(definition.key).toBe("passwords");
+      return;
+    }
+    await stage.hang();
+    const start = performance.now();
+    const answers = await Promise.all([ask(alice, right, 500), ask(alice, "wrong", 500)]);
+    expect(answers).toEqual(["unavailable", "unavailable"]);
+    expect(performance.now() - start).toBeLessThan(10_000);
+    await stage.comeBack();
+    expect(await ask(alice, right)).toBe("accepted");
+  }, 60_000);
+
+  it("serves sessions that began before it was closed", async (context) => {
+    context.skip(stage === undefined);
+    const old = open(definition, stage.settings, log);
+    const login = { user: alice, password: right, ip };
+    expect(await old.check(login, AbortSignal.timeout(20_000))).toEqual({ kind: "accepted" });
+    old.close?.();
+    expect(await old.check(login, AbortSignal.timeout(20_000))).toEqual({ kind: "accepted" });
+    old.close?.();
+  });
+
+  it("says no password to the log", (context) => {
+    context.skip(stage === undefined);
+    const secrets = [
+      ...users,
+      ...hostilePasswords.filter((each) => each.length > 2).map((each) => [alice, each] as const),
+    ];
+    const telling = secrets.filter(([user, password]) =>
+      written.some((text) => tellsPassword(text, { user, password })),
+    );
+    expect(telling).toEqual([]);
+    expect(written.length).toBeGreaterThan(200);
+  });
+});
 
 function open(definition: BackEndDefinition, settings: Readonly<Record<string, unknown>>, log: Log): BackEnd {
   const values = z.object(definition.settings).parse(settings);
