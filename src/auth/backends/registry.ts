@@ -3,5 +3,6 @@ import { command } from "./command.ts";
 import type { BackEndDefinition } from "./contract.ts";
 import { passwords } from "./passwords.ts";
 import { saslauthd } from "./saslauthd.ts";
+import { sql } from "./sql.ts";
 
-export const backEnds: readonly BackEndDefinition[] = [command, passwords, saslauthd];
+export const backEnds: readonly BackEndDefinition[] = [command, passwords, saslauthd, sql];
