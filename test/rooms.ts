@@ -66,7 +66,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src", "The entry"],
 ];
 
-/** See the file's first line. */
+/** The rooms, lowest first. */
 export const rooms: readonly Room[] = table.map(([folder, holds]) => ({ folder, holds }));
 
 /** As docs/development.md shows them. */

@@ -9,8 +9,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
-    // Machines that run CI are noisy, and many tests watch deadlines of real programs. Once more, and no oftener:
-    // a fault of ours fails twice. The default reporter marks what needed it.
+    // Machines that run CI are noisy, and many tests watch deadlines of real programs. Once more, and no oftener: an
+    // error of ours fails twice. The default reporter marks what needed it.
     retry: process.env["CI"] === "true" ? 1 : 0,
     reporters: ["default", "./test/reporter.ts"],
   },

@@ -1,6 +1,6 @@
 /** How many password checks run at a time, and how many wait. A check costs a process or 32 MiB of memory. */
 
-/** See the file's first line. */
+/** Limits of concurrent and waiting password checks. */
 export interface GateSettings {
   readonly running: number;
   readonly waiting: number;

@@ -25,7 +25,7 @@ export type RelayWord =
   | { readonly kind: "relay" | "no relay"; readonly by: "relayclients" | "morerelayclients" | "norelayclients" }
   | undefined;
 
-/** See the file's first line. */
+/** The three relay files, ready for lookups. */
 export class RelayLists {
   readonly #files: RelayFiles;
 

@@ -10,7 +10,7 @@ import { normalIp, parseEndpoint } from "../mail/network.ts";
 /** A certificate that ends sooner is warned about, in ms. */
 const soon = 14 * 86_400_000;
 
-/** See the file's first line. */
+/** Warnings about the files of `[tls]`. */
 export function certificateWarnings(settings: Settings): Warning[] {
   return settings.tls.cert === "" ? withoutCertificate(settings) : termWarnings(settings);
 }

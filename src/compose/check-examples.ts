@@ -1,6 +1,6 @@
 /** An example of each check, as `goodmailto checks NAME` prints it: settings, a list file, and what a client is told. */
 
-/** See the file's first line. */
+/** The example of one check. */
 export interface Example {
   /** Lines of TOML. */
   readonly toml: string;

@@ -2,7 +2,7 @@
 import type { Settings } from "./sections.ts";
 import type { Warning } from "./warning.ts";
 
-/** See the file's first line. */
+/** Warnings about settings without effect. */
 export function effectWarnings(settings: Settings): Warning[] {
   return [...sourceWarnings(settings), ...routeWarnings(settings), ...serviceWarnings(settings)];
 }

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { parseIpEntry } from "../mail/ip-entry.ts";
 import * as field from "./fields.ts";
 
-/** See the file's first line. */
+/** The section `[limits]`. */
 export const limits = z.strictObject({
   session_errors: field.integer(20, 1, 10_000, "Maximum number of refused commands per session; then 421."),
   session_junk: field.integer(

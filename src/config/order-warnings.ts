@@ -7,7 +7,7 @@ const orders: readonly (readonly [check: string, before: string, why: string])[]
   ["mailinglist", "aliases", "the members of its lists are what their aliases lead to"],
 ];
 
-/** See the file's first line. */
+/** Warnings about the order of checks. */
 export function orderWarnings(settings: Settings): Warning[] {
   const lists = [
     { path: ["checks", "run"], run: settings.checks.run },

@@ -5,7 +5,7 @@ import * as field from "./fields.ts";
 import { meantNextHop } from "./meant.ts";
 import * as text from "./texts.ts";
 
-/** See the file's first line. */
+/** One `[[route]]`. */
 export const route = z.strictObject({
   domain: field.textBy(text.routeRule, "*", 'A domain, ".name" for all its subdomains, or "*" for all others.', {
     required: true,

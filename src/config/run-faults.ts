@@ -6,7 +6,7 @@ import type { Fault } from "./fault.ts";
 
 type Report = (path: readonly PropertyKey[], message: string) => Fault;
 
-/** See the file's first line. */
+/** Errors in the lists of checks. */
 export function runFaults(settings: Settings, fault: Report): Fault[] {
   const lists = [
     { path: ["checks", "run"], run: settings.checks.run },

@@ -13,7 +13,7 @@ const serverRule: field.TextRule = {
   fits: (text) => parseServer(text) !== undefined,
 };
 
-/** See the file's first line. */
+/** The section `[dns]`. */
 export const dns = z.strictObject({
   servers: field.listBy(
     serverRule,

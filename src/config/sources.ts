@@ -5,7 +5,7 @@ import * as field from "./fields.ts";
 import { presetNames } from "./preset-names.ts";
 import * as text from "./texts.ts";
 
-/** See the file's first line. */
+/** One `[[source]]`. */
 export const source = z.strictObject({
   name: field.text("domino", "Name in logs, status and the snapshot.", { required: true }),
   type: field.choice(

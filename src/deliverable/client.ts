@@ -43,7 +43,7 @@ interface Health {
   restsUntil: number;
 }
 
-/** See the file's first lines. */
+/** A client of one qmail-deliverabled, with a cache. */
 export class DeliverableClient {
   readonly #options: ClientOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4 });

@@ -20,7 +20,7 @@ export const codes = {
 /** What a number means. `untold`: whoever asked knows no more than before. */
 export type Meaning = "deliverable" | "undeliverable" | "later" | "untold";
 
-/** See the file's first lines. */
+/** The meaning of a code of qmail-deliverabled. */
 export function meaningOf(code: number): Meaning {
   switch (code) {
     case codes.undeliverable:

@@ -12,7 +12,7 @@ interface Held {
   readonly until: number;
 }
 
-/** See the file's first line. */
+/** A bounded cache of DNS answers. */
 export class AnswerCache {
   readonly #size: number;
   readonly #now: () => number;

@@ -5,7 +5,7 @@ import type { Question } from "./message.ts";
 /** Least time between two lines, in ms. */
 const pause = 1000;
 
-/** See the file's first line. */
+/** A log of unanswered queries, at most one line per second. */
 export function createComplaint(log: Log, now: () => number): (question: Question, why: string) => void {
   let logged = Number.NEGATIVE_INFINITY;
   let suppressed = 0;

@@ -12,7 +12,7 @@ export interface HostNames {
 
 const hostName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;
 
-/** See the file's first line. */
+/** Looks up confirmed host names of clients. */
 export function createHostNames(dns: Dns): HostNames {
   return {
     find: async (ip) => {

@@ -56,7 +56,7 @@ interface Waiting {
   readonly resolve: (answer: DnsAnswer<unknown>) => void;
 }
 
-/** See the file's first line. */
+/** The resolver of the relay. */
 export class Resolver implements Dns {
   readonly #settings: DnsSettings;
   readonly #cache: AnswerCache;

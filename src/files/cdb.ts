@@ -11,7 +11,7 @@ export function hashKey(key: Buffer): number {
   return hash;
 }
 
-/** See the file's first line. */
+/** A constant database in memory. */
 export class Cdb {
   readonly #bytes: Buffer;
 

@@ -9,7 +9,7 @@ import type { Watched } from "./watched.ts";
  */
 export type ControlFault = ListFault;
 
-/** See the file's first line. */
+/** A list file that is read again when it changes. */
 export class ControlFile<T> {
   readonly #list: Watched<T>;
 

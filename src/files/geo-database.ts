@@ -21,7 +21,7 @@ const lookEvery = 1000;
 /** GeoLite2-City has some 60 MB, the largest that are sold ten times as much. */
 const mostBytes = 2 ** 30;
 
-/** See the file's first line. */
+/** A MaxMind database that is read again when it is replaced. */
 export class GeoDatabase {
   readonly #path: () => string;
   readonly #now: () => number;

@@ -11,7 +11,7 @@ export interface Made<T> {
   readonly looked: readonly string[];
 }
 
-/** See the file's first line. */
+/** A value read from files, and read again when they change. */
 export class Watched<T> {
   readonly #make: () => Made<T>;
   readonly #now: () => number;

@@ -45,7 +45,7 @@ export interface QueuedReplies {
   readonly data: readonly string[];
 }
 
-/** See the file's first line. */
+/** The session of a client, as checks see it. */
 export interface CheckSession {
   readonly id: string;
   readonly client: Peer;

@@ -3,7 +3,7 @@ import type { Step } from "./step.ts";
 import { pass } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** See the file's first line. */
+/** The result of a hook. */
 export interface Outcome {
   readonly verdict: Verdict;
   /** The check that decided, or that last found something; undefined: none. */

@@ -14,7 +14,7 @@ import type { Refusal, Verdict } from "./verdict.ts";
 const early: ReadonlySet<HookName> = new Set<HookName>(["connection", "helo", "auth", "mail"]);
 
 /**
- * See the file's first line.
+ * Applies the mode and the common settings of a check to its verdict.
  * @param verdict any but pass
  * @param before what the hook came to so far: a check that does not decide leaves it as it was
  */

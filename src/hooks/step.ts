@@ -18,7 +18,7 @@ export interface CommonSettings {
   readonly qpsmtpdCodes?: boolean;
 }
 
-/** See the file's first line. */
+/** One check of the pipeline, with its common settings. */
 export interface Step extends CommonSettings {
   readonly check: CheckDefinition;
   /** As in `[checks] run`: the name, and ":instance" if there are several. */

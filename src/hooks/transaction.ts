@@ -4,7 +4,7 @@ import type { CheckTransaction, Recipient } from "./check-session.ts";
 import type { Redirection } from "./effect.ts";
 import { Suspicion } from "./suspicion.ts";
 
-/** See the file's first line. */
+/** The transaction, as the server sees it. */
 export interface Transaction extends CheckTransaction {
   sender: Mailbox | undefined;
   readonly accepted: Recipient[];

@@ -1,6 +1,6 @@
 /** The words behind the name of a plugin: `key value`, `key=value`, or by their place, as each plugin likes. */
 
-/** See the file's first line. */
+/** The arguments of a plugin line. */
 export class Arguments {
   readonly words: readonly string[];
 

@@ -20,7 +20,7 @@ interface Section {
   readonly keys: Set<string>;
 }
 
-/** See the file's first line. */
+/** A configuration that is being written. */
 export class Draft {
   readonly became: Became[] = [];
   readonly #sections = new Map<string, Section>();

@@ -1,7 +1,7 @@
 /** Which settings this version has, and which values it takes: its own schema is asked. */
 import type * as z from "zod";
 
-/** See the file's first line. */
+/** The settings and values of this version. */
 export interface Known {
   /** Whether a check is there, by its name. */
   check(name: string): boolean;

@@ -13,7 +13,7 @@ export interface Report {
   readonly notReady: string | undefined;
 }
 
-/** See the file's first line. */
+/** One worker, as its supervisor sees it. */
 export interface Worker {
   readonly child: ChildProcess;
   readonly startedAt: number;

@@ -16,7 +16,7 @@ const lead = Buffer.from("Received: by goodmailto\r\n");
 const begin = Buffer.concat([Buffer.from("zINSTREAM\0"), lengthOf(lead), lead]);
 const end = Buffer.alloc(4);
 
-/** See the file's first line. */
+/** A scanner that uses clamd. */
 export function clamd(place: ServicePlace, nudge: number = nudgeEvery): Transport<Clean | Found> {
   return { place: `clamd at ${formatPlace(place)}`, open: () => new ClamdScan(place, nudge) };
 }

@@ -39,7 +39,7 @@ export interface Limits {
   readonly sessionCommands: number;
 }
 
-/** See the file's first line. */
+/** What all connections of a listener share. */
 export interface Service extends Omit<Services, "lists" | "scanner"> {
   readonly listener: string;
   readonly pipeline: Pipeline;

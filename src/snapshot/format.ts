@@ -18,7 +18,7 @@ export const applicationId = 0x676d_746f;
 export const formatVersion = 1;
 /** Of a file with wildcards: a reader that does not know them would refuse what they stand for. */
 const wildcardVersion = 2;
-/** Added for a hashed file (hashed.ts): a reader that knows only the other would refuse everybody. */
+/** Added for a hashed file (keyed.ts): a reader that knows only the other would refuse everybody. */
 const keyedOffset = 100;
 
 /** The version of a file by what is in it. */
@@ -76,7 +76,7 @@ export interface SourceRow {
 }
 
 /**
- * Keys of `meta`. `digest` is the seal; a file without one is checked by its structure alone. `hashed` (hashed.ts) and
+ * Keys of `meta`. `digest` is the seal; a file without one is checked by its structure alone. `keyed` (keyed.ts) and
  * `signature` (signature.ts) stand only in files that are so, and `held` (when and why) in one that a person went back
  * to. `since` is when its list first served; `created` when this file was made. `rows` counts those that are there.
  */

@@ -26,7 +26,7 @@ export interface Image {
   readonly held: string | undefined;
   /** Those that are there; vanished ones do not count. */
   readonly rows: number;
-  /** Whether its keys are hashes, see hashed.ts. */
+  /** Whether its keys are hashes, see keyed.ts. */
   readonly keyed: boolean;
   readonly sources: readonly SourceRow[];
   /** Rows that are there, by source and kind: `status` shows them. Reads every row. */

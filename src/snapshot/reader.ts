@@ -30,7 +30,7 @@ export type SnapshotState =
     }
   | { readonly kind: "unavailable"; readonly why: Flaw; readonly detail: string };
 
-/** See the file's first lines. */
+/** The snapshot of a running process. */
 export interface SnapshotReader {
   readonly path: string;
   readonly state: SnapshotState;

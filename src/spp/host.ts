@@ -53,7 +53,7 @@ const maxErrors = 100;
 const unreadable = refuse("failure", reply(421, "4.3.0", "unable to read controls (#4.3.0)"), { close: true });
 const relayingDenied = refuse("relaying", reply(550, "5.7.1", "Relaying denied"));
 
-/** See the file's first line. */
+/** Runs the plugins of sessions. */
 export class Host {
   readonly #settings: HostSettings;
   readonly #services: Services;

@@ -8,7 +8,7 @@ interface Waiter {
   readonly timer: NodeJS.Timeout;
 }
 
-/** See the file's first line. */
+/** A limit on concurrent plugin programs. */
 export class Pool {
   readonly #places: number;
   #taken = 0;

@@ -57,7 +57,7 @@ export function readNetwork(text: string): Network | string {
   return bits < leastBits[family] ? `is too large a block: at least /${leastBits[family]}` : entry.network;
 }
 
-/** See the file's first line. */
+/** The blocked clients. */
 export class ClientBlocks {
   readonly #rows: Table<ClientBlock>;
   /** How often the rows were changed, whoever did it. */

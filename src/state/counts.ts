@@ -4,7 +4,7 @@ import type { State } from "./state.ts";
 import type { Later, TableOptions, Tally } from "./store.ts";
 import type { Table } from "./table.ts";
 
-/** See the file's first line. At once while in memory; never rejects. Outlives a reload. */
+/** Counts that survive an unavailable store. At once while in memory; never rejects. Outlives a reload. */
 export class Counts {
   readonly #options: TableOptions;
   readonly #own: MemoryStore;

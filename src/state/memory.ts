@@ -8,7 +8,7 @@ interface Held {
   readonly until: number;
 }
 
-/** See the file's first line. */
+/** State in memory. */
 export class MemoryStore implements Store {
   readonly kind = "memory";
   readonly #now: () => number;

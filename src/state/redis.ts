@@ -16,7 +16,7 @@ const maxPending = 1000;
 /** Keys that a scan looks at in one step, so that the server is not held up. */
 const page = 500;
 
-/** See the file's first line. Loads its client when it is made: a relay without Redis does not hold the code. */
+/** State in Redis or Valkey. Loads its client when it is made: a relay without Redis does not hold the code. */
 export class RedisStore implements Store {
   readonly kind = "redis";
   #client: Redis | undefined;

@@ -36,7 +36,7 @@ const lookEvery = 1000;
 /** Rows whose time is over are removed so often. */
 const sweepEvery = 60_000;
 
-/** See the file's first line. */
+/** Operations on the rows of the state in SQLite. */
 export class SqliteRows {
   readonly #database: Database.Database;
   readonly #statements: ReturnType<typeof prepare>;

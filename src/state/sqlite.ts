@@ -21,7 +21,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** See the file's first line. The thread begins with the first operation. */
+/** State in a SQLite file. The thread begins with the first operation. */
 export class SqliteStore implements Store {
   readonly kind = "sqlite";
   readonly #path: string;

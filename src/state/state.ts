@@ -15,7 +15,7 @@ const openDeadline = 5000;
 /** A store that failed is not asked again for this time. */
 const rest = 500;
 
-/** See the file's first line. */
+/** The state of the relay. */
 export class State {
   readonly #store: Store;
   readonly #log: Log;

@@ -18,7 +18,7 @@ export interface Tally {
 /** Answers at once or later; a rejection means that the store cannot be used at present. */
 export type Later<T> = T | Promise<T>;
 
-/** See the file's first line. A `ttl` is never longer than the table's. */
+/** A back end of the state. A `ttl` is never longer than the table's. */
 export interface Store {
   /** For the log: "memory", "sqlite", "redis". */
   readonly kind: string;

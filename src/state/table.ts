@@ -27,7 +27,7 @@ const done = { kind: "done" } as const;
 const differs = { kind: "differs" } as const;
 const tooLarge: Unavailable = { kind: "unavailable", why: "key or row is too large" };
 
-/** See the file's first line. Rows are held as JSON: what comes out is a copy. Answers at once with the store in memory. */
+/** One table of the state. Rows are held as JSON: what comes out is a copy. Answers at once with the store in memory. */
 export class Table<Row> {
   readonly #options: TableOptions;
   readonly #within: Within;

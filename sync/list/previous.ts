@@ -18,7 +18,7 @@ export interface PreviousSource extends SourceRow {
   readonly rows: number;
 }
 
-/** See the file's first line. */
+/** The previous snapshot. */
 export interface Previous {
   readonly path: string;
   /** ms since 1970. */

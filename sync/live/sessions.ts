@@ -12,7 +12,7 @@ const patience = 4000;
 /** ms for which a server that could not be reached is left alone. */
 const rest = 2000;
 
-/** See the file's first line. */
+/** A pool of LDAP sessions. */
 export class Sessions {
   readonly #settings: SourceSettings;
   readonly #folder: string;

@@ -21,7 +21,7 @@ export interface ScratchRow {
   readonly gone?: number;
 }
 
-/** See the file's first lines. */
+/** The scratch file of a sync. */
 export interface Scratch {
   readonly path: string;
   /** Adds rows of a source. The same key may come twice. */

@@ -1,6 +1,6 @@
 /** One run at a time within a process: full syncs wait for their turn, incremental syncs are left out instead. */
 
-/** See the file's first line. */
+/** Serialises runs within a process. */
 export interface Turns {
   /** Runs when all before are over. */
   take<T>(run: () => Promise<T>): Promise<T>;

@@ -7,7 +7,7 @@ const looked = 1000;
 /** Names that are kept. */
 const maxOthers = 100;
 
-/** See the file's first line. */
+/** The attributes seen in a reading. */
 export interface Sightings {
   /** Address attributes of the preset that no entry had so far. */
   readonly missing: ReadonlySet<string>;

@@ -145,7 +145,7 @@ describe("a submission listener", { timeout: 90_000 }, () => {
       ok,
       refused,
     ]);
-    // Who has not logged in is nobody's: other checks judge the sender of a stranger.
+    // Who has not logged in is nobody's: other checks judge the sender of an untrusted client.
     expect(await send(relay, undefined, ["bert@kontor.example"])).toEqual([ok]);
     expect(relay.log.filter((line) => line.includes("sender refused"))).toHaveLength(3);
     expect(relay.log.join("\n")).toMatch(

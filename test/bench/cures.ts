@@ -1,4 +1,7 @@
-/** Each hot spot with and without its cure, in interleaved rounds: in ours where it can be undone, else in a plain smtp-server. */
+/**
+ * Each hot spot with and without its cure, in interleaved rounds: in ours if it can be undone, else in a plain
+ * smtp-server.
+ */
 import { startDns } from "../fakes/dns.ts";
 import type { Generator } from "./generator.ts";
 import { cellKey, loadsOf, measureRounds } from "./rounds.ts";

@@ -1,4 +1,7 @@
-/** The load generator: the C program where there is a compiler, else a thread of Node. One figure of each run: operations a second. */
+/**
+ * The load generator: the C program if there is a compiler, else a thread of Node. One figure of each run: operations a
+ * second.
+ */
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -33,9 +36,9 @@ export interface Result {
 /** Runs loads. */
 export interface Generator {
   readonly kind: "C" | "Node";
-  /** @throws Error where the load could not be run at all */
+  /** @throws Error if the load could not be run at all */
   measure(load: Load): Promise<Result>;
-  /** A next hop that takes everything; undefined where there is no compiler. */
+  /** A next hop that takes everything; undefined if there is no compiler. */
   sink(port: number, options?: readonly string[]): Promise<ChildProcess | undefined>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a keyed list costs a look-up, against a plain one: `node test/bench/keyed.ts [recipients]`. Not a test.
- * Prints microseconds of the processor a look-up, the size of the file, and how long signing and verifying take.
+ * What a hashed list costs a lookup, against a plain one: `node test/bench/keyed.ts [recipients]`. Not a test. Prints
+ * microseconds of the processor a lookup, the size of the file, and how long signing and verifying take.
  */
 import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";

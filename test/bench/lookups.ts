@@ -1,6 +1,6 @@
 /**
- * Look-ups of a relay and its memory at growing numbers of addresses. Each step in a process of its own:
- * `node test/bench/lookups.ts build|look SIZE FOLDER` prints one line of JSON.
+ * Lookups of a relay and its memory at growing numbers of addresses. Each step in a process of its own: `node
+ * test/bench/lookups.ts build|look SIZE FOLDER` prints one line of JSON.
  */
 import { execFile } from "node:child_process";
 import { statSync } from "node:fs";

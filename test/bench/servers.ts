@@ -13,7 +13,7 @@ import { freePort, node, project } from "../end-to-end/scene.ts";
 export interface Server {
   readonly name: string;
   readonly port: number;
-  /** Where messages are to be sent, where that is another port. */
+  /** Where messages are to be sent, if that is another port. */
   readonly deliverPort: number;
   /** Its processes, by their topmost one. */
   readonly pid: number;

@@ -1,6 +1,6 @@
 /**
- * Publishing and looking up, measured: `node test/bench/snapshot.ts [recipients] [folder]`. Not a test.
- * Prints seconds, the peak of memory, and look-ups a second.
+ * Publishing and looking up, measured: `node test/bench/snapshot.ts [recipients] [folder]`. Not a test. Prints seconds,
+ * the peak of memory, and lookups a second.
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -90,7 +90,7 @@ function pipeline({ ldap }: Slapd, folder: string): string {
     ${search} | sed -n 's/^mail: \\(.*\\)/\\1 ok/p' >list; postmap -c ${folder} lmdb:${folder}/list`;
 }
 
-/** Runs a program to its end, and watches its memory. @throws Error where it fails */
+/** Runs a program to its end, and watches its memory. @throws Error if it fails */
 async function timed(command: string, words: readonly string[]): Promise<Timed> {
   const started = performance.now();
   // Bash tells the time of all that it waited for. What it runs is its only child, or a pipeline of such.

@@ -126,7 +126,7 @@ describe("the seeds' plugins, built in and as programs", () => {
       const atData = await ask(pipeline, "data", session);
       answers.push(atData);
       if (atData.startsWith("554")) {
-        // The transaction stands after a refusal at DATA: trying again must not get through.
+        // The transaction continues after a refusal at DATA: trying again must not get through.
         answers.push(await ask(pipeline, "data", session));
       }
       session.reset(true);

@@ -43,7 +43,7 @@ export class Clock {
   readonly now = (): number => this.time;
 }
 
-/** Makes a check with settings as they would stand in the file. */
+/** Makes a check with settings as they would be in the file. */
 export function startCheck(
   definition: CheckDefinition,
   values: Readonly<Record<string, unknown>> = {},

@@ -32,7 +32,7 @@ const order = [
   ["rcpt", ["note", "sender", "policy", "recipient"]],
 ] as const;
 
-/** See the file's first line. */
+/** A check with one list file. */
 export class ListScene {
   readonly folder: string = mkdtempSync(join(tmpdir(), "goodmailto-list-"));
   readonly file: string = join(this.folder, "list");

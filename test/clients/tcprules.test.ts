@@ -1,4 +1,4 @@
-/** Client rules: the grammar and the order of look-ups, statement by statement. */
+/** Client rules: the grammar and the order of lookups, statement by statement. */
 import { readFileSync } from "node:fs";
 
 import * as fc from "fast-check";
@@ -15,7 +15,7 @@ function ask(text: string, client: Client | string): string {
   return [verdict.kind, verdict.rule?.line, ...variables].filter((part) => part !== undefined).join(" ");
 }
 
-/** Faults or warnings as "line:column message". */
+/** Errors or warnings as "line:column message". */
 function list(remarks: readonly { line: number; column: number; message: string }[]): string[] {
   return remarks.map(({ line, column, message }) => `${line}:${column} ${message}`);
 }

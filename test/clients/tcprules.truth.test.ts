@@ -79,7 +79,7 @@ const junk = fc.array(fc.constantFrom(...scraps), { maxLength: 8 }).map((parts) 
 const broken = fc
   .tuple(rule, fc.nat(), fc.constantFrom(...scraps))
   .map(([line, at, scrap]) => line.slice(0, at % (line.length + 1)) + scrap + line.slice(at % (line.length + 1)));
-/** Lines of our own extensions are out of tcprules' reach. */
+/** Lines of the relay's own extensions are out of tcprules' reach. */
 const isOurs = (line: string): boolean => /^(?:[^:]*@)?[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:(?:allow|deny)/.test(line);
 
 const sound = fc.array(fc.oneof({ weight: 9, arbitrary: rule }, { weight: 1, arbitrary: odd }), {
@@ -103,7 +103,7 @@ const client: fc.Arbitrary<Client> = fc.record(
   { requiredKeys: ["ip"] },
 );
 
-/** What tcprulescheck prints, from our verdict. Of two variables of one name it prints both; the later one counts. */
+/** What tcprulescheck prints, from the verdict. Of two variables of one name it prints both; the later one counts. */
 function describeVerdict(verdict: ClientVerdict): unknown {
   const rule = verdict.rule?.address;
   return verdict.kind === "deny" ? { rule, kind: "deny" } : { rule, kind: "allow", variables: verdict.variables };
@@ -131,7 +131,7 @@ describe.skipIf(absent)("client rules and the original tcprules", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** One shell compiles the file and asks about every client. Undefined where the original refuses the file. */
+  /** One shell compiles the file and asks about every client. Undefined if the original refuses the file. */
   function askOriginal(text: string, clients: readonly Client[]): unknown[] | undefined {
     writeFileSync(join(folder, "rules"), text);
     const questions = clients.map(({ ip, host, info }) => {

@@ -1,4 +1,4 @@
-/** `goodmailto check`: every argument gets its answer, and a relay that has something else loaded is told of. */
+/** `goodmailto check`: every argument gets its answer, and a relay that has something else loaded is reported. */
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -185,7 +185,7 @@ at = "mail"
       .toBe(`relay: process ${relay.pid} serves no list, and accepts every recipient of the relay domains`);
     await publishSnapshot(path, ["vera@kontor.example", "new@kontor.example"]);
     await expect.poll(line, { timeout: 20_000 }).toBe(same);
-    // The relay keeps its good list where a bad file appears; a reader that starts now finds none.
+    // The relay keeps its good list if a bad file appears; a reader that starts now finds none.
     writeFileSync(path, "nonsense");
     expect(line()).toMatch(/ serves another list, made at 20\S+Z$/);
 

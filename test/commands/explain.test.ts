@@ -79,7 +79,7 @@ describe("explain", () => {
     );
     expect(between.said).not.toContain("or before");
     expect(explain("c", "2025-11-01T05:00:00Z").said).not.toContain("cannot tell");
-    // Who was in the list before has no such doubt.
+    // Who was in the previous list has no such doubt.
     const old = explain("a1", "2025-11-01T03:00:00Z").said;
     expect(old).toMatch(/since: exists since 2025-11-01T00:00:00\.000Z or before/);
     expect(old).not.toContain("cannot tell");

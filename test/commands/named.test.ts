@@ -1,4 +1,7 @@
-/** Every command that the pages, the units and our own messages name exists: the verb, its second word and its options. */
+/**
+ * Every command that the pages, the units and the relay's own messages name exists: the verb, its second word and its
+ * options.
+ */
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
@@ -16,7 +19,7 @@ for (const file of readdirSync(join(root, "src/commands"))) {
   }
 }
 
-/** What of a line of words is no command of ours, or no option of it. */
+/** What of a line of words is not a command of ours, or no option of it. */
 function wrongIn([first = "", ...words]: readonly string[]): string[] {
   let command = verbs.get(first);
   if (command === undefined) {
@@ -49,7 +52,9 @@ function wordsOf(text: string): string[] {
     .split(/\s+/);
 }
 
-/** Commands in prose stand between backticks, and begin with `goodmailto` or with the verb; in blocks with `goodmailto`. */
+/**
+ * Commands in prose are between backticks, and begin with `goodmailto` or with the verb; in blocks with `goodmailto`.
+ */
 function commandsOf(page: string): string[][] {
   const text = readFileSync(join(root, page), "utf8");
   const blocks = [...text.matchAll(/^```.*?^```$/gms)].map(([block]) => block);

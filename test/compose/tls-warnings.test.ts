@@ -61,7 +61,7 @@ function load(text: string) {
   return loaded;
 }
 
-/** Faults as `config check` prints them, without the folder. */
+/** Errors as `config check` prints them, without the folder. */
 async function faults(text: string): Promise<string[]> {
   const loaded = load(`${text}\n${base}`);
   return (await deepFaults(join(folder, "c.toml"), loaded)).map((line) => line.replaceAll(`${folder}/`, ""));

@@ -74,7 +74,7 @@ function load(text: string): Settings {
   return loaded.settings;
 }
 
-/** The same values; tells of each setting that is read. */
+/** The same values; reports each setting that is read. */
 function traced<T extends object>(value: T, path: readonly string[], tell: (name: string) => void): T {
   const kept = new Map<PropertyKey, unknown>();
   return new Proxy(value, {

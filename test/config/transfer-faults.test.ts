@@ -1,4 +1,4 @@
-/** A way that would betray addresses or passwords, or believe anybody, is a fault of the configuration. */
+/** A way that would betray addresses or passwords, or believe anybody, is an error of the configuration. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -10,7 +10,7 @@ import { checkConfig } from "../../src/config/load.ts";
 import { parsePlace } from "../../src/config/place.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
 
-/** The faults of a text, each as "key: message". */
+/** The errors of a text, each as "key: message". */
 function faultsOf(text: string): string[] {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "key"), "");

@@ -1,12 +1,16 @@
 /**
  * SMTP conversations as text files: the dialogue is the test.
  *
- * Blocks begin with `=== name`. Blocks: `config` (TOML), `snapshot` (one key a line), `file NAME` (written into the
- * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `deliverabled` (lines of `address number` that a scripted daemon answers, whose place is {deliverabled}), `clamd` (a real one that knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2`
- * sets the client's address), `log` (lines that the log must hold, in this order), `delivered` (what the next hop
- * must have got: `from <..> to <..> <..>` lines, then text that the message must contain).
- * Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of a reply, `S closed`,
- * `C closed` (FIN), `C> "raw bytes as a JSON string"`, `TLS`, `# comment`. Placeholders: {folder}, {hop}.
+ * Blocks begin with `=== name`. Blocks: `config` (TOML), `snapshot` (one key per line), `file NAME` (written into the
+ * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of
+ * `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `deliverabled`
+ * (lines of `address number` that a scripted daemon answers, whose place is {deliverabled}), `clamd` (a real one that
+ * knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `hop` (JSON of a next hop's
+ * script), `dialogue` (a conversation; `from 127.0.0.2` sets the client's address), `log` (lines that the log must
+ * hold, in this order), `delivered` (what the next hop must have got: `from <..> to <..> <..>` lines, then text that
+ * the message must contain). Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of
+ * a reply, `S closed`, `C closed` (FIN), `C> "raw bytes as a JSON string"`, `TLS`, `# comment`. Placeholders: {folder},
+ * {hop}.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -148,7 +152,7 @@ async function converse(block: Block, relay: TestRelay, file: string): Promise<v
   }
 }
 
-/** The test virus stands in no file: a scanner on this machine would take it away. */
+/** The test virus is in no file: a scanner on this machine would take it away. */
 function withViruses(line: string): string {
   return line.replaceAll("{eicar}", eicar).replaceAll("{eicar64}", Buffer.from(eicar, "latin1").toString("base64"));
 }
@@ -176,7 +180,7 @@ async function step(client: SmtpClient, line: string, place: string): Promise<vo
   }
 }
 
-/** The lines in their order, others in between. Regular expressions stand between slashes. */
+/** The lines in their order, others in between. Regular expressions are between slashes. */
 async function checkLog(blocks: readonly Block[], relay: TestRelay): Promise<void> {
   for (const block of blocks) {
     let from = 0;

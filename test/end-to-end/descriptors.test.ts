@@ -1,4 +1,6 @@
-/** A relay that many connections bring to the end of its file descriptors: it serves on, loses nothing and says so. */
+/**
+ * A relay that many connections bring to the end of its file descriptors: it keeps serving, loses nothing and says so.
+ */
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";

@@ -93,7 +93,7 @@ describe("a fleet of three relays with one origin", () => {
     await Promise.all([...fleet.map(({ relay }) => relay.stop()), hop.close(), origin.stop()]);
   });
 
-  /** One sync inside, carried to the origin by PUT. */
+  /** One sync inside, pushed to the origin by PUT. */
   async function sync(people: readonly string[], protection: Protection = { form, signer: ours.privateKey }) {
     const path = join(folder, "snapshot.sqlite");
     time += 60_000;

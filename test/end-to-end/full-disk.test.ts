@@ -30,7 +30,7 @@ const acceptedAtHop = (): number => hop.received.filter(({ answer }) => answer.s
 interface Site {
   readonly program: Program;
   readonly port: number;
-  /** Writes the configuration anew, with another text for unknown recipients. */
+  /** Rewrites the configuration, with another text for unknown recipients. */
   change(reply: string): void;
 }
 
@@ -110,9 +110,9 @@ describe.skipIf(missing("prlimit"))("goodmailto serve with a disk that fills up 
     const counts = [...text.matchAll(/lines lost count=(\d+)/g)].map(([, count]) => Number(count));
     const lost = counts.reduce((sum, count) => sum + count);
     expect(lost).toBeGreaterThan(0);
-    // The last one stands on a line of its own, behind the half of another.
+    // The last one is on a line of its own, behind the half of another.
     expect(written(unknown)).toBeGreaterThanOrEqual(2);
-    // A message is a verdict and its delivery. None is told of that was not lost, none is lost untold.
+    // A message is a verdict and its delivery. None is reported that was not lost, and none is lost silently.
     const messages = written(new RegExp(`${verdict}found$|^message: delivered .* code=250$`, "gm"));
     expect(lost + messages + written(unknown)).toBe(1 + 5 + 2 * tally.accepted + 1);
     expect((await program.stop()).code).toBe(0);

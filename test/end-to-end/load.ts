@@ -5,7 +5,7 @@ import { SmtpClient } from "../fakes/smtp-client.ts";
 export interface Tally {
   /** Messages answered 250. */
   accepted: number;
-  /** Other answers, and closed connections where there was none. */
+  /** Other answers, and closed connections if there was none. */
   readonly others: string[];
 }
 

@@ -38,7 +38,7 @@ describe.skipIf(programs.some((program) => missing(program)) || !isRoot())("good
     rmSync(dumps, { recursive: true, force: true });
   });
 
-  /** Our relay in front of a port. */
+  /** The relay in front of a port. */
   async function relay(to: number): Promise<number> {
     const config = scene.write("goodmailto.toml", configOf({ hop: to }));
     await publishSnapshot(join(scene.folder, "snapshot.sqlite"), [anna, bert]);

@@ -32,7 +32,7 @@ interface Site {
   readonly port: number;
   readonly metrics: number;
   readonly config: string;
-  /** Writes the configuration anew, with another text for unknown recipients. */
+  /** Rewrites the configuration, with another text for unknown recipients. */
   change(reply: string): void;
 }
 

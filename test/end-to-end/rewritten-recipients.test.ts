@@ -1,4 +1,4 @@
-/** Recipients that checks change, with a real Postfix behind: what stands in its queue is what was meant. */
+/** Recipients that checks change, with a real Postfix behind: what is in its queue is what was meant. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { missing } from "../fakes/need.ts";

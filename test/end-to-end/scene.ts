@@ -64,7 +64,7 @@ export class Program {
     return this.child.pid ?? 0;
   }
 
-  /** Waits for words in the output. @throws Error where they do not come */
+  /** Waits for words in the output. @throws Error if they do not come */
   until(pattern: RegExp, ms = patience): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const settle = (end: () => void): void => {
@@ -87,7 +87,7 @@ export class Program {
     });
   }
 
-  /** Waits for the end. @throws Error where it does not come; the program is then killed */
+  /** Waits for the end. @throws Error if it does not come; the program is then killed */
   async ended(ms = patience): Promise<Ended> {
     const timer = setTimeout(() => this.child.kill("SIGKILL"), ms);
     const code = await this.#done;
@@ -213,7 +213,7 @@ export async function until<T>(ask: () => T | Promise<T>, holds: (answer: T) => 
   }
 }
 
-/** What a relay answers to one recipient; "(closed)" where it ends the session. */
+/** What a relay answers to one recipient; "(closed)" if it ends the session. */
 export async function answerTo(port: number, recipient: string): Promise<string> {
   const client = await SmtpClient.open(port);
   try {

@@ -34,12 +34,12 @@ function ldif(generation: number): string {
   return `dn: o=Kontor\nobjectClass: organization\no: Kontor\n\n${entries.join("\n")}`;
 }
 
-/** The keys that a whole snapshot of this generation holds. */
+/** The keys that a complete snapshot of this generation holds. */
 function keysOf(generation: number): string[] {
   return [...ldif(generation).matchAll(/^mail: (.*)$/gm)].map(([, address = ""]) => address).sort();
 }
 
-/** All keys of the file on disk. @throws Error where it is damaged */
+/** All keys of the file on disk. @throws Error if it is damaged */
 function readKeys(path: string): string[] {
   const database = new Database(path, { readonly: true, fileMustExist: true });
   try {
@@ -152,7 +152,7 @@ function openLane(): Lane {
   return lane;
 }
 
-/** mulberry32: a small generator, so that a seed tells the whole run. */
+/** mulberry32: a small generator, so that a seed tells the complete run. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {

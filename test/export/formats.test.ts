@@ -47,12 +47,14 @@ function exported(
   return { text: bytes.toString("latin1"), bytes, left };
 }
 
-/** Whether a line stands in it that is no comment. */
+/** Whether a line is in it that is not a comment. */
 function linesOf(text: string): Set<string> {
   return new Set(text.split("\n").filter((line) => line !== "" && !line.startsWith("#")));
 }
 
-/** What a list of whole addresses answers; the other program does the rest (extensions, domains that are not ours). */
+/**
+ * What a list of complete addresses answers; the other program does the rest (extensions, domains that are not ours).
+ */
 const whole = questions.filter((text) => text.includes("@") && !text.includes("+") && !text.includes('"'));
 
 describe("goodmailto export", () => {
@@ -199,7 +201,7 @@ describe("goodmailto export", () => {
         execFileSync("cdb", ["-q", "--", file, key], { stdio: "pipe" });
         return true;
       } catch (error) {
-        // 100: no such key. Anything else is a fault of the file.
+        // 100: no such key. Anything else is an error of the file.
         expect((error as { status: number }).status).toBe(100);
         return false;
       }

@@ -20,7 +20,7 @@ const main = {
   relay_domains: "kontor.example kontor.test",
   recipient_delimiter: "+",
   myorigin: "kontor.example",
-  // Domino's user%NOTESDOMAIN forms are listed; whatever is not listed is refused all the same.
+  // Domino's user%NOTESDOMAIN forms are listed; whatever is not listed is refused anyway.
   allow_untrusted_routing: "yes",
   smtpd_relay_restrictions: "reject_unauth_destination",
   smtpd_recipient_restrictions: "check_recipient_access regexp:{folder}/routes",

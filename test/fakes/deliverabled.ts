@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What an address is answered: a number, or a fault of the daemon. */
+/** What an address is answered: a number, or an error of the daemon. */
 export type Scripted = number | "hang" | "cut" | "empty" | "error" | "nonsense" | "endless" | "redirect";
 
 export interface FakeDeliverabled {

@@ -69,7 +69,7 @@ export function readName(bytes: Buffer, start: number): { readonly name: string;
   }
 }
 
-/** Reads a query with exactly one question of class IN. Undefined where the bytes are none. */
+/** Reads a query with exactly one question of class IN. Undefined if the bytes are none. */
 export function readQuery(bytes: Buffer): DnsQuery | undefined {
   if (bytes.length < headerLength) {
     return undefined;
@@ -95,7 +95,7 @@ export function readQuery(bytes: Buffer): DnsQuery | undefined {
 
 /**
  * Writes a name without compression.
- * @throws RangeError where a label or the name is too long
+ * @throws RangeError if a label or the name is too long
  */
 export function writeName(name: string): Buffer {
   const labels = name === "" ? [] : name.split(".").map((label) => Buffer.from(label, "latin1"));
@@ -181,7 +181,7 @@ function writeText(text: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Eight groups in hex; the fake's own, so that a fault in the product's expansion shows. */
+/** Eight groups in hex; the fake's own, so that an error in the product's expansion shows. */
 function expandIpv6(text: string): string {
   const [head = "", tail] = text.split("::");
   const before = groups(head);

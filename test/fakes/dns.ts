@@ -23,7 +23,7 @@ export interface Behaviour {
   readonly truncate?: boolean;
   /** Before the answer come garbage, the same answer under another id, and one to another question. */
   readonly lies?: boolean;
-  /** Answers FORMERR to a query with EDNS, as servers of before 1999 do. */
+  /** Answers FORMERR to a query with EDNS, as servers from before 1999 do. */
   readonly withoutEdns?: boolean;
   /** With an answer that has no records: an SOA record with this TTL and minimum. */
   readonly soa?: { readonly ttl: number; readonly minimum: number };
@@ -196,7 +196,7 @@ function typeName(type: number): string {
 
 /**
  * Starts a server on a free port of 127.0.0.1.
- * @throws Error where no port is free for both UDP and TCP
+ * @throws Error if no port is free for both UDP and TCP
  */
 export async function startDns(): Promise<FakeDns> {
   for (let attempt = 0; attempt < 20; attempt++) {

@@ -52,7 +52,7 @@ export type LdapFault =
 /** A running proxy. */
 export interface LdapProxy {
   readonly url: string;
-  /** May be changed at any time; a connection keeps the fault that it began with. */
+  /** May be changed at any time; a connection keeps the error that it began with. */
   fault: LdapFault | undefined;
   /** Entries that the client got through it, over all connections. */
   readonly passed: number;

@@ -12,7 +12,7 @@ export const skipsFile = "GOODMAILTO_TEST_SKIPS";
 
 const path = [process.env["PATH"] ?? "", "/usr/sbin", "/sbin", "/usr/local/sbin"].join(delimiter);
 
-/** Debian leaves out /etc/postfix/main.cf where nobody has configured it, and postconf reads one before it answers. */
+/** Debian leaves out /etc/postfix/main.cf if nobody has configured it, and postconf reads one before it answers. */
 function postfixHas(type: string): boolean {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-postconf-"));
   try {
@@ -29,8 +29,8 @@ function run([command = "", ...words]: readonly string[]): { status: number | nu
 }
 
 /**
- * What a program may be without though it is installed: a command that ends with 0 where the part is there, or what
- * finds it out.
+ * What a program may be without though it is installed: a command that ends with 0 if the part is there, or what finds
+ * it out.
  */
 const parts = {
   "Net::SSLeay": ["perl", "-MNet::SSLeay", "-e", "1"],
@@ -60,8 +60,8 @@ const always: Readonly<Record<string, Part>> = {
 const tried = new Map<Part, boolean>();
 
 /**
- * True where the program is on neither PATH nor the system folders, or is there without a part that the test needs.
- * @throws Error in CI, where nothing may be skipped
+ * True if the program is on neither PATH nor the system folders, or is there without a part that the test needs.
+ * @throws Error in CI, if nothing may be skipped
  */
 export function missing(program: string, part: Part | undefined = always[program]): boolean {
   if (!installed(program)) {

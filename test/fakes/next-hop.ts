@@ -34,7 +34,7 @@ export type Answer =
   | { readonly hang: true }
   /** Ends the connection, with an orderly end or a reset; `first` is a reply before it. */
   | { readonly drop: "fin" | "rst"; readonly first?: string }
-  /** Repeats this line until the client goes; `bare` has no line ends: one line that never ends. */
+  /** Repeats this line until the client goes; `bare` has no line endings: one line that never ends. */
   | { readonly endless: string; readonly bare?: boolean }
   /** A reply byte by byte, so many ms apart. */
   | { readonly slowly: string; readonly pause: number }
@@ -62,7 +62,7 @@ export interface NextHopScript {
   recipients?: Record<string, Answer>;
   /** After so many bytes of a message: an answer, or it stops to read (`deaf`). */
   content?: { readonly after: number; readonly answer: Answer | { readonly deaf: true } } | undefined;
-  /** EHLO keywords. STARTTLS is added where there is `tls`. */
+  /** EHLO keywords. STARTTLS is added if there is `tls`. */
   keywords?: readonly string[];
   tls?: { readonly key: string | Buffer; readonly cert: string | Buffer } | undefined;
   /** TLS before the greeting. */
@@ -193,7 +193,7 @@ class Hop implements NextHop {
       void this.listen(false);
     }
     this.commands.push([]);
-    // It never rejects: every fault of a session ends its socket.
+    // It never rejects: every error of a session ends its socket.
     void new HopSession(this, socket, this.connections).run().catch((fault: unknown) => {
       this.violations.push(`fault in the fake: ${String(fault)}`);
       socket.destroy();
@@ -466,7 +466,7 @@ class HopSession {
     }
   }
 
-  /** The reply that was given; undefined where the connection is of no more use. */
+  /** The reply that was given; undefined if the connection is of no more use. */
   #answer(stage: Stage, line = "", address = "", text: string = usual[stage]): Promise<string | undefined> {
     const scripted = this.#hop.script.answers?.[stage];
     const moment = { connection: this.#connection, transaction: this.#transaction, line, address, tls: this.#tls };

@@ -28,7 +28,7 @@ export async function startNginx(htpasswd: string): Promise<Nginx> {
   await Promise.all(
     ["files", "files/lists", "body", "logs"].map((name) => mkdir(join(folder, name), { recursive: true })),
   );
-  // Its workers are not root where it is.
+  // Its workers are not root if it is.
   await chmod(folder, 0o755);
   await Promise.all(["files", "files/lists", "body"].map((name) => chmod(join(folder, name), 0o777)));
   const authority = await createAuthority(folder);

@@ -12,7 +12,7 @@ import { exchange } from "../../src/dns/exchange.ts";
 
 const startDeadline = 10_000;
 
-/** See the file's first line. */
+/** A running nsd. */
 export class Nsd {
   /** `address:port`, as settings want it. */
   readonly server: string;

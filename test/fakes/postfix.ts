@@ -61,7 +61,7 @@ export function isRoot(): boolean {
 
 /**
  * Starts one and waits until it answers.
- * @throws Error with Postfix's own words where it does not start
+ * @throws Error with Postfix's own words if it does not start
  */
 export async function startPostfix(options: PostfixOptions = {}): Promise<Postfix> {
   const folder = await mkdtemp(join(tmpdir(), "gmto-postfix-"));

@@ -18,7 +18,7 @@ export function missingRedis(): boolean {
   return !installed("valkey-server") && missing("redis-server");
 }
 
-/** See the file's first line. */
+/** A running Redis or Valkey. */
 export class RedisServer {
   readonly port: number;
   readonly url: string;

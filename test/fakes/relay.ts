@@ -52,7 +52,7 @@ export function completeConfig(text: string): string {
   return `${missing.map(([name, body]) => `[${name}]\n${body}\n`).join("\n")}\n${text}`;
 }
 
-/** Settings from a test's TOML. @throws Error with all its faults */
+/** Settings from a test's TOML. @throws Error with all its errors */
 export function settingsOf(text: string, folder: string): Settings {
   const complete = completeConfig(text.replaceAll("{folder}", folder));
   const loaded = checkConfig(complete, join(folder, "goodmailto.toml"), schemaFor, ["relay"]);

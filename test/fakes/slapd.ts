@@ -44,7 +44,7 @@ export interface Slapd {
 
 /**
  * Starts one and waits until it answers.
- * @throws Error with slapd's own words where it does not start
+ * @throws Error with slapd's own words if it does not start
  */
 export async function startSlapd(options: SlapdOptions): Promise<Slapd> {
   const folder = await mkdtemp(join(tmpdir(), "gmto-slapd-"));

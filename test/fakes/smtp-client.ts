@@ -60,7 +60,7 @@ export class SmtpClient {
     this.#socket.write(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
   }
 
-  /** The next line without CRLF; undefined where the server has closed. */
+  /** The next line without CRLF; undefined if the server has closed. */
   async line(timeout = patience): Promise<string | undefined> {
     const end = Date.now() + timeout;
     for (;;) {
@@ -91,7 +91,7 @@ export class SmtpClient {
     this.#wake = undefined;
   }
 
-  /** A whole reply, its lines joined by "\n"; undefined where the server has closed. */
+  /** A whole reply, its lines joined by "\n"; undefined if the server has closed. */
   async reply(timeout = patience): Promise<string | undefined> {
     const lines: string[] = [];
     for (;;) {

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 const maxUnread = 64 * 1024 * 1024;
 const terminator = Buffer.from("\r\n.\r\n");
 
-/** Reads from a stream that may be swapped for a TLS one. All reading ends with undefined where the peer does. */
+/** Reads from a stream that may be swapped for a TLS one. All reading ends with undefined if the peer does. */
 export class Wire {
   #stream: Duplex;
   #unread: Buffer = Buffer.alloc(0);
@@ -77,7 +77,7 @@ export class Wire {
     }
   }
 
-  /** One line with its line end, in latin1. */
+  /** One line with its line ending, in latin1. */
   async line(): Promise<string | undefined> {
     for (;;) {
       const end = this.#unread.indexOf(10);
@@ -98,7 +98,7 @@ export class Wire {
    * @param seen told the count of bytes so far; stops the reading by returning true
    */
   async content(seen: (bytes: number) => boolean): Promise<{ raw: Buffer; whole: boolean }> {
-    // A content that begins with the final dot is empty: the line end before it is that of DATA.
+    // A content that begins with the final dot is empty: the line ending before it is that of DATA.
     const chunks: Buffer[] = [Buffer.from("\r\n")];
     let size = 2;
     let tail: Buffer = Buffer.from("\r\n");

@@ -1,4 +1,4 @@
-/** Who is asked, in which order, when it ends, and what becomes of a fault. */
+/** Who is asked, in which order, when it ends, and what becomes of an error. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

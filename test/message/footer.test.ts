@@ -25,7 +25,7 @@ async function* pieces(message: Buffer, size: number): AsyncGenerator<Buffer, vo
   }
 }
 
-/** The new body; where the message is wrapped, with the new fields in front of it. */
+/** The new body; if the message is wrapped, with the new fields in front of it. */
 async function withFooter(message: string, text: string, size = 1_000_000): Promise<string | undefined> {
   const octets = Buffer.from(message, "latin1");
   const place = footerPlace(await treeOf(octets), text);

@@ -1,4 +1,4 @@
-/** Header fields, their changes, and MIME parts, of what strangers write. */
+/** Header fields, their changes, and MIME parts, of what untrusted clients write. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 

@@ -1,4 +1,4 @@
-/** `*` in `listen` is every address of both families, and of IPv4 alone where the machine has no IPv6. */
+/** `*` in `listen` is every address of both families, and of IPv4 alone if the machine has no IPv6. */
 import { spawnSync } from "node:child_process";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";

@@ -36,7 +36,7 @@ const start = `
 
 const packaged = "/usr/share/qpsmtpd/plugins";
 
-/** A copy of a plugin without its mistake. @throws Error where the mistake is not there */
+/** A copy of a plugin without its mistake. @throws Error if the mistake is not there */
 function writeMended({ plugin, wrong, right }: Mend, folder: string): void {
   const text = readFileSync(join(packaged, plugin), "utf8");
   if (!text.includes(wrong)) {

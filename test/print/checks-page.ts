@@ -66,7 +66,7 @@ function describe(check: CheckDefinition): string {
   ].join("\n");
 }
 
-/** Text that may stand in a cell of a table. */
+/** Text that may be in a cell of a table. */
 function cell(text: string): string {
   return text.replaceAll("|", "\\|");
 }

@@ -5,7 +5,10 @@ import { dirname, join } from "node:path";
 
 const root = join(import.meta.dirname, "../..");
 
-/** The generator's argument. Ends the process where it is not of the form. @param usage "new-check FAMILY/NAME, as client/badcountry" */
+/**
+ * The generator's argument. Ends the process if it is not of the form. @param usage "new-check FAMILY/NAME, as
+ * client/badcountry"
+ */
 export function readName(pattern: RegExp, usage: string): readonly string[] {
   const found = pattern.exec(process.argv[2] ?? "");
   if (found === null) {

@@ -1,4 +1,4 @@
-/** Fetching a snapshot: only news, resumed where it broke, taken only when good, and never at the cost of the old one. */
+/** Fetching a snapshot: only news, resumed if it broke, taken only when good, and never at the cost of the old one. */
 import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -140,7 +140,7 @@ describe("a next hop", () => {
       const client = await hello(relay);
       const started = performance.now();
       const first = await send(client, ["a@kontor.example"], "x".repeat(8_000_000));
-      // Who waits for it to take more is told of its end: half its time limit is for busy machines.
+      // Who waits for it to take more is informed of its end: half its time limit is for busy machines.
       expect(performance.now() - started).toBeLessThan(4000);
       hop.script.content = undefined;
       const second = await send(client);

@@ -67,7 +67,7 @@ describe("a next hop whose reply never ends", () => {
       expect(replies.at(-1), stage).not.toMatch(/^250/);
       await hop.until(() => hop.open === 0);
       expect(performance.now() - started, stage).toBeLessThan(5000);
-      // What lies in the buffers of the kernel on both sides, and no more.
+      // What is in the buffers of the kernel on both sides, and no more.
       expect(hop.written, stage).toBeLessThan(8_000_000);
       client.close();
     }

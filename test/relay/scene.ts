@@ -19,7 +19,7 @@ export async function closeScenes(): Promise<void> {
 /**
  * A relay with one next hop behind it.
  * @param config further TOML
- * @param timeout what the hop has for each answer: short where it will need it all, else long, for busy machines
+ * @param timeout what the hop has for each answer: short if it will need it all, else long, for busy machines
  */
 export async function scene(
   script: NextHopScript = {},
@@ -44,7 +44,7 @@ export async function hello(relay: TestRelay): Promise<SmtpClient> {
   return client;
 }
 
-/** One message; the replies to RCPT, DATA and dot, where it came so far. */
+/** One message; the replies to RCPT, DATA and dot, if it came so far. */
 export async function send(
   client: SmtpClient,
   recipients = ["a@kontor.example"],

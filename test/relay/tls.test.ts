@@ -72,7 +72,7 @@ async function deliver(tls: string, script: NextHopScript, scheme = "smtp"): Pro
   const replies = await send(client);
   client.close();
   const [first] = hop.received;
-  // TLS spoken to a hop that knows none is no violation of SMTP.
+  // TLS spoken to a hop that knows none is not a violation of SMTP.
   expect(script.implicitTls === undefined && scheme === "smtps" ? [] : hop.violations).toEqual([]);
   expect(hop.received.length).toBe(replies.at(-1)?.startsWith("250") === true ? 1 : 0);
   return first === undefined ? (replies[0] ?? "").slice(0, 9) : first.tls ? "encrypted" : "plain";

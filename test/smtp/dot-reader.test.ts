@@ -1,4 +1,4 @@
-/** The end of a message and its line ends, in any segmentation, against a reader so plain that it must be right. */
+/** The end of a message and its line endings, in any segmentation, against a reader so plain that it must be right. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -44,7 +44,7 @@ function findEnd(wire: Buffer): [number, number] | undefined {
   return at < 0 ? undefined : [at, at + 3];
 }
 
-/** Line by line: bare CR and LF are line ends, NUL is nothing; genuine lines keep their stuffing, others get it. */
+/** Line by line: bare CR and LF are line endings, NUL is nothing; genuine lines keep their stuffing, others get it. */
 function normalised(body: Buffer): string {
   const parts = body.toString("latin1").split(/(\r\n|\r|\n)/);
   let out = "";
@@ -53,7 +53,7 @@ function normalised(body: Buffer): string {
     const raw = parts[i] ?? "";
     const line = raw.replaceAll("\0", "");
     const stuffed = before === "\r\n" && raw.startsWith(".");
-    // ".\r" is no end of a message, so it must not become one.
+    // ".\r" is not an end of a message, so it must not become one.
     out += (line.startsWith(".") && (!stuffed || line === ".") ? "." : "") + line;
     before = parts[i + 1] ?? "";
     out += before === "" ? "" : "\r\n";

@@ -120,7 +120,7 @@ describe("the first line of a message", () => {
           default_transport: "smtp",
           smtp_tls_security_level: "none",
           local_header_rewrite_clients: "",
-          // As strangers are treated, with the headers as they come.
+          // As untrusted clients are treated, with the headers as they come.
           always_add_missing_headers: "no",
           disable_mime_output_conversion: "yes",
         },

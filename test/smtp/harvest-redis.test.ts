@@ -1,4 +1,4 @@
-/** Two relays that share their counts in a real Redis or Valkey, and what becomes of them while it is away. */
+/** Two relays that share their counts in a real Redis or Valkey, and what becomes of them while it is unavailable. */
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 

@@ -60,7 +60,7 @@ async function begin(port: number, from?: string): Promise<SmtpClient> {
 const ask = (client: SmtpClient, user: string): Promise<string | undefined> =>
   client.command(`RCPT TO:<${user}@kontor.example>`);
 
-/** Asks for strangers until one is not answered 550. @returns how many were, and the other answer */
+/** Asks for untrusted clients until one is not answered 550. @returns how many were, and the other answer */
 async function harvest(client: SmtpClient, most: number): Promise<{ refused: number; last: string | undefined }> {
   for (let i = 0; i < most; i++) {
     const answer = await ask(client, `stranger${i}`);

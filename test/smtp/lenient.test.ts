@@ -1,4 +1,7 @@
-/** Sloppy clients: names and paths that are taken from our own clients, long senders, and lines that end in LF alone. */
+/**
+ * Sloppy clients: names and paths that are taken from internal clients, long senders, and lines that end in LF
+ * alone.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 
 import { makeSelfSigned } from "../../src/auth/self-signed.ts";

@@ -1,4 +1,4 @@
-/** What a stranger can make us do has bounds: errors, commands, time, size, connections, memory. */
+/** What an untrusted client can make us do has bounds: errors, commands, time, size, connections, memory. */
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { connect } from "node:net";

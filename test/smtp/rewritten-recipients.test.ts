@@ -82,7 +82,7 @@ describe.each([
       const { relay, hop } = await start(code, run);
       const client = await hello(relay);
       const replies = await send(client, ["x@kontor.example"]);
-      // The directory is missing: a route in the user part is refused all the same.
+      // The directory is missing: a route in the user part is refused anyway.
       expect(replies).toEqual(["550 5.7.1 Relaying denied", "554 5.5.1 No valid recipients"]);
       expect(hop.commands.flat().filter((line) => line.startsWith("RCPT"))).toEqual([]);
       client.close();

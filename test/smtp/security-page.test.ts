@@ -8,13 +8,13 @@ const root = join(import.meta.dirname, "../..");
 const page = readFileSync(join(root, "docs/security.md"), "utf8");
 const rows = page.split("\n").filter((line) => /^\| (?:\d+|[a-z]).*\|$/.test(line));
 
-/** A test as it stands in its file. */
+/** A test as is in its file. */
 interface Written {
   readonly title: string;
   readonly body: string;
 }
 
-/** The tests of a file; the body ends where the closing brace stands below the beginning. */
+/** The tests of a file; the body ends where the closing brace is below the beginning. */
 function testsOf(text: string): Written[] {
   const starts = [...text.matchAll(/^( *)it(?:\.skipIf\([^\n]*\))?\((["`])(.*?)\2,/gm)];
   return starts.map(({ 1: indent = "", 3: title = "", index }) => {

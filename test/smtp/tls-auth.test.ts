@@ -21,7 +21,7 @@ function hashOf(password: string): string {
 
 const secrets = { alice: "geheim-4711-alice", wrong: "falsch-0815-guess", script: "script-2342-pass" };
 
-/** A checkpassword program in sh: knows carol, is away for dave, is misused by erin, hangs for frank. */
+/** A checkpassword program in sh: knows carol, is unavailable for dave, is misused by erin, hangs for frank. */
 const program = `#!/bin/sh
 data=$(tr '\\000' '\\n' <&3)
 user=$(echo "$data" | sed -n 1p)

@@ -1,5 +1,5 @@
 /**
- * A snapshot that is locked, or that throws when it is asked, as a client of the relay meets it: our own domains are
+ * A snapshot that is locked, or that throws when it is asked, as a client of the relay meets it: the relay domains are
  * accepted and the log says so, foreign ones are refused. docs/design.md promise 2.
  */
 import { renameSync } from "node:fs";

@@ -39,7 +39,7 @@ export function found(text: string, kind: Kind = "account", entry = `CN=${text}`
 /** What a source does beside giving its list. */
 export interface Behaviour {
   readonly domains?: readonly string[];
-  /** Ends with this fault after half of the list. */
+  /** Ends with this error after half of the list. */
   readonly fault?: string;
   /** Waits before it gives anything. */
   readonly wait?: (signal: AbortSignal) => Promise<void>;

@@ -1,4 +1,4 @@
-/** Keyed snapshots: everything works as with a plain one, and the file names nobody. */
+/** Hashed snapshots: everything works as with a plain one, and the file names nobody. */
 import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -98,7 +98,7 @@ describe("a keyed snapshot", () => {
     for (const word of ["yildiz", "vera", "heinz", "baecker", "cn=", "kontor.example"]) {
       expect(bytes).not.toContain(word);
     }
-    // Who has the key can compute what stands there.
+    // Who has the key can compute what is there.
     const digest = createHmac("sha256", Buffer.from(secret, "hex")).update("vyildiz").digest("hex").slice(0, 32);
     expect(bytes).toContain(digest);
     expect(bytes).not.toContain(createKeyedForm(otherSecret, "address").hash("vyildiz"));

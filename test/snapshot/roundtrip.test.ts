@@ -27,7 +27,7 @@ function quote(text: string): string {
   return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** A user part as a directory writes it: quoted where it must be. */
+/** A user part as a directory writes it: quoted if it must be. */
 function write(text: string): string {
   return /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+$/.test(text) ? text : quote(text);
 }

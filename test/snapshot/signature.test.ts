@@ -100,7 +100,7 @@ describe("a signed snapshot", () => {
       const bytes = Buffer.from(good);
       bytes[at] = (bytes[at] ?? 0) ^ change;
       expect(inspectBytes(bytes, trust)).toBeDefined();
-      // The seal is no secret: whoever alters the file can compute it. Only its own digits are not signed.
+      // The seal is not a secret: whoever alters the file can compute it. Only its own digits are not signed.
       const inSeal = at >= seal && at < seal + 64;
       expect(inspectSignature(bytes, trust.publicKeys) === undefined && !inSeal).toBe(false);
     });

@@ -8,10 +8,10 @@ import { recipients } from "./site.ts";
 const known = recipients[0] ?? "";
 const mail = "MAIL FROM:<evil@sender.example>";
 const toKnown = `RCPT TO:<${known}>`;
-/** Where it asks too much, it is hung up on: that is the end of it, not of the soak. */
+/** Where it asks too much, it is disconnected: that is the end of it, not of the soak. */
 const patience = 20_000;
 
-/** Speaks up to the answer to EHLO; false where it is turned away. */
+/** Speaks up to the answer to EHLO; false if it is rejected. */
 async function greeted(client: SmtpClient): Promise<boolean> {
   const greeting = await client.reply(patience);
   return greeting?.startsWith("220") === true && (await client.command("EHLO evil.example", patience)) !== undefined;
@@ -25,7 +25,7 @@ async function ask(client: SmtpClient, ...commands: readonly string[]): Promise<
   return answer;
 }
 
-/** One visit of a hostile client. @param subject of the message, where it has one */
+/** One visit of a hostile client. @param subject of the message, if it has one */
 type Visit = (client: SmtpClient, subject: string) => Promise<unknown>;
 
 /** By name. */

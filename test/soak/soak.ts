@@ -52,7 +52,7 @@ export interface SoakReport {
   readonly descriptorsAfter: number;
   /** Exit code of the relay at SIGTERM. */
   readonly exit: number;
-  /** Session faults that the relay logged. */
+  /** Session errors that the relay logged. */
   readonly faults: number;
 }
 

@@ -39,7 +39,7 @@ export function wordsOf(verdict: Verdict): string {
 
 let sessions = 0;
 
-/** See the file's first line. */
+/** Sessions with real plugin programs. */
 export class Scene {
   readonly home = mkdtempSync(join(tmpdir(), "goodmailto-spp-"));
   readonly logged: Logged[] = [];
@@ -67,7 +67,7 @@ export class Scene {
     this.secondPipeline = makePipeline();
   }
 
-  /** Writes `control/smtpplugins`, or another file, a second later than the one before. */
+  /** Writes `control/smtpplugins`, or another file, a second later than the previous one. */
   config(text: string, name = "control/smtpplugins"): void {
     this.#later += 1000;
     writeFileSync(join(this.home, name), text);

@@ -193,7 +193,7 @@ describe("a cdb as a source", () => {
       writeFileSync(join(folder, "v.cdb"), bytes);
       expect(await read()).toMatchObject({ reason: "format", message: expect.stringContaining("v.cdb") as string });
     }
-    // Some record's length: whatever follows is no record.
+    // Some record's length: whatever follows is not a record.
     for (const at of [0, 1, 9].flatMap((record) => [2048 + record * 26, 2052 + record * 26])) {
       const bytes = Buffer.from(whole);
       bytes.writeUInt32LE(7, at);

@@ -1,5 +1,5 @@
 /**
- * Every fault of a directory, between a real client and a real server: 1200 entries in pages of 200. After each the
+ * Every error of a directory, between a real client and a real server: 1200 entries in pages of 200. After each the
  * snapshot is, byte for byte, what it was, and the exit code says whether to try again or to look.
  */
 import { execFile } from "node:child_process";

@@ -1,4 +1,4 @@
-/** From a directory server to the relay's answer: `goodmailto sync` as a process, then look-ups. */
+/** From a directory server to the relay's answer: `goodmailto sync` as a process, then lookups. */
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { guard } from "../../sync/judge/guard.ts";
 import type { GuardFacts } from "../../sync/judge/guard.ts";
 
-/** One source with these counts is the whole list. */
+/** One source with these counts is the complete list. */
 function facts(before: number | undefined, now: number, more: Partial<GuardFacts> = {}): GuardFacts {
   return { before, now, sources: [{ name: "domino", before, now }], maxShrink: 0.1, acceptShrink: false, ...more };
 }

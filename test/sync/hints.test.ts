@@ -90,7 +90,7 @@ describe.skipIf(missing("slapd"))("a sync", { timeout: 60_000 }, () => {
     await proxy.stop();
     expect(outcome).toMatchObject({ kind: "published", facts: { addresses: 1, entries: 4, frozen: [] } });
     const told = log.lines.filter(({ level }) => level === "warning" || level === "error");
-    // What came before the fault counts.
+    // What came before the error counts.
     expect(told.map(({ fields }) => fields?.["hint"])).toEqual([expect.stringMatching(/^at least 1 entries/)]);
   });
 

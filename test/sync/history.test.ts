@@ -129,7 +129,7 @@ describe("going back", () => {
     ]);
     const reader = openSnapshot(path, silentLog);
     expect(reader.image?.held).toBe("1970-01-01T06:00:00.000Z (the directory is wrong)");
-    // A list that was gone back to is no fresh one.
+    // A list that was gone back to is not a fresh one.
     expect(reader.image?.asOf).toBe(hour);
     reader.close();
 

@@ -52,7 +52,7 @@ function names(path: string): string[] {
   return readdirSync(dirname(path)).sort();
 }
 
-/** The generation of a snapshot's rows; throws where they are of several, or not all there. */
+/** The generation of a snapshot's rows; throws if they are of several, or not all there. */
 function generation(path: string): string {
   const reader = openSnapshot(path, silentLog);
   try {

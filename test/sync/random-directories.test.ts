@@ -1,6 +1,6 @@
 /**
  * A thousand random directories that change and fail at random, read over the wire. After every sync a relay that
- * watches the file serves, for each source, its directory of now or that of before, whole: never a part of one, never
+ * watches the file serves, for each source, its directory of now or the previous one, complete: never a part of one, never
  * none. And whoever was in the last complete directory is known as long as no complete directory said otherwise.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -85,7 +85,7 @@ function isSilent(fault: Fault | undefined): boolean {
   return fault?.kind === "short" || fault?.kind === "sparse";
 }
 
-/** One page of the directory, as its fault allows. */
+/** One page of the directory, as its error allows. */
 function sayPage(directory: Directory, say: Say, page: { readonly size: number; readonly number: number }): void {
   const { fault, people } = directory;
   const kept = isSilent(fault) && fault !== undefined && "keep" in fault ? Math.floor(people.length * fault.keep) : 0;
@@ -137,7 +137,7 @@ describe("a thousand random directories", () => {
   let directories: readonly [Directory, Directory];
 
   beforeAll(async () => {
-    // In memory where there is such a place: 3000 syncs each wait for the disk three times.
+    // In memory if there is such a place: 3000 syncs each wait for the disk three times.
     folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "gmto-random-"));
     script = await startScript((question, say) => {
       if (question.kind === "bind") {

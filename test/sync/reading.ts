@@ -57,7 +57,7 @@ export async function readAll(from: Source, signal: AbortSignal = AbortSignal.ti
   return { entries, batches, found, keys: new Set(found.map(({ key }) => key)), skipped, hints };
 }
 
-/** The fault with which a reading ends. @throws Error where it ends well */
+/** The error with which a reading ends. @throws Error if it ends well */
 export async function faultOf(from: Source, signal?: AbortSignal): Promise<SourceFault> {
   try {
     const { entries } = await readAll(from, signal);

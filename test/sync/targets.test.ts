@@ -1,4 +1,4 @@
-/** Where a published list is carried to: folders and programs. HTTP and S3 are in test/pull. */
+/** Where a published list is pushed to: folders and programs. HTTP and S3 are in test/pull. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

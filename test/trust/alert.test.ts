@@ -1,4 +1,4 @@
-/** Alerts: once for an episode, once when it is over, over runs that are processes of their own. */
+/** Alerts: once for an incident, once when it is over, over runs that are processes of their own. */
 import { execFile } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ const good: Outcome = { kind: "published", facts };
 const bad: Outcome = { kind: "failed", why: "down" };
 const minute = 60_000;
 
-/** What is told over a row of runs, one a minute, by somebody who can be reached or not. */
+/** What is told over a row of runs, one per minute, by somebody who can be reached or not. */
 function told(outcomes: readonly Outcome[], { after = 3, maxAge = 1e9, reached = true, created = 0 } = {}): string[] {
   let episode: Episode = calm;
   return outcomes.map((outcome, i) => {
@@ -184,7 +184,7 @@ describe("goodmailto sync with [alert]", { timeout: 120_000 }, () => {
       expect([count, is]).toEqual([count, code]);
       expect(stderr.includes("Within 24 hours the whole list lost 110 of 1000 addresses")).toBe(code === 65);
     }
-    // What was there before a rollback is no measure for what comes after it.
+    // What was there before a rollback is not a measure for what comes after it.
     expect((await run("rollback", "current")).code).toBe(0);
     expect((await run("rollback", "--release")).code).toBe(0);
     list(795);

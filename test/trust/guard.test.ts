@@ -13,7 +13,7 @@ import { addresses, found, listSource, publish, sync, temporaryFolder } from "..
 
 const usual = coreSections.sync.parse({});
 
-/** One source with these counts is the whole list, by the defaults of the configuration. */
+/** One source with these counts is the complete list, by the defaults of the configuration. */
 function facts(before: number | undefined, now: number, more: Partial<GuardFacts> = {}): GuardFacts {
   return {
     before,

@@ -4,7 +4,7 @@ import type { CheckDefinition } from "../../hooks/check.ts";
 import { pass } from "../../hooks/verdict.ts";
 import { printable } from "../../mail/reply.ts";
 
-/** See the file's first line. The line: `authlogger: host: H ip: IP user: U method: M`. */
+/** The check `authlogger`. The line: `authlogger: host: H ip: IP user: U method: M`. */
 export const authlogger: CheckDefinition = defineCheck({
   name: "authlogger",
   doc: "Logs user, client and mechanism of each successful authentication, in one line that begins with the name of the check.",

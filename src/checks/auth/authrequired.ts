@@ -6,7 +6,7 @@ import { reply } from "../../mail/reply.ts";
 
 const refused = refuse("required", reply(530, "5.7.0", "Authentication required"));
 
-/** See the file's first line. SMTPAUTHUSER tells who is authenticated, whoever set it. */
+/** The check `authrequired`. SMTPAUTHUSER tells who is authenticated, whoever set it. */
 export const authrequired: CheckDefinition = defineCheck({
   name: "authrequired",
   doc: "Refuses MAIL with 530 unless the client has authenticated. For submission listeners (587, 465) only; on port 25 it would refuse all incoming mail.",

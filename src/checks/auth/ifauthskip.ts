@@ -3,7 +3,7 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { next, pass } from "../../hooks/verdict.ts";
 
-/** See the file's first line. Relaying stays as closed as it was: that is no check's business here. */
+/** The check `ifauthskip`. Relaying stays as closed as it was: that is no check's business here. */
 export const ifauthskip: CheckDefinition = defineCheck({
   name: "ifauthskip",
   doc: "Skips the checks after it (blocklists, plugins, the directory) at each RCPT for a client that has authenticated. The relay domains still apply.",

@@ -19,7 +19,7 @@ export function countHops(header: string): number {
   return section.match(trace)?.length ?? 0;
 }
 
-/** See the file's first line. */
+/** The check `loop`. */
 export const loop: CheckDefinition = defineCheck({
   name: "loop",
   doc: "Refuses a message whose header has too many Received and Delivered-To fields.",

@@ -33,7 +33,7 @@ async function refuseAfterWait(log: Log): Promise<typeof refused> {
   return refused;
 }
 
-/** See the file's first lines. Stage `note`: also recipients that are refused elsewhere count. */
+/** The check `verybadrcptto`. Stage `note`: also recipients that are refused elsewhere count. */
 export const verybadrcptto: CheckDefinition = defineCheck({
   name: "verybadrcptto",
   doc: "Refuses, at DATA and after a delay of one second, every message with a listed recipient, accepted or not. At RCPT it decides nothing.",

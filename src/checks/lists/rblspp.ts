@@ -119,7 +119,7 @@ class Question {
   }
 }
 
-/** See the file's first line. Once a recipient of a message was accepted, its other recipients are not asked about. */
+/** The check `rblspp`. Once a recipient of a message was accepted, its other recipients are not asked about. */
 export const rblspp: CheckDefinition = defineCheck({
   name: "rblspp",
   doc: "Refuses recipients from a client that is in a DNS blocklist, unless one recipient of the message has already been accepted; with `at` = connection, refuses the client before the greeting. If a client rule sets RBLSPP, no list is queried.",

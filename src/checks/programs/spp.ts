@@ -35,7 +35,7 @@ const settings = {
 /** Every listener makes its checks from the same settings; the bound on processes is for all of them together. */
 const hosts = new WeakMap<object, Host>();
 
-/** See the file's first line. */
+/** The check `spp`, which runs qmail-spp plugins. */
 export const spp = defineCheck({
   name: "spp",
   doc: "Runs the qmail-spp plugins listed in control/smtpplugins. Clients with NOSPP skip them.",

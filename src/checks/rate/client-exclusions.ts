@@ -12,7 +12,7 @@ import type { Pattern } from "../../files/patterns.ts";
 const longestName = 253;
 const hostName = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+$/;
 
-/** See the file's first line. */
+/** A list of clients that a check exempts. */
 export class ClientExclusions {
   readonly #ips = new IpEntries<true>();
   readonly #hosts = new Set<string>();

@@ -46,7 +46,7 @@ export function decideGrey(row: GreyRow | undefined, now: number, times: GreyTim
   return { kind: "defer", row: { at: now, deferred: 1, accepted: 0 }, ttl: times.grey };
 }
 
-/** See the file's first line. */
+/** The records of greylisting. */
 export class GreyList {
   readonly #table: Table<GreyRow>;
   readonly #times: GreyTimes;

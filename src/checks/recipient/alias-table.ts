@@ -27,7 +27,7 @@ export interface AliasUse {
 /** A detail that may be put behind any user part. */
 const plainDetail = /^[A-Za-z0-9!#$&'*+\-/=?^_`{|}~.]*$/;
 
-/** See the file's first line. */
+/** An alias file, ready for lookups. */
 export class AliasTable {
   readonly #lines = new Map<string, AliasLine>();
   readonly #ends = new Map<AliasLine, readonly Mailbox[]>();

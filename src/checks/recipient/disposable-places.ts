@@ -5,7 +5,7 @@ import { noteOf } from "../../hooks/notes.ts";
 import type { Later } from "../../state/store.ts";
 import type { Counted, Table } from "../../state/table.ts";
 
-/** See the file's first line. */
+/** Counts the uses of disposable addresses. */
 export class DisposablePlaces {
   readonly #counts: Table<number>;
   /** By key, the recipients of a transaction for which a place is held. */

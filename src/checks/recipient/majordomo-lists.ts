@@ -69,7 +69,7 @@ function readMembers(entries: readonly ListEntry[], skip: Remark): ReadonlySet<s
   return members;
 }
 
-/** See the file's first line. */
+/** The lists of a Majordomo folder. */
 export class MajordomoLists {
   readonly #folder: string;
   readonly #lists: Lists;

@@ -4,7 +4,7 @@ import type { Log } from "../../report/log.ts";
 import type { HopPool } from "./hop-pool.ts";
 import type { Ways } from "../contract/way.ts";
 
-/** See the file's first line. */
+/** What all deliveries of a relay share. */
 export interface DeliveryContext extends Ways {
   readonly pool: HopPool;
   readonly log: Log;

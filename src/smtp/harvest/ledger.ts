@@ -10,7 +10,7 @@ export const maxNetworks = 50_000;
 /** The longest window and block that settings allow. */
 const maxTime = 86_400_000;
 
-/** See the file's first line. Networks are those of src/mail/client-network.ts, times in ms. */
+/** The counts and blocks of harvesting clients. Networks are those of src/mail/client-network.ts, times in ms. */
 export class HarvestLedger {
   readonly #now: () => number;
   readonly #counts: Counts;

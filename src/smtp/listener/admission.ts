@@ -12,7 +12,7 @@ import type { Owner } from "./owner.ts";
 
 const byResult = labelsBy("result");
 
-/** See the file's first line. A client that is rejected has been told when this ends. */
+/** Admits a client, or refuses it. A client that is rejected has been told when this ends. */
 export async function admit(owner: Owner<Connection>, connection: Connection): Promise<void> {
   const { service } = owner;
   const ip = normalIp(connection.remoteAddress);

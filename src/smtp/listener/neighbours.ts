@@ -24,7 +24,7 @@ interface Row {
   readonly clients: readonly (readonly [client: string, count: number])[];
 }
 
-/** See the file's first line. */
+/** The connection counts of the other workers. */
 export class Neighbours {
   readonly #crowd: Crowd;
   readonly #table: Table<Row>;

@@ -7,7 +7,7 @@ import type { Service } from "../service.ts";
 /** In wire form, for these recipients. */
 export type Head = (recipients: readonly Mailbox[]) => Buffer;
 
-/** See the file's first line. @param protocol for the Received field, RFC 3848 */
+/** The header fields that the relay adds at the top. @param protocol for the Received field, RFC 3848 */
 export function headOf(service: Service, session: Session, protocol: string): Head {
   const redirection = session.transaction?.redirection;
   const given = redirection === undefined ? session.headers : [...session.headers, redirection.header];

@@ -16,7 +16,7 @@ import type { IntakeOptions } from "./message-intake.ts";
 export type DataAnswer = Response | { readonly intake: MessageIntake };
 
 /**
- * See the file's first line. A message that is held gets the relay's own 354: the next hop gets DATA after
+ * Prepares a message before the client gets 354. A message that is held gets the relay's own 354: the next hop gets DATA after
  * the verdict.
  */
 export async function openMessage(

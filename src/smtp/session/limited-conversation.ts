@@ -8,7 +8,7 @@ import type { Reply } from "../../mail/reply.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 
-/** See the file's first line. Nothing of it reaches a check or a next hop. */
+/** The session of a client that was refused when it connected. Nothing of it reaches a check or a next hop. */
 export class LimitedConversation {
   readonly #refusal: Response;
   readonly #hello: Response;

@@ -1,4 +1,4 @@
-/** badmailfrom: entries with reasons, the file beside the configuration, and one warning where a list is missing. */
+/** badmailfrom: entries with reasons, the file beside the configuration, and one warning if a list is missing. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** spamtrap: what the next hop is told of a message to a trap, and who is not caught in one. */
+/** spamtrap: what the next hop gets of a message to a trap, and who is not caught in one. */
 import { afterEach, describe, expect, it } from "vitest";
 
 import { faultyLines } from "../../../src/compose/list-warnings.ts";

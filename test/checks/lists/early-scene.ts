@@ -12,7 +12,7 @@ import { settingsOf, stepOf } from "../../hooks/steps.ts";
 import { asPrinted, mailbox, makeSession } from "../fixture.ts";
 import { ListScene } from "../list-scene.ts";
 
-/** See the file's first line. */
+/** A check that queries DNS when the client connects. */
 export class EarlyScene {
   readonly dns: FakeDns;
   readonly lists = new ListScene();

@@ -180,7 +180,7 @@ describe.skipIf(cannotCompare)("rblspp at connection beside rblsmtpd", () => {
     await nsd.close();
   });
 
-  /** What rblsmtpd says to the same commands; "passed" where it runs the server behind it. */
+  /** What rblsmtpd says to the same commands; "passed" if it runs the server behind it. */
   const original = async (words: readonly string[], variables: Record<string, string>): Promise<string[]> => {
     const child = spawn("rblsmtpd", [...words, "echo", "passed"], {
       env: { PATH: process.env["PATH"] ?? "", DNSCACHEIP: "127.0.0.153", ...variables },

@@ -1,4 +1,4 @@
-/** aliases: what a file says, and what the next hop is told of it: everything or nothing. */
+/** aliases: what a file says, and what the next hop gets: everything or nothing. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { aliases } from "../../../src/checks/recipient/aliases.ts";
@@ -22,7 +22,7 @@ describe("an alias file", () => {
   });
   afterEach(() => list.close());
 
-  /** What the next hop would be told, or the refusal; "" where the file says nothing. */
+  /** What the next hop would be told, or the refusal; "" if the file says nothing. */
   function read(text: string, values: Readonly<Record<string, unknown>> = {}) {
     list.write(text);
     const { log, clock } = list;

@@ -1,4 +1,4 @@
-/** deliverabled: each number of a scripted daemon, a daemon that is away, and daemons by smtproutes. */
+/** deliverabled: each number of a scripted daemon, a daemon that is unavailable, and daemons by smtproutes. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { deliverabled } from "../../../src/checks/recipient/deliverabled.ts";

@@ -1,4 +1,4 @@
-/** `[recipients] live`: an inside daemon that is away, and lists that stand. */
+/** `[recipients] live`: a daemon on the internal network that is unavailable, and the lists that then apply. */
 import { afterEach, describe, expect, it } from "vitest";
 
 import { goodmailto } from "../../../src/checks/recipient/goodmailto.ts";

@@ -1,4 +1,7 @@
-/** validrcptto: John Simpson's keys in a cdb made by tinycdb, a cdb of our own export, and one that is away or damaged. */
+/**
+ * validrcptto: John Simpson's keys in a cdb made by tinycdb, a cdb that goodmailto exported, and one that is
+ * unavailable or damaged.
+ */
 import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 

@@ -1,4 +1,4 @@
-/** A checkpassword program: a shell script that compares with a file, and an empty place when it is away. */
+/** A checkpassword program: a shell script that compares with a file, and an empty place when it is unavailable. */
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
