@@ -60,7 +60,7 @@ async function begin(port: number, from?: string): Promise<SmtpClient> {
 const ask = (client: SmtpClient, user: string): Promise<string | undefined> =>
   client.command(`RCPT TO:<${user}@kontor.example>`);
 
-/** Asks for untrusted clients until one is not answered 550. @returns how many were, and the other answer */
+/** Asks for unknown recipients until one is not answered 550. @returns how many were, and the other answer */
 async function harvest(client: SmtpClient, most: number): Promise<{ refused: number; last: string | undefined }> {
   for (let i = 0; i < most; i++) {
     const answer = await ask(client, `stranger${i}`);
@@ -304,7 +304,7 @@ describe("harvest ledger", () => {
     const name = (i: number): string => `2001:db8:${(i >> 16).toString(16)}:${(i & 0xffff).toString(16)}::/64`;
     for (let i = 0; i < 100_000; i++) {
       await ledger.add(name(i), 600_000);
-      ledger.block(name(i), 600_000);
+      void ledger.block(name(i), 600_000);
     }
     expect(ledger.sizes).toEqual({ counted: maxNetworks, blocked: maxNetworks });
     expect(await ledger.add(name(99_999), 600_000)).toMatchObject({ count: 2 });
@@ -323,13 +323,13 @@ describe("harvest ledger", () => {
   it("forgets blocks that are over", () => {
     let now = 0;
     const ledger = new HarvestLedger(() => now);
-    ledger.block("192.0.2.1", 1000);
-    ledger.block("192.0.2.2", 1000);
+    void ledger.block("192.0.2.1", 1000);
+    void ledger.block("192.0.2.2", 1000);
     now = 999;
     expect(ledger.isBlocked("192.0.2.1")).toBe(true);
     now = 1000;
     expect(ledger.isBlocked("192.0.2.1")).toBe(false);
-    ledger.block("192.0.2.3", 1000);
+    void ledger.block("192.0.2.3", 1000);
     expect(ledger.sizes.blocked).toBe(1);
   });
 });
