@@ -18,8 +18,8 @@ export interface JobFacts {
 
 /** How a run ended. */
 export type Outcome =
-  /** `uncarried`: names of targets that did not get it. */
-  | { readonly kind: "published" | "dry-run"; readonly facts: JobFacts; readonly uncarried?: readonly string[] }
+  /** `unpushed`: names of targets that did not get it. */
+  | { readonly kind: "published" | "dry-run"; readonly facts: JobFacts; readonly unpushed?: readonly string[] }
   /** A guard spoke: a person must look. The old snapshot keeps serving. */
   | { readonly kind: "refused"; readonly reasons: readonly string[]; readonly facts: JobFacts }
   /** Nothing published, worth another try. */

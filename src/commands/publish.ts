@@ -3,9 +3,9 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
-import { noteCarrying } from "../../sync/alert/alert.ts";
+import { notePushing } from "../../sync/alert/alert.ts";
 import { createdAt } from "../../sync/list/previous.ts";
-import { carryOn } from "../../sync/targets/again.ts";
+import { pushList } from "../../sync/targets/again.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import type { Target } from "../../sync/targets/target.ts";
 import { createLog } from "../log/log.ts";
@@ -53,8 +53,8 @@ async function publish(names: readonly string[], { config }: { config: string })
   const stop = (signal: string): void => controller.abort(new Error(`Stopped by ${signal}`));
   process.once("SIGTERM", stop).once("SIGINT", stop);
   const log = createLog(settings.log);
-  const failed = await carryOn(targets, path, log, controller.signal);
-  await noteCarrying(settings, log, courierOpener(settings, log));
+  const failed = await pushList(targets, path, log, controller.signal);
+  await notePushing(settings, log, courierOpener(settings, log));
   process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
   process.exitCode = failed.length > 0 ? exit.temporary : exit.ok;
 }

@@ -3,11 +3,11 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
-import { readEpisode, writeEpisode } from "../../sync/remember/episode.ts";
+import { readIncident, writeIncident } from "../../sync/remember/incident.ts";
 import { findList, readHistory } from "../../sync/remember/history.ts";
 import type { KeptList } from "../../sync/remember/history.ts";
 import { rollBack } from "../../sync/run/rollback.ts";
-import { carryOn } from "../../sync/targets/again.ts";
+import { pushList } from "../../sync/targets/again.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import { createLog } from "../log/log.ts";
@@ -23,8 +23,8 @@ interface Words {
   readonly reason: string;
 }
 
-/** To carry the list to every target, in ms. */
-const carryDeadline = 600_000;
+/** Time limit for pushing the list to every target, in ms. */
+const pushDeadline = 600_000;
 
 /** Builds the verb. */
 export function rollbackCommand(): Command {
@@ -97,14 +97,14 @@ async function replace(settings: Settings, { protection, targets }: Sealing, lis
       ? `released: the next sync may replace the list of ${addresses} addresses\n`
       : `serving the list of ${new Date(since).toISOString()} again, ${addresses} addresses, until \`goodmailto rollback --release\`\n`,
   );
-  const failed = await carryOn(targets, path, log, AbortSignal.timeout(carryDeadline));
+  const failed = await pushList(targets, path, log, AbortSignal.timeout(pushDeadline));
   process.exitCode = failed.length > 0 ? exit.temporary : exit.ok;
 }
 
 /** The lists that a person went away from measure no later one. */
 function forgetDay(path: string, log: Log): void {
   try {
-    writeEpisode(path, { ...readEpisode(path), hours: [] });
+    writeIncident(path, { ...readIncident(path), hours: [] });
   } catch (error) {
     log.error("sync", "cannot reset the size that the guards compare with", { path, why: (error as Error).message });
   }

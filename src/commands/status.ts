@@ -4,7 +4,7 @@
  */
 import { Command } from "commander";
 
-import { episodePath, readEpisode } from "../../sync/remember/episode.ts";
+import { incidentPath, readIncident } from "../../sync/remember/incident.ts";
 import type { Settings } from "../config/sections.ts";
 import { silentLog } from "../report/log.ts";
 import type { Kind, SourceRow } from "../snapshot/format.ts";
@@ -65,11 +65,11 @@ export function statusCommand(): Command {
         return;
       }
       const report = reportStatus(settings.snapshot, Date.now(), trust);
-      const sync = reportEpisode(settings);
+      const sync = reportIncident(settings);
       const text =
         json === true
           ? `${JSON.stringify({ ...report, sync })}\n`
-          : formatStatus(report) + formatEpisode(sync, settings.snapshot);
+          : formatStatus(report) + formatIncident(sync, settings.snapshot);
       process.stdout.write(text);
       const code = { fresh: 0, stale: 1, missing: 2, denied: exit.unknown }[report.status];
       process.exitCode = sync.denied ? exit.unknown : Math.max(code, sync.told ? 1 : 0);
@@ -77,7 +77,7 @@ export function statusCommand(): Command {
 }
 
 /** What the sync on this machine remembers of its last runs; see docs/before-you-enforce.md. */
-export interface EpisodeReport {
+export interface IncidentReport {
   /** Runs since the last whole one. */
   readonly failures: number;
   readonly since: string | null;
@@ -87,30 +87,30 @@ export interface EpisodeReport {
   /** An alert was sent, and the end of it was not yet. */
   readonly told: boolean;
   /** `[[publish]]` targets that lack the list; each run tries them again. */
-  readonly uncarried: readonly string[];
+  readonly unpushed: readonly string[];
   /** Its file may not be read, so that nothing else here is known. */
   readonly denied: boolean;
 }
 
-function reportEpisode({ snapshot, publish }: Settings): EpisodeReport {
-  const { failures, since, why, whole, told, uncarried } = readEpisode(snapshot.path);
-  const wanting = publish.flatMap(({ name }) => (uncarried.includes(name) ? [name] : []));
-  const denied = denialOf(episodePath(snapshot.path)) !== undefined;
-  return { failures, since: formatTime(since), why, whole: formatTime(whole), told, uncarried: wanting, denied };
+function reportIncident({ snapshot, publish }: Settings): IncidentReport {
+  const { failures, since, why, whole, told, unpushed } = readIncident(snapshot.path);
+  const wanting = publish.flatMap(({ name }) => (unpushed.includes(name) ? [name] : []));
+  const denied = denialOf(incidentPath(snapshot.path)) !== undefined;
+  return { failures, since: formatTime(since), why, whole: formatTime(whole), told, unpushed: wanting, denied };
 }
 
 /** Whether this user may not read a file, or not even look whether it is there. */
 
-function formatEpisode(
-  { failures, since, why, told, uncarried, denied }: EpisodeReport,
+function formatIncident(
+  { failures, since, why, told, unpushed, denied }: IncidentReport,
   { path }: { path: string },
 ): string {
   if (denied) {
-    return `sync: not known, ${deniedText(episodePath(path))}`;
+    return `sync: not known, ${deniedText(incidentPath(path))}`;
   }
-  const episode =
+  const incident =
     failures === 0 ? "" : `sync: ${failures} failures since ${since ?? "?"}${told ? ", alert sent" : ""}: ${why}\n`;
-  return `${episode}${uncarried.map((name) => `target ${name}: lacks this list\n`).join("")}`;
+  return `${incident}${unpushed.map((name) => `target ${name}: lacks this list\n`).join("")}`;
 }
 
 /**

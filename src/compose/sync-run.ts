@@ -14,7 +14,7 @@ import type { JobOptions, Outcome } from "../../sync/run/full.ts";
 import type { Source } from "../../sync/source.ts";
 import { openSource } from "../../sync/sources/open.ts";
 import { summaryLine } from "../../sync/run/summary.ts";
-import { carryAgain, carryOn } from "../../sync/targets/again.ts";
+import { pushAgain, pushList } from "../../sync/targets/again.ts";
 import { createCanaries } from "../../sync/list/tally.ts";
 import type { Canary } from "../../sync/list/tally.ts";
 import { noteRun } from "../../sync/alert/alert.ts";
@@ -90,7 +90,7 @@ function jobOptions({ settings, sources, canaries, sealing }: Plan, log: Log, si
 export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: RunWords): Promise<Outcome> {
   const { settings } = plan;
   const made = await runJob(plan, log, signal, words);
-  const outcome = await carryAfter(made, plan, log, signal);
+  const outcome = await pushAfter(made, plan, log, signal);
   // A run that was stopped says nothing about the directory.
   if (!signal.aborted) {
     await noteRun(settings, outcome, log, courierOpener(settings, log), words);
@@ -145,11 +145,11 @@ function runJob(
 /** Adds what is new, and pushes it on. */
 export async function addNews(plan: Plan, log: Log, signal: AbortSignal, progress?: Progress): Promise<DeltaOutcome> {
   const outcome = await runDelta(jobOptions(plan, log, signal), progress);
-  return carryAfter(outcome, plan, log, signal);
+  return pushAfter(outcome, plan, log, signal);
 }
 
 /** A new list goes to every target; one that stays, whatever the run came to, to those that lack it. */
-async function carryAfter<T extends DeltaOutcome>(
+async function pushAfter<T extends DeltaOutcome>(
   outcome: T,
   { sealing, settings }: Plan,
   log: Log,
@@ -157,11 +157,11 @@ async function carryAfter<T extends DeltaOutcome>(
 ): Promise<T> {
   const { path } = settings.snapshot;
   if (outcome.kind === "published") {
-    return { ...outcome, uncarried: await carryOn(sealing.targets, path, log, signal) };
+    return { ...outcome, unpushed: await pushList(sealing.targets, path, log, signal) };
   }
   // Who is busy carries by itself.
   if (outcome.kind !== "busy") {
-    await carryAgain(sealing.targets, path, log, signal);
+    await pushAgain(sealing.targets, path, log, signal);
   }
   return outcome;
 }
@@ -186,7 +186,7 @@ export function exitCode(outcome: DeltaOutcome): number {
       return exit.ok;
     case "published":
     case "dry-run":
-      return (outcome.uncarried ?? []).length > 0 ? exit.temporary : exit.ok;
+      return (outcome.unpushed ?? []).length > 0 ? exit.temporary : exit.ok;
     case "refused":
     case "held":
       return exit.guard;

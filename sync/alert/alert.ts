@@ -4,8 +4,8 @@ import { spawn } from "node:child_process";
 import type { Settings } from "../../src/config/sections.ts";
 import type { Log } from "../../src/report/log.ts";
 import type { Accepted } from "../remember/day.ts";
-import { afterCarrying, afterRun, afterTelling, readEpisode, writeEpisode } from "../remember/episode.ts";
-import type { AlertEvent, Episode } from "../remember/episode.ts";
+import { afterPushing, afterRun, afterTelling, readIncident, writeIncident } from "../remember/incident.ts";
+import type { AlertEvent, Incident } from "../remember/incident.ts";
 import type { Outcome } from "../run/full.ts";
 import { describe } from "./facts.ts";
 import type { AlertFacts } from "./facts.ts";
@@ -24,39 +24,39 @@ export async function noteRun(
   accepted: Accepted = {},
 ): Promise<void> {
   const { path, max_age: maxAge } = settings.snapshot;
-  const before = readEpisode(path);
+  const before = readIncident(path);
   const limits = { afterFailures: settings.alert.after_failures, maxAge };
   const failed = outcome.kind === "failed" || outcome.kind === "refused" || outcome.kind === "held";
   // Reading the complete snapshot for its date is worth it only if a date is asked for.
   const created = failed && before.whole === 0 ? createdAt(path) : undefined;
-  const { episode, event } = afterRun(before, outcome, limits, Date.now(), created, accepted);
-  await conclude(settings, before, { episode, event }, log, openCourier);
+  const { incident, event } = afterRun(before, outcome, limits, Date.now(), created, accepted);
+  await conclude(settings, before, { incident, event }, log, openCourier);
 }
 
 /** Takes note that targets got the list by hand, which may end a failure. Rejects never. */
-export async function noteCarrying(settings: Settings, log: Log, openCourier: OpenCourier): Promise<void> {
+export async function notePushing(settings: Settings, log: Log, openCourier: OpenCourier): Promise<void> {
   const { path } = settings.snapshot;
-  const before = readEpisode(path);
+  const before = readIncident(path);
   const targets = settings.publish.map(({ name }) => name);
-  await conclude(settings, before, afterCarrying(before, targets, createdAt(path)), log, openCourier);
+  await conclude(settings, before, afterPushing(before, targets, createdAt(path)), log, openCourier);
 }
 
 /** Tells whom it concerns, and remembers what came of it. */
 async function conclude(
   settings: Settings,
-  before: Episode,
-  { episode, event }: { readonly episode: Episode; readonly event: AlertEvent | undefined },
+  before: Incident,
+  { incident, event }: { readonly incident: Incident; readonly event: AlertEvent | undefined },
   log: Log,
   openCourier: OpenCourier,
 ): Promise<void> {
-  const told = event === undefined ? episode : await tell(settings, event, before, episode, log, openCourier);
+  const told = event === undefined ? incident : await tell(settings, event, before, incident, log, openCourier);
   if (told === before) {
     return;
   }
   const { path } = settings.snapshot;
   try {
     // Telling takes its time, in which a rollback may have carried.
-    writeEpisode(path, { ...told, uncarried: readEpisode(path).uncarried });
+    writeIncident(path, { ...told, unpushed: readIncident(path).unpushed });
   } catch (error) {
     log.error("alert", "cannot save the incident", { path, why: (error as Error).message });
   }
@@ -65,13 +65,13 @@ async function conclude(
 async function tell(
   settings: Settings,
   event: AlertEvent,
-  before: Episode,
-  episode: Episode,
+  before: Incident,
+  incident: Incident,
   log: Log,
   openCourier: OpenCourier,
-): Promise<Episode> {
+): Promise<Incident> {
   // At its end an incident is reported with what it was.
-  const facts = describe(settings, event, event === "recovered" ? before : episode);
+  const facts = describe(settings, event, event === "recovered" ? before : incident);
   const { command, mail } = settings.alert;
   log[event === "recovered" ? "warning" : "error"]("alert", event, {
     failures: facts["GOODMAILTO_FAILURES"],
@@ -86,7 +86,7 @@ async function tell(
     }),
   ];
   const reached = await Promise.all(ways);
-  return afterTelling(episode, event, reached.length === 0 || reached.includes(true));
+  return afterTelling(incident, event, reached.length === 0 || reached.includes(true));
 }
 
 /** Whether it ended with 0. Its output is nobody's. */

@@ -1,7 +1,7 @@
 /** The mail of an alert: written here, sent by the relay's own way to the next hop, with no queue of ours. RFC 5322, 3834. */
 import { randomUUID } from "node:crypto";
 
-import type { AlertEvent } from "../remember/episode.ts";
+import type { AlertEvent } from "../remember/incident.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
 import type { Log } from "../../src/report/log.ts";

@@ -9,7 +9,7 @@ import { runAlone } from "./alone.ts";
 import { buildSnapshot } from "../list/build.ts";
 import { compareSnapshots } from "../list/changes.ts";
 import { countOfDay } from "../remember/day.ts";
-import { readEpisode } from "../remember/episode.ts";
+import { readIncident } from "../remember/incident.ts";
 import { heldText, runDeadline } from "./full.ts";
 import type { JobOptions } from "./full.ts";
 import { judge } from "../judge/judge.ts";
@@ -114,7 +114,7 @@ async function runWith(
     seconds: (now() - startedAt) / 1000,
     frozen: [],
   };
-  const day = countOfDay(readEpisode(path).hours, now());
+  const day = countOfDay(readIncident(path).hours, now());
   const judged = { ...options, acceptShrink: true, day };
   const reasons = judge(newPath, built, rows, previous, judged, protection.form?.hash);
   if (reasons.length > 0) {

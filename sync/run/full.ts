@@ -10,7 +10,7 @@ import { buildSnapshot } from "../list/build.ts";
 import type { Grace } from "../list/build.ts";
 import { compareSnapshots } from "../list/changes.ts";
 import { countOfDay } from "../remember/day.ts";
-import { readEpisode } from "../remember/episode.ts";
+import { readIncident } from "../remember/incident.ts";
 import { freeze, refuseUnread } from "../judge/freeze.ts";
 import { judge } from "../judge/judge.ts";
 import type { GuardSettings, JudgeOptions } from "../judge/judge.ts";
@@ -142,7 +142,7 @@ async function runWith(
     seconds: (now() - startedAt) / 1000,
     frozen: results.filter(({ fault }) => fault !== ""),
   };
-  const day = countOfDay(readEpisode(path).hours, now());
+  const day = countOfDay(readIncident(path).hours, now());
   const reasons = judge(newPath, built, rows, previous, { ...options, day }, protection.form?.hash);
   if (reasons.length > 0) {
     return { kind: "refused", reasons, facts };

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { formatStatus, reportStatus } from "../../src/commands/status.ts";
-import { calm, episodePath, writeEpisode } from "../../sync/remember/episode.ts";
+import { calm, incidentPath, writeIncident } from "../../sync/remember/incident.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
 
@@ -20,9 +20,9 @@ async function scene() {
   const path = join(folder, "snapshot.sqlite");
   const config = join(folder, "goodmailto.toml");
   await publishSnapshot(path, ["anna@kontor.example"]);
-  writeEpisode(path, calm);
+  writeIncident(path, calm);
   writeFileSync(config, '[domains]\nrelay = ["kontor.example"]\n[snapshot]\npath = "snapshot.sqlite"\n');
-  for (const file of [path, config, episodePath(path)]) {
+  for (const file of [path, config, incidentPath(path)]) {
     chmodSync(file, 0o644);
   }
   chmodSync(folder, 0o755);
@@ -62,10 +62,10 @@ describe("goodmailto status", () => {
 
   it("does not take failures that it may not read for none", async () => {
     const { path, status, json } = await scene();
-    chmodSync(episodePath(path), root ? 0o600 : 0o000);
+    chmodSync(incidentPath(path), root ? 0o600 : 0o000);
     const denied = await status();
     expect(denied.code).toBe(3);
-    expect(denied.stdout).toContain(`sync: not known, ${episodePath(path)} cannot be read by this user`);
+    expect(denied.stdout).toContain(`sync: not known, ${incidentPath(path)} cannot be read by this user`);
     expect(await json()).toMatchObject({ status: "fresh", sync: { denied: true } });
   }, 60_000);
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { publish as publishSettings } from "../../src/config/transfer.ts";
-import { carry } from "../../sync/targets/carry.ts";
+import { push } from "../../sync/targets/push.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import { missing } from "../fakes/need.ts";
 import { memoryLog, temporaryFolder } from "../snapshot/fixture.ts";
@@ -22,7 +22,7 @@ function scene() {
   const log = memoryLog();
   const send = (...targets: Record<string, unknown>[]): Promise<readonly string[]> => {
     const all = targets.map((settings) => createTarget(publishSettings.parse({ name: "dmz", ...settings }), folder));
-    return carry(all, path, log, new AbortController().signal);
+    return push(all, path, log, new AbortController().signal);
   };
   return { folder, path, dmz, log, send, why: () => String(log.lines.at(-1)?.fields["why"]) };
 }

@@ -6,8 +6,15 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { afterRun, afterTelling, calm, episodePath, readEpisode, writeEpisode } from "../../sync/remember/episode.ts";
-import type { AlertEvent, Episode } from "../../sync/remember/episode.ts";
+import {
+  afterRun,
+  afterTelling,
+  calm,
+  incidentPath,
+  readIncident,
+  writeIncident,
+} from "../../sync/remember/incident.ts";
+import type { AlertEvent, Incident } from "../../sync/remember/incident.ts";
 import type { JobFacts, Outcome } from "../../sync/run/full.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
@@ -20,15 +27,15 @@ const minute = 60_000;
 
 /** What is told over a row of runs, one per minute, by somebody who can be reached or not. */
 function told(outcomes: readonly Outcome[], { after = 3, maxAge = 1e9, reached = true, created = 0 } = {}): string[] {
-  let episode: Episode = calm;
+  let incident: Incident = calm;
   return outcomes.map((outcome, i) => {
-    const step = afterRun(episode, outcome, { afterFailures: after, maxAge }, i * minute, created);
-    episode = step.event === undefined ? step.episode : afterTelling(step.episode, step.event, reached);
+    const step = afterRun(incident, outcome, { afterFailures: after, maxAge }, i * minute, created);
+    incident = step.event === undefined ? step.incident : afterTelling(step.incident, step.event, reached);
     return step.event ?? "";
   });
 }
 
-describe("an episode", () => {
+describe("an incident", () => {
   it("is told of once, when it is long enough, and once when it is over", () => {
     const row = [good, bad, bad, good, bad, bad, bad, bad, bad, good, good, bad];
     expect(told(row)).toEqual(["", "", "", "", "", "", "sync-failing", "", "", "recovered", "", ""]);
@@ -37,8 +44,8 @@ describe("an episode", () => {
   it("counts what a guard refused, a source that kept its addresses, and a target that got nothing", () => {
     const refused: Outcome = { kind: "refused", reasons: ["too small"], facts };
     const frozen: Outcome = { kind: "published", facts: { ...facts, frozen: [{ name: "ad", fault: "down" }] } };
-    const uncarried: Outcome = { kind: "published", facts, uncarried: ["dmz"] };
-    expect(told([refused, frozen, uncarried])).toEqual(["", "", "sync-failing"]);
+    const unpushed: Outcome = { kind: "published", facts, unpushed: ["dmz"] };
+    expect(told([refused, frozen, unpushed])).toEqual(["", "", "sync-failing"]);
   });
 
   it("is not touched by a dry run or by a run that found another one running", () => {
@@ -67,8 +74,8 @@ describe("an episode", () => {
       "snapshot-old",
       "snapshot-old",
     ]);
-    const { episode } = afterRun(calm, held, { afterFailures: 1, maxAge: 30_000 }, 5 * minute, minute);
-    expect(episode).toMatchObject({ failures: 1, why: expect.stringContaining("on hold since Monday") as string });
+    const { incident } = afterRun(calm, held, { afterFailures: 1, maxAge: 30_000 }, 5 * minute, minute);
+    expect(incident).toMatchObject({ failures: 1, why: expect.stringContaining("on hold since Monday") as string });
   });
 
   it("is told of again and again until somebody is reached", () => {
@@ -159,7 +166,7 @@ describe("goodmailto sync with [alert]", { timeout: 120_000 }, () => {
     expect((await run("rollback", "current", "--reason", "wrong filter")).code).toBe(0);
     expect((await run("sync")).code).toBe(65);
     expect(commands()).toEqual([]);
-    writeEpisode(path("snapshot.sqlite"), { ...calm, whole: Date.now() - 365 * 86_400_000 });
+    writeIncident(path("snapshot.sqlite"), { ...calm, whole: Date.now() - 365 * 86_400_000 });
     expect((await run("sync")).code).toBe(65);
     expect((await run("sync")).code).toBe(65);
     expect(commands()).toEqual([expect.stringMatching(/^word snapshot-old 1 .*on hold since .*wrong filter/)]);
@@ -199,17 +206,17 @@ describe("goodmailto sync with [alert]", { timeout: 120_000 }, () => {
     const second = await run("sync");
     expect(second.stderr).toMatch(/alert: command failed/);
     expect(second.stderr).toMatch(/alert: mail not sent/);
-    expect(readEpisode(path("snapshot.sqlite"))).toMatchObject({ failures: 2, told: false });
+    expect(readIncident(path("snapshot.sqlite"))).toMatchObject({ failures: 2, told: false });
     await hop.listen(true);
     await run("sync");
-    expect(readEpisode(path("snapshot.sqlite"))).toMatchObject({ failures: 3, told: true });
+    expect(readIncident(path("snapshot.sqlite"))).toMatchObject({ failures: 3, told: true });
     expect(hop.received).toHaveLength(1);
   });
 
   it("takes a damaged memory for none", () => {
-    writeFileSync(episodePath(path("snapshot.sqlite")), '{"failures": "many", "told": 1');
-    expect(readEpisode(path("snapshot.sqlite"))).toEqual(calm);
-    writeEpisode(path("snapshot.sqlite"), { ...calm, failures: 3 });
-    expect(readEpisode(path("snapshot.sqlite"))).toEqual({ ...calm, failures: 3 });
+    writeFileSync(incidentPath(path("snapshot.sqlite")), '{"failures": "many", "told": 1');
+    expect(readIncident(path("snapshot.sqlite"))).toEqual(calm);
+    writeIncident(path("snapshot.sqlite"), { ...calm, failures: 3 });
+    expect(readIncident(path("snapshot.sqlite"))).toEqual({ ...calm, failures: 3 });
   });
 });

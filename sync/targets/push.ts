@@ -7,7 +7,7 @@ import { errorMessage } from "../../src/report/error-message.ts";
  * Sends the file everywhere. Rejects never.
  * @returns the names of targets that did not get it; they keep what they had, and the next sync tries again
  */
-export async function carry(
+export async function push(
   targets: readonly Target[],
   path: string,
   log: Log,

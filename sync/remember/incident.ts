@@ -11,7 +11,7 @@ import type { Accepted, HourCount } from "./day.ts";
 import type { Outcome } from "../outcome.ts";
 
 /** What is remembered between runs. Times are ms since 1970. */
-export interface Episode {
+export interface Incident {
   /** Failed runs since the last whole one. */
   readonly failures: number;
   /** First of them; 0: none. */
@@ -23,7 +23,7 @@ export interface Episode {
   /** Whether somebody was told of this incident. */
   readonly told: boolean;
   /** Targets that lack the list that serves. */
-  readonly uncarried: readonly string[];
+  readonly unpushed: readonly string[];
   /** Whether in all failed runs the list was published, and only targets did not get it. */
   readonly targetsOnly: boolean;
   /** How large the list was of late. */
@@ -41,26 +41,28 @@ export interface AlertLimits {
 }
 
 /** No failure so far. */
-export const calm: Episode = {
+export const calm: Incident = {
   failures: 0,
   since: 0,
   why: "",
   whole: 0,
   told: false,
-  uncarried: [],
+  unpushed: [],
   targetsOnly: false,
   hours: [],
 };
 
 /** The incident's file. */
-export function episodePath(snapshotPath: string): string {
-  return `${snapshotPath}.episode`;
+export function incidentPath(snapshotPath: string): string {
+  return `${snapshotPath}.incident`;
 }
 
 /** Reads it; whatever is wrong with the file, there is none. */
-export function readEpisode(snapshotPath: string): Episode {
+export function readIncident(snapshotPath: string): Incident {
   try {
-    const read = JSON.parse(readFileSync(episodePath(snapshotPath), "utf8")) as Partial<Record<keyof Episode, unknown>>;
+    const read = JSON.parse(readFileSync(incidentPath(snapshotPath), "utf8")) as Partial<
+      Record<keyof Incident, unknown>
+    >;
     const number = (value: unknown): number => (typeof value === "number" && value >= 0 ? value : 0);
     return {
       failures: number(read.failures),
@@ -68,7 +70,7 @@ export function readEpisode(snapshotPath: string): Episode {
       why: typeof read.why === "string" ? read.why : "",
       whole: number(read.whole),
       told: read.told === true,
-      uncarried: Array.isArray(read.uncarried) ? read.uncarried.filter((name) => typeof name === "string") : [],
+      unpushed: Array.isArray(read.unpushed) ? read.unpushed.filter((name) => typeof name === "string") : [],
       targetsOnly: read.targetsOnly === true,
       hours: parseHours(read.hours),
     };
@@ -78,8 +80,8 @@ export function readEpisode(snapshotPath: string): Episode {
 }
 
 /** Writes it whole or not at all. @throws what the file system throws */
-export function writeEpisode(snapshotPath: string, episode: Episode): void {
-  replaceFile(episodePath(snapshotPath), `${JSON.stringify(episode)}\n`, { likeFolder: true });
+export function writeIncident(snapshotPath: string, incident: Incident): void {
+  replaceFile(incidentPath(snapshotPath), `${JSON.stringify(incident)}\n`, { likeFolder: true });
 }
 
 /** Why a run was not whole; undefined if it was; "other" if it says nothing about the directory. */
@@ -98,14 +100,14 @@ function failureOf(outcome: Outcome): { readonly why: string | undefined } | "ot
       const { frozen } = outcome.facts;
       const faults = [
         ...frozen.map(({ name, fault }) => `source "${name}" not updated, keeping its previous addresses: ${fault}`),
-        ...(outcome.uncarried ?? []).map((target) => `the list did not reach "${target}"`),
+        ...(outcome.unpushed ?? []).map((target) => `the list did not reach "${target}"`),
       ];
       return { why: faults.length === 0 ? undefined : faults.join("; ") };
     }
   }
 }
 
-/** Whether a run that failed did all but carry its list to every target. */
+/** Whether a run that failed did everything except push its list to every target. */
 function missedTargetsOnly(outcome: Outcome): boolean {
   return outcome.kind === "published" && outcome.facts.frozen.length === 0;
 }
@@ -115,16 +117,16 @@ function missedTargetsOnly(outcome: Outcome): boolean {
  * @param targets names of those that are configured
  * @param created when the snapshot that serves was made
  */
-export function afterCarrying(
-  old: Episode,
+export function afterPushing(
+  old: Incident,
   targets: readonly string[],
   created: number | undefined,
-): { readonly episode: Episode; readonly event: AlertEvent | undefined } {
-  if (old.failures === 0 || !old.targetsOnly || targets.some((name) => old.uncarried.includes(name))) {
-    return { episode: old, event: undefined };
+): { readonly incident: Incident; readonly event: AlertEvent | undefined } {
+  if (old.failures === 0 || !old.targetsOnly || targets.some((name) => old.unpushed.includes(name))) {
+    return { incident: old, event: undefined };
   }
-  const episode = { ...old, failures: 0, since: 0, why: "", whole: created ?? old.whole, targetsOnly: false };
-  return { episode, event: old.told ? "recovered" : undefined };
+  const incident = { ...old, failures: 0, since: 0, why: "", whole: created ?? old.whole, targetsOnly: false };
+  return { incident, event: old.told ? "recovered" : undefined };
 }
 
 /**
@@ -133,47 +135,47 @@ export function afterCarrying(
  * @param created when the snapshot that serves was made; undefined if there is none
  */
 export function afterRun(
-  old: Episode,
+  old: Incident,
   outcome: Outcome,
   limits: AlertLimits,
   now: number,
   created: number | undefined,
   accepted: Accepted = {},
-): { readonly episode: Episode; readonly event: AlertEvent | undefined } {
+): { readonly incident: Incident; readonly event: AlertEvent | undefined } {
   const before =
     outcome.kind === "published" ? { ...old, hours: addCount(old.hours, now, outcome.facts.addresses, accepted) } : old;
   const failure = failureOf(outcome);
   if (failure === "other") {
-    return { episode: before, event: undefined };
+    return { incident: before, event: undefined };
   }
   const whole = before.whole === 0 ? created : before.whole;
   const isOld = whole !== undefined && now - whole > limits.maxAge;
   // A person wanted the hold; that it is forgotten shows in the age alone.
   const isHeld = outcome.kind === "held";
   if (isHeld && !isOld) {
-    return { episode: before, event: undefined };
+    return { incident: before, event: undefined };
   }
   if (failure.why === undefined) {
     const event = before.told ? "recovered" : undefined;
-    return { episode: { ...before, failures: 0, since: 0, why: "", whole: now, targetsOnly: false }, event };
+    return { incident: { ...before, failures: 0, since: 0, why: "", whole: now, targetsOnly: false }, event };
   }
-  const episode: Episode = {
+  const incident: Incident = {
     ...before,
     failures: before.failures + 1,
     since: before.failures === 0 ? now : before.since,
     why: failure.why.slice(0, 2000),
     targetsOnly: missedTargetsOnly(outcome) && (before.failures === 0 || before.targetsOnly),
   };
-  if (episode.told) {
-    return { episode, event: undefined };
+  if (incident.told) {
+    return { incident, event: undefined };
   }
-  if (episode.failures >= limits.afterFailures && !isHeld) {
-    return { episode, event: "sync-failing" };
+  if (incident.failures >= limits.afterFailures && !isHeld) {
+    return { incident, event: "sync-failing" };
   }
-  return { episode, event: isOld ? "snapshot-old" : undefined };
+  return { incident, event: isOld ? "snapshot-old" : undefined };
 }
 
 /** The incident after somebody was told of the event, or nobody could be. */
-export function afterTelling(episode: Episode, event: AlertEvent, reached: boolean): Episode {
-  return reached ? { ...episode, told: event !== "recovered" } : episode;
+export function afterTelling(incident: Incident, event: AlertEvent, reached: boolean): Incident {
+  return reached ? { ...incident, told: event !== "recovered" } : incident;
 }
