@@ -7,6 +7,7 @@ import { delimiter, dirname, join } from "node:path";
 
 import { Command } from "commander";
 
+import { errorCode, errorMessage } from "../report/error-message.ts";
 import type { SourceSettings } from "../config/schema.ts";
 import { verifyLogin } from "../../sync/sources/login.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
@@ -56,7 +57,7 @@ async function checkpassword(program: readonly string[], words: Words): Promise<
       become(program, given.user);
     }
   } catch (error) {
-    finish(error instanceof RangeError ? answer.misused : answer.temporary, (error as Error).message);
+    finish(error instanceof RangeError ? answer.misused : answer.temporary, errorMessage(error));
   }
 }
 
@@ -89,7 +90,7 @@ function readMore(room: Buffer, size: number): number {
       return readSync(3, room, size, room.length - size, null);
     } catch (error) {
       // A descriptor that does not block by itself has nothing yet. The caller ends us if it never has.
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") {
+      if (errorCode(error) !== "EAGAIN") {
         throw error;
       }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
@@ -120,7 +121,7 @@ function become([name, ...words]: readonly string[], user: string): void {
     }
     execve(find(name), [name, ...words], { ...process.env, USER: user } as Record<string, string>);
   } catch (error) {
-    finish(answer.temporary, `cannot run "${name}": ${(error as Error).message}`);
+    finish(answer.temporary, `cannot run "${name}": ${errorMessage(error)}`);
   }
 }
 

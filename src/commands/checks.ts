@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 
 import { Command } from "commander";
 
+import { errorMessage } from "../report/error-message.ts";
 import { checks } from "../checks/registry.ts";
 import { exampleOf } from "../compose/check-examples.ts";
 import { labelRule } from "../config/check-sections.ts";
@@ -113,7 +114,7 @@ function begin(name: string): void {
   try {
     createFiles([{ path: `${name}.ts`, text: outline(name), mode: 0o644 }]);
   } catch (error) {
-    fail((error as Error).message);
+    fail(errorMessage(error));
     return;
   }
   writeIfMissing("tsconfig.json", editorSettings());

@@ -14,7 +14,7 @@ import { createLog } from "../log/log.ts";
 import type { Demo } from "../compose/demo-parts.ts";
 import { exit } from "../ops/exit.ts";
 import { lostReader } from "../ops/lost-reader.ts";
-import { errorMessage } from "../report/error-message.ts";
+import { errorCode, errorMessage } from "../report/error-message.ts";
 
 /** The project's folder. */
 const root = resolve(import.meta.dirname, "../..");
@@ -74,7 +74,7 @@ async function run(options: Options): Promise<void> {
 }
 
 function explain(fault: unknown, port: number): string {
-  const { code } = fault as NodeJS.ErrnoException;
+  const code = errorCode(fault);
   if (code === "EADDRINUSE") {
     return (
       `Port ${port} of 127.0.0.1 is taken, perhaps by another demo: nothing was started. ` +

@@ -1,6 +1,7 @@
 /** `goodmailto import`: a configuration of qpsmtpd or qmail as goodmailto.toml. */
 import { Command } from "commander";
 
+import { errorMessage } from "../report/error-message.ts";
 import { checks } from "../checks/registry.ts";
 import { schema } from "../compose/settings.ts";
 import { replaceFile } from "../files/replace.ts";
@@ -49,7 +50,7 @@ function deliver(text: string, output: string | undefined): void {
   try {
     replaceFile(output, text);
   } catch (error) {
-    process.stderr.write(`goodmailto: cannot write "${output}": ${(error as Error).message}\n`);
+    process.stderr.write(`goodmailto: cannot write "${output}": ${errorMessage(error)}\n`);
     process.exitCode = exit.unavailable;
   }
 }

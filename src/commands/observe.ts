@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 
 import { Command, InvalidArgumentError } from "commander";
 
+import { errorMessage } from "../report/error-message.ts";
 import { parseDuration } from "../config/units.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
@@ -148,7 +149,7 @@ async function addHints(report: ObserveReport, settings: Settings, folder: strin
       }
     } catch (error) {
       complete = false;
-      process.stderr.write(`goodmailto: source "${source.name}" gives no hints: ${(error as Error).message}\n`);
+      process.stderr.write(`goodmailto: source "${source.name}" gives no hints: ${errorMessage(error)}\n`);
     }
   }
   const nowhere = complete ? ["no directory holds it: the next hop knows it from elsewhere, or accepts anything"] : [];

@@ -1,6 +1,7 @@
 /** `goodmailto passwd`: one user's line for the file of `[auth] passwords`. The password is never on a command line. */
 import { Command } from "commander";
 
+import { errorMessage } from "../report/error-message.ts";
 import { setPassword } from "../auth/password-writer.ts";
 import { isUserName } from "../auth/backends/passwords.ts";
 import { makeHash } from "../auth/backends/scrypt.ts";
@@ -39,7 +40,7 @@ async function passwd(user: string, { file }: { file?: string }): Promise<void> 
   try {
     setPassword(file, user, line);
   } catch (error) {
-    fail(`Cannot write "${file}": ${(error as Error).message}`, exit.unavailable);
+    fail(`Cannot write "${file}": ${errorMessage(error)}`, exit.unavailable);
   }
 }
 

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
+import { errorMessage } from "../report/error-message.ts";
 import { readCertificate } from "../../sync/look/certificate.ts";
 import type { CertificateFacts } from "../../sync/look/certificate.ts";
 import { probeSource } from "../../sync/look/probe.ts";
@@ -77,7 +78,7 @@ async function probe(names: readonly string[], words: Words): Promise<void> {
     }
     print(probed, words.json === true);
   } catch (error) {
-    process.stderr.write(`${words.config}: ${(error as Error).message}\n`);
+    process.stderr.write(`${words.config}: ${errorMessage(error)}\n`);
     process.exitCode = exit.config;
   }
 }

@@ -106,6 +106,6 @@ function forgetDay(path: string, log: Log): void {
   try {
     writeIncident(path, { ...readIncident(path), hours: [] });
   } catch (error) {
-    log.error("sync", "cannot reset the size that the guards compare with", { path, why: (error as Error).message });
+    log.error("sync", "cannot reset the size that the guards compare with", { path, why: errorMessage(error) });
   }
 }

@@ -1,6 +1,7 @@
 /** `goodmailto serve`: the relay, in one process or in several that share the port. */
 import { Command } from "commander";
 
+import { errorCode, errorMessage } from "../report/error-message.ts";
 import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
 import { needsRestart } from "../config/restart.ts";
@@ -167,7 +168,7 @@ function reloadRelay(config: string, relay: Relay, log: Log, started: Settings |
     log.info("relay", "reloaded", { file: config });
     return loaded.settings;
   } catch (error) {
-    log.error("relay", "reload failed, keeping the previous settings", { why: (error as Error).message });
+    log.error("relay", "reload failed, keeping the previous settings", { why: errorMessage(error) });
     return undefined;
   }
 }
@@ -203,7 +204,7 @@ export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
 
 /** A start-up error in one line, and the exit code that fits. */
 export function explainStart(error: unknown, log: Log): number {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const [code, message] = [errorCode(error), errorMessage(error)];
   if (error instanceof FileFault) {
     process.stderr.write(`${message}\n`);
     return exit.config;

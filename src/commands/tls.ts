@@ -1,6 +1,7 @@
 /** `goodmailto tls self-signed`: a certificate to begin with, until there is a real one. */
 import { Command, InvalidArgumentError } from "commander";
 
+import { errorCode, errorMessage } from "../report/error-message.ts";
 import { isCertificateName, makeSelfSigned } from "../auth/self-signed.ts";
 import { createFiles } from "../files/create.ts";
 import { replaceFile } from "../files/replace.ts";
@@ -56,7 +57,7 @@ function writeSelfSigned({ name, cert, key, days, force }: Words): void {
       createFiles(files);
     }
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const [code, message] = [errorCode(error), errorMessage(error)];
     const hint = code === "EEXIST" ? "; --force replaces it" : "";
     process.stderr.write(`goodmailto: no certificate is made: ${message}${hint}\n`);
     process.exitCode = exit.unavailable;

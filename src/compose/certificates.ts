@@ -4,6 +4,7 @@ import type { KeyObject } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 
+import { errorMessage } from "../report/error-message.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Warning } from "../config/warning.ts";
 import { holdsPrivateKey, pemCertificates, readCertificate, refuseAuthorities } from "../files/authorities.ts";
@@ -26,7 +27,7 @@ export function readTls({ tls }: Pick<Settings, "tls">): TlsMaterial | undefined
   try {
     material = readFiles(tls);
   } catch (error) {
-    throw new FileFault(`Cannot read a file of [tls]: ${(error as Error).message}`, { cause: error });
+    throw new FileFault(`Cannot read a file of [tls]: ${errorMessage(error)}`, { cause: error });
   }
   const faults = faultsOf(tls, material);
   if (faults.length > 0) {
@@ -43,7 +44,7 @@ export function tlsFaults({ tls }: Pick<Settings, "tls">): Warning[] {
   try {
     return faultsOf(tls, readFiles(tls)).map(([key, message]) => ({ path: ["tls", key], message }));
   } catch (error) {
-    return [{ path: ["tls"], message: `cannot read a file: ${(error as Error).message}` }];
+    return [{ path: ["tls"], message: `cannot read a file: ${errorMessage(error)}` }];
   }
 }
 
@@ -68,7 +69,7 @@ function faultsOf(tls: TlsSettings, material: TlsMaterial): TlsFault[] {
     return [];
   } catch (error) {
     const files = [tls.cert, tls.key, tls.ca].filter((file) => file !== "").join('", "');
-    return [["cert", `"${files}" cannot be used together: ${(error as Error).message}`]];
+    return [["cert", `"${files}" cannot be used together: ${errorMessage(error)}`]];
   }
 }
 
@@ -116,7 +117,7 @@ function keyFaults(files: TlsSettings, chain: readonly string[], text: string): 
   } catch (error) {
     const encrypted = /ENCRYPTED/.test(text)
       ? `is encrypted, and there is no one to type its passphrase; remove the passphrase with \`openssl pkey -in ${files.key}\``
-      : `holds no private key that can be read: ${(error as Error).message}`;
+      : `holds no private key that can be read: ${errorMessage(error)}`;
     return [["key", `"${files.key}" ${encrypted}`]];
   }
   const fitting = chain.findIndex((pem) => readCertificate(pem)?.checkPrivateKey(key) === true);

@@ -7,6 +7,8 @@ import { statSync } from "node:fs";
 import { createRequire, registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+import { errorCode } from "../report/error-message.ts";
+
 const contract = new URL("../hooks/contract.ts", import.meta.url).href;
 const require = createRequire(import.meta.url);
 /** A module of this scheme exports what the file after it exports. */
@@ -86,7 +88,7 @@ export function whyNot(path: string, error: unknown): string {
   if (!(error instanceof Error)) {
     return `it throws ${String(error)}`;
   }
-  if ((error as NodeJS.ErrnoException).code === "ERR_REQUIRE_ASYNC_MODULE") {
+  if (errorCode(error) === "ERR_REQUIRE_ASYNC_MODULE") {
     return "it must not await at its top level";
   }
   const message = (error.message.split("\n", 1)[0] ?? "")

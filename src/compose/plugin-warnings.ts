@@ -2,6 +2,7 @@
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 
+import { errorCode } from "../report/error-message.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Warning } from "../config/warning.ts";
 import type { ParsedClientRules } from "../clients/tcprules.ts";
@@ -37,7 +38,7 @@ function listWarnings(list: string, path: readonly PropertyKey[], home: string):
     // A device such as /dev/null says none, see spp/config.ts.
     text = statSync(list).isFile() ? readFileSync(list, "utf8") : "";
   } catch (error) {
-    return missingList(list, path, (error as NodeJS.ErrnoException).code);
+    return missingList(list, path, errorCode(error));
   }
   const sections = parsePlugins(text);
   const plugins = pluginHooks.flatMap((hook) => sections[hook].map((plugin) => ({ hook, plugin })));
@@ -50,7 +51,7 @@ function listWarnings(list: string, path: readonly PropertyKey[], home: string):
 }
 
 /** Where nobody has any plugins, the default names a list that is not there. */
-function missingList(list: string, path: readonly PropertyKey[], code: string | undefined): Warning[] {
+function missingList(list: string, path: readonly PropertyKey[], code: string): Warning[] {
   if (code === "ENOENT" || code === "ENOTDIR") {
     const isDefault = list === "/var/qmail/control/smtpplugins";
     return isDefault ? [] : [{ path, message: `"${list}" is missing: no plugin runs until it is there` }];
@@ -66,7 +67,7 @@ function pluginFault({ line, file }: Plugin, home: string): string | undefined {
       return "is not a file";
     }
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
     return code === "EACCES"
       ? `may not be looked at by this user`
       : `is missing (${program})${first === line ? "" : `; a line is one file name, without arguments: write ":${line}" for the shell`}`;

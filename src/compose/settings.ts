@@ -1,4 +1,5 @@
 /** Loads the configuration for a verb, or prints every error of it. */
+import { errorMessage } from "../report/error-message.ts";
 import { loadCheck, OutsideFault } from "./outside-checks.ts";
 import { backEnds } from "../auth/backends/registry.ts";
 import { checks } from "../checks/registry.ts";
@@ -28,7 +29,7 @@ export const schemaFor: SchemaFor = (value, file) => {
       taken.add(check.name);
       return [check];
     } catch (error) {
-      faults.push({ path: ["checks", "load", i], message: (error as Error).message });
+      faults.push({ path: ["checks", "load", i], message: errorMessage(error) });
       return [];
     }
   });

@@ -1,4 +1,5 @@
 /** What is wrong with settings that are right each on its own: an alias of a domain that is not ours, a name given twice. */
+import { errorMessage } from "../report/error-message.ts";
 import { createDomains } from "../mail/domains.ts";
 import { domainFaults } from "./domain-faults.ts";
 import { listenerFaults, placeFaults } from "./listener-faults.ts";
@@ -16,7 +17,7 @@ export function relationFaults(settings: Settings, fault: (path: Path, message: 
     try {
       action();
     } catch (error) {
-      faults.push(fault(path, (error as Error).message));
+      faults.push(fault(path, errorMessage(error)));
     }
   };
   for (const [alias, target] of Object.entries(settings.domains.aliases)) {

@@ -1,6 +1,8 @@
 /** Makes files that must not be there yet: whole, or not at all, a full disk included. */
 import { closeSync, fchmodSync, fsyncSync, openSync, rmSync, writeFileSync } from "node:fs";
 
+import { errorCode, errorMessage } from "../report/error-message.ts";
+
 /** One file to be. */
 export interface NewFile {
   readonly path: string;
@@ -20,7 +22,7 @@ export function createFiles(files: readonly NewFile[]): void {
       createFile(file, made);
     } catch (error) {
       made.forEach((path) => rmSync(path, { force: true }));
-      const { message, code } = error as NodeJS.ErrnoException;
+      const [code, message] = [errorCode(error), errorMessage(error)];
       throw Object.assign(new Error(`Cannot write "${file.path}": ${message}`, { cause: error }), { code });
     }
   }

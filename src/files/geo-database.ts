@@ -6,6 +6,7 @@ import { readFile, stat } from "node:fs/promises";
 
 import type { CityResponse, Reader } from "maxmind";
 
+import { errorCode, errorMessage } from "../report/error-message.ts";
 import { versionOf } from "./list-reader.ts";
 
 /** Where an address is. "" if the database does not say it. */
@@ -89,8 +90,8 @@ export class GeoDatabase {
       this.#reader = new MmdbReader<CityResponse>(bytes);
       this.#complaint = "";
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      this.#complain(path, code ?? message);
+      const [code, message] = [errorCode(error), errorMessage(error)];
+      this.#complain(path, code || message);
     }
   }
 

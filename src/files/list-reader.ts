@@ -6,6 +6,8 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 
+import { errorCode } from "../report/error-message.ts";
+
 /** One entry, and where it is written. */
 export interface ListEntry {
   readonly text: string;
@@ -57,7 +59,7 @@ export function versionOf(path: string): string {
     const facts = statSync(path, { throwIfNoEntry: false });
     return facts === undefined ? "" : `${facts.dev}:${facts.ino}:${facts.size}:${facts.mtimeMs}:${facts.ctimeMs}`;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? "error";
+    return errorCode(error) || "error";
   }
 }
 

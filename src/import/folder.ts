@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 
+import { errorMessage } from "../report/error-message.ts";
 import { readList } from "../files/list-reader.ts";
 import type { ListEntry } from "../files/list-reader.ts";
 
@@ -40,7 +41,7 @@ export function openFolder(folders: readonly string[]): OldFolder {
       try {
         return readList(name, folders).entries;
       } catch (error) {
-        throw new NothingThere((error as Error).message);
+        throw new NothingThere(errorMessage(error));
       }
     },
     names: () =>
@@ -56,7 +57,7 @@ function readOnce(name: string, folders: readonly string[], faults: string[]): r
     faults.push(...list.faults);
     return list.entries;
   } catch (error) {
-    faults.push(`${name}: ${(error as Error).message}`);
+    faults.push(`${name}: ${errorMessage(error)}`);
     return [];
   }
 }

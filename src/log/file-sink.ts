@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 
+import { errorCode } from "../report/error-message.ts";
 import { LineWriter } from "./line-writer.ts";
 import { isUrgent } from "./sink.ts";
 import type { Level, Sink } from "./sink.ts";
@@ -55,7 +56,7 @@ export class FileSink implements Sink {
       fresh = openSync(this.#path, "a", mode);
     } catch (error) {
       // The open file still takes every line.
-      const { code = "" } = error as NodeJS.ErrnoException;
+      const code = errorCode(error);
       this.#writer.write(`log: cannot open the file anew path=${JSON.stringify(this.#path)} reason=${code}`, true);
       return;
     }
@@ -102,7 +103,7 @@ export class FileSink implements Sink {
         this.#rename();
       }
     } catch (error) {
-      const { code = "" } = error as NodeJS.ErrnoException;
+      const code = errorCode(error);
       this.#writer.write(`log: cannot rename the file path=${JSON.stringify(this.#path)} reason=${code}`, true);
     } finally {
       rmSync(lock, { force: true });

@@ -1,6 +1,7 @@
 /** Lines to a descriptor in batches: written on a timer, when there are many, and at exit; never dropped without a word. */
 import { writeSync } from "node:fs";
 
+import { errorCode } from "../report/error-message.ts";
 import { lostLine } from "./sink.ts";
 
 /** Bytes of waiting text above which it is written at once. */
@@ -76,7 +77,7 @@ export class LineWriter {
       this.#writeAll();
       this.#tellLost();
     } catch (error) {
-      const { code = "" } = error as NodeJS.ErrnoException;
+      const code = errorCode(error);
       // EAGAIN: the pipe is full, its reader is slow.
       if (code === "EAGAIN") {
         this.#blocked = true;

@@ -1,4 +1,5 @@
 /** Opens the sinks of `[log] sinks`. */
+import { errorCode } from "../report/error-message.ts";
 import { parseSink } from "../config/logging.ts";
 import type { LogSink } from "../config/logging.ts";
 import { FileSink } from "./file-sink.ts";
@@ -22,7 +23,7 @@ export function openSinks(names: readonly string[], rotation: Rotation, now: () 
         sinks.push(open(place, rotation, now));
       }
     } catch (error) {
-      const { code = "" } = error as NodeJS.ErrnoException;
+      const code = errorCode(error);
       faults.push(`log: cannot open sink=${JSON.stringify(name)} reason=${code}`);
     }
   }

@@ -2,6 +2,7 @@
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 
+import { errorCode } from "../report/error-message.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { lostLine } from "./sink.ts";
 import type { Level, Sink } from "./sink.ts";
@@ -25,7 +26,7 @@ export function openSyslogUdp({ host, port }: Endpoint, now: () => number): Sink
     socket.send(syslogMessage(level, line, now()), port, host, (error) => {
       waiting -= 1;
       if (error !== null) {
-        lose((error as NodeJS.ErrnoException).code ?? error.message);
+        lose(errorCode(error) || error.message);
       }
     });
   };

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 
+import { errorMessage } from "../report/error-message.ts";
 import { replaceFile } from "../files/replace.ts";
 import type { Log } from "../report/log.ts";
 import { ourAnswers } from "../report/observer.ts";
@@ -150,7 +151,7 @@ export class Observations implements Observer {
   #complain(error: unknown): void {
     if (this.#now() - this.#complainedAt >= complainEvery) {
       this.#complainedAt = this.#now();
-      this.#log.error("observe", "cannot write", { path: this.path, why: (error as Error).message });
+      this.#log.error("observe", "cannot write", { path: this.path, why: errorMessage(error) });
     }
   }
 }

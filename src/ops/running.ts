@@ -5,6 +5,7 @@
 import { globSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
+import { errorCode, errorMessage } from "../report/error-message.ts";
 import { replaceFile } from "../files/replace.ts";
 import type { Log } from "../report/log.ts";
 
@@ -70,7 +71,7 @@ export class RunningNote {
     try {
       replaceFile(this.#path, Buffer.from(`${JSON.stringify(this.#note)}\n`));
     } catch (error) {
-      const { code = "", message } = error as NodeJS.ErrnoException;
+      const [code, message] = [errorCode(error), errorMessage(error)];
       // Without the folder of the systemd unit, there is no note, and nobody misses it.
       const level = ["ENOENT", "EACCES", "EROFS"].includes(code) ? "debug" : "warning";
       this.#log[level]("relay", "cannot record what is loaded", { path: this.#path, why: message });
@@ -116,6 +117,6 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // Somebody else's process is alive too.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return errorCode(error) === "EPERM";
   }
 }

@@ -11,7 +11,7 @@ import type { Place } from "../config/place.ts";
 import { accessHeaders } from "../transfer/access.ts";
 import type { Access } from "../transfer/access.ts";
 import { exchange, readAnswer } from "../transfer/request.ts";
-import { errorMessage } from "../report/error-message.ts";
+import { errorCode, errorMessage } from "../report/error-message.ts";
 
 /** What is known from before. */
 export interface DownloadOptions {
@@ -117,12 +117,12 @@ async function store(response: IncomingMessage, from: number, { part, maxSize, s
   } catch (error) {
     response.destroy();
     // What fills the disk cannot be gone on with, and would be in the way of everything else.
-    const isFull = fullDisk.has((error as NodeJS.ErrnoException).code ?? "");
+    const isFull = fullDisk.has(errorCode(error));
     if (error instanceof RangeError || isFull) {
       rmSync(part, { force: true });
     }
     if (isFull) {
-      throw new Error(`Cannot write "${part}": ${(error as Error).message}`, { cause: error });
+      throw new Error(`Cannot write "${part}": ${errorMessage(error)}`, { cause: error });
     }
     const why = signal.aborted ? "it did not end in time" : errorMessage(error);
     throw new Error(`Cannot GET ${place.url.host}: ${why}`, { cause: error });

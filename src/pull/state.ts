@@ -1,6 +1,7 @@
 /** What a pull remembers for the next one: which version it has, which one it has begun, and how new the newest was. */
 import { readFileSync } from "node:fs";
 
+import { errorMessage } from "../report/error-message.ts";
 import { replaceFile } from "../files/replace.ts";
 
 /** Beside the snapshot, as NAME.pull. */
@@ -39,6 +40,6 @@ export function writeState(path: string, state: PullState): void {
   try {
     replaceFile(path, `${JSON.stringify(state)}\n`);
   } catch (error) {
-    throw new Error(`Cannot write "${path}": ${(error as Error).message}`, { cause: error });
+    throw new Error(`Cannot write "${path}": ${errorMessage(error)}`, { cause: error });
   }
 }

@@ -20,6 +20,12 @@ const fileReasons: Readonly<Record<string, string>> = {
 
 /** Why a file cannot be read, for a person who has its path before their eyes. */
 export function fileErrorMessage(error: unknown): string {
-  const { code = "" } = error as NodeJS.ErrnoException;
-  return fileReasons[code] ?? errorMessage(error);
+  return fileReasons[errorCode(error)] ?? errorMessage(error);
+}
+
+/** The code of a system error, "ENOENT" for example; "" where it has none. */
+export function errorCode(error: unknown): string {
+  return typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
+    ? error.code
+    : "";
 }

@@ -5,6 +5,8 @@ import { open, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 
+import { errorCode } from "../report/error-message.ts";
+
 const prefix = "goodmailto-scan-";
 
 /** Where files are, and who may read them. */
@@ -90,6 +92,6 @@ function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return errorCode(error) === "EPERM";
   }
 }

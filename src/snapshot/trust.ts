@@ -1,6 +1,7 @@
 /** Which snapshot files a reader takes: with which secret it reads hashed ones, and whose signature it asks for. */
 import { readFileSync } from "node:fs";
 
+import { errorMessage } from "../report/error-message.ts";
 import { parseSecret } from "./keyed.ts";
 import type { Match } from "./keyed.ts";
 import { parsePublicKeys } from "./signature.ts";
@@ -61,6 +62,6 @@ function readKeyFile(setting: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new Error(`Cannot read [snapshot] ${setting} "${path}": ${(error as Error).message}`, { cause: error });
+    throw new Error(`Cannot read [snapshot] ${setting} "${path}": ${errorMessage(error)}`, { cause: error });
   }
 }

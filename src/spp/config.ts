@@ -5,6 +5,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 
+import { errorCode } from "../report/error-message.ts";
+
 /** The hooks at which plugins run: qmail-spp knows no more. */
 export const pluginHooks = ["connection", "helo", "mail", "rcpt", "data", "auth"] as const;
 export type PluginHook = (typeof pluginHooks)[number];
@@ -144,9 +146,9 @@ function look(path: string, before: Kept | undefined): { identity: string; answe
       ? { identity, answer: before.answer }
       : { identity, answer: { kind: "sections", sections: parsePlugins(readFileSync(path, "utf8")) } };
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
     const missing = code === "ENOENT" || code === "ENOTDIR";
-    const why = `${path}: ${code ?? String(error)}`;
+    const why = `${path}: ${code || String(error)}`;
     return { ...none, answer: missing ? { kind: "missing" } : { kind: "unreadable", why } };
   }
 }

@@ -5,6 +5,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 
+import { errorCode } from "../report/error-message.ts";
 import type { Plugin } from "./config.ts";
 import { closeWriter } from "./pipes.ts";
 import type { Pipe, Pipes } from "./pipes.ts";
@@ -81,7 +82,7 @@ function connect(
 
 /** Names an error of {@link startProgram} by its errno: of a pipe, of fork, of execve. */
 export function startFailure(error: unknown): StartFailure {
-  const { code = "" } = error as NodeJS.ErrnoException;
+  const code = errorCode(error);
   switch (code) {
     case "EMFILE":
     case "ENFILE":

@@ -7,7 +7,7 @@ import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from "no
 import { dirname } from "node:path";
 
 import Database from "better-sqlite3";
-import { errorMessage } from "../report/error-message.ts";
+import { errorCode, errorMessage } from "../report/error-message.ts";
 
 /** "gmst", so that another program's file is never taken for ours. */
 const applicationId = 0x676d_7374;
@@ -73,7 +73,7 @@ export function moveAside(path: string, error: unknown, moved: MovedAside): void
     try {
       renameSync(`${path}${part}`, `${to}${part}`);
     } catch (missing) {
-      if ((missing as NodeJS.ErrnoException).code !== "ENOENT") {
+      if (errorCode(missing) !== "ENOENT") {
         throw missing;
       }
     }
@@ -121,7 +121,7 @@ function make(path: string): void {
     database.close();
     linkSync(temporary, path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
+    if (errorCode(error) !== "EEXIST") {
       throw error;
     }
   } finally {

@@ -7,6 +7,8 @@ import { request as requestHttp } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
 
+import { errorCode } from "../report/error-message.ts";
+
 /** What is asked. */
 export interface Exchange {
   readonly url: URL;
@@ -31,7 +33,7 @@ export function exchange({ url, method, headers, file, ca, signal }: Exchange): 
   const request = send(url, { method, headers: { ...headers, ...length }, ca, signal, agent: false });
   request.once("response", resolve);
   request.once("error", (error) => {
-    const { code = "" } = error as NodeJS.ErrnoException;
+    const code = errorCode(error);
     const why = signal.aborted ? "no answer in time" : error.message || code;
     reject(new Error(`Cannot ${method} ${url.host}: ${why}`, { cause: error }));
   });

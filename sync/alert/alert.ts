@@ -1,6 +1,7 @@
 /** Tells people of a sync that keeps failing: a log line, the `[alert]` command, a mail through the next hop. */
 import { spawn } from "node:child_process";
 
+import { errorMessage } from "../../src/report/error-message.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import type { Log } from "../../src/report/log.ts";
 import type { Accepted } from "../remember/day.ts";
@@ -58,7 +59,7 @@ async function conclude(
     // Telling takes its time, in which a rollback may have carried.
     writeIncident(path, { ...told, unpushed: readIncident(path).unpushed });
   } catch (error) {
-    log.error("alert", "cannot save the incident", { path, why: (error as Error).message });
+    log.error("alert", "cannot save the incident", { path, why: errorMessage(error) });
   }
 }
 

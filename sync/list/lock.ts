@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 
 import Database from "better-sqlite3";
 
+import { errorMessage } from "../../src/report/error-message.ts";
 import { denialOf } from "../../src/files/denied.ts";
 
 /** A lock that is held. */
@@ -38,7 +39,7 @@ function openLock(path: string): Database.Database {
   } catch (error) {
     const why =
       denialOf(`${path}.lock`, constants.R_OK | constants.W_OK) === undefined ? error : new Error("permission denied");
-    throw new Error(`Cannot open "${path}.lock": ${(why as Error).message}`, { cause: error });
+    throw new Error(`Cannot open "${path}.lock": ${errorMessage(why)}`, { cause: error });
   }
 }
 

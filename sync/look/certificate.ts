@@ -1,6 +1,7 @@
 /** What certificate an LDAP server shows: read over a connection on which nothing else is ever said. */
 import { connect, type TLSSocket } from "node:tls";
 
+import { errorMessage } from "../../src/report/error-message.ts";
 import { endingCertificate, refuseCertificate } from "../sources/certificate-words.ts";
 import { parseTarget } from "../sources/dial.ts";
 
@@ -38,7 +39,7 @@ export async function readCertificate(
     await secured(socket, timeout);
     return describe(url, target.host, socket, now);
   } catch (error) {
-    return { url, line: "none", warnings: [`${url} shows no certificate: ${(error as Error).message}`] };
+    return { url, line: "none", warnings: [`${url} shows no certificate: ${errorMessage(error)}`] };
   } finally {
     socket.destroy();
   }

@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 
 import Database from "better-sqlite3";
 
+import { errorMessage } from "../../src/report/error-message.ts";
 import type { Log } from "../../src/report/log.ts";
 
 /**
@@ -21,7 +22,7 @@ export function removeForeign(path: string, mark: string, log: Log): void {
       rmSync(file, { force: true });
     }
   } catch (error) {
-    log.error("sync", "cannot remove a kept snapshot with a different HMAC secret", { why: (error as Error).message });
+    log.error("sync", "cannot remove a kept snapshot with a different HMAC secret", { why: errorMessage(error) });
     return;
   }
   if (foreign.length > 0) {

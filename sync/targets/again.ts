@@ -1,4 +1,5 @@
 /** Remembers which targets still lack the list that serves, and pushes it to them again; docs/distribution.md. */
+import { errorMessage } from "../../src/report/error-message.ts";
 import type { Log } from "../../src/report/log.ts";
 import { readIncident, writeIncident } from "../remember/incident.ts";
 import { createdAt } from "../list/previous.ts";
@@ -48,6 +49,6 @@ function remember(path: string, tried: readonly string[], failed: readonly strin
   try {
     writeIncident(path, { ...incident, unpushed });
   } catch (error) {
-    log.error("sync", "cannot save which targets lack the list", { path, why: (error as Error).message });
+    log.error("sync", "cannot save which targets lack the list", { path, why: errorMessage(error) });
   }
 }

@@ -6,6 +6,7 @@ import { constants, readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 
+import { errorMessage } from "../../report/error-message.ts";
 import { decode } from "../../config/config-text.ts";
 import * as field from "../../config/fields.ts";
 import { BackEndFault, defineBackEnd } from "./contract.ts";
@@ -161,7 +162,7 @@ export class PasswordFile {
       return undefined;
     } catch (error) {
       // Who was struck off the list may be the reason why it is gone: nobody gets in without one.
-      return `cannot read "${this.#path}": ${(error as Error).message}`;
+      return `cannot read "${this.#path}": ${errorMessage(error)}`;
     } finally {
       await file?.close();
     }

@@ -2,6 +2,7 @@
  * One transaction mirrored to a next hop: MAIL and the first RCPT when the first recipient passed, each further
  * RCPT live, DATA streamed. Every 250 of ours is a 2xx of the hop's; whatever breaks is a 4xx. docs/design.md promise 1.
  */
+import { errorMessage } from "../../report/error-message.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { formatEndpoint } from "../../mail/network.ts";
 import { labelsBy } from "../../report/counters.ts";
@@ -95,7 +96,7 @@ export class HopDelivery implements Delivery {
       this.#context.counters.add("hop_replies", byCode("none"));
       // Without a client nobody is told but the log; and that only if the hop may have a message.
       if (!this.#abandoned || this.#state === "over") {
-        const fields = { session: this.#origin.session, route: this.#route?.key, why: (error as Error).message };
+        const fields = { session: this.#origin.session, route: this.#route?.key, why: errorMessage(error) };
         this.#context.log.warning("next-hop", before ? "not available" : "lost", fields);
       }
       return this.#failure;

@@ -147,7 +147,7 @@ export class HopConnection {
         waiting.resolve(reply);
       }
     } catch (error) {
-      this.#fail(new HopFault(`Cannot understand ${this.#name}: ${(error as Error).message}`, { cause: error }));
+      this.#fail(new HopFault(`Cannot understand ${this.#name}: ${errorMessage(error)}`, { cause: error }));
     }
   }
 

@@ -1,6 +1,7 @@
 /** Where a next hop is to be found: its addresses, in the order in which they are tried. RFC 5321 5.1. */
 import { isIP } from "node:net";
 
+import { errorMessage } from "../../report/error-message.ts";
 import type { FindAddresses } from "../../dns/addresses.ts";
 import type { MailExchangers } from "../../dns/mail-exchangers.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
@@ -17,7 +18,7 @@ export interface NameSources {
 export async function findPlaces(hop: NextHop, domain: string, names: NameSources): Promise<readonly HopEndpoint[]> {
   if (hop.kind === "mx") {
     return names.exchangers.find(domain).catch((error: unknown) => {
-      const why = (error as Error).message;
+      const why = errorMessage(error);
       throw new HopFault(`Cannot find the mail exchangers of "${domain}": ${why}`, { cause: error });
     });
   }
@@ -27,7 +28,7 @@ export async function findPlaces(hop: NextHop, domain: string, names: NameSource
     return [{ ...endpoint, implicitTls }];
   }
   const found = await names.addresses(host).catch((error: unknown) => {
-    throw new HopFault(`Cannot find the address of "${host}": ${(error as Error).message}`, { cause: error });
+    throw new HopFault(`Cannot find the address of "${host}": ${errorMessage(error)}`, { cause: error });
   });
   return found.map((address) => ({ host: address, port, name: host, implicitTls }));
 }

@@ -2,6 +2,7 @@
  * Connections to next hops: kept for the next message where the last one ended well, opened at the first address
  * that takes one, and waited for where a hop is full. RFC 5321 5.1.
  */
+import { errorCode, errorMessage } from "../../report/error-message.ts";
 import { findAddresses } from "../../dns/addresses.ts";
 import type { MailExchangers } from "../../dns/mail-exchangers.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
@@ -205,7 +206,7 @@ export class HopPool {
       if (route.tls.mode === "opportunistic" && error instanceof HopFault && error.duringTls) {
         this.#log.warning("next-hop", "TLS failed, continuing without it", {
           hop: endpoint.host,
-          why: (error as Error).message,
+          why: errorMessage(error),
         });
         return HopConnection.open(endpoint, this.#hostname, { ...route.tls, mode: "off" }, route.timeout);
       }
@@ -250,5 +251,5 @@ function asFault(error: unknown): HopFault {
 
 /** Whether a connection failed for what this machine lacks: descriptors, ports, memory. The hop may be well. */
 function isOurOwn({ cause }: HopFault): boolean {
-  return ownFaults.has((cause as NodeJS.ErrnoException | undefined)?.code ?? "");
+  return ownFaults.has(errorCode(cause));
 }
