@@ -7,6 +7,7 @@ import { formatFault } from "../config/toml.ts";
 import type { Fault } from "../config/toml.ts";
 import { deepFaults, deepWarnings } from "../compose/deep-check.ts";
 import { faultyLines } from "../compose/list-warnings.ts";
+import { senderMapWarnings } from "../compose/senders.ts";
 import { exit } from "../ops/exit.ts";
 import { sectionDocs } from "../compose/section-docs.ts";
 import { defaultConfig, schema, schemaFor } from "../compose/settings.ts";
@@ -34,7 +35,9 @@ export function configCommand(): Command {
 
 /** Lines of list files that the relay would leave out. */
 function badLines({ settings, given }: Extract<ReturnType<typeof loadConfig>, { kind: "ok" }>): Fault[] {
-  return faultyLines(settings).map(({ path, message }) => given.fault(path, message));
+  return [...faultyLines(settings), ...senderMapWarnings(settings)].map(({ path, message }) =>
+    given.fault(path, message),
+  );
 }
 
 async function check({ config, strict }: { config: string; strict?: boolean }): Promise<void> {

@@ -67,6 +67,11 @@ export function createAuthenticator(
   };
 }
 
+/** Opens the back ends as the relay would, and closes them. @throws FileFault as above */
+export function tryBackEnds(settings: Settings["auth"], services: BackEndServices): void {
+  openChain(settings, services).forEach(({ backEnd }) => backEnd.close?.());
+}
+
 /** One that cannot begin leaves none of the others open. */
 function openChain(settings: Settings["auth"], services: BackEndServices): Link[] {
   const chain: Link[] = [];

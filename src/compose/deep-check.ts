@@ -11,26 +11,35 @@ import { refuseAuthorities } from "../files/authorities.ts";
 import { createDomains } from "../mail/domains.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { readTrust } from "../snapshot/trust.ts";
+import { tryBackEnds } from "./authenticators.ts";
 import { tlsFaults } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 import { listenersOf } from "../config/listening.ts";
 import { readRules } from "./relay.ts";
 import { errorMessage, fileErrorMessage } from "../report/error-message.ts";
+import { silentLog } from "../report/log.ts";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
 
-/** Every error in client rules, certificates, keys, canaries and sources, one line each. Connects to nothing. */
+/** Every error in client rules, password files, certificates, keys, canaries and sources, one line each. Connects to nothing. */
 export async function deepFaults(file: string, { settings, given }: Good): Promise<string[]> {
   const at: At = (path, message) => formatFault(given.fault(path, message));
   const rules = [...new Set(listenersOf(settings).map((listener) => listener.rules))];
   return [
     ...rules.flatMap((path) => faultsOf(() => readRules(path))),
+    ...backEndFaults(settings),
     ...tlsFaults(settings).map(({ path, message }) => at(path, message)),
     ...authorityFaults(file, settings, at),
     ...(await keyFaults(file, settings, at)),
     ...canaryFaults(settings, at),
     ...(await sourceFaults(file, settings, at)),
   ];
+}
+
+/** What would keep the relay from starting: lines of the password file, say. */
+function backEndFaults({ auth, domains }: Settings): string[] {
+  const services = { log: silentLog, domains: createDomains(domains.relay, domains.aliases) };
+  return faultsOf(() => tryBackEnds(auth, services));
 }
 
 type At = (path: readonly PropertyKey[], message: string) => string;

@@ -1,13 +1,19 @@
 /** Which senders a login may use: `[auth] sender`, from the directory's entries and the file that adds to them. */
 import { allows, parseSenderMap } from "../auth/sender-map.ts";
+import type { SenderMap } from "../auth/sender-map.ts";
 import type { Settings } from "../config/sections.ts";
+import type { Warning } from "../config/warning.ts";
 import { ControlFile } from "../files/control-file.ts";
 import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
+import { silentLog } from "../report/log.ts";
 import type { Log } from "../report/log.ts";
 import { createOwners } from "../snapshot/owners.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
+
+/** More would bury the rest. */
+const mostWarnings = 20;
 
 /** Whether a login may use a sender. */
 export type MayUse = (login: string, sender: Mailbox) => boolean;
@@ -23,11 +29,8 @@ export function createSenders(
     return undefined;
   }
   const owns = createOwners(snapshot, domains, recipients);
-  const map = new ControlFile(
-    auth.sender_map,
-    (lines) => parseSenderMap(lines, (text) => log.warning("auth", "sender map: entry that never matches", { text })),
-    Date.now,
-    (_event, facts) => log.error("auth", "sender map cannot be read", { ...facts }),
+  const map = openMap(auth.sender_map, log, (text) =>
+    log.warning("auth", "sender map: entry that never matches", { text }),
   );
   return (login, sender) => {
     if (allows(map.current(), login, sender)) {
@@ -38,4 +41,25 @@ export function createSenders(
     // Without a list the relay stays open here too: all mail of all users would stop otherwise.
     return answer !== "other";
   };
+}
+
+function openMap(path: string, log: Log, unusable: (text: string) => void): ControlFile<SenderMap> {
+  return new ControlFile(
+    path,
+    (lines) => parseSenderMap(lines, unusable),
+    Date.now,
+    (_event, facts) => log.error("auth", "sender map cannot be read", { ...facts }),
+  );
+}
+
+/** What of the file would match no login and no sender, for `config check`. */
+export function senderMapWarnings({ auth }: Settings): Warning[] {
+  const warnings: Warning[] = [];
+  openMap(auth.sender_map, silentLog, (text) => {
+    if (warnings.length < mostWarnings) {
+      const message = `"${text}" never matches: a line is "login: address @domain …"`;
+      warnings.push({ path: ["auth", "sender_map"], message });
+    }
+  }).current();
+  return warnings;
 }

@@ -84,6 +84,34 @@ url = ["nosuch"]
     ]);
   });
 
+  it("names lines of the password file with which the relay would not start", () => {
+    const config = join(folder, "c.toml");
+    writeFileSync(join(folder, "users"), "# nobody\nanna:plain\nbert\n", { mode: 0o600 });
+    writeFileSync(config, '[auth]\npasswords = "users"\n');
+    const { status, err } = goodmailto("config", "check", "-c", config);
+    const [anna, bert, ...rest] = faultsIn(err).map((line) => line.replace(`${folder}/`, ""));
+    expect({ status, rest }).toEqual({ status: 78, rest: [""] });
+    expect([anna, bert]).toEqual([expect.stringMatching(/^users:2: .*"anna"/), expect.stringMatching(/^users:3: /)]);
+  });
+
+  it("warns of lines of the sender map that match nobody", () => {
+    const config = join(folder, "c.toml");
+    writeFileSync(
+      join(folder, "map"),
+      "anna: anna@kontor.example *\nbert bert@kontor.example\ncarl: @ carl@x.example\n",
+    );
+    writeFileSync(config, '[auth]\nsender = "own"\nsender_map = "map"\n');
+    const { status, err } = goodmailto("config", "check", "-c", config);
+    const told = err.split("\n").filter((line) => line.includes("sender_map: "));
+    const rest = 'never matches: a line is "login: address @domain …"';
+    expect({ status, told }).toEqual({
+      status: 0,
+      told: ["bert bert@kontor.example", "@"].map((text) =>
+        expect.stringContaining(`c.toml:3:1: auth.sender_map: "${text}" ${rest}`),
+      ),
+    });
+  });
+
   it("reads the keys as the relay and the sync do, and wants canaries of our own domains", () => {
     const config = join(folder, "c.toml");
     const check = (keys: string): string[] => {
