@@ -17,6 +17,7 @@ import { disposable } from "./recipient/disposable.ts";
 import { dns_user } from "./recipient/dns_user.ts";
 import { dnsbl } from "./lists/dnsbl.ts";
 import { dnswl } from "./lists/dnswl.ts";
+import { filter } from "./scanners/filter.ts";
 import { geo } from "./client/geo.ts";
 import { goodmailto } from "./recipient/goodmailto.ts";
 import { goodrcptto } from "./recipient/goodrcptto.ts";
@@ -31,8 +32,10 @@ import { rcpt_regexp } from "./envelope/rcpt_regexp.ts";
 import { relocated } from "./recipient/relocated.ts";
 import { require_resolvable_client } from "./client/require_resolvable_client.ts";
 import { rhsbl } from "./lists/rhsbl.ts";
+import { rspamd } from "./scanners/rspamd.ts";
 import { scanner } from "./scanners/scanner.ts";
 import { score } from "./client/score.ts";
+import { spamassassin } from "./scanners/spamassassin.ts";
 import { spamtrap } from "./envelope/spamtrap.ts";
 import { spp } from "./programs/spp.ts";
 import { tarpit } from "./rate/tarpit.ts";
@@ -58,6 +61,7 @@ export const checks: readonly CheckDefinition[] = [
   dns_user,
   dnsbl,
   dnswl,
+  filter,
   geo,
   goodmailto,
   goodrcptto,
@@ -72,8 +76,10 @@ export const checks: readonly CheckDefinition[] = [
   relocated,
   require_resolvable_client,
   rhsbl,
+  rspamd,
   scanner,
   score,
+  spamassassin,
   spamtrap,
   spp,
   tarpit,

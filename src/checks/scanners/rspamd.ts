@@ -1,0 +1,110 @@
+/** rspamd: asks rspamd what to do with a message, and does it. */
+import * as field from "../../config/fields.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { immune } from "../../hooks/exemption.ts";
+import type { BodyView, MessageSession, WholeEdits } from "../../hooks/message.ts";
+import type { NoAnswer } from "../../hooks/scanner.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { parseEndpoint } from "../../mail/network.ts";
+import type { Endpoint } from "../../mail/network.ts";
+import { printable, reply } from "../../mail/reply.ts";
+import { rspamd as transport } from "../../scanners/rspamd.ts";
+import type { RspamdFacts, Weighed } from "../../scanners/rspamd.ts";
+import { isNoAnswer } from "../../scanners/scanners.ts";
+import { attempt, insertFields, octetsOf, valueOf } from "./fields.ts";
+import { onErrorField, withoutAnswer } from "./no-answer.ts";
+
+/** Actions that end a message. */
+const temporary = ["soft reject", "greylist"];
+
+export const rspamd: CheckDefinition = defineCheck({
+  name: "rspamd",
+  doc: "Does what rspamd says of a message: reject is 554, soft reject and greylist are 451, add header and rewrite subject change it, with the header fields that rspamd asks for.",
+  original: "None of qpsmtpd: the protocol is rspamd's /checkv2, the replies are goodmailto's.",
+  failure: "If rspamd does not answer, on_error counts; too many failures in a row give it ten seconds of rest.",
+  stage: "policy",
+  hooks: ["message"],
+  needs: "whole",
+  settings: {
+    server: field.textBy(
+      { allowed: '"host:port"', fits: (text) => parseEndpoint(text) !== undefined },
+      "127.0.0.1:11333",
+      "Where a normal worker of rspamd listens.",
+    ),
+    headers: field.choice(
+      ["add", "none"],
+      "add",
+      "add: change the header as rspamd says; messages are held until the answer. none: leave it alone; messages then stream.",
+    ),
+    max_size: field.size(
+      "1MB",
+      "Larger messages are accepted unscanned. A message waits in memory until rspamd has answered.",
+      1,
+    ),
+    timeout: field.duration("30s", "Deadline for the answer.", ["10ms", "5m"]),
+    on_error: onErrorField("pass"),
+  },
+  reasons: { spam: "spam", later: "rspamd asks to try later", unavailable: "spam scanner unavailable" },
+  unless: immune,
+  create({ server, headers, max_size: maxSize, timeout, on_error: onError }, { scanner, log }) {
+    const place = parseEndpoint(server) as Endpoint;
+    const askFor = (session: MessageSession) => scanner.open(transport(place, factsOf(session)), { maxSize, timeout });
+    const verdictOn = (answer: Weighed | NoAnswer) => {
+      if (isNoAnswer(answer)) {
+        return withoutAnswer(answer, onError, "Unable to scan for spam");
+      }
+      const text = printable(answer.message ?? "").trim();
+      if (answer.action === "reject") {
+        return refuse("spam", reply(554, "5.7.1", text || "Spam message rejected"));
+      }
+      return temporary.includes(answer.action) ? refuse("later", reply(451, "4.7.1", text || "Try again later")) : pass;
+    };
+    const change = (message: WholeEdits & BodyView, answer: Weighed): void => {
+      for (const name of answer.remove) {
+        attempt(() => message.deleteHeader(name, 0), log, "rspamd");
+      }
+      const spam = ["add header", "rewrite subject"].includes(answer.action) ? ["X-Spam: Yes"] : [];
+      message.deleteHeader("X-Spam", 0);
+      const lines = answer.add.map(([name, value]) => `${name}: ${valueOf(octetsOf(value))}`);
+      insertFields(message, [...spam, ...lines.filter((line) => !spam.includes(line))], log, "rspamd");
+      if (answer.action === "rewrite subject" && answer.subject !== undefined) {
+        const subject = valueOf(octetsOf(answer.subject));
+        attempt(() => message.changeHeader("Subject", 1, subject), log, "rspamd");
+      }
+    };
+    return {
+      needs: headers === "add" ? "whole" : "tap",
+      tap(session, message: BodyView) {
+        const scan = askFor(session).begin();
+        return {
+          take: (content) => scan.take(content),
+          end: async () => verdictOn(await scan.end(message.signal)),
+          abandon: () => scan.abandon(),
+        };
+      },
+      async message(session, message) {
+        const answer = await askFor(session).scan(message.content(), message.signal);
+        const verdict = verdictOn(answer);
+        if (verdict.kind === "pass" && !isNoAnswer(answer)) {
+          change(message, answer);
+        }
+        return verdict;
+      },
+    };
+  },
+});
+
+/** What rspamd wants to know besides. A value of a header field of HTTP holds no other characters. */
+function factsOf({ client, helo, id, standing, transaction }: MessageSession): RspamdFacts {
+  const safe = (text: string): string => text.replaceAll(/[^\x20-\x7e]/g, "?");
+  return {
+    IP: client.ip,
+    Helo: safe(helo),
+    ...(client.host === "" ? {} : { Hostname: safe(client.host) }),
+    From: safe(transaction?.sender?.raw ?? ""),
+    Rcpt: (transaction?.accepted ?? []).map(({ mailbox }) => safe(mailbox.raw)),
+    "Queue-Id": id,
+    ...(standing.user === undefined ? {} : { User: safe(standing.user) }),
+  };
+}

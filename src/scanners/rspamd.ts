@@ -1,0 +1,121 @@
+/** rspamd: what it would do with a message, by `POST /checkv2`. */
+import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
+
+import type { Answered, Transport } from "../hooks/scanner.ts";
+import { formatEndpoint } from "../mail/network.ts";
+import type { Endpoint } from "../mail/network.ts";
+import { GatheredScan } from "./gathered.ts";
+import type { Exchange } from "./gathered.ts";
+import { CannotScan } from "./scan.ts";
+
+/** Bytes. */
+const longestAnswer = 1_048_576;
+/** Header fields that it may ask for. */
+const mostFields = 100;
+
+/** What rspamd says, as far as it counts here. */
+export interface Weighed extends Answered {
+  readonly kind: "weighed";
+  /** `no action`, `greylist`, `add header`, `rewrite subject`, `soft reject`, `reject`, or one of the site's own. */
+  readonly action: string;
+  readonly score: number;
+  readonly required: number;
+  /** For `rewrite subject`. */
+  readonly subject: string | undefined;
+  /** Name and value of each field to add. */
+  readonly add: readonly (readonly [name: string, value: string])[];
+  /** Names of fields to take away. */
+  readonly remove: readonly string[];
+  /** Its text for the reply. */
+  readonly message: string | undefined;
+}
+
+/** What rspamd is told beside the message: its header fields `IP`, `Helo`, `From`, `Rcpt` and so on, one value each or several. */
+export type RspamdFacts = Readonly<Record<string, string | string[]>>;
+
+/** See the file's first line. */
+export function rspamd(server: Endpoint, facts: RspamdFacts): Transport<Weighed> {
+  return {
+    place: `rspamd at ${formatEndpoint(server)}`,
+    open: () => new GatheredScan(Buffer.alloc(0), (message) => ask(server, facts, message)),
+  };
+}
+
+function ask(server: Endpoint, facts: RspamdFacts, message: Buffer): Exchange<Weighed> {
+  const headers = { ...facts, "Content-Length": String(message.length) };
+  // The answer is one of a local service: a connection of its own costs little, and no kept one can have died.
+  const asked = request({
+    host: server.host,
+    port: server.port,
+    path: "/checkv2",
+    method: "POST",
+    headers,
+    agent: false,
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  asked
+    .on("response", resolve)
+    .on("error", reject)
+    .on("close", () => reject(new Error("it closed the connection")));
+  asked.end(message);
+  return { answer: promise.then(readAnswer), close: () => void asked.destroy() };
+}
+
+async function readAnswer(response: IncomingMessage): Promise<Weighed> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of response) {
+    pieces.push(piece as Buffer);
+    size += (piece as Buffer).length;
+    if (size > longestAnswer) {
+      response.destroy();
+      throw new Error(`answer of more than ${longestAnswer} bytes`);
+    }
+  }
+  const text = Buffer.concat(pieces).toString("utf8");
+  if (response.statusCode !== 200) {
+    throw new CannotScan(`status ${response.statusCode ?? 0} ${JSON.stringify(text.slice(0, 80))}`);
+  }
+  return read(text);
+}
+
+function read(text: string): Weighed {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    throw new Error(`unexpected answer ${JSON.stringify(text.slice(0, 80))}`);
+  }
+  const { action, score, required_score: required, subject, milter, messages } = tableOf(answer);
+  if (typeof action !== "string" || typeof score !== "number") {
+    throw new Error("unexpected answer: no action or no score");
+  }
+  const { add_headers: added, remove_headers: removed } = tableOf(milter);
+  const { smtp_message: message } = tableOf(messages);
+  return {
+    kind: "weighed",
+    action,
+    score,
+    required: typeof required === "number" ? required : Number.NaN,
+    subject: typeof subject === "string" ? subject : undefined,
+    add: Object.entries(tableOf(added))
+      .flatMap(([name, value]) => fieldsOf(name, value))
+      .slice(0, mostFields),
+    remove: Object.keys(tableOf(removed)).slice(0, mostFields),
+    message: typeof message === "string" ? message : undefined,
+  };
+}
+
+/** A value, a table with one, or several of either. */
+function fieldsOf(name: string, value: unknown): (readonly [string, string])[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((one: unknown) => fieldsOf(name, one));
+  }
+  const text = typeof value === "string" ? value : tableOf(value)["value"];
+  return typeof text === "string" ? [[name, text]] : [];
+}
+
+function tableOf(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}

@@ -1,0 +1,163 @@
+/** rspamd: the real one rejects and passes; a small server says what else it may say. */
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+import { freePort } from "../../fakes/clamd.ts";
+import { Daemon } from "../../fakes/daemon.ts";
+import { missing } from "../../fakes/need.ts";
+import { startScripted } from "../../fakes/scripted.ts";
+import { MailScene } from "./mail-scene.ts";
+
+const gtube = `XJS*C4JDBQADN1.NSBN3*2IDNEN*${"GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"}`;
+const spam = `From: a@far.example\r\nSubject: hello\r\n\r\n${gtube}\r\n`;
+const ham = "From: a@far.example\r\nSubject: hello\r\nX-Spam: forged\r\n\r\nHello\r\n";
+const unable = "451 4.3.0 Unable to scan for spam";
+
+let scene: MailScene | undefined;
+afterEach(async () => {
+  await scene?.close();
+  scene = undefined;
+});
+
+async function start(place: string, more = ""): Promise<MailScene> {
+  await scene?.close();
+  scene = await MailScene.start({ rspamd: `server = "${place}"\n${more}` });
+  return scene;
+}
+
+describe.skipIf(missing("rspamd"))("rspamd with the real one", () => {
+  let rspamd: Daemon;
+  let folder: string;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "goodmailto-rspamd-"));
+    chmodSync(folder, 0o777);
+    const port = await freePort();
+    // With all suffixes of the public list and all languages it starts after a minute.
+    writeFileSync(join(folder, "suffixes"), "test\nexample\n");
+    writeFileSync(
+      join(folder, "rspamd.conf"),
+      `options {
+  filters = ""; tempdir = "${folder}"; hs_cache_dir = "${folder}"; disable_hyperscan = true;
+  url_tld = "${folder}/suffixes";
+  dns { nameserver = ["127.0.0.1:${await freePort()}:1"]; timeout = 0.1s; retransmits = 1; }
+}
+lang_detection { languages = "${folder}/none"; }
+logging { type = "console"; level = "error"; }
+worker { type = "normal"; bind_socket = "127.0.0.1:${port}"; count = 1; }
+actions { reject = 15; add_header = 6; greylist = 4; }
+`,
+    );
+    rspamd = new Daemon(port, ["rspamd", "-f", "-i", "-c", join(folder, "rspamd.conf")]);
+    await rspamd.start();
+  }, 90_000);
+  afterAll(async () => {
+    await rspamd.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("refuses what it rejects, passes what it passes, and is missed when it is hung or killed", async () => {
+    for (const headers of ["add", "none"]) {
+      const one = await start(rspamd.place, `headers = "${headers}"`);
+      expect(await one.send(spam)).toBe("554 5.7.1 Gtube pattern");
+      expect(await one.send(ham)).toMatch(/^250/);
+      expect(one.delivered()).toBe(headers === "add" ? ham.replace("X-Spam: forged\r\n", "") : ham);
+    }
+    rspamd.freeze();
+    const hung = await start(rspamd.place, 'timeout = "300ms"\non_error = "defer"');
+    expect(await hung.send(spam)).toBe(unable);
+    rspamd.thaw();
+    expect(await hung.send(spam)).toMatch(/^554/);
+    await rspamd.kill();
+    expect(await hung.send(spam)).toBe(unable);
+    const open = await start(rspamd.place);
+    expect(await open.send(spam)).toMatch(/^250/);
+  }, 60_000);
+});
+
+describe("rspamd with a small server", () => {
+  /** What one answer makes of a message: reply, what is delivered, what the server was asked. */
+  async function judged(answer: unknown, status = 200, more = 'on_error = "defer"') {
+    const asked: { headers?: IncomingHttpHeaders; url?: string | undefined; body: string } = { body: "" };
+    const server = createServer((request, response) => {
+      asked.headers = request.headers;
+      asked.url = request.url;
+      request.on("data", (chunk: Buffer) => (asked.body += chunk.toString()));
+      request.on("end", () => {
+        response.writeHead(status).end(typeof answer === "string" ? answer : JSON.stringify(answer));
+      });
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const one = await start(`127.0.0.1:${(server.address() as AddressInfo).port}`, more);
+      const reply = await one.send(ham, ["anna@kontor.example", "bert@kontor.example"]);
+      return { reply, delivered: one.delivered(), asked };
+    } finally {
+      server.close();
+    }
+  }
+  const weighed = (action: string, more: object = {}) => ({ action, score: 7, required_score: 15, ...more });
+  const ours = ham.replace("X-Spam: forged\r\n", "");
+
+  it("defers on soft reject and greylist, and says rspamd's text or its own", async () => {
+    expect((await judged(weighed("soft reject"))).reply).toBe("451 4.7.1 Try again later");
+    const message = { messages: { smtp_message: "Greylisted\r\n250 OK" } };
+    expect((await judged(weighed("greylist", message))).reply).toBe("451 4.7.1 Greylisted??250 OK");
+    expect((await judged(weighed("reject"))).reply).toBe("554 5.7.1 Spam message rejected");
+  });
+
+  it("adds, removes and rewrites, and nothing that cannot be a field", async () => {
+    const milter = {
+      add_headers: {
+        "X-Score": { value: "7 of 15", order: 1 },
+        "X-Many": ["one", { value: "two\r\nBcc: x@y" }],
+        "X Bad": "name",
+        "X-Utf": "schön",
+      },
+      remove_headers: { From: 0, "Not there": 1 },
+    };
+    const { reply, delivered } = await judged(weighed("rewrite subject", { subject: "[SPAM] hello", milter }));
+    expect(reply).toMatch(/^250/);
+    expect(delivered).toBe(
+      "X-Spam: Yes\r\nX-Score: 7 of 15\r\nX-Many: one\r\nX-Many: two Bcc: x@y\r\n" +
+        `X-Utf: ${Buffer.from("schön").toString("latin1")}\r\nSubject: [SPAM] hello\r\n\r\nHello\r\n`,
+    );
+    expect((await judged(weighed("add header"))).delivered).toBe(`X-Spam: Yes\r\n${ours}`);
+    expect((await judged(weighed("no action"))).delivered).toBe(ours);
+    expect((await judged(weighed("discard"))).delivered).toBe(ours);
+  });
+
+  it("tells rspamd who sends to whom", async () => {
+    const { asked } = await judged(weighed("no action"));
+    expect(asked.url).toBe("/checkv2");
+    expect(asked.headers).toMatchObject({
+      ip: "127.0.0.1",
+      helo: "client.example",
+      from: "ann@far.example",
+      rcpt: "anna@kontor.example, bert@kontor.example",
+    });
+    expect(asked.body).toBe(ham);
+  });
+
+  it("takes no other answer for an answer", async () => {
+    for (const answer of ["", "{", "[]", "null", '"reject"', { action: "reject" }, { action: 1, score: 1 }]) {
+      expect([answer, (await judged(answer)).reply]).toEqual([answer, unable]);
+    }
+    expect((await judged(weighed("reject"), 500)).reply).toBe(unable);
+    expect((await judged(`${" ".repeat(2_000_000)}{}`)).reply).toBe(unable);
+    const half = await startScripted((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n{"action":'));
+    try {
+      expect(await (await start(half.place, 'on_error = "refuse"')).send(ham)).toBe(
+        "554 5.3.0 Unable to scan for spam",
+      );
+    } finally {
+      await half.close();
+    }
+  }, 30_000);
+});
