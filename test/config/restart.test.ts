@@ -51,6 +51,8 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[auth]": {
     reload: "order command passwords timeout relay bypass sender sender_map failure_delay max_failures failure_window",
   },
+  "[auth.imap]": { reload: "url ca_file name timeout" },
+  "[auth.smtp]": { reload: "url ca_file name timeout" },
   "[auth.saslauthd]": { reload: "socket service realm timeout" },
   "[auth.sql]": { reload: "url socket password_file ca_file query pool timeout" },
   "[checks]": { reload: "run load" },

@@ -171,6 +171,7 @@ function masterOf(ports: ReadonlyMap<string, number>, listeners: Readonly<Record
     "retry unix - - n - - error",
     "discard unix - - n - - discard",
     "anvil unix - - n - 1 anvil",
+    "tlsmgr unix - - n 1000? 1 tlsmgr",
     "scache unix - - n - 1 scache",
     "postlog unix-dgram n - n - 1 postlogd",
   ].join("\n")}\n`;

@@ -1,11 +1,8 @@
 /** A table of users in MariaDB, MySQL or SQLite: vpopmail's, or any other with a query of its own. */
-import { existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-
 import * as field from "../../config/fields.ts";
-import { errorMessage } from "../../report/error-message.ts";
 import { BackEndFault, defineBackEnd } from "./contract.ts";
 import type { BackEnd, BackEndDefinition, BackEndServices } from "./contract.ts";
+import { readNamed } from "./server-url.ts";
 import { parseQuery, valuesFor } from "./sql-query.ts";
 import { SqlServer } from "./sql-server.ts";
 import { SqlTable } from "./sql-table.ts";
@@ -100,16 +97,6 @@ function holdsClear({ query }: Pick<SqlValues, "query">): boolean {
 }
 
 function openServer({ url, socket, password_file: file, ca_file: ca, pool }: SqlValues): SqlServer {
-  const password = file === "" ? "" : (readSecret(file).split(/\r?\n/, 1)[0] ?? "");
-  return new SqlServer({ url, socket, password, ca: ca === "" ? "" : readSecret(ca), pool });
-}
-
-/** systemd hands files over by name in a folder of its own. */
-function readSecret(file: string): string {
-  const given = join(process.env["CREDENTIALS_DIRECTORY"] ?? "", basename(file));
-  try {
-    return readFileSync(process.env["CREDENTIALS_DIRECTORY"] !== undefined && existsSync(given) ? given : file, "utf8");
-  } catch (error) {
-    throw new BackEndFault(`Cannot read a file of [auth.sql]: ${errorMessage(error)}`, { cause: error });
-  }
+  const password = file === "" ? "" : (readNamed(file).split(/\r?\n/, 1)[0] ?? "");
+  return new SqlServer({ url, socket, password, ca: ca === "" ? "" : readNamed(ca), pool });
 }
