@@ -18,9 +18,12 @@ import {
 } from "./print/presets.ts";
 import {
   backEndsFile,
+  couriersFile,
   findBackEnds,
   findChecks,
+  findCouriers,
   printBackEnds,
+  printCouriers,
   printRegistry,
   registryFile,
 } from "./print/registry.ts";
@@ -124,6 +127,10 @@ describe("layout", () => {
 
   it("prints the registry of back ends (else run: npm run docs)", () => {
     expect(readFileSync(backEndsFile, "utf8")).toBe(printBackEnds(findBackEnds()));
+  });
+
+  it("prints the registry of couriers (else run: npm run docs)", () => {
+    expect(readFileSync(couriersFile, "utf8")).toBe(printCouriers(findCouriers()));
   });
 
   it("prints the registry, the names and the table of presets (else run: npm run docs)", async () => {

@@ -39,6 +39,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/smtp/listener", "Sockets, TLS, connections"],
   ["src/couriers/contract", "The contract of a courier, and the routes that lead to them"],
   ["src/couriers/smtp", "Next hops that speak SMTP"],
+  ["src/couriers", "Couriers of other schemes of next_hop, and their registry, printed"],
   ["src/transfer", "HTTPS and S3 with deadlines"],
   ["src/pull", "Downloading a snapshot"],
   ["src/export", "The recipient list in the formats of other programs"],

@@ -1,6 +1,7 @@
 /** The way to the next hops: `[[route]]` into a courier, for the relay and for alerts. */
 import { readFileSync } from "node:fs";
 
+import type { RouteSettings } from "../config/routes.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Mailbox } from "../mail/address.ts";
@@ -8,15 +9,20 @@ import type { Courier } from "../mail/courier.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Log } from "../report/log.ts";
 import { refuseAuthorities } from "../files/authorities.ts";
-import { parseNextHop } from "../mail/next-hop.ts";
+import { parseHopPlace, parseNextHop } from "../mail/next-hop.ts";
 import { createCourier } from "../couriers/smtp/courier.ts";
 import { HopPool } from "../couriers/smtp/hop-pool.ts";
 import { createMailExchangers } from "../dns/mail-exchangers.ts";
 import type { Dns } from "../dns/resolver.ts";
+import type { CourierServices, PlaceCourier } from "../couriers/contract/contract.ts";
 import { createRoutes } from "../couriers/contract/routes.ts";
+import type { Route } from "../couriers/contract/routes.ts";
+import { createDispatch } from "../couriers/dispatch.ts";
+import { couriers } from "../couriers/registry.ts";
 import { commonRoute, domainOf, routeOf } from "../couriers/contract/way.ts";
 import type { Ways } from "../couriers/contract/way.ts";
 import { FileFault } from "./file-fault.ts";
+import { spoolPlaceOf } from "./limits.ts";
 
 /** The way to the next hops of `[[route]]`. */
 export function buildCourier(
@@ -28,24 +34,52 @@ export function buildCourier(
   name: string,
 ): Courier & { close(): void } {
   const pool = new HopPool(name, createMailExchangers(dns), log);
-  return createCourier({ pool, ...waysOf(settings, domains, readAuthorities), log, counters });
+  const entries = routesOf(settings, readAuthorities);
+  const ways = waysOf(entries, domains);
+  const services = { log, hostname: name, spoolFolder: spoolPlaceOf(settings).folder };
+  const places = entries.flatMap(({ route, section }) => {
+    const courier = createPlaceCourier(route, section, services);
+    return courier === undefined ? [] : [[route.key, { route, courier, log, counters }] as const];
+  });
+  const smtp = createCourier({ pool, ...ways, log, counters });
+  return createDispatch({ ...ways, smtp, places: new Map(places) });
+}
+
+function createPlaceCourier(
+  { place }: Route,
+  section: RouteSettings,
+  services: CourierServices,
+): PlaceCourier | undefined {
+  const definition = couriers.find(({ name }) => name === place?.scheme);
+  return place === undefined ? undefined : definition?.create(place.place, section, services);
 }
 
 /** Whether addresses that have a way go the same one: one transaction has one next hop. */
 export function createSameNextHop(settings: Settings, domains: Domains): (mailboxes: readonly Mailbox[]) => boolean {
-  const ways = waysOf(settings, domains, () => undefined);
+  const ways = waysOf(
+    routesOf(settings, () => undefined),
+    domains,
+  );
   return (mailboxes) => {
     const routed = mailboxes.filter((mailbox) => routeOf(ways, domainOf(ways, mailbox)) !== undefined);
     return routed.length < 2 || commonRoute(ways, routed) !== undefined;
   };
 }
 
+interface Entry {
+  readonly domain: string;
+  readonly route: Route;
+  readonly section: RouteSettings;
+}
+
 /** @param authorities reads a `ca_file` */
-function waysOf(settings: Settings, domains: Domains, authorities: (file: string) => string | undefined): Ways {
-  const routes = settings.route.map((route) => {
+function routesOf(settings: Settings, authorities: (file: string) => string | undefined): Entry[] {
+  return settings.route.map((route) => {
     const ca = route.ca_file === "" ? undefined : authorities(route.ca_file);
+    const place = parseHopPlace(route.next_hop[0] ?? "");
     return {
       domain: route.domain,
+      section: route,
       route: {
         key: `${route.domain} ${route.next_hop.join(" ")}`,
         hops: route.next_hop.flatMap((text) => parseNextHop(text) ?? []),
@@ -53,11 +87,15 @@ function waysOf(settings: Settings, domains: Domains, authorities: (file: string
         timeout: route.timeout,
         dataTimeout: route.data_timeout,
         replies: route.replies,
+        ...(place === undefined ? {} : { place }),
       },
     };
   });
+}
+
+function waysOf(entries: readonly Entry[], domains: Domains): Ways {
   return {
-    routes: createRoutes(routes),
+    routes: createRoutes(entries),
     // A bare <postmaster> (RFC 5321 4.5.1) goes where the first domain goes.
     canonical: (domain) => (domain === "" ? (domains.relay[0] ?? "") : (domains.canonical(domain) ?? domain)),
   };

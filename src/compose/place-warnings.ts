@@ -9,6 +9,7 @@ import { fieldMeta } from "../config/fields.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Warning } from "../config/warning.ts";
+import { couriers } from "../couriers/registry.ts";
 import { normalIp, parseEndpoint } from "../mail/network.ts";
 import { isReadableByAll } from "./certificates.ts";
 
@@ -57,8 +58,16 @@ function folderFault(folder: string, mustBeWritable: boolean): string | undefine
 }
 
 /** Programs that are to be run later, when nobody watches. */
-export function programWarnings({ auth, alert }: Settings): Warning[] {
+export function programWarnings({ auth, alert, route }: Settings): Warning[] {
+  const commands = couriers.flatMap(({ settings }) =>
+    Object.entries(settings)
+      .filter(([, type]) => fieldMeta(type)?.isProgram === true)
+      .map(([key]) => key),
+  );
   return [
+    ...route.flatMap((section, i) =>
+      commands.flatMap((key) => warn(["route", i, key], programFault((section[key] as readonly string[])[0]))),
+    ),
     ...backEndSettings(auth, "isProgram").flatMap(({ path, value }) =>
       warn(path, Array.isArray(value) ? programFault(value[0]) : undefined),
     ),

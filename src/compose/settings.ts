@@ -4,6 +4,7 @@ import { loadCheck, OutsideFault } from "./outside-checks.ts";
 import { backEnds } from "../auth/backends/registry.ts";
 import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
+import { couriers } from "../couriers/registry.ts";
 import { resolvePath } from "../config/setting-files.ts";
 import type { Loaded, SchemaFor } from "../config/load.ts";
 import { createSchema } from "../config/sections.ts";
@@ -11,7 +12,7 @@ import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
 
 /** The schema with the checks that this program has, each once. */
-export const schema = createSchema(checks, backEnds);
+export const schema = createSchema(checks, backEnds, couriers);
 
 /** The schema that fits a file: with the checks that it loads, and as many instances as it has. */
 export const schemaFor: SchemaFor = (value, file) => {
@@ -34,7 +35,7 @@ export const schemaFor: SchemaFor = (value, file) => {
     }
   });
   const isPlain = outside.length === 0 && several.size === 0;
-  return { schema: isPlain ? schema : createSchema([...checks, ...outside], backEnds, several), faults };
+  return { schema: isPlain ? schema : createSchema([...checks, ...outside], backEnds, couriers, several), faults };
 };
 
 function sectionOf(value: unknown, name: string): Readonly<Record<string, unknown>> {

@@ -4,7 +4,6 @@ import * as z from "zod";
 import * as field from "./fields.ts";
 import { meantEndpoint } from "./meant.ts";
 import { alert, sync } from "./sync-sections.ts";
-import { route } from "./routes.ts";
 import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
@@ -187,10 +186,9 @@ export const coreSections = {
   pull,
 } as const;
 /** Sections that may occur several times. */
-export const coreLists = { route, source, publish } as const;
+export const coreLists = { source, publish } as const;
 
 export type { PublishSettings, PullSettings } from "./transfer.ts";
-export type Route = z.infer<typeof route>;
 export type { SourceSettings } from "./sources.ts";
 export type { RecipientSettings } from "./recipients.ts";
 export type SyncSettings = z.infer<typeof sync>;

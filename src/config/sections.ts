@@ -9,6 +9,8 @@ import type { BackEndSettings } from "./back-ends.ts";
 import { authSection, listener, tls } from "./listeners.ts";
 import type { AuthSettings } from "./listeners.ts";
 import type { RecipientSettings } from "./recipients.ts";
+import { routeSection } from "./routes.ts";
+import type { CourierSettings } from "./routes.ts";
 import { coreLists, coreSections } from "./schema.ts";
 
 /** A section that is not in the file is one whose keys all have their defaults. */
@@ -29,6 +31,7 @@ const load = field.list(
 export function createSchema(
   checks: readonly CheckSettings[],
   backEnds: readonly BackEndSettings[],
+  couriers: readonly CourierSettings[],
   several: ReadonlySet<string> = new Set(),
 ) {
   const apart = checks.filter((check) => check.section !== undefined);
@@ -60,7 +63,7 @@ export function createSchema(
     tls: tls.prefault(none),
     auth: authSection(backEnds).prefault(none) as unknown as z.ZodType<AuthSettings>,
     checks: table.prefault(none) as unknown as z.ZodType<CheckTable>,
-    route: z.array(coreLists.route).prefault([]),
+    route: z.array(routeSection(couriers)).prefault([]),
     source: z.array(coreLists.source).prefault([]),
     publish: z.array(coreLists.publish).prefault([]),
     listener: z.array(listener(ownRunList(checks, listenerDoc))).prefault([]),

@@ -118,14 +118,14 @@ export const messagePlugins: readonly Plugin[] = [
   {
     names: ["qmail-queue", "postfix-queue", "exim-bsmtp", "zmailer-queue"],
     becomes: means,
-    here: "There is no queue: let the mail server listen on a loopback port and make it the next hop.",
+    here: 'There is no queue: let the mail server listen on a loopback port and make it the next hop, or give messages to its sendmail program with `next_hop = "pipe:"`.',
   },
   {
     names: ["maildir"],
     becomes: toSetting("route", ["next_hop"], ({ args }) => {
       const path = args.at(0);
-      return path === undefined ? {} : { next_hop: `maildir:${path}` };
+      return path?.startsWith("/") !== true || args.at(1) !== undefined ? {} : { next_hop: `maildir:${path}` };
     }),
-    here: "A maildir as `next_hop`, in versions that have it.",
+    here: "A maildir as `next_hop`: one for all recipients, without subfolders for each.",
   },
 ];

@@ -185,7 +185,7 @@ export class Spool {
 }
 
 /** A file without a name. Both calls in one turn: no signal handler of ours can end the process between them. */
-function openNameless(folder: string): number {
+export function openNameless(folder: string): number {
   const path = join(folder, `held-${process.pid}-${randomUUID()}`);
   const file = openSync(path, "wx+", 0o600);
   unlinkSync(path);

@@ -56,7 +56,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[auth.saslauthd]": { reload: "socket service realm timeout" },
   "[auth.sql]": { reload: "url socket password_file ca_file query pool timeout" },
   "[checks]": { reload: "run load" },
-  "[[route]]": { reload: "domain next_hop tls tls_name ca_file replies timeout data_timeout" },
+  "[[route]]": { reload: "domain next_hop tls tls_name ca_file replies timeout data_timeout command max_processes" },
   "[[source]]": {
     reload:
       "name type preset url bind_dn password_file base filter live_filter attributes resource_classes domains starttls ca_file page_size timeout lookup changes notes_domain",

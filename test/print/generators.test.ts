@@ -24,6 +24,7 @@ const parts = [
 const generators = [
   ["new-check", "client/badcountry"],
   ["new-preset", "acme-mail"],
+  ["new-courier", "mbox"],
 ] as const;
 
 interface Ended {
@@ -61,7 +62,12 @@ describe("the generators", { timeout: 300_000 }, () => {
       paths.push(...written(output));
     }
     const sources = paths.filter((path) => path.endsWith(".ts"));
-    const printed = ["src/checks/registry.ts", "sync/presets/registry.ts", "src/config/preset-names.ts"];
+    const printed = [
+      "src/checks/registry.ts",
+      "sync/presets/registry.ts",
+      "src/config/preset-names.ts",
+      "src/couriers/registry.ts",
+    ];
     expect(await run("node_modules/oxfmt/bin/oxfmt", "--check", ...sources, ...printed)).toMatchObject({ code: 0 });
     writeFileSync(
       join(copy, "tsconfig.json"),

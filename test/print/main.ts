@@ -2,7 +2,17 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { backEndsFile, findBackEnds, findChecks, printBackEnds, printRegistry, registryFile } from "./registry.ts";
+import {
+  backEndsFile,
+  couriersFile,
+  findBackEnds,
+  findChecks,
+  findCouriers,
+  printBackEnds,
+  printCouriers,
+  printRegistry,
+  registryFile,
+} from "./registry.ts";
 import {
   directoriesPage,
   findPresets,
@@ -16,6 +26,7 @@ import { developmentPage, printDevelopment } from "./rooms.ts";
 
 writeFileSync(registryFile, printRegistry(findChecks()));
 writeFileSync(backEndsFile, printBackEnds(findBackEnds()));
+writeFileSync(couriersFile, printCouriers(findCouriers()));
 writeFileSync(presetsFile, printPresets(findPresets()));
 writeFileSync(presetNamesFile, printPresetNames(findPresets()));
 writeFileSync(developmentPage, printDevelopment());

@@ -44,25 +44,47 @@ export const backEndsFile = join(root, "src/auth/backends/registry.ts");
 
 /** Every back end of the source tree, by name; the folder also has files that they share. */
 export function findBackEnds(): readonly string[] {
-  const folder = join(root, "src/auth/backends");
-  return globSync("*.ts", { cwd: folder })
-    .filter((path) => /^export const \w+(?:: \w+)? = defineBackEnd\(/m.test(readFileSync(join(folder, path), "utf8")))
-    .map((path) => basename(path, ".ts"))
-    .toSorted();
+  return findDefinitions("src/auth/backends", "defineBackEnd");
 }
 
 /** The file's text. */
 export function printBackEnds(names: readonly string[]): string {
-  const line = `export const backEnds: readonly BackEndDefinition[] = [${names.join(", ")}];`;
-  const list =
-    line.length <= 120 ? line : line.replace("[c", "[\n  c").replace("];", ",\n];").replaceAll(", ", ",\n  ");
-  return [
-    "/** Every password back end there is; printed by `npm run docs`. `[auth] order` says which are asked, and when. */",
-    ...names.filter((name) => name < "contract").map((name) => `import { ${name} } from "./${name}.ts";`),
-    'import type { BackEndDefinition } from "./contract.ts";',
-    ...names.filter((name) => name > "contract").map((name) => `import { ${name} } from "./${name}.ts";`),
-    "",
-    list,
-    "",
-  ].join("\n");
+  const doc =
+    "/** Every password back end there is; printed by `npm run docs`. `[auth] order` says which are asked, and when. */";
+  return printList(doc, "backEnds", "BackEndDefinition", "./contract.ts", names);
+}
+
+/** Where the registry of couriers is. */
+export const couriersFile = join(root, "src/couriers/registry.ts");
+
+/** Every courier of the source tree besides SMTP's, by name. */
+export function findCouriers(): readonly string[] {
+  return findDefinitions("src/couriers", "defineCourier");
+}
+
+/** The file's text. */
+export function printCouriers(names: readonly string[]): string {
+  const doc = "/** Every courier besides SMTP's, by the scheme of `[[route]] next_hop`; printed by `npm run docs`. */";
+  return printList(doc, "couriers", "CourierDefinition", "./contract/contract.ts", names);
+}
+
+/** The names of the files of a folder that define one. */
+function findDefinitions(folder: string, define: string): readonly string[] {
+  const pattern = new RegExp(`^export const \\w+(?:: \\w+)? = ${define}\\(`, "m");
+  return globSync("*.ts", { cwd: join(root, folder) })
+    .filter((path) => pattern.test(readFileSync(join(root, folder, path), "utf8")))
+    .map((path) => basename(path, ".ts"))
+    .toSorted();
+}
+
+function printList(doc: string, list: string, type: string, from: string, names: readonly string[]): string {
+  const line = `export const ${list}: readonly ${type}[] = [${names.join(", ")}];`;
+  const start = line.indexOf("= [") + 3;
+  const printed =
+    line.length <= 120 ? line : `${line.slice(0, start)}\n${names.map((name) => `  ${name},\n`).join("")}];`;
+  const imports = [
+    ...names.map((name) => ({ path: `./${name}.ts`, text: `import { ${name} } from "./${name}.ts";` })),
+    { path: from, text: `import type { ${type} } from "${from}";` },
+  ].toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  return [doc, ...imports.map(({ text }) => text), "", printed, ""].join("\n");
 }

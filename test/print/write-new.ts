@@ -28,6 +28,10 @@ export function writeNew(files: Readonly<Record<string, string>>, printed: strin
     writeFileSync(join(root, path), text);
     process.stdout.write(`wrote ${path}\n`);
   }
+  // A long name breaks lines elsewhere.
+  const sources = Object.keys(files).filter((path) => path.endsWith(".ts"));
+  const format = join(root, "node_modules/oxfmt/bin/oxfmt");
+  execFileSync(process.execPath, [format, ...sources], { cwd: root, stdio: "ignore" });
   execFileSync(process.execPath, [join(import.meta.dirname, "main.ts")], { stdio: "inherit" });
   process.stdout.write(`printed ${printed}\n`);
 }

@@ -1,5 +1,5 @@
 /** A route as the relay uses it, and how the one of a domain is found. */
-import type { NextHop } from "../../mail/next-hop.ts";
+import type { HopPlace, NextHop } from "../../mail/next-hop.ts";
 import { createRouteTable } from "../../mail/route-table.ts";
 
 /** How TLS is done with a hop. */
@@ -14,8 +14,10 @@ export interface TlsPolicy {
 /** A route as the relay uses it. Times in ms. */
 export interface Route {
   readonly key: string;
-  /** Tried in order. */
+  /** Tried in order. Each speaks SMTP. */
   readonly hops: readonly NextHop[];
+  /** In place of hops: where another courier than SMTP takes messages. */
+  readonly place?: HopPlace;
   readonly tls: TlsPolicy;
   /** What clients get for the hop's refusals: its words, or ours with its codes. */
   readonly replies: "mirror" | "own";

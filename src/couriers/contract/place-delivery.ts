@@ -1,0 +1,177 @@
+/**
+ * One transaction with a next hop that answers nothing before the message: recipients are accepted, the envelope waits,
+ * the courier gets content without stuffed dots. Whatever breaks is a 4xx. docs/design.md promise 1.
+ */
+import type { Mailbox } from "../../mail/address.ts";
+import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
+import { reply } from "../../mail/reply.ts";
+import type { Reply } from "../../mail/reply.ts";
+import { Unstuffer } from "../../message/dots.ts";
+import { labelsBy } from "../../report/counters.ts";
+import type { Counters } from "../../report/counters.ts";
+import { errorMessage } from "../../report/error-message.ts";
+import type { Log } from "../../report/log.ts";
+import type { Parcel, PlaceCourier } from "./contract.ts";
+import type { Route } from "./routes.ts";
+
+const accepted = reply(250, "2.1.5", "Recipient OK");
+const go = reply(354, "", "End data with <CR><LF>.<CR><LF>");
+const unavailable = reply(451, "4.3.0", "Cannot deliver at present, try again later");
+const late = reply(451, "4.4.1", "Delivery took too long, try again later");
+const byCode = labelsBy("code");
+/** Longest wait for a place that takes no data, RFC 5321 4.5.3.2.5; ms. */
+const blockTimeout = 180_000;
+
+/** What deliveries of one route share. */
+export interface PlaceContext {
+  readonly route: Route;
+  readonly courier: PlaceCourier;
+  readonly log: Log;
+  readonly counters: Counters;
+}
+
+export class PlaceDelivery implements Delivery {
+  readonly #context: PlaceContext;
+  readonly #origin: Origin;
+  #sender: Mailbox | undefined;
+  #recipients: Mailbox[] = [];
+  readonly #unstuffer = new Unstuffer();
+  #parcel: Parcel | undefined;
+  /** Why the transaction cannot go on. */
+  #failure: Reply | undefined;
+  #abandoned = false;
+  /** The final dot was seen: whoever goes away now changes nothing any more. */
+  #over = false;
+
+  constructor(context: PlaceContext, { sender }: Envelope, origin: Origin) {
+    this.#context = context;
+    this.#sender = sender;
+    this.#origin = origin;
+  }
+
+  async recipient(mailbox: Mailbox): Promise<Reply> {
+    const refusal = this.#context.courier.refusal?.(this.#sender, mailbox);
+    if (refusal === undefined) {
+      this.#recipients.push(mailbox);
+      return accepted;
+    }
+    return this.#told("RCPT", refusal);
+  }
+
+  async plan(sender: Mailbox | undefined, recipients: readonly Mailbox[]): Promise<Reply | undefined> {
+    const { courier } = this.#context;
+    const refusal = recipients.map((mailbox) => courier.refusal?.(sender, mailbox)).find((one) => one !== undefined);
+    if (refusal === undefined) {
+      this.#sender = sender;
+      this.#recipients = [...recipients];
+      return undefined;
+    }
+    return this.#told("RCPT", refusal);
+  }
+
+  get answerTime(): number {
+    return this.#context.route.dataTimeout;
+  }
+
+  async data(): Promise<Reply> {
+    const { courier, route } = this.#context;
+    if (this.#failure !== undefined || this.#abandoned) {
+      return this.#failure ?? unavailable;
+    }
+    const letter = { sender: this.#sender, recipients: this.#recipients, session: this.#origin.session };
+    const opening = courier.open(letter);
+    try {
+      const parcel = await within(opening, route.timeout);
+      if (this.#abandoned) {
+        parcel.abandon();
+        return unavailable;
+      }
+      this.#parcel = parcel;
+      return go;
+    } catch (error) {
+      // One that opens after all is let go.
+      opening.then((parcel) => parcel.abandon()).catch(() => undefined);
+      return this.#fail(error);
+    }
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#parcel?.write(this.#unstuffer.push(chunk)) ?? true;
+  }
+
+  async drained(): Promise<void> {
+    const parcel = this.#parcel;
+    try {
+      await within(parcel?.drained() ?? Promise.resolve(), Math.min(blockTimeout, this.#context.route.dataTimeout));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async finish(): Promise<Reply> {
+    const parcel = this.#parcel;
+    if (parcel === undefined || this.#failure !== undefined) {
+      return this.#failure ?? unavailable;
+    }
+    this.#over = true;
+    const limit = AbortSignal.timeout(this.#context.route.dataTimeout);
+    const aborted = Promise.withResolvers<never>();
+    limit.addEventListener("abort", () => aborted.reject(new Late()), { once: true });
+    try {
+      const answer = await Promise.race([parcel.finish(limit), aborted.promise]);
+      if (answer.code !== 250) {
+        parcel.abandon();
+      }
+      return this.#told("final dot", answer);
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
+    if (!this.#over) {
+      this.#parcel?.abandon();
+      this.#parcel = undefined;
+    }
+  }
+
+  /** Counts and logs an answer. */
+  #told(command: string, answer: Reply): Reply {
+    const { counters, log, route } = this.#context;
+    counters.add("hop_replies", byCode(answer.code));
+    if (answer.code >= 400) {
+      const said = answer.wire.trimEnd();
+      log.info("next-hop", "refused", { session: this.#origin.session, hop: route.key, command, said });
+    }
+    return answer;
+  }
+
+  #fail(error: unknown): Reply {
+    const { counters, log, route } = this.#context;
+    this.#parcel?.abandon();
+    this.#parcel = undefined;
+    counters.add("hop_replies", byCode("none"));
+    const why = errorMessage(error);
+    log.warning("next-hop", "not delivered", { session: this.#origin.session, route: route.key, why });
+    this.#failure = error instanceof Late ? late : unavailable;
+    return this.#failure;
+  }
+}
+
+class Late extends Error {
+  constructor() {
+    super("no answer in time");
+  }
+}
+
+/** @throws Late after so many ms */
+async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  const limit = Promise.withResolvers<never>();
+  const timer = setTimeout(() => limit.reject(new Late()), ms);
+  try {
+    return await Promise.race([work, limit.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
