@@ -98,7 +98,10 @@ export class Pipeline {
   /** Tells the hook `denied` of a refusal; undefined if nothing is to be waited for. */
   denied(session: Session, denial: Denial): Promise<void> | undefined {
     const all = this.#table.denied.policy;
-    const others = all.length === 0 ? all : all.filter(({ label }) => label !== denial.check);
+    if (all.length === 0) {
+      return undefined;
+    }
+    const others = all.filter(({ label }) => label !== denial.check);
     return this.#notifyAll(others, "denied", session, ({ run }) => run.denied?.(session, denial));
   }
 

@@ -56,17 +56,21 @@ function settleRefusal(
   log: Log,
 ): Outcome {
   const { reason, finding } = refusal;
-  const verdict = {
-    ...refusal,
-    reply: commonReply(step, refusal.reply, hook),
-    close: step.close ?? refusal.close ?? false,
-  };
+  const verdict = commonRefusal(step, refusal, hook);
   if (step.mode === "later" && early.has(hook)) {
     session.suspicion.wait({ step, verdict, hook });
     log.info(step.label, "will refuse later", { reason, session: session.id });
     return before;
   }
   return { verdict, step, finding, observed: undefined };
+}
+
+/** A refusal with the settings that all have; the refusal itself where they change nothing. */
+function commonRefusal(step: Step, refusal: Refusal, hook: HookName): Refusal {
+  const reply = commonReply(step, refusal.reply, hook);
+  const { close = false } = refusal;
+  const closes = step.close ?? close;
+  return reply === refusal.reply && closes === close ? refusal : { ...refusal, reply, close: closes };
 }
 
 /** A reply with the check's settings `reply` and `permanent`, and with the server's numbers. */

@@ -58,7 +58,13 @@ export function recipientText(template: string): (line: VerdictLine) => string {
   const parts = (parseRecipientLine(template) ?? []).map((part) =>
     "word" in part ? wordOf[part.word] : (): string => part.text,
   );
-  return (line) => sanitise(parts.map((part) => part(line)).join(""));
+  return (line) => {
+    let text = "";
+    for (const part of parts) {
+      text += part(line);
+    }
+    return sanitise(text);
+  };
 }
 
 function value(item: string | number | boolean): string {
@@ -77,6 +83,17 @@ export function eventText(part: string, event: string, fields: LogFields): strin
 /** JSON with everything outside printable ASCII escaped, so that no reader of any kind is fooled. */
 function json(fields: object): string {
   return JSON.stringify(fields).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+function verdictJson({ check, more, ...facts }: VerdictLine, now: number): string {
+  return json({
+    time: new Date(now).toISOString(),
+    level: "info",
+    part: check,
+    event: "verdict",
+    ...facts,
+    ...more,
+  });
 }
 
 /** Makes a log. Errors and warnings are written at once, the rest in batches. */
@@ -107,19 +124,7 @@ export function createLog(options: LogOptions): OpenLog {
       if (least > 1) {
         return;
       }
-      const { check, more, ...facts } = line;
-      const text =
-        format === "json"
-          ? json({
-              time: new Date(now()).toISOString(),
-              level: "info",
-              part: check,
-              event: "verdict",
-              ...facts,
-              ...more,
-            })
-          : stamp() + textOf(line);
-      sink.write("info", text);
+      sink.write("info", format === "json" ? verdictJson(line, now()) : stamp() + textOf(line));
     },
     reopen: () => sink.reopen(),
     close: () => sink.close(),

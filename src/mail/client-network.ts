@@ -8,9 +8,13 @@ const translated = "64:ff9b::";
 
 /** The name under which limits count a client: "192.0.2.1" or "2001:db8:1:2::/64". Text that is no address stands for itself. */
 export function clientNetwork(ip: string): string {
-  const [address = ""] = normalIp(ip).split("%", 1);
+  const normal = normalIp(ip);
   // The colon first: isIPv6 tries a long regular expression, for each refusal.
-  if (!address.includes(":") || !isIPv6(address)) {
+  if (!normal.includes(":")) {
+    return normal;
+  }
+  const [address = ""] = normal.split("%", 1);
+  if (!isIPv6(address)) {
     return address;
   }
   // One spelling for all: lower case, no leading zeros, IPv4 at the end only behind ::ffff: and 64:ff9b:: and their like.

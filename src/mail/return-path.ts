@@ -11,7 +11,8 @@ const srs = /^srs(?:0[=+-][^=]+=[^=]+=[^=]+=.+|1[=+-][^=]+=[^=]+=[=+-].+)$/i;
 
 /** The user part without the tag of a signature; undefined if it bears none. */
 export function withoutTag(user: string): string | undefined {
-  return (batv.exec(user) ?? barracuda.exec(user))?.[1];
+  // Every tag has this sign, and most user parts have not.
+  return user.includes("=") ? (batv.exec(user) ?? barracuda.exec(user))?.[1] : undefined;
 }
 
 /** Whether a user part is a rewritten sender, to which only bounces are sent. */

@@ -117,7 +117,11 @@ export function createRecipients(reader: SnapshotReader, domains: Domains, setti
   }
 
   function alwaysName(user: string, others: readonly string[], domain: string): string | undefined {
-    return [user, ...others].map((form) => always(form, domain)).find((found) => found !== undefined);
+    let name = always(user, domain);
+    for (const form of others) {
+      name ??= always(form, domain);
+    }
+    return name;
   }
 
   function isAlways({ user, domain }: Mailbox): boolean {
@@ -224,7 +228,11 @@ function compileAlways(
     names.add(normalKey(mailbox.user, domain));
   }
   return (user, domain) => {
-    const keys = isBare(user) ? [normalKey(user, domain), normalKey(user, "")] : [normalKey(user, domain)];
-    return keys.find((key) => names.has(key));
+    const address = normalKey(user, domain);
+    if (names.has(address)) {
+      return address;
+    }
+    const bare = normalKey(user, "");
+    return isBare(user) && names.has(bare) ? bare : undefined;
   };
 }

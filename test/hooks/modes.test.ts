@@ -107,7 +107,9 @@ describe.each(cases.map((one) => [`${one.check.name} at ${one.hook} (${one.reaso
 
     it("refuses in mode enforce, is counted, and others hear of it", () => {
       const { run, heard, metrics, label } = scene(one, "");
-      expect(run()).toMatchObject({ verdict: { kind: "refuse", reason, close: false }, step: { label } });
+      const outcome = run();
+      expect(outcome).toMatchObject({ verdict: { kind: "refuse", reason }, step: { label } });
+      expect(outcome).not.toMatchObject({ verdict: { close: true } });
       expect(refusalsOf(metrics)).toEqual([[`refusals{reason="${reason}",check="${label}"}`, 1]]);
       expect(heard).toEqual([{ check: label, reason, hook }]);
     });

@@ -11,10 +11,11 @@ import type { CheckDefinition } from "../../hooks/check.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { noteOf } from "../../hooks/notes.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
-import { foldAscii, normalKey } from "../../mail/address.ts";
+import { keysOf } from "../../files/entries.ts";
+import { foldAscii } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
 import { spellings } from "../../mail/domains.ts";
 import { entryKey } from "../../mail/list-entry.ts";
-import { withoutTag } from "../../mail/return-path.ts";
 import type { Log } from "../../report/log.ts";
 import { printable, reply } from "../../mail/reply.ts";
 
@@ -54,9 +55,9 @@ export const verybadrcptto: CheckDefinition = defineCheck({
     const noted = noteOf<true>("transaction");
     const isExempt = (session: CheckSession): boolean =>
       settings.skip_bypass && (session.has("NOGOODMAILTO") || session.has("SMTPAUTHUSER"));
-    const isListed = (user: string, domain: string): boolean => {
+    const isListed = (mailbox: Mailbox): boolean => {
       const entries = listed.current();
-      return entries.has(normalKey(user, domain)) || (settings.domains && entries.has(`@${domain}`));
+      return keysOf(mailbox).some((key) => entries.has(key) && (settings.domains || !key.startsWith("@")));
     };
     return {
       rcpt(session) {
@@ -64,10 +65,7 @@ export const verybadrcptto: CheckDefinition = defineCheck({
         if (recipient === undefined || transaction === undefined || recipient.domain === "" || isExempt(session)) {
           return pass;
         }
-        const isTrap = spellings(recipient, domains).some(
-          ({ user, domain }) => isListed(user, domain) || isListed(withoutTag(user) ?? user, domain),
-        );
-        if (isTrap) {
+        if (listed.current().size > 0 && spellings(recipient, domains).some(isListed)) {
           noted.set(session, true);
           const address = printable(`${foldAscii(recipient.user)}@${recipient.domain}`);
           log.info(part, `<${address}> is such a bad recipient that no data will be allowed to be sent`);

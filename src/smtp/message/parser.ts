@@ -7,15 +7,16 @@ const maxCommandLength = 12_288;
 /** Takes a message's bytes. `done` must be called once with what came behind the final dot, if it came. */
 export type MessageSink = (chunk: Buffer, done: (rest?: Buffer) => void) => void;
 
-const CR = 13;
-const LF = 10;
+const LF = Buffer.from("\n");
+const bareLine = /(?<!\r)\n/;
+const allWhole: readonly boolean[] = [];
 
 type Done = (error?: Error | null) => void;
 
 export class Parser extends SMTPStream {
   #sink: MessageSink | undefined;
   /** Of each line of the chunk under way, whether it ends in LF alone. */
-  #bare: readonly boolean[] = [];
+  #bare = allWhole;
   #line = 0;
 
   constructor() {
@@ -35,15 +36,12 @@ export class Parser extends SMTPStream {
 
   /** The next command line, in the order in which they come; one that ended in LF alone keeps that. */
   withEnding(line: Buffer): Buffer {
-    return this.#bare[this.#line++] === true ? Buffer.concat([line, Buffer.from([LF])]) : line;
+    return this.#bare[this.#line++] === true ? Buffer.concat([line, LF]) : line;
   }
 
   #lookForBareLines(chunk: Buffer): void {
-    const bare: boolean[] = [];
-    for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) {
-      bare.push(at > 0 ? chunk[at - 1] !== CR : !this._remainder.endsWith("\r"));
-    }
-    this.#bare = bare;
+    const text = this._remainder.slice(-1) + chunk.toString("latin1");
+    this.#bare = bareLine.test(text) ? (text.match(/\r?\n/g) ?? []).map((ending) => ending === "\n") : allWhole;
     this.#line = 0;
   }
 

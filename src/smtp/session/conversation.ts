@@ -161,7 +161,7 @@ export class Conversation {
       const nth = unknown === true ? ++this.#unknown : 0;
       return nth > 0
         ? after(this.service.harvest.judge(this.session, nth), (sentence) =>
-            afterSentence(sentence, response, this.session.elapsed()),
+            afterSentence(sentence, response, () => this.session.elapsed()),
           )
         : response;
     }

@@ -30,11 +30,14 @@ export function responseOf({ verdict }: Outcome): Response | undefined {
 }
 
 /** The reply to an unknown recipient: at once, later, or 421 in its place. @param waited ms that checks have delayed it already */
-export function afterSentence(sentence: Sentence, usual: Response, waited: number): Answering {
+export function afterSentence(sentence: Sentence, usual: Response, waited: () => number): Answering {
   switch (sentence.kind) {
     case "disconnect":
       return answers.tooManyUnknown;
-    case "reply":
-      return sentence.wait <= waited ? usual : wait(sentence.wait - waited, usual, { ref: false });
+    case "reply": {
+      // Most are answered at once: they need no look at the clock.
+      const left = sentence.wait === 0 ? 0 : sentence.wait - waited();
+      return left <= 0 ? usual : wait(left, usual, { ref: false });
+    }
   }
 }

@@ -5,6 +5,9 @@ import type { Reply } from "../../mail/reply.ts";
 
 /** Lines queued by `refuse-later`, as one reply: two of them would be taken for the answers to two commands. */
 export function queuedReply(lines: readonly string[]): Reply | undefined {
+  if (lines.length === 0) {
+    return undefined;
+  }
   const replies = lines.filter((line) => parseReply(line) !== undefined);
   const code = replies.at(-1)?.slice(0, 3);
   return code === undefined ? undefined : reply(Number(code), "", ...replies.map((line) => line.slice(4)));

@@ -204,9 +204,9 @@ describe("the harvest delay beside a tarpit", () => {
   it("is what is left of it after the other wait", async () => {
     const usual = say(answers.relayingDenied);
     const sentence = { kind: "reply", wait: 1000 } as const;
-    expect(afterSentence(sentence, usual, 1000)).toBe(usual);
-    expect(afterSentence(sentence, usual, 999)).toBeInstanceOf(Promise);
-    expect(afterSentence({ kind: "disconnect" }, usual, 5000)).toBe(answers.tooManyUnknown);
+    expect(afterSentence(sentence, usual, () => 1000)).toBe(usual);
+    expect(afterSentence(sentence, usual, () => 999)).toBeInstanceOf(Promise);
+    expect(afterSentence({ kind: "disconnect" }, usual, () => 5000)).toBe(answers.tooManyUnknown);
   });
 
   it("is not added on top of it", async () => {
