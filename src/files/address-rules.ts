@@ -4,6 +4,7 @@ import type { Mailbox } from "../mail/address.ts";
 import { findMailbox, firstWord, readAddresses } from "./entries.ts";
 import type { AddressLine } from "./entries.ts";
 import type { ListEntry, Remark } from "./list-reader.ts";
+import { indexPatterns } from "./pattern-index.ts";
 import { longestAddress, patternsFor } from "./patterns.ts";
 import type { Pattern } from "./patterns.ts";
 
@@ -37,10 +38,10 @@ export function readAddressRules(entries: readonly ListEntry[], skip: Remark, pa
   const compiled = readPatterns(entries.filter(isPattern), skip, true);
   const at = (line: AddressLine | undefined): number => (line === undefined ? Infinity : (order.get(line.entry) ?? 0));
   return {
-    size: addresses.size + compiled.length,
+    size: addresses.size + compiled.size,
     find(mailbox) {
       const exact = findMailbox(addresses, mailbox);
-      const matching = compiled.length === 0 ? undefined : firstPattern(compiled, patternSubject(mailbox));
+      const matching = compiled.size === 0 ? undefined : compiled.first(patternSubject(mailbox));
       if (exact !== undefined && at(exact) < at(matching)) {
         return { ...exact, isPattern: false };
       }
@@ -54,10 +55,17 @@ export interface PatternLine extends AddressLine {
   readonly pattern: Pattern;
 }
 
-/** Reads lines of `PATTERN text`, in their order. */
-export function readPatterns(entries: readonly ListEntry[], skip: Remark, ignoreCase: boolean): PatternLine[] {
+/** The lines of a list of patterns. */
+export interface PatternLines {
+  readonly size: number;
+  /** The first line whose pattern matches. */
+  first(subject: string): PatternLine | undefined;
+}
+
+/** Reads lines of `PATTERN text`. */
+export function readPatterns(entries: readonly ListEntry[], skip: Remark, ignoreCase: boolean): PatternLines {
   const compile = patternsFor({ longest: longestAddress, ignoreCase });
-  return entries.flatMap((entry) => {
+  const lines = entries.flatMap((entry): PatternLine[] => {
     const [, key = "", rest = ""] = /^(\S+)\s*(.*)$/.exec(entry.text) ?? [];
     const pattern = compile(key);
     if ("fault" in pattern) {
@@ -66,9 +74,7 @@ export function readPatterns(entries: readonly ListEntry[], skip: Remark, ignore
     }
     return [{ key, rest, entry, pattern }];
   });
-}
-
-/** The first line whose pattern matches. */
-export function firstPattern(lines: readonly PatternLine[], subject: string): PatternLine | undefined {
-  return lines.find(({ pattern }) => pattern.matches(subject));
+  const patterns = lines.map(({ pattern }) => pattern);
+  const index = indexPatterns(patterns, longestAddress);
+  return { size: lines.length, first: (subject) => lines[index.find(subject) ?? -1] };
 }

@@ -4,7 +4,7 @@
  */
 import type { ListEntry, Remark } from "./list-reader.ts";
 import { patternsFor } from "./patterns.ts";
-import type { PatternUse } from "./patterns.ts";
+import type { Pattern, PatternUse } from "./patterns.ts";
 
 /** A line that can be used. */
 export interface CodeLine<Code> {
@@ -12,6 +12,8 @@ export interface CodeLine<Code> {
   /** For the client; "" if the line has none. */
   readonly text: string;
   readonly entry: ListEntry;
+  /** Not given: the first word is no pattern. */
+  readonly pattern?: Pattern;
   matches(subject: string): boolean;
 }
 
@@ -47,7 +49,7 @@ export function readCodeLines<Code>(
     } else if ("fault" in matches) {
       skip(entry, matches.fault);
     } else {
-      lines.push({ code, text, entry, matches: matches.matches });
+      lines.push({ code, text, entry, pattern: matches, matches: matches.matches });
     }
   }
   return lines;

@@ -9,6 +9,8 @@ import { errorMessage } from "../report/error-message.ts";
 
 /** A pattern at work. */
 export interface Pattern {
+  /** In JavaScript's notation. */
+  readonly source: string;
   /** Text beyond the bound does not count. */
   matches(text: string): boolean;
 }
@@ -66,7 +68,8 @@ export function patternsFor({ longest, ignoreCase = false }: PatternUse): (perl:
         return { fault: `this pattern ${slow}` };
       }
     }
-    return { matches: (text) => pattern.test(text.length > longest ? text.slice(0, longest) : text) };
+    const { source } = pattern;
+    return { source, matches: (text) => pattern.test(text.length > longest ? text.slice(0, longest) : text) };
   };
 }
 

@@ -3,7 +3,7 @@
  * relay refuses user parts that name a route anyway, but after this check, so that the list's text is the client's.
  */
 import * as field from "../../config/fields.ts";
-import { firstPattern, patternSubject, readPatterns } from "../../files/address-rules.ts";
+import { patternSubject, readPatterns } from "../../files/address-rules.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
@@ -33,11 +33,11 @@ export const badrcptto_patterns: CheckDefinition = defineCheck({
     return {
       rcpt({ recipient }) {
         const lines = listed.current();
-        if (recipient === undefined || recipient.domain === "" || lines.length === 0) {
+        if (recipient === undefined || recipient.domain === "" || lines.size === 0) {
           return pass;
         }
         for (const mailbox of spellings(recipient, domains)) {
-          const line = firstPattern(lines, patternSubject(mailbox));
+          const line = lines.first(patternSubject(mailbox));
           if (line !== undefined) {
             return refuse("listed", reply(550, "5.7.1", line.rest === "" ? usual : line.rest));
           }

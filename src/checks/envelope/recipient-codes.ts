@@ -3,7 +3,9 @@ import { patternSubject } from "../../files/address-rules.ts";
 import { readCodeLines } from "../../files/code-line.ts";
 import type { CodeLine } from "../../files/code-line.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
+import { indexPatterns } from "../../files/pattern-index.ts";
 import { longestAddress } from "../../files/patterns.ts";
+import type { Pattern } from "../../files/patterns.ts";
 import { parseCode } from "../../hooks/code-words.ts";
 import type { Code } from "../../hooks/code-words.ts";
 import type { Mailbox } from "../../mail/address.ts";
@@ -20,8 +22,8 @@ export interface RecipientCodes {
   readonly lines: readonly CodeLine<Code>[];
   /** The place of the first line of each address. */
   readonly addresses: ReadonlyMap<string, number>;
-  /** The places of lines with patterns, in their order. */
-  readonly patterns: readonly number[];
+  /** The place of the first line whose pattern matches. */
+  readonly patternAt: (subject: string) => number;
 }
 
 /** Reads such a list. */
@@ -38,21 +40,26 @@ export function readRecipientCodes(entries: readonly ListEntry[], skip: Remark):
   };
   const lines = readCodeLines(entries, skip, { longest: longestAddress, ignoreCase: true, code: parseCode, plain });
   const addresses = new Map<string, number>();
-  const patterns: number[] = [];
-  for (const [at, { matches }] of lines.entries()) {
+  const patterns: { readonly at: number; readonly pattern: Pattern }[] = [];
+  for (const [at, { matches, pattern }] of lines.entries()) {
     const key = keys.get(matches);
-    if (key === undefined) {
-      patterns.push(at);
-    } else if (!addresses.has(key)) {
+    if (pattern !== undefined) {
+      patterns.push({ at, pattern });
+    } else if (key !== undefined && !addresses.has(key)) {
       addresses.set(key, at);
     }
   }
-  return { lines, addresses, patterns };
+  const places = patterns.map(({ at }) => at);
+  const index = indexPatterns(
+    patterns.map(({ pattern }) => pattern),
+    longestAddress,
+  );
+  return { lines, addresses, patternAt: (subject) => places[index.find(subject) ?? -1] ?? Infinity };
 }
 
 /** The first line for a recipient, as it came or at the relay domain that its own stands for. */
 export function findLine(
-  { lines, addresses, patterns }: RecipientCodes,
+  { lines, addresses, patternAt }: RecipientCodes,
   recipient: Mailbox | undefined,
   domains: Domains,
 ): CodeLine<Code> | undefined {
@@ -60,7 +67,5 @@ export function findLine(
     return undefined;
   }
   const subjects = spellings(recipient, domains).map(patternSubject);
-  const address = Math.min(...subjects.map((subject) => addresses.get(subject) ?? Infinity));
-  const pattern = patterns.find((at) => at > address || subjects.some((subject) => lines[at]?.matches(subject)));
-  return lines[Math.min(address, pattern ?? Infinity)];
+  return lines[Math.min(...subjects.map((one) => Math.min(addresses.get(one) ?? Infinity, patternAt(one))))];
 }
