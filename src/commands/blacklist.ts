@@ -4,6 +4,9 @@ import { createInterface } from "node:readline";
 
 import { Command, InvalidArgumentError } from "commander";
 
+import { isInstances } from "../config/check-sections.ts";
+import type { CheckTable } from "../config/check-sections.ts";
+import { valueAt } from "../config/shape.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { stateBeside } from "../compose/state.ts";
 import { parseDuration } from "../config/units.ts";
@@ -108,9 +111,10 @@ async function run({ config, ttl }: Words, act: (blocks: ClientBlocks, ttl: numb
 }
 
 /** `[checks.blacklist] block`; of several instances the first one's. */
-function blockTime(section: unknown): number {
-  const [values] = [section].flat() as readonly { readonly block: number }[];
-  return values?.block ?? longestBlock;
+function blockTime(section: CheckTable[string] | undefined): number {
+  const values = isInstances(section) ? section[0] : section;
+  const block = valueAt(values, ["block"]);
+  return typeof block === "number" ? block : longestBlock;
 }
 
 async function add(blocks: ClientBlocks, texts: readonly string[], ttl: number, { why = "" }: Words): Promise<number> {
@@ -215,10 +219,14 @@ async function* addressesOf(
 
 /** @throws StateFault */
 function known<T extends { readonly kind: string }>(answer: T | Unavailable): Exclude<T, Unavailable> {
-  if (answer.kind === "unavailable") {
-    throw new StateFault((answer as Unavailable).why);
+  if (isKnown(answer)) {
+    return answer;
   }
-  return answer as Exclude<T, Unavailable>;
+  throw new StateFault("why" in answer ? answer.why : answer.kind);
+}
+
+function isKnown<T extends { readonly kind: string }>(answer: T | Unavailable): answer is Exclude<T, Unavailable> {
+  return answer.kind !== "unavailable";
 }
 
 /** A note is one field of one line. */

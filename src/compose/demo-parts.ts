@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { dirname, join, resolve } from "node:path";
 
+import { boundPort } from "../mail/network.ts";
 import { runSync } from "../../sync/run/full.ts";
 import type { JobFacts } from "../../sync/run/full.ts";
 import { parseLdif } from "../../sync/sources/ldif-parser.ts";
@@ -90,7 +90,7 @@ export async function startDemo({ folder, port: wanted, log, received }: DemoOpt
 async function findPort(wanted: number): Promise<number> {
   const probe = createServer().listen(wanted, "127.0.0.1");
   await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
+  const port = boundPort(probe);
   const closed = once(probe, "close");
   probe.close();
   await closed;

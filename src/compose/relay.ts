@@ -130,7 +130,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     authenticator: plan.auth ? authenticator : undefined,
     mayUse,
   });
-  return { courier, authenticator, tls, services: plans.map(serviceOf), plans };
+  return { courier, authenticator, tls, listeners: plans.map((plan) => ({ plan, service: serviceOf(plan) })) };
 }
 
 /**
@@ -173,13 +173,13 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
   const addresses: string[] = [];
   snapshot.watch();
   try {
-    for (const [i, plan] of parts.plans.entries()) {
+    for (const { plan, service } of parts.listeners) {
       for (const target of plan.listen.flatMap((place) => targetsOf(place, plan.name))) {
         const { tls } = parts;
         if (plan.tls === "implicit" && tls === undefined) {
           throw new Error(`Cannot start listener "${plan.name}": implicit TLS needs [tls] cert and key`);
         }
-        const server = new RelayServer(parts.services[i] as Service, {
+        const server = new RelayServer(service, {
           implicitTls: plan.tls === "implicit",
           tls,
           crowd,
@@ -210,9 +210,9 @@ export async function startRelay(settings: Settings, log: Log, counters: Counter
       state.change(next);
       lasting.spools.change(spoolPlaceOf(next));
       for (const { server, name } of servers) {
-        const service = fresh.services.find(({ listener }) => listener === name);
-        if (service !== undefined) {
-          server.reload(service, fresh.tls);
+        const same = fresh.listeners.find(({ plan }) => plan.name === name);
+        if (same !== undefined) {
+          server.reload(same.service, fresh.tls);
         }
       }
       parts.courier.close();

@@ -1,4 +1,5 @@
 /** Loads the configuration for a verb, or prints every error of it. */
+import { isTable, valueAt } from "../config/shape.ts";
 import { errorMessage } from "../report/error-message.ts";
 import { loadCheck, OutsideFault } from "./outside-checks.ts";
 import { backEnds } from "../auth/backends/registry.ts";
@@ -39,8 +40,8 @@ export const schemaFor: SchemaFor = (value, file) => {
 };
 
 function sectionOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  const section = (value as Record<string, unknown> | undefined)?.[name];
-  return typeof section === "object" && section !== null ? (section as Record<string, unknown>) : {};
+  const section = valueAt(value, [name]);
+  return isTable(section) ? section : {};
 }
 
 /** Where the configuration is looked for if nobody says. */

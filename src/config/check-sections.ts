@@ -102,7 +102,15 @@ export type CheckValues = Readonly<Record<string, unknown>> & {
   readonly reply?: string;
 };
 
+/** Several instances of a check, each with its name. */
+export type Instances = readonly (CheckValues & { readonly name: string })[];
+
+/** Whether a check has several instances. */
+export function isInstances(values: CheckTable[string] | undefined): values is Instances {
+  return Array.isArray(values) && values.every((one) => typeof one === "object");
+}
+
 /** `[checks]`: the order, checks from outside, and the settings of each. */
 export type CheckTable = { readonly run: readonly string[]; readonly load: readonly string[] } & {
-  readonly [name: string]: CheckValues | readonly (CheckValues & { readonly name: string })[] | readonly string[];
+  readonly [name: string]: CheckValues | Instances | readonly string[];
 };

@@ -68,6 +68,6 @@ export function needsRestart(
 
 function valuesAt(settings: Settings, { section, key, repeated, compared }: SettingPlace): string {
   const found = valueAt(settings, section);
-  const sections = repeated ? (found as unknown[]) : [found];
-  return JSON.stringify(sections.map((one) => compared((one as Record<string, unknown>)[key])));
+  const sections: readonly unknown[] = repeated && Array.isArray(found) ? found : [found];
+  return JSON.stringify(sections.map((one) => compared(valueAt(one, [key]))));
 }

@@ -1,6 +1,8 @@
 /**
  * Errors of `[checks] run` and `[[listener]] checks` that the words alone do not show: instances that are not there.
  */
+import { isInstances } from "./check-sections.ts";
+import type { CheckTable } from "./check-sections.ts";
 import type { Settings } from "./sections.ts";
 import type { Fault } from "./fault.ts";
 
@@ -22,8 +24,8 @@ export function runFaults(settings: Settings, fault: Report): Fault[] {
 }
 
 /** The names of a check's instances; undefined if it has one section, or none. */
-function instancesOf(values: unknown): readonly string[] | undefined {
-  return Array.isArray(values) ? (values as { name: string }[]).map(({ name }) => name) : undefined;
+function instancesOf(values: CheckTable[string] | undefined): readonly string[] | undefined {
+  return isInstances(values) ? values.map(({ name }) => name) : undefined;
 }
 
 function repeatedNames({ checks }: Settings, fault: Report): Fault[] {

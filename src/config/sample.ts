@@ -1,6 +1,7 @@
 /** Writes TOML: the sample file from the schema's declarations, and the effective values of a loaded file. */
 import type * as z from "zod";
 
+import { definitionOf, valueAt } from "./shape.ts";
 import { fieldMeta } from "./fields.ts";
 import type { createSchema, Settings } from "./sections.ts";
 import { mask, tomlValue } from "./toml-value.ts";
@@ -15,21 +16,14 @@ interface Row {
   readonly repeated: boolean;
 }
 
-function inner(type: z.ZodType): { shape?: Record<string, z.ZodType>; element?: z.ZodType } {
-  const def = (
-    type as unknown as { def: { innerType?: z.ZodType; shape?: Record<string, z.ZodType>; element?: z.ZodType } }
-  ).def;
-  return def.innerType === undefined ? def : inner(def.innerType);
-}
-
 /** The sections in the schema's order, those within sections after them. */
 function sections(type: z.ZodType, path: readonly string[], repeated: boolean): Row[] {
-  const shape = inner(type).shape ?? {};
+  const shape = definitionOf(type).shape ?? {};
   const below = Object.entries(shape).flatMap(([key, child]) => {
     if (fieldMeta(child) !== undefined) {
       return [];
     }
-    const element = inner(child).element;
+    const element = definitionOf(child).element;
     return sections(element ?? child, [...path, key], element !== undefined);
   });
   return [...(path.length > 0 ? [{ path, type, repeated }] : []), ...below];
@@ -67,7 +61,7 @@ export function sampleConfig(schema: Schema, docs: Readonly<Record<string, strin
     "## [[name]] sections may occur several times. Check with: goodmailto config check --config FILE",
   ];
   for (const row of sections(schema, [], false)) {
-    const fields = Object.entries(inner(row.type).shape ?? {}).filter(([, type]) => isShown(type));
+    const fields = Object.entries(definitionOf(row.type).shape ?? {}).filter(([, type]) => isShown(type));
     if (fields.length === 0 && docs[row.path.join(".")] === undefined) {
       continue;
     }
@@ -83,18 +77,17 @@ export function sampleConfig(schema: Schema, docs: Readonly<Record<string, strin
 }
 
 function allowedWords(type: z.ZodType): string {
-  const def = (type as unknown as { def: { innerType?: z.ZodType; entries?: Record<string, string> } }).def;
-  return def.innerType === undefined ? Object.keys(def.entries ?? {}).join(", ") : allowedWords(def.innerType);
+  return Object.keys(definitionOf(type).entries ?? {}).join(", ");
 }
 
 /** The effective values; the ones that the file does not give are marked as defaults. Durations in ms, sizes in bytes. */
 export function effectiveConfig(schema: Schema, settings: Settings, given: TomlFile): string {
   const out: string[] = [];
   for (const row of sections(schema, [], false)) {
-    const values = row.repeated ? list(settings, row.path) : [at(settings, row.path)];
+    const values = row.repeated ? list(settings, row.path) : [valueAt(settings, row.path)];
     values.forEach((value, i) => {
       const path = row.repeated ? [...row.path, String(i)] : row.path;
-      const lines = fieldLines(row.type, value, at(given.value, path));
+      const lines = fieldLines(row.type, value, valueAt(given.value, path));
       if (lines.length > 0) {
         out.push(`${out.length === 0 ? "" : "\n"}${heading(row)}`, ...lines);
       }
@@ -104,7 +97,7 @@ export function effectiveConfig(schema: Schema, settings: Settings, given: TomlF
 }
 
 function fieldLines(type: z.ZodType, value: unknown, given: unknown): string[] {
-  const shape = Object.entries(inner(type).shape ?? {});
+  const shape = Object.entries(definitionOf(type).shape ?? {});
   const present = (key: string): boolean => typeof given === "object" && given !== null && key in given;
   return shape.flatMap(([key, child]) => {
     const meta = fieldMeta(child);
@@ -112,17 +105,13 @@ function fieldLines(type: z.ZodType, value: unknown, given: unknown): string[] {
       return [];
     }
     // What was given is shown as it was given, in the units of the file.
-    const shown = present(key) ? (given as Record<string, unknown>)[key] : meta.sample;
+    const shown = present(key) ? valueAt(given, [key]) : meta.sample;
     const written = meta.secret === true ? '"(secret)"' : mask(tomlValue(shown));
     return [`${key} = ${written}${present(key) ? "" : " # default"}`];
   });
 }
 
-function at(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((inside, key) => (inside as Record<string, unknown> | undefined)?.[key], value);
-}
-
 function list(value: unknown, path: readonly string[]): unknown[] {
-  const found = at(value, path);
+  const found = valueAt(value, path);
   return Array.isArray(found) ? found : [];
 }

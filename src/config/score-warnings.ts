@@ -1,5 +1,5 @@
 /** Warnings about checks in mode score whose points nobody reads. */
-import type { CheckValues } from "./check-sections.ts";
+import { isInstances } from "./check-sections.ts";
 import type { Settings } from "./sections.ts";
 import type { Warning } from "./warning.ts";
 
@@ -22,8 +22,6 @@ export function scoreWarnings(settings: Settings): Warning[] {
 function modeOf({ checks, recipients, spp }: Settings, label: string): string | undefined {
   const [name = "", instance] = label.split(":");
   const values = name === "goodmailto" ? recipients : name === "spp" ? spp : checks[name];
-  const one = Array.isArray(values)
-    ? (values as (CheckValues & { name: string })[]).find((section) => section.name === instance)
-    : values;
-  return (one as CheckValues | undefined)?.mode;
+  const one = isInstances(values) ? values.find((section) => section.name === instance) : values;
+  return one === undefined || !("mode" in one) ? undefined : one.mode;
 }

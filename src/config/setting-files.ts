@@ -7,7 +7,7 @@ import type * as z from "zod";
 import { fileErrorMessage } from "../report/error-message.ts";
 import { fieldMeta } from "./fields.ts";
 import type { Settings } from "./sections.ts";
-import { elementOf, shapeOf } from "./shape.ts";
+import { elementOf, shapeOf, valueAt } from "./shape.ts";
 import type { Path } from "./shape.ts";
 
 /** A relative path stands for one beside the configuration file. */
@@ -49,8 +49,10 @@ export function resolveFiles(settings: Settings, schema: z.ZodType, file: string
   for (const { path, value, owner, mayBeMissing } of fileFields(schema, copy, [])) {
     // A list that is named without a folder is looked for in [control] folders.
     if (owner === "relay" && !(mayBeMissing && !value.includes("/"))) {
-      const parent = path.slice(0, -1).reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], copy);
-      (parent as Record<PropertyKey, unknown>)[path.at(-1) ?? ""] = resolvePath(file, value);
+      const parent = valueAt(copy, path.slice(0, -1));
+      if (typeof parent === "object" && parent !== null) {
+        Reflect.set(parent, path.at(-1) ?? "", resolvePath(file, value));
+      }
     }
   }
   const { path, newest_file: newest } = copy.snapshot;

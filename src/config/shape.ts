@@ -71,7 +71,7 @@ export function valueAt(values: unknown, path: Path): unknown {
   return path.reduce<unknown>(
     (inside, key) =>
       typeof inside === "object" && inside !== null && Object.hasOwn(inside, key)
-        ? (inside as Record<PropertyKey, unknown>)[key]
+        ? Reflect.get(inside, key)
         : undefined,
     values,
   );

@@ -133,8 +133,9 @@ function send(server: Endpoint, path: string, agent: Agent, signal: AbortSignal)
 
 async function readText(response: IncomingMessage): Promise<string> {
   let text = "";
+  response.setEncoding("latin1");
   for await (const chunk of response) {
-    text += (chunk as Buffer).toString("latin1");
+    text += String(chunk);
     if (text.length > longest) {
       response.destroy();
       return text.slice(0, longest);

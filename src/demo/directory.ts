@@ -6,8 +6,9 @@
  */
 import { once } from "node:events";
 import { createServer } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 
+import { boundPort } from "../mail/network.ts";
 import { Connection } from "./connection.ts";
 import { indexEntries } from "./entries.ts";
 import type { Access } from "./connection.ts";
@@ -65,7 +66,7 @@ export async function startDirectory(
   const host = options.host ?? "127.0.0.1";
   server.listen(options.port ?? 0, host);
   await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const port = boundPort(server);
   return {
     url: `ldap://${host.includes(":") ? `[${host}]` : host}:${port}`,
     port,

@@ -1,8 +1,9 @@
 /** The demo's next hop: a server that takes every message, keeps none, and says what it was. RFC 5321. */
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 
 import { SMTPServer } from "smtp-server";
+
+import { boundPort } from "../mail/network.ts";
 
 /** What is reported of a message. */
 export interface ReceivedMessage {
@@ -60,7 +61,7 @@ export async function startNextHop({ port = 0, received }: NextHopOptions): Prom
   const listener = server.listen(port, "127.0.0.1");
   await once(listener, "listening");
   return {
-    port: (listener.address() as AddressInfo).port,
+    port: boundPort(listener),
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }
@@ -69,7 +70,7 @@ async function readMessage(stream: AsyncIterable<unknown>): Promise<{ bytes: num
   let bytes = 0;
   let start = "";
   for await (const chunk of stream) {
-    const data = chunk as Buffer;
+    const data = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
     bytes += data.length;
     if (start.length < maxHeader) {
       start += data.toString("utf8", 0, maxHeader - start.length);

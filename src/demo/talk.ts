@@ -75,9 +75,10 @@ export async function talk(
 /** Whole replies, with all their lines. */
 async function* readReplies(socket: Socket): AsyncGenerator<string> {
   let text = "";
+  socket.setEncoding("latin1");
   try {
     for await (const chunk of socket) {
-      text += (chunk as Buffer).toString("latin1");
+      text += String(chunk);
       for (let match = wholeReply.exec(text); match !== null; match = wholeReply.exec(text)) {
         text = text.slice(match[0].length);
         yield match[0];

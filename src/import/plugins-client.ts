@@ -32,10 +32,14 @@ function seconds(key: string, value: string | undefined): Values {
   return number === undefined || number === 0 ? {} : { [key]: `${number}s` };
 }
 
+/** A key and its value, if it has one. */
+function pairOf(text: string, separator: RegExp): readonly [string, string | undefined] {
+  const [key = "", value] = text.split(separator, 2);
+  return [key, value];
+}
+
 function greylisting({ args, entries }: PluginLine): Values {
-  const file = new Map(
-    entries("denysoft_greylist").map(({ text }) => text.split(/\s+|=/, 2) as [string, string | undefined]),
-  );
+  const file = new Map(entries("denysoft_greylist").map(({ text }) => pairOf(text, /\s+|=/)));
   const value = (key: string): string | undefined => args.get(key) ?? file.get(key);
   const flag = (key: string): Values => {
     const given = value(key);
@@ -54,7 +58,7 @@ function greylisting({ args, entries }: PluginLine): Values {
 }
 
 function connectionRate({ args, entries }: PluginLine): Values {
-  const file = new Map(entries("connection_shaper").map(({ text }) => text.split(/\s+/, 2) as [string, string]));
+  const file = new Map(entries("connection_shaper").map(({ text }) => pairOf(text, /\s+/)));
   const number = (key: string, usual: number): number => wholeNumber(args.get(key) ?? file.get(key)) ?? usual;
   return { connection_rate: `${number("threshold", 10)}/${number("exptime", 60)}s` };
 }

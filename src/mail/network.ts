@@ -59,3 +59,12 @@ export function parseBlock(text: string): ((ip: string) => boolean) | undefined 
   list.addSubnet(address, bits, family === 4 ? "ipv4" : "ipv6");
   return (ip) => list.check(ip, isIPv6(ip) ? "ipv6" : "ipv4");
 }
+
+/** The port that a server listens on. @throws TypeError if it listens on none */
+export function boundPort(server: { address(): { readonly port: number } | string | null }): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") {
+    throw new TypeError("Cannot tell the port: the server does not listen on one");
+  }
+  return address.port;
+}

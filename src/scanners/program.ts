@@ -85,7 +85,7 @@ class ProgramScan implements TransportScan<Ran> {
   #run(): Promise<Ran> {
     const { command, stdin, path, maxOutput } = this.#options;
     const [name = "", ...rest] = command.map((word) => word.replaceAll("%f", this.#file.path));
-    const outputs = { output: [] as Uint8Array[], errors: [] as Uint8Array[] };
+    const outputs: Record<"output" | "errors", Uint8Array[]> = { output: [], errors: [] };
     const sizes = { output: 0, errors: 0 };
     return new Promise((resolve, reject) => {
       if (this.#abandoned) {

@@ -52,9 +52,10 @@ export function exchange({ url, method, headers, file, ca, signal }: Exchange): 
 /** The first characters of an answer, on one line, for the log; the rest is thrown away. */
 export async function readAnswer(response: IncomingMessage): Promise<string> {
   let text = "";
+  response.setEncoding("latin1");
   try {
     for await (const chunk of response) {
-      text += (chunk as Buffer).toString("latin1");
+      text += String(chunk);
       if (text.length > maxText) {
         break;
       }

@@ -33,6 +33,6 @@ export function checkLibrary(): void {
 
 function absent(name: string, prototype: object, methods: readonly string[]): string[] {
   return methods
-    .filter((method) => typeof (prototype as Record<string, unknown>)[method] !== "function")
+    .filter((method) => typeof Reflect.get(prototype, method) !== "function")
     .map((method) => `${name}.${method}`);
 }

@@ -10,6 +10,6 @@ export function environment(local: Peer, client: Peer): [string, string][] {
     ["TCPLOCALHOST", local.host],
     ["TCPREMOTEIP", client.ip],
     ["TCPREMOTEPORT", String(client.port)],
-    ...(client.host === "" ? [] : ([["TCPREMOTEHOST", client.host]] as [string, string][])),
+    ...(client.host === "" ? [] : ([["TCPREMOTEHOST", client.host]] satisfies [string, string][])),
   ];
 }

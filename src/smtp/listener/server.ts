@@ -254,8 +254,8 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
 
   #tick(): void {
     const now = performance.now();
-    for (const connection of this.connections) {
-      (connection as Connection).tick(now);
+    for (const connection of this.#sessions) {
+      connection.tick(now);
     }
   }
 }

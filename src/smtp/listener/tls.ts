@@ -28,6 +28,6 @@ export function tlsVariables(socket: TLSSocket): [string, string][] {
     // Node gives one attribute a line, escaped, the least first; as RFC 4514 writes a name, it ends with it.
     ...(subject === undefined
       ? []
-      : [["TLSCLIENTSUBJECT", subject.split("\n").toReversed().join(",")] as [string, string]]),
+      : [["TLSCLIENTSUBJECT", subject.split("\n").toReversed().join(",")] satisfies [string, string]]),
   ];
 }
