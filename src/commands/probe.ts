@@ -109,7 +109,7 @@ async function probeOne(source: SourceSettings, domains: Domains, folder: string
 function print(probed: readonly Probed[], json: boolean): void {
   const all = probed.map(({ finding, certificates }) => ({
     ...finding,
-    warnings: [...finding.warnings, ...certificates.flatMap(({ warnings }) => warnings)],
+    warnings: [...finding.warnings, ...certificates.flatMap((facts) => unsaid(facts, finding.reading.fault))],
     certificates: certificates.map(({ url, line }) => ({ url, certificate: line })),
   }));
   process.stdout.write(
@@ -123,6 +123,11 @@ function print(probed: readonly Probed[], json: boolean): void {
     : all.some(({ warnings }) => warnings.length > 0)
       ? exit.refused
       : exit.ok;
+}
+
+/** What of a certificate the fault of the reading has not said already. */
+function unsaid({ warnings }: CertificateFacts, fault: string): string[] {
+  return warnings.filter((warning) => fault === "" || !fault.includes(warning.slice(warning.indexOf(": ") + 2)));
 }
 
 function format(finding: Finding & { readonly certificates: readonly { url: string; certificate: string }[] }): string {

@@ -76,7 +76,8 @@ export async function ask(
     return { address: text, verdict: "refused", reply: "(dropped at connection)", why: `a client rule denies ${ip}` };
   }
   if (mailbox === undefined) {
-    return { address: text, verdict: "refused", reply: replyText(badRecipient(text)), why: "this is not an address" };
+    const why = /^[\x00-\x7f]*$/.test(text) ? "this is not an address" : "the address is not ASCII";
+    return { address: text, verdict: "refused", reply: replyText(badRecipient(text)), why };
   }
   const none = { ip: "", port: 0, host: "" };
   const session = new Session("check", { ...none, ip }, none, "check", client.variables, () => undefined);

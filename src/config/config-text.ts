@@ -15,7 +15,8 @@ export function readConfigText(file: string): string | Fault {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    return fault(`cannot be read: ${fileErrorMessage(error)}`);
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    return fault(`cannot be read: ${fileErrorMessage(error)}${isMissing ? "; name yours with --config FILE" : ""}`);
   }
   if (bytes.length > mostBytes) {
     return fault(`has ${bytes.length} bytes; a configuration has at most ${mostBytes}`);

@@ -112,7 +112,14 @@ at = "mail"
 
   it("judges every argument, odd ones too, with the reply that RCPT would get", () => {
     const { status, out } = check(["two words", "vera@kontor.example", "jürgen@kontor.example", "a@b@c", "--json"]);
-    const { results } = JSON.parse(out) as { results: { address: string; verdict: string; reply: string }[] };
+    const { results } = JSON.parse(out) as {
+      results: { address: string; verdict: string; reply: string; why: string }[];
+    };
+    expect(results.map(({ why }) => why).filter((why) => /address/.test(why))).toEqual([
+      "this is not an address",
+      "the address is not ASCII",
+      "this is not an address",
+    ]);
     expect(results.map(({ address, verdict, reply }) => `${address}: ${verdict} ${reply.slice(0, 9)}`)).toEqual([
       "two words: refused 501 5.1.3",
       "vera@kontor.example: accepted 250 2.1.5",

@@ -67,7 +67,7 @@ describe("the encoding of the configuration", () => {
       faults: [{ message: "cannot be read: it is a folder (EISDIR)" }],
     });
     expect(loadConfig(join(folder, "none"), schemaFor, [])).toMatchObject({
-      faults: [{ message: "cannot be read: there is no such file (ENOENT)" }],
+      faults: [{ message: "cannot be read: there is no such file (ENOENT); name yours with --config FILE" }],
     });
   });
 

@@ -127,7 +127,7 @@ type = "list"
 url = ["x"]
 `).join("\n");
     expect(faults).toMatch(/c\.toml:3:13: domains\.aliases\.a\.test: "elsewhere\.example" is not a relay domain/);
-    expect(faults).toMatch(/c\.toml:6:1: tls\.key: needs \[tls\] cert beside it/);
+    expect(faults).toMatch(/c\.toml:6:1: tls\.key: needs \[tls\] cert too/);
     expect(faults).toMatch(/c\.toml:11:1: route "\*" domain: "\*" has a route already/);
     expect(faults).toMatch(/source "one" domains: "other\.example" is not a relay domain/);
     expect(faults).toMatch(/source "one" name: "one" is taken/);

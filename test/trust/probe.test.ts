@@ -159,8 +159,9 @@ type = "ldap"\nbase = "o=Kontor"\npage_size = 300\n${source}\n`;
   it("shows the certificate, and what is wrong with it", async () => {
     const { code, stdout } = await probe(`url = ["${slapd.ldaps}"]\nfilter = "(uid=u1)"\n`);
     expect(stdout).toMatch(/certificate of ldaps:\S+: ".*" by ".*", until \d{4}-\d\d-\d\d/);
-    expect(stdout).toMatch(/WARNING: the certificate of ldaps:\S+ cannot be verified: .* by "ca", .*ca_file/);
-    expect(stdout).toMatch(/WARNING: reading failed/);
+    expect(stdout).toMatch(/WARNING: reading failed: .* by "ca", .*ca_file/);
+    // Once is enough.
+    expect(stdout.match(/unknown authority/g)).toHaveLength(1);
     expect(code).toBe(75);
   });
 
