@@ -60,17 +60,20 @@ async function ask({ place, ca, user, password }: Question, signal: AbortSignal)
     tls: ca === undefined ? { rejectUnauthorized: !isLoopback } : { ca },
     verifyOnly: true,
     logger: false,
+    emitLogs: true,
   });
-  let isOpen = false;
+  // Also a greeting of PREAUTH makes the client authenticated, and no password was asked for.
+  let hasLoggedIn = false;
+  const onLog = ({ src }: { readonly src?: string }): boolean => (hasLoggedIn ||= src === "auth");
   const onLate = (): void => client.close();
+  client.on("log", onLog);
   // Without a listener, an error behind the answer would end the process.
   client.on("error", () => undefined);
   signal.addEventListener("abort", onLate, { once: true });
   try {
     signal.throwIfAborted();
     await client.connect();
-    isOpen = client.authenticated !== false && client.authenticated !== undefined;
-    return isOpen ? { kind: "accepted" } : { kind: "unavailable", why: "the server let us in without a password" };
+    return hasLoggedIn ? { kind: "accepted" } : { kind: "unavailable", why: "the server asks for no password" };
   } catch (error) {
     return answerOf(error);
   } finally {
@@ -83,7 +86,7 @@ async function ask({ place, ca, user, password }: Question, signal: AbortSignal)
 function answerOf(error: unknown): BackEndAnswer {
   const { authenticationFailed, responseStatus, serverResponseCode = "" } = error as ImapFault;
   const temporary = ["UNAVAILABLE", "SERVERBUG", "INUSE", "LIMIT", "CONTACTADMIN", "PRIVACYREQUIRED"];
-  if (authenticationFailed === true && responseStatus !== "BAD" && !temporary.includes(serverResponseCode)) {
+  if (authenticationFailed === true && responseStatus === "NO" && !temporary.includes(serverResponseCode)) {
     return { kind: "refused" };
   }
   return { kind: "unavailable", why: `${serverResponseCode} ${errorMessage(error)}`.trim() };
