@@ -4,7 +4,7 @@ import type { Kind } from "../src/snapshot/format.ts";
 
 /** What a run found out. */
 export interface JobFacts {
-  /** Entries read now; a frozen source counts with none. */
+  /** Entries read now; a source that was not updated counts with none. */
   readonly entries: number;
   /** Rows of the new list. */
   readonly addresses: number;
@@ -46,7 +46,7 @@ export function describeWriteError(error: unknown, folder: string): string {
   return fullDisk.has(code) ? `No space left in "${folder}": ${describeError(error)}` : describeError(error);
 }
 
-/** What went wrong; what went well is the caller's to tell, by sync/run/summary.ts. */
+/** What went wrong; what went well is reported by the caller, by sync/run/summary.ts. */
 export function logOutcome(log: Log, outcome: Outcome): Outcome {
   switch (outcome.kind) {
     case "published":

@@ -1,4 +1,7 @@
-/** Asks back ends one after the other. The first that accepts or refuses decides; who is asked, and what counts, is here alone. */
+/**
+ * Asks back ends one after the other. The first that accepts or refuses decides; which are asked, and what counts, is
+ * decided only here.
+ */
 import { errorMessage } from "../report/error-message.ts";
 import type { BackEnd, BackEndAnswer, Login } from "./backends/contract.ts";
 import { tellsPassword } from "./backends/secret.ts";

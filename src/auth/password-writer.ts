@@ -6,7 +6,7 @@ import { replaceFile } from "../files/replace.ts";
 
 /**
  * Replaces the user's line, or adds it. Owner and group stay, and nobody else gets to read the file; a new file has
- * mode 0600. Who comes second while another one writes is rejected: no change is lost.
+ * mode 0600. A second writer at the same time is rejected, so that no change is lost.
  * @throws Error with the code EEXIST where `FILE.new` is there; Error where the file is not UTF-8, which stays
  * untouched
  */

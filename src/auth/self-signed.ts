@@ -11,7 +11,7 @@ export interface SelfSigned {
   readonly key: string;
 }
 
-/** How long, and from when; clocks that are a little behind shall take it too. */
+/** How long, and from when; so that clocks that are a little behind accept it too. */
 export interface Validity {
   readonly from: Date;
   readonly days: number;
@@ -83,7 +83,7 @@ function extensions(names: readonly string[], publicKey: Buffer): Buffer {
   return der(
     0xa3,
     sequence(
-      // basicConstraints: its own CA, so that a client can be told to trust it.
+      // basicConstraints: its own CA, so that a client can be configured to trust it.
       extension("2.5.29.19", true, sequence(Buffer.from([0x01, 0x01, 0xff]))),
       // keyUsage: digitalSignature, keyCertSign
       extension("2.5.29.15", true, Buffer.from([tag.bits, 0x02, 0x02, 0x84])),

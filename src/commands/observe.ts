@@ -1,4 +1,7 @@
-/** `goodmailto observe report`: what observe mode came to. Exit 0 safe, 1 not safe, 75 not to be told yet, 69 nothing seen. */
+/**
+ * `goodmailto observe report`: the result of observe mode. Exit 0 safe, 1 not safe, 75 too early to say, 69 nothing
+ * seen.
+ */
 import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 

@@ -44,7 +44,7 @@ async function passwd(user: string, { file }: { file?: string }): Promise<void> 
   }
 }
 
-/** Undefined if there is none that could be used; the user was told. */
+/** Undefined if there is none that can be used; the user has seen why. */
 async function askPassword(user: string): Promise<string | undefined> {
   const typed = process.stdin.isTTY;
   const [password, again] = typed

@@ -1,4 +1,7 @@
-/** `goodmailto probe`: looks at the sources before anything is trusted. Writes nothing. Exit 0 well, 1 warnings, 75 unreadable. */
+/**
+ * `goodmailto probe`: looks at the sources before anything is trusted. Writes nothing. Exit 0 well, 1 warnings, 75
+ * unreadable.
+ */
 import { dirname } from "node:path";
 
 import { Command } from "commander";
@@ -32,7 +35,7 @@ interface Probed {
   readonly certificates: readonly CertificateFacts[];
 }
 
-/** A whole probe may take so long, in ms. */
+/** How long a probe may take, in ms. */
 const deadline = 600_000;
 const mostClasses = 15;
 /** Values of a sample that are named. */

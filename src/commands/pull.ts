@@ -19,7 +19,7 @@ import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { trustOf } from "../compose/trust.ts";
 import { errorMessage } from "../report/error-message.ts";
 
-/** After SIGTERM a run has so long to end, in ms. */
+/** How long a run may take to end after SIGTERM, in ms. */
 const stopDeadline = 10_000;
 
 /** Builds the verb. */

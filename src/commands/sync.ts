@@ -29,7 +29,7 @@ interface Words extends RunWords {
   readonly delta?: true;
 }
 
-/** After SIGTERM a run has so long to end, in ms; SQLite's own work cannot be interrupted. */
+/** How long a run may take to end after SIGTERM, in ms; SQLite's own work cannot be interrupted. */
 const stopDeadline = 10_000;
 
 /** Builds the verb. */

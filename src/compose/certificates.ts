@@ -16,7 +16,7 @@ type TlsSettings = Settings["tls"];
 type TlsFault = readonly [key: "cert" | "key" | "ca", message: string];
 
 /**
- * Undefined if none is configured. What is suspicious about it is told by the warnings of the configuration.
+ * Undefined if none is configured. The warnings of the configuration report what is suspicious about it.
  * @throws FileFault if certificate, key and CA do not work together
  */
 export function readTls({ tls }: Pick<Settings, "tls">): TlsMaterial | undefined {

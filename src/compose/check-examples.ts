@@ -1,4 +1,4 @@
-/** An example of each check, as `goodmailto checks NAME` prints it: settings, a list file, and what a client is told. */
+/** An example of each check, as `goodmailto checks NAME` prints it: settings, a list file, and the replies. */
 
 /** The example of one check. */
 export interface Example {

@@ -86,7 +86,7 @@ function jobOptions({ settings, sources, canaries, sealing }: Plan, log: Log, si
   };
 }
 
-/** A full sync: makes the list, pushes it on, tells whom it concerns. */
+/** A full sync: makes the list, pushes it, and sends alerts. */
 export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: RunWords): Promise<Outcome> {
   const { settings } = plan;
   const made = await runJob(plan, log, signal, words);
@@ -107,7 +107,7 @@ export function courierOpener(settings: Settings, log: Log): (hostname: string) 
 }
 
 /**
- * What a full sync would do. Writes nothing, carries nothing, tells nobody, and does not count as a run.
+ * What a full sync would do. Writes nothing, pushes nothing, sends no alerts, and does not count as a run.
  * @returns also what is to be printed
  */
 export async function runDry(

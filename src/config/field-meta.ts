@@ -1,4 +1,4 @@
-/** What a field tells beside its type. */
+/** What is declared of a field besides its type. */
 export interface FieldMeta {
   /** One or more sentences for the sample file. */
   readonly doc: string;

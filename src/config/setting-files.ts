@@ -43,7 +43,9 @@ export function fileFields(type: z.ZodType, value: unknown, path: Path): FileFie
   return [];
 }
 
-/** The settings with the paths of relay files made absolute; the sync job resolves its own, for systemd's credentials. */
+/**
+ * The settings with the paths of relay files made absolute; the sync job resolves its own, for systemd's credentials.
+ */
 export function resolveFiles(settings: Settings, schema: z.ZodType, file: string): Settings {
   const copy = structuredClone(settings);
   for (const { path, value, owner, mayBeMissing } of fileFields(schema, copy, [])) {
@@ -72,7 +74,7 @@ export function unreadable(path: string): string | undefined {
     accessSync(path, constants.R_OK);
     return statSync(path).isDirectory() ? `"${path}" is a folder; allowed: a file` : undefined;
   } catch (error) {
-    // systemd hands secrets over by name: they need not lie at the path itself.
+    // systemd hands secrets over by name: they need not be at the path itself.
     const name = path.slice(path.lastIndexOf("/") + 1);
     const folder = process.env["CREDENTIALS_DIRECTORY"];
     if (

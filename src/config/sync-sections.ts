@@ -1,4 +1,4 @@
-/** The sections of the sync job: when it runs, what it believes, whom it tells. */
+/** The sections of the sync job: when it runs, which lists it accepts, and whom it alerts. */
 import * as z from "zod";
 
 import * as field from "./fields.ts";

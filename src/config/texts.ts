@@ -50,7 +50,7 @@ export const sourceUrlRule: TextRule = {
   allowed: '"ldap://host:port", "ldaps://host:port", "ldapi:///path", or the path of a file',
   fits: (text) => text !== "" && (!text.includes("://") || /^ldap[si]?:\/\//i.test(text)),
 };
-/** An inside daemon. */
+/** A daemon on the internal network. */
 export const liveRule: TextRule = {
   allowed: '"http://host:port", or "" for none',
   fits: (text) => text === "" || parseLive(text) !== undefined,

@@ -41,7 +41,7 @@ function unfinished(lines: readonly string[], until: number): Omit<TomlFinding, 
   return message === undefined ? undefined : { line: index + 1, column: text.search(/\S/) + 1, message };
 }
 
-/** A list or table that goes on into what is clearly the next setting. */
+/** A list or table that is not closed before what is clearly the next setting. */
 function notClosed(text: string, here: string, line: number, message: string): string | undefined {
   const ended = message.startsWith("Unterminated") && !message.includes("string");
   const opened = openedBefore(text, ended ? line + 1 : line).at(-1);

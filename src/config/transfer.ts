@@ -1,4 +1,4 @@
-/** The sections that say how a snapshot travels: `[[publish]]` from the inside, `[pull]` into the DMZ. */
+/** The sections that say how a snapshot travels: `[[publish]]` from the internal network, `[pull]` into the DMZ. */
 import * as z from "zod";
 
 import * as field from "./fields.ts";

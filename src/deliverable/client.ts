@@ -102,7 +102,7 @@ export class DeliverableClient {
       return said;
     }
     health.failures = 0;
-    // What the daemon could not tell, it may tell the next time.
+    // The daemon may know the next time.
     if (cache > 0 && meaningOf(said.code) !== "untold" && meaningOf(said.code) !== "later") {
       this.#kept.set(key, { said, until: now() + cache });
     }

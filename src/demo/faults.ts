@@ -1,11 +1,11 @@
 /**
- * Misbehaviour that the embedded directory can be told to show. For tests of what a sync does with a list that is
+ * Misbehaviour that the embedded directory can be configured to show. For tests of what a sync does with a list that is
  * not whole; the demo sets none. Pages count from 1 within one search; a search without paging is one page.
  */
 import type { IndexedEntry } from "./entries.ts";
 import type { Search } from "./messages.ts";
 
-/** What {@link DirectoryFaults.page} is told. */
+/** The input of {@link DirectoryFaults.page}. */
 export interface PageFacts {
   /** From 1. */
   readonly page: number;

@@ -19,7 +19,7 @@ export interface ReceivedMessage {
 export interface NextHopOptions {
   /** Default 0: any free port. */
   readonly port?: number;
-  /** Told of every message, before it is answered. */
+  /** Called with every message, before it is answered. */
   readonly received: (message: ReceivedMessage) => void;
 }
 
@@ -29,7 +29,7 @@ export interface DemoNextHop {
   close(): Promise<void>;
 }
 
-/** So much of a message is searched for its subject. */
+/** How much of a message is searched for its subject. */
 const maxHeader = 65_536;
 
 /** Starts it on loopback. @throws Error if the port is taken */

@@ -1,6 +1,6 @@
 /** What DNS says to a question, as values. Times in ms. */
 
-/** `ttl` is how long the answer may still be believed. */
+/** `ttl` is how long the answer may still be used. */
 export type DnsAnswer<T> =
   | { readonly kind: "found"; readonly values: readonly T[]; readonly ttl: number }
   /** The name does not exist, or has no record of this type. */

@@ -19,19 +19,21 @@ export function askList(dns: Dns, source: DnsListSource, address: string): ListA
   return name === undefined ? absent : askName(dns, name, hasText ? "TXT" : "A");
 }
 
-/** What the list that has this name says; as {@link askList}, for lists of anything. @param by the record that speaks */
+/**
+ * What the list that has this name says; as {@link askList}, for lists of anything. @param by the record that speaks
+ */
 export function askName(dns: Dns, name: string, by: "A" | "TXT"): ListAnswer | Promise<ListAnswer> {
   if (by === "A") {
     return after(dns.a(name), readAddresses);
   }
-  // The A record beside the TXT record tells a listing from a refused query.
+  // The A record beside the TXT record distinguishes a listing from a refused query.
   return after(dns.txt(name), (texts) => {
     const text = texts.kind === "found" ? texts.values.join(" ") : "";
     return text === "" ? withoutText(texts) : after(dns.a(name), (addresses) => readText(text, addresses));
   });
 }
 
-/** Goes on at once if there is nothing to wait for. */
+/** Continues immediately if there is nothing to wait for. */
 function after<T, U>(value: T | Promise<T>, then: (value: T) => U | Promise<U>): U | Promise<U> {
   return value instanceof Promise ? value.then(then) : then(value);
 }

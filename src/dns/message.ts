@@ -26,7 +26,7 @@ export type Response =
 const udpSize = 1232;
 /** A longer TTL is a mistake of the zone's. */
 const maxTtl = 86_400_000;
-/** How long "absent" is believed if the response does not say (no SOA: some stub resolvers leave it out). */
+/** How long "absent" is cached if the response does not say (no SOA: some stub resolvers leave it out). */
 const absentTtl = 60_000;
 
 /** The name as it is asked for: lower case, no final dot. Undefined for text that cannot be a name in DNS. */
@@ -112,7 +112,7 @@ function repeats(packet: DecodedPacket, { type, name }: Question): boolean {
   );
 }
 
-/** The library tells it, though its types do not. */
+/** The library has it, though its types do not. */
 function responseCode(packet: DecodedPacket): string {
   return "rcode" in packet ? String(packet.rcode) : "NOERROR";
 }

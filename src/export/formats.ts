@@ -15,7 +15,7 @@ export interface Exported {
   readonly open: readonly string[];
 }
 
-/** What a format is told. */
+/** The input of a format. */
 export interface ExportFacts {
   readonly names: DomainNames;
   /** What separates an extension from the user part; "" is nothing. */

@@ -4,7 +4,7 @@ import type { ListFault } from "./list-file.ts";
 import type { Watched } from "./watched.ts";
 
 /**
- * Told once when a file vanishes or cannot be read: an event for the log. A file that is missing from the start is
+ * Called once when a file vanishes or cannot be read: an event for the log. A file that is missing from the start is
  * informed of by src/compose/list-warnings.ts.
  */
 export type ControlFault = ListFault;

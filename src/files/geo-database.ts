@@ -36,7 +36,7 @@ export class GeoDatabase {
   /**
    * @param path where it is now
    * @param now ms
-   * @param fault told once for each error; a missing file is one
+   * @param fault is called once for each error; a missing file is one
    */
   constructor(path: () => string, now: () => number, fault: (path: string, why: string) => void) {
     this.#path = path;

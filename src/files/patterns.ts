@@ -33,9 +33,9 @@ export const longestHelo = 255;
 /** RFC 5322 2.1.1. */
 export const longestHeader = 998;
 
-/** A hostile text may take so long; ms. */
+/** How long a hostile text may take; ms. */
 const mostTime = 50;
-/** All patterns of a list may take so long to try; ms. Sessions wait meanwhile. */
+/** How long all patterns of a list may take; ms. Sessions wait meanwhile. */
 const mostTimeOfAll = 2000;
 const maxPattern = 1000;
 /** Different characters of a pattern, and words, that hostile texts are made of. */

@@ -10,7 +10,7 @@ const maxLine = 900;
 /**
  * The text with LF line endings; undefined while there was never one that could be read.
  * @param now ms
- * @param fault told once why it cannot be read; the previous text stays
+ * @param fault is called once with the reason if it cannot be read; the previous text stays
  */
 export function openText(path: string, now: () => number, fault: (why: string) => void): Watched<string | undefined> {
   const make = () => {

@@ -25,7 +25,7 @@ export class Watched<T> {
   /**
    * @param first until there is a good one; made from nothing
    * @param looked what to look at before anything was made
-   * @param fault told once for each error, not once a second
+   * @param fault is called once for each error, not once per second
    */
   constructor(
     first: T,
@@ -69,7 +69,7 @@ export class Watched<T> {
       this.#versions = looked.map((path) => known.get(path) ?? versionOf(path)).join(" ");
       this.#complaint = "";
     } catch (error) {
-      // Tried again: what hinders may lie in a file that is not known yet.
+      // Tried again: the cause may be in a file that is not known yet.
       this.#versions = undefined;
       this.#complain(errorMessage(error));
     }

@@ -2,7 +2,7 @@
 import type { Mailbox } from "../mail/address.ts";
 import type { Effect } from "./effect.ts";
 
-/** Both ends of the connection, as tcpserver would tell them. */
+/** Both ends of the connection, as tcpserver would set them. */
 export interface Peer {
   readonly ip: string;
   readonly port: number;
@@ -13,7 +13,7 @@ export interface Peer {
 /** One RCPT command. A check may change the address (`address`); notes stay with it. */
 export interface Recipient {
   readonly mailbox: Mailbox;
-  /** What the next hop is told in its place, by `expand`: the checks know then that it exists. */
+  /** The addresses sent to the next hop in its place, by `expand`: the checks know then that it exists. */
   readonly expansion?: readonly [Mailbox, ...Mailbox[]] | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface CheckTransaction {
   readonly asked: number;
 }
 
-/** What the client is, whoever said so. */
+/** The status of the client, from any source. */
 export interface Standing {
   /** RELAYCLIENT: may send anywhere. */
   readonly relayClient: boolean;

@@ -19,7 +19,10 @@ import type { Answer, Verdict } from "./verdict.ts";
 
 const stages: readonly Stage[] = ["note", "sender", "policy", "recipient"];
 
-/** The stages that the server asks on their own; elsewhere all checks of a hook are asked in one go, in the order of stages. */
+/**
+ * The stages that the server asks on their own; elsewhere all checks of a hook are asked in one go, in the order of
+ * stages.
+ */
 const apart: Partial<Readonly<Record<HookName, readonly Stage[]>>> = {
   mail: ["sender"],
   rcpt: ["note", "sender", "recipient"],
@@ -89,13 +92,13 @@ export class Pipeline {
     }
   }
 
-  /** Counts a refusal and tells the hook `denied` of it. @returns what to wait for before the reply */
+  /** Counts a refusal and runs the hook `denied`. @returns what to wait for before the reply */
   refused(step: Step, reason: string, hook: HookName, session: Session): Promise<void> | undefined {
     this.#counters.add("refusals", step.labels(reason));
     return this.denied(session, { check: step.label, reason, hook });
   }
 
-  /** Tells the hook `denied` of a refusal; undefined if nothing is to be waited for. */
+  /** Runs the hook `denied` for a refusal; undefined if nothing is to be waited for. */
   denied(session: Session, denial: Denial): Promise<void> | undefined {
     const all = this.#table.denied.policy;
     if (all.length === 0) {
@@ -105,20 +108,20 @@ export class Pipeline {
     return this.#notifyAll(others, "denied", session, ({ run }) => run.denied?.(session, denial));
   }
 
-  /** Tells the hook `unrecognised` of a command that nobody knows; undefined if nothing is to be waited for. */
+  /** Runs the hook `unrecognised` for an unknown command; undefined if nothing is to be waited for. */
   unrecognised(session: Session, line: string): Promise<void> | undefined {
     const all = this.#table.unrecognised.policy;
     return this.#notifyAll(all, "unrecognised", session, ({ run }) => run.unrecognised?.(session, line));
   }
 
-  /** Tells the hook `concluded` that the transaction is over. */
+  /** Runs the hook `concluded` at the end of the transaction. */
   concluded(session: Session, conclusion: Conclusion): void {
     for (const step of this.#table.concluded.policy) {
       void this.#notify(step, "concluded", session, () => step.run.concluded?.(session, conclusion));
     }
   }
 
-  /** Tells the hook `end` that the session is over. */
+  /** Runs the hook `end` at the end of the session. */
   end(session: Session): void {
     for (const step of this.#table.end.policy) {
       void this.#notify(step, "end", session, () => step.run.end?.(session));
@@ -235,7 +238,10 @@ export class Pipeline {
   }
 }
 
-/** After `accept-session` only note-takers and the bad-sender verdict run; after a whitelist of all, those and checks of recipients. */
+/**
+ * After `accept-session` only note-takers and the bad-sender verdict run; after a whitelist of all, those and checks of
+ * recipients.
+ */
 function isOff({ check: { stage } }: Step, { checksOff, policyOff }: Session): boolean {
   return (checksOff && (stage === "policy" || stage === "recipient")) || (policyOff && stage === "policy");
 }
@@ -255,7 +261,7 @@ function answerOf({ run }: Step, hook: HookName, session: Session): Answer {
     case "unrecognised":
     case "concluded":
     case "end":
-      // These are asked, or told, in another way.
+      // These run in another way.
       return pass;
   }
 }

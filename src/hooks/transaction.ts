@@ -9,7 +9,7 @@ export interface Transaction extends CheckTransaction {
   sender: Mailbox | undefined;
   readonly accepted: Recipient[];
   asked: number;
-  /** The next hop was told of recipients that are not to get the message. */
+  /** The next hop has accepted recipients that must not get the message. */
   replan: boolean;
   redirection: Redirection | undefined;
   whitelisted: boolean;

@@ -54,7 +54,7 @@ export function found<const Finding extends string>(finding: Finding): Pass<Find
   return { kind: "pass", finding };
 }
 
-/** Refuses. @param more a finding; whether the session ends, or goes on as a limited conversation */
+/** Refuses. @param more a finding; whether the session ends, or continues as a limited conversation */
 export function refuse<const Reason extends string, const Finding extends string = never>(
   reason: Reason,
   reply: Reply,

@@ -1,4 +1,6 @@
-/** Lines to a descriptor in batches: written on a timer, when there are many, and at exit; never dropped without a word. */
+/**
+ * Lines to a descriptor in batches: written on a timer, when there are many, and at exit; never dropped without a word.
+ */
 import { writeSync } from "node:fs";
 
 import { errorCode } from "../report/error-message.ts";
@@ -20,7 +22,7 @@ export class LineWriter {
   readonly #prefix: string;
   /** What waits: whole lines, encoded once. Then the lines in `#tail`. */
   #pieces: Buffer[] = [];
-  /** Of the first piece so much is written. */
+  /** How much of the first piece is written. */
   #offset = 0;
   #tail = "";
   /** Of all that waits. */

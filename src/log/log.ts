@@ -1,6 +1,6 @@
 /**
  * The log: one event a line. `plain` lines of the recipient check are byte for byte those of the plugin goodmailto,
- * so that its multilog filters go on working; `tai64n` puts a stamp before them; `json` tells the same and more.
+ * so that its multilog filters keep working; `tai64n` puts a stamp before them; `json` contains the same and more.
  */
 import { parseRecipientLine, usualRecipientLine } from "../config/logging.ts";
 import type { RecipientWord } from "../config/logging.ts";

@@ -12,7 +12,7 @@ export type Key = string & { readonly __brand: "Key" };
 
 /** One mailbox as a command or a directory names it. */
 export interface Mailbox {
-  /** As it came, without angle brackets and source route; what the next hop is told. */
+  /** As it came, without angle brackets and source route; this is sent to the next hop. */
   readonly raw: string;
   /** The user part without quotes and escapes, in the letter case in which it came. */
   readonly user: string;
@@ -20,7 +20,10 @@ export interface Mailbox {
   readonly domain: string;
 }
 
-/** Path length without brackets, RFC 5321 4.5.3.1.3. The 64 octets of a user part are not enforced: forwarders exceed them. */
+/**
+ * Path length without brackets, RFC 5321 4.5.3.1.3. The 64 octets of a user part are not enforced: forwarders exceed
+ * them.
+ */
 const maxLength = 254;
 /** The parts of RFC 5321 4.5.3.1.1 and 4.5.3.1.2 with their "@": senders in the world are that long. */
 const maxSender = 320;

@@ -1,7 +1,7 @@
 /** The trace field that every relay puts in front of a message. RFC 5321 4.4. */
 import { printable } from "./reply.ts";
 
-/** What the field tells. */
+/** The contents of the field. */
 export interface Trace {
   readonly helo: string;
   /** "" if it is not known. */

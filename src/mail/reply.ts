@@ -5,7 +5,7 @@ export interface Reply {
   readonly code: number;
   /** Every line with its CRLF, ready to be written. */
   readonly wire: string;
-  /** What the next hop said in truth, if the client is told something else; 0: nothing. */
+  /** The next hop's own code, if the client gets another reply; 0: none. */
   readonly said?: number;
 }
 

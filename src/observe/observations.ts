@@ -78,7 +78,7 @@ export class Observations implements Observer {
   #changed = false;
   #complainedAt = Number.NEGATIVE_INFINITY;
 
-  /** Goes on with what the file holds. */
+  /** Continues with the contents of the file. */
   constructor(path: string, log: Log, options: ObservationOptions = {}) {
     this.path = path;
     this.#log = log;

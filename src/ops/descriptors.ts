@@ -1,4 +1,4 @@
-/** How many sessions the descriptors of this process are enough for. Linux tells in /proc. */
+/** How many sessions the descriptors of this process are enough for, from /proc on Linux. */
 import { readFileSync } from "node:fs";
 
 /** Descriptors that are not sessions: log, snapshot, listeners, plugins, name servers. */

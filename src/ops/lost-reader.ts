@@ -1,4 +1,4 @@
-/** Standard output whose reader went away (`goodmailto … | head -1`): the verb goes on to its end, without a word. */
+/** Standard output whose reader went away (`goodmailto … | head -1`): the verb continues to its end silently. */
 import { exit } from "./exit.ts";
 
 /** For every verb, before it writes anything. Its exit code stays what it would have been. */
@@ -10,7 +10,7 @@ export function tolerateLostReaders(): void {
       process.exit(exit.temporary);
     }
   });
-  // Nobody is left who could be told.
+  // Nobody is left to report to.
   process.stderr.on("error", () => undefined);
 }
 

@@ -5,7 +5,7 @@ import type { Server } from "node:http";
 import { listenOptions } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 
-/** What the pages tell, asked at each request. */
+/** The contents of the pages, made at each request. */
 export interface MetricsPages {
   metrics(): Promise<string>;
   /** Undefined: ready; else why not. */

@@ -12,7 +12,7 @@ interface Count {
   value: number;
 }
 
-/** Counts, and tells what it counted. */
+/** Counts, and returns the counts. */
 export interface Metrics extends Counters {
   totals(): Totals;
 }

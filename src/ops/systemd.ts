@@ -1,4 +1,7 @@
-/** Tells systemd how we are: sd_notify(3), by the program systemd-notify, since Node has no datagram sockets of that kind. */
+/**
+ * Reports the state of the service to systemd: sd_notify(3), by the program systemd-notify, since Node has no datagram
+ * sockets of that kind.
+ */
 import { spawn } from "node:child_process";
 
 /** Sends states; does nothing outside systemd. */

@@ -1,4 +1,4 @@
-/** One process of several that relay, as its supervisor sees it: its state, and what it tells when it is asked. */
+/** One process of several that relay, as its supervisor sees it: its state, and the reports that it gives. */
 import type { ChildProcess } from "node:child_process";
 
 import type { Gauge, Totals } from "./metrics.ts";
@@ -21,7 +21,7 @@ export interface Worker {
   /** What it had counted when it was asked last. */
   totals: Totals;
   ready: boolean;
-  /** To be told to reload as soon as it is ready. */
+  /** Must reload as soon as it is ready. */
   reload: boolean;
   /** Answers that it owes. */
   missed: number;

@@ -23,7 +23,7 @@ const mostDelay = 30_000;
 /** Workers are asked three times in so many ms, as systemd's watchdog would; one that misses three times hangs. */
 const usualPeriod = 30_000;
 const mostMissed = 3;
-/** A worker that has not ended so long after its own shutdown_timeout hangs. */
+/** How long after its own shutdown_timeout a worker counts as hanging. */
 const stopGrace = 5000;
 
 /** `[smtp] workers` as a number. */
@@ -33,8 +33,8 @@ export function workerCount(setting: number | "auto"): number {
 
 /**
  * Runs until SIGTERM. A worker that cannot start at all (configuration, port) ends everything with its exit code.
- * @param reloaded called at SIGHUP, after the workers were told: to log what one process says for all, and to give the
- * settings as they are now; undefined if they have errors
+ * @param reloaded called at SIGHUP, after the workers were notified: to log what one process says for all, and to give
+ * the settings as they are now; undefined if they have errors
  * @throws the error of a metrics port that is taken; nothing is started then
  */
 export async function superviseWorkers(

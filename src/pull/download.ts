@@ -25,12 +25,12 @@ export interface DownloadOptions {
   readonly partEtag: string;
   /** Bytes. */
   readonly maxSize: number;
-  /** Told the ETag before the first byte is written. */
+  /** Called with the ETag before the first byte is written. */
   readonly begin: (etag: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** How it ended: with the whole file in the part file, or with no news. */
+/** How it ended: with the whole file in the part file, or with no change. */
 export type Downloaded = { readonly kind: "whole"; readonly etag: string } | { readonly kind: "unchanged" };
 
 const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -16,7 +16,7 @@ export interface VerdictLine {
   readonly address: string;
   /** "found", "not found", or another outcome in a few words. */
   readonly status: string;
-  /** What only the JSON form tells. */
+  /** Fields of the JSON format only. */
   readonly more: LogFields;
 }
 

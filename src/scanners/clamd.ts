@@ -6,7 +6,7 @@ import type { ServicePlace } from "./service-connection.ts";
 
 /** Bytes that are kept back, to have something to send while the client pauses. */
 const reserve = 1024;
-/** ms. clamd hangs up on who says nothing for CommandReadTimeout, 30 s if the file does not say it. */
+/** ms. clamd disconnects clients that are silent for CommandReadTimeout, 30 s if the file does not say it. */
 const nudgeEvery = 2000;
 /** Bytes. */
 const longestAnswer = 4096;

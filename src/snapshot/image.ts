@@ -1,8 +1,8 @@
 /**
  * The bytes of a snapshot file that inspect.ts found good, opened in memory.
  *
- * Memory, not the file: whoever truncates or overwrites the file in place (`cp`, an editor) would otherwise change
- * answers between two looks at it, or kill a process that has it mapped (SIGBUS).
+ * Memory, not the file: a program that truncates or overwrites the file in place (`cp`, an editor) would otherwise
+ * change answers between two looks at it, or kill a process that has it mapped (SIGBUS).
  */
 import Database from "better-sqlite3";
 
@@ -18,7 +18,7 @@ import type { Trust } from "./trust.ts";
 export interface Image {
   /** ms since 1970. */
   readonly created: number;
-  /** When the source that was read longest ago was read; who came since then may be unknown. ms since 1970. */
+  /** When the source that was read longest ago was read; addresses added since then may be unknown. ms since 1970. */
   readonly asOf: number;
   /** When its list first served, ms since 1970. */
   readonly since: number;
@@ -41,7 +41,9 @@ export interface Image {
   findAnywhere(user: string): RecipientRow | undefined;
   /** Whether there are rows that stand for many addresses, or refuse some; if not, nobody need ask below. */
   readonly hasWildcards: boolean;
-  /** The row of a key that stands for many addresses; the one that is there, else one that refuses, else a vanished one. */
+  /**
+   * The row of a key that stands for many addresses; the one that is there, else one that refuses, else a vanished one.
+   */
   findWildcard(key: string): RecipientRow | undefined;
   /** The row that refuses an address. */
   findRefusal(key: string): RecipientRow | undefined;

@@ -1,6 +1,6 @@
 /**
  * Hashed snapshots: what the list would hold as an address, it holds as the first 128 bits of its HMAC-SHA-256 (RFC
- * 2104), in hex. Who has the file without the key can neither read the list nor try addresses against it.
+ * 2104), in hex. With the file but without the secret one can neither read the list nor test addresses against it.
  *
  * A HMAC finds only what is asked for whole, so a list for `match = "user-part"` is another one: there every key is the
  * user part with an "@" behind it. The mark in `meta.keyed` says which of both, and of which key.

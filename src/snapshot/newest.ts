@@ -27,7 +27,7 @@ export function inMemory(): Newest {
 
 /**
  * In a file, which is written whole or not at all. Other processes may share it.
- * @param tell is told why the file could not be written; memory serves anyway
+ * @param tell is called with the reason if the file could not be written; the time is then kept in memory only
  */
 export function inFile(path: string, tell: (why: string) => void): Newest {
   const memory = inMemory();

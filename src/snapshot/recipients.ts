@@ -40,7 +40,7 @@ export type RecipientAnswer =
       readonly since: number;
       readonly asOf?: number;
     }
-  /** `asOf`: who came since then, in ms since 1970, may be unknown by mistake. `by`: the row that refuses it. */
+  /** `asOf`: addresses added since then, in ms since 1970, may be unknown by mistake. `by`: the row that refuses it. */
   | { readonly kind: "unknown"; readonly asOf?: number; readonly by?: RecipientRow }
   | { readonly kind: "unavailable"; readonly why: string };
 export type { Mailbox };
@@ -63,7 +63,7 @@ export interface Recipients {
   find(mailbox: Mailbox): RecipientAnswer;
   /** Whether it exists whatever any list says: `[recipients] always`. */
   isAlways(mailbox: Mailbox): boolean;
-  /** What an unknown one is told: the text is a setting. */
+  /** The reply to an unknown one: its text is a setting. */
   readonly unknown: Reply;
 }
 
@@ -191,7 +191,7 @@ export function otherForms(user: string, delimiters: string, signed: boolean): s
     : [inner, ...withoutExtension(inner, delimiters), ...withoutExtension(user, delimiters)];
 }
 
-/** A rewritten sender of another server's: who is behind it only the server that rewrote it can tell. */
+/** A sender rewritten by another server: only that server knows the original. */
 function returnPath(user: string, domain: string): RecipientAnswer {
   const key = normalKey(user, domain);
   return { kind: "known", key, as: "return path", source: "", entry: "", restriction: { kind: "bounces" } };

@@ -14,7 +14,7 @@ export const maxSenders = 100;
 const sendersWord = "senders:";
 
 /**
- * Reads a rule; undefined if there is none, or one of a later version: whoever reads it then fails open.
+ * Reads a rule; undefined if there is none, or one of a later version: the reader then fails open.
  * @param text not ""
  */
 export function parseRule(text: string): Rule | undefined {

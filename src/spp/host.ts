@@ -1,5 +1,5 @@
 /**
- * The plugins of a session at work: which there are, what they are told, what becomes of their answers.
+ * The plugins of a session at work: which there are, their environment, and the effects of their commands.
  * State of a session is kept beside it, never in it.
  */
 import type { CheckSession } from "../hooks/check-session.ts";
@@ -41,7 +41,10 @@ interface Turn {
   readonly plugin: Plugin;
 }
 
-/** What the server reads once at the start of a session: setting these later tells other plugins, and changes nothing. */
+/**
+ * What the server reads once at the start of a session: setting these later is visible to other plugins, and changes
+ * nothing else.
+ */
 const readAtStart: ReadonlySet<string> = new Set(["NOSPP", "SPPCONFFILE", "RELAYCLIENT", "DATABYTES"]);
 /** Bounds on what plugins may pile up in a session. */
 const maxVariables = 1000;

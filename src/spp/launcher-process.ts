@@ -19,7 +19,7 @@ export type Order =
     })
   | { readonly kind: "kill"; readonly id: number };
 
-/** What the server is told. After `failed` or `ended` there is nothing more of a program. */
+/** Messages to the server. After `failed` or `ended` there is nothing more of a program. */
 export type Report =
   /** Its process group, so that the server can end it should this process be lost. */
   | { readonly kind: "started"; readonly id: number; readonly pid: number }

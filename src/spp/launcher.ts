@@ -1,4 +1,6 @@
-/** The server's side of launcher-process.ts: starts that process when the first plugin is wanted, and again if it died. */
+/**
+ * The server's side of launcher-process.ts: starts that process when the first plugin is wanted, and again if it died.
+ */
 import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { tmpdir } from "node:os";
@@ -20,7 +22,7 @@ let lastId = 0;
 const listeners = new Map<number, Listener>();
 /** Process groups of programs under way. */
 const groups = new Map<number, number>();
-/** A program that was to be ended and of which nothing is heard after so long, in ms: the helper itself hangs. */
+/** How long to wait for the end of a program that was killed, in ms; after that the helper itself hangs. */
 const patience = 5000;
 
 /**
@@ -38,7 +40,7 @@ export function launch(order: Start, listener: Listener): () => void {
       setTimeout(() => (listeners.has(id) ? process.kill("SIGKILL") : false), patience).unref();
     };
   } catch {
-    // Out of descriptors or memory: told like any other program that does not start, never within this call.
+    // Out of descriptors or memory: reported like any other program that does not start, never within this call.
     queueMicrotask(() => listener({ kind: "failed", id, why: "vfork() failed" }));
     return () => {};
   }
@@ -46,7 +48,7 @@ export function launch(order: Start, listener: Listener): () => void {
 
 function tell(process: ChildProcess, order: Order): void {
   if (process.connected) {
-    // An error here is one of a process that is about to end, which `exit` tells.
+    // An error here is one of a process that is about to end, which `exit` reports.
     process.send(order, () => {});
   }
 }

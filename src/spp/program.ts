@@ -32,7 +32,7 @@ export interface Launch {
 }
 
 /**
- * Starts a program. An error is thrown, or told by its process's event `error`; {@link startFailure} names it.
+ * Starts a program. An error is thrown, or reported by its process's event `error`; {@link startFailure} names it.
  */
 export function startProgram({ plugin, home, environment, input }: Launch, pipes: Pipes): Program {
   if (!plugin.line.startsWith(":")) {

@@ -1,5 +1,5 @@
 /**
- * One run of one plugin program: its output told line by line while it runs, and what became of it.
+ * One run of one plugin program: its output line by line while it runs, and its end.
  * The program gets no arguments but its own, an empty standard input, its own process group, and a time limit.
  */
 
@@ -43,7 +43,9 @@ export interface Run {
    * Rejects only with what `onLine` throws.
    */
   readonly answered: Promise<Outcome>;
-  /** The program is gone, and with it its pipes; with the failure that came too late to be the answer. Never rejects. */
+  /**
+   * The program is gone, and with it its pipes; with the failure that came too late to be the answer. Never rejects.
+   */
   readonly exited: Promise<Failure | undefined>;
 }
 
@@ -52,7 +54,7 @@ export function startPlugin(options: RunOptions): Run {
   return new Watch(options);
 }
 
-/** One output stream, told line by line up to a limit in bytes. */
+/** One output stream, line by line up to a limit in bytes. */
 class Output {
   readonly #lines = new Lines();
   readonly #limit: number;
@@ -64,7 +66,7 @@ class Output {
     this.#tell = tell;
   }
 
-  /** Tells the lines that are whole now; false if there was more than the limit. */
+  /** Passes on the complete lines; false if there was more than the limit. */
   take(chunk: Uint8Array): boolean {
     const room = Math.max(0, this.#limit - this.#bytes);
     this.#bytes += chunk.length;
@@ -72,7 +74,7 @@ class Output {
     return this.#bytes <= this.#limit;
   }
 
-  /** Tells a last line that has no line ending. */
+  /** Passes on a last line without a line ending. */
   end(): void {
     const rest = this.#lines.end();
     if (rest !== undefined && this.#bytes <= this.#limit) {

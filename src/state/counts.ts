@@ -1,4 +1,6 @@
-/** Counts that several processes share, and that go on in this process while their store is unavailable. Times in ms. */
+/**
+ * Counts that several processes share, and that continue in this process while their store is unavailable. Times in ms.
+ */
 import { MemoryStore } from "./memory.ts";
 import type { State } from "./state.ts";
 import type { Later, TableOptions, Tally } from "./store.ts";

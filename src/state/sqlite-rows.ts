@@ -33,7 +33,7 @@ export type Request =
 
 /** Writes of a large table between two looks at its size: it may be larger by so many. */
 const lookEvery = 1000;
-/** Rows whose time is over are removed so often. */
+/** How often expired rows are removed. */
 const sweepEvery = 60_000;
 
 /** Operations on the rows of the state in SQLite. */
@@ -151,7 +151,10 @@ function latestEnd({ ttl }: TableOptions, now: number): number {
   return now + ttl + slack;
 }
 
-/** A row counts until its end, and no longer than its table allows: a clock that was set back does not keep it for years. */
+/**
+ * A row counts until its end, and no longer than its table allows: a clock that was set back does not keep it for
+ * years.
+ */
 const alive = "until > ? AND until <= ?";
 
 function prepare(database: Database.Database) {

@@ -16,7 +16,7 @@ export type FromThread =
   | { readonly kind: "failed"; readonly why: string }
   | { readonly kind: "moved"; readonly to: string; readonly why: string };
 
-/** The file is looked at so often: another worker may have moved it aside, or somebody deleted it. In ms. */
+/** How often the file is looked at, in ms: another worker may have moved it aside, or someone deleted it. */
 const lookEvery = 1000;
 
 const { path } = workerData as { readonly path: string };

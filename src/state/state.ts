@@ -51,7 +51,7 @@ export class State {
     try {
       await Promise.race([this.#store.get({ name: "ready", ttl: 1, most: 1 }, ""), late]);
     } catch {
-      // Told with the first answer that is wanted.
+      // Reported with the first answer that is needed.
     } finally {
       clearTimeout(timer);
     }

@@ -1,7 +1,9 @@
 /** One table of the state, with rows of one type. No answer waits for a store longer than its deadline. Times in ms. */
 import type { Later, Store, TableOptions, Tally } from "./store.ts";
 
-/** The store is unavailable, late or full: the caller goes on without. `why` is for the log, which has it already. */
+/**
+ * The store is unavailable, late or full: the caller continues without it. `why` is for the log, which has it already.
+ */
 export interface Unavailable {
   readonly kind: "unavailable";
   readonly why: string;
@@ -27,7 +29,9 @@ const done = { kind: "done" } as const;
 const differs = { kind: "differs" } as const;
 const tooLarge: Unavailable = { kind: "unavailable", why: "key or row is too large" };
 
-/** One table of the state. Rows are held as JSON: what comes out is a copy. Answers at once with the store in memory. */
+/**
+ * One table of the state. Rows are held as JSON: what comes out is a copy. Answers at once with the store in memory.
+ */
 export class Table<Row> {
   readonly #options: TableOptions;
   readonly #within: Within;

@@ -1,4 +1,4 @@
-/** Tells people of a sync that keeps failing: a log line, the `[alert]` command, a mail through the next hop. */
+/** Alerts about a sync that keeps failing: a log line, the `[alert]` command, a mail through the next hop. */
 import { spawn } from "node:child_process";
 
 import { errorMessage } from "../../src/report/error-message.ts";
@@ -13,10 +13,10 @@ import type { AlertFacts } from "./facts.ts";
 import type { OpenCourier } from "./mail.ts";
 import { createdAt } from "../list/previous.ts";
 
-/** The command has so long, in ms; then it and what it started are killed. */
+/** Time limit for the command, in ms; then it and what it started are killed. */
 const commandTimeout = 60_000;
 
-/** Takes note of a run, and tells whoever is to be told. Rejects never: an alert must not fail a sync. */
+/** Records a run, and sends alerts if needed. Rejects never: an alert must not fail a sync. */
 export async function noteRun(
   settings: Settings,
   outcome: Outcome,
@@ -42,7 +42,7 @@ export async function notePushing(settings: Settings, log: Log, openCourier: Ope
   await conclude(settings, before, afterPushing(before, targets, createdAt(path)), log, openCourier);
 }
 
-/** Tells whom it concerns, and remembers what came of it. */
+/** Sends the alert, and records the result. */
 async function conclude(
   settings: Settings,
   before: Incident,
@@ -56,7 +56,7 @@ async function conclude(
   }
   const { path } = settings.snapshot;
   try {
-    // Telling takes its time, in which a rollback may have carried.
+    // Alerting takes time, during which a rollback may have pushed.
     writeIncident(path, { ...told, unpushed: readIncident(path).unpushed });
   } catch (error) {
     log.error("alert", "cannot save the incident", { path, why: errorMessage(error) });

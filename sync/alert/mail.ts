@@ -1,4 +1,7 @@
-/** The mail of an alert: written here, sent by the relay's own way to the next hop, with no queue of ours. RFC 5322, 3834. */
+/**
+ * The mail of an alert: written here, sent by the relay's own way to the next hop, with no queue of ours. RFC 5322,
+ * 3834.
+ */
 import { randomUUID } from "node:crypto";
 
 import type { AlertEvent } from "../remember/incident.ts";
@@ -44,7 +47,7 @@ async function send(
 ): Promise<string | undefined> {
   const host = facts["GOODMAILTO_HOST"] ?? "localhost";
   const courier = openCourier(host);
-  // The null sender: nobody shall answer a machine, least of all another one.
+  // The null sender: no one should reply to a machine, least of all another machine.
   const delivery = courier.begin(
     { sender: undefined, eightBit: false, size: 0 },
     { session: "alert", ip: "127.0.0.1" },

@@ -1,12 +1,13 @@
 /**
- * Whether a new list may replace the old one. A directory that answers "success" with half its entries cannot be distinguished from one that shrank, nor a wrong filter from one that grew; so a list that is empty, lost much, grew out
- * of measure or lacks an address that must be there is not published unless a person says so.
+ * Whether a new list may replace the old one. A directory that answers "success" with half its entries cannot be
+ * distinguished from one that shrank, nor a wrong filter from one that grew; so a list that is empty, lost much, grew
+ * out of measure or lacks an address that must be there is not published unless a person says so.
  */
 import { isCatchAll } from "../../src/mail/wildcards.ts";
 import type { Counts } from "../list/tally.ts";
 import type { DayCount } from "../remember/day.ts";
 
-/** What is believed. What is not given is not asked for. */
+/** What is accepted. A limit that is not given does not apply. */
 export interface GuardLimits {
   /** Largest loss of the whole and of a source, 0.1 for 10 %. */
   readonly maxShrink: number;
@@ -14,9 +15,9 @@ export interface GuardLimits {
   readonly maxShrinkDomain?: number;
   /** Of one kind. */
   readonly maxShrinkKind?: number;
-  /** A loss of fewer addresses is believed up to the half. */
+  /** A loss of fewer addresses is accepted up to half of the list. */
   readonly minShrinkNumber?: number;
-  /** A loss of more addresses is never believed; 0 is no such limit. */
+  /** A loss of more addresses is never accepted; 0: no such limit. */
   readonly maxShrinkNumber?: number;
   /** How many times as large a list or a source may become. */
   readonly maxGrowth?: number;
@@ -86,7 +87,7 @@ function losses(facts: GuardFacts): string[] {
         : lossOf(`Source "${source.name}"`, source, "max_shrink", maxShrink, facts),
     );
   }
-  // Where one domain or kind is the complete list, the same loss is not told again.
+  // Where one domain or kind is the complete list, the same loss is not reported again.
   const isTold = (part: Counts): boolean => reasons[0] !== undefined && part.before === before && part.now === now;
   for (const domain of domains.filter((part) => !isTold(part))) {
     reasons.push(lossOf(`Domain "${domain.name}"`, domain, "max_shrink_domain", facts.maxShrinkDomain ?? 1, facts));
@@ -119,7 +120,7 @@ function nameCatchAlls(keys: readonly string[]): string {
   return `${keys.length === 1 ? "The catch-all" : `${keys.length} catch-alls:`}${names}${more}`;
 }
 
-/** The sentence about a loss that is not believed. */
+/** The sentence about a loss that is not accepted. */
 function lossOf(
   what: string,
   { before, now }: Counts,

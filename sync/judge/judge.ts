@@ -46,7 +46,7 @@ export function judge(
   return guard({
     before: previous?.rows,
     now: built.rows,
-    // A frozen source has lost nothing, and one without rows was accepted as missing.
+    // A source that was not updated has lost nothing, and one without rows was accepted as missing.
     sources: rows.flatMap(({ name, fault }, index) =>
       fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
     ),

@@ -42,7 +42,7 @@ export function createCanaries(texts: readonly string[], domains: Domains): Cana
   });
 }
 
-/** Counts a file in one pass. In a hashed file nobody can tell the domains: there are none then. */
+/** Counts a file in one pass. In a hashed file the domains are unknown: there are none then. */
 export function tallySnapshot(path: string): Tally {
   return within(path, (database) => {
     const mark = database.prepare<[], string>("SELECT value FROM meta WHERE key = 'keyed'").pluck().get();

@@ -1,7 +1,7 @@
 /**
- * One address, asked of a directory now: known, restricted to some senders, suspended, or unknown. The entries that come
- * are converted as a sync converts them, so that who is disabled there is unknown here. With `live_filter` one entry is
- * enough. A few connections are kept open; questions wait for one, and not for ever.
+ * One address, asked of a directory now: known, restricted to some senders, suspended, or unknown. The entries that
+ * come are converted as a sync converts them, so that who is disabled there is unknown here. With `live_filter` one
+ * entry is enough. A few connections are kept open; questions wait for one, and not for ever.
  */
 import { SearchEntry } from "ldapts";
 
@@ -38,7 +38,7 @@ export interface LiveOptions {
   readonly otherForms: (user: string) => readonly string[];
   /** Where relative file names begin. */
   readonly folder: string;
-  /** Told that the base is not there, which is answered as unknown. */
+  /** Called if the base does not exist, which is answered as unknown. */
   readonly warn: (fault: SourceFault) => void;
 }
 

@@ -1,4 +1,7 @@
-/** A few LDAP sessions that stay open and are used in turn; whoever finds none free waits, up to a deadline and in bounded number. */
+/**
+ * A few LDAP sessions that stay open and are used in turn; if none is free, callers wait, up to a deadline and in
+ * bounded number.
+ */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { SourceFault } from "../source.ts";
 import { parseTarget, type Target } from "../sources/dial.ts";

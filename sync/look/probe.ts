@@ -163,7 +163,7 @@ function sampler(reading: Reading): (sample: Sample) => void {
   };
 }
 
-/** Counts an entry, and tells what it gives. */
+/** Counts an entry, and returns what it gives. */
 function look(entry: Entry, rules: Rules, reading: Reading): Sample {
   for (const name of valuesOf(entry, "objectclass")) {
     addOne(reading.classes, name);

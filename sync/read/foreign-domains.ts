@@ -1,4 +1,7 @@
-/** Addresses of a source that are outside its relay domains: usual where people have private ones, telling where ours is misspelt. */
+/**
+ * Addresses of a source that are outside its relay domains: usual if people have private ones, and a sign that a relay
+ * domain is misspelt.
+ */
 import type { Log } from "../../src/report/log.ts";
 import type { LeftOut } from "../left-out.ts";
 import { foreignText } from "../sources/hint-words.ts";

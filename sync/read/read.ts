@@ -28,9 +28,9 @@ export interface ReadOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly now: () => number;
-  /** Told after every batch: entries of all sources so far. */
+  /** Called after every batch, with: entries of all sources so far. */
   readonly progress?: (entries: number) => void;
-  /** Told of the values that gave no address, of a source that is not whole as well. */
+  /** Called with the values that gave no address, also of an incomplete source. */
   readonly leave?: (source: string, left: readonly LeftOut[]) => void;
 }
 

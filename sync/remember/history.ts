@@ -150,7 +150,7 @@ export interface Difference {
   readonly rules?: readonly [string, string];
 }
 
-/** Tells the differences of a list to an older one: the lost keys, the new ones, the changed ones, each in key order. */
+/** The differences of a list to an older one: the lost keys, the new ones, the changed ones, each in key order. */
 export function diffLists(older: string, newer: string, tell: (difference: Difference) => void): void {
   const database = new Database(newer, { readonly: true, fileMustExist: true });
   try {

@@ -1,5 +1,5 @@
 /**
- * Whether somebody must be told: a row of failed syncs is one incident, which is reported once when it is long
+ * Whether to send an alert: consecutive failed syncs are one incident, which is reported once when it is long
  * enough and once when it is over. Kept in a file beside the snapshot, so that a run by a timer knows of the runs
  * before.
  */
@@ -20,7 +20,7 @@ export interface Incident {
   readonly why: string;
   /** Last run that read every source and published; 0: not known. */
   readonly whole: number;
-  /** Whether somebody was told of this incident. */
+  /** Whether an alert was sent for this incident. */
   readonly told: boolean;
   /** Targets that lack the list that serves. */
   readonly unpushed: readonly string[];
@@ -30,7 +30,7 @@ export interface Incident {
   readonly hours: readonly HourCount[];
 }
 
-/** What somebody is told. */
+/** The event of an alert. */
 export type AlertEvent = "sync-failing" | "snapshot-old" | "recovered";
 
 /** `[alert]` and `[snapshot]`, as far as they say when. */
@@ -130,7 +130,8 @@ export function afterPushing(
 }
 
 /**
- * The incident after a run, and what is to be told; `told` is still as it was: the caller sets it when somebody knows.
+ * The incident after a run, and the event to alert about; `told` is unchanged: the caller sets it once the alert is
+ * sent.
  * @param accepted what a person said of this run
  * @param created when the snapshot that serves was made; undefined if there is none
  */
@@ -175,7 +176,7 @@ export function afterRun(
   return { incident, event: isOld ? "snapshot-old" : undefined };
 }
 
-/** The incident after somebody was told of the event, or nobody could be. */
+/** The incident after the alert was sent, or could not be. */
 export function afterTelling(incident: Incident, event: AlertEvent, reached: boolean): Incident {
   return reached ? { ...incident, told: event !== "recovered" } : incident;
 }

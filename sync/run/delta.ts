@@ -1,5 +1,5 @@
 /**
- * Fast news between full syncs: asks the sources for what changed since they were read, and adds what is new to the
+ * Incremental sync: asks the sources for what changed since they were read, and adds what is new to the
  * list. It removes nothing, and makes no rule stricter: only a full sync, which sees the whole, does that.
  */
 import { hostname } from "node:os";
@@ -39,7 +39,7 @@ export type Progress = Map<string, { readonly from: string; readonly reached: st
 /** Runs once. Every failure is an outcome. */
 export async function runDelta(options: JobOptions, progress: Progress = new Map()): Promise<DeltaOutcome> {
   const outcome = await runAlone<DeltaOutcome>(options.path, options.log, () => runLocked(options, progress));
-  // A full sync on its way is no news.
+  // A full sync in progress is not a change.
   return outcome.kind === "nothing" || outcome.kind === "busy" ? outcome : logOutcome(options.log, outcome);
 }
 

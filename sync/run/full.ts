@@ -59,19 +59,19 @@ export interface JobOptions {
   readonly acceptGrowth?: boolean;
   /** A person has said that a source which never could be read may be left out. */
   readonly acceptMissing?: boolean;
-  /** `[recipients] grace`: keys that vanished stay for so long, marked, in ms; 0: they go at once. */
+  /** `[recipients] grace`: how long removed keys stay, marked, in ms; 0: they go immediately. */
   readonly grace?: number;
   /** Publish nothing and write nothing beside the snapshot; `tell` is called with every key that would come or go. */
   readonly dryRun?: boolean;
   readonly tell?: (change: "added" | "removed", key: string) => void;
   readonly progress?: (entries: number) => void;
-  /** Told of the values that gave no address. */
+  /** Called with the values that gave no address. */
   readonly leave?: (source: string, left: readonly LeftOut[]) => void;
 }
 
 export type { JobFacts, Outcome } from "../outcome.ts";
 
-/** A complete run may take so long, in ms: whatever hangs, the lock is free for the next one. */
+/** How long a run may take, in ms: whatever hangs, the lock is free for the next one. */
 export const runDeadline = 3_600_000;
 
 /** Runs once. Every failure is an outcome; whatever it is, no temporary file is left. */

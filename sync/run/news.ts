@@ -3,7 +3,7 @@ import type { Log } from "../../src/report/log.ts";
 
 /** A clockwork. */
 export interface News {
-  /** Asks so often from now on, in ms; 0 is never. */
+  /** How often to check from now on, in ms; 0: never. */
   change(interval: number): void;
 }
 

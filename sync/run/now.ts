@@ -9,7 +9,7 @@ import type { Server, Socket } from "node:net";
 import type { Log } from "../../src/report/log.ts";
 import { giveToFolderOwner } from "../list/lock.ts";
 
-/** What the asker is told. */
+/** The answer to the process that asked. */
 export interface NowAnswer {
   /** Exit code of the run. */
   readonly code: number;
@@ -40,7 +40,7 @@ export function answerNow(snapshotPath: string, log: Log, run: () => Promise<Now
     waiting ??= run().finally(() => {
       waiting = undefined;
     });
-    // Whoever left meanwhile is not told; the sync goes on.
+    // A process that left meanwhile gets no answer; the sync continues.
     void waiting.then((answer) => socket.end(`${JSON.stringify(answer)}\n`));
   });
   server.maxConnections = maxAskers;

@@ -26,7 +26,7 @@ export interface ScheduleOptions {
 
 /** A schedule that runs. */
 export interface Schedule {
-  /** Takes new times; a run under way goes on. */
+  /** Takes new times; a run in progress continues. */
   change(timing: Timing): void;
   /**
    * Ends the schedule, and waits for the run under way.

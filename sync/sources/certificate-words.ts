@@ -1,4 +1,4 @@
-/** Why a server's certificate is not taken, in words that tell a wrong name from an unknown authority. */
+/** Why a server's certificate is not taken, in words that distinguish a wrong name from an unknown authority. */
 import type { PeerCertificate, TLSSocket } from "node:tls";
 
 /** OpenSSL's words for a chain that ends in nobody whom we know. */

@@ -90,7 +90,7 @@ export async function explainScheme(fault: unknown, target: Target, { signal }: 
 }
 
 /**
- * TLS over a connected socket, which is destroyed when it fails: nothing goes on in the clear.
+ * TLS over a connected socket, which is destroyed when it fails: nothing is sent in the clear.
  * @throws SourceFault "tls" or "timeout"
  */
 export async function secure(socket: Socket, target: Target & { kind: "tcp" }, bounds: Bounds): Promise<Socket> {
@@ -103,7 +103,7 @@ export async function secure(socket: Socket, target: Target & { kind: "tcp" }, b
     ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
     ca: bounds.ca ?? systemCertificates(),
     minVersion: "TLSv1.2",
-    // Judged below, if the names in it can be told; until then nothing is sent, and nothing is read.
+    // Judged below, once the names in it are known; until then nothing is sent, and nothing is read.
     rejectUnauthorized: false,
   });
   try {

@@ -1,5 +1,5 @@
 /**
- * What is suspicious about a source whose list is whole, or could not be read: told while it is read, by what passes
+ * What is suspicious about a source whose list is whole, or could not be read: found while it is read, by what passes
  * anyway.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
@@ -19,9 +19,9 @@ interface Passed {
   readonly addresses: number;
 }
 
-/** The search for entries of other object classes comes with each full sync: it may take so long, in ms, … */
+/** The search for entries of other object classes comes with each full sync: how long it may take, in ms, … */
 const searchDeadline = 20_000;
-/** … and look at so much. `probe` looks at everything. */
+/** … and how much it may read. `probe` reads everything. */
 const searchLimits = { pages: 20, entries: 10_000, emptyPages: 20 };
 
 /** What was read, and of whom. */
@@ -55,8 +55,8 @@ export function withHints(batches: AsyncIterable<Batch>, asked: Asked): AsyncGen
 }
 
 /**
- * Entries that a filter by object class leaves out. The list is whole already: that this search fails is not told, and
- * `probe` is there for who wants to know.
+ * Entries that a filter by object class leaves out. The list is whole already: a failure of this search is not
+ * reported, and `probe` is there for who wants to know.
  */
 async function otherClasses({ connection, settings, rules, sightings }: Asked): Promise<string | undefined> {
   if (settings.filter !== "" || !asksByClass(rules)) {

@@ -159,7 +159,7 @@ export class LdapConnection {
   }
 
   /**
-   * Goes on in TLS, after the server agreed. What came in the clear behind its answer was put there by an attacker.
+   * Switches to TLS, after the server agreed. What came in the clear behind its answer was put there by an attacker.
    * @throws SourceFault "tls"
    */
   async startTls(): Promise<void> {
@@ -184,7 +184,7 @@ export class LdapConnection {
       : undefined;
   }
 
-  /** Ends the session politely (RFC 4511 4.3), within a second whatever the server does; who waits gets an error. */
+  /** Ends the session politely (RFC 4511 4.3), within a second whatever the server does; pending calls get an error. */
   close(): void {
     this.#bounds.signal.removeEventListener("abort", this.#aborted);
     const socket = this.#socket;

@@ -2,7 +2,7 @@
  * A directory server as a source: connect, secure, bind, read every page. RFC 4511.
  *
  * Several URLs are tried in order, as long as a server cannot be reached or does not serve; a server that refuses the
- * password is not followed by the next one, lest one wrong password locks the account on all of them.
+ * password is not followed by the next one, so that one wrong password does not lock the account on all of them.
  */
 import { BindRequest, ExtendedRequest, type SearchEntry } from "ldapts";
 

@@ -13,12 +13,12 @@ const binary: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** A file that is not text in UTF-8; undefined if nothing tells. @param start its first characters */
+/** A file that is not text in UTF-8; undefined if it cannot be recognised. @param start its first characters */
 export function notText(start: string): string | undefined {
   return binary.find(([pattern]) => pattern.test(start))?.[1];
 }
 
-/** A text that is not LDIF; undefined if nothing tells. @param line its first line that is not empty */
+/** A text that is not LDIF; undefined if it cannot be recognised. @param line its first line that is not empty */
 export function otherForm(line: string): string | undefined {
   if (/^"?dn"?\s*[,;\t]/i.test(line)) {
     return "the file is CSV, as csvde writes it, and not LDIF: use ldifde";

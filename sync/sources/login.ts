@@ -2,7 +2,7 @@
  * Whether a directory takes a user's password: search for the one entry, then bind as it. RFC 4513 5.1.3.
  *
  * Only result codes that speak of the user are a no; what speaks of the server is an error, so that a directory that is
- * down or full is never told to a user as a wrong password.
+ * down or full is never reported to a user as a wrong password.
  */
 import { BindRequest, SearchEntry } from "ldapts";
 
@@ -27,7 +27,9 @@ export interface LoginQuery {
   readonly filter: string;
 }
 
-/** constraintViolation, inappropriateAuthentication, invalidCredentials, insufficientAccessRights, unwillingToPerform */
+/**
+ * constraintViolation, inappropriateAuthentication, invalidCredentials, insufficientAccessRights, unwillingToPerform
+ */
 const wrong = new Set([19, 48, 49, 50, 53]);
 
 /** @throws RangeError if the template is not a filter, or has no `%u` */

@@ -19,7 +19,7 @@ const question = Buffer.from(
   "hex",
 );
 
-/** What to write in `url` instead; undefined if the scheme is right, or nothing can be told. */
+/** What to write in `url` instead; undefined if the scheme is right, or unknown. */
 export async function betterScheme(target: Place, signal: AbortSignal): Promise<string | undefined> {
   if (signal.aborted) {
     return undefined;

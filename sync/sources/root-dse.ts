@@ -13,7 +13,7 @@ export interface RootDse {
   /** Undefined: it hides its controls. */
   readonly offersPages: boolean | undefined;
   readonly offersStartTls: boolean;
-  /** Names of further attributes that tell one product from another, in lower case. */
+  /** Names of further attributes that distinguish products, in lower case. */
   readonly marks: ReadonlySet<string>;
 }
 
@@ -65,7 +65,7 @@ const byClass: readonly (readonly [RegExp, SourceSettings["preset"]])[] = [
   [/^domino(?:person|group|servermailindatabase|resource|serverresource)$/, "domino"],
 ];
 
-/** The preset that fits; undefined if nothing tells. */
+/** The preset that fits; undefined if it cannot be recognised. */
 export function guessPreset(
   { vendor, marks }: RootDse,
   classes: ReadonlyMap<string, number>,

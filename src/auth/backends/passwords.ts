@@ -61,7 +61,7 @@ export function isUserName(user: string): boolean {
   return user.length <= 255 && /^[^:\x00-\x1f\x7f]+$/.test(user) && user.trim() === user && !user.startsWith("#");
 }
 
-/** Reads the file's content, which is UTF-8. A hash is never told in an error. */
+/** Reads the file's content, which is UTF-8. An error never contains a hash. */
 export function parsePasswords(bytes: Buffer): Passwords {
   const text = decode(bytes);
   if (typeof text !== "string") {
@@ -127,7 +127,7 @@ export class PasswordFile {
   /** Takes users that were read already, from {@link parsePasswords}. */
   take(users: ReadonlyMap<string, ScryptHash>): void {
     this.#users = users;
-    // An unknown user shall take as long as the dearest of the known ones.
+    // An unknown user must take as long as the most expensive of the known ones.
     const [dearest] = [...users.values()].sort((a, b) => b.r * b.p * 2 ** b.ln - a.r * a.p * 2 ** a.ln);
     this.#dummy = dummyHash(dearest);
   }

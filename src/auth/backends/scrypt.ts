@@ -17,7 +17,7 @@ export interface ScryptHash {
 /** 32 MiB and about a tenth of a second: OWASP's least for interactive logins is 2^14 with p=5, or 2^15 with p=3. */
 const cost = { ln: 15, r: 8, p: 3 } as const;
 const length = 32;
-/** A hash may ask for so much memory and work; a larger one would starve the relay. */
+/** How much memory and work a hash may need; a larger one would starve the relay. */
 const maxMemory = 256 * 1024 * 1024;
 const maxWork = 2 ** 24;
 

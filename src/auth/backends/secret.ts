@@ -1,4 +1,4 @@
-/** Whether a text for the log could tell a password. */
+/** Whether a text for the log could contain a password. */
 import type { Login } from "./contract.ts";
 
 /** Looks for the password in every plain way of writing it: as it is, escaped, base64, hexadecimal. */

@@ -1,4 +1,7 @@
-/** ifauthskip: who has authenticated is not asked further at this recipient. Put it before the checks it spares, such as rblspp. */
+/**
+ * ifauthskip: for a client that has authenticated, the later checks are skipped at each recipient. Put it before those
+ * checks, such as rblspp.
+ */
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { next, pass } from "../../hooks/verdict.ts";

@@ -14,7 +14,7 @@ import { pass, refuse } from "../../hooks/verdict.ts";
 import { normalIp } from "../../mail/network.ts";
 import { reply } from "../../mail/reply.ts";
 
-/** The lookup may delay a client so long, ms. */
+/** How long the lookup may delay a client, ms. */
 const patience = 8000;
 /** RFC 1035 2.3.4. */
 const longestName = 253;

@@ -10,7 +10,7 @@ import { immune } from "../../hooks/exemption.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { reply } from "../../mail/reply.ts";
 
-/** The lookup may delay a client so long, ms. */
+/** How long the lookup may delay a client, ms. */
 const patience = 8000;
 const text = "Client host name cannot be found";
 /** RFC 7372 3.3; 421 and 554 in place of the greeting, RFC 5321 3.1. */

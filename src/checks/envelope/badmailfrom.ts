@@ -1,6 +1,6 @@
 /**
- * qmail's control/badmailfrom: senders whose recipients are all refused (qmail-smtpd(8)). After the address there may be
- * a reason, which the client is told: qpsmtpd's form.
+ * qmail's control/badmailfrom: senders whose recipients are all refused (qmail-smtpd(8)). After the address there may
+ * be a reason, which is put into the reply: qpsmtpd's format.
  */
 import * as field from "../../config/fields.ts";
 import { readAddressRules } from "../../files/address-rules.ts";
@@ -14,7 +14,7 @@ import { reply } from "../../mail/reply.ts";
 const refusal = refuse("listed", reply(553, "5.7.1", "sorry, your envelope sender is in my badmailfrom list (#5.7.1)"));
 type Refusal = typeof refusal;
 
-/** What a sender that matches is told. */
+/** The reply to a sender that matches. */
 function refusalOf({ rest }: AddressRule): Refusal {
   return rest === "" ? refusal : { ...refusal, reply: reply(553, "5.7.1", rest) };
 }

@@ -1,5 +1,5 @@
 /**
- * badmailfromto: pairs of a sender and a recipient. The sender is told what an unknown recipient is told, so that it
+ * badmailfromto: pairs of a sender and a recipient. The reply is that to an unknown recipient, so that the sender
  * cannot see that it is blocked. After qpsmtpd's.
  */
 import * as field from "../../config/fields.ts";

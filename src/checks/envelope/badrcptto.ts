@@ -11,7 +11,7 @@ import type { Mailbox } from "../../mail/address.ts";
 import { spellings } from "../../mail/domains.ts";
 import { reply } from "../../mail/reply.ts";
 
-/** A pattern is nothing to show a client: it is told the address. */
+/** A pattern must not be shown to a client: the reply contains the address instead. */
 function textFor({ key, rest, isPattern }: AddressRule, { user, domain }: Mailbox): string {
   const shown = isPattern ? foldAscii(`${user}@${domain}`) : key;
   return rest === "" ? `mail to ${shown} not accepted here` : rest;

@@ -1,6 +1,6 @@
 /**
  * verybadrcptto: a message to a trap is refused for all its recipients, at DATA. The recipient itself is not
- * refused by this check: a note is taken, and the other checks go on. After qpsmtpd's check_verybadrcptto,
+ * refused by this check: a note is taken, and the other checks run. After qpsmtpd's check_verybadrcptto,
  * whose texts are kept word for word.
  */
 import { setTimeout as wait } from "node:timers/promises";

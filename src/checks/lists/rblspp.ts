@@ -69,7 +69,7 @@ class Question {
   readonly #settings: Settings;
   readonly #sources: readonly DnsListSource[];
   readonly #ip: string;
-  /** After a failed query even a listing is told with 451: the list that failed might have cleared the client. */
+  /** After a failed query even a listed client gets 451: the list that failed might have cleared the client. */
   #temporary = false;
 
   constructor(chosen: Settings, lists: readonly DnsListSource[], ip: string) {

@@ -1,4 +1,4 @@
-/** External programs as checks: the plugin interface of qmail-spp 0.42. docs/plugins.md tells how to write one. */
+/** External programs as checks: the plugin interface of qmail-spp 0.42. docs/plugins.md explains how to write one. */
 import * as field from "../../config/fields.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckRun } from "../../hooks/check.ts";

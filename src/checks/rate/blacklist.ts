@@ -173,7 +173,7 @@ export const blacklist: CheckDefinition = defineCheck({
       },
       concluded(session) {
         const { relayClient, user, bypass } = session.standing;
-        // This hook is told of everybody's transactions.
+        // This hook runs for the transactions of all clients.
         if (trapped.get(session) !== undefined && !relayClient && user === undefined && !bypass) {
           weigh(session, "trap", trapWeight);
         }

@@ -123,7 +123,7 @@ export const greylisting: CheckDefinition = defineCheck({
     const greyList = new GreyList(table, { black, grey, white }, now);
     const excluded = lists.list(chosen.exclude, ClientExclusions.read);
     const names = createHostNames(dns);
-    /** Deferred at MAIL, told at DATA. */
+    /** Deferred at MAIL, refused at DATA. */
     const isDeferred = noteOf<true>("transaction");
     /** A recipient for which DATA is to be refused. */
     const isHeld = noteOf<true>("recipient");

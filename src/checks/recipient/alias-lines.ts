@@ -29,7 +29,7 @@ const maxNames = 10_000;
 /** What is not within quotes. */
 const splitter = /(?:"(?:[^"\\]|\\.)*"|[^",])+/g;
 
-/** A line that ends in a comma goes on in the next one. */
+/** A line that ends in a comma continues on the next one. */
 export function joinLines(entries: readonly ListEntry[]): ListEntry[] {
   const lines: ListEntry[][] = [];
   let isOpen = false;

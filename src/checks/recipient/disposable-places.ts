@@ -1,4 +1,6 @@
-/** The places that counting addresses have left: held from RCPT on, so that two sessions cannot both take the last one. */
+/**
+ * The places that counting addresses have left: held from RCPT on, so that two sessions cannot both take the last one.
+ */
 import type { Conclusion } from "../../hooks/check.ts";
 import type { CheckSession, Recipient } from "../../hooks/check-session.ts";
 import { noteOf } from "../../hooks/notes.ts";
@@ -33,7 +35,7 @@ export class DisposablePlaces {
     });
   }
 
-  /** Counts, and says whether a place was left. @param then told the same if the store knows */
+  /** Counts, and says whether a place was left. @param then is called with the same once the store answers */
   count(key: string, most: number, then?: (isLeft: boolean) => void): Later<boolean> {
     const judge = (counted: Counted): boolean => {
       if (counted.kind !== "counted") {

@@ -1,4 +1,4 @@
-/** The inside daemon of `[recipients] live`, asked about a recipient that the list does not know. */
+/** The daemon of `[recipients] live`, asked about a recipient that is not in the list. */
 import { DeliverableClient } from "../../deliverable/client.ts";
 import type { Said } from "../../deliverable/client.ts";
 import { isAskable, meaningOf } from "../../deliverable/codes.ts";

@@ -1,6 +1,6 @@
 /**
  * A message to a mailing list has no other recipient: its header fields, or its verdict, are the list's. A recipient
- * that comes too many is told to come again, in a transaction of its own.
+ * that comes too many is deferred, and must come in a transaction of its own.
  */
 import type { CheckSession } from "../../hooks/check-session.ts";
 import type { Note } from "../../hooks/notes.ts";

@@ -1,7 +1,7 @@
 /**
  * validrcptto: recipients by a cdb, as John Simpson's patch for qmail and qpsmtpd's check_validrcptto_cdb have it. The
  * address is a key, or `user-default@domain` for its extensions, or `@domain`; a value that begins with "-" refuses.
- * The patch is told what to do by variables, which client rules may set here too: VALIDRCPTTO_CDB and VALIDRCPTTO_LIMIT.
+ * The patch is controlled by variables, which client rules may also set here: VALIDRCPTTO_CDB and VALIDRCPTTO_LIMIT.
  */
 import * as field from "../../config/fields.ts";
 import type { Cdb } from "../../files/cdb.ts";

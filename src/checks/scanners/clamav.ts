@@ -15,7 +15,7 @@ import { parsePlace, placeRule } from "../../scanners/service-connection.ts";
 import type { ServicePlace } from "../../scanners/service-connection.ts";
 import { onErrorField, shortName, withoutAnswer } from "./no-answer.ts";
 
-/** How long to believe what clamd said of its version; ms. */
+/** How long to cache clamd's version; ms. */
 const versionLife = 600_000;
 const fields = ["X-Virus-Found", "X-Virus-Details", "X-Virus-Checked"];
 

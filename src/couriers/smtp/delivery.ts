@@ -1,6 +1,6 @@
 /**
- * One transaction mirrored to a next hop: MAIL and the first RCPT when the first recipient passed, each further
- * RCPT live, DATA streamed. Every 250 of ours is a 2xx of the hop's; whatever breaks is a 4xx. docs/design.md promise 1.
+ * One transaction mirrored to a next hop: MAIL and the first RCPT when the first recipient passed, each further RCPT
+ * live, DATA streamed. Every 250 of ours is a 2xx of the hop's; whatever breaks is a 4xx. docs/design.md promise 1.
  */
 import { errorMessage } from "../../report/error-message.ts";
 import type { Mailbox } from "../../mail/address.ts";
@@ -94,7 +94,7 @@ export class HopDelivery implements Delivery {
       this.#failure = !before ? lost : error instanceof HopFault && error.ourselves ? fit.loops : fit.notAvailable;
       this.#connection?.destroy();
       this.#context.counters.add("hop_replies", byCode("none"));
-      // Without a client nobody is told but the log; and that only if the hop may have a message.
+      // Without a client only the log gets this, and only if the hop may have a message.
       if (!this.#abandoned || this.#state === "over") {
         const fields = { session: this.#origin.session, route: this.#route?.key, why: errorMessage(error) };
         this.#context.log.warning("next-hop", before ? "not available" : "lost", fields);
@@ -227,7 +227,7 @@ export class HopDelivery implements Delivery {
 
   /**
    * The hop's answer as ours. One that does not fit the question means that the hop is out of step: nothing that it
-   * says afterwards can be believed.
+   * says afterwards can be trusted.
    */
   #fit(command: string, answer: Reply, wanted: Wanted): Reply {
     const ours = fit.fitting(answer, wanted);

@@ -1,4 +1,4 @@
-/** MAIL and RCPT as a next hop is told them, with the parameters that it knows. RFC 1870, RFC 6152. */
+/** MAIL and RCPT as sent to a next hop, with the parameters that it supports. RFC 1870, RFC 6152. */
 import type { Mailbox } from "../../mail/address.ts";
 import type { Envelope } from "../../mail/courier.ts";
 

@@ -5,7 +5,10 @@ import type { HopConnection } from "./hop-connection.ts";
 import type { HopPool } from "./hop-pool.ts";
 import type { Route } from "../contract/routes.ts";
 
-/** A kept connection that was silent for this long, in ms, may be forgotten by a firewall: it has to show first that it lives. */
+/**
+ * A kept connection that was silent for this long, in ms, may be forgotten by a firewall: it has to show first that it
+ * lives.
+ */
 const staleTime = 1000;
 /** How long it has for that, in ms. */
 const proofTime = 5000;
@@ -25,7 +28,7 @@ export interface Beginning {
   lines(features: ReadonlyMap<string, string>): readonly [string, string];
   /** Whether its client is still there. */
   wanted(): boolean;
-  /** Told which connection is in use from now on; undefined: none. */
+  /** Called with the connection that is in use from now on; undefined: none. */
   uses(connection: HopConnection | undefined): void;
 }
 
@@ -81,7 +84,8 @@ async function ask(connection: HopConnection, beginning: Beginning): Promise<Beg
   const stale = connection.used > 0 && connection.silence >= staleTime;
   connection.used++;
   beginning.uses(connection);
-  // A hop may hold back its reply to MAIL until it has dealt with RCPT, which may take long: only MAIL alone is a proof.
+  // A hop may hold back its reply to MAIL until it has dealt with RCPT, which may take long: only MAIL alone is a
+  // proof.
   if (connection.features.has("PIPELINING") && !stale) {
     const [mailAnswer, rcptAnswer] = connection.commands([mailLine, rcptLine], timeout);
     const answers = await Promise.all([mailAnswer, rcptAnswer]);
@@ -92,7 +96,9 @@ async function ask(connection: HopConnection, beginning: Beginning): Promise<Beg
   return { mail: mail.reply, rcpt: rcpt?.reply };
 }
 
-/** Whether a kept connection may have been refused for its age: "too many messages in this session", or it is closing. */
+/**
+ * Whether a kept connection may have been refused for its age: "too many messages in this session", or it is closing.
+ */
 function isWornOut({ mail, rcpt }: Begun): boolean {
   return mail.code >= 400 || rcpt?.code === 421;
 }

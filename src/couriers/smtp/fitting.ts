@@ -19,7 +19,9 @@ export const dividedRoute = unheard(451, "4.3.5", "These recipients cannot be se
 /** It said something else than it was asked. */
 export const misunderstood = unheard(451, "4.3.0", "Next hop gave no fitting answer, try again later");
 
-/** 2xx codes that answer another question than ours: HELP, a greeting, QUIT, AUTH. A hop that says one is out of step. */
+/**
+ * 2xx codes that answer another question than ours: HELP, a greeting, QUIT, AUTH. A hop that says one is out of step.
+ */
 const otherSuccess: ReadonlySet<number> = new Set([211, 214, 220, 221, 235]);
 
 /** Whether a code says yes, whatever its last digits are. RFC 5321 4.3.2: a client goes by the first digit. */
@@ -31,7 +33,7 @@ export function isSuccess(code: number): boolean {
 export type Wanted = "success" | "data" | "refusal";
 
 /**
- * The hop's answer as ours: what was wanted, a 4xx, a 5xx. 421 would end the client's session and is told as 451;
+ * The hop's answer as ours: what was wanted, a 4xx, a 5xx. 421 would end the client's session and becomes 451;
  * anything else was not an answer to the question.
  */
 export function fitting(answer: Reply, wanted: Wanted): Reply {
@@ -48,7 +50,9 @@ export function fitting(answer: Reply, wanted: Wanted): Reply {
   return code >= 400 ? answer : { ...misunderstood, said: code };
 }
 
-/** Whether an answer of ours stands for one that did not fit; a hop that is a goodmailto may say the same words itself. */
+/**
+ * Whether an answer of ours stands for one that did not fit; a hop that is a goodmailto may say the same words itself.
+ */
 export function isMisfit({ wire, said }: Reply): boolean {
   return said !== undefined && wire === misunderstood.wire;
 }
@@ -68,7 +72,7 @@ const texts: Readonly<Record<string, string>> = {
   "7.1": "Refused by policy",
 };
 
-/** The hop's code and enhanced code with our words: nothing of what the inside says reaches the client. */
+/** The hop's code and enhanced code with our words: nothing that the internal server says reaches the client. */
 export function withOwnWords(answer: Reply): Reply {
   if (ours.has(answer.wire) || answer.code < 200 || (answer.code >= 300 && answer.code < 400)) {
     return answer;

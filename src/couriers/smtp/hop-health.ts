@@ -16,14 +16,14 @@ interface Place {
   /** When it last opened a connection or ended a transaction well; monotonic, ms. */
   good: number;
   rest: { readonly until: number; readonly why: string } | undefined;
-  /** When the log was last told that it is full. */
+  /** When it was last logged that it is full. */
   told: number;
 }
 
 /** What a failure came to. */
 export type Failed =
   | { readonly kind: "rests" }
-  /** It may take a connection as soon as another one ends; `tell`: the log does not know it yet. */
+  /** It may take a connection as soon as another one ends; `tell`: it has not been logged yet. */
   | { readonly kind: "full"; readonly tell: boolean };
 
 export class HopHealth {

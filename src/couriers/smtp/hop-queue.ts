@@ -1,4 +1,4 @@
-/** Sessions that wait for a full hop, by route: who came first is served first. */
+/** Sessions that wait for a full hop, by route, first come, first served. */
 import type { HopConnection } from "./hop-connection.ts";
 
 /** How often the first in line asks the hop itself, in ms: others than us may use up its connections. */

@@ -1,4 +1,4 @@
-/** A transaction that is told to its next hop a second time: other recipients, another sender, a connection that is gone. */
+/** A transaction that is repeated at its next hop: other recipients, another sender, a connection that is gone. */
 import type { Mailbox } from "../../mail/address.ts";
 import type { Envelope } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
@@ -9,7 +9,7 @@ import type { HopConnection } from "./hop-connection.ts";
 import type { HopPool } from "./hop-pool.ts";
 import type { Route } from "../contract/routes.ts";
 
-/** What is to be told, to whom. */
+/** What to send, and to which hop. */
 export interface Replay {
   readonly pool: HopPool;
   readonly route: Route;
@@ -20,7 +20,7 @@ export interface Replay {
   readonly connection: HopConnection | undefined;
   /** Whether the client is still there. */
   wanted(): boolean;
-  /** Told which connection is in use from now on; undefined: none. */
+  /** Called with the connection that is in use from now on; undefined: none. */
   uses(connection: HopConnection | undefined): void;
 }
 

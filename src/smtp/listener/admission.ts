@@ -12,7 +12,7 @@ import type { Owner } from "./owner.ts";
 
 const byResult = labelsBy("result");
 
-/** Admits a client, or refuses it. A client that is rejected has been told when this ends. */
+/** Admits a client, or refuses it. When this ends, a rejected client has got its reply. */
 export async function admit(owner: Owner<Connection>, connection: Connection): Promise<void> {
   const { service } = owner;
   const ip = normalIp(connection.remoteAddress);

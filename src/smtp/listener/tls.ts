@@ -16,11 +16,13 @@ export function tlsOptions(tls: TlsMaterial | undefined): object {
     return {};
   }
   const { cert, key, ca, minVersion } = tls;
-  // A client certificate is asked for, not demanded: who has none is an untrusted client, not rejected.
+  // A client certificate is asked for, not demanded: a client without one is untrusted, but not rejected.
   return { cert, key, minVersion, ca, requestCert: ca !== undefined, rejectUnauthorized: false };
 }
 
-/** Session variables of an encrypted connection. The subject is told only where our CA vouches for it. */
+/**
+ * Session variables of an encrypted connection. The subject is set only if the configured CA issued the certificate.
+ */
 export function tlsVariables(socket: TLSSocket): [string, string][] {
   const subject = socket.authorized ? socket.getPeerX509Certificate()?.subject : undefined;
   return [

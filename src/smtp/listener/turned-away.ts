@@ -1,4 +1,7 @@
-/** Clients that get no session: told so where that is cheap, cut off if one of them asks again and again. */
+/**
+ * Clients that get no session: refused with a reply where that is cheap, disconnected if one of them asks again and
+ * again.
+ */
 import type { Socket } from "node:net";
 
 import type { Response } from "../answers.ts";
@@ -6,9 +9,12 @@ import { Crowd } from "./crowd.ts";
 
 /** How long a refused client may take to close its side, in ms. */
 const linger = 2000;
-/** Refused sockets of one client that may linger; further ones are destroyed, so that it takes no descriptors from others. */
+/**
+ * Refused sockets of one client that may linger; further ones are destroyed, so that it takes no descriptors from
+ * others.
+ */
 const mostLingering = 5;
-/** The same limit of the same client is logged once in so long, in ms. */
+/** How often the same limit of the same client is logged, in ms. */
 const noteEvery = 60_000;
 /** Clients that are remembered for that. */
 const mostNoted = 10_000;
@@ -46,7 +52,7 @@ export class TurnedAway {
     return true;
   }
 
-  /** Whether this is news for the log: a flood must not become one of lines. */
+  /** Whether this is new for the log: a flood must not become one of lines. */
   isNews(limit: string, client: string): boolean {
     const key = `${limit} ${client}`;
     const now = performance.now();

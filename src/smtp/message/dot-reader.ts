@@ -18,7 +18,7 @@ const DOT = 46;
 export interface Piece {
   /** Wire bytes of the message, safe to pass on. */
   readonly body: Buffer;
-  /** What came after the final dot; undefined while the message goes on. */
+  /** What came after the final dot; undefined while the message continues. */
   readonly rest: Buffer | undefined;
 }
 

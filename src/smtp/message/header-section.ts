@@ -1,4 +1,6 @@
-/** Collects the header section of a message, in wire form, from its bytes in any segmentation that does not split CRLF. */
+/**
+ * Collects the header section of a message, in wire form, from its bytes in any segmentation that does not split CRLF.
+ */
 
 /** How much of it the checks see. */
 const limit = 262_144;
@@ -29,7 +31,7 @@ export class HeaderSection {
     return within;
   }
 
-  /** Where the section ends in these bytes, with its last line ending; undefined if it goes on behind them. */
+  /** Where the section ends in these bytes, with its last line ending; undefined if it continues after them. */
   #endIn(bytes: Buffer): number | undefined {
     const across = (this.#tail + bytes.toString("latin1", 0, 3)).indexOf("\r\n\r\n");
     if (across >= 0) {

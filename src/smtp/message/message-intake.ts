@@ -30,11 +30,11 @@ const byCode = labelsBy("code");
 
 /** What a chunk came to. */
 export interface Taken {
-  /** Bytes behind the final dot; undefined while the message goes on. */
+  /** Bytes behind the final dot; undefined while the message continues. */
   readonly rest: Buffer | undefined;
   /** The next hop has enough for now: wait for {@link MessageIntake.drained}. */
   readonly full: boolean;
-  /** So much too large that the connection must end. */
+  /** Too large by so much that the connection must end. */
   readonly cut: boolean;
 }
 

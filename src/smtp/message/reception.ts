@@ -4,7 +4,7 @@ import type { Parser } from "./parser.ts";
 
 /** What the connection does at each turn. */
 export interface Reception {
-  /** So much too large that the session must end. Called once. */
+  /** Too large by so much that the session must end. Called once. */
   tooLarge(): void;
   /** The message is whole; `done` goes on with what came behind it. */
   whole(rest: Buffer, done: (rest?: Buffer) => void): Promise<void>;

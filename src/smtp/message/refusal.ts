@@ -1,4 +1,4 @@
-/** From the verdict on a message to what the client is told. */
+/** From the verdict on a message to the reply. */
 import type { Verdict } from "../../hooks/verdict.ts";
 import type { Reply } from "../../mail/reply.ts";
 

@@ -142,6 +142,6 @@ function quietly(action: () => void): void {
   try {
     action();
   } catch {
-    // It was told that nobody listens to it any more.
+    // It knows that its output is no longer read.
   }
 }

@@ -12,7 +12,7 @@ const unavailable = say(reply(454, "4.7.0", "Temporary authentication failure"))
 
 type Login = Omit<Credentials, "ip">;
 
-/** What a refusal at the auth hook takes back, whoever set it meanwhile. */
+/** What a refusal at the auth hook resets, even if a plugin set it meanwhile. */
 const granted = ["SMTPAUTHUSER", "SMTPAUTHMETHOD", "RELAYCLIENT", "NOGOODMAILTO"];
 
 /** Asks the back end, then the checks of the auth hook; a refusal there takes the login back. */
@@ -60,7 +60,7 @@ async function admit(
   session.variables.set("SMTPAUTHMETHOD", method.toLowerCase());
   const { verdict } = await service.pipeline.run("auth", session, "policy");
   if (verdict.kind === "refuse" || verdict.kind === "drop") {
-    // The original leaves SMTPAUTHUSER set here, and later plugins would believe it.
+    // The original leaves SMTPAUTHUSER set here, and later plugins would rely on it.
     session.restore(before, granted);
     service.counters.add("logins", { result: "refused" });
     return verdict.kind === "drop"

@@ -182,7 +182,7 @@ export class Conversation {
     if (transaction === undefined) {
       return this.session.helo === "" ? answers.heloFirst : answers.mailFirst;
     }
-    // A note-taker may refuse here even where every recipient was refused: the sender shall learn why.
+    // A note-taker may refuse here even where every recipient was refused: the sender should learn why.
     return after(this.service.pipeline.run("data", this.session, "note"), (noted) => {
       const refusal = responseOf(noted);
       if (refusal !== undefined) {

@@ -1,6 +1,7 @@
 /**
  * What a client may still say that was refused when it connected: it may greet and name a sender, and has the refusal
- * for each command that could lead to a message. Verbs and answers are those of ucspi-tcp's rblsmtpd, seen by running it.
+ * for each command that could lead to a message. Verbs and answers are those of ucspi-tcp's rblsmtpd, seen by running
+ * it.
  */
 import type { Verdict } from "../../hooks/verdict.ts";
 import { reply } from "../../mail/reply.ts";
@@ -44,7 +45,7 @@ export class LimitedConversation {
   }
 }
 
-/** The limited conversation that a verdict asks for; undefined if the session goes on, or ends. */
+/** The limited conversation that a verdict asks for; undefined if the session continues, or ends. */
 export function limitedBy(verdict: Verdict, hostname: string): LimitedConversation | undefined {
   return verdict.kind === "refuse" && verdict.limited !== undefined && verdict.close !== true
     ? new LimitedConversation(verdict.reply, hostname, verdict.limited)

@@ -1,4 +1,7 @@
-/** What speaks against a MAIL: early talk, its size, the login's senders, a reply that a plugin queued, and then the checks. */
+/**
+ * What speaks against a MAIL: early talk, its size, the login's senders, a reply that a plugin queued, and then the
+ * checks.
+ */
 import type { Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { answers, say } from "../answers.ts";
@@ -30,7 +33,7 @@ export function askAtMail(
   return after(pipeline.run("mail", session, "policy"), (outcome) => {
     session.changing = undefined;
     const refusal = refused(responseOf(outcome));
-    // The final sender is looked at last, and not at all if a check said `ok`; most tell it at RCPT.
+    // The final sender is looked at last, and not at all if a check said `ok`; most refuse it at RCPT.
     return refusal !== undefined || outcome.verdict.kind === "ok"
       ? refusal
       : after(pipeline.run("mail", session, "sender"), (last) => refused(responseOf(last)));

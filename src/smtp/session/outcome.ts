@@ -1,4 +1,4 @@
-/** From what checks came to, to what the client is told. */
+/** From the result of the checks to the reply. */
 import { setTimeout as wait } from "node:timers/promises";
 
 import type { Outcome } from "../../hooks/outcome.ts";
@@ -14,7 +14,7 @@ export function after<In, Out>(value: In | Promise<In>, go: (value: In) => Out |
   return value instanceof Promise ? value.then(go) : go(value);
 }
 
-/** The response that a verdict makes; undefined if the command goes on. */
+/** The response that a verdict makes; undefined if the command continues. */
 export function responseOf({ verdict }: Outcome): Response | undefined {
   switch (verdict.kind) {
     case "refuse":
@@ -29,7 +29,10 @@ export function responseOf({ verdict }: Outcome): Response | undefined {
   }
 }
 
-/** The reply to an unknown recipient: at once, later, or 421 in its place. @param waited ms that checks have delayed it already */
+/**
+ * The reply to an unknown recipient: at once, later, or 421 in its place. @param waited ms that checks have delayed it
+ * already
+ */
 export function afterSentence(sentence: Sentence, usual: Response, waited: () => number): Answering {
   switch (sentence.kind) {
     case "disconnect":

@@ -34,7 +34,9 @@ export async function askNextHop(
   return say(accepted ? answers.recipientOk : answer);
 }
 
-/** What of an expansion the hop does not have yet: not every server delivers to a recipient once that is named twice. */
+/**
+ * What of an expansion the hop does not have yet: not every server delivers to a recipient once that is named twice.
+ */
 function untold(expansion: readonly Mailbox[], transaction: Transaction | undefined): readonly Mailbox[] {
   const told = new Set(toldNextHop(transaction?.accepted ?? []).map(({ raw }) => raw));
   return expansion.filter(({ raw }) => !told.has(raw));
@@ -49,7 +51,7 @@ function takeBack(transaction: Transaction | undefined): void {
 
 /**
  * Asks about a recipient that is several addresses at the next hop: its 250 if it accepts all, else its worst answer.
- * @param takeBack told if it has accepted some
+ * @param takeBack is called if it has accepted some
  */
 async function askAboutAll(delivery: Delivery, mailboxes: readonly Mailbox[], takeBack: () => void): Promise<Reply> {
   const replies: Reply[] = [];
@@ -69,7 +71,10 @@ async function askAboutAll(delivery: Delivery, mailboxes: readonly Mailbox[], ta
   return worst;
 }
 
-/** Logs what the next hop said to a recipient that passed, and notes both for observe mode. @returns whether it is accepted */
+/**
+ * Logs what the next hop said to a recipient that passed, and notes both for observe mode. @returns whether it is
+ * accepted
+ */
 function concludeRecipient(
   service: Service,
   session: Session,

@@ -22,7 +22,7 @@ export interface RecipientFacts {
 const accepted = labelsBy("check", { verdict: "accepted" });
 const refused = labelsBy("check", { verdict: "refused" });
 
-/** Counts and logs. @param answer what the client is told; undefined: nothing */
+/** Counts and logs. @param answer the reply to the client; undefined: none */
 export function logRecipient(
   { counters, log }: RecipientLogging,
   session: Session,

@@ -104,7 +104,7 @@ function takeNotes({ service, session }: Case): Promise<undefined> | undefined {
   return noted instanceof Promise ? noted.then(() => undefined) : undefined;
 }
 
-/** A bad sender is told before any plugin runs, and is not counted. */
+/** A bad sender is refused before any plugin runs, and is not counted. */
 function refuseBadSender(at: Case): Judged | undefined | Promise<Judged | undefined> {
   return then(at.service.pipeline.run("rcpt", at.session, "sender"), (outcome) =>
     outcome.verdict.kind === "refuse" || outcome.verdict.kind === "drop" ? refused(at, outcome) : undefined,
@@ -217,7 +217,9 @@ function passed(at: Case, status: string | undefined, ours: OurAnswer | undefine
   return { kind: "passed", mailbox: mailboxOf(at), status: status ?? "accepted", check: serverName, ours };
 }
 
-/** A check refused. Only what it found unknown counts for the harvest defence: a 450 for an old list is no such sign. */
+/**
+ * A check refused. Only what it found unknown counts for the harvest defence: a 450 for an old list is no such sign.
+ */
 function refused(at: Case, outcome: Outcome): Judged {
   const { verdict, step, finding } = outcome;
   if (verdict.kind !== "refuse") {
