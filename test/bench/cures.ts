@@ -69,7 +69,7 @@ function curesOf(site: Site, dnsPort: number): readonly Cure[] {
     })),
     { what: "a write for each log line → batches", where: own, load: "reject", before: without("batches"), after },
     {
-      what: "reverse look-up (name server on the same machine) → none",
+      what: "reverse lookup (name server on the same machine) → none",
       where: own,
       load: "sessions @50",
       before: ours({ smtp: lookup })("before"),

@@ -90,7 +90,7 @@ function compare(measured: Measured, servers: readonly Server[], loads: readonly
         }),
       ]);
   return [
-    table([head("operations a second"), ...rows("rate"), ...ratios("rate")]),
+    table([head("operations per second"), ...rows("rate"), ...ratios("rate")]),
     table([head("server's CPU s for 1,000"), ...rows("cpu"), ...ratios("cpu")]),
     table([head("median ms (sessions: to the verdict)"), ...rows("latency")]),
     `Load average while measuring: ${figure(median(measured.loadAverages))} (median), ${figure(Math.max(...measured.loadAverages))} (most).\n`,

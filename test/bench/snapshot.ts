@@ -64,7 +64,7 @@ function measureLookups(label: string, mailboxes: readonly Mailbox[], find: (mai
     find(mailboxes[index % mailboxes.length] as Mailbox);
   }
   const seconds = (performance.now() - started) / 1000;
-  report(label, started, `${Math.round(count / seconds / 1000)}k look-ups/s`);
+  report(label, started, `${Math.round(count / seconds / 1000)}k lookups/s`);
 }
 
 try {
