@@ -15,7 +15,7 @@ import { listenersOf } from "../config/listening.ts";
 import { compareRunning, describeComparison } from "../compose/running-relay.ts";
 import type { Comparison } from "../compose/running-relay.ts";
 import { createRelayLists } from "../compose/relay-lists.ts";
-import { readRules, RulesFault } from "../compose/relay.ts";
+import { readRules, RulesFault } from "../compose/client-rules.ts";
 import { silentLog } from "../report/log.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";

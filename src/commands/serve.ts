@@ -12,6 +12,7 @@ import { affordable, scarceDescriptors } from "../ops/descriptors.ts";
 import { createLog } from "../log/log.ts";
 import type { OpenLog } from "../log/log.ts";
 import { createMetrics, metricsPage } from "../ops/metrics.ts";
+import type { Metrics } from "../ops/metrics.ts";
 import type { Gauge } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
 import { createNotifier } from "../ops/systemd.ts";
@@ -71,30 +72,8 @@ async function serveHere(
   onHangup: (reload: () => void) => void,
 ): Promise<void> {
   const metrics = createMetrics(checks);
-  let relay: Relay;
-  try {
-    relay = await startRelay(settings, log, metrics, worker);
-    const endpoint = parseEndpoint(settings.metrics.listen);
-    if (endpoint !== undefined && !worker) {
-      const pages = {
-        metrics: async () => metricsPage(metrics.totals(), gaugesOf(relay, settings)),
-        notReady: () => notReady(relay),
-      };
-      (await serveMetrics(endpoint, pages)).unref();
-    }
-  } catch (error) {
-    process.exitCode = explainStart(error, log);
-    // Half a relay must not stay: what was opened so far is let go.
-    process.exit();
-  }
-  const scarce = scarceDescriptors(settings.smtp.max_connections);
-  if (scarce !== undefined) {
-    const { sessions } = affordable(settings.smtp.max_connections);
-    log.warning("relay", "too few file descriptors for max_connections, serving fewer sessions", {
-      sessions,
-      why: scarce,
-    });
-  }
+  const relay = await startServing(settings, log, metrics, worker);
+  warnOfDescriptors(settings, log);
   const note = noteRunning(config, settings, relay.snapshot, log);
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
   const notifier = createNotifier(worker ? {} : process.env);
@@ -131,6 +110,34 @@ async function serveHere(
     // The supervisor is gone: nobody would ever stop us.
     process.once("disconnect", stop);
     process.send?.({ ready: relay.addresses });
+  }
+}
+
+/** The relay, and the metrics of one that is alone; where they cannot start, the process ends. */
+async function startServing(settings: Settings, log: Log, metrics: Metrics, worker: boolean): Promise<Relay> {
+  try {
+    const relay = await startRelay(settings, log, metrics, worker);
+    const endpoint = parseEndpoint(settings.metrics.listen);
+    if (endpoint !== undefined && !worker) {
+      const pages = {
+        metrics: async () => metricsPage(metrics.totals(), gaugesOf(relay, settings)),
+        notReady: () => notReady(relay),
+      };
+      (await serveMetrics(endpoint, pages)).unref();
+    }
+    return relay;
+  } catch (error) {
+    process.exitCode = explainStart(error, log);
+    // Half a relay must not stay: what was opened so far is let go.
+    process.exit();
+  }
+}
+
+function warnOfDescriptors({ smtp }: Settings, log: Log): void {
+  const why = scarceDescriptors(smtp.max_connections);
+  if (why !== undefined) {
+    const { sessions } = affordable(smtp.max_connections);
+    log.warning("relay", "too few file descriptors for max_connections, serving fewer sessions", { sessions, why });
   }
 }
 

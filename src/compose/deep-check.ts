@@ -15,7 +15,7 @@ import { tryBackEnds } from "./authenticators.ts";
 import { tlsFaults } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 import { listenersOf } from "../config/listening.ts";
-import { readRules } from "./relay.ts";
+import { readRules } from "./client-rules.ts";
 import { errorMessage, fileErrorMessage } from "../report/error-message.ts";
 import { silentLog } from "../report/log.ts";
 

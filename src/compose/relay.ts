@@ -1,11 +1,7 @@
 /** Wires one relay process out of its settings: snapshot, checks, next hops, listeners. */
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
 import { Guard } from "../auth/guard.ts";
-import { emptyClientRules, parseClientRules } from "../clients/tcprules.ts";
-import type { ClientRules } from "../clients/tcprules.ts";
-import { decode } from "../config/config-text.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { ListenerPlan } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
@@ -21,6 +17,7 @@ import type { Counts } from "../state/counts.ts";
 import { Harvest } from "../smtp/harvest/harvest.ts";
 import { HarvestLedger } from "../smtp/harvest/ledger.ts";
 import { createHostNames } from "../dns/host-names.ts";
+import type { ServerOptions } from "../smtp/listener/server-options.ts";
 import { RelayServer } from "../smtp/listener/server.ts";
 import type { Service } from "../smtp/service.ts";
 import { TurnedAway } from "../smtp/listener/turned-away.ts";
@@ -28,6 +25,7 @@ import type { SnapshotReader } from "../snapshot/reader.ts";
 import { ScannerPlaces } from "../scanners/scanners.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
 import { createAuthenticator } from "./authenticators.ts";
+import { readRules } from "./client-rules.ts";
 import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
 import { buildCourier, createSameNextHop } from "./next-hops.ts";
@@ -37,7 +35,6 @@ import { createResolver } from "./resolver.ts";
 import { RelayState } from "./state.ts";
 import { requirePlace } from "./state-place.ts";
 import { Observing } from "../observe/observing.ts";
-import { FileFault } from "./file-fault.ts";
 import { createSenders } from "./senders.ts";
 import { openServed, trustOf } from "./trust.ts";
 import { connectionRateOf, harvestOf, limitsOf, spoolPlaceOf } from "./limits.ts";
@@ -53,27 +50,6 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
-/** A client rules file with errors, one line each. */
-export class RulesFault extends FileFault {}
-
-/** Reads a rules file; its warnings are logged by warnings.ts. @throws RulesFault with every error of it */
-export function readRules(path: string): ClientRules {
-  if (path === "") {
-    return emptyClientRules;
-  }
-  const text = decode(readFileSync(path));
-  if (typeof text !== "string") {
-    throw new RulesFault(`${path}:${text.line}:${text.column}: ${text.message}`);
-  }
-  const { rules, faults } = parseClientRules(text, path);
-  if (faults.length > 0) {
-    throw new RulesFault(
-      faults.map(({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`).join("\n"),
-    );
-  }
-  return rules;
-}
-
 /** What outlives a reload. */
 interface Lasting {
   readonly snapshot: SnapshotReader;
@@ -83,6 +59,9 @@ interface Lasting {
   readonly observing: Observing;
   readonly state: RelayState;
   readonly spools: SpoolRoom;
+  readonly crowd: Crowd;
+  readonly turnedAway: TurnedAway;
+  readonly room: ReturnType<typeof affordable>;
   readonly log: Log;
   readonly counters: Counters;
 }
@@ -133,6 +112,116 @@ function assemble(settings: Settings, lasting: Lasting) {
   return { courier, authenticator, tls, listeners: plans.map((plan) => ({ plan, service: serviceOf(plan) })) };
 }
 
+/** What outlives a reload, made for the first settings. */
+function createLasting(settings: Settings, log: Log, counters: Counters, shared: boolean): Lasting {
+  const snapshot = openServed(settings, log);
+  const room = affordable(settings.smtp.max_connections);
+  const counting = {
+    guard: new Guard(),
+    ledger: new HarvestLedger(),
+    crowd: new Crowd(),
+    connections: createConnectionCounts(),
+  };
+  return {
+    ...counting,
+    snapshot,
+    room,
+    turnedAway: new TurnedAway(room.refused),
+    state: new RelayState(settings, counting, log, shared),
+    spools: new SpoolRoom(spoolPlaceOf(settings)),
+    observing: new Observing(log),
+    log,
+    counters,
+  };
+}
+
+class RunningRelay implements Relay {
+  readonly addresses: string[] = [];
+  readonly #lasting: Lasting;
+  readonly #servers: { readonly server: RelayServer; readonly name: string }[] = [];
+  #settings: Settings;
+  #parts: ReturnType<typeof assemble>;
+
+  constructor(settings: Settings, lasting: Lasting) {
+    this.#lasting = lasting;
+    this.#settings = settings;
+    this.#parts = assemble(settings, lasting);
+  }
+
+  get snapshot(): SnapshotReader {
+    return this.#lasting.snapshot;
+  }
+
+  /** @param shared with SO_REUSEPORT */
+  async listen(shared: boolean): Promise<void> {
+    for (const { plan, service } of this.#parts.listeners) {
+      for (const target of plan.listen.flatMap((place) => targetsOf(place, plan.name))) {
+        const server = new RelayServer(service, this.#serverOptions(plan));
+        this.#servers.push({ server, name: plan.name });
+        this.addresses.push(await bind(server, target, shared));
+      }
+    }
+  }
+
+  #serverOptions(plan: ListenerPlan): ServerOptions {
+    const { crowd, turnedAway, room } = this.#lasting;
+    const { smtp } = this.#settings;
+    const { tls } = this.#parts;
+    if (plan.tls === "implicit" && tls === undefined) {
+      throw new Error(`Cannot start listener "${plan.name}": implicit TLS needs [tls] cert and key`);
+    }
+    return {
+      implicitTls: plan.tls === "implicit",
+      tls,
+      crowd,
+      turnedAway,
+      maxSessions: room.sessions,
+      maxConnections: smtp.max_connections,
+      maxConnectionsPerClient: smtp.max_connections_per_client,
+    };
+  }
+
+  reload(next: Settings): void {
+    requirePlace(next);
+    const trust = trustOf(next);
+    const fresh = assemble(next, this.#lasting);
+    this.snapshot.change(trust);
+    this.#lasting.state.change(next);
+    this.#lasting.spools.change(spoolPlaceOf(next));
+    for (const { server, name } of this.#servers) {
+      const same = fresh.listeners.find(({ plan }) => plan.name === name);
+      if (same !== undefined) {
+        server.reload(same.service, fresh.tls);
+      }
+    }
+    this.#closeParts();
+    this.#parts = fresh;
+    this.#settings = next;
+  }
+
+  stop(): Promise<void> {
+    return this.close(this.#settings.smtp.shutdown_timeout);
+  }
+
+  /** @param timeout ms for messages in flight */
+  async close(timeout: number): Promise<void> {
+    await Promise.all(this.#servers.map(({ server }) => server.shutdown(timeout)));
+    this.#closeParts();
+    await closeLasting(this.#lasting);
+  }
+
+  #closeParts(): void {
+    this.#parts.courier.close();
+    this.#parts.authenticator?.close();
+  }
+}
+
+async function closeLasting({ state, observing, snapshot }: Lasting): Promise<void> {
+  await state.close();
+  observing.close();
+  snapshot.close();
+}
+
 /**
  * Starts a relay.
  * @param shared listen with SO_REUSEPORT, for several processes on one port
@@ -141,92 +230,16 @@ function assemble(settings: Settings, lasting: Lasting) {
 export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
   checkLibrary();
   requirePlace(settings);
-  const snapshot = openServed(settings, log);
-  const room = affordable(settings.smtp.max_connections);
-  const [crowd, turnedAway] = [new Crowd(), new TurnedAway(room.refused)];
-  const [guard, ledger, connections] = [new Guard(), new HarvestLedger(), createConnectionCounts()];
-  const state = new RelayState(settings, { guard, ledger, crowd, connections }, log, shared);
-  const spools = new SpoolRoom(spoolPlaceOf(settings));
-  const lasting: Lasting = {
-    snapshot,
-    guard,
-    ledger,
-    connections,
-    observing: new Observing(log),
-    state,
-    spools,
-    log,
-    counters,
-  };
-  let parts: ReturnType<typeof assemble>;
+  const lasting = createLasting(settings, log, counters, shared);
+  let relay: RunningRelay | undefined;
   try {
-    parts = assemble(settings, lasting);
+    relay = new RunningRelay(settings, lasting);
+    await lasting.state.opening;
+    lasting.snapshot.watch();
+    await relay.listen(shared);
+    return relay;
   } catch (error) {
-    snapshot.close();
-    await state.close();
-    lasting.observing.close();
+    await (relay === undefined ? closeLasting(lasting) : relay.close(0));
     throw error;
   }
-  let current = settings;
-  await state.opening;
-  const servers: { server: RelayServer; name: string }[] = [];
-  const addresses: string[] = [];
-  snapshot.watch();
-  try {
-    for (const { plan, service } of parts.listeners) {
-      for (const target of plan.listen.flatMap((place) => targetsOf(place, plan.name))) {
-        const { tls } = parts;
-        if (plan.tls === "implicit" && tls === undefined) {
-          throw new Error(`Cannot start listener "${plan.name}": implicit TLS needs [tls] cert and key`);
-        }
-        const server = new RelayServer(service, {
-          implicitTls: plan.tls === "implicit",
-          tls,
-          crowd,
-          turnedAway,
-          maxSessions: room.sessions,
-          maxConnections: settings.smtp.max_connections,
-          maxConnectionsPerClient: settings.smtp.max_connections_per_client,
-        });
-        servers.push({ server, name: plan.name });
-        addresses.push(await bind(server, target, shared));
-      }
-    }
-  } catch (error) {
-    snapshot.close();
-    await state.close();
-    lasting.observing.close();
-    await Promise.all(servers.map(({ server }) => server.shutdown(0)));
-    throw error;
-  }
-  return {
-    addresses,
-    snapshot,
-    reload: (next) => {
-      requirePlace(next);
-      const trust = trustOf(next);
-      const fresh = assemble(next, lasting);
-      snapshot.change(trust);
-      state.change(next);
-      lasting.spools.change(spoolPlaceOf(next));
-      for (const { server, name } of servers) {
-        const same = fresh.listeners.find(({ plan }) => plan.name === name);
-        if (same !== undefined) {
-          server.reload(same.service, fresh.tls);
-        }
-      }
-      parts.courier.close();
-      parts.authenticator?.close();
-      parts = fresh;
-      current = next;
-    },
-    stop: async () => {
-      await Promise.all(servers.map(({ server }) => server.shutdown(current.smtp.shutdown_timeout)));
-      parts.courier.close();
-      parts.authenticator?.close();
-      await state.close();
-      lasting.observing.close();
-      snapshot.close();
-    },
-  };
 }

@@ -10,51 +10,56 @@ import type { Path } from "./shape.ts";
 import type { Fault } from "./fault.ts";
 import { transferFaults } from "./transfer-faults.ts";
 
+type Report = (path: Path, message: string) => Fault;
+
+/** To add one, write a function of this form in a file of its own and name it here. */
+const finders: readonly ((settings: Settings, fault: Report) => readonly Fault[])[] = [
+  aliasFaults,
+  domainFaults,
+  ({ source }, fault) => repeated(source, "source", fault),
+  ({ listener }, fault) => repeated(listener, "listener", fault),
+  tlsFaults,
+  liveFaults,
+  listenerFaults,
+  placeFaults,
+  transferFaults,
+  routeFaults,
+  runFaults,
+];
+
 /** Errors that one setting alone cannot show. */
-export function relationFaults(settings: Settings, fault: (path: Path, message: string) => Fault): Fault[] {
-  const faults: Fault[] = [];
-  const attempt = (path: Path, action: () => unknown): void => {
-    try {
-      action();
-    } catch (error) {
-      faults.push(fault(path, errorMessage(error)));
-    }
-  };
-  for (const [alias, target] of Object.entries(settings.domains.aliases)) {
-    attempt(["domains", "aliases", alias], () => createDomains(settings.domains.relay, { [alias]: target }));
-  }
-  faults.push(...domainFaults(settings, fault));
-  faults.push(
-    ...repeated(
-      settings.source.map(({ name }) => name),
-      "source",
-      fault,
-    ),
-  );
-  faults.push(
-    ...repeated(
-      settings.listener.map(({ name }) => name),
-      "listener",
-      fault,
-    ),
-  );
-  const [given, missing] = settings.tls.cert === "" ? ["key", "cert"] : ["cert", "key"];
-  if ((settings.tls.cert === "") !== (settings.tls.key === "")) {
-    faults.push(fault(["tls", given], `needs [tls] ${missing} too: cert and key must be given together`));
-  }
-  for (const [i, name] of settings.deliverabled.live.entries()) {
-    if (settings.source.find((source) => source.name === name)?.type !== "ldap") {
-      faults.push(fault(["deliverabled", "live", i], `"${name}" is not the name of a [[source]] of type ldap`));
-    }
-  }
-  faults.push(...listenerFaults(settings, fault), ...placeFaults(settings, fault));
-  faults.push(...transferFaults(settings, fault));
-  faults.push(...routeFaults(settings, fault));
-  faults.push(...runFaults(settings, fault));
-  return faults;
+export function relationFaults(settings: Settings, fault: Report): Fault[] {
+  return finders.flatMap((find) => find(settings, fault));
 }
 
-function repeated(names: readonly string[], section: string, fault: (path: Path, message: string) => Fault): Fault[] {
+function aliasFaults({ domains }: Settings, fault: Report): Fault[] {
+  return Object.entries(domains.aliases).flatMap(([alias, target]) => {
+    try {
+      createDomains(domains.relay, { [alias]: target });
+      return [];
+    } catch (error) {
+      return [fault(["domains", "aliases", alias], errorMessage(error))];
+    }
+  });
+}
+
+function tlsFaults({ tls }: Settings, fault: Report): Fault[] {
+  const [given, missing] = tls.cert === "" ? ["key", "cert"] : ["cert", "key"];
+  return (tls.cert === "") === (tls.key === "")
+    ? []
+    : [fault(["tls", given], `needs [tls] ${missing} too: cert and key must be given together`)];
+}
+
+function liveFaults({ deliverabled, source }: Settings, fault: Report): Fault[] {
+  return deliverabled.live.flatMap((name, i) =>
+    source.find((one) => one.name === name)?.type === "ldap"
+      ? []
+      : [fault(["deliverabled", "live", i], `"${name}" is not the name of a [[source]] of type ldap`)],
+  );
+}
+
+function repeated(sections: readonly { readonly name: string }[], section: string, fault: Report): Fault[] {
+  const names = sections.map(({ name }) => name);
   return names.flatMap((name, i) =>
     names.indexOf(name) < i ? [fault([section, i, "name"], `"${name}" is taken by another [[${section}]]`)] : [],
   );

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { parsePasswords } from "../../src/auth/backends/passwords.ts";
-import { readRules } from "../../src/compose/relay.ts";
+import { readRules } from "../../src/compose/client-rules.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "goodmailto-encoding-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
