@@ -12,6 +12,8 @@ export class Deadline {
   #passed: TooLate | undefined;
   readonly #waiting = new Set<(late: TooLate) => void>();
   #timer: NodeJS.Timeout | undefined;
+  /** ms, and since when by performance.now(); undefined: does not count. */
+  #counting: { readonly time: number; readonly since: number } | undefined;
 
   /** Made when the first check asks. */
   get signal(): AbortSignal {
@@ -19,21 +21,36 @@ export class Deadline {
     if (this.#aborted) {
       this.#controller.abort();
     }
+    this.#arm();
     return this.#controller.signal;
   }
 
-  /** Begins to count. @param time ms */
+  /** Begins to count. There is a timer only if somebody waits, or has the signal: most checks answer at once. @param time ms */
   start(time: number): void {
     this.stop();
+    this.#counting = { time, since: performance.now() };
+    if (this.#controller !== undefined || this.#waiting.size > 0) {
+      this.#arm();
+    }
+  }
+
+  #arm(): void {
+    if (this.#counting === undefined || this.#timer !== undefined) {
+      return;
+    }
+    const { time, since } = this.#counting;
+    const left = Math.max(0, since + time - performance.now());
     this.#timer = setTimeout(() => {
       this.abort();
       this.#timer = setTimeout(() => this.#pass(`no verdict in ${time} ms`), grace).unref();
-    }, time).unref();
+    }, left).unref();
   }
 
   /** Counts no more. */
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#counting = undefined;
   }
 
   /** Asks checks to end: nobody wants to know any more. */
@@ -58,6 +75,7 @@ export class Deadline {
     }
     const { promise: late, reject } = Promise.withResolvers<never>();
     this.#waiting.add(reject);
+    this.#arm();
     try {
       return await Promise.race([promise, late]);
     } finally {
