@@ -100,12 +100,10 @@ export class Pipeline {
 
   /** Runs the hook `denied` for a refusal; undefined if nothing is to be waited for. */
   denied(session: Session, denial: Denial): Promise<void> | undefined {
-    const all = this.#table.denied.policy;
-    if (all.length === 0) {
-      return undefined;
-    }
-    const others = all.filter(({ label }) => label !== denial.check);
-    return this.#notifyAll(others, "denied", session, ({ run }) => run.denied?.(session, denial));
+    // A check need not be told of its own refusals.
+    const tell = ({ label, run }: Step): void | Promise<void> =>
+      label === denial.check ? undefined : run.denied?.(session, denial);
+    return this.#notifyAll(this.#table.denied.policy, "denied", session, tell);
   }
 
   /** Runs the hook `unrecognised` for an unknown command; undefined if nothing is to be waited for. */
@@ -134,14 +132,14 @@ export class Pipeline {
     session: Session,
     tell: (step: Step) => void | Promise<void>,
   ): Promise<void> | undefined {
-    if (steps.length === 0) {
-      return undefined;
-    }
-    const waits = steps.flatMap((step) => {
+    const waits: Promise<void>[] = [];
+    for (const step of steps) {
       const wait = this.#notify(step, hook, session, () => tell(step));
       // A check that only observes delays nobody.
-      return wait === undefined || step.mode === "observe" ? [] : [wait];
-    });
+      if (wait !== undefined && step.mode !== "observe") {
+        waits.push(wait);
+      }
+    }
     return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
   }
 

@@ -66,6 +66,10 @@ export function findLine(
   if (recipient === undefined || recipient.domain === "" || lines.length === 0) {
     return undefined;
   }
-  const subjects = spellings(recipient, domains).map(patternSubject);
-  return lines[Math.min(...subjects.map((one) => Math.min(addresses.get(one) ?? Infinity, patternAt(one))))];
+  let first = Infinity;
+  for (const mailbox of spellings(recipient, domains)) {
+    const subject = patternSubject(mailbox);
+    first = Math.min(first, addresses.get(subject) ?? Infinity, patternAt(subject));
+  }
+  return lines[first];
 }

@@ -146,23 +146,27 @@ export class AliasTable {
 
   /** The line of an address, the most exact first: itself, without its detail; without its domain. */
   #find(mailbox: Mailbox): { readonly line: AliasLine; readonly detail: string } | undefined {
-    const { domains, delimiter } = this.#use;
-    const { user, domain } = mailbox;
-    for (const base of [user, ...withoutExtension(user, delimiter)]) {
+    const { user } = mailbox;
+    for (const base of [user, ...withoutExtension(user, this.#use.delimiter)]) {
       const detail = user.slice(base.length);
-      if (!plainDetail.test(detail)) {
-        continue;
-      }
-      const keys = spellings({ ...mailbox, user: base }, domains).map((one) => normalKey(one.user, one.domain));
-      const isLocal = domain === "" || domains.canonical(domain) !== undefined;
-      for (const key of isLocal ? [...keys, normalKey(base, "")] : keys) {
-        const line = this.#lines.get(key);
-        if (line !== undefined) {
-          return { line, detail };
-        }
+      const line = plainDetail.test(detail) ? this.#lineOf(base, mailbox) : undefined;
+      if (line !== undefined) {
+        return { line, detail };
       }
     }
     return undefined;
+  }
+
+  #lineOf(user: string, mailbox: Mailbox): AliasLine | undefined {
+    const { domains } = this.#use;
+    for (const { domain } of spellings(mailbox, domains)) {
+      const line = this.#lines.get(normalKey(user, domain));
+      if (line !== undefined) {
+        return line;
+      }
+    }
+    const isLocal = mailbox.domain === "" || domains.canonical(mailbox.domain) !== undefined;
+    return isLocal ? this.#lines.get(normalKey(user, "")) : undefined;
   }
 }
 
