@@ -64,6 +64,16 @@ describe("SIGHUP while the program loads", () => {
     expect((await program.stop()).code).toBe(0);
   });
 
+  it("leaves pull --cron running", async () => {
+    const origin = scene.write(
+      "pull.toml",
+      '[snapshot]\npath = "snapshot.sqlite"\npull = "https://127.0.0.1:9/snapshot.sqlite"\n',
+    );
+    const program = hungUpAt("commands/pull.ts", "goodmailto.js", "pull", "--cron", "--config", origin);
+    await program.until(/pull: scheduled/);
+    expect((await program.stop()).code).toBe(0);
+  });
+
   it("ends a verb that does not read its configuration again", async () => {
     const program = hungUpAt("commands/status.ts", "goodmailto.js", "status", "--config", config());
     const ended = await new Promise((resolve) =>

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 
 import { type Question, type Say, type Script, sayRootDse, startScript } from "../fakes/ldap-script.ts";
-import { faultOf, readAll, source } from "./reading.ts";
+import { parseTarget } from "../../sync/sources/dial.ts";
+import { connectFirst } from "../../sync/sources/ldap.ts";
+import { searchRequest } from "../../sync/sources/paged-search.ts";
+import { faultOf, readAll, source, sourceSettings } from "./reading.ts";
 
 const scripts: Script[] = [];
 
@@ -470,5 +473,18 @@ describe("values that come in portions", () => {
   it("are a fault where the portions do not advance", async () => {
     const script = await serveRanges((start) => ({ [`proxyAddresses;range=${start}-${start - 1}`]: [] }));
     expect(await faultOf(reader(script, { preset: "active-directory" }))).toMatchObject({ reason: "incomplete" });
+  });
+});
+
+describe("a connection that is closed", () => {
+  it("ends the search that still waits, at once", async () => {
+    const script = await startScript(() => undefined);
+    scripts.push(script);
+    const settings = sourceSettings({ url: [script.url], timeout: 60_000 });
+    const connection = await connectFirst([parseTarget(script.url)], settings, "", AbortSignal.timeout(20_000));
+    const query = { base: "o=Kontor", scope: "sub", filter: "(mail=*)", attributes: [], controls: [] } as const;
+    const waiting = connection.search(searchRequest(query)).next();
+    connection.close();
+    await expect(waiting).rejects.toThrow(/The connection to ldap:\S+ is closed/);
   });
 });
