@@ -10,12 +10,15 @@ import { schema, schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { needsRestart, settingsOf } from "../../src/config/restart.ts";
 import type { Settings } from "../../src/config/sections.ts";
+import { couriers } from "../../src/couriers/registry.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import { silentLog } from "../../src/report/log.ts";
 
 /** What a check has in common with the others, and what one that refuses has. */
 const common = "mode unless points";
 const refusing = `${common} permanent close reply`;
+
+const ofCouriers = couriers.flatMap(({ settings }) => Object.keys(settings)).join(" ");
 
 /** Every setting. A new one makes the first test fail until somebody has said here which it is. */
 const known: Readonly<Record<string, { readonly restart?: string; readonly reload?: string }>> = {
@@ -51,12 +54,8 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[auth]": {
     reload: "order command passwords timeout relay bypass sender sender_map failure_delay max_failures failure_window",
   },
-  "[auth.imap]": { reload: "url ca_file name timeout" },
-  "[auth.smtp]": { reload: "url ca_file name timeout" },
-  "[auth.saslauthd]": { reload: "socket service realm timeout" },
-  "[auth.sql]": { reload: "url socket password_file ca_file query pool timeout" },
   "[checks]": { reload: "run load" },
-  "[[route]]": { reload: "domain next_hop tls tls_name ca_file replies timeout data_timeout command max_processes" },
+  "[[route]]": { reload: `domain next_hop tls tls_name ca_file replies timeout data_timeout ${ofCouriers}` },
   "[[source]]": {
     reload:
       "name type preset url bind_dn password_file base filter live_filter attributes resource_classes domains starttls ca_file page_size timeout lookup changes notes_domain",
@@ -106,8 +105,8 @@ describe("the settings of the schema", () => {
       const before = found[section]?.[takesEffect];
       found[section] = { ...found[section], [takesEffect]: before === undefined ? key : `${before} ${key}` };
     }
-    // Checks are made again at a reload, all of them and with all of their settings.
-    const isCheck = (section: string): boolean => section.startsWith("[checks.");
+    // Checks and password back ends are made again at a reload, all of them and with all of their settings.
+    const isCheck = (section: string): boolean => /^\[(?:checks|auth)\./.test(section);
     const sections = Object.entries(found);
     expect(sections.filter(([section, { restart }]) => isCheck(section) && restart !== undefined)).toEqual([]);
     expect(Object.fromEntries(sections.filter(([section]) => !isCheck(section)))).toEqual(known);

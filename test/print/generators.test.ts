@@ -25,6 +25,7 @@ const generators = [
   ["new-check", "client/badcountry"],
   ["new-preset", "acme-mail"],
   ["new-courier", "mbox"],
+  ["new-backend", "json"],
 ] as const;
 
 interface Ended {
@@ -67,6 +68,7 @@ describe("the generators", { timeout: 300_000 }, () => {
       "sync/presets/registry.ts",
       "src/config/preset-names.ts",
       "src/couriers/registry.ts",
+      "src/auth/backends/registry.ts",
     ];
     expect(await run("node_modules/oxfmt/bin/oxfmt", "--check", ...sources, ...printed)).toMatchObject({ code: 0 });
     writeFileSync(
@@ -79,9 +81,13 @@ describe("the generators", { timeout: 300_000 }, () => {
     expect(await run("node_modules/typescript/bin/tsc", "--noEmit")).toEqual({ code: 0, output: "" });
     const lint = await run("node_modules/oxlint/bin/oxlint", "--type-aware", "--deny-warnings", ...sources);
     expect([lint.code, lint.output]).toEqual([0, expect.any(String)]);
-    const tests = [...sources.filter((path) => path.endsWith(".test.ts")), "test/layout.test.ts"];
-    const tested = await run("node_modules/vitest/vitest.mjs", "run", "--config", "test/vitest.config.ts", ...tests);
+    const own = sources.filter((path) => path.endsWith(".test.ts"));
+    const tests = [...own, "test/layout.test.ts", "test/config/restart.test.ts", "test/checks/settings.test.ts"];
+    const vitest = ["node_modules/vitest/vitest.mjs", "run", "--config", "test/vitest.config.ts"];
+    const tested = await run(...vitest, ...tests);
     expect([tested.code, tested.output]).toEqual([0, expect.stringContaining(`${tests.length} passed`)]);
+    const common = await run(...vitest, "test/auth/backends/contract.test.ts", "-t", "stages/json");
+    expect([common.code, common.output]).toEqual([0, expect.stringMatching(/stages\/json|\d+ passed/)]);
   });
 
   it.each(generators)("%s replaces no file, and refuses what is no name", async (generator, name) => {
