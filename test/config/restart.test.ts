@@ -25,7 +25,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[smtp]": {
     restart: "listen workers max_connections max_connections_per_client status_folder",
     reload:
-      "hostname max_message_size max_recipients greeting_delay early_talker early_talker_text idle_timeout bare_newlines qpsmtpd_codes lenient_helo reverse_lookup shutdown_timeout",
+      "hostname max_message_size max_recipients greeting_delay early_talker early_talker_text idle_timeout bare_newlines qpsmtpd_codes lenient_helo idn reverse_lookup shutdown_timeout",
   },
   "[domains]": { reload: "relay aliases" },
   "[clients]": { reload: "rules relayclients morerelayclients norelayclients" },
@@ -48,7 +48,8 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   },
   "[dns]": { reload: "servers timeout cache_size" },
   "[state]": { reload: "store folder" },
-  "[log]": { restart: "format level" },
+  "[log]": { restart: "format level sinks recipient_line", reload: "sessions" },
+  "[log.rotate]": { restart: "size keep" },
   "[metrics]": { restart: "listen" },
   "[tls]": { reload: "cert key ca min_version" },
   "[auth]": {

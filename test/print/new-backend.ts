@@ -4,8 +4,7 @@ import { readName, writeNew } from "./write-new.ts";
 const [name = ""] = readName(/^([a-z][a-z0-9]*)$/, "new-backend NAME, as radius");
 
 const backEnd = `/** ${name}: whom it asks, by which protocol or original. */
-import { hash, timingSafeEqual } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
 
 import * as field from "../../config/fields.ts";
 import { defineBackEnd } from "./contract.ts";
@@ -13,33 +12,47 @@ import type { BackEndAnswer, BackEndDefinition, Login } from "./contract.ts";
 
 export const ${name}: BackEndDefinition = defineBackEnd({
   name: "${name}",
-  doc: "A JSON file of users and their passwords.",
-  settings: { file: field.text("", "The file. Empty: this back end is not asked.") },
-  key: "file",
+  doc: "A server that gets a line [user, password] in JSON and answers with one word.",
+  settings: { socket: field.text("", "Its socket. Empty: this back end is not asked.") },
+  key: "socket",
   timeout: "5s",
   tellsUnknown: true,
-  create: ({ file }) => ({ check: (login, signal) => ask(file, login, signal) }),
+  create: ({ socket }) => ({ check: (login, signal) => ask(socket, login, signal) }),
 });
 
-/** Rejects where there is no answer. */
-async function ask(file: string, { user, password }: Login, signal: AbortSignal): Promise<BackEndAnswer> {
-  const users = JSON.parse(await readFile(file, { encoding: "utf8", signal })) as Record<string, string>;
-  const held = Object.hasOwn(users, user) ? users[user] : undefined;
-  if (held === undefined) {
-    return { kind: "unknown" };
-  }
-  return { kind: timingSafeEqual(digest(held), digest(password)) ? "accepted" : "refused" };
-}
+/** Of an answer. */
+const maxAnswer = 100;
 
-/** Of equal length, whatever the password: the comparison takes as long for any. */
-function digest(password: string): Buffer {
-  return hash("sha256", password, "buffer");
+/** Rejects where there is no answer. */
+async function ask(path: string, { user, password }: Login, signal: AbortSignal): Promise<BackEndAnswer> {
+  const socket = connect({ path, signal });
+  socket.write(\`\${JSON.stringify([user, password])}\\n\`);
+  let text = "";
+  try {
+    for await (const chunk of socket) {
+      text += (chunk as Buffer).toString("latin1");
+      if (text.includes("\\n") || text.length > maxAnswer) {
+        break;
+      }
+    }
+  } finally {
+    socket.destroy();
+  }
+  const word = text.trim();
+  if (word === "accepted" || word === "refused" || word === "unknown") {
+    return { kind: word };
+  }
+  throw new Error("the answer is none of the three words");
 }
 `;
 const stage = `/** What ${name} asks, with the users of the common suite (test/auth/backends/contract.test.ts). */
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 
 import type { StageBuilder } from "../stage.ts";
 
@@ -47,13 +60,47 @@ export const stage: StageBuilder = {
   isMissing: () => false,
   async build(users) {
     const folder = mkdtempSync(join(tmpdir(), "goodmailto-${name}-"));
-    const file = join(folder, "users.json");
-    writeFileSync(file, JSON.stringify(Object.fromEntries(users)));
+    const socket = join(folder, "socket");
+    const open = new Set<Socket>();
+    let isHanging = false;
+    const server = createServer((client) => {
+      open.add(client);
+      client.on("error", () => undefined);
+      client.once("close", () => open.delete(client));
+      createInterface(client).once("line", (line) => {
+        const [user = "", password] = JSON.parse(line) as string[];
+        const held = users.get(user);
+        if (!isHanging) {
+          client.end(held === undefined ? "unknown\\n" : held === password ? "accepted\\n" : "refused\\n");
+        }
+      });
+    });
+    const listen = async (): Promise<void> => void (await once(server.listen(socket), "listening"));
+    const leave = async (): Promise<void> => {
+      open.forEach((client) => client.destroy());
+      server.close();
+      await once(server, "close");
+    };
+    await listen();
     return {
-      settings: { file },
-      leave: async () => renameSync(file, \`\${file}.away\`),
-      comeBack: async () => renameSync(\`\${file}.away\`, file),
-      close: async () => rmSync(folder, { recursive: true, force: true }),
+      settings: { socket },
+      leave,
+      async hang() {
+        isHanging = true;
+      },
+      async comeBack() {
+        isHanging = false;
+        open.forEach((client) => client.destroy());
+        if (!server.listening) {
+          await listen();
+        }
+      },
+      async close() {
+        if (server.listening) {
+          await leave();
+        }
+        rmSync(folder, { recursive: true, force: true });
+      },
     };
   },
 };
