@@ -235,7 +235,7 @@ describe("clamav with a server that is no clamd", () => {
       unable,
       String.raw`"early answer \"stream: OK\""`,
     ]);
-    expect(await judged(() => undefined)).toEqual([unable, '"no answer for 400 ms"']);
+    expect(await judged(() => undefined)).toEqual([unable, '"no answer for 2000 ms"']);
     expect(await judged((socket) => socket.destroy())).toEqual([unable, expect.stringMatching(/closed|ECONN|EPIPE/)]);
     expect(await judged((socket, got) => void (got.length > 0 && socket.resetAndDestroy()))).toEqual([
       unable,

@@ -24,10 +24,10 @@ const mail = "From: a@far.example\r\nX-Mark: forged\r\nSubject: x\r\n\r\nHello\r
 const content = mail.replace("..dot", ".dot");
 
 /** A relay with a shell script as the filter. */
-async function start(script: string, more = ""): Promise<MailScene> {
+async function start(script: string, more = "", timeout = "10s"): Promise<MailScene> {
   await scene?.close();
   scene = await MailScene.start(
-    { filter: `command = ["{folder}/filter"]\nheaders = ["X-Mark"]\ntimeout = "500ms"\n${more}` },
+    { filter: `command = ["{folder}/filter"]\nheaders = ["X-Mark"]\ntimeout = "${timeout}"\n${more}` },
     { files: { filter: { text: `#!/bin/sh\n${script}\n`, mode: 0o755 } } },
   );
   return scene;
@@ -86,7 +86,11 @@ describe("filter", () => {
         "cat; sleep 30",
         "kill -SEGV $$",
       ]) {
-        const one = await start(script, `take = "${take}"\nmax_size = "100KB"`);
+        const one = await start(
+          script,
+          `take = "${take}"\nmax_size = "100KB"`,
+          script.includes("sleep") ? "500ms" : "10s",
+        );
         expect([script, await one.send(mail)]).toEqual([script, expect.stringMatching(/^250/)]);
         expect(one.delivered()).toBe(content);
         expect(one.log).toMatch(/filter: (?:no answer|no use)/);
