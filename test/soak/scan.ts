@@ -47,7 +47,10 @@ async function send(port: number, bytes: number): Promise<string> {
   await replyOf(socket);
   for (const command of ["EHLO client.example", "MAIL FROM:<a@far.example>", "RCPT TO:<user@example.com>", "DATA"]) {
     socket.write(`${command}\r\n`);
-    await replyOf(socket);
+    const reply = await replyOf(socket);
+    if (!/^[23]/.test(reply)) {
+      throw new Error(`${command}: ${reply}`);
+    }
   }
   socket.write("From: a@far.example\r\nSubject: large\r\n\r\n");
   for (let sent = 0; sent + line.length + 100 < bytes; sent += line.length) {
@@ -66,7 +69,7 @@ const folder = mkdtempSync(join(tmpdir(), "goodmailto-scan-soak-"));
 const clamd = await Clamd.start({ config: ["MaxThreads 4", "MaxQueue 300", "MaxConnectionQueueLength 300"] });
 const site = { folder, valid: "", snapshot: join(folder, "snapshot.sqlite"), sinkPort: await freePort() };
 await publishSnapshot(site.snapshot, ["user@example.com"]);
-const sink = spawn("smtp-sink", ["-c", `127.0.0.1:${site.sinkPort}`, "300"], { stdio: "ignore" });
+const sink = spawn("/usr/sbin/smtp-sink", ["-u", "postfix", `127.0.0.1:${site.sinkPort}`, "300"], { stdio: "ignore" });
 const more = `[checks]\nrun = ["clamav", "goodmailto"]\n[checks.clamav]\nsocket = "${clamd.path}"\ntimeout = "5m"\non_error = "defer"`;
 const relay = await startOurs(site, { name: "scan", more });
 try {
