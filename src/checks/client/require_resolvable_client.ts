@@ -32,7 +32,7 @@ export const require_resolvable_client: CheckDefinition = defineCheck({
   name: "require_resolvable_client",
   doc: "Refuses recipients from a client whose address has no host name in DNS, or one that does not lead back to the address. Looked up when the client connects, applied at RCPT.",
   original: "qpsmtpd plugin require_resolvable_client by Peter J. Holzer.",
-  failure: "A name server that does not answer refuses nobody: a choice of goodmailto's own.",
+  failure: "A name server that does not answer refuses nobody: goodmailto's own choice.",
   stage: "policy",
   hooks: ["connection", "rcpt"],
   unless: [...immune, "special recipient"],

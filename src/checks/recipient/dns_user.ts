@@ -21,7 +21,7 @@ export const dns_user: CheckDefinition = defineCheck({
   name: "dns_user",
   doc: "Refuses recipients that have no A record in a DNS zone of your own (`goodmailto export --format dns-zone` writes it), with the reply to an unknown recipient. With a wildcard, every address of its domain is accepted. [recipients] always applies.",
   original:
-    "qpsmtpd plugin check_dns_user by Hanno Hecker, whose naming scheme is lost; the one here is a choice of goodmailto's own.",
+    "qpsmtpd plugin check_dns_user by Hanno Hecker, whose naming scheme is lost; the one here is goodmailto's own choice.",
   failure: "A name server that does not answer refuses nobody.",
   stage: "recipient",
   hooks: ["rcpt"],

@@ -76,17 +76,17 @@ async function sign(
 
 export const mailinglist: CheckDefinition = defineCheck({
   name: "mailinglist",
-  doc: "Makes mailing lists of aliases: the message goes to the addresses that the check aliases has for the list, with Reply-To, Precedence: bulk, X-Mailing-List, List-Id and List-Post of the list, and with the list's signature at the end. To be named behind aliases in [checks] run: the members of a list are what its alias leads to. A message to a list has no other recipients; those that come with it get 452 4.5.3, and the client sends to them in another transaction. Messages of other lists and of programs are refused, and so is the list's own message if it comes back.",
+  doc: "Turns aliases into mailing lists: the message is sent to the addresses of the alias, with the fields Reply-To, Precedence: bulk, X-Mailing-List, List-Id and List-Post, and with the list's signature at the end. Put it after aliases in [checks] run, because the members of a list are the addresses of its alias. A message to a list has no other recipients; those get 452 4.5.3, and the client sends to them in another transaction. Automatic messages and those of other lists are refused, and so is a message of the list itself that comes back.",
   original:
-    "qpsmtpd's mailinglist_simple, whose source is lost: its description names the fields, PUBLIC and PROTECTED, and the signature. The file, the answers, List-Id and List-Post are choices of goodmailto's own.",
+    "qpsmtpd's mailinglist_simple, whose source is lost: its description names the fields, PUBLIC and PROTECTED, and the signature. The file, the answers, List-Id and List-Post are goodmailto's own choices.",
   failure:
-    "A missing or empty list makes no mailing lists; a list without an alias is deferred with 451; an unreadable signature is left out.",
+    "If the file is missing or empty, there are no mailing lists. A list without an alias is deferred with 451. A signature that cannot be read is left out.",
   stage: "recipient",
   hooks: ["rcpt", "header", "message"],
   needs: "whole",
   settings: {
     file: field.listFile(
-      'The lists, one per line: ADDRESS PUBLIC or ADDRESS PROTECTED, and perhaps the name of a file with a signature (UTF-8, 16 KiB at most, found as list files are). PROTECTED: only members may write, by the address in MAIL FROM. The signature is put behind the first plain text of a message, or becomes a part of its own; signed and encrypted messages get none. It invalidates DKIM signatures of the message. Mail programs know it by its first line, "-- ", which the file must have itself.',
+      'The lists, one per line: ADDRESS PUBLIC or ADDRESS PROTECTED, optionally followed by the name of a file with a signature (UTF-8, at most 16 KiB, looked for like list files). PROTECTED: only members may write, by the address in MAIL FROM. The signature is appended to the first plain text of a message, or becomes a part of its own; signed and encrypted messages get none. It invalidates DKIM signatures of the message. Mail programs recognise it by its first line, "-- ", which the file must contain.',
       "mailinglist_simple",
     ),
   },

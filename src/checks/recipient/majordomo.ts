@@ -36,23 +36,23 @@ function ownerOf(mailbox: Mailbox): Mailbox {
 
 export const majordomo: CheckDefinition = defineCheck({
   name: "majordomo",
-  doc: "Keeps strangers from mailing lists: where Majordomo's configuration of a list has `restrict_post`, only the addresses in the files that it names may write. By default the addresses in From decide, as Majordomo itself has it; all of them must be members. Anybody can write a member's address there: this keeps accidents and spam out, not forgers. A message to a list has no other recipients; those that come with it get 452 4.5.3, and the client sends to them in another transaction. Whether the recipient exists is for other checks to say.",
+  doc: "Restricts who may write to mailing lists: if Majordomo's configuration of a list has `restrict_post`, only the addresses in the files that it names may write. By default the addresses in From are compared, as in Majordomo itself; all of them must be members. Anyone can forge them, so this stops accidents and spam, not forgers. A message to a list has no other recipients; those get 452 4.5.3, and the client sends to them in another transaction. Other checks decide whether the recipient exists.",
   original:
-    "qpsmtpd plugin majordomo (as a client of cf_wrapper, which found the verdicts of single recipients); splitting mixed recipients by 452 is a choice of goodmailto's own.",
+    "qpsmtpd plugin majordomo (as a client of cf_wrapper, which found the verdicts of single recipients); splitting mixed recipients by 452 is goodmailto's own choice.",
   failure:
-    "A list whose configuration, or whose file of members, is missing or empty is deferred with 451; files that become unreadable count as they were.",
+    "A list whose configuration, or whose file of members, is missing or empty is deferred with 451. If a file can no longer be read, its previous contents stay in use.",
   stage: "policy",
   hooks: ["rcpt", "header"],
   settings: {
     lists: field.text(
       "/etc/majordomo/lists",
-      "The folder of the lists: NAME.config, and the files of members, whose names are relative to it.",
+      "Folder of the lists, with NAME.config and the files of members, whose names are relative to it.",
     ),
-    aliases: field.table({}, 'The lists by their addresses, `"team@example.com" = "team"` for team.config.'),
+    aliases: field.table({}, 'Addresses of the lists: `"team@example.com" = "team"` for team.config.'),
     sender: field.choice(
       ["from-header", "envelope"],
       "from-header",
-      "Whose address must be a member's. from-header: the addresses in From, after the message. envelope: the address in MAIL FROM, at RCPT.",
+      "Which address must be that of a member. from-header: those in From, compared after the message. envelope: that in MAIL FROM, compared at RCPT.",
     ),
   },
   faults({ aliases }) {

@@ -23,9 +23,9 @@ export const clamav: CheckDefinition = defineCheck({
   name: "clamav",
   doc: "Refuses messages in which clamd finds a virus, or marks them. Messages of relay clients and logged-in users are scanned too.",
   original:
-    "qpsmtpd plugins clamdscan, which deferred mail while clamd did not answer and scanned multipart messages alone, and clamav, which added headers.",
+    "qpsmtpd plugins clamdscan, which deferred mail while clamd did not answer and scanned only multipart messages, and clamav, which added headers.",
   failure:
-    "If clamd does not answer or cannot scan, on_error counts; too many failures in a row give it ten seconds of rest.",
+    "If clamd does not answer or cannot scan, on_error applies; after too many consecutive failures it is not asked for ten seconds.",
   stage: "policy",
   hooks: ["message"],
   needs: "whole",
@@ -33,16 +33,16 @@ export const clamav: CheckDefinition = defineCheck({
     socket: field.textBy(
       placeRule,
       "/run/clamav/clamd.ctl",
-      "Where clamd listens: its LocalSocket, or host:port of its TCPSocket. The path is Debian's; the relay's user needs access to it.",
+      "Socket of clamd: its LocalSocket, or host:port of its TCPSocket. The default path is Debian's; the relay's user needs access to it.",
     ),
     action: field.choice(
       ["reject", "header"],
       "reject",
-      "reject: refuse the message; it streams on while clamd reads it, and the next hop gets its end after the answer. header: hold the message, accept it in any case and add X-Virus-Found and X-Virus-Details, or X-Virus-Checked; fields of these names that it already has are removed.",
+      "reject: refuse infected messages. Messages are streamed while clamd reads them, and the next hop gets the end after the answer. header: spool messages, accept them in any case and add X-Virus-Found and X-Virus-Details, or X-Virus-Checked; existing fields of these names are removed.",
     ),
     max_size: field.size(
       "25MB",
-      "Larger messages are accepted unscanned. Must not be more than StreamMaxLength of clamd.conf: it would answer that the limit is exceeded, and on_error would count.",
+      "Larger messages are accepted unscanned. Must not exceed StreamMaxLength of clamd.conf; otherwise clamd reports that the limit is exceeded, and on_error applies.",
       1,
     ),
     multipart_only: field.flag(
@@ -52,7 +52,7 @@ export const clamav: CheckDefinition = defineCheck({
     on_error: onErrorField("pass"),
     timeout: field.duration(
       "30s",
-      "Deadline for the answer after the end of the message, and the longest that clamd may stop reading before it.",
+      "Timeout for the answer after the end of the message, and for each pause of clamd in reading it.",
       ["10ms", "5m"],
     ),
   },

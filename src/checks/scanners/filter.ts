@@ -26,35 +26,40 @@ const pools = new WeakMap<object, Pool>();
 
 export const filter: CheckDefinition = defineCheck({
   name: "filter",
-  doc: "Sends each message through a program, as `bogofilter -p -e`: the message is its standard input, and what it prints is the message with its changes.",
+  doc: "Passes each message through a program such as `bogofilter -p -e`, which reads the message from standard input and prints it with changes.",
   original:
-    "qpsmtpd plugin spambayes, for any program. SpamBayes is gone; bogofilter does the same. Exit codes and settings are goodmailto's.",
+    "qpsmtpd plugin spambayes, for any program. SpamBayes is discontinued; bogofilter does the same. Exit codes and settings are goodmailto's.",
   failure:
-    "If the program cannot start, fails, takes too long or prints no complete message, on_error counts and the message stays as it is.",
+    "If the program cannot be started, fails, exceeds the timeout or does not print a complete message, on_error applies and the message is not changed.",
   stage: "policy",
   hooks: ["message"],
   needs: "whole",
   settings: {
     command: field.list(
       ["/usr/bin/bogofilter", "-p", "-e", "-d", "/var/lib/bogofilter"],
-      "Program and arguments. No shell; the first word is a path, or is looked for in `path`.",
+      "Program and arguments, without a shell. The first word is a path, or is looked for in `path`.",
     ),
     take: field.choice(
       ["headers", "message"],
       "headers",
-      "headers: of what it prints only the header fields that `headers` names; fields of these names that the message has already are removed. message: all of it takes the place of the message.",
+      "What to use of the output. headers: only the header fields listed in `headers`; existing fields of these names are removed. message: the output replaces the message.",
     ),
-    headers: field.list(["X-Bogosity", "X-Spambayes-Classification"], "See `take`."),
+    headers: field.list(["X-Bogosity", "X-Spambayes-Classification"], "Header fields to use with take = headers."),
     refuse_exits: field.list(["99"], "Exit codes that refuse the message."),
     defer_exits: field.list(["75"], "Exit codes that ask the sender to try again."),
     max_size: field.size("1MB", "Larger messages are accepted unfiltered.", 1),
     path: field.text("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PATH of the program."),
     timeout: field.duration(
       "30s",
-      "Time limit of a run, with the time that it waits to start; then the program and all that it started are ended, and on_error counts.",
+      "Time limit of a run, including the time that it waits to start. If it is exceeded, the program and its children are killed, and on_error applies.",
       ["10ms", "8m"],
     ),
-    max_processes: field.integer(4, 1, 1000, "Programs that run at the same time; others wait for up to timeout."),
+    max_processes: field.integer(
+      4,
+      1,
+      1000,
+      "Maximum number of programs running at the same time. Others wait for up to timeout.",
+    ),
     on_error: onErrorField("pass"),
   },
   reasons: { filter: "filter refuses", later: "filter defers", unavailable: "filter unavailable" },

@@ -13,7 +13,7 @@ export function onErrorField(sample: OnError) {
   return field.choice(
     ["pass", "defer", "refuse"],
     sample,
-    "What becomes of a message if the scanner does not answer, or cannot scan it. pass: accept it unscanned, with a warning in the log. defer: 451, so that the sender tries again. refuse: 554. Messages above max_size are accepted unscanned in any case.",
+    "What to do with a message if the scanner does not answer or cannot scan it. pass: accept it unscanned, with a warning in the log. defer: 451, so that the sender tries again. refuse: 554. Messages larger than max_size are always accepted unscanned.",
   );
 }
 

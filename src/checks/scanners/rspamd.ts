@@ -20,9 +20,10 @@ const temporary = ["soft reject", "greylist"];
 
 export const rspamd: CheckDefinition = defineCheck({
   name: "rspamd",
-  doc: "Does what rspamd says of a message: reject is 554, soft reject and greylist are 451, add header and rewrite subject change it, with the header fields that rspamd asks for.",
-  original: "None of qpsmtpd: the protocol is rspamd's /checkv2, the replies are goodmailto's.",
-  failure: "If rspamd does not answer, on_error counts; too many failures in a row give it ten seconds of rest.",
+  doc: "Applies the action of rspamd to each message: reject gives 554, soft reject and greylist give 451, add header and rewrite subject change the message, with the header fields that rspamd requests.",
+  original: "None in qpsmtpd: the protocol is rspamd's /checkv2, the replies are goodmailto's.",
+  failure:
+    "If rspamd does not answer, on_error applies; after too many consecutive failures it is not asked for ten seconds.",
   stage: "policy",
   hooks: ["message"],
   needs: "whole",
@@ -30,19 +31,19 @@ export const rspamd: CheckDefinition = defineCheck({
     server: field.textBy(
       { allowed: '"host:port"', fits: (text) => parseEndpoint(text) !== undefined },
       "127.0.0.1:11333",
-      "Where a normal worker of rspamd listens.",
+      "Address of a normal worker of rspamd.",
     ),
     headers: field.choice(
       ["add", "none"],
       "add",
-      "add: change the header as rspamd says; messages are held until the answer. none: leave it alone; messages then stream.",
+      "add: change the header as rspamd requests; messages are spooled until the answer. none: do not change it; messages are streamed.",
     ),
     max_size: field.size(
       "1MB",
       "Larger messages are accepted unscanned. A message waits in memory until rspamd has answered.",
       1,
     ),
-    timeout: field.duration("30s", "Deadline for the answer.", ["10ms", "5m"]),
+    timeout: field.duration("30s", "Timeout for the answer.", ["10ms", "5m"]),
     on_error: onErrorField("pass"),
   },
   reasons: { spam: "spam", later: "rspamd asks to try later", unavailable: "spam scanner unavailable" },

@@ -33,16 +33,16 @@ export const settings = {
   preset: field.choice(
     presetNames,
     "clamscan",
-    "Which program it is: command, exit codes, names, size limit, replies and header fields are those of qpsmtpd's plugin of this name. custom: as the settings below say.",
+    "Which program to use, with the command, exit codes, names, size limit, replies and header fields of qpsmtpd's plugin of this name. custom: defined by the settings below.",
   ),
   command: field.list(
     [],
-    "Program and arguments, in place of the preset's; %f stands for the file with the message. Of sophie the path of its socket. The rules of the preset stay. No shell; the first word is a path, or is looked for in `path`.",
+    "Program and arguments instead of the preset's, without a shell; %f is the path of the message. For sophie, the path of its socket. The rules of the preset still apply. The first word is a path, or is looked for in `path`.",
   ),
   action: field.choice(
     ["preset", "reject", "header"],
     "preset",
-    "reject: refuse infected messages. header: accept them, and add X-Virus-Found and X-Virus-Details, or X-Virus-Checked to clean ones; messages are held meanwhile. preset: as the plugin did: kavscanner and uvscan added fields, aveclient and hbedv did both, the others refused.",
+    "reject: refuse infected messages. header: accept them, and add X-Virus-Found and X-Virus-Details, or X-Virus-Checked to clean ones; messages are spooled meanwhile. preset: as in the plugin (kavscanner and uvscan added fields, aveclient and hbedv did both, the others refused).",
   ),
   messages: field.choice(
     ["preset", "all", "multipart"],
@@ -51,25 +51,22 @@ export const settings = {
   ),
   max_size: field.size(
     "0B",
-    "Larger messages are accepted unscanned. 0B: the preset's limit: 128 KiB for bitdefender and sophie, 250000 bytes for uvscan, 25 MB for the others.",
+    "Larger messages are accepted unscanned. 0B: the preset's limit, which is 128 KiB for bitdefender and sophie, 250000 bytes for uvscan, 25 MB for the others.",
   ),
   infected_exits: field.list(["1"], "Exit codes of `custom` that mean a virus."),
-  clean_exits: field.list(
-    ["0"],
-    "Exit codes of `custom` that mean that there is none. For all others on_error counts.",
-  ),
+  clean_exits: field.list(["0"], "Exit codes of `custom` that mean no virus. For all others on_error applies."),
   name_pattern: field.textBy(
     { allowed: "a regular expression that no text can slow down", fits: isSoundPattern },
     "",
-    "Of `custom`: what a line of the output with a name looks like; the first group is the name.",
+    "For `custom`: regular expression for lines of the output that contain a virus name; the first group is the name.",
   ),
   deny_file: field.listFile(
-    "Names that are refused, one regular expression a line, for the whole name and in any case. Empty: all. Of preset hbedv the file is hbedv_deny if this is not given.",
+    "File of virus names that are refused, one regular expression per line, which must match the complete name; case does not matter. Empty: all names. For the preset hbedv the default is hbedv_deny.",
   ),
   bcc_virusadmin: field.textBy(
     { allowed: "an address", fits: (text) => text === "" || parseMailbox(text) !== undefined },
     "",
-    "Gets a copy of each infected message that is accepted: kavscanner's setting. Needs action header.",
+    "Address that gets a copy of each infected message that is accepted, as in kavscanner. Needs action = header.",
   ),
   input: field.choice(
     ["file", "stdin"],
@@ -78,15 +75,20 @@ export const settings = {
   ),
   group: field.text(
     "",
-    "Group that may read the file, for daemons under another user. Empty: the relay's own. The relay's user must be in it.",
+    "Group that may read the file, for daemons that run as another user. The relay's user must be a member. Empty: the relay's own group.",
   ),
   path: field.text("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PATH of the program."),
   timeout: field.duration(
     "60s",
-    "Time limit of a run, with the time that it waits to start; then the program and all that it started are ended, and on_error counts.",
+    "Time limit of a run, including the time that it waits to start. If it is exceeded, the program and its children are killed, and on_error applies.",
     ["10ms", "8m"],
   ),
-  max_processes: field.integer(4, 1, 1000, "Programs that run at the same time; others wait for up to timeout."),
+  max_processes: field.integer(
+    4,
+    1,
+    1000,
+    "Maximum number of programs running at the same time. Others wait for up to timeout.",
+  ),
   on_error: onErrorField("pass"),
 };
 export type ScannerSettings = z.infer<z.ZodObject<typeof settings>>;

@@ -28,11 +28,11 @@ const longestName = 128;
 
 export const scanner: CheckDefinition = defineCheck({
   name: "scanner",
-  doc: "Refuses messages in which a program finds a virus, or marks them. Messages of relay clients and logged-in users are scanned too. For ClamAV the check clamav is faster: clamscan reads all its signatures for each message.",
+  doc: "Refuses messages in which a program finds a virus, or marks them. Messages of relay clients and logged-in users are scanned too. For ClamAV the check clamav is faster, because clamscan loads all signatures for each message.",
   original:
-    "qpsmtpd plugins aveclient, bitdefender, hbedv, kavscanner, sophie and uvscan, each by its preset. on_error takes the place of aveclient's blockonerror. Preset clamscan, preset custom and the header fields of uvscan and kavscanner are goodmailto's.",
+    "qpsmtpd plugins aveclient, bitdefender, hbedv, kavscanner, sophie and uvscan, each by its preset. on_error replaces aveclient's blockonerror. Preset clamscan, preset custom and the header fields of uvscan and kavscanner are goodmailto's.",
   failure:
-    "If the program cannot start, is ended by a signal or its time limit, or ends with an exit code that the preset does not know, on_error counts.",
+    "If the program cannot be started, is killed by a signal or the time limit, or exits with a code that the preset does not know, on_error applies.",
   stage: "policy",
   hooks: ["message"],
   needs: "whole",
