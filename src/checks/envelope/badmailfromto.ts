@@ -63,8 +63,9 @@ export const badmailfromto: CheckDefinition = defineCheck({
       mail(session) {
         const pairs = listed.current();
         const sender = session.transaction?.sender;
-        if (sender !== undefined && pairs.size > 0) {
-          refused.set(session, pairsOf(pairs, sender));
+        const found = sender === undefined || pairs.size === 0 ? [] : pairsOf(pairs, sender);
+        if (found.length > 0) {
+          refused.set(session, found);
         }
         return pass;
       },
