@@ -67,73 +67,103 @@ export interface Recipients {
   readonly unknown: Reply;
 }
 
-/**
- * Compiles the settings into the one question of the relay. An address of an alias domain is looked up in the relay
- * domain that it stands for; a bare user part (RCPT TO:<postmaster>) is valid from any source.
- */
+/** Compiles the settings into the one question of the relay. */
 export function createRecipients(reader: SnapshotReader, domains: Domains, settings: LookupSettings): Recipients {
-  const { match, recipient_delimiter: delimiters, signed_return_paths: signed = true } = settings;
-  const unknown = reply(550, "5.1.1", settings.reply ?? "No such user here");
-  const always = compileAlways(settings, domains);
-  const search = match === "user-part" ? searchAnywhere : searchDomain;
+  const listed = new ListedRecipients(reader, domains, settings);
+  return {
+    find: (mailbox) => listed.find(mailbox),
+    isAlways: (mailbox) => listed.isAlways(mailbox),
+    unknown: listed.unknown,
+  };
+}
 
-  function find({ user, domain }: Mailbox): RecipientAnswer {
-    const { image } = reader;
+/**
+ * An address of an alias domain is looked up in the relay domain that it stands for; a bare user part
+ * (RCPT TO:<postmaster>) is valid from any source.
+ */
+class ListedRecipients implements Recipients {
+  readonly unknown: Reply;
+  readonly #reader: SnapshotReader;
+  readonly #domains: Domains;
+  readonly #delimiters: string;
+  readonly #signed: boolean;
+  readonly #always: (user: string, domain: string) => string | undefined;
+  readonly #search: (image: Image, user: string, domain: string) => RecipientRow | undefined;
+
+  constructor(reader: SnapshotReader, domains: Domains, settings: LookupSettings) {
+    this.unknown = reply(550, "5.1.1", settings.reply ?? "No such user here");
+    this.#reader = reader;
+    this.#domains = domains;
+    this.#delimiters = settings.recipient_delimiter;
+    this.#signed = settings.signed_return_paths ?? true;
+    this.#always = compileAlways(settings, domains);
+    this.#search = settings.match === "user-part" ? searchAnywhere : searchDomain;
+  }
+
+  find({ user, domain }: Mailbox): RecipientAnswer {
+    const { image } = this.#reader;
     if (image === undefined) {
-      const { state } = reader;
+      const { state } = this.#reader;
       return { kind: "unavailable", why: state.kind === "unavailable" ? state.why : "closed" };
     }
-    const canonical = domains.canonical(domain) ?? domain;
     try {
-      let row = search(image, user, canonical);
-      if (row?.gone === 0) {
-        return known(image, row);
-      }
-      const refusal = image.hasWildcards ? image.findRefusal(normalKey(user, canonical)) : undefined;
-      const others = refusal === undefined ? otherForms(user, delimiters, signed) : [];
-      for (const other of others) {
-        row = preferPresent(row, search(image, other, canonical));
-        if (row?.gone === 0) {
-          return known(image, row);
-        }
-      }
-      const name = alwaysName(user, others, canonical);
-      if (name !== undefined) {
-        return { kind: "known", key: name, as: "always", source: "", entry: "" };
-      }
-      const wildcard = refusal ?? (image.hasWildcards ? findWildcard(image, user, canonical) : undefined);
-      if (wildcard?.gone === 0) {
-        return known(image, wildcard);
-      }
-      if (wildcard?.rule === refused.rule) {
-        return { kind: "unknown", by: wildcard };
-      }
-      row ??= wildcard;
-      return signed && takesBounces(user, canonical) ? returnPath(user, canonical) : missing(image, row);
+      return this.#findIn(image, user, this.#domains.canonical(domain) ?? domain);
     } catch (error) {
-      reader.fail(error);
+      this.#reader.fail(error);
       return { kind: "unavailable", why: "torn" };
     }
   }
 
-  function alwaysName(user: string, others: readonly string[], domain: string): string | undefined {
-    let name = always(user, domain);
+  #findIn(image: Image, user: string, domain: string): RecipientAnswer {
+    let row = this.#search(image, user, domain);
+    if (row?.gone === 0) {
+      return this.#known(image, row);
+    }
+    const refusal = image.hasWildcards ? image.findRefusal(normalKey(user, domain)) : undefined;
+    const others = refusal === undefined ? this.#otherForms(user) : [];
+    for (const other of others) {
+      row = preferPresent(row, this.#search(image, other, domain));
+      if (row?.gone === 0) {
+        return this.#known(image, row);
+      }
+    }
+    const name = this.#alwaysName(user, others, domain);
+    if (name !== undefined) {
+      return { kind: "known", key: name, as: "always", source: "", entry: "" };
+    }
+    const wildcard = refusal ?? (image.hasWildcards ? this.#findWildcard(image, user, domain) : undefined);
+    if (wildcard?.gone === 0) {
+      return this.#known(image, wildcard);
+    }
+    if (wildcard?.rule === refused.rule) {
+      return { kind: "unknown", by: wildcard };
+    }
+    row ??= wildcard;
+    return this.#signed && this.#takesBounces(user, domain) ? returnPath(user, domain) : missing(image, row);
+  }
+
+  isAlways({ user, domain }: Mailbox): boolean {
+    return this.#alwaysName(user, this.#otherForms(user), this.#domains.canonical(domain) ?? domain) !== undefined;
+  }
+
+  #otherForms(user: string): string[] {
+    return otherForms(user, this.#delimiters, this.#signed);
+  }
+
+  #alwaysName(user: string, others: readonly string[], domain: string): string | undefined {
+    let name = this.#always(user, domain);
     for (const form of others) {
-      name ??= always(form, domain);
+      name ??= this.#always(form, domain);
     }
     return name;
   }
 
-  function isAlways({ user, domain }: Mailbox): boolean {
-    return alwaysName(user, otherForms(user, delimiters, signed), domains.canonical(domain) ?? domain) !== undefined;
-  }
-
   /** The first wildcard that stands for an address, or refuses it; else one that vanished. A route is behind none. */
-  function findWildcard(image: Image, user: string, domain: string): RecipientRow | undefined {
+  #findWildcard(image: Image, user: string, domain: string): RecipientRow | undefined {
     if (domain === "" || namesRoute(user)) {
       return undefined;
     }
-    const inner = (signed ? withoutTag(user) : undefined) ?? user;
+    const inner = (this.#signed ? withoutTag(user) : undefined) ?? user;
     const keys = [...extensionUsers(inner).map((one) => normalKey(one, domain)), catchAllKey(domain)];
     let vanished: RecipientRow | undefined;
     for (const key of keys) {
@@ -147,34 +177,33 @@ export function createRecipients(reader: SnapshotReader, domains: Domains, setti
   }
 
   /** At a domain of ours, and not one that hides a route. */
-  function takesBounces(user: string, domain: string): boolean {
-    return isRewrittenSender(user) && !namesRoute(user) && domains.canonical(domain) !== undefined;
+  #takesBounces(user: string, domain: string): boolean {
+    return isRewrittenSender(user) && !namesRoute(user) && this.#domains.canonical(domain) !== undefined;
   }
 
-  function missing({ asOf }: Image, row: RecipientRow | undefined): RecipientAnswer {
-    return row === undefined
-      ? { kind: "unknown", asOf }
-      : { kind: "gone", key: row.key, source: row.source, entry: row.entry, since: row.gone, asOf };
-  }
-
-  function known(image: Image, { key, kind, source, entry, rule }: RecipientRow): RecipientAnswer {
+  #known(image: Image, { key, kind, source, entry, rule }: RecipientRow): RecipientAnswer {
     const answer = { kind: "known", key, as: kind, source, entry } as const;
-    const restriction = rule === "" ? undefined : restrict(parseRule(rule), image);
+    const restriction = rule === "" ? undefined : this.#restrict(parseRule(rule), image);
     return restriction === undefined ? answer : { ...answer, restriction };
   }
 
-  function restrict(rule: Rule | undefined, image: Image): Restriction | undefined {
+  #restrict(rule: Rule | undefined, image: Image): Restriction | undefined {
     if (rule?.kind !== "senders") {
       return rule;
     }
     const accepts = (sender: Mailbox | undefined): boolean => {
-      const domain = domains.canonical(sender?.domain ?? "") ?? sender?.domain ?? "";
-      const users = sender === undefined ? [] : [sender.user, ...otherForms(sender.user, delimiters, signed)];
+      const domain = this.#domains.canonical(sender?.domain ?? "") ?? sender?.domain ?? "";
+      const users = sender === undefined ? [] : [sender.user, ...this.#otherForms(sender.user)];
       return users.some((user) => rule.keys.has(image.stored(normalKey(user, domain))));
     };
     return { kind: "senders", count: rule.keys.size, accepts };
   }
-  return { find, isAlways, unknown };
+}
+
+function missing({ asOf }: Image, row: RecipientRow | undefined): RecipientAnswer {
+  return row === undefined
+    ? { kind: "unknown", asOf }
+    : { kind: "gone", key: row.key, source: row.source, entry: row.entry, since: row.gone, asOf };
 }
 
 /**
