@@ -86,84 +86,114 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
       "SELECT id, name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault, reached FROM source ORDER BY id",
     )
     .all();
+  const { mark, ...meta } = readMeta(database);
+  const hash = mark === undefined ? undefined : formOf(trust)?.hash;
+  return {
+    ...meta,
+    asOf: sources.reduce((oldest, { readAt }) => (readAt === 0 ? oldest : Math.min(oldest, readAt)), meta.created),
+    keyed: mark !== undefined,
+    sources,
+    counts: () => countRows(database),
+    hasWildcards: database.pragma("user_version", { simple: true }) !== versionOf(mark !== undefined, false),
+    ...lookups(database, sources, hash),
+    list: (goneAfter) => listRows(database, goneAfter),
+    close: () => void database.close(),
+  };
+}
+
+type Lookups = Pick<
+  Image,
+  "stored" | "findAddress" | "findUser" | "findAnywhere" | "findWildcard" | "findRefusal" | "entriesOf"
+>;
+
+/** Rows by their key. @param hash of a keyed list */
+function lookups(
+  database: Database.Database,
+  sources: readonly (SourceRow & { readonly id: number })[],
+  hash: ((key: string) => string) | undefined,
+): Lookups {
   const scopes = new Map(sources.map((row) => [row.id, compileScope(row)]));
   const everywhere = sources.every((row) => row.domains === "");
+  const { all, best } = rowsByKey(database);
+  const findFull = searchInAnyDomain(database);
+  const stored = hash ?? ((key: string): string => key);
+  const row = (key: string, raw: Raw | undefined): RecipientRow | undefined =>
+    raw && { key, source: scopes.get(raw[0])?.name ?? "", kind: raw[1], entry: raw[2], rule: raw[3], gone: raw[4] };
+  const isIn = (source: number, domain: string): boolean => scopes.get(source)?.covers(domain) === true;
+  return {
+    stored,
+    findAddress: (key) => row(key, best(stored(key))),
+    findUser: (user, domain) => {
+      const key = stored(user);
+      return row(user, everywhere ? best(key) : bestOf(all(key).filter(([id]) => isIn(id, domain))));
+    },
+    findAnywhere: (user) => {
+      if (hash !== undefined) {
+        return row(user, best(hash(`${user}@`)));
+      }
+      const bare = row(user, user.includes("@") ? undefined : best(user));
+      if (bare?.gone === 0) {
+        return bare;
+      }
+      const full = findFull(user);
+      return preferPresent(full && row(full.key, full.raw), bare);
+    },
+    findWildcard: (key) => {
+      const rows = all(stored(key)).filter(([, kind]) => wildcardKinds.includes(kind));
+      return row(key, rows.find(isThere) ?? rows.find(isRefusal) ?? rows[0]);
+    },
+    findRefusal: (key) => {
+      const rows = all(stored(key));
+      return row(key, rows.some(isThere) ? undefined : rows.find(isRefusal));
+    },
+    entriesOf: (key, domain) =>
+      all(stored(key))
+        .filter(([source, , entry, , gone]) => gone === 0 && entry !== "" && isIn(source, domain))
+        .map(([source, , entry]) => `${source} ${entry}`),
+  };
+}
+
+/** Every row of a key, and the best of them. */
+function rowsByKey(database: Database.Database) {
   // The primary key gives the order of sources by itself; asking for it costs 3 µs.
   const byKey = database
     .prepare<[string], Raw>("SELECT source, kind, entry, rule, gone FROM recipient WHERE key = ?")
     .raw();
+  // Nearly every key has one row, or a first one that will do: the others are read only if they may matter.
+  const best = (key: string): Raw | undefined => {
+    const first = byKey.get(key);
+    return first === undefined || isOpen(first) ? first : bestOf(byKey.all(key));
+  };
+  return { all: (key: string): readonly Raw[] => byKey.all(key), best };
+}
+
+/** Finds the row of a user part in whatever domain. */
+function searchInAnyDomain(
+  database: Database.Database,
+): (user: string) => { readonly key: string; readonly raw: Raw } | undefined {
   // "A" follows "@" in ASCII. A quoted user part may hold an "@" itself: then the rest holds a second one.
-  const inAnyDomain = (and: string): Database.Statement<{ user: string }, readonly [...Raw, key: string]> =>
+  const prepare = (and: string): Database.Statement<{ user: string }, readonly [...Raw, key: string]> =>
     database
       .prepare<{ user: string }, readonly [...Raw, key: string]>(
         `SELECT source, kind, entry, rule, gone, key FROM recipient
          WHERE key > $user || '@' AND key < $user || 'A' AND instr(substr(key, length($user) + 2), '@') = 0 ${and} LIMIT 1`,
       )
       .raw();
-  const anyInAnyDomain = inAnyDomain("");
-  const presentInAnyDomain = inAnyDomain("AND gone = 0 ORDER BY rule <> ''");
-  const row = (key: string, raw: Raw | undefined): RecipientRow | undefined =>
-    raw && { key, source: scopes.get(raw[0])?.name ?? "", kind: raw[1], entry: raw[2], rule: raw[3], gone: raw[4] };
-  const { mark, ...meta } = readMeta(database);
-  const form = mark === undefined ? undefined : formOf(trust);
-  const stored = form === undefined ? (key: string): string => key : form.hash;
-  // Nearly every key has one row, or a first one that will do: the others are read only if they may matter.
-  const best = (key: string): Raw | undefined => {
-    const first = byKey.get(key);
-    return first === undefined || isOpen(first) ? first : bestOf(byKey.all(key));
+  const any = prepare("");
+  const present = prepare("AND gone = 0 ORDER BY rule <> ''");
+  return (user) => {
+    const first = any.get({ user });
+    const raw = first === undefined || isOpen(first) ? first : (present.get({ user }) ?? first);
+    return raw && { key: raw[5], raw: [raw[0], raw[1], raw[2], raw[3], raw[4]] };
   };
-  const findFull = (user: string): RecipientRow | undefined => {
-    const first = anyInAnyDomain.get({ user });
-    const raw = first === undefined || isOpen(first) ? first : (presentInAnyDomain.get({ user }) ?? first);
-    return raw && row(raw[5], [raw[0], raw[1], raw[2], raw[3], raw[4]]);
-  };
-  const findAnywhere = (user: string): RecipientRow | undefined => {
-    if (form !== undefined) {
-      return row(user, best(form.hash(`${user}@`)));
-    }
-    const bare = row(user, user.includes("@") ? undefined : best(user));
-    return bare?.gone === 0 ? bare : preferPresent(findFull(user), bare);
-  };
-  return {
-    ...meta,
-    asOf: sources.reduce((oldest, { readAt }) => (readAt === 0 ? oldest : Math.min(oldest, readAt)), meta.created),
-    keyed: mark !== undefined,
-    sources,
-    counts: () =>
-      database
-        .prepare<[], { source: string; kind: Kind; count: number }>(
-          "SELECT name AS source, kind, count(*) AS count FROM recipient JOIN source ON source = id WHERE gone = 0 GROUP BY id, kind",
-        )
-        .all(),
-    stored,
-    findAddress: (key) => row(key, best(stored(key))),
-    findUser: (user, domain) => {
-      const key = stored(user);
-      return row(
-        user,
-        everywhere ? best(key) : bestOf(byKey.all(key).filter(([id]) => scopes.get(id)?.covers(domain))),
-      );
-    },
-    findAnywhere,
-    hasWildcards: database.pragma("user_version", { simple: true }) !== versionOf(mark !== undefined, false),
-    findWildcard: (key) => {
-      const rows = byKey.all(stored(key)).filter(([, kind]) => wildcardKinds.includes(kind));
-      return row(key, rows.find(isThere) ?? rows.find(isRefusal) ?? rows[0]);
-    },
-    findRefusal: (key) => {
-      const rows = byKey.all(stored(key));
-      return row(key, rows.some(isThere) ? undefined : rows.find(isRefusal));
-    },
-    entriesOf: (key, domain) =>
-      byKey
-        .all(stored(key))
-        .filter(
-          ([source, , entry, , gone]) => gone === 0 && entry !== "" && scopes.get(source)?.covers(domain) === true,
-        )
-        .map(([source, , entry]) => `${source} ${entry}`),
-    list: (goneAfter) => listRows(database, goneAfter),
-    close: () => void database.close(),
-  };
+}
+
+function countRows(database: Database.Database): ReturnType<Image["counts"]> {
+  return database
+    .prepare<[], { source: string; kind: Kind; count: number }>(
+      "SELECT name AS source, kind, count(*) AS count FROM recipient JOIN source ON source = id WHERE gone = 0 GROUP BY id, kind",
+    )
+    .all();
 }
 
 function isThere(raw: readonly [...Raw, ...unknown[]]): boolean {
