@@ -1,12 +1,12 @@
 /** What sync does with a list beyond making it: keys, signature and targets, read from the files of the settings. */
-import { existsSync, readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { readFileSync } from "node:fs";
 
 import { parseSigner, unprotected } from "../../sync/publish/protect.ts";
 import type { Protection } from "../../sync/publish/protect.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import type { Target } from "../../sync/targets/target.ts";
 import type { Settings } from "../config/sections.ts";
+import { secretPath } from "../files/credentials.ts";
 import { createKeyedForm } from "../snapshot/keyed.ts";
 import { readSecret } from "../snapshot/trust.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -34,8 +34,7 @@ export function readSealing({ snapshot, recipients, publish }: Settings, folder:
 }
 
 function readSigner(name: string, folder: string): Protection["signer"] {
-  const given = join(process.env["CREDENTIALS_DIRECTORY"] ?? "", name);
-  const path = isAbsolute(name) ? name : given !== name && existsSync(given) ? given : join(folder, name);
+  const path = secretPath(name, folder);
   try {
     return parseSigner(readFileSync(path, "utf8"));
   } catch (error) {

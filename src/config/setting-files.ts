@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 
 import type * as z from "zod";
 
+import { credentialFor } from "../files/credentials.ts";
 import { fileErrorMessage } from "../report/error-message.ts";
 import { fieldMeta } from "./fields.ts";
 import type { Settings } from "./sections.ts";
@@ -74,15 +75,8 @@ export function unreadable(path: string): string | undefined {
     accessSync(path, constants.R_OK);
     return statSync(path).isDirectory() ? `"${path}" is a folder; allowed: a file` : undefined;
   } catch (error) {
-    // systemd hands secrets over by name: they need not be at the path itself.
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    const folder = process.env["CREDENTIALS_DIRECTORY"];
-    if (
-      folder !== undefined &&
-      folder !== "" &&
-      !path.startsWith(folder) &&
-      unreadable(`${folder}/${name}`) === undefined
-    ) {
+    const credential = credentialFor(path);
+    if (credential !== undefined && unreadable(credential) === undefined) {
       return undefined;
     }
     return `"${path}" cannot be read: ${fileErrorMessage(error)}; allowed: a readable file, or "" for none`;

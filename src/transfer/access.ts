@@ -1,10 +1,10 @@
 /** What shows a server who we are: HTTP basic (RFC 7617), or S3's signature (AWS4-HMAC-SHA256). */
-import { existsSync, readFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { readFileSync } from "node:fs";
 
 import { AwsV4Signer } from "aws4fetch";
 
 import type { Place } from "../config/place.ts";
+import { secretPath } from "../files/credentials.ts";
 import { errorMessage } from "../report/error-message.ts";
 
 /** Who asks, with which certificates he believes a server. */
@@ -28,14 +28,10 @@ export interface AccessSettings {
 const maxFile = 4 * 1024 * 1024;
 
 /**
- * Reads the files. A relative name is looked for in $CREDENTIALS_DIRECTORY (systemd) first, then in the folder.
+ * Reads the files. A relative name is looked for among systemd's credentials first, then in the folder.
  * @throws Error if one cannot be read
  */
-export function readAccess(
-  settings: AccessSettings,
-  folder: string,
-  credentials = process.env["CREDENTIALS_DIRECTORY"] ?? "",
-): Access {
+export function readAccess(settings: AccessSettings, folder: string, credentials?: string): Access {
   const { user, password_file: passwordFile, ca_file: caFile } = settings;
   const [password = ""] = passwordFile === "" ? [] : read(passwordFile, folder, credentials).split(/\r?\n/, 1);
   if (user !== "" && password === "") {
@@ -44,9 +40,8 @@ export function readAccess(
   return { user, password, ca: caFile === "" ? undefined : read(caFile, folder, credentials) };
 }
 
-function read(name: string, folder: string, credentials: string): string {
-  const given = join(credentials, name);
-  const path = isAbsolute(name) ? name : credentials !== "" && existsSync(given) ? given : join(folder, name);
+function read(name: string, folder: string, credentials: string | undefined): string {
+  const path = secretPath(name, folder, credentials);
   try {
     const text = readFileSync(path, "utf8");
     if (text.length > maxFile) {

@@ -2,6 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 
+import { secretPlaces } from "../../src/files/credentials.ts";
 import { refuseAuthorities } from "../../src/files/authorities.ts";
 import { SourceFault } from "../source.ts";
 
@@ -9,20 +10,13 @@ import { SourceFault } from "../source.ts";
 const maxFile = 4 * 1024 * 1024;
 
 /**
- * The first line of a password file. A relative name is looked for in $CREDENTIALS_DIRECTORY (systemd's LoadCredential)
- * first, then beside the configuration file.
+ * The first line of a password file. A relative name is looked for among systemd's credentials first, then beside the
+ * configuration file.
  * @throws SourceFault "unreadable"; "bind" if it is empty: a server takes a name without a password for anonymous and
  * says success (RFC 4513 5.1.2)
  */
-export async function readPassword(
-  name: string,
-  folder: string,
-  credentials = process.env["CREDENTIALS_DIRECTORY"],
-): Promise<string> {
-  const places = isAbsolute(name)
-    ? [name]
-    : [...(credentials === undefined ? [] : [join(credentials, name)]), join(folder, name)];
-  const text = await readFirst(places, "password_file");
+export async function readPassword(name: string, folder: string, credentials?: string): Promise<string> {
+  const text = await readFirst(secretPlaces(name, folder, credentials), "password_file");
   const [line = ""] = text.replace(/^\uFEFF/, "").split(/\r?\n/, 1);
   if (line === "") {
     throw new SourceFault(

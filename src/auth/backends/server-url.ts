@@ -1,8 +1,8 @@
 /** Another mail server that is asked for passwords: its URL, and whether the connection to it must have TLS. */
-import { existsSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { readFileSync } from "node:fs";
 
 import type { TextRule } from "../../config/fields.ts";
+import { credentialFor } from "../../files/credentials.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { BackEndFault } from "./contract.ts";
 
@@ -55,14 +55,12 @@ export function nameFor(template: string, user: string): string {
 }
 
 /**
- * A file of the settings. systemd hands files over by name in a folder of its own.
+ * A file of the settings, or the credential of its name.
  * @throws BackEndFault where it cannot be read
  */
 export function readNamed(file: string): string {
-  const folder = process.env["CREDENTIALS_DIRECTORY"];
-  const given = join(folder ?? "", basename(file));
   try {
-    return readFileSync(folder !== undefined && existsSync(given) ? given : file, "utf8");
+    return readFileSync(credentialFor(file) ?? file, "utf8");
   } catch (error) {
     throw new BackEndFault(`Cannot read "${file}": ${errorMessage(error)}`, { cause: error });
   }
