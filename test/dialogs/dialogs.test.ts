@@ -9,8 +9,8 @@ import { runDialogue } from "./dialogue.ts";
 describe("dialogues", () => {
   for (const file of globSync(join(import.meta.dirname, "**/*.dialog")).toSorted()) {
     const text = readFileSync(file, "utf8");
-    const lacksClamd = /^=== clamd$/m.test(text) && missing("clamd");
-    it.skipIf(lacksClamd)(`${basename(file, ".dialog")}: ${text.split("\n")[0]}`, async () => {
+    const lacks = ["clamd", "spamd"].some((name) => new RegExp(`^=== ${name}$`, "m").test(text) && missing(name));
+    it.skipIf(lacks)(`${basename(file, ".dialog")}: ${text.split("\n")[0]}`, async () => {
       await runDialogue(text, file);
     });
   }

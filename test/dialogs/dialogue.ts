@@ -5,7 +5,7 @@
  * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of
  * `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `deliverabled`
  * (lines of `address number` that a scripted daemon answers, whose place is {deliverabled}), `clamd` (a real one that
- * knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `hop` (JSON of a next hop's
+ * knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `spamd` (a real one, whose place is {spamd}; {gtube} is what it finds), `hop` (JSON of a next hop's
  * script), `dialogue` (a conversation; `from 127.0.0.2` sets the client's address), `log` (lines that the log must
  * hold, in this order), `delivered` (what the next hop must have got: `from <..> to <..> <..>` lines, then text that
  * the message must contain). Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of
@@ -30,6 +30,7 @@ import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import type { TestRelay } from "../fakes/relay.ts";
+import { gtube, startSpamd } from "../fakes/spamd.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 
 interface Block {
@@ -67,12 +68,14 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   const dns = await startNames(named(blocks, "dns")[0]);
   const daemon = await startDaemon(named(blocks, "deliverabled")[0]);
   const clamd = named(blocks, "clamd").length === 0 ? undefined : await Clamd.start();
+  const spamd = named(blocks, "spamd").length === 0 ? undefined : await startSpamd();
   const fill = (part: string): string =>
     part
       .replaceAll("{hop}", String(hop.port))
       .replaceAll("{dns}", dns?.server ?? "{dns}")
       .replaceAll("{deliverabled}", daemon?.place ?? "{deliverabled}")
-      .replaceAll("{clamd}", clamd?.path ?? "{clamd}");
+      .replaceAll("{clamd}", clamd?.path ?? "{clamd}")
+      .replaceAll("{spamd}", spamd?.place ?? "{spamd}");
   const snapshot = named(blocks, "snapshot")[0];
   const files = named(blocks, "file").map(
     (block) => [block.argument, { text: fill(`${body(block).trimEnd()}\n`), mode: 0o755 }] as const,
@@ -99,6 +102,7 @@ export async function runDialogue(text: string, file: string): Promise<void> {
     await dns?.close();
     await daemon?.close();
     await clamd?.close();
+    await spamd?.close();
   }
 }
 
@@ -154,7 +158,10 @@ async function converse(block: Block, relay: TestRelay, file: string): Promise<v
 
 /** The test virus is in no file: a scanner on this machine would take it away. */
 function withViruses(line: string): string {
-  return line.replaceAll("{eicar}", eicar).replaceAll("{eicar64}", Buffer.from(eicar, "latin1").toString("base64"));
+  return line
+    .replaceAll("{gtube}", gtube)
+    .replaceAll("{eicar}", eicar)
+    .replaceAll("{eicar64}", Buffer.from(eicar, "latin1").toString("base64"));
 }
 
 async function step(client: SmtpClient, line: string, place: string): Promise<void> {

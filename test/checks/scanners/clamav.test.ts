@@ -200,7 +200,7 @@ describe("clamav with a server that is no clamd", () => {
   ): Promise<readonly [string | undefined, string]> => {
     const server = await startScripted(script);
     try {
-      const own = await start(server.place, 'on_error = "defer"\ntimeout = "400ms"');
+      const own = await start(server.place, 'on_error = "defer"\ntimeout = "2s"');
       const answer = await own.send(message);
       const line = own.relay.log.find((one) => one.includes("clamav: no answer")) ?? "";
       return [answer, /why=(.*)$/.exec(line)?.[1] ?? ""];

@@ -13,9 +13,9 @@ import { freePort } from "../../fakes/clamd.ts";
 import { Daemon } from "../../fakes/daemon.ts";
 import { missing } from "../../fakes/need.ts";
 import { startScripted } from "../../fakes/scripted.ts";
+import { gtube } from "../../fakes/spamd.ts";
 import { MailScene } from "./mail-scene.ts";
 
-const gtube = `XJS*C4JDBQADN1.NSBN3*2IDNEN*${"GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"}`;
 const spam = `From: a@far.example\r\nSubject: hello\r\n\r\n${gtube}\r\n`;
 const ham = "From: a@far.example\r\nSubject: hello\r\nX-Spam: forged\r\n\r\nHello\r\n";
 const unable = "451 4.3.0 Unable to scan for spam";

@@ -1,18 +1,12 @@
 /** spamassassin beside a real spamd, and beside servers that lie. */
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
-import { freePort } from "../../fakes/clamd.ts";
-import { Daemon } from "../../fakes/daemon.ts";
 import { missing } from "../../fakes/need.ts";
 import { startScripted } from "../../fakes/scripted.ts";
+import { gtube, startSpamd } from "../../fakes/spamd.ts";
+import type { Spamd } from "../../fakes/spamd.ts";
 import { largeMessage, MailScene } from "./mail-scene.ts";
 
-/** The test message of spam filters, in two halves. */
-const gtube = `XJS*C4JDBQADN1.NSBN3*2IDNEN*${"GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"}`;
 const spam = `From: a@far.example\r\nSubject: hello\r\nX-Spam-Flag: NO\r\n\r\n${gtube}\r\n`;
 const ham =
   "From: a@far.example\r\nTo: anna@kontor.example\r\nSubject: hello\r\nDate: Sat, 28 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@far.example>\r\n\r\nHello\r\n";
@@ -31,20 +25,11 @@ async function start(place: string, more: string): Promise<MailScene> {
 }
 
 describe.skipIf(missing("spamd"))("spamassassin with a real spamd", () => {
-  let spamd: Daemon;
-  let folder: string;
+  let spamd: Spamd;
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "goodmailto-spamd-"));
-    chmodSync(folder, 0o777);
-    const port = await freePort();
-    const words = ["-L", "-x", "-i", "127.0.0.1", "--port", String(port), "--max-children", "1", "--min-children", "1"];
-    spamd = new Daemon(port, ["spamd", ...words, "--syslog=stderr", "-H", folder]);
-    await spamd.start();
+    spamd = await startSpamd();
   }, 90_000);
-  afterAll(async () => {
-    await spamd.kill();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => spamd.close());
 
   it("refuses from the threshold on, streaming and held, and passes what is below", async () => {
     for (const headers of ["none", "add"]) {
