@@ -76,8 +76,11 @@ function value(item: string | number | boolean): string {
 
 /** `part: event key=value …`. */
 export function eventText(part: string, event: string, fields: LogFields): string {
-  const words = Object.entries(fields).flatMap(([key, item]) => (item === undefined ? [] : [` ${key}=${value(item)}`]));
-  return `${sanitise(part)}: ${sanitise(event)}${words.join("")}`;
+  let words = "";
+  for (const [key, item] of Object.entries(fields)) {
+    words += item === undefined ? "" : ` ${key}=${value(item)}`;
+  }
+  return `${sanitise(part)}: ${sanitise(event)}${words}`;
 }
 
 /** JSON with everything outside printable ASCII escaped, so that no reader of any kind is fooled. */

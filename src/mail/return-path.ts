@@ -17,5 +17,5 @@ export function withoutTag(user: string): string | undefined {
 
 /** Whether a user part is a rewritten sender, to which only bounces are sent. */
 export function isRewrittenSender(user: string): boolean {
-  return srs.test(user);
+  return user.includes("=") && srs.test(user);
 }
