@@ -50,6 +50,13 @@ describe("a maildir as the next hop", () => {
     client.close();
   });
 
+  it("takes a message whatever its time limits are", async () => {
+    const { relay } = await placeScene(`${maildir}\ntimeout = "30d"\ndata_timeout = "30d"`);
+    const client = await hello(relay);
+    expect((await send(client)).at(-1)).toBe("250 2.0.0 Delivered");
+    client.close();
+  });
+
   it("has nothing of a message that its client did not end", async () => {
     const { relay } = await placeScene(maildir);
     const client = await hello(relay);

@@ -21,6 +21,8 @@ const late = reply(451, "4.4.1", "Delivery took too long, try again later");
 const byCode = labelsBy("code");
 /** Longest wait for a place that takes no data, RFC 5321 4.5.3.2.5; ms. */
 const blockTimeout = 180_000;
+/** A timer with more ms ends at once. */
+const longestTimer = 2 ** 31 - 1;
 
 /** What deliveries of one route share. */
 export interface PlaceContext {
@@ -114,7 +116,7 @@ export class PlaceDelivery implements Delivery {
       return this.#failure ?? unavailable;
     }
     this.#over = true;
-    const limit = AbortSignal.timeout(this.#context.route.dataTimeout);
+    const limit = AbortSignal.timeout(Math.min(longestTimer, this.#context.route.dataTimeout));
     const aborted = Promise.withResolvers<never>();
     limit.addEventListener("abort", () => aborted.reject(new Late()), { once: true });
     try {
@@ -168,7 +170,7 @@ class Late extends Error {
 /** @throws Late after so many ms */
 async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(() => limit.reject(new Late()), ms);
+  const timer = setTimeout(() => limit.reject(new Late()), Math.min(longestTimer, ms));
   try {
     return await Promise.race([work, limit.promise]);
   } finally {
