@@ -10,6 +10,7 @@ import { badrcptto } from "./envelope/badrcptto.ts";
 import { badrcptto_patterns } from "./envelope/badrcptto_patterns.ts";
 import { blacklist } from "./rate/blacklist.ts";
 import { bounce_rcpt } from "./envelope/bounce_rcpt.ts";
+import { challenge } from "./envelope/challenge.ts";
 import { clamav } from "./scanners/clamav.ts";
 import { deliverabled } from "./recipient/deliverabled.ts";
 import { denybounce } from "./envelope/denybounce.ts";
@@ -54,6 +55,7 @@ export const checks: readonly CheckDefinition[] = [
   badrcptto_patterns,
   blacklist,
   bounce_rcpt,
+  challenge,
   clamav,
   deliverabled,
   denybounce,

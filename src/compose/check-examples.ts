@@ -112,6 +112,15 @@ export const examples: Readonly<Record<string, Example>> = {
       "S: 550 5.7.2 Only members may write to this list",
     ],
   },
+  challenge: {
+    toml: running("challenge", ['protect = ["vera@kontor.example"]']),
+    files: { challenge_whitelist: "@partner.example\nmother@far.example" },
+    dialogue: [
+      "C: MAIL FROM:<new@far.example>",
+      "C: RCPT TO:<vera@kontor.example>",
+      "S: 550 5.7.1 Sender not known to this recipient",
+    ],
+  },
   majordomo: {
     toml: running("majordomo", ['aliases = { "team@kontor.example" = "team" } # /etc/majordomo/lists/team.config']),
   },

@@ -12,6 +12,7 @@ import type { Watched } from "../files/watched.ts";
 import type { CheckDefinition } from "../hooks/check.ts";
 import type { Lists } from "../hooks/services.ts";
 import { createDomains } from "../mail/domains.ts";
+import { noPost } from "../mail/notice.ts";
 import { reply } from "../mail/reply.ts";
 import { silentLog } from "../report/log.ts";
 import type { Log } from "../report/log.ts";
@@ -92,6 +93,7 @@ export function faultyLines(settings: Settings): Warning[] {
       state,
       scanner: new ScannerPlaces("", silentLog, noCounters, Date.now).of(check.name),
       hostname: "",
+      post: noPost,
       log,
       now: Date.now,
     });

@@ -7,6 +7,7 @@ import { wordsOf } from "../hooks/outcome.ts";
 import { Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
+import { noPost } from "../mail/notice.ts";
 import { reply, replyText } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import { noCounters } from "../report/counters.ts";
@@ -51,7 +52,7 @@ export function createService(settings: Settings, snapshot: SnapshotReader, now:
   const dns = createResolver(settings, silentLog);
   const state = new State(new MemoryStore(), silentLog);
   const sameNextHop = createSameNextHop(settings, domains);
-  const services = { recipients, domains, sameNextHop, dns, state, hostname: "", log: silentLog, now };
+  const services = { recipients, domains, sameNextHop, dns, state, hostname: "", post: noPost, log: silentLog, now };
   const scanners = new ScannerPlaces("", silentLog, noCounters, now);
   const pipeline = buildPipeline(settings, recipientChecks(settings), services, scanners, noCounters);
   return { recipients, domains, log: silentLog, counters: noCounters, pipeline };

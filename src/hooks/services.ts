@@ -1,6 +1,7 @@
 /** What a check may use of the rest: given to `create`, never imported. */
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
+import type { Post } from "../mail/notice.ts";
 import type { Dns } from "../dns/resolver.ts";
 import type { Cdb } from "../files/cdb.ts";
 import type { ListEntry, Remark } from "../files/list-reader.ts";
@@ -42,6 +43,8 @@ export interface Services {
   readonly scanner: Scanners;
   /** The relay's own name, as it greets. */
   readonly hostname: string;
+  /** Sends a mail of the relay's own, by [[route]]. */
+  readonly post: Post;
   readonly log: Log;
   /** ms since 1970; injected, so that tests own the clock. */
   readonly now: () => number;

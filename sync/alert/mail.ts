@@ -1,15 +1,9 @@
-/**
- * The mail of an alert: written here, sent by the relay's own way to the next hop, with no queue of ours. RFC 5322,
- * 3834.
- */
-import { randomUUID } from "node:crypto";
-
+/** The mail of an alert: sent by the relay's own way to the next hop, with no queue of ours. RFC 5322, 3834. */
 import type { AlertEvent } from "../remember/incident.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
 import type { Log } from "../../src/report/log.ts";
-import { replyText } from "../../src/mail/reply.ts";
-import type { Reply } from "../../src/mail/reply.ts";
+import { createPost } from "../../src/mail/notice.ts";
 import type { Courier } from "../../src/mail/courier.ts";
 import type { AlertFacts } from "./facts.ts";
 
@@ -47,44 +41,26 @@ async function send(
 ): Promise<string | undefined> {
   const host = facts["GOODMAILTO_HOST"] ?? "localhost";
   const courier = openCourier(host);
-  // The null sender: no one should reply to a machine, least of all another machine.
-  const delivery = courier.begin(
-    { sender: undefined, eightBit: false, size: 0 },
-    { session: "alert", ip: "127.0.0.1" },
-  );
-  const refused = (answer: Reply, wanted: number): boolean => Math.floor(answer.code / 10) !== Math.floor(wanted / 10);
   try {
-    const rcpt = await delivery.recipient(mailbox);
-    if (refused(rcpt, 250)) {
-      return replyText(rcpt);
-    }
-    const go = await delivery.data();
-    if (refused(go, 354)) {
-      return replyText(go);
-    }
-    if (!delivery.write(Buffer.from(compose(mailbox, event, facts, host), "latin1"))) {
-      await delivery.drained();
-    }
-    const done = await delivery.finish();
-    return refused(done, 250) ? replyText(done) : undefined;
+    return await createPost(
+      courier,
+      host,
+      "alert",
+    )({
+      recipient: mailbox,
+      from: `goodmailto <goodmailto@${host}>`,
+      subject: `goodmailto on ${host}: ${subjects[event]}`,
+      headers: ["Auto-Submitted: auto-generated"],
+      lines: linesOf(event, facts),
+    });
   } finally {
-    delivery.abandon();
     courier.close();
   }
 }
 
-/** The message in wire form: ASCII, CRLF, dots stuffed. */
-function compose(mailbox: Mailbox, event: AlertEvent, facts: AlertFacts, host: string): string {
+/** In ASCII, as every mail program shows it. */
+function linesOf(event: AlertEvent, facts: AlertFacts): string[] {
   const lines = [
-    `From: goodmailto <goodmailto@${host}>`,
-    `To: <${mailbox.raw}>`,
-    `Subject: goodmailto on ${host}: ${subjects[event]}`,
-    `Date: ${new Date().toUTCString().replace("GMT", "+0000")}`,
-    `Message-ID: <${randomUUID()}@${host}>`,
-    "Auto-Submitted: auto-generated",
-    "MIME-Version: 1.0",
-    "Content-Type: text/plain; charset=us-ascii",
-    "",
     `${subjects[event]}.`,
     event === "recovered"
       ? "The list of recipients is renewed again."
@@ -96,7 +72,7 @@ function compose(mailbox: Mailbox, event: AlertEvent, facts: AlertFacts, host: s
     "",
     "Look with: goodmailto status, goodmailto sync --dry-run",
   ];
-  return lines.map((line) => `${line.startsWith(".") ? "." : ""}${line.replace(/[^\x20-\x7e]/g, "?")}\r\n`).join("");
+  return lines.map((line) => line.replaceAll(/[^\x20-\x7e]/g, "?"));
 }
 
 /** RFC 5322 2.1.1: a line has 998 characters at most, and better 78. */

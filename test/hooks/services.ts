@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { createLists } from "../../src/compose/lists.ts";
 import type { Services } from "../../src/hooks/services.ts";
 import { createDomains } from "../../src/mail/domains.ts";
+import { noPost } from "../../src/mail/notice.ts";
 import { reply } from "../../src/mail/reply.ts";
 import { noCounters } from "../../src/report/counters.ts";
 import { silentLog } from "../../src/report/log.ts";
@@ -33,6 +34,7 @@ export function servicesFor({
     state: new State(new MemoryStore(), log),
     scanner: new ScannerPlaces(tmpdir(), log, noCounters, now).of("test"),
     hostname: "mx.kontor.example",
+    post: noPost,
     log,
     now,
     ...more,

@@ -2,8 +2,6 @@
  * greylisting: the first attempt of an unknown client is deferred, since programs that only send spam rarely try again.
  * RFC 6647; qpsmtpd's greylisting (denysoft_greylist), by its documentation: Debian's 0.94-5 never defers anybody.
  */
-import { hash } from "node:crypto";
-
 import * as field from "../../config/fields.ts";
 import { createHostNames } from "../../dns/host-names.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
@@ -14,11 +12,9 @@ import { noteOf } from "../../hooks/notes.ts";
 import { recipientOptions } from "../../hooks/recipient-options.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import type { Answer } from "../../hooks/verdict.ts";
-import { normalKey } from "../../mail/address.ts";
-import type { Mailbox } from "../../mail/address.ts";
+import { addressHash } from "../../mail/address-hash.ts";
 import { clientBlock } from "../../mail/client-network.ts";
 import { reply } from "../../mail/reply.ts";
-import { withoutTag } from "../../mail/return-path.ts";
 import { after } from "../../state/store.ts";
 import type { Later } from "../../state/store.ts";
 import { ClientExclusions } from "./client-exclusions.ts";
@@ -65,12 +61,6 @@ const settings = {
   ),
 };
 
-/** An address as part of a key. The state may be shared and outlives the snapshot: it holds no addresses in clear. */
-function hashOf(mailbox: Mailbox | undefined): string {
-  const { user, domain } = mailbox ?? { user: "", domain: "" };
-  return hash("sha256", normalKey(withoutTag(user) ?? user, domain), "base64url").slice(0, 22);
-}
-
 /** Under what an attempt is remembered. */
 function keyOf(
   { client, transaction, recipient }: CheckSession,
@@ -78,8 +68,8 @@ function keyOf(
 ): string {
   return [
     ...(parts.remote_ip ? [clientBlock(client.ip, parts.network)] : []),
-    ...(parts.sender ? [`from ${hashOf(transaction?.sender)}`] : []),
-    ...(parts.recipient ? [`to ${hashOf(recipient)}`] : []),
+    ...(parts.sender ? [`from ${addressHash(transaction?.sender)}`] : []),
+    ...(parts.recipient ? [`to ${addressHash(recipient)}`] : []),
   ].join(" ");
 }
 

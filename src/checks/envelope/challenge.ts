@@ -1,0 +1,214 @@
+/**
+ * challenge: protected addresses take mail only from senders that are known; those that are not may be asked a question.
+ * After qpsmtpd's autowhitelist_captcha, whose source is lost. docs/challenge.md says what it costs others.
+ */
+import * as field from "../../config/fields.ts";
+import { spfResult } from "../../dns/spf.ts";
+import { findMailbox, readAddresses } from "../../files/entries.ts";
+import { openText } from "../../files/text-file.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
+import { defineCheck } from "../../hooks/check.ts";
+import type { CheckDefinition } from "../../hooks/check.ts";
+import { immune } from "../../hooks/exemption.ts";
+import { pass, refuse } from "../../hooks/verdict.ts";
+import { normalKey, parseMailbox } from "../../mail/address.ts";
+import type { Mailbox } from "../../mail/address.ts";
+import { spellings } from "../../mail/domains.ts";
+import { entryOrDomainKey } from "../../mail/list-entry.ts";
+import { reply } from "../../mail/reply.ts";
+import { firstText } from "../../message/first-text.ts";
+import { isAnswer, makeQuestion, tokenOf } from "./challenge-question.ts";
+import { ChallengeState } from "./challenge-state.ts";
+
+const unknown = "Sender not known to this recipient";
+const replies = {
+  listed: refuse("listed", reply(550, "5.7.1", "Sender not accepted by this recipient")),
+  stranger: refuse("stranger", reply(550, "5.7.1", unknown)),
+  later: refuse("stranger", reply(450, "4.7.1", unknown)),
+  asked: refuse("asked", reply(450, "4.7.1", "A question was sent to you; answer it, then this message is accepted")),
+  wrong: refuse("wrong", reply(550, "5.7.1", "That is not the answer to the question")),
+};
+/** Of an answer so much is read. */
+const mostRead = 65_536;
+
+const protectRule: field.TextRule = {
+  allowed: "an address or a domain",
+  fits: (text) => entryOrDomainKey(text) !== undefined,
+};
+const addressRule: field.TextRule = {
+  allowed: "an address, or nothing",
+  fits: (text) => text === "" || (parseMailbox(text)?.domain ?? "") !== "",
+};
+
+export const challenge: CheckDefinition = defineCheck({
+  name: "challenge",
+  doc: "Lets protected addresses take mail only from known senders: those of a list, those that they have written to, and those that have answered a question. By default nobody is asked, and unknown senders are refused. Questions are backscatter wherever the sender is forged: with `ask`, one goes only to a sender whose domain authorizes the client by SPF, at most one a day to each and 100 an hour in all, and the message is deferred, not kept. Read docs/challenge.md before you set it. Bounces to protected addresses are refused, and deferred with `ask`.",
+  original:
+    "qpsmtpd's autowhitelist_captcha, whose source is lost: question, five attempts, templates in two languages. The bounds, SPF, the refusal of wrong answers and a sum in words in place of a picture are choices of goodmailto's own.",
+  failure:
+    "A state that is unavailable passes all but listed senders, and asks nobody. Without an answer from DNS a sender is deferred and not asked. A missing or empty list has nobody.",
+  stage: "policy",
+  hooks: ["rcpt", "message", "concluded"],
+  needs: "tap",
+  remembers: true,
+  unless: [...immune, "special recipient"],
+  settings: {
+    protect: field.listBy(protectRule, [], "Addresses and domains that are protected. Empty: none."),
+    whitelist: field.listFile(
+      "Senders that are known to everybody: user@host or @host per line.",
+      "challenge_whitelist",
+    ),
+    blacklist: field.listFile("Senders that are refused, and never asked.", "challenge_blacklist"),
+    ask: field.flag(false, "Ask unknown senders. Needs `from`."),
+    from: field.textBy(
+      addressRule,
+      "",
+      "The address that questions come from and answers go to: a mailbox of yours at a relay domain. Answers go on to it.",
+    ),
+    attempts: field.integer(5, 1, 20, "Wrong answers after which a sender is refused for a year."),
+    expire: field.duration("7d", "How long a question may be answered.", ["1h", "30d"]),
+    language: field.choice(["en", "de"], "en", "Language of the questions."),
+    template: field.listFile(
+      "A file with the text of the question in place of ours, found as list files are; {recipient} and {question} stand for what they name.",
+    ),
+    learn: field.flag(true, "Whoever a protected address writes to through this relay becomes known to it."),
+  },
+  faults: ({ ask, from }) =>
+    ask && from === "" ? [{ key: "from", message: "needs to be given with ask = true: answers go there" }] : [],
+  reasons: {
+    listed: "listed sender to a protected recipient",
+    stranger: "unknown sender to a protected recipient",
+    asked: "unknown sender was asked",
+    wrong: "wrong answer",
+  },
+  create(settings, { domains, recipients, dns, lists, state, post, log, now }) {
+    const { ask, attempts } = settings;
+    const from = settings.from === "" ? undefined : parseMailbox(settings.from);
+    const entries = new Map(settings.protect.map((text) => [entryOrDomainKey(text) ?? "", true] as const));
+    const known = lists.list(settings.whitelist, (all, skip) => readAddresses(all, skip));
+    const refused = lists.list(settings.blacklist, (all, skip) => readAddresses(all, skip));
+    const memory = new ChallengeState(state, settings.expire);
+    const path = lists.path(settings.template);
+    const template =
+      path === ""
+        ? undefined
+        : openText(path, now, (fault) => log.warning("challenge", "template cannot be read", { path, fault }));
+
+    const keyOf = ({ user, domain }: Mailbox): string => normalKey(user, domains.canonical(domain) ?? domain);
+    const isProtected = (mailbox: Mailbox): boolean =>
+      spellings(mailbox, domains).some((one) => findMailbox(entries, one) !== undefined);
+    const isForAnswers = (mailbox: Mailbox): boolean => from !== undefined && keyOf(mailbox) === keyOf(from);
+
+    /** Asks a sender that may be asked. */
+    const question = async (session: CheckSession, sender: Mailbox, recipient: Mailbox) => {
+      const facts = { session: session.id, from: sender.raw };
+      const { client, helo } = session;
+      const spf = await spfResult(dns, { ip: client.ip, helo, sender: `${sender.user}@${sender.domain}` });
+      if (spf !== "pass" || from === undefined) {
+        log.info("challenge", "unknown sender, not asked", { ...facts, spf });
+        return replies.later;
+      }
+      if (!(await memory.reserve(sender))) {
+        log.info("challenge", "unknown sender, not asked again", facts);
+        return replies.asked;
+      }
+      const { token, answer, subject, lines } = makeQuestion(settings.language, keyOf(recipient), template?.current());
+      const notice = {
+        recipient: sender,
+        from: `<${from.raw}>`,
+        subject,
+        lines,
+        headers: ["Auto-Submitted: auto-generated"],
+      };
+      const why = (await memory.ask(sender, recipient, token, answer)) ? await post(notice) : "state is unavailable";
+      log.info("challenge", why === undefined ? "question sent" : "question not sent", { ...facts, why });
+      return why === undefined ? replies.asked : replies.later;
+    };
+    const judge = async (session: CheckSession, sender: Mailbox, recipient: Mailbox) => {
+      const isKnown = await memory.isKnown(sender, recipient);
+      if (isKnown !== false) {
+        return pass;
+      }
+      if (!ask) {
+        return replies.stranger;
+      }
+      const asked = await memory.asked(sender);
+      if ((asked?.failures ?? 0) >= attempts) {
+        return replies.listed;
+      }
+      return asked === undefined ? question(session, sender, recipient) : replies.asked;
+    };
+    const weigh = async (session: string, sender: Mailbox, subject: string, message: Buffer) => {
+      const asked = await memory.asked(sender);
+      if (asked === undefined || tokenOf(subject) !== asked.token || asked.failures >= attempts) {
+        return pass;
+      }
+      const isRight = isAnswer(await firstText(message), asked.answer);
+      if (isRight === true) {
+        await memory.right(sender, asked);
+        log.info("challenge", "question answered, sender is known", { session, from: sender.raw });
+        return pass;
+      }
+      if (isRight === undefined) {
+        return pass;
+      }
+      await memory.wrong(sender, asked, attempts);
+      log.info("challenge", "wrong answer", { session, from: sender.raw, failures: asked.failures + 1 });
+      return replies.wrong;
+    };
+    return {
+      rcpt(session) {
+        const { recipient, transaction } = session;
+        const sender = transaction?.sender;
+        if (recipient === undefined || isForAnswers(recipient) || !isProtected(recipient)) {
+          return pass;
+        }
+        if (recipients.find(recipient).kind === "unknown") {
+          // Nobody is asked for a recipient that is refused.
+          return pass;
+        }
+        if (sender === undefined) {
+          return ask ? replies.later : replies.stranger;
+        }
+        if (findMailbox(refused.current(), sender) !== undefined) {
+          return replies.listed;
+        }
+        return findMailbox(known.current(), sender) === undefined ? judge(session, sender, recipient) : pass;
+      },
+      wants: ({ transaction }) =>
+        ask &&
+        transaction?.sender !== undefined &&
+        transaction.accepted.length === 1 &&
+        transaction.accepted.every(({ mailbox }) => isForAnswers(mailbox)),
+      tap(session, { fields }) {
+        const sender = session.transaction?.sender;
+        const isAutomatic = fields.values("Auto-Submitted").some((value) => !/^no\b/i.test(value));
+        if (sender === undefined || isAutomatic) {
+          return undefined;
+        }
+        const read: Buffer[] = [];
+        let size = 0;
+        return {
+          take(chunk) {
+            if (size < mostRead) {
+              read.push(chunk.subarray(0, mostRead - size));
+              size += chunk.length;
+            }
+          },
+          end: () => weigh(session.id, sender, fields.text("Subject") ?? "", Buffer.concat(read)),
+        };
+      },
+      concluded(session, conclusion) {
+        const { relayClient, user } = session.standing;
+        const sender = session.transaction?.sender;
+        const isOut = relayClient || user !== undefined;
+        if (settings.learn && conclusion === "delivered" && isOut && sender !== undefined && isProtected(sender)) {
+          for (const { mailbox } of session.transaction?.accepted ?? []) {
+            // Nobody waits for it, and it never rejects.
+            void memory.learn(mailbox, sender);
+          }
+        }
+      },
+    };
+  },
+});

@@ -1,0 +1,168 @@
+/** Questions to unknown senders: who gets one, what answers do, and what bounds them. A relay, a next hop, a name server. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { challenge } from "../../../src/checks/envelope/challenge.ts";
+import { isAnswer, makeQuestion, tokenOf } from "../../../src/checks/envelope/challenge-question.ts";
+import { ChallengeState } from "../../../src/checks/envelope/challenge-state.ts";
+import { silentLog } from "../../../src/report/log.ts";
+import { MemoryStore } from "../../../src/state/memory.ts";
+import { State } from "../../../src/state/state.ts";
+import { startDns } from "../../fakes/dns.ts";
+import type { FakeDns } from "../../fakes/dns.ts";
+import { startNextHop } from "../../fakes/next-hop.ts";
+import type { NextHop } from "../../fakes/next-hop.ts";
+import { startTestRelay } from "../../fakes/relay.ts";
+import type { TestRelay } from "../../fakes/relay.ts";
+import { SmtpClient } from "../../fakes/smtp-client.ts";
+import { settingsOf } from "../../hooks/steps.ts";
+import { Clock, mailbox } from "../fixture.ts";
+
+const asked = "450 4.7.1 A question was sent to you; answer it, then this message is accepted";
+const later = "450 4.7.1 Sender not known to this recipient";
+const numbers = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+
+describe("challenge with ask", () => {
+  let hop: NextHop;
+  let dns: FakeDns;
+  let relay: TestRelay;
+  beforeEach(async () => {
+    hop = await startNextHop({});
+    dns = await startDns();
+    dns.add("aligned.example", "TXT", "v=spf1 ip4:127.0.0.1 -all");
+    dns.add("other.example", "TXT", "v=spf1 ip4:192.0.2.1 -all");
+    dns.add("silent.example", "TXT", "no SPF here");
+    relay = await startTestRelay({
+      snapshot: ["vera", "ask"],
+      config: `[dns]\nservers = ["${dns.server}"]\ntimeout = "2s"\n[checks]\nrun = ["challenge", "goodmailto"]
+[checks.challenge]\nprotect = ["kontor.example"]\nask = true\nfrom = "ask@kontor.example"\nattempts = 2
+[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\n`,
+    });
+  });
+  afterEach(async () => {
+    await relay.stop();
+    await hop.close();
+    await dns.close();
+  });
+
+  /** What is said to RCPT, or to the final dot if there is a message. */
+  const send = async (from: string, to: string, message?: string): Promise<string | undefined> => {
+    const client = await SmtpClient.open(relay.port);
+    await client.reply();
+    await client.command("EHLO client.example");
+    await client.command(`MAIL FROM:<${from}>`);
+    const rcpt = await client.command(`RCPT TO:<${to}>`);
+    if (message === undefined || rcpt?.startsWith("250") !== true) {
+      client.close();
+      return rcpt;
+    }
+    await client.command("DATA");
+    const answer = await client.command(`${message}\r\n.`);
+    client.close();
+    return answer;
+  };
+  const question = (n = 0) => {
+    const { message, recipients, sender } = hop.received[n] ?? { message: Buffer.alloc(0), recipients: [], sender: "" };
+    const text = message.toString();
+    const [, one = "", other = ""] = /(\w+) plus (\w+) = \?/.exec(text) ?? [];
+    return {
+      sender,
+      recipients,
+      text,
+      subject: /^Subject: (.*)$/m.exec(text)?.[1]?.trim() ?? "",
+      answer: numbers.indexOf(one) + numbers.indexOf(other) + 4,
+    };
+  };
+
+  it("asks an aligned sender once, and takes its mail when it has answered", async () => {
+    expect(await send("New@aligned.example", "vera@kontor.example")).toBe(asked);
+    expect(await send("new@aligned.example", "vera@kontor.example")).toBe(asked);
+    expect(hop.received).toHaveLength(1);
+    const { sender, recipients, subject, text, answer } = question();
+    expect([sender, recipients]).toEqual(["", ["New@aligned.example"]]);
+    expect(text).toMatch(/^From: <ask@kontor\.example>\r\n/);
+    expect(text).toContain("Auto-Submitted: auto-generated");
+    const body = `\r\n\r\nIt is ${answer}.\r\n> five plus five`;
+    // Another's answer, one without the token, and a machine's decide nothing.
+    expect(await send("other@aligned.example", "ask@kontor.example", `Subject: ${subject}${body}`)).toMatch(/^250/);
+    expect(await send("new@aligned.example", "ask@kontor.example", `Subject: Re: what${body}`)).toMatch(/^250/);
+    const machine = `Auto-Submitted: auto-replied\r\nSubject: ${subject}${body}`;
+    expect(await send("new@aligned.example", "ask@kontor.example", machine)).toMatch(/^250/);
+    expect(await send("new@aligned.example", "vera@kontor.example")).toBe(asked);
+    expect(await send("new@aligned.example", "ask@kontor.example", `Subject: Re: ${subject}${body}`)).toMatch(/^250/);
+    expect(await send("new@aligned.example", "vera@kontor.example")).toMatch(/^250/);
+    // Known to whom it wrote, and to nobody else.
+    expect(await send("new@aligned.example", "ask@kontor.example")).toMatch(/^250/);
+    expect(relay.log.join("\n")).toContain("challenge: question answered, sender is known");
+  }, 30_000);
+
+  it("refuses wrong answers, and the sender after too many of them", async () => {
+    expect(await send("new@aligned.example", "vera@kontor.example")).toBe(asked);
+    const { subject, answer } = question();
+    const wrong = `Subject: Re: ${subject}\r\nContent-Transfer-Encoding: base64\r\n\r\n${Buffer.from(`${answer + 1}\r\n`).toString("base64")}`;
+    expect(await send("new@aligned.example", "ask@kontor.example", wrong)).toBe(
+      "550 5.7.1 That is not the answer to the question",
+    );
+    expect(await send("new@aligned.example", "vera@kontor.example")).toBe(asked);
+    expect(await send("new@aligned.example", "ask@kontor.example", wrong)).toMatch(/^550/);
+    expect(await send("new@aligned.example", "vera@kontor.example")).toMatch(/^550 5\.7\.1 Sender not accepted/);
+    // Too late.
+    expect(await send("new@aligned.example", "ask@kontor.example", wrong.replace(/\S+$/, String(answer)))).toMatch(
+      /^250/,
+    );
+    expect(await send("new@aligned.example", "vera@kontor.example")).toMatch(/^550/);
+  }, 30_000);
+
+  it.each(["a@other.example", "a@silent.example", "a@nowhere.example", ""])(
+    "asks nobody in the name of %j, which may be forged",
+    async (from) => {
+      expect(await send(from, "vera@kontor.example")).toBe(later);
+      expect(hop.received).toEqual([]);
+    },
+  );
+
+  it("asks nobody for a recipient that does not exist", async () => {
+    expect(await send("new@aligned.example", "nobody@kontor.example")).toMatch(/^550 5\.1\.1/);
+    expect(hop.received).toEqual([]);
+  });
+
+  it("says in the log why a question was not sent, and not to the sender that it was", async () => {
+    hop.script.recipients = { "new@aligned.example": "550 5.1.1 No such user" };
+    expect(await send("new@aligned.example", "vera@kontor.example")).toBe(later);
+    expect(relay.log.join("\n")).toMatch(/challenge: question not sent .*why="550 5.1.1 No such user"/);
+  });
+});
+
+describe("challenge", () => {
+  it("needs an address for answers", () => {
+    expect(challenge.faults?.(settingsOf(challenge, { ask: true }))).toHaveLength(1);
+    expect(challenge.faults?.(settingsOf(challenge, { ask: true, from: "a@ours.example" }))).toEqual([]);
+  });
+
+  it("sends one question a day to a sender, and a hundred an hour in all", async () => {
+    const clock = new Clock();
+    const memory = new ChallengeState(new State(new MemoryStore(clock.now), silentLog), 1);
+    const reserve = async (n: number) => memory.reserve(mailbox(`s${n}@far.test`));
+    const first = await Promise.all(Array.from({ length: 101 }, async (_, n) => reserve(n)));
+    expect(first.filter(Boolean)).toHaveLength(100);
+    clock.time += 3_600_000;
+    expect(await reserve(0)).toBe(false);
+    expect(await reserve(200)).toBe(true);
+    clock.time += 86_400_000;
+    expect(await reserve(0)).toBe(true);
+  });
+
+  it("knows the answer among few numbers of the author's own", () => {
+    expect(isAnswer("19", 19)).toBe(true);
+    expect(isAnswer("On 28 Nov 2026 they wrote:\n> a + b\n\n19", 19)).toBe(true);
+    expect(isAnswer("> 19\nwhat?", 19)).toBeUndefined();
+    expect(isAnswer("20", 19)).toBe(false);
+    expect(isAnswer(Array.from({ length: 40 }, (_, n) => n).join(" "), 19)).toBe(false);
+    for (let n = 0; n < 50; n++) {
+      const { subject, token, answer, lines } = makeQuestion(n % 2 === 0 ? "en" : "de", "vera@ours.example", undefined);
+      expect(tokenOf(`Re: ${subject}`)).toBe(token);
+      expect(lines.join("\n")).not.toMatch(/\d/);
+      expect(answer).toBeGreaterThanOrEqual(4);
+      expect(answer).toBeLessThanOrEqual(24);
+    }
+  });
+});
