@@ -28,8 +28,12 @@ export function importControl(draft: Draft, old: OldFolder, known: Known, ownNam
     me: ([me]) => set("smtp", "hostname", me?.text.toLowerCase()),
     smtpgreeting: ([greeting]) => set("smtp", "hostname", greeting?.text.split(/\s/, 1)[0]),
     rcpthosts: (entries) =>
-      relayDomains(set, [...(ownName ? old.entries("me") : []), ...entries, ...old.entries("morercpthosts")]),
+      relayDomains(set, [
+        ...textsOf([...(ownName ? old.entries("me") : []), ...entries, ...old.entries("morercpthosts")]),
+        ...old.keys("morercpthosts.cdb"),
+      ]),
     morercpthosts: () => "[domains] relay, with those of rcpthosts",
+    "morercpthosts.cdb": () => "[domains] relay, with those of rcpthosts",
     databytes: ([bytes]) => size(set, bytes),
     timeoutsmtpd: ([seconds]) => idle(set, seconds),
     timeout: ([seconds]) => idle(set, seconds),
@@ -37,18 +41,21 @@ export function importControl(draft: Draft, old: OldFolder, known: Known, ownNam
   const done = new Set<string>();
   for (const [name, step] of Object.entries(steps)) {
     if (old.has(name)) {
-      const entries = old.entries(name);
+      const isMap = name.endsWith(".cdb");
+      const entries = isMap ? [] : old.entries(name);
       done.add(name);
-      const how = entries.length === 0 && name !== "rcpthosts" ? "Is empty." : step(entries);
+      const how = entries.length === 0 && name !== "rcpthosts" && !isMap ? "Is empty." : step(entries);
       const isSet = how.startsWith("[");
-      draft.account({ from: summary(name, entries), kind: isSet ? "setting" : "nothing", how });
+      draft.account({ from: isMap ? name : summary(name, entries), kind: isSet ? "setting" : "nothing", how });
     }
   }
   if (!old.has("rcpthosts")) {
     const me = ownName ? old.entries("me") : [];
     const open = ownName ? "" : "qmail-smtpd relays for everybody without it, goodmailto never does. ";
     const how =
-      me.length === 0 ? `${open}Write the domains whose mail is taken into [domains] relay.` : relayDomains(set, me);
+      me.length === 0
+        ? `${open}Write the domains whose mail is taken into [domains] relay.`
+        : relayDomains(set, textsOf(me));
     draft.account({ from: "rcpthosts: missing", kind: me.length === 0 ? "nothing" : "setting", how });
   }
   return done;
@@ -59,8 +66,12 @@ export function summary(name: string, entries: readonly ListEntry[]): string {
   return entries.length === 1 ? `${name}: ${entries[0]?.text ?? ""}` : `${name}: ${entries.length} lines`;
 }
 
-function relayDomains(set: Setter, entries: readonly ListEntry[]): string {
-  const names = [...new Set(entries.map(({ text }) => text.toLowerCase()))].filter((name) => name !== unset);
+function textsOf(entries: readonly ListEntry[]): string[] {
+  return entries.map(({ text }) => text);
+}
+
+function relayDomains(set: Setter, texts: readonly string[]): string {
+  const names = [...new Set(texts.map((text) => text.toLowerCase()))].filter((name) => name !== unset);
   const good = names.filter((name) => domainRule.fits(name));
   const bad = names.filter((name) => !domainRule.fits(name));
   const left = bad.length === 0 ? "" : `; not domains, left out: ${bad.join(", ")}`;

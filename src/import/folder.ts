@@ -1,7 +1,8 @@
 /** The folders of an old configuration, and their files. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 
+import { Cdb } from "../files/cdb.ts";
 import { errorMessage } from "../report/error-message.ts";
 import { readList } from "../files/list-reader.ts";
 import type { ListEntry } from "../files/list-reader.ts";
@@ -13,6 +14,8 @@ export interface OldFolder {
   entries(name: string): readonly ListEntry[];
   /** The same of a file without which there is nothing to import. @throws NothingThere if it cannot be read */
   needed(name: string): readonly ListEntry[];
+  /** The keys of a cdb; none where it is missing, or is none. */
+  keys(name: string): readonly string[];
   has(name: string): boolean;
   /** Names of all plain files. */
   names(): string[];
@@ -37,6 +40,7 @@ export function openFolder(folders: readonly string[]): OldFolder {
       read.set(name, known);
       return known;
     },
+    keys: (name) => keysOf(folders.map((folder) => join(folder, name)).find(isFile), faults),
     needed(name) {
       try {
         return readList(name, folders).entries;
@@ -58,6 +62,18 @@ function readOnce(name: string, folders: readonly string[], faults: string[]): r
     return list.entries;
   } catch (error) {
     faults.push(`${name}: ${errorMessage(error)}`);
+    return [];
+  }
+}
+
+function keysOf(path: string | undefined, faults: string[]): readonly string[] {
+  if (path === undefined) {
+    return [];
+  }
+  try {
+    return [...new Cdb(readFileSync(path)).records()].map(({ key }) => key);
+  } catch (error) {
+    faults.push(`${path}: ${errorMessage(error)}`);
     return [];
   }
 }

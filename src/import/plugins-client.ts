@@ -1,6 +1,5 @@
 /** Plugins that look at the client, and at what it does. */
 import { wholeNumber } from "./arguments.ts";
-import type { Arguments } from "./arguments.ts";
 import { means, nothing, toCheck, toSetting } from "./plugin.ts";
 import type { Plugin, PluginLine, Values } from "./plugin.ts";
 
@@ -16,12 +15,13 @@ function resolvable({ args }: PluginLine): Values {
 }
 
 /** What becomes of early talkers; 0.94 has `reject` and `reject_type` for `action`. */
-function earlyTalker(args: Arguments): string {
+function earlyTalker({ args, isModern }: PluginLine): string {
   if (args.get("action") === "log" || args.get("reject") === "0") {
     return "log";
   }
-  const isPermanent =
-    args.get("reject_type") === "perm" || (args.get("action") === "deny" && args.get("reject_type") === undefined);
+  const type = args.get("reject_type");
+  // 0.40 refuses for now unless it is told `action deny`, 0.94 for good unless it is told `reject_type temp`.
+  const isPermanent = type === undefined ? isModern || args.get("action") === "deny" : type === "perm";
   const isDeferred = /^[1-9]/.test(args.get("defer-reject") ?? "");
   return `${isDeferred ? "defer" : "refuse"}${isPermanent ? "-permanent" : ""}`;
 }
@@ -58,17 +58,28 @@ function greylisting({ args, entries }: PluginLine): Values {
 }
 
 function connectionRate({ args, entries }: PluginLine): Values {
-  const file = new Map(entries("connection_shaper").map(({ text }) => pairOf(text, /\s+/)));
+  const file = new Map(
+    entries("connection_shaper").map(({ text }) => {
+      const [, key = "", value = ""] = /^(\S+)\s*(.*)$/.exec(text) ?? [];
+      return [key, value] as const;
+    }),
+  );
   const number = (key: string, usual: number): number => wholeNumber(args.get(key) ?? file.get(key)) ?? usual;
-  return { connection_rate: `${number("threshold", 10)}/${number("exptime", 60)}s` };
+  // Beginnings of addresses: of whole numbers with a dot behind them, as here.
+  const exempt = (file.get("whitelist") ?? "").split(/[\s,]+/).filter((prefix) => prefix !== "");
+  const dotted = exempt.map((prefix) => (/^\d+(?:\.\d+){0,2}$/.test(prefix) ? `${prefix}.` : prefix));
+  return {
+    connection_rate: `${number("threshold", 10)}/${number("exptime", 60)}s`,
+    ...(dotted.length === 0 ? {} : { connection_rate_exempt: dotted }),
+  };
 }
 
 export const clientPlugins: readonly Plugin[] = [
   {
     names: ["check_earlytalker", "earlytalker"],
-    becomes: toSetting("smtp", ["greeting_delay", "early_talker"], ({ args }) => ({
-      greeting_delay: `${wholeNumber(args.get("wait")) ?? 1}s`,
-      early_talker: earlyTalker(args),
+    becomes: toSetting("smtp", ["greeting_delay", "early_talker"], (line) => ({
+      greeting_delay: `${wholeNumber(line.args.get("wait")) ?? 1}s`,
+      early_talker: earlyTalker(line),
     })),
     here: "`greeting_delay` is `wait`. `early_talker` is `action`, or `reject` and `reject_type`, together with `defer-reject`; `check-at DATA` is not there.",
   },
@@ -151,8 +162,8 @@ export const clientPlugins: readonly Plugin[] = [
   },
   {
     names: ["connection_shaper"],
-    becomes: toSetting("limits", ["connection_rate"], connectionRate),
-    here: "`threshold` connections per `exptime`. Shared by workers through `[state]`, not memcached.",
+    becomes: toSetting("limits", ["connection_rate", "connection_rate_exempt"], connectionRate),
+    here: "`threshold` connections per `exptime`, `whitelist` as `connection_rate_exempt`, from the file `connection_shaper` too. Shared by workers through `[state]`, not memcached.",
   },
   { names: ["tarpit"], becomes: toCheck("tarpit"), here: "Refused commands slow a session down." },
   {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { checks } from "../../src/checks/registry.ts";
+import { writeCdb } from "../../src/export/cdb.ts";
 import { schema, schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { formatFault } from "../../src/config/toml.ts";
@@ -84,11 +85,38 @@ describe("goodmailto import --qpsmtpd", () => {
     ["check_earlytalker action log defer-reject 1", "log"],
     ["check_earlytalker defer-reject 1", "defer"],
     ["check_earlytalker action=deny defer-reject=1", "defer-permanent"],
+    ["earlytalker", "refuse-permanent"],
     ["earlytalker reject 0", "log"],
     ["earlytalker reject 1 reject_type perm", "refuse-permanent"],
     ["earlytalker reject 1 reject_type temp defer-reject 1", "defer"],
   ])("knows what becomes of early talkers: %s", (line, expected) => {
     expect(translated(folderOf({ "config/plugins": `${line}\n` }))).toContain(`early_talker = "${expected}"`);
+  });
+
+  it("reads the file of connection_shaper, with its whitelist", () => {
+    const files = {
+      "config/plugins": "connection_shaper\n",
+      "config/connection_shaper": "exptime 30\nthreshold 5\nwhitelist 192.168.1., 10.0.0\nmemcached_port 11211\n",
+    };
+    const text = translated(folderOf(files));
+    expect(text).toContain('connection_rate = "5/30s"');
+    expect(text).toContain('connection_rate_exempt = ["192.168.1.", "10.0.0."]');
+  });
+
+  it("takes the domains of morercpthosts.cdb, and names one that cannot be read", () => {
+    const folder = folderOf({ "config/plugins": "rcpt_ok\n", "config/rcpthosts": "kontor.example\n" });
+    const path = join(folder, "config/morercpthosts.cdb");
+    const domains = Array.from({ length: 300 }, (_, n) => `d${n}.example`);
+    writeFileSync(path, writeCdb([...domains, ".sub.example", "kontor.example"]));
+    const text = translated(folder);
+    expect(text).toMatch(/relay = \["kontor\.example", "d0\.example", .*"d299\.example", "\.sub\.example"\]/);
+    expect(text).toMatch(/^# morercpthosts\.cdb\n# {5}setting: /m);
+    writeFileSync(path, "no cdb");
+    const old = openFolder([join(folder, "config")]);
+    expect([old.keys("morercpthosts.cdb"), old.faults]).toEqual([
+      [],
+      [`${path}: Cannot read cdb: shorter than its header`],
+    ]);
   });
 
   it("takes the order, arguments in both forms, instances, included files and domains", async () => {

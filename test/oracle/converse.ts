@@ -18,8 +18,9 @@ export function verdictOf(reply: string | undefined): string {
 }
 
 /** "accepted", or the first refusal. */
-export async function converse(port: number, { from, helo, sender, recipients, message }: Case): Promise<string> {
-  const client = await SmtpClient.open(port, from ?? "127.0.0.9");
+export async function converse(port: number, one: Case, ipv6 = false): Promise<string> {
+  const { from, helo, sender, recipients, message, early, commands: further } = one;
+  const client = ipv6 ? await SmtpClient.open(port, "::1", "::1") : await SmtpClient.open(port, from ?? "127.0.0.9");
   const commands = [
     `EHLO ${helo ?? "client.example"}`,
     `MAIL FROM:<${sender ?? "someone@sender.example"}>`,
@@ -27,7 +28,20 @@ export async function converse(port: number, { from, helo, sender, recipients, m
     ...(message === undefined ? [] : ["DATA", `${message.replaceAll("\n", "\r\n")}\r\n.`]),
   ];
   try {
+    if (early !== undefined) {
+      client.write(`${early}\r\n`);
+    }
     let reply = await client.reply();
+    for (const command of further ?? []) {
+      reply = await client.command(command);
+    }
+    if (further !== undefined) {
+      return verdictOf(reply);
+    }
+    if (early !== undefined && /^2/.test(reply ?? "")) {
+      // The reply to the early command.
+      reply = await client.reply();
+    }
     for (const command of commands) {
       if (!/^[23]/.test(reply ?? "")) {
         break;

@@ -25,12 +25,13 @@ import type { Row } from "./row.ts";
 import { rows } from "./rows.ts";
 
 /** The relay of a row: `{folder}` is where the list files are. */
-async function startOurs({ name, run, toml, files }: Row, hop: NextHop, dns: FakeDns): Promise<TestRelay> {
+async function startOurs({ name, run, toml, files, ipv6 }: Row, hop: NextHop, dns: FakeDns): Promise<TestRelay> {
   const sections = [
     `[control]\nfolders = ["{folder}"]`,
     `[dns]\nservers = ["${dns.server}"]`,
     `[checks]\nrun = ${JSON.stringify(run ?? [name])}`,
     toml ?? "",
+    ...(ipv6 === true ? [`[smtp]\nlisten = ["[::1]:0"]\nhostname = "mx.kontor.example"\ngreeting_delay = "0ms"`] : []),
     `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"`,
   ];
   return startTestRelay({
@@ -40,15 +41,17 @@ async function startOurs({ name, run, toml, files }: Row, hop: NextHop, dns: Fak
 }
 
 /** A relay with the configuration that `goodmailto import` makes of qpsmtpd's own. */
-async function startImported({ folder }: Qpsmtpd, hop: NextHop): Promise<TestRelay> {
+async function startImported({ folder }: Qpsmtpd, hop: NextHop, ipv6: boolean): Promise<TestRelay> {
   const known = readKnown(
     schema,
     checks.map(({ name }) => name),
   );
   const draft = new Draft();
   importQpsmtpd(draft, openFolder([folder]), known, true);
-  const config = finish(draft, "the test")
-    .replace("[smtp]\n", '[smtp]\nlisten = ["127.0.0.1:0"]\ngreeting_delay = "0ms"\n')
+  const made = finish(draft, "the test");
+  const delay = /^greeting_delay/m.test(made) ? "" : 'greeting_delay = "0ms"\n';
+  const config = made
+    .replace("[smtp]\n", `[smtp]\nlisten = ["${ipv6 ? "[::1]" : "127.0.0.1"}:0"]\n${delay}`)
     .replace("smtp://127.0.0.1:25", `smtp://127.0.0.1:${hop.port}`);
   return startTestRelay({ config });
 }
@@ -77,9 +80,18 @@ describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
         dns.add(name, type as RecordType, data);
       }
       const dnsPort = Number(dns.server.slice(dns.server.lastIndexOf(":") + 1));
-      theirs = await startQpsmtpd({ plugins: row.plugins, mend: row.mend, files: row.files, dnsPort });
+      theirs = await startQpsmtpd({
+        plugins: row.plugins,
+        mend: row.mend,
+        files: row.files,
+        dnsPort,
+        ipv6: row.ipv6 === true,
+      });
       ours = await startOurs(row, hop, dns);
-      imported = row.dns === undefined && row.mend === undefined ? await startImported(theirs, hop) : undefined;
+      imported =
+        row.dns === undefined && row.mend === undefined
+          ? await startImported(theirs, hop, row.ipv6 === true)
+          : undefined;
     });
     afterAll(async () => {
       await ours?.stop();
@@ -89,10 +101,11 @@ describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
     });
 
     it.each(row.cases)("$about", async (one) => {
-      const [said, own] = await Promise.all([converse(theirs.port, one), converse(ours.port, one)]);
+      const ask = (port: number): Promise<string> => converse(port, one, row.ipv6 === true);
+      const [said, own] = await Promise.all([ask(theirs.port), ask(ours.port)]);
       const known = knownDifference(row.name, one.about) ?? { theirs: said, ours: said };
       expect({ theirs: said, ours: own }).toEqual({ theirs: known.theirs, ours: known.ours });
-      expect(imported === undefined ? own : await converse(imported.port, one), "as imported").toBe(own);
+      expect(imported === undefined ? own : await ask(imported.port), "as imported").toBe(own);
     });
   });
 });

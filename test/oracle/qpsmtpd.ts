@@ -14,6 +14,8 @@ export interface QpsmtpdPlan {
   readonly files: Readonly<Record<string, string>>;
   /** Port of the name server on 127.0.0.1 that its plugins ask. */
   readonly dnsPort: number;
+  /** Listens on ::1. */
+  readonly ipv6?: boolean;
 }
 
 /** One that runs. */
@@ -46,7 +48,7 @@ function writeMended({ plugin, wrong, right }: Mend, folder: string): void {
 }
 
 /** Starts it and waits until it listens. */
-export async function startQpsmtpd({ plugins, mend, files, dnsPort }: QpsmtpdPlan): Promise<Qpsmtpd> {
+export async function startQpsmtpd({ plugins, mend, files, dnsPort, ipv6 }: QpsmtpdPlan): Promise<Qpsmtpd> {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-qpsmtpd-"));
   for (const name of ["spool", "db", "mended", "mail", "mail/cur", "mail/new", "mail/tmp"]) {
     mkdirSync(join(folder, name), { mode: 0o700 });
@@ -67,7 +69,18 @@ export async function startQpsmtpd({ plugins, mend, files, dnsPort }: QpsmtpdPla
     writeMended(mend, join(folder, "mended"));
   }
   const port = await freePort();
-  const words = ["-l", "127.0.0.1", "-p", String(port), "-u", userInfo().username, "-c", "100", "-m", "100"];
+  const words = [
+    "-l",
+    ipv6 === true ? "[::1]" : "127.0.0.1",
+    "-p",
+    String(port),
+    "-u",
+    userInfo().username,
+    "-c",
+    "100",
+    "-m",
+    "100",
+  ];
   const program = new Program("perl", ["-T", "-e", start, String(dnsPort), ...words], { QPSMTPD_CONFIG: folder });
   const stop = async (): Promise<void> => {
     await program.stop();

@@ -7,6 +7,10 @@ export interface Case {
   /** The client's address in 127.0.0.0/8. */
   readonly from?: string;
   readonly helo?: string;
+  /** Sent as soon as the connection is there, in front of the greeting. */
+  readonly early?: string;
+  /** Commands behind the greeting, sent whatever is said to each; the verdict is on the last one. */
+  readonly commands?: readonly string[];
   /** "": the null sender. */
   readonly sender?: string;
   /** One after another; later ones are left out after a refusal. */
@@ -29,6 +33,8 @@ export interface Row {
   /** Lines of config/plugins. */
   readonly plugins: string;
   readonly mend?: Mend;
+  /** Both listen on ::1, and the client comes from there. */
+  readonly ipv6?: true;
   /** `[checks] run`; not given: the check alone. */
   readonly run?: readonly string[];
   /** More TOML. */

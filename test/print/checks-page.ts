@@ -33,7 +33,7 @@ export function printChecks(): string {
 
 const beside = `## Beside qpsmtpd
 
-\`test/oracle\` gives Debian's qpsmtpd 0.94-5 and goodmailto the same list files and the same envelopes, and compares which are refused, and with which text. Codes always differ: goodmailto puts an enhanced status code in front, qpsmtpd has \`(#5.7.1)\` at the end. qpsmtpd's greylisting calls a method that does not exist and never decides; the test compares with a corrected copy. The table lists all other differences, which are intended; "accepted" means that nothing refused.
+\`test/oracle\` gives Debian's qpsmtpd 0.94-5 and goodmailto the same list files and the same envelopes, and compares which are refused, and with which text. Codes always differ: goodmailto puts an enhanced status code in front, qpsmtpd has \`(#5.7.1)\` at the end. qpsmtpd's greylisting calls a method that does not exist and never decides; the test compares with a corrected copy. Its qmail_deliverable needs the Perl module Qmail::Deliverable, which Debian does not package: goodmailto's deliverabled is tested against scripted replies instead. The table lists all other differences, which are intended; "accepted" means that nothing refused.
 `;
 
 /** The one table of differences. */
