@@ -13,11 +13,13 @@ import { checkConfig } from "../../../src/config/load.ts";
 import type { CheckRun } from "../../../src/hooks/check.ts";
 import type { Session } from "../../../src/hooks/session.ts";
 import { MemoryStore } from "../../../src/state/memory.ts";
+import { RedisStore } from "../../../src/state/redis.ts";
 import { SqliteStore } from "../../../src/state/sqlite.ts";
 import { State } from "../../../src/state/state.ts";
 import type { Store } from "../../../src/state/store.ts";
 import { resolverOf } from "../../dns/resolver-of.ts";
 import { startDns } from "../../fakes/dns.ts";
+import { missingRedis, RedisServer } from "../../fakes/redis.ts";
 import { servicesFor } from "../../hooks/services.ts";
 import { settingsOf } from "../../hooks/steps.ts";
 import { asPrinted, mailbox, makeSession } from "../fixture.ts";
@@ -277,6 +279,34 @@ describe("greylisting", () => {
     expect(new Set(known)).toEqual(new Set([""]));
     expect(scene.log.lines.filter((line) => !line.startsWith("greylisting: "))).toEqual([]);
   });
+
+  it.skipIf(missingRedis())(
+    "has one state for two workers through Redis, and defers nobody while that is killed",
+    async () => {
+      const redis = await RedisServer.start();
+      try {
+        const opened = [stateIn(new RedisStore(redis.url)), stateIn(new RedisStore(redis.url))] as const;
+        for (const state of opened) {
+          await expect.poll(async () => (await state.table("t", { ttl: 1, most: 1 }).get("x")).kind).toBe("absent");
+        }
+        scene.log.lines.length = 0;
+        const [one, two] = [start({}, opened[0]), start({}, opened[1])];
+        const many = await Promise.all(Array.from({ length: 50 }, (_, i) => first(i % 2 === 0 ? one : two)));
+        expect(new Set(many)).toEqual(new Set([deferred]));
+        scene.later(49 * minute);
+        expect(await first(two)).toBe(deferred);
+        scene.later(2 * minute);
+        expect([await first(two), await first(one)]).toEqual(["", ""]);
+        expect(await first(one, { ip: "192.0.2.99" })).toBe(deferred);
+        await redis.kill();
+        expect(await first(two, { ip: "192.0.2.99" })).toBe("");
+        expect(scene.log.lines.join("\n")).toContain("state: store is unavailable, continuing without it");
+      } finally {
+        await redis.close();
+      }
+    },
+    30_000,
+  );
 
   it("takes up a change that another worker makes between its reading and its writing", async () => {
     const store = new MemoryStore(scene.clock.now);
