@@ -38,7 +38,7 @@ export async function converse(port: number, one: Case, ipv6 = false): Promise<s
     if (further !== undefined) {
       return verdictOf(reply);
     }
-    if (early !== undefined && /^2/.test(reply ?? "")) {
+    if (early !== undefined && reply?.startsWith("2") === true) {
       // The reply to the early command.
       reply = await client.reply();
     }
