@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 
-import { fileErrorMessage } from "../report/error-message.ts";
+import { errorCode, fileErrorMessage } from "../report/error-message.ts";
 import type { Fault, Position } from "./fault.ts";
 
 /** A larger file is not a configuration. */
@@ -15,7 +15,7 @@ export function readConfigText(file: string): string | Fault {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const isMissing = errorCode(error) === "ENOENT";
     return fault(`cannot be read: ${fileErrorMessage(error)}${isMissing ? "; name yours with --config FILE" : ""}`);
   }
   if (bytes.length > mostBytes) {

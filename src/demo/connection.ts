@@ -194,8 +194,9 @@ async function* readMessages(socket: Socket): AsyncGenerator<Buffer> {
   let size = 0;
   let needed = 2;
   for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
-    chunks.push(chunk as Buffer);
-    size += (chunk as Buffer).length;
+    const piece = Buffer.from(chunk);
+    chunks.push(piece);
+    size += piece.length;
     while (size >= needed) {
       const data = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
       chunks = [data];

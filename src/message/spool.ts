@@ -133,7 +133,7 @@ export class Spool {
       await writeFully(this.#file, full, this.#written);
       this.#written += full.reduce((sum, { length }) => sum + length, 0);
     } catch (error) {
-      this.fault = error as Error;
+      this.fault = error instanceof Error ? error : new Error(String(error));
       this.#blocks = [];
     }
     this.#writing = undefined;

@@ -1,6 +1,7 @@
 /** What a pull remembers for the next one: which version it has, which one it has begun, and how new the newest was. */
 import { readFileSync } from "node:fs";
 
+import { valueAt } from "../config/shape.ts";
 import { errorMessage } from "../report/error-message.ts";
 import { replaceFile } from "../files/replace.ts";
 
@@ -24,11 +25,15 @@ const maxEtag = 500;
 export function readState(path: string, url: string): PullState {
   const none: PullState = { url, etag: "", partEtag: "", file: "", newest: 0 };
   try {
-    const read = JSON.parse(readFileSync(path, "utf8")) as Partial<Record<keyof PullState, unknown>>;
-    const text = (value: unknown): string => (typeof value === "string" && value.length <= maxEtag ? value : "");
-    const newest = typeof read.newest === "number" && Number.isSafeInteger(read.newest) ? read.newest : 0;
-    return read.url === url
-      ? { url, etag: text(read.etag), partEtag: text(read.partEtag), file: text(read.file), newest }
+    const read: unknown = JSON.parse(readFileSync(path, "utf8"));
+    const text = (key: keyof PullState): string => {
+      const value = valueAt(read, [key]);
+      return typeof value === "string" && value.length <= maxEtag ? value : "";
+    };
+    const number = valueAt(read, ["newest"]);
+    const newest = typeof number === "number" && Number.isSafeInteger(number) ? number : 0;
+    return valueAt(read, ["url"]) === url
+      ? { url, etag: text("etag"), partEtag: text("partEtag"), file: text("file"), newest }
       : { ...none, newest };
   } catch {
     return none;
