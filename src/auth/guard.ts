@@ -13,7 +13,7 @@ export interface GuardSettings {
   readonly delay: number;
 }
 
-/** Addresses that are remembered; a botnet cannot make us remember more, the oldest are forgotten. */
+/** Addresses that are remembered; a botnet cannot make the relay remember more, the oldest are forgotten. */
 const maxClients = 50_000;
 /** The longest wait: a client gives up after five minutes (RFC 5321 4.5.3.2.7), and the session holds a slot. */
 const maxDelay = 30_000;

@@ -89,7 +89,7 @@ function readMore(room: Buffer, size: number): number {
     try {
       return readSync(3, room, size, room.length - size, null);
     } catch (error) {
-      // A descriptor that does not block by itself has nothing yet. The caller ends us if it never has.
+      // A descriptor that does not block by itself has nothing yet. The caller ends this process if it never has.
       if (errorCode(error) !== "EAGAIN") {
         throw error;
       }

@@ -107,7 +107,7 @@ async function serveHere(
         process.send?.({ totals: metrics.totals(), gauges: gaugesOf(relay, settings), notReady: notReady(relay) });
       }
     });
-    // The supervisor is gone: nobody would ever stop us.
+    // The supervisor is gone: nothing would ever stop this worker.
     process.once("disconnect", stop);
     process.send?.({ ready: relay.addresses });
   }

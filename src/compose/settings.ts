@@ -49,8 +49,7 @@ export const defaultConfig = "/etc/goodmailto/goodmailto.toml";
 
 type Good = Extract<Loaded, { kind: "ok" }>;
 
-/**
- * The settings, and where each stands; undefined if the file has errors, which are then on stderr: the caller exits 78.
+/** The settings, and where each is; undefined if the file has errors, which are then on stderr: the caller exits 78.
  * @param whose whose files must be readable, see config/load.ts
  */
 export function loadPlaced(file: string, whose: readonly ("relay" | "sync")[] = ["relay"]): Good | undefined {

@@ -1,4 +1,7 @@
-/** Domains that are given twice, or are not ours. Compared in normal form, as everywhere: `Kontor.Example` is kontor.example. */
+/**
+ * Domains that are given twice, or are not relay domains. Compared in normal form, as everywhere: `Kontor.Example` is
+ * kontor.example.
+ */
 import { normalDomain } from "../mail/address.ts";
 import { createDomains, normalPattern, relayDomain } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";

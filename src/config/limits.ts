@@ -1,4 +1,4 @@
-/** `[limits]`: what an untrusted client can make us do, bounded. See docs/limits.md. */
+/** `[limits]`: what an untrusted client can make the relay do, bounded. See docs/limits.md. */
 import * as z from "zod";
 
 import { parseIpEntry } from "../mail/ip-entry.ts";

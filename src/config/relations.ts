@@ -1,4 +1,7 @@
-/** What is wrong with settings that are right each on its own: an alias of a domain that is not ours, a name given twice. */
+/**
+ * What is wrong with settings that are right each on its own: an alias of a domain that is not a relay domain, a name
+ * given twice.
+ */
 import { errorMessage } from "../report/error-message.ts";
 import { createDomains } from "../mail/domains.ts";
 import { domainFaults } from "./domain-faults.ts";

@@ -12,7 +12,7 @@ export type { Fault, Position } from "./fault.ts";
 /** A file that is TOML. */
 export interface TomlFile {
   readonly value: Readonly<Record<string, unknown>>;
-  /** Where a key stands, or the nearest key above it. */
+  /** The position of a key, or the nearest key above it. */
   position(path: readonly PropertyKey[]): Position;
   /** An error at a key, or a warning. */
   readonly fault: (path: readonly PropertyKey[], message: string) => Fault;

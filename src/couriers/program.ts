@@ -14,7 +14,7 @@ export interface Ended {
 /** Of what a program says on standard error. */
 const maxWords = 2000;
 
-/** Programs at work, by process group: none outlives us. */
+/** Programs at work, by process group: none outlives this process. */
 const running = new Set<number>();
 process.once("exit", () => running.forEach((pid) => killGroup(pid, "SIGKILL")));
 

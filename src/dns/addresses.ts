@@ -3,7 +3,7 @@ import { lookup } from "node:dns/promises";
 
 /** No more addresses than this are tried. */
 const most = 16;
-/** The system's resolver has no deadline that we could set; ms. */
+/** The system's resolver has no deadline that can be set; ms. */
 const patience = 10_000;
 
 /** @throws Error if the name does not resolve, or not in time */

@@ -13,7 +13,7 @@ import type { LookupSettings } from "../snapshot/recipients.ts";
 export interface Deliverable {
   /** In lower case, without quotes and escapes. */
   readonly user: string;
-  /** A domain of ours, alias domains too; "*": every one of them. */
+  /** A relay domain, or an alias domain; "*": every one of them. */
   readonly domain: string;
   /** extension: the user part ends in "-default"; catchall: it is empty. */
   readonly kind: Kind | "always" | "refused";

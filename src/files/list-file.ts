@@ -10,7 +10,7 @@ import { Watched } from "./watched.ts";
 /** What is reported of a list in the log: once for each, not once a second. */
 export type ListFault = (event: string, facts: { readonly path: string; readonly fault: string }) => void;
 
-/** Where lists are looked for, and who hears of their faults. */
+/** Where lists are looked for, and where their errors are reported. */
 export interface ListPlace {
   /** The first that has the file counts, for each file. */
   readonly folders: readonly string[];
@@ -26,7 +26,8 @@ const keeping = "list cannot be read, keeping the previous one";
 /**
  * One list, in the form that its reader wants.
  * @param name an absolute path, or a name looked for in the folders; "" is a list that is always missing
- * @param read makes the value from the entries; `skip` says why an entry is left out, `warn` why one that counts may not
+ * @param read makes the value from the entries; `skip` says why an entry is left out, `warn` why one that counts may
+ * not
  *   be meant so. A missing file has none
  */
 export function openList<T>(

@@ -11,7 +11,7 @@ import type { BodyView, HeaderFor, MessageFor, MessageSession, Need, Tap } from 
 import type { Services } from "./services.ts";
 import type { Answer } from "./verdict.ts";
 
-/** A refusal, as the hook `denied` hears of it. */
+/** A refusal, as the hook `denied` sees it. */
 export interface Denial {
   /** The check that refused, as in `[checks] run`; "goodmailto" also for the server's own verdicts. */
   readonly check: string;
@@ -24,7 +24,9 @@ export interface Denial {
   readonly hook: HookName;
 }
 
-/** How a transaction ended. `unknown`: the client went away while the next hop had the message and did not answer yet. */
+/**
+ * How a transaction ended. `unknown`: the client went away while the next hop had the message and did not answer yet.
+ */
 export type Conclusion = "delivered" | "not delivered" | "unknown";
 
 /** A check at work: one function per hook that it wants. The session holds the facts of the command. */
@@ -41,13 +43,19 @@ export interface CheckRun<R extends string = string, F extends string = string, 
   message?(session: MessageSession, message: MessageFor<N>): Answer<R, F>;
   /** In place of `message` if the need is `tap`: called at the empty line; undefined: not this message. */
   tap?(session: MessageSession, message: BodyView): Tap<R, F> | undefined;
-  /** Before 354: whether it needs this message beyond its header. Not given: every one. Where false, it is not asked about the message. */
+  /**
+   * Before 354: whether it needs this message beyond its header. Not given: every one. Where false, it is not asked
+   * about the message.
+   */
   wants?(session: CheckSession): boolean;
-  /** Hears of refusals of other checks. A promise delays the reply. */
+  /** Runs for refusals of other checks. A promise delays the reply. */
   denied?(session: CheckSession, denial: Denial): void | Promise<void>;
   /** A promise delays the reply. @param line the command as it came */
   unrecognised?(session: CheckSession, line: string): void | Promise<void>;
-  /** Of each transaction whose MAIL was accepted, while its notes are still there. Always called, whatever `unless` says. */
+  /**
+   * Of each transaction whose MAIL was accepted, while its notes are still there. Always called, whatever `unless`
+   * says.
+   */
   concluded?(session: CheckSession, conclusion: Conclusion): void;
   /** The same of the session. */
   end?(session: CheckSession): void;
@@ -64,7 +72,10 @@ export type Stage = "note" | "sender" | "policy" | "recipient";
 /** Settings, as the functions of src/config/fields.ts declare them. */
 export type Fields = Readonly<Record<string, z.ZodType>>;
 
-/** A check as it is in the registry. Its name is file name, word of the configuration and the log, metric label and test name. */
+/**
+ * A check as it is in the registry. Its name is file name, word of the configuration and the log, metric label and test
+ * name.
+ */
 export interface CheckDefinition<
   Shape extends Fields = Fields,
   R extends string = string,
@@ -78,13 +89,18 @@ export interface CheckDefinition<
    * Every built-in check has it.
    */
   readonly original?: string;
-  /** What happens while its list, store, daemon or program is missing or does not answer. Every built-in check has it. */
+  /**
+   * What happens while its list, store, daemon or program is missing or does not answer. Every built-in check has it.
+   */
   readonly failure?: string;
   readonly stage: Stage;
   readonly hooks: readonly HookName[];
   /** The section of its settings if that is not `[checks.NAME]`. */
   readonly section?: string;
-  /** Its settings; every check has `mode`, `unless` and `points` besides, one with reasons `permanent`, `close` and `reply`. */
+  /**
+   * Its settings; every check has `mode`, `unless` and `points` besides, one with reasons `permanent`, `close` and
+   * `reply`.
+   */
   readonly settings: Shape;
   /** What is wrong with settings that do not fit together; an error of the configuration. */
   faults?(settings: z.infer<z.ZodObject<Shape>>): readonly SettingFault[];
@@ -92,7 +108,10 @@ export interface CheckDefinition<
   readonly reasons: Readonly<Record<R, string>>;
   /** What it may find: key → words of the log line of a recipient. `unknown` counts for the harvest defence. */
   readonly findings?: Readonly<Record<F, string>>;
-  /** Its verdict at `rcpt` follows from the addresses and list files alone, so that `goodmailto check` asks it too, as it asks checks of stage `recipient`. */
+  /**
+   * Its verdict at `rcpt` follows from the addresses and list files alone, so that `goodmailto check` asks it too, as
+   * it asks checks of stage `recipient`.
+   */
   readonly byAddress?: true;
   /** It keeps rows in `state`: workers that have no state together each know only their own clients. */
   readonly remembers?: true;
@@ -103,7 +122,9 @@ export interface CheckDefinition<
   create(settings: z.infer<z.ZodObject<Shape>>, services: Services): CheckRun<R, F, N>;
 }
 
-/** Types `create` from settings, reasons, findings and need, and then forgets them, so that all checks fit one table. */
+/**
+ * Types `create` from settings, reasons, findings and need, and then forgets them, so that all checks fit one table.
+ */
 export function defineCheck<
   const Shape extends Fields,
   const R extends string = never,

@@ -5,7 +5,7 @@ import type { Mailbox } from "../mail/address.ts";
 import type { HookName } from "./hook-names.ts";
 import type { Session } from "./session.ts";
 
-/** Recipients that must hear from everybody. RFC 5321 4.5.1, RFC 2142; qpsmtpd's dnsbl has the same four. */
+/** Recipients that must accept mail from all clients. RFC 5321 4.5.1, RFC 2142; qpsmtpd's dnsbl has the same four. */
 const specialRecipients = new Set(["postmaster", "abuse", "mailer-daemon", "root"]);
 
 /** The whole family's exemption: relay clients, logged-in users, whitelisted clients and senders. */
@@ -36,7 +36,9 @@ function holds(session: Session, exemption: Exemption, hook: HookName): boolean 
   }
 }
 
-/** At RCPT the recipient in question. Of a message all of them: one among others must not open the door for the rest. */
+/**
+ * At RCPT the recipient in question. Of a message all of them: one among others must not open the door for the rest.
+ */
 function isForSpecial({ recipient, transaction }: Session, hook: HookName): boolean {
   if (hook === "data" || hook === "header" || hook === "message") {
     const accepted = transaction?.accepted ?? [];

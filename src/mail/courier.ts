@@ -1,6 +1,6 @@
 /**
  * What the SMTP side asks of a next hop, and nothing of how it is done. One transaction, one next hop;
- * every answer is the hop's own, or a 4xx of ours where the hop gave none. docs/design.md promise 1.
+ * every answer is the hop's own, or the relay's own 4xx if the hop gave none. docs/design.md promise 1.
  */
 import type { Mailbox } from "./address.ts";
 import type { Reply } from "./reply.ts";

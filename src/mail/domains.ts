@@ -1,10 +1,10 @@
-/** The domains we relay for, and the alias domains that stand for one of them. Compared exactly, in normal form. */
+/** The relay domains, and the alias domains that stand for one of them. Compared exactly, in normal form. */
 import { normalDomain } from "./address.ts";
 import type { Mailbox } from "./address.ts";
 
 /** Answers whose a domain is. */
 export interface Domains {
-  /** The relay domain that a domain stands for: itself, or an alias's target. Undefined: not ours. */
+  /** The relay domain that a domain stands for: itself, or an alias's target. Undefined: not a relay domain. */
   canonical(domain: string): string | undefined;
   /** The relay domains as configured; `.example` means all below it, not itself. */
   readonly relay: readonly string[];
@@ -56,7 +56,10 @@ export function normalPattern(name: string): string | undefined {
   return domain === undefined ? undefined : `${dot}${domain}`;
 }
 
-/** The relay domain that a name in the configuration stands for; `.domain` only for itself. Undefined: not ours. */
+/**
+ * The relay domain that a name in the configuration stands for; `.domain` only for itself. Undefined: not a relay
+ * domain.
+ */
 export function relayDomain(name: string, domains: Domains): string | undefined {
   const pattern = normalPattern(name) ?? "";
   return pattern.startsWith(".") ? domains.relay.find((relay) => relay === pattern) : domains.canonical(pattern);

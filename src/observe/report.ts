@@ -20,7 +20,7 @@ export interface Disagreement {
   readonly count: number;
   /** ms since 1970. */
   readonly last: number;
-  /** We would have refused, theirs accepted, and by now the list takes it from everybody. */
+  /** goodmailto would have refused, the next hop accepted, and the list now accepts it from all senders. */
   readonly resolved: boolean;
   readonly hints?: readonly string[];
 }

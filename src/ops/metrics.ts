@@ -18,7 +18,7 @@ export interface Metrics extends Counters {
 }
 
 /**
- * Labels are fixed words of ours, so the table is bounded by the program itself.
+ * Labels are fixed words, so the table is bounded by the program itself.
  * @param checks the checks that may count
  */
 export function createMetrics(checks: readonly CountedCheck[] = []): Metrics {

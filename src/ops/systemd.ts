@@ -20,7 +20,7 @@ export function createNotifier(environment: Readonly<Record<string, string | und
   if ((environment["NOTIFY_SOCKET"] ?? "") === "") {
     return { ready() {}, stopping: () => Promise.resolve(), close() {} };
   }
-  // One after the other: systemd must not hear READY=1 after STOPPING=1.
+  // One after the other: systemd must not get READY=1 after STOPPING=1.
   let last: Promise<void> = Promise.resolve();
   let waiting = 0;
   const send = (...states: readonly string[]): Promise<void> => {
@@ -46,7 +46,7 @@ export function createNotifier(environment: Readonly<Record<string, string | und
   };
 }
 
-/** ms within which systemd wants to hear of us (sd_watchdog_enabled(3)); undefined: it does not. */
+/** ms within which systemd expects a report (sd_watchdog_enabled(3)); undefined: it does not. */
 export function watchdogPeriod({
   WATCHDOG_USEC,
   WATCHDOG_PID,
@@ -56,10 +56,10 @@ export function watchdogPeriod({
   return forUs && microseconds > 0 ? microseconds / 1000 : undefined;
 }
 
-/** Never rejects: that systemd does not hear of us must not fail us. */
+/** Never rejects: a failed report to systemd must not stop the service. */
 function notify(states: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<void> {
   return new Promise((resolve) => {
-    // NotifyAccess=all in the unit: the message comes from a child of ours.
+    // NotifyAccess=all in the unit: the message comes from a child process.
     const words = [`--pid=${process.pid}`, ...states];
     const child = spawn("systemd-notify", words, { stdio: "ignore", timeout: patience, env: { ...environment } });
     child.once("error", () => resolve()).once("exit", () => resolve());

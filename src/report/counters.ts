@@ -1,4 +1,4 @@
-/** What a part counts; src/ops/metrics.ts keeps it. Names and labels are fixed words of ours, never a client's. */
+/** What a part counts; src/ops/metrics.ts keeps it. Names and labels are fixed words, never a client's. */
 
 /** Adds one (or more) to a counter. */
 export interface Counters {

@@ -1,5 +1,5 @@
 /**
- * Who takes note of the answer and the next hop's beside each other, while we only observe; src/observe/observations.ts
+ * Who takes note of the answer and the next hop's beside each other, while mode is observe; src/observe/observations.ts
  * does.
  */
 

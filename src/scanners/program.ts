@@ -1,4 +1,6 @@
-/** A program that scans a file, or reads the message from its standard input. No shell, no more than so many at once. */
+/**
+ * A program that scans a file, or reads the message from its standard input. No shell, no more than so many at once.
+ */
 import type { Transport, TransportScan } from "../hooks/scanner.ts";
 import { launch } from "../spp/launcher.ts";
 import type { Pool } from "../spp/pool.ts";
@@ -23,7 +25,7 @@ export interface ProgramOptions {
   readonly place: FilePlace;
   /** The message is its standard input. */
   readonly stdin: boolean;
-  /** What stands in front of the message. */
+  /** What precedes the message. */
   readonly lead: Buffer;
   /** PATH of the program. */
   readonly path: string;

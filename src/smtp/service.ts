@@ -1,4 +1,7 @@
-/** What all connections of one listener share. Replaced as a whole at SIGHUP; a running session keeps the one it began with. */
+/**
+ * What all connections of one listener share. Replaced as a whole at SIGHUP; a running session keeps the one it began
+ * with.
+ */
 import type { RelayLists } from "../clients/relay-lists.ts";
 import type { ClientRules } from "../clients/tcprules.ts";
 import type { Pipeline } from "../hooks/pipeline.ts";
@@ -16,7 +19,7 @@ import type { Harvest } from "./harvest/harvest.ts";
 /** What becomes of a client that talks before the greeting: refused in its place, or at each MAIL, or only logged. */
 export type EarlyTalkAction = "refuse" | "refuse-permanent" | "defer" | "defer-permanent" | "log";
 
-/** Bounds on what an untrusted client can make us do. Times in ms, sizes in bytes. */
+/** Bounds on what an untrusted client can make the relay do. Times in ms, sizes in bytes. */
 export interface Limits {
   /** 0 is not a limit. */
   readonly messageSize: number;

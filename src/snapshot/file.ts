@@ -23,7 +23,7 @@ export type Seen = { readonly kind: "file"; readonly id: string } | { readonly k
 const maxSize = 2_000_000_000n;
 /** For the inspection thread, in ms: 1 million rows take 0.5 s. */
 const threadDeadline = 60_000;
-/** A FIFO at the path must not hang us. */
+/** A FIFO at the path must not block the process. */
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Looks at the path without opening it. */

@@ -184,7 +184,7 @@ export class Host {
     return undefined;
   }
 
-  /** Whether a plugin turns a recipient into one that we do not take; qmail-spp does not ask. */
+  /** Whether a plugin turns a recipient into a foreign one; qmail-spp does not ask. */
   #relays({ session, hook }: Turn, effect: Effect): boolean {
     if (effect.kind !== "address" || hook !== "rcpt" || session.has("RELAYCLIENT")) {
       return false;

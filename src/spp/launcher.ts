@@ -55,7 +55,7 @@ function tell(process: ChildProcess, order: Order): void {
 
 function startHelper(): ChildProcess {
   const process = fork(entry, [], {
-    // Nothing of our environment may reach a plugin, so the helper has none but this.
+    // Nothing of the relay's environment may reach a plugin, so the helper has none but this.
     env: { TMPDIR: tmpdir() },
     execArgv: [],
     serialization: "advanced",

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 
-/** One pipe: the end that we read, and the descriptor for the program, to be closed once it has started. */
+/** One pipe: the end that the relay reads, and the descriptor for the program, to be closed once it has started. */
 export interface Pipe {
   readonly reader: Readable;
   readonly writer: number;

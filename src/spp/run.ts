@@ -94,11 +94,11 @@ class Watch implements Run {
   readonly #errors: Output;
   readonly #limit: NodeJS.Timeout;
   readonly #kill: () => void;
-  /** The plugin's last word, or ours about it. */
+  /** The plugin's last word, or the relay's about it. */
   #last: Outcome | undefined;
   #answered = false;
   #late: Failure | undefined;
-  /** We kill it: that it dies by a signal says nothing then. */
+  /** The relay kills it: its end by a signal means nothing then. */
   #killed = false;
 
   constructor(options: RunOptions) {

@@ -1,4 +1,7 @@
-/** Makes the new snapshot file from the scratch file: sorted, so that memory stays bounded and bytes do not depend on the order of reading. */
+/**
+ * Makes the new snapshot file from the scratch file: sorted, so that memory stays bounded and bytes do not depend on
+ * the order of reading.
+ */
 import { closeSync, openSync } from "node:fs";
 
 import Database from "better-sqlite3";
@@ -50,7 +53,7 @@ const sortMemory = 16_384;
  * @throws what SQLite throws, also if the result is not whole
  */
 export function buildSnapshot(path: string, scratchPath: string, facts: BuildFacts): Built {
-  // Nobody but us may read it before it has its group.
+  // No other process may read it before it has its group.
   closeSync(openSync(path, "wx", 0o600));
   const database = new Database(path);
   try {

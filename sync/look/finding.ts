@@ -28,7 +28,7 @@ export interface Reading {
   readonly skipped: Record<string, number>;
   /** The same values themselves. Bounded. */
   readonly left: LeftOut[];
-  /** Domains that are not ours, as the source writes them → values. Bounded. */
+  /** Domains that are not relay domains, as the source writes them → values. Bounded. */
   readonly foreign: Map<string, number>;
   samples: Sample[];
   /** Why it ended too early; "" if it did not. */

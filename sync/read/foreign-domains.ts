@@ -12,7 +12,7 @@ const maxDomains = 1000;
 /** Notes them while a source is read. */
 export interface ForeignDomains {
   note(left: readonly LeftOut[]): void;
-  /** One line, at warning where the source gave no address of ours. */
+  /** One line, at warning if the source gave no address of the relay domains. */
   tell(log: Log, source: string, addresses: number): void;
 }
 

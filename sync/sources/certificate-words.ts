@@ -1,7 +1,7 @@
 /** Why a server's certificate is not taken, in words that distinguish a wrong name from an unknown authority. */
 import type { PeerCertificate, TLSSocket } from "node:tls";
 
-/** OpenSSL's words for a chain that ends in nobody whom we know. */
+/** OpenSSL's words for a chain that ends in an unknown authority. */
 const unknownAuthority = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",

@@ -77,7 +77,7 @@ export async function dial(target: Target, bounds: Bounds): Promise<Socket> {
 }
 
 /**
- * The error of a server that said nothing that we understand, with a word on `ldap://` and `ldaps://` if that is why.
+ * The error of a server that said nothing intelligible, with a word on `ldap://` and `ldaps://` if that is why.
  */
 export async function explainScheme(fault: unknown, target: Target, { signal }: Bounds): Promise<unknown> {
   if (!(fault instanceof SourceFault) || fault.isCertificate || target.kind !== "tcp") {

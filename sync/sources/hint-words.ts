@@ -69,7 +69,10 @@ export function clearText(settings: SourceSettings, offersStartTls: boolean): st
   );
 }
 
-/** Domains that are not ours, with their values, the most frequent first. @param domains as the source writes them */
+/**
+ * Domains that are not relay domains, with their values, the most frequent first. @param domains as the source writes
+ * them
+ */
 export function foreignText(domains: ReadonlyMap<string, number>): string {
   const sums = new Map<string, number>();
   for (const [name, count] of domains) {

@@ -145,7 +145,7 @@ async function convertPage(raw: readonly SearchEntry[], { connection, rules, sig
   return convertEntries(entries, rules);
 }
 
-/** The first server that takes us. Nothing has been handed over yet, so another one may be asked. */
+/** The first server that accepts the bind. Nothing has been handed over yet, so another one may be asked. */
 export async function connectFirst(
   targets: readonly Target[],
   settings: SourceSettings,
@@ -197,7 +197,7 @@ async function open(
   }
 }
 
-/** A server that does not want TLS gets nothing from us in the clear. */
+/** A server that does not want TLS gets nothing in the clear. */
 async function startTls(connection: LdapConnection, target: Target): Promise<void> {
   const answer = await connection.exchange(new ExtendedRequest({ messageId: 0, oid: startTlsOid }));
   if (answer.status !== 0) {

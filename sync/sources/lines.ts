@@ -89,7 +89,7 @@ export async function openText(
   throw new SourceFault("unreadable", "url names no file");
 }
 
-/** A pipe without a writer would keep us for ever. */
+/** A pipe without a writer would block the sync for ever. */
 async function openFile(file: string): Promise<FileHandle> {
   if (!(await stat(file)).isFile()) {
     throw new RangeError("it is not a file");

@@ -16,7 +16,7 @@ import { createListSource } from "./list.ts";
  * Opens nothing yet: files and servers are asked by `read`.
  * @param folder that of the configuration file, where relative file names begin
  * @param look shown every entry that is read; a list and a cdb have none
- * @throws RangeError if the settings cannot be right (a URL, a filter, a domain that is not ours)
+ * @throws RangeError if the settings cannot be right (a URL, a filter, a domain that is not a relay domain)
  */
 export function openSource(
   settings: SourceSettings,

@@ -1,4 +1,4 @@
-/** Whether a port speaks TLS where we spoke plain LDAP, or the reverse: a second look after a first one failed. */
+/** Whether a port speaks TLS where plain LDAP was tried, or the reverse: a second look after a first one failed. */
 import { createConnection } from "node:net";
 import type { Socket } from "node:net";
 import * as tls from "node:tls";

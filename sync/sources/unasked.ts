@@ -1,6 +1,6 @@
 /**
- * Which entries hold addresses of ours, and are of object classes that the preset's filter does not ask for: rooms,
- * lists or shared mailboxes that a directory keeps in classes of its own.
+ * Which entries have addresses of the relay domains, and are of object classes that the preset's filter does not ask
+ * for: rooms, lists or shared mailboxes that a directory keeps in classes of its own.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { convertEntries, type Rules } from "../convert/addresses.ts";

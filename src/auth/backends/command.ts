@@ -38,7 +38,7 @@ const maxWords = 2000;
 /** Between SIGTERM and SIGKILL, ms. */
 const grace = 1000;
 
-/** Programs at work, by process group: none outlives us. */
+/** Programs at work, by process group: none outlives this process. */
 const running = new Set<number>();
 process.once("exit", () => running.forEach((pid) => killGroup(pid, "SIGKILL")));
 

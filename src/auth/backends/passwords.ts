@@ -53,7 +53,7 @@ export interface Passwords {
 
 /** About 100 000 users; they belong into a directory long before. */
 const maxBytes = 16 * 1024 * 1024;
-/** A FIFO at the path must not hang us. */
+/** A FIFO at the path must not block the process. */
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Whether a name can be in the file. Letter case counts. */

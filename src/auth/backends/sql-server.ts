@@ -1,7 +1,7 @@
 /** Rows of a MariaDB or MySQL server: a pool of connections, each query with its deadline. */
 import type { Pool, PoolConnection, PoolOptions } from "mysql2/promise";
 
-/** Where the server is, and as whom we ask. */
+/** Where the server is, and the user. */
 export interface SqlServerSettings {
   readonly url: string;
   /** Path of a Unix socket; "" for TCP. */

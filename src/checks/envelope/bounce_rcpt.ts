@@ -1,6 +1,6 @@
 /**
  * bounce_rcpt: recipients of bounces, mail of the null sender, against a list with codes. The list of qpsmtpd's
- * check_bounce_rcpt is lost: this one is rcpt_regexp's, our choice.
+ * check_bounce_rcpt is lost: this one is rcpt_regexp's, goodmailto's choice.
  */
 import * as field from "../../config/fields.ts";
 import { refuseBy } from "../../hooks/code-words.ts";

@@ -1,5 +1,5 @@
 /**
- * dnsbl: DNS blocklists asked when a client connects, heard at RCPT; qpsmtpd's plugin with its three files.
+ * dnsbl: DNS blocklists queried when a client connects, applied at RCPT; qpsmtpd's plugin with its three files.
  * rblspp asks at RCPT and answers as rblsmtpd.
  */
 import * as field from "../../config/fields.ts";

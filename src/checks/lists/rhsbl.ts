@@ -1,4 +1,4 @@
-/** rhsbl: DNS lists of domains, asked about the sender's at MAIL, heard at RCPT; qpsmtpd's plugin with its file. */
+/** rhsbl: DNS lists of domains, queried about the sender's at MAIL, applied at RCPT; qpsmtpd's plugin with its file. */
 import * as field from "../../config/fields.ts";
 import { askName } from "../../dns/list-lookup.ts";
 import type { ListAnswer } from "../../dns/list-lookup.ts";

@@ -1,4 +1,7 @@
-/** Keys on their way from unknown to known: qpsmtpd's greylisting, as rows that all workers share. RFC 6647. Times in ms. */
+/**
+ * Keys on their way from unknown to known: qpsmtpd's greylisting, as rows that all workers share. RFC 6647. Times in
+ * ms.
+ */
 import { after } from "../../state/store.ts";
 import type { Later } from "../../state/store.ts";
 import type { Table } from "../../state/table.ts";
@@ -27,7 +30,10 @@ export interface GreyDecision {
   readonly ttl: number;
 }
 
-/** Another worker may change a row between reading and writing it. After so many tries the decision stands unwritten. */
+/**
+ * Another worker may change a row between reading and writing it. After this many tries the decision applies without
+ * being written.
+ */
 const mostRetries = 3;
 
 /** Decides about one attempt. @param row undefined: the key is not known */

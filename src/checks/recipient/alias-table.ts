@@ -60,7 +60,7 @@ export class AliasTable {
     return this.#ends.size;
   }
 
-  /** What an address of ours is expanded to; undefined if no line has it. */
+  /** What an address in a relay domain is expanded to; undefined if no line has it. */
   find(recipient: Mailbox): Expansion | undefined {
     const found = this.#find(recipient);
     const ends = found && this.#ends.get(found.line);

@@ -1,6 +1,6 @@
 /**
  * One transaction mirrored to a next hop: MAIL and the first RCPT when the first recipient passed, each further RCPT
- * live, DATA streamed. Every 250 of ours is a 2xx of the hop's; whatever breaks is a 4xx. docs/design.md promise 1.
+ * live, DATA streamed. Every 250 is a 2xx of the hop's; whatever breaks is a 4xx. docs/design.md promise 1.
  */
 import { errorMessage } from "../../report/error-message.ts";
 import type { Mailbox } from "../../mail/address.ts";
@@ -118,7 +118,7 @@ export class HopDelivery implements Delivery {
     this.#route = route;
     this.#state = "open";
     if (!isSuccess(mail.code)) {
-      // The sender was refused, after we had said 250 to it: every recipient gets this refusal.
+      // The sender was refused, after it had got 250: every recipient gets this refusal.
       this.#failure = this.#fit("MAIL", mail, "refusal");
       return this.#failure;
     }

@@ -141,7 +141,7 @@ export class HopPool {
         fault = outcome.fault;
         full ||= outcome.full;
         if (fault.ourselves) {
-          // RFC 5321 5.1: those behind ourselves would send it back to us.
+          // RFC 5321 5.1: those behind ourselves would send it back to the relay.
           break;
         }
       }

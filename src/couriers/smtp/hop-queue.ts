@@ -1,7 +1,7 @@
 /** Sessions that wait for a full hop, by route, first come, first served. */
 import type { HopConnection } from "./hop-connection.ts";
 
-/** How often the first in line asks the hop itself, in ms: others than us may use up its connections. */
+/** How often the first in line asks the hop itself, in ms: other clients may use up its connections. */
 const pollTime = 250;
 
 export class HopQueue {

@@ -1,4 +1,6 @@
-/** A next hop's bytes to replies. Bounded: a hop that lies or speaks garbage ends the connection, not us. RFC 5321 4.2. */
+/**
+ * A next hop's bytes to replies. Bounded: a hop that sends garbage ends the connection, not the relay. RFC 5321 4.2.
+ */
 import { replyOfLines } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 

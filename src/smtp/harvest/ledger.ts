@@ -1,11 +1,17 @@
-/** What is known of clients that ask for unknown recipients: their counts, and who is blocked until when. Outlives a reload. */
+/**
+ * What is known of clients that ask for unknown recipients: their counts, and who is blocked until when. Outlives a
+ * reload.
+ */
 import { Counts } from "../../state/counts.ts";
 import type { State } from "../../state/state.ts";
 import { after } from "../../state/store.ts";
 import type { Later, Tally } from "../../state/store.ts";
 import type { Table } from "../../state/table.ts";
 
-/** Networks that are remembered, some 30 MB; a botnet cannot make us remember more: the longest silent are forgotten. */
+/**
+ * Networks that are remembered, some 30 MB; a botnet cannot make the relay remember more: the longest silent are
+ * forgotten.
+ */
 export const maxNetworks = 50_000;
 /** The longest window and block that settings allow. */
 const maxTime = 86_400_000;
@@ -16,7 +22,10 @@ export class HarvestLedger {
   readonly #counts: Counts;
   /** Network → the end of its block. Blocks are about equally long, so the first is mostly the first to end. */
   readonly #blocked = new Map<string, number>();
-  /** Network → the end of its block, in ms since 1970: blocks of all workers and relays. Undefined: of this process alone. */
+  /**
+   * Network → the end of its block, in ms since 1970: blocks of all workers and relays. Undefined: of this process
+   * alone.
+   */
   #shared: Table<number> | undefined;
 
   /** @param now ms of a clock that never goes back */

@@ -142,7 +142,7 @@ export class Connection extends SMTPConnection {
     }
     this.#deadlines.restart();
     if (!this.#over) {
-      // A client that never reads its replies must not make us keep them all.
+      // A client that never reads its replies must not make the relay keep them all.
       this._whenWritable(callback);
     }
   }
@@ -183,7 +183,9 @@ export class Connection extends SMTPConnection {
     }
   }
 
-  /** Ends the session behind its last words, which leave at the end of this turn: `end` would send them on their own. */
+  /**
+   * Ends the session behind its last words, which leave at the end of this turn: `end` would send them on their own.
+   */
   #part(): void {
     if (!this.#over) {
       this.#parting = true;

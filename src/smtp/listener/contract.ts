@@ -1,4 +1,4 @@
-/** Start-up self-check: the parts of smtp-server that we override are still there. The exact version is pinned. */
+/** Start-up self-check: the parts of smtp-server that are overridden are still there. The exact version is pinned. */
 import { SMTPServer } from "smtp-server";
 import { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";

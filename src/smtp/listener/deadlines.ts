@@ -1,4 +1,6 @@
-/** How long a session may keep us waiting, by the monotonic clock: for its next command, for a message, in all. */
+/**
+ * How long a session may keep the relay waiting, by the monotonic clock: for its next command, for a message, in all.
+ */
 import type { Limits } from "../service.ts";
 
 export class Deadlines {
@@ -12,17 +14,20 @@ export class Deadlines {
     this.#clientsSince = performance.now();
   }
 
-  /** It is our turn. @param how "uncut": nothing may end the session before we have answered */
+  /** It is the server's turn. @param how "uncut": nothing may end the session before the answer */
   stop(how: "ours" | "uncut" = "ours"): void {
     this.#turn = how;
   }
 
-  /** Whether we are answering. */
+  /** Whether an answer is in progress. */
   get stopped(): boolean {
     return this.#turn !== "client";
   }
 
-  /** Which limit is passed, if any. @param bytes of the message that the client is sending @param limited a conversation with an end of its own */
+  /**
+   * Which limit is passed, if any. @param bytes of the message that the client is sending @param limited a conversation
+   * with an end of its own
+   */
   passed(
     now: number,
     { idle, sessionTime, messageRate }: Limits,

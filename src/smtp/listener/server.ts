@@ -1,4 +1,4 @@
-/** One listener: smtp-server's TCP and TLS server that makes our connections, counts them and lets them in. */
+/** One listener: smtp-server's TCP and TLS server that creates the connections, counts and admits them. */
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 

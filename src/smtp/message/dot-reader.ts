@@ -28,7 +28,7 @@ export class DotReader {
   readonly #normalise: boolean;
   #held: Buffer = nothing;
   #begun = false;
-  /** The next byte begins a line; a dot there is stuffed by us unless a real CRLF came before it. */
+  /** The next byte begins a line; a dot there is stuffed unless a real CRLF came before it. */
   #lineStart = true;
   #genuine = true;
   /**
@@ -132,7 +132,10 @@ function heldLength(data: Buffer): number {
   return 0;
 }
 
-/** Whether every LF follows a CR, every CR precedes a LF, and there is no NUL. One look by an expression is half of what a call for each line costs. */
+/**
+ * Whether every LF follows a CR, every CR precedes a LF, and there is no NUL. One look by an expression is half of what
+ * a call for each line costs.
+ */
 function isClean(body: Buffer): boolean {
   return !defects.test(body.toString("latin1"));
 }

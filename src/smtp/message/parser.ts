@@ -1,4 +1,4 @@
-/** smtp-server's line reader with our message reader in it: commands by line, messages as wire bytes. */
+/** smtp-server's line reader with the relay's message reader in it: commands by line, messages as wire bytes. */
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
 /** RFC 4954 4: a response line of AUTH may have 12288 octets; no other command comes near. */

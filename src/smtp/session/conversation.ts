@@ -44,7 +44,7 @@ export class Conversation {
   limited: LimitedConversation | undefined;
   /** Largest message; DATABYTES of the client rule goes before the setting. 0 is not a limit. */
   readonly #messageSize: number;
-  /** DATA was refused: the transaction stands, and another MAIL may take its place. */
+  /** DATA was refused: the transaction continues, and another MAIL may take its place. */
   #dataRefused = false;
   /** Unknown recipients so far. */
   #unknown = 0;
@@ -153,7 +153,7 @@ export class Conversation {
     return after(judgeRecipient(this.service, this.session, transaction, mailbox), (judged) => this.#handOn(judged));
   }
 
-  /** Asks the next hop about a recipient that passed: its refusal is ours. */
+  /** Asks the next hop about a recipient that passed: its refusal is passed on. */
   #handOn(judged: Judged): Answering {
     const { transaction } = this.session;
     if (judged.kind === "answered") {
@@ -173,7 +173,7 @@ export class Conversation {
     return askNextHop(this.service, this.session, this.#delivery, judged, rcpt);
   }
 
-  /** DATA: checks, then the next hop's 354, then ours. */
+  /** DATA: checks, then the next hop's 354, then the relay's. */
   data(argument: string): DataAnswer | Promise<DataAnswer> {
     const { transaction } = this.session;
     if (argument !== "") {

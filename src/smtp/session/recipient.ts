@@ -167,7 +167,10 @@ function ending(at: Case, outcome: Outcome): Judged | undefined {
   }
 }
 
-/** Whether we may relay to this recipient at all; whatever else is broken, this is not. docs/design.md promise 2. */
+/**
+ * Whether relaying to this recipient is allowed at all; this holds even if everything else is broken. docs/design.md
+ * promise 2.
+ */
 function refuseForeign(at: Case): Judged | undefined | Promise<Judged | undefined> {
   const { service, session, policy } = at;
   // A plugin's `ok` is one of the two doors; RELAYCLIENT is the other.
