@@ -183,9 +183,7 @@ export class Connection extends SMTPConnection {
     }
   }
 
-  /**
-   * Ends the session behind its last words, which leave at the end of this turn: `end` would send them on their own.
-   */
+  /** Ends the session after its last words, which leave at the end of this turn: `end` would send them separately. */
   #part(): void {
     if (!this.#over) {
       this.#parting = true;
