@@ -297,9 +297,9 @@ describe("greylisting", () => {
         expect(await first(two)).toBe(deferred);
         scene.later(2 * minute);
         expect([await first(two), await first(one)]).toEqual(["", ""]);
-        expect(await first(one, { ip: "192.0.2.99" })).toBe(deferred);
+        expect(await first(one, { ip: "198.51.100.9" })).toBe(deferred);
         await redis.kill();
-        expect(await first(two, { ip: "192.0.2.99" })).toBe("");
+        expect(await first(two, { ip: "198.51.100.9" })).toBe("");
         expect(scene.log.lines.join("\n")).toContain("state: store is unavailable, continuing without it");
       } finally {
         await redis.close();
