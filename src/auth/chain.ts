@@ -3,8 +3,13 @@
  * decided only here.
  */
 import { errorMessage } from "../report/error-message.ts";
-import type { BackEnd, BackEndAnswer, Login } from "./backends/contract.ts";
+import type { BackEnd, BackEndAnswer, ClearAnswer, Login } from "./backends/contract.ts";
 import { tellsPassword } from "./backends/secret.ts";
+import { proves } from "./cram-md5.ts";
+import type { Proof } from "./cram-md5.ts";
+
+/** What the back ends are asked about: a password, or a proof of CRAM-MD5. */
+export type Question = Login | ({ readonly user: string; readonly ip: string } & Proof);
 
 /** One back end in its place. */
 export interface Link {
@@ -35,15 +40,15 @@ export type ChainAnswer =
  */
 export async function askChain(
   chain: readonly Link[],
-  login: Login,
+  question: Question,
   tell: (why: string) => void,
 ): Promise<ChainAnswer> {
-  if (isHopeless(login.password)) {
+  if ("password" in question && isHopeless(question.password)) {
     return { kind: "refused" };
   }
   const away: string[] = [];
   for (const link of chain) {
-    const answer = await askWithin(link, login);
+    const answer = await askWithin(link, question);
     switch (answer.kind) {
       case "accepted":
         away.forEach(tell);
@@ -51,13 +56,30 @@ export async function askChain(
       case "refused":
         return away.length === 0 ? answer : { kind: "unavailable", why: away.join("; "), isGuess: true };
       case "unavailable":
-        away.push(`${link.name}: ${tellsPassword(answer.why, login) ? "its words hold the password" : answer.why}`);
+        away.push(`${link.name}: ${forLog(answer.why, question)}`);
         break;
       case "unknown":
         break;
     }
   }
   return away.length === 0 ? { kind: "refused" } : { kind: "unavailable", why: away.join("; "), isGuess: false };
+}
+
+function forLog(why: string, question: Question): string {
+  return "password" in question && tellsPassword(why, question) ? "its words hold the password" : why;
+}
+
+/** A back end that holds no passwords in clear is not in the order where CRAM-MD5 is offered. */
+async function askOne(backEnd: BackEnd, question: Question, signal: AbortSignal): Promise<BackEndAnswer> {
+  if ("password" in question) {
+    return await backEnd.check(question, signal);
+  }
+  const none: ClearAnswer = { kind: "unavailable", why: "holds no passwords in clear" };
+  const answer = (await backEnd.clearOf?.(question.user, signal)) ?? none;
+  if (answer.kind !== "clear") {
+    return answer;
+  }
+  return { kind: proves(question, answer.password) ? "accepted" : "refused" };
 }
 
 /**
@@ -69,13 +91,13 @@ function isHopeless(password: string): boolean {
 }
 
 /** One answer within the time limit, whatever the back end does. */
-async function askWithin({ backEnd, timeout }: Link, login: Login): Promise<BackEndAnswer> {
+async function askWithin({ backEnd, timeout }: Link, question: Question): Promise<BackEndAnswer> {
   const signal = AbortSignal.timeout(timeout);
   const { promise: late, resolve } = Promise.withResolvers<BackEndAnswer>();
   const onLate = (): void => resolve({ kind: "unavailable", why: `no answer within ${timeout} ms` });
   signal.addEventListener("abort", onLate, { once: true });
   try {
-    return await Promise.race([late, backEnd.check(login, signal)]);
+    return await Promise.race([late, askOne(backEnd, question, signal)]);
   } catch (error) {
     return { kind: "unavailable", why: errorMessage(error) };
   } finally {

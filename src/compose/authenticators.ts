@@ -3,10 +3,10 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import type { AuthAnswer, Authenticator } from "../auth/authenticator.ts";
 import { BackEndFault } from "../auth/backends/contract.ts";
-import type { BackEndServices, Login } from "../auth/backends/contract.ts";
+import type { BackEndServices } from "../auth/backends/contract.ts";
 import { backEnds } from "../auth/backends/registry.ts";
 import { askChain } from "../auth/chain.ts";
-import type { ChainAnswer, Link } from "../auth/chain.ts";
+import type { ChainAnswer, Link, Question } from "../auth/chain.ts";
 import { Gate } from "../auth/gate.ts";
 import type { Guard } from "../auth/guard.ts";
 import { orderOf, valuesOf } from "../config/back-ends.ts";
@@ -44,14 +44,16 @@ export function createAuthenticator(
   const tell = (why: string): void =>
     services.log.error("auth", "back end is unavailable, another one accepted", { why });
   // Looked at again in the gate, or a burst of guesses at once would all be tried.
-  const judge = async (login: Login): Promise<ChainAnswer | "blocked"> =>
-    (await guard.isBlocked(login.ip, limits)) ? "blocked" : await askChain(chain, login, tell);
+  const judge = async (question: Question): Promise<ChainAnswer | "blocked"> =>
+    (await guard.isBlocked(question.ip, limits)) ? "blocked" : await askChain(chain, question, tell);
   return {
-    async check({ user, password, ip }): Promise<AuthAnswer> {
+    mechanisms: settings.mechanisms,
+    async check(credentials): Promise<AuthAnswer> {
+      const { ip } = credentials;
       if (await guard.isBlocked(ip, limits)) {
         return { kind: "blocked" };
       }
-      const answer = await room.run(() => judge({ user, password, ip }));
+      const answer = await room.run(() => judge(credentials));
       if (answer === undefined || answer === "blocked") {
         return answer === undefined ? { kind: "unavailable", why: "too many logins at a time" } : { kind: "blocked" };
       }

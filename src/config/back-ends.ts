@@ -12,6 +12,7 @@ export interface BackEndSettings {
   readonly key: string;
   readonly timeout: string;
   readonly tellsUnknown: boolean;
+  holdsClear?(settings: Readonly<Record<string, unknown>>): boolean;
   faults?(settings: Readonly<Record<string, unknown>>): readonly SettingFault[];
 }
 
@@ -99,7 +100,27 @@ export function backEndFaults(
   });
   const needy = configured.length > 0 ? [] : listener.flatMap(({ auth: offered }, i) => (offered ? [i] : []));
   const message = `needs a back end: ${backEnds.map(keyWords).join(", ")}`;
-  return [...own, ...absent, ...needy.map((i) => ({ path: ["listener", i, "auth"], message }))];
+  return [
+    ...own,
+    ...absent,
+    ...mechanismFaults(auth, backEnds),
+    ...needy.map((i) => ({ path: ["listener", i, "auth"], message })),
+  ];
+}
+
+/** CRAM-MD5 needs the password itself, of every user. */
+function mechanismFaults(auth: AuthTable, backEnds: readonly BackEndSettings[]): PlacedFault[] {
+  const mechanisms = Array.isArray(auth["mechanisms"]) ? auth["mechanisms"] : [];
+  if (mechanisms.length === 0) {
+    return [{ path: ["auth", "mechanisms"], message: 'must name a method: write ["PLAIN", "LOGIN"]' }];
+  }
+  const at = mechanisms.indexOf("CRAM-MD5");
+  const hashed =
+    at < 0 ? [] : orderOf(backEnds, auth).filter((each) => each.holdsClear?.(valuesOf(each, auth)) !== true);
+  return hashed.slice(0, 1).map(({ name }) => ({
+    path: ["auth", "mechanisms", at],
+    message: `needs passwords in clear: the back end "${name}" of [auth] has none, only "sql" with a column clear`,
+  }));
 }
 
 function keyWords({ name, inAuth, key }: BackEndSettings): string {

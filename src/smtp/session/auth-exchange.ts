@@ -1,6 +1,9 @@
-/** AUTH PLAIN and LOGIN: the exchange of lines up to a pair of user and password. RFC 4954, RFC 4616. */
+/** AUTH PLAIN, LOGIN and CRAM-MD5: the exchange of lines up to a pair of user and password. RFC 4954, RFC 4616, RFC 2195. */
 import { isUtf8 } from "node:buffer";
 
+import type { Mechanism } from "../../auth/authenticator.ts";
+import { makeChallenge } from "../../auth/cram-md5.ts";
+import type { Proof } from "../../auth/cram-md5.ts";
 import { reply } from "../../mail/reply.ts";
 import { say } from "../answers.ts";
 import type { Response } from "../answers.ts";
@@ -14,7 +17,15 @@ export type Exchange =
       readonly method: "PLAIN" | "LOGIN";
       readonly user: string;
       readonly password: string;
-    };
+    }
+  | ({ readonly kind: "proof"; readonly method: "CRAM-MD5"; readonly user: string } & Proof);
+
+/** What was offered to the client. */
+export interface Offered {
+  readonly mechanisms: readonly Mechanism[];
+  /** For the challenge. */
+  readonly hostname: string;
+}
 
 const aborted: Exchange = { kind: "answer", response: say(reply(501, "5.7.0", "Authentication aborted")) };
 const malformed: Exchange = { kind: "answer", response: say(reply(501, "5.5.2", "Cannot decode the response")) };
@@ -27,18 +38,44 @@ const askPassword = say({ code: 334, wire: "334 UGFzc3dvcmQ6\r\n" });
 const maxText = 1024;
 
 /** Begins with the argument of AUTH: a method and perhaps an initial response. */
-export function beginExchange(argument: string): Exchange {
+export function beginExchange(
+  argument: string,
+  { mechanisms, hostname }: Offered = { mechanisms: ["PLAIN", "LOGIN"], hostname: "" },
+): Exchange {
   const [method = "", initial, ...rest] = argument.split(/\s+/);
   if (rest.length > 0) {
     return malformed;
   }
-  switch (method.toUpperCase()) {
+  switch (mechanisms.find((each) => each === method.toUpperCase())) {
+    case "CRAM-MD5":
+      // The server speaks first: RFC 4954 4 leaves no room for an initial response.
+      return initial === undefined ? challenge(makeChallenge(hostname)) : malformed;
     case "PLAIN":
       return initial === undefined ? { kind: "ask", response: emptyChallenge, next: plain } : plain(initial);
     case "LOGIN":
       return initial === undefined ? { kind: "ask", response: askUser, next: loginUser } : loginUser(initial);
+    case undefined:
+      return unknownMethod;
   }
-  return unknownMethod;
+}
+
+function challenge(text: string): Exchange {
+  const wire = `334 ${Buffer.from(text).toString("base64")}\r\n`;
+  return { kind: "ask", response: say({ code: 334, wire }), next: (line) => proof(text, line) };
+}
+
+/** "USER DIGEST"; a user may have blanks. */
+function proof(text: string, line: string): Exchange {
+  if (line === "*") {
+    return aborted;
+  }
+  const answer = decode(line) ?? "";
+  const [, user = "", digest = ""] = /^(.+) ([0-9a-f]{32})$/.exec(answer) ?? [];
+  return isUser(user) ? { kind: "proof", method: "CRAM-MD5", user, challenge: text, digest } : malformed;
+}
+
+function isUser(user: string): boolean {
+  return user !== "" && Buffer.byteLength(user) <= maxText && !/[\x00-\x1f\x7f]/.test(user);
 }
 
 /** Strict base64 of UTF-8 (RFC 4616 2): two passwords that differ must not become one by replacement characters. */
@@ -84,7 +121,6 @@ function loginPassword(user: string, line: string): Exchange {
 
 /** A user name is clean text, a password holds no NUL; an empty password is the authenticator's to refuse. */
 function credentials(method: "PLAIN" | "LOGIN", user: string, password: string): Exchange {
-  const short = Buffer.byteLength(user) <= maxText && Buffer.byteLength(password) <= maxText;
-  const clean = user !== "" && short && !/[\x00-\x1f\x7f]/.test(user);
-  return clean && !password.includes("\0") ? { kind: "credentials", method, user, password } : malformed;
+  const clean = isUser(user) && Buffer.byteLength(password) <= maxText && !password.includes("\0");
+  return clean ? { kind: "credentials", method, user, password } : malformed;
 }

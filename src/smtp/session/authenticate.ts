@@ -2,7 +2,7 @@
 import { reply } from "../../mail/reply.ts";
 import { say } from "../answers.ts";
 import type { Response } from "../answers.ts";
-import type { AuthAnswer, Credentials } from "../../auth/authenticator.ts";
+import type { AuthAnswer, Claim } from "../../auth/authenticator.ts";
 import type { Conversation } from "./conversation.ts";
 import { serverName } from "./recipient-log.ts";
 
@@ -10,13 +10,11 @@ const accepted = say(reply(235, "2.7.0", "Authentication successful"));
 const refused = say(reply(535, "5.7.8", "Authentication credentials invalid"));
 const unavailable = say(reply(454, "4.7.0", "Temporary authentication failure"));
 
-type Login = Omit<Credentials, "ip">;
-
 /** What a refusal at the auth hook resets, even if a plugin set it meanwhile. */
 const granted = ["SMTPAUTHUSER", "SMTPAUTHMETHOD", "RELAYCLIENT", "NOGOODMAILTO"];
 
 /** Asks the back end, then the checks of the auth hook; a refusal there takes the login back. */
-export async function authenticate(conversation: Conversation, login: Login): Promise<Response> {
+export async function authenticate(conversation: Conversation, login: Claim): Promise<Response> {
   const { session, service } = conversation;
   const answer: AuthAnswer = (await service.authenticator?.check({ ...login, ip: session.client.ip })) ?? {
     kind: "unavailable",
@@ -51,7 +49,7 @@ export async function authenticate(conversation: Conversation, login: Login): Pr
 
 async function admit(
   conversation: Conversation,
-  { user, method }: Login,
+  { user, method }: Claim,
   variables: ReadonlyMap<string, string>,
 ): Promise<Response> {
   const { session, service } = conversation;

@@ -92,7 +92,8 @@ export class Conversation {
   }
 
   #offers(): string[] {
-    return offers(this.#messageSize, this.service.starttls && !this.secure, this.offersAuth && !this.authenticated);
+    const mechanisms = this.offersAuth && !this.authenticated ? (this.service.authenticator?.mechanisms ?? []) : [];
+    return offers(this.#messageSize, this.service.starttls && !this.secure, mechanisms);
   }
 
   get offersAuth(): boolean {

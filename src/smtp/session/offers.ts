@@ -1,14 +1,14 @@
 /** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3848. */
 
-/** The keywords of the EHLO answer. @param messageSize bytes; 0 is not a limit */
-export function offers(messageSize: number, starttls: boolean, auth: boolean): string[] {
+/** The keywords of the EHLO answer. @param messageSize bytes; 0 is no limit @param mechanisms of AUTH; none: it is not offered */
+export function offers(messageSize: number, starttls: boolean, mechanisms: readonly string[]): string[] {
   return [
     "PIPELINING",
     "8BITMIME",
     "ENHANCEDSTATUSCODES",
     messageSize > 0 ? `SIZE ${messageSize}` : "SIZE",
     ...(starttls ? ["STARTTLS"] : []),
-    ...(auth ? ["AUTH PLAIN LOGIN"] : []),
+    ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(" ")}`] : []),
   ];
 }
 

@@ -153,7 +153,8 @@ export class Verbs {
     if (session.helo === "" || session.transaction !== undefined || authenticated) {
       return answers.authOutOfPlace;
     }
-    return this.#authStep(beginExchange(argument));
+    const offered = { mechanisms: service.authenticator?.mechanisms ?? [], hostname: service.hostname };
+    return this.#authStep(beginExchange(argument, offered));
   }
 
   #authStep(exchange: Exchange): Answer | Promise<Answer> {
@@ -164,6 +165,7 @@ export class Verbs {
         this.#exchange = exchange.next;
         return exchange.response;
       case "credentials":
+      case "proof":
         return authenticate(this.#conversation, exchange);
     }
   }

@@ -111,6 +111,14 @@ describe.each(cases)("back end of stages/$file", ({ file, definition }) => {
     }
   });
 
+  it("gives passwords in clear exactly where it says so", async (context) => {
+    context.skip(stage === undefined);
+    const values = z.object(definition.settings).parse(stage.settings);
+    expect(backEnd.clearOf !== undefined).toBe(definition.holdsClear?.(values) === true);
+    const answer = await backEnd.clearOf?.("nobody@kontor.example", AbortSignal.timeout(20_000));
+    expect(["unknown", undefined]).toContain(answer?.kind);
+  });
+
   it("does not know a stranger, or refuses", async (context) => {
     context.skip(stage === undefined);
     const answer = await backEnd.check(
