@@ -53,7 +53,8 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[metrics]": { restart: "listen" },
   "[tls]": { reload: "cert key ca min_version" },
   "[auth]": {
-    reload: "order command passwords timeout mechanisms relay bypass sender sender_map failure_delay max_failures failure_window",
+    reload:
+      "order command passwords timeout mechanisms relay bypass sender sender_map failure_delay max_failures failure_window",
   },
   "[checks]": { reload: "run load" },
   "[[route]]": { reload: `domain next_hop tls tls_name ca_file replies timeout data_timeout ${ofCouriers}` },
