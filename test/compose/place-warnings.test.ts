@@ -56,6 +56,8 @@ describe("warnings of places", () => {
     writeFileSync(file, "", { mode: 0o644 });
     const text = `${fine}[auth]\npasswords = "passwords"\n`;
     expect(warnings(text)).toEqual([`auth.passwords: "${file}" can be read by every user: chmod o= ${file}`]);
+    const sql = `${fine}[auth.sql]\nurl = "mysql://u@localhost/d"\npassword_file = "passwords"\n`;
+    expect(warnings(sql)).toEqual([`auth.sql.password_file: "${file}" can be read by every user: chmod o= ${file}`]);
     chmodSync(file, 0o640);
     expect(warnings(text)).toEqual([]);
   });

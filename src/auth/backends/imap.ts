@@ -3,7 +3,7 @@ import * as field from "../../config/fields.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { defineBackEnd } from "./contract.ts";
 import type { BackEndAnswer, BackEndDefinition } from "./contract.ts";
-import { nameFor, nameRule, parseServer, readNamed, serverRule } from "./server-url.ts";
+import { nameFor, nameRule, parseServer, readAuthorities, serverRule } from "./server-url.ts";
 import type { ServerPlace } from "./server-url.ts";
 
 const schemes = { imaps: { port: 993, secure: true }, imap: { port: 143, secure: false } };
@@ -22,7 +22,7 @@ export const imap: BackEndDefinition = defineBackEnd({
   tellsUnknown: false,
   create({ url, ca_file: file, name }) {
     const place = parseServer(url, schemes);
-    const ca = file === "" ? undefined : readNamed(file);
+    const ca = readAuthorities(file);
     return {
       check: ({ user, password }, signal) =>
         place === undefined

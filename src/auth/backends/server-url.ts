@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 
 import type { TextRule } from "../../config/fields.ts";
+import { refuseAuthorities } from "../../files/authorities.ts";
 import { credentialFor } from "../../files/credentials.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { BackEndFault } from "./contract.ts";
@@ -64,4 +65,17 @@ export function readNamed(file: string): string {
   } catch (error) {
     throw new BackEndFault(`Cannot read "${file}": ${errorMessage(error)}`, { cause: error });
   }
+}
+
+/**
+ * CA certificates (PEM) for a server; undefined for no file.
+ * @throws BackEndFault if it cannot be read, or contains none
+ */
+export function readAuthorities(file: string): string | undefined {
+  const text = file === "" ? undefined : readNamed(file);
+  const fault = text === undefined ? undefined : refuseAuthorities(text);
+  if (fault !== undefined) {
+    throw new BackEndFault(`[auth] ca_file: "${file}" ${fault}`);
+  }
+  return text;
 }

@@ -4,7 +4,7 @@ import type SMTPConnection from "nodemailer/lib/smtp-connection";
 import * as field from "../../config/fields.ts";
 import { defineBackEnd } from "./contract.ts";
 import type { BackEndAnswer, BackEndDefinition } from "./contract.ts";
-import { nameFor, nameRule, parseServer, readNamed, serverRule } from "./server-url.ts";
+import { nameFor, nameRule, parseServer, readAuthorities, serverRule } from "./server-url.ts";
 import type { ServerPlace } from "./server-url.ts";
 
 const schemes = { smtps: { port: 465, secure: true }, smtp: { port: 587, secure: false } };
@@ -23,7 +23,7 @@ export const smtp: BackEndDefinition = defineBackEnd({
   tellsUnknown: false,
   create({ url, ca_file: file, name }) {
     const place = parseServer(url, schemes);
-    const ca = file === "" ? undefined : readNamed(file);
+    const ca = readAuthorities(file);
     return {
       check: ({ user, password }, signal) =>
         place === undefined

@@ -2,7 +2,7 @@
 import * as field from "../../config/fields.ts";
 import { BackEndFault, defineBackEnd } from "./contract.ts";
 import type { BackEnd, BackEndDefinition, BackEndServices } from "./contract.ts";
-import { readNamed } from "./server-url.ts";
+import { readAuthorities, readNamed } from "./server-url.ts";
 import { parseQuery, valuesFor } from "./sql-query.ts";
 import { SqlServer } from "./sql-server.ts";
 import { SqlTable } from "./sql-table.ts";
@@ -98,5 +98,5 @@ function holdsClear({ query }: Pick<SqlValues, "query">): boolean {
 
 function openServer({ url, socket, password_file: file, ca_file: ca, pool }: SqlValues): SqlServer {
   const password = file === "" ? "" : (readNamed(file).split(/\r?\n/, 1)[0] ?? "");
-  return new SqlServer({ url, socket, password, ca: ca === "" ? "" : readNamed(ca), pool });
+  return new SqlServer({ url, socket, password, ca: readAuthorities(ca) ?? "", pool });
 }

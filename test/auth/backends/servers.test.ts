@@ -10,6 +10,7 @@ import type { BackEndDefinition } from "../../../src/auth/backends/contract.ts";
 import { imap } from "../../../src/auth/backends/imap.ts";
 import { nameFor, parseServer } from "../../../src/auth/backends/server-url.ts";
 import { smtp } from "../../../src/auth/backends/smtp.ts";
+import { sql } from "../../../src/auth/backends/sql.ts";
 import { askChain } from "../../../src/auth/chain.ts";
 import type { ChainAnswer } from "../../../src/auth/chain.ts";
 import { createDomains } from "../../../src/mail/domains.ts";
@@ -180,6 +181,21 @@ describe("a mail server as back end", () => {
       kind: "unavailable",
     });
   });
+
+  it.each([imap, smtp, sql])(
+    "cannot begin with a ca_file that holds no certificate, or is not there: $name",
+    (definition) => {
+      const url = { imap: "imaps://mail.example", smtp: "smtps://mail.example", sql: "mysql://user@db.example/users" };
+      const begin = (file: string) => () => {
+        const given = { url: url[definition.name as keyof typeof url], ca_file: file };
+        const values = z.object(definition.settings).parse(given);
+        return definition.create(values, { log: silentLog, domains: createDomains(["kontor.example"]) });
+      };
+      expect(begin(import.meta.filename)).toThrow(/ca_file: ".*servers\.test\.ts" /);
+      expect(begin("/nowhere/ca.pem")).toThrow(/Cannot read "\/nowhere\/ca\.pem"/);
+      begin("")().close?.();
+    },
+  );
 
   it("is named by scheme, host and port alone, and knows users by a name of its own", () => {
     const schemes = { imap: { port: 143, secure: false } };
