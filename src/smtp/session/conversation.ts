@@ -92,8 +92,7 @@ export class Conversation {
   }
 
   #offers(): string[] {
-    const mechanisms = this.offersAuth && !this.authenticated ? (this.service.authenticator?.mechanisms ?? []) : [];
-    return offers(this.#messageSize, this.service.starttls && !this.secure, mechanisms);
+    return offers(this.#messageSize, this);
   }
 
   get offersAuth(): boolean {
