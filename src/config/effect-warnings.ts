@@ -1,4 +1,5 @@
 /** Warnings about settings that have no effect beside what the others say. */
+import { parseNextHop } from "../mail/next-hop.ts";
 import type { Settings } from "./sections.ts";
 import type { Warning } from "./warning.ts";
 
@@ -42,8 +43,15 @@ function sourceWarnings({ source }: Settings): Warning[] {
   });
 }
 
+const smtpSettings = { tls: "off", tls_name: "", ca_file: "", replies: "mirror" } as const;
+
 function routeWarnings({ route }: Settings): Warning[] {
   return route.flatMap((each, i) => {
+    if (!each.next_hop.some((hop) => parseNextHop(hop) !== undefined)) {
+      return Object.entries(smtpSettings)
+        .filter(([key, usual]) => each[key] !== usual)
+        .map(([key]) => ({ path: ["route", i, key], message: "has no effect: no next_hop of this route speaks SMTP" }));
+    }
     const encrypted = each.tls === "require" || each.next_hop.some((hop) => hop.startsWith("smtps:"));
     const why =
       each.tls === "opportunistic"

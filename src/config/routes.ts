@@ -1,7 +1,7 @@
 /** `[[route]]`: the next hop of each domain. */
 import * as z from "zod";
 
-import { parseHopPlace, parseNextHop } from "../mail/next-hop.ts";
+import { parseHopPlace } from "../mail/next-hop.ts";
 import type { SettingFault } from "./check-words.ts";
 import * as field from "./fields.ts";
 import { meantNextHop } from "./meant.ts";
@@ -19,7 +19,7 @@ export interface CourierSettings {
 /** What every route has, whatever its courier. */
 function common(couriers: readonly CourierSettings[]) {
   const nextHopRule: field.TextRule = {
-    allowed: [text.nextHopRule.allowed, ...couriers.map(({ place }) => place.allowed)].join(", "),
+    allowed: [...couriers.map(({ place }) => place.allowed), text.nextHopRule.allowed].join(", "),
     fits: (hop) => text.nextHopRule.fits(hop) || courierOf(couriers, hop) !== undefined,
   };
   return {
@@ -83,7 +83,7 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
     .strictObject({ ...common(couriers), ...Object.assign({}, ...own) })
     .superRefine((values, context) => {
       const { next_hop: hops } = values as RouteSettings;
-      const place = hops.find((hop) => parseNextHop(hop) === undefined);
+      const place = hops.find((hop) => courierOf(couriers, hop) !== undefined);
       if (place === undefined) {
         return;
       }
