@@ -295,7 +295,7 @@ describe("AUTH", () => {
     expect(await login("frank", secrets.script)).toBe(later);
     expect(await login("carol", secrets.script)).toBe(yes);
     client.close();
-    expect(log.join("\n")).toContain('why="temporary failure (exit 111)"');
+    expect(log.join("\n")).toContain('why="command: temporary failure (exit 111)"');
     expect(log.join("\n")).toContain("no answer within 2000 ms");
   });
 
