@@ -88,7 +88,9 @@ function scene({ check, hook, reason }: Case, settings: string, instance?: strin
       session.recipient = mailbox("user@kontor.example");
     }
     const ask =
-      hook === "message" ? ({ run: asked }: Step) => asked.message?.(session, messageOf("")) ?? pass : undefined;
+      hook === "message" || hook === "header"
+        ? ({ run: asked }: Step) => asked[hook]?.(session, messageOf("")) ?? pass
+        : undefined;
     const apart = { mail: ["sender"], rcpt: ["note", "sender", "recipient"], data: ["note"] }[hook as "mail"] ?? [];
     const stage = apart.includes(check.stage) ? check.stage : "policy";
     return pipeline.run(hook as "message", session, stage, ask as Ask) as Outcome;
