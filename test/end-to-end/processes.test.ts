@@ -40,7 +40,8 @@ interface Site {
 async function site(workers: number): Promise<Site> {
   const [port, metrics] = [await freePort(), await freePort()];
   const write = (reply: string): string => {
-    const more = `[metrics]\nlisten = "127.0.0.1:${metrics}"\n\n[recipients]\nreply = "${reply}"`;
+    const state = `[state]\nfolder = "${scene.folder}"`;
+    const more = `[metrics]\nlisten = "127.0.0.1:${metrics}"\n\n${state}\n\n[recipients]\nreply = "${reply}"`;
     return scene.write("goodmailto.toml", configOf({ hop: hop.port, port, smtp: `workers = ${workers}`, more }));
   };
   const config = write("No such user here");
