@@ -29,8 +29,13 @@ function settingsIn(type: z.ZodType, path: readonly string[], repeated: boolean)
     }
     const beside = required.filter(([other]) => other !== key);
     const lines = beside.map(([other, one]) => `${other} = ${tomlValue(fieldMeta(one)?.sample)}`);
-    // The one section that needs one of two.
-    const one = dotted === "publish" && key !== "to" && key !== "command" ? ['to = "/mnt/dmz"'] : [];
+    // The section that needs one of two, and the setting that needs another.
+    const one =
+      dotted === "publish" && key !== "to" && key !== "command"
+        ? ['to = "/mnt/dmz"']
+        : dotted === "checks.challenge" && key === "ask"
+          ? ['from = "robot@kontor.example"']
+          : [];
     return [{ header: repeated ? `[[${dotted}]]` : `[${dotted}]`, beside: [...lines, ...one], key, type: child }];
   });
 }

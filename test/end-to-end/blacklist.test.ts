@@ -107,7 +107,7 @@ describe("goodmailto blacklist", () => {
     expect(added.out).toMatch(/^192\.0\.2\.7 blocked until \S+\n2001:db8::\/64 blocked until \S+\n$/);
     expect(added.err.split("\n")).toEqual([
       'line 2: "example.org" is neither an IP address nor a block such as 192.0.2.0/24',
-      'line 3: "10.1.2.3/8" is no block: bits beyond the length of "10.1.2.3/8" do not count',
+      'line 3: "10.1.2.3/8" is not a block: bits beyond the length of "10.1.2.3/8" do not count',
       'line 4: "0.0.0.0/0" is too large a block: at least /8',
       "",
     ]);
@@ -125,7 +125,7 @@ describe("goodmailto blacklist", () => {
     expect(missing).toMatchObject({ code: 69, out: "" });
     expect(missing.err).toContain("is missing: the relay makes it when it starts");
     config = write('store = "memory"');
-    expect((await call(["list"])).err).toContain('set [state] store = "sqlite", or a Redis');
+    expect((await call(["list"])).err).toContain('set [state] store = "sqlite" and folder, or a Redis');
     config = write('store = "redis://127.0.0.1:9"');
     const away = await call(["test", "192.0.2.7"]);
     expect(away.code).toBe(69);

@@ -38,7 +38,8 @@ interface Site {
 async function serve(log: string, workers: number): Promise<Site> {
   const port = await freePort();
   const write = (reply: string): string => {
-    const more = `[recipients]\nreply = "${reply}"`;
+    // No line but those that are counted.
+    const more = `[log]\nsessions = false\n\n[recipients]\nreply = "${reply}"`;
     return scene.write("goodmailto.toml", configOf({ hop: hop.port, port, smtp: `workers = ${workers}`, more }));
   };
   const words = [node, join(project, "src/main.ts"), "serve", "--config", write("No such user here")];

@@ -16,7 +16,7 @@ interface Written {
 
 /** The tests of a file; the body ends where the closing brace is below the beginning. */
 function testsOf(text: string): Written[] {
-  const starts = [...text.matchAll(/^( *)it(?:\.skipIf\([^\n]*\))?\((["`])(.*?)\2,/gm)];
+  const starts = [...text.matchAll(/^( *)it(?:\.(?:skipIf|each)\([^\n]*\))?\((["`])(.*?)\2,/gm)];
   return starts.map(({ 1: indent = "", 3: title = "", index }) => {
     const end = text.indexOf(`\n${indent}});\n`, index);
     return { title, body: text.slice(index, end) };
