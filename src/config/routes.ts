@@ -89,7 +89,7 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
       }
       if (hops.length > 1) {
         const message = `needs to be "${place}" alone: no other next hop can take its place`;
-        context.addIssue({ code: "custom", message, path: ["next_hop"] });
+        context.addIssue({ code: "custom", message, path: ["next_hop", hops.indexOf(place)] });
       }
       for (const { key, message } of courierOf(couriers, place)?.faults?.(values) ?? []) {
         context.addIssue({ code: "custom", message, path: [key] });
