@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { publishSnapshot } from "../fakes/snapshot.ts";
-import { freePort, node } from "../end-to-end/scene.ts";
+import { node } from "../end-to-end/scene.ts";
 import { measureAllChecks, measureCheckLists } from "./check-lists.ts";
 import { measureChecks } from "./checks.ts";
 import { measureConnections } from "./connections.ts";
@@ -25,6 +25,7 @@ import { end, startOurs, startPostfixServer, startScript } from "./servers.ts";
 import type { Server, Site } from "./servers.ts";
 import { measureSync } from "./sync.ts";
 import { figure, median, table } from "./table.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 const { values } = parseArgs({
   options: {

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { isRoot, startPostfix } from "../fakes/postfix.ts";
-import { freePort, node, project } from "../end-to-end/scene.ts";
+import { node, project } from "../end-to-end/scene.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 /** A server that runs. */
 export interface Server {

@@ -8,7 +8,8 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { SmtpClient } from "../fakes/smtp-client.ts";
-import { configOf, freePort, node, project, Scene } from "./scene.ts";
+import { configOf, node, project, Scene } from "./scene.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 const main = join(project, "src/main.ts");
 const told = "421 4.7.0 Mail from your address is not accepted here at present";

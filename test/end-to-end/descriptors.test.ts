@@ -14,8 +14,9 @@ import type { NextHop } from "../fakes/next-hop.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { sendOne } from "./load.ts";
-import { answerTo, configOf, freePort, node, project, Scene, until } from "./scene.ts";
+import { answerTo, configOf, node, project, Scene, until } from "./scene.ts";
 import type { Program } from "./scene.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 let scene: Scene;
 let hop: NextHop;

@@ -10,8 +10,9 @@ import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { sendMany } from "./load.ts";
-import { answerTo, configOf, freePort, node, project, Scene, until } from "./scene.ts";
+import { answerTo, configOf, node, project, Scene, until } from "./scene.ts";
 import type { Program } from "./scene.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 let scene: Scene;
 let hop: NextHop;

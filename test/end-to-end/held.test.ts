@@ -9,8 +9,9 @@ import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
-import { answerTo, freePort, project, Scene, until } from "./scene.ts";
+import { answerTo, project, Scene, until } from "./scene.ts";
 import type { Program } from "./scene.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 let scene: Scene;
 let hop: NextHop;

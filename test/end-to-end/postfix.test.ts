@@ -9,8 +9,9 @@ import { missing } from "../fakes/need.ts";
 import { isRoot, startPostfix } from "../fakes/postfix.ts";
 import type { Postfix, PostfixOptions } from "../fakes/postfix.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
-import { configOf, freePort, Scene, until } from "./scene.ts";
+import { configOf, Scene, until } from "./scene.ts";
 import type { Program } from "./scene.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 const programs = ["postfix", "smtp-source", "smtp-sink", "swaks"];
 const anna = "anna@kontor.example";

@@ -11,8 +11,9 @@ import type { NextHop } from "../fakes/next-hop.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { beginTls, plain } from "../smtp/tls-fixture.ts";
-import { answerTo, configOf, freePort, Scene, until } from "./scene.ts";
+import { answerTo, configOf, Scene, until } from "./scene.ts";
 import type { Program } from "./scene.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 let scene: Scene;
 let hop: NextHop;

@@ -3,14 +3,14 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createAuthority } from "./certificates.ts";
 import type { Authority } from "./certificates.ts";
+import { freePort } from "./free-port.ts";
 
 export interface Nginx {
   readonly url: string;
@@ -80,15 +80,6 @@ http {
     throw error;
   }
   return { url: `https://127.0.0.1:${port}/lists`, files: join(root, "lists"), authority, stop };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 async function answering(port: number, child: ChildProcess): Promise<void> {

@@ -1,7 +1,6 @@
 /** Debian's nsd on loopback: the zones of a test, served by a name server of the field, in a folder of its own. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { exchange } from "../../src/dns/exchange.ts";
+import { freePort } from "./free-port.ts";
 
 const startDeadline = 10_000;
 
@@ -83,13 +83,4 @@ function configOf(folder: string, place: string, zones: readonly string[]): stri
   ];
   const served = zones.map((zone) => `zone:\n  name: ${zone}\n  zonefile: ${zone}.zone\n`);
   return `server:\n  ${server.join("\n  ")}\nremote-control:\n  control-enable: no\n${served.join("")}`;
-}
-
-async function freePort(address: string): Promise<number> {
-  const probe = createSocket("udp4").bind(0, address);
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-  return port;
 }

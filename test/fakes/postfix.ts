@@ -1,15 +1,16 @@
 /** A real Postfix of its own in a temporary folder: configuration, queue, log and port are nobody else's. Needs root. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 import { skipped } from "./need.ts";
+import { freePort } from "./free-port.ts";
 
 const run = promisify(execFile);
 /** Debian keeps Postfix where the PATH of a user does not lead. */
@@ -64,6 +65,19 @@ export function isRoot(): boolean {
  * @throws Error with Postfix's own words if it does not start
  */
 export async function startPostfix(options: PostfixOptions = {}): Promise<Postfix> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // Somebody else may have taken one of the ports in between.
+      if (tries === 3) {
+        throw error;
+      }
+    }
+  }
+}
+
+async function startOnce(options: PostfixOptions): Promise<Postfix> {
   const folder = await mkdtemp(join(tmpdir(), "gmto-postfix-"));
   // Its processes are not root.
   await chmod(folder, 0o755);
@@ -87,9 +101,13 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
       const [type = "", name = ""] = table.split(":");
       await run("postmap", ["-c", config, `${type}:${join(folder, name)}`], { env, timeout: 120_000 });
     }
-    await postfix("start");
     const port = ports.get("") ?? 0;
     const log = (): string => readFileSync(join(folder, "mail.log"), "utf8");
+    await postfix("start").catch((error: unknown) => {
+      throw new Error(`Postfix does not start: ${existsSync(join(folder, "mail.log")) ? log() : "no log"}`, {
+        cause: error,
+      });
+    });
     await Promise.all([...ports.values()].map((each) => answering(each, log)));
     return {
       port,
@@ -175,15 +193,6 @@ function masterOf(ports: ReadonlyMap<string, number>, listeners: Readonly<Record
     "scache unix - - n - 1 scache",
     "postlog unix-dgram n - n - 1 postlogd",
   ].join("\n")}\n`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 async function answering(port: number, log: () => string): Promise<void> {

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Program, Scene } from "../end-to-end/scene.ts";
-import { freePort, until } from "../end-to-end/scene.ts";
+import { until } from "../end-to-end/scene.ts";
+import { freePort } from "./free-port.ts";
 
 /** A running rsyslogd. */
 export interface Rsyslog {

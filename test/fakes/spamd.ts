@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { freePort } from "./clamd.ts";
 import { Daemon } from "./daemon.ts";
+import { freePort } from "./free-port.ts";
 
 /** The test message of spam filters, in two halves: no filter finds it here. */
 export const gtube = `XJS*C4JDBQADN1.NSBN3*2IDNEN*${"GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"}`;

@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { missing, skipped } from "../fakes/need.ts";
 import { startTestRelay } from "../fakes/relay.ts";
-import { freePort, node, project, Scene } from "../end-to-end/scene.ts";
+import { node, project, Scene } from "../end-to-end/scene.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 /** Containers often have none. */
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => (all ?? []).some(({ address }) => address === "::1"));

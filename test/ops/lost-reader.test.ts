@@ -6,8 +6,8 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { freePort } from "../end-to-end/scene.ts";
 import { addresses, listSource, publish, temporaryFolder } from "../snapshot/fixture.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
 const lines = addresses(3000);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { answerTo, configOf, freePort, node, project, Scene } from "../end-to-end/scene.ts";
+import { answerTo, configOf, node, project, Scene } from "../end-to-end/scene.ts";
 import type { Program } from "../end-to-end/scene.ts";
 import { missing } from "../fakes/need.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
@@ -33,6 +33,7 @@ while True:
         os.close(descriptor)
     print("got", data.decode().replace("\\n", " "), flush=True)
 `;
+import { freePort } from "../fakes/free-port.ts";
 
 async function listen(): Promise<{ manager: Program; path: string }> {
   const path = join(scene.folder, "notify");

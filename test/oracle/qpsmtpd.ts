@@ -3,8 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 
-import { Program, freePort } from "../end-to-end/scene.ts";
+import { Program } from "../end-to-end/scene.ts";
 import type { Mend } from "./row.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 /** What is in its configuration folder. */
 export interface QpsmtpdPlan {

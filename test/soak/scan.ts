@@ -11,9 +11,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { end, startOurs } from "../bench/servers.ts";
-import { freePort } from "../end-to-end/scene.ts";
 import { Clamd } from "../fakes/clamd.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 const [messages = 100, megabytes = 25] = process.argv.slice(2).map(Number);
 const limit = 150e6;

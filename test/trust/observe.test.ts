@@ -15,7 +15,7 @@ import { mergeObserved, Observations, readObserved } from "../../src/observe/obs
 import type { Observed } from "../../src/observe/observations.ts";
 import { locatingFilter } from "../../sync/look/locate.ts";
 import { escapeFilterValue, parseFilter } from "../../sync/sources/filter.ts";
-import { configOf, freePort, Scene } from "../end-to-end/scene.ts";
+import { configOf, Scene } from "../end-to-end/scene.ts";
 import { missing } from "../fakes/need.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
@@ -26,6 +26,7 @@ import type { Slapd } from "../fakes/slapd.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { memoryLog, temporaryFolder } from "../snapshot/fixture.ts";
+import { freePort } from "../fakes/free-port.ts";
 
 const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const day = 86_400_000;

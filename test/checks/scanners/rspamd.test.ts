@@ -9,12 +9,12 @@ import { join } from "node:path";
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
-import { freePort } from "../../fakes/clamd.ts";
 import { Daemon } from "../../fakes/daemon.ts";
 import { missing } from "../../fakes/need.ts";
 import { startScripted } from "../../fakes/scripted.ts";
 import { gtube } from "../../fakes/spamd.ts";
 import { MailScene } from "./mail-scene.ts";
+import { freePort } from "../../fakes/free-port.ts";
 
 const spam = `From: a@far.example\r\nSubject: hello\r\n\r\n${gtube}\r\n`;
 const ham = "From: a@far.example\r\nSubject: hello\r\nX-Spam: forged\r\n\r\nHello\r\n";
