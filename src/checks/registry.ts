@@ -8,6 +8,8 @@ import { badmailfrom } from "./envelope/badmailfrom.ts";
 import { badmailfromto } from "./envelope/badmailfromto.ts";
 import { badrcptto } from "./envelope/badrcptto.ts";
 import { badrcptto_patterns } from "./envelope/badrcptto_patterns.ts";
+import { badsubject } from "./content/badsubject.ts";
+import { basicheaders } from "./content/basicheaders.ts";
 import { blacklist } from "./rate/blacklist.ts";
 import { bounce_rcpt } from "./envelope/bounce_rcpt.ts";
 import { challenge } from "./envelope/challenge.ts";
@@ -53,6 +55,8 @@ export const checks: readonly CheckDefinition[] = [
   badmailfromto,
   badrcptto,
   badrcptto_patterns,
+  badsubject,
+  basicheaders,
   blacklist,
   bounce_rcpt,
   challenge,

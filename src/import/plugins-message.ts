@@ -1,5 +1,6 @@
 /** Plugins that look at messages, keep them, or send them on. */
 import { wholeNumber } from "./arguments.ts";
+import type { Arguments } from "./arguments.ts";
 import { means, nothing, toCheck, toSetting } from "./plugin.ts";
 import type { Plugin } from "./plugin.ts";
 
@@ -12,19 +13,33 @@ function scanner(name: string): Plugin {
   };
 }
 
+/** One number of days for both directions, or one for each. */
+function days(args: Arguments): Record<string, string> {
+  const both = wholeNumber(args.get("days") ?? (args.words.length === 1 ? args.at(0) : undefined));
+  const [past, future] = [wholeNumber(args.get("past")) ?? both, wholeNumber(args.get("future")) ?? both];
+  return {
+    ...(past === undefined ? {} : { past: `${past}d` }),
+    ...(future === undefined ? {} : { future: `${future}d` }),
+  };
+}
+
 export const messagePlugins: readonly Plugin[] = [
   { names: ["badsubject", "check_badsubject"], becomes: toCheck("badsubject"), here: "Same file." },
   {
-    names: ["check_basicheaders", "headers"],
-    becomes: toCheck("basicheaders", ({ args }) => {
-      const days = wholeNumber(args.get("days") ?? (args.words.length === 1 ? args.at(0) : undefined));
-      const [past, future] = [wholeNumber(args.get("past")) ?? days, wholeNumber(args.get("future")) ?? days];
-      return {
-        ...(past === undefined ? {} : { past: `${past}d` }),
-        ...(future === undefined ? {} : { future: `${future}d` }),
-      };
-    }),
+    names: ["check_basicheaders"],
+    becomes: toCheck("basicheaders", ({ args }) => days(args)),
     here: "Days are `past` and `future`.",
+  },
+  {
+    names: ["headers"],
+    becomes: toCheck("basicheaders", ({ args }) => ({
+      require: (args.get("require") ?? "From").split(",").filter((name) => name !== ""),
+      single: true,
+      ...(args.get("reject_type") === "temp" ? { permanent: false } : {}),
+      ...(args.get("reject") === "0" ? { mode: "observe" } : {}),
+      ...days(args),
+    })),
+    here: "Days are `past` and `future`; `single` refuses repeated fields, as this plugin does.",
   },
   {
     names: ["check_loop", "loop"],

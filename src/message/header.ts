@@ -44,6 +44,8 @@ export class HeaderFields {
   readonly #section: () => string;
   #all: readonly HeaderField[] | undefined;
   #byName: ReadonlyMap<string, readonly HeaderField[]> | undefined;
+  /** Decoded ones, by their fields. */
+  readonly #texts = new Map<HeaderField, string>();
 
   /** @param section its text; asked for once at most, when a field is first wanted */
   constructor(section: () => string) {
@@ -70,10 +72,15 @@ export class HeaderFields {
     return this.#named.get(name.toLowerCase())?.[nth - 1]?.value;
   }
 
-  /** The same as text: encoded words and UTF-8 decoded. RFC 2047, RFC 6532. */
+  /** The same as text: encoded words and UTF-8 decoded, once. RFC 2047, RFC 6532. */
   text(name: string, nth = 1): string | undefined {
-    const value = this.nth(name, nth);
-    return value === undefined ? undefined : decodeText(value);
+    const field = this.#named.get(name.toLowerCase())?.[nth - 1];
+    if (field === undefined) {
+      return undefined;
+    }
+    const text = this.#texts.get(field) ?? decodeText(field.value);
+    this.#texts.set(field, text);
+    return text;
   }
 
   get #named(): ReadonlyMap<string, readonly HeaderField[]> {

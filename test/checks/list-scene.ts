@@ -9,10 +9,14 @@ import { Pipeline } from "../../src/hooks/pipeline.ts";
 import type { Services } from "../../src/hooks/services.ts";
 import type { CommandHook } from "../../src/hooks/hook-names.ts";
 import type { Outcome } from "../../src/hooks/outcome.ts";
+import type { Step } from "../../src/hooks/step.ts";
+import { pass } from "../../src/hooks/verdict.ts";
+import type { Answer } from "../../src/hooks/verdict.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { noCounters } from "../../src/report/counters.ts";
 import { servicesFor } from "../hooks/services.ts";
 import { settingsOf, stepOf } from "../hooks/steps.ts";
+import type { BodyView, WholeEdits } from "../../src/hooks/message.ts";
 import { asPrinted, Clock, mailbox, makeSession, RecordingLog } from "./fixture.ts";
 
 /** One session up to one RCPT. */
@@ -97,6 +101,17 @@ export class ListScene {
       }
     }
     return "";
+  }
+
+  /** The same of a message, by a check that does not tap. */
+  async askMessage(message: BodyView & WholeEdits, { ip, variables = {} }: Asked = {}): Promise<string> {
+    if (this.#pipeline === undefined) {
+      throw new TypeError("start() comes first");
+    }
+    const session = makeSession(variables, ip);
+    session.begin(mailbox("sender@far.test"));
+    const ask = ({ run }: Step): Answer => run.message?.(session, message) ?? pass;
+    return asPrinted((await this.#pipeline.run("message", session, "policy", ask)).verdict);
   }
 
   #run(hook: CommandHook, session: ReturnType<typeof makeSession>, stage: "note" | "sender" | "policy" | "recipient") {

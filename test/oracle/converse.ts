@@ -25,7 +25,7 @@ export async function converse(port: number, one: Case, ipv6 = false): Promise<s
     `EHLO ${helo ?? "client.example"}`,
     `MAIL FROM:<${sender ?? "someone@sender.example"}>`,
     ...(recipients ?? ["vera@kontor.example"]).map((recipient) => `RCPT TO:<${recipient}>`),
-    ...(message === undefined ? [] : ["DATA", `${message.replaceAll("\n", "\r\n")}\r\n.`]),
+    ...(message === undefined ? [] : ["DATA", message === "" ? "." : `${message.replaceAll("\n", "\r\n")}\r\n.`]),
   ];
   try {
     if (early !== undefined) {

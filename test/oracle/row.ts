@@ -15,7 +15,7 @@ export interface Case {
   readonly sender?: string;
   /** One after another; later ones are left out after a refusal. */
   readonly recipients?: readonly string[];
-  /** Header section and body; not given: the envelope only. */
+  /** Header section and body; "": nothing before the dot; not given: the envelope only. */
   readonly message?: string;
 }
 
