@@ -7,6 +7,7 @@ export interface Room {
 }
 
 const table: readonly (readonly [folder: string, holds: string])[] = [
+  ["src/wait", "Waiting with an end: time limits, and places for so many at a time"],
   ["src/mail", "Words of the field: address, domain, reply, network, next hop"],
   ["src/report", "Interfaces of log, counters and observer"],
   ["src/state", "What is remembered, and counts that processes or relays share"],

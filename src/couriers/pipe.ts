@@ -16,7 +16,7 @@ import type { CourierDefinition, Letter, Parcel } from "./contract/contract.ts";
 import { withoutReturns } from "./contract/local-lines.ts";
 import { runProgram } from "./program.ts";
 import type { Ended } from "./program.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "../wait/slots.ts";
 
 const delivered = reply(250, "2.0.0", "Delivered");
 const refused = reply(554, "5.3.0", "Message refused");
