@@ -3,6 +3,7 @@
  * decided only here.
  */
 import { errorMessage } from "../report/error-message.ts";
+import { unlessAborted } from "../wait/within.ts";
 import type { BackEnd, BackEndAnswer, ClearAnswer, Login } from "./backends/contract.ts";
 import { tellsPassword } from "./backends/secret.ts";
 import { proves } from "./cram-md5.ts";
@@ -93,14 +94,9 @@ function isHopeless(password: string): boolean {
 /** One answer within the time limit, whatever the back end does. */
 async function askWithin({ backEnd, timeout }: Link, question: Question): Promise<BackEndAnswer> {
   const signal = AbortSignal.timeout(timeout);
-  const { promise: late, resolve } = Promise.withResolvers<BackEndAnswer>();
-  const onLate = (): void => resolve({ kind: "unavailable", why: `no answer within ${timeout} ms` });
-  signal.addEventListener("abort", onLate, { once: true });
   try {
-    return await Promise.race([late, askOne(backEnd, question, signal)]);
+    return await unlessAborted(askOne(backEnd, question, signal), signal, `no answer within ${timeout} ms`);
   } catch (error) {
     return { kind: "unavailable", why: errorMessage(error) };
-  } finally {
-    signal.removeEventListener("abort", onLate);
   }
 }

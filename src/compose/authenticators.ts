@@ -7,14 +7,16 @@ import type { BackEndServices } from "../auth/backends/contract.ts";
 import { backEnds } from "../auth/backends/registry.ts";
 import { askChain } from "../auth/chain.ts";
 import type { ChainAnswer, Link, Question } from "../auth/chain.ts";
-import { Gate } from "../auth/gate.ts";
 import type { Guard } from "../auth/guard.ts";
 import { orderOf, valuesOf } from "../config/back-ends.ts";
 import type { Settings } from "../config/sections.ts";
+import { Slots } from "../wait/slots.ts";
 import { FileFault } from "./file-fault.ts";
 
-/** Programs (or hashes of 32 MiB) at a time, and logins that wait for them. */
-const gate = { running: 8, waiting: 200 };
+/** Password checks at a time: each costs a process, or a hash of 32 MiB. */
+const most = 8;
+/** Logins that wait for them. */
+const mostWaiting = 200;
 
 /** An authenticator, and the end of what its back ends hold. */
 export interface OpenAuthenticator extends Authenticator {
@@ -40,10 +42,10 @@ export function createAuthenticator(
     ...(settings.relay ? [["RELAYCLIENT", ""] as const] : []),
     ...(settings.bypass ? [["NOGOODMAILTO", ""] as const] : []),
   ]);
-  const room = new Gate(gate);
+  const slots = new Slots(most);
   const tell = (why: string): void =>
     services.log.error("auth", "back end is unavailable, another one accepted", { why });
-  // Looked at again in the gate, or a burst of guesses at once would all be tried.
+  // Looked at again when it has its place, or a burst of guesses at once would all be tried.
   const judge = async (question: Question): Promise<ChainAnswer | "blocked"> =>
     (await guard.isBlocked(question.ip, limits)) ? "blocked" : await askChain(chain, question, tell);
   return {
@@ -53,9 +55,12 @@ export function createAuthenticator(
       if (await guard.isBlocked(ip, limits)) {
         return { kind: "blocked" };
       }
-      const answer = await room.run(() => judge(credentials));
-      if (answer === undefined || answer === "blocked") {
-        return answer === undefined ? { kind: "unavailable", why: "too many logins at a time" } : { kind: "blocked" };
+      if (slots.waiting >= mostWaiting) {
+        return { kind: "unavailable", why: "too many logins at a time" };
+      }
+      const answer = await slots.run(() => judge(credentials));
+      if (answer === "blocked") {
+        return { kind: "blocked" };
       }
       if (answer.kind === "accepted") {
         return { kind: "accepted", variables };

@@ -49,14 +49,14 @@ export const pipe: CourierDefinition = defineCourier({
   create(_place, { command, max_processes: most }, { spoolFolder, log }) {
     const slots = new Slots(most);
     const run: Run = async (letter, input, signal) => {
-      const giveBack = await slots.take(signal);
+      const leave = await slots.take(signal);
       try {
         const environment = { PATH: path, SENDER: letter.sender?.raw ?? "" };
         const ended = await runProgram(wordsFor(command, letter), environment, input, signal);
         log.debug("pipe", "program ended", { session: letter.session, program: command[0], how: ended.words });
         return ended;
       } finally {
-        giveBack();
+        leave();
       }
     };
     return {

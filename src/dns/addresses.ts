@@ -1,6 +1,8 @@
 /** The addresses of a next hop's host name, as the machine resolves names: hosts file, then DNS. */
 import { lookup } from "node:dns/promises";
 
+import { within } from "../wait/within.ts";
+
 /** No more addresses than this are tried. */
 const most = 16;
 /** The system's resolver has no deadline that can be set; ms. */
@@ -10,14 +12,7 @@ const patience = 10_000;
 export type FindAddresses = (name: string) => Promise<readonly string[]>;
 
 export const findAddresses: FindAddresses = async (name) => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer in ${patience} ms`)), patience);
-  });
-  try {
-    const found = await Promise.race([lookup(name, { all: true, order: "verbatim" }), late]);
-    return [...new Set(found.map(({ address }) => address))].slice(0, most);
-  } finally {
-    clearTimeout(timer);
-  }
+  const asked = lookup(name, { all: true, order: "verbatim" });
+  const found = await within(asked, patience, `no answer in ${patience} ms`);
+  return [...new Set(found.map(({ address }) => address))].slice(0, most);
 };

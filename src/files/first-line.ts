@@ -1,7 +1,8 @@
 /** The first line of a small file that somebody else may have written: never a pipe, a link, or more than a line. */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import { setTimeout as wait } from "node:timers/promises";
+
+import { within } from "../wait/within.ts";
 
 const maxBytes = 512;
 /** A file system that does not answer must not hold a client; ms. */
@@ -9,13 +10,7 @@ const patience = 2000;
 
 /** Undefined if there is none, or none within two seconds. */
 export async function firstLine(path: string): Promise<string | undefined> {
-  const deadline = new AbortController();
-  const late = wait(patience, undefined, { ref: false, signal: deadline.signal }).catch(() => undefined);
-  try {
-    return await Promise.race([read(path), late]);
-  } finally {
-    deadline.abort();
-  }
+  return within(read(path), patience, `no answer in ${patience} ms`).catch(() => undefined);
 }
 
 async function read(path: string): Promise<string | undefined> {

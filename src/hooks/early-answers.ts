@@ -3,6 +3,7 @@
  * holds for all that is awaited of one owner; what is not there by then counts as not asked.
  */
 import type { CheckSession } from "./check-session.ts";
+import { within } from "../wait/within.ts";
 import { noteOf } from "./notes.ts";
 import type { Note, NoteOwner } from "./notes.ts";
 import { pass } from "./verdict.ts";
@@ -69,19 +70,13 @@ export class EarlyAnswers<T> {
 
   #limit(asked: Asked<T>): void {
     asked.isLimited = true;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(resolve, this.#patience, undefined).unref();
-    });
-    const pending = asked.answers.flatMap((answer, i) => {
-      if (!(answer instanceof Promise)) {
-        return [];
+    asked.answers.forEach((answer, i) => {
+      if (answer instanceof Promise) {
+        const limited = within(answer, this.#patience, "no answer in time").catch(() => undefined);
+        asked.answers[i] = limited;
+        void limited.then((known) => (asked.answers[i] = known));
       }
-      const limited = Promise.race([answer, late]);
-      asked.answers[i] = limited;
-      return [limited.then((known) => (asked.answers[i] = known))];
     });
-    void Promise.all(pending).then(() => clearTimeout(timer));
   }
 }
 

@@ -45,11 +45,10 @@ export function targetsOf(place: string, listener: string): Target[] {
 
 /** Listens; returns the address as text. @throws Error with the code EADDRINUSE and the like */
 export async function bind(server: RelayServer, target: Target, shared: boolean): Promise<string> {
-  const failed = once(server.server, "error").then(([error]) => Promise.reject(error as Error));
+  // Rejects with the error if there is one first.
   const ready = once(server.server, "listening");
-  failed.catch(() => undefined);
   server.listen("fd" in target ? target : { ...listenOptions(target), ...(shared ? { reusePort: true } : {}) });
-  await Promise.race([ready, failed]);
+  await ready;
   if ("fd" in target) {
     return `systemd:${target.fd}`;
   }

@@ -3,7 +3,7 @@
  */
 import type { Transport, TransportScan } from "../hooks/scanner.ts";
 import { launch } from "../spp/launcher.ts";
-import type { Pool } from "../spp/pool.ts";
+import type { Slots } from "../wait/slots.ts";
 import { MessageFile } from "./message-file.ts";
 import type { FilePlace } from "./message-file.ts";
 import { CannotScan } from "./scan.ts";
@@ -33,7 +33,7 @@ export interface ProgramOptions {
   readonly timeout: number;
   /** Bytes, of standard output and standard error each. */
   readonly maxOutput: number;
-  readonly pool: Pool;
+  readonly slots: Slots;
 }
 
 /** See the file's first line. */
@@ -61,10 +61,10 @@ class ProgramScan implements TransportScan<Ran> {
   }
 
   async end(): Promise<Ran> {
-    const { pool, timeout } = this.#options;
+    const { slots, timeout } = this.#options;
     try {
       await this.#file.close();
-      const leave = await pool.enter(timeout);
+      const leave = await slots.takeWithin(timeout);
       if (leave === undefined) {
         throw new CannotScan(`too many at once for ${timeout} ms`);
       }

@@ -1,6 +1,7 @@
 /** One message at a scanner: its size limit, its time limits, and what the breaker learns of it. */
 import type { Answered, NoAnswer, Scan, ScanLimits, TransportScan } from "../hooks/scanner.ts";
 import { errorMessage } from "../report/error-message.ts";
+import { unlessAborted, within } from "../wait/within.ts";
 import type { Breaker } from "./breaker.ts";
 
 /** The scanner answered, and could not scan this message: nothing is wrong with its service. */
@@ -46,20 +47,13 @@ export class GuardedScan<Answer extends Answered> implements Scan<Answer> {
     if (this.#over !== undefined) {
       return this.#over;
     }
-    const gone = Promise.withResolvers<never>();
-    const abort = (): void => gone.reject(new CannotScan("nobody waits for its answer any more"));
-    signal.addEventListener("abort", abort, { once: true });
-    if (signal.aborted) {
-      abort();
-    }
+    const unwanted = "nobody waits for its answer any more";
     try {
-      const answer = await this.#within("no answer", Promise.race([this.#inner.end(), gone.promise]));
+      const answer = await this.#within("no answer", unlessAborted(this.#inner.end(), signal, unwanted));
       this.#settle(() => this.#breaker.succeeded());
       return answer;
     } catch (error) {
-      return this.#fail(error);
-    } finally {
-      signal.removeEventListener("abort", abort);
+      return this.#fail(signal.aborted ? new CannotScan(unwanted) : error);
     }
   }
 
@@ -77,15 +71,9 @@ export class GuardedScan<Answer extends Answered> implements Scan<Answer> {
     }
   }
 
-  async #within<T>(what: string, promise: Promise<T>): Promise<T> {
+  #within<T>(what: string, promise: Promise<T>): Promise<T> {
     const { timeout } = this.#limits;
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(new Error(`${what} for ${timeout} ms`)), timeout);
-    try {
-      return await Promise.race([promise, late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return within(promise, timeout, `${what} for ${timeout} ms`);
   }
 
   #fail(error: unknown): NoAnswer {

@@ -10,7 +10,7 @@ import { printable, reply } from "../mail/reply.ts";
 import { readCommand } from "./answer.ts";
 import { createConfigReader, noPlugins } from "./config.ts";
 import type { ConfigReader, Plugin, PluginHook, Sections } from "./config.ts";
-import { Pool } from "./pool.ts";
+import { Slots } from "../wait/slots.ts";
 import type { PluginVerdict } from "./reasons.ts";
 import { startPlugin } from "./run.ts";
 import type { Outcome } from "./run.ts";
@@ -61,14 +61,14 @@ export class Host {
   readonly #settings: HostSettings;
   readonly #services: Services;
   readonly #read: ConfigReader;
-  readonly #pool: Pool;
+  readonly #slots: Slots;
   readonly #states = new WeakMap<CheckSession, State>();
 
   constructor(settings: HostSettings, services: Services) {
     this.#settings = settings;
     this.#services = services;
     this.#read = createConfigReader(settings.home, services.now);
-    this.#pool = new Pool(settings.max_processes);
+    this.#slots = new Slots(settings.max_processes);
   }
 
   /**
@@ -118,7 +118,7 @@ export class Host {
 
   async #run(turn: Turn): Promise<Outcome | undefined> {
     const { timeout, max_output: maxOutput, home } = this.#settings;
-    const leave = await this.#pool.enter(timeout);
+    const leave = await this.#slots.takeWithin(timeout);
     if (leave === undefined) {
       return undefined;
     }

@@ -1,9 +1,9 @@
 /** State in a SQLite file that all workers of a machine share; in a thread of its own. */
 import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 
 import type { Log } from "../report/log.ts";
+import { within } from "../wait/within.ts";
 import type { Request } from "./sqlite-rows.ts";
 import type { FromThread, ToThread } from "./sqlite-thread.ts";
 import type { Store, TableOptions, Tally } from "./store.ts";
@@ -80,7 +80,7 @@ export class SqliteStore implements Store {
     const ended = once(thread, "exit");
     this.#send();
     thread.postMessage("close" satisfies ToThread, []);
-    await Promise.race([ended, delay(closeTimeout, undefined, { ref: false })]);
+    await within(ended, closeTimeout, "not closed in time").catch(() => undefined);
     await thread.terminate();
   }
 

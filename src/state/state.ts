@@ -4,6 +4,7 @@
  */
 import type { Log } from "../report/log.ts";
 import type { Later, Store } from "./store.ts";
+import { within } from "../wait/within.ts";
 import { Table } from "./table.ts";
 import type { Unavailable } from "./table.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -46,14 +47,11 @@ export class State {
 
   /** Done when the store has been opened, or will not be soon. Never rejects. */
   async ready(): Promise<void> {
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, openDeadline);
     try {
-      await Promise.race([this.#store.get({ name: "ready", ttl: 1, most: 1 }, ""), late]);
+      const asked = Promise.resolve(this.#store.get({ name: "ready", ttl: 1, most: 1 }, ""));
+      await within(asked, openDeadline, "not opened in time");
     } catch {
       // Reported with the first answer that is needed.
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -76,16 +74,12 @@ export class State {
   }
 
   async #wait<T, U>(value: Promise<T>, read: (value: T) => U): Promise<U | Unavailable> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`no answer in ${this.#deadline} ms`)), this.#deadline);
     try {
-      const found = await Promise.race([value, late]);
+      const found = await within(value, this.#deadline, `no answer in ${this.#deadline} ms`);
       this.#found();
       return read(found);
     } catch (error) {
       return this.#lost(error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

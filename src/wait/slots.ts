@@ -1,40 +1,80 @@
-/** A number of things that may be done at the same time; who comes later waits for a place. */
+/** A number of things that may be done at the same time; whoever comes later waits for a place, in the order of coming. */
+
+/** Gives the place back; must be called once. */
+export type Leave = () => void;
+
 export class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #most: number;
+  #taken = 0;
+  readonly #line = new Set<() => void>();
 
   constructor(most: number) {
-    this.#free = most;
+    this.#most = most;
   }
 
-  /** Takes a place. @returns what gives it back, once @throws the reason of the signal if it aborts first */
-  async take(signal: AbortSignal): Promise<() => void> {
-    signal.throwIfAborted();
-    if (this.#free > 0) {
-      this.#free--;
+  /** How many places are taken. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** How many wait; nobody does while a place is free. Who may grow the line must bound it. */
+  get waiting(): number {
+    return this.#line.size;
+  }
+
+  /** Takes a place. @throws the reason of the signal if it aborts first */
+  async take(signal?: AbortSignal): Promise<Leave> {
+    signal?.throwIfAborted();
+    if (this.#taken < this.#most) {
+      this.#taken++;
     } else {
       await this.#wait(signal);
     }
-    return () => this.#giveBack();
+    return () => this.#leave();
   }
 
-  async #wait(signal: AbortSignal): Promise<void> {
+  /** Takes a place; undefined if there was none in time. @param patience ms */
+  async takeWithin(patience: number): Promise<Leave | undefined> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), patience);
+    try {
+      return await this.take(late.signal);
+    } catch {
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Does something in a place of its own; the wait for the place is bounded by what the others take. */
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    const leave = await this.take();
+    try {
+      return await task();
+    } finally {
+      leave();
+    }
+  }
+
+  async #wait(signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const leave = (): void => {
-      this.#waiting.splice(this.#waiting.indexOf(resolve), 1);
-      reject(signal.reason as Error);
+    const giveUp = (): void => {
+      this.#line.delete(resolve);
+      reject(signal?.reason);
     };
-    this.#waiting.push(resolve);
-    signal.addEventListener("abort", leave, { once: true });
+    this.#line.add(resolve);
+    signal?.addEventListener("abort", giveUp, { once: true });
     await promise;
-    signal.removeEventListener("abort", leave);
+    signal?.removeEventListener("abort", giveUp);
   }
 
-  #giveBack(): void {
-    const next = this.#waiting.shift();
+  /** Whoever waits gets the place itself, so that the count stays. */
+  #leave(): void {
+    const [next] = this.#line;
     if (next === undefined) {
-      this.#free++;
+      this.#taken--;
     } else {
+      this.#line.delete(next);
       next();
     }
   }

@@ -3,6 +3,7 @@
  * bounded number.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
+import { Slots, type Leave } from "../../src/wait/slots.ts";
 import { SourceFault } from "../source.ts";
 import { parseTarget, type Target } from "../sources/dial.ts";
 import { connectFirst } from "../sources/ldap.ts";
@@ -23,8 +24,7 @@ export class Sessions {
   readonly #free: LdapConnection[] = [];
   /** Every wait has a deadline of its own; nobody stops one from outside. */
   readonly #signal = new AbortController().signal;
-  readonly #waiting: (() => void)[] = [];
-  #used = 0;
+  readonly #slots = new Slots(mostSessions);
   #fault: { readonly error: unknown; readonly until: number } | undefined;
   #closed = false;
 
@@ -40,7 +40,7 @@ export class Sessions {
    * @throws SourceFault if there is none, and what the action throws
    */
   async use<T>(action: (connection: LdapConnection) => Promise<T>): Promise<T> {
-    await this.#turn();
+    const leave = await this.#turn();
     try {
       const kept = this.#free.pop();
       if (kept !== undefined) {
@@ -54,13 +54,7 @@ export class Sessions {
       }
       return await this.#run(await this.#open(), action);
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) {
-        this.#used--;
-      } else {
-        // Our place is theirs.
-        next();
-      }
+      leave();
     }
   }
 
@@ -70,21 +64,15 @@ export class Sessions {
   }
 
   /** Waits until fewer than all sessions are in use. */
-  async #turn(): Promise<void> {
-    if (this.#used >= mostSessions) {
-      if (this.#waiting.length >= mostWaiting) {
-        throw new SourceFault("timeout", `${mostWaiting} questions wait for the directory`);
-      }
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      this.#waiting.push(resolve);
-      const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(resolve), 1);
-        reject(new SourceFault("timeout", `No session with the directory was free within ${patience} ms`));
-      }, patience);
-      await promise.finally(() => clearTimeout(timer));
-    } else {
-      this.#used++;
+  async #turn(): Promise<Leave> {
+    if (this.#slots.waiting >= mostWaiting) {
+      throw new SourceFault("timeout", `${mostWaiting} questions wait for the directory`);
     }
+    const leave = await this.#slots.takeWithin(patience);
+    if (leave === undefined) {
+      throw new SourceFault("timeout", `No session with the directory was free within ${patience} ms`);
+    }
+    return leave;
   }
 
   async #run<T>(connection: LdapConnection, action: (connection: LdapConnection) => Promise<T>): Promise<T> {

@@ -1,7 +1,9 @@
 /** What certificate an LDAP server shows: read over a connection on which nothing else is ever said. */
+import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
 
 import { errorMessage } from "../../src/report/error-message.ts";
+import { within } from "../../src/wait/within.ts";
 import { endingCertificate, refuseCertificate } from "../sources/certificate-words.ts";
 import { parseTarget } from "../sources/dial.ts";
 
@@ -50,11 +52,10 @@ function serverName(host: string): string {
   return /^[\d.]+$|:/.test(host) ? "" : host;
 }
 
-function secured(socket: TLSSocket, timeout: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout);
-  socket.once("secureConnect", () => resolve()).on("error", reject);
-  return promise.finally(() => clearTimeout(timer));
+function secured(socket: TLSSocket, timeout: number): Promise<unknown> {
+  // A late error of a socket that nobody waits for must not end the process.
+  socket.on("error", () => undefined);
+  return within(once(socket, "secureConnect"), timeout, `no answer within ${timeout} ms`);
 }
 
 function describe(url: string, host: string, socket: TLSSocket, now: number): CertificateFacts {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 
-import { Gate } from "../../src/auth/gate.ts";
 import { Guard } from "../../src/auth/guard.ts";
 
 const settings = { max: 3, window: 600_000, delay: 1000 };
@@ -46,28 +45,5 @@ describe("guard", () => {
     expect(guard.size).toBe(50_000);
     expect(await guard.isBlocked("10.0.0.0", one)).toBe(false);
     expect(await guard.isBlocked("10.0.0.1", one)).toBe(true);
-  });
-});
-
-describe("gate", () => {
-  it("runs so many at a time, lets so many wait, and turns the rest away", async () => {
-    const gate = new Gate({ running: 2, waiting: 1 });
-    const doors = Array.from({ length: 3 }, () => Promise.withResolvers<number>());
-    let started = 0;
-    const results = doors.map(({ promise }) =>
-      gate.run(() => {
-        started++;
-        return promise;
-      }),
-    );
-    expect(await gate.run(async () => 9)).toBeUndefined();
-    expect(started).toBe(2);
-    doors[0]?.reject(new Error("fault"));
-    await expect(results[0]).rejects.toThrow("fault");
-    doors[2]?.resolve(3);
-    expect(await results[2]).toBe(3);
-    doors[1]?.resolve(2);
-    expect(await results[1]).toBe(2);
-    expect(await gate.run(async () => 4)).toBe(4);
   });
 });

@@ -1,6 +1,8 @@
 /** Rows of a MariaDB or MySQL server: a pool of connections, each query with its deadline. */
 import type { Pool, PoolConnection, PoolOptions } from "mysql2/promise";
 
+import { unlessAborted } from "../../wait/within.ts";
+
 /** Where the server is, and the user. */
 export interface SqlServerSettings {
   readonly url: string;
@@ -74,16 +76,12 @@ export class SqlServer {
   async #connection(signal: AbortSignal): Promise<PoolConnection> {
     this.#pool ??= import("mysql2/promise").then(({ createPool }) => createPool(this.#options));
     const coming = (await this.#pool).getConnection();
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const onLate = (): void => {
-      reject(new Error("no connection in time"));
-      coming.then((connection) => connection.release()).catch(() => undefined);
-    };
-    signal.addEventListener("abort", onLate, { once: true });
     try {
-      return await Promise.race([late, coming]);
-    } finally {
-      signal.removeEventListener("abort", onLate);
+      return await unlessAborted(coming, signal, "no connection in time");
+    } catch (error) {
+      // One that comes after all goes back.
+      coming.then((connection) => connection.release()).catch(() => undefined);
+      throw error;
     }
   }
 }

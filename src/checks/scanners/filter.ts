@@ -10,7 +10,7 @@ import { reply } from "../../mail/reply.ts";
 import { fieldName, splitFields } from "../../message/header.ts";
 import { program } from "../../scanners/program.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
-import { Pool } from "../../spp/pool.ts";
+import { Slots } from "../../wait/slots.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { onErrorField, withoutAnswer } from "./no-answer.ts";
 
@@ -22,7 +22,7 @@ const longestHeader = 262_144;
 const mostAdded = 262_144;
 
 /** Every listener makes its checks from the same settings; the bound on programs is for all of them together. */
-const pools = new WeakMap<object, Pool>();
+const slotsOf = new WeakMap<object, Slots>();
 
 export const filter: CheckDefinition = defineCheck({
   name: "filter",
@@ -68,11 +68,11 @@ export const filter: CheckDefinition = defineCheck({
     command.length === 0 ? [{ key: "command", message: "needs a program: without one nothing is filtered" }] : [],
   create(chosen, { scanner, log }) {
     const { command, path, timeout, max_size: maxSize } = chosen;
-    const pool = pools.get(chosen) ?? new Pool(chosen.max_processes);
-    pools.set(chosen, pool);
+    const slots = slotsOf.get(chosen) ?? new Slots(chosen.max_processes);
+    slotsOf.set(chosen, slots);
     const place = { folder: scanner.folder };
     const [lead, maxOutput] = [Buffer.alloc(0), maxSize + mostAdded];
-    const asked = scanner.open(program({ command, place, stdin: true, lead, path, timeout, maxOutput, pool }), {
+    const asked = scanner.open(program({ command, place, stdin: true, lead, path, timeout, maxOutput, slots }), {
       maxSize,
       timeout,
     });

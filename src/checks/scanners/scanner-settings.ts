@@ -13,7 +13,7 @@ import { pathSocket } from "../../scanners/path-socket.ts";
 import type { Said } from "../../scanners/path-socket.ts";
 import { program } from "../../scanners/program.ts";
 import type { Ran } from "../../scanners/program.ts";
-import { Pool } from "../../spp/pool.ts";
+import { Slots } from "../../wait/slots.ts";
 import { onErrorField } from "./no-answer.ts";
 import { customPreset, presetNames, presets } from "./presets.ts";
 import type { Preset } from "./presets.ts";
@@ -142,7 +142,7 @@ export function presetOf(chosen: ScannerSettings): Preset {
 }
 
 /** Every listener makes its checks from the same settings; the bound on programs is for all of them together. */
-const pools = new WeakMap<object, Pool>();
+const slotsOf = new WeakMap<object, Slots>();
 
 /** What is asked: sophie at its socket, all others as programs. */
 export function openScanner(chosen: ScannerSettings, preset: Preset, services: Services): Scanner<Ran | Said> {
@@ -153,11 +153,11 @@ export function openScanner(chosen: ScannerSettings, preset: Preset, services: S
   if (chosen.preset === "sophie") {
     return services.scanner.open<Ran | Said>(pathSocket(command[0] ?? "", place, lead), limits);
   }
-  const pool = pools.get(chosen) ?? new Pool(chosen.max_processes);
-  pools.set(chosen, pool);
+  const slots = slotsOf.get(chosen) ?? new Slots(chosen.max_processes);
+  slotsOf.set(chosen, slots);
   const stdin = chosen.input === "stdin";
   return services.scanner.open<Ran | Said>(
-    program({ command, place, stdin, lead, path, timeout, maxOutput, pool }),
+    program({ command, place, stdin, lead, path, timeout, maxOutput, slots }),
     limits,
   );
 }

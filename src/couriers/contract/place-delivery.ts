@@ -11,6 +11,7 @@ import { labelsBy } from "../../report/counters.ts";
 import type { Counters } from "../../report/counters.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import type { Log } from "../../report/log.ts";
+import { Late, longestTimer, unlessAborted, within } from "../../wait/within.ts";
 import type { Parcel, PlaceCourier } from "./contract.ts";
 import type { Route } from "./routes.ts";
 
@@ -21,8 +22,7 @@ const late = reply(451, "4.4.1", "Delivery took too long, try again later");
 const byCode = labelsBy("code");
 /** Longest wait for a place that takes no data, RFC 5321 4.5.3.2.5; ms. */
 const blockTimeout = 180_000;
-/** A timer with more ms ends at once. */
-const longestTimer = 2 ** 31 - 1;
+const tooLong = "no answer in time";
 
 /** What deliveries of one route share. */
 export interface PlaceContext {
@@ -83,7 +83,7 @@ export class PlaceDelivery implements Delivery {
     const letter = { sender: this.#sender, recipients: this.#recipients, session: this.#origin.session };
     const opening = courier.open(letter);
     try {
-      const parcel = await within(opening, route.timeout);
+      const parcel = await within(opening, route.timeout, tooLong);
       if (this.#abandoned) {
         parcel.abandon();
         return unavailable;
@@ -104,7 +104,11 @@ export class PlaceDelivery implements Delivery {
   async drained(): Promise<void> {
     const parcel = this.#parcel;
     try {
-      await within(parcel?.drained() ?? Promise.resolve(), Math.min(blockTimeout, this.#context.route.dataTimeout));
+      await within(
+        parcel?.drained() ?? Promise.resolve(),
+        Math.min(blockTimeout, this.#context.route.dataTimeout),
+        tooLong,
+      );
     } catch (error) {
       this.#fail(error);
     }
@@ -117,10 +121,8 @@ export class PlaceDelivery implements Delivery {
     }
     this.#over = true;
     const limit = AbortSignal.timeout(Math.min(longestTimer, this.#context.route.dataTimeout));
-    const aborted = Promise.withResolvers<never>();
-    limit.addEventListener("abort", () => aborted.reject(new Late()), { once: true });
     try {
-      const answer = await Promise.race([parcel.finish(limit), aborted.promise]);
+      const answer = await unlessAborted(parcel.finish(limit), limit, tooLong);
       if (answer.code !== 250) {
         parcel.abandon();
       }
@@ -158,22 +160,5 @@ export class PlaceDelivery implements Delivery {
     log.warning("next-hop", "not delivered", { session: this.#origin.session, route: route.key, why });
     this.#failure = error instanceof Late ? late : unavailable;
     return this.#failure;
-  }
-}
-
-class Late extends Error {
-  constructor() {
-    super("no answer in time");
-  }
-}
-
-/** @throws Late after so many ms */
-async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(() => limit.reject(new Late()), Math.min(longestTimer, ms));
-  try {
-    return await Promise.race([work, limit.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

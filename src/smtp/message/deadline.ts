@@ -1,16 +1,14 @@
 /** Until when checks may answer. At the deadline their signal aborts; a second later whoever still waits goes on without them. */
+import { Late } from "../../wait/within.ts";
 
 /** What a check has to give its verdict on a failure, in ms. */
 const grace = 1000;
 
-/** A check did not answer in time. */
-export class TooLate extends Error {}
-
 export class Deadline {
   #controller: AbortController | undefined;
   #aborted = false;
-  #passed: TooLate | undefined;
-  readonly #waiting = new Set<(late: TooLate) => void>();
+  #passed: Late | undefined;
+  readonly #waiting = new Set<(late: Late) => void>();
   #timer: NodeJS.Timeout | undefined;
   /** ms, and since when by performance.now(); undefined: does not count. */
   #counting: { readonly time: number; readonly since: number } | undefined;
@@ -60,14 +58,14 @@ export class Deadline {
   }
 
   #pass(why: string): void {
-    this.#passed = new TooLate(why);
+    this.#passed = new Late(why);
     for (const reject of this.#waiting) {
       reject(this.#passed);
     }
     this.#waiting.clear();
   }
 
-  /** The promise, or TooLate. */
+  /** What the promise says before the deadline. @throws Late after it; what the promise rejects with */
   async race<T>(promise: Promise<T>): Promise<T> {
     if (this.#passed !== undefined) {
       promise.catch(() => undefined);

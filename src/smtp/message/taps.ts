@@ -4,6 +4,7 @@ import type { Step } from "../../hooks/step.ts";
 import { pass } from "../../hooks/verdict.ts";
 import type { Answer } from "../../hooks/verdict.ts";
 import { Unstuffer } from "../../message/dots.ts";
+import { within } from "../../wait/within.ts";
 
 /** What a tap may hold the client back for a piece, in ms: RFC 5321 4.5.3.2.5 gives a block of data 3 minutes. */
 const patience = 120_000;
@@ -56,7 +57,8 @@ export class Taps {
       try {
         const wait = listener.take(content);
         if (wait instanceof Promise) {
-          waits.push(this.#within(wait).catch((error: unknown) => this.#drop(listener, step, error)));
+          const taken = within(wait, this.#patience, `took no data for ${this.#patience} ms`);
+          waits.push(taken.catch((error: unknown) => this.#drop(listener, step, error)));
         }
       } catch (error) {
         this.#drop(listener, step, error);
@@ -72,16 +74,6 @@ export class Taps {
     });
     this.#waiting = all;
     return false;
-  }
-
-  async #within(wait: Promise<void>): Promise<void> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error(`took no data for ${this.#patience} ms`)), this.#patience);
-    try {
-      await Promise.race([wait, promise]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   /** Resolves when all of them take more; rejects never. */

@@ -9,10 +9,10 @@ import type { BackEnd, BackEndDefinition } from "../../../src/auth/backends/cont
 import { backEnds } from "../../../src/auth/backends/registry.ts";
 import { tellsPassword } from "../../../src/auth/backends/secret.ts";
 import { askChain } from "../../../src/auth/chain.ts";
-import { Gate } from "../../../src/auth/gate.ts";
 import { fieldMeta } from "../../../src/config/fields.ts";
 import { createDomains } from "../../../src/mail/domains.ts";
 import type { Log, LogFields } from "../../../src/report/log.ts";
+import { Slots } from "../../../src/wait/slots.ts";
 import { users } from "./stage.ts";
 import type { Stage, StageBuilder } from "./stage.ts";
 
@@ -141,12 +141,12 @@ describe.each(cases)("back end of stages/$file", ({ file, definition }) => {
 
   it("answers 200 at once, each its own", async (context) => {
     context.skip(stage === undefined);
-    const gate = new Gate({ running: 8, waiting: 200 });
+    const slots = new Slots(8);
     const asked = Array.from({ length: 200 }, (_, i) => {
       const [user, password] = [...users][i % users.size] ?? ["", ""];
       return { user, password: i % 2 === 0 ? password : `${password}${i}` };
     });
-    const answers = await Promise.all(asked.map(({ user, password }) => gate.run(() => ask(user, password, 60_000))));
+    const answers = await Promise.all(asked.map(({ user, password }) => slots.run(() => ask(user, password, 60_000))));
     expect(answers).toEqual(asked.map((_, i) => (i % 2 === 0 ? "accepted" : "refused")));
   }, 120_000);
 
