@@ -76,7 +76,6 @@ type Common = z.infer<z.ZodObject<ReturnType<typeof common>>>;
 /** Of one route; the settings of couriers by their keys. */
 export type RouteSettings = Common & Readonly<Record<string, unknown>>;
 
-/** See the file's first line. */
 export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<RouteSettings> {
   const own = couriers.map(({ settings }) => settings);
   const section = z

@@ -12,7 +12,6 @@ import { commonRoute, domainOf, routeOf } from "./contract/way.ts";
 import type { Ways } from "./contract/way.ts";
 import { dividedRoute, otherRoute } from "./smtp/fitting.ts";
 
-/** See the file's first line. */
 export interface Dispatch extends Ways {
   /** Takes all routes that have no place. */
   readonly smtp: Courier & { close(): void };

@@ -13,7 +13,6 @@ export interface Said extends Answered {
   readonly text: string;
 }
 
-/** See the file's first line. */
 export function pathSocket(socket: string, place: FilePlace, lead: Buffer): Transport<Said> {
   return { place: socket, open: () => new PathScan(socket, place, lead) };
 }

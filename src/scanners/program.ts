@@ -36,7 +36,6 @@ export interface ProgramOptions {
   readonly slots: Slots;
 }
 
-/** See the file's first line. */
 export function program(options: ProgramOptions): Transport<Ran> {
   return { place: options.command.join(" "), open: () => new ProgramScan(options) };
 }

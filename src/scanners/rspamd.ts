@@ -34,7 +34,6 @@ export interface Weighed extends Answered {
 /** What rspamd is told beside the message: its header fields `IP`, `Helo`, `From`, `Rcpt` and so on, one value each or several. */
 export type RspamdFacts = Readonly<Record<string, string | string[]>>;
 
-/** See the file's first line. */
 export function rspamd(server: Endpoint, facts: RspamdFacts): Transport<Weighed> {
   return {
     place: `rspamd at ${formatEndpoint(server)}`,

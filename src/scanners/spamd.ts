@@ -18,7 +18,6 @@ export interface SpamdRequest {
   readonly lead: string;
 }
 
-/** See the file's first line. */
 export function spamd({ place, user, lead }: SpamdRequest): Transport<Score> {
   const ask = (message: Buffer) => {
     const connection = new ServiceConnection(place, longestAnswer, () => false);

@@ -14,7 +14,6 @@ import { freePort } from "./free-port.ts";
 const startDeadline = 30_000;
 const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
 
-/** See the file's first line. */
 export class Dovecot {
   readonly folder: string;
   readonly imap: number;

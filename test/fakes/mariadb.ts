@@ -13,7 +13,6 @@ import { createConnection } from "mysql2/promise";
 const startDeadline = 60_000;
 const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
 
-/** See the file's first line. */
 export class MariaDb {
   readonly socket: string;
   readonly user = "root";

@@ -11,7 +11,6 @@ import { setTimeout as delay } from "node:timers/promises";
 const startDeadline = 20_000;
 const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
 
-/** See the file's first line. */
 export class Saslauthd {
   readonly socket: string;
   readonly #folder: string;

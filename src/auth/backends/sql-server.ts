@@ -40,7 +40,6 @@ function optionsOf({ url, socket, password, ca, pool }: SqlServerSettings): Pool
   };
 }
 
-/** See the file's first line. */
 export class SqlServer {
   readonly #options: PoolOptions;
   #pool: Promise<Pool> | undefined;

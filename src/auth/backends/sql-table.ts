@@ -13,7 +13,6 @@ interface Row {
 /** The rows of a user; undefined where the user cannot be one of this database. */
 export type FindRows = (user: string, signal: AbortSignal) => Promise<unknown> | undefined;
 
-/** See the file's first line. */
 export class SqlTable {
   readonly #find: FindRows;
   readonly #thread: SqlThread;

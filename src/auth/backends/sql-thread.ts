@@ -26,7 +26,6 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** See the file's first line. */
 export class SqlThread {
   #worker: Worker | undefined;
   #waiting = new Map<number, Waiting>();

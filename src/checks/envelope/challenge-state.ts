@@ -19,7 +19,6 @@ const year = 366 * day;
 /** Questions of all workers and relays that share the state. */
 const mostPerHour = 100;
 
-/** See the file's first line. */
 export class ChallengeState {
   readonly #known: Table<true>;
   readonly #asked: Table<Asked>;
