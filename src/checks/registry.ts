@@ -13,7 +13,9 @@ import { basicheaders } from "./content/basicheaders.ts";
 import { blacklist } from "./rate/blacklist.ts";
 import { bounce_rcpt } from "./envelope/bounce_rcpt.ts";
 import { challenge } from "./envelope/challenge.ts";
+import { charset } from "./content/charset.ts";
 import { clamav } from "./scanners/clamav.ts";
+import { content_types } from "./content/content_types.ts";
 import { deliverabled } from "./recipient/deliverabled.ts";
 import { denybounce } from "./envelope/denybounce.ts";
 import { disposable } from "./recipient/disposable.ts";
@@ -25,6 +27,7 @@ import { geo } from "./client/geo.ts";
 import { goodmailto } from "./recipient/goodmailto.ts";
 import { goodrcptto } from "./recipient/goodrcptto.ts";
 import { greylisting } from "./rate/greylisting.ts";
+import { hivirus } from "./content/hivirus.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
 import { mailinglist } from "./recipient/mailinglist.ts";
@@ -60,7 +63,9 @@ export const checks: readonly CheckDefinition[] = [
   blacklist,
   bounce_rcpt,
   challenge,
+  charset,
   clamav,
+  content_types,
   deliverabled,
   denybounce,
   disposable,
@@ -72,6 +77,7 @@ export const checks: readonly CheckDefinition[] = [
   goodmailto,
   goodrcptto,
   greylisting,
+  hivirus,
   ifauthskip,
   loop,
   mailinglist,

@@ -9,12 +9,14 @@ import { expect } from "vitest";
 import type { Dns } from "../../src/dns/resolver.ts";
 import { resolverOf } from "../dns/resolver-of.ts";
 import type { CheckDefinition, CheckRun } from "../../src/hooks/check.ts";
-import type { BodyView, HeaderView, WholeEdits } from "../../src/hooks/message.ts";
+import type { BodyView, WholeEdits } from "../../src/hooks/message.ts";
 import { Session } from "../../src/hooks/session.ts";
 import type { Verdict } from "../../src/hooks/verdict.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
 import { HeaderFields } from "../../src/message/header.ts";
+import { MimeReader } from "../../src/message/mime.ts";
+import type { MimeTree } from "../../src/message/mime.ts";
 import { silentLog } from "../../src/report/log.ts";
 import { createLists } from "../../src/compose/lists.ts";
 import { servicesFor } from "../hooks/services.ts";
@@ -129,13 +131,22 @@ export async function runPlugin(
   return { commands: lines(output), log: lines(errors), exit: exit as number | null };
 }
 
-/** A message with this header section, for checks that need no more of it. */
-export function messageOf(header: string): BodyView & WholeEdits {
-  const view: HeaderView = {
+/** A message as a check sees it that changes nothing. @param content its header section, with or without a body; one character per octet */
+export function messageOf(content: string): BodyView & WholeEdits {
+  const end = content.startsWith("\r\n") ? 0 : content.indexOf("\r\n\r\n") + 2;
+  const header = end === 1 ? content : content.slice(0, end);
+  const view: BodyView = {
     header,
-    bytes: header.length,
+    bytes: content.length,
     fields: new HeaderFields(() => header),
     signal: new AbortController().signal,
+    parts: () => partsOf(content),
   };
   return view as BodyView & WholeEdits;
+}
+
+async function partsOf(content: string): Promise<MimeTree> {
+  const reader = new MimeReader();
+  await reader.take(Buffer.from(content, "latin1"));
+  return reader.tree();
 }

@@ -16,8 +16,7 @@ import { createDomains } from "../../src/mail/domains.ts";
 import { noCounters } from "../../src/report/counters.ts";
 import { servicesFor } from "../hooks/services.ts";
 import { settingsOf, stepOf } from "../hooks/steps.ts";
-import type { BodyView, WholeEdits } from "../../src/hooks/message.ts";
-import { asPrinted, Clock, mailbox, makeSession, RecordingLog } from "./fixture.ts";
+import { asPrinted, Clock, mailbox, makeSession, messageOf, RecordingLog } from "./fixture.ts";
 
 /** One session up to one RCPT. */
 export interface Asked {
@@ -103,14 +102,22 @@ export class ListScene {
     return "";
   }
 
-  /** The same of a message, by a check that does not tap. */
-  async askMessage(message: BodyView & WholeEdits, { ip, variables = {} }: Asked = {}): Promise<string> {
+  /** The same of a message, which a check that taps hears in one piece. @param content one character per octet */
+  async askMessage(content: string, { ip, variables = {} }: Asked = {}): Promise<string> {
     if (this.#pipeline === undefined) {
       throw new TypeError("start() comes first");
     }
     const session = makeSession(variables, ip);
     session.begin(mailbox("sender@far.test"));
-    const ask = ({ run }: Step): Answer => run.message?.(session, message) ?? pass;
+    const message = messageOf(content);
+    const ask = ({ need, run }: Step): Answer => {
+      if (need !== "tap") {
+        return run.message?.(session, message) ?? pass;
+      }
+      const tap = run.tap?.(session, message);
+      const wait = tap?.take(Buffer.from(content, "latin1"));
+      return wait instanceof Promise ? wait.then(() => tap?.end() ?? pass) : (tap?.end() ?? pass);
+    };
     return asPrinted((await this.#pipeline.run("message", session, "policy", ask)).verdict);
   }
 

@@ -139,6 +139,13 @@ export const differences: readonly Difference[] = [
   },
   {
     row: "basicheaders",
+    about: "nothing before the dot",
+    theirs: "5xx You must send some data first",
+    ours: "5xx You have to send some data first",
+    why: "The text of check_basicheaders.",
+  },
+  {
+    row: "basicheaders",
     about: "no From",
     theirs: "5xx 901",
     ours: "5xx Mail with no From header not accepted here",

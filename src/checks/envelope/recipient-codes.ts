@@ -1,11 +1,10 @@
 /** Lists of `PATTERN CODE text` that are tried on recipients: the first line that matches decides. */
 import { patternSubject } from "../../files/address-rules.ts";
-import { readCodeLines } from "../../files/code-line.ts";
+import { readCodeIndex } from "../../files/code-index.ts";
+import type { CodeIndex } from "../../files/code-index.ts";
 import type { CodeLine } from "../../files/code-line.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
-import { indexPatterns } from "../../files/pattern-index.ts";
 import { longestAddress } from "../../files/patterns.ts";
-import type { Pattern } from "../../files/patterns.ts";
 import { parseCode } from "../../hooks/code-words.ts";
 import type { Code } from "../../hooks/code-words.ts";
 import type { Mailbox } from "../../mail/address.ts";
@@ -18,48 +17,20 @@ export const grammar =
   "one Perl regular expression between slashes, or an address, per line, followed by a code and the text of the reply. Case does not matter. Codes: OK (accept and skip the later checks, including the directory; the relay domains still apply), DONE (the same), DECLINED (no verdict), DENY, DENYSOFT, DENY_DISCONNECT, DENYHARD (the same), DENYSOFT_DISCONNECT. The first line that matches decides. A pattern must not contain spaces.";
 
 /** A list whose addresses are found at once; patterns are tried one after another. */
-export interface RecipientCodes {
-  readonly lines: readonly CodeLine<Code>[];
-  /** The place of the first line of each address. */
-  readonly addresses: ReadonlyMap<string, number>;
-  /** The place of the first line whose pattern matches. */
-  readonly patternAt: (subject: string) => number;
-}
+export type RecipientCodes = CodeIndex<Code>;
 
 /** Reads such a list. */
 export function readRecipientCodes(entries: readonly ListEntry[], skip: Remark): RecipientCodes {
-  const keys = new Map<CodeLine<Code>["matches"], string>();
-  const plain = (word: string): ((subject: string) => boolean) | undefined => {
+  const subject = (word: string): string | undefined => {
     const key = entryKey(word);
-    if (key === undefined || key.startsWith("@")) {
-      return undefined;
-    }
-    const matches = (subject: string): boolean => subject === key;
-    keys.set(matches, key);
-    return matches;
+    return key?.startsWith("@") === true ? undefined : key;
   };
-  const lines = readCodeLines(entries, skip, { longest: longestAddress, ignoreCase: true, code: parseCode, plain });
-  const addresses = new Map<string, number>();
-  const patterns: { readonly at: number; readonly pattern: Pattern }[] = [];
-  for (const [at, { matches, pattern }] of lines.entries()) {
-    const key = keys.get(matches);
-    if (pattern !== undefined) {
-      patterns.push({ at, pattern });
-    } else if (key !== undefined && !addresses.has(key)) {
-      addresses.set(key, at);
-    }
-  }
-  const places = patterns.map(({ at }) => at);
-  const index = indexPatterns(
-    patterns.map(({ pattern }) => pattern),
-    longestAddress,
-  );
-  return { lines, addresses, patternAt: (subject) => places[index.find(subject) ?? -1] ?? Infinity };
+  return readCodeIndex(entries, skip, { longest: longestAddress, code: parseCode, subject });
 }
 
 /** The first line for a recipient, as it came or at the relay domain that its own stands for. */
 export function findLine(
-  { lines, addresses, patternAt }: RecipientCodes,
+  { lines, placeOf }: RecipientCodes,
   recipient: Mailbox | undefined,
   domains: Domains,
 ): CodeLine<Code> | undefined {
@@ -68,8 +39,7 @@ export function findLine(
   }
   let first = Infinity;
   for (const mailbox of spellings(recipient, domains)) {
-    const subject = patternSubject(mailbox);
-    first = Math.min(first, addresses.get(subject) ?? Infinity, patternAt(subject));
+    first = Math.min(first, placeOf(patternSubject(mailbox)));
   }
   return lines[first];
 }
