@@ -17,6 +17,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/dns", "Questions to name servers: lists, mail exchangers, host names"],
   ["src/deliverable", "qmail-deliverabled's questions and answers over HTTP"],
   ["src/message", "A message: header fields, MIME parts, changes, where it is held"],
+  ["src/dkim", "Who a message is from: its signatures, DMARC, ARC; signing and the keys"],
   ["src/hooks", "The contract of a check, the session, the pipeline"],
   ["src/spp", "The host of qmail-spp plugins"],
   ["src/scanners", "Scanners of messages: daemons, programs, the breaker"],

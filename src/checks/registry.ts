@@ -19,6 +19,7 @@ import { content_types } from "./content/content_types.ts";
 import { deliverabled } from "./recipient/deliverabled.ts";
 import { denybounce } from "./envelope/denybounce.ts";
 import { disposable } from "./recipient/disposable.ts";
+import { dkimsign } from "./content/dkimsign.ts";
 import { dns_user } from "./recipient/dns_user.ts";
 import { dnsbl } from "./lists/dnsbl.ts";
 import { dnswl } from "./lists/dnswl.ts";
@@ -69,6 +70,7 @@ export const checks: readonly CheckDefinition[] = [
   deliverabled,
   denybounce,
   disposable,
+  dkimsign,
   dns_user,
   dnsbl,
   dnswl,

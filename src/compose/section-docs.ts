@@ -29,6 +29,7 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   source: "A source of recipients.",
   listener: "A service of its own, so that one process can have several. Without any, [smtp] listen is the only one.",
   ...Object.fromEntries(backEnds.map(({ name, doc }) => [`auth.${name}`, doc])),
+  "checks.dkimsign.key": "A key of dkimsign. `goodmailto keygen --dkim` makes it.",
   ...Object.fromEntries(
     checks.map((check) => [check.section ?? `checks.${check.name}`, `${check.doc} ${check.failure}`]),
   ),

@@ -62,6 +62,8 @@ export interface HeaderEdits {
 export interface WholeEdits extends HeaderEdits {
   /** The message with the changes of the checks before this one, without dot-stuffing, in pieces. */
   content(): AsyncIterable<Buffer>;
+  /** The message as received, without the changes of any check, without dot-stuffing, in pieces. */
+  received(): AsyncIterable<Buffer>;
   /** Resolves when the new body is held; only then it may be answered. Line endings become CRLF. */
   replaceBody(body: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void>;
   /** At most 1 MiB. Line endings become CRLF. */

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 
 import { checks } from "../../src/checks/registry.ts";
 import { fieldMeta } from "../../src/config/fields.ts";
+import { elementOf, shapeOf } from "../../src/config/shape.ts";
 import { servicesFor } from "../hooks/services.ts";
 import { settingsOf } from "../hooks/steps.ts";
 import { findChecks } from "../print/registry.ts";
@@ -28,7 +29,13 @@ describe.each(checks)("the check $name", (check) => {
 
   it("has defaults for its settings, each with its docstring, and a sentence of its own", () => {
     expect(check.doc).toMatch(/^[A-Z].*\.$/);
-    const described = Object.entries(check.settings).map(([key, type]) => [key, fieldMeta(type)?.doc ?? ""] as const);
+    const described = Object.entries(check.settings).flatMap(([key, type]) => {
+      // A section below, as [[checks.NAME.key]], has its own settings.
+      const below = fieldMeta(type) === undefined ? shapeOf(elementOf(type) ?? type) : undefined;
+      return Object.entries(below ?? { [key]: type }).map(
+        ([one, inner]) => [one, fieldMeta(inner)?.doc ?? ""] as const,
+      );
+    });
     expect(described.filter(([, doc]) => doc === "")).toEqual([]);
     expect(() => settingsOf(check)).not.toThrow();
   });

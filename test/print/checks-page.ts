@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { checks } from "../../src/checks/registry.ts";
 import { fieldMeta } from "../../src/config/fields.ts";
+import { elementOf, shapeOf } from "../../src/config/shape.ts";
 import { tomlValue } from "../../src/config/toml-value.ts";
 import type { CheckDefinition } from "../../src/hooks/check.ts";
 import { differences } from "../oracle/differences.ts";
@@ -47,10 +48,7 @@ function printDifferences(): string {
 
 function describe(check: CheckDefinition): string {
   const section = check.section ?? `checks.${check.name}`;
-  const settings = Object.entries(check.settings).flatMap(([key, type]) => {
-    const meta = fieldMeta(type);
-    return meta === undefined ? [] : [`| \`${key}\` | \`${tomlValue(meta.sample)}\` | ${cell(meta.doc)} |`];
-  });
+  const settings = rowsOf(check.settings);
   const reasons = Object.entries(check.reasons).map(([key, words]) => `${words} (\`${key}\`)`);
   return [
     `### ${check.name}\n`,
@@ -63,7 +61,26 @@ function describe(check: CheckDefinition): string {
     ...(settings.length === 0
       ? ["- No settings of its own\n"]
       : [`- Settings in \`[${section}]\`:\n`, "| setting | default | meaning |", "|---|---|---|", ...settings, ""]),
+    ...Object.entries(check.settings).flatMap(([key, type]) => {
+      const shape = shapeOf(elementOf(type) ?? type);
+      return shape === undefined
+        ? []
+        : [
+            `Settings in \`[[${section}.${key}]]\`:\n`,
+            "| setting | example | meaning |",
+            "|---|---|---|",
+            ...rowsOf(shape),
+            "",
+          ];
+    }),
   ].join("\n");
+}
+
+function rowsOf(settings: CheckDefinition["settings"]): string[] {
+  return Object.entries(settings).flatMap(([key, type]) => {
+    const meta = fieldMeta(type);
+    return meta === undefined ? [] : [`| \`${key}\` | \`${tomlValue(meta.sample)}\` | ${cell(meta.doc)} |`];
+  });
 }
 
 /** Text that may be in a cell of a table. */

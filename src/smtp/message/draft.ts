@@ -20,7 +20,7 @@ export interface Changeable {
   recipients: readonly Mailbox[];
 }
 
-export class Draft implements WholeEdits {
+export class Draft implements Omit<WholeEdits, "received"> {
   readonly #message: Changeable;
   /** Why a recipient may not be added; undefined: it may. */
   readonly #relayFault: (mailbox: Mailbox) => string | undefined;
@@ -62,6 +62,11 @@ export class Draft implements WholeEdits {
 
   content(): AsyncIterable<Buffer> {
     return this.#held.content(this.#message.header);
+  }
+
+  /** @param header the header section as received, in wire form */
+  received(header: string): AsyncIterable<Buffer> {
+    return this.#held.received(header);
   }
 
   async replaceBody(body: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {

@@ -61,10 +61,12 @@ export class View implements BodyView {
 /** What a check that may change the message sees. */
 export class EditableView extends View implements WholeEdits {
   readonly #draft: Draft;
+  readonly #facts: () => Facts;
 
   constructor(sources: Sources, deadline: Deadline, draft: Draft) {
     super(sources, deadline);
     this.#draft = draft;
+    this.#facts = () => sources.facts();
   }
 
   insertHeader(index: number, line: string): void {
@@ -81,6 +83,10 @@ export class EditableView extends View implements WholeEdits {
 
   content(): AsyncIterable<Buffer> {
     return this.#draft.content();
+  }
+
+  received(): AsyncIterable<Buffer> {
+    return this.#draft.received(this.#facts().header);
   }
 
   replaceBody(body: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {

@@ -1,0 +1,39 @@
+/** Parts of mailauth that have no types of their own. */
+
+declare module "mailauth/lib/dkim/body/index.js" {
+  export interface BodyHash {
+    update(piece: Buffer): void;
+    digest(encoding: "base64"): string;
+  }
+  export function dkimBody(canonicalization: "relaxed" | "simple", algorithm: "sha256", longest: false): BodyHash;
+}
+
+declare module "mailauth/lib/dkim/header/index.js" {
+  /** Names joined with ": ", and the lines that they mean: a name without a line is one that must stay absent. */
+  export interface SignedFields {
+    readonly keys: string;
+    readonly headers: readonly { readonly line: Buffer }[];
+  }
+  export interface SignatureFacts {
+    readonly signingDomain: string;
+    readonly selector: string;
+    readonly algorithm: string;
+    readonly canonicalization: "relaxed/relaxed";
+    readonly bodyHash: string;
+    /** s since 1970. */
+    readonly timestamp: number;
+  }
+  export function generateCanonicalizedHeader(
+    type: "DKIM",
+    fields: SignedFields,
+    facts: SignatureFacts,
+  ): { readonly canonicalizedHeader: Buffer; readonly dkimHeaderOpts: Readonly<Record<string, unknown>> };
+}
+
+declare module "mailauth/lib/tools.js" {
+  export function formatSignatureHeaderLine(
+    type: "DKIM",
+    values: Readonly<Record<string, unknown>>,
+    folded: boolean,
+  ): string;
+}
