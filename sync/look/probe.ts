@@ -15,10 +15,11 @@ import { parseTarget } from "../sources/dial.ts";
 import { connectFirst } from "../sources/ldap.ts";
 import type { LdapConnection } from "../sources/ldap-connection.ts";
 import { explainBase } from "../sources/hints.ts";
+import { guessPreset } from "../presets/guess.ts";
 import { openSource } from "../sources/open.ts";
 import { pagedSearch } from "../sources/paged-search.ts";
 import { hasRanges, wholeEntries } from "../sources/ranges.ts";
-import { guessPreset, noRootDse, readRootDse } from "../sources/root-dse.ts";
+import { noRootDse, readRootDse } from "../sources/root-dse.ts";
 import type { Finding, Reading, Sample } from "./finding.ts";
 import type { Source } from "../source.ts";
 import { warningsOf } from "./probe-warnings.ts";
@@ -88,7 +89,7 @@ export async function probeSource(
     reading.fault = errorMessage(error);
   }
   reading.samples = reading.samples.slice(0, samplesShown);
-  const guess = settings.type === "ldap" ? guessPreset(rootDse, reading.classes) : undefined;
+  const guess = settings.type === "ldap" ? guessPreset(rootDse, reading.classes.keys()) : undefined;
   const facts = { source: settings.name, preset: settings.preset, guess, rootDse, reading };
   return { ...facts, warnings: warningsOf(facts, settings) };
 }

@@ -15,6 +15,7 @@ export const directoryServer389 = definePreset({
     addresses: "mail, mailAlternateAddress, mailEquivalentAddress, mailLocalAddress",
     leftOut: "inetUserStatus, mailUserStatus or inetMailGroupStatus disabled, deleted or removed",
   },
+  signs: { vendor: /389|red hat|fedora|sun micro|oracle/i },
   filter:
     "(|(objectClass=inetOrgPerson)(objectClass=mailRecipient)(objectClass=mailGroup)(objectClass=inetMailUser)" +
     "(objectClass=inetMailGroup)(objectClass=inetLocalMailRecipient))",

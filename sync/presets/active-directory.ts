@@ -14,6 +14,8 @@ export const activeDirectory = definePreset({
     leftOut:
       "X500, SIP and other prefixes. Disabled accounts are included: shared and room mailboxes are disabled accounts",
   },
+  // LDAP_CAP_ACTIVE_DIRECTORY_OID, which Samba has too.
+  signs: { marks: ["1.2.840.113556.1.4.800"], vendor: /samba/i },
   filter:
     "(&(proxyAddresses=*)(|(objectClass=user)(objectClass=contact)(objectClass=group)" +
     "(objectClass=msExchDynamicDistributionList)(objectClass=publicFolder)))",

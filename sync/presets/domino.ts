@@ -16,6 +16,10 @@ export const domino = definePreset({
     addresses: "mail, uid, cn, fullname, altfullname",
     leftOut: "addresses that Domino generated; groups of type 2 (access control), 3 (deny list), 4 (servers)",
   },
+  signs: {
+    classes: ["dominoperson", "dominogroup", "dominoservermailindatabase", "dominoresource", "dominoserverresource"],
+    vendor: /domino|lotus|hcl/i,
+  },
   filter:
     "(|(objectClass=dominoPerson)(objectClass=dominoGroup)(objectClass=dominoServerMailInDatabase)" +
     "(objectClass=dominoResource)(objectClass=dominoServerResource))",

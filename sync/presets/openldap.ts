@@ -11,6 +11,7 @@ export const openldap = definePreset({
     objects: "inetOrgPerson, pilotPerson, inetLocalMailRecipient, mailRecipient, mailGroup",
     addresses: "mail, mailLocalAddress, mailAlternateAddress",
   },
+  signs: { marks: ["openldaprootdse"], vendor: /openldap/i },
   filter:
     "(|(objectClass=inetOrgPerson)(objectClass=pilotPerson)(objectClass=inetLocalMailRecipient)" +
     "(objectClass=mailRecipient)(objectClass=mailGroup))",

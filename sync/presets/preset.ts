@@ -1,4 +1,5 @@
 /** What a preset says: which objects take mail, and which of their attributes hold addresses in which form. */
+import type { PresetName } from "../../src/config/preset-names.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 
 /**
@@ -58,11 +59,23 @@ export interface About {
   readonly leftOut?: string;
 }
 
+/** By what a product is recognised; one of them is enough. All in lower case but the pattern. */
+export interface Signs {
+  /** Object classes that no other product's entries have. */
+  readonly classes?: readonly string[];
+  /** Values of objectClass, structuralObjectClass or supportedCapabilities in the root DSE. */
+  readonly marks?: readonly string[];
+  /** In vendorName or vendorVersion of the root DSE. */
+  readonly vendor?: RegExp;
+}
+
 /** A small table; the configuration may override filter and attributes. */
 export interface Preset {
   /** As in the configuration, and the name of its file. */
-  readonly name: string;
+  readonly name: PresetName;
   readonly about: About;
+  /** How `probe` and the hints at an empty source recognise the product; undefined: only a person can name it. */
+  readonly signs: Signs | undefined;
   /** RFC 4515. No leading wildcard: Domino strips it. */
   readonly filter: string;
   readonly addresses: readonly AddressAttribute[];
@@ -83,6 +96,7 @@ export function definePreset(
   preset: Pick<Preset, "name" | "about" | "filter" | "addresses"> & Partial<Preset>,
 ): Preset {
   return {
+    signs: undefined,
     classes: {},
     exclusions: [],
     rules: [],

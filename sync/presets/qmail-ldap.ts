@@ -12,6 +12,7 @@ export const qmailLdap = definePreset({
     addresses: "mail, mailAlternateAddress",
     leftOut: "accountStatus disabled or deleted; `noaccess` and `nopop` still receive",
   },
+  signs: { classes: ["qmailuser", "qmailgroup"] },
   filter: "(|(objectClass=qmailUser)(objectClass=qmailGroup))",
   addresses: [
     { attribute: "mail", form: "address", kind: "account" },

@@ -8,6 +8,7 @@ export const univention = definePreset({
     objects: "with mailPrimaryAddress or mailAlternativeAddress",
     addresses: "both",
   },
+  signs: { classes: ["univentionmail"] },
   filter: "(|(mailPrimaryAddress=*)(mailAlternativeAddress=*))",
   addresses: [
     { attribute: "mailprimaryaddress", form: "address", kind: "account" },

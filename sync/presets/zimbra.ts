@@ -12,6 +12,7 @@ export const zimbra = definePreset({
     objects: "zimbraMailStatus=enabled: accounts, calendar resources, distribution lists, dynamic ones",
     addresses: "zimbraMailDeliveryAddress, mail, zimbraMailAlias, zimbraOldMailAddress",
   },
+  signs: { classes: ["zimbraaccount", "zimbradistributionlist", "zimbragroup"] },
   filter: "(zimbraMailStatus=enabled)",
   addresses: [
     { attribute: "zimbramaildeliveryaddress", form: "address", kind: "account" },

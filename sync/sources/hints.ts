@@ -6,7 +6,8 @@ import type { SourceSettings } from "../../src/config/schema.ts";
 import { type Batch, type Hint, SourceFault } from "../source.ts";
 import { absentText, clearText, contextsText, emptyText, guessText, limitText, unaskedText } from "./hint-words.ts";
 import type { LdapConnection } from "./ldap-connection.ts";
-import { guessPreset, noRootDse, readRootDse, type RootDse } from "./root-dse.ts";
+import { noRootDse, readRootDse, type RootDse } from "./root-dse.ts";
+import { guessPreset } from "../presets/guess.ts";
 import type { Rules } from "../convert/addresses.ts";
 import type { Sightings } from "./sightings.ts";
 import { asksByClass, searchUnasked } from "./unasked.ts";
@@ -44,7 +45,7 @@ export function withHints(batches: AsyncIterable<Batch>, asked: Asked): AsyncGen
       ...warnings(
         entries === 0 ? emptyText("ldap", rootDse.namingContexts) : limitText(entries, rootDse.offersPages),
         entries > 0 && addresses === 0 ? "no entry gives an address" : undefined,
-        guessText(guessPreset(rootDse, sightings.classes()), settings.preset),
+        guessText(guessPreset(rootDse, sightings.classes().keys()), settings.preset),
         clearText(settings, rootDse.offersStartTls),
         connection.certificateHint(Date.now()),
       ),

@@ -15,6 +15,7 @@ export const ${identifier} = definePreset({
     addresses: "mail, mailAlternateAddress",
     leftOut: "mailStatus disabled",
   },
+  signs: { classes: ["${name.replaceAll("-", "")}account"], vendor: /${name}/i },
   filter: "(|(objectClass=inetOrgPerson)(objectClass=groupOfNames))",
   addresses: [
     { attribute: "mail", form: "address", kind: "account" },

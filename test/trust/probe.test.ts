@@ -6,7 +6,9 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { guessPreset, noRootDse } from "../../sync/sources/root-dse.ts";
+import { guessPreset } from "../../sync/presets/guess.ts";
+import { presets } from "../../sync/presets/registry.ts";
+import { noRootDse } from "../../sync/sources/root-dse.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import { missing } from "../fakes/need.ts";
 import { type Slapd, startSlapd } from "../fakes/slapd.ts";
@@ -34,9 +36,23 @@ describe("the guess of a preset", () => {
     ["openldap", { marks: new Set(["top", "openldaprootdse"]) }, ["inetOrgPerson"]],
     ["zimbra", { marks: new Set(["openldaprootdse"]) }, ["inetOrgPerson", "zimbraAccount"]],
     ["univention", { marks: new Set(["openldaprootdse"]) }, ["univentionMail"]],
+    ["qmail-ldap", { marks: new Set(["openldaprootdse"]) }, ["qmailUser"]],
+    ["active-directory", { vendor: "Samba Team (https://www.samba.org)" }, []],
     [undefined, { vendor: "Some Server 1.0" }, []],
   ])("is %s", (preset, rootDse, classes) => {
-    expect(guessPreset({ ...noRootDse, ...rootDse }, new Map(classes.map((name) => [name, 1])))).toBe(preset);
+    expect(guessPreset({ ...noRootDse, ...rootDse }, classes)).toBe(preset);
+  });
+
+  it("knows every product by each of its signs, and nothing by no sign", () => {
+    const words = Object.values(presets).flatMap(({ name, signs }) => [
+      ...(signs?.classes ?? []).map((own) => [name, guessPreset(noRootDse, [own.toUpperCase()])]),
+      ...(signs?.marks ?? []).map((mark) => [name, guessPreset({ ...noRootDse, marks: new Set([mark]) }, [])]),
+    ]);
+    expect(words.length).toBeGreaterThan(10);
+    expect(words.filter(([name, guess]) => name !== guess)).toEqual([]);
+    const unknown = Object.values(presets).filter(({ signs }) => signs === undefined);
+    expect(unknown.map(({ name }) => name)).toEqual(["generic"]);
+    expect(guessPreset(noRootDse, ["inetOrgPerson"])).toBeUndefined();
   });
 });
 
