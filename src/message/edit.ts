@@ -12,10 +12,15 @@ export type HeaderEdit =
 const field = /^[\x21-\x39\x3b-\x7e]+:[^\0\r\n]*(?:\r\n[ \t][^\0\r\n]*[^\0\r\n \t][^\0\r\n]*)*$/;
 const maxLine = 998;
 
-/** Refuses what would not be one field on the wire. @throws RangeError */
-export function checkFieldLine(line: string): void {
+/** Whether it is one field on the wire. @param line without its last line ending */
+export function isFieldLine(line: string): boolean {
   const tooLong = line.split("\r\n").some(({ length }) => length > maxLine);
-  if (!field.test(line) || tooLong || /[^\0-\xff]/.test(line)) {
+  return field.test(line) && !tooLong && !/[^\0-\xff]/.test(line);
+}
+
+/** @throws RangeError for what is not one field */
+function checkFieldLine(line: string): void {
+  if (!isFieldLine(line)) {
     throw new RangeError(`Cannot use ${JSON.stringify(line.slice(0, 80))} as a header field`);
   }
 }

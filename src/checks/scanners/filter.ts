@@ -7,6 +7,7 @@ import type { WholeEdits } from "../../hooks/message.ts";
 import type { Services } from "../../hooks/services.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { reply } from "../../mail/reply.ts";
+import { isFieldLine } from "../../message/edit.ts";
 import { fieldName, splitFields } from "../../message/header.ts";
 import { program } from "../../scanners/program.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
@@ -94,7 +95,7 @@ export const filter: CheckDefinition = defineCheck({
         if (chosen.defer_exits.includes(code)) {
           return deferred;
         }
-        const printed = answer.code === 0 ? readMessage(answer.output) : undefined;
+        const printed = answer.code === 0 ? readMessage(answer.output, before) : undefined;
         if (printed === undefined) {
           return fail(answer.code === 0 ? "half a message" : `exit code ${code}`);
         }
@@ -118,17 +119,17 @@ interface Printed {
   readonly body: Buffer;
 }
 
-/** Undefined where it has no end of a header section, or ends within a line. */
-function readMessage(output: Buffer): Printed | undefined {
+/** Undefined where it ends within a line, or lacks the end of a header section that the message had before. */
+function readMessage(output: Buffer, before: HeaderSection): Printed | undefined {
   const text = output.toString("latin1", 0, longestHeader);
   const end = /^\r?\n|\r?\n\r?\n/.exec(text);
-  if (end === null || output.at(-1) !== 10) {
+  if (output.length === 0 ? !before.isEmpty : output.at(-1) !== 10 || (end === null && before.hasEnd)) {
     return undefined;
   }
-  const section = text.slice(0, end.index).replaceAll(/\r?\n/g, "\r\n");
+  const section = (end === null ? text : text.slice(0, end.index)).replaceAll(/\r?\n/g, "\r\n");
   return {
-    fields: splitFields(section).map((line) => line.trimEnd()),
-    body: output.subarray(end.index + end[0].length),
+    fields: splitFields(section).map((line) => line.replace(/\r\n$/, "")),
+    body: end === null ? Buffer.alloc(0) : output.subarray(end.index + end[0].length),
   };
 }
 
@@ -143,6 +144,16 @@ class HeaderSection {
       }
       yield piece;
     }
+  }
+
+  /** The message has no octet. */
+  get isEmpty(): boolean {
+    return this.#text === "";
+  }
+
+  /** The message has an empty line, or is too long to say. */
+  get hasEnd(): boolean {
+    return this.#text.startsWith("\r\n") || this.#text.includes("\r\n\r\n") || this.#text.length >= longestHeader;
   }
 
   get fields(): readonly string[] {
@@ -169,9 +180,7 @@ function takeFields(
 
 /** False: it has lines in its header section that are no fields, before or after, and stays as it is. */
 async function takeAll(message: WholeEdits, before: readonly string[], { fields, body }: Printed): Promise<boolean> {
-  if (
-    [...before, ...fields].some((line) => fieldName(line) === "" || line.split("\r\n").some((one) => one.length > 998))
-  ) {
+  if (before.some((line) => fieldName(line) === "") || !fields.every(isFieldLine)) {
     return false;
   }
   new Set(before.map((line) => fieldName(line).toLowerCase())).forEach((name) => message.deleteHeader(name, 0));
