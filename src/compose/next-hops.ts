@@ -51,7 +51,9 @@ function createPlaceCourier(
   services: CourierServices,
 ): PlaceCourier | undefined {
   const definition = couriers.find(({ name }) => name === place?.scheme);
-  return place === undefined ? undefined : definition?.create(place.place, section, services);
+  return place !== undefined && definition !== undefined && "create" in definition
+    ? definition.create(place.place, section, services)
+    : undefined;
 }
 
 /** Whether addresses that have a way go the same one: one transaction has one next hop. */
@@ -76,13 +78,14 @@ interface Entry {
 function routesOf(settings: Settings, authorities: (file: string) => string | undefined): Entry[] {
   return settings.route.map((route) => {
     const ca = route.ca_file === "" ? undefined : authorities(route.ca_file);
-    const place = parseHopPlace(route.next_hop[0] ?? "");
+    const hops = route.next_hop.flatMap((text) => parseNextHop(text) ?? []);
+    const place = hops.length > 0 ? undefined : parseHopPlace(route.next_hop[0] ?? "");
     return {
       domain: route.domain,
       section: route,
       route: {
         key: `${route.domain} ${route.next_hop.join(" ")}`,
-        hops: route.next_hop.flatMap((text) => parseNextHop(text) ?? []),
+        hops,
         tls: { mode: route.tls, ca, name: route.tls_name === "" ? undefined : route.tls_name },
         timeout: route.timeout,
         dataTimeout: route.data_timeout,

@@ -50,7 +50,10 @@ function routeWarnings({ route }: Settings): Warning[] {
     if (!each.next_hop.some((hop) => parseNextHop(hop) !== undefined)) {
       return Object.entries(smtpSettings)
         .filter(([key, usual]) => each[key] !== usual)
-        .map(([key]) => ({ path: ["route", i, key], message: "has no effect: no next_hop of this route speaks SMTP" }));
+        .map(([key]) => ({
+          path: ["route", i, key],
+          message: "has no effect: no next_hop of this route speaks SMTP or LMTP",
+        }));
     }
     const encrypted = each.tls === "require" || each.next_hop.some((hop) => hop.startsWith("smtps:"));
     const why =

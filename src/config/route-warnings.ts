@@ -1,6 +1,6 @@
 /** Warnings about `[[route]]`: mail for the world that is sent inside, and settings without effect. */
 import { normalPattern } from "../mail/domains.ts";
-import { formatEndpoint } from "../mail/network.ts";
+import { formatHop } from "../mail/hop-endpoint.ts";
 import { parseNextHop } from "../mail/next-hop.ts";
 import { createRouteTable } from "../mail/route-table.ts";
 import type { Settings } from "./sections.ts";
@@ -54,6 +54,6 @@ export function worldWarnings(settings: Settings, relayClients: boolean): Warnin
 function placesOf(hops: readonly string[]): string[] {
   return hops.flatMap((text) => {
     const hop = parseNextHop(text);
-    return hop?.kind === "host" ? [formatEndpoint({ ...hop.endpoint, host: hop.endpoint.host.toLowerCase() })] : [];
+    return hop?.kind === "host" ? [formatHop({ ...hop.endpoint, host: hop.endpoint.host.toLowerCase() })] : [];
   });
 }

@@ -14,13 +14,16 @@ export interface CourierSettings {
   readonly place: field.TextRule;
   readonly settings: Readonly<Record<string, z.ZodType>>;
   faults?(settings: Readonly<Record<string, unknown>>): readonly SettingFault[];
+  /** Of one whose next hop answers RCPT: several of the same protocol can take each other's place. */
+  readonly speaks?: "SMTP" | "LMTP";
 }
 
 /** What every route has, whatever its courier. */
-function common(couriers: readonly CourierSettings[]) {
+function common(all: readonly CourierSettings[]) {
+  const couriers = all.toSorted((a, b) => rank(a) - rank(b));
   const nextHopRule: field.TextRule = {
-    allowed: [...couriers.map(({ place }) => place.allowed), text.nextHopRule.allowed].join(", "),
-    fits: (hop) => text.nextHopRule.fits(hop) || courierOf(couriers, hop) !== undefined,
+    allowed: couriers.map(({ place }) => place.allowed).join(", "),
+    fits: (hop) => courierOf(couriers, hop) !== undefined,
   };
   return {
     domain: field.textBy(text.routeRule, "*", 'A domain, ".name" for all its subdomains, or "*" for all others.', {
@@ -29,7 +32,7 @@ function common(couriers: readonly CourierSettings[]) {
     next_hop: field.oneOrMore(
       nextHopRule,
       "smtp://192.0.2.25:25",
-      `Next hop: "smtp://host:port", "smtps://host:port" (TLS from the start), or "mx" for the mail exchangers of the domain. A list is tried in order, with every address of each. ${couriers.map(({ doc }) => doc).join(" ")}`,
+      `Next hop. ${couriers.map(({ doc }) => doc).join(" ")} A list of servers is tried in order, with every address of each.`,
       { required: true, suggest: meantNextHop },
     ),
     tls: field.choice(
@@ -65,7 +68,12 @@ function common(couriers: readonly CourierSettings[]) {
   };
 }
 
-/** The courier that takes a next hop; undefined: SMTP, or none. */
+/** Servers are named first, SMTP before LMTP. */
+function rank({ speaks }: CourierSettings): number {
+  return ["SMTP", "LMTP", undefined].indexOf(speaks);
+}
+
+/** The courier that takes a next hop. */
 function courierOf(couriers: readonly CourierSettings[], hop: string): CourierSettings | undefined {
   const { scheme, place = "" } = parseHopPlace(hop) ?? {};
   return couriers.find(({ name, place: rule }) => name === scheme && rule.fits(place));
@@ -82,15 +90,18 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
     .strictObject({ ...common(couriers), ...Object.assign({}, ...own) })
     .superRefine((values, context) => {
       const { next_hop: hops } = values as RouteSettings;
-      const place = hops.find((hop) => courierOf(couriers, hop) !== undefined);
-      if (place === undefined) {
-        return;
+      const found = hops.map((hop) => courierOf(couriers, hop));
+      const alone = found.findIndex((courier) => courier !== undefined && courier.speaks === undefined);
+      if (alone >= 0 && hops.length > 1) {
+        const message = `needs to be "${hops[alone]}" alone: no other next hop can take its place`;
+        context.addIssue({ code: "custom", message, path: ["next_hop", alone] });
       }
-      if (hops.length > 1) {
-        const message = `needs to be "${place}" alone: no other next hop can take its place`;
-        context.addIssue({ code: "custom", message, path: ["next_hop", hops.indexOf(place)] });
+      const other = found.findIndex((courier) => courier?.speaks !== found[0]?.speaks);
+      if (alone < 0 && other >= 0) {
+        const message = `cannot stand beside "${hops[0]}": a server that speaks LMTP and one that speaks SMTP cannot take each other's place`;
+        context.addIssue({ code: "custom", message, path: ["next_hop", other] });
       }
-      for (const { key, message } of courierOf(couriers, place)?.faults?.(values) ?? []) {
+      for (const { key, message } of found.flatMap((courier) => courier?.faults?.(values) ?? [])) {
         context.addIssue({ code: "custom", message, path: [key] });
       }
     });

@@ -1,7 +1,6 @@
 /** What texts of the configuration may be: each rule with the words that name it. */
 import { normalDomain } from "../mail/address.ts";
 import { parseEndpoint, parseLive } from "../mail/network.ts";
-import { parseNextHop } from "../mail/next-hop.ts";
 import type { TextRule } from "./fields.ts";
 
 const isDomain = (text: string): boolean => normalDomain(text.startsWith(".") ? text.slice(1) : text) !== undefined;
@@ -12,10 +11,6 @@ export const domainRule: TextRule = { allowed: 'a domain, or ".domain" for all b
 export const routeRule: TextRule = {
   allowed: 'a domain, ".domain" for all below it, or "*"',
   fits: (text) => text === "*" || isDomain(text),
-};
-export const nextHopRule: TextRule = {
-  allowed: '"smtp://host:port", "smtps://host:port" or "mx"',
-  fits: (text) => parseNextHop(text) !== undefined,
 };
 /** The own name goes into commands and header fields: nothing but a host name may. */
 export const hostNameRule: TextRule = {

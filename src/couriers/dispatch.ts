@@ -42,12 +42,12 @@ class Dispatched implements Delivery {
     this.#origin = origin;
   }
 
-  async recipient(mailbox: Mailbox): Promise<Reply> {
+  async recipient(mailbox: Mailbox, together = false): Promise<Reply> {
     const delivery = this.#deliveryFor(routeOf(this.#dispatch, domainOf(this.#dispatch, mailbox)));
     if (this.#chosen !== undefined && this.#chosen !== delivery) {
       return otherRoute;
     }
-    const answer = await delivery.recipient(mailbox);
+    const answer = await delivery.recipient(mailbox, together);
     if (answer.code === 250 && this.#chosen === undefined) {
       this.#choose(delivery);
     }
@@ -93,8 +93,8 @@ class Dispatched implements Delivery {
     const fresh = this.#begin(place, { ...this.#envelope, sender, size: 0 });
     this.#begun.set(place?.route.key ?? "", fresh);
     this.#chosen = fresh;
-    for (const mailbox of recipients) {
-      const answer = await fresh.recipient(mailbox);
+    for (const [i, mailbox] of recipients.entries()) {
+      const answer = await fresh.recipient(mailbox, i > 0);
       if (answer.code !== 250) {
         return answer;
       }

@@ -1,6 +1,10 @@
-/** Every courier besides SMTP's, by the scheme of `[[route]] next_hop`; printed by `npm run docs`. */
+/** Every courier there is, by the scheme of `[[route]] next_hop`; printed by `npm run docs`. */
 import type { CourierDefinition } from "./contract/contract.ts";
+import { lmtp } from "./lmtp.ts";
 import { maildir } from "./maildir.ts";
+import { mx } from "./mx.ts";
 import { pipe } from "./pipe.ts";
+import { smtp } from "./smtp.ts";
+import { smtps } from "./smtps.ts";
 
-export const couriers: readonly CourierDefinition[] = [maildir, pipe];
+export const couriers: readonly CourierDefinition[] = [lmtp, maildir, mx, pipe, smtp, smtps];

@@ -1,7 +1,7 @@
 /** A configuration of qpsmtpd, line by line: what becomes of each plugin, control file and list file. */
 import { tomlValue } from "../config/toml-value.ts";
 import type { ListEntry } from "../files/list-reader.ts";
-import { parseHopPlace, parseNextHop } from "../mail/next-hop.ts";
+import { parseHopPlace } from "../mail/next-hop.ts";
 import { Arguments } from "./arguments.ts";
 import { importControl, summary } from "./control.ts";
 import type { Became, Draft } from "./draft.ts";
@@ -128,7 +128,7 @@ class Translator {
 
   #route({ from }: Named, values: Values, here: string): Verdict {
     const hop = values["next_hop"];
-    if (typeof hop !== "string" || (parseNextHop(hop) ?? parseHopPlace(hop)) === undefined) {
+    if (typeof hop !== "string" || parseHopPlace(hop) === undefined) {
       return { kind: "nothing", how: `No next hop of this version. ${here}` };
     }
     if (this.#draft.has("route")) {

@@ -29,8 +29,12 @@ export interface Courier {
 
 /** One transaction with one next hop. */
 export interface Delivery {
-  /** MAIL (at the first call) and RCPT; the hop's answer. 452 4.5.3 where the recipient routes elsewhere. */
-  recipient(mailbox: Mailbox): Promise<Reply>;
+  /**
+   * MAIL (at the first call) and RCPT; the hop's answer. 452 4.5.3 where the recipient routes elsewhere, or needs a
+   * message of its own.
+   * @param together it is one recipient of the client with the previous one, of which it shares the fate
+   */
+  recipient(mailbox: Mailbox, together?: boolean): Promise<Reply>;
   /**
    * Before {@link data}: makes the hop know just this sender and these recipients, on another connection if the first
    * one is gone, or at another hop if all of them go there. Nothing is said if it knows them already. Undefined: done;

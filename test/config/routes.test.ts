@@ -158,6 +158,13 @@ describe("tls_name", () => {
 });
 
 describe("next_hop", () => {
+  it("cannot mix servers that speak LMTP with others", () => {
+    expect(faults(to('["lmtp://192.0.2.25", "lmtp:/run/lmtp"]'))).toEqual([]);
+    expect(faults(to('["lmtp://192.0.2.25", "smtp://192.0.2.26"]')).join("\n")).toMatch(
+      /^c\.toml:3:34: route "\*" next_hop: cannot stand beside "lmtp:\/\/192\.0\.2\.25"/,
+    );
+  });
+
   it("may be a list; each place of it is checked", () => {
     expect(faults(to('["smtp://192.0.2.25", "mx"]'))).toEqual([]);
     expect(faults(to('["smtp://192.0.2.25", "http://x"]')).join("\n")).toMatch(

@@ -1,4 +1,7 @@
-/** A real Dovecot in a folder of its own: IMAP on loopback, and a socket where Postfix asks it for passwords. Needs root. */
+/**
+ * A real Dovecot in a folder of its own: IMAP on loopback, and sockets where Postfix asks it for passwords and where mail
+ * comes in by LMTP. Needs root.
+ */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -22,6 +25,8 @@ export class Dovecot {
   readonly ca: string;
   /** Where Postfix asks. */
   readonly authSocket: string;
+  /** Where it speaks LMTP, if that is asked for. */
+  readonly lmtpSocket: string;
   #child: ChildProcess | undefined;
 
   private constructor(folder: string, ca: string, imap: number, imaps: number) {
@@ -30,6 +35,7 @@ export class Dovecot {
     this.imap = imap;
     this.imaps = imaps;
     this.authSocket = join(folder, "auth-client");
+    this.lmtpSocket = join(folder, "lmtp");
   }
 
   /** @param more lines of its configuration */
@@ -90,6 +96,17 @@ export class Dovecot {
       }
       await delay(50);
     }
+  }
+
+  /** Lines of configuration with which it takes mail by LMTP, also at this port of loopback. */
+  static lmtp(port: number): readonly string[] {
+    return [
+      "protocols = lmtp imap",
+      "lmtp_save_to_detail_mailbox = no",
+      "auth_username_format = %Ln",
+      "first_valid_uid = 1",
+      `service lmtp {\n  unix_listener ../lmtp {\n    mode = 0666\n  }\n  inet_listener lmtp {\n    address = 127.0.0.1\n    port = ${port}\n  }\n}`,
+    ];
   }
 
   /** It takes connections and bytes, and answers nothing. */

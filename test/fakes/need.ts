@@ -41,6 +41,7 @@ const parts = {
   "stdio.h": ["sh", "-c", "echo '#include <stdio.h>' | cc -E -x c -"],
   "TLS and WebDAV": ["sh", "-c", "nginx -V 2>&1 | grep http_ssl_module | grep -q http_dav_module"],
   "its schemas": ["test", "-e", "/etc/ldap/schema/inetorgperson.schema"],
+  LMTP: ["test", "-e", "/usr/lib/dovecot/lmtp"],
   "its scripts": ["nmap", "--script-help", "smtp-open-relay"],
 } as const;
 

@@ -1,6 +1,6 @@
 /**
- * A scripted next hop: a real SMTP server on loopback that records what it is given and answers as it is told.
- * RFC 5321, 1870, 2920, 3207, 6152. What the client does wrong is noted in `violations`, not tolerated in silence.
+ * A scripted next hop: a real SMTP or LMTP server that records what it is given and answers as it is told.
+ * RFC 5321, 1870, 2033, 2920, 3207, 6152. What the client does wrong is noted in `violations`, not tolerated in silence.
  */
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -49,7 +49,7 @@ export interface Moment {
   readonly transaction: number;
   /** The command line without CRLF; "" at greeting and dot. */
   readonly line: string;
-  /** The address at mail and rcpt. */
+  /** The address at mail, rcpt, and dot with LMTP. */
   readonly address: string;
   readonly tls: boolean;
 }
@@ -67,6 +67,10 @@ export interface NextHopScript {
   tls?: { readonly key: string | Buffer; readonly cert: string | Buffer } | undefined;
   /** TLS before the greeting. */
   implicitTls?: boolean;
+  /** It speaks LMTP: an answer to the final dot for each recipient. */
+  lmtp?: boolean;
+  /** The path of its socket; none: a port. */
+  path?: string;
   /** Does not announce STARTTLS although there is `tls`. */
   hideStartTls?: boolean;
   /** After so many connections it listens no more: further ones are refused by the kernel. */
@@ -89,6 +93,8 @@ export interface Received {
   readonly raw: Buffer;
   /** First line of what was answered; "" until then, and where nothing was. */
   readonly answer: string;
+  /** The recipients that got a 2xx: with LMTP they alone have the message. */
+  readonly taken: readonly string[];
 }
 
 /** The running server. */
@@ -175,9 +181,10 @@ class Hop implements NextHop {
       return;
     }
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    this.#server.listen(this.port, this.host);
+    const { path } = this.script;
+    this.#server.listen(path === undefined ? { port: this.port, host: this.host } : { path });
     await once(this.#server, "listening");
-    this.port = (this.#server.address() as AddressInfo).port;
+    this.port = path === undefined ? (this.#server.address() as AddressInfo).port : 0;
   }
 
   #accept(socket: Socket): void {
@@ -307,7 +314,11 @@ class HopSession {
     switch (verb) {
       case "EHLO":
       case "HELO":
-        return this.#hello(verb === "EHLO" ? "ehlo" : "helo", line);
+      case "LHLO":
+        if ((verb === "LHLO") !== (this.#hop.script.lmtp === true)) {
+          this.#violation(`the wrong protocol: ${line}`);
+        }
+        return this.#hello(verb === "HELO" ? "helo" : "ehlo", line);
       case "STARTTLS":
         return this.#startTls(line);
       case "MAIL":
@@ -436,14 +447,23 @@ class HopSession {
       message: unstuff(raw),
       raw,
       answer: "",
+      taken: [] as string[],
     };
     this.#sender = undefined;
     this.#hop.received.push(received);
     this.#hop.changed();
-    const answer = await this.#answer("dot");
-    received.answer = answer?.split("\n", 1)[0] ?? "";
-    this.#hop.changed();
-    return answer !== undefined;
+    for (const recipients of this.#hop.script.lmtp === true
+      ? received.recipients.map((one) => [one])
+      : [received.recipients]) {
+      const answer = await this.#answer("dot", "", recipients[0]);
+      received.answer = answer?.split("\n", 1)[0] ?? "";
+      received.taken.push(...(isSuccess(answer) ? recipients : []));
+      this.#hop.changed();
+      if (answer === undefined) {
+        return false;
+      }
+    }
+    return true;
   }
 
   async #interrupt(answer: Answer | { readonly deaf: true } | undefined): Promise<boolean> {

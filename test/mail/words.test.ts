@@ -99,9 +99,9 @@ describe("network words", () => {
   });
 
   it("name next hops", () => {
-    expect(parseNextHop("mx")).toEqual({ kind: "mx" });
-    expect(parseNextHop("smtp://a.example")).toMatchObject({ endpoint: { port: 25 }, implicitTls: false });
-    expect(parseNextHop("smtps://[::1]/")).toMatchObject({ endpoint: { host: "::1", port: 465 }, implicitTls: true });
+    expect(parseNextHop("mx")).toEqual({ kind: "mx", scheme: "mx" });
+    expect(parseNextHop("smtp://a.example")).toMatchObject({ scheme: "smtp", endpoint: { port: 25 } });
+    expect(parseNextHop("smtps://[::1]/")).toMatchObject({ scheme: "smtps", endpoint: { host: "::1", port: 465 } });
     for (const text of ["", "a.example", "http://a.example", "smtp://a.example:0", "smtp://", "smtp://a/b", "MX"]) {
       expect(parseNextHop(text), text).toBeUndefined();
     }

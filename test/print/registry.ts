@@ -57,14 +57,14 @@ export function printBackEnds(names: readonly string[]): string {
 /** Where the registry of couriers is. */
 export const couriersFile = join(root, "src/couriers/registry.ts");
 
-/** Every courier of the source tree besides SMTP's, by name. */
+/** Every courier of the source tree, by name. */
 export function findCouriers(): readonly string[] {
   return findDefinitions("src/couriers", "defineCourier");
 }
 
 /** The file's text. */
 export function printCouriers(names: readonly string[]): string {
-  const doc = "/** Every courier besides SMTP's, by the scheme of `[[route]] next_hop`; printed by `npm run docs`. */";
+  const doc = "/** Every courier there is, by the scheme of `[[route]] next_hop`; printed by `npm run docs`. */";
   return printList(doc, "couriers", "CourierDefinition", "./contract/contract.ts", names);
 }
 

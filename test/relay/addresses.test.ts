@@ -77,7 +77,7 @@ describe("every address of a next hop's name", () => {
     const endpoint = { host: "inside.test", port: hop.port };
     const route: Route = {
       key: "route",
-      hops: [{ kind: "host", endpoint, implicitTls: false }],
+      hops: [{ kind: "host", scheme: "smtp", endpoint }],
       replies: "mirror",
       tls: { mode: "off", ca: undefined },
       timeout: 700,
@@ -103,7 +103,7 @@ describe("every address of a next hop's name", () => {
     ends.push(() => pool.close());
     const route: Route = {
       key: "mx",
-      hops: [{ kind: "mx" }],
+      hops: [{ kind: "mx", scheme: "mx" }],
       replies: "mirror",
       tls: { mode: "off", ca: undefined },
       timeout: 700,
@@ -265,7 +265,7 @@ describe("a next hop that is ourselves", () => {
     ends.push(() => pool.close());
     const route: Route = {
       key: "mx",
-      hops: [{ kind: "mx" }],
+      hops: [{ kind: "mx", scheme: "mx" }],
       replies: "mirror",
       tls: { mode: "off", ca: undefined },
       timeout: 700,

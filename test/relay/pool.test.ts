@@ -37,7 +37,7 @@ interface Bench {
 function routeTo(port: number, key = "route"): Route {
   return {
     key,
-    hops: [{ kind: "host", endpoint: { host: "127.0.0.1", port }, implicitTls: false }],
+    hops: [{ kind: "host", scheme: "smtp", endpoint: { host: "127.0.0.1", port } }],
     replies: "mirror",
     tls: { mode: "off", ca: undefined },
     timeout: 8000,

@@ -233,7 +233,7 @@ describe("routes of an alias", () => {
 describe("mail exchangers", () => {
   const route = (domain: string): Route => ({
     key: `mx ${domain}`,
-    hops: [{ kind: "mx" }],
+    hops: [{ kind: "mx", scheme: "mx" }],
     replies: "mirror",
     tls: { mode: "off", ca: undefined },
     timeout: 500,

@@ -204,7 +204,7 @@ describe.skipIf(withoutOpenssl)("TLS to the next hop", () => {
     const pool = new HopPool("mx.kontor.example", createMailExchangers(resolverOf([dns.server]), hop.port), silentLog);
     const route = {
       key: "mx",
-      hops: [{ kind: "mx" }],
+      hops: [{ kind: "mx", scheme: "mx" }],
       replies: "mirror",
       tls: { mode: "require", ca: readFileSync(ca, "utf8") },
       timeout: 1000,

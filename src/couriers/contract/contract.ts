@@ -1,6 +1,7 @@
 /**
- * The contract of a courier whose next hop does not speak SMTP: a folder, a program. One file of src/couriers each, found
- * by the scheme of `[[route]] next_hop`. The next hop answers nothing at RCPT: the checks alone decide there.
+ * The contract of a courier. One file of src/couriers each, found by the scheme of `[[route]] next_hop`. Those that speak
+ * SMTP or LMTP are src/couriers/smtp; the next hop of the others, a folder or a program, answers nothing at RCPT: the
+ * checks alone decide there.
  */
 import type * as z from "zod";
 
@@ -56,8 +57,8 @@ export type Fields = Readonly<Record<string, z.ZodType>>;
 
 type Values<Shape extends Fields> = z.infer<z.ZodObject<Shape>>;
 
-/** A courier as it is in the registry. */
-export interface CourierDefinition<Shape extends Fields = Fields> {
+/** What every courier declares. */
+interface CourierWords<Shape extends Fields> {
   /** Its scheme, and the name of its file. */
   readonly name: string;
   /** What it does with a message, for the docstring of next_hop: `"maildir:/folder" …`. */
@@ -68,8 +69,22 @@ export interface CourierDefinition<Shape extends Fields = Fields> {
   readonly settings: Shape;
   /** What is wrong with the settings of one of its routes. */
   faults?(settings: Values<Shape>): readonly SettingFault[];
+}
+
+/** Its next hop answers RCPT. */
+interface HopCourierDefinition<Shape extends Fields> extends CourierWords<Shape> {
+  readonly speaks: "SMTP" | "LMTP";
+}
+
+/** Its next hop answers nothing before the message. */
+export interface PlaceCourierDefinition<Shape extends Fields = Fields> extends CourierWords<Shape> {
   create(place: string, settings: Values<Shape>, services: CourierServices): PlaceCourier;
 }
+
+/** A courier as it is in the registry. */
+export type CourierDefinition<Shape extends Fields = Fields> =
+  | HopCourierDefinition<Shape>
+  | PlaceCourierDefinition<Shape>;
 
 /** Types the functions from the settings, and then forgets them, so that all couriers fit one table. */
 export function defineCourier<const Shape extends Fields>(courier: CourierDefinition<Shape>): CourierDefinition {

@@ -14,7 +14,7 @@ export interface TlsPolicy {
 /** A route as the relay uses it. Times in ms. */
 export interface Route {
   readonly key: string;
-  /** Tried in order. Each speaks SMTP. */
+  /** Tried in order. Each speaks SMTP, or each LMTP. */
   readonly hops: readonly NextHop[];
   /** In place of hops: where another courier than SMTP takes messages. */
   readonly place?: HopPlace;
@@ -23,6 +23,11 @@ export interface Route {
   readonly replies: "mirror" | "own";
   readonly timeout: number;
   readonly dataTimeout: number;
+}
+
+/** Whether its hops answer the final dot for each recipient, so that a message to several may be half delivered. RFC 2033. */
+export function isLmtp({ hops }: Route): boolean {
+  return hops.some(({ scheme }) => scheme === "lmtp");
 }
 
 /** Finds the route of a domain in normal form. */

@@ -1,10 +1,11 @@
 /**
  * One transaction mirrored to a next hop: MAIL and the first RCPT when the first recipient passed, each further RCPT
- * live, DATA streamed. Every 250 is a 2xx of the hop's; whatever breaks is a 4xx. docs/design.md promise 1.
+ * live, DATA streamed. Every 250 is a 2xx of the hop's; whatever breaks is a 4xx. docs/design.md promise 1. A hop that
+ * speaks LMTP gets one recipient a transaction: it may deliver to one and not to the other.
  */
 import { errorMessage } from "../../report/error-message.ts";
 import type { Mailbox } from "../../mail/address.ts";
-import { formatEndpoint } from "../../mail/network.ts";
+import { formatHop } from "../../mail/hop-endpoint.ts";
 import { labelsBy } from "../../report/counters.ts";
 import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
@@ -18,7 +19,9 @@ import type { Wanted } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
 import { endTransaction, replay, sameMailboxes } from "./replay.ts";
+import { isLmtp } from "../contract/routes.ts";
 import type { Route } from "../contract/routes.ts";
+import { oneAnswer } from "./one-answer.ts";
 import { commonRoute, domainOf, routeOf } from "../contract/way.ts";
 import { told } from "./told.ts";
 
@@ -49,14 +52,15 @@ export class HopDelivery implements Delivery {
     this.#origin = origin;
   }
 
-  async recipient(mailbox: Mailbox): Promise<Reply> {
+  async recipient(mailbox: Mailbox, together = false): Promise<Reply> {
     const domain = domainOf(this.#context, mailbox);
     const route = routeOf(this.#context, domain);
     if (route === undefined) {
       this.#context.log.error("next-hop", "no route", { domain, session: this.#origin.session });
       return fit.noRoute;
     }
-    return told(route, await this.#recipient(route, mailbox, domain));
+    const isAlone = isLmtp(route) && this.#accepted.length > 0 && !together;
+    return told(route, isAlone ? fit.otherRoute : await this.#recipient(route, mailbox, domain));
   }
 
   async #recipient(route: Route, mailbox: Mailbox, domain: string): Promise<Reply> {
@@ -126,8 +130,7 @@ export class HopDelivery implements Delivery {
   }
 
   async #rcpt(route: Route, mailbox: Mailbox): Promise<Reply> {
-    const answer = await this.#connection?.command(rcptLine(mailbox), route.timeout);
-    return answer?.reply ?? lost;
+    return (await this.#connection?.command(rcptLine(mailbox), route.timeout))?.reply ?? lost;
   }
 
   get answerTime(): number {
@@ -174,12 +177,10 @@ export class HopDelivery implements Delivery {
   }
 
   async data(): Promise<Reply> {
-    const route = this.#route;
-    if (this.#failure !== undefined || this.#connection === undefined || route === undefined) {
-      const failure = this.#failure ?? lost;
-      return route === undefined ? failure : told(route, failure);
+    const [route, connection] = [this.#route, this.#connection];
+    if (this.#failure !== undefined || connection === undefined || route === undefined) {
+      return route === undefined ? (this.#failure ?? lost) : told(route, this.#failure ?? lost);
     }
-    const connection = this.#connection;
     // From here on only a cut line says that nothing is to be delivered.
     this.#state = "data";
     const answer = await this.#attempt(async () => (await connection.command("DATA", route.timeout)).reply);
@@ -211,7 +212,7 @@ export class HopDelivery implements Delivery {
         throw connection.fault;
       }
       connection.write(dot);
-      return (await connection.answer(route.dataTimeout)).reply;
+      return oneAnswer(await connection.answers(isLmtp(route) ? this.#accepted.length : 1, route.dataTimeout));
     });
     const ours = this.#fit("final dot", answer, "success");
     this.#connection = undefined;
@@ -232,7 +233,7 @@ export class HopDelivery implements Delivery {
   #fit(command: string, answer: Reply, wanted: Wanted): Reply {
     const ours = fit.fitting(answer, wanted);
     if (answer.said !== 0 && answer !== this.#failure && (answer.code >= 400 || fit.isMisfit(ours))) {
-      const hop = this.#connection === undefined ? undefined : formatEndpoint(this.#connection.endpoint);
+      const hop = this.#connection === undefined ? undefined : formatHop(this.#connection.endpoint);
       const fields = { session: this.#origin.session, hop, command, said: hopText(answer) };
       this.#context.log.info("next-hop", "refused", fields);
     }

@@ -4,8 +4,8 @@ import type { Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
 import type { ConnectionOptions } from "node:tls";
 
+import { formatHop } from "../../mail/hop-endpoint.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
-import type { Endpoint } from "../../mail/network.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { HopFault } from "./hop-fault.ts";
 import type { TlsPolicy } from "../contract/routes.ts";
@@ -29,15 +29,17 @@ export function tlsOptions(endpoint: HopEndpoint, policy: TlsPolicy): Connection
 
 /** Connects, with TLS where the policy has it from the first byte. @throws HopFault */
 export async function dial(endpoint: HopEndpoint, policy: TlsPolicy, timeout: number): Promise<Socket> {
-  const { host, port } = endpoint;
+  const { host, port, path } = endpoint;
   const implicit = endpoint.implicitTls === true;
-  const socket = implicit ? connectTls({ port, ...tlsOptions(endpoint, policy) }) : connectTcp({ host, port });
+  const socket = implicit
+    ? connectTls({ port, ...tlsOptions(endpoint, policy) })
+    : connectTcp(path === undefined ? { host, port } : { path });
   await settled(socket, implicit ? "secureConnect" : "connect", Math.min(timeout, connectTimeout), endpoint);
   return socket;
 }
 
 /** Waits for an event of a young socket. @throws HopFault, with the socket destroyed */
-export function settled(socket: Socket, event: string, timeout: number, endpoint: Endpoint): Promise<void> {
+export function settled(socket: Socket, event: string, timeout: number, endpoint: HopEndpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (why?: string, cause?: Error): void => {
       clearTimeout(timer);
@@ -50,7 +52,7 @@ export function settled(socket: Socket, event: string, timeout: number, endpoint
       }
       socket.on("error", () => undefined);
       socket.destroy();
-      reject(new HopFault(`Cannot connect to ${endpoint.host}:${endpoint.port}: ${why}`, { cause }));
+      reject(new HopFault(`Cannot connect to ${formatHop(endpoint)}: ${why}`, { cause }));
     };
     const connected = (): void => finish();
     const failed = (error: Error): void => finish(errorMessage(error), error);

@@ -1,10 +1,10 @@
-/** One SMTP connection to a next hop: lines out, replies in, a deadline on each. No policy. RFC 5321, 3207, 2920. */
+/** One connection to a next hop, SMTP or LMTP: lines out, replies in, a deadline on each. No policy. RFC 5321, 3207, 2920. */
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 import { sendAtEndOfTurn } from "../../mail/end-of-turn.ts";
+import { formatHop } from "../../mail/hop-endpoint.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
-import { formatEndpoint } from "../../mail/network.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { dial, settled, tlsOptions } from "./dial.ts";
 import type { TlsPolicy } from "../contract/routes.ts";
@@ -19,7 +19,7 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Replies that may wait at a time: MAIL and RCPT together, no more. */
+/** Commands that may wait for their reply at a time: MAIL and RCPT together, no more. */
 const maxWaiting = 8;
 
 export class HopConnection {
@@ -120,7 +120,7 @@ export class HopConnection {
   }
 
   get #name(): string {
-    return formatEndpoint(this.endpoint);
+    return formatHop(this.endpoint);
   }
 
   #listen(socket: Socket): void {
@@ -164,8 +164,8 @@ export class HopConnection {
     this.#gone();
   }
 
-  #reply(timeout: number): Promise<HopReply> {
-    if (this.#fault !== undefined || this.#waiting.length >= maxWaiting) {
+  #reply(timeout: number, most = maxWaiting): Promise<HopReply> {
+    if (this.#fault !== undefined || this.#waiting.length >= most) {
       return Promise.reject(this.#fault ?? new HopFault(`Cannot ask ${this.#name}: too many commands wait`));
     }
     return new Promise((resolve, reject) => {
@@ -176,9 +176,14 @@ export class HopConnection {
     });
   }
 
-  /** Waits for the answer to what was written (the final dot). @throws HopFault */
+  /** Waits for the answer to what was written (the greeting, the final dot). @throws HopFault */
   answer(timeout: number): Promise<HopReply> {
     return this.#reply(timeout);
+  }
+
+  /** The same for so many answers: those of LMTP to the final dot. @throws HopFault */
+  answers(count: number, timeout: number): Promise<HopReply[]> {
+    return Promise.all(Array.from({ length: count }, () => this.#reply(timeout, count)));
   }
 
   /** Sends a line and waits for its reply. @throws HopFault */

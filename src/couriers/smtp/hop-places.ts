@@ -22,13 +22,14 @@ export async function findPlaces(hop: NextHop, domain: string, names: NameSource
       throw new HopFault(`Cannot find the mail exchangers of "${domain}": ${why}`, { cause: error });
     });
   }
-  const { endpoint, implicitTls } = hop;
-  const { host, port } = endpoint;
-  if (isIP(host) !== 0) {
-    return [{ ...endpoint, implicitTls }];
+  const { endpoint, scheme } = hop;
+  const { host, port, path } = endpoint;
+  const spoken = { implicitTls: scheme === "smtps", lmtp: scheme === "lmtp" };
+  if (path !== undefined || isIP(host) !== 0) {
+    return [{ ...endpoint, ...spoken }];
   }
   const found = await names.addresses(host).catch((error: unknown) => {
     throw new HopFault(`Cannot find the address of "${host}": ${errorMessage(error)}`, { cause: error });
   });
-  return found.map((address) => ({ host: address, port, name: host, implicitTls }));
+  return found.map((address) => ({ host: address, port, name: host, ...spoken }));
 }

@@ -5,8 +5,8 @@
 import { errorCode, errorMessage } from "../../report/error-message.ts";
 import { findAddresses } from "../../dns/addresses.ts";
 import type { MailExchangers } from "../../dns/mail-exchangers.ts";
+import { formatHop } from "../../mail/hop-endpoint.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
-import { formatEndpoint } from "../../mail/network.ts";
 import type { Log } from "../../report/log.ts";
 import { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
@@ -150,7 +150,7 @@ export class HopPool {
   }
 
   async #try(endpoint: HopEndpoint, route: Route): Promise<Search> {
-    const name = formatEndpoint(endpoint);
+    const name = formatHop(endpoint);
     const why = this.#health.resting(name, route.timeout);
     if (why !== undefined) {
       return { kind: "failed", fault: new HopFault(`${name} rests: ${why}`), full: false };
@@ -190,7 +190,7 @@ export class HopPool {
   /** Closes a connection to a full place that another route keeps. */
   #makeRoom(name: string, key: string): void {
     for (const [other, kept] of this.#idle) {
-      const connection = kept.find((each) => formatEndpoint(each.connection.endpoint) === name)?.connection;
+      const connection = kept.find((each) => formatHop(each.connection.endpoint) === name)?.connection;
       if (other !== key && connection !== undefined) {
         connection.onGone?.();
         return;
@@ -217,7 +217,7 @@ export class HopPool {
   /** Takes a connection back whose transaction ended well. */
   release(route: Route, connection: HopConnection): void {
     if (connection.alive) {
-      this.#health.good(formatEndpoint(connection.endpoint));
+      this.#health.good(formatHop(connection.endpoint));
     }
     const list = this.#idle.get(route.key) ?? [];
     if (this.#closed || !connection.alive || list.length >= maxIdle || connection.used >= maxUses) {

@@ -1,7 +1,10 @@
-/** The beginning of a connection to a next hop: greeting, EHLO, STARTTLS as the policy asks, EHLO again. RFC 5321, 3207. */
+/**
+ * The beginning of a connection to a next hop: greeting, EHLO, STARTTLS as the policy asks, EHLO again; with LMTP, LHLO.
+ * RFC 5321, 3207, 2033.
+ */
 import { foldAscii } from "../../mail/address.ts";
+import { formatHop } from "../../mail/hop-endpoint.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
-import { formatEndpoint } from "../../mail/network.ts";
 import type { TlsPolicy } from "../contract/routes.ts";
 import { hopText, isSuccess } from "./fitting.ts";
 import { HopFault } from "./hop-fault.ts";
@@ -47,7 +50,7 @@ export async function introduce(
 async function agreeOnTls(connection: Young, { mode }: TlsPolicy, timeout: number): Promise<boolean> {
   if (!connection.features.has("STARTTLS")) {
     if (mode === "require") {
-      const text = `Cannot use ${formatEndpoint(connection.endpoint)}: it does not offer STARTTLS`;
+      const text = `Cannot use ${formatHop(connection.endpoint)}: it does not offer STARTTLS`;
       throw new HopFault(text, { lasting: true });
     }
     return false;
@@ -66,16 +69,21 @@ async function agreeOnTls(connection: Young, { mode }: TlsPolicy, timeout: numbe
 
 async function hello(connection: Young, hostname: string, timeout: number): Promise<void> {
   connection.features.clear();
-  const answer = await connection.command(`EHLO ${hostname}`, timeout);
+  const { lmtp = false } = connection.endpoint;
+  const verb = lmtp ? "LHLO" : "EHLO";
+  const answer = await connection.command(`${verb} ${hostname}`, timeout);
   if (isSuccess(answer.reply.code)) {
-    expectOther(connection, answer, hostname, "answers EHLO");
+    expectOther(connection, answer, hostname, `answers ${verb}`);
     for (const line of answer.lines.slice(1)) {
       const [keyword = "", ...rest] = line.trim().split(/\s+/);
       connection.features.set(keyword.toUpperCase(), rest.join(" "));
     }
     return;
   }
-  const refused = `EHLO answered ${hopText(answer.reply)}`;
+  const refused = `${verb} answered ${hopText(answer.reply)}`;
+  if (lmtp) {
+    throw refusal(connection, refused, answer);
+  }
   const plain = await connection.command(`HELO ${hostname}`, timeout);
   if (!isSuccess(plain.reply.code)) {
     throw refusal(connection, `${refused}, HELO answered ${hopText(plain.reply)}`, plain);
@@ -85,16 +93,19 @@ async function hello(connection: Young, hostname: string, timeout: number): Prom
 }
 
 function refusal(connection: Young, text: string, { reply }: HopReply): HopFault {
-  const message = `Cannot use ${formatEndpoint(connection.endpoint)}: ${text}`;
+  const message = `Cannot use ${formatHop(connection.endpoint)}: ${text}`;
   return new HopFault(message, { said: reply, lasting: reply.code >= 500 });
 }
 
-/** RFC 5321 4.2, 4.3.1: the first word of these replies is the server's name. */
+/**
+ * RFC 5321 4.2, 4.3.1: the first word of these replies is the server's name. What speaks LMTP is not this relay, and often
+ * has the name of its machine.
+ */
 function expectOther(connection: Young, { lines }: HopReply, hostname: string, does: string): void {
   const name = nameForm(/^\S*/.exec(lines[0] ?? "")?.[0] ?? "");
-  if (name === nameForm(hostname) && !commonNames.has(name)) {
+  if (connection.endpoint.lmtp !== true && name === nameForm(hostname) && !commonNames.has(name)) {
     const why = `it ${does} with the relay's own name "${hostname}"; if it is another server, give one of the two another host name`;
-    throw new HopFault(`${formatEndpoint(connection.endpoint)} is this relay itself: ${why}`, { ourselves: true });
+    throw new HopFault(`${formatHop(connection.endpoint)} is this relay itself: ${why}`, { ourselves: true });
   }
 }
 

@@ -56,7 +56,7 @@ function takeBack(transaction: Transaction | undefined): void {
 async function askAboutAll(delivery: Delivery, mailboxes: readonly Mailbox[], takeBack: () => void): Promise<Reply> {
   const replies: Reply[] = [];
   for (const mailbox of mailboxes) {
-    const reply = await delivery.recipient(mailbox);
+    const reply = await delivery.recipient(mailbox, replies.length > 0);
     // 452 of the relay's own: it goes another way than the transaction.
     const isElsewhere = reply.said === 0 && reply.code === answers.otherRoute.code;
     replies.push(isElsewhere && replies.length > 0 ? answers.dividedRoute : reply);
