@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: ours beside Postfix, a plain smtp-server and canned replies. Builds its own load, installs nothing.
  * `-- --only versions --beside FOLDER` compares with another checkout of goodmailto, its rounds between ours.
- * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,sync,cures,checks`.
+ * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,sync,cures,checks,content`.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,6 +14,7 @@ import { publishSnapshot } from "../fakes/snapshot.ts";
 import { node } from "../end-to-end/scene.ts";
 import { measureAllChecks, measureCheckLists } from "./check-lists.ts";
 import { measureChecks } from "./checks.ts";
+import { measureContent } from "./content.ts";
 import { measureConnections } from "./connections.ts";
 import { measureCures } from "./cures.ts";
 import { buildGenerator } from "./generator.ts";
@@ -36,7 +37,7 @@ const { values } = parseArgs({
   },
 });
 const quick = values.quick === true;
-const parts = new Set((values.only ?? "rounds,growth,sync,cures,checks").split(","));
+const parts = new Set((values.only ?? "rounds,growth,sync,cures,checks,content").split(","));
 const addresses = 100_000;
 
 async function prepare(folder: string): Promise<Site> {
@@ -159,6 +160,9 @@ async function main(): Promise<void> {
         print("A check that passes", measureChecks());
         print("Each check with its list", await measureCheckLists());
         print("All checks that need no network", await measureAllChecks(generator, site, quick));
+      }
+      if (parts.has("content")) {
+        print("Scanning by clamd", await measureContent(generator, site, quick));
       }
       if (parts.has("cures")) {
         print("Each hot spot, before and after", await measureCures(generator, site, quick));

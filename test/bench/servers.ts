@@ -148,6 +148,25 @@ export async function startScript(name: string, file: string, ...words: string[]
 
 /** Postfix that refuses by an lmdb table, and hands on by a before-queue proxy: as we do, it answers after the hop. */
 export async function startPostfixServer(site: Site): Promise<Server | undefined> {
+  const listeners = { proxy: `-o smtpd_proxy_filter=127.0.0.1:${site.sinkPort} -o smtpd_authorized_xforward_hosts=` };
+  return startPostfixWith(site, "Postfix, lmdb", {}, listeners);
+}
+
+/**
+ * Postfix that puts messages into its queue, and discards them there: a before-queue proxy shows no milter their content.
+ * @param milters `inet:127.0.0.1:port`, or nothing
+ */
+export async function startQueuingPostfix(site: Site, name: string, milters: string): Promise<Server | undefined> {
+  const main = { smtpd_milters: milters, milter_default_action: "tempfail", default_transport: "discard:" };
+  return startPostfixWith(site, name, { ...main, relay_transport: "discard:" }, {});
+}
+
+async function startPostfixWith(
+  site: Site,
+  name: string,
+  main: Readonly<Record<string, string>>,
+  listeners: Readonly<Record<string, string>>,
+): Promise<Server | undefined> {
   let types = "";
   try {
     types = execFileSync("/usr/sbin/postconf", ["-m"], { encoding: "utf8", timeout: 10_000 });
@@ -162,7 +181,7 @@ export async function startPostfixServer(site: Site): Promise<Server | undefined
     logFile: false,
     files: { recipients: addresses.map((address) => `${address} ok\n`).join("") },
     tables: ["lmdb:recipients"],
-    listeners: { proxy: `-o smtpd_proxy_filter=127.0.0.1:${site.sinkPort} -o smtpd_authorized_xforward_hosts=` },
+    listeners,
     main: {
       mynetworks: "",
       relay_domains: "example.com",
@@ -173,15 +192,16 @@ export async function startPostfixServer(site: Site): Promise<Server | undefined
       smtpd_soft_error_limit: "1000000",
       smtpd_hard_error_limit: "1000000",
       smtpd_junk_command_limit: "1000000",
-      lmdb_map_size: "1073741824",
       // A transaction that RSET ends leaves its token with the queue manager: soon each one waits a second.
       in_flow_delay: "0",
+      lmdb_map_size: "1073741824",
+      ...main,
     },
   });
   return {
-    name: "Postfix, lmdb",
+    name,
     port: postfix.port,
-    deliverPort: postfix.ports["proxy"] ?? 0,
+    deliverPort: postfix.ports["proxy"] ?? postfix.port,
     pid: postfix.pid,
     tidy: () => undefined,
     stop: () => postfix.stop(),

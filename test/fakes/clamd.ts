@@ -63,6 +63,11 @@ export class Clamd {
     return server;
   }
 
+  /** 0: it does not run. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   /** Starts it, again after {@link kill}. */
   async start(): Promise<void> {
     const env = { ...process.env, PATH: programs };

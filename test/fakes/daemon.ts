@@ -22,6 +22,11 @@ export class Daemon {
     this.#command = command;
   }
 
+  /** 0: it does not run. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   async start(): Promise<void> {
     const [program = "", ...words] = this.#command;
     const child = spawn(program, words, {

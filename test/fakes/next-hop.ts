@@ -529,12 +529,16 @@ class HopSession {
   }
 
   async #writeSlowly(text: string, pause: number): Promise<string | undefined> {
-    for (const byte of Buffer.from(`${text.replaceAll("\n", "\r\n")}\r\n`, "latin1")) {
+    const bytes = Buffer.from(`${text.replaceAll("\n", "\r\n")}\r\n`, "latin1");
+    for (const [i, byte] of bytes.entries()) {
       if (!this.#wire.stream.writable) {
         return undefined;
       }
       this.#wire.stream.write(Buffer.from([byte]));
-      await delay(pause);
+      // Whoever has read the last byte finds it noted.
+      if (i < bytes.length - 1) {
+        await delay(pause);
+      }
     }
     return text;
   }

@@ -36,6 +36,13 @@ export interface Chain {
   complaints(plan: Plan, arrived: string): readonly string[];
 }
 
+/** Checks that own fields of the same names. */
+const rivals: Readonly<Record<string, string>> = {
+  spamassassin: "rspamd",
+  rspamd: "spamassassin",
+  clamav: "scanner",
+  scanner: "clamav",
+};
 const nothing = /^(?!)/;
 const footer = "-- \r\n.footer\r\n";
 
@@ -50,8 +57,8 @@ function linkOf(name: string, variant: Variant, place: string, random: () => num
       if (observes || onError === "pass") {
         return undefined;
       }
-      if (variant.refuses !== undefined && plan.isCondemned) {
-        return `${name} lets it pass`;
+      if (plan.isCondemned) {
+        return variant.refuses === undefined ? undefined : `${name} lets it pass`;
       }
       return variant.marks?.test(arrived) === false ? `${name} did not mark it` : undefined;
     },
@@ -103,9 +110,10 @@ function configOf(links: readonly Link[]): string {
 function judgeBy(links: readonly Link[]): Pick<Chain, "expected" | "seen" | "complaints"> {
   const owned = new RegExp(links.map(({ owns }) => `(?:${owns.source})`).join("|") || nothing.source, "i");
   const appended = links.map(({ appends = "" }) => appends).join("");
-  const fields = links.map(({ check }) => check);
-  // Each of the two takes fields of the other's for old ones.
-  const areRivals = fields.includes("spamassassin") && fields.includes("rspamd");
+  // Each of a pair takes fields of the other's for old ones, and removes them.
+  const removers = new Set(
+    links.filter(({ check }) => links.some((one) => one.check === rivals[check])).map((one) => one.check),
+  );
   return {
     expected: ({ content }) => {
       const { fields: left, body } = withoutFields(asPassedOn(content), owned);
@@ -114,7 +122,7 @@ function judgeBy(links: readonly Link[]): Pick<Chain, "expected" | "seen" | "com
     seen: (arrived) => withoutFields(arrived, owned),
     complaints: (plan, arrived) =>
       links
-        .filter(({ check }) => !(areRivals && /^(?:spamassassin|rspamd)$/.test(check) && !plan.isCondemned))
+        .filter(({ check }) => plan.isCondemned || !removers.has(check))
         .flatMap(({ complaint }) => complaint?.(plan, arrived) ?? []),
   };
 }
