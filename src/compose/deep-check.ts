@@ -16,6 +16,7 @@ import { tlsFaults } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 import { listenersOf } from "../config/listening.ts";
 import { readRules } from "./client-rules.ts";
+import { stateFaults } from "./state-place.ts";
 import { errorMessage, fileErrorMessage } from "../report/error-message.ts";
 import { silentLog } from "../report/log.ts";
 
@@ -28,7 +29,7 @@ export async function deepFaults(file: string, { settings, given }: Good): Promi
   return [
     ...rules.flatMap((path) => faultsOf(() => readRules(path))),
     ...backEndFaults(settings),
-    ...tlsFaults(settings).map(({ path, message }) => at(path, message)),
+    ...[...stateFaults(settings), ...tlsFaults(settings)].map(({ path, message }) => at(path, message)),
     ...authorityFaults(file, settings, at),
     ...(await keyFaults(file, settings, at)),
     ...canaryFaults(settings, at),

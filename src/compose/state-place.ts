@@ -47,16 +47,30 @@ export function besideUnit(settings: Settings): Settings {
   return isNamed ? settings : { ...settings, state: { ...settings.state, folder: unitFolder } };
 }
 
-/** A store without a place, and workers that would count apart. */
+/** Nothing names a folder: neither the configuration, nor systemd, nor the relay's unit by having been here. */
+function isNowhere(settings: Settings): boolean {
+  return folderOf(settings) === "" && lstatSync(unitFolder, { throwIfNoEntry: false }) === undefined;
+}
+
+/** Whether systemd runs this machine, and may name a folder when it starts the relay: sd_booted(3). */
+function isSystemdThere(): boolean {
+  return lstatSync("/run/systemd/system", { throwIfNoEntry: false }) !== undefined;
+}
+
+/** A store without a place, where nobody can name one at the start: the relay does not start. */
+export function stateFaults(settings: Settings, mayBeNamed: boolean = isSystemdThere()): Warning[] {
+  const isCertain = settings.state.store === "sqlite" && isNowhere(settings) && !mayBeNamed;
+  return isCertain ? [{ path: ["state", "store"], message: missing }] : [];
+}
+
+/** A store whose place only systemd may still name, and workers that would count apart. */
 export function stateWarnings(settings: Settings): Warning[] {
-  const isUnitThere = lstatSync(unitFolder, { throwIfNoEntry: false }) !== undefined;
   const { store } = settings.state;
-  const isNowhere = folderOf(settings) === "" && !isUnitThere;
-  if (store === "sqlite" && isNowhere) {
-    return [{ path: ["state", "store"], message: missing }];
+  if (store === "sqlite" && isNowhere(settings)) {
+    return stateFaults(settings).length > 0 ? [] : [{ path: ["state", "store"], message: missing }];
   }
   const workers = workerCount(settings.smtp.workers);
-  if (workers < 2 || !(store === "memory" || (store === "auto" && isNowhere))) {
+  if (workers < 2 || !(store === "memory" || (store === "auto" && isNowhere(settings)))) {
     return [];
   }
   const cure = store === "memory" ? 'write [state] store = "sqlite" and folder' : "write [state] folder";

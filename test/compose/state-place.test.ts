@@ -5,8 +5,9 @@ import { join } from "node:path";
 
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { deepFaults } from "../../src/compose/deep-check.ts";
 import { schemaFor } from "../../src/compose/settings.ts";
-import { requirePlace } from "../../src/compose/state-place.ts";
+import { requirePlace, stateFaults } from "../../src/compose/state-place.ts";
 import { warningsOf } from "../../src/compose/warnings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { startTestRelay } from "../fakes/relay.ts";
@@ -31,6 +32,7 @@ function warnings(text: string): string[] {
     .filter((line) => /^(?:state\.store|smtp\.workers): /.test(line));
 }
 
+const hasSystemd = lstatSync("/run/systemd/system", { throwIfNoEntry: false }) !== undefined;
 const hasUnit = lstatSync("/var/lib/goodmailto-relay", { throwIfNoEntry: false }) !== undefined;
 
 describe.skipIf(hasUnit && skipped("the relay's unit is installed here"))("[state] without a folder", () => {
@@ -43,14 +45,21 @@ describe.skipIf(hasUnit && skipped("the relay's unit is installed here"))("[stat
     }
   });
 
-  it("and sqlite asked for is warned of, and the relay does not start", async () => {
+  it("and sqlite asked for is an error where no systemd can name one, else a warning; the relay does not start", async () => {
     const text = '[state]\nstore = "sqlite"\n';
     const said = 'needs [state] folder: "sqlite" has no place without one';
-    expect(warnings(text)).toEqual([expect.stringContaining(`state.store: ${said}`)]);
+    const loaded = load(text);
+    const message = expect.stringContaining(said);
+    expect(stateFaults(loaded.settings, false)).toEqual([{ path: ["state", "store"], message }]);
+    expect(stateFaults(loaded.settings, true)).toEqual([]);
+    const certain = await deepFaults(join(folder, "c.toml"), loaded);
+    expect([...certain, ...warnings(text)]).toEqual([message]);
+    expect(certain.length).toBe(hasSystemd ? 0 : 1);
     expect(() => requirePlace(load(text).settings)).toThrow(`[state] store: ${said}`);
     await expect(startTestRelay({ config: text })).rejects.toThrow(said);
     process.env["STATE_DIRECTORY"] = folder;
     expect(warnings(text)).toEqual([]);
+    expect(stateFaults(load(text).settings, false)).toEqual([]);
     expect(() => requirePlace(load(text).settings)).not.toThrow();
   });
 
