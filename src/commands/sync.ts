@@ -147,62 +147,77 @@ async function runByCron(words: Words): Promise<void> {
     process.exitCode = exit.config;
     return;
   }
-  let plan = first;
-  const log = createLog(plan.settings.log);
-  const controller = new AbortController();
+  const log = createLog(first.settings.log);
   // Before the first run: SQLite's work is synchronous, and a signal without a handler would kill in the middle of it.
   const stopped = new Promise<string>((resolve) => process.once("SIGTERM", resolve).once("SIGINT", resolve));
-  const turns = createTurns();
-  const runNow = async (): Promise<Outcome> => {
-    const outcome = await runFull(plan, log, controller.signal, { cron: true });
-    if ("facts" in outcome) {
-      log.info("sync", outcome.kind, summaryFields(outcome.facts));
-    }
-    return outcome;
-  };
-  const { path } = plan.settings.snapshot;
-  const stopAnswering = answerNow(path, log, async () => {
-    const outcome = await turns.take(runNow);
+  const cron = startCron(first, words.config, log);
+  onHangup(cron.reload);
+  const signal = await stopped;
+  onHangup(() => undefined);
+  const clean = await cron.stop(signal);
+  log.info("sync", "stopped", { signal, clean });
+  if (!clean) {
+    // A source that neither heeds the signal nor ends would keep the process for ever.
+    process.exit(exit.temporary);
+  }
+}
+
+/** Runs by schedule, when asked to, and for changes. */
+function startCron(first: Plan, file: string, log: Log) {
+  let plan = first;
+  const controller = new AbortController();
+  const runs = createRuns(() => plan, log, controller.signal);
+  const stopAnswering = answerNow(plan.settings.snapshot.path, log, async () => {
+    const outcome = await runs.full();
     return { code: exitCode(outcome), text: outcomeLine(outcome) };
   });
-  const progress: Progress = new Map();
-  const news = startNews(log, () =>
-    turns.tryTake(async () => {
-      const outcome = await addNews(plan, log, controller.signal, progress);
-      if (outcome.kind === "published") {
-        log.info("sync", "added new entries", summaryFields(outcome.facts));
-      }
-    }),
-  );
+  const news = startNews(log, runs.news);
   changeNews(news, plan, log);
   const schedule = startSchedule({
     timing: plan.settings.sync,
     created: () => createdAt(plan.settings.snapshot.path),
     now: Date.now,
     log,
-    run: async () => void (await turns.take(runNow)),
+    run: async () => void (await runs.full()),
   });
-  const reload = (): void => {
-    const next = loadPlan(words.config);
-    if (next === undefined) {
-      log.error("sync", "reload failed, keeping the previous settings", { file: words.config });
-      return;
-    }
-    plan = next;
-    schedule.change(plan.settings.sync);
-    changeNews(news, plan, log);
-    log.info("sync", "reloaded", { file: words.config });
+  return {
+    reload(): void {
+      const next = loadPlan(file);
+      if (next === undefined) {
+        log.error("sync", "reload failed, keeping the previous settings", { file });
+        return;
+      }
+      plan = next;
+      schedule.change(plan.settings.sync);
+      changeNews(news, plan, log);
+      log.info("sync", "reloaded", { file });
+    },
+    /** False: a run did not end in time. */
+    stop(signal: string): Promise<boolean> {
+      controller.abort(new Error(`Stopped by ${signal}`));
+      stopAnswering();
+      news.change(0);
+      return schedule.stop(stopDeadline);
+    },
   };
-  onHangup(reload);
-  const signal = await stopped;
-  onHangup(() => undefined);
-  controller.abort(new Error(`Stopped by ${signal}`));
-  stopAnswering();
-  news.change(0);
-  const clean = await schedule.stop(stopDeadline);
-  log.info("sync", "stopped", { signal, clean });
-  if (!clean) {
-    // A source that neither heeds the signal nor ends would keep the process for ever.
-    process.exit(exit.temporary);
-  }
+}
+
+/** Full and incremental runs, never two at the same time. */
+function createRuns(planNow: () => Plan, log: Log, signal: AbortSignal) {
+  const turns = createTurns();
+  const progress: Progress = new Map();
+  const full = async (): Promise<Outcome> => {
+    const outcome = await runFull(planNow(), log, signal, { cron: true });
+    if ("facts" in outcome) {
+      log.info("sync", outcome.kind, summaryFields(outcome.facts));
+    }
+    return outcome;
+  };
+  const news = async (): Promise<void> => {
+    const outcome = await addNews(planNow(), log, signal, progress);
+    if (outcome.kind === "published") {
+      log.info("sync", "added new entries", summaryFields(outcome.facts));
+    }
+  };
+  return { full: () => turns.take(full), news: () => turns.tryTake(news) };
 }

@@ -44,22 +44,7 @@ export async function probeSource(
   signal: AbortSignal,
 ): Promise<Finding> {
   const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains));
-  const reading: Reading = {
-    entries: 0,
-    addresses: 0,
-    classes: new Map(),
-    attributes: new Map(
-      settings.type === "list" || settings.type === "cdb"
-        ? []
-        : rules.preset.addresses.map(({ attribute }) => [attribute, 0]),
-    ),
-    others: new Map(),
-    skipped: {},
-    left: [],
-    foreign: new Map(),
-    samples: [],
-    fault: "",
-  };
+  const reading = emptyReading(settings, rules);
   const takeSample = sampler(reading);
   const take = (entry: Entry): void => takeSample(look(entry, rules, reading));
   // For the checks of its settings, too.
@@ -70,10 +55,7 @@ export async function probeSource(
       const connection = await connectFirst(settings.url.map(parseTarget), settings, folder, signal);
       try {
         rootDse = await readRootDse(connection);
-        await readEntries(connection, settings, rules, reading, take);
-        if (settings.filter === "") {
-          reading.unasked = await searchUnasked(connection, settings, rules);
-        }
+        await readServer(connection, settings, rules, reading, take);
       } catch (fault) {
         throw await explainBase(fault, connection);
       } finally {
@@ -94,7 +76,23 @@ export async function probeSource(
   return { ...facts, warnings: warningsOf(facts, settings) };
 }
 
-async function readEntries(
+function emptyReading({ type }: SourceSettings, { preset }: Rules): Reading {
+  const hasAttributes = type !== "list" && type !== "cdb";
+  return {
+    entries: 0,
+    addresses: 0,
+    classes: new Map(),
+    attributes: new Map(hasAttributes ? preset.addresses.map(({ attribute }) => [attribute, 0]) : []),
+    others: new Map(),
+    skipped: {},
+    left: [],
+    foreign: new Map(),
+    samples: [],
+    fault: "",
+  };
+}
+
+async function readServer(
   connection: LdapConnection,
   settings: SourceSettings,
   rules: Rules,
@@ -117,6 +115,9 @@ async function readEntries(
     const entries = await wholeEntries(ready, connection);
     entries.forEach(take);
     noteOthers(entries, query.attributes, reading);
+  }
+  if (settings.filter === "") {
+    reading.unasked = await searchUnasked(connection, settings, rules);
   }
 }
 

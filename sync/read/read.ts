@@ -54,13 +54,8 @@ export async function readSources(sources: readonly Source[], options: ReadOptio
 
 async function readSource(source: Source, id: number, before: number, options: ReadOptions): Promise<ReadResult> {
   const { scratch, log, signal, now, progress } = options;
-  const nameLeftOut = leftOutNamer(source.name, options);
-  const skipped: Record<string, number> = {};
   const triedAt = now();
-  let entries = 0;
-  let reached = "";
-  let addresses = 0;
-  const [catchAlls, foreign] = [createCatchAlls(), createForeignDomains()];
+  const tally = createTally(source.name, id, options);
   const steps = iterate(source, signal, (fault) => {
     log.warning("sync", "server left out", { source: source.name, reason: fault.reason, detail: fault.message });
   });
@@ -75,35 +70,52 @@ async function readSource(source: Source, id: number, before: number, options: R
         return { name: source.name, entries: 0, skipped: {}, triedAt, fault: detail };
       }
       if (step.kind === "done") {
-        log.info("sync", "source read", { source: source.name, entries, ...skipped });
-        catchAlls.warn(log, source.name);
-        foreign.tell(log, source.name, addresses);
-        return { name: source.name, entries, skipped, triedAt, fault: "", reached };
+        return { name: source.name, ...tally.end(), triedAt, fault: "" };
       }
-      scratch.add(id, step.batch.found);
-      scratch.addPeople(id, step.batch.people ?? []);
-      entries += step.batch.entries;
-      reached = step.batch.reached ?? reached;
-      nameLeftOut(step.batch.left ?? []);
-      catchAlls.note(step.batch);
-      foreign.note(step.batch.left ?? []);
-      addresses += step.batch.found.length;
-      for (const { level, text } of step.batch.hints ?? []) {
-        log[level]("sync", level === "info" ? "source hint" : "source has a warning", {
-          source: source.name,
-          hint: text,
-        });
-      }
-      for (const [why, count] of Object.entries(step.batch.skipped)) {
-        // A key of the log is one word.
-        const word = why.replaceAll(" ", "_");
-        skipped[word] = (skipped[word] ?? 0) + count;
-      }
+      const entries = tally.take(step.batch);
       progress?.(before + entries);
     }
   } finally {
     steps.stop();
   }
+}
+
+/** Takes the batches of a source into the scratch file, counts them, and says what is worth saying of them. */
+function createTally(name: string, id: number, options: ReadOptions) {
+  const { scratch, log } = options;
+  const nameLeftOut = leftOutNamer(name, options);
+  const [catchAlls, foreign] = [createCatchAlls(), createForeignDomains()];
+  const skipped: Record<string, number> = {};
+  let [entries, addresses, reached] = [0, 0, ""];
+  return {
+    /** @returns the entries so far */
+    take(batch: Batch): number {
+      scratch.add(id, batch.found);
+      scratch.addPeople(id, batch.people ?? []);
+      entries += batch.entries;
+      addresses += batch.found.length;
+      reached = batch.reached ?? reached;
+      nameLeftOut(batch.left ?? []);
+      catchAlls.note(batch);
+      foreign.note(batch.left ?? []);
+      for (const { level, text } of batch.hints ?? []) {
+        log[level]("sync", level === "info" ? "source hint" : "source has a warning", { source: name, hint: text });
+      }
+      for (const [why, count] of Object.entries(batch.skipped)) {
+        // A key of the log is one word.
+        const word = why.replaceAll(" ", "_");
+        skipped[word] = (skipped[word] ?? 0) + count;
+      }
+      return entries;
+    },
+    /** The source was read whole. */
+    end(): Pick<ReadResult, "entries" | "skipped" | "reached"> {
+      log.info("sync", "source read", { source: name, entries, ...skipped });
+      catchAlls.warn(log, name);
+      foreign.tell(log, name, addresses);
+      return { entries, skipped, reached };
+    },
+  };
 }
 
 /** Names what was left out, to the log and to whoever else wants to know. */

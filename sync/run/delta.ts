@@ -2,23 +2,19 @@
  * Incremental sync: asks the sources for what changed since they were read, and adds what is new to the
  * list. It removes nothing, and makes no rule stricter: only a full sync, which sees the whole, does that.
  */
-import { hostname } from "node:os";
-
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import { runAlone } from "./alone.ts";
 import { buildSnapshot } from "../list/build.ts";
 import { compareSnapshots } from "../list/changes.ts";
-import { countOfDay } from "../remember/day.ts";
-import { readIncident } from "../remember/incident.ts";
-import { heldText, runDeadline } from "./full.ts";
-import type { JobOptions } from "./full.ts";
-import { judge } from "../judge/judge.ts";
+import { heldText } from "./full.ts";
+import { runDeadline } from "./job.ts";
+import type { JobOptions } from "./job.ts";
+import { factsOf, judgeList, originOf, placeList } from "./new-list.ts";
 import { logOutcome } from "../outcome.ts";
-import type { JobFacts, Outcome } from "../outcome.ts";
+import type { Outcome } from "../outcome.ts";
 import { openPrevious } from "../list/previous.ts";
 import type { Previous } from "../list/previous.ts";
-import { createdAfter, protectionMeta, protectScratch, signFile, unprotected } from "../publish/protect.ts";
-import { publishSnapshot } from "../publish/publish.ts";
+import { protectScratch, unprotected } from "../publish/protect.ts";
 import { readSources } from "../read/read.ts";
 import type { ReadResult } from "../read/read.ts";
 import { createScratch } from "../read/scratch.ts";
@@ -78,14 +74,13 @@ async function runWith(
   previous: Previous,
   progress: Progress,
 ): Promise<DeltaOutcome> {
-  const { sources, path, now, version, protection = unprotected } = options;
+  const { sources, path, now, protection = unprotected } = options;
   const startedAt = now();
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(runDeadline)]);
   const readers = sources.map((source) => changesOf(source, previous, progress));
   const results = await readSources(readers, { ...options, signal, scratch: protectScratch(scratch, protection) });
-  const count = scratch.countNew(previous.path);
   const rows = sources.map(({ name }, index) => rowOf(name, results[index], previous));
-  if (count === 0) {
+  if (scratch.countNew(previous.path) === 0) {
     for (const { name, reached } of rows) {
       progress.set(name, { from: previous.sources.get(name)?.reached ?? "", reached });
     }
@@ -99,37 +94,18 @@ async function runWith(
   }
   scratch.close();
   const newPath = temporaryName(path, "new");
-  const built = buildSnapshot(newPath, scratch.path, {
-    sources: rows,
-    created: createdAfter(previous, now(), protection),
-    host: hostname(),
-    version,
-    extra: protectionMeta(protection),
-  });
-  const facts: JobFacts = {
-    entries: results.reduce((sum, { entries }) => sum + entries, 0),
-    addresses: built.rows,
-    byKind: built.byKind,
-    ...compareSnapshots(newPath, previous.path, options.tell),
-    seconds: (now() - startedAt) / 1000,
-    frozen: [],
-  };
-  const day = countOfDay(readIncident(path).hours, now());
-  const judged = { ...options, acceptShrink: true, day };
-  const reasons = judge(newPath, built, rows, previous, judged, protection.form?.hash);
+  const built = buildSnapshot(newPath, scratch.path, { sources: rows, ...originOf(previous, options) });
+  const changes = compareSnapshots(newPath, previous.path, options.tell);
+  // A source that could not be asked keeps its rows: nothing of it is frozen.
+  const facts = { ...factsOf(results, built, changes, (now() - startedAt) / 1000), frozen: [] };
+  const reasons = judgeList({ path: newPath, built, rows, previous }, options, { acceptShrink: true });
   if (reasons.length > 0) {
     return { kind: "refused", reasons, facts };
   }
   signal.throwIfAborted();
   // The list that a full sync made goes on, with more in it: its place among those that are kept is for the next one.
   continueList(newPath, previous);
-  const { signer } = protection;
-  publishSnapshot(newPath, path, {
-    keep: options.settings.keep,
-    keepOld: false,
-    log: options.log,
-    sign: signer === undefined ? undefined : (file) => signFile(file, signer),
-  });
+  placeList(newPath, options, false);
   return { kind: "published", facts };
 }
 

@@ -48,37 +48,45 @@ export function createLdapSource(
     attributes: wantedAttributes(rules),
     controls: rules.preset.controls,
   };
-  return {
-    name: settings.name,
-    domains: rules.scope.domains,
-    read: (signal, notice) => readServer("", signal, notice),
-    ...(changes === undefined ? {} : { readChanges: readServer }),
-  };
-
-  async function* readServer(since: Reached, signal: AbortSignal, notice?: Notice): AsyncGenerator<Batch> {
+  async function* read(since: Reached, signal: AbortSignal, notice?: Notice): AsyncGenerator<Batch> {
     const connection = await connectFirst(targets, settings, folder, signal, notice);
     try {
-      const watch = changes === undefined ? unwatched : await startWatch(changes, connection, since);
-      const filter =
-        since === "" || changes === undefined
-          ? query.filter
-          : await changedFilter(changes, since, query.filter, connection);
-      const attributes = watch.attribute === "" ? query.attributes : [...query.attributes, watch.attribute];
-      const sightings = createSightings(rules, attributes);
-      const asked = { ...query, filter, attributes };
-      const batches = readBatches(pagedSearch(connection, asked, settings.page_size, limits), {
-        connection,
-        watch,
-        rules,
-        sightings,
-      });
-      yield* since === "" ? withHints(batches, { connection, settings, rules, sightings }) : batches;
+      yield* readServer(connection, { settings, rules, changes, query, limits }, since);
     } catch (fault) {
       throw await explainBase(fault, connection);
     } finally {
       connection.close();
     }
   }
+  return {
+    name: settings.name,
+    domains: rules.scope.domains,
+    read: (signal, notice) => read("", signal, notice),
+    ...(changes === undefined ? {} : { readChanges: read }),
+  };
+}
+
+/** How a server is asked. */
+interface Plan {
+  readonly settings: SourceSettings;
+  readonly rules: Rules;
+  readonly changes: ChangeAttribute | undefined;
+  readonly query: Query;
+  readonly limits: Ceilings;
+}
+
+async function* readServer(connection: LdapConnection, plan: Plan, since: Reached): AsyncGenerator<Batch> {
+  const { settings, rules, changes, query, limits } = plan;
+  const watch = changes === undefined ? unwatched : await startWatch(changes, connection, since);
+  const filter =
+    since === "" || changes === undefined
+      ? query.filter
+      : await changedFilter(changes, since, query.filter, connection);
+  const attributes = watch.attribute === "" ? query.attributes : [...query.attributes, watch.attribute];
+  const sightings = createSightings(rules, attributes);
+  const pages = pagedSearch(connection, { ...query, filter, attributes }, settings.page_size, limits);
+  const batches = readBatches(pages, { connection, watch, rules, sightings });
+  yield* since === "" ? withHints(batches, { connection, settings, rules, sightings }) : batches;
 }
 
 const unwatched: Watch = { attribute: "", note: () => undefined, reached: () => "" };
