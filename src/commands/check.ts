@@ -7,6 +7,7 @@ import { Command } from "commander";
 
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
 import { normalIp } from "../mail/network.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { denialOf } from "../files/denied.ts";
@@ -50,20 +51,10 @@ async function check(given: readonly string[], options: Options): Promise<void> 
     return;
   }
   const more = options.file === undefined ? [] : await readAddresses(options.file);
-  if (more === undefined || (given.length === 0 && options.file === undefined)) {
-    const why = more === undefined ? `cannot read ${options.file}` : "no address: name some, or use --file";
-    process.stderr.write(`goodmailto: ${why}\n`);
-    process.exitCode = exit.usage;
-    return;
-  }
   const sender = options.from === undefined || options.from === "" ? undefined : parseMailbox(options.from);
-  if (sender === undefined && (options.from ?? "") !== "") {
-    process.stderr.write(`goodmailto: no address: ${options.from}\n`);
-    process.exitCode = exit.usage;
-    return;
-  }
-  if (options.client !== undefined && isIP(options.client) === 0) {
-    process.stderr.write(`goodmailto: no IP address: ${options.client}\n`);
+  const wrong = usageFault(options, sender, more, given.length);
+  if (wrong !== undefined || more === undefined) {
+    process.stderr.write(`goodmailto: ${wrong}\n`);
     process.exitCode = exit.usage;
     return;
   }
@@ -91,6 +82,24 @@ async function check(given: readonly string[], options: Options): Promise<void> 
   snapshot.close();
   const refused = results.some(({ verdict }) => verdict === "refused");
   process.exitCode = missing ? exit.unavailable : refused ? exit.refused : exit.ok;
+}
+
+function usageFault(
+  { file, from = "", client }: Options,
+  sender: Mailbox | undefined,
+  more: readonly string[] | undefined,
+  given: number,
+): string | undefined {
+  if (more === undefined) {
+    return `cannot read ${file}`;
+  }
+  if (given === 0 && file === undefined) {
+    return "no address: name some, or use --file";
+  }
+  if (sender === undefined && from !== "") {
+    return `no address: ${from}`;
+  }
+  return client !== undefined && isIP(client) === 0 ? `no IP address: ${client}` : undefined;
 }
 
 /** The lines of a file without blank ones and comments, or of standard input; undefined if it cannot be read. */

@@ -52,36 +52,22 @@ async function run({ config, listen, live }: Options): Promise<void> {
   }
   const log = createLog(settings.log);
   const open = (now: Settings): Inside => openInside(now, config, live ?? now.deliverabled.live, log);
-  let inside: Inside;
-  try {
-    inside = open(settings);
-  } catch (error) {
-    process.stderr.write(`${config}: ${errorMessage(error)}\n`);
-    process.exitCode = error instanceof FileFault || error instanceof RangeError ? exit.config : exit.software;
+  const first = openFirst(() => open(settings), config);
+  if (first === undefined) {
     return;
   }
-  const answers = {
-    deliverable: (address: string) => inside.deliverable(address),
-    local: (address: string) => inside.local(address),
-  };
-  let server: Server;
-  try {
-    server = await serveDeliverable(place, { answers, mayAsk: (ip) => inside.mayAsk(ip), log });
-  } catch (error) {
+  let inside = first;
+  const server = await serve(place, () => inside, log);
+  if (server === undefined) {
     inside.close();
-    log.error("deliverabled", "cannot start", { listen: formatEndpoint(place), why: errorMessage(error) });
-    process.exitCode = exit.unavailable;
     return;
   }
-  log.info("deliverabled", "ready", {
-    listen: addressOf(server, place),
-    live: (live ?? settings.deliverabled.live).join(" "),
-  });
-  const started = settings;
+  const asked = (live ?? settings.deliverabled.live).join(" ");
+  log.info("deliverabled", "ready", { listen: addressOf(server, place), live: asked });
   const reload = (): void => {
     const now = loadSettings(config, ["sync"]);
     inside = reopened(inside, now, config, open, log);
-    const changed = now === undefined ? [] : needsRestart(schema, started, now, "inside");
+    const changed = now === undefined ? [] : needsRestart(schema, settings, now, "inside");
     if (changed.length > 0) {
       log.warning("deliverabled", "changed settings need a restart", { settings: changed.join("; ") });
     }
@@ -92,6 +78,32 @@ async function run({ config, listen, live }: Options): Promise<void> {
   log.info("deliverabled", "stopping");
   await closed(server);
   inside.close();
+}
+
+/** Undefined: it cannot begin, and has said why. */
+function openFirst(open: () => Inside, config: string): Inside | undefined {
+  try {
+    return open();
+  } catch (error) {
+    process.stderr.write(`${config}: ${errorMessage(error)}\n`);
+    process.exitCode = error instanceof FileFault || error instanceof RangeError ? exit.config : exit.software;
+    return undefined;
+  }
+}
+
+/** Undefined: it cannot listen, and has said why. @param inside who answers at the time */
+async function serve(place: Endpoint, inside: () => Inside, log: Log): Promise<Server | undefined> {
+  const answers = {
+    deliverable: (address: string) => inside().deliverable(address),
+    local: (address: string) => inside().local(address),
+  };
+  try {
+    return await serveDeliverable(place, { answers, mayAsk: (ip) => inside().mayAsk(ip), log });
+  } catch (error) {
+    log.error("deliverabled", "cannot start", { listen: formatEndpoint(place), why: errorMessage(error) });
+    process.exitCode = exit.unavailable;
+    return undefined;
+  }
 }
 
 /** The new settings at work, or the previous ones if they cannot be used. */

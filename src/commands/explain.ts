@@ -68,20 +68,13 @@ async function explain(text: string, words: Words): Promise<void> {
   const list = listAt(lists, time);
   if (list === undefined) {
     const oldest = lists.at(-1);
-    const known = [
-      oldest === undefined ? "none is kept" : `the oldest that is kept served from ${iso(oldest.since)}`,
-      ...damaged.map(describeUnread),
-    ].join("; ");
-    process.stderr.write(`goodmailto: not known: no list of ${iso(time)}, ${known}\n`);
-    process.exitCode = exit.unavailable;
-    return;
+    const kept = oldest === undefined ? "none is kept" : `the oldest that is kept served from ${iso(oldest.since)}`;
+    return sayUnknown(`no list of ${iso(time)}, ${[kept, ...damaged.map(describeUnread)].join("; ")}`);
   }
   const looks = lists.map((one) => lookInto(settings, one, trust, mailbox));
   const look = looks[lists.indexOf(list)];
   if (look?.found.kind === "unavailable") {
-    process.stderr.write(`goodmailto: not known: ${list.path} cannot be read (${look.found.why})\n`);
-    process.exitCode = exit.unavailable;
-    return;
+    return sayUnknown(`${list.path} cannot be read (${look.found.why})`);
   }
   const answer = await answerOf(settings, list, trust, mailbox, text, time);
   const since = describeSince(looks, lists.indexOf(list));
@@ -90,6 +83,11 @@ async function explain(text: string, words: Words): Promise<void> {
   const facts = { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer, why };
   process.stdout.write(words.json === true ? `${JSON.stringify(facts, undefined, 2)}\n` : format(facts));
   process.exitCode = answer.verdict === "refused" ? exit.refused : exit.ok;
+}
+
+function sayUnknown(why: string): void {
+  process.stderr.write(`goodmailto: not known: ${why}\n`);
+  process.exitCode = exit.unavailable;
 }
 
 async function answerOf(

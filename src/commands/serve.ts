@@ -73,7 +73,6 @@ async function serveHere(
 ): Promise<void> {
   const metrics = createMetrics(checks);
   const relay = await startServing(settings, log, metrics, worker);
-  warnOfDescriptors(settings, log);
   const note = noteRunning(config, settings, relay.snapshot, log);
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
   const notifier = createNotifier(worker ? {} : process.env);
@@ -102,15 +101,19 @@ async function serveHere(
   process.on("SIGTERM", stop).on("SIGINT", stop);
   onHangup(reload);
   if (worker) {
-    process.on("message", (message) => {
-      if (message === "totals") {
-        process.send?.({ totals: metrics.totals(), gauges: gaugesOf(relay, settings), notReady: notReady(relay) });
-      }
-    });
-    // The supervisor is gone: nothing would ever stop this worker.
-    process.once("disconnect", stop);
-    process.send?.({ ready: relay.addresses });
+    answerSupervisor(relay, metrics, settings, stop);
   }
+}
+
+function answerSupervisor(relay: Relay, metrics: Metrics, settings: Settings, stop: () => void): void {
+  process.on("message", (message) => {
+    if (message === "totals") {
+      process.send?.({ totals: metrics.totals(), gauges: gaugesOf(relay, settings), notReady: notReady(relay) });
+    }
+  });
+  // The supervisor is gone: nothing would ever stop this worker.
+  process.once("disconnect", stop);
+  process.send?.({ ready: relay.addresses });
 }
 
 /** The relay, and the metrics of one that is alone; where they cannot start, the process ends. */
@@ -125,6 +128,7 @@ async function startServing(settings: Settings, log: Log, metrics: Metrics, work
       };
       (await serveMetrics(endpoint, pages)).unref();
     }
+    warnOfDescriptors(settings, log);
     return relay;
   } catch (error) {
     process.exitCode = explainStart(error, log);

@@ -38,16 +38,13 @@ export function createAuthenticator(
     return undefined;
   }
   const limits = { max: settings.max_failures, window: settings.failure_window, delay: settings.failure_delay };
-  const variables = new Map([
-    ...(settings.relay ? [["RELAYCLIENT", ""] as const] : []),
-    ...(settings.bypass ? [["NOGOODMAILTO", ""] as const] : []),
-  ]);
+  const variables = variablesOf(settings);
   const slots = new Slots(most);
   const tell = (why: string): void =>
     services.log.error("auth", "back end is unavailable, another one accepted", { why });
   // Looked at again when it has its place, or a burst of guesses at once would all be tried.
-  const judge = async (question: Question): Promise<ChainAnswer | "blocked"> =>
-    (await guard.isBlocked(question.ip, limits)) ? "blocked" : await askChain(chain, question, tell);
+  const judge = async (question: Question): Promise<ChainAnswer | { readonly kind: "blocked" }> =>
+    (await guard.isBlocked(question.ip, limits)) ? { kind: "blocked" } : await askChain(chain, question, tell);
   return {
     mechanisms: settings.mechanisms,
     async check(credentials): Promise<AuthAnswer> {
@@ -59,19 +56,24 @@ export function createAuthenticator(
         return { kind: "unavailable", why: "too many logins at a time" };
       }
       const answer = await slots.run(() => judge(credentials));
-      if (answer === "blocked") {
-        return { kind: "blocked" };
-      }
       if (answer.kind === "accepted") {
         return { kind: "accepted", variables };
       }
-      if (answer.kind === "refused" || answer.isGuess) {
+      if (answer.kind === "refused" || (answer.kind === "unavailable" && answer.isGuess)) {
         await delay(await guard.fail(ip, limits), undefined, { ref: false });
       }
       return answer;
     },
     close: () => chain.forEach(({ backEnd }) => backEnd.close?.()),
   };
+}
+
+/** What a login sets. */
+function variablesOf({ relay, bypass }: Settings["auth"]): ReadonlyMap<string, string> {
+  return new Map([
+    ...(relay ? [["RELAYCLIENT", ""] as const] : []),
+    ...(bypass ? [["NOGOODMAILTO", ""] as const] : []),
+  ]);
 }
 
 /** Opens the back ends as the relay would, and closes them. @throws FileFault as above */

@@ -66,17 +66,7 @@ export function faultyLines(settings: Settings): Warning[] {
     }
     const warnings: Warning[] = [];
     const fault: ListFault = (_event, facts) => void warnings.push({ path, message: facts.fault });
-    const place = { folders: settings.control.folders, now: Date.now, fault };
-    const read = <T>(list: Watched<T>): Watched<T> => {
-      list.current();
-      return list;
-    };
-    const lists: Lists = {
-      list: (name, make) => read(openList(name, place, make)),
-      map: (name) => read(openMap(name, place)),
-      // What is not a list has no faulty lines.
-      path: () => "",
-    };
+    const lists = readingLists(settings.control.folders, fault);
     const state = new State(new MemoryStore(), silentLog);
     // What a check says as it begins is no less a warning than what it says of a line.
     const log: Log = {
@@ -99,6 +89,21 @@ export function faultyLines(settings: Settings): Warning[] {
     });
     return warnings;
   });
+}
+
+/** Lists that are read when they are opened. */
+function readingLists(folders: readonly string[], fault: ListFault): Lists {
+  const place = { folders, now: Date.now, fault };
+  const read = <T>(list: Watched<T>): Watched<T> => {
+    list.current();
+    return list;
+  };
+  return {
+    list: (name, make) => read(openList(name, place, make)),
+    map: (name) => read(openMap(name, place)),
+    // What is not a list has no faulty lines.
+    path: () => "",
+  };
 }
 
 function isThere(name: string, folders: readonly string[]): boolean {

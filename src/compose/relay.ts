@@ -7,6 +7,7 @@ import type { ListenerPlan } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Counters } from "../report/counters.ts";
 import { createDomains } from "../mail/domains.ts";
+import type { Domains } from "../mail/domains.ts";
 import { createPost } from "../mail/notice.ts";
 import type { Log } from "../report/log.ts";
 import { SpoolRoom } from "../message/spool.ts";
@@ -80,11 +81,10 @@ function assemble(settings: Settings, lasting: Lasting) {
   const post = createPost(courier, name, "notice");
   const services = { recipients, domains, sameNextHop, dns, state, hostname: name, post, log, now: Date.now };
   const tls = readTls(settings);
-  const authenticator = createAuthenticator(settings.auth, guard, { log, domains });
   const mayUse = createSenders(settings, snapshot, domains, log);
+  const authenticator = createAuthenticator(settings.auth, guard, { log, domains });
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
   const connectionRate = new ConnectionRate(connectionRateOf(settings), connections);
-  const plans = listenersOf(settings);
   const relayLists = createRelayLists(settings, log, Date.now);
   const observer = observing.change(settings.recipients);
   const serviceOf = (plan: ListenerPlan): Service => ({
@@ -102,16 +102,28 @@ function assemble(settings: Settings, lasting: Lasting) {
     harvest,
     connectionRate,
     hostNames: createHostNames(dns),
-    lenient: settings.smtp.lenient_helo,
-    idn: settings.smtp.idn,
-    normaliseNewlines: settings.smtp.bare_newlines === "normalise",
-    reverseLookup: settings.smtp.reverse_lookup,
-    logSessions: settings.log.sessions,
+    ...mannersOf(settings),
     starttls: tls !== undefined && plan.tls === "starttls",
     authenticator: plan.auth ? authenticator : undefined,
     mayUse,
   });
-  return { courier, authenticator, tls, listeners: plans.map((plan) => ({ plan, service: serviceOf(plan) })) };
+  return {
+    courier,
+    authenticator,
+    tls,
+    listeners: listenersOf(settings).map((plan) => ({ plan, service: serviceOf(plan) })),
+  };
+}
+
+/** How it speaks with clients. */
+function mannersOf({ smtp, log }: Settings) {
+  return {
+    lenient: smtp.lenient_helo,
+    idn: smtp.idn,
+    normaliseNewlines: smtp.bare_newlines === "normalise",
+    reverseLookup: smtp.reverse_lookup,
+    logSessions: log.sessions,
+  };
 }
 
 /** What outlives a reload, made for the first settings. */

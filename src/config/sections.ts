@@ -34,16 +34,7 @@ export function createSchema(
   couriers: readonly CourierSettings[],
   several: ReadonlySet<string> = new Set(),
 ) {
-  const apart = checks.filter((check) => check.section !== undefined);
-  const rest = checks.filter((check) => check.section === undefined);
-  const sectioned = Object.fromEntries(apart.map((check) => [check.section ?? "", checkSection(check).prefault(none)]));
-  const own = Object.fromEntries(
-    rest.map((check) => [
-      check.name,
-      several.has(check.name) ? instanceSections(check) : checkSection(check).prefault(none),
-    ]),
-  );
-  const table = z.strictObject({ run: runList(checks, runDoc), load, ...own });
+  const { sectioned, table } = sectionsOf(checks, several);
   const file = z.strictObject({
     smtp: coreSections.smtp.prefault(none),
     domains: coreSections.domains.prefault(none),
@@ -73,6 +64,20 @@ export function createSchema(
       context.addIssue({ code: "custom", message, path });
     }
   });
+}
+
+/** The sections of checks: `[checks]`, and those outside it. */
+function sectionsOf(checks: readonly CheckSettings[], several: ReadonlySet<string>) {
+  const apart = checks.filter((check) => check.section !== undefined);
+  const rest = checks.filter((check) => check.section === undefined);
+  const own = rest.map((check) => [
+    check.name,
+    several.has(check.name) ? instanceSections(check) : checkSection(check).prefault(none),
+  ]);
+  return {
+    sectioned: Object.fromEntries(apart.map((check) => [check.section ?? "", checkSection(check).prefault(none)])),
+    table: z.strictObject({ run: runList(checks, runDoc), load, ...Object.fromEntries(own) }),
+  };
 }
 
 /** Checks whose settings have a section of their own. */

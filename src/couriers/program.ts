@@ -1,5 +1,6 @@
 /** Runs a program once, with a file as its standard input, in a process group of its own that ends with it. */
 import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 
 import { printable } from "../mail/reply.ts";
 
@@ -41,16 +42,8 @@ export function runProgram(
     stdio: [input, "ignore", "pipe"],
   });
   const { pid, stderr } = child;
-  let said = "";
-  stderr?.on("data", (chunk: Buffer) => {
-    said = `${said}${chunk.toString("utf8")}`.slice(-maxWords);
-  });
-  stderr?.on("error", () => undefined);
-  const kill = (): void => {
-    if (pid !== undefined) {
-      killGroup(pid, "SIGKILL");
-    }
-  };
+  const lastLine = listen(stderr);
+  const kill = (): void => (pid === undefined ? undefined : killGroup(pid, "SIGKILL"));
   signal.addEventListener("abort", kill, { once: true });
   child.once("error", (error) => resolve({ code: undefined, words: `cannot start: ${error.message}` }));
   child.once("exit", (code, name) => {
@@ -60,7 +53,7 @@ export function runProgram(
     kill();
     setImmediate(() => {
       stderr?.destroy();
-      const last = said.trim().split("\n").at(-1) ?? "";
+      const last = lastLine();
       const how = code === null ? `ended by ${name ?? "a signal"}` : `exit ${code}`;
       resolve({ code: code ?? undefined, words: last === "" ? how : `${how}: ${printable(last).slice(0, 200)}` });
     });
@@ -69,6 +62,16 @@ export function runProgram(
     running.add(pid);
   }
   return promise;
+}
+
+/** The last line that a program said. */
+function listen(errors: Readable | null): () => string {
+  let said = "";
+  errors?.on("data", (chunk: Buffer) => {
+    said = `${said}${chunk.toString("utf8")}`.slice(-maxWords);
+  });
+  errors?.on("error", () => undefined);
+  return () => said.trim().split("\n").at(-1) ?? "";
 }
 
 function killGroup(pid: number, signal: NodeJS.Signals): void {

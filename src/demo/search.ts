@@ -148,23 +148,15 @@ function showPage(
   if (faults.garbageAtPage?.page === number) {
     return { messages: nothing, result: undefined, garbage: faults.garbageAtPage.bytes };
   }
-  // The client's limit counts within a page, the server's over all pages, as OpenLDAP does.
-  const room = Math.min(
-    search.sizeLimit > 0 ? page.from + search.sizeLimit : Infinity,
-    sizeLimit > 0 ? sizeLimit : Infinity,
-  );
+  const room = roomOf(search, page, sizeLimit);
   const over = page.to > room;
   const cut = faults.cutAtEntry !== undefined && page.to >= faults.cutAtEntry;
   const to = Math.min(page.to, room, cut ? (faults.cutAtEntry ?? 0) : Infinity);
   const fault = faults.resultCodeAtPage?.page === number ? faults.resultCodeAtPage : undefined;
   let entries = fault?.empty === true ? [] : found.slice(page.from, Math.max(page.from, to));
   entries = [...(faults.page?.(entries, { page: number, search, boundAs }) ?? entries)];
-  const messages = writeEntries(
-    id,
-    search,
-    entries,
-    faults.referralAtPage?.page === number ? faults.referralAtPage.url : undefined,
-  );
+  const reference = faults.referralAtPage?.page === number ? faults.referralAtPage.url : undefined;
+  const messages = writeEntries(id, search, entries, reference);
   if (cut) {
     return { messages, result: undefined, cut };
   }
@@ -178,6 +170,12 @@ function showPage(
     messages,
     result: { code: codes.success, cookie: faults.dropControlAtPage === number ? undefined : page.cookie },
   };
+}
+
+/** The client's limit counts within a page, the server's over all pages, as OpenLDAP does. */
+function roomOf(search: Search, page: Page, sizeLimit: number): number {
+  const ofPage = search.sizeLimit > 0 ? page.from + search.sizeLimit : Infinity;
+  return Math.min(ofPage, sizeLimit > 0 ? sizeLimit : Infinity);
 }
 
 function* writeEntries(

@@ -52,10 +52,7 @@ export async function talk(
       say.split("\r\n").forEach((line) => print(`  > ${line}`));
       socket.write(`${say}\r\n`);
     }
-    const { value } = await replies.next();
-    const reply = typeof value === "string" ? value.trimEnd() : "";
-    (reply === "" ? "(no reply)" : reply).split(/\r?\n/).forEach((line) => print(`  < ${line}`));
-    const code = Number(/^\d{3}/.exec(reply)?.[0] ?? 0);
+    const code = await hear(replies, print);
     codes.push(code);
     if (code !== expect) {
       expected = false;
@@ -72,7 +69,15 @@ export async function talk(
   return { expected, codes };
 }
 
-/** Whole replies, with all their lines. */
+/** Prints the next reply. @returns its code; 0: there is none */
+async function hear(replies: AsyncGenerator<string>, print: (line: string) => void): Promise<number> {
+  const { value } = await replies.next();
+  const reply = typeof value === "string" ? value.trimEnd() : "";
+  (reply === "" ? "(no reply)" : reply).split(/\r?\n/).forEach((line) => print(`  < ${line}`));
+  return Number(/^\d{3}/.exec(reply)?.[0] ?? 0);
+}
+
+/** Complete replies, with all their lines. */
 async function* readReplies(socket: Socket): AsyncGenerator<string> {
   let text = "";
   socket.setEncoding("latin1");

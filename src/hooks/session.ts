@@ -167,9 +167,7 @@ export class Session implements CheckSession {
     this.recipient = undefined;
     if (forgetQueued) {
       this.headers.length = 0;
-      this.late.mail.length = 0;
-      this.late.rcpt.length = 0;
-      this.late.data.length = 0;
+      Object.values(this.late).forEach((lines) => (lines.length = 0));
     }
   }
 
@@ -222,9 +220,7 @@ export class Session implements CheckSession {
         this.#changeAddress(effect.mailbox && readAgain(effect.mailbox));
         break;
       case "expand":
-        if (this.#rcpt !== undefined) {
-          this.#rcpt.expansion = readAllAgain(effect.mailboxes);
-        }
+        this.#expand(effect.mailboxes);
         break;
       case "redirect":
         if (this.transaction !== undefined) {
@@ -237,6 +233,12 @@ export class Session implements CheckSession {
       case "refuse-later":
         this.late[effect.hook].push(effect.line);
         break;
+    }
+  }
+
+  #expand(mailboxes: readonly [Mailbox, ...Mailbox[]]): void {
+    if (this.#rcpt !== undefined) {
+      this.#rcpt.expansion = readAllAgain(mailboxes);
     }
   }
 

@@ -24,22 +24,8 @@ export function importControl(draft: Draft, old: OldFolder, known: Known, ownNam
     }
     return draft.set(section, key, value) ? `[${section}] ${key}` : `Another file has set ${key} already`;
   };
-  const steps: Readonly<Record<string, (entries: readonly ListEntry[]) => string>> = {
-    me: ([me]) => set("smtp", "hostname", me?.text.toLowerCase()),
-    smtpgreeting: ([greeting]) => set("smtp", "hostname", greeting?.text.split(/\s/, 1)[0]),
-    rcpthosts: (entries) =>
-      relayDomains(set, [
-        ...textsOf([...(ownName ? old.entries("me") : []), ...entries, ...old.entries("morercpthosts")]),
-        ...old.keys("morercpthosts.cdb"),
-      ]),
-    morercpthosts: () => "[domains] relay, with those of rcpthosts",
-    "morercpthosts.cdb": () => "[domains] relay, with those of rcpthosts",
-    databytes: ([bytes]) => size(set, bytes),
-    timeoutsmtpd: ([seconds]) => idle(set, seconds),
-    timeout: ([seconds]) => idle(set, seconds),
-  };
   const done = new Set<string>();
-  for (const [name, step] of Object.entries(steps)) {
+  for (const [name, step] of Object.entries(stepsOf(set, old, ownName))) {
     if (old.has(name)) {
       const isMap = name.endsWith(".cdb");
       const entries = isMap ? [] : old.entries(name);
@@ -59,6 +45,28 @@ export function importControl(draft: Draft, old: OldFolder, known: Known, ownNam
     draft.account({ from: "rcpthosts: missing", kind: me.length === 0 ? "nothing" : "setting", how });
   }
   return done;
+}
+
+/** What becomes of each file. */
+function stepsOf(
+  set: Setter,
+  old: OldFolder,
+  ownName: boolean,
+): Readonly<Record<string, (entries: readonly ListEntry[]) => string>> {
+  return {
+    me: ([me]) => set("smtp", "hostname", me?.text.toLowerCase()),
+    smtpgreeting: ([greeting]) => set("smtp", "hostname", greeting?.text.split(/\s/, 1)[0]),
+    rcpthosts: (entries) =>
+      relayDomains(set, [
+        ...textsOf([...(ownName ? old.entries("me") : []), ...entries, ...old.entries("morercpthosts")]),
+        ...old.keys("morercpthosts.cdb"),
+      ]),
+    morercpthosts: () => "[domains] relay, with those of rcpthosts",
+    "morercpthosts.cdb": () => "[domains] relay, with those of rcpthosts",
+    databytes: ([bytes]) => size(set, bytes),
+    timeoutsmtpd: ([seconds]) => idle(set, seconds),
+    timeout: ([seconds]) => idle(set, seconds),
+  };
 }
 
 /** A file in one line: its only entry, or how many it has. */

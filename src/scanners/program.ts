@@ -83,9 +83,20 @@ class ProgramScan implements TransportScan<Ran> {
     void this.#file.remove();
   }
 
-  #run(): Promise<Ran> {
+  #start() {
     const { command, stdin, path, maxOutput } = this.#options;
     const [name = "", ...rest] = command.map((word) => word.replaceAll("%f", this.#file.path));
+    return {
+      plugin: { line: name, file: name, argv: [name, ...rest] as const },
+      home: "/",
+      environment: { PATH: path, LC_ALL: "C" },
+      maxOutput,
+      ...(stdin ? { input: this.#file.path } : {}),
+    };
+  }
+
+  #run(): Promise<Ran> {
+    const { maxOutput } = this.#options;
     const outputs: Record<"output" | "errors", Uint8Array[]> = { output: [], errors: [] };
     const sizes = { output: 0, errors: 0 };
     return new Promise((resolve, reject) => {
@@ -93,14 +104,7 @@ class ProgramScan implements TransportScan<Ran> {
         reject(new CannotScan("nobody waits for its answer any more"));
         return;
       }
-      const start = {
-        plugin: { line: name, file: name, argv: [name, ...rest] as const },
-        home: "/",
-        environment: { PATH: path, LC_ALL: "C" },
-        maxOutput,
-        ...(stdin ? { input: this.#file.path } : {}),
-      };
-      const kill = (this.#kill = launch(start, (report) => {
+      const kill = (this.#kill = launch(this.#start(), (report) => {
         switch (report.kind) {
           case "output":
           case "errors":
@@ -114,16 +118,14 @@ class ProgramScan implements TransportScan<Ran> {
           case "failed":
             reject(new Error(report.why));
             break;
-          case "ended": {
-            const { code, signal } = report;
-            const [output, errors] = [Buffer.concat(outputs.output), Buffer.concat(outputs.errors)];
-            if (code === null) {
-              reject(new CannotScan(`it was ended by ${signal ?? "a signal"}`));
+          case "ended":
+            if (report.code === null) {
+              reject(new CannotScan(`it was ended by ${report.signal ?? "a signal"}`));
             } else {
-              resolve({ kind: "ran", code, output, errors });
+              const [output, errors] = [Buffer.concat(outputs.output), Buffer.concat(outputs.errors)];
+              resolve({ kind: "ran", code: report.code, output, errors });
             }
             break;
-          }
         }
       }));
     });

@@ -119,6 +119,11 @@ function lookups(
   const stored = hash ?? ((key: string): string => key);
   const row = (key: string, raw: Raw | undefined): RecipientRow | undefined =>
     raw && { key, source: scopes.get(raw[0])?.name ?? "", kind: raw[1], entry: raw[2], rule: raw[3], gone: raw[4] };
+  const findPlain = (user: string): RecipientRow | undefined => {
+    const bare = row(user, user.includes("@") ? undefined : best(user));
+    const full = bare?.gone === 0 ? undefined : findFull(user);
+    return bare?.gone === 0 ? bare : preferPresent(full && row(full.key, full.raw), bare);
+  };
   const isIn = (source: number, domain: string): boolean => scopes.get(source)?.covers(domain) === true;
   return {
     stored,
@@ -127,17 +132,7 @@ function lookups(
       const key = stored(user);
       return row(user, everywhere ? best(key) : bestOf(all(key).filter(([id]) => isIn(id, domain))));
     },
-    findAnywhere: (user) => {
-      if (hash !== undefined) {
-        return row(user, best(hash(`${user}@`)));
-      }
-      const bare = row(user, user.includes("@") ? undefined : best(user));
-      if (bare?.gone === 0) {
-        return bare;
-      }
-      const full = findFull(user);
-      return preferPresent(full && row(full.key, full.raw), bare);
-    },
+    findAnywhere: (user) => (hash === undefined ? findPlain(user) : row(user, best(hash(`${user}@`)))),
     findWildcard: (key) => {
       const rows = all(stored(key)).filter(([, kind]) => wildcardKinds.includes(kind));
       return row(key, rows.find(isThere) ?? rows.find(isRefusal) ?? rows[0]);

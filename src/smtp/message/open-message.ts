@@ -40,14 +40,10 @@ export async function openMessage(
   const demanding = service.pipeline.demanding(session);
   const need = demanding.reduce<Need>((so, step) => stronger(so, step.need), "header");
   if (need === "whole") {
-    const spool = service.spools.open();
-    if (spool === undefined) {
-      const held = service.spools.taken;
-      service.log.warning("message", "no room to spool another message", { session: session.id, held });
-      return say(answers.spoolFull);
-    }
-    const held = new HeldMessage(service.spools, spool);
-    return { intake: new MessageIntake(service, session, delivery, { ...options, need, demanding, held }) };
+    const held = hold(service, session);
+    return held === undefined
+      ? say(answers.spoolFull)
+      : { intake: new MessageIntake(service, session, delivery, { ...options, need, demanding, held }) };
   }
   // A held message is planned when it has been judged.
   const refusal =
@@ -61,6 +57,16 @@ export async function openMessage(
   return go.code === 354
     ? { intake: new MessageIntake(service, session, delivery, { ...options, need, demanding }) }
     : say(go);
+}
+
+/** Undefined: there is no room. */
+function hold({ spools, log }: Service, session: Session): HeldMessage | undefined {
+  const spool = spools.open();
+  if (spool === undefined) {
+    log.warning("message", "no room to spool another message", { session: session.id, held: spools.taken });
+    return undefined;
+  }
+  return new HeldMessage(spools, spool);
 }
 
 /** Why the client may not send to one of these; undefined: it may. */
