@@ -44,10 +44,8 @@ async function run({ config, listen, live }: Options): Promise<void> {
     process.exitCode = exit.config;
     return;
   }
-  const place = parseEndpoint(listen ?? settings.deliverabled.listen);
+  const place = placeOf(listen ?? settings.deliverabled.listen);
   if (place === undefined) {
-    process.stderr.write(`goodmailto: "${listen}" is not a place to listen at: allowed is host:port\n`);
-    process.exitCode = exit.usage;
     return;
   }
   const log = createLog(settings.log);
@@ -78,6 +76,16 @@ async function run({ config, listen, live }: Options): Promise<void> {
   log.info("deliverabled", "stopping");
   await closed(server);
   inside.close();
+}
+
+/** Undefined: it is none, which has been said. */
+function placeOf(listen: string): Endpoint | undefined {
+  const place = parseEndpoint(listen);
+  if (place === undefined) {
+    process.stderr.write(`goodmailto: "${listen}" is not a place to listen at: allowed is host:port\n`);
+    process.exitCode = exit.usage;
+  }
+  return place;
 }
 
 /** Undefined: it cannot begin, and has said why. */

@@ -70,7 +70,7 @@ interface Lasting {
 
 /** Everything that depends on settings and is replaced at a reload. */
 function assemble(settings: Settings, lasting: Lasting) {
-  const { snapshot, guard, ledger, connections, observing, state, spools, log, counters } = lasting;
+  const { snapshot, ledger, connections, observing, state, spools, log, counters } = lasting;
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
@@ -80,9 +80,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const courier = buildCourier(settings, domains, dns, log, counters, name);
   const post = createPost(courier, name, "notice");
   const services = { recipients, domains, sameNextHop, dns, state, hostname: name, post, log, now: Date.now };
-  const tls = readTls(settings);
-  const mayUse = createSenders(settings, snapshot, domains, log);
-  const authenticator = createAuthenticator(settings.auth, guard, { log, domains });
+  const { tls, authenticator, mayUse } = loginParts(settings, lasting, domains);
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
   const connectionRate = new ConnectionRate(connectionRateOf(settings), connections);
   const relayLists = createRelayLists(settings, log, Date.now);
@@ -107,12 +105,15 @@ function assemble(settings: Settings, lasting: Lasting) {
     authenticator: plan.auth ? authenticator : undefined,
     mayUse,
   });
-  return {
-    courier,
-    authenticator,
-    tls,
-    listeners: listenersOf(settings).map((plan) => ({ plan, service: serviceOf(plan) })),
-  };
+  const listeners = listenersOf(settings).map((plan) => ({ plan, service: serviceOf(plan) }));
+  return { courier, authenticator, tls, listeners };
+}
+
+/** Who may log in, and what for. */
+function loginParts(settings: Settings, { snapshot, guard, log }: Lasting, domains: Domains) {
+  const tls = readTls(settings);
+  const authenticator = createAuthenticator(settings.auth, guard, { log, domains });
+  return { tls, authenticator, mayUse: createSenders(settings, snapshot, domains, log) };
 }
 
 /** How it speaks with clients. */
