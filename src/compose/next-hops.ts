@@ -46,13 +46,13 @@ export function buildCourier(
 }
 
 function createPlaceCourier(
-  { place }: Route,
+  { place, tls }: Route,
   section: RouteSettings,
-  services: CourierServices,
+  services: Omit<CourierServices, "authorities">,
 ): PlaceCourier | undefined {
   const definition = couriers.find(({ name }) => name === place?.scheme);
   return place !== undefined && definition !== undefined && "create" in definition
-    ? definition.create(place.place, section, services)
+    ? definition.create(place.place, section, { ...services, authorities: tls.ca })
     : undefined;
 }
 

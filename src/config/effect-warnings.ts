@@ -48,8 +48,9 @@ const smtpSettings = { tls: "off", tls_name: "", ca_file: "", replies: "mirror" 
 function routeWarnings({ route }: Settings): Warning[] {
   return route.flatMap((each, i) => {
     if (!each.next_hop.some((hop) => parseNextHop(hop) !== undefined)) {
+      const isWeb = each.next_hop.some((hop) => hop.startsWith("https:"));
       return Object.entries(smtpSettings)
-        .filter(([key, usual]) => each[key] !== usual)
+        .filter(([key, usual]) => each[key] !== usual && !(isWeb && key === "ca_file"))
         .map(([key]) => ({
           path: ["route", i, key],
           message: "has no effect: no next_hop of this route speaks SMTP or LMTP",

@@ -1,5 +1,6 @@
 /** Every courier there is, by the scheme of `[[route]] next_hop`; printed by `npm run docs`. */
 import type { CourierDefinition } from "./contract/contract.ts";
+import { https } from "./https.ts";
 import { lmtp } from "./lmtp.ts";
 import { maildir } from "./maildir.ts";
 import { mx } from "./mx.ts";
@@ -7,4 +8,4 @@ import { pipe } from "./pipe.ts";
 import { smtp } from "./smtp.ts";
 import { smtps } from "./smtps.ts";
 
-export const couriers: readonly CourierDefinition[] = [lmtp, maildir, mx, pipe, smtp, smtps];
+export const couriers: readonly CourierDefinition[] = [https, lmtp, maildir, mx, pipe, smtp, smtps];

@@ -12,26 +12,40 @@ import { errorCode } from "../report/error-message.ts";
 /** What is asked. */
 export interface Exchange {
   readonly url: URL;
-  readonly method: "GET" | "PUT";
-  readonly headers: Readonly<Record<string, string>>;
-  /** The file that is sent, and how much of it. */
-  readonly file?: { readonly path: string; readonly size: number };
+  readonly method: "GET" | "PUT" | "POST";
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /** The file that is sent, by its path or as an open one, and how much of it. */
+  readonly file?: { readonly path?: string; readonly descriptor?: number; readonly size: number };
   /** PEM; undefined: the system's. */
   readonly ca: string | undefined;
   /** Ends the exchange at whatever point it is. */
   readonly signal: AbortSignal;
 }
 
+/** A response whose headers are there. */
+export interface Responded extends IncomingMessage {
+  /** Whether everything had been sent by now. */
+  sentAll(): boolean;
+}
+
 /** Redirections are not followed: a server that moved should be named in the configuration. */
 const maxText = 2000;
 
 /** Sends, and answers with the response when its headers are there. @throws Error if the server cannot be asked */
-export function exchange({ url, method, headers, file, ca, signal }: Exchange): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+export function exchange({ url, method, headers, file, ca, signal }: Exchange): Promise<Responded> {
+  const { promise, resolve, reject } = Promise.withResolvers<Responded>();
   const send = url.protocol === "https:" ? requestHttps : requestHttp;
   const length = file === undefined ? {} : { "content-length": String(file.size) };
-  const request = send(url, { method, headers: { ...headers, ...length }, ca, signal, agent: false });
-  request.once("response", resolve);
+  const request = send(url, {
+    method,
+    headers: { ...(headers as Record<string, string | string[]>), ...length },
+    ca,
+    signal,
+    agent: false,
+  });
+  request.once("response", (response) => {
+    resolve(Object.assign(response, { sentAll: () => request.writableFinished }));
+  });
   request.once("error", (error) => {
     const code = errorCode(error);
     const why = signal.aborted ? "no answer in time" : error.message || code;
@@ -41,7 +55,8 @@ export function exchange({ url, method, headers, file, ca, signal }: Exchange): 
     request.end();
   } else {
     // Bounded by the size that was announced: a file that grows meanwhile would break the framing.
-    const body = createReadStream(file.path, { end: file.size - 1 });
+    const opened = file.descriptor === undefined ? {} : { fd: file.descriptor, autoClose: false, start: 0 };
+    const body = createReadStream(file.path ?? "", { ...opened, end: file.size - 1 });
     body.once("error", (error) => request.destroy(error));
     request.once("close", () => body.destroy());
     body.pipe(request);

@@ -14,6 +14,7 @@ import { freePort } from "./free-port.ts";
 
 export interface Nginx {
   readonly url: string;
+  readonly port: number;
   /** Where the files of `/lists/` lie. */
   readonly files: string;
   /** Its certificate is of this CA. */
@@ -21,8 +22,12 @@ export interface Nginx {
   stop(): Promise<void>;
 }
 
-/** Starts it. @param htpasswd lines of "user:{PLAIN}password" */
-export async function startNginx(htpasswd: string): Promise<Nginx> {
+/**
+ * Starts it.
+ * @param htpasswd lines of "user:{PLAIN}password"
+ * @param more lines of the server's configuration @param fixed a port, for one that comes back
+ */
+export async function startNginx(htpasswd: string, more = "", fixed?: number): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), "gmto-nginx-"));
   const root = join(folder, "files");
   await Promise.all(
@@ -33,7 +38,7 @@ export async function startNginx(htpasswd: string): Promise<Nginx> {
   await Promise.all(["files", "files/lists", "body"].map((name) => chmod(join(folder, name), 0o777)));
   const authority = await createAuthority(folder);
   const { certificate, key } = await authority.issue("server", "IP:127.0.0.1,DNS:localhost");
-  const port = await freePort();
+  const port = fixed ?? (await freePort());
   await writeFile(join(folder, "htpasswd"), `${htpasswd}\n`);
   await writeFile(
     join(folder, "nginx.conf"),
@@ -58,6 +63,7 @@ http {
       auth_basic "lists";
       auth_basic_user_file ${folder}/htpasswd;
     }
+    ${more}
   }
 }
 `,
@@ -79,7 +85,7 @@ http {
     await stop();
     throw error;
   }
-  return { url: `https://127.0.0.1:${port}/lists`, files: join(root, "lists"), authority, stop };
+  return { url: `https://127.0.0.1:${port}/lists`, port, files: join(root, "lists"), authority, stop };
 }
 
 async function answering(port: number, child: ChildProcess): Promise<void> {

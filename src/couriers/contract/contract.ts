@@ -37,8 +37,11 @@ export interface Parcel {
 
 /** A courier at work for one `[[route]]`. */
 export interface PlaceCourier {
-  /** Why it cannot take this recipient of this sender; undefined: it can. Not given: it takes all. */
-  refusal?(sender: Mailbox | undefined, recipient: Mailbox): Reply | undefined;
+  /**
+   * Why it cannot take this recipient of this sender; undefined: it can. Not given: it takes all.
+   * @param accepted the recipients before it
+   */
+  refusal?(sender: Mailbox | undefined, recipient: Mailbox, accepted: readonly Mailbox[]): Reply | undefined;
   /** Begins with a message. A rejection is 451, its words are for the log; one after `[[route]] timeout` comes too late. */
   open(letter: Letter): Promise<Parcel>;
 }
@@ -50,6 +53,8 @@ export interface CourierServices {
   readonly hostname: string;
   /** A folder for files that nobody else sees: `[limits] spool_folder`. */
   readonly spoolFolder: string;
+  /** The certificates in `ca_file` of the route, PEM; undefined: those of the system. */
+  readonly authorities: string | undefined;
 }
 
 /** Settings, as the functions of src/config/fields.ts declare them. */

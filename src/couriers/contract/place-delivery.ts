@@ -52,7 +52,7 @@ export class PlaceDelivery implements Delivery {
   }
 
   async recipient(mailbox: Mailbox): Promise<Reply> {
-    const refusal = this.#context.courier.refusal?.(this.#sender, mailbox);
+    const refusal = this.#context.courier.refusal?.(this.#sender, mailbox, this.#recipients);
     if (refusal === undefined) {
       this.#recipients.push(mailbox);
       return accepted;
@@ -62,7 +62,9 @@ export class PlaceDelivery implements Delivery {
 
   async plan(sender: Mailbox | undefined, recipients: readonly Mailbox[]): Promise<Reply | undefined> {
     const { courier } = this.#context;
-    const refusal = recipients.map((mailbox) => courier.refusal?.(sender, mailbox)).find((one) => one !== undefined);
+    const refusal = recipients
+      .map((mailbox, i) => courier.refusal?.(sender, mailbox, recipients.slice(0, i)))
+      .find((one) => one !== undefined);
     if (refusal === undefined) {
       this.#sender = sender;
       this.#recipients = [...recipients];
