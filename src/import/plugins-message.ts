@@ -5,14 +5,6 @@ import { means, nothing, toCheck, toSetting } from "./plugin.ts";
 import type { Plugin } from "./plugin.ts";
 
 /** A virus scanner of its time, by its preset of the check that runs programs. */
-function scanner(name: string): Plugin {
-  return {
-    names: [name],
-    becomes: toCheck("scanner", () => ({ preset: name })),
-    here: "A preset of the check for scanners; the product is discontinued.",
-  };
-}
-
 /** One number of days for both directions, or one for each. */
 function days(args: Arguments): Record<string, string> {
   const both = wholeNumber(args.get("days") ?? (args.words.length === 1 ? args.at(0) : undefined));
@@ -49,33 +41,6 @@ export const messagePlugins: readonly Plugin[] = [
     }),
     here: "qpsmtpd refuses at its number and counts its own field, goodmailto refuses above its number: `max` is two less.",
   },
-  {
-    names: ["spamassassin"],
-    becomes: toCheck("spamassassin", ({ args }) => {
-      const number = (key: string): Record<string, number> => {
-        const value = args.number(key);
-        return value === undefined ? {} : { [key]: value };
-      };
-      const old = args.get("leave_old_headers");
-      const socket = args.get("spamd_socket");
-      return {
-        ...number("reject_threshold"),
-        ...number("munge_subject_threshold"),
-        ...(old === undefined ? {} : { leave_old_headers: old }),
-        ...(socket === undefined ? {} : { socket }),
-      };
-    }),
-    here: "Same daemon, same settings.",
-  },
-  {
-    names: ["clamav", "clamdscan"],
-    becomes: toCheck("clamav", ({ args }) => {
-      const socket = args.get("clamd_socket");
-      return socket === undefined ? {} : { socket };
-    }),
-    here: "Asks clamd. A virus is refused.",
-  },
-  ...["aveclient", "bitdefender", "hbedv", "kavscanner", "sophie", "uvscan"].map(scanner),
   { names: ["hivirus"], becomes: toCheck("hivirus"), here: "For a worm of 2004." },
   { names: ["klez_filter"], becomes: nothing, here: "For a worm of 2002; a virus scanner knows it." },
   { names: ["charset", "check_charset"], becomes: toCheck("charset"), here: "Same file: `charsets`." },

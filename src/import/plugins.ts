@@ -3,9 +3,16 @@ import type { Plugin } from "./plugin.ts";
 import { clientPlugins } from "./plugins-client.ts";
 import { envelopePlugins } from "./plugins-envelope.ts";
 import { messagePlugins } from "./plugins-message.ts";
+import { scannerPlugins } from "./plugins-scanners.ts";
 import { restPlugins } from "./plugins-rest.ts";
 
-export const plugins: readonly Plugin[] = [...envelopePlugins, ...clientPlugins, ...messagePlugins, ...restPlugins];
+export const plugins: readonly Plugin[] = [
+  ...envelopePlugins,
+  ...clientPlugins,
+  ...messagePlugins,
+  ...scannerPlugins,
+  ...restPlugins,
+];
 
 const byName = new Map(plugins.flatMap((plugin) => plugin.names.map((name) => [name, plugin] as const)));
 

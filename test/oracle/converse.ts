@@ -14,7 +14,15 @@ export function verdictOf(reply: string | undefined): string {
     .split("\n")
     .map((line) => line.slice(4).replace(/^[245]\.\d+\.\d+ /, ""))
     .join(" / ");
-  return `${reply.slice(0, 1)}xx ${text.replace(/ \(#[245]\.\d+\.\d+\)$/, "").trim()}`;
+  return `${reply.slice(0, 1)}xx ${inOrder(text.replace(/ \(#[245]\.\d+\.\d+\)$/, "").trim())}`;
+}
+
+/** qpsmtpd's plugin hbedv names viruses in another order each time. */
+function inOrder(text: string): string {
+  return text.replace(
+    /^(Virus found: )(.+)$/,
+    (_, start: string, names: string) => start + names.split(", ").toSorted().join(", "),
+  );
 }
 
 /** "accepted", or the first refusal. */

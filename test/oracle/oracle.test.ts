@@ -19,18 +19,21 @@ import type { TestRelay } from "../fakes/relay.ts";
 import { converse } from "./converse.ts";
 import { differences } from "./differences.ts";
 import type { Difference } from "./differences.ts";
+import { startServices } from "./asked.ts";
+import type { Services } from "./asked.ts";
 import { startQpsmtpd } from "./qpsmtpd.ts";
 import type { Qpsmtpd } from "./qpsmtpd.ts";
 import type { Row } from "./row.ts";
 import { rows } from "./rows.ts";
 
 /** The relay of a row: `{folder}` is where the list files are. */
-async function startOurs({ name, run, toml, files, ipv6 }: Row, hop: NextHop, dns: FakeDns): Promise<TestRelay> {
+async function startOurs(row: Row, services: Services, hop: NextHop, dns: FakeDns): Promise<TestRelay> {
+  const { name, run, toml, files, ipv6 } = row;
   const sections = [
     `[control]\nfolders = ["{folder}"]`,
     `[dns]\nservers = ["${dns.server}"]`,
     `[checks]\nrun = ${JSON.stringify(run ?? [name])}`,
-    toml ?? "",
+    services.fill(toml ?? ""),
     ...(ipv6 === true ? [`[smtp]\nlisten = ["[::1]:0"]\nhostname = "mx.kontor.example"\ngreeting_delay = "0ms"`] : []),
     `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"`,
   ];
@@ -62,10 +65,15 @@ function knownDifference(row: string, about: string): Difference | undefined {
 
 describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
   let hop: NextHop;
+  let services: Services;
   beforeAll(async () => {
     hop = await startNextHop({});
+    services = await startServices(rows.flatMap(({ asks = [] }) => asks));
+  }, 90_000);
+  afterAll(async () => {
+    await services.close();
+    await hop.close();
   });
-  afterAll(() => hop.close());
 
   describe.each(rows.map((row, at) => ({ ...row, at })))("$name ($at)", (row) => {
     let dns: FakeDns;
@@ -81,13 +89,13 @@ describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
       }
       const dnsPort = Number(dns.server.slice(dns.server.lastIndexOf(":") + 1));
       theirs = await startQpsmtpd({
-        plugins: row.plugins,
+        plugins: services.fill(row.plugins),
         mend: row.mend,
         files: row.files,
         dnsPort,
         ipv6: row.ipv6 === true,
       });
-      ours = await startOurs(row, hop, dns);
+      ours = await startOurs(row, services, hop, dns);
       imported =
         row.dns === undefined && row.mend === undefined
           ? await startImported(theirs, hop, row.ipv6 === true)

@@ -26,6 +26,9 @@ export interface Mend {
   readonly right: string;
 }
 
+/** A real clamd, a real spamd, or a folder with programs that answer as the products did: test/checks/scanners/products.ts. */
+export type Asked = "clamd" | "spamd" | "products";
+
 /** A check beside the plugin. */
 export interface Row {
   /** Name of the check, or of the section of the settings. */
@@ -41,6 +44,8 @@ export interface Row {
   readonly toml?: string;
   /** List files, found by both under these names. */
   readonly files: Readonly<Record<string, string>>;
+  /** Services and programs that both ask: `{clamd}`, `{spamd}`, `{products}` in the lines and in the TOML are where they are. */
+  readonly asks?: readonly Asked[];
   /** Lines of `name TYPE data` that the name server of both holds. */
   readonly dns?: readonly string[];
   readonly cases: readonly Case[];

@@ -6,6 +6,16 @@ import { envelope } from "./rows/envelope.ts";
 import { lists } from "./rows/lists.ts";
 import { rate } from "./rows/rate.ts";
 import { recipients } from "./rows/recipients.ts";
+import { scanners } from "./rows/scanners.ts";
 import { sessions } from "./rows/sessions.ts";
 
-export const rows: readonly Row[] = [...client, ...envelope, ...recipients, ...lists, ...content, ...rate, ...sessions];
+export const rows: readonly Row[] = [
+  ...client,
+  ...envelope,
+  ...recipients,
+  ...lists,
+  ...content,
+  ...scanners,
+  ...rate,
+  ...sessions,
+];

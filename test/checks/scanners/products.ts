@@ -38,6 +38,8 @@ echo "threat='Test.Threat' action=''"; exit \${code:-50}`,
 
 export type Product = keyof typeof bodies;
 
+export const productNames = Object.keys(bodies) as readonly Product[];
+
 /** The program of a product. */
 export function productScript(product: Product): { readonly text: string; readonly mode: number } {
   return { text: `${head}${bodies[product]}\n`, mode: 0o755 };
