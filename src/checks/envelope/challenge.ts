@@ -3,32 +3,21 @@
  * After qpsmtpd's autowhitelist_captcha, whose source is lost. docs/challenge.md says what it costs others.
  */
 import * as field from "../../config/fields.ts";
-import { spfResult } from "../../dns/spf.ts";
 import { findMailbox, readAddresses } from "../../files/entries.ts";
 import { openText } from "../../files/text-file.ts";
-import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { immune } from "../../hooks/exemption.ts";
-import { pass, refuse } from "../../hooks/verdict.ts";
+import { pass } from "../../hooks/verdict.ts";
 import { normalKey, parseMailbox } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { spellings } from "../../mail/domains.ts";
 import { entryOrDomainKey } from "../../mail/list-entry.ts";
-import { reply } from "../../mail/reply.ts";
-import { firstText } from "../../message/first-text.ts";
-import { isAnswer, makeQuestion, tokenOf } from "./challenge-question.ts";
+import type { Log } from "../../report/log.ts";
+import { ChallengeJudge, replies } from "./challenge-judge.ts";
 import { ChallengeState } from "./challenge-state.ts";
 
-const unknown = "Sender not known to this recipient";
-const replies = {
-  listed: refuse("listed", reply(550, "5.7.1", "Sender not accepted by this recipient")),
-  stranger: refuse("stranger", reply(550, "5.7.1", unknown)),
-  later: refuse("stranger", reply(450, "4.7.1", unknown)),
-  asked: refuse("asked", reply(450, "4.7.1", "A question was sent to you; answer it, then this message is accepted")),
-  wrong: refuse("wrong", reply(550, "5.7.1", "That is not the answer to the question")),
-};
-/** Of an answer so much is read. */
+/** Bytes of an answer that are read. */
 const mostRead = 65_536;
 
 const protectRule: field.TextRule = {
@@ -82,80 +71,18 @@ export const challenge: CheckDefinition = defineCheck({
     wrong: "wrong answer",
   },
   create(settings, { domains, recipients, dns, lists, state, post, log, now }) {
-    const { ask, attempts } = settings;
+    const { ask, attempts, language } = settings;
     const from = settings.from === "" ? undefined : parseMailbox(settings.from);
     const entries = new Map(settings.protect.map((text) => [entryOrDomainKey(text) ?? "", true] as const));
     const known = lists.list(settings.whitelist, (all, skip) => readAddresses(all, skip));
     const refused = lists.list(settings.blacklist, (all, skip) => readAddresses(all, skip));
     const memory = new ChallengeState(state, settings.expire);
-    const path = lists.path(settings.template);
-    const template =
-      path === ""
-        ? undefined
-        : openText(path, now, (fault) => log.warning("challenge", "template cannot be read", { path, fault }));
-
+    const template = openTemplate(lists.path(settings.template), log, now);
     const keyOf = ({ user, domain }: Mailbox): string => normalKey(user, domains.canonical(domain) ?? domain);
     const isProtected = (mailbox: Mailbox): boolean =>
       spellings(mailbox, domains).some((one) => findMailbox(entries, one) !== undefined);
     const isForAnswers = (mailbox: Mailbox): boolean => from !== undefined && keyOf(mailbox) === keyOf(from);
-
-    /** Asks a sender that may be asked. */
-    const question = async (session: CheckSession, sender: Mailbox, recipient: Mailbox) => {
-      const facts = { session: session.id, from: sender.raw };
-      const { client, helo } = session;
-      const spf = await spfResult(dns, { ip: client.ip, helo, sender: `${sender.user}@${sender.domain}` });
-      if (spf !== "pass" || from === undefined) {
-        log.info("challenge", "unknown sender, not asked", { ...facts, spf });
-        return replies.later;
-      }
-      if (!(await memory.reserve(sender))) {
-        log.info("challenge", "unknown sender, not asked again", facts);
-        return replies.asked;
-      }
-      const { token, answer, subject, lines } = makeQuestion(settings.language, keyOf(recipient), template?.current());
-      const notice = {
-        recipient: sender,
-        from: `<${from.raw}>`,
-        subject,
-        lines,
-        headers: ["Auto-Submitted: auto-generated"],
-      };
-      const why = (await memory.ask(sender, recipient, token, answer)) ? await post(notice) : "state is unavailable";
-      log.info("challenge", why === undefined ? "question sent" : "question not sent", { ...facts, why });
-      return why === undefined ? replies.asked : replies.later;
-    };
-    const judge = async (session: CheckSession, sender: Mailbox, recipient: Mailbox) => {
-      const isKnown = await memory.isKnown(sender, recipient);
-      if (isKnown !== false) {
-        return pass;
-      }
-      if (!ask) {
-        return replies.stranger;
-      }
-      const asked = await memory.asked(sender);
-      if ((asked?.failures ?? 0) >= attempts) {
-        return replies.listed;
-      }
-      return asked === undefined ? question(session, sender, recipient) : replies.asked;
-    };
-    const weigh = async (session: string, sender: Mailbox, subject: string, message: Buffer) => {
-      const asked = await memory.asked(sender);
-      if (asked === undefined || tokenOf(subject) !== asked.token || asked.failures >= attempts) {
-        return pass;
-      }
-      const isRight = isAnswer(await firstText(message), asked.answer);
-      if (isRight === true) {
-        await memory.right(sender, asked);
-        log.info("challenge", "question answered, sender is known", { session, from: sender.raw });
-        return pass;
-      }
-      if (isRight === undefined) {
-        return pass;
-      }
-      await memory.wrong(sender, asked, attempts);
-      log.info("challenge", "wrong answer", { session, from: sender.raw, failures: asked.failures + 1 });
-      return replies.wrong;
-    };
+    const judge = new ChallengeJudge({ ask, attempts, language, from, template, keyOf, memory, dns, post, log });
     return {
       rcpt(session) {
         const { recipient, transaction } = session;
@@ -173,7 +100,7 @@ export const challenge: CheckDefinition = defineCheck({
         if (findMailbox(refused.current(), sender) !== undefined) {
           return replies.listed;
         }
-        return findMailbox(known.current(), sender) === undefined ? judge(session, sender, recipient) : pass;
+        return findMailbox(known.current(), sender) === undefined ? judge.sender(session, sender, recipient) : pass;
       },
       wants: ({ transaction }) =>
         ask &&
@@ -186,17 +113,7 @@ export const challenge: CheckDefinition = defineCheck({
         if (sender === undefined || isAutomatic) {
           return undefined;
         }
-        const read: Buffer[] = [];
-        let size = 0;
-        return {
-          take(chunk) {
-            if (size < mostRead) {
-              read.push(chunk.subarray(0, mostRead - size));
-              size += chunk.length;
-            }
-          },
-          end: () => weigh(session.id, sender, fields.text("Subject") ?? "", Buffer.concat(read)),
-        };
+        return listen((message) => judge.answer(session.id, sender, fields.text("Subject") ?? "", message));
       },
       concluded(session, conclusion) {
         const { relayClient, user } = session.standing;
@@ -212,3 +129,27 @@ export const challenge: CheckDefinition = defineCheck({
     };
   },
 });
+
+/** The text of the question in place of goodmailto's; nothing without a path. */
+function openTemplate(path: string, log: Log, now: () => number): () => string | undefined {
+  if (path === "") {
+    return () => undefined;
+  }
+  const text = openText(path, now, (fault) => log.warning("challenge", "template cannot be read", { path, fault }));
+  return () => text.current();
+}
+
+/** Reads the beginning of a message on its way. */
+function listen<T>(judge: (message: Buffer) => T): { take(chunk: Buffer): void; end(): T } {
+  const read: Buffer[] = [];
+  let size = 0;
+  return {
+    take(chunk) {
+      if (size < mostRead) {
+        read.push(chunk.subarray(0, mostRead - size));
+        size += chunk.length;
+      }
+    },
+    end: () => judge(Buffer.concat(read)),
+  };
+}

@@ -7,14 +7,17 @@ import { readClients } from "../../files/entries.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition, Denial } from "../../hooks/check.ts";
-import type { Tables } from "../../hooks/services.ts";
+import type { Watched } from "../../files/watched.ts";
+import type { Services, Tables } from "../../hooks/services.ts";
 import { trapped } from "../../hooks/trapped.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import type { Verdict } from "../../hooks/verdict.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
+import type { IpEntries } from "../../mail/ip-entry.ts";
 import { reply } from "../../mail/reply.ts";
 import { ClientBlocks, readNetwork } from "../../state/client-blocks.ts";
 import type { FoundBlock } from "../../state/client-blocks.ts";
+import type { Log } from "../../report/log.ts";
 import { MemoryStore } from "../../state/memory.ts";
 import { after } from "../../state/store.ts";
 import type { Later } from "../../state/store.ts";
@@ -96,73 +99,12 @@ export const blacklist: CheckDefinition = defineCheck({
   create({ action, events: chosen, rate, block, ignore }, { state, lists, log, now }) {
     const ignored = lists.list(ignore, readClients);
     const blocks = blocksIn(state, now);
-    const options = { name: "refusals of clients", ttl: longestWindow, most: mostCounted };
-    const counts = state.table<number>(options.name, options);
-    /** Where they are counted while the state is unavailable. */
-    const own = new MemoryStore(now);
-    const wanted = new Set<string>(chosen);
-    // Instances that count other events, or for another time, keep counts of their own.
-    const kinds = events.flatMap((event, i) => (wanted.has(event) ? [i] : [])).join("");
-
-    const count = (network: string, window: number, by: number): Later<number> => {
-      const key = `${kinds}/${window} ${network}`;
-      return after(counts.add(key, by, window), (counted) =>
-        counted.kind === "counted" ? counted.count : own.add(options, key, by, window).count,
-      );
-    };
-    const begin = ({ id, client }: CheckSession, event: Event, refusals: number): void => {
-      const key = clientNetwork(client.ip);
-      const network = readNetwork(key);
-      if (typeof network === "string") {
-        return;
-      }
-      const seconds = Math.ceil(block / 1000);
-      log.warning("blacklist", "client blocked", {
-        session: id,
-        ip: client.ip,
-        blocked: key,
-        event,
-        refusals,
-        seconds,
-      });
-      // Nobody waits for it, and it never rejects.
-      void blocks.add(network, { from: now(), until: now() + block, why: event, by: "relay" });
-    };
-    const judge = ({ id, client }: CheckSession, found: FoundBlock | undefined): Verdict<"blocked", never> => {
-      if (found === undefined) {
-        return pass;
-      }
-      const { network, why, by } = found;
-      // A blocked client may come often: it is counted, and logged only if nothing else reports it.
-      log[action === "log" ? "info" : "debug"]("blacklist", "blocked client", {
-        session: id,
-        ip: client.ip,
-        network,
-        why,
-      });
-      return action === "log" ? pass : replies[action][by];
-    };
-    /** Counts an event, and blocks where that makes the number full. The reply does not wait for a store. */
-    const weigh = (session: CheckSession, event: Event, weight: number): void => {
-      if (rate === undefined || !wanted.has(event) || ignored.current().find(session.client.ip) !== undefined) {
-        return;
-      }
-      const { count: limit, window } = rate;
-      // Each full number blocks: a session that goes on, or that began before the block, prolongs it.
-      const judgeCount = (refusals: number): void => {
-        if (Math.floor(refusals / limit) > Math.floor((refusals - weight) / limit)) {
-          begin(session, event, refusals);
-        }
-      };
-      const counted = count(clientNetwork(session.client.ip), window, weight);
-      // It never rejects.
-      void (counted instanceof Promise ? counted.then(judgeCount) : judgeCount(counted));
-    };
+    const weigh = createScale({ chosen, rate, block }, blocks, ignored, { state, log, now });
     return {
       connection(session) {
         const { ip } = session.client;
         return ignored.current().find(ip) === undefined
-          ? after(blocks.find(ip), (found) => judge(session, found))
+          ? after(blocks.find(ip), (found) => judge(session, found, action, log))
           : pass;
       },
       denied(session: CheckSession, { reason }: Denial) {
@@ -181,3 +123,88 @@ export const blacklist: CheckDefinition = defineCheck({
     };
   },
 });
+
+function judge(
+  { id, client: { ip } }: CheckSession,
+  found: FoundBlock | undefined,
+  action: "temporary" | "permanent" | "log",
+  log: Log,
+): Verdict<"blocked", never> {
+  if (found === undefined) {
+    return pass;
+  }
+  const { network, why, by } = found;
+  // A blocked client may come often: it is counted, and logged only if nothing else reports it.
+  log[action === "log" ? "info" : "debug"]("blacklist", "blocked client", { session: id, ip, network, why });
+  return action === "log" ? pass : replies[action][by];
+}
+
+interface ScaleSettings {
+  readonly chosen: readonly string[];
+  readonly rate: { readonly count: number; readonly window: number } | undefined;
+  /** ms */
+  readonly block: number;
+}
+
+type Used = Pick<Services, "state" | "log" | "now">;
+
+/** Counts an event, and blocks where that makes the number full. The reply does not wait for a store. */
+function createScale(
+  { chosen, rate, block }: ScaleSettings,
+  blocks: ClientBlocks,
+  ignored: Watched<IpEntries<unknown>>,
+  services: Used,
+): (session: CheckSession, event: Event, weight: number) => void {
+  const wanted = new Set<string>(chosen);
+  const count = createCounter(wanted, services);
+  return (session, event, weight) => {
+    const { ip } = session.client;
+    if (rate === undefined || !wanted.has(event) || ignored.current().find(ip) !== undefined) {
+      return;
+    }
+    const { count: limit, window } = rate;
+    // Each full number blocks: a session that goes on, or that began before the block, prolongs it.
+    const judgeCount = (refusals: number): void => {
+      if (Math.floor(refusals / limit) > Math.floor((refusals - weight) / limit)) {
+        begin(session, event, refusals, block, blocks, services);
+      }
+    };
+    const counted = count(clientNetwork(ip), window, weight);
+    // It never rejects.
+    void (counted instanceof Promise ? counted.then(judgeCount) : judgeCount(counted));
+  };
+}
+
+function createCounter(wanted: ReadonlySet<string>, { state, now }: Used) {
+  const options = { name: "refusals of clients", ttl: longestWindow, most: mostCounted };
+  const counts = state.table<number>(options.name, options);
+  /** Where they are counted while the state is unavailable. */
+  const own = new MemoryStore(now);
+  // Instances that count other events, or for another time, keep counts of their own.
+  const kinds = events.flatMap((event, i) => (wanted.has(event) ? [i] : [])).join("");
+  return (network: string, window: number, by: number): Later<number> => {
+    const key = `${kinds}/${window} ${network}`;
+    return after(counts.add(key, by, window), (counted) =>
+      counted.kind === "counted" ? counted.count : own.add(options, key, by, window).count,
+    );
+  };
+}
+
+function begin(
+  { id, client: { ip } }: CheckSession,
+  event: Event,
+  refusals: number,
+  block: number,
+  blocks: ClientBlocks,
+  { log, now }: Used,
+): void {
+  const blocked = clientNetwork(ip);
+  const network = readNetwork(blocked);
+  if (typeof network === "string") {
+    return;
+  }
+  const seconds = Math.ceil(block / 1000);
+  log.warning("blacklist", "client blocked", { session: id, ip, blocked, event, refusals, seconds });
+  // Nobody waits for it, and it never rejects.
+  void blocks.add(network, { from: now(), until: now() + block, why: event, by: "relay" });
+}

@@ -9,6 +9,7 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { immune } from "../../hooks/exemption.ts";
 import { noteOf } from "../../hooks/notes.ts";
+import type { Services } from "../../hooks/services.ts";
 import { recipientOptions } from "../../hooks/recipient-options.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import type { Answer } from "../../hooks/verdict.ts";
@@ -118,16 +119,6 @@ export const greylisting: CheckDefinition = defineCheck({
     /** A recipient for which DATA is to be refused. */
     const isHeld = noteOf<true>("recipient");
 
-    const logDecision = (decision: GreyDecision | undefined, { id }: CheckSession, key: string): void => {
-      if (decision?.kind === "defer") {
-        const { at, deferred } = decision.row;
-        log.info("greylisting", "deferred", { session: id, key, attempts: deferred, seconds: secondsTo(at + black) });
-      } else if (decision?.row.accepted === 1) {
-        log.info("greylisting", "accepted from now on", { session: id, key, attempts: decision.row.deferred + 1 });
-      }
-    };
-    const secondsTo = (time: number): number => Math.ceil((time - now()) / 1000);
-
     /** Whether this attempt is deferred. */
     const defers = (session: CheckSession): Later<boolean> =>
       after(excluded.current().has(session.client, names.find), (isFree) => {
@@ -136,7 +127,7 @@ export const greylisting: CheckDefinition = defineCheck({
         }
         const key = keyOf(session, chosen);
         return after(greyList.attempt(key), (decision) => {
-          logDecision(decision, session, key);
+          logDecision(decision, { session: session.id, key }, black, { log, now });
           return decision?.kind === "defer";
         });
       });
@@ -180,3 +171,19 @@ export const greylisting: CheckDefinition = defineCheck({
     };
   },
 });
+
+/** @param black ms */
+function logDecision(
+  decision: GreyDecision | undefined,
+  facts: { readonly session: string; readonly key: string },
+  black: number,
+  { log, now }: Pick<Services, "log" | "now">,
+): void {
+  if (decision?.kind === "defer") {
+    const { at, deferred: attempts } = decision.row;
+    const seconds = Math.ceil((at + black - now()) / 1000);
+    log.info("greylisting", "deferred", { ...facts, attempts, seconds });
+  } else if (decision?.row.accepted === 1) {
+    log.info("greylisting", "accepted from now on", { ...facts, attempts: decision.row.deferred + 1 });
+  }
+}

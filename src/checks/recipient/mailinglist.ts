@@ -9,7 +9,8 @@ import type { Watched } from "../../files/watched.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
-import type { MessageSession, WholeEdits } from "../../hooks/message.ts";
+import type { HeaderEdits, MessageSession, WholeEdits } from "../../hooks/message.ts";
+import type { Lists } from "../../hooks/services.ts";
 import { noteOf } from "../../hooks/notes.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { foldAscii, normalKey } from "../../mail/address.ts";
@@ -17,6 +18,7 @@ import type { Mailbox } from "../../mail/address.ts";
 import { reply } from "../../mail/reply.ts";
 import { bodyWithText, footerPlace, wrapWithText } from "../../message/footer.ts";
 import type { HeaderFields } from "../../message/header.ts";
+import type { Log } from "../../report/log.ts";
 import { findList, readMailingLists } from "./mailing-lists.ts";
 import type { MailingList } from "./mailing-lists.ts";
 import { refuseMixed } from "./one-list.ts";
@@ -101,27 +103,16 @@ export const mailinglist: CheckDefinition = defineCheck({
   create({ file }, { lists, domains, log, now }) {
     const all = lists.list(file, readMailingLists);
     const chosen = noteOf<MailingList>("recipient");
-    const signatures = new Map<string, Watched<string | undefined>>();
     const listOf = (session: Pick<CheckSession, "transaction">): MailingList | undefined => {
       const [first] = session.transaction?.accepted ?? [];
       return first === undefined ? undefined : chosen.get(session as CheckSession, first);
     };
     const keyOf = ({ user, domain }: Mailbox): string => normalKey(user, domains.canonical(domain) ?? domain);
+    const signatureOf = createSignatures(lists, log, now);
     const isMember = (sender: Mailbox, members: readonly Mailbox[]): boolean => {
       const domain = domains.canonical(sender.domain) ?? sender.domain;
       const keys = new Set(keysOf({ ...sender, domain }));
       return members.some((member) => keys.has(keyOf(member)));
-    };
-    const signatureOf = ({ signature }: MailingList): string => {
-      if (signature === "") {
-        return "";
-      }
-      const path = lists.path(signature);
-      const text =
-        signatures.get(path) ??
-        openText(path, now, (fault) => log.warning("mailinglist", "signature cannot be read", { path, fault }));
-      signatures.set(path, text);
-      return (text.current() ?? "").trimEnd();
     };
     const judge = (session: CheckSession, list: MailingList) => {
       const sender = session.transaction?.sender;
@@ -152,19 +143,7 @@ export const mailinglist: CheckDefinition = defineCheck({
         if (list === undefined) {
           return pass;
         }
-        const own = addressOf(list);
-        if (message.fields.values("X-Mailing-List").some((value) => foldAscii(value) === foldAscii(own))) {
-          return replies.loop;
-        }
-        if (isAutomatic(message.fields)) {
-          return replies.automatic;
-        }
-        for (const [name, value] of fieldsOf(list)) {
-          message.deleteHeader(name, 0);
-          message.changeHeader(name, 1, value);
-        }
-        message.insertHeader(0, `X-Mailing-List: ${own}`);
-        return pass;
+        return refuseField(message.fields, list) ?? label(message, list);
       },
       async message(session, message) {
         const list = listOf(session);
@@ -177,3 +156,37 @@ export const mailinglist: CheckDefinition = defineCheck({
     };
   },
 });
+
+/** What the header section says against the message. */
+function refuseField(fields: HeaderFields, list: MailingList) {
+  const own = foldAscii(addressOf(list));
+  if (fields.values("X-Mailing-List").some((value) => foldAscii(value) === own)) {
+    return replies.loop;
+  }
+  return isAutomatic(fields) ? replies.automatic : undefined;
+}
+
+function label(message: HeaderEdits, list: MailingList): typeof pass {
+  for (const [name, value] of fieldsOf(list)) {
+    message.deleteHeader(name, 0);
+    message.changeHeader(name, 1, value);
+  }
+  message.insertHeader(0, `X-Mailing-List: ${addressOf(list)}`);
+  return pass;
+}
+
+/** The signature of a list; "" if it has none, or none that can be read. */
+function createSignatures(lists: Lists, log: Log, now: () => number): (list: MailingList) => string {
+  const open = new Map<string, Watched<string | undefined>>();
+  return ({ signature }) => {
+    if (signature === "") {
+      return "";
+    }
+    const path = lists.path(signature);
+    const text =
+      open.get(path) ??
+      openText(path, now, (fault) => log.warning("mailinglist", "signature cannot be read", { path, fault }));
+    open.set(path, text);
+    return (text.current() ?? "").trimEnd();
+  };
+}
