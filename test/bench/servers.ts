@@ -1,11 +1,12 @@
 /** The servers of the bench: ours, Postfix, a plain smtp-server, canned replies; all over the same addresses. */
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { missing } from "../fakes/need.ts";
 import { isRoot, startPostfix } from "../fakes/postfix.ts";
 import { node, project } from "../end-to-end/scene.ts";
 import { freePort } from "../fakes/free-port.ts";
@@ -167,13 +168,7 @@ async function startPostfixWith(
   main: Readonly<Record<string, string>>,
   listeners: Readonly<Record<string, string>>,
 ): Promise<Server | undefined> {
-  let types = "";
-  try {
-    types = execFileSync("/usr/sbin/postconf", ["-m"], { encoding: "utf8", timeout: 10_000 });
-  } catch {
-    // Not installed.
-  }
-  if (!isRoot() || !types.includes("lmdb")) {
+  if (missing("postfix") || !isRoot()) {
     return undefined;
   }
   const addresses = readFileSync(site.valid, "utf8").trimEnd().split("\n");

@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { pipeProgram } from "../fakes/content-programs.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { Answer, Moment, Stage } from "../fakes/next-hop.ts";
+import { createAuthority } from "../fakes/certificates.ts";
+import { startWebHop } from "../fakes/web-hop.ts";
+import type { WebAnswer } from "../fakes/web-hop.ts";
 import type { Plan } from "./content-plan.ts";
 
 /** A message that is there, as its sender was told. */
@@ -13,11 +16,15 @@ export interface Arrived {
   readonly sender: string;
   /** Lines end in CRLF. */
   readonly message: Buffer;
+  /** Where they can be told. */
+  readonly recipients?: readonly string[];
 }
 
 export interface Place {
   /** Settings of the route. */
   readonly route: string;
+  /** Files for the relay's folder. */
+  readonly files?: Readonly<Record<string, string>>;
   arrived(): readonly Arrived[];
   /** What the relay did against the protocol. */
   violations(): readonly string[];
@@ -27,7 +34,7 @@ export interface Place {
 /** @param planFor the message of a sender */
 type Opening = (planFor: (sender: string) => Plan | undefined) => Promise<Place>;
 
-async function openSmtp(planFor: (sender: string) => Plan | undefined): Promise<Place> {
+async function openServer(scheme: "smtp" | "lmtp", planFor: Parameters<Opening>[0]): Promise<Place> {
   const senders = new Map<number, string>();
   const failing =
     (stage: Stage) =>
@@ -39,6 +46,7 @@ async function openSmtp(planFor: (sender: string) => Plan | undefined): Promise<
       return plan?.hop?.stage === stage ? plan.hop.answer : undefined;
     };
   const hop = await startNextHop({
+    lmtp: scheme === "lmtp",
     answers: {
       mail: failing("mail"),
       rcpt: failing("rcpt"),
@@ -48,8 +56,11 @@ async function openSmtp(planFor: (sender: string) => Plan | undefined): Promise<
     },
   });
   return {
-    route: `next_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "8s"\ndata_timeout = "20s"`,
-    arrived: () => hop.received.filter(({ answer }) => /^250(?: |\r?$)/.test(answer)),
+    route: `next_hop = "${scheme}://127.0.0.1:${hop.port}"\ntimeout = "8s"\ndata_timeout = "20s"`,
+    arrived: () =>
+      hop.received
+        .filter(({ taken }) => taken.length > 0)
+        .map(({ sender, message, taken }) => ({ sender, message, recipients: taken })),
     violations: () => hop.violations,
     close: () => hop.close(),
   };
@@ -93,5 +104,42 @@ async function openPipe(): Promise<Place> {
   };
 }
 
+/** What a web server says in place of an answer of SMTP. */
+const webAnswers: readonly WebAnswer[] = [500, 503, 404, 413, 302, 429, { reset: 10 }, { reset: 100_000 }, "hang"];
+
+async function openWeb(planFor: Parameters<Opening>[0]): Promise<Place> {
+  const folder = mkdtempSync(join(tmpdir(), "goodmailto-proof-"));
+  const authority = await createAuthority(folder);
+  const { certificate, key } = await authority.issue("localhost", "DNS:localhost,IP:127.0.0.1");
+  const web = await startWebHop({ key: readFileSync(key), cert: readFileSync(certificate) });
+  web.answer = (headers) => {
+    const plan = planFor(String(headers["x-envelope-from"]));
+    return plan?.hop === undefined ? 200 : (webAnswers[plan.number % webAnswers.length] ?? 200);
+  };
+  return {
+    route: `next_hop = "https://localhost:${web.port}/mail"\nca_file = "web.pem"\ndata_timeout = "3s"`,
+    files: { "web.pem": readFileSync(authority.ca, "utf8") },
+    arrived: () =>
+      web.posted
+        .filter(({ taken }) => taken)
+        .map(({ headers, to, body }) => ({
+          sender: String(headers["x-envelope-from"]),
+          message: body,
+          recipients: to,
+        })),
+    violations: () => web.posted.filter(({ whole, taken }) => taken && !whole).map(() => "half a message was taken"),
+    close: async () => {
+      await web.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 /** By scheme. */
-export const places: Readonly<Record<string, Opening>> = { smtp: openSmtp, maildir: openMaildir, pipe: openPipe };
+export const places: Readonly<Record<string, Opening>> = {
+  smtp: (planFor) => openServer("smtp", planFor),
+  maildir: openMaildir,
+  pipe: openPipe,
+  lmtp: (planFor) => openServer("lmtp", planFor),
+  https: openWeb,
+};

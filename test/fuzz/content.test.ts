@@ -21,64 +21,72 @@ import { numberIn, planOf, users } from "./content-plan.ts";
 import type { Plan } from "./content-plan.ts";
 import { createRandom, seed } from "./random.ts";
 
-const messages = Number(process.env["FUZZ_MESSAGES"] ?? 150);
+const messages = Number(process.env["FUZZ_MESSAGES"] ?? 120);
 /** Messages for one chain. */
 const each = 15;
 const clients = 5;
 
-/** What a client heard: the reply that ended its message. Undefined: it went before the final dot; "": behind it. */
-type Heard = string | undefined;
+/** What a client heard. */
+interface Heard {
+  /** The reply that ended its message. Undefined: it went before the final dot; "": behind it. */
+  readonly reply: string | undefined;
+  /** Recipients that were answered 250. */
+  readonly recipients: readonly string[];
+}
 
 async function send(port: number, plan: Plan): Promise<Heard> {
   const client = await SmtpClient.open(port);
-  const steps = [
-    "EHLO client.example",
-    `MAIL FROM:<${plan.sender}>`,
-    ...plan.recipients.map((recipient) => `RCPT TO:<${recipient}>`),
-    "DATA",
-  ];
+  const recipients: string[] = [];
+  const say = async (line: string): Promise<string> => (await client.command(line, 60_000)) ?? "closed";
   try {
     await client.reply(60_000);
-    let reply: string | undefined;
-    for (const step of steps) {
-      reply = await client.command(step, 60_000);
-      if (reply === undefined || /^(?:4|5)/.test(reply)) {
-        return reply ?? "closed";
-      }
+    await say("EHLO client.example");
+    let reply = await say(`MAIL FROM:<${plan.sender}>`);
+    if (!reply.startsWith("250")) {
+      return { reply, recipients };
     }
-    if (reply?.startsWith("354") !== true) {
-      return reply;
+    for (const recipient of plan.recipients) {
+      reply = await say(`RCPT TO:<${recipient}>`);
+      recipients.push(...(reply.startsWith("250") ? [recipient] : []));
     }
-    for (const piece of plan.pieces) {
-      client.write(piece);
-      await delay(0);
-    }
-    switch (plan.behaviour) {
-      case "stays":
-        return (await client.reply(60_000)) ?? "closed";
-      case "ends":
-        client.end();
-        await client.closed(20_000);
-        return undefined;
-      case "cut":
-        client.destroy();
-        return undefined;
-      case "cut after the dot":
-        await delay(plan.number % 40);
-        client.destroy();
-        return "";
-    }
+    reply = recipients.length === 0 ? reply : await say("DATA");
+    return { reply: reply.startsWith("354") ? await sendContent(client, plan) : reply, recipients };
   } finally {
     client.close();
   }
 }
 
+async function sendContent(client: SmtpClient, { pieces, behaviour, number }: Plan): Promise<string | undefined> {
+  for (const piece of pieces) {
+    client.write(piece);
+    await delay(0);
+  }
+  switch (behaviour) {
+    case "stays":
+      return (await client.reply(60_000)) ?? "closed";
+    case "ends":
+      client.end();
+      await client.closed(20_000);
+      return undefined;
+    case "cut":
+      client.destroy();
+      return undefined;
+    case "cut after the dot":
+      await delay(number % 40);
+      client.destroy();
+      return "";
+  }
+}
+
 /** What is wrong with what became of a message. */
-function faultsOf(plan: Plan, heard: Heard, chain: Chain, place: Place): string[] {
+function faultsOf(plan: Plan, { reply, recipients }: Heard, chain: Chain, place: Place): string[] {
   const arrived = place.arrived().filter(({ sender }) => sender === plan.sender);
-  const wanted = heard?.startsWith("250") === true ? [1] : heard === "" ? [0, 1] : [0];
-  const found = wanted.includes(arrived.length) ? [] : [`heard ${heard ?? "nothing"}, and ${arrived.length} arrived`];
-  for (const { message } of arrived) {
+  const wanted = reply?.startsWith("250") === true ? [1] : reply === "" ? [0, 1] : [0];
+  const found = wanted.includes(arrived.length) ? [] : [`heard ${reply ?? "nothing"}, and ${arrived.length} arrived`];
+  for (const { message, recipients: to = recipients } of arrived) {
+    if (to.join() !== recipients.join()) {
+      found.push(`is for ${to.join()}, not for ${recipients.join()}`);
+    }
     const text = belowTrace(message);
     const [seen, expected] = [chain.seen(text), chain.expected(plan)];
     if (JSON.stringify(seen) !== JSON.stringify(expected)) {
@@ -122,7 +130,7 @@ async function prove(batch: number, plans: readonly Plan[], tally: Tally): Promi
   }
   const relay = await startTestRelay({
     snapshot: users,
-    files: programs,
+    files: { ...programs, ...place.files },
     config: `[[route]]\ndomain = "*"\n${place.route}\n${chain.config}\n[limits]\nsession_errors = 100`,
   });
   const heard = new Map<Plan, Heard>();
@@ -137,13 +145,15 @@ async function prove(batch: number, plans: readonly Plan[], tally: Tally): Promi
   await relay.stop();
   const where = `seed ${seed}, batch ${batch}, ${scheme} behind ${chain.names.join(" + ") || "no check"}`;
   const wrong = plans.flatMap((plan) =>
-    faultsOf(plan, heard.get(plan), chain, place).map((fault) => `message ${plan.number} (${plan.shape}): ${fault}`),
+    faultsOf(plan, heard.get(plan) ?? { reply: undefined, recipients: [] }, chain, place).map(
+      (fault) => `message ${plan.number} (${plan.shape}): ${fault}`,
+    ),
   );
   expect(wrong, `${where}\n${relay.log.slice(-60).join("\n")}`).toEqual([]);
   // What was given up is removed behind the reply.
   await expect.poll(() => place.violations(), { message: where }).toEqual([]);
   expect(faults, where).toBe(0);
-  for (const reply of heard.values()) {
+  for (const { reply } of heard.values()) {
     tally[reply === undefined || reply === "" ? "gone" : reply.startsWith("250") ? "accepted" : "refused"]++;
   }
   await place.close();
