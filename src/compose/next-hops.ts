@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 
 import type { RouteSettings } from "../config/routes.ts";
 import type { Settings } from "../config/sections.ts";
+import { noCounters } from "../report/counters.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Courier } from "../mail/courier.ts";
@@ -17,6 +18,8 @@ import type { Dns } from "../dns/resolver.ts";
 import type { CourierServices, PlaceCourier } from "../couriers/contract/contract.ts";
 import { createRoutes } from "../couriers/contract/routes.ts";
 import type { Route } from "../couriers/contract/routes.ts";
+import { CopyQueue } from "../couriers/copy-queue.ts";
+import { createCopying } from "../couriers/copying.ts";
 import { createDispatch } from "../couriers/dispatch.ts";
 import { couriers } from "../couriers/registry.ts";
 import { commonRoute, domainOf, routeOf } from "../couriers/contract/way.ts";
@@ -24,7 +27,7 @@ import type { Ways } from "../couriers/contract/way.ts";
 import { FileFault } from "./file-fault.ts";
 import { spoolPlaceOf } from "./limits.ts";
 
-/** The way to the next hops of `[[route]]`. */
+/** The way to the next hops of `[[route]]`. @param routes others in their place */
 export function buildCourier(
   settings: Settings,
   domains: Domains,
@@ -32,9 +35,10 @@ export function buildCourier(
   log: Log,
   counters: Counters,
   name: string,
+  routes: readonly RouteSettings[] = settings.route,
 ): Courier & { close(): void } {
   const pool = new HopPool(name, createMailExchangers(dns), log);
-  const entries = routesOf(settings, readAuthorities);
+  const entries = routesOf(routes, readAuthorities);
   const ways = waysOf(entries, domains);
   const services = { log, hostname: name, spoolFolder: spoolPlaceOf(settings).folder };
   const places = entries.flatMap(({ route, section }) => {
@@ -43,6 +47,27 @@ export function buildCourier(
   });
   const smtp = createCourier({ pool, ...ways, log, counters });
   return createDispatch({ ...ways, smtp, places: new Map(places) });
+}
+
+/** The same, with the copies of `[[copy]]` behind it. */
+export function buildCopyingCourier(
+  ...[settings, domains, dns, log, counters, name]: Parameters<typeof buildCourier>
+): Courier & { close(): void } {
+  const courier = buildCourier(settings, domains, dns, log, counters, name);
+  if (settings.copy.length === 0) {
+    return courier;
+  }
+  const ways = waysOf(
+    routesOf(settings.copy, () => undefined),
+    domains,
+  );
+  const copies = buildCourier(settings, domains, dns, log, noCounters, name, settings.copy);
+  return createCopying(courier, {
+    queue: new CopyQueue(copies, log, counters),
+    folder: spoolPlaceOf(settings).folder,
+    log,
+    isCopied: (mailbox) => routeOf(ways, domainOf(ways, mailbox)) !== undefined,
+  });
 }
 
 function createPlaceCourier(
@@ -59,7 +84,7 @@ function createPlaceCourier(
 /** Whether addresses that have a way go the same one: one transaction has one next hop. */
 export function createSameNextHop(settings: Settings, domains: Domains): (mailboxes: readonly Mailbox[]) => boolean {
   const ways = waysOf(
-    routesOf(settings, () => undefined),
+    routesOf(settings.route, () => undefined),
     domains,
   );
   return (mailboxes) => {
@@ -75,8 +100,8 @@ interface Entry {
 }
 
 /** @param authorities reads a `ca_file` */
-function routesOf(settings: Settings, authorities: (file: string) => string | undefined): Entry[] {
-  return settings.route.map((route) => {
+function routesOf(routes: readonly RouteSettings[], authorities: (file: string) => string | undefined): Entry[] {
+  return routes.map((route) => {
     const ca = route.ca_file === "" ? undefined : authorities(route.ca_file);
     const hops = route.next_hop.flatMap((text) => parseNextHop(text) ?? []);
     const place = hops.length > 0 ? undefined : parseHopPlace(route.next_hop[0] ?? "");

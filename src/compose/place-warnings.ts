@@ -58,15 +58,17 @@ function folderFault(folder: string, mustBeWritable: boolean): string | undefine
 }
 
 /** Programs that are to be run later, when nobody watches. */
-export function programWarnings({ auth, alert, route }: Settings): Warning[] {
+export function programWarnings({ auth, alert, route, copy }: Settings): Warning[] {
   const commands = couriers.flatMap(({ settings }) =>
     Object.entries(settings)
       .filter(([, type]) => fieldMeta(type)?.isProgram === true)
       .map(([key]) => key),
   );
   return [
-    ...route.flatMap((section, i) =>
-      commands.flatMap((key) => warn(["route", i, key], programFault((section[key] as readonly string[])[0]))),
+    ...Object.entries({ route, copy }).flatMap(([name, sections]) =>
+      sections.flatMap((section, i) =>
+        commands.flatMap((key) => warn([name, i, key], programFault((section[key] as readonly string[])[0]))),
+      ),
     ),
     ...backEndSettings(auth, "isProgram").flatMap(({ path, value }) =>
       warn(path, Array.isArray(value) ? programFault(value[0]) : undefined),

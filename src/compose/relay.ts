@@ -30,7 +30,7 @@ import { createAuthenticator } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
 import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
-import { buildCourier, createSameNextHop } from "./next-hops.ts";
+import { buildCopyingCourier, createSameNextHop } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
@@ -77,7 +77,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const dns = createResolver(settings, log);
   const sameNextHop = createSameNextHop(settings, domains);
   const scanners = new ScannerPlaces(spoolPlaceOf(settings).folder, log, counters, Date.now);
-  const courier = buildCourier(settings, domains, dns, log, counters, name);
+  const courier = buildCopyingCourier(settings, domains, dns, log, counters, name);
   const post = createPost(courier, name, "notice");
   const services = { recipients, domains, sameNextHop, dns, state, hostname: name, post, log, now: Date.now };
   const { tls, authenticator, mayUse } = loginParts(settings, lasting, domains);

@@ -45,14 +45,17 @@ function sourceWarnings({ source }: Settings): Warning[] {
 
 const smtpSettings = { tls: "off", tls_name: "", ca_file: "", replies: "mirror" } as const;
 
-function routeWarnings({ route }: Settings): Warning[] {
-  return route.flatMap((each, i) => {
+function routeWarnings({ route, copy }: Settings): Warning[] {
+  return [
+    ...route.map((each, i) => ({ each, at: ["route", i] })),
+    ...copy.map((each, i) => ({ each, at: ["copy", i] })),
+  ].flatMap(({ each, at }) => {
     if (!each.next_hop.some((hop) => parseNextHop(hop) !== undefined)) {
       const isWeb = each.next_hop.some((hop) => hop.startsWith("https:"));
       return Object.entries(smtpSettings)
         .filter(([key, usual]) => each[key] !== usual && !(isWeb && key === "ca_file"))
         .map(([key]) => ({
-          path: ["route", i, key],
+          path: [...at, key],
           message: "has no effect: no next_hop of this route speaks SMTP or LMTP",
         }));
     }
@@ -61,7 +64,7 @@ function routeWarnings({ route }: Settings): Warning[] {
       each.tls === "opportunistic"
         ? 'has no effect: tls = "opportunistic" verifies no certificate; write tls = "require"'
         : `${noTls}: write tls = "require", or next_hop = "smtps://…"`;
-    return told([[each.ca_file !== "" && !encrypted, ["route", i, "ca_file"], why]]);
+    return told([[each.ca_file !== "" && !encrypted, [...at, "ca_file"], why]]);
   });
 }
 

@@ -1,4 +1,4 @@
-/** Errors in `[[route]]` that show in the light of the listeners: a next hop that is the relay itself. */
+/** Errors in `[[route]]` and `[[copy]]` that show in the light of the listeners: a next hop that is the relay itself. */
 import { networkInterfaces } from "node:os";
 
 import { normalIp, parseEndpoint } from "../mail/network.ts";
@@ -22,11 +22,15 @@ export function routeFaults(
       return place === undefined || place.port === 0 ? [] : [{ ...place, name, text }];
     }),
   );
-  return settings.route.flatMap(({ next_hop: hops }, i) =>
+  const routes = [
+    ...settings.route.map((each, i) => ({ ...each, at: ["route", i] })),
+    ...settings.copy.map((each, i) => ({ ...each, at: ["copy", i] })),
+  ];
+  return routes.flatMap(({ next_hop: hops, at }) =>
     hops.flatMap((text, j) => {
       const hop = parseNextHop(text);
       const own = hop?.kind !== "host" ? undefined : places.find((place) => meets(hop.endpoint, place, settings));
-      const path = ["route", i, "next_hop", ...(hops.length > 1 ? [j] : [])];
+      const path = [...at, "next_hop", ...(hops.length > 1 ? [j] : [])];
       return own === undefined
         ? []
         : [

@@ -7,14 +7,18 @@ import type { Settings } from "./sections.ts";
 import type { Warning } from "./warning.ts";
 
 /** `tls_name` if no certificate is verified. */
-export function tlsNameWarnings({ route }: Settings): Warning[] {
-  return route.flatMap(({ tls, tls_name: name, next_hop: hops }, i) => {
+export function tlsNameWarnings({ route, copy }: Settings): Warning[] {
+  return [...ofSection("route", route), ...ofSection("copy", copy)];
+}
+
+function ofSection(section: string, routes: Settings["route"]): Warning[] {
+  return routes.flatMap(({ tls, tls_name: name, next_hop: hops }, i) => {
     const verified = tls === "require" || (tls === "off" && hops.some((hop) => hop.startsWith("smtps:")));
     return name === "" || verified
       ? []
       : [
           {
-            path: ["route", i, "tls_name"],
+            path: [section, i, "tls_name"],
             message: 'has no effect: no certificate is verified; write tls = "require"',
           },
         ];

@@ -55,6 +55,7 @@ export function createSchema(
     auth: authSection(backEnds).prefault(none) as unknown as z.ZodType<AuthSettings>,
     checks: table.prefault(none) as unknown as z.ZodType<CheckTable>,
     route: z.array(routeSection(couriers)).prefault([]),
+    copy: z.array(routeSection(couriers)).prefault([]),
     source: z.array(coreLists.source).prefault([]),
     publish: z.array(coreLists.publish).prefault([]),
     listener: z.array(listener(ownRunList(checks, listenerDoc))).prefault([]),

@@ -23,6 +23,7 @@ export const counterNames = {
   check_faults: "Internal errors in checks, by check; each counts as pass.",
   session_faults: "Internal errors in sessions; each was answered 421.",
   hop_replies: "Answers of next hops by code.",
+  copies: "Copies of messages by result: delivered, failed.",
   limits: "Sessions ended by a limit, by limit.",
   logins: "AUTH answers by result: accepted, refused, blocked, unavailable.",
 } as const;
@@ -78,6 +79,7 @@ export function seriesFromStart(
     ...labelled("check_faults", "check", checks),
     ["session_faults"],
     ...labelled("hop_replies", "code", ["250", "421", "450", "451", "550", "554", "none"]),
+    ...labelled("copies", "result", ["delivered", "failed"]),
     ...labelled("limits", "limit", limitNames),
     ...labelled("logins", "result", ["accepted", "refused", "blocked", "unavailable"]),
   ];

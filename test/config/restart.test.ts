@@ -58,6 +58,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   },
   "[checks]": { reload: "run load" },
   "[[route]]": { reload: `domain next_hop tls tls_name ca_file replies timeout data_timeout ${ofCouriers}` },
+  "[[copy]]": { reload: `domain next_hop tls tls_name ca_file replies timeout data_timeout ${ofCouriers}` },
   "[[source]]": {
     reload:
       "name type preset url bind_dn password_file base filter live_filter attributes resource_classes domains starttls ca_file page_size timeout lookup changes notes_domain",
