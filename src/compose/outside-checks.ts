@@ -5,6 +5,7 @@ import type * as z from "zod";
 
 import { checks } from "../checks/registry.ts";
 import { fieldMeta } from "../config/fields.ts";
+import { stages } from "../hooks/check.ts";
 import type { CheckDefinition } from "../hooks/check.ts";
 import { hookNames } from "../hooks/hook-names.ts";
 import { needs } from "../hooks/message.ts";
@@ -72,8 +73,8 @@ function wrongIn(check: Partial<CheckDefinition>): string | undefined {
   if (!Array.isArray(hooks) || hooks.length === 0 || hooks.some((hook) => !hookNames.includes(hook))) {
     return `its check must have hooks, some of ${hookNames.join(", ")}`;
   }
-  if (!["note", "sender", "policy", "recipient"].includes(stage ?? "")) {
-    return "its check must have a stage: note, sender, policy or recipient";
+  if (!stages.some((one) => one === stage)) {
+    return `its check must have a stage, one of ${stages.join(", ")}`;
   }
   if (!needs.includes(need)) {
     return `its check has a need that must be one of ${needs.join(", ")}`;

@@ -65,9 +65,12 @@ export interface CheckRun<R extends string = string, F extends string = string, 
  * When a check runs within a hook, whatever the configured order:
  * `note` before everything, also before other verdicts, and its verdict at RCPT does not count;
  * `sender` at MAIL after the others have passed it, and at RCPT before them: the bad-sender verdict;
- * `policy` in configured order; `recipient` after them, at RCPT after the relay-domain verdict.
+ * `policy` in configured order; `recipient` after them, at RCPT after the relay-domain verdict;
+ * `last` as policy, but at MAIL and RCPT after all others, and then about every recipient that they accept, whatever
+ * its domain: for who is to hear of accepted recipients alone.
  */
-export type Stage = "note" | "sender" | "policy" | "recipient";
+export const stages = ["note", "sender", "policy", "recipient", "last"] as const;
+export type Stage = (typeof stages)[number];
 
 /** Settings, as the functions of src/config/fields.ts declare them. */
 export type Fields = Readonly<Record<string, z.ZodType>>;

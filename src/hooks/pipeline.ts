@@ -5,6 +5,7 @@
  */
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
+import { stages } from "./check.ts";
 import type { Conclusion, Denial, Stage } from "./check.ts";
 import { isExempt } from "./exemption.ts";
 import { hookNames } from "./hook-names.ts";
@@ -17,15 +18,13 @@ import type { Step } from "./step.ts";
 import { pass } from "./verdict.ts";
 import type { Answer, Verdict } from "./verdict.ts";
 
-const stages: readonly Stage[] = ["note", "sender", "policy", "recipient"];
-
 /**
  * The stages that the server asks on their own; elsewhere all checks of a hook are asked in one go, in the order of
  * stages.
  */
 const apart: Partial<Readonly<Record<HookName, readonly Stage[]>>> = {
-  mail: ["sender"],
-  rcpt: ["note", "sender", "recipient"],
+  mail: ["sender", "last"],
+  rcpt: ["note", "sender", "recipient", "last"],
   data: ["note"],
 };
 /** How a check is asked at the hooks of a message. */
@@ -47,8 +46,10 @@ export class Pipeline {
   constructor(steps: readonly Step[], log: Log, counters: Counters) {
     const staged = (hook: HookName): Record<Stage, readonly Step[]> => {
       const here = steps.filter(({ check }) => check.hooks.includes(hook));
-      const of = (stage: Stage): Step[] => here.filter(({ check }) => check.stage === stage);
       const isApart = (stage: Stage): boolean => apart[hook]?.includes(stage) === true;
+      const stageOf = (step: Step): Stage =>
+        step.check.stage === "last" && !isApart("last") ? "policy" : step.check.stage;
+      const of = (stage: Stage): Step[] => here.filter((step) => stageOf(step) === stage);
       const together = stages.filter((stage) => !isApart(stage)).flatMap(of);
       return Object.fromEntries(
         stages.map((stage) => [stage, isApart(stage) ? of(stage) : stage === "policy" ? together : []]),
@@ -241,7 +242,8 @@ export class Pipeline {
  * recipients.
  */
 function isOff({ check: { stage } }: Step, { checksOff, policyOff }: Session): boolean {
-  return (checksOff && (stage === "policy" || stage === "recipient")) || (policyOff && stage === "policy");
+  const isPolicy = stage === "policy" || stage === "last";
+  return (checksOff && (isPolicy || stage === "recipient")) || (policyOff && isPolicy);
 }
 
 function answerOf({ run }: Step, hook: HookName, session: Session): Answer {

@@ -76,9 +76,24 @@ export interface Scanner<Answer extends Answered> {
   scan(content: AsyncIterable<Buffer>, signal: AbortSignal): Promise<Answer | NoAnswer>;
 }
 
+/** What is known of a place that a check asks in its own way: whether it may be asked now, and what the log hears of it. */
+export interface PlaceGuard {
+  /** Whether it may be asked. Each question that may is ended by one of the next three. */
+  admit(): boolean;
+  succeeded(): void;
+  /** Counted, and logged once a minute. */
+  failed(why: string): void;
+  /** Ended without a word on the place. */
+  withdrew(): void;
+  /** There is no answer, since it was not asked: counted and logged alike. */
+  unasked(): void;
+}
+
 /** The service. */
 export interface Scanners {
   /** Folder for files that programs scan. */
   readonly folder: string;
   open<Answer extends Answered>(transport: Transport<Answer>, limits: ScanLimits): Scanner<Answer>;
+  /** @param place as in {@link Transport} */
+  guard(place: string): PlaceGuard;
 }

@@ -1,11 +1,22 @@
 /** The service `scanner`: a breaker a place, and one warning a minute for each place that does not answer. */
-import type { Answered, NoAnswer, Scan, ScanLimits, Scanner, Scanners, Transport } from "../hooks/scanner.ts";
+import type {
+  Answered,
+  NoAnswer,
+  PlaceGuard,
+  Scan,
+  ScanLimits,
+  Scanner,
+  Scanners,
+  Transport,
+} from "../hooks/scanner.ts";
 import type { Counters } from "../report/counters.ts";
 import { errorMessage } from "../report/error-message.ts";
 import type { Log } from "../report/log.ts";
 import { Breaker } from "./breaker.ts";
 import { GuardedScan } from "./scan.ts";
 
+/** Why a place was not asked. */
+const resting = "it did not answer before";
 /** Between two warnings about one place; ms. */
 const complainEvery = 60_000;
 
@@ -34,6 +45,21 @@ export class ScannerPlaces {
         new GuardedScanner(transport, limits, this.breakerAt(transport.place), (answer) => {
           this.#note(label, transport.place, answer);
         }),
+      guard: (place) => this.#guard(label, place),
+    };
+  }
+
+  #guard(label: string, place: string): PlaceGuard {
+    const breaker = this.breakerAt(place);
+    return {
+      admit: () => breaker.admit(),
+      succeeded: () => breaker.succeeded(),
+      failed: (why) => {
+        breaker.failed();
+        this.#note(label, place, { kind: "unavailable", why });
+      },
+      withdrew: () => breaker.withdrew(),
+      unasked: () => this.#note(label, place, { kind: "unavailable", why: resting }),
     };
   }
 
@@ -99,7 +125,7 @@ class GuardedScanner<Answer extends Answered> implements Scanner<Answer> {
 
   #open(): Scan<Answer> {
     if (!this.#breaker.admit()) {
-      return closed("it did not answer before");
+      return closed(resting);
     }
     try {
       return new GuardedScan(this.#transport.open(), this.#limits, this.#breaker);

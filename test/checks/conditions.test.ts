@@ -107,8 +107,8 @@ const away: Store = {
 const stages = {
   connection: ["note", "policy"],
   helo: ["note", "policy"],
-  mail: ["note", "policy", "sender"],
-  rcpt: ["note", "sender", "policy", "recipient"],
+  mail: ["note", "policy", "sender", "last"],
+  rcpt: ["note", "sender", "policy", "recipient", "last"],
   data: ["note", "policy"],
 } as const;
 

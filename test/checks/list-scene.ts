@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { createLists } from "../../src/compose/lists.ts";
-import type { CheckDefinition } from "../../src/hooks/check.ts";
+import type { CheckDefinition, Stage } from "../../src/hooks/check.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import type { Services } from "../../src/hooks/services.ts";
 import type { CommandHook } from "../../src/hooks/hook-names.ts";
@@ -31,8 +31,8 @@ export interface Asked {
 const order = [
   ["connection", ["note", "policy"]],
   ["helo", ["note", "policy"]],
-  ["mail", ["note", "policy", "sender"]],
-  ["rcpt", ["note", "sender", "policy", "recipient"]],
+  ["mail", ["note", "policy", "sender", "last"]],
+  ["rcpt", ["note", "sender", "policy", "recipient", "last"]],
 ] as const;
 
 /** A check with one list file. */
@@ -121,7 +121,7 @@ export class ListScene {
     return asPrinted((await this.#pipeline.run("message", session, "policy", ask)).verdict);
   }
 
-  #run(hook: CommandHook, session: ReturnType<typeof makeSession>, stage: "note" | "sender" | "policy" | "recipient") {
+  #run(hook: CommandHook, session: ReturnType<typeof makeSession>, stage: Stage) {
     if (this.#pipeline === undefined) {
       throw new TypeError("start() comes first");
     }

@@ -13,6 +13,7 @@ import { exemptions } from "../../src/config/check-words.ts";
 import type { Exemption } from "../../src/config/check-words.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { formatFault } from "../../src/config/toml.ts";
+import { stages } from "../../src/hooks/check.ts";
 import type { CheckDefinition, Denial } from "../../src/hooks/check.ts";
 import type { CheckSession } from "../../src/hooks/check-session.ts";
 import type { HookName } from "../../src/hooks/hook-names.ts";
@@ -210,14 +211,12 @@ describe("modes and exemptions", () => {
   };
 
   it("take every check of a hook into account, whatever its stage", () => {
-    for (const stage of ["note", "sender", "policy", "recipient"] as const) {
+    for (const stage of stages) {
       for (const hook of ["connection", "helo", "mail", "data"] as const) {
         const pipeline = make(madeUp("one", { [hook]: () => refused }, { stage }));
         const session = makeSession();
         session.begin(undefined);
-        const outcomes = (["note", "sender", "policy", "recipient"] as const).map((each) =>
-          pipeline.run(hook, session, each),
-        ) as Outcome[];
+        const outcomes = stages.map((each) => pipeline.run(hook, session, each)) as Outcome[];
         expect(
           outcomes.filter(({ verdict }) => verdict.kind === "refuse"),
           `${stage} at ${hook}`,

@@ -33,10 +33,15 @@ export function askAtMail(
   return after(pipeline.run("mail", session, "policy"), (outcome) => {
     session.changing = undefined;
     const refusal = refused(responseOf(outcome));
+    if (refusal !== undefined) {
+      return refusal;
+    }
     // The final sender is looked at last, and not at all if a check said `ok`; most refuse it at RCPT.
-    return refusal !== undefined || outcome.verdict.kind === "ok"
-      ? refusal
-      : after(pipeline.run("mail", session, "sender"), (last) => refused(responseOf(last)));
+    const sender = outcome.verdict.kind === "ok" ? outcome : pipeline.run("mail", session, "sender");
+    return after(sender, (judged) => {
+      const bad = refused(responseOf(judged));
+      return bad ?? after(pipeline.run("mail", session, "last"), (last) => refused(responseOf(last)));
+    });
   });
 }
 

@@ -209,7 +209,10 @@ function ourAnswer({ finding, observed }: Outcome): OurAnswer | undefined {
   return finding === "stale" ? "unknown" : ourAnswers.find((answer) => answer === finding);
 }
 
-/** What a check puts in the recipient's place must be such that the client could have named it. */
+/**
+ * The end of the marks. What a check puts in the recipient's place must be such that the client could have named it;
+ * checks of stage last hear of those alone that got so far.
+ */
 function passed(at: Case, status: string | undefined, ours: OurAnswer | undefined): Judged | Promise<Judged> {
   for (const mailbox of at.session.rcpt?.expansion ?? []) {
     const fault = relayFault(at.service, at.session, mailbox);
@@ -217,7 +220,15 @@ function passed(at: Case, status: string | undefined, ours: OurAnswer | undefine
       return denied(at, fault);
     }
   }
-  return { kind: "passed", mailbox: mailboxOf(at), status: status ?? "accepted", check: serverName, ours };
+  const judged: Judged = {
+    kind: "passed",
+    mailbox: mailboxOf(at),
+    status: status ?? "accepted",
+    check: serverName,
+    ours,
+  };
+  const last = at.service.pipeline.run("rcpt", at.session, "last");
+  return last instanceof Promise ? last.then((outcome) => ending(at, outcome) ?? judged) : (ending(at, last) ?? judged);
 }
 
 /**
