@@ -21,6 +21,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/hooks", "The contract of a check, the session, the pipeline"],
   ["src/spp", "The host of qmail-spp plugins"],
   ["src/scanners", "Scanners of messages: daemons, programs, the breaker"],
+  ["src/milter", "The client side of the milter protocol"],
   ["src/checks/recipient", "Checks of recipients: does the directory list them"],
   ["src/checks/envelope", "Checks of senders and recipients against lists of addresses"],
   ["src/checks/client", "Checks of the client, and of what was gathered against it"],

@@ -33,6 +33,7 @@ import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
 import { mailinglist } from "./recipient/mailinglist.ts";
 import { majordomo } from "./recipient/majordomo.ts";
+import { milter } from "./programs/milter.ts";
 import { nodialup } from "./client/nodialup.ts";
 import { rblspp } from "./lists/rblspp.ts";
 import { rcpt_regexp } from "./envelope/rcpt_regexp.ts";
@@ -84,6 +85,7 @@ export const checks: readonly CheckDefinition[] = [
   loop,
   mailinglist,
   majordomo,
+  milter,
   nodialup,
   rblspp,
   rcpt_regexp,

@@ -75,6 +75,7 @@ export function faultyLines(settings: Settings): Warning[] {
         void warnings.push({ path, message: [event, ...Object.values(facts).map((fact) => `"${fact}"`)].join(": ") }),
     };
     check.create(values, {
+      label: check.name,
       recipients: noRecipients,
       domains,
       sameNextHop,

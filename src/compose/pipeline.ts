@@ -14,7 +14,7 @@ import { createLists } from "./lists.ts";
 export function buildPipeline(
   settings: Settings,
   run: readonly string[],
-  services: Omit<Services, "lists" | "scanner">,
+  services: Omit<Services, "label" | "lists" | "scanner">,
   scanners: ScannerPlaces,
   counters: Counters,
 ): Pipeline {
@@ -27,7 +27,7 @@ export function buildPipeline(
       : [
           stepOf(
             section,
-            { ...services, lists: listsOf(section.label), scanner: scanners.of(section.label) },
+            { ...services, label: section.label, lists: listsOf(section.label), scanner: scanners.of(section.label) },
             settings.smtp,
           ),
         ];

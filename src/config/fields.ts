@@ -54,6 +54,18 @@ export function duration(sample: string, doc: string, between?: readonly [string
   return field(checked(within, read), { doc, sample, allowed: within, suggest: meantDuration });
 }
 
+/** Time spans by name, each held in ms; one that is not given has its default. */
+export function durations<const Names extends Readonly<Record<string, string>>>(
+  sample: Names,
+  between: readonly [string, string],
+  doc: string,
+): Field<Readonly<Record<keyof Names, number>>> {
+  const spans = Object.entries(sample).map(([name, span]) => [name, duration(span, doc, between)]);
+  return field(z.strictObject(Object.fromEntries(spans)), { doc, sample }) as Field<
+    Readonly<Record<keyof Names, number>>
+  >;
+}
+
 /** How many in which time, "10/60s"; "" is not a limit, held as undefined. */
 export function rate(sample: string, doc: string): z.ZodType<Rate | undefined> {
   const allowed = 'a number and a time from 1s to 24h such as "10/60s", or ""';

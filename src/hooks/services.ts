@@ -33,6 +33,8 @@ export interface Tables {
 
 /** What every check has. */
 export interface Services {
+  /** The check as in `[checks] run`. */
+  readonly label: string;
   readonly recipients: Recipients;
   readonly domains: Domains;
   /** Whether addresses go to one next hop, as far as they go to any. */

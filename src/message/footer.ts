@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 
 import type { SplitterChunk } from "@zone-eu/mailsplit";
 
-import { fieldName, splitFields } from "./header.ts";
+import { fieldName, readHeader, splitFields } from "./header.ts";
 import { newSplitter } from "./mime.ts";
 import type { MimePart, MimeTree } from "./mime.ts";
 import { Appender } from "./text-appender.ts";
@@ -158,17 +158,4 @@ function partOf(text: string): string {
     "",
     written,
   ].join("\r\n");
-}
-
-/** Reads up to the empty line. */
-async function readHeader(pieces: AsyncIterator<Buffer>): Promise<{ readonly header: string; readonly rest: Buffer }> {
-  let seen = Buffer.alloc(0);
-  for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-    seen = Buffer.concat([seen, next.value]);
-    const end = seen.subarray(0, 2).toString("latin1") === "\r\n" ? -2 : seen.indexOf("\r\n\r\n");
-    if (end !== -1) {
-      return { header: seen.toString("latin1", 0, end + 2), rest: seen.subarray(end + 4) };
-    }
-  }
-  return { header: seen.toString("latin1"), rest: Buffer.alloc(0) };
 }

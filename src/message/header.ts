@@ -34,6 +34,19 @@ export function fieldName(line: string): string {
   return /^([\x21-\x39\x3b-\x7e]+)[ \t]*:/.exec(line)?.[1] ?? "";
 }
 
+/** Reads the header section of a message, without the empty line behind it, and what of the body came with that. */
+export async function readHeader(pieces: AsyncIterator<Buffer>): Promise<{ readonly header: string; readonly rest: Buffer }> {
+  let seen = Buffer.alloc(0);
+  for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
+    seen = Buffer.concat([seen, next.value]);
+    const end = seen.subarray(0, 2).toString("latin1") === "\r\n" ? -2 : seen.indexOf("\r\n\r\n");
+    if (end !== -1) {
+      return { header: seen.toString("latin1", 0, end + 2), rest: seen.subarray(end + 4) };
+    }
+  }
+  return { header: seen.toString("latin1"), rest: Buffer.alloc(0) };
+}
+
 function fieldOf(line: string): HeaderField {
   const name = fieldName(line);
   const value = line.slice(line.indexOf(":") + 1).replaceAll("\r\n", "");

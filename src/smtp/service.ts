@@ -43,7 +43,7 @@ export interface Limits {
 }
 
 /** What all connections of a listener share. */
-export interface Service extends Omit<Services, "lists" | "scanner"> {
+export interface Service extends Omit<Services, "label" | "lists" | "scanner"> {
   readonly listener: string;
   readonly pipeline: Pipeline;
   readonly courier: Courier;

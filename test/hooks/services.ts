@@ -26,6 +26,7 @@ export function servicesFor({
 }: Partial<Services> & { readonly folders?: readonly string[] } = {}): Services {
   const { log = silentLog, now = Date.now } = more;
   return {
+    label: "test",
     recipients: recipientsOf({ kind: "unavailable", why: "none" }),
     domains: createDomains([]),
     sameNextHop: () => true,

@@ -27,6 +27,7 @@ export function tlsVariables(socket: TLSSocket): [string, string][] {
   const subject = socket.authorized ? socket.getPeerX509Certificate()?.subject : undefined;
   return [
     ["TLSVERSION", socket.getProtocol() ?? ""],
+    ["TLSCIPHER", socket.getCipher().standardName],
     // Node gives one attribute a line, escaped, the least first; as RFC 4514 writes a name, it ends with it.
     ...(subject === undefined
       ? []
