@@ -37,6 +37,7 @@ const parts = {
   "MaxMind::DB::Writer": ["perl", "-MMaxMind::DB::Writer::Tree", "-e", "1"],
   "Net::IP": ["perl", "-MNet::IP", "-e", "1"],
   lmdb: () => postfixHas("lmdb"),
+  Milter: ["/usr/bin/python3", "-c", "import Milter"],
   "the standard library": ["python3", "-c", "import array, os, pty, select, socket"],
   "stdio.h": ["sh", "-c", "echo '#include <stdio.h>' | cc -E -x c -"],
   "TLS and WebDAV": ["sh", "-c", "nginx -V 2>&1 | grep http_ssl_module | grep -q http_dav_module"],

@@ -22,12 +22,17 @@ export class MailScene {
   /** @param sections sections of the checks, by their words in `[checks] run` */
   static async start(
     sections: Readonly<Record<string, string>>,
-    more: { readonly config?: string; readonly files?: NonNullable<TestRelayOptions["files"]> } = {},
+    more: {
+      readonly config?: string;
+      readonly files?: NonNullable<TestRelayOptions["files"]>;
+      /** Users beside anna and bert. */
+      readonly users?: readonly string[];
+    } = {},
   ): Promise<MailScene> {
     const hop = await startNextHop();
     const run = [...Object.keys(sections), "goodmailto"].map((name) => JSON.stringify(name));
     const relay = await startTestRelay({
-      snapshot: [to, "bert@kontor.example"],
+      snapshot: [to, "bert@kontor.example", ...(more.users ?? [])],
       ...(more.files === undefined ? {} : { files: more.files }),
       config: [
         `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"`,
