@@ -35,7 +35,9 @@ export function fieldName(line: string): string {
 }
 
 /** Reads the header section of a message, without the empty line behind it, and what of the body came with that. */
-export async function readHeader(pieces: AsyncIterator<Buffer>): Promise<{ readonly header: string; readonly rest: Buffer }> {
+export async function readHeader(
+  pieces: AsyncIterator<Buffer>,
+): Promise<{ readonly header: string; readonly rest: Buffer }> {
   let seen = Buffer.alloc(0);
   for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
     seen = Buffer.concat([seen, next.value]);

@@ -103,7 +103,10 @@ const mostLines = 100;
 /** The milter's own reply: 4xx or 5xx, every line with its code. */
 function replyIn(data: Buffer): Reply {
   const said = data.toString("latin1").split("\0", 1)[0] ?? "";
-  const lines = said.replace(/(?:\r?\n)+$/, "").split(/\r?\n|\r/).map(visible);
+  const lines = said
+    .replace(/(?:\r?\n)+$/, "")
+    .split(/\r?\n|\r/)
+    .map(visible);
   const code = lines[0]?.slice(0, 3) ?? "";
   const isReply = /^[45]\d\d$/.test(code) && lines.every((line) => new RegExp(`^${code}(?:[ -]|$)`).test(line));
   if (!isReply || lines.length > mostLines) {

@@ -65,7 +65,7 @@ export const milter: CheckDefinition = defineCheck({
     ),
     explain: field.flag(
       false,
-      'Reply as qpsmtpd\'s plugin did: "Rejected at PHASE by NAME milter (TEXT)". NAME is the name of the instance, TEXT the milter\'s own reply.',
+      "Reply as qpsmtpd's plugin did: \"Rejected at PHASE by NAME milter (TEXT)\". NAME is the name of the instance, TEXT the milter's own reply.",
     ),
     phases: field.choices(
       milterParts,

@@ -4,6 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { missing } from "../../fakes/need.ts";
 import { startDoer } from "../../fakes/milter.ts";
 import type { Doer } from "../../fakes/milter.ts";
+import { belowTrace } from "../../fakes/header-fields.ts";
+import { asPassedOn, shapes, wireOf } from "../../fakes/messages.ts";
 import { SmtpClient } from "../../fakes/smtp-client.ts";
 import { largeMessage, MailScene } from "../scanners/mail-scene.ts";
 
@@ -85,7 +87,7 @@ describe.skipIf(missing("python3", "Milter"))("milter", () => {
     expect(await scene.send(`${wire}\r\n..dot\r\n\xff\r\n`)).toMatch(/^250/);
     expect(scene.delivered()).toBe(
       [
-        `X-First: 1\r\nFrom: ann@far.example\r\nX-Second: 2\r\nSubject: plain\r\nX-Old: new\r\nX-Other:tight\r\n`,
+        `X-First: 1\r\nX-Second: 2\r\nFrom: ann@far.example\r\nSubject: plain\r\nX-Old: new\r\nX-Other:tight\r\n`,
         wire.slice(wire.indexOf("X-Do")),
         "X-Last: a\r\n b\r\nX-None: made\r\n\r\n.dot\r\n\xff\r\n",
       ].join(""),
@@ -106,7 +108,7 @@ describe.skipIf(missing("python3", "Milter"))("milter", () => {
   it("never opens relaying, and says which changes it did not make", async () => {
     await start();
     const steps = ["addrcpt victim@far.example", "addrcpt a%b@kontor.example", "addrcpt no address", "add X-Good yes"];
-    expect(await ask(...steps, "add Bad\u00e9 x")).toMatch(/^250/);
+    expect(await ask(...steps, "change From 0 x")).toMatch(/^250/);
     expect(scene.hop.received[0]?.recipients).toEqual(["anna@kontor.example"]);
     expect(scene.delivered()).toContain("\r\nX-Good: yes\r\n");
     expect(scene.log.match(/milter: change not made/g)).toHaveLength(4);
@@ -141,8 +143,8 @@ describe.skipIf(missing("python3", "Milter"))("milter", () => {
     expect(await client.command("RCPT TO:<anna@kontor.example>")).toMatch(/^250/);
     await client.command("DATA");
     expect(await client.command(`${top}X-Do: reject\r\n${body}.`)).toMatch(/^250/);
-    // Whether 250 comes before the abort is a matter of luck.
-    expect(doer.told().slice(before).map(([, event]) => event).slice(0, 2)).toEqual(["abort", "mail"]);
+    const events = doer.told().slice(before);
+    expect(events.map(([, event]) => event).filter((event) => event !== "abort")).toEqual(["mail"]);
     client.close();
   });
 
@@ -157,8 +159,8 @@ describe.skipIf(missing("python3", "Milter"))("milter", () => {
     }
     expect(scene.hop.received).toHaveLength(0);
     expect(await now("accept")).toMatch(/^250/);
-    expect(await ask("progress", "sleep 0.1", "progress", "quarantine very\u00e9 odd")).toMatch(/^250/);
-    expect(scene.delivered(2)).toMatch(/^X-Quarantine: very\?+ odd\r\n/);
+    expect(await ask("progress", "sleep 0.1", "progress", "quarantine very odd")).toMatch(/^250/);
+    expect(scene.delivered(2)).toMatch(/^X-Quarantine: very odd\r\n/);
   });
 
   it("takes `explain`, `discard` and `quarantine` as they are set", async () => {
@@ -180,6 +182,18 @@ describe.skipIf(missing("python3", "Milter"))("milter", () => {
     expect(doer.told().findLast(([, event]) => event === "eom")?.[2]).toBe(all);
     expect(scene.hop.received[1]?.message.length).toBeGreaterThan(all);
   });
+
+  it("passes messages of every shape on as they came", async () => {
+    await start();
+    for (const [shape, make] of Object.entries(shapes)) {
+      const content = make("id");
+      expect([shape, await scene.send([wireOf(content)])]).toEqual([shape, expect.stringMatching(/^250/)]);
+      const got = belowTrace(scene.hop.received.at(-1)?.message ?? Buffer.alloc(0));
+      expect(got, shape).toBe(asPassedOn(content));
+      expect(doer.told().at(-1)?.[1], shape).toBe("eom");
+    }
+    expect(scene.relay.metrics.totals()[`check_faults{check="milter"}`] ?? 0).toBe(0);
+  }, 60_000);
 
   it("shows each milter the changes of those before it", async () => {
     const section = `url = "${doer.url}"`;
