@@ -56,6 +56,8 @@ export interface HeaderEdits {
   changeHeader(name: string, nth: number, value: string): void;
   /** Takes the nth field of this name away (from 1); 0 takes all. */
   deleteHeader(name: string, nth: number): void;
+  /** Takes all fields of this name away that came with the message: what other checks added stays. */
+  deleteReceivedHeader(name: string): void;
 }
 
 /** What a check with the need `whole` may change at hook `message`. */

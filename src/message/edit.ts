@@ -6,7 +6,8 @@ import { fieldName, splitFields } from "./header.ts";
 export type HeaderEdit =
   | { readonly kind: "insert"; readonly index: number; readonly line: string }
   | { readonly kind: "change"; readonly name: string; readonly nth: number; readonly value: string }
-  | { readonly kind: "delete"; readonly name: string; readonly nth: number };
+  | { readonly kind: "delete"; readonly name: string; readonly nth: number }
+  | { readonly kind: "delete-received"; readonly name: string };
 
 /** A field, with its continuation lines: lines of at most 998 octets, none of them blank. */
 const field = /^[\x21-\x39\x3b-\x7e]+:[^\0\r\n]*(?:\r\n[ \t][^\0\r\n]*[^\0\r\n \t][^\0\r\n]*)*$/;
@@ -32,9 +33,21 @@ export function checkEdit(edit: HeaderEdit): void {
   } else if (edit.kind === "change") {
     checkFieldLine(`${edit.name}: ${edit.value}`);
   }
-  const number = edit.kind === "insert" ? edit.index : edit.nth;
+  const number = numberOf(edit);
   if (!Number.isSafeInteger(number) || number < (edit.kind === "change" ? 1 : 0)) {
     throw new RangeError(`Cannot count header fields by ${number}`);
+  }
+}
+
+function numberOf(edit: HeaderEdit): number {
+  switch (edit.kind) {
+    case "insert":
+      return edit.index;
+    case "change":
+    case "delete":
+      return edit.nth;
+    case "delete-received":
+      return 0;
   }
 }
 
@@ -67,6 +80,12 @@ export class EditedHeader {
       case "change": {
         const at = placesOf(fields, edit.name)[edit.nth - 1] ?? fields.length;
         fields.splice(at, 1, `${edit.name}: ${edit.value}\r\n`);
+        break;
+      }
+      case "delete-received": {
+        const received = new Set(splitFields(unstuffText(this.#wire)));
+        const name = edit.name.toLowerCase();
+        this.#fields = fields.filter((line) => fieldName(line).toLowerCase() !== name || !received.has(line));
         break;
       }
       case "delete": {

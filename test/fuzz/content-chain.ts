@@ -36,13 +36,6 @@ export interface Chain {
   complaints(plan: Plan, arrived: string): readonly string[];
 }
 
-/** Checks that own fields of the same names. */
-const rivals: Readonly<Record<string, string>> = {
-  spamassassin: "rspamd",
-  rspamd: "spamassassin",
-  clamav: "scanner",
-  scanner: "clamav",
-};
 const nothing = /^(?!)/;
 const footer = "-- \r\n.footer\r\n";
 
@@ -110,19 +103,12 @@ function configOf(links: readonly Link[]): string {
 function judgeBy(links: readonly Link[]): Pick<Chain, "expected" | "seen" | "complaints"> {
   const owned = new RegExp(links.map(({ owns }) => `(?:${owns.source})`).join("|") || nothing.source, "i");
   const appended = links.map(({ appends = "" }) => appends).join("");
-  // Each of a pair takes fields of the other's for old ones, and removes them.
-  const removers = new Set(
-    links.filter(({ check }) => links.some((one) => one.check === rivals[check])).map((one) => one.check),
-  );
   return {
     expected: ({ content }) => {
       const { fields: left, body } = withoutFields(asPassedOn(content), owned);
       return { fields: left, body: body + appended };
     },
     seen: (arrived) => withoutFields(arrived, owned),
-    complaints: (plan, arrived) =>
-      links
-        .filter(({ check }) => plan.isCondemned || !removers.has(check))
-        .flatMap(({ complaint }) => complaint?.(plan, arrived) ?? []),
+    complaints: (plan, arrived) => links.flatMap(({ complaint }) => complaint?.(plan, arrived) ?? []),
   };
 }

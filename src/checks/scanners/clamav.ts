@@ -82,7 +82,7 @@ export const clamav: CheckDefinition = defineCheck({
         };
       },
       async message(_session, message) {
-        fields.forEach((name) => message.deleteHeader(name, 0));
+        fields.forEach((name) => message.deleteReceivedHeader(name));
         if (!isWanted(message)) {
           return pass;
         }

@@ -168,7 +168,7 @@ function takeFields(
   log: Services["log"],
 ): void {
   const wanted = new Set(names.map((name) => name.toLowerCase()));
-  names.forEach((name) => message.deleteHeader(name, 0));
+  names.forEach((name) => message.deleteReceivedHeader(name));
   for (const line of printed.filter((one) => wanted.has(fieldName(one).toLowerCase())).toReversed()) {
     try {
       message.insertHeader(0, line);

@@ -66,7 +66,7 @@ export const rspamd: CheckDefinition = defineCheck({
         attempt(() => message.deleteHeader(name, 0), log, "rspamd");
       }
       const spam = ["add header", "rewrite subject"].includes(answer.action) ? ["X-Spam: Yes"] : [];
-      message.deleteHeader("X-Spam", 0);
+      message.deleteReceivedHeader("X-Spam");
       const lines = answer.add.map(([name, value]) => `${name}: ${valueOf(octetsOf(value))}`);
       insertFields(message, [...spam, ...lines.filter((line) => !spam.includes(line))], log, "rspamd");
       if (answer.action === "rewrite subject" && answer.subject !== undefined) {

@@ -90,7 +90,7 @@ export const scanner: CheckDefinition = defineCheck({
         };
       },
       async message(_session, message) {
-        Object.values(preset.fields).forEach((name) => message.deleteHeader(name, 0));
+        Object.values(preset.fields).forEach((name) => message.deleteReceivedHeader(name));
         return isWanted(message) ? verdictOn(await asked.scan(message.content(), message.signal), message) : pass;
       },
     };

@@ -138,7 +138,7 @@ function clearOld(message: WholeEdits & BodyView, how: "rename" | "drop" | "keep
     return;
   }
   const old = message.fields.all.filter(({ name }) => /^x-spam-/i.test(name));
-  new Set(old.map(({ name }) => name.toLowerCase())).forEach((name) => message.deleteHeader(name, 0));
+  new Set(old.map(({ name }) => name.toLowerCase())).forEach((name) => message.deleteReceivedHeader(name));
   if (how === "rename") {
     for (const { name, value } of old.toReversed()) {
       message.insertHeader(0, `${name.replace(/^x-spam-/i, "X-Old-Spam-")}: ${valueOf(value)}`);

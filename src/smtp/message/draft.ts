@@ -60,6 +60,10 @@ export class Draft implements Omit<WholeEdits, "received"> {
     this.#edit({ kind: "delete", name, nth });
   }
 
+  deleteReceivedHeader(name: string): void {
+    this.#edit({ kind: "delete-received", name });
+  }
+
   content(): AsyncIterable<Buffer> {
     return this.#held.content(this.#message.header);
   }

@@ -81,6 +81,10 @@ export class EditableView extends View implements WholeEdits {
     this.#draft.deleteHeader(name, nth);
   }
 
+  deleteReceivedHeader(name: string): void {
+    this.#draft.deleteReceivedHeader(name);
+  }
+
   content(): AsyncIterable<Buffer> {
     return this.#draft.content();
   }

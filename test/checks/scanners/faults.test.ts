@@ -110,6 +110,27 @@ describe.each(Object.entries(variants))("%s", (_name, variant) => {
   }, 60_000);
 });
 
+it("takes the marks of the sender away, and leaves those of the checks in front", async () => {
+  const [first, second] = [variants["scanner that holds"], variants["clamav that holds"]] as [Variant, Variant];
+  service = await startContentService("clamd", () => fault);
+  scene = await MailScene.start(
+    { scanner: first.section(""), clamav: second.section(service.place) },
+    { files: programs },
+  );
+  const forged = "X-Virus-Found: No\r\nX-Virus-Checked: by me\r\nX-Virus-Details:\r\n none\r\n";
+  const bad = `${mail}${condemned}\r\n`;
+  fault = "closed";
+  expect(await scene.send(forged + bad)).toMatch(/^250/);
+  const marks = "X-Virus-Found: Yes\r\nX-Virus-Details: Test.Virus\r\n";
+  expect(last(scene)).toBe(marks + bad);
+  fault = "none";
+  expect(await scene.send(forged + mail)).toMatch(/^250/);
+  expect(last(scene).match(/^X-Virus.*$/gm)).toEqual([
+    expect.stringMatching(/^X-Virus-Checked: by ClamAV/),
+    expect.stringMatching(/^X-Virus-Checked: /),
+  ]);
+});
+
 it.each(["clamav that streams", "clamav that holds", "filter of messages"])(
   "%s passes 25 MB on as they came",
   async (name) => {
