@@ -1,6 +1,7 @@
 /** Every check there is; printed by `npm run docs`. The order has no meaning: `[checks] run` says what runs. */
 import type { CheckDefinition } from "../hooks/check.ts";
 import { aliases } from "./recipient/aliases.ts";
+import { authentication } from "./content/authentication.ts";
 import { authlogger } from "./auth/authlogger.ts";
 import { authrequired } from "./auth/authrequired.ts";
 import { badhelo } from "./envelope/badhelo.ts";
@@ -53,6 +54,7 @@ import { whitelist } from "./client/whitelist.ts";
 
 export const checks: readonly CheckDefinition[] = [
   aliases,
+  authentication,
   authlogger,
   authrequired,
   badhelo,

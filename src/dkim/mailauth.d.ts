@@ -37,3 +37,35 @@ declare module "mailauth/lib/tools.js" {
     folded: boolean,
   ): string;
 }
+
+declare module "mailauth/lib/dkim/dkim-verifier.js" {
+  import type { Writable } from "node:stream";
+  import type { ARCData, DKIMResult, DNSResolver } from "mailauth";
+
+  export interface ParsedHeader {
+    readonly parsed: readonly { readonly key: string; readonly line: Buffer }[];
+    readonly original: Buffer;
+  }
+  export interface SignatureHeader {
+    readonly type: "DKIM" | "ARC";
+    readonly skip?: string;
+    readonly invalid?: string;
+    readonly signingDomain: string;
+    readonly selector: string;
+    readonly hashAlgo: string;
+  }
+  /** Takes a message; all below is complete when it has finished. */
+  export class DkimVerifier extends Writable {
+    constructor(options: { readonly resolver: DNSResolver; readonly sender: string; readonly strict: true });
+    readonly results: readonly DKIMResult[];
+    /** Addresses in From fields. */
+    readonly headerFrom: readonly string[];
+    readonly arc: ARCData;
+    readonly signatureHeaders: readonly SignatureHeader[];
+    readonly minBitLength: number | undefined;
+    readonly keyCache: {
+      get(type: string, name: string, bits: number | undefined, options: object): Promise<unknown>;
+    };
+    messageHeaders(headers: ParsedHeader): Promise<void>;
+  }
+}
