@@ -59,7 +59,9 @@ async function evaluateOne(
     if (found === false) {
       return { ...noAuthor, info: "dmarc=permerror (author without a domain)" };
     }
-    const { status, policy = "unknown", info } = found;
+    const { status, info } = found;
+    // There is none where no record was found, whatever its type says.
+    const policy = found.policy || "unknown";
     if (status.result === "fail") {
       // Whether it fails is not known if what could not be asked would have made it pass.
       const perhaps = await ask(["pass", "temperror"]);

@@ -238,8 +238,8 @@ describe.each(tried)("$name under", (check) => {
       for (const answer of [silent, failed]) {
         const seen: string[] = [];
         noRefusal(await ask(start({ dns: dnsOf(answer, seen) })), usual);
-        // Else the test would prove nothing.
-        expect(seen).not.toEqual([]);
+        // Else the test would prove nothing; checks of messages have tests of their own.
+        expect(seen.length > 0 || check.hooks.every((hook) => hook === "message")).toBe(true);
       }
       // Whatever a stranger's zone says, the reply is one line on the wire: see `ask`.
       await ask(start({ dns: forged }));
