@@ -5,6 +5,7 @@ import type { Services } from "../hooks/services.ts";
 import { createStep } from "../hooks/step.ts";
 import type { Step } from "../hooks/step.ts";
 import type { Counters } from "../report/counters.ts";
+import { turnClock } from "../ops/turn-clock.ts";
 import type { ScannerPlaces } from "../scanners/scanners.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
 import type { CheckSection } from "./check-sections.ts";
@@ -19,7 +20,8 @@ export function buildPipeline(
   counters: Counters,
 ): Pipeline {
   const sections = sectionsOfChecks(settings);
-  const listsOf = (label: string) => createLists(settings.control.folders, label, services.log, services.now);
+  const clock = turnClock(services.now);
+  const listsOf = (label: string) => createLists(settings.control.folders, label, services.log, clock);
   const steps = run.flatMap((label) => {
     const section = sections.find((one) => one.label === label);
     return section === undefined || section.values.mode === "off"

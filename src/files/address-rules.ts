@@ -22,9 +22,15 @@ export interface AddressRules {
 /** qpsmtpd's sign of a pattern. "+" and "!" may be in addresses too: such an address has to be escaped as a pattern. */
 const signs = /[/^$*+!%?\\]/;
 
+/** The mailbox that was matched last: all checks ask about the same one, one after another. */
+let latest: { readonly mailbox: Mailbox; readonly subject: string } | undefined;
+
 /** An address as patterns see it: `user@host` in lower case, without quotes. */
-export function patternSubject({ user, domain }: Mailbox): string {
-  return `${foldAscii(user)}@${domain}`;
+export function patternSubject(mailbox: Mailbox): string {
+  if (latest?.mailbox !== mailbox) {
+    latest = { mailbox, subject: `${foldAscii(mailbox.user)}@${mailbox.domain}` };
+  }
+  return latest.subject;
 }
 
 /** Reads a list. @param patterns whether an entry with a sign of a pattern is one; letter case does not matter then */

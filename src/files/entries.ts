@@ -1,6 +1,8 @@
 /** Lists of checks as they are looked up: addresses with what follows them, and clients. */
 import { foldAscii, normalKey } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { spellings } from "../mail/domains.ts";
+import type { Domains } from "../mail/domains.ts";
 import { IpEntries, parseIpEntry } from "../mail/ip-entry.ts";
 import { entryKey } from "../mail/list-entry.ts";
 import { withoutTag } from "../mail/return-path.ts";
@@ -61,6 +63,20 @@ export function findMailbox<T>(entries: ReadonlyMap<string, T>, mailbox: Mailbox
   }
   for (const key of keysOf(mailbox)) {
     const entry = entries.get(key);
+    if (entry !== undefined) {
+      return entry;
+    }
+  }
+  return undefined;
+}
+
+/** What a map has for a recipient as it came, or at the relay domain that its own stands for. */
+export function findRecipient<T>(entries: ReadonlyMap<string, T>, recipient: Mailbox, domains: Domains): T | undefined {
+  if (entries.size === 0) {
+    return undefined;
+  }
+  for (const mailbox of spellings(recipient, domains)) {
+    const entry = findMailbox(entries, mailbox);
     if (entry !== undefined) {
       return entry;
     }

@@ -25,9 +25,13 @@ export interface PatternIndex {
 /** Makes the index of some patterns. @param longest as of the patterns */
 export function indexPatterns(patterns: readonly Pattern[], longest: number): PatternIndex {
   const matches = (text: string) => (place: number) => patterns[place]?.matches(text) === true;
+  if (patterns.length === 0) {
+    return { find: () => undefined };
+  }
   if (patterns.length < few) {
     const all = [...patterns.keys()];
-    return { find: (text) => all.find(matches(text)) };
+    const any = anyOf(patterns);
+    return { find: (text) => (any?.test(text.slice(0, longest)) === false ? undefined : all.find(matches(text))) };
   }
   const { byPiece, others } = sortPatterns(patterns.map(({ source }) => piecesOf(requiredTexts(source))));
   return {
@@ -41,6 +45,18 @@ export function indexPatterns(patterns: readonly Pattern[], longest: number): Pa
       return places.sort((one, other) => one - other).find(matches(text));
     },
   };
+}
+
+/** Back references count brackets, and names are unique: such patterns cannot be put together. */
+const notToJoin = /\\[1-9k]|\(\?<[^=!]/;
+
+/** One expression that matches where any of some patterns does: nearly all texts match none of them. */
+function anyOf(patterns: readonly Pattern[]): RegExp | undefined {
+  const flags = patterns[0]?.flags;
+  const canJoin = patterns.every((one) => one.flags === flags && !notToJoin.test(one.source));
+  return flags !== undefined && canJoin
+    ? new RegExp(patterns.map(({ source }) => `(?:${source})`).join("|"), flags)
+    : undefined;
 }
 
 /** Each place under that of its pieces which the fewest have so far; `others` have none. @param all the pieces of each pattern */

@@ -11,6 +11,7 @@ import { errorMessage } from "../report/error-message.ts";
 export interface Pattern {
   /** In JavaScript's notation. */
   readonly source: string;
+  readonly flags: string;
   /** Text beyond the bound does not count. */
   matches(text: string): boolean;
 }
@@ -68,8 +69,8 @@ export function patternsFor({ longest, ignoreCase = false }: PatternUse): (perl:
         return { fault: `this pattern ${slow}` };
       }
     }
-    const { source } = pattern;
-    return { source, matches: (text) => pattern.test(text.length > longest ? text.slice(0, longest) : text) };
+    const { source, flags } = pattern;
+    return { source, flags, matches: (text) => pattern.test(text.length > longest ? text.slice(0, longest) : text) };
   };
 }
 

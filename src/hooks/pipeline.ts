@@ -5,60 +5,37 @@
  */
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
-import { stages } from "./check.ts";
 import type { Conclusion, Denial, Stage } from "./check.ts";
-import { isExempt } from "./exemption.ts";
-import { hookNames } from "./hook-names.ts";
 import type { CommandHook, HookName, MessageHook } from "./hook-names.ts";
 import { settle } from "./settle.ts";
 import type { Outcome } from "./outcome.ts";
 import { undecided } from "./outcome.ts";
+import { planHooks, planStage, standingFor } from "./plan.ts";
+import type { Asked, Plan, Plans } from "./plan.ts";
 import type { Session } from "./session.ts";
 import type { Step } from "./step.ts";
 import { pass } from "./verdict.ts";
 import type { Answer, Verdict } from "./verdict.ts";
 
-/**
- * The stages that the server asks on their own; elsewhere all checks of a hook are asked in one go, in the order of
- * stages.
- */
-const apart: Partial<Readonly<Record<HookName, readonly Stage[]>>> = {
-  mail: ["sender", "last"],
-  rcpt: ["note", "sender", "recipient", "last"],
-  data: ["note"],
-};
 /** How a check is asked at the hooks of a message. */
 export type Ask = (step: Step) => Answer;
 
 const nobody: readonly Step[] = [];
 
-/** The steps of every hook, by stage. */
-type Table = Readonly<Record<HookName, Readonly<Record<Stage, readonly Step[]>>>>;
-
 export class Pipeline {
-  readonly #table: Table;
+  readonly #plans: Plans;
   /** The checks that need more of a message than its header. */
-  readonly #demanding: readonly Step[];
+  readonly #demanding: Plan;
   readonly #log: Log;
   readonly #counters: Counters;
 
   /** @param steps the checks in configured order; at each hook each runs in its stage, whatever its place */
   constructor(steps: readonly Step[], log: Log, counters: Counters) {
-    const staged = (hook: HookName): Record<Stage, readonly Step[]> => {
-      const here = steps.filter(({ check }) => check.hooks.includes(hook));
-      const isApart = (stage: Stage): boolean => apart[hook]?.includes(stage) === true;
-      const stageOf = (step: Step): Stage =>
-        step.check.stage === "last" && !isApart("last") ? "policy" : step.check.stage;
-      const of = (stage: Stage): Step[] => here.filter((step) => stageOf(step) === stage);
-      const together = stages.filter((stage) => !isApart(stage)).flatMap(of);
-      return Object.fromEntries(
-        stages.map((stage) => [stage, isApart(stage) ? of(stage) : stage === "policy" ? together : []]),
-      ) as Record<Stage, Step[]>;
-    };
-    this.#table = Object.fromEntries(hookNames.map((hook) => [hook, staged(hook)])) as Table;
-    this.#demanding = steps.filter(
+    this.#plans = planHooks(steps);
+    const demanding = steps.filter(
       ({ check, need }) => need !== "header" && (check.hooks.includes("header") || check.hooks.includes("message")),
     );
+    this.#demanding = planStage(demanding, "message");
     this.#log = log;
     this.#counters = counters;
   }
@@ -67,20 +44,18 @@ export class Pipeline {
   run(hook: CommandHook, session: Session, stage: Stage): Outcome | Promise<Outcome>;
   run(hook: MessageHook, session: Session, stage: Stage, ask: Ask): Outcome | Promise<Outcome>;
   run(hook: HookName, session: Session, stage: Stage, ask?: Ask): Outcome | Promise<Outcome> {
-    const steps = this.#table[hook][stage];
-    if (steps.length === 0) {
-      return undecided;
-    }
-    return this.#from(steps, 0, undecided, hook, session, ask);
+    const plan = this.#plans[hook][stage];
+    return plan.all.length === 0 ? undecided : this.#from(plan, 0, undecided, hook, session, ask);
   }
 
   /** The checks that need more of a message of this session than its header. */
   demanding(session: Session): readonly Step[] {
-    if (this.#demanding.length === 0) {
+    if (this.#demanding.all.length === 0) {
       return nobody;
     }
-    return this.#demanding.filter(
-      (step) => !isOff(step, session) && !isExempt(session, step.unless, "message") && this.#wants(step, session),
+    const standing = standingFor(this.#demanding, session, "message");
+    return this.#demanding.all.flatMap(({ step, mask }) =>
+      (mask & standing) === 0 && this.#wants(step, session) ? [step] : [],
     );
   }
 
@@ -102,90 +77,81 @@ export class Pipeline {
   /** Runs the hook `denied` for a refusal; undefined if nothing is to be waited for. */
   denied(session: Session, denial: Denial): Promise<void> | undefined {
     // A check need not be told of its own refusals.
-    const tell = ({ label, run }: Step): void | Promise<void> =>
-      label === denial.check ? undefined : run.denied?.(session, denial);
-    return this.#notifyAll(this.#table.denied.policy, "denied", session, tell);
+    return this.#notify("denied", session, ({ label, run }) =>
+      label === denial.check ? undefined : run.denied?.(session, denial),
+    );
   }
 
   /** Runs the hook `unrecognised` for an unknown command; undefined if nothing is to be waited for. */
   unrecognised(session: Session, line: string): Promise<void> | undefined {
-    const all = this.#table.unrecognised.policy;
-    return this.#notifyAll(all, "unrecognised", session, ({ run }) => run.unrecognised?.(session, line));
+    return this.#notify("unrecognised", session, ({ run }) => run.unrecognised?.(session, line));
   }
 
   /** Runs the hook `concluded` at the end of the transaction. */
   concluded(session: Session, conclusion: Conclusion): void {
-    for (const step of this.#table.concluded.policy) {
-      void this.#notify(step, "concluded", session, () => step.run.concluded?.(session, conclusion));
-    }
+    void this.#notify("concluded", session, ({ run }) => run.concluded?.(session, conclusion));
   }
 
   /** Runs the hook `end` at the end of the session. */
   end(session: Session): void {
-    for (const step of this.#table.end.policy) {
-      void this.#notify(step, "end", session, () => step.run.end?.(session));
-    }
+    void this.#notify("end", session, ({ run }) => run.end?.(session));
   }
 
-  #notifyAll(
-    steps: readonly Step[],
-    hook: HookName,
-    session: Session,
-    tell: (step: Step) => void | Promise<void>,
-  ): Promise<void> | undefined {
-    const waits: Promise<void>[] = [];
-    for (const step of steps) {
-      const wait = this.#notify(step, hook, session, () => tell(step));
-      // A check that only observes delays nobody.
-      if (wait !== undefined && step.mode !== "observe") {
-        waits.push(wait);
+  /** Tells all checks of a hook. @returns what a reply waits for; undefined: nothing */
+  #notify(hook: HookName, session: Session, tell: (step: Step) => void | Promise<void>): Promise<void> | undefined {
+    const plan = this.#plans[hook].policy;
+    let waits: Promise<void>[] | undefined;
+    for (const { step, mask, observes } of plan.all) {
+      if ((mask & standingFor(plan, session, hook)) !== 0) {
+        continue;
+      }
+      session.observing = observes;
+      try {
+        const wait = tell(step);
+        if (wait instanceof Promise) {
+          const caught = wait.catch((error: unknown) => void this.fault(step, hook, session, error));
+          // A check that only observes delays nobody.
+          if (!observes) {
+            (waits ??= []).push(caught);
+          }
+        }
+      } catch (error) {
+        this.fault(step, hook, session, error);
       }
     }
-    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
-  }
-
-  #notify(step: Step, hook: HookName, session: Session, tell: () => void | Promise<void>): Promise<void> | undefined {
-    // What a check began for a client it must be able to end, whatever the client became meanwhile.
-    if (hook !== "end" && hook !== "concluded" && isExempt(session, step.unless, hook)) {
-      return undefined;
-    }
-    session.observing = step.mode === "observe";
-    try {
-      const wait = tell();
-      return wait instanceof Promise
-        ? wait.catch((error: unknown) => void this.fault(step, hook, session, error))
-        : undefined;
-    } catch (error) {
-      this.fault(step, hook, session, error);
-      return undefined;
-    }
+    return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
   }
 
   #from(
-    steps: readonly Step[],
+    plan: Plan,
     first: number,
     before: Outcome,
     hook: HookName,
     session: Session,
     ask: Ask | undefined,
   ): Outcome | Promise<Outcome> {
+    const { all } = plan;
     let last = before;
-    for (let i = first; i < steps.length; i++) {
-      const step = steps[i];
-      if (step === undefined) {
-        break;
+    let { effects } = session;
+    let standing = standingFor(plan, session, hook);
+    for (let i = first; i < all.length; i++) {
+      const asked = all[i];
+      if (session.effects !== effects) {
+        // The check before may have changed whom the others leave alone.
+        ({ effects } = session);
+        standing = standingFor(plan, session, hook);
       }
-      if (isOff(step, session) || (step.unless.length > 0 && isExempt(session, step.unless, hook))) {
+      if (asked === undefined || (asked.mask & standing) !== 0) {
         continue;
       }
-      const answer = this.#ask(step, hook, session, ask);
-      const settled =
-        answer instanceof Promise
-          ? answer.then((verdict) => this.#settle(step, verdict, last, hook, session))
-          : this.#settle(step, answer, last, hook, session);
+      const answer = this.#ask(asked, hook, session, ask);
+      if (answer === pass) {
+        continue;
+      }
+      const settled = this.#heard(asked.step, answer, last, hook, session);
       if (settled instanceof Promise) {
         return settled.then((outcome) =>
-          outcome.verdict.kind === "pass" ? this.#from(steps, i + 1, outcome, hook, session, ask) : outcome,
+          outcome.verdict.kind === "pass" ? this.#from(plan, i + 1, outcome, hook, session, ask) : outcome,
         );
       }
       last = settled;
@@ -196,11 +162,11 @@ export class Pipeline {
     return last;
   }
 
-  #ask(step: Step, hook: HookName, session: Session, ask: Ask | undefined): Answer {
+  #ask({ step, ask: own, observes }: Asked, hook: HookName, session: Session, ask: Ask | undefined): Answer {
     // Checks of a session are asked one after another.
-    session.observing = step.mode === "observe";
+    session.observing = observes;
     try {
-      const answer = ask === undefined ? answerOf(step, hook, session) : ask(step);
+      const answer = ask === undefined ? (own?.(session) ?? pass) : ask(step);
       return answer instanceof Promise
         ? answer.catch((error: unknown) => this.fault(step, hook, session, error))
         : answer;
@@ -215,6 +181,13 @@ export class Pipeline {
     this.#log.error(step.label, "internal error, check skipped", { hook, session: session.id, why });
     this.#counters.add("check_faults", { check: step.label });
     return pass;
+  }
+
+  /** Settles an answer, at once if it is there. */
+  #heard(step: Step, answer: Answer, before: Outcome, hook: HookName, session: Session): Outcome | Promise<Outcome> {
+    return answer instanceof Promise
+      ? answer.then((verdict) => this.#settle(step, verdict, before, hook, session))
+      : this.#settle(step, answer, before, hook, session);
   }
 
   #settle(step: Step, verdict: Verdict, before: Outcome, hook: HookName, session: Session): Outcome | Promise<Outcome> {
@@ -234,34 +207,5 @@ export class Pipeline {
     }
     const wait = this.refused(step, outcome.verdict.reason, hook, session);
     return wait === undefined ? outcome : wait.then(() => outcome);
-  }
-}
-
-/**
- * After `accept-session` only note-takers and the bad-sender verdict run; after a whitelist of all, those and checks of
- * recipients.
- */
-function isOff({ check: { stage } }: Step, { checksOff, policyOff }: Session): boolean {
-  const isPolicy = stage === "policy" || stage === "last";
-  return (checksOff && (isPolicy || stage === "recipient")) || (policyOff && isPolicy);
-}
-
-function answerOf({ run }: Step, hook: HookName, session: Session): Answer {
-  switch (hook) {
-    case "connection":
-    case "helo":
-    case "auth":
-    case "mail":
-    case "rcpt":
-    case "data":
-      return run[hook]?.(session) ?? pass;
-    case "header":
-    case "message":
-    case "denied":
-    case "unrecognised":
-    case "concluded":
-    case "end":
-      // These run in another way.
-      return pass;
   }
 }

@@ -63,6 +63,8 @@ export class Session implements CheckSession {
   changing: "mail" | "rcpt" | undefined;
   /** When the command under way arrived, by the monotonic clock in ms. */
   commandAt = 0;
+  /** How many effects were carried out: while it stays the same, no check has changed anything. */
+  effects = 0;
   /** Lines that came as commands. */
   commands = 0;
   #rcpt: { mailbox: Mailbox; expansion?: Recipient["expansion"] } | undefined;
@@ -200,6 +202,7 @@ export class Session implements CheckSession {
     if (this.observing && isDecision(effect)) {
       return;
     }
+    this.effects += 1;
     switch (effect.kind) {
       case "set":
         this.variables.set(effect.name, effect.value);
@@ -264,11 +267,8 @@ export class Session implements CheckSession {
 
   /** Gives the recipient under question another address; its notes stay. */
   changeRecipient(mailbox: Mailbox): void {
-    if (this.#rcpt === undefined) {
-      this.#rcpt = { mailbox };
-    } else {
-      this.#rcpt.mailbox = mailbox;
-    }
+    this.#rcpt ??= { mailbox };
+    this.#rcpt.mailbox = mailbox;
   }
 }
 

@@ -37,7 +37,10 @@ export class Suspicion {
 
   get points(): number {
     let sum = 0;
-    for (const { points } of this.#points?.values() ?? []) {
+    if (this.#points === undefined) {
+      return sum;
+    }
+    for (const { points } of this.#points.values()) {
       sum += points;
     }
     return sum;

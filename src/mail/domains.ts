@@ -43,10 +43,16 @@ export function createDomains(relay: readonly string[], aliases: Readonly<Record
   };
 }
 
+/** The mailbox that was asked about last: all checks ask about the same one, one after another. */
+let latest: { readonly mailbox: Mailbox; readonly domains: Domains; readonly all: readonly Mailbox[] } | undefined;
+
 /** An address as it came, and at the relay domain if its own is an alias of one: lists may have either. */
 export function spellings(mailbox: Mailbox, domains: Domains): readonly Mailbox[] {
-  const domain = domains.canonical(mailbox.domain) ?? mailbox.domain;
-  return domain === mailbox.domain ? [mailbox] : [mailbox, { ...mailbox, domain }];
+  if (latest?.mailbox !== mailbox || latest.domains !== domains) {
+    const domain = domains.canonical(mailbox.domain) ?? mailbox.domain;
+    latest = { mailbox, domains, all: domain === mailbox.domain ? [mailbox] : [mailbox, { ...mailbox, domain }] };
+  }
+  return latest.all;
 }
 
 /** The normal form of a domain as the configuration names it: `domain`, `.domain` for all below it, or `*`. */

@@ -49,7 +49,8 @@ const settings: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   verybadrcptto: { file: "verybadrcptto" },
   // A load generator is one client that is refused all the time.
   blacklist: { rate: "" },
-  greylisting: { mode: "observe" },
+  // A client that tries again is known from then on.
+  greylisting: { black: "0s" },
 };
 
 /** What asks DNS or a scanner, runs programs, waits, or refuses every stranger. */
@@ -148,15 +149,15 @@ export async function measureCheckLists(): Promise<string> {
   }
 }
 
-/** The relay with its defaults, and with every check on that needs no network, each with a list of 10 entries. */
-export async function measureAllChecks(generator: Generator, site: Site, quick: boolean): Promise<string> {
+/** `[checks] run` with every check that needs no network, and the files that it names, each with a list of 10 entries. */
+export function allChecksToml(site: Site): string {
   const folder = join(site.folder, "lists");
   mkdirSync(folder);
   for (const [file, line] of Object.values(lines)) {
     writeFileSync(join(folder, file), `${Array.from({ length: sizes[0] ?? 0 }, (_, i) => line(i)).join("\n")}\n`);
   }
   const sections = Object.entries(settings).filter(([name]) => measured.some((check) => check.name === name));
-  const toml = [
+  return [
     `[control]\nfolders = ["${folder}"]`,
     `[checks]\nrun = ${JSON.stringify(measured.map(({ name }) => name).filter((name) => name !== "goodrcptto"))}`,
     ...sections.map(
@@ -166,6 +167,11 @@ export async function measureAllChecks(generator: Generator, site: Site, quick: 
           .join("")}`,
     ),
   ].join("\n");
+}
+
+/** The relay with its defaults, and with every check on that needs no network. */
+export async function measureAllChecks(generator: Generator, site: Site, quick: boolean): Promise<string> {
+  const toml = allChecksToml(site);
   const started: Server[] = [];
   try {
     started.push(

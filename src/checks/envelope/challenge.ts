@@ -3,7 +3,7 @@
  * After qpsmtpd's autowhitelist_captcha, whose source is lost. docs/challenge.md says what it costs others.
  */
 import * as field from "../../config/fields.ts";
-import { findMailbox, readAddresses } from "../../files/entries.ts";
+import { findMailbox, findRecipient, readAddresses } from "../../files/entries.ts";
 import { openText } from "../../files/text-file.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
@@ -11,7 +11,6 @@ import { immune } from "../../hooks/exemption.ts";
 import { pass } from "../../hooks/verdict.ts";
 import { normalKey, parseMailbox } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
-import { spellings } from "../../mail/domains.ts";
 import { entryOrDomainKey } from "../../mail/list-entry.ts";
 import type { Log } from "../../report/log.ts";
 import { ChallengeJudge, replies } from "./challenge-judge.ts";
@@ -79,15 +78,14 @@ export const challenge: CheckDefinition = defineCheck({
     const memory = new ChallengeState(state, settings.expire);
     const template = openTemplate(lists.path(settings.template), log, now);
     const keyOf = ({ user, domain }: Mailbox): string => normalKey(user, domains.canonical(domain) ?? domain);
-    const isProtected = (mailbox: Mailbox): boolean =>
-      spellings(mailbox, domains).some((one) => findMailbox(entries, one) !== undefined);
+    const isProtected = (mailbox: Mailbox): boolean => findRecipient(entries, mailbox, domains) !== undefined;
     const isForAnswers = (mailbox: Mailbox): boolean => from !== undefined && keyOf(mailbox) === keyOf(from);
     const judge = new ChallengeJudge({ ask, attempts, language, from, template, keyOf, memory, dns, post, log });
     return {
       rcpt(session) {
         const { recipient, transaction } = session;
         const sender = transaction?.sender;
-        if (recipient === undefined || isForAnswers(recipient) || !isProtected(recipient)) {
+        if (recipient === undefined || !isProtected(recipient) || isForAnswers(recipient)) {
           return pass;
         }
         if (recipients.find(recipient).kind === "unknown") {
@@ -116,10 +114,12 @@ export const challenge: CheckDefinition = defineCheck({
         return listen((message) => judge.answer(session.id, sender, fields.text("Subject") ?? "", message));
       },
       concluded(session, conclusion) {
-        const { relayClient, user } = session.standing;
         const sender = session.transaction?.sender;
-        const isOut = relayClient || user !== undefined;
-        if (settings.learn && conclusion === "delivered" && isOut && sender !== undefined && isProtected(sender)) {
+        if (!settings.learn || conclusion !== "delivered" || sender === undefined) {
+          return;
+        }
+        const { relayClient, user } = session.standing;
+        if ((relayClient || user !== undefined) && isProtected(sender)) {
           for (const { mailbox } of session.transaction?.accepted ?? []) {
             // Nobody waits for it, and it never rejects.
             void memory.learn(mailbox, sender);

@@ -3,12 +3,11 @@
  * it is qpsmtpd's acceptbounce.
  */
 import * as field from "../../config/fields.ts";
-import { findMailbox, readAddresses } from "../../files/entries.ts";
+import { findRecipient, readAddresses } from "../../files/entries.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { foldAscii } from "../../mail/address.ts";
-import { spellings } from "../../mail/domains.ts";
 import { reply } from "../../mail/reply.ts";
 import { isRewrittenSender, withoutTag } from "../../mail/return-path.ts";
 
@@ -32,18 +31,17 @@ export const denybounce: CheckDefinition = defineCheck({
     const listed = lists.list(file, (entries, skip) => readAddresses(entries, skip, true));
     return {
       rcpt({ recipient, transaction }) {
-        const accepting = listed.current();
         if (recipient === undefined || transaction === undefined || transaction.sender !== undefined) {
           return pass;
         }
+        const accepting = listed.current();
         const { user } = recipient;
         if (accepting.size === 0 || isRewrittenSender(user)) {
           return pass;
         }
         const names = [user, withoutTag(user) ?? user].map(foldAscii);
         const isListed =
-          names.some((name) => accepting.has(name)) ||
-          spellings(recipient, domains).some((mailbox) => findMailbox(accepting, mailbox) !== undefined);
+          names.some((name) => accepting.has(name)) || findRecipient(accepting, recipient, domains) !== undefined;
         const text = `sorry, ${foldAscii(user)} never sends mail and therefore does not accept bounces`;
         return isListed ? pass : refuse("bounce", reply(550, "5.7.1", text));
       },

@@ -3,7 +3,7 @@
  * spamtrap, which takes a trap at any domain; here only relay domains have traps.
  */
 import * as field from "../../config/fields.ts";
-import { findMailbox } from "../../files/entries.ts";
+import { findRecipient } from "../../files/entries.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
@@ -11,7 +11,6 @@ import { immune } from "../../hooks/exemption.ts";
 import { trapped } from "../../hooks/trapped.ts";
 import { next, pass } from "../../hooks/verdict.ts";
 import { normalKey, parseMailbox } from "../../mail/address.ts";
-import { spellings } from "../../mail/domains.ts";
 import { entryOrDomainKey } from "../../mail/list-entry.ts";
 import { printable } from "../../mail/reply.ts";
 
@@ -73,7 +72,7 @@ export const spamtrap: CheckDefinition = defineCheck({
           return pass;
         }
         const list = traps.current();
-        if (!spellings(recipient, domains).some((mailbox) => findMailbox(list, mailbox) !== undefined)) {
+        if (findRecipient(list, recipient, domains) === undefined) {
           return pass;
         }
         session.apply({ kind: "address", mailbox: collector });

@@ -55,17 +55,18 @@ export const verybadrcptto: CheckDefinition = defineCheck({
     const noted = noteOf<true>("transaction");
     const isExempt = (session: CheckSession): boolean =>
       settings.skip_bypass && (session.has("NOGOODMAILTO") || session.has("SMTPAUTHUSER"));
-    const isListed = (mailbox: Mailbox): boolean => {
-      const entries = listed.current();
-      return keysOf(mailbox).some((key) => entries.has(key) && (settings.domains || !key.startsWith("@")));
-    };
+    const isListed = (entries: ReadonlySet<string | undefined>, recipient: Mailbox): boolean =>
+      spellings(recipient, domains).some((mailbox) =>
+        keysOf(mailbox).some((key) => entries.has(key) && (settings.domains || !key.startsWith("@"))),
+      );
     return {
       rcpt(session) {
         const { recipient, transaction } = session;
         if (recipient === undefined || transaction === undefined || recipient.domain === "" || isExempt(session)) {
           return pass;
         }
-        if (listed.current().size > 0 && spellings(recipient, domains).some(isListed)) {
+        const entries = listed.current();
+        if (entries.size > 0 && isListed(entries, recipient)) {
           noted.set(session, true);
           const address = printable(`${foldAscii(recipient.user)}@${recipient.domain}`);
           log.info(part, `<${address}> is such a bad recipient that no data will be allowed to be sent`);

@@ -114,9 +114,12 @@ export const blacklist: CheckDefinition = defineCheck({
         }
       },
       concluded(session) {
-        const { relayClient, user, bypass } = session.standing;
+        if (trapped.get(session) === undefined) {
+          return;
+        }
         // This hook runs for the transactions of all clients.
-        if (trapped.get(session) !== undefined && !relayClient && user === undefined && !bypass) {
+        const { relayClient, user, bypass } = session.standing;
+        if (!relayClient && user === undefined && !bypass) {
           weigh(session, "trap", trapWeight);
         }
       },

@@ -28,6 +28,8 @@ export interface GreyDecision {
   readonly row: GreyRow;
   /** How long the row is kept. */
   readonly ttl: number;
+  /** Whether the row differs from the one before, and must be written. */
+  readonly isChanged: boolean;
 }
 
 /**
@@ -36,20 +38,27 @@ export interface GreyDecision {
  */
 const mostRetries = 3;
 
+/** A known client's record is written again after this time at the soonest, so that one that sends much costs little. */
+export function refreshAfter({ white }: GreyTimes): number {
+  return Math.min(60_000, white / 1000);
+}
+
 /** Decides about one attempt. @param row undefined: the key is not known */
 export function decideGrey(row: GreyRow | undefined, now: number, times: GreyTimes): GreyDecision {
   // A row from the future was written before the clock was set back.
   const age = row === undefined || row.at > now ? Number.POSITIVE_INFINITY : now - row.at;
   if (row !== undefined && row.accepted > 0 && (age < times.white || row.at > now)) {
-    return { kind: "accept", row: { ...row, at: now, accepted: row.accepted + 1 }, ttl: times.white };
+    return age < refreshAfter(times)
+      ? { kind: "accept", row, ttl: times.white, isChanged: false }
+      : { kind: "accept", row: { ...row, at: now, accepted: row.accepted + 1 }, ttl: times.white, isChanged: true };
   }
   if (row?.accepted === 0 && age < times.black) {
-    return { kind: "defer", row: { ...row, deferred: row.deferred + 1 }, ttl: times.grey - age };
+    return { kind: "defer", row: { ...row, deferred: row.deferred + 1 }, ttl: times.grey - age, isChanged: true };
   }
   if (row?.accepted === 0 && age < times.grey) {
-    return { kind: "accept", row: { ...row, at: now, accepted: 1 }, ttl: times.white };
+    return { kind: "accept", row: { ...row, at: now, accepted: 1 }, ttl: times.white, isChanged: true };
   }
-  return { kind: "defer", row: { at: now, deferred: 1, accepted: 0 }, ttl: times.grey };
+  return { kind: "defer", row: { at: now, deferred: 1, accepted: 0 }, ttl: times.grey, isChanged: true };
 }
 
 /** The records of greylisting. */
@@ -73,6 +82,9 @@ export class GreyList {
       }
       const before = got.kind === "found" ? got.row : undefined;
       const decision = decideGrey(before, this.#now(), this.#times);
+      if (!decision.isChanged) {
+        return decision;
+      }
       return after(this.#table.compareAndSet(key, before, decision.row, decision.ttl), (swapped) => {
         if (swapped.kind === "differs" && retries > 0) {
           return this.attempt(key, retries - 1);

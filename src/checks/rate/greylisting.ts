@@ -2,6 +2,8 @@
  * greylisting: the first attempt of an unknown client is deferred, since programs that only send spam rarely try again.
  * RFC 6647; qpsmtpd's greylisting (denysoft_greylist), by its documentation: Debian's 0.94-5 never defers anybody.
  */
+import type * as z from "zod";
+
 import * as field from "../../config/fields.ts";
 import { createHostNames } from "../../dns/host-names.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
@@ -19,7 +21,7 @@ import { reply } from "../../mail/reply.ts";
 import { after } from "../../state/store.ts";
 import type { Later } from "../../state/store.ts";
 import { ClientExclusions } from "./client-exclusions.ts";
-import { GreyList } from "./grey-list.ts";
+import { GreyList, refreshAfter } from "./grey-list.ts";
 import type { GreyDecision, GreyRow } from "./grey-list.ts";
 
 /** Keys that are remembered, some 50 MB in memory; the one that was used longest ago is forgotten first. */
@@ -109,29 +111,11 @@ export const greylisting: CheckDefinition = defineCheck({
     ];
   },
   create(chosen, { state, lists, dns, log, now }) {
-    const { black, grey, white } = chosen;
-    const table = state.table<GreyRow>("greylisting", { ttl: white, most: mostKeys });
-    const greyList = new GreyList(table, { black, grey, white }, now);
-    const excluded = lists.list(chosen.exclude, ClientExclusions.read);
-    const names = createHostNames(dns);
+    const defers = createAttempts(chosen, { state, lists, dns, log, now });
     /** Deferred at MAIL, refused at DATA. */
     const isDeferred = noteOf<true>("transaction");
     /** A recipient for which DATA is to be refused. */
     const isHeld = noteOf<true>("recipient");
-
-    /** Whether this attempt is deferred. */
-    const defers = (session: CheckSession): Later<boolean> =>
-      after(excluded.current().has(session.client, names.find), (isFree) => {
-        if (isFree) {
-          return false;
-        }
-        const key = keyOf(session, chosen);
-        return after(greyList.attempt(key), (decision) => {
-          logDecision(decision, { session: session.id, key }, black, { log, now });
-          return decision?.kind === "defer";
-        });
-      });
-
     return {
       mail(session): Answer<"greylisted", never> {
         if (chosen.recipient) {
@@ -172,6 +156,37 @@ export const greylisting: CheckDefinition = defineCheck({
   },
 });
 
+type Chosen = z.infer<z.ZodObject<typeof settings>>;
+
+/** Says whether an attempt of a client is deferred. A session whose client is known asks the state once in a while. */
+function createAttempts(
+  chosen: Chosen,
+  { state, lists, dns, log, now }: Pick<Services, "state" | "lists" | "dns" | "log" | "now">,
+): (session: CheckSession) => Later<boolean> {
+  const { black, grey, white } = chosen;
+  const table = state.table<GreyRow>("greylisting", { ttl: white, most: mostKeys });
+  const greyList = new GreyList(table, { black, grey, white }, now);
+  const excluded = lists.list(chosen.exclude, ClientExclusions.read);
+  const names = createHostNames(dns);
+  const isByClient = !chosen.sender && !chosen.recipient;
+  const knownFor = refreshAfter({ black, grey, white });
+  const knownUntil = noteOf<number>("session");
+  const attempts = (session: CheckSession): Later<boolean> => {
+    const key = keyOf(session, chosen);
+    return after(greyList.attempt(key), (decision) => {
+      logDecision(decision, { session: session.id, key }, black, { log, now });
+      if (isByClient && decision?.kind === "accept") {
+        knownUntil.set(session, now() + knownFor);
+      }
+      return decision?.kind === "defer";
+    });
+  };
+  return (session) =>
+    isByClient && now() < (knownUntil.get(session) ?? 0)
+      ? false
+      : after(excluded.current().has(session.client, names.find), (isFree) => !isFree && attempts(session));
+}
+
 /** @param black ms */
 function logDecision(
   decision: GreyDecision | undefined,
@@ -183,7 +198,7 @@ function logDecision(
     const { at, deferred: attempts } = decision.row;
     const seconds = Math.ceil((at + black - now()) / 1000);
     log.info("greylisting", "deferred", { ...facts, attempts, seconds });
-  } else if (decision?.row.accepted === 1) {
+  } else if (decision?.isChanged === true && decision.row.accepted === 1) {
     log.info("greylisting", "accepted from now on", { ...facts, attempts: decision.row.deferred + 1 });
   }
 }

@@ -147,7 +147,11 @@ export class AliasTable {
   /** The line of an address, the most exact first: itself, without its detail; without its domain. */
   #find(mailbox: Mailbox): { readonly line: AliasLine; readonly detail: string } | undefined {
     const { user } = mailbox;
-    for (const base of [user, ...withoutExtension(user, this.#use.delimiter)]) {
+    const whole = this.#lineOf(user, mailbox);
+    if (whole !== undefined) {
+      return { line: whole, detail: "" };
+    }
+    for (const base of withoutExtension(user, this.#use.delimiter)) {
       const detail = user.slice(base.length);
       const line = plainDetail.test(detail) ? this.#lineOf(base, mailbox) : undefined;
       if (line !== undefined) {

@@ -17,6 +17,9 @@ export interface DisposableWords {
 
 /** Reads a user part; undefined if it is none of these. */
 export function disposableForm(text: string, { separator, count, until }: DisposableWords): DisposableForm | undefined {
+  if (!text.includes(separator)) {
+    return undefined;
+  }
   const parts = text.split(separator);
   const [one, other] = [foldAscii(parts.at(-2) ?? ""), foldAscii(parts.at(-1) ?? "")];
   const user = parts.slice(0, -2).join(separator);

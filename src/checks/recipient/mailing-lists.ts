@@ -1,10 +1,8 @@
 /** Lines of a file of mailing lists: `ADDRESS PUBLIC|PROTECTED [SIGNATURE-FILE]`. */
-import { findMailbox, firstWord } from "../../files/entries.ts";
+import { firstWord } from "../../files/entries.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { normalKey, parseMailbox } from "../../mail/address.ts";
-import { spellings } from "../../mail/domains.ts";
-import type { Domains } from "../../mail/domains.ts";
 
 /** One mailing list. */
 export interface MailingList {
@@ -38,18 +36,4 @@ export function readMailingLists(entries: readonly ListEntry[], skip: Remark): R
     }
   }
   return lists;
-}
-
-/** The list that a recipient is. */
-export function findList<T>(lists: ReadonlyMap<string, T>, recipient: Mailbox, domains: Domains): T | undefined {
-  if (lists.size === 0) {
-    return undefined;
-  }
-  for (const mailbox of spellings(recipient, domains)) {
-    const list = findMailbox(lists, mailbox);
-    if (list !== undefined) {
-      return list;
-    }
-  }
-  return undefined;
 }

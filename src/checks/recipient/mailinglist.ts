@@ -3,7 +3,7 @@
  * left. RFC 2369, RFC 2919, RFC 3834.
  */
 import * as field from "../../config/fields.ts";
-import { keysOf } from "../../files/entries.ts";
+import { findRecipient, keysOf } from "../../files/entries.ts";
 import { openText } from "../../files/text-file.ts";
 import type { Watched } from "../../files/watched.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
@@ -19,7 +19,7 @@ import { reply } from "../../mail/reply.ts";
 import { bodyWithText, footerPlace, wrapWithText } from "../../message/footer.ts";
 import type { HeaderFields } from "../../message/header.ts";
 import type { Log } from "../../report/log.ts";
-import { findList, readMailingLists } from "./mailing-lists.ts";
+import { readMailingLists } from "./mailing-lists.ts";
 import type { MailingList } from "./mailing-lists.ts";
 import { refuseMixed } from "./one-list.ts";
 
@@ -130,7 +130,8 @@ export const mailinglist: CheckDefinition = defineCheck({
     };
     return {
       rcpt(session) {
-        const list = session.recipient === undefined ? undefined : findList(all.current(), session.recipient, domains);
+        const list =
+          session.recipient === undefined ? undefined : findRecipient(all.current(), session.recipient, domains);
         const refusal = (list && judge(session, list)) ?? refuseMixed(session, chosen, list);
         if (refusal === undefined && list !== undefined) {
           chosen.set(session, list);

@@ -1,5 +1,6 @@
 /** majordomo: who may write to a mailing list, by Majordomo's own files; after qpsmtpd's plugin of that name. */
 import * as field from "../../config/fields.ts";
+import { findRecipient } from "../../files/entries.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
@@ -11,7 +12,6 @@ import type { Mailbox } from "../../mail/address.ts";
 import { withoutTag } from "../../mail/return-path.ts";
 import { reply } from "../../mail/reply.ts";
 import { addressesOf } from "../../message/addresses.ts";
-import { findList } from "./mailing-lists.ts";
 import { MajordomoLists } from "./majordomo-lists.ts";
 import { refuseMixed } from "./one-list.ts";
 
@@ -99,7 +99,7 @@ export const majordomo: CheckDefinition = defineCheck({
     return {
       rcpt(session: CheckSession) {
         const { recipient, transaction } = session;
-        const name = recipient === undefined ? undefined : findList(names, recipient, domains);
+        const name = recipient === undefined ? undefined : findRecipient(names, recipient, domains);
         if (whose === "envelope") {
           const sender = transaction?.sender;
           const authors = sender === undefined ? [] : [ownerOf(sender)];

@@ -4,13 +4,12 @@
  */
 import * as field from "../../config/fields.ts";
 import { firstLine } from "../../files/first-line.ts";
-import { findMailbox, firstWord, readAddresses } from "../../files/entries.ts";
+import { findRecipient, firstWord, readAddresses } from "../../files/entries.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { foldAscii, parseMailbox } from "../../mail/address.ts";
-import { spellings } from "../../mail/domains.ts";
 import { reply } from "../../mail/reply.ts";
 
 /** A word that may be a user's folder; a template never leaves its place by it. */
@@ -71,15 +70,12 @@ export const relocated: CheckDefinition = defineCheck({
         if (recipient === undefined) {
           return pass;
         }
-        const moves = listed.current();
-        for (const mailbox of spellings(recipient, domains)) {
-          const address = findMailbox(moves, mailbox);
-          if (address !== undefined) {
-            return told(address);
-          }
+        const address = findRecipient(listed.current(), recipient, domains);
+        if (address !== undefined || homes === "") {
+          return address === undefined ? pass : told(address);
         }
         const user = foldAscii(recipient.user);
-        return homes === "" || !folderName.test(user) ? pass : fromHome(homes.replaceAll("%u", user));
+        return folderName.test(user) ? fromHome(homes.replaceAll("%u", user)) : pass;
       },
     };
   },

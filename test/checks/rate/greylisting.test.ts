@@ -317,7 +317,43 @@ describe("greylisting", () => {
     race.meanwhile = () => void first(other);
     expect(await first(check)).toBe("");
     const row = store.get({ name: "greylisting", ttl: day, most: 1 }, "192.0.2.0/24");
-    expect(JSON.parse(row ?? "")).toEqual({ at: scene.clock.time, deferred: 1, accepted: 2 });
+    // The other one has accepted it meanwhile: nothing is left to write.
+    expect(JSON.parse(row ?? "")).toEqual({ at: scene.clock.time, deferred: 1, accepted: 1 });
+  });
+
+  it("writes a known client's record again after a minute, and asks the state once per session meanwhile", async () => {
+    const store = new MemoryStore(scene.clock.now);
+    let asked = 0;
+    const counting = new (class extends MemoryStore {
+      override get(...words: Parameters<MemoryStore["get"]>): string | undefined {
+        asked++;
+        return store.get(...words);
+      }
+      override swap(...words: Parameters<MemoryStore["swap"]>): boolean {
+        return store.swap(...words);
+      }
+    })();
+    const check = start({}, stateIn(counting));
+    const row = (): unknown =>
+      JSON.parse(store.get({ name: "greylisting", ttl: day, most: 1 }, "192.0.2.0/24") ?? "null");
+    await first(check);
+    scene.later(51 * minute);
+    const accepted = scene.clock.time;
+    expect(await first(check)).toBe("");
+    scene.later(59_000);
+    expect(await first(check)).toBe("");
+    expect(row()).toEqual({ at: accepted, deferred: 1, accepted: 1 });
+    scene.later(1000);
+    expect(await first(check)).toBe("");
+    expect(row()).toEqual({ at: accepted + 60_000, deferred: 1, accepted: 2 });
+    const session = makeSession();
+    asked = 0;
+    for (let mail = 0; mail < 3; mail++) {
+      session.begin(mailbox("sender@far.test"));
+      expect(await check.mail?.(session)).toEqual({ kind: "pass" });
+      session.reset(true);
+    }
+    expect(asked).toBe(1);
   });
 
   it("defers nobody while the state cannot be used, and logs why", async () => {
