@@ -78,13 +78,14 @@ function canaryFaults({ sync, domains }: Settings, at: At): string[] {
 }
 
 /** The files of `ca_file`, which are read when a connection is made. */
-function authorityFaults(file: string, { route, copy, source, publish, pull }: Settings, at: At): string[] {
+function authorityFaults(file: string, { route, copy, control, source, publish, pull }: Settings, at: At): string[] {
   const named = [
     ...route.map(({ ca_file: name }, i) => ({ path: ["route", i, "ca_file"], name })),
     ...copy.map(({ ca_file: name }, i) => ({ path: ["copy", i, "ca_file"], name })),
     ...source.map(({ ca_file: name }, i) => ({ path: ["source", i, "ca_file"], name })),
     ...publish.map(({ ca_file: name }, i) => ({ path: ["publish", i, "ca_file"], name })),
     { path: ["pull", "ca_file"], name: pull.ca_file },
+    { path: ["control", "ca_file"], name: control.ca_file },
   ];
   return named.flatMap(({ path, name }) => {
     const fault = name === "" ? undefined : authorityFault(resolvePath(file, name));

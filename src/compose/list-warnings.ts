@@ -30,7 +30,10 @@ export function missingLists(settings: Settings): Warning[] {
   return runningSections(settings).flatMap(({ check, path, values }) =>
     listKeys(check).flatMap((key) => {
       const file = values[key];
-      return typeof file !== "string" || file === "" || isThere(file, settings.control.folders)
+      return typeof file !== "string" ||
+        file === "" ||
+        settings.control.urls.length > 0 ||
+        isThere(file, settings.control.folders)
         ? []
         : [{ path: [...path, key], message: `"${file}" is missing: it lists nothing until it is there` }];
     }),

@@ -4,11 +4,24 @@ import type { ListPlace } from "../files/list-file.ts";
 import type { Lists } from "../hooks/services.ts";
 import type { Log } from "../report/log.ts";
 
-/** @param check under whose name errors are logged; @param now ms since 1970 */
-export function createLists(folders: readonly string[], check: string, log: Log, now: () => number): Lists {
+/**
+ * @param check under whose name errors are logged
+ * @param now ms since 1970
+ * @param want is told of each list that is looked for by its name
+ */
+export function createLists(
+  folders: readonly string[],
+  check: string,
+  log: Log,
+  now: () => number,
+  want: (name: string) => void = () => undefined,
+): Lists {
   const place: ListPlace = { folders, now, fault: (event, facts) => log.warning(check, event, { ...facts }) };
   return {
-    list: (name, read) => openList(name, place, read),
+    list: (name, read) => {
+      want(name);
+      return openList(name, place, read);
+    },
     map: (name) => openMap(name, place),
     path: (name) => findFile(name, folders),
   };

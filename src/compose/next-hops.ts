@@ -130,11 +130,11 @@ function waysOf(entries: readonly Entry[], domains: Domains): Ways {
 }
 
 /** @throws FileFault if it names none, and no connection could be made */
-function readAuthorities(file: string): string {
+export function readAuthorities(file: string, section = "[[route]]"): string {
   const text = readFileSync(file, "utf8");
   const fault = refuseAuthorities(text);
   if (fault !== undefined) {
-    throw new FileFault(`[[route]] ca_file: "${file}" ${fault}`);
+    throw new FileFault(`${section} ca_file: "${file}" ${fault}`);
   }
   return text;
 }

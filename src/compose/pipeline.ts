@@ -11,17 +11,18 @@ import { sectionsOfChecks } from "./check-sections.ts";
 import type { CheckSection } from "./check-sections.ts";
 import { createLists } from "./lists.ts";
 
-/** Makes the checks of a list at work. @param run `[checks] run`, or the list of a listener */
+/** Makes the checks of a list at work. @param run `[checks] run`, or the list of a listener @param want see createLists */
 export function buildPipeline(
   settings: Settings,
   run: readonly string[],
   services: Omit<Services, "label" | "lists" | "scanner">,
   scanners: ScannerPlaces,
   counters: Counters,
+  want?: (name: string) => void,
 ): Pipeline {
   const sections = sectionsOfChecks(settings);
   const clock = turnClock(services.now);
-  const listsOf = (label: string) => createLists(settings.control.folders, label, services.log, clock);
+  const listsOf = (label: string) => createLists(settings.control.folders, label, services.log, clock, want);
   const steps = run.flatMap((label) => {
     const section = sections.find((one) => one.label === label);
     return section === undefined || section.values.mode === "off"

@@ -30,6 +30,7 @@ import { createAuthenticator } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
 import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
+import { createMirror } from "./mirror.ts";
 import { buildCopyingCourier, createSameNextHop } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { createRelayLists } from "./relay-lists.ts";
@@ -83,12 +84,13 @@ function assemble(settings: Settings, lasting: Lasting) {
   const { tls, authenticator, mayUse } = loginParts(settings, lasting, domains);
   const harvest = new Harvest(harvestOf(settings), ledger, log, counters);
   const connectionRate = new ConnectionRate(connectionRateOf(settings), connections);
-  const relayLists = createRelayLists(settings, log, Date.now);
+  const mirror = createMirror(settings, log);
+  const relayLists = createRelayLists(settings, log, Date.now, mirror.want);
   const observer = observing.change(settings.recipients);
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
     listener: plan.name,
-    pipeline: buildPipeline(settings, plan.checks ?? settings.checks.run, services, scanners, counters),
+    pipeline: buildPipeline(settings, plan.checks ?? settings.checks.run, services, scanners, counters, mirror.want),
     courier,
     counters,
     spools,
@@ -106,7 +108,8 @@ function assemble(settings: Settings, lasting: Lasting) {
     mayUse,
   });
   const listeners = listenersOf(settings).map((plan) => ({ plan, service: serviceOf(plan) }));
-  return { courier, authenticator, tls, listeners };
+  mirror.start();
+  return { courier, authenticator, tls, listeners, mirror };
 }
 
 /** Who may log in, and what for. */
@@ -228,6 +231,7 @@ class RunningRelay implements Relay {
   #closeParts(): void {
     this.#parts.courier.close();
     this.#parts.authenticator?.close();
+    this.#parts.mirror.close();
   }
 }
 

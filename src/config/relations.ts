@@ -28,11 +28,18 @@ const finders: readonly ((settings: Settings, fault: Report) => readonly Fault[]
   transferFaults,
   routeFaults,
   runFaults,
+  cacheFaults,
 ];
 
 /** Errors that one setting alone cannot show. */
 export function relationFaults(settings: Settings, fault: Report): Fault[] {
   return finders.flatMap((find) => find(settings, fault));
+}
+
+function cacheFaults({ control: { urls, cache } }: Settings, fault: Report): Fault[] {
+  return urls.length === 0 || cache !== ""
+    ? []
+    : [fault(["control", "urls"], "needs [control] cache: the folder in which the lists are kept")];
 }
 
 function aliasFaults({ domains }: Settings, fault: Report): Fault[] {

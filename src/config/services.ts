@@ -24,11 +24,37 @@ export const dns = z.strictObject({
   cache_size: field.integer(10_000, 0, 1_000_000, "Maximum number of cached answers, each kept for its TTL."),
 });
 
+const listUrlRule: field.TextRule = {
+  allowed: '"https://host/path/" or "http://host/path/", to which the name of a list is added',
+  fits: (text) => {
+    const url = URL.parse(text);
+    return (
+      url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && url.hash === ""
+    );
+  },
+};
+
 /** Where list files are. */
 export const control = z.strictObject({
   folders: field.list(
     ["/etc/goodmailto/control", "/var/qmail/control"],
     "Folders in which checks look for list files that are named without a folder; for each file, the first folder that has it is used. The folder of this configuration file comes first.",
+  ),
+  urls: field.listBy(
+    listUrlRule,
+    [],
+    "Web servers that have list files which are in none of folders: each URL followed by the name of a list; the first that has it with at least one entry is used. They are asked by a timer and never while a client waits. If a server does not answer, or has a list no more, the previous list stays in use; a list without entries replaces it.",
+  ),
+  cache: field.text(
+    "",
+    "Folder in which the lists of urls are kept, so that they are there after a restart while a server is away. The relay must be able to write to it. Required with urls.",
+  ),
+  http_ttl: field.duration("60s", "How often to ask urls for changes.", ["100ms", "1d"]),
+  timeout: field.duration("5s", "Timeout for one request to a server of urls.", ["10ms", "10m"]),
+  ca_file: field.file(
+    "",
+    "relay",
+    "File with the CA certificates (PEM) that may issue the certificates of urls. Empty: those of the system.",
   ),
 });
 

@@ -64,7 +64,7 @@ export function resolveFiles(settings: Settings, schema: z.ZodType, file: string
     smtp: { ...copy.smtp, status_folder: resolvePath(file, copy.smtp.status_folder) },
     snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
     checks: { ...copy.checks, load: copy.checks.load.map((path) => resolvePath(file, path)) },
-    control: { folders: [dirname(resolve(file)), ...copy.control.folders.map((folder) => resolvePath(file, folder))] },
+    control: controlOf(file, copy.control),
     recipients: { ...copy.recipients, observe_file: resolvePath(file, copy.recipients.observe_file) },
   };
 }
@@ -81,4 +81,11 @@ export function unreadable(path: string): string | undefined {
     }
     return `"${path}" cannot be read: ${fileErrorMessage(error)}; allowed: a readable file, or "" for none`;
   }
+}
+
+/** The folder of the configuration comes first, what web servers have last. */
+function controlOf(file: string, control: Settings["control"]): Settings["control"] {
+  const cache = resolvePath(file, control.cache);
+  const folders = [dirname(resolve(file)), ...control.folders.map((folder) => resolvePath(file, folder))];
+  return { ...control, cache, folders: control.urls.length > 0 ? [...folders, cache] : folders };
 }

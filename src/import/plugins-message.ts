@@ -85,7 +85,7 @@ export const messagePlugins: readonly Plugin[] = [
   {
     names: ["http-forward"],
     becomes: toSetting("route", ["next_hop"]),
-    here: "An https URL as `next_hop`, in versions that have it.",
+    here: "An https URL as `next_hop`; as a backup that gets a copy, a `[[copy]]`.",
   },
   {
     names: ["smtp-forward"],

@@ -29,7 +29,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   },
   "[domains]": { reload: "relay aliases" },
   "[clients]": { reload: "rules relayclients morerelayclients norelayclients" },
-  "[control]": { reload: "folders" },
+  "[control]": { reload: "folders urls cache http_ttl timeout ca_file" },
   "[deliverabled]": { restart: "listen", reload: "allow live" },
   "[snapshot]": { restart: "path max_age newest_file", reload: "key_file signing_key_file public_key_file pull" },
   "[recipients]": {
