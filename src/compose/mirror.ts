@@ -4,9 +4,11 @@ import type { Log } from "../report/log.ts";
 import { ListMirror } from "../transfer/list-mirror.ts";
 import { readAuthorities } from "./next-hops.ts";
 
-/** @throws FileFault if ca_file names no certificates */
+/** Begins to fetch in the next turn. @throws FileFault if ca_file names no certificates */
 export function createMirror({ control }: Settings, log: Log): ListMirror {
   const { urls, cache, ca_file: file, http_ttl: interval, timeout } = control;
   const authorities = file === "" ? undefined : readAuthorities(file, "[control]");
-  return new ListMirror({ urls, folder: cache, authorities, interval, timeout, log });
+  const mirror = new ListMirror({ urls, folder: cache, authorities, interval, timeout, log });
+  mirror.start();
+  return mirror;
 }

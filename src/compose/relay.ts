@@ -108,7 +108,6 @@ function assemble(settings: Settings, lasting: Lasting) {
     mayUse,
   });
   const listeners = listenersOf(settings).map((plan) => ({ plan, service: serviceOf(plan) }));
-  mirror.start();
   return { courier, authenticator, tls, listeners, mirror };
 }
 

@@ -61,11 +61,11 @@ export class ListMirror {
     }
   };
 
-  /** Fetches now, and by the timer from now on. */
+  /** Fetches by the timer, for the first time when those who want lists have said so. */
   start(): void {
     if (this.#options.urls.length > 0) {
       // It never rejects.
-      void this.#round();
+      this.#timer = setTimeout(() => void this.#round(), 0);
     }
   }
 

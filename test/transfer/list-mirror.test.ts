@@ -48,8 +48,12 @@ describe("a mirror of lists", () => {
   };
   const kept = (name: string): string =>
     existsSync(join(folder, "lists", name)) ? readFileSync(join(folder, "lists", name), "utf8") : "";
-  const has = (name: string, text: string) => expect.poll(() => kept(name), { timeout: 5000 }).toBe(text);
-  const heard = (words: RegExp) => expect.poll(() => told.join("\n"), { timeout: 5000 }).toMatch(words);
+  const has = async (name: string, text: string): Promise<void> => {
+    await expect.poll(() => kept(name), { timeout: 5000 }).toBe(text);
+  };
+  const heard = async (words: RegExp): Promise<void> => {
+    await expect.poll(() => told.join("\n"), { timeout: 5000 }).toMatch(words);
+  };
 
   it("keeps what it has while the server hangs, cuts, sends too much or has nothing, and says so once each", async () => {
     origin.files.set("/badhelo", Buffer.from("one.example\n"));
