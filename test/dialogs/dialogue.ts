@@ -5,7 +5,8 @@
  * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of
  * `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `deliverabled`
  * (lines of `address number` that a scripted daemon answers, whose place is {deliverabled}), `clamd` (a real one that
- * knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `spamd` (a real one, whose place is {spamd}; {gtube} is what it finds), `hop` (JSON of a next hop's
+ * knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `spamd` (a real one, whose place is {spamd}; {gtube} is what it finds), `milter`
+ * (python3-milter that does what `X-Do` says, whose url is {milter}), `hop` (JSON of a next hop's
  * script), `dialogue` (a conversation; `from 127.0.0.2` sets the client's address), `log` (lines that the log must
  * hold, in this order), `delivered` (what the next hop must have got: `from <..> to <..> <..>` lines, then text that
  * the message must contain). Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of
@@ -26,6 +27,7 @@ import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";
 import type { RecordType } from "../fakes/dns-message.ts";
 import { makeMmdb } from "../fakes/mmdb.ts";
+import { startDoer } from "../fakes/milter.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
@@ -69,12 +71,14 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   const daemon = await startDaemon(named(blocks, "deliverabled")[0]);
   const clamd = named(blocks, "clamd").length === 0 ? undefined : await Clamd.start();
   const spamd = named(blocks, "spamd").length === 0 ? undefined : await startSpamd();
+  const doer = named(blocks, "milter").length === 0 ? undefined : await startDoer();
   const fill = (part: string): string =>
     part
       .replaceAll("{hop}", String(hop.port))
       .replaceAll("{dns}", dns?.server ?? "{dns}")
       .replaceAll("{deliverabled}", daemon?.place ?? "{deliverabled}")
       .replaceAll("{clamd}", clamd?.path ?? "{clamd}")
+      .replaceAll("{milter}", doer?.url ?? "{milter}")
       .replaceAll("{spamd}", spamd?.place ?? "{spamd}");
   const snapshot = named(blocks, "snapshot")[0];
   const files = named(blocks, "file").map(
@@ -103,6 +107,7 @@ export async function runDialogue(text: string, file: string): Promise<void> {
     await daemon?.close();
     await clamd?.close();
     await spamd?.close();
+    await doer?.close();
   }
 }
 

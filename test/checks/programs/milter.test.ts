@@ -6,7 +6,6 @@ import { startDoer } from "../../fakes/milter.ts";
 import type { Doer } from "../../fakes/milter.ts";
 import { belowTrace } from "../../fakes/header-fields.ts";
 import { asPassedOn, shapes, wireOf } from "../../fakes/messages.ts";
-import { SmtpClient } from "../../fakes/smtp-client.ts";
 import { largeMessage, MailScene } from "../scanners/mail-scene.ts";
 
 const top = "From: ann@far.example\r\nSubject: plain\r\n";
@@ -27,16 +26,10 @@ describe.skipIf(missing("python3", "Milter"))("milter", () => {
   /** The reply to a message with these steps. */
   const ask = (...steps: readonly string[]): Promise<string | undefined> =>
     scene.send(`${top}${steps.map((step) => `X-Do: ${step}\r\n`).join("")}${body}`);
-  const greet = async (): Promise<SmtpClient> => {
-    const client = await SmtpClient.open(scene.relay.port);
-    await client.reply();
-    await client.command("EHLO client.example");
-    return client;
-  };
 
   it("tells it the session, two messages and what came between them, on one connection", async () => {
     await start();
-    const client = await greet();
+    const client = await scene.greet();
     const say = async (...lines: readonly string[]): Promise<void> => {
       for (const line of lines) {
         expect(await client.command(line), line).toMatch(/^(?:2|354)/);
@@ -118,7 +111,7 @@ describe.skipIf(missing("python3", "Milter"))("milter", () => {
 
   it("refuses one of two recipients with the milter's own reply, and delivers to the other", async () => {
     scene = await MailScene.start({ milter: `url = "${doer.url}"` }, { users: ["y550@kontor.example"] });
-    const client = await greet();
+    const client = await scene.greet();
     await client.command("MAIL FROM:<ann@far.example>");
     expect(await client.command("RCPT TO:<y550@kontor.example>")).toBe("550 5.7.9 Not this one");
     expect(await client.command("RCPT TO:<bert@kontor.example>")).toMatch(/^250/);
@@ -130,7 +123,7 @@ describe.skipIf(missing("python3", "Milter"))("milter", () => {
 
   it("answers at each command as it says, for as long as that holds", async () => {
     await start();
-    const client = await greet();
+    const client = await scene.greet();
     expect(await client.command("EHLO y550.example")).toBe("550 5.7.9 Not this one");
     expect(await client.command("EHLO tempfail.example")).toBe(`451 4.7.1 ${later}`);
     await client.command("EHLO client.example");

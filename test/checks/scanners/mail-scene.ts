@@ -49,11 +49,22 @@ export class MailScene {
     return new MailScene(hop, relay);
   }
 
-  /** A client for which the next hop, and the relay, wait for a message. */
-  async open(recipients: readonly string[] = [to]): Promise<SmtpClient> {
-    const client = await SmtpClient.open(this.relay.port);
+  /** A client that hears the greeting next. */
+  connect(): Promise<SmtpClient> {
+    return SmtpClient.open(this.relay.port);
+  }
+
+  /** A client that has greeted. */
+  async greet(): Promise<SmtpClient> {
+    const client = await this.connect();
     await client.reply();
     await client.command("EHLO client.example");
+    return client;
+  }
+
+  /** A client for which the next hop, and the relay, wait for a message. */
+  async open(recipients: readonly string[] = [to]): Promise<SmtpClient> {
+    const client = await this.greet();
     await client.command(`MAIL FROM:<${from}>`);
     for (const recipient of recipients) {
       expect(await client.command(`RCPT TO:<${recipient}>`)).toMatch(/^250/);
