@@ -1,7 +1,9 @@
 /** A milter on loopback that answers by a script, whether or not the protocol allows it. */
 import { once } from "node:events";
 import { createServer } from "node:net";
-import type { AddressInfo, Server, Socket } from "node:net";
+import type { Server, Socket } from "node:net";
+
+import { boundPort } from "../../src/mail/network.ts";
 
 /** A packet: letter and data, one character an octet; or bytes as they are, "close" ends the connection. */
 export type Line = string | { readonly raw: string };
@@ -24,7 +26,7 @@ export class ScriptedMilter {
   /** Packets so far but for the offer; NUL is "|". */
   readonly told: string[] = [];
   connections = 0;
-  #server: Server | undefined;
+  readonly #server: Server = createServer((socket) => this.#accept(socket));
   readonly #open = new Set<Socket>();
 
   constructor(script: Lines) {
@@ -32,17 +34,17 @@ export class ScriptedMilter {
   }
 
   get port(): number {
-    return (this.#server?.address() as AddressInfo).port;
+    return boundPort(this.#server);
   }
 
   async open(): Promise<void> {
-    this.#server = createServer((socket) => this.#accept(socket)).listen(0, "127.0.0.1");
+    this.#server.listen(0, "127.0.0.1");
     await once(this.#server, "listening");
   }
 
   async close(): Promise<void> {
     this.#open.forEach((socket) => socket.destroy());
-    this.#server?.close();
+    this.#server.close();
   }
 
   #accept(socket: Socket): void {
