@@ -1,4 +1,5 @@
 /** The checks of one listener, each made once, in the order of `[checks] run`. */
+import { modes } from "../config/check-words.ts";
 import type { Settings } from "../config/sections.ts";
 import { Pipeline } from "../hooks/pipeline.ts";
 import type { Services } from "../hooks/services.ts";
@@ -47,7 +48,8 @@ export function stepOf(
   // A key that the check declares itself is its own business.
   const own = (key: string): boolean => key in check.settings;
   return createStep(check, label, check.create(values, services), {
-    mode: values.mode,
+    // A check may have words of its own for how it works while it is enforced.
+    mode: modes.find((word) => word === values.mode) ?? "enforce",
     unless: values.unless,
     points: values.points,
     permanent: own("permanent") ? undefined : values.permanent,

@@ -3,15 +3,20 @@ import { accessSync, constants, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 
+import type * as z from "zod";
+
 import { backEnds } from "../auth/backends/registry.ts";
 import { placeOf, valuesOf } from "../config/back-ends.ts";
 import { fieldMeta } from "../config/fields.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
+import { elementOf, shapeOf } from "../config/shape.ts";
 import type { Warning } from "../config/warning.ts";
 import { couriers } from "../couriers/registry.ts";
 import { normalIp, parseEndpoint } from "../mail/network.ts";
 import { isReadableByAll } from "./certificates.ts";
+import { sectionsOfChecks } from "./check-sections.ts";
+import type { CheckSection } from "./check-sections.ts";
 
 /** Where the defaults are: systemd makes these folders when a unit starts. */
 const madeAtStart: ReadonlySet<string> = new Set(["/run/goodmailto", "/var/lib/goodmailto"]);
@@ -108,8 +113,10 @@ function isProgram(path: string): boolean {
 }
 
 /** Files with secrets that every user of the machine may read. */
-export function secretWarnings({ tls, auth, snapshot, source }: Settings): Warning[] {
+export function secretWarnings(settings: Settings): Warning[] {
+  const { tls, auth, snapshot, source } = settings;
   const files = [
+    ...sectionsOfChecks(settings).flatMap(privateFiles),
     { path: ["tls", "key"], file: tls.key },
     ...backEndSettings(auth, "isPrivate").map(({ path, value }) => ({ path, file: String(value) })),
     { path: ["snapshot", "key_file"], file: snapshot.key_file },
@@ -118,6 +125,22 @@ export function secretWarnings({ tls, auth, snapshot, source }: Settings): Warni
   return files.flatMap(({ path, file }) =>
     warn(path, isOpen(file) ? `"${file}" can be read by every user: chmod o= ${file}` : undefined),
   );
+}
+
+/** Of a check, in sections within its own. */
+function privateFiles({
+  check,
+  path,
+  values,
+}: CheckSection): { readonly path: PropertyKey[]; readonly file: string }[] {
+  return Object.entries(check.settings).flatMap(([list, type]) => {
+    const shape = shapeOf(elementOf(type) ?? type) ?? {};
+    const keys = Object.keys(shape).filter((key) => fieldMeta(shape[key] as z.ZodType)?.isPrivate === true);
+    const entries = keys.length === 0 ? [] : (values[list] as readonly Readonly<Record<string, string>>[]);
+    return entries.flatMap((entry, i) =>
+      keys.map((key) => ({ path: [...path, list, i, key], file: entry[key] ?? "" })),
+    );
+  });
 }
 
 function isOpen(file: string): boolean {

@@ -7,6 +7,10 @@ const orders: readonly (readonly [check: string, before: string, why: string])[]
   ["mailinglist", "aliases", "the members of its lists are what their aliases lead to"],
 ];
 
+/** What signs messages, and the checks that may change what it signs. */
+const signer = "dkimsign";
+const changing = new Set(["filter", "mailinglist", "milter", "rspamd", "spamassassin"]);
+
 /** Warnings about the order of checks. */
 export function orderWarnings(settings: Settings): Warning[] {
   const lists = [
@@ -15,11 +19,18 @@ export function orderWarnings(settings: Settings): Warning[] {
   ];
   return lists.flatMap(({ path, run }) => {
     const names = run.map((label) => label.split(":")[0]);
-    return orders.flatMap(([check, before, why]) => {
+    const late = names.includes(signer) ? run.slice(names.indexOf(signer)) : [];
+    const changers = late.filter((label) => changing.has(label.split(":")[0] ?? ""));
+    const unsigned = changers.map((label) => ({
+      path,
+      message: `"${label}" may change messages that "${signer}" in front of it has signed: the signature does not verify then`,
+    }));
+    const missing = orders.flatMap(([check, before, why]) => {
       const [at, first] = [names.indexOf(check), names.indexOf(before)];
       return at < 0 || (first >= 0 && first < at)
         ? []
         : [{ path, message: `"${check}" needs "${before}" in front of it: ${why}` }];
     });
+    return [...missing, ...unsigned];
   });
 }

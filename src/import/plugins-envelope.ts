@@ -128,6 +128,6 @@ export const envelopePlugins: readonly Plugin[] = [
   {
     names: ["autowhitelist_captcha"],
     becomes: toCheck("challenge"),
-    here: "Unknown senders are refused by default: a question to a forged sender is backscatter. `ask` sends questions, within bounds; [the page](challenge.md) says what it does.",
+    here: "Unknown senders are refused by default: a question to a forged sender is backscatter. Mode `challenge` sends questions, within bounds; [the page](challenge.md) says what it does.",
   },
 ];

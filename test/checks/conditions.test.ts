@@ -42,7 +42,7 @@ function listsOf(check: CheckDefinition): string[] {
 
 /** What a check that asks DNS needs to do so. */
 const asking: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  challenge: { protect: ["ours.example"], ask: true, from: "ask@ours.example" },
+  challenge: { protect: ["ours.example"], mode: "challenge", from: "ask@ours.example" },
   dns_user: { zone: "users.example" },
   dnsbl: { zones: ["bl.example"] },
   dnswl: { zones: ["wl.example"] },

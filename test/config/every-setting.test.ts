@@ -33,7 +33,7 @@ function settingsIn(type: z.ZodType, path: readonly string[], repeated: boolean)
     const one =
       dotted === "publish" && key !== "to" && key !== "command"
         ? ['to = "/mnt/dmz"']
-        : dotted === "checks.challenge" && key === "ask"
+        : dotted === "checks.challenge" && key === "mode"
           ? ['from = "robot@kontor.example"']
           : [];
     return [{ header: repeated ? `[[${dotted}]]` : `[${dotted}]`, beside: [...lines, ...one], key, type: child }];

@@ -30,7 +30,7 @@ const addressRule: field.TextRule = {
 
 export const challenge: CheckDefinition = defineCheck({
   name: "challenge",
-  doc: "Lets protected addresses take mail only from known senders: those of a list, those that they have written to, and those that have answered a question. By default nobody is asked, and unknown senders are refused. Questions are backscatter wherever the sender is forged: with `ask`, one goes only to a sender whose domain authorizes the client by SPF, at most one a day to each and 100 an hour in all, and the message is deferred, not kept. Read docs/challenge.md before you set it. Bounces to protected addresses are refused, and deferred with `ask`.",
+  doc: "Lets protected addresses take mail only from known senders: those of a list, those that they have written to, and those that have answered a question. By default nobody is asked, and unknown senders are refused. Questions are backscatter wherever the sender is forged: with `mode` = challenge, one goes only to a sender whose domain authorizes the client by SPF, at most one a day to each and 100 an hour in all, and the message is deferred, not kept. Read docs/challenge.md before you set it. Bounces to protected addresses are refused, and deferred in mode challenge.",
   original:
     "qpsmtpd's autowhitelist_captcha, whose source is lost: question, five attempts, templates in two languages. The bounds, SPF, the refusal of wrong answers and a sum in words in place of a picture are choices of goodmailto's own.",
   failure:
@@ -47,7 +47,11 @@ export const challenge: CheckDefinition = defineCheck({
       "challenge_whitelist",
     ),
     blacklist: field.listFile("Senders that are refused, and never asked.", "challenge_blacklist"),
-    ask: field.flag(false, "Ask unknown senders. Needs `from`."),
+    mode: field.choice(
+      ["list", "challenge", "observe", "score", "off"],
+      "list",
+      "list: refuse unknown senders. challenge: ask them; needs `from`. observe, score, off: as for every check, as far as list would refuse.",
+    ),
     from: field.textBy(
       addressRule,
       "",
@@ -61,8 +65,10 @@ export const challenge: CheckDefinition = defineCheck({
     ),
     learn: field.flag(true, "Whoever a protected address writes to through this relay becomes known to it."),
   },
-  faults: ({ ask, from }) =>
-    ask && from === "" ? [{ key: "from", message: "needs to be given with ask = true: answers go there" }] : [],
+  faults: ({ mode, from }) =>
+    mode === "challenge" && from === ""
+      ? [{ key: "from", message: 'needs to be given with mode = "challenge": answers go there' }]
+      : [],
   reasons: {
     listed: "listed sender to a protected recipient",
     stranger: "unknown sender to a protected recipient",
@@ -70,7 +76,8 @@ export const challenge: CheckDefinition = defineCheck({
     wrong: "wrong answer",
   },
   create(settings, { domains, recipients, dns, lists, state, post, log, now }) {
-    const { ask, attempts, language } = settings;
+    const { attempts, language } = settings;
+    const ask = settings.mode === "challenge";
     const from = settings.from === "" ? undefined : parseMailbox(settings.from);
     const entries = new Map(settings.protect.map((text) => [entryOrDomainKey(text) ?? "", true] as const));
     const known = lists.list(settings.whitelist, (all, skip) => readAddresses(all, skip));

@@ -1,11 +1,16 @@
 /** What dkimsign signs, with which key, and that others verify it: mailauth, and Debian's opendkim-testmsg. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { dkimVerify } from "mailauth";
 import type { DNSResolver } from "mailauth";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
+import { dkimsign } from "../../../src/checks/content/dkimsign.ts";
+import { secretWarnings } from "../../../src/compose/place-warnings.ts";
+import { schemaFor } from "../../../src/compose/settings.ts";
+import { checkConfig } from "../../../src/config/load.ts";
+import { orderWarnings } from "../../../src/config/order-warnings.ts";
 import { keyRecord, makeKey } from "../../../src/dkim/signing-key.ts";
 import { startDns } from "../../fakes/dns.ts";
 import type { FakeDns } from "../../fakes/dns.ts";
@@ -17,6 +22,7 @@ import { startTestRelay } from "../../fakes/relay.ts";
 import type { TestRelay } from "../../fakes/relay.ts";
 import { SmtpClient } from "../../fakes/smtp-client.ts";
 import { resolverOf } from "../../dns/resolver-of.ts";
+import { makeSession, startCheck } from "../fixture.ts";
 
 const keys = { rsa: makeKey("rsa"), ed25519: makeKey("ed25519"), folder: makeKey("ed25519") };
 const top = "From: Ann <ann@kontor.example>\r\nTo: bob@far.test\r\nDate: Sat, 28 Nov 2026 12:00:00 +0000\r\n";
@@ -123,8 +129,40 @@ next_hop = "smtp://127.0.0.1:${hop.port}"
     const [signature = ""] = /^DKIM-Signature: .*?(?=\r\n\S)/s.exec(signed.toString("latin1")) ?? [];
     expect(signature.replaceAll(/\s/g, "")).toMatch(/a=rsa-sha256;c=relaxed\/relaxed;d=kontor\.example;h=From:From:/);
     expect(signature).not.toContain(" l=");
-    // The rest is as the client sent it.
-    expect(signed.toString("latin1").slice(signature.length + 2)).toBe((top + rest).replaceAll(/^\./gm, ""));
+    // The rest is as the client sent it; the relay ends a header section without an empty line.
+    const sent = (top + rest).replaceAll(/^\./gm, "");
+    const ended = sent.includes("\r\n\r\n") ? sent : `${sent}\r\n`;
+    expect(signed.toString("latin1").slice(signature.length + 2)).toBe(ended);
+  });
+
+  it.each<[string, Readonly<Record<string, string>>, boolean, boolean, boolean]>([
+    ["a logged-in user", { SMTPAUTHUSER: "ann" }, true, true, false],
+    ["a relay client", { RELAYCLIENT: "" }, true, false, true],
+    ["a stranger", {}, false, false, false],
+  ])("holds messages of %s only if it signs them", (_, variables, ...wanted) => {
+    const held = [{}, { who: ["authenticated"] }, { who: ["relayclient"] }].map((values) =>
+      startCheck(dkimsign, values).wants?.(makeSession(variables)),
+    );
+    expect(held).toEqual(wanted);
+  });
+
+  it("is told of by config check: checks behind it that change messages, and keys that everybody can read", () => {
+    const path = join(relay.folder, "rsa.pem");
+    const warned = (run: string): string[] => {
+      const text = `[checks]\nrun = [${run}]\n${named("a.example", "s", "rsa.pem")}`;
+      const loaded = checkConfig(text, join(relay.folder, "c.toml"), schemaFor, ["relay"]);
+      return loaded.kind === "ok"
+        ? [...orderWarnings(loaded.settings), ...secretWarnings(loaded.settings)].map(({ message }) => message)
+        : ["faulty"];
+    };
+    expect(warned('"filter", "dkimsign", "loop"')).toEqual([]);
+    expect(warned('"dkimsign", "filter", "loop", "milter"')).toEqual([
+      expect.stringMatching(/^"filter" may change messages that "dkimsign"/),
+      expect.stringMatching(/^"milter" may change/),
+    ]);
+    chmodSync(path, 0o644);
+    expect(warned('"dkimsign"')).toEqual([`"${path}" can be read by every user: chmod o= ${path}`]);
+    chmodSync(path, 0o600);
   });
 
   it("makes signatures that a changed octet or a second From breaks", async () => {
@@ -170,7 +208,7 @@ next_hop = "smtp://127.0.0.1:${hop.port}"
     ],
   ])("sends on unsigned, with a warning: %s", async (_, wire, why) => {
     const message = await send(wire);
-    expect(message.toString("latin1")).toBe(wire);
+    expect(message.toString("latin1")).toBe(wire === "" ? "\r\n" : wire);
     expect(relay.log.filter((line) => line.includes("not signed"))).toEqual([expect.stringMatching(why)]);
   });
 

@@ -21,7 +21,7 @@ const asked = "450 4.7.1 A question was sent to you; answer it, then this messag
 const later = "450 4.7.1 Sender not known to this recipient";
 const numbers = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
 
-describe("challenge with ask", () => {
+describe("challenge in mode challenge", () => {
   let hop: NextHop;
   let dns: FakeDns;
   let relay: TestRelay;
@@ -34,7 +34,7 @@ describe("challenge with ask", () => {
     relay = await startTestRelay({
       snapshot: ["vera", "ask"],
       config: `[dns]\nservers = ["${dns.server}"]\ntimeout = "2s"\n[checks]\nrun = ["challenge", "goodmailto"]
-[checks.challenge]\nprotect = ["kontor.example"]\nask = true\nfrom = "ask@kontor.example"\nattempts = 2
+[checks.challenge]\nprotect = ["kontor.example"]\nmode = "challenge"\nfrom = "ask@kontor.example"\nattempts = 2
 [[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\n`,
     });
   });
@@ -133,9 +133,33 @@ describe("challenge with ask", () => {
 });
 
 describe("challenge", () => {
+  it.each([
+    ["list", "550 5.7.1 Sender not known to this recipient"],
+    ["observe", "250 2.1.5 Recipient OK"],
+    ["score", "250 2.1.5 Recipient OK"],
+    ["off", "250 2.1.5 Recipient OK"],
+  ])("in mode %s sends nothing, and says to an unknown sender: %s", async (mode, said) => {
+    const hop = await startNextHop({});
+    const relay = await startTestRelay({
+      snapshot: ["vera"],
+      config: `[checks]\nrun = ["challenge", "goodmailto"]
+[checks.challenge]\nmode = "${mode}"\nprotect = ["kontor.example"]
+[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\n`,
+    });
+    const client = await SmtpClient.open(relay.port);
+    await client.reply();
+    await client.command("EHLO client.example");
+    await client.command("MAIL FROM:<new@far.example>");
+    expect(await client.command("RCPT TO:<vera@kontor.example>")).toBe(said);
+    client.close();
+    await relay.stop();
+    await hop.close();
+    expect(hop.received).toEqual([]);
+  });
+
   it("needs an address for answers", () => {
-    expect(challenge.faults?.(settingsOf(challenge, { ask: true }))).toHaveLength(1);
-    expect(challenge.faults?.(settingsOf(challenge, { ask: true, from: "a@ours.example" }))).toEqual([]);
+    expect(challenge.faults?.(settingsOf(challenge, { mode: "challenge" }))).toHaveLength(1);
+    expect(challenge.faults?.(settingsOf(challenge, { mode: "challenge", from: "a@ours.example" }))).toEqual([]);
   });
 
   it("sends one question a day to a sender, and a hundred an hour in all", async () => {
