@@ -37,8 +37,8 @@ const maxFiles = 100;
 const maxDepth = 10;
 
 /**
- * Reads a list. @param name an absolute path, or a name looked for in the folders @throws Error if it cannot be used as
- * a whole
+ * Reads a list. @param name an absolute path, or a name looked for in the folders; with "/" at its end, a folder whose
+ * plain files are the list @throws Error if it cannot be used as a whole
  */
 export function readList(name: string, folders: readonly string[]): ListText {
   return new Reading(folders).read(name);
@@ -80,8 +80,9 @@ class Reading {
 
   read(name: string): ListText {
     const path = this.#find(name, this.#folders);
-    if (path !== undefined) {
-      this.#readFile(path);
+    const files = path === undefined ? [] : path.endsWith("/") ? this.#plainFiles(path) : [path];
+    for (const file of files) {
+      this.#readFile(file);
     }
     return { entries: this.#entries, path, faults: this.#faults, looked: [...this.#looked] };
   }

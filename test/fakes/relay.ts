@@ -1,7 +1,7 @@
 /** Starts a relay in this process on loopback, in a folder of its own, with its log at hand. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { startRelay } from "../../src/compose/relay.ts";
 import type { Relay } from "../../src/compose/relay.ts";
@@ -66,6 +66,7 @@ export function settingsOf(text: string, folder: string): Settings {
 export async function startTestRelay(options: TestRelayOptions): Promise<TestRelay> {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-relay-"));
   for (const [name, file] of Object.entries(options.files ?? {})) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
     if (Buffer.isBuffer(file)) {
       writeFileSync(join(folder, name), file);
       continue;

@@ -55,8 +55,14 @@ function readConfig(entries: readonly ListEntry[], skip: Remark): ListConfig | u
   return seen ? { restrictPost } : undefined;
 }
 
+/** The lists of a folder. */
+export interface ListFolder {
+  /** Who may write to a list now. */
+  membersOf(name: string): Members;
+}
+
 /** An address per line, as `user@host`, `Name <user@host>` or `user@host (Name)`. */
-function readMembers(entries: readonly ListEntry[], skip: Remark): ReadonlySet<string> {
+export function readMembers(entries: readonly ListEntry[], skip: Remark): ReadonlySet<string> {
   const members = new Set<string>();
   for (const entry of entries) {
     const [mailbox, ...more] = addressesOf(entry.text) ?? [];
@@ -70,7 +76,7 @@ function readMembers(entries: readonly ListEntry[], skip: Remark): ReadonlySet<s
 }
 
 /** The lists of a Majordomo folder. */
-export class MajordomoLists {
+export class MajordomoLists implements ListFolder {
   readonly #folder: string;
   readonly #lists: Lists;
   readonly #domains: Domains;
@@ -98,9 +104,7 @@ export class MajordomoLists {
     const paths = restrictPost.map((file) => (file.startsWith("/") ? file : join(this.#folder, file)));
     const sets = paths.map((file) => this.#open(file).current());
     const missing = paths.find((_, i) => sets[i]?.size === 0);
-    return missing === undefined
-      ? { kind: "only", has: (mailbox) => this.#spellings(mailbox).some((key) => sets.some((set) => set.has(key))) }
-      : { kind: "unavailable", path: missing };
+    return missing === undefined ? onlyOf(sets, this.#domains) : { kind: "unavailable", path: missing };
   }
 
   #open(path: string): Watched<ReadonlySet<string>> {
@@ -108,10 +112,13 @@ export class MajordomoLists {
     this.#members.set(path, members);
     return members;
   }
+}
 
-  /** An address as it came, at the relay domain if its own is an alias of one, and at the aliases of that. */
-  #spellings({ user, domain }: Mailbox): string[] {
-    const canonical = this.#domains.canonical(domain) ?? domain;
-    return [normalKey(user, domain), normalKey(user, canonical)];
-  }
+/** The addresses of some sets: each as it came, and at the relay domain if its own is an alias of one. */
+export function onlyOf(sets: readonly ReadonlySet<string>[], domains: Domains): Members {
+  const keysOf = ({ user, domain }: Mailbox): string[] => [
+    normalKey(user, domain),
+    normalKey(user, domains.canonical(domain) ?? domain),
+  ];
+  return { kind: "only", has: (mailbox) => keysOf(mailbox).some((key) => sets.some((set) => set.has(key))) };
 }

@@ -1,4 +1,4 @@
-/** majordomo: who may write to a mailing list, by Majordomo's own files; after qpsmtpd's plugin of that name. */
+/** majordomo: who may write to a mailing list, by the files of Majordomo or mlmmj; after qpsmtpd's plugin of that name. */
 import * as field from "../../config/fields.ts";
 import { findRecipient } from "../../files/entries.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
@@ -13,6 +13,7 @@ import { withoutTag } from "../../mail/return-path.ts";
 import { reply } from "../../mail/reply.ts";
 import { addressesOf } from "../../message/addresses.ts";
 import { MajordomoLists } from "./majordomo-lists.ts";
+import { MlmmjLists } from "./mlmmj-lists.ts";
 import { refuseMixed } from "./one-list.ts";
 
 const text = "Not allowed to post to this list";
@@ -36,19 +37,23 @@ function ownerOf(mailbox: Mailbox): Mailbox {
 
 export const majordomo: CheckDefinition = defineCheck({
   name: "majordomo",
-  doc: "Restricts who may write to mailing lists: if Majordomo's configuration of a list has `restrict_post`, only the addresses in the files that it names may write. By default the addresses in From are compared, as in Majordomo itself; all of them must be members. Anyone can forge them, so this stops accidents and spam, not forgers. A message to a list has no other recipients; those get 452 4.5.3, and the client sends to them in another transaction. Other checks decide whether the recipient exists.",
+  doc: "Restricts who may write to mailing lists: if Majordomo's configuration of a list has `restrict_post`, only the addresses in the files that it names may write. In format mlmmj, the folders of mlmmj say the same: control/subonlypost (subscribers only) and control/modonlypost (moderators only), unless control/modnonsubposts leaves strangers to the moderators. By default the addresses in From are compared, as in Majordomo itself; all of them must be members. Anyone can forge them, so this stops accidents and spam, not forgers. A message to a list has no other recipients; those get 452 4.5.3, and the client sends to them in another transaction. Other checks decide whether the recipient exists.",
   original:
-    "qpsmtpd plugin majordomo (as a client of cf_wrapper, which found the verdicts of single recipients); splitting mixed recipients by 452 is goodmailto's own choice.",
+    "qpsmtpd plugin majordomo (as a client of cf_wrapper, which found the verdicts of single recipients); mlmmj, by its TUNABLES, and splitting mixed recipients by 452 are goodmailto's own choices.",
   failure:
-    "A list whose configuration, or whose file of members, is missing or empty is deferred with 451. If a file can no longer be read, its previous contents stay in use.",
+    "A list whose configuration (mlmmj: folder `control`), or whose file of members, is missing or empty is deferred with 451. If a file can no longer be read, its previous contents stay in use.",
   stage: "policy",
   hooks: ["rcpt", "header"],
   settings: {
     lists: field.text(
       "/etc/majordomo/lists",
-      "Folder of the lists, with NAME.config and the files of members, whose names are relative to it.",
+      "Folder of the lists, with NAME.config and the files of members, whose names are relative to it. For mlmmj, the folder with the folders of its lists, such as /var/spool/mlmmj.",
     ),
-    aliases: field.table({}, 'Addresses of the lists: `"team@example.com" = "team"` for team.config.'),
+    format: field.choice(["majordomo", "mlmmj"], "majordomo", "Whose files they are."),
+    aliases: field.table(
+      {},
+      'Addresses of the lists: `"team@example.com" = "team"` for team.config, or for mlmmj\'s folder team.',
+    ),
     sender: field.choice(
       ["from-header", "envelope"],
       "from-header",
@@ -74,8 +79,9 @@ export const majordomo: CheckDefinition = defineCheck({
     stranger: "not a member of the mailing list",
     unavailable: "mailing list without configuration or members",
   },
-  create({ lists: folder, aliases, sender: whose }, { lists, domains, log }) {
-    const all = new MajordomoLists(folder, lists, domains);
+  create({ lists: folder, format, aliases, sender: whose }, { lists, domains, log, now }) {
+    const all =
+      format === "mlmmj" ? new MlmmjLists(folder, lists, domains, now) : new MajordomoLists(folder, lists, domains);
     const names = new Map<string, string>();
     for (const [address, name] of Object.entries(aliases)) {
       const mailbox = parseMailbox(address);

@@ -1,4 +1,5 @@
 /** Majordomo's files while they change, and senders by the envelope; the conversation is test/dialogs/checks/majordomo.dialog. */
+import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -6,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { majordomo } from "../../../src/checks/recipient/majordomo.ts";
 import { addressesOf } from "../../../src/message/addresses.ts";
+import { missing } from "../../fakes/need.ts";
 import { settingsOf } from "../../hooks/steps.ts";
 import { ListScene } from "../list-scene.ts";
 
@@ -66,6 +68,47 @@ describe("majordomo by the envelope", () => {
     expect(faults({ "team@ours.example": "team" })).toEqual([]);
     expect(faults({ team: "team" })).toHaveLength(1);
     expect(faults({ "team@ours.example": "../passwd" })[0]?.message).toContain('"../passwd" is none');
+  });
+});
+
+describe.skipIf(missing("mlmmj-make-ml"))("lists that mlmmj itself makes", () => {
+  let scene: ListScene;
+  beforeEach(() => {
+    scene = new ListScene();
+    const aliases = { "team@ours.example": "team" };
+    scene.start(majordomo, { lists: scene.folder, format: "mlmmj", sender: "envelope", aliases }, {}, "unused");
+  });
+  afterEach(() => scene.close());
+  const ask = async (from: string): Promise<string> =>
+    (await scene.ask({ from, to: "team@ours.example" })).replace(/^E/, "");
+
+  it("follows its subscribers and its settings", async () => {
+    const place = join(scene.folder, "team");
+    expect(await ask("anna@far.test")).toBe(unavailable);
+    execFileSync("mlmmj-make-ml", ["-s", scene.folder, "-L", "team"], { input: "ours.example\n\n\n", timeout: 10_000 });
+    const change = (program: string, ...words: string[]): void => {
+      execFileSync(`/usr/bin/${program}`, ["-L", place, "-s", "-q", ...words], { timeout: 10_000 });
+      scene.later();
+    };
+    scene.later();
+    expect(await ask("max@far.test")).toBe("");
+    writeFileSync(join(place, "control/subonlypost"), "");
+    scene.later();
+    expect(await ask("anna@far.test")).toBe(unavailable);
+    change("mlmmj-sub", "-a", "anna@far.test");
+    change("mlmmj-sub", "-d", "-a", "Bert@far.test");
+    change("mlmmj-sub", "-n", "-a", "carl@far.test");
+    expect(await Promise.all(["ANNA", "bert", "carl", "max"].map((user) => ask(`${user}@far.test`)))).toEqual([
+      "",
+      "",
+      "",
+      stranger,
+    ]);
+    change("mlmmj-unsub", "-a", "anna@far.test");
+    expect([await ask("anna@far.test"), await ask("bert@far.test")]).toEqual([stranger, ""]);
+    writeFileSync(join(place, "control/modnonsubposts"), "");
+    scene.later();
+    expect(await ask("max@far.test")).toBe("");
   });
 });
 
