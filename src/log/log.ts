@@ -77,7 +77,8 @@ function value(item: string | number | boolean): string {
 /** `part: event key=value …`. */
 export function eventText(part: string, event: string, fields: LogFields): string {
   let words = "";
-  for (const [key, item] of Object.entries(fields)) {
+  for (const key in fields) {
+    const item = fields[key];
     words += item === undefined ? "" : ` ${key}=${value(item)}`;
   }
   return `${sanitise(part)}: ${sanitise(event)}${words}`;

@@ -85,8 +85,7 @@ function beginSession(
   const { service } = owner;
   const local = { ip: normalIp(connection.localAddress), port: connection.localPort, host: service.hostname };
   const client = { ip, port: connection.remotePort, host: host ?? "" };
-  const given = new Map([...environment(local, client), ...service.variables, ...ruled]);
-  const variables = service.relayLists.apply(ip, given);
+  const variables = service.relayLists.apply(ip, environment(local, client, service.variables, ruled));
   const session = new Session(connection.id, client, local, service.listener, variables, (line) => {
     connection._socket.write(`${line}\r\n`, "latin1");
   });

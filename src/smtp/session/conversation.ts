@@ -48,7 +48,7 @@ export class Conversation {
   #dataRefused = false;
   /** Unknown recipients so far. */
   #unknown = 0;
-  /** What was known of the client when it was greeted. */
+  /** What was known of the client when it was greeted; only STARTTLS goes back to it. */
   #greeted: Known | undefined;
 
   constructor(service: Service, session: Session) {
@@ -65,7 +65,7 @@ export class Conversation {
       const early = hasTalked() ? noteEarlyTalk(this.service, this.session) : undefined;
       const refusal = early ?? (this.limited === undefined ? responseOf(outcome) : undefined);
       this.refused = refusal !== undefined;
-      this.#greeted = this.session.known();
+      this.#greeted = this.service.starttls ? this.session.known() : undefined;
       // RFC 5321 3.1: after 554 the server waits for QUIT.
       return refusal ?? say(reply(220, "", `${this.service.hostname} ESMTP goodmailto`));
     });
