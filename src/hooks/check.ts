@@ -41,6 +41,11 @@ export interface CheckRun<R extends string = string, F extends string = string, 
   data?(session: CheckSession): Answer<R, F>;
   header?(session: MessageSession, message: HeaderFor<N>): Answer<R, F>;
   message?(session: MessageSession, message: MessageFor<N>): Answer<R, F>;
+  /**
+   * Of each recipient, before any check is asked about it: for options and notes that others read, a plugin too. Answers
+   * at once.
+   */
+  introduce?(session: CheckSession): void;
   /** In place of `message` if the need is `tap`: called at the empty line; undefined: not this message. */
   tap?(session: MessageSession, message: BodyView): Tap<R, F> | undefined;
   /**

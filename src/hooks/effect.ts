@@ -12,6 +12,7 @@ export interface Redirection {
  * `address` changes the sender at MAIL and the recipient at RCPT; `tell-plugins` a variable as only plugins see it.
  * `whitelist` may turn off every later check of stage policy. `expand`, at RCPT, gives the next hop these addresses in
  * place of the recipient: each must be one that the client may send to, and all must be accepted there.
+ * `options`, at RCPT, are what the administrator wants for this recipient: a note, and variables SMTPRCPTOPT_name.
  * `redirect`, up to DATA, sends the whole message to other recipients than the accepted ones, under the same rule.
  */
 export type Effect =
@@ -21,6 +22,7 @@ export type Effect =
   | { readonly kind: "header"; readonly line: string }
   | { readonly kind: "address"; readonly mailbox: Mailbox | undefined; readonly evenObserved?: true }
   | { readonly kind: "expand"; readonly mailboxes: readonly [Mailbox, ...Mailbox[]] }
+  | { readonly kind: "options"; readonly options: ReadonlyMap<string, string> }
   | ({ readonly kind: "redirect" } & Redirection)
   | { readonly kind: "print"; readonly line: string }
   | { readonly kind: "whitelist"; readonly owner: "session" | "transaction"; readonly policyOff?: boolean }
@@ -32,7 +34,7 @@ export type Effect =
  */
 export function isDecision(effect: Effect): boolean {
   return (
-    ["whitelist", "expand", "redirect"].includes(effect.kind) ||
+    ["whitelist", "expand", "options", "redirect"].includes(effect.kind) ||
     (effect.kind === "address" && effect.evenObserved !== true)
   );
 }

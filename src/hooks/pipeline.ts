@@ -26,6 +26,8 @@ export class Pipeline {
   readonly #plans: Plans;
   /** The checks that need more of a message than its header. */
   readonly #demanding: Plan;
+  /** The checks that say something of a recipient before it is judged. */
+  readonly #introducing: Plan;
   readonly #log: Log;
   readonly #counters: Counters;
 
@@ -36,6 +38,10 @@ export class Pipeline {
       ({ check, need }) => need !== "header" && (check.hooks.includes("header") || check.hooks.includes("message")),
     );
     this.#demanding = planStage(demanding, "message");
+    this.#introducing = planStage(
+      steps.filter(({ run }) => run.introduce !== undefined),
+      "rcpt",
+    );
     this.#log = log;
     this.#counters = counters;
   }
@@ -46,6 +52,20 @@ export class Pipeline {
   run(hook: HookName, session: Session, stage: Stage, ask?: Ask): Outcome | Promise<Outcome> {
     const plan = this.#plans[hook][stage];
     return plan.all.length === 0 ? undecided : this.#from(plan, 0, undecided, hook, session, ask);
+  }
+
+  /** Lets the checks say what they know of a recipient, before any is asked about it. */
+  introduce(session: Session): void {
+    for (const { step, mask, observes } of this.#introducing.all) {
+      if ((mask & standingFor(this.#introducing, session, "rcpt")) === 0) {
+        session.observing = observes;
+        try {
+          step.run.introduce?.(session);
+        } catch (error) {
+          this.fault(step, "rcpt", session, error);
+        }
+      }
+    }
   }
 
   /** The checks that need more of a message of this session than its header. */

@@ -1,12 +1,13 @@
 /**
- * One client's session as checks see it: who it is, its variables, its transaction. State and effects only;
- * what is refused and why is the checks' business. Variables are qmail-spp's environment: see reference in docs/plugins.md.
+ * One client's session as checks see it: its variables, its transaction. State and effects only; what is refused and
+ * why is the checks' business. Variables are qmail-spp's environment: docs/plugins.md.
  */
 import { readAgain } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { CheckSession, Peer, Recipient, Standing } from "./check-session.ts";
 import { isDecision } from "./effect.ts";
 import type { Effect, Redirection } from "./effect.ts";
+import { forgetOptions, takeOptions } from "./recipient-options.ts";
 import { restoreMap } from "./restore-map.ts";
 import { Suspicion } from "./suspicion.ts";
 import type { Pending } from "./suspicion.ts";
@@ -104,6 +105,7 @@ export class Session implements CheckSession {
   /** Begins with another recipient. */
   set recipient(mailbox: Mailbox | undefined) {
     this.#rcpt = mailbox === undefined ? undefined : { mailbox };
+    forgetOptions(this.variables);
   }
 
   get whitelisted(): boolean {
@@ -223,8 +225,12 @@ export class Session implements CheckSession {
         this.#changeAddress(effect.mailbox && readAgain(effect.mailbox));
         break;
       case "expand":
-        this.#expand(effect.mailboxes);
+        if (this.#rcpt !== undefined) {
+          this.#rcpt.expansion = readAllAgain(effect.mailboxes);
+        }
         break;
+      case "options":
+        return takeOptions(this, this.variables, effect.options);
       case "redirect":
         if (this.transaction !== undefined) {
           this.transaction.redirection = { ...effect, mailboxes: readAllAgain(effect.mailboxes) };
@@ -236,12 +242,6 @@ export class Session implements CheckSession {
       case "refuse-later":
         this.late[effect.hook].push(effect.line);
         break;
-    }
-  }
-
-  #expand(mailboxes: readonly [Mailbox, ...Mailbox[]]): void {
-    if (this.#rcpt !== undefined) {
-      this.#rcpt.expansion = readAllAgain(mailboxes);
     }
   }
 

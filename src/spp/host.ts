@@ -246,6 +246,7 @@ function isFull(session: CheckSession, effect: Effect): boolean {
     case "whitelist":
     case "address":
     case "expand":
+    case "options":
     case "redirect":
     case "print":
       return false;

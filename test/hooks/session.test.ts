@@ -1,6 +1,7 @@
 /** What a session remembers, for how long, and what effects do to it. */
 import { describe, expect, it } from "vitest";
 
+import { recipientOptions } from "../../src/hooks/recipient-options.ts";
 import { Session, variableForm } from "../../src/hooks/session.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
@@ -64,6 +65,44 @@ describe("Session", () => {
     expect(session.recipient).toEqual(mailbox("r@b.example"));
     session.apply({ kind: "address", mailbox: mailbox('"a b"@C.example') });
     expect([session.recipient.raw, session.variables.get("SMTPRCPTTO")]).toEqual(['"a b"@C.example', "a b@C.example"]);
+  });
+
+  it("has the options of a recipient as a note and as variables, for that recipient only and until RSET", () => {
+    const { session } = scene();
+    const seen = (): unknown[] => [
+      recipientOptions.get(session)?.get("greylisting"),
+      [...session.variables].filter(([name]) => name.startsWith("SMTPRCPTOPT")),
+    ];
+    const transaction = session.begin(undefined);
+    session.recipient = mailbox("a@b.example");
+    const first = session.rcpt;
+    const options = new Map([
+      ["greylisting", "off"],
+      ["only-from", "x\ny"],
+    ]);
+    session.apply({ kind: "options", options });
+    const variables = [
+      ["SMTPRCPTOPT_greylisting", "off"],
+      ["SMTPRCPTOPT_only_from", "x?y"],
+    ];
+    expect(seen()).toEqual(["off", variables]);
+    session.apply({ kind: "options", options: new Map([["quiet", ""]]) });
+    expect(seen()).toEqual([undefined, [["SMTPRCPTOPT_quiet", ""]]]);
+    session.apply({ kind: "options", options });
+    if (first !== undefined) {
+      transaction.accepted.push(first);
+    }
+    session.recipient = mailbox("c@b.example");
+    expect(seen()).toEqual([undefined, []]);
+    expect(recipientOptions.get(session, first)?.get("greylisting")).toBe("off");
+    session.apply({ kind: "options", options });
+    session.reset(true);
+    expect(seen()).toEqual([undefined, []]);
+    session.begin(undefined);
+    session.recipient = mailbox("c@b.example");
+    session.observing = true;
+    session.apply({ kind: "options", options });
+    expect(seen()).toEqual([undefined, []]);
   });
 
   it("shows addresses without quotes, in the letters in which they came", () => {

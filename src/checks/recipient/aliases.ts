@@ -5,7 +5,6 @@
 import * as field from "../../config/fields.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
-import { recipientOptions } from "../../hooks/recipient-options.ts";
 import { found, pass, refuse } from "../../hooks/verdict.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Domains } from "../../mail/domains.ts";
@@ -72,6 +71,17 @@ export const aliases: CheckDefinition = defineCheck({
     );
     const refusal = refuse("unknown", recipients.unknown, { finding: "unknown" });
     return {
+      introduce(session) {
+        const { recipient } = session;
+        const current = table.current();
+        if (recipient === undefined || current.size === 0) {
+          return;
+        }
+        const expansion = asked(recipient, domains).flatMap((mailbox) => current.find(mailbox) ?? [])[0];
+        if (expansion !== undefined) {
+          session.apply({ kind: "options", options: expansion.options });
+        }
+      },
       rcpt(session) {
         const { recipient } = session;
         const current = table.current();
@@ -81,7 +91,7 @@ export const aliases: CheckDefinition = defineCheck({
         for (const mailbox of asked(recipient, domains)) {
           const expansion = current.find(mailbox);
           if (expansion !== undefined) {
-            recipientOptions.set(session, expansion.options);
+            session.apply({ kind: "options", options: expansion.options });
             session.apply({ kind: "expand", mailboxes: settings.expand ? expansion.mailboxes : [recipient] });
             return known;
           }

@@ -100,6 +100,7 @@ function then(
 
 /** A note-taker sees every recipient, also the ones that are refused next; its verdict does not count here. */
 function takeNotes({ service, session }: Case): Promise<undefined> | undefined {
+  service.pipeline.introduce(session);
   const noted = service.pipeline.run("rcpt", session, "note");
   return noted instanceof Promise ? noted.then(() => undefined) : undefined;
 }
