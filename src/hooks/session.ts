@@ -2,11 +2,11 @@
  * One client's session as checks see it: its variables, its transaction. State and effects only; what is refused and
  * why is the checks' business. Variables are qmail-spp's environment: docs/plugins.md.
  */
-import { readAgain } from "../mail/address.ts";
+import { readAgain, readAllAgain } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { CheckSession, Peer, Recipient, Standing } from "./check-session.ts";
 import { isDecision } from "./effect.ts";
-import type { Effect, Redirection } from "./effect.ts";
+import type { Effect } from "./effect.ts";
 import { forgetOptions, takeOptions } from "./recipient-options.ts";
 import { restoreMap } from "./restore-map.ts";
 import { Suspicion } from "./suspicion.ts";
@@ -225,16 +225,9 @@ export class Session implements CheckSession {
         this.#changeAddress(effect.mailbox && readAgain(effect.mailbox));
         break;
       case "expand":
-        if (this.#rcpt !== undefined) {
-          this.#rcpt.expansion = readAllAgain(effect.mailboxes);
-        }
-        break;
       case "options":
-        return takeOptions(this, this.variables, effect.options);
       case "redirect":
-        if (this.transaction !== undefined) {
-          this.transaction.redirection = { ...effect, mailboxes: readAllAgain(effect.mailboxes) };
-        }
+        this.#readdress(effect);
         break;
       case "print":
         this.#print(effect.line);
@@ -242,6 +235,16 @@ export class Session implements CheckSession {
       case "refuse-later":
         this.late[effect.hook].push(effect.line);
         break;
+    }
+  }
+
+  #readdress(effect: Extract<Effect, { kind: "expand" | "options" | "redirect" }>): void {
+    if (effect.kind === "options") {
+      takeOptions(this, this.variables, effect.options);
+    } else if (effect.kind === "expand" && this.#rcpt !== undefined) {
+      this.#rcpt.expansion = readAllAgain(effect.mailboxes);
+    } else if (effect.kind === "redirect" && this.transaction !== undefined) {
+      this.transaction.redirection = { ...effect, mailboxes: readAllAgain(effect.mailboxes) };
     }
   }
 
@@ -270,8 +273,4 @@ export class Session implements CheckSession {
     this.#rcpt ??= { mailbox };
     this.#rcpt.mailbox = mailbox;
   }
-}
-
-function readAllAgain([first, ...more]: Redirection["mailboxes"]): Redirection["mailboxes"] {
-  return [readAgain(first), ...more.map(readAgain)];
 }

@@ -107,6 +107,11 @@ export function readAgain({ raw }: Mailbox): Mailbox {
   return mailbox;
 }
 
+/** The same of several. @throws RangeError if one is not an address */
+export function readAllAgain([first, ...more]: readonly [Mailbox, ...Mailbox[]]): readonly [Mailbox, ...Mailbox[]] {
+  return [readAgain(first), ...more.map(readAgain)];
+}
+
 /**
  * The normal form under which a mailbox is in the snapshot and is looked up: ASCII letters folded, no quotes but those
  * of the empty user part, as `@domain` means everybody there.
