@@ -2,7 +2,7 @@
 // oxlint-disable-next-line import/no-unassigned-import -- what counts is that it comes first
 import "./hold-hangups.js";
 
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 
 import { exit } from "./ops/exit.ts";
 import { tolerateLostReaders } from "./ops/lost-reader.ts";
@@ -58,11 +58,10 @@ tolerateLostReaders();
 try {
   await run();
 } catch (error) {
-  const { code, exitCode, message } = error as { code?: string; exitCode?: number; message?: string };
-  if (code?.startsWith("commander.") === true) {
-    process.exitCode = exitCode === 0 ? exit.ok : exit.usage;
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? exit.ok : exit.usage;
   } else {
-    process.stderr.write(`goodmailto: ${message ?? String(error)}\n`);
+    process.stderr.write(`goodmailto: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = exit.software;
   }
 }

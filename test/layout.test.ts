@@ -69,6 +69,9 @@ function circlesOf(imports: readonly Import[]): string[] {
   return circles;
 }
 
+/** Texts and patterns on one line. */
+const texts = /"(?:[^"\\\n]|\\.)*"|`[^`\n]*`|'[^'\n]*'|\/(?![/*])(?:[^/\\\n]|\\.)+\/[a-z]*/g;
+
 describe("layout", () => {
   const files = globSync("{src,sync}/**/*.ts", { cwd: root });
   const imports = files.flatMap(importsOf);
@@ -168,6 +171,21 @@ describe("layout", () => {
   it("has no file without a first line that says what it answers", () => {
     const silent = files.filter((file) => !readFileSync(join(root, file), "utf8").startsWith("/**"));
     expect(silent).toEqual([]);
+  });
+
+  it("has no cast without a reason in the five lines above it, `as const` aside", () => {
+    const bare = files.flatMap((file) => {
+      const lines = readFileSync(join(root, file), "utf8").split("\n");
+      const isReason = (line: string): boolean => /^\s*(?:\/\/|\/?\*)/.test(line);
+      return lines.flatMap((line, i) => {
+        const code = isReason(line) || /^(?:import|export)\b.*\bfrom "/.test(line) ? "" : line.replaceAll(texts, "");
+        const isCast = / as (?:[A-Z({["]|(?:keyof|typeof|readonly|unknown|never|object|string|number|boolean)\b)/.test(
+          code.replace(/\s\/\/.*$/, ""),
+        );
+        return isCast && !lines.slice(Math.max(0, i - 5), i).some(isReason) ? [`${file}:${i + 1}: ${line.trim()}`] : [];
+      });
+    });
+    expect(bare).toEqual([]);
   });
 
   it("has no file beyond 250 lines, blank ones aside", () => {

@@ -108,6 +108,13 @@ function sourceOf({ config, source: name }: Words): SourceSettings | string {
   return source?.type === "ldap" ? source : `there is no [[source]] "${name}" of type ldap`;
 }
 
+/** The environment, for the program that follows. */
+function given(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
 /** Ends well, or becomes the program, as the interface asks. */
 function become([name, ...words]: readonly string[], user: string): void {
   if (name === undefined) {
@@ -119,7 +126,7 @@ function become([name, ...words]: readonly string[], user: string): void {
     if (execve === undefined) {
       throw new Error("this system has no execve");
     }
-    execve(find(name), [name, ...words], { ...process.env, USER: user } as Record<string, string>);
+    execve(find(name), [name, ...words], { ...given(), USER: user });
   } catch (error) {
     finish(answer.temporary, `cannot run "${name}": ${errorMessage(error)}`);
   }

@@ -14,6 +14,7 @@ import type { Finding, Sample } from "../../sync/look/finding.ts";
 import { leftOutLines } from "../../sync/left-out.ts";
 import { presets } from "../../sync/presets/registry.ts";
 import { readCertificates } from "../../sync/sources/secrets.ts";
+import { presetNames } from "../config/preset-names.ts";
 import type { SourceSettings } from "../config/schema.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";
@@ -86,13 +87,14 @@ async function probe(names: readonly string[], words: Words): Promise<void> {
   }
 }
 
-function override(source: SourceSettings, { url, base, filter, preset }: Words): SourceSettings {
+function override(source: SourceSettings, { url, base, filter, preset: wanted }: Words): SourceSettings {
+  const preset = presetNames.find((name) => name === wanted);
   return {
     ...source,
     ...(url === undefined ? {} : { url: [url] }),
     ...(base === undefined ? {} : { base }),
     ...(filter === undefined ? {} : { filter }),
-    ...(preset === undefined ? {} : { preset: preset as SourceSettings["preset"] }),
+    ...(preset === undefined ? {} : { preset }),
   };
 }
 

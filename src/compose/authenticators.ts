@@ -90,6 +90,7 @@ function openChain(settings: Settings["auth"], services: BackEndServices): Link[
       chain.push({
         name: definition.name,
         timeout: values.timeout,
+        // The schema has compared them with the declaration: defineBackEnd.
         backEnd: definition.create(values as never, services),
       });
     }

@@ -21,8 +21,10 @@ export function sectionsOfChecks(settings: Settings): CheckSection[] {
   return allChecks(settings.checks.load).flatMap((check): CheckSection[] => {
     const { name, section } = check;
     if (section !== undefined) {
+      // Any of them has the values of a check.
       return [{ check, label: name, path: [section], values: settings[section as "spp"] }];
     }
+    // The schema gives a check a table, or a list of them.
     const values = settings.checks[name] as CheckValues | Instances;
     const path = ["checks", name];
     return isList(values)

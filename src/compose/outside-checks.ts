@@ -52,6 +52,7 @@ function readFile(path: string): Exported {
 }
 
 function isCheck(value: unknown): value is CheckDefinition {
+  // Asked member by member below.
   const check = value as Partial<CheckDefinition> | null;
   return (
     typeof check === "object" && check !== null && typeof check.name === "string" && typeof check.create === "function"

@@ -31,7 +31,8 @@ export function readExports(path: string): Exported {
   const version = `?version=${++versions}`;
   const files = new Set([path]);
   filesOf.set(version, files);
-  const values: unknown[] = Object.values(require(`${scheme}${pathToFileURL(path).href}${version}`) as object);
+  const loaded: object = require(`${scheme}${pathToFileURL(path).href}${version}`);
+  const values: unknown[] = Object.values(loaded);
   filesOf.delete(version);
   const stamps = [...files].map((file) => [file, stampOf(file)] as const);
   return { values, isCurrent: () => stamps.every(([file, stamp]) => stampOf(file) === stamp) };

@@ -62,6 +62,11 @@ function folderFault(folder: string, mustBeWritable: boolean): string | undefine
   }
 }
 
+/** @param value a program and its arguments, or what is no command */
+function commandFault(value: unknown): string | undefined {
+  return Array.isArray(value) ? programFault(value[0]) : undefined;
+}
+
 /** Programs that are to be run later, when nobody watches. */
 export function programWarnings({ auth, alert, route, copy }: Settings): Warning[] {
   const commands = couriers.flatMap(({ settings }) =>
@@ -71,13 +76,9 @@ export function programWarnings({ auth, alert, route, copy }: Settings): Warning
   );
   return [
     ...Object.entries({ route, copy }).flatMap(([name, sections]) =>
-      sections.flatMap((section, i) =>
-        commands.flatMap((key) => warn([name, i, key], programFault((section[key] as readonly string[])[0]))),
-      ),
+      sections.flatMap((section, i) => commands.flatMap((key) => warn([name, i, key], commandFault(section[key])))),
     ),
-    ...backEndSettings(auth, "isProgram").flatMap(({ path, value }) =>
-      warn(path, Array.isArray(value) ? programFault(value[0]) : undefined),
-    ),
+    ...backEndSettings(auth, "isProgram").flatMap(({ path, value }) => warn(path, commandFault(value))),
     ...warn(["alert", "command"], programFault(alert.command[0])),
   ];
 }

@@ -27,6 +27,7 @@ export function authShape(backEnds: readonly BackEndSettings[]): Record<string, 
   const names = backEnds.map(({ name }) => name);
   const inside = backEnds.flatMap(({ inAuth, settings }) => (inAuth === true ? Object.entries(settings) : []));
   const sections = backEnds.flatMap((backEnd): [string, z.ZodType][] =>
+    // A section that is not given has the defaults of its keys.
     backEnd.inAuth === true ? [] : [[backEnd.name, sectionOf(backEnd).prefault({} as never)]],
   );
   return {
@@ -48,6 +49,7 @@ function sectionOf({ settings, timeout }: BackEndSettings) {
 
 /** The settings of one back end. */
 export function valuesOf({ name, inAuth }: BackEndSettings, auth: AuthTable): BackEndValues {
+  // The schema has made it by sectionOf.
   return (inAuth === true ? auth : auth[name]) as BackEndValues;
 }
 

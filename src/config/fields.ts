@@ -21,8 +21,9 @@ import { parseDuration, parseRate, parseSize } from "./units.ts";
 import type { Rate } from "./units.ts";
 
 function field<Out, In>(type: z.ZodType<Out, In>, meta: FieldMeta): z.ZodType<Out, In | undefined> {
+  // The sample is a value as the file has it; and zod forgets the type of a field with a default.
   const optional = meta.required === true ? type : type.prefault(meta.sample as never);
-  return optional.meta(meta as unknown as Record<string, unknown>) as z.ZodType<Out, In | undefined>;
+  return optional.meta({ ...meta }) as z.ZodType<Out, In | undefined>;
 }
 
 type Field<T> = z.ZodType<T>;
@@ -184,12 +185,17 @@ export function list(sample: readonly string[], doc: string, extra: Partial<Fiel
 }
 
 /** A list of words out of a given set. */
-export function choices(words: readonly string[], sample: readonly string[], doc: string): Field<string[]> {
-  const word = words.length === 0 ? z.never() : z.enum(words as [string, ...string[]]);
+export function choices<const Words extends readonly string[]>(
+  words: Words,
+  sample: readonly Words[number][],
+  doc: string,
+): Field<Words[number][]> {
+  const word = words.length === 0 ? z.never() : z.enum(words);
   const once = z
     .array(word)
     .refine((list) => new Set(list).size === list.length, { message: "must not hold a word twice" });
-  return field(once, { doc, sample }) as Field<string[]>;
+  // Without words nothing but an empty list fits.
+  return field(once, { doc, sample }) as Field<Words[number][]>;
 }
 
 /** A table of texts. */
@@ -259,16 +265,17 @@ export function mailboxes(sample: readonly string[], doc: string): Field<string[
 
 /** The same field, one that many sections have alike. */
 export function alike<T extends z.ZodType>(type: T): T {
-  return type.meta({ ...type.meta(), common: true }) as T;
+  return type.meta({ ...type.meta(), common: true });
 }
 
 /** The same field, one that a running relay keeps until it is started again. @param part of its value that it keeps */
 export function restart<T extends z.ZodType>(type: T, part: (value: unknown) => unknown = (value) => value): T {
-  return type.meta({ ...type.meta(), restart: part }) as T;
+  return type.meta({ ...type.meta(), restart: part });
 }
 
 /** The declaration of a field; undefined for a section. */
 export function fieldMeta(type: z.ZodType): FieldMeta | undefined {
+  // Only `field` and its brothers above give a type a doc.
   const meta = type.meta() as unknown as FieldMeta | undefined;
   return meta?.doc === undefined ? undefined : meta;
 }

@@ -32,7 +32,7 @@ const core = {
     ["PLAIN", "LOGIN", "CRAM-MD5"],
     ["PLAIN", "LOGIN"],
     "Methods that AUTH offers. CRAM-MD5 only if every back end in the order holds passwords in clear.",
-  ) as z.ZodType<("PLAIN" | "LOGIN" | "CRAM-MD5")[]>,
+  ),
   relay: field.flag(true, "Set RELAYCLIENT for a logged-in session, which may then send anywhere."),
   bypass: field.flag(true, "Set NOGOODMAILTO for a logged-in session."),
   sender: field.choice(

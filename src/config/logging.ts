@@ -104,5 +104,6 @@ export const log = z.strictObject({
     true,
     "Log a line at the end of each session: duration, commands, messages, refusals and TLS version.",
   ),
+  // A section that is not given has the defaults of its keys.
   rotate: rotate.prefault({} as never),
 });

@@ -94,6 +94,7 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
   const section = z
     .strictObject({ ...common(couriers), ...Object.assign({}, ...own) })
     .superRefine((values, context) => {
+      // The keys of couriers are not in the type of the shape.
       const { next_hop: hops } = values as RouteSettings;
       const found = hops.map((hop) => courierOf(couriers, hop));
       const alone = found.findIndex((courier) => courier !== undefined && courier.speaks === undefined);
@@ -110,5 +111,6 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
         context.addIssue({ code: "custom", message, path: [key] });
       }
     });
+  // As above.
   return section as unknown as z.ZodType<RouteSettings>;
 }

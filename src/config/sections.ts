@@ -40,6 +40,7 @@ export function createSchema(
     domains: coreSections.domains.prefault(none),
     clients: coreSections.clients.prefault(none),
     snapshot: coreSections.snapshot.prefault(none),
+    // Made by names that the type cannot see.
     ...(sectioned as unknown as SectionedChecks),
     sync: coreSections.sync.prefault(none),
     pull: coreSections.pull.prefault(none),
@@ -52,6 +53,7 @@ export function createSchema(
     log: coreSections.log.prefault(none),
     metrics: coreSections.metrics.prefault(none),
     tls: tls.prefault(none),
+    // These two likewise.
     auth: authSection(backEnds).prefault(none) as unknown as z.ZodType<AuthSettings>,
     checks: table.prefault(none) as unknown as z.ZodType<CheckTable>,
     route: z.array(routeSection(couriers)).prefault([]),

@@ -20,6 +20,7 @@ interface Definition {
 
 /** The definition of what the file may hold. */
 export function definitionOf(type: z.ZodType): Definition {
+  // zod has one type for each kind of definition, and none for what they share.
   const { def } = type as unknown as { def: Definition };
   const inner = def.innerType ?? def.in;
   return inner === undefined ? def : definitionOf(inner);

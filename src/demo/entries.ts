@@ -61,13 +61,15 @@ export function indexEntries(entries: Iterable<DirectoryEntry>): IndexedEntry[] 
 /** Prepares one entry. */
 export function indexEntry({ dn, attributes }: DirectoryEntry): IndexedEntry {
   const index = new Map<string, Attribute>();
-  const pairs =
-    attributes instanceof Map ? attributes : Object.entries(attributes as Readonly<Record<string, readonly Value[]>>);
-  for (const [name, values] of pairs as Iterable<readonly [string, readonly Value[]]>) {
+  for (const [name, values] of isMap(attributes) ? attributes : Object.entries(attributes)) {
     const before = index.get(name.toLowerCase());
     index.set(name.toLowerCase(), { name: before?.name ?? name, values: [...(before?.values ?? []), ...values] });
   }
   return { dn, path: readPath(dn), attributes: index };
+}
+
+function isMap(attributes: DirectoryEntry["attributes"]): attributes is ReadonlyMap<string, readonly Value[]> {
+  return attributes instanceof Map;
 }
 
 /** The entries in scope that match; undefined if there is no such base. */

@@ -166,7 +166,7 @@ export function writeEntry(id: number, dn: string, attributes: readonly Attribut
       writer.writeString(name);
       writer.startSequence(0x31);
       for (const value of typesOnly ? [] : values) {
-        writer.writeBuffer(Buffer.from(value as string), tags.octets);
+        writer.writeBuffer(typeof value === "string" ? Buffer.from(value) : Buffer.from(value), tags.octets);
       }
       writer.endSequence();
       writer.endSequence();

@@ -2,6 +2,8 @@
 import { write } from "node:fs";
 import { promisify } from "node:util";
 
+import { asError } from "../report/error-message.ts";
+
 const writeAt = promisify(write);
 /** Bytes that may wait. */
 const most = 1_048_576;
@@ -55,7 +57,7 @@ export class FileWriter {
         this.#held -= bytes.length;
       }
     } catch (error) {
-      this.#fault = error as Error;
+      this.#fault = asError(error);
       this.#waiting = [];
       this.#held = 0;
     }

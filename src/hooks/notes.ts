@@ -4,6 +4,9 @@
  */
 import type { CheckSession, Recipient } from "./check-session.ts";
 
+/** What of a session says who owns a note. */
+export type NotedSession = Pick<CheckSession, "transaction"> & Partial<Pick<CheckSession, "rcpt">>;
+
 /** What a note belongs to, and ends with. */
 export type NoteOwner = "session" | "transaction" | "recipient";
 
@@ -13,7 +16,7 @@ export interface Note<Value> {
    * Undefined if none was taken, or where there is no owner now. @param recipient an accepted one; not given: the one
    * of this RCPT
    */
-  get(session: CheckSession, recipient?: Recipient): Value | undefined;
+  get(session: NotedSession, recipient?: Recipient): Value | undefined;
   /** Takes the note; without an owner nothing happens. */
   set(session: CheckSession, value: Value): void;
 }
@@ -21,7 +24,7 @@ export interface Note<Value> {
 /** A note that belongs to the session, the transaction or the recipient under question. */
 export function noteOf<Value>(owner: NoteOwner): Note<Value> {
   const taken = new WeakMap<object, Value>();
-  const ownerIn = (session: CheckSession, recipient?: Recipient): object | undefined => {
+  const ownerIn = (session: NotedSession, recipient?: Recipient): object | undefined => {
     switch (owner) {
       case "session":
         return session;

@@ -33,5 +33,5 @@ export interface Step extends CommonSettings {
 /** Puts a check at work into its place. */
 export function createStep(check: CheckDefinition, label: string, run: CheckRun, common: CommonSettings): Step {
   const need = run.needs ?? check.needs ?? "header";
-  return { ...common, check, label, run, need, labels: labelsBy("reason", { check: label }) as Step["labels"] };
+  return { ...common, check, label, run, need, labels: labelsBy("reason", { check: label }) };
 }

@@ -99,5 +99,6 @@ export const scannerPlugins: readonly Plugin[] = [
     })),
     here: "Asks clamd instead of running clamscan.",
   },
+  // Object.keys forgets them.
   ...(Object.keys(products) as (keyof typeof products)[]).map(product),
 ];

@@ -118,6 +118,7 @@ export function readAllAgain([first, ...more]: readonly [Mailbox, ...Mailbox[]])
  */
 export function normalKey(user: string, domain: string): Key {
   const folded = user === "" ? '""' : foldAscii(user);
+  // The brand: this is the normal form.
   return (domain === "" ? folded : `${folded}@${domain}`) as Key;
 }
 

@@ -24,6 +24,15 @@ export function parseEndpoint(text: string, defaultPort?: number): Endpoint | un
   return port === undefined || port > 65_535 ? undefined : { host, port };
 }
 
+/** Reads the value of a setting whose rule is {@link parseEndpoint}. @throws RangeError where it has not kept to it */
+export function readEndpoint(text: string): Endpoint {
+  const endpoint = parseEndpoint(text);
+  if (endpoint === undefined) {
+    throw new RangeError(`not host:port: ${text}`);
+  }
+  return endpoint;
+}
+
 /** Reads `http://host:port` of the daemon on the internal network; without a port it is qmail-deliverabled's. */
 export function parseLive(text: string): Endpoint | undefined {
   const [, place] = /^http:\/\/([^/]+)\/?$/.exec(text) ?? [];

@@ -30,6 +30,7 @@ export function parseNextHop(text: string): NextHop | undefined {
   if (word === undefined) {
     return undefined;
   }
+  // By the pattern above.
   const scheme = word as keyof typeof defaultPorts;
   const endpoint = parseEndpoint(place, defaultPorts[scheme]);
   const isPlace = endpoint !== undefined && endpoint.port !== 0 && endpoint.host !== everyAddress;

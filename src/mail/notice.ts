@@ -44,7 +44,7 @@ export function createPost(courier: Courier, host: string, part: string): Post {
       const done = await delivery.finish();
       return refused(done, 250) ? replyText(done) : undefined;
     } catch (error) {
-      return (error as Error).message;
+      return error instanceof Error ? error.message : String(error);
     } finally {
       delivery.abandon();
     }

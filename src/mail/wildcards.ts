@@ -11,6 +11,7 @@ const word = "default";
 
 /** The key for everybody of a domain in normal form. No address has it: an empty user part keeps its quotes. */
 export function catchAllKey(domain: string): Key {
+  // The brand: the domain is in normal form.
   return `@${domain}` as Key;
 }
 

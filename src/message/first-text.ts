@@ -14,7 +14,8 @@ export async function firstText(message: Buffer): Promise<string> {
   splitter.end(message);
   let encoding: string | undefined;
   const body: Buffer[] = [];
-  for await (const chunk of splitter as AsyncIterable<SplitterChunk>) {
+  const chunks: AsyncIterable<SplitterChunk> = splitter;
+  for await (const chunk of chunks) {
     if (chunk.type === "body" && encoding !== undefined) {
       body.push(chunk.value);
     } else if (chunk.type === "node") {
@@ -33,8 +34,10 @@ function decoded(octets: Buffer, encoding: string): string {
   switch (encoding) {
     case "base64":
       return Buffer.from(octets.toString("latin1"), "base64").toString();
-    case "quoted-printable":
-      return (require("libqp") as typeof libqp).decode(octets).toString();
+    case "quoted-printable": {
+      const library: typeof libqp = require("libqp");
+      return library.decode(octets).toString();
+    }
     default:
       return octets.toString();
   }

@@ -105,7 +105,7 @@ function chunksOf(content: AsyncIterable<Buffer>): AsyncIterable<SplitterChunk> 
   const source = Readable.from(content);
   const splitter = newSplitter();
   source.on("error", (error) => splitter.destroy(error));
-  return source.pipe(splitter) as AsyncIterable<SplitterChunk>;
+  return source.pipe(splitter);
 }
 
 /** A message that becomes the first part of another one. */

@@ -43,7 +43,7 @@ export interface MimeTree {
 
 /** Reads a message as a stream of its parts; loaded when the first one is wanted. */
 export function newSplitter(): Splitter {
-  const mailsplit = require("@zone-eu/mailsplit") as { Splitter: typeof Splitter };
+  const mailsplit: { Splitter: typeof Splitter } = require("@zone-eu/mailsplit");
   // A message within a message is entered, whatever its disposition says.
   return new mailsplit.Splitter({ defaultInlineEmbedded: true, maxHeadSize: maxHeader, maxChildNodes: maxParts });
 }

@@ -194,6 +194,7 @@ export function openNameless(folder: string): number {
 
 /** A disk that is nearly full takes a part of it. */
 async function writeFully(file: number, blocks: readonly Buffer[], position: number): Promise<void> {
+  // writev changes nothing in them.
   const { bytesWritten } = await writeAll(file, blocks as Buffer[], position);
   let skip = bytesWritten;
   let at = position + bytesWritten;

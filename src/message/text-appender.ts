@@ -43,7 +43,7 @@ export class Appender {
       case "plain":
         return Buffer.concat([this.#closing(), Buffer.from(text)]);
       case "quoted-printable": {
-        const libqp = require("libqp") as typeof library;
+        const libqp: typeof library = require("libqp");
         return Buffer.concat([this.#closing(), Buffer.from(libqp.wrap(libqp.encode(text)))]);
       }
       case "base64": {

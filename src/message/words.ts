@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url);
 let loaded: typeof library | undefined;
 
 function libmime(): typeof library {
-  return (loaded ??= require("libmime") as typeof library);
+  return (loaded ??= require("libmime"));
 }
 
 /** Decodes encoded words; octets beyond ASCII are taken as UTF-8 if they are valid UTF-8. @param value one character per octet */

@@ -165,7 +165,7 @@ function worthOf({ ours, theirs, last }: Seen): number {
 /** What a file holds; undefined if there is none, or none of ours. */
 export function readObserved(path: string): Observed | undefined {
   try {
-    const read = JSON.parse(readFileSync(path, "utf8")) as Observed;
+    const read: Observed = JSON.parse(readFileSync(path, "utf8"));
     const { since, totals, addresses } = read;
     const whole = typeof since === "number" && Array.isArray(addresses) && totals?.known !== undefined;
     return whole && totals.unknown !== undefined ? read : undefined;

@@ -1,6 +1,5 @@
 /** Binds a listener to its places: addresses, or sockets that systemd opened (sd_listen_fds(3)). */
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 
 import { formatEndpoint, listenOptions, parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
@@ -52,6 +51,9 @@ export async function bind(server: RelayServer, target: Target, shared: boolean)
   if ("fd" in target) {
     return `systemd:${target.fd}`;
   }
-  const address = server.server.address() as AddressInfo | null;
-  return formatEndpoint({ host: target.host, port: address?.port ?? target.port });
+  const address = server.server.address();
+  return formatEndpoint({
+    host: target.host,
+    port: typeof address === "object" ? (address?.port ?? target.port) : target.port,
+  });
 }

@@ -1,5 +1,5 @@
 /** Counters of this process, and their text form for Prometheus (exposition format 0.0.4). */
-import { counterNames, histograms, seriesFromStart } from "../report/counters.ts";
+import { counterNames, histogramNames, histograms, seriesFromStart } from "../report/counters.ts";
 import type { CountedCheck, CounterName, Counters, HistogramName } from "../report/counters.ts";
 
 /** Values by `name{labels}`; plain data, so that workers can send it to the process that serves it. */
@@ -34,9 +34,7 @@ export function createMetrics(checks: readonly CountedCheck[] = []): Metrics {
   for (const [name, labels] of seriesFromStart(checks)) {
     countOf(name, labels);
   }
-  const distributions = new Map(
-    Object.keys(histograms).map((name) => [name, distribution(name as HistogramName, counts)]),
-  );
+  const distributions = new Map(histogramNames.map((name) => [name, distribution(name, counts)]));
   return {
     observe: (name, value) => distributions.get(name)?.(value),
     add: (name, labels, by = 1) => {

@@ -103,7 +103,7 @@ function removeDead(folder: string): void {
 
 function readNote(path: string): Running | undefined {
   try {
-    const note = JSON.parse(readFileSync(path, "utf8")) as Partial<Running>;
+    const note: Partial<Running> = JSON.parse(readFileSync(path, "utf8"));
     const { pid, version = "", config = "", fingerprint = "", loaded = 0, list = 0 } = note;
     return pid === undefined ? undefined : { pid, version, config, fingerprint, loaded, list };
   } catch {

@@ -5,7 +5,8 @@ import { StringDecoder } from "node:string_decoder";
 export async function readLine(maxOctets: number): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+  const input: AsyncIterable<Buffer> = process.stdin;
+  for await (const chunk of input) {
     chunks.push(chunk);
     size += chunk.length;
     if (chunk.includes(0x0a) || size > maxOctets + 2) {

@@ -3,5 +3,7 @@ import { readFileSync } from "node:fs";
 
 const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
 
+const manifest: { readonly version: string } = JSON.parse(text);
+
 /** For `--version` and the snapshot's meta table. */
-export const version = (JSON.parse(text) as { readonly version: string }).version;
+export const version = manifest.version;

@@ -38,13 +38,17 @@ export function ask(worker: Worker): Promise<Report> {
     };
     const timer = setTimeout(() => settle(() => reject(new Error("Worker does not answer"))), answerTimeout);
     const take = (message: unknown): void => {
-      if (typeof message === "object" && message !== null && "totals" in message) {
-        const report = message as Report;
-        worker.totals = report.totals;
-        settle(() => resolve(report));
+      if (isReport(message)) {
+        worker.totals = message.totals;
+        settle(() => resolve(message));
       }
     };
     child.on("message", take);
     child.send("totals", (error) => (error === null ? undefined : settle(() => reject(error))));
   });
+}
+
+/** A worker says two things: this, and that it is ready. */
+function isReport(message: unknown): message is Report {
+  return typeof message === "object" && message !== null && "totals" in message;
 }

@@ -13,6 +13,9 @@ export const histograms = {
 } as const;
 export type HistogramName = keyof typeof histograms;
 
+// Object.keys forgets them.
+export const histogramNames = Object.keys(histograms) as HistogramName[];
+
 /** Every counter there is; exported as `goodmailto_NAME_total`. */
 export const counterNames = {
   connections: "Connections by result.",

@@ -5,10 +5,8 @@ export function errorMessage(error: unknown): string {
 
 /** OpenSSL's message is "40ED…:error:0A00010B:SSL routines:FUNCTION:REASON:FILE:LINE:": what a person needs is REASON. */
 function opensslReason(error: Error): string | undefined {
-  const { code, reason } = error as { readonly code?: unknown; readonly reason?: unknown };
-  return typeof code === "string" && code.startsWith("ERR_SSL_") && typeof reason === "string" && reason !== ""
-    ? reason
-    : undefined;
+  const reason = "reason" in error && typeof error.reason === "string" ? error.reason : "";
+  return errorCode(error).startsWith("ERR_SSL_") && reason !== "" ? reason : undefined;
 }
 
 const fileReasons: Readonly<Record<string, string>> = {
@@ -28,4 +26,9 @@ export function errorCode(error: unknown): string {
   return typeof error === "object" && error !== null && "code" in error && typeof error.code === "string"
     ? error.code
     : "";
+}
+
+/** A caught value as an error. */
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -64,9 +64,10 @@ function ask(server: Endpoint, facts: RspamdFacts, message: Buffer): Exchange<We
 async function readAnswer(response: IncomingMessage): Promise<Weighed> {
   const pieces: Buffer[] = [];
   let size = 0;
-  for await (const piece of response) {
-    pieces.push(piece as Buffer);
-    size += (piece as Buffer).length;
+  const coming: AsyncIterable<Buffer> = response;
+  for await (const piece of coming) {
+    pieces.push(piece);
+    size += piece.length;
     if (size > longestAnswer) {
       response.destroy();
       throw new Error(`answer of more than ${longestAnswer} bytes`);
@@ -116,5 +117,5 @@ function fieldsOf(name: string, value: unknown): (readonly [string, string])[] {
 }
 
 function tableOf(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  return typeof value === "object" && value !== null ? { ...value } : {};
 }

@@ -17,6 +17,15 @@ export const placeRule = {
   fits: (text: string): boolean => parsePlace(text) !== undefined,
 };
 
+/** Reads the value of a setting by {@link placeRule}. @throws RangeError where it has not kept to it */
+export function readPlace(text: string): ServicePlace {
+  const place = parsePlace(text);
+  if (place === undefined) {
+    throw new RangeError(`not a place of a service: ${text}`);
+  }
+  return place;
+}
+
 /** Reads "/path" or "host:port". */
 export function parsePlace(text: string): ServicePlace | undefined {
   return text.startsWith("/") && !text.includes("\0") ? { path: text } : parseEndpoint(text);

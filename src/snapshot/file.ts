@@ -114,6 +114,7 @@ function unreadable(error: unknown): Reading {
 }
 
 function inspectInThread(bytes: Buffer, trust: Trust): Promise<Inspected> {
+  // Bytes of a file are never in shared memory.
   const worker = new Worker(new URL("./inspect-worker.ts", import.meta.url), {
     workerData: { bytes: bytes.buffer, trust },
     transferList: [bytes.buffer as ArrayBuffer],

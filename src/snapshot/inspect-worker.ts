@@ -11,7 +11,7 @@ export interface Inspected {
   readonly bytes: ArrayBuffer | undefined;
 }
 
-const { bytes, trust } = workerData as { readonly bytes: ArrayBuffer; readonly trust: Trust };
+const { bytes, trust }: { readonly bytes: ArrayBuffer; readonly trust: Trust } = workerData;
 const flaw = inspectBytes(Buffer.from(bytes), trust);
 const answer: Inspected = { flaw, bytes: flaw === undefined ? bytes : undefined };
 parentPort?.postMessage(answer, flaw === undefined ? [bytes] : []);

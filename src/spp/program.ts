@@ -73,6 +73,7 @@ function connect(
     stdio: [input ?? "ignore", output?.writer ?? "pipe", errors?.writer ?? "pipe"],
   });
   const [, ownOutput, ownErrors] = child.stdio;
+  // "pipe" above makes a stream.
   return {
     process: child,
     output: output?.reader ?? (ownOutput as Readable),

@@ -40,6 +40,7 @@ export class RedisStore implements Store {
   }
 
   async add(table: TableOptions, key: string, by: number, ttl: number): Promise<Tally> {
+    // The script returns two numbers.
     const [count, left] = (await this.#run(script.add, table, key, [by, ttl])) as [number, number];
     return { count, left };
   }

@@ -141,8 +141,8 @@ function verify(database: Database.Database, path: string): void {
   if (id !== applicationId || found !== version) {
     throw new Error(`Cannot use state file "${path}": it is another program's or another version's`);
   }
-  const [flaw] = database.pragma("quick_check(1)") as readonly { readonly quick_check: string }[];
-  if (flaw?.quick_check !== "ok") {
-    throw new Database.SqliteError(flaw?.quick_check ?? "quick_check failed", "SQLITE_CORRUPT");
+  const flaw = database.pragma("quick_check(1)", { simple: true });
+  if (flaw !== "ok") {
+    throw new Database.SqliteError(typeof flaw === "string" ? flaw : "quick_check failed", "SQLITE_CORRUPT");
   }
 }

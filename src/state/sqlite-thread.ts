@@ -19,7 +19,7 @@ export type FromThread =
 /** How often the file is looked at, in ms: another worker may have moved it aside, or someone deleted it. */
 const lookEvery = 1000;
 
-const { path } = workerData as { readonly path: string };
+const { path }: { readonly path: string } = workerData;
 let opened:
   | { readonly database: Database.Database; readonly rows: SqliteRows; readonly identity: string | undefined }
   | undefined;

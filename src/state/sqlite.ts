@@ -93,6 +93,7 @@ export class SqliteStore implements Store {
       return Promise.reject(new Error("too many operations wait for the state file"));
     }
     return new Promise<T>((resolve, reject) => {
+      // Of that type, as said above.
       this.#waiting.push({ request, resolve: resolve as (answer: unknown) => void, reject });
       this.#send();
     });

@@ -38,6 +38,7 @@ export function exchange({ url, method, headers, file, ca, signal }: Exchange): 
   const length = file === undefined ? {} : { "content-length": String(file.size) };
   const request = send(url, {
     method,
+    // All callers give a table, none a list of words.
     headers: { ...(headers as Record<string, string | string[]>), ...length },
     ca,
     signal,

@@ -79,16 +79,21 @@ function read({ form }: AddressAttribute, scope: Scope): (value: string) => stri
     });
 }
 
-/** A rule whose addresses and DNs stand as hashes. */
+/** Accepted senders, some of them as DNs. */
+interface Unresolved {
+  readonly dns: readonly string[];
+  readonly keys: readonly string[];
+}
+
+/** A rule whose addresses and DNs are hashes. */
 export function hashRule(rule: string, hash: (key: string) => string): string {
   if (rule.startsWith(unresolved)) {
-    const { dns, keys } = JSON.parse(rule.slice(unresolved.length)) as { dns: string[]; keys: string[] };
+    const { dns, keys }: Unresolved = JSON.parse(rule.slice(unresolved.length));
     return unresolved + JSON.stringify({ dns: dns.map((dn) => hashDn(dn, hash)), keys: keys.map(hash) });
   }
   if (rule.startsWith(untold)) {
-    return (
-      untold + JSON.stringify((JSON.parse(rule.slice(untold.length)) as string[]).map((name) => hashDn(name, hash)))
-    );
+    const names: string[] = JSON.parse(rule.slice(untold.length));
+    return untold + JSON.stringify(names.map((name) => hashDn(name, hash)));
   }
   return rule.startsWith("senders:") ? formatSenders(rule.slice("senders:".length).split(" ").map(hash)) : rule;
 }
@@ -111,7 +116,7 @@ export function resolveRule(rule: string, find: (dn: string) => readonly string[
   if (rule.startsWith(untold)) {
     return "";
   }
-  const { dns, keys } = JSON.parse(rule.slice(unresolved.length)) as { dns: string[]; keys: string[] };
+  const { dns, keys }: Unresolved = JSON.parse(rule.slice(unresolved.length));
   const found = dns.map(find);
   return found.some((addresses) => addresses.length === 0) ? "" : formatSenders([...keys, ...found.flat()]);
 }

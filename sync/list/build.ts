@@ -126,6 +126,7 @@ function keepVanished(database: Database.Database, { sources, now, oldest }: Gra
 }
 
 function count(database: Database.Database, sources: number): Omit<Built, "rows"> {
+  // Object.fromEntries forgets its keys.
   const byKind = Object.fromEntries(kinds.map((kind) => [kind, 0])) as Record<Kind, number>;
   const bySource = Array.from({ length: sources }, () => 0);
   const select = database.prepare<[], { source: number; kind: Kind; rows: number }>(

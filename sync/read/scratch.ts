@@ -114,9 +114,10 @@ function resolveRules(database: Database.Database): number {
     .prepare<[string, number], string>("SELECT keys FROM person WHERE dn = ? AND source = ?")
     .pluck();
   const update = database.prepare("UPDATE found SET rule = ? WHERE source = ? AND rule = ?");
+  const readKeys = (text: string): string[] => JSON.parse(text);
   let open = 0;
   for (const { source, rule } of rules) {
-    const resolved = resolveRule(rule, (dn) => find.all(dn, source).flatMap((keys) => JSON.parse(keys) as string[]));
+    const resolved = resolveRule(rule, (dn) => find.all(dn, source).flatMap(readKeys));
     open += resolved === "" ? 1 : 0;
     update.run(resolved, source, rule);
   }

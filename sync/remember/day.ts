@@ -51,10 +51,10 @@ export function addCount(
 
 /** Reads what was written; whatever else is there is left out. */
 export function parseHours(value: unknown): HourCount[] {
-  const isHour = (one: unknown): one is HourCount =>
-    typeof one === "object" &&
-    one !== null &&
-    ["hour", "least", "most"].every((name) => Number.isSafeInteger((one as Record<string, unknown>)[name]));
+  const isHour = (one: unknown): one is HourCount => {
+    const { hour, least, most }: Partial<HourCount> = typeof one === "object" ? { ...one } : {};
+    return [hour, least, most].every(Number.isSafeInteger);
+  };
   return Array.isArray(value) ? value.filter(isHour).slice(-25) : [];
 }
 

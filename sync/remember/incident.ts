@@ -60,9 +60,8 @@ export function incidentPath(snapshotPath: string): string {
 /** Reads it; whatever is wrong with the file, there is none. */
 export function readIncident(snapshotPath: string): Incident {
   try {
-    const read = JSON.parse(readFileSync(incidentPath(snapshotPath), "utf8")) as Partial<
-      Record<keyof Incident, unknown>
-    >;
+    const text = readFileSync(incidentPath(snapshotPath), "utf8");
+    const read: Partial<Record<keyof Incident, unknown>> = JSON.parse(text);
     const number = (value: unknown): number => (typeof value === "number" && value >= 0 ? value : 0);
     return {
       failures: number(read.failures),

@@ -125,7 +125,7 @@ function readLine(socket: Socket, deadline: number): Promise<string> {
 
 function parseAnswer(line: string): NowAnswer | undefined {
   try {
-    const { code, text } = JSON.parse(line) as Partial<NowAnswer>;
+    const { code, text }: Partial<NowAnswer> = JSON.parse(line);
     return typeof code === "number" && typeof text === "string" ? { code, text } : undefined;
   } catch {
     return undefined;

@@ -112,11 +112,11 @@ export class LdapConnection {
   async exchange(request: BindRequest | ExtendedRequest): Promise<Answer> {
     this.#send(request);
     const [answer, ...more] = await this.#take();
-    const fits = request instanceof BindRequest ? answer instanceof BindResponse : answer instanceof ExtendedResponse;
-    if (!fits || more.length > 0) {
+    const expected = request instanceof BindRequest ? BindResponse : ExtendedResponse;
+    if (!(answer instanceof expected) || more.length > 0) {
       throw this.#fail(new SourceFault("format", `${this.#target.url} gave another answer, or more than one`));
     }
-    return answer as BindResponse | ExtendedResponse;
+    return answer;
   }
 
   /**

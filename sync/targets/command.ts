@@ -25,7 +25,8 @@ export async function runCommand(command: readonly string[], path: string, signa
       text = text.length > maxText ? text : text + chunk.toString("utf8");
     });
     try {
-      const [code, by] = (await once(child, "close")) as [number | null, string | null];
+      await once(child, "close");
+      const { exitCode: code, signalCode: by } = child;
       if (code !== 0) {
         const how = signal.aborted ? "it did not end in time" : code === null ? `killed by ${by}` : `exit ${code}`;
         throw new Error(`Cannot push by "${program}": ${how} ${lastLine(text)}`.trimEnd());

@@ -24,9 +24,10 @@ async function measure(path: string): Promise<{ readonly size: number; readonly 
   await using file = await open(path);
   const hash = createHash("sha256");
   let size = 0;
-  for await (const chunk of file.createReadStream({ autoClose: false })) {
-    hash.update(chunk as Buffer);
-    size += (chunk as Buffer).length;
+  const chunks: AsyncIterable<Buffer> = file.createReadStream({ autoClose: false });
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    size += chunk.length;
   }
   return { size, digest: hash.digest("hex") };
 }

@@ -4,7 +4,8 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import type { Duplex, Readable } from "node:stream";
+import { Writable } from "node:stream";
+import type { Readable } from "node:stream";
 
 import { printable } from "../../mail/reply.ts";
 import { errorMessage } from "../../report/error-message.ts";
@@ -94,10 +95,13 @@ function start([program = "", ...words]: readonly string[], ip: string): ChildPr
 
 /** Writes descriptor 3 and closes it. The stamp is qmail-popup's form; a program for plain passwords ignores it. */
 function tell(child: ChildProcess, { user, password }: Login): void {
-  const pipe = child.stdio[3] as Duplex | null;
+  const pipe = child.stdio[3];
+  if (!(pipe instanceof Writable)) {
+    return;
+  }
   // A program may answer without reading.
-  pipe?.on("error", () => undefined);
-  pipe?.end(`${user}\0${password}\0<${process.pid}.${Math.floor(Date.now() / 1000)}@goodmailto>\0`);
+  pipe.on("error", () => undefined);
+  pipe.end(`${user}\0${password}\0<${process.pid}.${Math.floor(Date.now() / 1000)}@goodmailto>\0`);
 }
 
 function collect(stream: Readable | null): () => string {

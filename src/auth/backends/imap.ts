@@ -84,6 +84,7 @@ async function ask({ place, ca, user, password }: Question, signal: AbortSignal)
 
 /** A tagged NO is a refusal, unless its code says that the server cannot tell (RFC 5530). */
 function answerOf(error: unknown): BackEndAnswer {
+  // imapflow gives its errors these fields.
   const { authenticationFailed, responseStatus, serverResponseCode = "" } = error as ImapFault;
   const temporary = ["UNAVAILABLE", "SERVERBUG", "INUSE", "LIMIT", "CONTACTADMIN", "PRIVACYREQUIRED"];
   if (authenticationFailed === true && responseStatus === "NO" && !temporary.includes(serverResponseCode)) {

@@ -59,8 +59,9 @@ async function ask(path: string, request: Buffer, signal: AbortSignal): Promise<
 
 async function readAnswer(socket: Socket): Promise<string> {
   let bytes = Buffer.alloc(0);
-  for await (const chunk of socket) {
-    bytes = Buffer.concat([bytes, chunk as Buffer]);
+  const chunks: AsyncIterable<Buffer> = socket;
+  for await (const chunk of chunks) {
+    bytes = Buffer.concat([bytes, chunk]);
     const length = bytes.length < 2 ? maxAnswer : bytes.readUInt16BE();
     if (length > maxAnswer) {
       throw new Error(`an answer of ${length} bytes`);

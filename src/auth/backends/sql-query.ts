@@ -1,19 +1,22 @@
 /** The query of the back end sql: which placeholders it has, and what they stand for. */
 import { foldAscii } from "../../mail/address.ts";
 
+const words = ["user", "name", "domain"] as const;
+const placeholder = /:(user|name|domain)\b/g;
+
 /** A query with `?` for every placeholder. */
 export interface UserQuery {
   readonly sql: string;
   /** What each placeholder stands for. */
-  readonly wants: readonly ("user" | "name" | "domain")[];
+  readonly wants: readonly (typeof words)[number][];
 }
 
 /** Reads a query; undefined where its placeholders are not `?` and `?`, or `:user`, `:name`, `:domain`. */
 export function parseQuery(query: string): UserQuery | undefined {
-  const named = [...query.matchAll(/:(user|name|domain)\b/g)].map(([, word]) => word as "user" | "name" | "domain");
+  const named = [...query.matchAll(placeholder)].flatMap(([, word]) => words.filter((one) => one === word));
   const bare = query.split("?").length - 1;
   if (named.length > 0) {
-    return bare > 0 ? undefined : { sql: query.replaceAll(/:(user|name|domain)\b/g, "?"), wants: named };
+    return bare > 0 ? undefined : { sql: query.replaceAll(placeholder, "?"), wants: named };
   }
   return bare === 2 ? { sql: query, wants: ["name", "domain"] } : undefined;
 }

@@ -63,7 +63,7 @@ export class SqlTable {
     if (!Array.isArray(rows) || rows.length === 0) {
       return { kind: "unknown" };
     }
-    const [row] = rows as Readonly<Record<string, unknown>>[];
+    const [row]: Readonly<Record<string, unknown>>[] = rows;
     if (row === undefined || rows.length > 1) {
       return { kind: "unavailable", why: `the query gives ${rows.length} rows for one user` };
     }

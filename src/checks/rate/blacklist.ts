@@ -143,7 +143,7 @@ function judge(
 }
 
 interface ScaleSettings {
-  readonly chosen: readonly string[];
+  readonly chosen: readonly Event[];
   readonly rate: { readonly count: number; readonly window: number } | undefined;
   /** ms */
   readonly block: number;

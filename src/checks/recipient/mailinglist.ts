@@ -105,7 +105,7 @@ export const mailinglist: CheckDefinition = defineCheck({
     const chosen = noteOf<MailingList>("recipient");
     const listOf = (session: Pick<CheckSession, "transaction">): MailingList | undefined => {
       const [first] = session.transaction?.accepted ?? [];
-      return first === undefined ? undefined : chosen.get(session as CheckSession, first);
+      return first === undefined ? undefined : chosen.get(session, first);
     };
     const keyOf = ({ user, domain }: Mailbox): string => normalKey(user, domains.canonical(domain) ?? domain);
     const signatureOf = createSignatures(lists, log, now);

@@ -121,7 +121,7 @@ export const majordomo: CheckDefinition = defineCheck({
       },
       header(session, { fields }) {
         const [first] = session.transaction?.accepted ?? [];
-        const name = first === undefined ? undefined : chosen.get(session as unknown as CheckSession, first);
+        const name = first === undefined ? undefined : chosen.get(session, first);
         return name === undefined
           ? pass
           : (judge(session.id, name, authorsOf(fields.values("From")) ?? [], replies.message) ?? pass);

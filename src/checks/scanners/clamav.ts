@@ -11,7 +11,7 @@ import { pass, refuse } from "../../hooks/verdict.ts";
 import { reply } from "../../mail/reply.ts";
 import { clamd, clamdVersion } from "../../scanners/clamd.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
-import { parsePlace, placeRule } from "../../scanners/service-connection.ts";
+import { placeRule, readPlace } from "../../scanners/service-connection.ts";
 import type { ServicePlace } from "../../scanners/service-connection.ts";
 import { onErrorField, shortName, withoutAnswer } from "./no-answer.ts";
 
@@ -59,7 +59,7 @@ export const clamav: CheckDefinition = defineCheck({
   reasons: { virus: "virus found", unavailable: "virus scanner unavailable" },
   create({ socket, action, max_size: maxSize, multipart_only: multipartOnly, on_error: onError, timeout }, services) {
     const { hostname, now } = services;
-    const place = parsePlace(socket) as ServicePlace;
+    const place = readPlace(socket);
     const scanner = services.scanner.open(clamd(place), { maxSize, timeout });
     const isWanted = (view: HeaderView): boolean =>
       !multipartOnly || /^multipart\//i.test(view.fields.nth("Content-Type", 1) ?? "");

@@ -6,8 +6,7 @@ import { immune } from "../../hooks/exemption.ts";
 import type { BodyView, MessageSession, WholeEdits } from "../../hooks/message.ts";
 import type { NoAnswer } from "../../hooks/scanner.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
-import { parseEndpoint } from "../../mail/network.ts";
-import type { Endpoint } from "../../mail/network.ts";
+import { parseEndpoint, readEndpoint } from "../../mail/network.ts";
 import { printable, reply } from "../../mail/reply.ts";
 import { rspamd as transport } from "../../scanners/rspamd.ts";
 import type { RspamdFacts, Weighed } from "../../scanners/rspamd.ts";
@@ -49,7 +48,7 @@ export const rspamd: CheckDefinition = defineCheck({
   reasons: { spam: "spam", later: "rspamd asks to try later", unavailable: "spam scanner unavailable" },
   unless: immune,
   create({ server, headers, max_size: maxSize, timeout, on_error: onError }, { scanner, log }) {
-    const place = parseEndpoint(server) as Endpoint;
+    const place = readEndpoint(server);
     const askFor = (session: MessageSession) => scanner.open(transport(place, factsOf(session)), { maxSize, timeout });
     const verdictOn = (answer: Weighed | NoAnswer) => {
       if (isNoAnswer(answer)) {

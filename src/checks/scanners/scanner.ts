@@ -38,6 +38,7 @@ export const scanner: CheckDefinition = defineCheck({
   needs: "whole",
   settings,
   reasons: { virus: "virus found", unavailable: "virus scanner unavailable" },
+  // What is declared in another file has lost its types here.
   faults: (chosen) => faultsOf(chosen as never),
   create(chosen, services) {
     const preset = presetOf(chosen);

@@ -10,8 +10,7 @@ import { pass, refuse } from "../../hooks/verdict.ts";
 import { receivedField } from "../../mail/received.ts";
 import { reply } from "../../mail/reply.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
-import { parsePlace, placeRule } from "../../scanners/service-connection.ts";
-import type { ServicePlace } from "../../scanners/service-connection.ts";
+import { placeRule, readPlace } from "../../scanners/service-connection.ts";
 import { spamd } from "../../scanners/spamd.ts";
 import { attempt, insertFields, prefixed, valueOf } from "./fields.ts";
 import { onErrorField, withoutAnswer } from "./no-answer.ts";
@@ -69,7 +68,7 @@ export const spamassassin: CheckDefinition = defineCheck({
   reasons: { spam: "spam", unavailable: "spam scanner unavailable" },
   unless: immune,
   create(chosen, { scanner, hostname, log, now }) {
-    const place = parsePlace(chosen.socket) as ServicePlace;
+    const place = readPlace(chosen.socket);
     const limits = { maxSize: chosen.size_limit, timeout: chosen.timeout };
     const marks = chosen.headers === "add";
     const askFor = (session: MessageSession): Scanner<Score> =>

@@ -89,6 +89,7 @@ async function ask(connection: HopConnection, beginning: Beginning): Promise<Beg
   if (connection.features.has("PIPELINING") && !stale) {
     const [mailAnswer, rcptAnswer] = connection.commands([mailLine, rcptLine], timeout);
     const answers = await Promise.all([mailAnswer, rcptAnswer]);
+    // One answer for each command.
     return { mail: (answers[0] as { reply: Reply }).reply, rcpt: answers[1]?.reply };
   }
   const mail = await connection.command(mailLine, stale ? Math.min(timeout, proofTime) : timeout);

@@ -38,6 +38,7 @@ export class Connection extends SMTPConnection {
   #leaving = false;
   #parting = false;
   #handshake: Socket | undefined;
+  declare readonly _parser: Parser;
 
   constructor(server: Owner<Connection>, socket: Socket, options: ConstructorParameters<typeof SMTPConnection>[2]) {
     super(server, socket, options);
@@ -72,8 +73,7 @@ export class Connection extends SMTPConnection {
     if (conversation === undefined || this.#over) {
       return;
     }
-    const hasTalked = (): boolean => this.early.isThere || (this._parser as Parser).hasPartialLine;
-    const response = await conversation.greet(hasTalked);
+    const response = await conversation.greet(() => this.early.isThere || this._parser.hasPartialLine);
     if (isEarlyTalker(conversation.session)) {
       this.#relay.noteLimit("early talker", this.countedAs);
     }
@@ -150,7 +150,7 @@ export class Connection extends SMTPConnection {
   #beginMessage(intake: MessageIntake): void {
     this.#intake = intake;
     this.#write(answers.go);
-    receiveMessage(this._parser as Parser, intake, {
+    receiveMessage(this._parser, intake, {
       tooLarge: () => this.answer(this.conversation?.limit("message size", answers.messageCut) ?? answers.messageCut),
       whole: (rest, done) => this.#finishMessage(intake, rest, done),
       fault: (error) => this.#fault(error),

@@ -1,5 +1,5 @@
 /** One listener: smtp-server's TCP and TLS server that creates the connections, counts and admits them. */
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
 import { SMTPServer } from "smtp-server";
@@ -58,8 +58,10 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
       ...({ allowHalfOpen: true, noDelay: true } as object),
     });
     this.server.once("listening", () => {
-      const { address, port } = this.server.address() as AddressInfo;
-      this.#local = anyAddress.has(address) ? {} : { localAddress: address, localPort: port };
+      const bound = this.server.address();
+      if (typeof bound === "object" && bound !== null && !anyAddress.has(bound.address)) {
+        this.#local = { localAddress: bound.address, localPort: bound.port };
+      }
     });
     this.service = service;
     this.#crowd = options.crowd;
@@ -169,6 +171,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
 
   /** TLS is on: what checks may know of it. */
   secured(connection: Connection): void {
+    // The library has put the TLS socket in place of the other.
     for (const [name, value] of tlsVariables(connection._socket as TLSSocket)) {
       connection.conversation?.session.variables.set(name, value);
     }

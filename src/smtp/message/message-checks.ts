@@ -107,6 +107,7 @@ export class MessageChecks implements Sources {
     }
     const run = step.run.header.bind(step.run);
     const edits = need === "edit" || need === "whole";
+    // The check was declared for its need, and its types let it do no more: hooks/message.ts.
     return this.#ask(step, edits, this.#headerDeadline, (view) => run(this.#session, view as BodyView & WholeEdits));
   }
 
@@ -120,6 +121,7 @@ export class MessageChecks implements Sources {
       return answer instanceof Promise ? this.#deadline.race(answer) : answer;
     }
     const run = step.run.message?.bind(step.run);
+    // As in #askHeader.
     return run === undefined
       ? pass
       : this.#ask(step, need === "whole", this.#deadline, (view) => run(this.#session, view as BodyView & WholeEdits));
