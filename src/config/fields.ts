@@ -62,6 +62,7 @@ export function durations<const Names extends Readonly<Record<string, string>>>(
   doc: string,
 ): Field<Readonly<Record<keyof Names, number>>> {
   const spans = Object.entries(sample).map(([name, span]) => [name, duration(span, doc, between)]);
+  // Object.fromEntries forgets its keys.
   return field(z.strictObject(Object.fromEntries(spans)), { doc, sample }) as Field<
     Readonly<Record<keyof Names, number>>
   >;

@@ -10,6 +10,7 @@ export function libraryResolver(dns: Dns, aborted?: Promise<never>): DNSResolver
     const answer = ask(dns, name, type);
     return aborted === undefined ? answer : Promise.race([answer, aborted]);
   };
+  // mailauth declares an answer for each type of record.
   return resolve as DNSResolver;
 }
 

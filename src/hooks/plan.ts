@@ -66,10 +66,12 @@ export function planHooks(steps: readonly Step[]): Plans {
     const stageOf = ({ check: { stage } }: Step): Stage => (stage === "last" && !isApart("last") ? "policy" : stage);
     const of = (stage: Stage): Step[] => here.filter((step) => stageOf(step) === stage);
     const together = stages.filter((stage) => !isApart(stage)).flatMap(of);
+    // Object.fromEntries forgets its keys.
     return Object.fromEntries(
       stages.map((stage) => [stage, planStage(isApart(stage) ? of(stage) : stage === "policy" ? together : [], hook)]),
     ) as Record<Stage, Plan>;
   };
+  // As above.
   return Object.fromEntries(hookNames.map((hook) => [hook, staged(hook)])) as Plans;
 }
 

@@ -21,3 +21,12 @@ export function parseMilterPlace(text: string): ServicePlace | undefined {
   const place = parseEndpoint(port === undefined ? rest : `${isIPv6(host) ? `[${host}]` : host}:${port}`);
   return place?.port === 0 ? undefined : place;
 }
+
+/** Reads the value of a setting by {@link milterPlaceRule}. @throws RangeError where it has not kept to it */
+export function readMilterPlace(text: string): ServicePlace {
+  const place = parseMilterPlace(text);
+  if (place === undefined) {
+    throw new RangeError(`not a place of a milter: ${text}`);
+  }
+  return place;
+}

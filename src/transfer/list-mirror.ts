@@ -147,7 +147,7 @@ export class ListMirror {
 
   #kept(name: string): Origin | undefined {
     try {
-      const origin = JSON.parse(readFileSync(this.#path(`.${name}.json`), "utf8")) as Partial<Origin>;
+      const origin: Partial<Origin> = JSON.parse(readFileSync(this.#path(`.${name}.json`), "utf8"));
       const text = decodeText(readFileSync(this.#path(name)));
       this.#include(text);
       return typeof origin.url === "string" && typeof origin.etag === "string"
@@ -206,7 +206,8 @@ async function read(response: IncomingMessage): Promise<Found> {
   }
   const pieces: Buffer[] = [];
   let size = 0;
-  for await (const piece of response as AsyncIterable<Buffer>) {
+  const coming: AsyncIterable<Buffer> = response;
+  for await (const piece of coming) {
     pieces.push(piece);
     size += piece.length;
     if (size > maxBytes) {

@@ -15,12 +15,10 @@ import { errorMessage } from "../../report/error-message.ts";
 import { makeChange } from "../../milter/changes.ts";
 import type { SmallChange } from "../../milter/gathered.ts";
 import { milterParts } from "../../milter/link.ts";
-import type { MilterPart } from "../../milter/link.ts";
 import { macroName } from "../../milter/macros.ts";
-import { milterPlaceRule, parseMilterPlace } from "../../milter/place.ts";
+import { milterPlaceRule, readMilterPlace } from "../../milter/place.ts";
 import { MilterSession } from "../../milter/session.ts";
 import type { Said } from "../../milter/session.ts";
-import type { ServicePlace } from "../../scanners/service-connection.ts";
 import { milterReasons, refusedFor, verdictOf } from "./milter-verdict.ts";
 import type { MilterMoment, MilterVerdict, VerdictRules } from "./milter-verdict.ts";
 
@@ -82,9 +80,9 @@ export const milter: CheckDefinition = defineCheck({
     const { url, timeout, default_action: defaultAction, discard, quarantine, explain, phases, macros } = values;
     const { label, hostname } = services;
     const options = {
-      place: parseMilterPlace(url) as ServicePlace,
+      place: readMilterPlace(url),
       times: timeout,
-      parts: new Set(phases as MilterPart[]),
+      parts: new Set(phases),
       hostname,
       fixed: new Map(Object.entries(macros).map(([name, value]) => [macroName(name), value])),
     };
