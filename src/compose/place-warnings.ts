@@ -137,6 +137,7 @@ function privateFiles({
   return Object.entries(check.settings).flatMap(([list, type]) => {
     const shape = shapeOf(elementOf(type) ?? type) ?? {};
     const keys = Object.keys(shape).filter((key) => fieldMeta(shape[key] as z.ZodType)?.isPrivate === true);
+    // The schema has made a table of texts of each.
     const entries = keys.length === 0 ? [] : (values[list] as readonly Readonly<Record<string, string>>[]);
     return entries.flatMap((entry, i) =>
       keys.map((key) => ({ path: [...path, list, i, key], file: entry[key] ?? "" })),
