@@ -7,9 +7,9 @@ const orders: readonly (readonly [check: string, before: string, why: string])[]
   ["mailinglist", "aliases", "the members of its lists are what their aliases lead to"],
 ];
 
-/** What signs messages, and the checks that may change what it signs. */
+/** What signs messages, and the check of its stage that changes what it signs. */
 const signer = "dkimsign";
-const changing = new Set(["filter", "mailinglist", "milter", "rspamd", "spamassassin"]);
+const changer = "mailinglist";
 
 /** Warnings about the order of checks. */
 export function orderWarnings(settings: Settings): Warning[] {
@@ -19,17 +19,14 @@ export function orderWarnings(settings: Settings): Warning[] {
   ];
   return lists.flatMap(({ path, run }) => {
     const names = run.map((label) => label.split(":")[0]);
-    const late = names.includes(signer) ? run.slice(names.indexOf(signer)) : [];
-    const changers = late.filter((label) => changing.has(label.split(":")[0] ?? ""));
-    const unsigned = changers.map((label) => ({
-      path,
-      message: `"${label}" may change messages that "${signer}" in front of it has signed: the signature does not verify then`,
-    }));
-    const missing = orders.flatMap(([check, before, why]) => {
+    const isLate = names.includes(signer) && names.indexOf(changer) > names.indexOf(signer);
+    const why = `"${signer}" needs "${changer}" in front of it: what changes a message behind it breaks the signature`;
+    const unsigned = isLate ? [{ path, message: why }] : [];
+    const missing = orders.flatMap(([check, before, reason]) => {
       const [at, first] = [names.indexOf(check), names.indexOf(before)];
       return at < 0 || (first >= 0 && first < at)
         ? []
-        : [{ path, message: `"${check}" needs "${before}" in front of it: ${why}` }];
+        : [{ path, message: `"${check}" needs "${before}" in front of it: ${reason}` }];
     });
     return [...missing, ...unsigned];
   });

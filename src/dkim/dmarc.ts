@@ -19,15 +19,18 @@ export interface DmarcResult {
 
 /** What DMARC goes by. */
 export interface Evidence {
-  readonly from: readonly string[];
+  /** Undefined: too many to be read. */
+  readonly from: readonly string[] | undefined;
   readonly spf: SpfResult;
   readonly dkim: readonly DKIMResult[];
 }
 
 /** One result for each author domain; one of `permerror` if there is none. Rejects never. */
 export async function evaluateDmarc(resolver: DNSResolver, evidence: Evidence): Promise<readonly DmarcResult[]> {
-  const domains = Map.groupBy(evidence.from, (address) => address.slice(address.lastIndexOf("@") + 1).toLowerCase());
-  if (domains.size > mostAuthors) {
+  const domains = Map.groupBy(evidence.from ?? [], (address) =>
+    address.slice(address.lastIndexOf("@") + 1).toLowerCase(),
+  );
+  if (evidence.from === undefined || domains.size > mostAuthors) {
     return [{ result: "fail", policy: "reject", domain: "too many authors", info: "dmarc=fail (too many authors)" }];
   }
   const all = [...domains].map(([domain, [address = ""]]) => evaluateOne(resolver, evidence, domain, address));

@@ -6,19 +6,21 @@ import type { DkimVerifier } from "mailauth/lib/dkim/dkim-verifier.js";
 
 /** Signatures that are looked at, from the top. Each may have a body hash of its own, and asks DNS. RFC 6376 6.1. */
 const mostSignatures = 8;
+/** Octets of all From fields: longer ones are not read, because that takes seconds. */
+const longestFrom = 16_384;
 
 /** What a message says of itself, and what of it is true. */
 export interface Signatures {
   /** One at least: "none" if there is no signature. */
   readonly dkim: readonly DKIMResult[];
   readonly arc: ARCData;
-  /** Addresses in all From fields. */
-  readonly from: readonly string[];
+  /** Addresses in all From fields; undefined: they are too long to be read. */
+  readonly from: readonly string[] | undefined;
 }
 
 /** Verifies one message. */
 export class SignatureVerifier {
-  readonly #verifier: Promise<DkimVerifier>;
+  readonly #verifier: Promise<DkimVerifier & { readonly isCut: boolean }>;
   #last: Promise<void> = Promise.resolve();
 
   constructor(resolver: DNSResolver) {
@@ -45,16 +47,21 @@ export class SignatureVerifier {
     const verifier = await this.#verifier;
     verifier.end();
     await finished(verifier);
-    return { dkim: verifier.results, arc: verifier.arc, from: verifier.headerFrom };
+    return { dkim: verifier.results, arc: verifier.arc, from: verifier.isCut ? undefined : verifier.headerFrom };
   }
 }
 
-async function createVerifier(resolver: DNSResolver): Promise<DkimVerifier> {
+async function createVerifier(resolver: DNSResolver): Promise<DkimVerifier & { readonly isCut: boolean }> {
   const { DkimVerifier: Verifier } = await import("mailauth/lib/dkim/dkim-verifier.js");
   class BoundedVerifier extends Verifier {
+    isCut = false;
+
     override async messageHeaders(headers: Parameters<DkimVerifier["messageHeaders"]>[0]): Promise<void> {
       let left = mostSignatures;
-      const parsed = headers.parsed.filter(({ key }) => key !== "dkim-signature" || left-- > 0);
+      const from = headers.parsed.filter(({ key }) => key === "from");
+      this.isCut = from.reduce((sum, { line }) => sum + line.length, 0) > longestFrom;
+      const isRead = (key: string): boolean => (key === "dkim-signature" ? left-- > 0 : key !== "from" || !this.isCut);
+      const parsed = headers.parsed.filter(({ key }) => isRead(key));
       await super.messageHeaders({ ...headers, parsed });
       for (const { type, skip, invalid, signingDomain, selector, hashAlgo } of this.signatureHeaders) {
         if (skip === undefined && invalid === undefined) {

@@ -28,12 +28,13 @@ const key = z.strictObject({
 
 export const dkimsign: CheckDefinition = defineCheck({
   name: "dkimsign",
-  doc: "Signs messages of logged-in users and relay clients by DKIM, with the key of the domain in the From field. Put it behind all checks that change messages. Several keys for one domain make several signatures, for example RSA and Ed25519. Messages are spooled until they are signed. It never refuses.",
+  doc: "Signs messages of logged-in users and relay clients by DKIM, with the key of the domain in the From field. It runs after all checks that change messages, whatever its place in [checks] run, but put mailinglist in front of it. Several keys for one domain make several signatures, for example RSA and Ed25519. Messages are spooled until they are signed. It never refuses.",
   original:
     "qpsmtpd plugin domainkeys_sign, which signed by DomainKeys (RFC 4870), for logged-in users only, by the envelope sender. Its folder of keys can stay: `keys` and selector `test`. Everything else is goodmailto's own.",
   failure:
     "If there is no usable key, no From field, or more than one domain in it, the message goes out unsigned, with a warning in the log. A key file that becomes unreadable leaves the previous key in use.",
-  stage: "policy",
+  // After all checks of stage policy and last.
+  stage: "recipient",
   hooks: ["message"],
   needs: "whole",
   settings: {

@@ -1,12 +1,14 @@
 /** What authentication says of real messages with real keys, and what a stranger or a broken name server can make of it. */
 import { createPrivateKey } from "node:crypto";
 
+import { sealMessage } from "mailauth";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { digestOf, signatureField } from "../../../src/dkim/signature.ts";
 import { keyRecord, makeKey } from "../../../src/dkim/signing-key.ts";
 import { startDns } from "../../fakes/dns.ts";
 import type { FakeDns } from "../../fakes/dns.ts";
+import { SmtpClient } from "../../fakes/smtp-client.ts";
 import { MailScene } from "../scanners/mail-scene.ts";
 
 const keys = { rsa: makeKey("rsa"), ed: makeKey("ed25519") };
@@ -129,6 +131,10 @@ describe("authentication", () => {
     expect(await send("From: ann@far.example, ceo@bank.example\r\n\r\nx\r\n")).toMatch(/^550 5\.7\.26/);
     const many = Array.from({ length: 11 }, (_, n) => `a@d${n}.example`).join(", ");
     expect(await send(`From: ${many}\r\n\r\nx\r\n`)).toMatch(/^550 5\.7\.26/);
+    const endless = `${"a:".repeat(400)}\r\n `.repeat(250);
+    const began = performance.now();
+    expect(await send(`From: ${endless}ceo@bank.example\r\n\r\nx\r\n`)).toMatch(/^550 5\.7\.26/);
+    expect(performance.now() - began).toBeLessThan(1500);
     publish("_dmarc.soft.example", "v=DMARC1; p=quarantine");
     for (const from of ["ann@far.example", "x@sub.far.example", "x@soft.example", "x@none.example"]) {
       expect([from, await send(letter(from))]).toEqual([from, expect.stringMatching(/^250/)]);
@@ -142,6 +148,36 @@ describe("authentication", () => {
     expect(await send(broken)).toBe("550 5.7.20 DKIM signature failed to verify");
     expect(await send(letter())).toMatch(/^250/);
     expect(await send(await signed(broken, "far.example", "ed", keys.ed))).toMatch(/^250/);
+  });
+
+  it("believes a sealed chain, and no answers that belong to another question", async () => {
+    scene = await open();
+    const wire = await signed(letter());
+    const seal = {
+      signingDomain: "far.example",
+      selector: "s",
+      privateKey: keys.rsa,
+      authResults: "mx.far.example; dkim=pass",
+    };
+    behave("s._domainkey.far.example", { lies: true });
+    await send(`${(await sealMessage(wire, seal)).toString("latin1")}${wire}`);
+    expect(results()).toEqual(["dkim=pass", "spf=pass", "arc=pass", "dmarc=pass"]);
+    await send(`${(await sealMessage(wire, seal)).toString("latin1").replace("dkim=pass", "dkim=fail")}${wire}`);
+    expect(results(2)[2]).toBe("arc=fail");
+  });
+
+  it("looks at the name in HELO for the null sender, and counts it for DMARC", async () => {
+    scene = await open();
+    publish("client.example", "v=spf1 ip4:127.0.0.1 -all");
+    const client = await SmtpClient.open(scene.relay.port);
+    await client.reply();
+    for (const line of ["EHLO client.example", "MAIL FROM:<>", "RCPT TO:<anna@kontor.example>", "DATA"]) {
+      await client.command(line);
+    }
+    expect(await client.command(`${letter("mailer@client.example")}.`)).toMatch(/^250/);
+    client.close();
+    expect(results()[1]).toBe("spf=pass");
+    expect(scene.delivered()).toContain("smtp.helo=client.example");
   });
 
   it.each<[string, Parameters<FakeDns["behave"]>[1]]>([

@@ -59,16 +59,23 @@ describe("dkimsign", () => {
     rules: '127.0.0.9:allow,RELAYCLIENT=""\n:allow\n',
     "rsa.pem": { text: keys.rsa, mode: 0o600 },
     "ed.pem": { text: keys.ed25519, mode: 0o600 },
-    footer: "-- \nsent by the list\n",
+    aliases: "team@kontor.example: ann@kontor.example\n",
+    lists: "team@kontor.example PUBLIC {folder}/team.signature\n",
+    "team.signature": "-- \nThe team\n",
   };
   const named = (domain: string, selector: string, file: string): string =>
     `[[checks.dkimsign.key]]\ndomain = "${domain}"\nselector = "${selector}"\nkey_file = "${file}"\n`;
   const usual = named("kontor.example", "mail", "rsa.pem") + named("ed.example", "mail", "ed.pem");
-  const config = (more = usual, run = '"filter", "dkimsign"'): string => `
+  const config = (more = usual, run = '"aliases", "mailinglist", "dkimsign", "filter"'): string => `
 [checks]
 run = [${run}, "goodmailto"]
 [clients]
 rules = "{folder}/rules"
+[checks.aliases]
+unknown = "pass"
+file = "{folder}/aliases"
+[checks.mailinglist]
+file = "{folder}/lists"
 [checks.filter]
 unless = []
 command = ["/bin/sed", "s/draft/final/"]
@@ -146,7 +153,7 @@ next_hop = "smtp://127.0.0.1:${hop.port}"
     expect(held).toEqual(wanted);
   });
 
-  it("is told of by config check: checks behind it that change messages, and keys that everybody can read", () => {
+  it("is told of by config check: mailinglist behind it, and keys that everybody can read", () => {
     const path = join(relay.folder, "rsa.pem");
     const warned = (run: string): string[] => {
       const text = `[checks]\nrun = [${run}]\n${named("a.example", "s", "rsa.pem")}`;
@@ -155,10 +162,9 @@ next_hop = "smtp://127.0.0.1:${hop.port}"
         ? [...orderWarnings(loaded.settings), ...secretWarnings(loaded.settings)].map(({ message }) => message)
         : ["faulty"];
     };
-    expect(warned('"filter", "dkimsign", "loop"')).toEqual([]);
-    expect(warned('"dkimsign", "filter", "loop", "milter"')).toEqual([
-      expect.stringMatching(/^"filter" may change messages that "dkimsign"/),
-      expect.stringMatching(/^"milter" may change/),
+    expect(warned('"aliases", "mailinglist", "dkimsign", "loop"')).toEqual([]);
+    expect(warned('"aliases", "dkimsign", "mailinglist"')).toEqual([
+      expect.stringMatching(/^"dkimsign" needs "mailinglist" in front of it: /),
     ]);
     chmodSync(path, 0o644);
     expect(warned('"dkimsign"')).toEqual([`"${path}" can be read by every user: chmod o= ${path}`]);
@@ -181,10 +187,14 @@ next_hop = "smtp://127.0.0.1:${hop.port}"
     expect([/s=(\S+);/.exec(folder.toString("latin1"))?.[1], await verify(folder)]).toEqual(["test", ["pass"]]);
   });
 
-  it("signs the message as the checks in front of it have made it", async () => {
+  it("signs the message as all other checks have made it, whatever the order", async () => {
     const signed = await send(`${top}Subject: x\r\n\r\ndraft\r\n`);
     expect(signed.toString("latin1")).toContain("\r\n\r\nfinal\r\n");
     expect(await verify(signed)).toEqual(["pass"]);
+    // The signature block of a mailing list.
+    const list = await send(`${top}Subject: x\r\n\r\nhello\r\n`, "127.0.0.9", "team@kontor.example");
+    expect(list.toString("latin1")).toMatch(/\r\n\r\nhello\r\n(?:\r\n)?-- \r\nThe team\r\n$/);
+    expect(await verify(list)).toEqual(["pass"]);
   });
 
   it("leaves messages of strangers alone", async () => {
