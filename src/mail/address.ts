@@ -122,11 +122,16 @@ export function normalKey(user: string, domain: string): Key {
   return (domain === "" ? folded : `${folded}@${domain}`) as Key;
 }
 
+const none: readonly string[] = [];
+
 /**
  * What is before each delimiter of a user part, the longest first: "anna-lena-news" is "anna-lena", then "anna".
  * @param delimiters a set of characters, each of them a delimiter
  */
-export function withoutExtension(user: string, delimiters: string): string[] {
+export function withoutExtension(user: string, delimiters: string): readonly string[] {
+  if (delimiters.length === 1 && !user.includes(delimiters)) {
+    return none;
+  }
   const bases: string[] = [];
   for (let end = user.length - 1; end > 0; end--) {
     if (delimiters.includes(user.charAt(end))) {

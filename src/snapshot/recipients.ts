@@ -146,7 +146,7 @@ class ListedRecipients implements Recipients {
     return this.#alwaysName(user, this.#otherForms(user), this.#domains.canonical(domain) ?? domain) !== undefined;
   }
 
-  #otherForms(user: string): string[] {
+  #otherForms(user: string): readonly string[] {
     return otherForms(user, this.#delimiters, this.#signed);
   }
 
@@ -210,7 +210,7 @@ function missing({ asOf }: Image, row: RecipientRow | undefined): RecipientAnswe
  * The user parts that a user part stands for, in the order in which they are looked up: without the tag of a signature,
  * then what is before each delimiter. One that names a route stands for none: "bob+x%elsewhere" is not bob.
  */
-export function otherForms(user: string, delimiters: string, signed: boolean): string[] {
+export function otherForms(user: string, delimiters: string, signed: boolean): readonly string[] {
   if (namesRoute(user)) {
     return [];
   }

@@ -57,7 +57,7 @@ const settings: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 const leftOut = new Set([
   ...["dns_user", "dnsbl", "dnswl", "rhsbl", "rblspp", "nodialup", "require_resolvable_client"],
   ...["spp", "tarpit", "authrequired", "deliverabled", "geo", "validrcptto"],
-  ...["clamav", "rspamd", "scanner", "spamassassin"],
+  ...["authentication", "clamav", "milter", "rspamd", "scanner", "spamassassin"],
 ]);
 const measured = checks.filter(({ name }) => !leftOut.has(name));
 

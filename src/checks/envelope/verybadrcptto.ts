@@ -55,10 +55,16 @@ export const verybadrcptto: CheckDefinition = defineCheck({
     const noted = noteOf<true>("transaction");
     const isExempt = (session: CheckSession): boolean =>
       settings.skip_bypass && (session.has("NOGOODMAILTO") || session.has("SMTPAUTHUSER"));
-    const isListed = (entries: ReadonlySet<string | undefined>, recipient: Mailbox): boolean =>
-      spellings(recipient, domains).some((mailbox) =>
-        keysOf(mailbox).some((key) => entries.has(key) && (settings.domains || !key.startsWith("@"))),
-      );
+    const isListed = (entries: ReadonlySet<string | undefined>, recipient: Mailbox): boolean => {
+      for (const mailbox of spellings(recipient, domains)) {
+        for (const key of keysOf(mailbox)) {
+          if (entries.has(key) && (settings.domains || !key.startsWith("@"))) {
+            return true;
+          }
+        }
+      }
+      return false;
+    };
     return {
       rcpt(session) {
         const { recipient, transaction } = session;

@@ -1,4 +1,5 @@
 /** Alias files as they are looked up: each name with the addresses that it comes to in the end. */
+import { keysOf } from "../../files/entries.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import { normalKey, parseMailbox, withoutExtension } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
@@ -163,8 +164,9 @@ export class AliasTable {
 
   #lineOf(user: string, mailbox: Mailbox): AliasLine | undefined {
     const { domains } = this.#use;
-    for (const { domain } of spellings(mailbox, domains)) {
-      const line = this.#lines.get(normalKey(user, domain));
+    for (const spelled of spellings(mailbox, domains)) {
+      const [whole = ""] = user === spelled.user ? keysOf(spelled) : [normalKey(user, spelled.domain)];
+      const line = this.#lines.get(whole);
       if (line !== undefined) {
         return line;
       }
