@@ -34,7 +34,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import("./commands/demo.ts")).demoCommand(),
 };
 
-/** Commander's own errors are thrown, so that the exit code is ours. */
+/** Commander's own errors are thrown, so that the exit code is chosen here. */
 function throwing(command: Command): Command {
   command.exitOverride();
   command.commands.forEach((inner) => throwing(inner));

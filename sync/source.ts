@@ -1,4 +1,4 @@
-/** What a source gives to the sync job: complete lists or an error, never a part as if it were the whole. */
+/** What a source gives to the sync job: complete lists or an error, never a part as if it were all. */
 import type { Key } from "../src/mail/address.ts";
 import type { Kind } from "../src/snapshot/format.ts";
 import type { LeftOut } from "./left-out.ts";
@@ -34,13 +34,13 @@ export interface Batch {
   readonly left?: readonly LeftOut[];
   /** Entries that other entries may name as senders. */
   readonly people?: readonly Person[];
-  /** What a person should look at, though the list is whole. */
+  /** What a person should look at, though the list is complete. */
   readonly hints?: readonly Hint[];
   /** With the last batch: up to where changes are known now, in the source's own words; not given: not known. */
   readonly reached?: string;
 }
 
-/** What a person should know of a source whose list is whole. */
+/** What a person should know of a source whose list is complete. */
 export interface Hint {
   /** info: usual in many directories. */
   readonly level: "info" | "warning";
@@ -56,7 +56,7 @@ export interface Source {
   /** Relay domains in which its bare user parts are valid; empty is all. */
   readonly domains: readonly string[];
   /**
-   * Reads everything. The iteration ends normally only if the source said that the list is whole.
+   * Reads everything. The iteration ends normally only if the source said that the list is complete.
    * @param notice is called with what went wrong and was got over, a server that was left out for the next one
    * @throws SourceFault when it is not; what came before must be thrown away
    */
@@ -73,7 +73,7 @@ export function hasDeltas(source: Source): boolean {
   return source.readChanges !== undefined;
 }
 
-/** A list that is not whole. The message names the server and the action, `reason` is for the log. */
+/** A list that is incomplete. The message names the server and the action, `reason` is for the log. */
 export class SourceFault extends Error {
   readonly reason:
     | "connect"

@@ -173,6 +173,17 @@ describe("layout", () => {
     expect(silent).toEqual([]);
   });
 
+  it("has no comment that points elsewhere for what it says, and none in the words that the project has dropped", () => {
+    const dropped = /see the file's first line|\bof before\b|\banew\b|\bgoes on serving\b|\bepisode\b/i;
+    const found = files.flatMap((file) =>
+      readFileSync(join(root, file), "utf8")
+        .split("\n")
+        .filter((line) => /^\s*(?:\/\/|\/?\*)/.test(line) && dropped.test(line))
+        .map((line) => `${file}: ${line.trim()}`),
+    );
+    expect(found).toEqual([]);
+  });
+
   it("has no cast without a reason in the five lines above it, `as const` aside", () => {
     const bare = files.flatMap((file) => {
       const lines = readFileSync(join(root, file), "utf8").split("\n");

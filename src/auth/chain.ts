@@ -35,7 +35,7 @@ export type ChainAnswer =
     };
 
 /**
- * A back end that is unavailable does not keep the next one from accepting; but then nothing else lets us say that a
+ * A back end that is unavailable does not keep the next one from accepting; but then nothing else can say that a
  * password is wrong.
  * @param tell is called with back ends that are unavailable although another one accepted
  */

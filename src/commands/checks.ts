@@ -127,7 +127,7 @@ function writeIfMissing(path: string, text: string): void {
   try {
     createFiles([{ path, text, mode: 0o644 }]);
   } catch {
-    // One that is there may hold more than ours.
+    // One that is there may contain more than this.
   }
 }
 

@@ -78,7 +78,7 @@ export function statusCommand(): Command {
 
 /** What the sync on this machine remembers of its last runs; see docs/before-you-enforce.md. */
 export interface IncidentReport {
-  /** Runs since the last whole one. */
+  /** Runs since the last complete one. */
   readonly failures: number;
   readonly since: string | null;
   readonly why: string;

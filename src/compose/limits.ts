@@ -27,7 +27,7 @@ export function limitsOf({ smtp, limits }: Settings): Limits {
   };
 }
 
-/** Where messages wait that a check needs as a whole. */
+/** Where messages wait that a check needs complete. */
 export function spoolPlaceOf({ limits }: Settings): SpoolPlace {
   // systemd may name several, separated by colons.
   const [runtime = ""] = (process.env["RUNTIME_DIRECTORY"] ?? "").split(":");

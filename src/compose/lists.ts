@@ -7,7 +7,7 @@ import type { Log } from "../report/log.ts";
 /**
  * @param check under whose name errors are logged
  * @param now ms since 1970
- * @param want is told of each list that is looked for by its name
+ * @param want is called with each list that is looked for by its name
  */
 export function createLists(
   folders: readonly string[],

@@ -62,7 +62,7 @@ const rotate = z.strictObject({
   size: field.restart(
     field.size(
       "0B",
-      'A log file that has grown to this size, such as "100MB", is renamed to "NAME.1" and begun anew. 0B: never; then logrotate may rename it, with or without a SIGHUP.',
+      'A log file that has grown to this size, such as "100MB", is renamed to "NAME.1", and a new one begins. 0B: never; then logrotate may rename it, with or without a SIGHUP.',
     ),
   ),
   keep: field.restart(field.integer(7, 1, 1000, 'How many renamed log files to keep: "NAME.1" is the newest.')),

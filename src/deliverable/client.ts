@@ -121,7 +121,7 @@ function send(server: Endpoint, path: string, agent: Agent, signal: AbortSignal)
   return new Promise((resolve, reject) => {
     const request = get({ host: server.host, port: server.port, path, agent, signal }, resolve);
     request.on("error", (error: NodeJS.ErrnoException) => {
-      // The daemon closed a connection that we had kept, just as we asked again.
+      // The daemon closed a connection that was kept, just as it was asked again.
       if (request.reusedSocket && error.code === "ECONNRESET" && !signal.aborted) {
         resolve(send(server, path, agent, signal));
       } else {

@@ -47,7 +47,7 @@ export class Connection {
     };
   }
 
-  /** Serves until either side ends; an error of ours or of the client ends this connection alone. */
+  /** Serves until either side ends; an error of the server or of the client ends this connection alone. */
   async serve(): Promise<void> {
     try {
       for await (const message of readMessages(this.#socket)) {

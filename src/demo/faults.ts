@@ -1,6 +1,6 @@
 /**
  * Misbehaviour that the embedded directory can be configured to show. For tests of what a sync does with a list that is
- * not whole; the demo sets none. Pages count from 1 within one search; a search without paging is one page.
+ * incomplete; the demo sets none. Pages count from 1 within one search; a search without paging is one page.
  */
 import type { IndexedEntry } from "./entries.ts";
 import type { Search } from "./messages.ts";

@@ -66,7 +66,7 @@ export interface Result {
   readonly cookie?: Buffer | undefined;
 }
 
-/** Reads one whole message. @throws BerFault */
+/** Reads one complete message. @throws BerFault */
 export function readRequest(message: Buffer): Request {
   const [sequence] = readElements(message);
   const [id, operation, controls] = readElements(expectTag(sequence, tags.sequence));

@@ -1,4 +1,4 @@
-/** The field Authentication-Results: written, and recognised where somebody else wrote it in our name. RFC 8601. */
+/** The field Authentication-Results: written, and recognised where somebody else wrote it in the relay's name. RFC 8601. */
 import libmime from "libmime";
 
 import { foldAscii, normalDomain } from "../mail/address.ts";

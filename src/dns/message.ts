@@ -100,7 +100,7 @@ function withoutRecords(bytes: Buffer): Buffer {
   return copy.fill(0, 6, 12);
 }
 
-/** Whether it is a response, with our question and no other. */
+/** Whether it is a response, with the question that was asked and no other. */
 function repeats(packet: DecodedPacket, { type, name }: Question): boolean {
   const [question, ...more] = packet.questions ?? [];
   return (

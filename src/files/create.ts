@@ -1,4 +1,4 @@
-/** Makes files that must not be there yet: whole, or not at all, a full disk included. */
+/** Makes files that must not be there yet: complete, or not at all, a full disk included. */
 import { closeSync, fchmodSync, fsyncSync, openSync, rmSync, writeFileSync } from "node:fs";
 
 import { errorCode, errorMessage } from "../report/error-message.ts";

@@ -96,7 +96,7 @@ export class Pipeline {
 
   /** Runs the hook `denied` for a refusal; undefined if nothing is to be waited for. */
   denied(session: Session, denial: Denial): Promise<void> | undefined {
-    // A check need not be told of its own refusals.
+    // A check does not hear its own refusals.
     return this.#notify("denied", session, ({ label, run }) =>
       label === denial.check ? undefined : run.denied?.(session, denial),
     );

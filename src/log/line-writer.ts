@@ -20,7 +20,7 @@ const lineFeed = 10;
 export class LineWriter {
   #descriptor: number;
   readonly #prefix: string;
-  /** What waits: whole lines, encoded once. Then the lines in `#tail`. */
+  /** What waits: complete lines, encoded once. Then the lines in `#tail`. */
   #pieces: Buffer[] = [];
   /** How much of the first piece is written. */
   #offset = 0;

@@ -86,7 +86,7 @@ export class SyslogTcp implements Sink {
       this.#bytes = 0;
       this.#tellLost();
     });
-    // A server that says anything says nothing that we need.
+    // A server that says anything says nothing that is needed.
     socket.resume().on("timeout", () => {
       if (!this.#isOpen || socket.writableLength > 0) {
         socket.destroy(new Error("timeout"));

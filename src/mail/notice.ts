@@ -23,7 +23,7 @@ export interface Notice {
 /** Sends one; why it was not taken. Rejects never. */
 export type Post = (notice: Notice) => Promise<string | undefined>;
 
-/** @param host our own name @param part for the log of deliveries */
+/** @param host the relay's own name @param part for the log of deliveries */
 export function createPost(courier: Courier, host: string, part: string): Post {
   return async (notice) => {
     const delivery = courier.begin({ sender: undefined, eightBit: false, size: 0 }, { session: part, ip: "127.0.0.1" });

@@ -35,7 +35,7 @@ export function unstuffText(wire: string): string {
   return wire.startsWith(".") || wire.includes("\n.") ? wire.replaceAll(/^\./gm, "") : wire;
 }
 
-/** A short text of whole lines in wire form. */
+/** A short text of complete lines in wire form. */
 export function stuffText(content: string): string {
   return content.startsWith(".") || content.includes("\n.") ? content.replaceAll(/^\./gm, "..") : content;
 }
@@ -77,7 +77,7 @@ export class WireWriter {
   }
 }
 
-/** Wire bytes of a content that is there as a whole. */
+/** Wire bytes of a content that is complete. */
 export function toWire(content: Buffer): Buffer {
   const writer = new WireWriter();
   return Buffer.concat([writer.push(content), writer.end()]);

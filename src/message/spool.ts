@@ -184,7 +184,7 @@ export class Spool {
   }
 }
 
-/** A file without a name. Both calls in one turn: no signal handler of ours can end the process between them. */
+/** A file without a name. Both calls in one turn: no signal handler can end the process between them. */
 export function openNameless(folder: string): number {
   const path = join(folder, `held-${process.pid}-${randomUUID()}`);
   const file = openSync(path, "wx+", 0o600);

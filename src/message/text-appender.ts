@@ -16,7 +16,7 @@ export class Appender {
   readonly #encoding: TextEncoding;
   /** The last octets that went by, to know whether a line is open; of base64 the decoded ones. */
   #tail = Buffer.alloc(0);
-  /** base64: characters and octets that do not make a whole group, or a whole line, yet. */
+  /** base64: characters and octets that do not make a complete group, or line, yet. */
   #characters = "";
   #octets = Buffer.alloc(0);
 

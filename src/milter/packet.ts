@@ -32,7 +32,7 @@ export class PacketReader {
   /** How many bytes there must be before it is worth looking. */
   #wanted = 5;
 
-  /** The packets that are whole now. @throws RangeError if one is empty, or longer than it may be */
+  /** The packets that are complete now. @throws RangeError if one is empty, or longer than it may be */
   take(chunk: Buffer): Packet[] {
     this.#pieces.push(chunk);
     this.#size += chunk.length;

@@ -1,6 +1,6 @@
 /**
  * What observe mode saw: for each address the answer beside the next hop's, counted. A file of its own for each
- * process, written whole every few seconds, read by `goodmailto observe report`. Bounded: an untrusted client chooses
+ * process, written completely every few seconds, read by `goodmailto observe report`. Bounded: an untrusted client chooses
  * addresses.
  */
 import { readFileSync } from "node:fs";
@@ -162,7 +162,7 @@ function worthOf({ ours, theirs, last }: Seen): number {
   return against * 1e6 + Math.min(theirs.refused + theirs.unclear, 1000) + last / 1e15;
 }
 
-/** What a file holds; undefined if there is none, or none of ours. */
+/** What a file contains; undefined if there is none, or another program's. */
 export function readObserved(path: string): Observed | undefined {
   try {
     const read: Observed = JSON.parse(readFileSync(path, "utf8"));

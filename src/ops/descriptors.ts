@@ -21,7 +21,7 @@ function allowed(): number {
 
 /**
  * How many sessions, and refused clients on their way out, there may be at a time. Beyond what the descriptors allow,
- * libuv drops clients without a word to us, those that are served do not reach their next hop, and no new snapshot can
+ * libuv drops clients without telling the program, those that are served do not reach their next hop, and no new snapshot can
  * be opened.
  * @param wanted sessions, as configured
  */

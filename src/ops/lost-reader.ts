@@ -5,7 +5,7 @@ import { exit } from "./exit.ts";
 export function tolerateLostReaders(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") {
-      // ENOSPC where the output goes into a file: what is there is not whole.
+      // ENOSPC where the output goes into a file: what is there is incomplete.
       process.stderr.write(`goodmailto: cannot write the output: ${error.message}\n`);
       process.exit(exit.temporary);
     }

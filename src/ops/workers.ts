@@ -219,7 +219,7 @@ class Fleet {
   }
 }
 
-/** Workers inherit what systemd handed to us, at the same numbers. */
+/** Workers inherit what systemd handed to the supervisor, at the same numbers. */
 function stdio(): ("ignore" | "inherit" | "ipc" | number)[] {
   const inherited = Number(process.env["LISTEN_FDS"] ?? 0);
   const descriptors = Array.from({ length: inherited }, (_, i) => 3 + i);

@@ -19,7 +19,7 @@ export interface DownloadOptions {
   readonly access: Access;
   /** The part file. */
   readonly part: string;
-  /** ETag of what we have; "" is nothing. */
+  /** ETag of what is there; "" is nothing. */
   readonly etag: string;
   /** ETag of what the part file is a part of; "" is nothing. */
   readonly partEtag: string;
@@ -30,7 +30,7 @@ export interface DownloadOptions {
   readonly signal: AbortSignal;
 }
 
-/** How it ended: with the whole file in the part file, or with no change. */
+/** How it ended: with the complete file in the part file, or with no change. */
 export type Downloaded = { readonly kind: "whole"; readonly etag: string } | { readonly kind: "unchanged" };
 
 const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -38,7 +38,7 @@ const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 /** Of the disk, or of what one user may have of it. */
 const fullDisk: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
-/** Fetches. @throws Error if the file is not whole; the part file then holds what came */
+/** Fetches. @throws Error if the file is incomplete; the part file then holds what came */
 export async function download(options: DownloadOptions): Promise<Downloaded> {
   const { place, access, part, etag, partEtag, signal } = options;
   const have = isStrong(partEtag) ? sizeOf(part) : 0;

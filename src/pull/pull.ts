@@ -31,7 +31,7 @@ export interface PullOptions {
   readonly signal: AbortSignal;
 }
 
-/** How it ended. Refused: what came is not a snapshot for us, and the previous one keeps serving. */
+/** How it ended. Refused: what came is not a snapshot for this relay, and the previous one keeps serving. */
 export type Pulled =
   | { readonly kind: "installed"; readonly rows: number; readonly created: number }
   | { readonly kind: "unchanged" }

@@ -21,7 +21,7 @@ export interface PullState {
 
 const maxEtag = 500;
 
-/** Reads it; a file that is none of ours is as if it were missing. */
+/** Reads it; another program's file is as if it were missing. */
 export function readState(path: string, url: string): PullState {
   const none: PullState = { url, etag: "", partEtag: "", file: "", newest: 0 };
   try {
@@ -40,7 +40,7 @@ export function readState(path: string, url: string): PullState {
   }
 }
 
-/** Writes it whole. @throws what the file system throws */
+/** Writes all of it. @throws what the file system throws */
 export function writeState(path: string, state: PullState): void {
   try {
     replaceFile(path, `${JSON.stringify(state)}\n`);

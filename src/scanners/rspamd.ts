@@ -31,7 +31,7 @@ export interface Weighed extends Answered {
   readonly message: string | undefined;
 }
 
-/** What rspamd is told beside the message: its header fields `IP`, `Helo`, `From`, `Rcpt` and so on, one value each or several. */
+/** What rspamd gets besides the message: its header fields `IP`, `Helo`, `From`, `Rcpt` and so on, one value each or several. */
 export type RspamdFacts = Readonly<Record<string, string | string[]>>;
 
 export function rspamd(server: Endpoint, facts: RspamdFacts): Transport<Weighed> {

@@ -95,7 +95,7 @@ export class ServiceConnection {
     this.#socket.end();
   }
 
-  /** The whole answer. Rejects where the connection failed and nothing was said, or too much. */
+  /** The complete answer. Rejects where the connection failed and nothing was said, or too much. */
   answer(): Promise<Buffer> {
     return this.#answer.promise;
   }

@@ -9,7 +9,7 @@ import type { ServicePlace } from "./service-connection.ts";
 /** Bytes: the header section of the message is in it. */
 const longestAnswer = 1_048_576;
 
-/** What spamd is told beside the message. */
+/** What spamd gets besides the message. */
 export interface SpamdRequest {
   readonly place: ServicePlace;
   /** Whose preferences; "" is spamd's default. */

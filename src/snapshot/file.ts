@@ -19,7 +19,7 @@ export type Reading =
 /** What is at a path; `id` changes whenever the file, its bytes or its permissions may have changed. */
 export type Seen = { readonly kind: "file"; readonly id: string } | { readonly kind: "missing" | "unreadable" };
 
-/** About 20 million recipients; more is not a snapshot of ours, and Node reads no more in one piece. */
+/** About 20 million recipients; more is not a snapshot, and Node reads no more in one piece. */
 const maxSize = 2_000_000_000n;
 /** For the inspection thread, in ms: 1 million rows take 0.5 s. */
 const threadDeadline = 60_000;

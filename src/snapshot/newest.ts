@@ -26,7 +26,7 @@ export function inMemory(): Newest {
 }
 
 /**
- * In a file, which is written whole or not at all. Other processes may share it.
+ * In a file, which is written completely or not at all. Other processes may share it.
  * @param tell is called with the reason if the file could not be written; the time is then kept in memory only
  */
 export function inFile(path: string, tell: (why: string) => void): Newest {

@@ -176,7 +176,7 @@ class ListedRecipients implements Recipients {
     return vanished;
   }
 
-  /** At a domain of ours, and not one that hides a route. */
+  /** At a relay domain, and not one that hides a route. */
   #takesBounces(user: string, domain: string): boolean {
     return isRewrittenSender(user) && !namesRoute(user) && this.#domains.canonical(domain) !== undefined;
   }

@@ -127,7 +127,7 @@ function readAddress(text: string, hook: PluginHook): Command {
 export class Lines {
   #rest = "";
 
-  /** The lines that are whole now, without line endings and empty ones. */
+  /** The lines that are complete now, without line endings and empty ones. */
   feed(chunk: Buffer): string[] {
     this.#rest += chunk.toString("latin1");
     if (!chunk.includes(0x0a)) {

@@ -37,7 +37,7 @@ const grace = 1000;
 
 interface Running {
   readonly program: Program;
-  /** Set when we kill it. */
+  /** Set when it is killed. */
   killing: NodeJS.Timeout | undefined;
 }
 

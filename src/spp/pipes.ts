@@ -77,7 +77,7 @@ function openPipe(path: string): Pipe | undefined {
   }
 }
 
-/** Closes both ends of a pipe whose program did not start, or ours of one whose program did. */
+/** Closes both ends of a pipe whose program did not start, or the relay's of one whose program did. */
 export function closeWriter(pipe: Pipe | undefined): void {
   if (pipe !== undefined) {
     closeSync(pipe.writer);

@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { errorCode, errorMessage } from "../report/error-message.ts";
 
-/** "gmst", so that another program's file is never taken for ours. */
+/** "gmst", so that another program's file is never taken for state. */
 const applicationId = 0x676d_7374;
 /** Of the tables below; another version's rows are not read. */
 const version = 1;
@@ -131,7 +131,7 @@ function make(path: string): void {
   }
 }
 
-/** @throws SqliteError if it is damaged, Error where it is not ours */
+/** @throws SqliteError if it is damaged, Error if it is another program's */
 function verify(database: Database.Database, path: string): void {
   const id = database.pragma("application_id", { simple: true });
   const found = database.pragma("user_version", { simple: true });

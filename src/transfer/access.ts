@@ -1,4 +1,4 @@
-/** What shows a server who we are: HTTP basic (RFC 7617), or S3's signature (AWS4-HMAC-SHA256). */
+/** How the relay shows a server who it is: HTTP basic (RFC 7617), or S3's signature (AWS4-HMAC-SHA256). */
 import { readFileSync } from "node:fs";
 
 import { AwsV4Signer } from "aws4fetch";

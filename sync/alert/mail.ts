@@ -1,4 +1,4 @@
-/** The mail of an alert: sent by the relay's own way to the next hop, with no queue of ours. RFC 5322, 3834. */
+/** The mail of an alert: sent by the relay's own way to the next hop, without a queue. RFC 5322, 3834. */
 import type { AlertEvent } from "../remember/incident.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
@@ -13,7 +13,7 @@ const subjects: Readonly<Record<AlertEvent, string>> = {
   recovered: "the directory sync works again",
 };
 
-/** Opens the way to the next hop under this name of ours. */
+/** Opens the way to the next hop under this name. */
 export type OpenCourier = (hostname: string) => Courier & { close(): void };
 
 /** Whether the next hop took the mail. Rejects never. */

@@ -50,7 +50,7 @@ const sortMemory = 16_384;
 
 /**
  * Fills a new file. Not sealed yet.
- * @throws what SQLite throws, also if the result is not whole
+ * @throws what SQLite throws, also if the result is incomplete
  */
 export function buildSnapshot(path: string, scratchPath: string, facts: BuildFacts): Built {
   // No other process may read it before it has its group.

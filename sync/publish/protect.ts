@@ -93,7 +93,7 @@ export function createdAfter(previous: Previous | undefined, now: number, { sign
 }
 
 /**
- * Signs a file that is whole but for its signature and its seal.
+ * Signs a file that is complete but for its signature and its seal.
  * @throws Error if it has no place for a signature
  */
 export function signFile(file: number, signer: KeyObject): void {

@@ -1,6 +1,6 @@
 /**
  * Puts a finished file in the snapshot's place: sealed, fsynced, renamed, the folder fsynced. At every moment the
- * target is the old file or the new one, whole. docs/design.md "The snapshot".
+ * target is the complete old file or the complete new one. docs/design.md "The snapshot".
  */
 import {
   closeSync,
@@ -65,7 +65,7 @@ function finishFile(newPath: string, path: string, sign: PublishOptions["sign"])
 }
 
 /**
- * Owner and group of the old file, as far as we may. The first one that root makes belongs to the folder's owner:
+ * Owner and group of the old file, as far as this process may. The first one that root makes belongs to the folder's owner:
  * else one sync by hand would lock out the service's own user.
  */
 function giveOwner(file: number, path: string): void {
@@ -82,7 +82,7 @@ function giveOwner(file: number, path: string): void {
     try {
       fchownSync(file, uid, gid);
     } catch {
-      // EPERM: not ours to give away. The mode still lets the relay's own group read it.
+      // EPERM: this user may not give it away. The mode still lets the relay's own group read it.
       return;
     }
   }

@@ -16,7 +16,7 @@ export interface ReadResult {
   /** Values that gave no key, counted by why. */
   readonly skipped: Readonly<Record<string, number>>;
   readonly triedAt: number;
-  /** Why the list is not whole; "" if it is. */
+  /** Why the list is incomplete; "" if it is. */
   readonly fault: string;
   /** Up to where its changes are known now, see source.ts; not given: not known. */
   readonly reached?: string;
@@ -108,7 +108,7 @@ function createTally(name: string, id: number, options: ReadOptions) {
       }
       return entries;
     },
-    /** The source was read whole. */
+    /** All of the source was read. */
     end(): Pick<ReadResult, "entries" | "skipped" | "reached"> {
       log.info("sync", "source read", { source: name, entries, ...skipped });
       catchAlls.warn(log, name);

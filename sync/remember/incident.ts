@@ -12,7 +12,7 @@ import type { Outcome } from "../outcome.ts";
 
 /** What is remembered between runs. Times are ms since 1970. */
 export interface Incident {
-  /** Failed runs since the last whole one. */
+  /** Failed runs since the last complete one. */
   readonly failures: number;
   /** First of them; 0: none. */
   readonly since: number;
@@ -78,12 +78,12 @@ export function readIncident(snapshotPath: string): Incident {
   }
 }
 
-/** Writes it whole or not at all. @throws what the file system throws */
+/** Writes all of it or nothing. @throws what the file system throws */
 export function writeIncident(snapshotPath: string, incident: Incident): void {
   replaceFile(incidentPath(snapshotPath), `${JSON.stringify(incident)}\n`, { likeFolder: true });
 }
 
-/** Why a run was not whole; undefined if it was; "other" if it says nothing about the directory. */
+/** Why a run was not complete; undefined if it was; "other" if it says nothing about the directory. */
 function failureOf(outcome: Outcome): { readonly why: string | undefined } | "other" {
   switch (outcome.kind) {
     case "dry-run":

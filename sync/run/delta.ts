@@ -126,7 +126,7 @@ async function* nothing(): AsyncGenerator<never> {
   // Ends at once.
 }
 
-/** The source was not read whole: what is there of its last reading stays. */
+/** The source was not read completely: what its last reading gave stays. */
 function rowOf(name: string, result: ReadResult | undefined, previous: Previous): SourceRow {
   const old = previous.sources.get(name);
   const reached = result?.reached ?? "";

@@ -1,6 +1,6 @@
 /**
  * What came into a directory since it was read: entries whose time of change, or change number, is beyond that of
- * then. It finds what is new, never what is gone. Times are the server's own; its clock and ours need not agree.
+ * then. It finds what is new, never what is gone. Times are the server's own; its clock and the sync's need not agree.
  *
  * A time is taken back by the length of the reading and a minute: what was changed meanwhile, or came from
  * another server later, is read once more.

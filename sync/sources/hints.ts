@@ -1,5 +1,5 @@
 /**
- * What is suspicious about a source whose list is whole, or could not be read: found while it is read, by what passes
+ * What is suspicious about a source whose list is complete, or could not be read: found while it is read, by what passes
  * anyway.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
@@ -56,7 +56,7 @@ export function withHints(batches: AsyncIterable<Batch>, asked: Asked): AsyncGen
 }
 
 /**
- * Entries that a filter by object class leaves out. The list is whole already: a failure of this search is not
+ * Entries that a filter by object class leaves out. The list is complete already: a failure of this search is not
  * reported, and `probe` is there for who wants to know.
  */
 async function otherClasses({ connection, settings, rules, sightings }: Asked): Promise<string | undefined> {

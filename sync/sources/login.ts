@@ -91,7 +91,7 @@ async function findNames(connection: LdapConnection, settings: SourceSettings, f
 
 async function bindAs(connection: LdapConnection, name: string, password: string): Promise<LoginAnswer> {
   const { status, errorMessage } = await connection.exchange(new BindRequest({ messageId: 0, dn: name, password }));
-  // Of the user's bind, not of ours: the words of result-codes.ts speak of bind_dn.
+  // Of the user's bind, not of the sync's: the words of result-codes.ts speak of bind_dn.
   const said = `result code ${status}${errorMessage === "" ? "" : `: ${printable(errorMessage)}`}`;
   if (status === 0) {
     return { kind: "accepted" };

@@ -65,7 +65,7 @@ export async function* pagedSearch(
   const ask = (cookie: Buffer): Search => {
     const control = new PagedResultsControl({ critical: false, value: { size: pageSize, cookie } });
     return connection.search(searchRequest(query, [control]), (done) => {
-      // Before the last entries of this page are handed over: the server works while we do.
+      // Before the last entries of this page are handed over: both work at the same time.
       const more = pageOf(done)?.cookie;
       next = done.status === 0 && more !== undefined && more.length > 0 ? ask(more) : undefined;
     });

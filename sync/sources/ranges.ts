@@ -19,7 +19,7 @@ interface Open {
   readonly next: number;
 }
 
-/** The entry in our form; `open` lists what the server holds back. */
+/** The entry in the sync's form; `open` lists what the server holds back. */
 function readEntry(raw: SearchEntry): { readonly attributes: Map<string, string[]>; readonly open: readonly Open[] } {
   const attributes = new Map<string, string[]>();
   const open: Open[] = [];
@@ -32,7 +32,7 @@ function readEntry(raw: SearchEntry): { readonly attributes: Map<string, string[
     const values = attributes.get(key) ?? [];
     parsedBuffers.forEach((bytes, index) => {
       const text = texts[index];
-      // The library's text is ours but for a byte order mark, which it leaves out.
+      // The library's text is right but for a byte order mark, which it leaves out.
       values.push(typeof text === "string" && bytes[0] !== 0xef ? text : decodeValue(bytes));
     });
     attributes.set(key, values);
@@ -41,7 +41,7 @@ function readEntry(raw: SearchEntry): { readonly attributes: Map<string, string[
 }
 
 /**
- * Entries in our form, each whole: what a server held back is asked for.
+ * Entries in the sync's form, each complete: what a server held back is asked for.
  * @throws SourceFault "incomplete" if it does not come
  */
 export async function wholeEntries(raw: readonly SearchEntry[], connection: LdapConnection): Promise<Entry[]> {

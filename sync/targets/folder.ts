@@ -20,7 +20,7 @@ export async function copyToFolder(path: string, to: string): Promise<void> {
     const file = await open(temporary, "r+");
     try {
       const owner = await stat(target).catch(() => stat(dirname(target)));
-      // Not ours to give away: the mode and the folder's own group then decide.
+      // This user may not give it away: the mode and the folder's own group then decide.
       await file.chown((await file.stat()).uid, owner.gid).catch(() => undefined);
       await file.chmod(mode);
       await file.sync();

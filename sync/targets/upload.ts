@@ -7,7 +7,7 @@ import type { Access } from "../../src/transfer/access.ts";
 import type { Place } from "../../src/config/place.ts";
 import { exchange, readAnswer } from "../../src/transfer/request.ts";
 
-/** Sends the file. Both kinds of server put it in place only when it is whole. @throws Error */
+/** Sends the file. Both kinds of server put it in place only when it is complete. @throws Error */
 export async function upload(path: string, place: Place, access: Access, signal: AbortSignal): Promise<void> {
   const { size, digest } = await measure(path);
   const type = { "content-type": "application/octet-stream" };

@@ -47,7 +47,7 @@ export interface Question {
   readonly lines: readonly string[];
 }
 
-/** Makes one by chance. @param template the administrator's text, with {recipient} and {question}; undefined: ours */
+/** Makes one by chance. @param template the administrator's text, with {recipient} and {question}; undefined: goodmailto's */
 export function makeQuestion(language: Language, recipient: string, template: string | undefined): Question {
   const [one, other] = [randomInt(words.en.length), randomInt(words.en.length)];
   const sum = { en: "plus", de: "plus" }[language];

@@ -61,7 +61,7 @@ export const challenge: CheckDefinition = defineCheck({
     expire: field.duration("7d", "How long a question may be answered.", ["1h", "30d"]),
     language: field.choice(["en", "de"], "en", "Language of the questions."),
     template: field.listFile(
-      "A file with the text of the question in place of ours, found as list files are; {recipient} and {question} stand for what they name.",
+      "A file with the text of the question in place of goodmailto's, looked for like list files; {recipient} and {question} stand for what they name.",
     ),
     learn: field.flag(true, "Whoever a protected address writes to through this relay becomes known to it."),
   },

@@ -19,7 +19,7 @@ export interface Route {
   /** In place of hops: where another courier than SMTP takes messages. */
   readonly place?: HopPlace;
   readonly tls: TlsPolicy;
-  /** What clients get for the hop's refusals: its words, or ours with its codes. */
+  /** What clients get for the hop's refusals: its words, or goodmailto's with its codes. */
   readonly replies: "mirror" | "own";
   readonly timeout: number;
   readonly dataTimeout: number;

@@ -5,7 +5,7 @@ import type { Route, Routes } from "./routes.ts";
 /** Where ways are looked up. */
 export interface Ways {
   readonly routes: Routes;
-  /** Alias domain → relay domain; "" (a bare user part) → our first one; others unchanged. */
+  /** Alias domain → relay domain; "" (a bare user part) → the first one; others unchanged. */
   readonly canonical: (domain: string) => string;
 }
 

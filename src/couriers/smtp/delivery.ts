@@ -227,7 +227,7 @@ export class HopDelivery implements Delivery {
   }
 
   /**
-   * The hop's answer as ours. One that does not fit the question means that the hop is out of step: nothing that it
+   * The hop's answer as the relay's. One that does not fit the question means that the hop is out of step: nothing that it
    * says afterwards can be trusted.
    */
   #fit(command: string, answer: Reply, wanted: Wanted): Reply {

@@ -1,10 +1,10 @@
-/** What a next hop's answer is to our client: nothing but a 2xx of the hop's becomes one of ours. */
+/** What a next hop's answer is to the client: only a 2xx of the hop becomes one of the relay. */
 import { replyText, reply, withCode } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 
 const unheard = (...words: Parameters<typeof reply>): Reply => ({ ...reply(...words), said: 0 });
 
-/** The answers of ours where the hop gave none. */
+/** The relay's own answers if the hop gave none. */
 export const notAvailable = unheard(451, "4.4.1", "Next hop is not available, try again later");
 /** It was there, and is gone. */
 export const lost = unheard(451, "4.4.2", "Lost the next hop, try again later");
@@ -20,7 +20,7 @@ export const dividedRoute = unheard(451, "4.3.5", "These recipients cannot be se
 export const misunderstood = unheard(451, "4.3.0", "Next hop gave no fitting answer, try again later");
 
 /**
- * 2xx codes that answer another question than ours: HELP, a greeting, QUIT, AUTH. A hop that says one is out of step.
+ * 2xx codes that answer another question: HELP, a greeting, QUIT, AUTH. A hop that says one is out of step.
  */
 const otherSuccess: ReadonlySet<number> = new Set([211, 214, 220, 221, 235]);
 
@@ -33,7 +33,7 @@ export function isSuccess(code: number): boolean {
 export type Wanted = "success" | "data" | "refusal";
 
 /**
- * The hop's answer as ours: what was wanted, a 4xx, a 5xx. 421 would end the client's session and becomes 451;
+ * The hop's answer as the relay's: what was wanted, a 4xx, a 5xx. 421 would end the client's session and becomes 451;
  * anything else was not an answer to the question.
  */
 export function fitting(answer: Reply, wanted: Wanted): Reply {
@@ -51,7 +51,7 @@ export function fitting(answer: Reply, wanted: Wanted): Reply {
 }
 
 /**
- * Whether an answer of ours stands for one that did not fit; a hop that is a goodmailto may say the same words itself.
+ * Whether an answer of the relay replaces one that did not fit; a hop that is a goodmailto may say the same words itself.
  */
 export function isMisfit({ wire, said }: Reply): boolean {
   return said !== undefined && wire === misunderstood.wire;
@@ -72,7 +72,7 @@ const texts: Readonly<Record<string, string>> = {
   "7.1": "Refused by policy",
 };
 
-/** The hop's code and enhanced code with our words: nothing that the internal server says reaches the client. */
+/** The hop's code and enhanced code with goodmailto's words: nothing that the internal server says reaches the client. */
 export function withOwnWords(answer: Reply): Reply {
   if (ours.has(answer.wire) || answer.code < 200 || (answer.code >= 300 && answer.code < 400)) {
     return answer;

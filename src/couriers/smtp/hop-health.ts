@@ -1,6 +1,6 @@
 /**
  * What is known of the places of next hops: connections that stand, the last success, and the rest after a failure.
- * A hop that takes no more connections is not dead: it rests only if none of ours stands and its last success is old.
+ * A hop that takes no more connections is not dead: it rests only if no connection of the relay is open and its last success is old.
  */
 
 /** A dead hop is not tried again for this long, in ms. */

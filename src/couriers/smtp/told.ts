@@ -3,7 +3,7 @@ import type { Reply } from "../../mail/reply.ts";
 import type { Route } from "../contract/routes.ts";
 import { withOwnWords } from "./fitting.ts";
 
-/** Its own words, or ours with its codes. */
+/** Its own words, or goodmailto's with its codes. */
 export function told({ replies }: Route, answer: Reply): Reply {
   return replies === "own" ? withOwnWords(answer) : answer;
 }

@@ -83,7 +83,7 @@ export class Connection extends SMTPConnection {
     this.early.release();
   }
 
-  /** The library's own words (a handshake that failed, a server that closes) become ours. */
+  /** The library's own words (a handshake that failed, a server that closes) become the relay's. */
   override send(code: number): void {
     this.answer(code === 421 ? answers.closing : answers.fault);
   }
@@ -242,7 +242,7 @@ export class Connection extends SMTPConnection {
     }
   }
 
-  /** The library would be silent about most of them, as it hears of no transaction of ours. */
+  /** The library would be silent about most of them, as it hears of no transaction. */
   override _onError(error: Error): void {
     this.#lost(error);
     super._onError(error);

@@ -42,7 +42,7 @@ export class TurnedAway {
       return hasRoom;
     }
     this.#lingering.enter(client);
-    // What the client says is thrown away: unread, it would keep its FIN from us.
+    // What the client says is thrown away: unread, it would hide its FIN.
     socket.resume().end(reply?.wire ?? "");
     const timer = setTimeout(() => socket.destroy(), linger).unref();
     socket.once("close", () => {

@@ -3,7 +3,7 @@
  *
  * The message stays in wire form: a dot-stuffed CRLF message is just what the next hop wants, so nothing is unstuffed
  * here to be stuffed again there. Only CRLF "." CRLF ends a message; a bare CR, LF or NUL, with which messages are
- * smuggled (CVE-2023-51764 and its kin), is a defect or, if so asked, made a whole line ending.
+ * smuggled (CVE-2023-51764 and its kin), is a defect or, if so asked, normalised to CRLF.
  */
 
 const terminator = Buffer.from("\r\n.\r\n");
@@ -32,7 +32,7 @@ export class DotReader {
   #lineStart = true;
   #genuine = true;
   /**
-   * The line is a single dot so far. Without a second one, the line ending that we make of a bare CR would end the
+   * The line is a single dot so far. Without a second one, the line ending that is made of a bare CR would end the
    * message.
    */
   #loneDot = false;
@@ -65,7 +65,7 @@ export class DotReader {
   }
 
   #clean(body: Buffer): Buffer {
-    // A clean piece may still begin with a dot behind a line ending that only we made, or end a line that is a dot so
+    // A clean piece may still begin with a dot behind a line ending that was made here, or end a line that is a dot so
     // far.
     const open = this.#loneDot || (body[0] === DOT && this.#lineStart && !this.#genuine);
     if (!open && isClean(body)) {

@@ -107,7 +107,7 @@ export class MessageIntake {
     return this.#bytes;
   }
 
-  /** The message is whole, and will have an answer. */
+  /** The message is complete, and will have an answer. */
   get finishing(): boolean {
     return this.#finishing;
   }

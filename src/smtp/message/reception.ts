@@ -6,7 +6,7 @@ import type { Parser } from "./parser.ts";
 export interface Reception {
   /** Too large by so much that the session must end. Called once. */
   tooLarge(): void;
-  /** The message is whole; `done` goes on with what came behind it. */
+  /** The message is complete; `done` goes on with what came behind it. */
   whole(rest: Buffer, done: (rest?: Buffer) => void): Promise<void>;
   fault(error: unknown): void;
 }

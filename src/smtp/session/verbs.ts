@@ -114,7 +114,7 @@ export class Verbs {
     return conversation.helo(argument, verb === "EHLO");
   }
 
-  /** EXPN, ETRN and TURN are commands that we do not have; the rest is none, and a client may send few of these. */
+  /** EXPN, ETRN and TURN are commands that the relay does not have; the rest is none, and a client may send few of these. */
   #unknown(line: string, verb: string): Answer | Promise<Answer> {
     if (["EXPN", "ETRN", "TURN"].includes(verb)) {
       return answers.notImplemented;
