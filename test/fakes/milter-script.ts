@@ -76,7 +76,10 @@ export class ScriptedMilter {
     if (answered.includes(letter)) {
       const { letters = {}, end } = this.#script;
       const lines = letter === "E" && end !== undefined ? end : (letters[letter] ?? ["c"]);
+      // In one piece: what nobody asked for must be there when the next command comes.
+      socket.cork();
       lines.forEach((line) => this.#say(socket, line));
+      socket.uncork();
     }
   }
 
