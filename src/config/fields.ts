@@ -62,8 +62,9 @@ export function durations<const Names extends Readonly<Record<string, string>>>(
   doc: string,
 ): Field<Readonly<Record<keyof Names, number>>> {
   const spans = Object.entries(sample).map(([name, span]) => [name, duration(span, doc, between)]);
+  const allowed = `a table of durations: ${Object.keys(sample).join(", ")}`;
   // Object.fromEntries forgets its keys.
-  return field(z.strictObject(Object.fromEntries(spans)), { doc, sample }) as Field<
+  return field(z.strictObject(Object.fromEntries(spans)), { doc, sample, allowed }) as Field<
     Readonly<Record<keyof Names, number>>
   >;
 }

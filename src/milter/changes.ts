@@ -11,17 +11,30 @@ type Edits = Omit<WholeEdits, "content" | "replaceBody">;
 export type PlainChange = Exclude<SmallChange, { kind: "quarantine" }>;
 
 /**
+ * Milters count the relay's own Received field too, which is above the message: how many fields of theirs are above that,
+ * as Postfix counts them. Here they are below it, in the same order.
+ */
+export interface Places {
+  above: number;
+}
+
+/**
  * Makes one change. Header values have what is behind the colon.
+ * @param places of the message; shared by its changes
  * @throws RangeError that says why it cannot be made
  */
-export function makeChange(change: PlainChange, edits: Edits, session: Pick<CheckSession, "transaction">): void {
+export function makeChange(
+  change: PlainChange,
+  edits: Edits,
+  session: Pick<CheckSession, "transaction">,
+  places: Places,
+): void {
   switch (change.kind) {
     case "add header":
       edits.insertHeader(Number.MAX_SAFE_INTEGER, lineOf(change));
       break;
     case "insert header":
-      // Milters count the relay's own Received field, which is above the message.
-      edits.insertHeader(Math.max(0, change.index - 1), lineOf(change));
+      insertHeader(change, edits, places);
       break;
     case "change header":
       changeHeader(change, edits);
@@ -38,6 +51,12 @@ export function makeChange(change: PlainChange, edits: Edits, session: Pick<Chec
       edits.changeSender(change.address === "" ? undefined : mailboxOf(change.address, parseSender));
       break;
   }
+}
+
+function insertHeader(change: Extract<SmallChange, { kind: "insert header" }>, edits: Edits, places: Places): void {
+  const isAbove = change.index <= places.above;
+  edits.insertHeader(isAbove ? change.index : change.index - 1, lineOf(change));
+  places.above += isAbove ? 1 : 0;
 }
 
 function changeHeader({ name, nth, value }: Extract<SmallChange, { kind: "change header" }>, edits: Edits): void {
