@@ -60,13 +60,12 @@ export function durations<const Names extends Readonly<Record<string, string>>>(
   sample: Names,
   between: readonly [string, string],
   doc: string,
-): Field<Readonly<Record<keyof Names, number>>> {
+): Field<Record<keyof Names, number>> {
   const spans = Object.entries(sample).map(([name, span]) => [name, duration(span, doc, between)]);
   const allowed = `a table of durations: ${Object.keys(sample).join(", ")}`;
+  const type = z.strictObject(Object.fromEntries(spans));
   // Object.fromEntries forgets its keys.
-  return field(z.strictObject(Object.fromEntries(spans)), { doc, sample, allowed }) as Field<
-    Readonly<Record<keyof Names, number>>
-  >;
+  return field(type, { doc, sample, allowed }) as Field<Record<keyof Names, number>>;
 }
 
 /** How many in which time, "10/60s"; "" is not a limit, held as undefined. */
