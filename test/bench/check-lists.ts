@@ -34,7 +34,9 @@ const lines: Readonly<Record<string, readonly [file: string, line: (i: number) =
   badrcptto_patterns: ["badrcptto_patterns", (i) => `^gone${i}@ not accepted here`],
   bounce_rcpt: ["bounce_rcpt", (i) => `gone${i}@example.com DENY no`],
   denybounce: ["acceptbounce", (i) => `user${i}@example.com`],
+  challenge: ["challenge_whitelist", (i) => (i === 0 ? "someone@sender.example" : `user${i}@sender.example`)],
   goodrcptto: ["goodrcptto", (i) => (i === 0 ? "vera@example.com" : `user${i}@example.com`)],
+  mailinglist: ["mailinglist_simple", (i) => `list${i}@example.com PUBLIC`],
   rcpt_regexp: ["rcpt_regexp", (i) => `gone${i}@example.com DENY no`],
   relocated: ["relocated", (i) => `o${i}@example.com n${i}@example.com`],
   spamtrap: ["spamtraps", (i) => `trap${i}@example.com`],
@@ -51,6 +53,12 @@ const settings: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   blacklist: { rate: "" },
   // A client that tries again is known from then on.
   greylisting: { black: "0s" },
+};
+
+/** Of the table of single checks: these have nothing to do by themselves. */
+const alone: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  challenge: { protect: ["example.com"] },
+  majordomo: { aliases: { "list@example.com": "list" } },
 };
 
 /** What asks DNS or a scanner, runs programs, waits, or refuses every stranger. */
@@ -76,7 +84,7 @@ function pipelineOf(check: CheckDefinition | undefined, folder: string): Pipelin
 
 function settingsFor(check: CheckDefinition) {
   try {
-    return settingsOf(check, settings[check.name]);
+    return settingsOf(check, settings[check.name] ?? alone[check.name]);
   } catch {
     return settingsOf(check);
   }

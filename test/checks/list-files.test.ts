@@ -11,12 +11,15 @@ import { badmailfrom } from "../../src/checks/envelope/badmailfrom.ts";
 import { badmailfromto } from "../../src/checks/envelope/badmailfromto.ts";
 import { badrcptto } from "../../src/checks/envelope/badrcptto.ts";
 import { badrcptto_patterns } from "../../src/checks/envelope/badrcptto_patterns.ts";
+import { challenge } from "../../src/checks/envelope/challenge.ts";
 import { badhelo } from "../../src/checks/envelope/badhelo.ts";
 import { bounce_rcpt } from "../../src/checks/envelope/bounce_rcpt.ts";
 import { denybounce } from "../../src/checks/envelope/denybounce.ts";
 import { rcpt_regexp } from "../../src/checks/envelope/rcpt_regexp.ts";
 import { spamtrap } from "../../src/checks/envelope/spamtrap.ts";
 import { aliases } from "../../src/checks/recipient/aliases.ts";
+import { mailinglist } from "../../src/checks/recipient/mailinglist.ts";
+import { majordomo } from "../../src/checks/recipient/majordomo.ts";
 import { goodrcptto } from "../../src/checks/recipient/goodrcptto.ts";
 import { relocated } from "../../src/checks/recipient/relocated.ts";
 import type { CheckDefinition } from "../../src/hooks/check.ts";
@@ -46,6 +49,10 @@ interface Row {
   readonly bad: string;
   /** The answer is the other way round: who is not listed is refused. */
   readonly isGoodList?: true;
+  /** What is said where the list is missing or empty, if that is not nothing. */
+  readonly usual?: string;
+  /** Files besides the list, and settings that name their folder. */
+  readonly prepare?: (folder: string) => Readonly<Record<string, unknown>>;
 }
 
 const victim = { to: "victim@ours.example" };
@@ -151,6 +158,39 @@ const rows: readonly Row[] = [
     others: (n) => `v${n}@ours.example victim@new.example`,
     bad: "victim@ours.example moved to <b>Rome</b>",
   },
+  {
+    // Without an alias of its own a mailing list is deferred: that is its mark here.
+    check: mailinglist,
+    line: "victim@ours.example PUBLIC",
+    asked: victim,
+    others: (n) => `v${n}@ours.example PROTECTED`,
+    bad: "victim@ours.example SOMETIMES",
+  },
+  {
+    check: majordomo,
+    key: "unused",
+    prepare: (folder) => {
+      writeFileSync(join(folder, "list.config"), "restrict_post = list\n");
+      return { lists: folder, sender: "envelope", aliases: { "victim@ours.example": "list" } };
+    },
+    line: "Friend <friend@far.test>",
+    asked: { from: "friend@far.test", ...victim },
+    others: (n) => `v${n}@far.test`,
+    bad: "friend",
+    isGoodList: true,
+    usual: "E451 4.3.5 Mailing list is not configured",
+  },
+  {
+    check: challenge,
+    values: { protect: ["ours.example"] },
+    key: "whitelist",
+    line: "friend@far.test",
+    asked: { from: "friend@far.test", ...victim },
+    others: (n) => `v${n}@far.test`,
+    bad: "friend",
+    isGoodList: true,
+    usual: "E550 5.7.1 Sender not known to this recipient",
+  },
   ...(places === ""
     ? []
     : [
@@ -168,13 +208,13 @@ const rows: readonly Row[] = [
 
 describe.each(rows.map((row) => ({ ...row, title: `${row.check.name} ${JSON.stringify(row.values ?? {})}` })))(
   "the list of $title",
-  ({ check, values, key, line, asked, others, bad, isGoodList }) => {
+  ({ check, values, key, line, asked, others, bad, isGoodList, usual = "", prepare }) => {
     let scene: ListScene;
     beforeEach(() => {
       scene = new ListScene();
     });
     afterEach(() => scene.close());
-    const start = () => scene.start(check, values, {}, key);
+    const start = () => scene.start(check, { ...values, ...prepare?.(scene.folder) }, {}, key);
     /** Whether the question is refused, as the list's line would have it. */
     const counts = async (): Promise<boolean> => ((await scene.ask(asked)) !== "") !== (isGoodList ?? false);
     /** Lines with facts; those without are the check's own about a client. */
@@ -183,15 +223,15 @@ describe.each(rows.map((row) => ({ ...row, title: `${row.check.name} ${JSON.stri
 
     it("decides nothing while it is missing or empty, and counts when it is there", async () => {
       start();
-      expect(await scene.ask(asked)).toBe("");
+      expect(await scene.ask(asked)).toBe(usual);
       scene.write("# nobody\n\n");
-      expect(await scene.ask(asked)).toBe("");
+      expect(await scene.ask(asked)).toBe(usual);
       scene.write(`${elsewhere}  ${line}  \r\n`);
       expect(await counts()).toBe(true);
       scene.write(elsewhere);
       expect(await counts()).toBe(false);
       scene.remove();
-      expect(await scene.ask(asked)).toBe("");
+      expect(await scene.ask(asked)).toBe(usual);
     });
 
     it("stays as it was while it cannot be read, with one line in the log", async () => {
