@@ -93,7 +93,7 @@ export class Authentication {
 
 async function evaluateArc(data: Parameters<typeof import("mailauth").arc>[0], resolver: DNSResolver, ip: string) {
   const { arc } = await import("mailauth/lib/arc/index.js");
-  // The keys that DKIM asked for are not asked again within the time that is over: each has its own.
+  // Without mailauth's own cache of keys, which would go by the time limit of SPF and DKIM.
   const { chain, lastEntry, error } = data;
   return arc(
     { chain, ...(lastEntry === undefined ? {} : { lastEntry }), ...(error === undefined ? {} : { error }) },

@@ -52,8 +52,8 @@ export const messagePlugins: readonly Plugin[] = [
   },
   {
     names: ["domainkeys_sign"],
-    becomes: toCheck("dkimsign"),
-    here: "Signs by DKIM instead; the key may stay.",
+    becomes: toCheck("dkimsign", () => ({ keys: "domainkeys", who: ["authenticated"] })),
+    here: "Signs by DKIM instead, by the domain in the From field; the keys in `config/domainkeys` and their record may stay.",
   },
   { names: ["hashcash"], becomes: toCheck("hashcash"), here: "Same header." },
   {

@@ -29,6 +29,13 @@ interface Setup {
 const nothing = /^(?!)/;
 
 const setups: Readonly<Record<string, Setup>> = {
+  // Nobody answers: every result is one, of each shape.
+  authentication: {
+    section: 'timeout = "50ms"',
+    config: '[dns]\nservers = ["127.0.0.1:9"]\ntimeout = "50ms"',
+    owns: /^authentication-results$/i,
+    adds: /^Authentication-Results: mx\.kontor\.example;/m,
+  },
   badsubject: { files: { badsubject: "*hello*\n" } },
   basicheaders: { refuses: "From" },
   charset: { section: 'parts = "all"', files: { charset: "unknown-8bit DENY No\nus-ascii DENYSOFT Later\n" } },
