@@ -19,7 +19,7 @@ export const schema = createSchema(checks, backEnds, couriers);
 export const schemaFor: SchemaFor = (value, file) => {
   const table = sectionOf(value, "checks");
   const load = Array.isArray(table["load"]) ? table["load"].filter((path) => typeof path === "string") : [];
-  const several = new Set(Object.keys(table).filter((name) => Array.isArray(table[name])));
+  const several = new Set(Object.keys(table).filter((name) => isInstances(table[name])));
   const faults: { path: PropertyKey[]; message: string }[] = [];
   const taken = new Set<string>();
   const outside = load.flatMap((path, i) => {
@@ -38,6 +38,11 @@ export const schemaFor: SchemaFor = (value, file) => {
   const isPlain = outside.length === 0 && several.size === 0;
   return { schema: isPlain ? schema : createSchema([...checks, ...outside], backEnds, couriers, several), faults };
 };
+
+/** `[[checks.NAME]]`; `run` and `load` are arrays of texts. */
+function isInstances(value: unknown): boolean {
+  return Array.isArray(value) && value.some(isTable);
+}
 
 function sectionOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
   const section = valueAt(value, [name]);
