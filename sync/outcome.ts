@@ -17,7 +17,7 @@ export interface JobFacts {
 }
 
 /** How a run ended. */
-export type Outcome =
+export type SyncOutcome =
   /** `unpushed`: names of targets that did not get it. */
   | { readonly kind: "published" | "dry-run"; readonly facts: JobFacts; readonly unpushed?: readonly string[] }
   /** A guard spoke: a person must look. The old snapshot keeps serving. */
@@ -47,7 +47,7 @@ export function describeWriteError(error: unknown, folder: string): string {
 }
 
 /** What went wrong; what went well is reported by the caller, by sync/run/summary.ts. */
-export function logOutcome(log: Log, outcome: Outcome): Outcome {
+export function logOutcome(log: Log, outcome: SyncOutcome): SyncOutcome {
   switch (outcome.kind) {
     case "published":
     case "dry-run":

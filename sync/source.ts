@@ -4,7 +4,7 @@ import type { Kind } from "../src/snapshot/format.ts";
 import type { LeftOut } from "./left-out.ts";
 
 /** One deliverable key, with its origin. */
-export interface Found {
+export interface FoundAddress {
   readonly key: Key;
   readonly kind: Kind;
   /** The entry's DN, or "file:line". */
@@ -27,7 +27,7 @@ export interface Person {
 export interface Batch {
   /** Entries read, deliverable or not. */
   readonly entries: number;
-  readonly found: readonly Found[];
+  readonly found: readonly FoundAddress[];
   /** Values that gave no key, counted by why ("foreign domain", "invented address", "no address" …). */
   readonly skipped: Readonly<Record<string, number>>;
   /** The same values themselves; not given: none. */

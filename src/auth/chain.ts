@@ -10,7 +10,7 @@ import { proves } from "./cram-md5.ts";
 import type { Proof } from "./cram-md5.ts";
 
 /** What the back ends are asked about: a password, or a proof of CRAM-MD5. */
-export type Question = Login | ({ readonly user: string; readonly ip: string } & Proof);
+export type LoginQuestion = Login | ({ readonly user: string; readonly ip: string } & Proof);
 
 /** One back end in its place. */
 export interface Link {
@@ -41,7 +41,7 @@ export type ChainAnswer =
  */
 export async function askChain(
   chain: readonly Link[],
-  question: Question,
+  question: LoginQuestion,
   tell: (why: string) => void,
 ): Promise<ChainAnswer> {
   if ("password" in question && isHopeless(question.password)) {
@@ -66,12 +66,12 @@ export async function askChain(
   return away.length === 0 ? { kind: "refused" } : { kind: "unavailable", why: away.join("; "), isGuess: false };
 }
 
-function forLog(why: string, question: Question): string {
+function forLog(why: string, question: LoginQuestion): string {
   return "password" in question && tellsPassword(why, question) ? "its words hold the password" : why;
 }
 
 /** A back end that holds no passwords in clear is not in the order where CRAM-MD5 is offered. */
-async function askOne(backEnd: BackEnd, question: Question, signal: AbortSignal): Promise<BackEndAnswer> {
+async function askOne(backEnd: BackEnd, question: LoginQuestion, signal: AbortSignal): Promise<BackEndAnswer> {
   if ("password" in question) {
     return await backEnd.check(question, signal);
   }
@@ -92,7 +92,7 @@ function isHopeless(password: string): boolean {
 }
 
 /** One answer within the time limit, whatever the back end does. */
-async function askWithin({ backEnd, timeout }: Link, question: Question): Promise<BackEndAnswer> {
+async function askWithin({ backEnd, timeout }: Link, question: LoginQuestion): Promise<BackEndAnswer> {
   const signal = AbortSignal.timeout(timeout);
   try {
     return await unlessAborted(askOne(backEnd, question, signal), signal, `no answer within ${timeout} ms`);

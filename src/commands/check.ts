@@ -21,7 +21,7 @@ import { silentLog } from "../report/log.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
 import { ask, createService } from "../compose/would-answer.ts";
-import type { Answer, ClientFacts } from "../compose/would-answer.ts";
+import type { WouldAnswer, ClientFacts } from "../compose/would-answer.ts";
 
 interface Options {
   readonly config: string;
@@ -67,7 +67,7 @@ async function check(given: readonly string[], options: Options): Promise<void> 
     return;
   }
   const service = createService(settings, snapshot, Date.now);
-  const results: Answer[] = [];
+  const results: WouldAnswer[] = [];
   for (const address of [...given, ...more]) {
     const mailbox = parseMailbox(address.replace(/^<(.*)>$/, "$1"));
     const answer = ask(service, address, mailbox, sender, client, options.client ?? "");
@@ -137,7 +137,7 @@ function clientVerdict(settings: Settings, ip: string | undefined): ClientFacts 
 }
 
 function print(
-  results: readonly Answer[],
+  results: readonly WouldAnswer[],
   snapshot: SnapshotReader,
   { variables, denied }: ClientFacts,
   running: readonly Comparison[],

@@ -12,7 +12,7 @@ import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { ask, createService } from "../compose/would-answer.ts";
-import type { Answer } from "../compose/would-answer.ts";
+import type { WouldAnswer } from "../compose/would-answer.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { newestKnown, trustForCommand } from "../compose/trust.ts";
@@ -97,7 +97,7 @@ async function answerOf(
   mailbox: Mailbox,
   text: string,
   time: number,
-): Promise<Answer> {
+): Promise<WouldAnswer> {
   const snapshot = openList(settings, list, trust);
   try {
     const stranger = { variables: new Map<string, string>(), denied: false };
@@ -183,7 +183,7 @@ function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-function format(facts: Answer & { at: string; list: string; served_from: string; since: string }): string {
+function format(facts: WouldAnswer & { at: string; list: string; served_from: string; since: string }): string {
   const { address, at, verdict, reply, why, list, served_from: from, since } = facts;
   return `${address} at ${at}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n  list: ${list}, served from ${from}\n  since: ${since}\n`;
 }

@@ -8,7 +8,7 @@ import { createLog } from "../log/log.ts";
 import { hasDeltas } from "../../sync/source.ts";
 import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
 import { runDeadline } from "../../sync/run/full.ts";
-import type { Outcome } from "../../sync/run/full.ts";
+import type { SyncOutcome } from "../../sync/run/full.ts";
 import { startNews } from "../../sync/run/news.ts";
 import type { News } from "../../sync/run/news.ts";
 import { answerNow, askNow } from "../../sync/run/now.ts";
@@ -21,7 +21,7 @@ import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { addNews, exitCode, loadPlan, outcomeLine, runDry, runFull } from "../compose/sync-run.ts";
-import type { Plan, RunWords } from "../compose/sync-run.ts";
+import type { SyncPlan, RunWords } from "../compose/sync-run.ts";
 
 interface Words extends RunWords {
   readonly config: string;
@@ -79,7 +79,7 @@ async function runOnce(words: Words): Promise<void> {
   process.exitCode = exitCode(outcome);
 }
 
-function usageFault({ sources }: Plan, { delta, json, dryRun }: Words): string | undefined {
+function usageFault({ sources }: SyncPlan, { delta, json, dryRun }: Words): string | undefined {
   if (json === true && dryRun !== true) {
     return "--json needs --dry-run";
   }
@@ -90,7 +90,7 @@ function usageFault({ sources }: Plan, { delta, json, dryRun }: Words): string |
 }
 
 async function runAsAsked(
-  plan: Plan,
+  plan: SyncPlan,
   words: Words,
   signal: AbortSignal,
 ): Promise<{ readonly outcome: DeltaOutcome; readonly text: string }> {
@@ -104,7 +104,7 @@ async function runAsAsked(
 }
 
 /** Without a source that has incremental syncs there is nothing to ask for. */
-function changeNews(news: News, { settings, sources }: Plan, log: Log): void {
+function changeNews(news: News, { settings, sources }: SyncPlan, log: Log): void {
   const isWanted = settings.sync.delta > 0;
   if (isWanted && !sources.some(hasDeltas)) {
     log.warning("sync", "[sync] delta has no effect: no source reports changes");
@@ -163,7 +163,7 @@ async function runByCron(words: Words): Promise<void> {
 }
 
 /** Runs by schedule, when asked to, and for changes. */
-function startCron(first: Plan, file: string, log: Log) {
+function startCron(first: SyncPlan, file: string, log: Log) {
   let plan = first;
   const controller = new AbortController();
   const runs = createRuns(() => plan, log, controller.signal);
@@ -203,10 +203,10 @@ function startCron(first: Plan, file: string, log: Log) {
 }
 
 /** Full and incremental runs, never two at the same time. */
-function createRuns(planNow: () => Plan, log: Log, signal: AbortSignal) {
+function createRuns(planNow: () => SyncPlan, log: Log, signal: AbortSignal) {
   const turns = createTurns();
   const progress: Progress = new Map();
-  const full = async (): Promise<Outcome> => {
+  const full = async (): Promise<SyncOutcome> => {
     const outcome = await runFull(planNow(), log, signal, { cron: true });
     if ("facts" in outcome) {
       log.info("sync", outcome.kind, summaryFields(outcome.facts));

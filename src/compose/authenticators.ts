@@ -6,7 +6,7 @@ import { BackEndFault } from "../auth/backends/contract.ts";
 import type { BackEndServices } from "../auth/backends/contract.ts";
 import { backEnds } from "../auth/backends/registry.ts";
 import { askChain } from "../auth/chain.ts";
-import type { ChainAnswer, Link, Question } from "../auth/chain.ts";
+import type { ChainAnswer, Link, LoginQuestion } from "../auth/chain.ts";
 import type { Guard } from "../auth/guard.ts";
 import { orderOf, valuesOf } from "../config/back-ends.ts";
 import type { Settings } from "../config/sections.ts";
@@ -43,7 +43,7 @@ export function createAuthenticator(
   const tell = (why: string): void =>
     services.log.error("auth", "back end is unavailable, another one accepted", { why });
   // Looked at again when it has its place, or a burst of guesses at once would all be tried.
-  const judge = async (question: Question): Promise<ChainAnswer | { readonly kind: "blocked" }> =>
+  const judge = async (question: LoginQuestion): Promise<ChainAnswer | { readonly kind: "blocked" }> =>
     (await guard.isBlocked(question.ip, limits)) ? { kind: "blocked" } : await askChain(chain, question, tell);
   return {
     mechanisms: settings.mechanisms,

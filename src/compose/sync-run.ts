@@ -10,7 +10,7 @@ import { createDryReport } from "../../sync/run/dry-report.ts";
 import { runDelta } from "../../sync/run/delta.ts";
 import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
 import { runSync } from "../../sync/run/full.ts";
-import type { JobOptions, Outcome } from "../../sync/run/full.ts";
+import type { JobOptions, SyncOutcome } from "../../sync/run/full.ts";
 import type { Source } from "../../sync/source.ts";
 import { openSource } from "../../sync/sources/open.ts";
 import { summaryLine } from "../../sync/run/summary.ts";
@@ -40,7 +40,7 @@ export interface RunWords {
 }
 
 /** A configuration, ready to run. */
-export interface Plan {
+export interface SyncPlan {
   readonly settings: Settings;
   readonly sources: readonly Source[];
   readonly sealing: Sealing;
@@ -48,7 +48,7 @@ export interface Plan {
 }
 
 /** Reads the configuration; undefined if it is none, which is then on stderr. */
-export function loadPlan(file: string): Plan | undefined {
+export function loadPlan(file: string): SyncPlan | undefined {
   const settings = loadSettings(file, ["sync"]);
   if (settings === undefined) {
     return undefined;
@@ -71,7 +71,7 @@ export function loadPlan(file: string): Plan | undefined {
   return undefined;
 }
 
-function jobOptions({ settings, sources, canaries, sealing }: Plan, log: Log, signal: AbortSignal): JobOptions {
+function jobOptions({ settings, sources, canaries, sealing }: SyncPlan, log: Log, signal: AbortSignal): JobOptions {
   return {
     sources,
     protection: sealing.protection,
@@ -87,7 +87,7 @@ function jobOptions({ settings, sources, canaries, sealing }: Plan, log: Log, si
 }
 
 /** A full sync: makes the list, pushes it, and sends alerts. */
-export async function runFull(plan: Plan, log: Log, signal: AbortSignal, words: RunWords): Promise<Outcome> {
+export async function runFull(plan: SyncPlan, log: Log, signal: AbortSignal, words: RunWords): Promise<SyncOutcome> {
   const { settings } = plan;
   const made = await runJob(plan, log, signal, words);
   const outcome = await pushAfter(made, plan, log, signal);
@@ -111,11 +111,11 @@ export function courierOpener(settings: Settings, log: Log): (hostname: string) 
  * @returns also what is to be printed
  */
 export async function runDry(
-  plan: Plan,
+  plan: SyncPlan,
   log: Log,
   signal: AbortSignal,
   words: RunWords,
-): Promise<{ readonly outcome: Outcome; readonly text: string }> {
+): Promise<{ readonly outcome: SyncOutcome; readonly text: string }> {
   const json = words.json === true;
   const report = createDryReport(json, (text) => process.stdout.write(visibleLines(text)));
   const { tell, leave } = report;
@@ -125,12 +125,12 @@ export async function runDry(
 }
 
 function runJob(
-  plan: Plan,
+  plan: SyncPlan,
   log: Log,
   signal: AbortSignal,
   words: RunWords,
   more: Pick<JobOptions, "dryRun" | "tell" | "leave"> = {},
-): Promise<Outcome> {
+): Promise<SyncOutcome> {
   const progress = words.cron === true ? undefined : createProgress(process.stderr, Date.now);
   return runSync({
     ...jobOptions(plan, log, signal),
@@ -143,7 +143,12 @@ function runJob(
 }
 
 /** Adds what is new, and pushes it on. */
-export async function addNews(plan: Plan, log: Log, signal: AbortSignal, progress?: Progress): Promise<DeltaOutcome> {
+export async function addNews(
+  plan: SyncPlan,
+  log: Log,
+  signal: AbortSignal,
+  progress?: Progress,
+): Promise<DeltaOutcome> {
   const outcome = await runDelta(jobOptions(plan, log, signal), progress);
   return pushAfter(outcome, plan, log, signal);
 }
@@ -151,7 +156,7 @@ export async function addNews(plan: Plan, log: Log, signal: AbortSignal, progres
 /** A new list goes to every target; one that stays, whatever the run came to, to those that lack it. */
 async function pushAfter<T extends DeltaOutcome>(
   outcome: T,
-  { sealing, settings }: Plan,
+  { sealing, settings }: SyncPlan,
   log: Log,
   signal: AbortSignal,
 ): Promise<T> {

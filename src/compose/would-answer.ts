@@ -28,7 +28,7 @@ import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { buildPipeline } from "./pipeline.ts";
 
 /** One address's answer. */
-export interface Answer {
+export interface WouldAnswer {
   readonly address: string;
   readonly verdict: "accepted" | "refused";
   readonly reply: string;
@@ -72,7 +72,7 @@ export async function ask(
   sender: Mailbox | undefined,
   client: ClientFacts,
   ip: string,
-): Promise<Answer> {
+): Promise<WouldAnswer> {
   if (client.denied) {
     return { address: text, verdict: "refused", reply: "(dropped at connection)", why: `a client rule denies ${ip}` };
   }

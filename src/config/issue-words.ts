@@ -8,13 +8,13 @@ import { shownValue, tomlValue } from "./toml-value.ts";
 import { unknownKey } from "./unknown-key.ts";
 
 /** One error and the key that it is about. */
-export interface Finding {
+export interface FoundIssue {
   readonly path: Path;
   readonly message: string;
 }
 
 /** Puts an issue into words. @param values of the file, as the schema saw them */
-export function issueFindings(issue: z.core.$ZodIssue, schema: z.ZodType, values: unknown): Finding[] {
+export function issueFindings(issue: z.core.$ZodIssue, schema: z.ZodType, values: unknown): FoundIssue[] {
   const { path } = issue;
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey([...path, key], schema) }));

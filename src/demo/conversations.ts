@@ -1,5 +1,5 @@
 /** What the demo's client says, and what the relay must answer. */
-import type { Step } from "./talk.ts";
+import type { TalkStep } from "./talk.ts";
 
 /** The relay domain of the demo's directory. */
 export const domain = "kontor.example";
@@ -16,7 +16,7 @@ function message(recipient: string, subject: string): string {
   );
 }
 
-function open(): Step[] {
+function open(): TalkStep[] {
   return [
     { expect: 220 },
     { say: "EHLO client.elsewhere.example", expect: 250 },
@@ -25,7 +25,7 @@ function open(): Step[] {
 }
 
 /** One message to one recipient; ends early if the recipient is refused. */
-export function sendTo(recipient: string): Step[] {
+export function sendTo(recipient: string): TalkStep[] {
   return [
     ...open(),
     { say: `RCPT TO:<${recipient}>`, expect: 250, decides: true },
@@ -36,7 +36,7 @@ export function sendTo(recipient: string): Step[] {
 }
 
 /** The whole of what a recipient check does, with a snapshot. One message goes to three recipients. */
-export function withSnapshot(): Step[] {
+export function withSnapshot(): TalkStep[] {
   return [
     ...open(),
     { say: `RCPT TO:<${unknown}>`, expect: 550 },
@@ -53,7 +53,7 @@ export function withSnapshot(): Step[] {
 }
 
 /** Without a snapshot every recipient of the relay domains passes, and nobody else. */
-export function withoutSnapshot(): Step[] {
+export function withoutSnapshot(): TalkStep[] {
   return [
     ...open(),
     { say: `RCPT TO:<${unknown}>`, expect: 250 },

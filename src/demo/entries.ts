@@ -26,7 +26,7 @@ export interface IndexedEntry {
 
 /** baseObject, singleLevel, wholeSubtree; subordinates is a common extension. */
 export const scopes = ["base", "one", "sub", "subordinates"] as const;
-export type Scope = (typeof scopes)[number];
+export type SearchScope = (typeof scopes)[number];
 
 /** A DN as a path from the root: `cn=A,o=B` is `["o=b", "cn=a"]`. Escapes are resolved, letter case and blanks dropped. RFC 4514. */
 export function readPath(dn: string): string[] {
@@ -76,7 +76,7 @@ function isMap(attributes: DirectoryEntry["attributes"]): attributes is Readonly
 export function findEntries(
   entries: readonly IndexedEntry[],
   base: readonly string[],
-  scope: Scope,
+  scope: SearchScope,
   filter: Filter,
 ): IndexedEntry[] | undefined {
   const below = entries.filter(({ path }) => base.every((name, i) => path[i] === name));
@@ -90,7 +90,7 @@ export function findEntries(
   );
 }
 
-function isInScope(depth: number, scope: Scope): boolean {
+function isInScope(depth: number, scope: SearchScope): boolean {
   switch (scope) {
     case "base":
       return depth === 0;

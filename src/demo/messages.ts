@@ -5,7 +5,7 @@ import { BerFault, expectTag, readBoolean, readElements, readInteger, readText, 
 import { scopes } from "./entries.ts";
 import { readFilter } from "./filter.ts";
 import type { Element } from "./ber.ts";
-import type { Attribute, Scope } from "./entries.ts";
+import type { Attribute, SearchScope } from "./entries.ts";
 import type { Filter } from "./filter.ts";
 
 /** The paged results control. */
@@ -43,7 +43,7 @@ export interface PageRequest {
 /** A search, decoded. */
 export interface Search {
   readonly base: string;
-  readonly scope: Scope;
+  readonly scope: SearchScope;
   readonly sizeLimit: number;
   readonly typesOnly: boolean;
   readonly filter: Filter;

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 
 /** What is said, and the reply that is expected. */
-export interface Step {
+export interface TalkStep {
   /** Lines are separated by CRLF; undefined: only listen. */
   readonly say?: string;
   readonly expect: number;
@@ -13,7 +13,7 @@ export interface Step {
 }
 
 /** How it went. */
-export interface Outcome {
+export interface TalkOutcome {
   /** Every reply was the expected one. */
   readonly expected: boolean;
   /** Codes in order; 0 if the server gave none. */
@@ -31,10 +31,10 @@ const wholeReply = /^(?:\d{3}-.*\r?\n)*\d{3}(?: .*)?\r?\n/;
  */
 export async function talk(
   port: number,
-  steps: readonly Step[],
+  steps: readonly TalkStep[],
   print: (line: string) => void,
   timeout = 10_000,
-): Promise<Outcome> {
+): Promise<TalkOutcome> {
   const socket = connect({ port, host: "127.0.0.1" });
   socket.setTimeout(timeout, () => socket.destroy(new Error(`No answer within ${timeout} ms`)));
   await once(socket, "connect");

@@ -10,7 +10,7 @@ import { errorCode, errorMessage } from "../report/error-message.ts";
 import { versionOf } from "./list-reader.ts";
 
 /** Where an address is. "" if the database does not say it. */
-export interface Place {
+export interface GeoPlace {
   /** The English name. */
   readonly city: string;
   /** ISO 3166-1, two capital letters. */
@@ -46,14 +46,14 @@ export class GeoDatabase {
   }
 
   /** Where an address is; undefined if that is not known. Waits only while there is no database yet. */
-  find(ip: string): Place | undefined | Promise<Place | undefined> {
+  find(ip: string): GeoPlace | undefined | Promise<GeoPlace | undefined> {
     this.#look();
     return this.#reader === undefined && this.#reading !== undefined
       ? this.#reading.then(() => this.#locate(ip))
       : this.#locate(ip);
   }
 
-  #locate(ip: string): Place | undefined {
+  #locate(ip: string): GeoPlace | undefined {
     const entry = this.#reader?.get(ip);
     if (entry === undefined || entry === null) {
       return undefined;

@@ -24,10 +24,10 @@ export function inheritedDescriptors(listener: string): number[] {
 }
 
 /** What a server listens at: an address, or a descriptor. */
-export type Target = { readonly fd: number } | Endpoint;
+export type ListenTarget = { readonly fd: number } | Endpoint;
 
 /** The targets of one entry of `listen`. @throws Error if systemd handed over no socket */
-export function targetsOf(place: string, listener: string): Target[] {
+export function targetsOf(place: string, listener: string): ListenTarget[] {
   if (place === "systemd") {
     const descriptors = inheritedDescriptors(listener);
     if (descriptors.length === 0) {
@@ -43,7 +43,7 @@ export function targetsOf(place: string, listener: string): Target[] {
 }
 
 /** Listens; returns the address as text. @throws Error with the code EADDRINUSE and the like */
-export async function bind(server: RelayServer, target: Target, shared: boolean): Promise<string> {
+export async function bind(server: RelayServer, target: ListenTarget, shared: boolean): Promise<string> {
   // Rejects with the error if there is one first.
   const ready = once(server.server, "listening");
   server.listen("fd" in target ? target : { ...listenOptions(target), ...(shared ? { reusePort: true } : {}) });

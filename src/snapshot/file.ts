@@ -12,7 +12,7 @@ import type { Trust } from "./trust.ts";
 import { errorMessage } from "../report/error-message.ts";
 
 /** A file's bytes, found good, or what is wrong with it. `id` is undefined if it must be read again anyway. */
-export type Reading =
+export type FileReading =
   | { readonly kind: "good"; readonly id: string; readonly bytes: Buffer }
   | { readonly kind: "flawed"; readonly id: string | undefined; readonly flaw: Flawed };
 
@@ -41,7 +41,7 @@ function identify({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
 }
 
 /** Reads and judges at once: for the start and for commands. */
-export function readSnapshotNow(path: string, trust: Trust = plainTrust): Reading {
+export function readSnapshotNow(path: string, trust: Trust = plainTrust): FileReading {
   let file: number | undefined;
   try {
     file = openSync(path, openFlags);
@@ -70,7 +70,7 @@ export function readSnapshotNow(path: string, trust: Trust = plainTrust): Readin
  * Reads and judges without making the sessions wait.
  * @param threadAbove bytes from which on a thread inspects
  */
-export async function readSnapshot(path: string, threadAbove: number, trust: Trust = plainTrust): Promise<Reading> {
+export async function readSnapshot(path: string, threadAbove: number, trust: Trust = plainTrust): Promise<FileReading> {
   try {
     await using file = await open(path, openFlags);
     const stats = await file.stat({ bigint: true });
@@ -94,11 +94,11 @@ export async function readSnapshot(path: string, threadAbove: number, trust: Tru
   }
 }
 
-function judge(id: string, bytes: Buffer, flaw: Flawed | undefined): Reading {
+function judge(id: string, bytes: Buffer, flaw: Flawed | undefined): FileReading {
   return flaw === undefined ? { kind: "good", id, bytes } : { kind: "flawed", id, flaw };
 }
 
-function refuseSize(stats: BigIntStats): Reading | undefined {
+function refuseSize(stats: BigIntStats): FileReading | undefined {
   if (stats.isFile() && stats.size <= maxSize) {
     return undefined;
   }
@@ -106,7 +106,7 @@ function refuseSize(stats: BigIntStats): Reading | undefined {
   return { kind: "flawed", id: undefined, flaw: { why: "unreadable", detail } };
 }
 
-function unreadable(error: unknown): Reading {
+function unreadable(error: unknown): FileReading {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   const why: Flaw = code === "ENOENT" || code === "ENOTDIR" ? "missing" : "unreadable";
   const detail = why === "missing" ? "no such file" : errorMessage(error);

@@ -7,7 +7,7 @@
  */
 import type { Log } from "../report/log.ts";
 import { readSnapshot, readSnapshotNow, statSnapshot } from "./file.ts";
-import type { Reading } from "./file.ts";
+import type { FileReading } from "./file.ts";
 import { openImage } from "./image.ts";
 import type { Image } from "./image.ts";
 import type { Flaw, Flawed } from "./inspect.ts";
@@ -177,7 +177,7 @@ class Reader implements SnapshotReader {
   }
 
   /** Makes a reading the state, and says so if it changes anything. */
-  #take(reading: Reading, trust: Trust): void {
+  #take(reading: FileReading, trust: Trust): void {
     if (this.#closed) {
       return;
     }

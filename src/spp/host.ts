@@ -13,7 +13,7 @@ import type { ConfigReader, Plugin, PluginHook, Sections } from "./config.ts";
 import { Slots } from "../wait/slots.ts";
 import type { PluginVerdict } from "./reasons.ts";
 import { startPlugin } from "./run.ts";
-import type { Outcome } from "./run.ts";
+import type { PluginOutcome } from "./run.ts";
 
 /** The settings of `[spp]`. */
 export interface HostSettings {
@@ -116,7 +116,7 @@ export class Host {
     return pass;
   }
 
-  async #run(turn: Turn): Promise<Outcome | undefined> {
+  async #run(turn: Turn): Promise<PluginOutcome | undefined> {
     const { timeout, max_output: maxOutput, home } = this.#settings;
     const leave = await this.#slots.takeWithin(timeout);
     if (leave === undefined) {
@@ -155,7 +155,7 @@ export class Host {
     return environment;
   }
 
-  #take(turn: Turn, line: string): Outcome | undefined {
+  #take(turn: Turn, line: string): PluginOutcome | undefined {
     const command = readCommand(line, turn.hook);
     switch (command.kind) {
       case "verdict":
@@ -170,7 +170,7 @@ export class Host {
     }
   }
 
-  #apply(turn: Turn, effect: Effect): Outcome | undefined {
+  #apply(turn: Turn, effect: Effect): PluginOutcome | undefined {
     if ((effect.kind === "set" || effect.kind === "unset") && readAtStart.has(effect.name)) {
       const value = effect.kind === "set" ? effect.value : undefined;
       turn.session.apply({ kind: "tell-plugins", name: effect.name, value });
@@ -209,7 +209,7 @@ export class Host {
     };
   }
 
-  #verdict(turn: Turn, outcome: Outcome | undefined): PluginVerdict {
+  #verdict(turn: Turn, outcome: PluginOutcome | undefined): PluginVerdict {
     if (outcome === undefined || outcome.kind === "failure") {
       const why = outcome?.why ?? "too many plugins";
       this.#services.log.warning("spp", "plugin failed", { ...facts(turn), why });

@@ -10,7 +10,7 @@ import type { Order, Report } from "./launcher-process.ts";
 import { killGroup } from "./program.ts";
 
 /** Takes what is reported of one program. */
-export type Listener = (report: Exclude<Report, { kind: "started" }>) => void;
+export type ReportListener = (report: Exclude<Report, { kind: "started" }>) => void;
 
 /** What to start; see {@link Order}. */
 export type Start = Omit<Order & { kind: "start" }, "id" | "kind">;
@@ -19,7 +19,7 @@ const entry = fileURLToPath(new URL("launcher-process.ts", import.meta.url));
 
 let helper: ChildProcess | undefined;
 let lastId = 0;
-const listeners = new Map<number, Listener>();
+const listeners = new Map<number, ReportListener>();
 /** Process groups of programs under way. */
 const groups = new Map<number, number>();
 /** How long to wait for the end of a program that was killed, in ms; after that the helper itself hangs. */
@@ -29,7 +29,7 @@ const patience = 5000;
  * Starts a program. The listener hears of `failed` or `ended` exactly once, and of nothing after it.
  * @returns ends the program and its group: SIGTERM, and SIGKILL a second later
  */
-export function launch(order: Start, listener: Listener): () => void {
+export function launch(order: Start, listener: ReportListener): () => void {
   const id = ++lastId;
   try {
     const process = (helper ??= startHelper());

@@ -6,7 +6,7 @@
 import { Lines } from "./answer.ts";
 import type { Plugin } from "./config.ts";
 import { launch } from "./launcher.ts";
-import type { Listener } from "./launcher.ts";
+import type { ReportListener } from "./launcher.ts";
 import type { StartFailure } from "./program.ts";
 import type { PluginVerdict } from "./reasons.ts";
 
@@ -14,7 +14,7 @@ import type { PluginVerdict } from "./reasons.ts";
 export type Failure = StartFailure | "child crashed" | "timed out" | "too much output" | "bad reply" | "bad address";
 
 /** What a plugin said, in the end. `none`: no verdict, the next plugin is asked. */
-export type Outcome =
+export type PluginOutcome =
   | { readonly kind: "verdict"; readonly verdict: PluginVerdict }
   | { readonly kind: "failure"; readonly why: Failure }
   | { readonly kind: "none" };
@@ -31,7 +31,7 @@ export interface RunOptions {
   /** In bytes, for standard output and standard error each. */
   readonly maxOutput: number;
   /** Takes a line of standard output; an outcome is the plugin's last word, what it prints later is not read. */
-  readonly onLine: (line: string) => Outcome | undefined;
+  readonly onLine: (line: string) => PluginOutcome | undefined;
   /** Takes a line of standard error. */
   readonly onError: (line: string) => void;
 }
@@ -42,7 +42,7 @@ export interface Run {
    * A refusal as soon as it is printed; anything else when the program has ended, since a crash overrides it.
    * Rejects only with what `onLine` throws.
    */
-  readonly answered: Promise<Outcome>;
+  readonly answered: Promise<PluginOutcome>;
   /**
    * The program is gone, and with it its pipes; with the failure that came too late to be the answer. Never rejects.
    */
@@ -85,17 +85,17 @@ class Output {
 
 /** Follows one program to its end. */
 class Watch implements Run {
-  readonly answered: Promise<Outcome>;
+  readonly answered: Promise<PluginOutcome>;
   readonly exited: Promise<Failure | undefined>;
   readonly #options: RunOptions;
-  readonly #answer: PromiseWithResolvers<Outcome> = Promise.withResolvers();
+  readonly #answer: PromiseWithResolvers<PluginOutcome> = Promise.withResolvers();
   readonly #gone: PromiseWithResolvers<Failure | undefined> = Promise.withResolvers();
   readonly #output: Output;
   readonly #errors: Output;
   readonly #limit: NodeJS.Timeout;
   readonly #kill: () => void;
   /** The plugin's last word, or the relay's about it. */
-  #last: Outcome | undefined;
+  #last: PluginOutcome | undefined;
   #answered = false;
   #late: Failure | undefined;
   /** The relay kills it: its end by a signal means nothing then. */
@@ -112,7 +112,7 @@ class Watch implements Run {
     this.#kill = launch({ plugin, home, environment, maxOutput }, (report) => this.#hear(report));
   }
 
-  #hear(report: Parameters<Listener>[0]): void {
+  #hear(report: Parameters<ReportListener>[0]): void {
     switch (report.kind) {
       case "output":
         this.#read(this.#output, report.chunk);
@@ -184,7 +184,7 @@ class Watch implements Run {
   }
 
   /** The first one counts. */
-  #settle(outcome: Outcome): void {
+  #settle(outcome: PluginOutcome): void {
     this.#answered = true;
     this.#answer.resolve(outcome);
   }

@@ -7,7 +7,7 @@ import type { Log } from "../../src/report/log.ts";
 import type { Accepted } from "../remember/day.ts";
 import { afterPushing, afterRun, afterTelling, readIncident, writeIncident } from "../remember/incident.ts";
 import type { AlertEvent, Incident } from "../remember/incident.ts";
-import type { Outcome } from "../run/full.ts";
+import type { SyncOutcome } from "../run/full.ts";
 import { describe } from "./facts.ts";
 import type { AlertFacts } from "./facts.ts";
 import type { OpenCourier } from "./mail.ts";
@@ -19,7 +19,7 @@ const commandTimeout = 60_000;
 /** Records a run, and sends alerts if needed. Rejects never: an alert must not fail a sync. */
 export async function noteRun(
   settings: Settings,
-  outcome: Outcome,
+  outcome: SyncOutcome,
   log: Log,
   openCourier: OpenCourier,
   accepted: Accepted = {},

@@ -16,11 +16,11 @@ import { catchAllKey } from "../../src/mail/wildcards.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { type Entry, valuesOf } from "../entry.ts";
 import { createLeftOuts, type LeaveOut, type LeftOuts } from "../left-out.ts";
-import { readValue, type Reading } from "./names.ts";
+import { readValue, type NameReading } from "./names.ts";
 import type { AddressAttribute, Preset } from "../presets/preset.ts";
 import { personOf, ruleOf } from "./restrictions.ts";
 import type { Scope } from "./scope.ts";
-import type { Batch, Found, Person } from "../source.ts";
+import type { Batch, FoundAddress, Person } from "../source.ts";
 import { writtenAddresses } from "./written-addresses.ts";
 
 /** Longest address in bytes, RFC 5321 4.5.3.1.3 without brackets. */
@@ -58,7 +58,7 @@ export function createRules(
 
 /** Converts a page of entries. */
 export function convertEntries(entries: readonly Entry[], rules: Rules): Batch {
-  const found: Found[] = [];
+  const found: FoundAddress[] = [];
   const out = createLeftOuts();
   const people: Person[] = [];
   for (const entry of entries) {
@@ -72,7 +72,7 @@ export function convertEntries(entries: readonly Entry[], rules: Rules): Batch {
   return { entries: entries.length, found, skipped, left, ...(people.length === 0 ? {} : { people }) };
 }
 
-function convertEntry(entry: Entry, rules: Rules, found: Found[], out: LeftOuts): void {
+function convertEntry(entry: Entry, rules: Rules, found: FoundAddress[], out: LeftOuts): void {
   rules.look?.(entry);
   const { addresses, exclusions } = rules.preset;
   for (const { attribute, values, why } of exclusions) {
@@ -137,7 +137,7 @@ export function convertValue(
 
 function convertText(text: string, attribute: AddressAttribute, rules: Rules, add: Add, leave: LeaveOut): void {
   const why = unreadable(text);
-  const reading: Reading = why === undefined ? readValue(attribute.form, text) : { kind: "skip", why };
+  const reading: NameReading = why === undefined ? readValue(attribute.form, text) : { kind: "skip", why };
   switch (reading.kind) {
     case "skip":
       return leave(text, reading.why);
@@ -201,7 +201,13 @@ function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, leave:
   add(normalKey(user, rules.lookup === "local" && !namesRoute(user) ? "" : domain), kind);
 }
 
-function convertNames(reading: Reading & { kind: "names" }, kind: Kind, rules: Rules, add: Add, leave: LeaveOut): void {
+function convertNames(
+  reading: NameReading & { kind: "names" },
+  kind: Kind,
+  rules: Rules,
+  add: Add,
+  leave: LeaveOut,
+): void {
   if (rules.lookup === "fullname") {
     return leave(reading.texts[0] ?? "", "bare name");
   }

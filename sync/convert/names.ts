@@ -5,7 +5,7 @@
 import type { Form } from "../presets/preset.ts";
 
 /** What a value may be written as, or why it is nothing. */
-export type Reading =
+export type NameReading =
   | { readonly kind: "address"; readonly text: string; readonly primary?: boolean }
   | { readonly kind: "names"; readonly texts: readonly string[]; readonly common: boolean }
   /** `@domain`: every user of it. */
@@ -21,7 +21,7 @@ const prefix = /^(smtp):(.*)$/is;
 const protocol = /^[a-z0-9]{2,12}:/i;
 
 /** Reads one value, which has no blanks around it and is not empty. */
-export function readValue(form: Form, value: string): Reading {
+export function readValue(form: Form, value: string): NameReading {
   const [, domain] = catchAll.exec(value) ?? [];
   if (domain !== undefined) {
     return { kind: "catch-all", domain };
@@ -44,11 +44,11 @@ export function readValue(form: Form, value: string): Reading {
   }
 }
 
-function readAddress(value: string): Reading {
+function readAddress(value: string): NameReading {
   return value.includes("@") ? { kind: "address", text: value } : { kind: "skip", why: "no address" };
 }
 
-function readPrefixed(value: string): Reading {
+function readPrefixed(value: string): NameReading {
   const [, word, address] = prefix.exec(value) ?? [];
   if (word === undefined || address === undefined) {
     return { kind: "skip", why: "other protocol" };
@@ -58,7 +58,7 @@ function readPrefixed(value: string): Reading {
   return reading.kind === "address" ? { ...reading, primary: word === "SMTP" } : reading;
 }
 
-function readPlain(value: string): Reading {
+function readPlain(value: string): NameReading {
   const address = prefix.exec(value)?.[2]?.trim() ?? value;
   if (protocol.test(address)) {
     return { kind: "skip", why: "other protocol" };
@@ -68,7 +68,7 @@ function readPlain(value: string): Reading {
     : { kind: "names", texts: [address], common: false };
 }
 
-function readName(value: string, common: boolean): Reading {
+function readName(value: string, common: boolean): NameReading {
   if (value.includes("@")) {
     return inventedMark.test(value) ? { kind: "skip", why: "invented address" } : { kind: "address", text: value };
   }

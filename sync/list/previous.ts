@@ -38,7 +38,7 @@ export interface Previous {
 }
 
 /** What was found. */
-export interface Found {
+export interface PreviousFound {
   /** Undefined if there is no snapshot at all, or no good one. */
   readonly previous: Previous | undefined;
   /** Why the file in the snapshot's place is of no use; undefined if it is good or there is none. */
@@ -55,7 +55,7 @@ const damaged = /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/;
  * @param keep how many kept ones there may be
  * @throws if the file cannot be read: it may be good, so nothing may replace it unguarded
  */
-export function openPrevious(path: string, keep: number): Found {
+export function openPrevious(path: string, keep: number): PreviousFound {
   if (!existsSync(path)) {
     return { previous: undefined, damage: undefined };
   }

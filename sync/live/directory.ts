@@ -11,7 +11,7 @@ import type { Domains } from "../../src/mail/domains.ts";
 import { convertEntries, createRules, type Rules } from "../convert/addresses.ts";
 import { createScope } from "../convert/scope.ts";
 import { presetFor } from "../presets/preset-for.ts";
-import { type Found, SourceFault } from "../source.ts";
+import { type FoundAddress, SourceFault } from "../source.ts";
 import { checkResult, searchRequest } from "../sources/paged-search.ts";
 import { wholeEntries } from "../sources/ranges.ts";
 import { liveFilter, type Wanted } from "./filter.ts";
@@ -80,7 +80,7 @@ export function createLiveDirectory(options: LiveOptions): LiveDirectory {
 
 interface Result {
   readonly entries: number;
-  readonly found: readonly Found[];
+  readonly found: readonly FoundAddress[];
 }
 
 async function search(sessions: Sessions, settings: SourceSettings, rules: Rules, wanted: Wanted): Promise<Result> {

@@ -5,7 +5,7 @@
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { Slots, type Leave } from "../../src/wait/slots.ts";
 import { SourceFault } from "../source.ts";
-import { parseTarget, type Target } from "../sources/dial.ts";
+import { parseTarget, type ServerTarget } from "../sources/dial.ts";
 import { connectFirst } from "../sources/ldap.ts";
 import type { LdapConnection } from "../sources/ldap-connection.ts";
 
@@ -20,7 +20,7 @@ const rest = 2000;
 export class Sessions {
   readonly #settings: SourceSettings;
   readonly #folder: string;
-  readonly #targets: readonly Target[];
+  readonly #targets: readonly ServerTarget[];
   readonly #free: LdapConnection[] = [];
   /** Every wait has a deadline of its own; nobody stops one from outside. */
   readonly #signal = new AbortController().signal;

@@ -16,7 +16,7 @@ import { searchRequest } from "../sources/paged-search.ts";
 import { SourceFault } from "../source.ts";
 
 /** One value that is the address, or its user part. */
-export interface Place {
+export interface EntryPlace {
   readonly source: string;
   readonly dn: string;
   readonly attribute: string;
@@ -29,7 +29,7 @@ export interface Place {
 /** What the search for one address gave. */
 export interface Located {
   readonly address: string;
-  readonly places: readonly Place[];
+  readonly places: readonly EntryPlace[];
 }
 
 /** Attributes that hold addresses somewhere. */
@@ -127,7 +127,12 @@ async function search(
   }
 }
 
-function placesIn(entry: SearchEntry, forms: readonly string[], source: string, read: ReadonlySet<string>): Place[] {
+function placesIn(
+  entry: SearchEntry,
+  forms: readonly string[],
+  source: string,
+  read: ReadonlySet<string>,
+): EntryPlace[] {
   const [address = ""] = forms;
   const user = foldAscii(parseMailbox(address)?.user ?? address);
   const wanted = new Set(forms.map(fold));
@@ -158,7 +163,7 @@ function fold(value: string): string {
 }
 
 /** What to do about it, in one sentence. */
-export function adviceFor({ source, dn, attribute, classes, read }: Place): string {
+export function adviceFor({ source, dn, attribute, classes, read }: EntryPlace): string {
   const where = `attribute "${attribute}" of "${dn}" (source "${source}")`;
   return read
     ? `${where} holds it, but base, filter or an exclusion leaves the entry out (objectClass ${classes.join(", ")})`

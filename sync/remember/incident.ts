@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { replaceFile } from "../../src/files/replace.ts";
 import { addCount, parseHours } from "./day.ts";
 import type { Accepted, HourCount } from "./day.ts";
-import type { Outcome } from "../outcome.ts";
+import type { SyncOutcome } from "../outcome.ts";
 
 /** What is remembered between runs. Times are ms since 1970. */
 export interface Incident {
@@ -84,7 +84,7 @@ export function writeIncident(snapshotPath: string, incident: Incident): void {
 }
 
 /** Why a run was not complete; undefined if it was; "other" if it says nothing about the directory. */
-function failureOf(outcome: Outcome): { readonly why: string | undefined } | "other" {
+function failureOf(outcome: SyncOutcome): { readonly why: string | undefined } | "other" {
   switch (outcome.kind) {
     case "dry-run":
     case "busy":
@@ -107,7 +107,7 @@ function failureOf(outcome: Outcome): { readonly why: string | undefined } | "ot
 }
 
 /** Whether a run that failed did everything except push its list to every target. */
-function missedTargetsOnly(outcome: Outcome): boolean {
+function missedTargetsOnly(outcome: SyncOutcome): boolean {
   return outcome.kind === "published" && outcome.facts.frozen.length === 0;
 }
 
@@ -136,7 +136,7 @@ export function afterPushing(
  */
 export function afterRun(
   old: Incident,
-  outcome: Outcome,
+  outcome: SyncOutcome,
   limits: AlertLimits,
   now: number,
   created: number | undefined,

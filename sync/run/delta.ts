@@ -11,7 +11,7 @@ import { runDeadline } from "./job.ts";
 import type { JobOptions } from "./job.ts";
 import { factsOf, judgeList, originOf, placeList } from "./new-list.ts";
 import { logOutcome } from "../outcome.ts";
-import type { Outcome } from "../outcome.ts";
+import type { SyncOutcome } from "../outcome.ts";
 import { openPrevious } from "../list/previous.ts";
 import type { Previous } from "../list/previous.ts";
 import { protectScratch, unprotected } from "../publish/protect.ts";
@@ -24,7 +24,7 @@ import { temporaryName } from "../list/temporary.ts";
 import { continueList } from "../list/unchanged.ts";
 
 /** How an incremental sync ended; "nothing": there was nothing to add, or only a full sync can tell. */
-export type DeltaOutcome = Outcome | { readonly kind: "nothing"; readonly why: string };
+export type DeltaOutcome = SyncOutcome | { readonly kind: "nothing"; readonly why: string };
 
 /**
  * Up to where changes are known by incremental syncs that had nothing to add: they leave the file alone. Kept by a

@@ -1,14 +1,14 @@
 /** What a dry run shows: every key that would come or go, every value that gives no address. As lines, or as JSON. */
 import type { LeftOut } from "../left-out.ts";
 import { leftOutLines } from "../left-out.ts";
-import type { Outcome } from "../outcome.ts";
+import type { SyncOutcome } from "../outcome.ts";
 
 /** Takes what a run finds on its way. */
 export interface DryReport {
   readonly tell: (change: "added" | "removed", key: string) => void;
   readonly leave: (source: string, left: readonly LeftOut[]) => void;
   /** The rest, for standard output. */
-  end(outcome: Outcome): string;
+  end(outcome: SyncOutcome): string;
 }
 
 /** Values that are kept in all, for JSON. */

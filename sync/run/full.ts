@@ -9,7 +9,7 @@ import type { Changes } from "../list/changes.ts";
 import { freeze, refuseUnread } from "../judge/freeze.ts";
 import { removeForeign } from "../publish/kept.ts";
 import { logOutcome } from "../outcome.ts";
-import type { Outcome } from "../outcome.ts";
+import type { SyncOutcome } from "../outcome.ts";
 import { openPrevious } from "../list/previous.ts";
 import type { Previous } from "../list/previous.ts";
 import { protectScratch, protectSource, refuseCarryOver, unprotected } from "../publish/protect.ts";
@@ -25,17 +25,17 @@ import { factsOf, judgeList, originOf, placeList } from "./new-list.ts";
 
 export { runDeadline } from "./job.ts";
 export type { JobOptions } from "./job.ts";
-export type { JobFacts, Outcome } from "../outcome.ts";
+export type { JobFacts, SyncOutcome } from "../outcome.ts";
 
 /** Runs once. Every failure is an outcome; whatever it is, no temporary file is left. */
-export async function runSync(options: JobOptions): Promise<Outcome> {
+export async function runSync(options: JobOptions): Promise<SyncOutcome> {
   const { path, log, dryRun } = options;
-  const run = (workPath: string): Promise<Outcome> => runLocked(options, workPath);
+  const run = (workPath: string): Promise<SyncOutcome> => runLocked(options, workPath);
   return logOutcome(log, await (dryRun === true ? runAside(run) : runAlone(path, log, () => run(path))));
 }
 
 /** @param workPath beside which temporary files are */
-async function runLocked(options: JobOptions, workPath: string): Promise<Outcome> {
+async function runLocked(options: JobOptions, workPath: string): Promise<SyncOutcome> {
   const { path, log } = options;
   const { previous, damage } = openPrevious(path, options.settings.keep);
   if (damage !== undefined) {
@@ -59,7 +59,7 @@ async function runWith(
   workPath: string,
   scratch: Scratch,
   previous: Previous | undefined,
-): Promise<Outcome> {
+): Promise<SyncOutcome> {
   const { sources, now, protection = unprotected } = options;
   const startedAt = now();
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(runDeadline)]);

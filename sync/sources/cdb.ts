@@ -13,7 +13,7 @@ import { refused } from "../../src/snapshot/format.ts";
 import { convertValue, type Rules } from "../convert/addresses.ts";
 import { createLeftOuts, type LeftOuts } from "../left-out.ts";
 import type { AddressAttribute } from "../presets/preset.ts";
-import { type Batch, type Found, type Source, SourceFault } from "../source.ts";
+import { type Batch, type FoundAddress, type Source, SourceFault } from "../source.ts";
 import { unreadable } from "./lines.ts";
 import { isMissing } from "./secrets.ts";
 
@@ -93,7 +93,7 @@ function convertRecord(
   isRefused: boolean,
   entry: string,
   rules: Rules,
-  found: Found[],
+  found: FoundAddress[],
   out: LeftOuts,
 ): void {
   const leave = out.of(entry, "");
@@ -115,7 +115,7 @@ function convertRecord(
   );
 }
 
-function emptyBatch(): { batch: Batch & { entries: number; found: Found[] }; out: LeftOuts } {
+function emptyBatch(): { batch: Batch & { entries: number; found: FoundAddress[] }; out: LeftOuts } {
   const out = createLeftOuts();
   return { batch: { entries: 0, found: [], skipped: out.skipped, left: out.left }, out };
 }

@@ -11,7 +11,7 @@ import { refuseCertificate } from "./certificate-words.ts";
 import { betterScheme } from "./other-protocol.ts";
 
 /** Where a URL leads. */
-export type Target =
+export type ServerTarget =
   | { readonly kind: "tcp"; readonly url: string; readonly host: string; readonly port: number; readonly tls: boolean }
   | { readonly kind: "local"; readonly url: string; readonly path: string };
 
@@ -19,7 +19,7 @@ export type Target =
  * Reads `ldap://host:port`, `ldaps://host:port`, `ldapi:///path` or `ldapi://%2Fpath`.
  * @throws RangeError for anything else: a search base belongs to `base`
  */
-export function parseTarget(text: string): Target {
+export function parseTarget(text: string): ServerTarget {
   const path = localPath(text);
   if (path !== undefined) {
     return { kind: "local", url: text, path };
@@ -60,7 +60,7 @@ export interface Bounds {
  * Connects.
  * @throws SourceFault "connect", "tls" or "timeout"
  */
-export async function dial(target: Target, bounds: Bounds): Promise<Socket> {
+export async function dial(target: ServerTarget, bounds: Bounds): Promise<Socket> {
   const socket =
     target.kind === "local"
       ? createConnection(target.path)
@@ -79,7 +79,7 @@ export async function dial(target: Target, bounds: Bounds): Promise<Socket> {
 /**
  * The error of a server that said nothing intelligible, with a word on `ldap://` and `ldaps://` if that is why.
  */
-export async function explainScheme(fault: unknown, target: Target, { signal }: Bounds): Promise<unknown> {
+export async function explainScheme(fault: unknown, target: ServerTarget, { signal }: Bounds): Promise<unknown> {
   if (!(fault instanceof SourceFault) || fault.isCertificate || target.kind !== "tcp") {
     return fault;
   }
@@ -93,7 +93,7 @@ export async function explainScheme(fault: unknown, target: Target, { signal }: 
  * TLS over a connected socket, which is destroyed when it fails: nothing is sent in the clear.
  * @throws SourceFault "tls" or "timeout"
  */
-export async function secure(socket: Socket, target: Target & { kind: "tcp" }, bounds: Bounds): Promise<Socket> {
+export async function secure(socket: Socket, target: ServerTarget & { kind: "tcp" }, bounds: Bounds): Promise<Socket> {
   // What goes wrong below TLS is said by the secured socket; unheard here it would end the process.
   socket.on("error", () => {});
   const secured = tls.connect({

@@ -23,7 +23,7 @@ import {
 
 import { SourceFault } from "../source.ts";
 import { endingCertificate } from "./certificate-words.ts";
-import { type Bounds, explainScheme, secure, stopped, type Target } from "./dial.ts";
+import { type Bounds, explainScheme, secure, stopped, type ServerTarget } from "./dial.ts";
 import { createFramer, type Framer, isCutShort } from "./framer.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
@@ -36,7 +36,7 @@ export const referralAdvice =
   'or use preset "active-directory", which asks for no referrals, if the server is Active Directory';
 
 /** What every answer says: `status` is the result code. */
-export interface Answer {
+export interface LdapAnswer {
   readonly status: number;
   readonly errorMessage: string;
 }
@@ -45,7 +45,7 @@ export interface Answer {
 export type Search = AsyncGenerator<SearchEntry[], SearchResponse>;
 
 export class LdapConnection {
-  readonly #target: Target;
+  readonly #target: ServerTarget;
   readonly #bounds: Bounds;
   #socket: Socket;
   #framer: Framer = createFramer();
@@ -88,7 +88,7 @@ export class LdapConnection {
     this.#fail(stopped(`Reading ${this.#target.url}`, this.#bounds.signal));
   };
 
-  constructor(socket: Socket, target: Target, bounds: Bounds) {
+  constructor(socket: Socket, target: ServerTarget, bounds: Bounds) {
     this.#target = target;
     this.#bounds = bounds;
     this.#socket = socket;
@@ -109,7 +109,7 @@ export class LdapConnection {
    * Asks for one answer: a bind, an extended operation.
    * @throws SourceFault if none comes, or one to something else; a result code is the caller's to judge
    */
-  async exchange(request: BindRequest | ExtendedRequest): Promise<Answer> {
+  async exchange(request: BindRequest | ExtendedRequest): Promise<LdapAnswer> {
     this.#send(request);
     const [answer, ...more] = await this.#take();
     const expected = request instanceof BindRequest ? BindResponse : ExtendedResponse;
@@ -257,7 +257,7 @@ export class LdapConnection {
 }
 
 /** Message 0 is the server's notice of disconnection, RFC 4511 4.4.1. */
-function strayFault(target: Target, message: Message): SourceFault {
+function strayFault(target: ServerTarget, message: Message): SourceFault {
   return message.messageId === 0
     ? new SourceFault("connect", `${target.url} ended the session`)
     : new SourceFault("format", `${target.url} answered a question that was not asked`);

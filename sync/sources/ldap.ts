@@ -11,9 +11,9 @@ import { convertEntries, type Rules } from "../convert/addresses.ts";
 import { type Batch, type Notice, type Source, SourceFault } from "../source.ts";
 import type { ChangeAttribute } from "../presets/preset.ts";
 import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";
-import { type Bounds, dial, parseTarget, type Target } from "./dial.ts";
+import { type Bounds, dial, parseTarget, type ServerTarget } from "./dial.ts";
 import { parseFilter } from "./filter.ts";
-import { type Answer, LdapConnection, printable } from "./ldap-connection.ts";
+import { type LdapAnswer, LdapConnection, printable } from "./ldap-connection.ts";
 import { type Ceilings, ceilings, pagedSearch, type Query } from "./paged-search.ts";
 import { hasRanges, wholeEntries } from "./ranges.ts";
 import { resultText } from "./result-codes.ts";
@@ -95,7 +95,7 @@ function changesOf({ changes }: SourceSettings, { preset }: Rules): ChangeAttrib
   return changes === "preset" ? preset.changes : changes === "none" ? undefined : changes;
 }
 
-function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly Target[]): void {
+function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly ServerTarget[]): void {
   const { bind_dn, password_file } = settings;
   if (targets.length === 0) {
     throw new RangeError("url names no server");
@@ -155,7 +155,7 @@ async function convertPage(raw: readonly SearchEntry[], { connection, rules, sig
 
 /** The first server that accepts the bind. Nothing has been handed over yet, so another one may be asked. */
 export async function connectFirst(
-  targets: readonly Target[],
+  targets: readonly ServerTarget[],
   settings: SourceSettings,
   folder: string,
   signal: AbortSignal,
@@ -187,7 +187,7 @@ export async function connectFirst(
 }
 
 async function open(
-  target: Target,
+  target: ServerTarget,
   settings: SourceSettings,
   password: string,
   bounds: Bounds,
@@ -206,7 +206,7 @@ async function open(
 }
 
 /** A server that does not want TLS gets nothing in the clear. */
-async function startTls(connection: LdapConnection, target: Target): Promise<void> {
+async function startTls(connection: LdapConnection, target: ServerTarget): Promise<void> {
   const answer = await connection.exchange(new ExtendedRequest({ messageId: 0, oid: startTlsOid }));
   if (answer.status !== 0) {
     throw new SourceFault(
@@ -217,7 +217,7 @@ async function startTls(connection: LdapConnection, target: Target): Promise<voi
   await connection.startTls();
 }
 
-async function bind(connection: LdapConnection, target: Target, who: string, password: string): Promise<void> {
+async function bind(connection: LdapConnection, target: ServerTarget, who: string, password: string): Promise<void> {
   if (who === "") {
     return;
   }
@@ -231,6 +231,6 @@ async function bind(connection: LdapConnection, target: Target, who: string, pas
 }
 
 /** The server's own words, which many leave out. */
-function saidOf({ errorMessage }: Answer): string {
+function saidOf({ errorMessage }: LdapAnswer): string {
   return errorMessage === "" ? "" : `: ${printable(errorMessage)}`;
 }

@@ -8,7 +8,7 @@ import type { Kind } from "../../src/snapshot/format.ts";
 import { convertValue, type Rules } from "../convert/addresses.ts";
 import { createLeftOuts, type LeftOuts } from "../left-out.ts";
 import type { AddressAttribute } from "../presets/preset.ts";
-import { type Batch, type Found, type Source, SourceFault } from "../source.ts";
+import { type Batch, type FoundAddress, type Source, SourceFault } from "../source.ts";
 import { openText, readLines, unreadable } from "./lines.ts";
 
 const batchSize = 1000;
@@ -60,7 +60,7 @@ export async function* readList(
   yield batch;
 }
 
-function emptyBatch(): { batch: Batch & { entries: number; found: Found[] }; out: LeftOuts } {
+function emptyBatch(): { batch: Batch & { entries: number; found: FoundAddress[] }; out: LeftOuts } {
   const out = createLeftOuts();
   return { batch: { entries: 0, found: [], skipped: out.skipped, left: out.left }, out };
 }

@@ -17,7 +17,7 @@ import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
 import { plainTrust } from "../../src/snapshot/trust.ts";
 import { runSync } from "../../sync/run/full.ts";
-import type { Found, Source } from "../../sync/source.ts";
+import type { FoundAddress, Source } from "../../sync/source.ts";
 
 const total = Number(process.argv[2] ?? 100_000);
 const folder = mkdtempSync(join(tmpdir(), "bench-keyed-"));
@@ -33,7 +33,7 @@ const source: Source = {
   domains: [],
   async *read() {
     for (let at = 0; at < total; at += 1000) {
-      const found = Array.from({ length: Math.min(1000, total - at) }, (_, offset): Found => {
+      const found = Array.from({ length: Math.min(1000, total - at) }, (_, offset): FoundAddress => {
         const user = userOf(at + offset);
         return { key: normalKey(user, domain), kind: "account", entry: `CN=${user},OU=Sales,O=Kontor` };
       });

@@ -15,7 +15,7 @@ import { silentLog } from "../../src/report/log.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
 import { runSync } from "../../sync/run/full.ts";
-import type { Found, Source } from "../../sync/source.ts";
+import type { FoundAddress, Source } from "../../sync/source.ts";
 import { node } from "../end-to-end/scene.ts";
 import { figure, table } from "./table.ts";
 
@@ -67,7 +67,7 @@ function sourceOf(total: number): Source {
     domains: [],
     async *read() {
       for (let at = 0; at < total; at += 1000) {
-        const found = Array.from({ length: Math.min(1000, total - at) }, (_, offset): Found => {
+        const found = Array.from({ length: Math.min(1000, total - at) }, (_, offset): FoundAddress => {
           const user = userOf(at + offset, total);
           return { key: normalKey(user, domain), kind: "account", entry: `CN=${user},O=Kontor` };
         });

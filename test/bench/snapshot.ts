@@ -13,7 +13,7 @@ import { silentLog } from "../../src/report/log.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
 import { runSync } from "../../sync/run/full.ts";
-import type { Found, Source } from "../../sync/source.ts";
+import type { FoundAddress, Source } from "../../sync/source.ts";
 
 const total = Number(process.argv[2] ?? 1_000_000);
 const folder = mkdtempSync(join(process.argv[3] ?? tmpdir(), "bench-"));
@@ -30,7 +30,7 @@ const source: Source = {
   domains: [],
   async *read() {
     for (let at = 0; at < total; at += 1000) {
-      const found = Array.from({ length: Math.min(1000, total - at) }, (_, offset): Found => {
+      const found = Array.from({ length: Math.min(1000, total - at) }, (_, offset): FoundAddress => {
         const user = userOf(at + offset);
         return { key: normalKey(user, domain), kind: "account", entry: `CN=${user},OU=Sales,O=Kontor` };
       });

@@ -3,12 +3,12 @@ import { normalKey, parseMailbox } from "../../src/mail/address.ts";
 import { silentLog } from "../../src/report/log.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { runSync } from "../../sync/run/full.ts";
-import type { Found, Source } from "../../sync/source.ts";
+import type { FoundAddress, Source } from "../../sync/source.ts";
 
 /** One row to be: "user" or "user@domain", with a kind if that matters. */
 export type Wanted = string | { readonly text: string; readonly kind: Kind };
 
-function foundOf(wanted: Wanted): Found {
+function foundOf(wanted: Wanted): FoundAddress {
   const text = typeof wanted === "string" ? wanted : wanted.text;
   const mailbox = parseMailbox(text);
   if (mailbox === undefined) {

@@ -10,9 +10,9 @@ import type { Mailbox } from "../../src/mail/address.ts";
 import type { Log, LogFields } from "../../src/report/log.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { runSync } from "../../sync/run/full.ts";
-import type { JobOptions, Outcome } from "../../sync/run/full.ts";
+import type { JobOptions, SyncOutcome } from "../../sync/run/full.ts";
 import { SourceFault } from "../../sync/source.ts";
-import type { Found, Source } from "../../sync/source.ts";
+import type { FoundAddress, Source } from "../../sync/source.ts";
 
 /** An empty folder that goes away with the test. */
 export function temporaryFolder(): string {
@@ -31,7 +31,7 @@ export function mailbox(text: string): Mailbox {
 }
 
 /** One thing that a source gives. */
-export function found(text: string, kind: Kind = "account", entry = `CN=${text}`): Found {
+export function found(text: string, kind: Kind = "account", entry = `CN=${text}`): FoundAddress {
   const { user, domain } = mailbox(text);
   return { key: normalKey(user, domain), kind, entry };
 }
@@ -46,7 +46,7 @@ export interface Behaviour {
 }
 
 /** A source with a list in memory, given in batches of seven. */
-export function listSource(name: string, list: readonly (string | Found)[], behaviour: Behaviour = {}): Source {
+export function listSource(name: string, list: readonly (string | FoundAddress)[], behaviour: Behaviour = {}): Source {
   const { domains = [], fault, wait } = behaviour;
   const all = list.map((item) => (typeof item === "string" ? found(item) : item));
   return {
@@ -90,7 +90,11 @@ export function memoryLog(): Log & { readonly lines: Line[] } {
 }
 
 /** Syncs with settings that tests seldom care about. */
-export function sync(path: string, sources: readonly Source[], options: Partial<JobOptions> = {}): Promise<Outcome> {
+export function sync(
+  path: string,
+  sources: readonly Source[],
+  options: Partial<JobOptions> = {},
+): Promise<SyncOutcome> {
   return runSync({
     sources,
     settings: { max_shrink: 0.1, keep: 3 },

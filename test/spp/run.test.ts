@@ -10,7 +10,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { readCommand } from "../../src/spp/answer.ts";
 import { parsePlugins } from "../../src/spp/config.ts";
 import { startPlugin } from "../../src/spp/run.ts";
-import type { Outcome, Run, RunOptions } from "../../src/spp/run.ts";
+import type { PluginOutcome, Run, RunOptions } from "../../src/spp/run.ts";
 import { wordsOf } from "./scene.ts";
 
 const home = mkdtempSync(join(tmpdir(), "goodmailto-run-"));
@@ -36,7 +36,7 @@ function start(script: string, options: Partial<RunOptions> = {}): Started {
     environment: { PATH: path },
     timeout: 20_000,
     maxOutput: 65_536,
-    onLine: (line): Outcome | undefined => {
+    onLine: (line): PluginOutcome | undefined => {
       lines.push(line);
       const command = readCommand(line, "mail");
       return command.kind === "verdict" ? command : undefined;
@@ -47,7 +47,7 @@ function start(script: string, options: Partial<RunOptions> = {}): Started {
   return { answered: run.answered, exited: run.exited, lines, errors };
 }
 
-function words(outcome: Outcome): string {
+function words(outcome: PluginOutcome): string {
   switch (outcome.kind) {
     case "verdict":
       return wordsOf(outcome.verdict);

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exitCode } from "../../src/compose/sync-run.ts";
 import { coreSections } from "../../src/config/schema.ts";
 import { runSync } from "../../sync/run/full.ts";
-import type { JobOptions, Outcome } from "../../sync/run/full.ts";
+import type { JobOptions, SyncOutcome } from "../../sync/run/full.ts";
 import { createCanaries } from "../../sync/list/tally.ts";
 import { type LdapFault, type LdapProxy, startLdapProxy } from "../fakes/ldap-proxy.ts";
 import { missing } from "../fakes/need.ts";
@@ -89,7 +89,11 @@ describe.skipIf(missing("slapd"))("a sync from a directory that is at fault", { 
     await slapd?.stop();
   });
 
-  async function sync(path: string, more: Partial<JobOptions> = {}, bindDn = slapd.rootDn): Promise<[Outcome, string]> {
+  async function sync(
+    path: string,
+    more: Partial<JobOptions> = {},
+    bindDn = slapd.rootDn,
+  ): Promise<[SyncOutcome, string]> {
     writeFileSync(join(folder, "password"), `${slapd.rootPassword}\n`);
     const log = memoryLog();
     const settings = {

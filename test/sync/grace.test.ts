@@ -14,7 +14,7 @@ import { createRecipients } from "../../src/snapshot/recipients.ts";
 import type { LookupSettings } from "../../src/snapshot/recipients.ts";
 import type { Trust } from "../../src/snapshot/trust.ts";
 import type { JobOptions } from "../../sync/run/full.ts";
-import type { Found } from "../../sync/source.ts";
+import type { FoundAddress } from "../../sync/source.ts";
 import { addresses, found, listSource, mailbox, publish, temporaryFolder } from "../snapshot/fixture.ts";
 
 const domains = createDomains(["kontor.example"], { "kontor.test": "kontor.example" });
@@ -164,7 +164,7 @@ describe("an old list", () => {
 });
 
 describe("rules", () => {
-  const ruled = (text: string, rule: string): Found => ({ ...found(text, "group"), rule });
+  const ruled = (text: string, rule: string): FoundAddress => ({ ...found(text, "group"), rule });
 
   it("refuses by rule, and lets clients of our own through", async () => {
     const path = target();

@@ -16,7 +16,7 @@ import { silentLog } from "../../src/report/log.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
 import { runSync } from "../../sync/run/full.ts";
-import type { Outcome } from "../../sync/run/full.ts";
+import type { SyncOutcome } from "../../sync/run/full.ts";
 import { type Say, type Script, sayRootDse, startScript } from "../fakes/ldap-script.ts";
 import { kontor, source } from "./reading.ts";
 
@@ -158,7 +158,7 @@ describe("a thousand random directories", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function sync(path: string, pageSize: number): Promise<Outcome> {
+  function sync(path: string, pageSize: number): Promise<SyncOutcome> {
     const sources = directories.map(({ name }) =>
       source(
         {

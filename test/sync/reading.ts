@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type SourceSettings, coreLists } from "../../src/config/schema.ts";
 import { createDomains, type Domains } from "../../src/mail/domains.ts";
 import { openSource } from "../../sync/sources/open.ts";
-import { type Found, type Source, SourceFault } from "../../sync/source.ts";
+import { type FoundAddress, type Source, SourceFault } from "../../sync/source.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
 
 /** The relay domains of the test directories. */
@@ -30,7 +30,7 @@ export function source(settings: Partial<SourceSettings>, domains: Domains = kon
 export interface Reading {
   readonly entries: number;
   readonly batches: number;
-  readonly found: readonly Found[];
+  readonly found: readonly FoundAddress[];
   readonly keys: ReadonlySet<string>;
   readonly skipped: Readonly<Record<string, number>>;
   readonly hints: readonly string[];
@@ -40,7 +40,7 @@ export interface Reading {
 export async function readAll(from: Source, signal: AbortSignal = AbortSignal.timeout(20_000)): Promise<Reading> {
   let entries = 0;
   let batches = 0;
-  const found: Found[] = [];
+  const found: FoundAddress[] = [];
   const skipped: Record<string, number> = {};
   const hints: string[] = [];
   for await (const batch of from.read(signal)) {

@@ -15,18 +15,21 @@ import {
   writeIncident,
 } from "../../sync/remember/incident.ts";
 import type { AlertEvent, Incident } from "../../sync/remember/incident.ts";
-import type { JobFacts, Outcome } from "../../sync/run/full.ts";
+import type { JobFacts, SyncOutcome } from "../../sync/run/full.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 
 const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const facts = { frozen: [], addresses: 1 } as unknown as JobFacts;
-const good: Outcome = { kind: "published", facts };
-const bad: Outcome = { kind: "failed", why: "down" };
+const good: SyncOutcome = { kind: "published", facts };
+const bad: SyncOutcome = { kind: "failed", why: "down" };
 const minute = 60_000;
 
 /** What is told over a row of runs, one per minute, by somebody who can be reached or not. */
-function told(outcomes: readonly Outcome[], { after = 3, maxAge = 1e9, reached = true, created = 0 } = {}): string[] {
+function told(
+  outcomes: readonly SyncOutcome[],
+  { after = 3, maxAge = 1e9, reached = true, created = 0 } = {},
+): string[] {
   let incident: Incident = calm;
   return outcomes.map((outcome, i) => {
     const step = afterRun(incident, outcome, { afterFailures: after, maxAge }, i * minute, created);
@@ -42,9 +45,9 @@ describe("an incident", () => {
   });
 
   it("counts what a guard refused, a source that kept its addresses, and a target that got nothing", () => {
-    const refused: Outcome = { kind: "refused", reasons: ["too small"], facts };
-    const frozen: Outcome = { kind: "published", facts: { ...facts, frozen: [{ name: "ad", fault: "down" }] } };
-    const unpushed: Outcome = { kind: "published", facts, unpushed: ["dmz"] };
+    const refused: SyncOutcome = { kind: "refused", reasons: ["too small"], facts };
+    const frozen: SyncOutcome = { kind: "published", facts: { ...facts, frozen: [{ name: "ad", fault: "down" }] } };
+    const unpushed: SyncOutcome = { kind: "published", facts, unpushed: ["dmz"] };
     expect(told([refused, frozen, unpushed])).toEqual(["", "", "sync-failing"]);
   });
 
@@ -65,7 +68,7 @@ describe("an incident", () => {
   });
 
   it("is told of once where a hold is forgotten, in the words of the hold, and not before the list is too old", () => {
-    const held: Outcome = { kind: "held", why: "The list is on hold since Monday" };
+    const held: SyncOutcome = { kind: "held", why: "The list is on hold since Monday" };
     const row = [good, held, held, held, held, bad, bad, bad, good];
     expect(told(row, { after: 2, maxAge: 2.5 * minute })).toEqual([
       ...["", "", "", "snapshot-old", "", "", "", "", "recovered"],

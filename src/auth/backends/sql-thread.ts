@@ -13,7 +13,7 @@ export type Task =
     };
 
 /** What comes back. */
-export interface Answer {
+export interface ThreadAnswer {
   readonly id: number;
   readonly value?: unknown;
   readonly fault?: string;
@@ -69,7 +69,7 @@ export class SqlThread {
     const worker = new Worker(new URL("./sql-worker.ts", import.meta.url), { execArgv: [] });
     const waiting = this.#waiting;
     worker.unref();
-    worker.on("message", ({ id, value, fault }: Answer) => {
+    worker.on("message", ({ id, value, fault }: ThreadAnswer) => {
       const one = waiting.get(id);
       waiting.delete(id);
       if (fault === undefined) {

@@ -4,19 +4,19 @@ import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
 
 import { fitsCrypt } from "./crypt.ts";
-import type { Answer, Task } from "./sql-thread.ts";
+import type { ThreadAnswer, Task } from "./sql-thread.ts";
 
 /** How long the lock of a writer is waited for, ms. */
 const patience = 250;
 
 parentPort?.on("message", (task: Task) => {
   work(task).then(
-    (value) => parentPort?.postMessage({ id: task.id, value } satisfies Answer),
+    (value) => parentPort?.postMessage({ id: task.id, value } satisfies ThreadAnswer),
     (error: unknown) =>
       parentPort?.postMessage({
         id: task.id,
         fault: error instanceof Error ? error.message : String(error),
-      } satisfies Answer),
+      } satisfies ThreadAnswer),
   );
 });
 

@@ -1,7 +1,7 @@
 /** geo: clients by city and country, from a MaxMind database; qpsmtpd's geo_blacklist_whitelist with its two files. */
 import * as field from "../../config/fields.ts";
 import { GeoDatabase } from "../../files/geo-database.ts";
-import type { Place } from "../../files/geo-database.ts";
+import type { GeoPlace } from "../../files/geo-database.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
@@ -36,7 +36,7 @@ function readPlaces(entries: readonly ListEntry[], skip: Remark): ReadonlySet<st
   return places;
 }
 
-function holds(places: ReadonlySet<string>, { city, country }: Place): boolean {
+function holds(places: ReadonlySet<string>, { city, country }: GeoPlace): boolean {
   // Without entries there is nothing to spell.
   return (
     places.size > 0 &&
@@ -82,7 +82,7 @@ export const geo: CheckDefinition = defineCheck({
       now,
       (path, fault) => log.warning("geo", "database cannot be read, keeping the previous one", { path, fault }),
     );
-    const judge = (place: Place | undefined, session: CheckSession) => {
+    const judge = (place: GeoPlace | undefined, session: CheckSession) => {
       if (place === undefined || !holds(black.current(), place) || holds(white.current(), place)) {
         return pass;
       }

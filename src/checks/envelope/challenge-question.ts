@@ -39,7 +39,7 @@ kommt keine weitere.`,
 const mostNumbers = 12;
 
 /** A question, as it is sent. */
-export interface Question {
+export interface ChallengeQuestion {
   /** In the subject of the answer. */
   readonly token: string;
   readonly answer: number;
@@ -48,7 +48,7 @@ export interface Question {
 }
 
 /** Makes one by chance. @param template the administrator's text, with {recipient} and {question}; undefined: goodmailto's */
-export function makeQuestion(language: Language, recipient: string, template: string | undefined): Question {
+export function makeQuestion(language: Language, recipient: string, template: string | undefined): ChallengeQuestion {
   const [one, other] = [randomInt(words.en.length), randomInt(words.en.length)];
   const sum = { en: "plus", de: "plus" }[language];
   const question = `${words[language][one]} ${sum} ${words[language][other]} = ?`;

@@ -25,7 +25,7 @@ export type Judged =
   | { readonly kind: "unable"; readonly why: string; readonly text?: string };
 
 /** What the rules of a preset may look at. */
-export interface Answer {
+export interface ProgramAnswer {
   readonly code: number;
   /** What it printed, line by line. */
   readonly lines: readonly string[];
@@ -49,7 +49,7 @@ export interface Preset {
   readonly fields: { readonly found: string; readonly details: string; readonly checked: string };
   /** Value of the last of these. */
   checkedBy(host: string): string;
-  judge(answer: Answer): Judged;
+  judge(answer: ProgramAnswer): Judged;
 }
 
 const clean: Judged = { kind: "clean" };
@@ -64,13 +64,13 @@ function virus(names: string, text = `Virus found: ${names}`): Judged {
   return { kind: "virus", names, text: text.replace(/[: ]+$/, "") };
 }
 
-function unable({ code }: Answer, text?: string): Judged {
+function unable({ code }: ProgramAnswer, text?: string): Judged {
   const why = `exit code ${code}`;
   return text === undefined ? { kind: "unable", why } : { kind: "unable", why, text };
 }
 
 /** The first group of a pattern in each line that it fits. */
-function namesIn({ lines }: Answer, pattern: RegExp): string[] {
+function namesIn({ lines }: ProgramAnswer, pattern: RegExp): string[] {
   return lines.flatMap((line) => pattern.exec(line)?.[1] ?? []);
 }
 

@@ -21,7 +21,7 @@ import type { Owner } from "./owner.ts";
 import { SessionRecord } from "./session-record.ts";
 import { isEarlyTalker } from "../session/early-talk.ts";
 import { Verbs } from "../session/verbs.ts";
-import type { Answer } from "../session/verbs.ts";
+import type { VerbAnswer } from "../session/verbs.ts";
 
 export class Connection extends SMTPConnection {
   /** Undefined until the client was let in. */
@@ -101,7 +101,7 @@ export class Connection extends SMTPConnection {
     }
     this.#deadlines.stop();
     this.conversation.session.noteCommand();
-    let answering: Answer | Promise<Answer>;
+    let answering: VerbAnswer | Promise<VerbAnswer>;
     try {
       answering = (this.#verbs ??= new Verbs(this.conversation)).answer(command.toString("latin1"));
     } catch (error) {
@@ -127,7 +127,7 @@ export class Connection extends SMTPConnection {
     });
   }
 
-  #settle(answer: Answer, callback: () => void): void {
+  #settle(answer: VerbAnswer, callback: () => void): void {
     if (this.#over) {
       // The client went away while the next hop was asked; its end has given the delivery up.
       return;

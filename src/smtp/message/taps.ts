@@ -10,7 +10,7 @@ import { within } from "../../wait/within.ts";
 const patience = 120_000;
 
 /** What listens: a check's tap, or the reader of MIME parts. */
-export interface Listener {
+export interface BodyListener {
   take(content: Buffer): void | Promise<void> | undefined;
   abandon?(): void;
 }
@@ -19,7 +19,7 @@ export class Taps {
   readonly #fault: (step: Step, error: unknown) => void;
   readonly #patience: number;
   readonly #unstuffer = new Unstuffer();
-  readonly #open = new Map<Listener, Step | undefined>();
+  readonly #open = new Map<BodyListener, Step | undefined>();
   readonly #taps = new Map<Step, Tap>();
   readonly #ends = new Map<Step, Answer | Error>();
   #waiting: Promise<void> | undefined;
@@ -42,7 +42,7 @@ export class Taps {
   }
 
   /** Listens too, for the checks. */
-  listen(listener: Listener): void {
+  listen(listener: BodyListener): void {
     this.#open.set(listener, undefined);
   }
 
@@ -107,7 +107,7 @@ export class Taps {
     this.#open.clear();
   }
 
-  #drop(listener: Listener, step: Step | undefined, error: unknown): void {
+  #drop(listener: BodyListener, step: Step | undefined, error: unknown): void {
     if (this.#open.delete(listener)) {
       quietly(() => listener.abandon?.());
       if (step !== undefined) {

@@ -15,7 +15,7 @@ import type { Conversation } from "./conversation.ts";
 const notSmtp = /^(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT) |^[\x00-\x08\x0e-\x1f\x80-\xff]| HTTP\/\d/i;
 
 /** What a line comes to: a response, a message to be taken in, or a change to TLS that the connection must make. */
-export type Answer = Response | DataAnswer | { readonly startTls: true };
+export type VerbAnswer = Response | DataAnswer | { readonly startTls: true };
 
 /** Whether a line ended in LF alone, as the parser marks it. */
 const isBare = (line: string): boolean => line.endsWith("\n");
@@ -34,14 +34,14 @@ export class Verbs {
   }
 
   /** Answers one line, synchronously if no check needs I/O. */
-  answer(line: string): Answer | Promise<Answer> {
+  answer(line: string): VerbAnswer | Promise<VerbAnswer> {
     return isBare(line) ? this.#answerBare(line.slice(0, -1)) : this.#answerWhole(line);
   }
 
   /**
    * A client that ends each line in LF alone would send a message whose end is never seen. One such line may be a slip.
    */
-  #answerBare(line: string): Answer | Promise<Answer> {
+  #answerBare(line: string): VerbAnswer | Promise<VerbAnswer> {
     const isNews = ++this.#bare === 2;
     if (this.#bare < 2 || notSmtp.test(line) || /^QUIT$/i.test(line.trim())) {
       return this.#answerWhole(line);
@@ -50,7 +50,7 @@ export class Verbs {
     return isNews ? this.#conversation.limit("bare line feeds", answers.bareLine) : answers.bareLine;
   }
 
-  #answerWhole(line: string): Answer | Promise<Answer> {
+  #answerWhole(line: string): VerbAnswer | Promise<VerbAnswer> {
     if (this.#exchange !== undefined) {
       const step = this.#exchange;
       this.#exchange = undefined;
@@ -88,7 +88,7 @@ export class Verbs {
   }
 
   /** Commands that bring no message on its way: so many and no more. */
-  #withoutPurpose(line: string, verb: string, argument: string): Answer | Promise<Answer> {
+  #withoutPurpose(line: string, verb: string, argument: string): VerbAnswer | Promise<VerbAnswer> {
     const conversation = this.#conversation;
     const greeting = verb === "EHLO" || verb === "HELO";
     // The first HELO has a purpose, and the first under TLS.
@@ -115,7 +115,7 @@ export class Verbs {
   }
 
   /** EXPN, ETRN and TURN are commands that the relay does not have; the rest is none, and a client may send few of these. */
-  #unknown(line: string, verb: string): Answer | Promise<Answer> {
+  #unknown(line: string, verb: string): VerbAnswer | Promise<VerbAnswer> {
     if (["EXPN", "ETRN", "TURN"].includes(verb)) {
       return answers.notImplemented;
     }
@@ -137,7 +137,7 @@ export class Verbs {
     this.#conversation.messageDone(isDelivered);
   }
 
-  #startTls(line: string, argument: string): Answer | Promise<Answer> {
+  #startTls(line: string, argument: string): VerbAnswer | Promise<VerbAnswer> {
     const { service, secure } = this.#conversation;
     if (!service.starttls || secure) {
       return this.#unknown(line, "STARTTLS");
@@ -145,7 +145,7 @@ export class Verbs {
     return argument === "" ? { startTls: true } : answers.noArgument;
   }
 
-  #auth(argument: string): Answer | Promise<Answer> {
+  #auth(argument: string): VerbAnswer | Promise<VerbAnswer> {
     const { offersAuth, service, session, authenticated } = this.#conversation;
     if (!offersAuth) {
       return service.authenticator === undefined ? answers.notImplemented : answers.tlsFirst;
@@ -157,7 +157,7 @@ export class Verbs {
     return this.#authStep(beginExchange(argument, offered));
   }
 
-  #authStep(exchange: Exchange): Answer | Promise<Answer> {
+  #authStep(exchange: Exchange): VerbAnswer | Promise<VerbAnswer> {
     switch (exchange.kind) {
       case "answer":
         return exchange.response;
