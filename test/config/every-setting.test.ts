@@ -78,7 +78,7 @@ describe("every setting", () => {
         expect(faults, `${key} = ${value}`).toEqual(own);
         refused += own.length > 0 ? 1 : 0;
         for (const fault of own) {
-          expect(fault).toMatch(/^c\.toml:\d+:\d+: [^:]+: (?:must |needs |would |cannot |")/);
+          expect(fault).toMatch(/^c\.toml:\d+:\d+: [^:]+: (?:must |needs |would |cannot |is not a setting; |")/);
           expect(fault.startsWith(`c.toml:${3 + beside.length}:`), fault).toBe(true);
           expect(fault).not.toMatch(/Invalid|expected|received|undefined|NaN|\[object|^[^ ]+ [a-z]+\.\d+/);
           expect(fault).toMatch(/, not |: must be a cron|must not|needs|would|cannot|is not/);
