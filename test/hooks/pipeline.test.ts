@@ -78,6 +78,23 @@ describe("Pipeline", () => {
     expect(pipeline.run("mail", newSession(), "policy")).toMatchObject({ verdict: pass, step: undefined });
   });
 
+  it("asks checks of stage last behind all others at RCPT and MAIL, and elsewhere in their place", () => {
+    for (const hook of ["rcpt", "mail"] as const) {
+      const { pipeline, asked } = scene([plan(pass, { stage: "last" }), plan(pass)], hook);
+      void pipeline.run(hook, newSession(), "policy");
+      expect(asked).toEqual(["1"]);
+      void pipeline.run(hook, newSession(), "last");
+      expect(asked).toEqual(["1", "0"]);
+    }
+    const { pipeline, asked } = scene([plan(pass), plan(pass, { stage: "last" }), plan(pass)], "data");
+    void pipeline.run("data", newSession(), "policy");
+    expect(asked).toEqual(["0", "1", "2"]);
+    const off = newSession();
+    off.checksOff = true;
+    void pipeline.run("data", off, "policy");
+    expect(asked).toHaveLength(3);
+  });
+
   it("turns a fault into pass, asks the next one, and counts and logs it", async () => {
     for (const act of ["throws", "rejects"] as const) {
       const { pipeline, metrics, lines } = scene([plan(act), plan(refuse)]);
