@@ -1,6 +1,7 @@
 /** Copies that wait for their turn, a bounded number of them, and how each is sent: once, with an end. */
-import { close, createReadStream } from "node:fs";
+import { close } from "node:fs";
 
+import { streamOf } from "../files/descriptor-stream.ts";
 import type { FileWriter } from "../files/file-writer.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Courier, Delivery, Envelope, Origin } from "../mail/courier.ts";
@@ -135,7 +136,7 @@ export class CopyQueue {
 
 /** A message is at least the relay's own Received field, and never empty. */
 function contentOf({ file, size }: Copy, signal: AbortSignal): AsyncIterable<Buffer> {
-  return createReadStream("", { fd: file, autoClose: false, start: 0, end: size - 1, signal });
+  return streamOf(file, size, signal);
 }
 
 function release({ file, writer }: Copy): void {

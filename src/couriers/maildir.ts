@@ -60,6 +60,7 @@ class MaildirParcel implements Parcel {
   readonly #file: number;
   readonly #writer: FileWriter;
   #over = false;
+  #isClosed = false;
 
   constructor(folder: string, name: string, file: number) {
     this.#folder = folder;
@@ -92,8 +93,16 @@ class MaildirParcel implements Parcel {
     signal.throwIfAborted();
     await syncFolder(join(this.#folder, "new"));
     this.#over = true;
-    await closeFile(this.#file).catch(() => undefined);
+    await this.#close();
     return delivered;
+  }
+
+  /** Once: the number may be another file's by the second time. */
+  async #close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      await closeFile(this.#file).catch(() => undefined);
+    }
   }
 
   #path(part: "tmp" | "new"): string {
@@ -105,7 +114,7 @@ class MaildirParcel implements Parcel {
       this.#over = true;
       // Nothing waits for it. What cannot be removed stays in tmp, where readers of maildirs remove old files.
       void this.#writer.drained().then(async () => {
-        await closeFile(this.#file).catch(() => undefined);
+        await this.#close();
         await removeFile(this.#path("tmp")).catch(() => undefined);
         await removeFile(this.#path("new")).catch(() => undefined);
       });

@@ -7,6 +7,7 @@ import { request as requestHttp } from "node:http";
 import type { IncomingMessage } from "node:http";
 import { request as requestHttps } from "node:https";
 
+import { streamOf } from "../files/descriptor-stream.ts";
 import { errorCode } from "../report/error-message.ts";
 
 /** What is asked. */
@@ -56,8 +57,8 @@ export function exchange({ url, method, headers, file, ca, signal }: Exchange): 
     request.end();
   } else {
     // Bounded by the size that was announced: a file that grows meanwhile would break the framing.
-    const opened = file.descriptor === undefined ? {} : { fd: file.descriptor, autoClose: false, start: 0 };
-    const body = createReadStream(file.path ?? "", { ...opened, end: file.size - 1 });
+    const { path = "", descriptor, size } = file;
+    const body = descriptor === undefined ? createReadStream(path, { end: size - 1 }) : streamOf(descriptor, size);
     body.once("error", (error) => request.destroy(error));
     request.once("close", () => body.destroy());
     body.pipe(request);

@@ -58,6 +58,28 @@ function linkOf(name: string, variant: Variant, place: string, random: () => num
   };
 }
 
+/** host:port of each service. */
+export type Places = Readonly<Record<ServiceName | "milter", string>>;
+
+function milterLink(place: string, random: () => number): Link {
+  const action = ["accept", "defer", "refuse", "off"][Math.floor(random() * 4)] ?? "";
+  const isStrict = action === "defer" || action === "refuse";
+  return {
+    check: "milter",
+    section: `url = "inet:${place}"\ndefault_action = "${action}"\ntimeout = { connect = "1s", command = "400ms", body = "400ms" }`,
+    owns: /^x-milter$/i,
+    complaint: (plan, arrived) => {
+      if (!isStrict) {
+        return undefined;
+      }
+      if (plan.isCondemned) {
+        return "the milter lets it pass";
+      }
+      return /^X-Milter: seen\r$/m.test(arrived) ? undefined : "the milter did not mark it";
+    },
+  };
+}
+
 const outside: Readonly<Record<string, readonly Omit<Link, "check" | "isOutside">[]>> = {
   tapper: [{ section: "", owns: nothing }],
   editor: [
@@ -72,20 +94,23 @@ const outside: Readonly<Record<string, readonly Omit<Link, "check" | "isOutside"
 };
 
 /** @param places of the services; a service that is not there has a port where nobody listens */
-export function chainOf(random: () => number, places: Readonly<Record<ServiceName, string>>): Chain {
+export function chainOf(random: () => number, places: Places): Chain {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const links = new Map<string, Link>();
   const names: string[] = [];
   for (let left = Math.floor(random() * 5); left > 0; left--) {
     const plugin = pick(Object.keys(outside));
     const [name, variant] = pick(Object.entries(variants));
+    const kind = random();
     const link: Link =
-      random() < 0.3
+      kind < 0.3
         ? { ...pick(outside[plugin] ?? []), check: plugin, isOutside: true }
-        : linkOf(name, variant, "service" in variant.asks ? places[variant.asks.service] : "", random);
+        : kind < 0.5
+          ? milterLink(places.milter, random)
+          : linkOf(name, variant, "service" in variant.asks ? places[variant.asks.service] : "", random);
     if (!links.has(link.check)) {
       links.set(link.check, link);
-      names.push(`${link.isOutside === true ? plugin : name} (${link.section.replaceAll("\n", ", ")})`);
+      names.push(`${kind < 0.5 ? link.check : name} (${link.section.replaceAll("\n", ", ")})`);
     }
   }
   return { names, config: configOf([...links.values()]), ...judgeBy([...links.values()]) };

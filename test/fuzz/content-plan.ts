@@ -20,7 +20,7 @@ export interface Plan {
   readonly behaviour: Behaviour;
   /** What the client writes one after another, final dot included where it comes so far. */
   readonly pieces: readonly Buffer[];
-  readonly faults: Readonly<Record<ServiceName, Fault>>;
+  readonly faults: Readonly<Record<ServiceName | "milter", Fault>>;
   /** How an SMTP or HTTP server at the end fails. */
   readonly hop: { readonly stage: Stage; readonly answer: Answer } | undefined;
 }
@@ -67,7 +67,7 @@ export function planOf(number: number, faulty: number): Plan {
     isCondemned: content.includes(condemned),
     behaviour,
     pieces: cut(wireOf(content), behaviour, random),
-    faults: { clamd: service(), spamd: service(), rspamd: service() },
+    faults: { clamd: service(), spamd: service(), rspamd: service(), milter: service() },
     hop: random() < faulty ? { stage: pick(stages), answer: pick(answers) } : undefined,
   };
 }

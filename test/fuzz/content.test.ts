@@ -10,6 +10,7 @@ import { expect, it } from "vitest";
 import { programs } from "../checks/scanners/variants.ts";
 import { startContentService } from "../fakes/content-services.ts";
 import type { ContentService, Fault, ServiceName } from "../fakes/content-services.ts";
+import { startFailingMilter } from "../fakes/failing-milter.ts";
 import { belowTrace } from "../fakes/header-fields.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
@@ -118,7 +119,10 @@ async function prove(batch: number, plans: readonly Plan[], tally: Tally): Promi
     // Sometimes nobody is there.
     return random() < 0.1 ? "127.0.0.1:1" : service.place;
   };
+  const milter = await startFailingMilter((message) => byNumber.get(numberIn(message) ?? -1)?.faults.milter ?? "none");
+  services.push(milter);
   const chain = chainOf(random, {
+    milter: random() < 0.1 ? "127.0.0.1:1" : milter.place,
     clamd: await start("clamd"),
     spamd: await start("spamd"),
     rspamd: await start("rspamd"),
