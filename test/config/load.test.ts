@@ -138,7 +138,7 @@ url = ["x"]
     ['[smtp]\nhostname = "x\\r\\nRSET"', /smtp\.hostname: must be a host name/],
     ['[smtp]\nidle_timeout = "0s"', /smtp\.idle_timeout: must be a duration .* from "10ms"/],
     ['[domains]\nrelay = ["no domain"]', /domains\.relay: must be a domain/],
-    ['[[route]]\ndomain = "*"\nnext_hop = "lmtp://127.0.0.1"', /route "\*" next_hop: must be .*"smtp:\/\/host:port"/],
+    ['[[route]]\ndomain = "*"\nnext_hop = "gopher://127.0.0.1"', /route "\*" next_hop: must be .*"smtp:\/\/host:port"/],
     ['[[route]]\ndomain = "a b"\nnext_hop = "mx"', /route "a b" domain: must be a domain/],
     ['[snapshot]\npath = ""', /snapshot\.path: must be the path of a file/],
     ['[recipients]\nreply = "no\\r\\n250 yes"', /recipients\.reply: must be 1 to 400 printable/],
@@ -235,7 +235,7 @@ url = ["x"]
     ["host-name = 1", "did you mean hostname?"],
     ["MaxRecipients = 1", "did you mean max_recipients?"],
     ["relay = 1", "did you mean relay in [domains] or relay in [auth]?"],
-    ["next_hop = 1", "did you mean next_hop in [[route]]?"],
+    ["next_hop = 1", "did you mean next_hop in [[route]] or next_hop in [[copy]]?"],
     ["nothing_like_it = 1", "is not a setting; allowed here: listen, "],
   ])("offers the nearest setting for %s", (line, words) => {
     expect(faultsOf(`[smtp]\n${line}\n`)).toEqual([expect.stringContaining(words)]);

@@ -109,7 +109,7 @@ describe("the settings of the schema", () => {
       found[section] = { ...found[section], [takesEffect]: before === undefined ? key : `${before} ${key}` };
     }
     // Checks and password back ends are made again at a reload, all of them and with all of their settings.
-    const isCheck = (section: string): boolean => /^\[(?:checks|auth)\./.test(section);
+    const isCheck = (section: string): boolean => /^\[+(?:checks|auth)\./.test(section);
     const sections = Object.entries(found);
     expect(sections.filter(([section, { restart }]) => isCheck(section) && restart !== undefined)).toEqual([]);
     expect(Object.fromEntries(sections.filter(([section]) => !isCheck(section)))).toEqual(known);
