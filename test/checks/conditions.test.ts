@@ -1,5 +1,5 @@
 /**
- * The matrix: every check under every condition of what it uses, up to DATA. What a check uses is read from its own
+ * The matrix: every check under every condition of what it uses, up to the reply to a message. What a check uses is read from its own
  * declaration: its list files, and the services that its `create` takes. Each cell is a test; `under` names the rows.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -12,8 +12,12 @@ import { fieldMeta } from "../../src/config/fields.ts";
 import type { DnsAnswer } from "../../src/dns/answer.ts";
 import type { Dns } from "../../src/dns/resolver.ts";
 import type { CheckDefinition } from "../../src/hooks/check.ts";
+import type { Outcome } from "../../src/hooks/outcome.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import type { Services } from "../../src/hooks/services.ts";
+import type { Step } from "../../src/hooks/step.ts";
+import { pass } from "../../src/hooks/verdict.ts";
+import type { Answer as CheckAnswer } from "../../src/hooks/verdict.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { replyText } from "../../src/mail/reply.ts";
 import { noCounters } from "../../src/report/counters.ts";
@@ -22,8 +26,8 @@ import { State } from "../../src/state/state.ts";
 import type { Store } from "../../src/state/store.ts";
 import { servicesFor } from "../hooks/services.ts";
 import { settingsOf, stepOf } from "../hooks/steps.ts";
-import { mailbox, makeSession } from "./fixture.ts";
-import { ListScene } from "./list-scene.ts";
+import { mailbox, makeSession, messageOf } from "./fixture.ts";
+import { askAbout, ListScene } from "./list-scene.ts";
 
 /** Programs of others: test/spp has their conditions. */
 const programs = new Set(["spp"]);
@@ -39,6 +43,8 @@ function servicesOf(check: CheckDefinition): ReadonlySet<string> {
 function listsOf(check: CheckDefinition): string[] {
   return Object.entries(check.settings).flatMap(([key, type]) => (fieldMeta(type)?.mayBeMissing === true ? [key] : []));
 }
+
+const mail = "From: sender@far.test\r\nTo: vera@ours.example\r\nDate: Sat, 28 Nov 2026 12:00:00 +0000\r\n\r\nhello\r\n";
 
 /** What a check that asks DNS needs to do so. */
 const asking: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
@@ -117,6 +123,9 @@ interface Asked {
   readonly from?: string;
 }
 
+/** The checks that were asked about a message. */
+const reached = new Set<string>();
+
 describe.each(tried)("$name under", (check) => {
   const uses = servicesOf(check);
   const lists = listsOf(check);
@@ -140,11 +149,18 @@ describe.each(tried)("$name under", (check) => {
     const run = check.create(settingsOf(check, { ...files, ...asking[check.name] }), services);
     return new Pipeline([stepOf(check, run, { unless: check.unless ?? [] })], log, noCounters);
   };
-  /** What each hook is told, up to DATA; every reply must be one on the wire. */
+  /** What each hook is told, up to the end of a message; every reply must be one on the wire. */
   const ask = async (pipeline: Pipeline, { ip, from = "sender@far.test" }: Asked = {}): Promise<string[]> => {
     const session = makeSession({ SMTPHELOHOST: "client.test" }, ip);
     session.helo = "client.test";
     const said: string[] = [];
+    const hear = (hook: string, { verdict }: Outcome): void => {
+      if (verdict.kind === "refuse") {
+        expect(verdict.reply.code).toBeGreaterThanOrEqual(400);
+        expect(verdict.reply.wire).toMatch(/^(?:[45]\d\d[ -][\x20-\x7e]{0,507}\r\n)+$/);
+        said.push(`${hook} ${replyText(verdict.reply)}`);
+      }
+    };
     for (const hook of ["connection", "helo", "mail", "rcpt", "data"] as const) {
       if (hook === "mail") {
         session.begin(from === "" ? undefined : mailbox(from));
@@ -152,17 +168,27 @@ describe.each(tried)("$name under", (check) => {
         session.recipient = mailbox("vera@ours.example");
       }
       for (const stage of stages[hook]) {
-        const { verdict } = await pipeline.run(hook, session, stage);
-        if (verdict.kind === "refuse") {
-          expect(verdict.reply.code).toBeGreaterThanOrEqual(400);
-          expect(verdict.reply.wire).toMatch(/^(?:[45]\d\d[ -][\x20-\x7e]{0,507}\r\n)+$/);
-          said.push(`${hook} ${replyText(verdict.reply)}`);
-        }
+        hear(hook, await pipeline.run(hook, session, stage));
       }
       if (hook === "rcpt" && said.length === 0 && session.rcpt !== undefined) {
         session.transaction?.accepted.push(session.rcpt);
       }
     }
+    if (session.transaction?.accepted.length === 1) {
+      reached.add(check.name);
+      const message = messageOf(mail);
+      const wanted = new Set(pipeline.demanding(session));
+      const isWanted = (step: Step): boolean => step.need === "header" || wanted.has(step);
+      const atHeader = (step: Step): CheckAnswer =>
+        (isWanted(step) ? step.run.header?.(session, message) : pass) ?? pass;
+      hear("header", await pipeline.run("header", session, "policy", atHeader));
+      const atEnd = askAbout(session, mail);
+      hear(
+        "message",
+        await pipeline.run("message", session, "policy", (step) => (isWanted(step) ? atEnd(step) : pass)),
+      );
+    }
+    pipeline.concluded(session, "delivered");
     pipeline.end(session);
     return said;
   };
@@ -249,6 +275,11 @@ describe.each(tried)("$name under", (check) => {
 });
 
 describe("the matrix", () => {
+  it("asked every check that sees messages about one", () => {
+    const seeing = tried.filter(({ hooks }) => hooks.includes("header") || hooks.includes("message"));
+    expect(seeing.map(({ name }) => name).filter((name) => !reached.has(name))).toEqual([]);
+  });
+
   it("has every check that asks DNS, remembers, or reads a list, by its own declaration", () => {
     const table = tried.map((check) => {
       const uses = servicesOf(check);

@@ -135,14 +135,33 @@ export async function runPlugin(
 export function messageOf(content: string): BodyView & WholeEdits {
   const end = content.startsWith("\r\n") ? 0 : content.indexOf("\r\n\r\n") + 2;
   const header = end === 1 ? content : content.slice(0, end);
-  const view: BodyView = {
+  const pieces = async function* (): AsyncGenerator<Buffer> {
+    yield await Promise.resolve(Buffer.from(content, "latin1"));
+  };
+  const nothing = (): void => {};
+  return {
     header,
     bytes: content.length,
     fields: new HeaderFields(() => header),
     signal: new AbortController().signal,
     parts: () => partsOf(content),
+    content: pieces,
+    received: pieces,
+    replaceBody: async (body) => {
+      for await (const piece of body) {
+        expect(piece).toBeInstanceOf(Buffer);
+      }
+    },
+    appendBody: nothing,
+    insertHeader: nothing,
+    changeHeader: nothing,
+    deleteHeader: nothing,
+    deleteReceivedHeader: nothing,
+    recipients: [],
+    addRecipient: nothing,
+    removeRecipient: nothing,
+    changeSender: nothing,
   };
-  return view as BodyView & WholeEdits;
 }
 
 async function partsOf(content: string): Promise<MimeTree> {

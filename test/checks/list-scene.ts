@@ -8,6 +8,7 @@ import type { CheckDefinition, Stage } from "../../src/hooks/check.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import type { Services } from "../../src/hooks/services.ts";
 import type { CommandHook } from "../../src/hooks/hook-names.ts";
+import type { Session } from "../../src/hooks/session.ts";
 import type { Outcome } from "../../src/hooks/outcome.ts";
 import type { Step } from "../../src/hooks/step.ts";
 import { pass } from "../../src/hooks/verdict.ts";
@@ -109,16 +110,7 @@ export class ListScene {
     }
     const session = makeSession(variables, ip);
     session.begin(mailbox("sender@far.test"));
-    const message = messageOf(content);
-    const ask = ({ need, run }: Step): Answer => {
-      if (need !== "tap") {
-        return run.message?.(session, message) ?? pass;
-      }
-      const tap = run.tap?.(session, message);
-      const wait = tap?.take(Buffer.from(content, "latin1"));
-      return wait instanceof Promise ? wait.then(() => tap?.end() ?? pass) : (tap?.end() ?? pass);
-    };
-    return asPrinted((await this.#pipeline.run("message", session, "policy", ask)).verdict);
+    return asPrinted((await this.#pipeline.run("message", session, "policy", askAbout(session, content))).verdict);
   }
 
   #run(hook: CommandHook, session: ReturnType<typeof makeSession>, stage: Stage) {
@@ -127,4 +119,17 @@ export class ListScene {
     }
     return this.#pipeline.run(hook, session, stage) as Outcome | Promise<Outcome>;
   }
+}
+
+/** How a check is asked at hook `message`, by what it needs of the message. */
+export function askAbout(session: Session, content: string): (step: Step) => Answer {
+  const message = messageOf(content);
+  return ({ need, run }) => {
+    if (need !== "tap") {
+      return run.message?.(session, message) ?? pass;
+    }
+    const tap = run.tap?.(session, message);
+    const wait = tap?.take(Buffer.from(content, "latin1"));
+    return wait instanceof Promise ? wait.then(() => tap?.end() ?? pass) : (tap?.end() ?? pass);
+  };
 }

@@ -72,6 +72,11 @@ function keysOf(names: string): string[] | string {
   if (locals.length * domains.length > maxNames) {
     return `means more than ${maxNames} addresses`;
   }
+  const wildcard = [...locals, ...domains].find((part) => /^[^"]*[*?]/.test(part));
+  if (wildcard !== undefined) {
+    // As an address it would match nobody, and whoever wrote it would not learn that.
+    return `"${wildcard}" has a wildcard, which is not supported: name each address`;
+  }
   const keys: string[] = [];
   for (const local of locals) {
     for (const domain of domains) {

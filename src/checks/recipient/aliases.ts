@@ -43,7 +43,7 @@ export const aliases: CheckDefinition = defineCheck({
     format: field.choice(
       ["hjp", "sendmail"],
       "hjp",
-      "hjp: LOCALS@DOMAINS (OPTIONS): ADDRESSES, with lists separated by commas. sendmail: name: addresses, as in /etc/aliases; a name without a domain is valid in every relay domain. Commands, files and :include: are left out.",
+      "hjp: LOCALS@DOMAINS (OPTIONS): ADDRESSES, with lists separated by commas, in all combinations. Further patterns of the original are not known: a line with a wildcard (* or ?) is left out, with a warning. sendmail: name: addresses, as in /etc/aliases; a name without a domain is valid in every relay domain. Commands, files and :include: are left out.",
     ),
     unknown: field.choice(
       ["refuse", "pass"],

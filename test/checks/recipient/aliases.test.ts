@@ -151,6 +151,8 @@ describe("an alias file", () => {
   });
 
   it.each([
+    ["info-*@ours.example: b@ours.example", '\\"info-*\\" has a wildcard'],
+    ["a@*: b@ours.example", '\\"*\\" has a wildcard'],
     ["no colon", "is not an alias"],
     ["a@ours.example:", "leads to no address"],
     ["a@ours.example: b", '\\"b\\" is not a complete address'],
