@@ -1,11 +1,14 @@
 /** milter beside libmilter itself (python3-milter): what it is told, and what becomes of everything that it may answer. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import { makeHash } from "../../../src/auth/backends/scrypt.ts";
+import { makeSelfSigned } from "../../../src/auth/self-signed.ts";
 import { missing } from "../../fakes/need.ts";
 import { startDoer } from "../../fakes/milter.ts";
 import type { Doer } from "../../fakes/milter.ts";
 import { belowTrace } from "../../fakes/header-fields.ts";
 import { asPassedOn, shapes, wireOf } from "../../fakes/messages.ts";
+import { beginTls, plain } from "../../smtp/tls-fixture.ts";
 import { largeMessage, MailScene } from "../scanners/mail-scene.ts";
 
 const top = "From: ann@far.example\r\nSubject: plain\r\n";
@@ -67,6 +70,45 @@ describe.skipIf(missing("python3", "Milter"))("milter", () => {
       ["<ann@far.example>", expect.anything()],
       ["<bert@kontor.example>", { "{rcpt_addr}": "bert@kontor.example" }],
     ]);
+  });
+
+  it("tells it again after STARTTLS, with the login and the cipher, and of recipients elsewhere", async () => {
+    const own = makeSelfSigned(["mx.kontor.example"], { from: new Date(Date.now() - 3_600_000), days: 30 });
+    scene = await MailScene.start(
+      { milter: `url = "${doer.url}"` },
+      {
+        files: {
+          "cert.pem": own.certificate,
+          "key.pem": { text: own.key, mode: 0o600 },
+          passwords: { text: `alice:${await makeHash("open sesame")}\n`, mode: 0o600 },
+        },
+        config:
+          '[tls]\ncert = "cert.pem"\nkey = "key.pem"\n[auth]\npasswords = "passwords"\n[[listener]]\nname = "smtp"\nlisten = ["127.0.0.1:0"]\nauth = true',
+      },
+    );
+    const from = doer.told().length;
+    const { client } = await beginTls(scene.relay.port);
+    expect(await client.command(`AUTH PLAIN ${plain("alice", "open sesame")}`)).toMatch(/^235/);
+    await client.command("MAIL FROM:<ann@far.example>");
+    expect(await client.command("RCPT TO:<carl@away.example>")).toMatch(/^250/);
+    const told = doer.told().slice(from);
+    const values = (wanted: string): unknown[] =>
+      told.filter(([, event]) => event === wanted).map((one) => one.slice(2));
+    expect(values("helo")).toEqual([
+      ["client.test", {}],
+      ["client.test", { "{tls_version}": "TLSv1.3", "{cipher}": expect.stringMatching(/^TLS_/) }],
+    ]);
+    expect(values("mail")[0]).toEqual([
+      "<ann@far.example>",
+      {
+        i: expect.any(String),
+        "{mail_addr}": "ann@far.example",
+        "{auth_authen}": "alice",
+        "{auth_type}": "PLAIN",
+      },
+    ]);
+    expect(values("rcpt")).toEqual([["<carl@away.example>", { "{rcpt_addr}": "carl@away.example" }]]);
+    client.close();
   });
 
   it("makes every change of the header, and leaves all other octets alone", async () => {
