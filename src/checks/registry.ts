@@ -1,6 +1,7 @@
 /** Every check there is; printed by `npm run docs`. The order has no meaning: `[checks] run` says what runs. */
 import type { CheckDefinition } from "../hooks/check.ts";
 import { aliases } from "./recipient/aliases.ts";
+import { archive } from "./content/archive.ts";
 import { authentication } from "./content/authentication.ts";
 import { authlogger } from "./auth/authlogger.ts";
 import { authrequired } from "./auth/authrequired.ts";
@@ -54,6 +55,7 @@ import { whitelist } from "./client/whitelist.ts";
 
 export const checks: readonly CheckDefinition[] = [
   aliases,
+  archive,
   authentication,
   authlogger,
   authrequired,

@@ -11,7 +11,7 @@ import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import { defineCourier } from "./contract/contract.ts";
 import type { CourierDefinition, Letter, Parcel } from "./contract/contract.ts";
-import { withoutReturns } from "./contract/local-lines.ts";
+import { withoutReturns } from "../message/local-lines.ts";
 
 const [openFile, closeFile, sync, moveFile] = [promisify(open), promisify(close), promisify(fsync), promisify(rename)];
 const [makeFolder, removeFile] = [promisify(mkdir), promisify(unlink)];

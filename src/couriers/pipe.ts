@@ -13,7 +13,7 @@ import type { Reply } from "../mail/reply.ts";
 import { openNameless } from "../message/spool.ts";
 import { defineCourier } from "./contract/contract.ts";
 import type { CourierDefinition, Letter, Parcel } from "./contract/contract.ts";
-import { withoutReturns } from "./contract/local-lines.ts";
+import { withoutReturns } from "../message/local-lines.ts";
 import { runProgram } from "./program.ts";
 import type { Ended } from "./program.ts";
 import { Slots } from "../wait/slots.ts";

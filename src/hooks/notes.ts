@@ -18,7 +18,7 @@ export interface Note<Value> {
    */
   get(session: NotedSession, recipient?: Recipient): Value | undefined;
   /** Takes the note; without an owner nothing happens. */
-  set(session: CheckSession, value: Value): void;
+  set(session: NotedSession, value: Value): void;
 }
 
 /** A note that belongs to the session, the transaction or the recipient under question. */

@@ -13,7 +13,7 @@ import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import { defineCourier } from "./contract/contract.ts";
 import type { CourierDefinition, Parcel } from "./contract/contract.ts";
-import { withoutReturns } from "./contract/local-lines.ts";
+import { withoutReturns } from "../message/local-lines.ts";
 
 const delivered = reply(250, "2.0.0", "Delivered");
 
