@@ -99,14 +99,14 @@ async function addToMaildir(target: string, message: Kept, time: Date): Promise<
 }
 
 /** A message has at least an empty line. */
-function readerOf({ file, size }: Kept): ReturnType<typeof createReadStream> {
+function readerOf({ file, size }: Kept): AsyncIterable<Buffer> {
   return createReadStream("", { fd: file, autoClose: false, start: 0, end: size - 1 });
 }
 
 async function contentOf(message: Kept): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of readerOf(message)) {
-    pieces.push(piece as Buffer);
+    pieces.push(piece);
   }
   return Buffer.concat(pieces);
 }

@@ -9,10 +9,7 @@ import { pass } from "../../hooks/verdict.ts";
 import { Drafts } from "./archive-drafts.ts";
 import type { Draft } from "./archive-drafts.ts";
 
-const folderRule: field.TextRule = {
-  allowed: 'an absolute path, or ""',
-  fits: (text) => text === "" || isAbsolute(text),
-};
+const folderRule: field.TextRule = { allowed: "an absolute path", fits: isAbsolute };
 const pathRule: field.TextRule = {
   allowed: 'a path below folder, without ".."',
   fits: (text) => /^[^/\0][^\0]*$/.test(text) && !text.split("/").includes(".."),
@@ -29,7 +26,11 @@ export const archive: CheckDefinition = defineCheck({
   hooks: ["message", "concluded"],
   needs: "tap",
   settings: {
-    folder: field.textBy(folderRule, "", "The folder, which the relay must be able to write to. Required."),
+    folder: field.textBy(
+      folderRule,
+      "/var/lib/goodmailto-relay",
+      "The folder, which the relay must be able to write to.",
+    ),
     path: field.textBy(
       pathRule,
       "mail/%Y%m%d",
@@ -47,7 +48,6 @@ export const archive: CheckDefinition = defineCheck({
     ),
     sample: field.integer(1, 1, 1_000_000, "Keep one of so many messages."),
   },
-  faults: ({ folder }) => (folder === "" ? [{ key: "folder", message: "needs to be given: an absolute path" }] : []),
   reasons: {},
   create({ what, sample, ...place }, { label, log, now }) {
     const drafts = new Drafts(place, label, log, now);
