@@ -30,6 +30,7 @@ import { geo } from "./client/geo.ts";
 import { goodmailto } from "./recipient/goodmailto.ts";
 import { goodrcptto } from "./recipient/goodrcptto.ts";
 import { greylisting } from "./rate/greylisting.ts";
+import { hashcash } from "./content/hashcash.ts";
 import { hivirus } from "./content/hivirus.ts";
 import { ifauthskip } from "./auth/ifauthskip.ts";
 import { loop } from "./content/loop.ts";
@@ -84,6 +85,7 @@ export const checks: readonly CheckDefinition[] = [
   goodmailto,
   goodrcptto,
   greylisting,
+  hashcash,
   hivirus,
   ifauthskip,
   loop,

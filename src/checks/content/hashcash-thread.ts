@@ -1,0 +1,7 @@
+/** A worker thread that mints one stamp, so that the sessions do not wait. */
+import { parentPort, workerData } from "node:worker_threads";
+
+import { mintStamp } from "./hashcash-stamp.ts";
+import type { StampOrder } from "./hashcash-stamp.ts";
+
+parentPort?.postMessage(mintStamp(workerData as StampOrder));
