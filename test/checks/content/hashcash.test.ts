@@ -24,7 +24,7 @@ function withRecipients(addresses: readonly string[], variables: Readonly<Record
 /** Exit status 0: the program finds the stamp good. */
 function program(stamp: string, bits: number, resource: string): boolean {
   try {
-    execFileSync("hashcash", ["-cq", `-b${bits}`, "-r", resource, stamp]);
+    execFileSync("hashcash", ["-cyq", `-b${bits}`, "-r", resource, stamp]);
     return true;
   } catch {
     return false;
