@@ -1,5 +1,11 @@
 /** Whether a file names certificate authorities: certificates in PEM, and nothing else that was meant for another setting. */
 import { X509Certificate } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+
+import { Watched } from "./watched.ts";
+
+/** Of a file with authorities; that of a whole system has a quarter of it. */
+const maxBytes = 1_048_576;
 
 const certificate = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
 
@@ -32,4 +38,29 @@ export function readCertificate(pem: string): X509Certificate | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The text of such a file, read again when it changes; undefined while there was never a good one.
+ * @param now ms
+ * @param fault is called once with the reason if it cannot be used; the previous text stays
+ */
+export function openAuthorities(
+  path: string,
+  now: () => number,
+  fault: (why: string) => void,
+): Watched<string | undefined> {
+  const make = () => {
+    const facts = statSync(path);
+    if (!facts.isFile() || facts.size > maxBytes) {
+      throw new RangeError(`Cannot read "${path}": not a plain file of at most ${maxBytes} bytes`);
+    }
+    const text = readFileSync(path, "utf8");
+    const refusal = refuseAuthorities(text);
+    if (refusal !== undefined) {
+      throw new RangeError(`"${path}" ${refusal}`);
+    }
+    return { value: text, looked: [path] };
+  };
+  return new Watched<string | undefined>(undefined, [path], make, now, fault);
 }

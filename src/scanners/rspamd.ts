@@ -1,9 +1,10 @@
 /** rspamd: what it would do with a message, by `POST /checkv2`. */
 import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
+import { request as requestSecure } from "node:https";
 
 import type { Answered, Transport } from "../hooks/scanner.ts";
-import { formatEndpoint } from "../mail/network.ts";
+import { formatEndpoint, parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { GatheredScan } from "./gathered.ts";
 import type { Exchange } from "./gathered.ts";
@@ -34,24 +35,53 @@ export interface Weighed extends Answered {
 /** What rspamd gets besides the message: its header fields `IP`, `Helo`, `From`, `Rcpt` and so on, one value each or several. */
 export type RspamdFacts = Readonly<Record<string, string | string[]>>;
 
-export function rspamd(server: Endpoint, facts: RspamdFacts): Transport<Weighed> {
+/** Where it is. */
+export interface RspamdPlace {
+  readonly endpoint: Endpoint;
+  readonly secure: boolean;
+  /** CA certificates (PEM) for a secure one; not given: those of Node. */
+  readonly authorities?: (() => string | undefined) | undefined;
+}
+
+/** Reads "host:port", or "https://host:port". */
+export function parseRspamdPlace(text: string): RspamdPlace | undefined {
+  const secure = text.startsWith("https://");
+  const endpoint = parseEndpoint(secure ? text.slice("https://".length) : text);
+  return endpoint === undefined ? undefined : { endpoint, secure };
+}
+
+export function rspamd(server: RspamdPlace, facts: RspamdFacts): Transport<Weighed> {
   return {
-    place: `rspamd at ${formatEndpoint(server)}`,
+    place: `rspamd at ${server.secure ? "https://" : ""}${formatEndpoint(server.endpoint)}`,
     open: () => new GatheredScan(Buffer.alloc(0), (message) => ask(server, facts, message)),
   };
 }
 
-function ask(server: Endpoint, facts: RspamdFacts, message: Buffer): Exchange<Weighed> {
+/** @throws Error where the CA certificates cannot be read: no other ones are trusted in their place */
+function authoritiesOf({ authorities }: RspamdPlace): { readonly ca?: string } {
+  if (authorities === undefined) {
+    return {};
+  }
+  const ca = authorities();
+  if (ca === undefined) {
+    throw new Error("ca_file cannot be used");
+  }
+  return { ca };
+}
+
+function ask(server: RspamdPlace, facts: RspamdFacts, message: Buffer): Exchange<Weighed> {
+  const { endpoint, secure } = server;
   const headers = { ...facts, "Content-Length": String(message.length) };
   // The answer is one of a local service: a connection of its own costs little, and no kept one can have died.
-  const asked = request({
-    host: server.host,
-    port: server.port,
+  const options = {
+    host: endpoint.host,
+    port: endpoint.port,
     path: "/checkv2",
     method: "POST",
     headers,
     agent: false,
-  });
+  } as const;
+  const asked = secure ? requestSecure({ ...options, ...authoritiesOf(server) }) : request(options);
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   asked
     .on("response", resolve)

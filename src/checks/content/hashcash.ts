@@ -105,7 +105,7 @@ function mark({ transaction }: MessageSession, message: HeaderView & HeaderEdits
   const resources = new Set((transaction?.accepted ?? []).map(({ mailbox }) => mailbox.raw.toLowerCase()));
   const stamps = message.fields.values("X-Hashcash").slice(0, mostStamps);
   const best = Math.max(0, ...stamps.map((stamp) => stampValue(stamp, resources, now)));
-  message.deleteHeader(told, 0);
+  message.deleteReceivedHeader(told);
   if (best > 0) {
     message.insertHeader(0, `${told}: ${best}`);
   }

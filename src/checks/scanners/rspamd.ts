@@ -1,15 +1,15 @@
 /** rspamd: asks rspamd what to do with a message, and does it. */
 import * as field from "../../config/fields.ts";
+import { openAuthorities } from "../../files/authorities.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { immune } from "../../hooks/exemption.ts";
 import type { BodyView, MessageSession, WholeEdits } from "../../hooks/message.ts";
 import type { NoAnswer } from "../../hooks/scanner.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
-import { parseEndpoint, readEndpoint } from "../../mail/network.ts";
 import { printable, reply } from "../../mail/reply.ts";
-import { rspamd as transport } from "../../scanners/rspamd.ts";
-import type { RspamdFacts, Weighed } from "../../scanners/rspamd.ts";
+import { parseRspamdPlace, rspamd as transport } from "../../scanners/rspamd.ts";
+import type { RspamdFacts, RspamdPlace, Weighed } from "../../scanners/rspamd.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
 import { attempt, insertFields, octetsOf, valueOf } from "./fields.ts";
 import { onErrorField, withoutAnswer } from "./no-answer.ts";
@@ -19,7 +19,7 @@ const temporary = ["soft reject", "greylist"];
 
 export const rspamd: CheckDefinition = defineCheck({
   name: "rspamd",
-  doc: "Applies the action of rspamd to each message: reject gives 554, soft reject and greylist give 451, add header and rewrite subject change the message, with the header fields that rspamd requests.",
+  doc: "Applies the action of rspamd to each message: reject and discard give 554, soft reject and greylist give 451, add header and rewrite subject change the message, with the header fields that rspamd requests.",
   original: "None in qpsmtpd: the protocol is rspamd's /checkv2, the replies are goodmailto's.",
   failure:
     "If rspamd does not answer, on_error applies; after too many consecutive failures it is not asked for ten seconds.",
@@ -28,9 +28,19 @@ export const rspamd: CheckDefinition = defineCheck({
   needs: "whole",
   settings: {
     server: field.textBy(
-      { allowed: '"host:port"', fits: (text) => parseEndpoint(text) !== undefined },
+      { allowed: '"host:port" or "https://host:port"', fits: (text) => parseRspamdPlace(text) !== undefined },
       "127.0.0.1:11333",
-      "Address of a normal worker of rspamd.",
+      "Address of a normal worker of rspamd. Across a network use https://, whose certificate must be valid for the host.",
+    ),
+    ca_file: field.file(
+      "",
+      "relay",
+      "CA certificates (PEM) for https://. Read again when it changes; if it cannot be read, on_error applies. Empty: those of Node.",
+    ),
+    discard: field.choice(
+      ["refuse", "accept"],
+      "refuse",
+      "What to do with a message for which the action is discard, since goodmailto accepts no message that it does not deliver. refuse: 554. accept: deliver it.",
     ),
     headers: field.choice(
       ["add", "none"],
@@ -47,15 +57,24 @@ export const rspamd: CheckDefinition = defineCheck({
   },
   reasons: { spam: "spam", later: "rspamd asks to try later", unavailable: "spam scanner unavailable" },
   unless: immune,
-  create({ server, headers, max_size: maxSize, timeout, on_error: onError }, { scanner, log }) {
-    const place = readEndpoint(server);
+  faults: ({ server, ca_file: file }) =>
+    file === "" || parseRspamdPlace(server)?.secure !== false
+      ? []
+      : [{ key: "ca_file", message: "must be empty: server is not an https:// address" }],
+  create(chosen, { scanner, log, now }) {
+    const { server, ca_file: file, discard, headers, max_size: maxSize, timeout, on_error: onError } = chosen;
+    const warn = (why: string): void => log.warning("rspamd", "ca_file cannot be used", { why });
+    const authorities = file === "" ? undefined : openAuthorities(file, now, warn);
+    // The rule of the setting has seen it.
+    const read = parseRspamdPlace(server) as RspamdPlace;
+    const place = { ...read, authorities: authorities && (() => authorities.current()) };
     const askFor = (session: MessageSession) => scanner.open(transport(place, factsOf(session)), { maxSize, timeout });
     const verdictOn = (answer: Weighed | NoAnswer) => {
       if (isNoAnswer(answer)) {
         return withoutAnswer(answer, onError, "Unable to scan for spam");
       }
       const text = printable(answer.message ?? "").trim();
-      if (answer.action === "reject") {
+      if (answer.action === "reject" || (answer.action === "discard" && discard === "refuse")) {
         return refuse("spam", reply(554, "5.7.1", text || "Spam message rejected"));
       }
       return temporary.includes(answer.action) ? refuse("later", reply(451, "4.7.1", text || "Try again later")) : pass;

@@ -99,7 +99,7 @@ describe("hashcash with verify", () => {
     const changes: string[] = [];
     const message = {
       ...messageOf(header),
-      deleteHeader: (name: string, nth: number) => void changes.push(`- ${name} ${nth}`),
+      deleteReceivedHeader: (name: string) => void changes.push(`- ${name}`),
       insertHeader: (at: number, line: string) => void changes.push(`+ ${at} ${line}`),
     };
     const check = startCheck(hashcash, { verify: true }, new RecordingLog(), clock.now);
@@ -109,8 +109,8 @@ describe("hashcash with verify", () => {
 
   it("tells of the best stamp for one of the recipients, and removes what the sender says", async () => {
     const forged = "X-Hashcash-Valid: 60\r\n";
-    expect(await changesOf(forged)).toEqual(["- X-Hashcash-Valid 0"]);
-    const good = ["- X-Hashcash-Valid 0", "+ 0 X-Hashcash-Valid: 8"];
+    expect(await changesOf(forged)).toEqual(["- X-Hashcash-Valid"]);
+    const good = ["- X-Hashcash-Valid", "+ 0 X-Hashcash-Valid: 8"];
     expect(await changesOf(`X-Hashcash: ${stamp}\r\n`, ["otto@kontor.example", "VERA@kontor.example"])).toEqual(good);
     expect(await changesOf(`X-Hashcash: 1:x\r\nX-Hashcash: ${stamp.replace("::", "::\r\n ")}\r\n`)).toEqual(good);
     expect(await changesOf(`X-Hashcash: ${stamp}\r\n`, ["otto@kontor.example"])).toEqual(good.slice(0, 1));

@@ -1,14 +1,16 @@
 /** rspamd: the real one rejects and passes; a small server says what else it may say. */
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
+import { createAuthority } from "../../fakes/certificates.ts";
 import { Daemon } from "../../fakes/daemon.ts";
 import { missing } from "../../fakes/need.ts";
 import { startScripted } from "../../fakes/scripted.ts";
@@ -81,6 +83,36 @@ actions { reject = 15; add_header = 6; greylist = 4; }
   }, 60_000);
 });
 
+describe("rspamd over https", () => {
+  it("is asked if its certificate is one of ca_file for its host, and not otherwise", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "goodmailto-rspamd-tls-"));
+    const authority = await createAuthority(folder);
+    const issued = await authority.issue("rspamd", "IP:127.0.0.1");
+    const other = await createAuthority(folder, "other");
+    const pair = { cert: readFileSync(issued.certificate), key: readFileSync(issued.key) };
+    const server = createSecureServer(pair, (request, response) => {
+      request.resume().on("end", () => response.end(JSON.stringify({ action: "reject", score: 20 })));
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    try {
+      const ask = async (host: string, file: string): Promise<string | undefined> => {
+        const more = `${file === "" ? "" : `ca_file = "${file}"\n`}on_error = "defer"`;
+        return (await start(`https://${host}:${port}`, more)).send(ham);
+      };
+      expect(await ask("127.0.0.1", authority.ca)).toBe("554 5.7.1 Spam message rejected");
+      expect(await ask("localhost", authority.ca)).toBe(unable);
+      expect(await ask("127.0.0.1", other.ca)).toBe(unable);
+      expect(await ask("127.0.0.1", "")).toBe(unable);
+      expect(await ask("127.0.0.1", issued.key)).toBe(unable);
+      expect(scene?.log).toContain("holds a private key");
+    } finally {
+      server.close();
+      rmSync(folder, { recursive: true });
+    }
+  }, 30_000);
+});
+
 describe("rspamd with a small server", () => {
   /** What one answer makes of a message: reply, what is delivered, what the server was asked. */
   async function judged(answer: unknown, status = 200, more = 'on_error = "defer"') {
@@ -130,7 +162,13 @@ describe("rspamd with a small server", () => {
     );
     expect((await judged(weighed("add header"))).delivered).toBe(`X-Spam: Yes\r\n${ours}`);
     expect((await judged(weighed("no action"))).delivered).toBe(ours);
-    expect((await judged(weighed("discard"))).delivered).toBe(ours);
+    expect((await judged(weighed("discard"), 200, 'discard = "accept"')).delivered).toBe(ours);
+  });
+
+  it("loses no message that rspamd would discard: it is refused, or delivered", async () => {
+    const { reply, delivered } = await judged(weighed("discard"));
+    expect([reply, delivered]).toEqual(["554 5.7.1 Spam message rejected", ""]);
+    expect((await judged(weighed("discard"), 200, 'discard = "accept"')).reply).toMatch(/^250/);
   });
 
   it("tells rspamd who sends to whom", async () => {
