@@ -59,7 +59,8 @@ describe(`checks under random envelopes (seed ${seed})`, () => {
       const pair = shared.map((state) => new Worker({ checks: tried, folder: lists, state, now }));
       const single = new Worker({ checks: tried, folder: lists, state: own, now });
       for (let i = 0; i < each; i++) {
-        time += Math.floor(chance.random() * 600_000);
+        // Longer than a worker goes on without looking for blocks of the other one: until then it may not know of one.
+        time += 1000 + Math.floor(chance.random() * 600_000);
         const envelope = chance.envelope();
         const which = Math.floor(chance.random() * 2);
         const [state, worker] = [shared[which] as State, pair[which] as Worker];
