@@ -10,7 +10,7 @@ describe("dialogues", () => {
   for (const file of globSync(join(import.meta.dirname, "**/*.dialog")).toSorted()) {
     const text = readFileSync(file, "utf8");
     const lacks =
-      ["clamd", "spamd"].some((name) => new RegExp(`^=== ${name}$`, "m").test(text) && missing(name)) ||
+      ["clamd", "spamd", "rspamd"].some((name) => new RegExp(`^=== ${name}$`, "m").test(text) && missing(name)) ||
       (text.includes("\n=== milter\n") && missing("python3", "Milter"));
     it.skipIf(lacks)(`${basename(file, ".dialog")}: ${text.split("\n")[0]}`, async () => {
       await runDialogue(text, file);

@@ -5,9 +5,10 @@
  * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of
  * `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `deliverabled`
  * (lines of `address number` that a scripted daemon answers, whose place is {deliverabled}), `clamd` (a real one that
- * knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `spamd` (a real one, whose place is {spamd}; {gtube} is what it finds), `milter`
- * (python3-milter that does what `X-Do` says, whose url is {milter}), `hop` (JSON of a next hop's
- * script), `dialogue` (a conversation; `from 127.0.0.2` sets the client's address), `log` (lines that the log must
+ * knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `spamd` and `rspamd` (real ones,
+ * whose places are {spamd} and {rspamd}; {gtube} is what they find), `milter` (python3-milter that does what `X-Do`
+ * says, whose url is {milter}), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2` sets
+ * the client's address), `log` (lines that the log must
  * hold, in this order), `delivered` (what the next hop must have got: `from <..> to <..> <..>` lines, then text that
  * the message must contain). Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of
  * a reply, `S closed`, `C closed` (FIN), `C> "raw bytes as a JSON string"`, `TLS`, `# comment`. Placeholders: {folder},
@@ -32,6 +33,7 @@ import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import type { TestRelay } from "../fakes/relay.ts";
+import { startRspamd } from "../fakes/rspamd.ts";
 import { gtube, startSpamd } from "../fakes/spamd.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 
@@ -71,6 +73,7 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   const daemon = await startDaemon(named(blocks, "deliverabled")[0]);
   const clamd = named(blocks, "clamd").length === 0 ? undefined : await Clamd.start();
   const spamd = named(blocks, "spamd").length === 0 ? undefined : await startSpamd();
+  const rspamd = named(blocks, "rspamd").length === 0 ? undefined : await startRspamd();
   const doer = named(blocks, "milter").length === 0 ? undefined : await startDoer();
   const fill = (part: string): string =>
     part
@@ -79,6 +82,7 @@ export async function runDialogue(text: string, file: string): Promise<void> {
       .replaceAll("{deliverabled}", daemon?.place ?? "{deliverabled}")
       .replaceAll("{clamd}", clamd?.path ?? "{clamd}")
       .replaceAll("{milter}", doer?.url ?? "{milter}")
+      .replaceAll("{rspamd}", rspamd?.place ?? "{rspamd}")
       .replaceAll("{spamd}", spamd?.place ?? "{spamd}");
   const snapshot = named(blocks, "snapshot")[0];
   const files = named(blocks, "file").map(
@@ -107,6 +111,7 @@ export async function runDialogue(text: string, file: string): Promise<void> {
     await daemon?.close();
     await clamd?.close();
     await spamd?.close();
+    await rspamd?.close();
     await doer?.close();
   }
 }

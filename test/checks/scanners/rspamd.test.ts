@@ -1,6 +1,6 @@
 /** rspamd: the real one rejects and passes; a small server says what else it may say. */
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders } from "node:http";
 import { createServer as createSecureServer } from "node:https";
@@ -11,12 +11,12 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 
 import { createAuthority } from "../../fakes/certificates.ts";
-import { Daemon } from "../../fakes/daemon.ts";
 import { missing } from "../../fakes/need.ts";
+import { startRspamd } from "../../fakes/rspamd.ts";
+import type { Rspamd } from "../../fakes/rspamd.ts";
 import { startScripted } from "../../fakes/scripted.ts";
 import { gtube } from "../../fakes/spamd.ts";
 import { MailScene } from "./mail-scene.ts";
-import { freePort } from "../../fakes/free-port.ts";
 
 const spam = `From: a@far.example\r\nSubject: hello\r\n\r\n${gtube}\r\n`;
 const ham = "From: a@far.example\r\nSubject: hello\r\nX-Spam: forged\r\n\r\nHello\r\n";
@@ -35,33 +35,12 @@ async function start(place: string, more = ""): Promise<MailScene> {
 }
 
 describe.skipIf(missing("rspamd"))("rspamd with the real one", () => {
-  let rspamd: Daemon;
-  let folder: string;
+  let rspamd: Rspamd;
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "goodmailto-rspamd-"));
-    chmodSync(folder, 0o777);
-    const port = await freePort();
-    // With all suffixes of the public list and all languages it starts after a minute.
-    writeFileSync(join(folder, "suffixes"), "test\nexample\n");
-    writeFileSync(
-      join(folder, "rspamd.conf"),
-      `options {
-  filters = ""; tempdir = "${folder}"; hs_cache_dir = "${folder}"; disable_hyperscan = true;
-  url_tld = "${folder}/suffixes";
-  dns { nameserver = ["127.0.0.1:${await freePort()}:1"]; timeout = 0.1s; retransmits = 1; }
-}
-lang_detection { languages = "${folder}/none"; }
-logging { type = "console"; level = "error"; }
-worker { type = "normal"; bind_socket = "127.0.0.1:${port}"; count = 1; }
-actions { reject = 15; add_header = 6; greylist = 4; }
-`,
-    );
-    rspamd = new Daemon(port, ["rspamd", "-f", "-i", "-c", join(folder, "rspamd.conf")]);
-    await rspamd.start();
+    rspamd = await startRspamd();
   }, 90_000);
   afterAll(async () => {
-    await rspamd.kill();
-    rmSync(folder, { recursive: true, force: true });
+    await rspamd.close();
   });
 
   it("refuses what it rejects, passes what it passes, and is missed when it is hung or killed", async () => {
