@@ -19,6 +19,7 @@ import { measureConnections } from "./connections.ts";
 import { measureCures } from "./cures.ts";
 import { buildGenerator } from "./generator.ts";
 import type { Generator } from "./generator.ts";
+import { measureHeaderChecks } from "./header-checks.ts";
 import { measureLookups } from "./lookups.ts";
 import { cellKey, loadsOf, measureRounds } from "./rounds.ts";
 import type { Cell, Measured, NamedLoad } from "./rounds.ts";
@@ -162,6 +163,7 @@ async function main(): Promise<void> {
         print("All checks that need no network", await measureAllChecks(generator, site, quick));
       }
       if (parts.has("content")) {
+        print("Checks of the header and the parts", await measureHeaderChecks(generator, site, quick));
         print("Scanning by clamd", await measureContent(generator, site, quick));
       }
       if (parts.has("cures")) {
