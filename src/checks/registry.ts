@@ -48,6 +48,7 @@ import { scanner } from "./scanners/scanner.ts";
 import { score } from "./client/score.ts";
 import { spamassassin } from "./scanners/spamassassin.ts";
 import { spamtrap } from "./envelope/spamtrap.ts";
+import { split } from "./content/split.ts";
 import { spp } from "./programs/spp.ts";
 import { tarpit } from "./rate/tarpit.ts";
 import { validrcptto } from "./recipient/validrcptto.ts";
@@ -103,6 +104,7 @@ export const checks: readonly CheckDefinition[] = [
   score,
   spamassassin,
   spamtrap,
+  split,
   spp,
   tarpit,
   validrcptto,

@@ -1,6 +1,7 @@
 /** One client's session as checks see it: facts to read, and `apply` for what may be changed. */
 import type { Mailbox } from "../mail/address.ts";
 import type { Effect } from "./effect.ts";
+import type { RecipientResults } from "./recipient-results.ts";
 
 /** Both ends of the connection, as tcpserver would set them. */
 export interface Peer {
@@ -22,6 +23,8 @@ export interface CheckTransaction {
   /** Undefined for the null sender. */
   readonly sender: Mailbox | undefined;
   readonly accepted: readonly Recipient[];
+  /** Set by the effect `each`: where checks of content note what they find for single recipients. */
+  readonly results: RecipientResults | undefined;
   /** RCPT commands that reached the checks, refused ones included: SMTPRCPTCOUNTALL. */
   readonly asked: number;
 }

@@ -13,6 +13,7 @@ export interface Redirection {
  * `whitelist` may turn off every later check of stage policy. `expand`, at RCPT, gives the next hop these addresses in
  * place of the recipient: each must be one that the client may send to, and all must be accepted there.
  * `options`, at RCPT, are what the administrator wants for this recipient: a note, and variables SMTPRCPTOPT_name.
+ * `each`, up to DATA, makes checks of content that can note their results for each recipient, and not refuse themselves.
  * `redirect`, up to DATA, sends the whole message to other recipients than the accepted ones, under the same rule.
  */
 export type Effect =
@@ -23,6 +24,7 @@ export type Effect =
   | { readonly kind: "address"; readonly mailbox: Mailbox | undefined; readonly evenObserved?: true }
   | { readonly kind: "expand"; readonly mailboxes: readonly [Mailbox, ...Mailbox[]] }
   | { readonly kind: "options"; readonly options: ReadonlyMap<string, string> }
+  | { readonly kind: "each" }
   | ({ readonly kind: "redirect" } & Redirection)
   | { readonly kind: "print"; readonly line: string }
   | { readonly kind: "whitelist"; readonly owner: "session" | "transaction"; readonly policyOff?: boolean }
@@ -34,7 +36,7 @@ export type Effect =
  */
 export function isDecision(effect: Effect): boolean {
   return (
-    ["whitelist", "expand", "options", "redirect"].includes(effect.kind) ||
+    ["whitelist", "expand", "options", "each", "redirect"].includes(effect.kind) ||
     (effect.kind === "address" && effect.evenObserved !== true)
   );
 }

@@ -11,7 +11,7 @@ import { forgetOptions, takeOptions } from "./recipient-options.ts";
 import { restoreMap } from "./restore-map.ts";
 import { Suspicion } from "./suspicion.ts";
 import type { Pending } from "./suspicion.ts";
-import { newTransaction } from "./transaction.ts";
+import { newTransaction, openResults } from "./transaction.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** An address as SMTPMAILFROM and SMTPRCPTTO hold it: without quotes, in the letter case in which it came; "" for the null sender. */
@@ -55,7 +55,7 @@ export class Session implements CheckSession {
   readonly headers: string[] = [];
   /** Replies queued by `refuse-later`: raw lines that begin with their code. */
   readonly late: { mail: string[]; rcpt: string[]; data: string[] } = { mail: [], rcpt: [], data: [] };
-  /** Set by `accept-session`: no check runs any more. */
+  /** Set by `accept-session`. */
   checksOff = false;
   #policyOff = false;
   /** The check that is asked now is in mode observe. */
@@ -66,7 +66,6 @@ export class Session implements CheckSession {
   commandAt = 0;
   /** How many effects were carried out: while it stays the same, no check has changed anything. */
   effects = 0;
-  /** Lines that came as commands. */
   commands = 0;
   #rcpt: { mailbox: Mailbox; expansion?: Recipient["expansion"] } | undefined;
   readonly #print: Printer;
@@ -102,7 +101,6 @@ export class Session implements CheckSession {
     return this.#rcpt?.mailbox;
   }
 
-  /** Begins with another recipient. */
   set recipient(mailbox: Mailbox | undefined) {
     this.#rcpt = mailbox === undefined ? undefined : { mailbox };
     forgetOptions(this.variables);
@@ -224,10 +222,11 @@ export class Session implements CheckSession {
       case "address":
         this.#changeAddress(effect.mailbox && readAgain(effect.mailbox));
         break;
+      case "each":
       case "expand":
       case "options":
       case "redirect":
-        this.#readdress(effect);
+        this.#plan(effect);
         break;
       case "print":
         this.#print(effect.line);
@@ -238,8 +237,10 @@ export class Session implements CheckSession {
     }
   }
 
-  #readdress(effect: Extract<Effect, { kind: "expand" | "options" | "redirect" }>): void {
-    if (effect.kind === "options") {
+  #plan(effect: Extract<Effect, { kind: "each" | "expand" | "options" | "redirect" }>): void {
+    if (effect.kind === "each") {
+      openResults(this.transaction);
+    } else if (effect.kind === "options") {
       takeOptions(this, this.variables, effect.options);
     } else if (effect.kind === "expand" && this.#rcpt !== undefined) {
       this.#rcpt.expansion = readAllAgain(effect.mailboxes);

@@ -2,6 +2,7 @@
 import type { Mailbox } from "../mail/address.ts";
 import type { CheckTransaction, Recipient } from "./check-session.ts";
 import type { Redirection } from "./effect.ts";
+import { RecipientResults } from "./recipient-results.ts";
 import { Suspicion } from "./suspicion.ts";
 
 /** The transaction, as the server sees it. */
@@ -12,6 +13,7 @@ export interface Transaction extends CheckTransaction {
   /** The next hop has accepted recipients that must not get the message. */
   replan: boolean;
   redirection: Redirection | undefined;
+  results: RecipientResults | undefined;
   whitelisted: boolean;
   policyOff: boolean;
   readonly suspicion: Suspicion;
@@ -25,8 +27,16 @@ export function newTransaction(sender: Mailbox | undefined): Transaction {
     asked: 0,
     replan: false,
     redirection: undefined,
+    results: undefined,
     whitelisted: false,
     policyOff: false,
     suspicion: new Suspicion(),
   };
+}
+
+/** From now on checks of content note what they find for each recipient. */
+export function openResults(transaction: Transaction | undefined): void {
+  if (transaction !== undefined) {
+    transaction.results ??= new RecipientResults();
+  }
 }

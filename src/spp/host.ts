@@ -247,6 +247,7 @@ function isFull(session: CheckSession, effect: Effect): boolean {
     case "address":
     case "expand":
     case "options":
+    case "each":
     case "redirect":
     case "print":
       return false;

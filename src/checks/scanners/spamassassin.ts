@@ -1,10 +1,11 @@
 /** spamassassin: asks spamd how likely a message is spam; refuses from a score on, or marks. */
 import * as field from "../../config/fields.ts";
-import type { CheckSession } from "../../hooks/check-session.ts";
+import type { CheckSession, Recipient } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { immune } from "../../hooks/exemption.ts";
 import type { BodyView, MessageSession, WholeEdits } from "../../hooks/message.ts";
+import { recipientOptions } from "../../hooks/recipient-options.ts";
 import type { NoAnswer, Scanner, Score } from "../../hooks/scanner.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { receivedField } from "../../mail/received.ts";
@@ -34,7 +35,7 @@ export const spamassassin: CheckDefinition = defineCheck({
       0,
       1000,
       "userprefs",
-      "Score at which a message is refused. 0: never. userprefs: the required score of spamd's user.",
+      "Score at which a message is refused. 0: never. userprefs: the required score of spamd's user. With the check split, the option spamassassin_reject_threshold of a recipient in the alias file is used instead.",
     ),
     munge_subject_threshold: field.integer(
       0,
@@ -76,12 +77,19 @@ export const spamassassin: CheckDefinition = defineCheck({
         spamd({ place, user: userOf(chosen.user, session), lead: leadOf(session, hostname, new Date(now())) }),
         limits,
       );
-    const verdictOn = (answer: Score | NoAnswer) => {
+    const verdictOn = (answer: Score | NoAnswer, session: MessageSession) => {
       if (isNoAnswer(answer)) {
         return withoutAnswer(answer, chosen.on_error, "Unable to scan for spam");
       }
       const threshold = chosen.reject_threshold === "userprefs" ? answer.required : chosen.reject_threshold;
-      return threshold > 0 && answer.score >= threshold ? refused : pass;
+      const { accepted = [], results } = session.transaction ?? {};
+      if (results === undefined) {
+        return isSpam(answer, threshold) ? refused : pass;
+      }
+      accepted
+        .filter((recipient) => isSpam(answer, thresholdOf(session, recipient) ?? threshold))
+        .forEach((recipient) => results.refuse(recipient.mailbox));
+      return pass;
     };
     const change = (message: WholeEdits & BodyView, answer: Score, session: MessageSession): void => {
       const user = userOf(chosen.user, session);
@@ -102,13 +110,13 @@ export const spamassassin: CheckDefinition = defineCheck({
         const scan = askFor(session).begin();
         return {
           take: (content) => scan.take(content),
-          end: async () => verdictOn(await scan.end(message.signal)),
+          end: async () => verdictOn(await scan.end(message.signal), session),
           abandon: () => scan.abandon(),
         };
       },
       async message(session, message) {
         const answer = await askFor(session).scan(message.content(), message.signal);
-        const verdict = verdictOn(answer);
+        const verdict = verdictOn(answer, session);
         if (verdict.kind === "pass" && !isNoAnswer(answer)) {
           change(message, answer, session);
         }
@@ -117,6 +125,17 @@ export const spamassassin: CheckDefinition = defineCheck({
     };
   },
 });
+
+/** @param threshold 0: never */
+function isSpam({ score }: Score, threshold: number): boolean {
+  return threshold > 0 && score >= threshold;
+}
+
+/** What the alias file says for this recipient; undefined: nothing, or no number. */
+function thresholdOf(session: MessageSession, recipient: Recipient): number | undefined {
+  const text = recipientOptions.get(session, recipient)?.get("spamassassin_reject_threshold") ?? "";
+  return /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : undefined;
+}
 
 /** A user's name goes into a line of the protocol: nothing else may. */
 function userOf(user: string, { transaction }: Pick<CheckSession, "transaction">): string {
