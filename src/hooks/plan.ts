@@ -52,7 +52,7 @@ export type Plans = Readonly<Record<HookName, Readonly<Record<Stage, Plan>>>>;
  * The stages that the server asks on their own; elsewhere all checks of a hook are asked in one go, in the order of
  * stages.
  */
-const apart: Partial<Readonly<Record<HookName, readonly Stage[]>>> = {
+export const apart: Partial<Readonly<Record<HookName, readonly Stage[]>>> = {
   mail: ["sender", "last"],
   rcpt: ["note", "sender", "recipient", "last"],
   data: ["note"],

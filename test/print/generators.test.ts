@@ -75,7 +75,7 @@ describe("the generators", { timeout: 300_000 }, () => {
       join(copy, "tsconfig.json"),
       readFileSync(join(root, "tsconfig.json"), "utf8").replace(
         /"include": \[[^\]]*\]/,
-        `"files": ${JSON.stringify(sources)}`,
+        `"include": ["src/**/*.d.ts"], "files": ${JSON.stringify(sources)}`,
       ),
     );
     expect(await run("node_modules/typescript/bin/tsc", "--noEmit")).toEqual({ code: 0, output: "" });

@@ -30,6 +30,7 @@ async function ask(path: string, { user, password }: Login, signal: AbortSignal)
   let text = "";
   try {
     for await (const chunk of socket) {
+      // No encoding is set: a socket gives buffers.
       text += (chunk as Buffer).toString("latin1");
       if (text.includes("\\n") || text.length > maxAnswer) {
         break;
