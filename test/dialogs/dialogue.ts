@@ -3,8 +3,9 @@
  *
  * Blocks begin with `=== name`. Blocks: `config` (TOML), `snapshot` (one key per line), `file NAME` (written into the
  * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of
- * `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}), `deliverabled`
- * (lines of `address number` that a scripted daemon answers, whose place is {deliverabled}), `clamd` (a real one that
+ * `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}; `name silent` and
+ * `name SERVFAIL` are names that it does not answer), `deliverabled` (lines of `address number` that a scripted daemon
+ * answers, whose place is {deliverabled}; `address hang` is one without an answer), `clamd` (a real one that
  * knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `spamd` and `rspamd` (real ones,
  * whose places are {spamd} and {rspamd}; {gtube} is what they find), `milter` (python3-milter that does what `X-Do`
  * says, whose url is {milter}), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2` sets
@@ -118,7 +119,9 @@ export async function runDialogue(text: string, file: string): Promise<void> {
 
 async function startDaemon(block: Block | undefined): Promise<FakeDeliverabled | undefined> {
   const lines = block === undefined ? [] : filled(block).map((line) => line.split(" "));
-  const script = Object.fromEntries(lines.map(([address = "", code]) => [address, Number(code)]));
+  const script = Object.fromEntries(
+    lines.map(([address = "", code]) => [address, code === "hang" ? code : Number(code)] as const),
+  );
   return block === undefined ? undefined : startDeliverabled(script);
 }
 
@@ -126,6 +129,11 @@ async function startDaemon(block: Block | undefined): Promise<FakeDeliverabled |
 async function startNames(block: Block | undefined): Promise<FakeDns | undefined> {
   const dns = block === undefined ? undefined : await startDns();
   for (const line of block === undefined ? [] : filled(block)) {
+    const [, mute, how] = /^(\S+) (silent|SERVFAIL)$/.exec(line) ?? [];
+    if (mute !== undefined) {
+      dns?.behave(mute, how === "silent" ? { drop: true } : { rcode: "SERVFAIL" });
+      continue;
+    }
     const [, name = "", type = "", data = ""] = /^(\S+) (A|AAAA|MX|PTR|TXT) (.+)$/.exec(line) ?? [];
     dns?.add(name, type as RecordType, data);
   }
