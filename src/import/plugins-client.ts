@@ -140,8 +140,8 @@ export const clientPlugins: readonly Plugin[] = [
   },
   {
     names: ["fcrdns"],
-    becomes: toCheck("require_resolvable_client"),
-    here: "The nearest equivalent: a client without a host name that leads back to it is deferred.",
+    becomes: toCheck("require_resolvable_client", () => ({ mode: "observe" })),
+    here: 'The nearest equivalent. qpsmtpd 0.94\'s plugin itself refuses nobody, whatever its `reject` says: `mode = "observe"` only logs; without it clients without a host name that leads back to them are deferred.',
   },
   {
     names: ["greylisting", "denysoft_greylist"],

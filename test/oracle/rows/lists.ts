@@ -1,4 +1,4 @@
-/** DNS lists. */
+/** DNS lists and host names. */
 import type { Row } from "../row.ts";
 
 export const lists: readonly Row[] = [
@@ -51,6 +51,22 @@ export const lists: readonly Row[] = [
       { about: "listed by A alone", from: "127.0.0.3", recipients: ["gone@kontor.example"] },
       { about: "not listed", recipients: ["gone@kontor.example"] },
       { about: "listed, foreign domain", from: "127.0.0.2", recipients: ["x@far.example"] },
+    ],
+  },
+  {
+    name: "require_resolvable_client",
+    plugins: "fcrdns reject 1",
+    toml: '[checks.require_resolvable_client]\nmode = "observe"',
+    files: {},
+    dns: [
+      "2.0.0.127.in-addr.arpa PTR mail.two.example",
+      "mail.two.example A 127.0.0.2",
+      "3.0.0.127.in-addr.arpa PTR mail.three.example",
+    ],
+    cases: [
+      { about: "client whose name leads back", from: "127.0.0.2" },
+      { about: "client whose name leads nowhere", from: "127.0.0.3" },
+      { about: "client without a name", from: "127.0.0.4" },
     ],
   },
 ];
