@@ -160,7 +160,7 @@ export async function measureCheckLists(): Promise<string> {
 /** `[checks] run` with every check that needs no network, and the files that it names, each with a list of 10 entries. */
 export function allChecksToml(site: Site): string {
   const folder = join(site.folder, "lists");
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   for (const [file, line] of Object.values(lines)) {
     writeFileSync(join(folder, file), `${Array.from({ length: sizes[0] ?? 0 }, (_, i) => line(i)).join("\n")}\n`);
   }

@@ -12,7 +12,8 @@ import { parseArgs } from "node:util";
 
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { node } from "../end-to-end/scene.ts";
-import { measureAllChecks, measureCheckLists } from "./check-lists.ts";
+import { allChecksToml, measureAllChecks, measureCheckLists } from "./check-lists.ts";
+import { measureAllInProcess } from "./all-checks.ts";
 import { measureChecks } from "./checks.ts";
 import { measureContent } from "./content.ts";
 import { measureConnections } from "./connections.ts";
@@ -161,6 +162,7 @@ async function main(): Promise<void> {
         print("A check that passes", measureChecks());
         print("Each check with its list", await measureCheckLists());
         print("All checks that need no network", await measureAllChecks(generator, site, quick));
+        print("The same in one process", await measureAllInProcess(site, allChecksToml(site), quick));
       }
       if (parts.has("content")) {
         print("Checks of the header and the parts", await measureHeaderChecks(generator, site, quick));

@@ -65,7 +65,7 @@ export async function end(child: ChildProcess): Promise<void> {
 }
 
 /** Every check, every promise and the log on; the limits that a load generator would hit are at their maxima. */
-function configOf(
+export function configOf(
   site: Site,
   port: number,
   { workers = 1, greetingDelay = "0ms", smtp = "", more = "", snapshot }: OursOptions,
