@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { errorMessage } from "../report/error-message.ts";
 import { setPassword } from "../auth/password-writer.ts";
 import { isUserName } from "../auth/backends/passwords.ts";
+import { isPlainPassword, plainSecret } from "../auth/backends/password-secret.ts";
 import { makeHash } from "../auth/backends/scrypt.ts";
 import { exit } from "../ops/exit.ts";
 import { readLine, readSecrets } from "../ops/secret-input.ts";
@@ -17,10 +18,11 @@ export function passwdCommand(): Command {
     .description("Hash a password from the terminal or standard input; print the line or store it with --file")
     .argument("<user>", "login name")
     .option("-f, --file <file>", "replace or add the user's line in this file; a new file has mode 0600")
+    .option("--plain", "do not hash: CRAM-MD5 needs the password itself, and so does who steals the file")
     .action(passwd);
 }
 
-async function passwd(user: string, { file }: { file?: string }): Promise<void> {
+async function passwd(user: string, { file, plain = false }: { file?: string; plain?: boolean }): Promise<void> {
   if (!isUserName(user)) {
     fail(
       `"${user}" cannot be a user name: no colon, no control characters, no blanks at its ends, no "#" first`,
@@ -32,7 +34,11 @@ async function passwd(user: string, { file }: { file?: string }): Promise<void> 
   if (password === undefined) {
     return;
   }
-  const line = `${user}:${await makeHash(password)}`;
+  if (plain && !isPlainPassword(password)) {
+    fail("A password that is not hashed cannot have control characters", exit.usage);
+    return;
+  }
+  const line = `${user}:${plain ? plainSecret(password) : await makeHash(password)}`;
   if (file === undefined) {
     process.stdout.write(`${line}\n`);
     return;

@@ -87,12 +87,13 @@ function openChain(settings: Settings["auth"], services: BackEndServices): Link[
   try {
     for (const definition of orderOf(backEnds, settings)) {
       const values = valuesOf(definition, settings);
-      chain.push({
-        name: definition.name,
-        timeout: values.timeout,
-        // The schema has compared them with the declaration: defineBackEnd.
-        backEnd: definition.create(values as never, services),
-      });
+      // The schema has compared them with the declaration: defineBackEnd.
+      const backEnd = definition.create(values as never, services);
+      chain.push({ name: definition.name, timeout: values.timeout, backEnd });
+      if (settings.mechanisms.includes("CRAM-MD5") && backEnd.clearOf === undefined) {
+        const what = String(values[definition.key]);
+        throw new BackEndFault(`CRAM-MD5 needs every password in clear, and "${what}" holds hashes`);
+      }
     }
     return chain;
   } catch (error) {

@@ -121,7 +121,7 @@ function mechanismFaults(auth: AuthTable, backEnds: readonly BackEndSettings[]):
     at < 0 ? [] : orderOf(backEnds, auth).filter((each) => each.holdsClear?.(valuesOf(each, auth)) !== true);
   return hashed.slice(0, 1).map(({ name }) => ({
     path: ["auth", "mechanisms", at],
-    message: `needs passwords in clear: the back end "${name}" of [auth] has none, only "sql" with a column clear`,
+    message: `needs passwords in clear: the back end "${name}" of [auth] does not hold them for every user; allowed: "sql" with a column clear, "passwords" with lines user:{PLAIN}password only`,
   }));
 }
 

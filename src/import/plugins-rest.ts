@@ -16,7 +16,7 @@ export const restPlugins: readonly Plugin[] = [
   {
     names: ["auth_flat_file"],
     becomes: toSetting("auth", ["passwords"]),
-    here: `\`goodmailto passwd\` makes the file; passwords are hashed there. ${submission}`,
+    here: `\`goodmailto passwd\` makes the file; passwords are hashed there, unless it is called with \`--plain\` (CRAM-MD5). ${submission}`,
   },
   { names: ["auth_vpopmail_sql"], becomes: toSetting("auth.sql", ["url"]), here: "The same table." },
   {

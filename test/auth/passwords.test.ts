@@ -78,6 +78,42 @@ describe("password file", () => {
     expect(await file.check({ user: "ülrich", password: "pässwörd", ip })).toEqual({ kind: "accepted" });
   });
 
+  it("takes a password as it is behind {PLAIN}, and tells no line that it cannot take", async () => {
+    const path = join(folder, "plain");
+    writeFileSync(path, `alice:{PLAIN} a:b{PLAIN}$ü \r\nbob:${hashOf("two")}\n`);
+    const file = new PasswordFile(path, () => undefined);
+    expect(await file.check({ user: "alice", password: " a:b{PLAIN}$ü ", ip })).toEqual({ kind: "accepted" });
+    expect(await file.check({ user: "alice", password: "{PLAIN} a:b{PLAIN}$ü ", ip })).toEqual({ kind: "refused" });
+    expect(await file.check({ user: "bob", password: "two", ip })).toEqual({ kind: "accepted" });
+    expect(await file.clearOf("alice")).toEqual({ kind: "clear", password: " a:b{PLAIN}$ü " });
+    expect([await file.clearOf("bob"), await file.clearOf("carol")]).toEqual([
+      { kind: "refused" },
+      { kind: "unknown" },
+    ]);
+    unlinkSync(path);
+    expect(await file.clearOf("alice")).toMatchObject({ kind: "unavailable", why: expect.stringContaining("ENOENT") });
+    const long = "s3cret".repeat(200);
+    const bad = ["{PLAIN}", "{PLAIN}s3cret\tx", `{PLAIN}${long}`, "{plain}s3cret", "{CRYPT}s3cret", "s3cret"];
+    const { users, faults } = parsePasswords(Buffer.from(bad.map((text, i) => `u${i}:${text}\n`).join("")));
+    expect([users.size, faults.map(({ line }) => line)]).toEqual([0, [1, 2, 3, 4, 5, 6]]);
+    expect(faults[0]?.message).toContain("allowed: 1 to 1024 octets without control characters");
+    expect(faults[3]?.message).toContain("or {PLAIN}PASSWORD");
+    expect(faults.map(({ message }) => message).join(" ")).not.toContain("s3cret");
+  });
+
+  it("spends as much work on a plain line as on the dearest hash", async () => {
+    const path = join(folder, "mixed");
+    writeFileSync(path, `alice:${hashOf("geheim").replace("ln=10", "ln=14")}\nbob:{PLAIN}two\n`);
+    const file = new PasswordFile(path, () => undefined);
+    const spent = async (user: string): Promise<number> => {
+      await file.check({ user, password: "two", ip });
+      const start = process.cpuUsage();
+      await file.check({ user, password: "two", ip });
+      return process.cpuUsage(start).user;
+    };
+    expect(await spent("bob")).toBeGreaterThan((await spent("alice")) / 3);
+  });
+
   it("spends as much work on a stranger as on a user", async () => {
     const path = join(folder, "work");
     writeFileSync(path, `alice:${hashOf("geheim").replace("ln=10", "ln=16")}\n`);
@@ -177,6 +213,18 @@ describe("goodmailto passwd", () => {
     const file = new PasswordFile(path, () => undefined);
     expect(await file.check({ user: "alice", password: "geheim", ip })).toEqual({ kind: "accepted" });
     expect(await file.check({ user: "alice", password: "geheim\n", ip })).toEqual({ kind: "refused" });
+  });
+
+  it("--plain: stores the password itself, which the relay accepts, and no control characters", async () => {
+    const path = join(folder, "plain");
+    expect(await passwd(["alice", "--plain", "--file", path], " ge:heim \n")).toMatchObject({ code: 0, output: "" });
+    expect([readFileSync(path, "utf8"), statSync(path).mode & 0o777]).toEqual(["alice:{PLAIN} ge:heim \n", 0o600]);
+    const file = new PasswordFile(path, () => undefined);
+    expect(await file.check({ user: "alice", password: " ge:heim ", ip })).toEqual({ kind: "accepted" });
+    const { code, errors } = await passwd(["alice", "--plain", "--file", path], "ta\tb\n");
+    expect([code, errors]).toEqual([2, "A password that is not hashed cannot have control characters\n"]);
+    expect((await passwd(["alice", "--file", path], "hashed\n")).code).toBe(0);
+    expect(readFileSync(path, "utf8")).toMatch(/^alice:\$scrypt\$\S+\n$/);
   });
 
   it("makes the file with mode 0600, and afterwards replaces one line and keeps the rest", async () => {

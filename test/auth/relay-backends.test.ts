@@ -1,12 +1,13 @@
 /** Logins through a real relay, as its clients see the back ends: 235, 535, 454, and CRAM-MD5. */
 import { createHmac } from "node:crypto";
-import { renameSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 
 import { md5Crypt } from "../../src/auth/backends/md5-crypt.ts";
+import { makeHash } from "../../src/auth/backends/scrypt.ts";
 import { makeSelfSigned } from "../../src/auth/self-signed.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import type { TestRelay } from "../fakes/relay.ts";
@@ -20,6 +21,8 @@ const secrets = { alice: "geheim-4711", bob: "clear-0815-pass" };
 const yes = "235 2.7.0 Authentication successful";
 const no = "535 5.7.8 Authentication credentials invalid";
 const later = "454 4.7.0 Temporary authentication failure";
+
+const plainUsers = `bob@kontor.example:{PLAIN}${secrets.bob}\n`;
 
 /** vpopmail's table: alice by her hash alone, bob by his clear password. */
 function usersFile(): Buffer {
@@ -49,7 +52,13 @@ describe("back ends behind AUTH", () => {
   const sql = '[auth.sql]\nurl = "sqlite:{folder}/users.sqlite"\n';
 
   async function start(text: string): Promise<void> {
-    const files = { ...probeFiles, "cert.pem": own.certificate, "key.pem": own.key, "users.sqlite": usersFile() };
+    const files = {
+      ...probeFiles,
+      "cert.pem": own.certificate,
+      "key.pem": own.key,
+      "users.sqlite": usersFile(),
+      users: plainUsers,
+    };
     relay = await startTestRelay({ config: text, files });
   }
   async function begin(): Promise<{ client: SmtpClient; features: string }> {
@@ -115,6 +124,24 @@ describe("back ends behind AUTH", () => {
     expect(await proof("", secrets.bob)).toMatch(/^501 /);
   });
 
+  it("offers CRAM-MD5 with a password file of {PLAIN} lines, and not with one hash in it", async () => {
+    const text = config('mechanisms = ["PLAIN", "CRAM-MD5"]\npasswords = "users"\n');
+    await start(text);
+    expect((await begin()).features).toContain("250 AUTH PLAIN CRAM-MD5");
+    expect(await proof("bob@kontor.example", secrets.bob)).toBe(yes);
+    expect(await proof("bob@kontor.example", "wrong")).toBe(no);
+    expect(await proof("nobody@kontor.example", secrets.bob)).toBe(no);
+    expect(await login("bob@kontor.example", secrets.bob)).toBe(yes);
+    const hash = await makeHash(secrets.alice);
+    const file = join(relay?.folder ?? "", "users");
+    writeFileSync(file, `alice:${hash}\n${plainUsers}`);
+    // The running relay takes the new line, but has no password to compare a proof with.
+    expect([await login("alice", secrets.alice), await proof("alice", secrets.alice)]).toEqual([yes, no]);
+    expect(() => relay?.reload(text)).toThrow(/CRAM-MD5 needs every password in clear, and ".*users" holds hashes/);
+    renameSync(file, `${file}.away`);
+    expect(await proof("bob@kontor.example", secrets.bob)).toBe(later);
+  });
+
   it("takes an answer to a challenge only once", async () => {
     await start(config('mechanisms = ["CRAM-MD5"]\n', sql));
     const { client } = await begin();
@@ -132,9 +159,9 @@ describe("back ends behind AUTH", () => {
     expect((await begin()).features).toContain("250 AUTH PLAIN LOGIN");
     const cram = 'mechanisms = ["CRAM-MD5"]\n';
     const hashes = 'query = "SELECT pw_passwd AS crypt FROM vpopmail WHERE pw_name = ? AND pw_domain = ?"\n';
-    expect(() => relay?.reload(config(cram, `${sql}${hashes}`))).toThrow(/"sql" of \[auth\] has none/);
+    expect(() => relay?.reload(config(cram, `${sql}${hashes}`))).toThrow(/"sql" of \[auth\] does not hold them/);
     expect(() => relay?.reload(config(`${cram}command = ["/bin/true"]\n`, sql))).toThrow(
-      /"command" of \[auth\] has none/,
+      /"command" of \[auth\] does not hold them/,
     );
     expect(() => relay?.reload(config("mechanisms = []\n", sql))).toThrow(/must name a method/);
   });

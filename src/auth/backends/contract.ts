@@ -31,7 +31,7 @@ export interface Login {
 export interface BackEnd {
   /** @param signal aborts at the time limit: whatever was begun for this login must end then */
   check(login: Login, signal: AbortSignal): Promise<BackEndAnswer>;
-  /** The user's password itself, for CRAM-MD5. Present exactly where `holdsClear` of the definition is true. */
+  /** The user's password itself, for CRAM-MD5. Present where it holds every user's. */
   clearOf?(user: string, signal: AbortSignal): Promise<ClearAnswer>;
   /** The settings changed, or the relay ends: ends connections when the last login under way has its answer. */
   close?(): void;
@@ -62,7 +62,10 @@ export interface BackEndDefinition<Shape extends Fields = Fields> {
   readonly timeout: string;
   /** Whether it can say that it does not know a user. One that cannot decides about every user, so it is asked last. */
   readonly tellsUnknown: boolean;
-  /** Whether it holds passwords in clear with these settings, which CRAM-MD5 needs. Not given: never. */
+  /**
+   * Whether it can hold passwords in clear with these settings, which CRAM-MD5 needs; whether it does, `create` says by
+   * `clearOf`. Not given: never.
+   */
   holdsClear?(settings: Values<Shape>): boolean;
   /** What is wrong with settings that do not fit together. Asked only if it is configured. */
   faults?(settings: Values<Shape>): readonly SettingFault[];

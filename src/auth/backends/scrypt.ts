@@ -28,7 +28,7 @@ export function parseHash(text: string): ScryptHash | string {
       text,
     );
   if (match === null) {
-    return "is not a scrypt hash; allowed: $scrypt$ln=15,r=8,p=3$SALT$HASH as `goodmailto passwd` writes it";
+    return "is not a scrypt hash; allowed: $scrypt$ln=15,r=8,p=3$SALT$HASH as `goodmailto passwd` writes it, or {PLAIN}PASSWORD";
   }
   const [ln, r, p] = [Number(match[1]), Number(match[2]), Number(match[3])];
   if (ln < 10 || 128 * r * 2 ** ln > maxMemory || r * p * 2 ** ln > maxWork) {

@@ -114,7 +114,10 @@ describe.each(cases)("back end of stages/$file", ({ file, definition }) => {
   it("gives passwords in clear exactly where it says so", async (context) => {
     context.skip(stage === undefined);
     const values = z.object(definition.settings).parse(stage.settings);
-    expect(backEnd.clearOf !== undefined).toBe(definition.holdsClear?.(values) === true);
+    const holds = definition.holdsClear?.(values) === true && stage.isHashed !== true;
+    expect(backEnd.clearOf !== undefined).toBe(holds);
+    const known = await backEnd.clearOf?.(alice, AbortSignal.timeout(20_000));
+    expect(holds ? ["clear", "refused"] : [undefined]).toContain(known?.kind);
     const answer = await backEnd.clearOf?.("nobody@kontor.example", AbortSignal.timeout(20_000));
     expect(["unknown", undefined]).toContain(answer?.kind);
   });

@@ -4,6 +4,8 @@
 export interface Stage {
   /** As in the configuration, without the time limit. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** It could hold passwords in clear, and does not. */
+  readonly isHashed?: boolean;
   /** It is gone, as after a crash. */
   leave(): Promise<void>;
   /** It takes what comes and answers nothing. Absent: what is asked cannot hang. */

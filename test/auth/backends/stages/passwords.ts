@@ -1,4 +1,4 @@
-/** A password file with cheap hashes: 1 MiB each. */
+/** A password file with cheap hashes, 1 MiB each, or with the passwords themselves. */
 import { scryptSync } from "node:crypto";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,18 +13,22 @@ function hashOf(password: string): string {
   return `$scrypt$ln=10,r=8,p=1$${text(salt)}$${text(hash)}`;
 }
 
-export const stage: StageBuilder = {
+/** @param textOf what stands behind the colon for a password */
+export const passwordStage = (textOf: (password: string) => string, isHashed: boolean): StageBuilder => ({
   isMissing: () => false,
   build(users) {
     const folder = mkdtempSync(join(tmpdir(), "goodmailto-passwords-"));
     const file = join(folder, "passwords");
-    writeFileSync(file, [...users].map(([user, password]) => `${user}:${hashOf(password)}\n`).join(""));
+    writeFileSync(file, [...users].map(([user, password]) => `${user}:${textOf(password)}\n`).join(""));
     const rename = async (from: string, to: string): Promise<void> => renameSync(from, to);
     return Promise.resolve({
       settings: { passwords: file },
+      isHashed,
       leave: () => rename(file, `${file}.away`),
       comeBack: () => rename(`${file}.away`, file),
       close: async () => rmSync(folder, { recursive: true, force: true }),
     });
   },
-};
+});
+
+export const stage = passwordStage(hashOf, true);
