@@ -1,4 +1,4 @@
-/** A real MariaDB on a Unix socket in a folder of its own; killed, frozen and started again at will. */
+/** A real MariaDB on a Unix socket in a folder of its own, and over TLS if asked; killed, frozen and started again at will. */
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -13,24 +13,33 @@ import { createConnection } from "mysql2/promise";
 const startDeadline = 60_000;
 const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
 
+/** A port of loopback, where connections must have TLS. Both PEM files. */
+export interface MariaDbTls {
+  readonly port: number;
+  readonly certificate: string;
+  readonly key: string;
+}
+
 export class MariaDb {
   readonly socket: string;
   readonly user = "root";
   readonly database = "test";
   readonly #folder: string;
   readonly #words: readonly string[];
+  readonly #network: readonly string[];
   #child: ChildProcess | undefined;
 
-  private constructor() {
+  private constructor(tls: MariaDbTls | undefined) {
     this.#folder = mkdtempSync(join(tmpdir(), "gmto-maria-"));
     chmodSync(this.#folder, 0o755);
     this.socket = join(this.#folder, "socket");
     const place = [`--datadir=${join(this.#folder, "data")}`, `--user=${userInfo().username}`];
     this.#words = ["--no-defaults", ...place];
+    this.#network = tls === undefined ? ["--skip-networking"] : networkOf(tls);
   }
 
-  static async start(): Promise<MariaDb> {
-    const server = new MariaDb();
+  static async start(tls?: MariaDbTls): Promise<MariaDb> {
+    const server = new MariaDb(tls);
     await promisify(execFile)(
       "mariadb-install-db",
       [...server.#words, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"],
@@ -47,7 +56,7 @@ export class MariaDb {
       this.#child.kill("SIGCONT");
       return;
     }
-    const own = [`--socket=${this.socket}`, "--skip-networking", `--pid-file=${join(this.#folder, "pid")}`];
+    const own = [`--socket=${this.socket}`, ...this.#network, `--pid-file=${join(this.#folder, "pid")}`];
     const small = ["--innodb-buffer-pool-size=8M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin"];
     this.#child = spawn("mariadbd", [...this.#words, ...own, ...small], { env, stdio: "ignore" });
     const end = Date.now() + startDeadline;
@@ -99,4 +108,9 @@ export class MariaDb {
       return false;
     }
   }
+}
+
+function networkOf({ port, certificate, key }: MariaDbTls): string[] {
+  const place = ["--bind-address=127.0.0.1", `--port=${port}`];
+  return [...place, `--ssl-cert=${certificate}`, `--ssl-key=${key}`, "--require-secure-transport=ON"];
 }

@@ -3,7 +3,7 @@
  * skip that the closing line counts and names; in CI it is a failure.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, appendFileSync, constants, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, appendFileSync, constants, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
@@ -24,6 +24,16 @@ function postfixHas(type: string): boolean {
   }
 }
 
+/** PAM's module for a file of users, and the right to name a service of PAM, which root has. */
+function hasPwdfile(): boolean {
+  try {
+    accessSync("/etc/pam.d", constants.W_OK);
+    return globSync("/usr/lib/*/security/pam_pwdfile.so").length > 0;
+  } catch {
+    return false;
+  }
+}
+
 function run([command = "", ...words]: readonly string[]): { status: number | null; stdout?: string } {
   return spawnSync(command, words, { env: { ...process.env, PATH: path }, timeout: 20_000, encoding: "utf8" });
 }
@@ -37,6 +47,7 @@ const parts = {
   "MaxMind::DB::Writer": ["perl", "-MMaxMind::DB::Writer::Tree", "-e", "1"],
   "Net::IP": ["perl", "-MNet::IP", "-e", "1"],
   lmdb: () => postfixHas("lmdb"),
+  pam_pwdfile: hasPwdfile,
   Milter: ["/usr/bin/python3", "-c", "import Milter"],
   "the standard library": ["python3", "-c", "import array, os, pty, select, socket"],
   "stdio.h": ["sh", "-c", "echo '#include <stdio.h>' | cc -E -x c -"],
