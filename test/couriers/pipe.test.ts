@@ -197,7 +197,7 @@ describe("a route to a program or a folder", () => {
 
   it.each(["maildir:mail", "maildir:", "maildir", "pipe:/bin/cat", "uucp:there", "smtp:there"])("is not %s", (hop) => {
     expect(faultsOf(`next_hop = "${hop}"`)).toContain(
-      'must be "mx", "smtp://host:port", "smtps://host:port", "lmtp://host:port", "lmtp:/socket", "maildir:/folder", "pipe:"',
+      'must be "mx", "smtp://host:port", "smtps://host:port", "lmtp://host:port", "lmtp:/socket", "https://host/path", "maildir:/folder", "pipe:"',
     );
   });
 });

@@ -217,8 +217,9 @@ describe("a plugin that misbehaves", () => {
   });
 
   it("is answered 451 and ended where the launcher dies, and the next one gets a new launcher", async () => {
-    const run = start("echo $$ >orphan; exec sleep 1000");
-    await until(() => existsSync(join(home, "orphan")) && pidIn("orphan") > 0);
+    // What it says comes behind the report of its process group, by which the server can end it.
+    const run = start("echo $$ >orphan; echo here >&2; exec sleep 1000");
+    await until(() => run.errors.length > 0);
     const before = launcher();
     process.kill(before, "SIGKILL");
     expect(words(await run.answered)).toBe("vfork() failed");
@@ -246,7 +247,7 @@ describe("a plugin that misbehaves", () => {
   });
 
   it("is answered 451 while no launcher can be started, and runs again when one can", async () => {
-    // What it says comes behind the report of its process group, by which the server can end it.
+    // As above.
     const run = start("echo here >&2; exec sleep 1000");
     await until(() => run.errors.length > 0);
     const [orphan = 0] = children(launcher());
