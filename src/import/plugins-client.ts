@@ -8,7 +8,11 @@ const heloSigns = /[{}[\]()^$|*+?\\!]/;
 /** A check at the connection or at RCPT, and its refusals for good or for now. */
 function resolvable({ args }: PluginLine): Values {
   return {
-    ...(args.get("at_connect") === "1" ? { at: "connection" } : {}),
+    ...(args.get("per_recipient") === "1"
+      ? { per_recipient: true }
+      : args.get("at_connect") === "1"
+        ? { at: "connection" }
+        : {}),
     ...(args.get("permfail") === "1" ? { permanent: true } : {}),
     ...(args.get("forward_lookup") === "0" ? { forward: false } : {}),
   };
@@ -136,7 +140,7 @@ export const clientPlugins: readonly Plugin[] = [
   {
     names: ["require_resolvable_client"],
     becomes: toCheck("require_resolvable_client", resolvable),
-    here: "The same settings under the names `at`, `permanent` and `forward`.",
+    here: "The same settings under the names `at`, `permanent`, `forward` and `per_recipient`.",
   },
   {
     names: ["fcrdns"],

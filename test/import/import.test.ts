@@ -119,6 +119,16 @@ describe("goodmailto import --qpsmtpd", () => {
     ]);
   });
 
+  it.each([
+    ["require_resolvable_client per_recipient 1 at_connect 1", "per_recipient = true"],
+    ["require_resolvable_client at_connect 1", 'at = "connection"'],
+    ["fcrdns reject 1", 'mode = "observe"'],
+  ])("refuses for a host name when the original did: %s", (line, setting) => {
+    const text = translated(folderOf({ "config/plugins": `${line}\n` }));
+    expect(text).toContain(`[checks.require_resolvable_client]\n# plugins:1: ${line}\n${setting}\n`);
+    expect(faultsOf(text).filter((fault) => fault.includes("require_resolvable_client"))).toEqual([]);
+  });
+
   it("takes the order, arguments in both forms, instances, included files and domains", async () => {
     const folder = folderOf({
       "config/plugins":

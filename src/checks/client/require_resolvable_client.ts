@@ -7,6 +7,7 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { EarlyAnswers } from "../../hooks/early-answers.ts";
 import { immune } from "../../hooks/exemption.ts";
+import { recipientOptions } from "../../hooks/recipient-options.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { reply } from "../../mail/reply.ts";
 
@@ -45,9 +46,17 @@ export const require_resolvable_client: CheckDefinition = defineCheck({
     permanent: field.flag(false, "Refuse with 550 instead of 450, or with 554 instead of 421 at connection."),
     forward: field.flag(true, "Whether the name must lead back to the address. false: any name is accepted."),
     exempt: field.listFile("Clients that are not looked up: one address, prefix or block per line."),
+    per_recipient: field.flag(
+      false,
+      "Refuse only recipients that have the option require_resolvable_client in the file of `aliases`. A recipient with require_resolvable_client=off is never refused.",
+    ),
   },
+  faults: ({ at, per_recipient }) =>
+    at === "connection" && per_recipient
+      ? [{ key: "per_recipient", message: 'needs at = "rcpt": at connection there is no recipient yet' }]
+      : [],
   reasons: { unnamed: "client without host name" },
-  create({ at, permanent, forward, exempt }, { dns, lists }) {
+  create({ at, permanent, forward, exempt, per_recipient: perRecipient }, { dns, lists }) {
     const names = createHostNames(dns);
     const exempted = lists.list(exempt, readClients);
     const answers = new EarlyAnswers<HasName>(patience, "session");
@@ -63,6 +72,10 @@ export const require_resolvable_client: CheckDefinition = defineCheck({
       ({ client }: CheckSession) =>
       (): readonly Promise<HasName>[] =>
         exempted.current().find(client.ip) === undefined ? [find(client.ip)] : [];
+    const isMeant = (session: CheckSession): boolean => {
+      const option = recipientOptions.get(session)?.get("require_resolvable_client");
+      return option === undefined ? !perRecipient : option !== "off";
+    };
     const judge = ({ hasName }: HasName) =>
       hasName === false ? refusals[at][permanent ? "permanent" : "temporary"] : undefined;
     return {
@@ -71,7 +84,7 @@ export const require_resolvable_client: CheckDefinition = defineCheck({
         return at === "connection" ? answers.judge(session, ask(session), judge) : pass;
       },
       rcpt(session) {
-        return at === "rcpt" ? answers.judge(session, ask(session), judge) : pass;
+        return at === "rcpt" && isMeant(session) ? answers.judge(session, ask(session), judge) : pass;
       },
     };
   },

@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { require_resolvable_client } from "../../../src/checks/client/require_resolvable_client.ts";
+import { schemaFor } from "../../../src/compose/settings.ts";
+import { checkConfig } from "../../../src/config/load.ts";
 import { EarlyScene } from "../lists/early-scene.ts";
 
 const unnamed = "E450 4.7.25 Client host name cannot be found";
@@ -47,5 +49,19 @@ describe("require_resolvable_client", () => {
     expect(await start().ask()).toBe("");
     scene.dns.behave("*", { drop: true });
     expect(await start().ask()).toBe("");
+  });
+
+  it("cannot ask for the options of recipients when a client connects", () => {
+    const faultsOf = (values: string): string[] => {
+      const loaded = checkConfig(`[checks.require_resolvable_client]\n${values}`, "/c.toml", schemaFor, []);
+      const faults = loaded.kind === "faults" ? loaded.faults : [];
+      return faults
+        .filter(({ key }) => key.startsWith("checks"))
+        .map(({ line, key, message }) => `${line} ${key} ${message}`);
+    };
+    expect(faultsOf('at = "connection"\nper_recipient = true\n')).toEqual([
+      '3 checks.require_resolvable_client.per_recipient needs at = "rcpt": at connection there is no recipient yet',
+    ]);
+    expect(faultsOf("per_recipient = true\n")).toEqual([]);
   });
 });
