@@ -20,7 +20,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 
 import { Clamd, eicar } from "../fakes/clamd.ts";
 import { startDeliverabled } from "../fakes/deliverabled.ts";
@@ -212,8 +212,12 @@ async function checkLog(blocks: readonly Block[], relay: TestRelay): Promise<voi
     for (const wanted of filled(block).map((line) => line.replaceAll("{folder}", relay.folder))) {
       const fits = (line: string): boolean =>
         wanted.startsWith("/") && wanted.endsWith("/") ? new RegExp(wanted.slice(1, -1)).test(line) : line === wanted;
-      const at = relay.log.findIndex((line, i) => i >= from && fits(line));
-      expect(at, `log line ${wanted} in\n${relay.log.join("\n")}`).toBeGreaterThanOrEqual(0);
+      // The last line of a session comes when its connection has ended.
+      const at = await vi.waitFor(() => {
+        const found = relay.log.findIndex((line, i) => i >= from && fits(line));
+        expect(found, `log line ${wanted} in\n${relay.log.join("\n")}`).toBeGreaterThanOrEqual(0);
+        return found;
+      });
       from = at + 1;
     }
   }
