@@ -60,7 +60,7 @@ export const rspamd: CheckDefinition = defineCheck({
   faults: ({ server, ca_file: file }) =>
     file === "" || parseRspamdPlace(server)?.secure !== false
       ? []
-      : [{ key: "ca_file", message: "must be empty: server is not an https:// address" }],
+      : [{ key: "ca_file", message: "needs an https:// address as server: only there is a certificate" }],
   create(chosen, { scanner, log, now }) {
     const { server, ca_file: file, discard, headers, max_size: maxSize, timeout, on_error: onError } = chosen;
     const warn = (why: string): void => log.warning("rspamd", "ca_file cannot be used", { why });
