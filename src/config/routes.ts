@@ -102,7 +102,9 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
         const message = `needs to be "${hops[alone]}" alone: no other next hop can take its place`;
         context.addIssue({ code: "custom", message, path: ["next_hop", alone] });
       }
-      const other = found.findIndex((courier) => courier?.speaks !== found[0]?.speaks);
+      // What is no next hop has its own error.
+      const [first] = found.filter((courier) => courier !== undefined);
+      const other = found.findIndex((courier) => courier !== undefined && courier.speaks !== first?.speaks);
       if (alone < 0 && other >= 0) {
         const message = `cannot stand beside "${hops[0]}": a server that speaks LMTP and one that speaks SMTP cannot take each other's place`;
         context.addIssue({ code: "custom", message, path: ["next_hop", other] });

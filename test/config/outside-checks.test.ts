@@ -60,7 +60,7 @@ describe("[checks] load", () => {
     ["run.ts", check("run"), /its name "run" must be a word/],
     ["Upper.ts", check("Bad-Name"), /its name "Bad-Name" must be a word/],
     ["hook.ts", check("hook", 'hooks: ["hello"],'), /must have hooks, some of connection, helo/],
-    ["stage.ts", check("stage", 'stage: "first",'), /must have a stage: note, sender, policy, recipient or last/],
+    ["stage.ts", check("stage", 'stage: "first",'), /must have a stage, one of note, sender, policy, recipient, last/],
     ["section.ts", check("section", 'section: "smtp",'), /must not have a section of its own/],
     ["setting.ts", check("setting", "settings: { x: 5 },"), /its setting "x" must be made by a function of field/],
     ["check.txt", check("text"), /needs a file that ends in \.ts, \.mts, \.js or \.mjs/],

@@ -38,7 +38,7 @@ describe("places", () => {
     expect(faultsOf(write(whole))).toEqual([]);
   });
 
-  it.each([listen('""'), listen('"two words"'), hop('"lmtp://inside:24"'), hop('" "'), hop('"*:25"'), metrics('"x"')])(
+  it.each([listen('""'), listen('"two words"'), hop('"uucp://inside:24"'), hop('" "'), hop('"*:25"'), metrics('"x"')])(
     "are not guessed at: %s",
     (text) => {
       const faults = faultsOf(text);
