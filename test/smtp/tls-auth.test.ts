@@ -336,7 +336,7 @@ describe("AUTH", () => {
 
   it("does not start with a password file that has faults, and refuses a reload to one", async () => {
     const bad = { ...files, passwords: `alice:${hashOf("x")}\nbob:plain\n` };
-    await expect(startTestRelay({ config: config({}), files: bad })).rejects.toThrow(/passwords:2: the hash of "bob"/);
+    await expect(startTestRelay({ config: config({}), files: bad })).rejects.toThrow(/passwords:2: the entry of "bob"/);
   });
 
   it.skipIf(missing("swaks", "Net::SSLeay"))("serves swaks, from AUTH to delivery", async () => {
