@@ -103,10 +103,10 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
         context.addIssue({ code: "custom", message, path: ["next_hop", alone] });
       }
       // What is no next hop has its own error.
-      const [first] = found.filter((courier) => courier !== undefined);
-      const other = found.findIndex((courier) => courier !== undefined && courier.speaks !== first?.speaks);
+      const first = found.findIndex((courier) => courier !== undefined);
+      const other = found.findIndex((courier) => courier !== undefined && courier.speaks !== found[first]?.speaks);
       if (alone < 0 && other >= 0) {
-        const message = `cannot stand beside "${hops[0]}": a server that speaks LMTP and one that speaks SMTP cannot take each other's place`;
+        const message = `cannot stand beside "${hops[first]}": a server that speaks LMTP and one that speaks SMTP cannot take each other's place`;
         context.addIssue({ code: "custom", message, path: ["next_hop", other] });
       }
       for (const { key, message } of found.flatMap((courier) => courier?.faults?.(values) ?? [])) {
