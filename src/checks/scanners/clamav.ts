@@ -13,6 +13,7 @@ import { clamd, clamdVersion } from "../../scanners/clamd.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
 import { placeRule, readPlace } from "../../scanners/service-connection.ts";
 import type { ServicePlace } from "../../scanners/service-connection.ts";
+import { isMultipart } from "./fields.ts";
 import { onErrorField, shortName, withoutAnswer } from "./no-answer.ts";
 
 /** How long to cache clamd's version; ms. */
@@ -61,8 +62,7 @@ export const clamav: CheckDefinition = defineCheck({
     const { hostname, now } = services;
     const place = readPlace(socket);
     const scanner = services.scanner.open(clamd(place), { maxSize, timeout });
-    const isWanted = (view: HeaderView): boolean =>
-      !multipartOnly || /^multipart\//i.test(view.fields.nth("Content-Type", 1) ?? "");
+    const isWanted = (view: HeaderView): boolean => !multipartOnly || isMultipart(view.fields);
     const version = createVersion(place, timeout, now);
     const unscanned = (answer: NoAnswer) => withoutAnswer(answer, onError, "Unable to scan for viruses");
     return {

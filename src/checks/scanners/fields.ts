@@ -1,5 +1,6 @@
 /** Header fields that scanners ask for, as far as they can be fields. */
 import type { HeaderEdits } from "../../hooks/message.ts";
+import type { HeaderFields } from "../../message/header.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import type { Log } from "../../report/log.ts";
 
@@ -38,4 +39,9 @@ export function attempt(change: () => void, log: Log, label: string): void {
 /** The value with a text in front, which it does not get twice. */
 export function prefixed(value: string, prefix: string): string {
   return value.startsWith(prefix.trimEnd()) ? value : `${prefix}${value}`;
+}
+
+/** Whether the message says that it has parts. */
+export function isMultipart(fields: HeaderFields): boolean {
+  return /^multipart\//i.test(fields.nth("Content-Type", 1) ?? "");
 }

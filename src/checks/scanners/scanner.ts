@@ -17,6 +17,7 @@ import type { Log } from "../../report/log.ts";
 import type { Said } from "../../scanners/path-socket.ts";
 import type { Ran } from "../../scanners/program.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
+import { isMultipart } from "./fields.ts";
 import { shortName, withoutAnswer } from "./no-answer.ts";
 import { linesOf } from "./presets.ts";
 import type { Judged, Preset } from "./presets.ts";
@@ -49,8 +50,7 @@ export const scanner: CheckDefinition = defineCheck({
       const patterns = denied.current();
       return patterns.length === 0 || names.split(", ").some((name) => patterns.some((one) => one.matches(name)));
     };
-    const isWanted = (view: HeaderView): boolean =>
-      !multipartOnly || /^multipart\//i.test(view.fields.nth("Content-Type", 1) ?? "");
+    const isWanted = (view: HeaderView): boolean => !multipartOnly || isMultipart(view.fields);
     const asked = openScanner(chosen, preset, services);
     const verdictOn = (answer: Ran | Said | NoAnswer, message?: WholeEdits) => {
       const judged = isNoAnswer(answer) ? answer : judge(preset, answer, host);
