@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 
 import { printable } from "../mail/reply.ts";
+import { killGroup } from "../spp/program.ts";
 
 /** How a program ended. */
 export interface Ended {
@@ -72,12 +73,4 @@ function listen(errors: Readable | null): () => string {
   });
   errors?.on("error", () => undefined);
   return () => said.trim().split("\n").at(-1) ?? "";
-}
-
-function killGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // The group is gone already.
-  }
 }
