@@ -2,7 +2,7 @@
 
 export interface Entry {
   readonly dn: string;
-  /** Attribute name in lower case and without options → values. A value that is no UTF-8 is held byte by byte (Latin-1). */
+  /** Attribute name in lower case and without options → values. A value that is not UTF-8 is kept byte by byte (Latin-1). */
   readonly attributes: ReadonlyMap<string, readonly string[]>;
   /** The values of attributes with options once more, by name and options in lower case; for filters over files. */
   readonly described?: ReadonlyMap<string, readonly string[]>;

@@ -84,7 +84,7 @@ async function askOne(backEnd: BackEnd, question: LoginQuestion, signal: AbortSi
 }
 
 /**
- * A directory takes a name without a password for anonymous and says success (RFC 4513 5.1.2). What stands behind a NUL
+ * A directory takes a name without a password for anonymous and says success (RFC 4513 5.1.2). What follows a NUL
  * is lost on its way through a checkpassword program or saslauthd, and a wrong password would be right.
  */
 function isHopeless(password: string): boolean {

@@ -1,4 +1,4 @@
-/** `goodmailto history`: the lists that are kept, what each held, and what changed from one to the next. */
+/** `goodmailto history`: the lists that are kept, what each contained, and what changed from one to the next. */
 import { Command } from "commander";
 
 import { compareSnapshots } from "../../sync/list/changes.ts";

@@ -71,7 +71,7 @@ export function faultyLines(settings: Settings): Warning[] {
     const fault: ListFault = (_event, facts) => void warnings.push({ path, message: facts.fault });
     const lists = readingLists(settings.control.folders, fault);
     const state = new State(new MemoryStore(), silentLog);
-    // What a check says as it begins is no less a warning than what it says of a line.
+    // A warning that a check gives when it starts counts like one about a line.
     const log: Log = {
       ...silentLog,
       error: (_part, event, facts = {}) =>

@@ -62,7 +62,7 @@ function folderFault(folder: string, mustBeWritable: boolean): string | undefine
   }
 }
 
-/** @param value a program and its arguments, or what is no command */
+/** @param value a program and its arguments, or a value that is not a command */
 function commandFault(value: unknown): string | undefined {
   return Array.isArray(value) ? programFault(value[0]) : undefined;
 }

@@ -64,7 +64,7 @@ function recipientChecks({ checks }: Settings): string[] {
   return checks.run.filter((label) => known.some(({ name }) => name === label.split(":")[0]));
 }
 
-/** Puts one recipient to it. @param mailbox undefined if the text is no address */
+/** Puts one recipient to it. @param mailbox undefined if the text is not an address */
 export async function ask(
   service: RecipientService,
   text: string,

@@ -102,7 +102,7 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
         const message = `needs to be "${hops[alone]}" alone: no other next hop can take its place`;
         context.addIssue({ code: "custom", message, path: ["next_hop", alone] });
       }
-      // What is no next hop has its own error.
+      // A value that is not a next hop has its own error.
       const first = found.findIndex((courier) => courier !== undefined);
       const other = found.findIndex((courier) => courier !== undefined && courier.speaks !== found[first]?.speaks);
       if (alone < 0 && other >= 0) {

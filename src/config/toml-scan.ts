@@ -1,4 +1,4 @@
-/** Walks over TOML text without a grammar, to say where brackets stand that the parser stumbled over. */
+/** Walks over TOML text without a grammar, to find the brackets that the parser could not match. */
 import type { Position } from "./fault.ts";
 
 /** A bracket that is open. */

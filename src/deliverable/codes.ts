@@ -1,6 +1,6 @@
 /**
  * The numbers that qmail-deliverabled answers, by Qmail::Deliverable 1.07, and what they mean to a relay. 0 alone says
- * that nobody is there; what the daemon cannot tell must not become a refusal.
+ * that nobody is there; an answer that the daemon does not know must not become a refusal.
  */
 
 /** The numbers that goodmailto gives, or looks at one by one. */

@@ -4,7 +4,7 @@
  * Writing is done with the LDAP library's BerWriter; its reader trusts lengths, which a server must not.
  */
 
-/** A message that is no BER, or not the BER that LDAP allows. */
+/** A message that is not BER, or not the BER that LDAP allows. */
 export class BerFault extends Error {
   override readonly name = "BerFault";
 }

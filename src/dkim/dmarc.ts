@@ -3,7 +3,7 @@ import type { DKIMResult, DNSResolver } from "mailauth";
 
 import type { SpfResult } from "../dns/spf.ts";
 
-/** Author domains that are looked at. More of them are no letter but an attempt. */
+/** Author domains that are looked up at most. A message with more of them is an attempt to deceive. */
 const mostAuthors = 10;
 
 /** What DMARC says of one author domain. */

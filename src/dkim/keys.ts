@@ -28,7 +28,7 @@ interface Held {
   readonly file: Watched<KeyObject | undefined>;
 }
 
-/** Domains whose file in the folder is held; the names come from messages. */
+/** How many domains' files are remembered; the names come from messages. */
 const mostHeld = 1000;
 
 export class DomainKeys {
@@ -37,7 +37,7 @@ export class DomainKeys {
   readonly #found = new BoundedMap<string, Held>(mostHeld);
   readonly #open: (path: string) => Watched<KeyObject | undefined>;
 
-  /** @param now ms; @param fault is told once why a file cannot be used */
+  /** @param now ms; @param fault is called once with the reason why a file cannot be used */
   constructor(
     named: readonly NamedKey[],
     folder: KeyFolder,

@@ -31,7 +31,7 @@ export function parseSource(text: string): DnsListSource | undefined {
 
 /**
  * The name under which a list holds an address: octets or nibbles, last first, in front of the zone. Undefined if the
- * text is no address.
+ * text is not an address.
  */
 export function listName(address: string, zone: string): string | undefined {
   const labels = reverseLabels(address);

@@ -35,7 +35,7 @@ async function exchangers(dns: Dns, domain: string): Promise<string[]> {
         .toSorted((a, b) => a.preference - b.preference)
         .map(({ exchange }) => exchange)
         .filter((exchange) => exchange !== "");
-    // No MX record: the domain's own address is its exchanger. A server that does not answer is no such statement.
+    // No MX record: the domain's own address is its exchanger. A server that does not answer does not say so.
     case "absent":
       return [domain];
     case "failed":

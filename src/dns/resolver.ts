@@ -21,7 +21,7 @@ export interface DnsSettings {
   readonly servers: readonly string[];
   /** For one question, with all servers that are tried. */
   readonly timeout: number;
-  /** Answers held at most. */
+  /** Answers kept at most. */
   readonly cacheSize: number;
 }
 
@@ -99,7 +99,7 @@ export class Resolver implements Dns {
       return noName;
     }
     const key = `${type} ${name}`;
-    // What is held under a type is of that type.
+    // What is cached under a type is of that type.
     const known = this.#cache.get(key) ?? this.#underway.get(key) ?? this.#start(key, { type, name });
     return known as Asked<DnsValues[Type]>;
   }

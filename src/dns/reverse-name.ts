@@ -3,14 +3,14 @@ import { isIPv4, isIPv6 } from "node:net";
 
 import { normalIp } from "../mail/network.ts";
 
-/** The name that asks for an address's names; undefined if the text is no address. */
+/** The name that asks for an address's names; undefined if the text is not an address. */
 export function reverseName(address: string): string | undefined {
   const ip = normalIp(address);
   const labels = reverseLabels(ip);
   return labels === undefined ? undefined : `${labels}.${isIPv4(ip) ? "in-addr" : "ip6"}.arpa`;
 }
 
-/** The labels without a zone behind them; undefined if the text is no address. */
+/** The labels without a zone behind them; undefined if the text is not an address. */
 export function reverseLabels(address: string): string | undefined {
   const ip = normalIp(address);
   if (isIPv4(ip)) {

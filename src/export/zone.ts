@@ -47,7 +47,7 @@ function fits(name: string): boolean {
  */
 function wildcardsOf(domain: string, names: ReadonlyMap<string, string>): string[] {
   const nodes = new Set([domain]);
-  // A name of a domain below this one is no business of its wildcard.
+  // The wildcard does not cover names of a domain below this one.
   for (const [name] of [...names].filter(([, owner]) => owner === domain)) {
     for (let node = name; node.endsWith(`.${domain}`); node = node.slice(node.indexOf(".") + 1)) {
       nodes.add(node);

@@ -12,7 +12,7 @@ export interface CodeLine<Code> {
   /** For the client; "" if the line has none. */
   readonly text: string;
   readonly entry: ListEntry;
-  /** Not given: the first word is no pattern. */
+  /** Not given: the first word is not a pattern. */
   readonly pattern?: Pattern;
   matches(subject: string): boolean;
 }

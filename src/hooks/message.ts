@@ -66,7 +66,7 @@ export interface WholeEdits extends HeaderEdits {
   content(): AsyncIterable<Buffer>;
   /** The message as received, without the changes of any check, without dot-stuffing, in pieces. */
   received(): AsyncIterable<Buffer>;
-  /** Resolves when the new body is held; only then it may be answered. Line endings become CRLF. */
+  /** Resolves when the new body is stored; only then may it be answered. Line endings become CRLF. */
   replaceBody(body: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void>;
   /** At most 1 MiB. Line endings become CRLF. */
   appendBody(text: Buffer): void;

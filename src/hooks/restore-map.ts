@@ -1,4 +1,4 @@
-/** Maps that go back to what they held before. */
+/** Maps that can be restored to an earlier content. */
 
 /** @param names these entries alone; not given: all */
 export function restoreMap<T>(map: Map<string, T>, before: ReadonlyMap<string, T>, names?: readonly string[]): void {

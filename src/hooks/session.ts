@@ -140,7 +140,7 @@ export class Session implements CheckSession {
     return early.length === 0 ? late : [...early, ...late];
   }
 
-  /** The client greets again: what checks held against its former greeting does not count. */
+  /** The client greets again: findings about its former greeting do not count. */
   forgetGreeting(): void {
     this.#suspicion.forget("helo");
   }

@@ -61,7 +61,7 @@ export function normalDomain(text: string): string | undefined {
   return domain.split(".").every((part) => label.test(part)) ? domain : undefined;
 }
 
-/** RFC 5321 4.1.3: an octet may have leading zeros, but is no more than 255. */
+/** RFC 5321 4.1.3: an octet may have leading zeros, but is at most 255. */
 function isLiteral(text: string): boolean {
   const [, ipv4, ipv6] = literal.exec(text) ?? [];
   return ipv4 === undefined ? isIPv6(ipv6 ?? "") : ipv4.split(".").every((octet) => Number(octet) <= 255);

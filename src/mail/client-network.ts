@@ -6,7 +6,7 @@ import { normalIp } from "./network.ts";
 /** RFC 6052 2.1: a translator puts the whole of IPv4 into one /96. Its clients share a /64 and nothing else. */
 const translated = "64:ff9b::";
 
-/** The name under which limits count a client: "192.0.2.1" or "2001:db8:1:2::/64". Text that is no address stands for itself. */
+/** The name under which limits count a client: "192.0.2.1" or "2001:db8:1:2::/64". Text that is not an address is counted as it is. */
 export function clientNetwork(ip: string): string {
   const normal = normalIp(ip);
   // The colon first: isIPv6 tries a long regular expression, for each refusal.

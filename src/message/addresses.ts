@@ -5,7 +5,7 @@ import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 
 /**
- * Groups are taken apart; undefined where a part of the field is no complete address.
+ * Groups are taken apart; undefined if a part of the field is not a complete address.
  * @param value one character per octet, or text
  */
 export function addressesOf(value: string): readonly Mailbox[] | undefined {

@@ -17,7 +17,7 @@ const form =
   /^(?:[a-z]{3,9} ?,? ?)?(\d{1,2}) ([a-z]{3})[a-z]{0,6},? (\d{2,4}) (\d{1,2}) ?: ?(\d{2})(?: ?: ?(\d{2}))?(?: (?:([+-])(\d{2})(\d{2})|([a-z]{1,5})))?$/;
 const longest = 200;
 
-/** ms since 1970; undefined if it is no date. @param value unfolded */
+/** ms since 1970; undefined if it is not a date. @param value unfolded */
 export function parseDate(value: string): number | undefined {
   if (value.length > longest) {
     return undefined;

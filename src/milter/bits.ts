@@ -15,7 +15,7 @@ export const actions = {
   chooseMacros: 0x100,
 } as const;
 
-/** What a milter does not want to be told (`no…`), does not answer to (`mute…`), and other wishes. */
+/** What a milter does not want to get (`no…`), does not answer to (`mute…`), and other wishes. */
 export const wishes = {
   noConnection: 0x1,
   noHelo: 0x2,

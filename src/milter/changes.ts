@@ -87,7 +87,7 @@ function mailboxOf(address: string, parse: (text: string) => Mailbox | undefined
   return mailbox;
 }
 
-/** What the next hop knows a recipient by, as the milter was told it. */
+/** What the next hop knows a recipient by, as the milter got it. */
 function recipientsNamed(address: string, { transaction }: Pick<CheckSession, "transaction">): readonly Mailbox[] {
   const named = mailboxOf(address, parseMailbox);
   const key = normalKey(named.user, named.domain);

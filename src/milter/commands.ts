@@ -1,4 +1,4 @@
-/** What a mail server tells a milter: the data of its commands. Addresses have their angle brackets. */
+/** What a mail server sends to a milter: the data of its commands. Addresses have their angle brackets. */
 import { isIPv6 } from "node:net";
 
 import type { Peer } from "../hooks/check-session.ts";

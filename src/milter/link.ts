@@ -1,4 +1,4 @@
-/** A connection on which version and wishes are agreed: tells what the milter wants to hear, and reads what it says. */
+/** A connection on which version and wishes are agreed: sends what the milter wants, and reads its answers. */
 import type { CheckSession } from "../hooks/check-session.ts";
 import type { ServicePlace } from "../scanners/service-connection.ts";
 import { readAnswer } from "./answer.ts";
@@ -35,7 +35,7 @@ export interface MilterOptions extends MacroFacts {
 }
 
 interface Rule {
-  /** Does not want to be told. */
+  /** Does not want it. */
   readonly no?: keyof typeof wishes;
   /** Does not answer. */
   readonly mute?: keyof typeof wishes;
@@ -89,7 +89,7 @@ export class Link {
     return this.#connection.isOpen;
   }
 
-  /** Whether it is told such commands. */
+  /** Whether it gets such commands. */
   hears(letter: CommandLetter): boolean {
     const { no, part } = rules[letter];
     return !(no !== undefined && this.agreement.wants(no)) && (part === undefined || this.#options.parts.has(part));

@@ -1,10 +1,10 @@
-/** Macros: what a milter is told beside the commands. Names and moments are Sendmail's, as Postfix has them. */
+/** Macros: what a milter gets besides the commands. Names and moments are Sendmail's, as Postfix has them. */
 import type { CheckSession } from "../hooks/check-session.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { CommandLetter } from "./commands.ts";
 import { nameOf } from "./commands.ts";
 
-/** The moments at which macros are told, by the numbers under which a milter chooses its own. */
+/** The moments at which macros are sent, by the numbers under which a milter chooses its own. */
 export const macroMoments = ["connection", "helo", "mail", "rcpt", "data", "message", "header"] as const;
 export type MacroMoment = (typeof macroMoments)[number];
 
@@ -19,7 +19,7 @@ export const macroCommands: Readonly<Record<MacroMoment, CommandLetter>> = {
   header: "N",
 };
 
-/** What a milter is told that chooses nothing. */
+/** What a milter gets that chooses nothing. */
 const usual: Readonly<Record<MacroMoment, readonly string[]>> = {
   connection: [
     "j",
@@ -49,7 +49,7 @@ export function macroName(written: string): string {
 /** Values that do not come from the session. */
 export interface MacroFacts {
   readonly hostname: string;
-  /** From the settings: they go before all others, and the ones that nobody else has are told at the connection. */
+  /** From the settings: they go before all others, and the others are sent at the connection. */
   readonly fixed: ReadonlyMap<string, string>;
 }
 

@@ -1,4 +1,4 @@
-/** The first exchange of a connection: what the milter may do, and what it wants to be told. */
+/** The first exchange of a connection: what the milter may do, and what it wants to get. */
 import { actions, allOf, version, wishes } from "./bits.ts";
 import { offer } from "./commands.ts";
 import { macroMoments } from "./macros.ts";

@@ -38,12 +38,12 @@ export class MilterSession {
   #link: Link | undefined;
   /** Nothing more is asked in this session: the milter has accepted it, or the client is gone. */
   #isOver = false;
-  /** The milter has been told of a transaction, and has not given a verdict on its message. */
+  /** The milter knows of a transaction, and has not given a verdict on its message. */
   #isOpen = false;
-  /** HELO came where the milter could not be told. */
+  /** HELO came when it could not be passed to the milter. */
   #owesHelo = false;
   #inTransaction = false;
-  /** Recipients of this transaction that it was told of and did not refuse. */
+  /** Recipients of this transaction that it knows and did not refuse. */
   #recipients = 0;
   /** What holds for the rest of the transaction. */
   #settled: Said | undefined;

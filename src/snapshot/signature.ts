@@ -58,7 +58,7 @@ function hashContent(bytes: Buffer, at: number): Buffer {
   return createHash("sha256").update(head).update(bytes.subarray(head.length)).digest();
 }
 
-/** The public keys in the text of a file: PEM blocks one after another. @throws Error if one is no Ed25519 key */
+/** The public keys in the text of a file: PEM blocks one after another. @throws Error if one is not an Ed25519 key */
 export function parsePublicKeys(text: string): string[] {
   const blocks = text.match(/-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g) ?? [];
   for (const block of blocks) {

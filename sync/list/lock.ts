@@ -11,7 +11,7 @@ import Database from "better-sqlite3";
 import { errorMessage } from "../../src/report/error-message.ts";
 import { denialOf } from "../../src/files/denied.ts";
 
-/** A lock that is held. */
+/** A lock that was taken. */
 export interface Lock {
   release(): void;
 }

@@ -54,7 +54,7 @@ const addressAttributes = [
 ] as const;
 /** Attributes that hold a user part. */
 const nameAttributes = ["uid", "sAMAccountName", "mailNickname", "cn"] as const;
-/** Entries that one address may give: more is no address. */
+/** Entries that one address may find; a text that finds more is not an address. */
 const maxEntries = 50;
 
 /** The filter that finds an address wherever it may stand. @param forms of the address */

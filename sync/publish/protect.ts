@@ -25,7 +25,7 @@ export const unprotected: Protection = { form: undefined, signer: undefined };
 
 const piece = 1 << 20;
 
-/** The private key in PEM. @throws Error if it is no Ed25519 key */
+/** The private key in PEM. @throws Error if it is not an Ed25519 key */
 export function parseSigner(text: string): KeyObject {
   const key = createPrivateKey(text);
   if (key.asymmetricKeyType !== "ed25519") {

@@ -1,4 +1,4 @@
-/** Runs what changes the snapshot with the lock held, and leaves no temporary file whatever happens. */
+/** Runs what changes the snapshot under the lock, and leaves no temporary file whatever happens. */
 import { dirname } from "node:path";
 
 import type { Log } from "../../src/report/log.ts";

@@ -115,7 +115,7 @@ function replaceList(newPath: string, comparable: Previous | undefined, changes:
   }
 }
 
-/** What a held list is answered with. */
+/** Why a list on hold is not replaced. */
 export function heldText(held: string): string {
   return `The list is on hold since ${held}. To let syncs replace it again, run \`goodmailto rollback --release\``;
 }

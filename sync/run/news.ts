@@ -7,7 +7,7 @@ export interface News {
   change(interval: number): void;
 }
 
-/** Makes one that stands still. @param run must not reject; it leaves itself out where another run is under way */
+/** Makes one that is not running. @param run must not reject; it leaves itself out where another run is under way */
 export function startNews(log: Log, run: () => Promise<void>): News {
   let timer: NodeJS.Timeout | undefined;
   return {

@@ -9,7 +9,7 @@ export const maxMessage = 16 * 1024 * 1024;
 export interface Framer {
   /**
    * Takes what arrived, returns the messages that are complete now.
-   * @throws RangeError if the bytes are no LDAP, or a message is over the ceiling
+   * @throws RangeError if the bytes are not LDAP, or a message is over the ceiling
    */
   push(chunk: Buffer): Buffer[];
   /** Bytes of a message that has not fully arrived. */

@@ -33,7 +33,7 @@ export function parseSecret(text: string): UserSecret | string {
 
 /**
  * Whether the password is the user's. One that is held as it is takes as long as the dearest hash of the file, and so
- * does a user that does not exist: nobody can tell them apart by the time.
+ * does a user that does not exist: the time does not distinguish them.
  * @param dummy costs as much as the dearest hash; undefined where the file has none
  */
 export async function fits(

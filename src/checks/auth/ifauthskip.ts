@@ -6,7 +6,7 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { next, pass } from "../../hooks/verdict.ts";
 
-/** The check `ifauthskip`. Relaying stays as closed as it was: that is no check's business here. */
+/** The check `ifauthskip`. It does not open the relay: no check can. */
 export const ifauthskip: CheckDefinition = defineCheck({
   name: "ifauthskip",
   doc: "Skips the checks after it (blocklists, plugins, the directory) at each RCPT for a client that has authenticated. The relay domains still apply.",

@@ -1,4 +1,4 @@
-/** authentication: who a message is from, by SPF, DKIM, ARC and DMARC; what RFC 8601 has others told of it. */
+/** authentication: who a message is from, by SPF, DKIM, ARC and DMARC; and the Authentication-Results field of RFC 8601. */
 import * as field from "../../config/fields.ts";
 import { Authentication } from "../../dkim/authentication.ts";
 import type { Results } from "../../dkim/authentication.ts";
@@ -136,7 +136,7 @@ async function mark(message: WholeEdits, id: string, { lines }: Results): Promis
   try {
     message.insertHeader(0, resultsField(id, lines));
   } catch {
-    // A stranger's domain that is no header text: the results without what they are about.
+    // A domain that cannot be written in a header field: the results without their properties.
     message.insertHeader(
       0,
       resultsField(

@@ -28,7 +28,7 @@ function readCharsets(entries: readonly ListEntry[], skip: Remark): CodeIndex<Co
   return readCodeIndex(entries, skip, { longest: longestHeader, code: parseCode, subject: charsetKey });
 }
 
-/** The charset of the message itself; undefined if it is no text. */
+/** The charset of the message itself; undefined if it is not text. */
 function topCharset(fields: HeaderFields): string | undefined {
   const value = fields.nth("Content-Type", 1) ?? "";
   if (value === "") {

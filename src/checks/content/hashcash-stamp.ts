@@ -19,7 +19,7 @@ const lifetime = 28 * day;
 const skew = 2 * day;
 const longest = 512;
 
-/** Whether an address can stand in a stamp. */
+/** Whether an address can be written in a stamp. */
 export function canStamp(address: string): boolean {
   return /^[\x21-\x39\x3b-\x7e]{1,320}$/.test(address);
 }

@@ -68,7 +68,7 @@ export const milter: CheckDefinition = defineCheck({
     phases: field.choices(
       milterParts,
       milterParts,
-      "What the milter is told besides connection, sender, recipients and the end of the message. A milter asks for what it needs; remove what a faulty one must not get.",
+      "What the milter gets besides connection, sender, recipients and the end of the message. A milter asks for what it needs; remove what a faulty one must not get.",
     ),
     macros: field.table(
       {},

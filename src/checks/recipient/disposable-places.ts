@@ -1,5 +1,5 @@
 /**
- * The places that counting addresses have left: held from RCPT on, so that two sessions cannot both take the last one.
+ * The places that counting addresses have left: reserved from RCPT on, so that two sessions cannot both take the last one.
  */
 import type { Conclusion } from "../../hooks/check.ts";
 import type { CheckSession, Recipient } from "../../hooks/check-session.ts";
@@ -10,7 +10,7 @@ import type { Counted, Table } from "../../state/table.ts";
 /** Counts the uses of disposable addresses. */
 export class DisposablePlaces {
   readonly #counts: Table<number>;
-  /** By key, the recipients of a transaction for which a place is held. */
+  /** By key, the recipients of a transaction for which a place is reserved. */
   readonly #held = noteOf<Map<string, Recipient[]>>("transaction");
 
   constructor(counts: Table<number>) {

@@ -38,7 +38,7 @@ function readConfig(entries: readonly ListEntry[], skip: Remark): ListConfig | u
     }
     const [, key = "", mark, value = ""] = /^([A-Za-z_]+)\s*(=|<<)\s*(.*)$/.exec(entry.text) ?? [];
     if (mark === undefined) {
-      skip(entry, "is no setting: a line is KEY = VALUE");
+      skip(entry, "is not a setting: a line is KEY = VALUE");
       continue;
     }
     seen = true;

@@ -104,7 +104,7 @@ export const filter: CheckDefinition = defineCheck({
           return pass;
         }
         if (!(await takeAll(message, before.fields, printed))) {
-          return fail("lines that are no header fields");
+          return fail("lines that are not header fields");
         }
         return pass;
       },
@@ -178,7 +178,7 @@ function takeFields(
   }
 }
 
-/** False: it has lines in its header section that are no fields, before or after, and stays as it is. */
+/** False: it has lines in its header section that are not fields, before or after, and stays as it is. */
 async function takeAll(message: WholeEdits, before: readonly string[], { fields, body }: Printed): Promise<boolean> {
   if (before.some((line) => fieldName(line) === "") || !fields.every(isFieldLine)) {
     return false;

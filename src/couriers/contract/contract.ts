@@ -68,7 +68,7 @@ interface CourierWords<Shape extends Fields> {
   readonly name: string;
   /** What it does with a message, for the docstring of next_hop: `"maildir:/folder" …`. */
   readonly doc: string;
-  /** What may stand behind the scheme and the colon; `allowed` names the whole next_hop. */
+  /** What may follow the scheme and the colon; `allowed` names the whole next_hop. */
   readonly place: TextRule;
   /** Its settings in `[[route]]`. */
   readonly settings: Shape;

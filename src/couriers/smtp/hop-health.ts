@@ -1,5 +1,5 @@
 /**
- * What is known of the places of next hops: connections that stand, the last success, and the rest after a failure.
+ * What is known of the places of next hops: open connections, the last success, and the rest after a failure.
  * A hop that takes no more connections is not dead: it rests only if no connection of the relay is open and its last success is old.
  */
 

@@ -21,7 +21,7 @@ export class ReplyReader {
 
   /**
    * Takes the next bytes; the replies that they complete, one by one: what came before an error counts.
-   * @throws SyntaxError if the bytes are no SMTP reply
+   * @throws SyntaxError if the bytes are not an SMTP reply
    */
   *push(chunk: Buffer): Generator<HopReply, void> {
     let text = this.#text + chunk.toString("latin1");

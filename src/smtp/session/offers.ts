@@ -10,7 +10,7 @@ interface Offering {
   readonly authenticated: boolean;
 }
 
-/** The keywords of the EHLO answer. @param messageSize bytes; 0 is no limit */
+/** The keywords of the EHLO answer. @param messageSize bytes; 0: unlimited */
 export function offers(messageSize: number, { service, secure, authenticated }: Offering): string[] {
   const mechanisms = secure && !authenticated ? (service.authenticator?.mechanisms ?? []) : [];
   return [

@@ -233,7 +233,7 @@ function passed(at: Case, status: string | undefined, ours: OurAnswer | undefine
 }
 
 /**
- * A check refused. Only what it found unknown counts for the harvest defence: a 450 for an old list is no such sign.
+ * A check refused. Only what it found unknown counts for the harvest defence: a 450 for an old list is not a sign of it.
  */
 function refused(at: Case, outcome: Outcome): Judged {
   const { verdict, step, finding } = outcome;

@@ -107,7 +107,7 @@ describe("filter", () => {
     const odd = await start("echo 'no field'; echo; cat", 'take = "message"');
     expect(await odd.send(mail)).toMatch(/^250/);
     expect(odd.delivered()).toBe(content);
-    expect(odd.log).toContain("lines that are no header fields");
+    expect(odd.log).toContain("lines that are not header fields");
     const small = await start("exit 99", 'max_size = "100KB"');
     expect(await small.send(largeMessage(200_000))).toMatch(/^250/);
   });
