@@ -1,5 +1,5 @@
 /** Lists of addresses among which there may be patterns, as qpsmtpd's badmailfrom and badrcptto have them. */
-import { foldAscii } from "../mail/address.ts";
+import { foldAscii, normalKey } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { findMailbox, firstWord, readAddresses } from "./entries.ts";
 import type { AddressLine } from "./entries.ts";
@@ -22,15 +22,9 @@ export interface AddressRules {
 /** qpsmtpd's sign of a pattern. "+" and "!" may be in addresses too: such an address has to be escaped as a pattern. */
 const signs = /[/^$*+!%?\\]/;
 
-/** The mailbox that was matched last: all checks ask about the same one, one after another. */
-let latest: { readonly mailbox: Mailbox; readonly subject: string } | undefined;
-
 /** An address as patterns see it: `user@host` in lower case, without quotes. */
-export function patternSubject(mailbox: Mailbox): string {
-  if (latest?.mailbox !== mailbox) {
-    latest = { mailbox, subject: `${foldAscii(mailbox.user)}@${mailbox.domain}` };
-  }
-  return latest.subject;
+export function patternSubject({ user, domain }: Mailbox): string {
+  return user === "" || domain === "" ? `${foldAscii(user)}@${domain}` : normalKey(user, domain);
 }
 
 /** Reads a list. @param patterns whether an entry with a sign of a pattern is one; letter case does not matter then */

@@ -112,14 +112,23 @@ export function readAllAgain([first, ...more]: readonly [Mailbox, ...Mailbox[]])
   return [readAgain(first), ...more.map(readAgain)];
 }
 
+/** The key that was made last: every list is asked for the same one, one after another. */
+let latest: { readonly user: string; readonly domain: string; readonly key: Key } | undefined;
+
 /**
  * The normal form under which a mailbox is in the snapshot and is looked up: ASCII letters folded, no quotes but those
  * of the empty user part, as `@domain` means everybody there.
  */
 export function normalKey(user: string, domain: string): Key {
-  const folded = user === "" ? '""' : foldAscii(user);
-  // The brand: this is the normal form.
-  return (domain === "" ? folded : `${folded}@${domain}`) as Key;
+  const folded = (): string => (user === "" ? '""' : foldAscii(user));
+  if (domain === "") {
+    // The brand, here and below: this is the normal form.
+    return folded() as Key;
+  }
+  if (latest?.user !== user || latest.domain !== domain) {
+    latest = { user, domain, key: `${folded()}@${domain}` as Key };
+  }
+  return latest.key;
 }
 
 const none: readonly string[] = [];

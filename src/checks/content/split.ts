@@ -50,6 +50,14 @@ export const split: CheckDefinition = defineCheck({
   create({ forget }, { state, now }) {
     const sets = state.table<number>("split", { ttl: forget, most: mostPairs });
     const setNote = noteOf<number>("recipient");
+    const learnedNote = noteOf<boolean>("transaction");
+    /** Of a sender of whom nothing was learned, no pair is asked for: that is nearly everybody. */
+    const isLearned = (session: CheckSession): Later<boolean> =>
+      learnedNote.get(session) ??
+      after(sets.get(addressHash(session.transaction?.sender)), ({ kind }) => {
+        learnedNote.set(session, kind === "found");
+        return kind === "found";
+      });
     const keyOf = ({ transaction }: Pick<CheckSession, "transaction">, { mailbox }: Recipient): string =>
       `${addressHash(transaction?.sender)} ${addressHash(mailbox)}`;
     /** Those whom fewer share an answer with go into a set of their own. False: it could not be remembered. */
@@ -59,7 +67,9 @@ export const split: CheckDefinition = defineCheck({
     ): Promise<boolean> => {
       const set = now();
       const puts = await Promise.all(minority.map(async (recipient) => sets.put(keyOf(session, recipient), set)));
-      return puts.every(({ kind }) => kind === "done");
+      // After its pairs: it must not be forgotten before them.
+      const sender = await sets.put(addressHash(session.transaction?.sender), set);
+      return [...puts, sender].every(({ kind }) => kind === "done");
     };
     return {
       rcpt(session): Answer<Reason> {
@@ -67,11 +77,14 @@ export const split: CheckDefinition = defineCheck({
         if (rcpt === undefined || transaction === undefined) {
           return pass;
         }
-        return after(setOf(sets.get(keyOf(session, rcpt))), (set) => {
+        const judge = (set: number): typeof pass | typeof apart => {
           setNote.set(session, set);
           const [one] = transaction.accepted;
           return one === undefined || (setNote.get(session, one) ?? first) === set ? pass : apart;
-        });
+        };
+        return after(isLearned(session), (learned) =>
+          learned ? after(setOf(sets.get(keyOf(session, rcpt))), judge) : pass,
+        );
       },
       data(session) {
         session.apply({ kind: "each" });

@@ -33,6 +33,8 @@ export class AliasTable {
   readonly #lines = new Map<string, AliasLine>();
   readonly #ends = new Map<AliasLine, readonly Mailbox[]>();
   readonly #use: AliasUse;
+  /** The recipient that was looked up last: it is introduced first, and asked about later. */
+  #latest: { readonly recipient: Mailbox; readonly expansion: Expansion | undefined } | undefined;
 
   private constructor(use: AliasUse) {
     this.#use = use;
@@ -63,6 +65,13 @@ export class AliasTable {
 
   /** What an address in a relay domain is expanded to; undefined if no line has it. */
   find(recipient: Mailbox): Expansion | undefined {
+    if (this.#latest?.recipient !== recipient) {
+      this.#latest = { recipient, expansion: this.#expansionOf(recipient) };
+    }
+    return this.#latest.expansion;
+  }
+
+  #expansionOf(recipient: Mailbox): Expansion | undefined {
     const found = this.#find(recipient);
     const ends = found && this.#ends.get(found.line);
     if (found === undefined || ends === undefined) {

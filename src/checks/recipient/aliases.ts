@@ -10,15 +10,24 @@ import type { Mailbox } from "../../mail/address.ts";
 import type { Domains } from "../../mail/domains.ts";
 import { isRewrittenSender, withoutTag } from "../../mail/return-path.ts";
 import { AliasTable } from "./alias-table.ts";
+import type { Expansion } from "./alias-table.ts";
 
 const known = found("known");
 const delimiters = { allowed: "some of + - . _ =, or nothing", fits: (text: string) => /^[+\-._=]*$/.test(text) };
 
-/** A bare name, as RCPT TO:<postmaster>, is a name at each relay domain. */
-function asked(recipient: Mailbox, { relay }: Domains): Mailbox[] {
-  return recipient.domain === ""
-    ? [recipient, ...relay.filter((name) => !name.startsWith(".")).map((domain) => ({ ...recipient, domain }))]
-    : [recipient];
+/** What a recipient is expanded to. A bare name, as RCPT TO:<postmaster>, is a name at each relay domain. */
+function findExpansion(table: AliasTable, recipient: Mailbox, { relay }: Domains): Expansion | undefined {
+  const own = table.find(recipient);
+  if (own !== undefined || recipient.domain !== "") {
+    return own;
+  }
+  for (const domain of relay) {
+    const expansion = domain.startsWith(".") ? undefined : table.find({ ...recipient, domain });
+    if (expansion !== undefined) {
+      return expansion;
+    }
+  }
+  return undefined;
 }
 
 /** A bounce to a signed return path of a name that the file has. Only the server that signed it understands it: it stays as it is. */
@@ -77,7 +86,7 @@ export const aliases: CheckDefinition = defineCheck({
         if (recipient === undefined || current.size === 0) {
           return;
         }
-        const expansion = asked(recipient, domains).flatMap((mailbox) => current.find(mailbox) ?? [])[0];
+        const expansion = findExpansion(current, recipient, domains);
         if (expansion !== undefined) {
           session.apply({ kind: "options", options: expansion.options });
         }
@@ -88,13 +97,11 @@ export const aliases: CheckDefinition = defineCheck({
         if (recipient === undefined || current.size === 0) {
           return pass;
         }
-        for (const mailbox of asked(recipient, domains)) {
-          const expansion = current.find(mailbox);
-          if (expansion !== undefined) {
-            session.apply({ kind: "options", options: expansion.options });
-            session.apply({ kind: "expand", mailboxes: settings.expand ? expansion.mailboxes : [recipient] });
-            return known;
-          }
+        const expansion = findExpansion(current, recipient, domains);
+        if (expansion !== undefined) {
+          session.apply({ kind: "options", options: expansion.options });
+          session.apply({ kind: "expand", mailboxes: settings.expand ? expansion.mailboxes : [recipient] });
+          return known;
         }
         if (isSignedFor(recipient, current)) {
           session.apply({ kind: "expand", mailboxes: [recipient] });

@@ -11,7 +11,6 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import type { HeaderEdits, MessageSession, WholeEdits } from "../../hooks/message.ts";
 import type { Lists } from "../../hooks/services.ts";
-import { noteOf } from "../../hooks/notes.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { foldAscii, normalKey } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
@@ -21,7 +20,7 @@ import type { HeaderFields } from "../../message/header.ts";
 import type { Log } from "../../report/log.ts";
 import { readMailingLists } from "./mailing-lists.ts";
 import type { MailingList } from "./mailing-lists.ts";
-import { refuseMixed } from "./one-list.ts";
+import { createOneList } from "./one-list.ts";
 
 const replies = {
   stranger: refuse("stranger", reply(550, "5.7.2", "Only members may write to this list")),
@@ -102,7 +101,7 @@ export const mailinglist: CheckDefinition = defineCheck({
   },
   create({ file }, { lists, domains, log, now }) {
     const all = lists.list(file, readMailingLists);
-    const chosen = noteOf<MailingList>("recipient");
+    const chosen = createOneList<MailingList>();
     const listOf = (session: Pick<CheckSession, "transaction">): MailingList | undefined => {
       const [first] = session.transaction?.accepted ?? [];
       return first === undefined ? undefined : chosen.get(session, first);
@@ -132,9 +131,9 @@ export const mailinglist: CheckDefinition = defineCheck({
       rcpt(session) {
         const list =
           session.recipient === undefined ? undefined : findRecipient(all.current(), session.recipient, domains);
-        const refusal = (list && judge(session, list)) ?? refuseMixed(session, chosen, list);
+        const refusal = (list && judge(session, list)) ?? chosen.refuseMixed(session, list);
         if (refusal === undefined && list !== undefined) {
-          chosen.set(session, list);
+          chosen.choose(session, list);
         }
         return refusal ?? pass;
       },

@@ -4,7 +4,6 @@ import { findRecipient } from "../../files/entries.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
-import { noteOf } from "../../hooks/notes.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import type { Verdict } from "../../hooks/verdict.ts";
 import { normalKey, parseMailbox } from "../../mail/address.ts";
@@ -14,7 +13,7 @@ import { reply } from "../../mail/reply.ts";
 import { addressesOf } from "../../message/addresses.ts";
 import { MajordomoLists } from "./majordomo-lists.ts";
 import { MlmmjLists } from "./mlmmj-lists.ts";
-import { refuseMixed } from "./one-list.ts";
+import { createOneList } from "./one-list.ts";
 
 const text = "Not allowed to post to this list";
 const replies = {
@@ -89,7 +88,7 @@ export const majordomo: CheckDefinition = defineCheck({
         names.set(normalKey(mailbox.user, mailbox.domain), name);
       }
     }
-    const chosen = noteOf<string>("recipient");
+    const chosen = createOneList<string>();
     const judge = (id: string, name: string, authors: readonly Mailbox[], stranger: Verdict<"stranger", never>) => {
       const members = all.membersOf(name);
       switch (members.kind) {
@@ -113,9 +112,9 @@ export const majordomo: CheckDefinition = defineCheck({
         }
         // Nobody is to be asked for what everybody may.
         const list = name !== undefined && all.membersOf(name).kind === "everybody" ? undefined : name;
-        const refusal = refuseMixed(session, chosen, list);
+        const refusal = chosen.refuseMixed(session, list);
         if (refusal === undefined && list !== undefined) {
-          chosen.set(session, list);
+          chosen.choose(session, list);
         }
         return refusal ?? pass;
       },

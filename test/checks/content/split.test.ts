@@ -77,6 +77,24 @@ describe("split", () => {
     expect(await send(start(store), ["a", "b"], ["b"])).toMatchObject({ deferred: ["b"] });
   });
 
+  it("asks the state once for a sender of whom it learned nothing, and for each recipient of another", async () => {
+    const asked: string[] = [];
+    const store = new MemoryStore();
+    const get = store.get.bind(store);
+    store.get = (table, key) => {
+      asked.push(key);
+      return get(table, key);
+    };
+    const check = start(store);
+    await send(check, ["a", "b", "c"], []);
+    expect(asked).toHaveLength(1);
+    await send(check, ["a", "b", "c"], ["c"]);
+    await send(check, ["a", "b", "c"], ["c"], "other@far.test");
+    expect(asked).toHaveLength(3);
+    expect(await send(check, ["a", "b", "c"], ["c"])).toMatchObject({ deferred: ["c"] });
+    expect(asked).toHaveLength(7);
+  });
+
   it("delivers to all, without the state, unless all refuse", async () => {
     const away = (): Promise<never> => Promise.reject(new Error("away"));
     const store = { kind: "away", get: away, put: away, add: away, swap: away, delete: away, scan: away };
