@@ -189,10 +189,10 @@ class HttpsParcel implements Parcel {
   }
 }
 
-/** A hash of envelope and content but for the first field: that is the relay's Received, with the time of this try. */
+/** A hash of envelope and content but for the first Received field: that is the relay's, with the time of this try. */
 class Key {
   readonly #hash: Hash = createHash("sha256");
-  /** The content so far, while the first field may go on. */
+  /** The content so far, while that field may go on. Above it are only fields that milters have put there. */
   #head: Buffer | undefined = Buffer.alloc(0);
 
   constructor({ sender, recipients }: Letter) {
@@ -205,14 +205,14 @@ class Key {
       return;
     }
     const head = Buffer.concat([this.#head, content]);
-    const end = /\n(?=[^ \t])/.exec(head.toString("latin1"));
-    this.#head = end === null ? head : undefined;
-    if (end !== null) {
-      this.#hash.update(head.subarray(end.index + 1));
+    const own = /^Received:(?:.*\r\n[ \t])*.*\r\n(?=[^ \t])/im.exec(head.toString("latin1"));
+    this.#head = own === null ? head : undefined;
+    if (own !== null) {
+      this.#hash.update(head.subarray(0, own.index)).update(head.subarray(own.index + own[0].length));
     }
   }
 
   digest(): string {
-    return this.#hash.digest("hex");
+    return this.#hash.update(this.#head ?? "").digest("hex");
   }
 }

@@ -22,6 +22,8 @@ export interface Recipient {
 export interface CheckTransaction {
   /** Undefined for the null sender. */
   readonly sender: Mailbox | undefined;
+  /** Of MAIL, as they came: "SIZE=100". RCPT has none here. */
+  readonly parameters: readonly string[];
   readonly accepted: readonly Recipient[];
   /** Set by the effect `each`: where checks of content note what they find for single recipients. */
   readonly results: RecipientResults | undefined;

@@ -62,6 +62,8 @@ export interface HeaderEdits {
 
 /** What a check with the need `whole` may change at hook `message`. */
 export interface WholeEdits extends HeaderEdits {
+  /** As {@link insertHeader}, but what the relay puts in front counts as one field: 0 is above its Received. */
+  insertAround(index: number, line: string): void;
   /** The message with the changes of the checks before this one, without dot-stuffing, in pieces. */
   content(): AsyncIterable<Buffer>;
   /** The message as received, without the changes of any check, without dot-stuffing, in pieces. */

@@ -156,10 +156,10 @@ export class Session implements CheckSession {
   }
 
   /** Starts a transaction: counters go back, header lines and queued replies stay. */
-  begin(sender: Mailbox | undefined): Transaction {
+  begin(sender: Mailbox | undefined, parameters: readonly string[] = []): Transaction {
     this.recipient = undefined;
     this.variables.set("SMTPMAILFROM", variableForm(sender));
-    this.transaction = newTransaction(sender);
+    this.transaction = newTransaction(sender, parameters);
     return this.transaction;
   }
 

@@ -20,9 +20,10 @@ export interface Transaction extends CheckTransaction {
 }
 
 /** A transaction that begins. */
-export function newTransaction(sender: Mailbox | undefined): Transaction {
+export function newTransaction(sender: Mailbox | undefined, parameters: readonly string[]): Transaction {
   return {
     sender,
+    parameters,
     accepted: [],
     asked: 0,
     replan: false,

@@ -5,6 +5,8 @@ import { fieldName, splitFields } from "./header.ts";
 /** One change; all of them count the fields as they are when it is carried out. */
 export type HeaderEdit =
   | { readonly kind: "insert"; readonly index: number; readonly line: string }
+  /** Counts what the relay puts in front as one field; 0 is above it. */
+  | { readonly kind: "insert-around"; readonly index: number; readonly line: string }
   | { readonly kind: "change"; readonly name: string; readonly nth: number; readonly value: string }
   | { readonly kind: "delete"; readonly name: string; readonly nth: number }
   | { readonly kind: "delete-received"; readonly name: string };
@@ -28,7 +30,7 @@ function checkFieldLine(line: string): void {
 
 /** @throws RangeError if a change cannot be carried out */
 export function checkEdit(edit: HeaderEdit): void {
-  if (edit.kind === "insert") {
+  if (edit.kind === "insert" || edit.kind === "insert-around") {
     checkFieldLine(edit.line);
   } else if (edit.kind === "change") {
     checkFieldLine(`${edit.name}: ${edit.value}`);
@@ -42,6 +44,7 @@ export function checkEdit(edit: HeaderEdit): void {
 function numberOf(edit: HeaderEdit): number {
   switch (edit.kind) {
     case "insert":
+    case "insert-around":
       return edit.index;
     case "change":
     case "delete":
@@ -55,15 +58,20 @@ export class EditedHeader {
   readonly #wire: string;
   /** Content of each field with its line endings; undefined: nothing was changed. */
   #fields: string[] | undefined;
+  /** How many of them are above what the relay puts in front. */
+  #above = 0;
 
   /** @param wire the section as received, without the empty line */
   constructor(wire: string) {
     this.#wire = wire;
   }
 
-  /** As it goes to the next hop, without the empty line, one character per octet. */
-  get wire(): string {
-    return this.#fields === undefined ? this.#wire : stuffText(this.#fields.join(""));
+  /** As it goes to the next hop, without the empty line, one character per octet. @param trace what the relay puts in front */
+  wire(trace = ""): string {
+    const fields = this.#fields;
+    return fields === undefined
+      ? trace + this.#wire
+      : stuffText(fields.slice(0, this.#above).join("")) + trace + stuffText(fields.slice(this.#above).join(""));
   }
 
   /** Without dot-stuffing. */
@@ -75,8 +83,14 @@ export class EditedHeader {
     const fields = (this.#fields ??= splitFields(unstuffText(this.#wire)));
     switch (edit.kind) {
       case "insert":
-        fields.splice(edit.index, 0, `${edit.line}\r\n`);
+        fields.splice(this.#above + edit.index, 0, `${edit.line}\r\n`);
         break;
+      case "insert-around": {
+        const isAbove = edit.index <= this.#above;
+        fields.splice(isAbove ? edit.index : edit.index - 1, 0, `${edit.line}\r\n`);
+        this.#above += isAbove ? 1 : 0;
+        break;
+      }
       case "change": {
         const at = placesOf(fields, edit.name)[edit.nth - 1] ?? fields.length;
         fields.splice(at, 1, `${edit.name}: ${edit.value}\r\n`);
@@ -85,16 +99,21 @@ export class EditedHeader {
       case "delete-received": {
         const received = new Set(splitFields(unstuffText(this.#wire)));
         const name = edit.name.toLowerCase();
-        this.#fields = fields.filter((line) => fieldName(line).toLowerCase() !== name || !received.has(line));
+        this.#keep(fields, (line) => fieldName(line).toLowerCase() !== name || !received.has(line));
         break;
       }
       case "delete": {
         const places = placesOf(fields, edit.name);
         const gone = new Set(edit.nth === 0 ? places : places.slice(edit.nth - 1, edit.nth));
-        this.#fields = fields.filter((_field, i) => !gone.has(i));
+        this.#keep(fields, (_line, i) => !gone.has(i));
         break;
       }
     }
+  }
+
+  #keep(fields: readonly string[], stays: (line: string, i: number) => boolean): void {
+    this.#fields = fields.filter(stays);
+    this.#above = fields.slice(0, this.#above).filter(stays).length;
   }
 }
 

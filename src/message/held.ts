@@ -71,9 +71,9 @@ export class HeldMessage {
     yield* content(this.wire(header));
   }
 
-  /** As it is now, in wire form. */
-  async *wire(header: EditedHeader): AsyncGenerator<Buffer, void, undefined> {
-    yield Buffer.from(header.wire, "latin1");
+  /** As it is now, in wire form. @param trace what the relay puts in front */
+  async *wire(header: EditedHeader, trace = ""): AsyncGenerator<Buffer, void, undefined> {
+    yield Buffer.from(header.wire(trace), "latin1");
     if (this.#body !== undefined) {
       yield emptyLine;
       yield* this.#body.read();

@@ -11,30 +11,20 @@ type Edits = Omit<WholeEdits, "content" | "replaceBody">;
 export type PlainChange = Exclude<SmallChange, { kind: "quarantine" }>;
 
 /**
- * Milters count the relay's own Received field too, which is above the message: how many fields of theirs are above that,
- * as Postfix counts them. Here they are below it, in the same order.
- */
-export interface Places {
-  above: number;
-}
-
-/**
  * Makes one change. Header values have what is behind the colon.
- * @param places of the message; shared by its changes
  * @throws RangeError that says why it cannot be made
  */
 export function makeChange(
   change: PlainChange,
   edits: Edits,
   session: Pick<CheckSession, "transaction">,
-  places: Places,
 ): void {
   switch (change.kind) {
     case "add header":
       edits.insertHeader(Number.MAX_SAFE_INTEGER, lineOf(change));
       break;
     case "insert header":
-      insertHeader(change, edits, places);
+      edits.insertAround(change.index, lineOf(change));
       break;
     case "change header":
       changeHeader(change, edits);
@@ -51,12 +41,6 @@ export function makeChange(
       edits.changeSender(change.address === "" ? undefined : mailboxOf(change.address, parseSender));
       break;
   }
-}
-
-function insertHeader(change: Extract<SmallChange, { kind: "insert header" }>, edits: Edits, places: Places): void {
-  const isAbove = change.index <= places.above;
-  edits.insertHeader(isAbove ? change.index : change.index - 1, lineOf(change));
-  places.above += isAbove ? 1 : 0;
 }
 
 function changeHeader({ name, nth, value }: Extract<SmallChange, { kind: "change header" }>, edits: Edits): void {

@@ -29,9 +29,9 @@ export function connectionData(client: Peer): Buffer {
   return Buffer.concat([text(nameOf(client)), Buffer.from(family), port, text(client.ip)]);
 }
 
-/** @param mailbox undefined is the null sender */
-export function addressData(mailbox: Mailbox | undefined): Buffer {
-  return text(`<${mailbox?.raw ?? ""}>`);
+/** @param mailbox undefined is the null sender @param parameters of ESMTP */
+export function addressData(mailbox: Mailbox | undefined, parameters: readonly string[] = []): Buffer {
+  return Buffer.concat([`<${mailbox?.raw ?? ""}>`, ...parameters].map(text));
 }
 
 /** A header field. Folded values have LF between their lines. */

@@ -82,7 +82,8 @@ export class MilterSession {
         return before;
       }
       this.#isOpen = true;
-      const answer = await this.#needed.tell("M", addressData(this.#session.transaction?.sender));
+      const { sender, parameters } = this.#session.transaction ?? {};
+      const answer = await this.#needed.tell("M", addressData(sender, parameters));
       return this.#judge(answer);
     });
   }

@@ -156,6 +156,7 @@ export function messageOf(content: string): BodyView & WholeEdits {
     insertHeader: nothing,
     changeHeader: nothing,
     deleteHeader: nothing,
+    insertAround: nothing,
     deleteReceivedHeader: nothing,
     recipients: [],
     addRecipient: nothing,

@@ -11,6 +11,7 @@ import { missing } from "../fakes/need.ts";
 import { startNginx } from "../fakes/nginx.ts";
 import type { Nginx } from "../fakes/nginx.ts";
 import type { TestRelay } from "../fakes/relay.ts";
+import { ScriptedMilter } from "../fakes/milter-script.ts";
 import { startWebHop } from "../fakes/web-hop.ts";
 import type { WebHop } from "../fakes/web-hop.ts";
 import { hello, send } from "../relay/scene.ts";
@@ -94,6 +95,24 @@ describe.skipIf(missing("nginx"))("a web server as the next hop", () => {
     }
     expect(keys[0]).toMatch(/^[0-9a-f]{64}$/);
     expect([keys[1] === keys[0], new Set(keys).size]).toEqual([true, 3]);
+  });
+
+  it("can tell it also below fields that a milter puts above the relay's own", async () => {
+    const milter = new ScriptedMilter({ end: ["i\0\0\0\0X-Top\0yes\0", "c"] });
+    await milter.open();
+    const relay = await relayTo(
+      "open",
+      "",
+      `[checks]\nrun = ["milter"]\n[checks.milter]\nurl = "inet:127.0.0.1:${milter.port}"`,
+    );
+    const keys: unknown[] = [];
+    for (const text of ["", "", "x"]) {
+      await sendOne(relay, undefined, `\r\n${text}`);
+      keys.push(web.posted.at(-1)?.headers["idempotency-key"]);
+    }
+    await milter.close();
+    expect(web.posted.at(-1)?.body.toString("latin1")).toMatch(/^X-Top: yes\r\nReceived: [^]*\r\n\r\nx\r\n$/);
+    expect([keys[1] === keys[0], keys[2] === keys[0]]).toEqual([true, false]);
   });
 
   it("gets 25 MB whole, and one that it finds too large is a 552", async () => {

@@ -25,6 +25,10 @@ class Doer(Milter.Base):
     def note(self, event, *values):
         out.write(json.dumps([self.number, event, *values]) + "\n")
 
+    def note_parameters(self, parameters):
+        if parameters:
+            self.note("parameters", " ".join(parameters))
+
     def symbols(self, *names):
         return {name: self.getsymval(name) for name in names if self.getsymval(name) is not None}
 
@@ -55,10 +59,12 @@ class Doer(Milter.Base):
     def envfrom(self, sender, *parameters):
         self.steps, self.bytes, self.skips = [], 0, False
         self.note("mail", sender, self.symbols("i", "{mail_addr}", "{auth_authen}", "{auth_type}"))
+        self.note_parameters(parameters)
         return self.verdict(sender[1:].split("@")[0])
 
     def envrcpt(self, recipient, *parameters):
         self.note("rcpt", recipient, self.symbols("{rcpt_addr}"))
+        self.note_parameters(parameters)
         return self.verdict(recipient[1:].split("@")[0])
 
     def data(self):

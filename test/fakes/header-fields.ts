@@ -25,7 +25,7 @@ export function withoutFields(content: string, owned: RegExp): Split {
   return { fields: fields.filter((line) => !owned.test(/^([^:\s]+)[ \t]*:/.exec(line)?.[1] ?? "")), body };
 }
 
-/** Below the relay's own Received field. */
+/** But for the relay's own Received field, the first one. */
 export function belowTrace(message: Buffer): string {
-  return message.toString("latin1").replace(/^Received: (?:[^\r\n]*\r\n[ \t])*[^\r\n]*\r\n/, "");
+  return message.toString("latin1").replace(/^Received: (?:[^\r\n]*\r\n[ \t])*[^\r\n]*\r\n/m, "");
 }

@@ -34,7 +34,7 @@ describe("HeaderFields", () => {
         (parts) => {
           const section = parts.join("");
           const edited = new EditedHeader(section);
-          expect(edited.wire).toBe(section);
+          expect(edited.wire()).toBe(section);
           void new HeaderFields(() => section).names.map((name) => new HeaderFields(() => section).text(name));
           edited.apply({ kind: "insert", index: 0, line: "New: 1" });
           edited.apply({ kind: "delete", name: "New", nth: 1 });
@@ -64,13 +64,33 @@ describe("a change of the header section", () => {
     expect(() => checkEdit({ kind: "change", name: "A", nth: 0, value: "b" })).toThrow(RangeError);
   });
 
+  it("counts what the relay puts in front as one field where it is to, and else only what is below it", () => {
+    const header = new EditedHeader("A: 1\r\nB: 2\r\n");
+    const insert = (kind: "insert" | "insert-around", index: number, line: string): void =>
+      header.apply({ kind, index, line });
+    insert("insert-around", 1, "C: below");
+    insert("insert-around", 0, ".D: top");
+    insert("insert-around", 1, "E: above");
+    insert("insert", 0, "F: below");
+    insert("insert-around", 4, "G: between");
+    insert("insert-around", 99, "H: end");
+    const below = "F: below\r\nG: between\r\nC: below\r\nA: 1\r\nB: 2\r\nH: end\r\n";
+    expect(header.wire("Own: x\r\n")).toBe(`..D: top\r\nE: above\r\nOwn: x\r\n${below}`);
+    expect(header.content).toBe(`.D: top\r\nE: above\r\n${below}`);
+    header.apply({ kind: "delete", name: ".d", nth: 1 });
+    header.apply({ kind: "delete-received", name: "A" });
+    insert("insert", 0, "I: below");
+    expect(header.wire("Own: x\r\n")).toMatch(/^E: above\r\nOwn: x\r\nI: below\r\nF: below\r\n/);
+    expect(header.wire()).not.toContain("A: 1");
+  });
+
   it("counts the fields of a name, and adds what is not there at the end", () => {
     const header = new EditedHeader("A: 1\r\nB: 2\r\na: 3\r\n");
     header.apply({ kind: "change", name: "A", nth: 2, value: "4" });
     header.apply({ kind: "change", name: "C", nth: 1, value: "5" });
     header.apply({ kind: "delete", name: "b", nth: 1 });
     header.apply({ kind: "insert", index: 1, line: ".D: 6" });
-    expect(header.wire).toBe("A: 1\r\n..D: 6\r\nA: 4\r\nC: 5\r\n");
+    expect(header.wire()).toBe("A: 1\r\n..D: 6\r\nA: 4\r\nC: 5\r\n");
     header.apply({ kind: "delete", name: "A", nth: 0 });
     expect(header.content).toBe(".D: 6\r\nC: 5\r\n");
   });

@@ -141,14 +141,13 @@ function makeChanges(
   session: Pick<CheckSession, "id" | "transaction">,
   { log, label }: Pick<Services, "log" | "label">,
 ): void {
-  const places = { above: 0 };
   let left = 0;
   for (const change of changes) {
     try {
       if (change.kind === "quarantine") {
         edits.insertHeader(0, `X-Quarantine: ${printable(change.reason)}`);
       } else {
-        makeChange(change, edits, session, places);
+        makeChange(change, edits, session);
       }
     } catch (error) {
       if (!(error instanceof RangeError)) {

@@ -52,6 +52,10 @@ export class Draft implements Omit<WholeEdits, "received"> {
     this.#edit({ kind: "insert", index, line });
   }
 
+  insertAround(index: number, line: string): void {
+    this.#edit({ kind: "insert-around", index, line });
+  }
+
   changeHeader(name: string, nth: number, value: string): void {
     this.#edit({ kind: "change", name, nth, value });
   }

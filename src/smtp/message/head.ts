@@ -4,8 +4,8 @@ import type { Mailbox } from "../../mail/address.ts";
 import { receivedField } from "../../mail/received.ts";
 import type { Service } from "../service.ts";
 
-/** In wire form, for these recipients. */
-export type Head = (recipients: readonly Mailbox[]) => Buffer;
+/** The fields that the relay puts in front for these recipients: wire form, one character per octet. */
+export type Head = (recipients: readonly Mailbox[]) => string;
 
 /** The header fields that the relay adds at the top. @param protocol for the Received field, RFC 3848 */
 export function headOf(service: Service, session: Session, protocol: string): Head {
@@ -17,9 +17,6 @@ export function headOf(service: Service, session: Session, protocol: string): He
     const recipient = recipients.length === 1 ? recipients[0]?.raw : undefined;
     const { host, ip } = client;
     // A field name may begin with a dot; on the wire it is stuffed like any other line.
-    return Buffer.from(
-      receivedField({ helo, host, ip, by: service.hostname, protocol, id, recipient, at }) + lines,
-      "latin1",
-    );
+    return receivedField({ helo, host, ip, by: service.hostname, protocol, id, recipient, at }) + lines;
   };
 }

@@ -98,7 +98,7 @@ export class MessageIntake {
       this.#way = new HeldWay(delivery, held, head);
     } else {
       this.#way = need === "edit" ? new EditedWay(delivery) : delivery;
-      delivery.write(head(recipients));
+      delivery.write(Buffer.from(head(recipients), "latin1"));
     }
   }
 

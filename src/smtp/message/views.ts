@@ -73,6 +73,10 @@ export class EditableView extends View implements WholeEdits {
     this.#draft.insertHeader(index, line);
   }
 
+  insertAround(index: number, line: string): void {
+    this.#draft.insertAround(index, line);
+  }
+
   changeHeader(name: string, nth: number, value: string): void {
     this.#draft.changeHeader(name, nth, value);
   }

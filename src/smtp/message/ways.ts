@@ -1,10 +1,10 @@
 /** How a message gets from its intake to the next hop: as it comes, behind an edited header section, or at its end. */
 import type { Delivery } from "../../mail/courier.ts";
-import type { Mailbox } from "../../mail/address.ts";
 import type { Reply } from "../../mail/reply.ts";
 import type { HeldMessage } from "../../message/held.ts";
 import { answers } from "../answers.ts";
 import type { Changeable } from "./draft.ts";
+import type { Head } from "./head.ts";
 
 /** Where wire bytes go, and what comes of them. */
 export interface Way {
@@ -39,7 +39,7 @@ export class EditedWay implements Way {
   release({ header }: Changeable): void {
     const held = this.#held ?? [];
     this.#held = undefined;
-    this.#delivery.write(Buffer.concat([Buffer.from(header.wire, "latin1"), ...held]));
+    this.#delivery.write(Buffer.concat([Buffer.from(header.wire(), "latin1"), ...held]));
     this.#released.resolve();
   }
 
@@ -57,11 +57,10 @@ export class EditedWay implements Way {
 export class HeldWay implements Way {
   readonly #delivery: Delivery;
   readonly #held: HeldMessage;
-  readonly #head: (recipients: readonly Mailbox[]) => Buffer;
+  readonly #head: Head;
   #message: Changeable | undefined;
 
-  /** @param head the fields that the relay puts in front, for these recipients */
-  constructor(delivery: Delivery, held: HeldMessage, head: (recipients: readonly Mailbox[]) => Buffer) {
+  constructor(delivery: Delivery, held: HeldMessage, head: Head) {
     this.#delivery = delivery;
     this.#held = held;
     this.#head = head;
@@ -96,8 +95,7 @@ export class HeldWay implements Way {
       return go;
     }
     try {
-      this.#delivery.write(this.#head(message.recipients));
-      for await (const chunk of this.#held.wire(message.header)) {
+      for await (const chunk of this.#held.wire(message.header, this.#head(message.recipients))) {
         if (!this.#delivery.write(chunk)) {
           await this.#delivery.drained();
         }

@@ -15,6 +15,8 @@ export interface MailCommand {
   readonly sender: Mailbox | undefined;
   readonly eightBit: boolean;
   readonly size: number;
+  /** As they came. */
+  readonly parameters: readonly string[];
 }
 
 const badParameter = reply(555, "5.5.4", "Unknown parameter");
@@ -125,7 +127,7 @@ export function parseMail(argument: string, offersAuth: boolean, tolerance = non
       return badParameter;
     }
   }
-  return { sender, eightBit, size };
+  return { sender, eightBit, size, parameters: path.parameters };
 }
 
 /** Reads the argument of RCPT. No parameter is known here: DSN is not offered. */

@@ -127,7 +127,7 @@ export class Conversation {
     }
     // A client that pipelined its next message behind a refused DATA means that one.
     this.#endTransaction(false);
-    this.session.begin(command.sender);
+    this.session.begin(command.sender, command.parameters);
     return after(askAtMail(this.service, this.session), (refusal) => {
       if (refusal === undefined) {
         this.#mail = { ...command, sender: this.session.transaction?.sender };

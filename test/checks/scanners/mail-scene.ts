@@ -1,6 +1,7 @@
 /** A relay with checks of content between a client and a next hop that are real: send a message, see what comes of it. */
 import { expect } from "vitest";
 
+import { belowTrace } from "../../fakes/header-fields.ts";
 import { startNextHop } from "../../fakes/next-hop.ts";
 import type { NextHop } from "../../fakes/next-hop.ts";
 import { startTestRelay } from "../../fakes/relay.ts";
@@ -85,10 +86,9 @@ export class MailScene {
     return answer;
   }
 
-  /** What the hop has of the nth message below our Received field. */
+  /** What the hop has of the nth message but for the relay's Received field. */
   delivered(nth = 1): string {
-    const message = this.hop.received[nth - 1]?.message ?? Buffer.alloc(0);
-    return message.toString("latin1").replace(/^Received: (?:[^\r\n]*\r\n[ \t])*[^\r\n]*\r\n/, "");
+    return belowTrace(this.hop.received[nth - 1]?.message ?? Buffer.alloc(0));
   }
 
   get log(): string {
