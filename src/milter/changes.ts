@@ -14,11 +14,7 @@ export type PlainChange = Exclude<SmallChange, { kind: "quarantine" }>;
  * Makes one change. Header values have what is behind the colon.
  * @throws RangeError that says why it cannot be made
  */
-export function makeChange(
-  change: PlainChange,
-  edits: Edits,
-  session: Pick<CheckSession, "transaction">,
-): void {
+export function makeChange(change: PlainChange, edits: Edits, session: Pick<CheckSession, "transaction">): void {
   switch (change.kind) {
     case "add header":
       edits.insertHeader(Number.MAX_SAFE_INTEGER, lineOf(change));
