@@ -40,6 +40,8 @@ export class MilterSession {
   #isOver = false;
   /** The milter knows of a transaction, and has not given a verdict on its message. */
   #isOpen = false;
+  /** It has answered to MAIL of this transaction. */
+  #isTold = false;
   /** HELO came when it could not be passed to the milter. */
   #owesHelo = false;
   #inTransaction = false;
@@ -84,6 +86,7 @@ export class MilterSession {
       this.#isOpen = true;
       const { sender, parameters } = this.#session.transaction ?? {};
       const answer = await this.#needed.tell("M", addressData(sender, parameters));
+      this.#isTold = true;
       return this.#judge(answer);
     });
   }
@@ -159,7 +162,11 @@ export class MilterSession {
       this.#connection?.cut(new Error("the client is gone"));
     } else if (this.#link?.isOpen === true) {
       this.#abort();
+      if (this.#isTold) {
+        this.#guard.succeeded();
+      }
     }
+    this.#isTold = false;
   }
 
   /** The session is over. */
@@ -219,7 +226,8 @@ export class MilterSession {
     const connection = (this.#connection = new MilterConnection(this.#options.place));
     const link = (this.#link = await Link.agree(connection, this.#session, this.#options));
     const answer = await link.tell("C", connectionData(this.#session.client));
-    this.#guard.succeeded();
+    // Whether it works is known after a transaction: one that hangs at each message takes every connection.
+    this.#guard.withdrew();
     return this.#judge(answer, true);
   }
 

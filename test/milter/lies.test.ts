@@ -103,6 +103,36 @@ describe("a milter that fails earlier", () => {
   });
 });
 
+describe("a milter that takes every connection, and fails at every message", () => {
+  it.each([
+    ["by silence", []],
+    ["by a protocol error", ["Z"]],
+    ["by the end of the connection", [{ raw: "close" }]],
+  ])("%s is left alone after three", async (_how, end) => {
+    await start({ end }, "", "300ms");
+    for (let i = 0; i < 3; i++) {
+      expect(await scene.send(mail)).toBe(later);
+    }
+    const client = await scene.greet();
+    expect(await client.command("MAIL FROM:<ann@far.example>")).toBe(later);
+    expect(milter.connections).toBe(3);
+    client.close();
+  });
+
+  it("is asked again where messages succeed in between", async () => {
+    const script = { end: ["Z"] };
+    await start(script);
+    for (let i = 0; i < 4; i++) {
+      script.end = ["Z"];
+      expect(await scene.send(mail)).toBe(later);
+      expect(await scene.send(mail)).toBe(later);
+      script.end = ["c"];
+      expect(await scene.send(mail)).toMatch(/^250/);
+    }
+    expect(milter.connections).toBe(12);
+  });
+});
+
 describe("an answer in the greeting", () => {
   it.each([
     ["r", "554 5.7.1 Command rejected", false],

@@ -56,8 +56,8 @@ describe.skipIf(lacks)("the check milter beside Postfix", () => {
       second: second
         .told()
         .slice(next)
-        .flatMap(common)
-        .filter(([event]) => event !== "abort"),
+        .filter(([, event]) => event !== "abort")
+        .flatMap(common),
       got: arrived.received.slice(before).map(({ sender, recipients, message }) => ({
         sender,
         recipients,

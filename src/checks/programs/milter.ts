@@ -31,7 +31,7 @@ export const milter: CheckDefinition = defineCheck({
   original:
     "qpsmtpd plugin milter, which ignored accept, tempfail, discard and changes of recipients, and Postfix's milter client, whose protocol and replies are used. discard, quarantine and default_action = off are choices of goodmailto's own.",
   failure:
-    "If the milter cannot be reached, does not answer in time, closes the connection or violates the protocol, default_action applies to the transaction, and none of its changes is made. The next transaction tries again. After three failures in a row to connect, it is not asked for ten seconds.",
+    "If the milter cannot be reached, does not answer in time, closes the connection or violates the protocol, default_action applies to the transaction, and none of its changes is made. The next transaction tries again. After three failures in a row, it is not connected to for ten seconds.",
   stage: "last",
   hooks: ["connection", "helo", "mail", "rcpt", "data", "message", "unrecognised", "concluded", "end"],
   needs: "whole",
