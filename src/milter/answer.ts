@@ -4,7 +4,7 @@ import type { Reply } from "../mail/reply.ts";
 import type { Packet } from "./packet.ts";
 
 /** A verdict; `progress` asks for more time. */
-export type Answer =
+export type MilterAnswer =
   | { readonly kind: "continue" | "accept" | "skip" | "progress" }
   /** `fail`: the session ends. */
   | { readonly kind: "reject" | "defer" | "discard" | "fail" }
@@ -21,7 +21,7 @@ export type Change =
   | { readonly kind: "change sender"; readonly address: string }
   | { readonly kind: "quarantine"; readonly reason: string };
 
-const verdicts: Readonly<Record<string, Exclude<Answer, { kind: "reply" }>["kind"]>> = {
+const verdicts: Readonly<Record<string, Exclude<MilterAnswer, { kind: "reply" }>["kind"]>> = {
   c: "continue",
   a: "accept",
   s: "skip",
@@ -34,7 +34,7 @@ const verdicts: Readonly<Record<string, Exclude<Answer, { kind: "reply" }>["kind
 };
 
 /** Reads a verdict or a change. @throws Error that says what is wrong */
-export function readAnswer({ letter, data }: Packet): Answer | Change {
+export function readAnswer({ letter, data }: Packet): MilterAnswer | Change {
   const kind = Object.hasOwn(verdicts, letter) ? verdicts[letter] : undefined;
   if (kind !== undefined) {
     return { kind };

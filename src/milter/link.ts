@@ -2,7 +2,7 @@
 import type { CheckSession } from "../hooks/check-session.ts";
 import type { ServicePlace } from "../scanners/service-connection.ts";
 import { readAnswer } from "./answer.ts";
-import type { Answer, Change } from "./answer.ts";
+import type { MilterAnswer, Change } from "./answer.ts";
 import type { wishes } from "./bits.ts";
 import { macroData } from "./commands.ts";
 import type { CommandLetter } from "./commands.ts";
@@ -56,7 +56,7 @@ const rules: Readonly<Record<CommandLetter, Rule>> = {
   U: { no: "noUnknown", mute: "muteUnknown", part: "unknown", time: "command" },
 };
 
-const nothingSaid: Answer = { kind: "continue" };
+const nothingSaid: MilterAnswer = { kind: "continue" };
 const noData = Buffer.alloc(0);
 
 export class Link {
@@ -96,7 +96,7 @@ export class Link {
   }
 
   /** Tells a command with its macros; the answer, or `continue` where there is none. @throws Error if it fails */
-  async tell(letter: Exclude<CommandLetter, "E">, data: Buffer = noData): Promise<Answer> {
+  async tell(letter: Exclude<CommandLetter, "E">, data: Buffer = noData): Promise<MilterAnswer> {
     if (!this.hears(letter)) {
       return nothingSaid;
     }
@@ -114,7 +114,7 @@ export class Link {
   }
 
   /** The end of the message: its changes, one after the other, and at last the verdict. */
-  async *end(): AsyncGenerator<Change, Answer, undefined> {
+  async *end(): AsyncGenerator<Change, MilterAnswer, undefined> {
     this.#connection.ask(...this.#macros("E"), packet("E"));
     for (;;) {
       const said = await this.#next(rules.E.time);
@@ -130,7 +130,7 @@ export class Link {
     this.#connection.tell(packet("A"));
   }
 
-  async #next(time: keyof MilterTimes): Promise<Answer | Change> {
+  async #next(time: keyof MilterTimes): Promise<MilterAnswer | Change> {
     for (;;) {
       const said = readAnswer(await this.#connection.next(this.#options.times[time]));
       if (said.kind !== "progress") {
@@ -149,7 +149,7 @@ export class Link {
   }
 }
 
-const verdicts: Readonly<Record<Answer["kind"], true>> = {
+const verdicts: Readonly<Record<MilterAnswer["kind"], true>> = {
   continue: true,
   accept: true,
   skip: true,
@@ -161,6 +161,6 @@ const verdicts: Readonly<Record<Answer["kind"], true>> = {
   reply: true,
 };
 
-function isAnswer(said: Answer | Change): said is Answer {
+function isAnswer(said: MilterAnswer | Change): said is MilterAnswer {
   return said.kind in verdicts;
 }

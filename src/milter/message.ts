@@ -2,7 +2,7 @@
 import type { WholeEdits } from "../hooks/message.ts";
 import { fieldName, readHeader, splitFields } from "../message/header.ts";
 import type { actions } from "./bits.ts";
-import type { Answer, Change } from "./answer.ts";
+import type { MilterAnswer, Change } from "./answer.ts";
 import { headerData } from "./commands.ts";
 import { GatheredChanges } from "./gathered.ts";
 import type { SmallChange } from "./gathered.ts";
@@ -14,7 +14,7 @@ type Message = Pick<WholeEdits, "content" | "replaceBody">;
 
 /** What a message came to. */
 export interface MessageResult {
-  readonly answer: Answer;
+  readonly answer: MilterAnswer;
   /** The milter has seen all that it wanted to see. */
   readonly isComplete: boolean;
   readonly changes: readonly SmallChange[];
@@ -48,7 +48,7 @@ export async function showMessage(link: Link, message: Message): Promise<Message
 }
 
 /** An answer that ends the message before its time. */
-async function showHeader(link: Link, header: string): Promise<Answer | undefined> {
+async function showHeader(link: Link, header: string): Promise<MilterAnswer | undefined> {
   for (const line of link.hears("L") ? splitFields(header) : []) {
     const name = fieldName(line);
     const answer =
@@ -73,7 +73,7 @@ function valueOf(line: string, leadingSpace: boolean): string {
 }
 
 /** The same of the body. */
-async function showBody(link: Link, first: Buffer, pieces: AsyncIterator<Buffer>): Promise<Answer | undefined> {
+async function showBody(link: Link, first: Buffer, pieces: AsyncIterator<Buffer>): Promise<MilterAnswer | undefined> {
   if (!link.hears("B")) {
     return undefined;
   }

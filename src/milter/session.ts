@@ -6,7 +6,7 @@ import type { CheckSession } from "../hooks/check-session.ts";
 import type { BodyView, WholeEdits } from "../hooks/message.ts";
 import type { PlaceGuard } from "../hooks/scanner.ts";
 import { errorMessage } from "../report/error-message.ts";
-import type { Answer } from "./answer.ts";
+import type { MilterAnswer } from "./answer.ts";
 import { addressData, connectionData } from "./commands.ts";
 import { MilterConnection } from "./connection.ts";
 import type { SmallChange } from "./gathered.ts";
@@ -14,21 +14,8 @@ import { Link } from "./link.ts";
 import type { MilterOptions } from "./link.ts";
 import { showMessage } from "./message.ts";
 import { packet, text } from "./packet.ts";
-
-/** An answer that is against the client. */
-export type Against = Extract<Answer, { kind: "reject" | "defer" | "discard" | "fail" | "reply" }>;
-
-/** What the milter has to say; `unavailable`: nothing that can be used. */
-export type Said =
-  | { readonly kind: "nothing" }
-  | { readonly kind: "against"; readonly answer: Against }
-  | { readonly kind: "unavailable" };
-
-/** The same of a message, which it may let pass with changes. */
-export type SaidOfMessage = Said | { readonly kind: "changes"; readonly changes: readonly SmallChange[] };
-
-const nothing: Said = { kind: "nothing" };
-const unavailable: Said = { kind: "unavailable" };
+import { nothing, unavailable } from "./said.ts";
+import type { Said, SaidOfMessage } from "./said.ts";
 
 export class MilterSession {
   readonly #session: CheckSession;
@@ -253,7 +240,7 @@ export class MilterSession {
   }
 
   /** What an answer means, and how long it holds. @param ofSession of the client, not of a transaction @throws Error if it must not come here */
-  #judge(answer: Answer, ofSession = false): Said {
+  #judge(answer: MilterAnswer, ofSession = false): Said {
     switch (answer.kind) {
       case "continue":
         return nothing;

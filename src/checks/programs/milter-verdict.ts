@@ -4,7 +4,7 @@ import type { Pass, Refusal } from "../../hooks/verdict.ts";
 import { withOtherCode } from "../../mail/reply-changes.ts";
 import { reply, replyText } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
-import type { Against, Said } from "../../milter/session.ts";
+import type { Against, Said } from "../../milter/said.ts";
 
 export const milterReasons = {
   rejected: "rejected by milter",

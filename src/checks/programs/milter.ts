@@ -18,7 +18,7 @@ import { milterParts } from "../../milter/link.ts";
 import { macroName } from "../../milter/macros.ts";
 import { milterPlaceRule, readMilterPlace } from "../../milter/place.ts";
 import { MilterSession } from "../../milter/session.ts";
-import type { Said } from "../../milter/session.ts";
+import type { Said } from "../../milter/said.ts";
 import { milterReasons, refusedFor, verdictOf } from "./milter-verdict.ts";
 import type { MilterMoment, MilterVerdict, VerdictRules } from "./milter-verdict.ts";
 
