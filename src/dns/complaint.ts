@@ -1,11 +1,11 @@
-/** Logs questions without an answer, once a second at most: a name server that is down fails for every client. */
+/** Logs questions without an answer, once a minute at most: a name server that is down fails for every client. */
 import type { Log } from "../report/log.ts";
 import type { Question } from "./message.ts";
 
 /** Least time between two lines, in ms. */
-const pause = 1000;
+const pause = 60_000;
 
-/** A log of unanswered queries, at most one line per second. */
+/** A log of unanswered queries, at most one line per minute. */
 export function createComplaint(log: Log, now: () => number): (question: Question, why: string) => void {
   let logged = Number.NEGATIVE_INFINITY;
   let suppressed = 0;

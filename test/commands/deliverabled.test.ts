@@ -1,4 +1,4 @@
-/** `goodmailto deliverabled`: the verb as a process, from a snapshot, and live from a real slapd, with a relay before it. */
+/** `goodmailto deliverabled`: the verb as a process, from a snapshot, and live from a real slapd. */
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -9,11 +9,8 @@ import { Attribute, Client } from "ldapts";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { missing } from "../fakes/need.ts";
-import { startNextHop } from "../fakes/next-hop.ts";
-import { startTestRelay } from "../fakes/relay.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import type { Slapd } from "../fakes/slapd.ts";
-import { SmtpClient } from "../fakes/smtp-client.ts";
 import { found, listSource, publish, temporaryFolder } from "../snapshot/fixture.ts";
 
 const main = new URL("../../src/main.ts", import.meta.url).pathname;
@@ -257,46 +254,4 @@ describe.skipIf(missing("slapd"))("deliverabled --live", () => {
     // The list has it of the directory, which has it no more.
     expect(await daemon.ask("old@kontor.example")).toBe(0);
   }, 30_000);
-
-  it("makes a new user known to a relay before the next sync; with slapd stopped the relay does not say 550", async () => {
-    const own = await startSlapd({
-      suffix: "o=Kontor",
-      schemas: ["core", "cosine", "inetorgperson"],
-      ldif: ["dn: o=Kontor\nobjectClass: organization\no: Kontor\n", person("vera"), person("new")].join("\n"),
-    });
-    onTestFinished(() => own.stop());
-    const daemon = await startDaemon(writeConfig(temporaryFolder(), source("", own.ldap)), "--live", "dir");
-    const hop = await startNextHop({});
-    onTestFinished(() => hop.close());
-    const route = `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\n`;
-    const rows = ["vera@kontor.example"];
-    const live = await startTestRelay({
-      config: `[recipients]\nlive = "http://127.0.0.1:${daemon.port}"\nlive_cache = "0s"\n${route}`,
-      snapshot: rows,
-    });
-    onTestFinished(() => live.stop());
-    const check = await startTestRelay({
-      config: `[checks]\nrun = ["deliverabled"]\n[checks.deliverabled]\nserver = "127.0.0.1:${daemon.port}"\ncache = "0s"\n${route}`,
-    });
-    onTestFinished(() => check.stop());
-    const rcpt = async (port: number, address: string): Promise<string> => {
-      const smtp = await SmtpClient.open(port, "127.0.0.1");
-      await smtp.reply();
-      let said = "";
-      for (const line of ["EHLO c.test", "MAIL FROM:<a@far.test>", `RCPT TO:<${address}>`]) {
-        smtp.write(`${line}\r\n`);
-        said = String(await smtp.reply());
-      }
-      smtp.close();
-      return said;
-    };
-    expect(await rcpt(live.port, "new@kontor.example")).toMatch(/^250/);
-    expect(await rcpt(check.port, "new@kontor.example")).toMatch(/^250/);
-    expect(await rcpt(live.port, "nobody@kontor.example")).toMatch(/^550 5\.1\.1/);
-    expect(await rcpt(check.port, "nobody@kontor.example")).toMatch(/^550 5\.1\.1/);
-    await own.stop();
-    expect(await rcpt(live.port, "nobody@kontor.example")).toMatch(/^450 4\.2\.1/);
-    expect(await rcpt(live.port, "vera@kontor.example")).toMatch(/^250/);
-    expect(await rcpt(check.port, "nobody@kontor.example")).toMatch(/^250/);
-  }, 60_000);
 });

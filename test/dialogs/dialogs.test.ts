@@ -6,14 +6,30 @@ import { describe, it } from "vitest";
 import { missing } from "../fakes/need.ts";
 import { runDialogue } from "./dialogue.ts";
 
-describe("dialogues", () => {
-  for (const file of globSync(join(import.meta.dirname, "**/*.dialog")).toSorted()) {
-    const text = readFileSync(file, "utf8");
-    const lacks =
-      ["clamd", "spamd", "rspamd"].some((name) => new RegExp(`^=== ${name}$`, "m").test(text) && missing(name)) ||
-      (text.includes("\n=== milter\n") && missing("python3", "Milter"));
-    it.skipIf(lacks)(`${basename(file, ".dialog")}: ${text.split("\n")[0]}`, async () => {
-      await runDialogue(text, file);
-    });
-  }
+/** Blocks that need a program. */
+const needed = ["clamd", "spamd", "rspamd", "slapd"];
+
+const dialogues = globSync(join(import.meta.dirname, "**/*.dialog"))
+  .toSorted()
+  .map((file) => ({ file, text: readFileSync(file, "utf8") }));
+/** The clocks are those of the whole process. */
+const [byClock, others] = [true, false].map((isByClock) =>
+  dialogues.filter(({ text }) => /^CLOCK /m.test(text) === isByClock),
+);
+
+function test({ file, text }: (typeof dialogues)[number]): void {
+  const lacks =
+    needed.some((name) => new RegExp(`^=== ${name}\\b`, "m").test(text) && missing(name)) ||
+    (text.includes("\n=== milter\n") && missing("python3", "Milter"));
+  it.skipIf(lacks)(`${basename(file, ".dialog")}: ${text.split("\n")[0]}`, async () => {
+    await runDialogue(text, file);
+  });
+}
+
+describe.concurrent("dialogues", () => {
+  others?.forEach(test);
+});
+
+describe("dialogues by a clock that goes forward", () => {
+  byClock?.forEach(test);
 });

@@ -1,143 +1,132 @@
 /**
  * SMTP conversations as text files: the dialogue is the test.
  *
- * Blocks begin with `=== name`. Blocks: `config` (TOML), `snapshot` (one key per line), `file NAME` (written into the
- * relay's folder, executable), `cdb NAME` (lines of `key` or `key value`, made by tinycdb), `mmdb NAME` (lines of
- * `network City.CC`), `dns` (lines of `name TYPE data` that a name server holds, whose place is {dns}; `name silent` and
- * `name SERVFAIL` are names that it does not answer), `deliverabled` (lines of `address number` that a scripted daemon
- * answers, whose place is {deliverabled}; `address hang` is one without an answer), `clamd` (a real one that
- * knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds), `spamd` and `rspamd` (real ones,
- * whose places are {spamd} and {rspamd}; {gtube} is what they find), `milter` (python3-milter that does what `X-Do`
- * says, whose url is {milter}), `hop` (JSON of a next hop's script), `dialogue` (a conversation; `from 127.0.0.2` sets
- * the client's address), `log` (lines that the log must
- * hold, in this order), `delivered` (what the next hop must have got: `from <..> to <..> <..>` lines, then text that
- * the message must contain). Within a dialogue: `C: line`, `S: exact line`, `S~ regular expression`, `S...` the rest of
- * a reply, `S closed`, `C closed` (FIN), `C> "raw bytes as a JSON string"`, `TLS`, `# comment`. Placeholders: {folder},
- * {hop}.
+ * A file is its description, then blocks, each of which begins with `=== name`. Placeholders: {folder} is the relay's
+ * folder, {hop} the next hop's port.
+ *
+ * What there is:
+ * - `config`: TOML. `second`: another relay with the same configuration and folder, as a second worker has them.
+ * - `snapshot`: one key per line. `hop`: JSON of a next hop's script.
+ * - `file NAME`: written into the folder, executable. `cdb NAME`: lines of `key` or `key value`, made by tinycdb.
+ *   `mmdb NAME`: lines of `network City.CC`.
+ *
+ * What runs beside the relay (beside.ts), started in the order of the file:
+ * - `dns`: lines of `name TYPE data` that a name server holds, whose place is {dns}; `name silent` and `name SERVFAIL`
+ *   are names that it does not answer.
+ * - `deliverabled`: lines of `address number` that a scripted daemon answers, whose place is {deliverabled};
+ *   `address hang` is one without an answer.
+ * - `slapd`: LDIF of a directory below o=Kontor, whose url is {ldap}. `inside WORDS`: TOML of a `goodmailto
+ *   deliverabled WORDS`, a process whose place is {inside}.
+ * - `passwords`: lines of `user password`, in the file {passwords}; and {certificate} with its {key}.
+ * - `clamd`: a real one that knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds.
+ * - `spamd`, `rspamd`: real ones, whose places are {spamd} and {rspamd}; {gtube} is what they find.
+ * - `milter`: python3-milter that does what `X-Do` says, whose url is {milter}.
+ *
+ * What is said: `dialogue`, a conversation. Behind the word: `from 127.0.0.2` is the client's address, `listener 1` the
+ * second listener, `at second` the second relay. Its lines (steps.ts):
+ * - `C: line`, `C> "bytes as a JSON string"`, `C closed` (FIN), `TLS`, `# comment`. {plain USER PASSWORD} is what
+ *   AUTH PLAIN takes.
+ * - `S: exact line`, `S~ regular expression`, `S...` the rest of a reply, `S nothing` no line yet, `S closed`.
+ * - `AFTER 1s`: the next line comes so long after the client's last one, or later.
+ * - `SESSION name`: what follows is another connection, or that one again; the first one has no name.
+ * - `CLOCK 49m`: the clocks go forward; timers do not.
+ * - `WRITE NAME "text as a JSON string"`, `MOVE NAME NAME`, `REMOVE NAME`: files of the folder, while the relay runs.
+ *   `SNAPSHOT key key`: a new one.
+ * - `STOP name`: what is beside the relay ends. `LDAP add DN type=value …`, `LDAP delete DN`: in slapd.
+ * - `LOG line`, `LOG slapd line`: waits for a line of the relay's log, or of another's; between slashes it is a
+ *   regular expression.
+ * - `RUN words < "standard input as a JSON string"`: `goodmailto words --config …`, which ends with 0. What it prints:
+ *   `O: exact line`, `O~ regular expression`.
+ *
+ * What must be so at the end (after.ts): `log`, lines that it must hold in this order (`once line`: and no second
+ * time); `delivered N`, what the next hop must have got: `from <..> to <..> <..>`, then text that the message must
+ * contain; `commands`, all that the next hop was told but EHLO and QUIT.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { expect, vi } from "vitest";
+import { expect } from "vitest";
 
-import { Clamd, eicar } from "../fakes/clamd.ts";
-import { startDeliverabled } from "../fakes/deliverabled.ts";
-import type { FakeDeliverabled } from "../fakes/deliverabled.ts";
-import { startDns } from "../fakes/dns.ts";
-import type { FakeDns } from "../fakes/dns.ts";
-import type { RecordType } from "../fakes/dns-message.ts";
+import { setRight } from "../fakes/clock.ts";
 import { makeMmdb } from "../fakes/mmdb.ts";
-import { startDoer } from "../fakes/milter.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop, NextHopScript } from "../fakes/next-hop.ts";
-import { startTestRelay } from "../fakes/relay.ts";
-import type { TestRelay } from "../fakes/relay.ts";
-import { startRspamd } from "../fakes/rspamd.ts";
-import { gtube, startSpamd } from "../fakes/spamd.ts";
-import { SmtpClient } from "../fakes/smtp-client.ts";
-
-interface Block {
-  readonly name: string;
-  readonly argument: string;
-  readonly line: number;
-  readonly lines: readonly string[];
-}
-
-/** Splits a file into its blocks. Text before the first one is its description. */
-export function parseDialogue(text: string): Block[] {
-  const blocks: { name: string; argument: string; line: number; lines: string[] }[] = [];
-  text.split("\n").forEach((line, i) => {
-    const match = /^=== (\S+) ?(.*)$/.exec(line);
-    if (match !== null) {
-      blocks.push({ name: match[1] ?? "", argument: match[2] ?? "", line: i + 2, lines: [] });
-    } else {
-      blocks.at(-1)?.lines.push(line);
-    }
-  });
-  return blocks;
-}
-
-const body = (block: Block | undefined): string => (block?.lines ?? []).join("\n");
-const named = (blocks: readonly Block[], name: string): Block[] => blocks.filter((block) => block.name === name);
-const filled = (block: Block): string[] =>
-  block.lines.map((line) => line.trimEnd()).filter((line) => line !== "" && !line.startsWith("# "));
+import { completeConfig, startTestRelay } from "../fakes/relay.ts";
+import type { TestRelay, TestRelayOptions } from "../fakes/relay.ts";
+import { checkCommands, checkDelivered, checkLog } from "./after.ts";
+import { Neighbours } from "./beside.ts";
+import { body, filled, named, parseDialogue } from "./blocks.ts";
+import type { Block } from "./blocks.ts";
+import { Conversation } from "./steps.ts";
 
 /** Runs a file's text against a relay and a next hop of its own. */
 export async function runDialogue(text: string, file: string): Promise<void> {
   const blocks = parseDialogue(text);
   const script = named(blocks, "hop")[0];
   const hop = await startNextHop(script === undefined ? {} : (JSON.parse(body(script)) as NextHopScript));
+  const beside = new Neighbours();
+  const relays: TestRelay[] = [];
+  try {
+    await beside.start(blocks);
+    await startRelays(blocks, beside, hop, relays);
+    for (const block of named(blocks, "dialogue")) {
+      await new Conversation(block, { relays, beside, file }).run();
+    }
+    await checkEnd(blocks, relays[0], hop);
+  } finally {
+    setRight();
+    // The first one's folder is the others' too.
+    for (const relay of relays.reverse()) {
+      await relay.stop();
+    }
+    await hop.close();
+    await beside.close();
+  }
+}
+
+/** The relay, and another one in its folder if there is to be one. */
+async function startRelays(
+  blocks: readonly Block[],
+  beside: Neighbours,
+  hop: NextHop,
+  relays: TestRelay[],
+): Promise<void> {
+  const fill = (part: string): string => beside.fill(part.replaceAll("{hop}", String(hop.port)));
   const route = `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "5s"\n`;
-  const dns = await startNames(named(blocks, "dns")[0]);
-  const daemon = await startDaemon(named(blocks, "deliverabled")[0]);
-  const clamd = named(blocks, "clamd").length === 0 ? undefined : await Clamd.start();
-  const spamd = named(blocks, "spamd").length === 0 ? undefined : await startSpamd();
-  const rspamd = named(blocks, "rspamd").length === 0 ? undefined : await startRspamd();
-  const doer = named(blocks, "milter").length === 0 ? undefined : await startDoer();
-  const fill = (part: string): string =>
-    part
-      .replaceAll("{hop}", String(hop.port))
-      .replaceAll("{dns}", dns?.server ?? "{dns}")
-      .replaceAll("{deliverabled}", daemon?.place ?? "{deliverabled}")
-      .replaceAll("{clamd}", clamd?.path ?? "{clamd}")
-      .replaceAll("{milter}", doer?.url ?? "{milter}")
-      .replaceAll("{rspamd}", rspamd?.place ?? "{rspamd}")
-      .replaceAll("{spamd}", spamd?.place ?? "{spamd}");
   const snapshot = named(blocks, "snapshot")[0];
+  const config = fill(`${body(named(blocks, "config")[0])}\n${route}`);
+  const first = await startTestRelay({
+    config,
+    ...(snapshot === undefined ? {} : { snapshot: filled(snapshot) }),
+    files: filesOf(blocks, fill),
+  });
+  relays.push(first);
+  writeFileSync(join(first.folder, "goodmailto.toml"), completeConfig(config.replaceAll("{folder}", first.folder)));
+  if (named(blocks, "second").length > 0) {
+    relays.push(await startTestRelay({ config, folder: first.folder }));
+  }
+}
+
+function filesOf(blocks: readonly Block[], fill: (text: string) => string): NonNullable<TestRelayOptions["files"]> {
   const files = named(blocks, "file").map(
     (block) => [block.argument, { text: fill(`${body(block).trimEnd()}\n`), mode: 0o755 }] as const,
   );
   const maps = named(blocks, "cdb").map((block) => [block.argument, makeCdb(filled(block))] as const);
   const places = named(blocks, "mmdb").map((block) => [block.argument, makePlaces(filled(block))] as const);
-  const relay = await startTestRelay({
-    config: fill(`${body(named(blocks, "config")[0])}\n${route}`),
-    ...(snapshot === undefined ? {} : { snapshot: filled(snapshot) }),
-    files: Object.fromEntries<Buffer | (typeof files)[number][1]>([...files, ...maps, ...places]),
-  });
-  try {
-    for (const block of named(blocks, "dialogue")) {
-      await converse(block, relay, file);
-    }
+  return Object.fromEntries<Buffer | (typeof files)[number][1]>([...files, ...maps, ...places]);
+}
+
+async function checkEnd(blocks: readonly Block[], relay: TestRelay | undefined, hop: NextHop): Promise<void> {
+  if (relay !== undefined) {
     await checkLog(named(blocks, "log"), relay);
-    for (const block of named(blocks, "delivered")) {
-      await checkDelivered(block, hop);
-    }
-    expect(hop.violations, "what the relay did wrong at the next hop").toEqual([]);
-  } finally {
-    await relay.stop();
-    await hop.close();
-    await dns?.close();
-    await daemon?.close();
-    await clamd?.close();
-    await spamd?.close();
-    await rspamd?.close();
-    await doer?.close();
   }
-}
-
-async function startDaemon(block: Block | undefined): Promise<FakeDeliverabled | undefined> {
-  const lines = block === undefined ? [] : filled(block).map((line) => line.split(" "));
-  const script = Object.fromEntries(
-    lines.map(([address = "", code]) => [address, code === "hang" ? code : Number(code)] as const),
-  );
-  return block === undefined ? undefined : startDeliverabled(script);
-}
-
-/** A name server that holds the lines of a block. */
-async function startNames(block: Block | undefined): Promise<FakeDns | undefined> {
-  const dns = block === undefined ? undefined : await startDns();
-  for (const line of block === undefined ? [] : filled(block)) {
-    const [, mute, how] = /^(\S+) (silent|SERVFAIL)$/.exec(line) ?? [];
-    if (mute !== undefined) {
-      dns?.behave(mute, how === "silent" ? { drop: true } : { rcode: "SERVFAIL" });
-      continue;
-    }
-    const [, name = "", type = "", data = ""] = /^(\S+) (A|AAAA|MX|PTR|TXT) (.+)$/.exec(line) ?? [];
-    dns?.add(name, type as RecordType, data);
+  for (const block of named(blocks, "delivered")) {
+    await checkDelivered(block, hop);
   }
-  return dns;
+  named(blocks, "commands").forEach((block) => checkCommands(block, hop));
+  expect(hop.violations, "what the relay did wrong at the next hop").toEqual([]);
 }
 
 /** A map as an administrator makes it. */
@@ -158,81 +147,4 @@ function makeCdb(lines: readonly string[]): Buffer {
 /** A database of places; a line is a network, a blank and the place. */
 function makePlaces(lines: readonly string[]): Buffer {
   return makeMmdb(Object.fromEntries(lines.map((line) => [line.split(" ", 1)[0], line.slice(line.indexOf(" ") + 1)])));
-}
-
-async function converse(block: Block, relay: TestRelay, file: string): Promise<void> {
-  const options = new Map([...block.argument.matchAll(/(\S+) (\S+)/g)].map(([, key, value]) => [key, value]));
-  const port = relay.ports[Number(options.get("listener") ?? 0)] ?? relay.port;
-  const client = await SmtpClient.open(port, options.get("from") ?? "127.0.0.1");
-  try {
-    for (const [i, raw] of block.lines.entries()) {
-      const line = withViruses(raw.replaceAll("{folder}", relay.folder)).trimEnd();
-      await step(client, line, `${file}:${block.line + i}`);
-    }
-  } finally {
-    client.close();
-  }
-}
-
-/** The test virus is in no file: a scanner on this machine would take it away. */
-function withViruses(line: string): string {
-  return line
-    .replaceAll("{gtube}", gtube)
-    .replaceAll("{eicar}", eicar)
-    .replaceAll("{eicar64}", Buffer.from(eicar, "latin1").toString("base64"));
-}
-
-async function step(client: SmtpClient, line: string, place: string): Promise<void> {
-  const text = line.slice(3);
-  if (line.startsWith("C:")) {
-    client.write(`${text}\r\n`);
-  } else if (line.startsWith("C> ")) {
-    client.write(JSON.parse(text) as string);
-  } else if (line.startsWith("S: ")) {
-    expect(await client.line(), place).toBe(text);
-  } else if (line.startsWith("S~ ")) {
-    expect(await client.line(), place).toMatch(new RegExp(`^${text}$`));
-  } else if (line === "S...") {
-    expect(await client.reply(), place).toBeDefined();
-  } else if (line === "S closed") {
-    expect(await client.line(), place).toBeUndefined();
-  } else if (line === "C closed") {
-    client.end();
-  } else if (line === "TLS") {
-    await client.startTls();
-  } else if (line !== "" && !line.startsWith("#")) {
-    throw new Error(`${place}: cannot read ${JSON.stringify(line)}`);
-  }
-}
-
-/** The lines in their order, others in between. Regular expressions are between slashes. */
-async function checkLog(blocks: readonly Block[], relay: TestRelay): Promise<void> {
-  for (const block of blocks) {
-    let from = 0;
-    for (const wanted of filled(block).map((line) => line.replaceAll("{folder}", relay.folder))) {
-      const fits = (line: string): boolean =>
-        wanted.startsWith("/") && wanted.endsWith("/") ? new RegExp(wanted.slice(1, -1)).test(line) : line === wanted;
-      // The last line of a session comes when its connection has ended.
-      const at = await vi.waitFor(() => {
-        const found = relay.log.findIndex((line, i) => i >= from && fits(line));
-        expect(found, `log line ${wanted} in\n${relay.log.join("\n")}`).toBeGreaterThanOrEqual(0);
-        return found;
-      });
-      from = at + 1;
-    }
-  }
-}
-
-async function checkDelivered(block: Block, hop: NextHop): Promise<void> {
-  const [envelope = "", ...contents] = block.lines.join("\n").trimEnd().split("\n");
-  if (envelope === "nothing") {
-    expect(hop.received).toEqual([]);
-    return;
-  }
-  const [, sender, recipients = ""] = /^from <(.*?)> to (.*)$/.exec(envelope) ?? [];
-  const all = [...recipients.matchAll(/<(.*?)>/g)].map(([, address]) => address);
-  const message = hop.received[Number(block.argument || 1) - 1];
-  expect(message, `message ${block.argument || 1} at the next hop`).toBeDefined();
-  expect({ sender: message?.sender, recipients: message?.recipients }).toEqual({ sender, recipients: all });
-  expect(message?.message.toString("latin1")).toContain(contents.join("\r\n"));
 }

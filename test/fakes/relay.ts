@@ -23,6 +23,8 @@ export interface TestRelayOptions {
   readonly snapshot?: readonly Wanted[];
   /** Files to write into the folder first: name → text, text with a mode, or bytes as they are. */
   readonly files?: Readonly<Record<string, string | Buffer | { readonly text: string; readonly mode: number }>>;
+  /** Another relay's, which stays; undefined: one of its own, which goes with it. */
+  readonly folder?: string;
 }
 
 /** A running relay with what tests look at. */
@@ -64,7 +66,7 @@ export function settingsOf(text: string, folder: string): Settings {
 
 /** Starts it. */
 export async function startTestRelay(options: TestRelayOptions): Promise<TestRelay> {
-  const folder = mkdtempSync(join(tmpdir(), "goodmailto-relay-"));
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), "goodmailto-relay-"));
   for (const [name, file] of Object.entries(options.files ?? {})) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     if (Buffer.isBuffer(file)) {
@@ -93,7 +95,9 @@ export async function startTestRelay(options: TestRelayOptions): Promise<TestRel
     reload: (config) => relay.reload(settingsOf(config, folder)),
     stop: async () => {
       await relay.stop();
-      rmSync(folder, { recursive: true, force: true });
+      if (options.folder === undefined) {
+        rmSync(folder, { recursive: true, force: true });
+      }
     },
   };
 }

@@ -93,18 +93,6 @@ describe("tarpit", () => {
     expect(log.filter((line) => line.startsWith("tarpit: slowed down"))).toHaveLength(1);
   });
 
-  it("answers other sessions meanwhile, of the same client too", async () => {
-    const { port } = await start('delay = "30s"\nmax = "30s"');
-    const [slow, other] = [await begin(port), await begin(port)];
-    let isAnswered = false;
-    void slow
-      .command(unknown)
-      .then(() => (isAnswered = true))
-      .catch(() => undefined);
-    expect(await other.command(known)).toMatch(/^250 /);
-    expect(isAnswered).toBe(false);
-  });
-
   it("counts and delays at MAIL and for unknown commands, but only the events that it is to", async () => {
     const { port } = await start('delay = "200ms"\nfactor = 1');
     const client = await begin(port);
