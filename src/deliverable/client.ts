@@ -2,13 +2,13 @@
  * Asks a qmail-deliverabled over HTTP: `GET /qd1/deliverable?ADDRESS`, answered by a decimal number. Answers are
  * cached; a daemon that does not answer is left alone for a while, so that not every recipient waits for the deadline.
  */
-import { Agent, get } from "node:http";
-import type { IncomingMessage } from "node:http";
+import type { Agent, IncomingMessage } from "node:http";
 
 import { meaningOf, pathOf } from "./codes.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { formatEndpoint } from "../mail/network.ts";
 import { BoundedMap } from "../state/bounded-map.ts";
+import { http } from "../wait/http.ts";
 
 /** A number, or why there is none. */
 export type Said = { readonly kind: "code"; readonly code: number } | { readonly kind: "away"; readonly why: string };
@@ -46,7 +46,7 @@ interface Health {
 /** A client of one qmail-deliverabled, with a cache. */
 export class DeliverableClient {
   readonly #options: ClientOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4 });
+  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4 });
   readonly #kept = new BoundedMap<string, Kept>(mostKept);
   readonly #asked = new Map<string, Promise<Said>>();
   /** By daemon. Routes of a file may name many. */
@@ -119,7 +119,7 @@ export class DeliverableClient {
 /** Redirects are not followed: the answer is then no number. */
 function send(server: Endpoint, path: string, agent: Agent, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = get({ host: server.host, port: server.port, path, agent, signal }, resolve);
+    const request = http.get({ host: server.host, port: server.port, path, agent, signal }, resolve);
     request.on("error", (error: NodeJS.ErrnoException) => {
       // The daemon closed a connection that was kept, just as it was asked again.
       if (request.reusedSocket && error.code === "ECONNRESET" && !signal.aborted) {

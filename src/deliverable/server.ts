@@ -3,7 +3,6 @@
  * the user part, or 204 if the address is not local. Nothing else is served, and only to the clients that may ask:
  * whoever may ask can try names against the directory.
  */
-import { createServer } from "node:http";
 import type { Server } from "node:http";
 
 import { listenOptions, normalIp } from "../mail/network.ts";
@@ -11,6 +10,7 @@ import type { Endpoint } from "../mail/network.ts";
 import type { Log } from "../report/log.ts";
 import { codes } from "./codes.ts";
 import { errorMessage } from "../report/error-message.ts";
+import { http } from "../wait/http.ts";
 
 /** What answers. It may reject: the number is then that of an error. */
 export interface Deliverable {
@@ -32,7 +32,7 @@ const route = /^\/qd1\/(deliverable|qmail_local)\?([^?#]*)$/;
 
 /** Serves until it is closed. @throws the error of a port that is taken */
 export async function serveDeliverable(place: Endpoint, options: ServerOptions): Promise<Server> {
-  const server = createServer(
+  const server = http.createServer(
     // A relay keeps its connections for a while: closing them sooner than it does costs a question.
     { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 60_000, maxHeaderSize: 8192 },
     (request, response) => {

@@ -1,8 +1,7 @@
 /** The field Authentication-Results: written, and recognised where somebody else wrote it in the relay's name. RFC 8601. */
-import libmime from "libmime";
-
 import { foldAscii, normalDomain } from "../mail/address.ts";
 import { HeaderFields } from "../message/header.ts";
+import { foldLines } from "../message/words.ts";
 
 const name = "Authentication-Results";
 /** Folded at this length. RFC 5322 2.1.1 recommends 78; results have few blanks. */
@@ -10,7 +9,7 @@ const lineLength = 120;
 
 /** Without its last line ending, one character per octet. @param results as in RFC 8601 2.2, "dkim=pass header.d=…" */
 export function resultsField(authservId: string, results: readonly string[]): string {
-  const parts = results.length === 0 ? ["none"] : results.map((text) => libmime.foldLines(text, lineLength));
+  const parts = results.length === 0 ? ["none"] : results.map((text) => foldLines(text, lineLength));
   // RFC 6532: text beyond ASCII is UTF-8.
   return Buffer.from(`${name}: ${authservId};\r\n ${parts.join(";\r\n ")}`, "utf8").toString("latin1");
 }

@@ -24,6 +24,11 @@ export function decodeText(value: string): string {
   }
 }
 
+/** Folds a field's value, as libmime does. @param length of a line, beyond which it is folded at blanks */
+export function foldLines(text: string, length: number): string {
+  return libmime().foldLines(text, length);
+}
+
 /** A parameter of a structured value, decoded; undefined if it has none of this name. */
 export function parameterOf(value: string, name: string): string | undefined {
   const { params, decodedParams } = libmime().parseHeaderValue(value, { stripComments: true });

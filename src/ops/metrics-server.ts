@@ -1,9 +1,9 @@
 /** A small HTTP page for monitors: /metrics, /healthz (alive), /readyz (a snapshot is served). */
-import { createServer } from "node:http";
 import type { Server } from "node:http";
 
 import { listenOptions } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
+import { http } from "../wait/http.ts";
 
 /** The contents of the pages, made at each request. */
 export interface MetricsPages {
@@ -14,7 +14,7 @@ export interface MetricsPages {
 
 /** Serves the pages. @throws the error of a port that is taken */
 export async function serveMetrics(place: Endpoint, pages: MetricsPages): Promise<Server> {
-  const server = createServer(
+  const server = http.createServer(
     { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 },
     (request, response) => {
       const answer = (status: number, text: string): void => {

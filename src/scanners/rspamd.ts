@@ -1,11 +1,10 @@
 /** rspamd: what it would do with a message, by `POST /checkv2`. */
-import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
-import { request as requestSecure } from "node:https";
 
 import type { Answered, Transport } from "../hooks/scanner.ts";
 import { formatEndpoint, parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
+import { http, https } from "../wait/http.ts";
 import { GatheredScan } from "./gathered.ts";
 import type { Exchange } from "./gathered.ts";
 import { CannotScan } from "./scan.ts";
@@ -81,7 +80,7 @@ function ask(server: RspamdPlace, facts: RspamdFacts, message: Buffer): Exchange
     headers,
     agent: false,
   } as const;
-  const asked = secure ? requestSecure({ ...options, ...authoritiesOf(server) }) : request(options);
+  const asked = secure ? https.request({ ...options, ...authoritiesOf(server) }) : http.request(options);
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   asked
     .on("response", resolve)

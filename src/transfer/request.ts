@@ -3,12 +3,11 @@
  * node:http and node:https, since fetch of Node takes no CA certificates.
  */
 import { createReadStream } from "node:fs";
-import { request as requestHttp } from "node:http";
 import type { IncomingMessage } from "node:http";
-import { request as requestHttps } from "node:https";
 
 import { streamOf } from "../files/descriptor-stream.ts";
 import { errorCode } from "../report/error-message.ts";
+import { http, https } from "../wait/http.ts";
 
 /** What is asked. */
 export interface Exchange {
@@ -35,7 +34,7 @@ const maxText = 2000;
 /** Sends, and answers with the response when its headers are there. @throws Error if the server cannot be asked */
 export function exchange({ url, method, headers, file, ca, signal }: Exchange): Promise<Responded> {
   const { promise, resolve, reject } = Promise.withResolvers<Responded>();
-  const send = url.protocol === "https:" ? requestHttps : requestHttp;
+  const send = url.protocol === "https:" ? https.request : http.request;
   const length = file === undefined ? {} : { "content-length": String(file.size) };
   const request = send(url, {
     method,
