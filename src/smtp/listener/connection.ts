@@ -47,8 +47,7 @@ export class Connection extends SMTPConnection {
 
   // Called by the library's constructor, before the fields above exist.
   override _createParser(): SMTPStream {
-    const parser = new Parser();
-    parser.oncommand = (command, callback): void => this._onCommand(parser.withEnding(command), callback);
+    const parser = new Parser((line, next) => this.#take(line, next));
     parser.on("error", () => this.answer(answers.lineTooLong));
     // The client has said its last word (FIN); everything before it is answered by now.
     parser.on("finish", () => this.close());
@@ -88,52 +87,52 @@ export class Connection extends SMTPConnection {
     this.answer(code === 421 ? answers.closing : answers.fault);
   }
 
-  override _onCommand(command: Buffer, callback?: () => void): void {
-    // Half a command at the end of the stream comes without a callback: it is not a command.
-    if (callback === undefined || this.#over) {
+  /** One command line. @param next asks for the one behind it */
+  #take(line: string, next: () => void): void {
+    if (this.#over) {
       return;
     }
     if (this._upgrading) {
-      return callback();
+      return next();
     }
     if (!this._ready || this.conversation === undefined) {
-      return this.early.hold(() => this._onCommand(command, callback));
+      return this.early.hold(() => this.#take(line, next));
     }
     this.#deadlines.stop();
     this.conversation.session.noteCommand();
     let answering: VerbAnswer | Promise<VerbAnswer>;
     try {
-      answering = (this.#verbs ??= new Verbs(this.conversation)).answer(command.toString("latin1"));
+      answering = (this.#verbs ??= new Verbs(this.conversation)).answer(line);
     } catch (error) {
       return this.#fault(error);
     }
     if (answering instanceof Promise) {
-      answering.then((answer) => this.#settle(answer, callback)).catch((error: unknown) => this.#fault(error));
+      answering.then((answer) => this.#settle(answer, next)).catch((error: unknown) => this.#fault(error));
     } else {
-      this.#settle(answering, callback);
+      this.#settle(answering, next);
     }
   }
 
-  #startTls(callback: () => void): void {
+  #startTls(next: () => void): void {
     this.#write(answers.readyForTls);
     // The handshake begins below the socket.
     this._socket.uncork();
     this.#deadlines.restart();
     // From here on the library reads: what came in plain text behind STARTTLS is thrown away (CVE-2011-0411).
-    this.upgrade(callback, () => {
+    this.upgrade(next, () => {
       this.conversation?.secured();
       this.#relay.secured(this);
       this.#deadlines.restart();
     });
   }
 
-  #settle(answer: VerbAnswer, callback: () => void): void {
+  #settle(answer: VerbAnswer, next: () => void): void {
     if (this.#over) {
       // The client went away while the next hop was asked; its end has given the delivery up.
       return;
     }
     if ("startTls" in answer) {
-      return this.#startTls(callback);
+      return this.#startTls(next);
     }
     if ("intake" in answer) {
       this.#beginMessage(answer.intake);
@@ -143,7 +142,7 @@ export class Connection extends SMTPConnection {
     this.#deadlines.restart();
     if (!this.#over) {
       // A client that never reads its replies must not make the relay keep them all.
-      this._whenWritable(callback);
+      this._whenWritable(next);
     }
   }
 

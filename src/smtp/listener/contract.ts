@@ -11,7 +11,6 @@ const connectionMethods = [
   "_createParser",
   "_setListeners",
   "_armTimeout",
-  "_onCommand",
   "_onClose",
   "_onError",
   "_whenWritable",

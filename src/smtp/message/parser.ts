@@ -1,26 +1,45 @@
-/** smtp-server's line reader with the relay's message reader in it: commands by line, messages as wire bytes. */
+/** smtp-server's stream with the relay's own readers in it: commands by line, messages as wire bytes. */
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
 /** RFC 4954 4: a response line of AUTH may have 12288 octets; no other command comes near. */
 const maxCommandLength = 12_288;
+/** Octets that become text at a time: whoever keeps a word of a text keeps all of it. */
+const textLength = 8192;
+/** Lines that are answered one behind the other; then others have their turn. */
+const mostAtOnce = 100;
+
+/**
+ * Takes a command line, one character an octet, without its ending; one that ended in LF alone keeps that. `next` must
+ * be called for the line behind it.
+ */
+export type LineSink = (line: string, next: () => void) => void;
 
 /** Takes a message's bytes. `done` must be called once with what came behind the final dot, if it came. */
 export type MessageSink = (chunk: Buffer, done: (rest?: Buffer) => void) => void;
 
-const LF = Buffer.from("\n");
-const bareLine = /(?<!\r)\n/;
-const allWhole: readonly boolean[] = [];
-
 type Done = (error?: Error | null) => void;
 
-export class Parser extends SMTPStream {
-  #sink: MessageSink | undefined;
-  /** Of each line of the chunk under way, whether it ends in LF alone. */
-  #bare = allWhole;
-  #line = 0;
+const CR = 13;
+const notText = /^[\x00-\x08\x0e-\x1f\x80-\xff]/;
+const nobody: Done = () => undefined;
+const nothing: Buffer = Buffer.alloc(0);
 
-  constructor() {
+export class Parser extends SMTPStream {
+  readonly #onLine: LineSink;
+  #sink: MessageSink | undefined;
+  /** What is read now, its part that is text up to `#end`, and where the next line begins in that text. */
+  #chunk = nothing;
+  #end = 0;
+  #text = "";
+  #at = 0;
+  #done = nobody;
+  #isReading = false;
+  #goesOn = false;
+  readonly #next = (): void => this.#read();
+
+  constructor(onLine: LineSink) {
     super({ maxCommandLength });
+    this.#onLine = onLine;
   }
 
   /** From the next byte on, everything goes to the sink, until it hands back a rest. */
@@ -34,28 +53,98 @@ export class Parser extends SMTPStream {
     return this._remainder.length > 0;
   }
 
-  /** The next command line, in the order in which they come; one that ended in LF alone keeps that. */
-  withEnding(line: Buffer): Buffer {
-    return this.#bare[this.#line++] === true ? Buffer.concat([line, LF]) : line;
-  }
-
-  #lookForBareLines(chunk: Buffer): void {
-    const text = this._remainder.slice(-1) + chunk.toString("latin1");
-    this.#bare = bareLine.test(text) ? (text.match(/\r?\n/g) ?? []).map((ending) => ending === "\n") : allWhole;
-    this.#line = 0;
-  }
-
-  override _write(chunk: Buffer, encoding: BufferEncoding | "buffer", next: Done): void {
-    if (!this._dataMode) {
-      this.#lookForBareLines(chunk);
+  override _write(chunk: Buffer, _encoding: BufferEncoding | "buffer", done: Done): void {
+    if (this._dataMode) {
+      this._feedDataStream(chunk, done);
+      return;
     }
-    super._write(chunk, encoding, next);
-    // A TLS handshake need not hold a line feed: it would wait for its answer until the idle time is over.
-    if (!this._dataMode && /^[\x00-\x08\x0e-\x1f\x80-\xff]/.test(this._remainder)) {
-      const line = Buffer.from(this._remainder, "latin1");
+    this.#chunk = chunk;
+    this.#end = 0;
+    this.#done = done;
+    this.#readText();
+    this.#read();
+  }
+
+  #readText(): void {
+    const from = this.#end;
+    this.#end = Math.min(from + textLength, this.#chunk.length);
+    this.#text = this._remainder + this.#chunk.toString("latin1", from, this.#end);
+    this.#at = 0;
+    this._remainder = "";
+  }
+
+  /** Reads on. A line that is answered at once asks for the next one from within: that is a loop, not a recursion. */
+  #read(): void {
+    this.#goesOn = true;
+    if (this.#isReading) {
+      return;
+    }
+    this.#isReading = true;
+    try {
+      for (let lines = 0; this.#goesOn && lines < mostAtOnce; lines++) {
+        this.#goesOn = false;
+        this.#readLine();
+      }
+    } finally {
+      this.#isReading = false;
+    }
+    if (this.#goesOn) {
+      setImmediate(this.#next);
+    }
+  }
+
+  #readLine(): void {
+    if (this.isClosed) {
+      this.#finish();
+    } else if (this._dataMode) {
+      this._write(this.#chunk.subarray(this.#end - (this.#text.length - this.#at)), "buffer", this.#done);
+    } else {
+      const from = this.#at;
+      const feed = this.#text.indexOf("\n", from);
+      if (feed < 0) {
+        this.#keepRest();
+        return;
+      }
+      const isBare = this.#text.charCodeAt(feed - 1) !== CR;
+      const end = isBare ? feed : feed - 1;
+      if (end - from > maxCommandLength) {
+        this.#finish(this._commandTooLong());
+        return;
+      }
+      this.#at = feed + 1;
+      this.#onLine(this.#text.slice(from, isBare ? feed + 1 : end), this.#next);
+    }
+  }
+
+  /** No line ends in the text any more. */
+  #keepRest(): void {
+    this._remainder = this.#text.slice(this.#at);
+    if (this._remainder.length > maxCommandLength) {
+      this.#finish(this._commandTooLong());
+    } else if (this.#end < this.#chunk.length) {
+      this.#readText();
+      this.#goesOn = true;
+    } else {
+      this.#takeHandshake();
+      this.#finish();
+    }
+  }
+
+  /** A TLS handshake need not hold a line feed: it would wait for its answer until the idle time is over. */
+  #takeHandshake(): void {
+    if (notText.test(this._remainder)) {
+      const line = this._remainder;
       this._remainder = "";
-      this.oncommand(line, () => undefined);
+      this.#onLine(line, () => undefined);
     }
+  }
+
+  #finish(error?: Error): void {
+    const done = this.#done;
+    this.#chunk = nothing;
+    this.#text = "";
+    this.#done = nobody;
+    done(error);
   }
 
   override _feedDataStream(chunk: Buffer, done: Done): void {
@@ -75,4 +164,7 @@ export class Parser extends SMTPStream {
       this._write(rest, "buffer", done);
     });
   }
+
+  /** Half a command at the end of the stream is not a command. */
+  override _flushData(): void {}
 }
