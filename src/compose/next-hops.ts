@@ -18,7 +18,7 @@ import type { Dns } from "../dns/resolver.ts";
 import type { CourierServices, PlaceCourier } from "../couriers/contract/contract.ts";
 import { createRoutes } from "../couriers/contract/routes.ts";
 import type { Route } from "../couriers/contract/routes.ts";
-import { CopyQueue } from "../couriers/copy-queue.ts";
+import type { CopyQueues } from "../couriers/copy-queue.ts";
 import { createCopying } from "../couriers/copying.ts";
 import { createDispatch } from "../couriers/dispatch.ts";
 import { couriers } from "../couriers/registry.ts";
@@ -49,8 +49,9 @@ export function buildCourier(
   return createDispatch({ ...ways, smtp, places: new Map(places) });
 }
 
-/** The same, with the copies of `[[copy]]` behind it. */
+/** The same, with the copies of `[[copy]]` behind it, in a queue of these. */
 export function buildCopyingCourier(
+  queues: CopyQueues,
   ...[settings, domains, dns, log, counters, name]: Parameters<typeof buildCourier>
 ): Courier & { close(): void } {
   const courier = buildCourier(settings, domains, dns, log, counters, name);
@@ -62,11 +63,12 @@ export function buildCopyingCourier(
     domains,
   );
   const copies = buildCourier(settings, domains, dns, log, noCounters, name, settings.copy);
+  const wayOf = (mailbox: Mailbox): string | undefined => routeOf(ways, domainOf(ways, mailbox))?.key;
   return createCopying(courier, {
-    queue: new CopyQueue(copies, log, counters),
+    queue: queues.open({ courier: copies, wayOf, log, counters }),
     folder: spoolPlaceOf(settings).folder,
     log,
-    isCopied: (mailbox) => routeOf(ways, domainOf(ways, mailbox)) !== undefined,
+    wayOf,
   });
 }
 

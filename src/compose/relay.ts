@@ -6,6 +6,7 @@ import { listenersOf } from "../config/listening.ts";
 import type { ListenerPlan } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Counters } from "../report/counters.ts";
+import { CopyQueues } from "../couriers/copy-queue.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";
 import { createPost } from "../mail/notice.ts";
@@ -62,6 +63,7 @@ interface Lasting {
   readonly observing: Observing;
   readonly state: RelayState;
   readonly spools: SpoolRoom;
+  readonly copies: CopyQueues;
   readonly crowd: Crowd;
   readonly turnedAway: TurnedAway;
   readonly room: ReturnType<typeof affordable>;
@@ -71,14 +73,14 @@ interface Lasting {
 
 /** Everything that depends on settings and is replaced at a reload. */
 function assemble(settings: Settings, lasting: Lasting) {
-  const { snapshot, ledger, connections, observing, state, spools, log, counters } = lasting;
+  const { snapshot, ledger, connections, observing, state, spools, copies, log, counters } = lasting;
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = createRecipients(snapshot, domains, settings.recipients);
   const dns = createResolver(settings, log);
   const sameNextHop = createSameNextHop(settings, domains);
   const scanners = new ScannerPlaces(spoolPlaceOf(settings).folder, log, counters, Date.now);
-  const courier = buildCopyingCourier(settings, domains, dns, log, counters, name);
+  const courier = buildCopyingCourier(copies, settings, domains, dns, log, counters, name);
   const post = createPost(courier, name, "notice");
   const services = { recipients, domains, sameNextHop, dns, state, hostname: name, post, log, now: Date.now };
   const { tls, authenticator, mayUse } = loginParts(settings, lasting, domains);
@@ -146,6 +148,7 @@ function createLasting(settings: Settings, log: Log, counters: Counters, shared:
     turnedAway: new TurnedAway(room.refused),
     state: new RelayState(settings, counting, log, shared),
     spools: new SpoolRoom(spoolPlaceOf(settings)),
+    copies: new CopyQueues(),
     observing: new Observing(log),
     log,
     counters,
@@ -220,10 +223,12 @@ class RunningRelay implements Relay {
     return this.close(this.#settings.smtp.shutdown_timeout);
   }
 
-  /** @param timeout ms for messages in flight */
+  /** @param timeout ms for messages in flight, and then for copies of them that wait */
   async close(timeout: number): Promise<void> {
+    const end = performance.now() + timeout;
     await Promise.all(this.#servers.map(({ server }) => server.shutdown(timeout)));
     this.#closeParts();
+    await this.#lasting.copies.finish(Math.max(0, end - performance.now()));
     await closeLasting(this.#lasting);
   }
 

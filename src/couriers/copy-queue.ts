@@ -18,6 +18,11 @@ const atOnce = 4;
 const mostWaiting = 100;
 /** Of sending one, in ms. */
 const deadline = 15 * 60_000;
+/** Of the lines about those that cannot be sent any more, in ms. */
+const reportTime = 1000;
+/** Recipients in one line of the log. */
+const mostNamed = 50;
+const stopping = "the relay stops";
 const byResult = labelsBy("result");
 
 /** A message that is to be sent once more. */
@@ -31,90 +36,122 @@ export interface Copy {
   readonly origin: Origin;
 }
 
-export class CopyQueue {
-  readonly #courier: Courier & { close(): void };
-  readonly #log: Log;
-  readonly #counters: Counters;
-  readonly #slots = new Slots(atOnce);
-  #isClosed = false;
+/** The section that says where the copy of a recipient goes, for the log; undefined: there is none. */
+export type WayOf = (mailbox: Mailbox) => string | undefined;
 
-  constructor(courier: Courier & { close(): void }, log: Log, counters: Counters) {
-    this.#courier = courier;
-    this.#log = log;
-    this.#counters = counters;
+/** What a queue needs. */
+export interface CopyOptions {
+  readonly courier: Courier & { close(): void };
+  readonly wayOf: WayOf;
+  readonly log: Log;
+  readonly counters: Counters;
+}
+
+export class CopyQueue {
+  readonly #options: CopyOptions;
+  readonly #slots = new Slots(atOnce);
+  /** Each ends one copy, which may wait still. */
+  readonly #ends = new Set<AbortController>();
+  readonly #emptied: () => void;
+  #isClosed = false;
+  #isStopping = false;
+
+  /** @param emptied called when it is closed and has sent what it had */
+  constructor(options: CopyOptions, emptied: () => void) {
+    this.#options = options;
+    this.#emptied = emptied;
+  }
+
+  /** How many copies are not sent yet. */
+  get size(): number {
+    return this.#ends.size;
   }
 
   /** Takes a copy, and its file with it. */
   add(copy: Copy): void {
-    if (this.#slots.waiting >= mostWaiting) {
-      this.#failed(copy, `${mostWaiting} others wait`);
+    if (this.#isStopping || this.#slots.waiting >= mostWaiting) {
+      this.#failed(copy, copy.recipients, this.#isStopping ? stopping : `${mostWaiting} others wait`);
       release(copy);
       return;
     }
+    const end = new AbortController();
+    this.#ends.add(end);
     // Nobody waits for it; it never rejects.
-    void this.#slots.run(() => this.#send(copy)).then(() => this.#closeIdle());
+    void this.#slots.run(() => this.#send(copy, end)).then(() => this.#closeIdle());
   }
 
-  /** What waits is sent still. */
+  /** No more will come. What waits is sent still. */
   close(): void {
     this.#isClosed = true;
     this.#closeIdle();
   }
 
+  /** Ends what is not sent yet, with a line of the log for each. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#ends.forEach((end) => end.abort());
+  }
+
   #closeIdle(): void {
-    if (this.#isClosed && this.#slots.taken === 0) {
-      this.#courier.close();
+    if (this.#isClosed && this.#ends.size === 0) {
+      this.#options.courier.close();
+      this.#emptied();
     }
   }
 
-  async #send(copy: Copy): Promise<void> {
+  async #send(copy: Copy, end: AbortController): Promise<void> {
+    const { signal } = end;
+    const timer = setTimeout(() => end.abort(), deadline);
+    const inTime = <T>(work: Promise<T>): Promise<T> => unlessAborted(work, signal, "no time left");
+    /** Who has it not, and is not in the log yet. */
+    const left = new Set(copy.recipients);
     let open: Delivery | undefined;
-    const end = AbortSignal.timeout(deadline);
-    const inTime = <T>(work: Promise<T>): Promise<T> => unlessAborted(work, end, "no time left");
     try {
       await inTime(copy.writer.end());
-      let left = copy.recipients;
       // Those of another next hop, or who need a message of their own, come next.
-      while (left.length > 0) {
-        const delivery = (open = this.#courier.begin({ ...copy.envelope, size: 0 }, copy.origin));
-        left = await inTime(this.#deliver(delivery, copy, left, end));
+      while (left.size > 0) {
+        const delivery = (open = this.#options.courier.begin({ ...copy.envelope, size: 0 }, copy.origin));
+        await inTime(this.#deliver(delivery, copy, left, signal));
       }
     } catch (error) {
-      this.#failed(copy, errorMessage(error));
+      this.#failed(copy, [...left], this.#isStopping ? stopping : errorMessage(error));
       open?.abandon();
     } finally {
+      clearTimeout(timer);
+      this.#ends.delete(end);
       release(copy);
     }
   }
 
-  /** @returns who is to be served after these */
-  async #deliver(
-    delivery: Delivery,
-    copy: Copy,
-    recipients: readonly Mailbox[],
-    end: AbortSignal,
-  ): Promise<readonly Mailbox[]> {
-    const later: Mailbox[] = [];
+  /** @param left whoever is served by this delivery, or refused, leaves it */
+  async #deliver(delivery: Delivery, copy: Copy, left: Set<Mailbox>, signal: AbortSignal): Promise<void> {
     const taken: Mailbox[] = [];
-    for (const mailbox of recipients) {
+    const refused = new Map<string, Mailbox[]>();
+    for (const mailbox of [...left]) {
       const reply = await delivery.recipient(mailbox);
+      if (signal.aborted) {
+        return;
+      }
       if (reply.code === 250) {
         taken.push(mailbox);
-      } else if (reply.code === 452 && taken.length > 0) {
-        later.push(mailbox);
-      } else {
-        this.#failed(copy, `<${mailbox.raw}>: ${replyText(reply)}`);
+      } else if (reply.code !== 452 || taken.length === 0) {
+        const why = replyText(reply);
+        refused.set(why, [...(refused.get(why) ?? []), mailbox]);
       }
     }
+    refused.forEach((mailboxes, why) => {
+      mailboxes.forEach((mailbox) => left.delete(mailbox));
+      this.#failed(copy, mailboxes, why);
+    });
     if (taken.length === 0) {
       delivery.abandon();
-      return [];
+      return;
     }
     const go = await delivery.data();
     if (go.code !== 354) {
       throw new Error(replyText(go));
     }
-    for await (const chunk of contentOf(copy, end)) {
+    for await (const chunk of contentOf(copy, signal)) {
       if (!delivery.write(chunk)) {
         await delivery.drained();
       }
@@ -123,14 +160,60 @@ export class CopyQueue {
     if (answer.code !== 250) {
       throw new Error(replyText(answer));
     }
-    this.#counters.add("copies", byResult("delivered"));
-    this.#log.debug("copy", "delivered", { session: copy.origin.session, recipients: taken.length });
-    return later;
+    taken.forEach((mailbox) => left.delete(mailbox));
+    this.#options.counters.add("copies", byResult("delivered"));
+    this.#options.log.debug("copy", "delivered", { session: copy.origin.session, recipients: taken.length });
   }
 
-  #failed({ origin }: Copy, why: string): void {
-    this.#counters.add("copies", byResult("failed"));
-    this.#log.warning("copy", "not delivered", { session: origin.session, why });
+  #failed({ envelope, origin }: Copy, recipients: readonly Mailbox[], why: string): void {
+    const { counters, log, wayOf } = this.#options;
+    counters.add("copies", byResult("failed"));
+    log.warning("copy", "not delivered", { ...copyFacts(envelope, recipients, origin, wayOf), why });
+  }
+}
+
+/** What an administrator needs to send a copy again by hand. */
+export function copyFacts({ sender }: Envelope, recipients: readonly Mailbox[], { session }: Origin, wayOf: WayOf) {
+  const named = recipients.slice(0, mostNamed).map(({ raw }) => raw);
+  const more = recipients.length > mostNamed ? [`and ${recipients.length - mostNamed} more`] : [];
+  return {
+    session,
+    from: sender?.raw ?? "<>",
+    to: [...named, ...more].join(" "),
+    route: [...new Set(recipients.map(wayOf))].join(" "),
+  };
+}
+
+/** The queues of a process: those of before a reload go on until they are empty. */
+export class CopyQueues {
+  readonly #queues = new Set<CopyQueue>();
+  #emptied: (() => void) | undefined;
+
+  open(options: CopyOptions): CopyQueue {
+    const queue: CopyQueue = new CopyQueue(options, () => {
+      this.#queues.delete(queue);
+      if (this.#queues.size === 0) {
+        this.#emptied?.();
+      }
+    });
+    this.#queues.add(queue);
+    return queue;
+  }
+
+  /** The relay stops, and every queue is closed: what is not sent after so many ms is reported, one line for each. */
+  async finish(ms: number): Promise<void> {
+    if (this.#queues.size === 0) {
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#emptied = resolve;
+    const late = setTimeout(() => {
+      this.#queues.forEach((queue) => queue.stop());
+    }, ms);
+    const last = setTimeout(resolve, ms + reportTime);
+    await promise;
+    clearTimeout(late);
+    clearTimeout(last);
   }
 }
 

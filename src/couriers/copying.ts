@@ -12,7 +12,8 @@ import { openNameless } from "../message/spool.ts";
 import { errorMessage } from "../report/error-message.ts";
 import type { Log } from "../report/log.ts";
 import { within } from "../wait/within.ts";
-import type { CopyQueue } from "./copy-queue.ts";
+import { copyFacts } from "./copy-queue.ts";
+import type { CopyQueue, WayOf } from "./copy-queue.ts";
 
 /** A disk that is slower loses the copy and does not hold the client; ms. */
 const patience = 1000;
@@ -22,8 +23,7 @@ export interface Copying {
   readonly queue: CopyQueue;
   readonly folder: string;
   readonly log: Log;
-  /** Whether a recipient's domain has a copy. */
-  readonly isCopied: (mailbox: Mailbox) => boolean;
+  readonly wayOf: WayOf;
 }
 
 /** A courier that copies what another one delivers. */
@@ -75,7 +75,7 @@ class CopiedDelivery implements Delivery {
 
   async data(): Promise<Reply> {
     const answer = await this.#inner.data();
-    this.#recipients = this.#recipients.filter(this.#copying.isCopied);
+    this.#recipients = this.#recipients.filter((mailbox) => this.#copying.wayOf(mailbox) !== undefined);
     if (answer.code === 354 && this.#recipients.length > 0) {
       this.#begin();
     }
@@ -135,7 +135,9 @@ class CopiedDelivery implements Delivery {
   }
 
   #lost(error: unknown): void {
-    this.#copying.log.warning("copy", "not made", { session: this.#origin.session, why: errorMessage(error) });
+    const { log, wayOf } = this.#copying;
+    const facts = copyFacts(this.#envelope, this.#recipients, this.#origin, wayOf);
+    log.warning("copy", "not made", { ...facts, why: errorMessage(error) });
     this.#drop();
   }
 

@@ -81,7 +81,11 @@ describe("a copy", () => {
     expect((await send(client, ["a@smtp.example", "b@smtp.example"])).at(-1)).toMatch(/^250/);
     await second.until(() => second.received.length === 1);
     expect(second.received[0]?.recipients).toEqual(["b@smtp.example"]);
-    expect(failed(relay)).toEqual([expect.stringMatching(/session=\S+ why="<a@smtp\.example>: 550 5\.1\.1 Not here"/)]);
+    expect(failed(relay)).toEqual([
+      expect.stringMatching(
+        /session=\S+ from=s@sender\.example to=a@smtp\.example route="smtp\.example smtp:\S+" why="550 5\.1\.1 Not here"/,
+      ),
+    ]);
     await second.listen(false);
     second.reset();
     expect((await send(client, ["a@smtp.example"])).at(-1)).toMatch(/^250/);
