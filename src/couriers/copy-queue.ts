@@ -184,7 +184,7 @@ export function copyFacts({ sender }: Envelope, recipients: readonly Mailbox[], 
   };
 }
 
-/** The queues of a process: those of before a reload go on until they are empty. */
+/** The queues of a process: one more with each reload, each until it is closed and empty. */
 export class CopyQueues {
   readonly #queues = new Set<CopyQueue>();
   #emptied: (() => void) | undefined;

@@ -24,8 +24,10 @@ const refused = reply(554, "5.3.0", "Message refused");
 const unavailable = reply(451, "4.4.1", "Next hop is not available, try again later");
 const tooMany = reply(452, "4.5.3", "Too many recipients");
 
-/** Statuses below 500 that say nothing of the message: the relay's password, the server's load. */
-const temporary: ReadonlySet<number> = new Set([401, 407, 408, 425, 429]);
+/** Statuses below 500 that say nothing of the message: the server's time and load. */
+const temporary: ReadonlySet<number> = new Set([408, 425, 429]);
+/** Statuses that say more of the configuration than of the message: the password, the URL. */
+const suspicious: ReadonlySet<number> = new Set([401, 403, 404, 405, 407]);
 /** Web servers take about 100 header fields, and 8 to 16 KiB of them. */
 const mostRecipients = 80;
 const mostOctets = 6000;
@@ -75,7 +77,12 @@ export const https: CourierDefinition = defineCourier({
         const { status, whole, words } = await post(letter, body, signal);
         log.debug("https", "answered", { session, host: url.host, status, words });
         if (status >= 400 && status < 500 && !temporary.has(status)) {
-          log.info("https", "refused", { session, host: url.host, status, words });
+          log[suspicious.has(status) ? "warning" : "info"]("https", "refused", {
+            session,
+            host: url.host,
+            status,
+            words,
+          });
           return status === 413 ? tooLarge : refused;
         }
         if (isSuccess(status) && whole) {
@@ -106,9 +113,12 @@ function isTooMany(recipients: readonly Mailbox[]): boolean {
   );
 }
 
-/** @throws Error if the file cannot be read */
+/** @throws Error if the file cannot be read, or has no password: a request without it would be refused for good */
 function basic(user: string, file: string): string {
   const [password = ""] = readFileSync(credentialFor(file) ?? file, "utf8").split(/\r?\n/, 1);
+  if (password === "") {
+    throw new Error(`password_file "${file}" gives no password`);
+  }
   return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 }
 

@@ -3,14 +3,11 @@
  * and sendmail have them. The program starts when the message is complete: a client, or a relay, that goes away in the
  * middle of one leaves no half message with it.
  */
-import { close } from "node:fs";
-
 import * as field from "../config/fields.ts";
-import { FileWriter } from "../files/file-writer.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
-import { openNameless } from "../message/spool.ts";
+import { MessageFile } from "../scanners/message-file.ts";
 import { defineCourier } from "./contract/contract.ts";
 import type { CourierDefinition, Letter, Parcel } from "./contract/contract.ts";
 import { withoutReturns } from "../message/local-lines.ts";
@@ -52,7 +49,7 @@ export const pipe: CourierDefinition = defineCourier({
       const leave = await slots.take(signal);
       try {
         const environment = { PATH: path, SENDER: letter.sender?.raw ?? "" };
-        const ended = await runProgram(wordsFor(command, letter), environment, input, signal);
+        const ended = await runProgram({ words: wordsFor(command, letter), environment, input }, signal);
         log.debug("pipe", "program ended", { session: letter.session, program: command[0], how: ended.words });
         return ended;
       } finally {
@@ -61,7 +58,7 @@ export const pipe: CourierDefinition = defineCourier({
     };
     return {
       refusal: (sender, recipient) => (isOption(command, sender, recipient) ? impossible : undefined),
-      open: async (letter) => new PipeParcel(letter, run, openNameless(spoolFolder)),
+      open: async (letter) => new PipeParcel(letter, run, new MessageFile({ folder: spoolFolder, mode: 0o600 })),
     };
   },
 });
@@ -85,37 +82,36 @@ export function wordsFor(command: readonly string[], { sender, recipients }: Let
   );
 }
 
-/** Runs the program for a message. */
-type Run = (letter: Letter, input: number, signal: AbortSignal) => Promise<Ended>;
+/** Runs the program for a message. @param input path of the file that has it */
+type Run = (letter: Letter, input: string, signal: AbortSignal) => Promise<Ended>;
 
 class PipeParcel implements Parcel {
   readonly #letter: Letter;
   readonly #run: Run;
-  readonly #file: number;
-  readonly #writer: FileWriter;
-  #isClosed = false;
+  readonly #file: MessageFile;
+  #writing: Promise<void> = Promise.resolve();
 
-  /** @param file a file without a name, which is this parcel's from now on */
-  constructor(letter: Letter, run: Run, file: number) {
+  constructor(letter: Letter, run: Run, file: MessageFile) {
     this.#letter = letter;
     this.#run = run;
     this.#file = file;
-    this.#writer = new FileWriter(file);
   }
 
+  /** Always to be waited for: what the disk takes no faster is not read from the client. */
   write(content: Buffer): boolean {
-    return this.#writer.write(withoutReturns(content));
+    this.#writing = this.#file.write(withoutReturns(content));
+    return false;
   }
 
   drained(): Promise<void> {
-    return this.#writer.drained();
+    return this.#writing;
   }
 
   async finish(signal: AbortSignal): Promise<Reply> {
-    await this.#writer.end();
-    const { code, words } = await this.#run(this.#letter, this.#file, signal);
+    await this.#file.close();
+    const { code, words } = await this.#run(this.#letter, this.#file.path, signal);
     if (code === 0) {
-      this.#close();
+      this.abandon();
       return delivered;
     }
     if (permanent.has(code)) {
@@ -124,15 +120,9 @@ class PipeParcel implements Parcel {
     throw new Error(words);
   }
 
+  /** Takes the file away; whoever reads it has it open. */
   abandon(): void {
-    // The writer uses the descriptor; nothing waits for it.
-    void this.#writer.drained().then(() => this.#close());
-  }
-
-  #close(): void {
-    if (!this.#isClosed) {
-      this.#isClosed = true;
-      close(this.#file, () => undefined);
-    }
+    // Nothing waits for it; it never rejects.
+    void this.#file.remove();
   }
 }

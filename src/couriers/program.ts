@@ -1,9 +1,6 @@
-/** Runs a program once, with a file as its standard input, in a process group of its own that ends with it. */
-import { spawn } from "node:child_process";
-import type { Readable } from "node:stream";
-
+/** Runs a program once for a message, through the process that starts all programs: src/spp/launcher.ts. */
 import { printable } from "../mail/reply.ts";
-import { killGroup } from "../spp/program.ts";
+import { launch } from "../spp/launcher.ts";
 
 /** How a program ended. */
 export interface Ended {
@@ -13,64 +10,53 @@ export interface Ended {
   readonly words: string;
 }
 
-/** Of what a program says on standard error. */
-const maxWords = 2000;
+/** What to run. */
+export interface Errand {
+  /** Program and arguments; no shell. */
+  readonly words: readonly string[];
+  /** All of its environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Path of the file that is its standard input. */
+  readonly input: string;
+}
 
-/** Programs at work, by process group: none outlives this process. */
-const running = new Set<number>();
-process.once("exit", () => running.forEach((pid) => killGroup(pid, "SIGKILL")));
+/** Bytes of what a program says on standard error; what comes after them is not read. */
+const maxWords = 65_536;
 
 /**
- * Rejects never.
- * @param words program and arguments; no shell
- * @param input a descriptor, read from where it stands
- * @param signal kills the program and its children
+ * Rejects never. What a program leaves behind that has ended by itself is its own business: it may be what delivers.
+ * @param signal ends the program and its children
  */
-export function runProgram(
-  [program = "", ...words]: readonly string[],
-  environment: Readonly<Record<string, string>>,
-  input: number,
-  signal: AbortSignal,
-): Promise<Ended> {
-  const { promise, resolve } = Promise.withResolvers<Ended>();
+export function runProgram({ words, environment, input }: Errand, signal: AbortSignal): Promise<Ended> {
   if (signal.aborted) {
     return Promise.resolve({ code: undefined, words: "no time left" });
   }
-  const child = spawn(program, words, {
-    cwd: "/",
-    env: environment,
-    detached: true,
-    stdio: [input, "ignore", "pipe"],
+  const [program = "", ...rest] = words;
+  const plugin = { line: program, file: program, argv: [program, ...rest] as const };
+  const said: Uint8Array[] = [];
+  const { promise, resolve } = Promise.withResolvers<Ended>();
+  const kill = launch({ plugin, home: "/", environment, input, maxOutput: maxWords }, (report) => {
+    switch (report.kind) {
+      case "output":
+        break;
+      case "errors":
+        said.push(report.chunk);
+        break;
+      case "failed":
+        resolve({ code: undefined, words: `cannot start: ${report.why}` });
+        break;
+      case "ended": {
+        const how = report.code === null ? `ended by ${report.signal ?? "a signal"}` : `exit ${report.code}`;
+        resolve({ code: report.code ?? undefined, words: [how, ...lastLine(said)].join(": ") });
+        break;
+      }
+    }
   });
-  const { pid, stderr } = child;
-  const lastLine = listen(stderr);
-  const kill = (): void => (pid === undefined ? undefined : killGroup(pid, "SIGKILL"));
   signal.addEventListener("abort", kill, { once: true });
-  child.once("error", (error) => resolve({ code: undefined, words: `cannot start: ${error.message}` }));
-  child.once("exit", (code, name) => {
-    signal.removeEventListener("abort", kill);
-    running.delete(pid ?? 0);
-    // What it left behind is not to go on with a message that nobody answers for.
-    kill();
-    setImmediate(() => {
-      stderr?.destroy();
-      const last = lastLine();
-      const how = code === null ? `ended by ${name ?? "a signal"}` : `exit ${code}`;
-      resolve({ code: code ?? undefined, words: last === "" ? how : `${how}: ${printable(last).slice(0, 200)}` });
-    });
-  });
-  if (pid !== undefined) {
-    running.add(pid);
-  }
-  return promise;
+  return promise.finally(() => signal.removeEventListener("abort", kill));
 }
 
-/** The last line that a program said. */
-function listen(errors: Readable | null): () => string {
-  let said = "";
-  errors?.on("data", (chunk: Buffer) => {
-    said = `${said}${chunk.toString("utf8")}`.slice(-maxWords);
-  });
-  errors?.on("error", () => undefined);
-  return () => said.trim().split("\n").at(-1) ?? "";
+function lastLine(said: readonly Uint8Array[]): string[] {
+  const last = Buffer.concat(said).toString("utf8").trim().split("\n").at(-1) ?? "";
+  return last === "" ? [] : [printable(last).slice(0, 200)];
 }

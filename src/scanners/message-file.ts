@@ -14,6 +14,8 @@ export interface FilePlace {
   readonly folder: string;
   /** Group that may read them, as its number; undefined: the relay's own. */
   readonly group?: number | undefined;
+  /** Not given: owner and group may read them. */
+  readonly mode?: number;
 }
 
 /** Folders in which the files of processes that are gone were looked for. */
@@ -25,16 +27,16 @@ export class MessageFile {
   #written: Promise<void>;
   #removed = false;
 
-  constructor({ folder, group }: FilePlace) {
+  constructor({ folder, group, mode = 0o640 }: FilePlace) {
     sweep(folder);
     this.path = join(folder, `${prefix}${process.pid}-${randomUUID()}`);
-    this.#file = this.#create(group);
+    this.#file = this.#create(mode, group);
     this.#written = this.#file.then(() => undefined);
     this.#written.catch(() => undefined);
   }
 
-  async #create(group: number | undefined): Promise<FileHandle> {
-    const file = await open(this.path, "wx", 0o640);
+  async #create(mode: number, group: number | undefined): Promise<FileHandle> {
+    const file = await open(this.path, "wx", mode);
     if (group !== undefined) {
       await file.chown(process.geteuid?.() ?? -1, group);
     }

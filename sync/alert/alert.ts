@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 
 import { errorMessage } from "../../src/report/error-message.ts";
+import { killGroup } from "../../src/spp/program.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import type { Log } from "../../src/report/log.ts";
 import type { Accepted } from "../remember/day.ts";
@@ -95,13 +96,8 @@ function runCommand([program = "", ...words]: readonly string[], facts: AlertFac
   return new Promise((resolve) => {
     // A group of its own, so that at the deadline its children go too.
     const child = spawn(program, words, { env: { ...process.env, ...facts }, stdio: "ignore", detached: true });
-    const timer = setTimeout(() => {
-      try {
-        process.kill(-(child.pid ?? 0), "SIGKILL");
-      } catch {
-        // It ended just now.
-      }
-    }, commandTimeout);
+    const kill = (): void => (child.pid === undefined ? undefined : killGroup(child.pid, "SIGKILL"));
+    const timer = setTimeout(kill, commandTimeout);
     const end = (why: string | undefined): void => {
       clearTimeout(timer);
       if (why !== undefined) {

@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync, closeSync } from "node:fs";
 
+import { killGroup } from "../../src/spp/program.ts";
+
 /** What a program says at its end is for the log; more is thrown away. */
 const maxText = 2000;
 
@@ -17,7 +19,7 @@ export async function runCommand(command: readonly string[], path: string, signa
     const child = spawn(program, words, { stdio: [input, "ignore", "pipe"], detached: true });
     const kill = (): void => {
       if (child.pid !== undefined) {
-        process.kill(-child.pid, "SIGKILL");
+        killGroup(child.pid, "SIGKILL");
       }
     };
     signal.addEventListener("abort", kill, { once: true });

@@ -135,8 +135,10 @@ describe.skipIf(missing("nginx"))("a web server as the next hop", () => {
     [204, "250 2.0.0 Delivered"],
     [302, unavailable],
     [400, "554 5.3.0 Message refused"],
-    [401, unavailable],
+    [401, "554 5.3.0 Message refused"],
+    [403, "554 5.3.0 Message refused"],
     [404, "554 5.3.0 Message refused"],
+    [407, "554 5.3.0 Message refused"],
     [408, unavailable],
     [413, "552 5.3.4 Message too large"],
     [425, unavailable],
@@ -182,8 +184,12 @@ describe.skipIf(missing("nginx"))("a web server as the next hop", () => {
   it("is shown the password, which is read for each message", async () => {
     const relay = await relayTo("closed", 'user = "relay"\npassword_file = "password"');
     expect((await sendOne(relay)).at(-1)).toBe("250 2.0.0 Delivered");
-    writeFileSync(join(relay.folder, "password"), "wrong\n");
+    writeFileSync(join(relay.folder, "password"), "\n");
     expect((await sendOne(relay)).at(-1)).toBe(unavailable);
+    expect(relay.log.join("\n")).toContain("gives no password");
+    writeFileSync(join(relay.folder, "password"), "wrong\n");
+    expect((await sendOne(relay)).at(-1)).toBe("554 5.3.0 Message refused");
+    expect(relay.log.join("\n")).toMatch(/https: refused .*status=401/);
     expect(relay.log.join("\n")).not.toContain("wrong");
   });
 

@@ -9,6 +9,7 @@ import type { Readable } from "node:stream";
 
 import { printable } from "../../mail/reply.ts";
 import { errorMessage } from "../../report/error-message.ts";
+import { killGroup } from "../../spp/program.ts";
 import * as field from "../../config/fields.ts";
 import { defineBackEnd } from "./contract.ts";
 import type { BackEndAnswer, BackEndDefinition, Login } from "./contract.ts";
@@ -140,12 +141,4 @@ function end(child: ChildProcess): void {
     clearTimeout(killer);
     killGroup(pid, "SIGKILL");
   });
-}
-
-function killGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // The group is gone already.
-  }
 }
