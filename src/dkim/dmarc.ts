@@ -72,7 +72,8 @@ async function evaluateOne(
         return { result: "temperror", policy, domain, info: info.replace("dmarc=fail", "dmarc=temperror") };
       }
     }
-    return { result: status.result, policy, domain, info };
+    // mailauth assumes the weaker one of sp and np where it is not known whether the domain exists.
+    return { result: status.result, policy: status.result === "temperror" ? "unknown" : policy, domain, info };
   } catch {
     return { result: "temperror", policy: "unknown", domain, info: "dmarc=temperror" };
   }

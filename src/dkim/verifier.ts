@@ -47,8 +47,23 @@ export class SignatureVerifier {
     const verifier = await this.#verifier;
     verifier.end();
     await finished(verifier);
-    return { dkim: verifier.results, arc: verifier.arc, from: verifier.isCut ? undefined : verifier.headerFrom };
+    return {
+      dkim: verifier.results.map(withoutTrustInParts),
+      arc: verifier.arc,
+      from: verifier.isCut ? undefined : verifier.headerFrom,
+    };
   }
+}
+
+/**
+ * A good signature of the beginning of the body (l=) says nothing of what was appended, which may replace what is
+ * shown of the message: it is `policy`, and does not count. RFC 6376 8.2, RFC 8601 2.7.1.
+ */
+function withoutTrustInParts(found: DKIMResult): DKIMResult {
+  const { status, info } = found;
+  return status.result === "pass" && (status.underSized ?? 0) > 0
+    ? { ...found, status: { ...status, result: "policy" }, info: info.replace(/^dkim=pass/, "dkim=policy") }
+    : found;
 }
 
 async function createVerifier(resolver: DNSResolver): Promise<DkimVerifier & { readonly isCut: boolean }> {

@@ -3,8 +3,8 @@
 /** `ttl` is how long the answer may still be used. */
 export type DnsAnswer<T> =
   | { readonly kind: "found"; readonly values: readonly T[]; readonly ttl: number }
-  /** The name does not exist, or has no record of this type. */
-  | { readonly kind: "absent"; readonly ttl: number }
+  /** The name has no record of this type; with `noSuchName` it does not exist at all. */
+  | { readonly kind: "absent"; readonly ttl: number; readonly noSuchName?: true }
   /** No server gave an answer. `why` is for the log: a response code or a system error. */
   | { readonly kind: "failed"; readonly why: string };
 

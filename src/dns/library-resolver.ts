@@ -26,6 +26,7 @@ async function ask(dns: Dns, name: string, type: string): Promise<readonly unkno
       return (await values(dns.txt(name))).map((text) => [text]);
     case "PTR":
       return values(dns.ptr(name));
+    // Also CNAME: a name that is an alias is told from one that does not exist by src/dns/message.ts.
     default:
       throw Object.assign(new Error(`Cannot ask for ${type}`), { code: "ENODATA" });
   }
@@ -37,7 +38,7 @@ async function values<T>(asked: Asked<T>): Promise<readonly T[]> {
     case "found":
       return answer.values;
     case "absent":
-      throw Object.assign(new Error("No such record"), { code: "ENODATA" });
+      throw Object.assign(new Error("No such record"), { code: answer.noSuchName === true ? "ENOTFOUND" : "ENODATA" });
     case "failed":
       throw noAnswer(answer.why);
   }

@@ -73,7 +73,10 @@ export function readResponse(bytes: Buffer, id: number, question: Question): Res
     case "NOERROR":
       return { kind: "answer", answer: readRecords(packet, question) };
     case "NXDOMAIN":
-      return { kind: "answer", answer: absent(packet) };
+      return {
+        kind: "answer",
+        answer: { ...absent(packet), ...(isAlias(packet, question) ? {} : { noSuchName: true }) },
+      };
     case "FORMERR":
     case "NOTIMP":
       return { kind: "no EDNS" };
@@ -139,8 +142,13 @@ function readRecords(packet: DecodedPacket, { type, name }: Question): DnsAnswer
   return absent(packet);
 }
 
+/** Whether the name exists all the same: it is the one that it leads to that does not. RFC 6604 3. */
+function isAlias(packet: DecodedPacket, { name }: Question): boolean {
+  return packet.answers?.some((record) => record.type === "CNAME" && foldAscii(record.name) === name) === true;
+}
+
 /** RFC 2308 5: the SOA's own TTL or its minimum, whichever is less. */
-function absent(packet: DecodedPacket): DnsAnswer<never> {
+function absent(packet: DecodedPacket): { readonly kind: "absent"; readonly ttl: number } {
   const soa = packet.authorities?.find((record) => record.type === "SOA");
   const ttl = soa?.type === "SOA" ? Math.min(ttlOf(soa), (soa.data.minimum ?? 0) * 1000) : absentTtl;
   return { kind: "absent", ttl };

@@ -42,7 +42,7 @@ export interface Dns {
 }
 
 /** A name that cannot be one in DNS has no records, today and tomorrow. */
-const noName: DnsAnswer<never> = { kind: "absent", ttl: 86_400_000 };
+const noName: DnsAnswer<never> = { kind: "absent", ttl: 86_400_000, noSuchName: true };
 /** Questions under way, each with a socket of its own; others wait for them, within their deadline. */
 const mostUnderway = 200;
 /** Questions that wait; further ones fail at once. */

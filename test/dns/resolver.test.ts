@@ -50,8 +50,15 @@ describe("resolver", () => {
     dns.behave("no.test", { soa: { ttl: 20, minimum: 300 } });
     const resolver = resolverOf([dns.server], {}, undefined, clock.now);
     expect(await resolver.mx("a.test")).toEqual({ kind: "absent", ttl: 30_000 });
-    expect(await resolver.a("no.test")).toEqual({ kind: "absent", ttl: 20_000 });
-    expect(await resolver.a("none.test")).toEqual({ kind: "absent", ttl: 60_000 });
+    expect(await resolver.a("no.test")).toEqual({ kind: "absent", ttl: 20_000, noSuchName: true });
+    expect(await resolver.a("none.test")).toEqual({ kind: "absent", ttl: 60_000, noSuchName: true });
+  });
+
+  it("knows that an alias exists whose target does not. RFC 6604", async () => {
+    dns.add("b.test", "CNAME", "no.test", 300);
+    dns.behave("b.test", { rcode: "NXDOMAIN" });
+    const resolver = resolverOf([dns.server], {}, undefined, clock.now);
+    expect(await resolver.a("b.test")).toEqual({ kind: "absent", ttl: 60_000 });
   });
 
   it("follows aliases, believes the shortest TTL on the way, and does not run in circles", async () => {

@@ -165,10 +165,11 @@ export class FakeDns {
     if (withoutEdns === true && message.readUInt16BE(10) > 0) {
       return writeAnswer(message, query, "FORMERR", [], false);
     }
-    if (rcode !== undefined) {
-      return writeAnswer(message, query, rcode, [], false);
-    }
     const held = this.#records.get(query.name);
+    if (rcode !== undefined) {
+      const aliases = held?.filter(({ type }) => type === "CNAME") ?? [];
+      return writeAnswer(message, query, rcode, aliases, false);
+    }
     if (held === undefined) {
       const above = [...this.#records.keys()].some((name) => name.endsWith(`.${query.name}`));
       return writeAnswer(message, query, above ? "NOERROR" : "NXDOMAIN", [], false, soa);

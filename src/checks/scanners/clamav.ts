@@ -5,7 +5,7 @@
 import * as field from "../../config/fields.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
-import type { BodyView, HeaderEdits, HeaderView } from "../../hooks/message.ts";
+import type { BodyView, HeaderEdits } from "../../hooks/message.ts";
 import type { Clean, Found, NoAnswer } from "../../hooks/scanner.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { reply } from "../../mail/reply.ts";
@@ -13,7 +13,7 @@ import { clamd, clamdVersion } from "../../scanners/clamd.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
 import { placeRule, readPlace } from "../../scanners/service-connection.ts";
 import type { ServicePlace } from "../../scanners/service-connection.ts";
-import { isMultipart } from "./fields.ts";
+import { wantedBy } from "./fields.ts";
 import { onErrorField, shortName, withoutAnswer } from "./no-answer.ts";
 
 /** How long to cache clamd's version; ms. */
@@ -62,7 +62,7 @@ export const clamav: CheckDefinition = defineCheck({
     const { hostname, now } = services;
     const place = readPlace(socket);
     const scanner = services.scanner.open(clamd(place), { maxSize, timeout });
-    const isWanted = (view: HeaderView): boolean => !multipartOnly || isMultipart(view.fields);
+    const isWanted = wantedBy(multipartOnly);
     const version = createVersion(place, timeout, now);
     const unscanned = (answer: NoAnswer) => withoutAnswer(answer, onError, "Unable to scan for viruses");
     return {

@@ -1,6 +1,5 @@
 /** Header fields that scanners ask for, as far as they can be fields. */
-import type { HeaderEdits } from "../../hooks/message.ts";
-import type { HeaderFields } from "../../message/header.ts";
+import type { HeaderEdits, HeaderView } from "../../hooks/message.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import type { Log } from "../../report/log.ts";
 
@@ -41,7 +40,7 @@ export function prefixed(value: string, prefix: string): string {
   return value.startsWith(prefix.trimEnd()) ? value : `${prefix}${value}`;
 }
 
-/** Whether the message says that it has parts. */
-export function isMultipart(fields: HeaderFields): boolean {
-  return /^multipart\//i.test(fields.nth("Content-Type", 1) ?? "");
+/** Which messages to scan: all, or those that say that they have parts. */
+export function wantedBy(multipartOnly: boolean): (message: HeaderView) => boolean {
+  return ({ fields }) => !multipartOnly || /^multipart\//i.test(fields.nth("Content-Type", 1) ?? "");
 }

@@ -7,7 +7,7 @@ import { patternsFor } from "../../files/patterns.ts";
 import type { Pattern } from "../../files/patterns.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
-import type { BodyView, HeaderView, WholeEdits } from "../../hooks/message.ts";
+import type { BodyView, WholeEdits } from "../../hooks/message.ts";
 import type { NoAnswer } from "../../hooks/scanner.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { parseMailbox } from "../../mail/address.ts";
@@ -17,7 +17,7 @@ import type { Log } from "../../report/log.ts";
 import type { Said } from "../../scanners/path-socket.ts";
 import type { Ran } from "../../scanners/program.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
-import { isMultipart } from "./fields.ts";
+import { wantedBy } from "./fields.ts";
 import { shortName, withoutAnswer } from "./no-answer.ts";
 import { linesOf } from "./presets.ts";
 import type { Judged, Preset } from "./presets.ts";
@@ -50,7 +50,7 @@ export const scanner: CheckDefinition = defineCheck({
       const patterns = denied.current();
       return patterns.length === 0 || names.split(", ").some((name) => patterns.some((one) => one.matches(name)));
     };
-    const isWanted = (view: HeaderView): boolean => !multipartOnly || isMultipart(view.fields);
+    const isWanted = wantedBy(multipartOnly);
     const asked = openScanner(chosen, preset, services);
     const verdictOn = (answer: Ran | Said | NoAnswer, message?: WholeEdits) => {
       const judged = isNoAnswer(answer) ? answer : judge(preset, answer, host);

@@ -1,7 +1,7 @@
 /** What authentication says of real messages with real keys, and what a stranger or a broken name server can make of it. */
 import { createPrivateKey } from "node:crypto";
 
-import { sealMessage } from "mailauth";
+import { dkimSign, sealMessage } from "mailauth";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { digestOf, signatureField } from "../../../src/dkim/signature.ts";
@@ -140,6 +140,59 @@ describe("authentication", () => {
       expect([from, await send(letter(from))]).toEqual([from, expect.stringMatching(/^250/)]);
     }
     expect(scene.log).toMatch(/authentication: results .*dmarc="?fail/);
+  });
+
+  it("applies np to subdomains that do not exist, and sp to those that do. RFC 9989 4.10.1", async () => {
+    scene = await open('refuse = "dmarc"');
+    publish("_dmarc.np.example", "v=DMARC1; p=none; sp=none; np=reject");
+    publish("_dmarc.sp.example", "v=DMARC1; p=none; sp=reject; np=none");
+    publish("there.np.example", "text");
+    publish("far.below.np.example", "text");
+    publish("there.sp.example", "text");
+    names.push("alias.np.example");
+    dns.add("alias.np.example", "CNAME", "gone.example", 0);
+    behave("alias.np.example", { rcode: "NXDOMAIN" });
+    for (const from of ["gone.np.example", "there.sp.example"]) {
+      expect(await send(letter(`x@${from}`))).toBe(`550 5.7.26 Message fails DMARC of ${from}`);
+    }
+    for (const from of ["np.example", "there.np.example", "below.np.example", "alias.np.example", "gone.sp.example"]) {
+      expect([from, await send(letter(`x@${from}`))]).toEqual([from, expect.stringMatching(/^250/)]);
+    }
+  });
+
+  it("takes np for unknown where DNS does not say whether the subdomain exists", async () => {
+    scene = await open('refuse = "dmarc"\non_error = "defer"', "200ms");
+    publish("_dmarc.np.example", "v=DMARC1; p=none; np=reject");
+    behave("x.np.example", { rcode: "SERVFAIL" });
+    expect(await send(letter("x@x.np.example"))).toMatch(/^451 4\.7\.24/);
+  });
+
+  it("does not trust a signature of the beginning of a body (l=), but one of all of it", async () => {
+    scene = await open('refuse = "dmarc"');
+    dns.remove("far.example");
+    const whole = letter();
+    const sign = async (maxBodyLength: number): Promise<string> => {
+      const key = { signingDomain: "far.example", selector: "s", privateKey: keys.rsa, maxBodyLength };
+      const { signatures } = await dkimSign(Buffer.from(whole), {
+        ...key,
+        canonicalization: "relaxed/relaxed",
+        signatureData: [key],
+      });
+      expect(signatures).toContain("l=");
+      return signatures + whole;
+    };
+    const all = await sign(100);
+    expect(await send(all)).toMatch(/^250/);
+    expect(results()).toEqual(["dkim=pass", expect.anything(), "arc=none", "dmarc=pass"]);
+    expect(await send(`${all}Click here!\r\n`)).toBe("550 5.7.26 Message fails DMARC of far.example");
+    expect(await send(await sign(5))).toMatch(/^550 5\.7\.26/);
+    publish("_dmarc.far.example", "v=DMARC1; p=none");
+    dns.remove("_dmarc.far.example");
+    expect(await send(`${all}Click here!\r\n`)).toMatch(/^250/);
+    expect(results(2)[0]).toBe("dkim=policy");
+    // A second signature that covers everything counts.
+    expect(await send(await signed(`${all}more\r\n`))).toMatch(/^250/);
+    expect(results(3).slice(0, 2)).toEqual(["dkim=pass", "dkim=policy"]);
   });
 
   it("refuses by DKIM if a signature fails and none is good", async () => {
