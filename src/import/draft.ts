@@ -60,9 +60,9 @@ export class Draft {
     this.#run.push({ label, comment });
   }
 
-  /** Whether `[checks] run` names it. */
-  runs(label: string): boolean {
-    return this.#run.some((one) => one.label === label);
+  /** Whether `[checks] run` names it, or an instance of it. */
+  runs(check: string): boolean {
+    return this.#run.some(({ label }) => label === check || label.startsWith(`${check}:`));
   }
 
   #section(key: string, header: string): Section {

@@ -52,19 +52,49 @@ function readLine(entry: ListEntry, { entries }: OldFolder, isFlat: boolean): Na
   return { from: placeOf(entry), name, label, plugin: findPlugin(name), line };
 }
 
+/** A check may be named by several lines, under one name of its plugin or several: each line becomes an instance. */
+function nameInstances(lines: readonly Named[]): ReadonlyMap<Named, string> {
+  const checkOf = ({ plugin }: Named): string => (plugin?.becomes.kind === "check" ? plugin.becomes.check : "");
+  const names = new Map<Named, string>();
+  for (const [check, all] of Map.groupBy(lines, checkOf)) {
+    if (check === "" || all.length === 1) {
+      continue;
+    }
+    const taken = new Set<string>();
+    const free = (wanted: string): string => {
+      let name = wanted;
+      for (let n = 2; taken.has(name); n++) {
+        name = `${wanted}-${n}`;
+      }
+      taken.add(name);
+      return name;
+    };
+    // What an administrator has named keeps its name, whatever stands before it.
+    for (const named of all.filter(({ label }) => label !== undefined)) {
+      names.set(named, free(named.label?.toLowerCase() ?? ""));
+    }
+    let number = 1;
+    for (const named of all.filter(({ label }) => label === undefined)) {
+      while (taken.has(String(number))) {
+        number++;
+      }
+      names.set(named, free(String(number)));
+    }
+  }
+  return names;
+}
+
 /** Turns lines into checks and settings. */
 class Translator {
   readonly #draft: Draft;
   readonly #known: Known;
-  /** How often each plugin is named. */
-  readonly #times: Map<string, number>;
-  readonly #seen = new Map<string, number>();
+  /** The names of the instances, of lines that share their check with others. */
+  readonly #instances: ReadonlyMap<Named, string>;
 
   constructor(draft: Draft, known: Known, lines: readonly Named[]) {
     this.#draft = draft;
     this.#known = known;
-    const named = Map.groupBy(lines, ({ name }) => name);
-    this.#times = new Map([...named].map(([name, all]) => [name, all.length]));
+    this.#instances = nameInstances(lines);
   }
 
   translate(named: Named): Verdict {
@@ -94,26 +124,16 @@ class Translator {
     if (!this.#known.check(check)) {
       return { kind: "nothing", how: `This version has no check ${check}. ${here}` };
     }
-    const isRepeated = (this.#times.get(named.name) ?? 0) > 1;
-    const label = isRepeated ? `${check}:${this.#instance(named)}` : check;
-    if (this.#draft.runs(label)) {
-      return { kind: "check", how: `"${label}", which is in the list already. ${here}` };
-    }
+    const instance = this.#instances.get(named);
+    const label = instance === undefined ? check : `${check}:${instance}`;
     const { good, left } = this.#sift(`checks.${check}`, values);
     this.#draft.run(label, named.from);
-    if (isRepeated) {
-      this.#draft.add(`checks.${check}`, { name: this.#instance(named, false), ...good }, named.from);
-    } else {
+    if (instance === undefined) {
       this.#write(`checks.${check}`, good, named.from);
+    } else {
+      this.#draft.add(`checks.${check}`, { name: instance, ...good }, named.from);
     }
     return { kind: "check", how: `"${label}"${shown(good)}. ${here}${left}` };
-  }
-
-  /** The name of an instance: its label, or its number. */
-  #instance({ name, label }: Named, isNew = true): string {
-    const number = (this.#seen.get(name) ?? 0) + (isNew ? 1 : 0);
-    this.#seen.set(name, number);
-    return label?.toLowerCase() ?? String(number);
   }
 
   #setting({ from }: Named, section: string, keys: readonly string[], values: Values, here: string): Verdict {
@@ -175,8 +195,7 @@ const ownFiles: Readonly<Record<string, string>> = {
 function importFiles(draft: Draft, old: OldFolder, done: ReadonlySet<string>): void {
   for (const name of old.names().filter((one) => !done.has(one) && ownFiles[one] !== "")) {
     const check = listFiles[name];
-    const isRead =
-      check !== undefined && [check, ...["0", "1", "2"].map((n) => `${check}:${n}`)].some((label) => draft.runs(label));
+    const isRead = check !== undefined && draft.runs(check);
     const from = summary(name, name.endsWith(".cdb") ? [] : old.entries(name));
     if (isRead) {
       draft.account({ from, kind: "check", how: `List of "${check}", read where it is.` });

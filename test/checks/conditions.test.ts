@@ -8,10 +8,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { checks } from "../../src/checks/registry.ts";
 import { createLists } from "../../src/compose/lists.ts";
-import { fieldMeta } from "../../src/config/fields.ts";
-import type { DnsAnswer } from "../../src/dns/answer.ts";
-import type { Dns } from "../../src/dns/resolver.ts";
-import type { CheckDefinition } from "../../src/hooks/check.ts";
 import type { Outcome } from "../../src/hooks/outcome.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";
 import type { Services } from "../../src/hooks/services.ts";
@@ -23,9 +19,20 @@ import { replyText } from "../../src/mail/reply.ts";
 import { noCounters } from "../../src/report/counters.ts";
 import { MemoryStore } from "../../src/state/memory.ts";
 import { State } from "../../src/state/state.ts";
-import type { Store } from "../../src/state/store.ts";
 import { servicesFor } from "../hooks/services.ts";
 import { settingsOf, stepOf } from "../hooks/steps.ts";
+import {
+  asking,
+  askingLists,
+  away,
+  dnsOf,
+  failed,
+  forged,
+  hostileLines,
+  listsOf,
+  servicesOf,
+  silent,
+} from "./conditions.ts";
 import { mailbox, makeSession, messageOf } from "./fixture.ts";
 import { askAbout, ListScene } from "./list-scene.ts";
 
@@ -33,82 +40,7 @@ import { askAbout, ListScene } from "./list-scene.ts";
 const programs = new Set(["spp"]);
 const tried = checks.filter(({ name }) => !programs.has(name));
 
-/** The services that a check takes. */
-function servicesOf(check: CheckDefinition): ReadonlySet<string> {
-  const [, words = ""] = /^create\([^)]*?,\s*(\{[^}]*\}|\w+)\s*\)/.exec(String(check.create)) ?? [];
-  return new Set(words.match(/\w+/g) ?? []);
-}
-
-/** The settings that name a list. */
-function listsOf(check: CheckDefinition): string[] {
-  return Object.entries(check.settings).flatMap(([key, type]) => (fieldMeta(type)?.mayBeMissing === true ? [key] : []));
-}
-
 const mail = "From: sender@far.test\r\nTo: vera@ours.example\r\nDate: Sat, 28 Nov 2026 12:00:00 +0000\r\n\r\nhello\r\n";
-
-/** What a check that asks DNS needs to do so. */
-const asking: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  challenge: { protect: ["ours.example"], mode: "challenge", from: "ask@ours.example" },
-  dns_user: { zone: "users.example" },
-  dnsbl: { zones: ["bl.example"] },
-  dnswl: { zones: ["wl.example"] },
-  rblspp: { sources: ["a:wl.example", "r:bl.example"] },
-};
-/** Lines for the list of a check, where it asks what the list names. */
-const askingLists: Readonly<Record<string, string>> = { rhsbl: "dbl.example\n", greylisting: "/^mail/\n" };
-
-const hostileLines = [
-  "(a+)+$",
-  "/(a|aa)+$/ DENY",
-  "^(.*)*$",
-  "@",
-  "@@",
-  "\u0000",
-  "a@b\u0001@c",
-  "::/0",
-  "999.1.1.1",
-  "$include",
-  "$include /dev/zero",
-  `${"x".repeat(5000)}@ours.example`,
-  "a: b: c: d",
-  '"',
-  "( ",
-  "[",
-].join("\n");
-
-type Answer = <T>() => DnsAnswer<T> | Promise<DnsAnswer<T>>;
-
-function dnsOf(answer: Answer, seen: string[] = []): Dns {
-  const ask =
-    <T>() =>
-    (name: string) => {
-      seen.push(name);
-      return answer<T>();
-    };
-  return { a: ask(), aaaa: ask(), mx: ask(), txt: ask(), ptr: ask() };
-}
-
-const failed: Answer = () => ({ kind: "failed", why: "SERVFAIL" });
-const silent: Answer = () =>
-  new Promise((resolve) => setTimeout(() => resolve({ kind: "failed", why: "timeout" }), 50));
-/** Addresses that are no listings, names and texts that are none. */
-const forged: Dns = {
-  a: () => ({ kind: "found", values: ["203.0.113.1", "0.0.0.0"], ttl: 1 }),
-  aaaa: () => ({ kind: "found", values: ["::", "2001:db8::1"], ttl: 1 }),
-  mx: () => ({ kind: "found", values: [{ preference: -1, exchange: "..\r\n" }], ttl: 1 }),
-  txt: () => ({ kind: "found", values: [`250 OK\r\nDATA\r\n${"x".repeat(10_000)}\u0000`, "\xff"], ttl: 1 }),
-  ptr: () => ({ kind: "found", values: ["a\r\nb", `${"x.".repeat(200)}example`, ""], ttl: 1 }),
-};
-const away: Store = {
-  kind: "redis",
-  get: () => Promise.reject(new Error("away")),
-  put: () => Promise.reject(new Error("away")),
-  add: () => Promise.reject(new Error("away")),
-  swap: () => Promise.reject(new Error("away")),
-  delete: () => Promise.reject(new Error("away")),
-  scan: () => Promise.reject(new Error("away")),
-  close: () => Promise.resolve(),
-};
 
 const stages = {
   connection: ["note", "policy"],

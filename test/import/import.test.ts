@@ -129,6 +129,42 @@ describe("goodmailto import --qpsmtpd", () => {
     expect(faultsOf(text).filter((fault) => fault.includes("require_resolvable_client"))).toEqual([]);
   });
 
+  it("makes every line an instance where several become the same check, whatever their plugins and labels", () => {
+    const lines = [
+      "require_resolvable_client",
+      "fcrdns reject 1",
+      "badmailfrom",
+      "badmailfrom:1",
+      "dnsbl:A disconnect",
+      "dnsbl:a",
+      "virus/aveclient",
+      "virus/bitdefender",
+      "helo",
+    ];
+    const text = translated(
+      folderOf({
+        "config/plugins": `${lines.join("\n")}\n`,
+        "config/dnsbl_zones": "bl.example\n",
+        "config/rcpthosts": "kontor.example\n",
+      }),
+    );
+    expect([...text.matchAll(/^ {2}"(.*)",$/gm)].map(([, label]) => label)).toEqual([
+      "require_resolvable_client:1",
+      "require_resolvable_client:2",
+      "badmailfrom:2",
+      "badmailfrom:1",
+      "dnsbl:a",
+      "dnsbl:a-2",
+      "scanner:1",
+      "scanner:2",
+      "badhelo",
+    ]);
+    expect(text).toContain('# plugins:2: fcrdns reject 1\nname = "2"\nmode = "observe"\n');
+    expect(text).toContain('# plugins:8: virus/bitdefender\nname = "2"\npreset = "bitdefender"\n');
+    expect(text).toContain('List of "dnsbl", read where it is.');
+    expect(faultsOf(text)).toEqual([]);
+  });
+
   it("takes the order, arguments in both forms, instances, included files and domains", async () => {
     const folder = folderOf({
       "config/plugins":

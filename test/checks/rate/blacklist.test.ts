@@ -10,26 +10,14 @@ import { noCounters } from "../../../src/report/counters.ts";
 import { ClientBlocks } from "../../../src/state/client-blocks.ts";
 import { MemoryStore } from "../../../src/state/memory.ts";
 import { State } from "../../../src/state/state.ts";
-import type { Store } from "../../../src/state/store.ts";
 import { servicesFor } from "../../hooks/services.ts";
 import { settingsOf, stepOf } from "../../hooks/steps.ts";
+import { away } from "../conditions.ts";
 import { asPrinted, makeSession } from "../fixture.ts";
 import { ListScene } from "../list-scene.ts";
 
 const later = "E421 4.7.0 Too many refused commands from you; try later";
 const minute = 60_000;
-
-/** A store that nobody can reach. */
-const away: Store = {
-  kind: "redis",
-  get: () => Promise.reject(new Error("away")),
-  put: () => Promise.reject(new Error("away")),
-  add: () => Promise.reject(new Error("away")),
-  swap: () => Promise.reject(new Error("away")),
-  delete: () => Promise.reject(new Error("away")),
-  scan: () => Promise.reject(new Error("away")),
-  close: () => Promise.resolve(),
-};
 
 describe("blacklist", () => {
   let scene: ListScene;
