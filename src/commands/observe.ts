@@ -9,6 +9,7 @@ import { Command, InvalidArgumentError } from "commander";
 
 import { errorMessage } from "../report/error-message.ts";
 import { parseDuration } from "../config/units.ts";
+import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
@@ -123,7 +124,7 @@ function judgeNow(settings: Settings, observed: Observed, words: Words): Observe
   }
   try {
     const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-    const { find } = createRecipients(snapshot, domains, settings.recipients);
+    const { find } = createRecipients(snapshot, domains, settings.recipients, ownDomains(settings));
     return reportObserved(observed, enough, (address) => {
       const mailbox = parseMailbox(address);
       const answer = mailbox === undefined ? undefined : find(mailbox);

@@ -1,6 +1,7 @@
 /** Wires the answers of `goodmailto deliverabled`: the snapshot, and the directories that are asked live. */
 import { dirname } from "node:path";
 
+import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { codes } from "../deliverable/codes.ts";
 import type { Deliverable } from "../deliverable/server.ts";
@@ -39,7 +40,7 @@ export function openInside(settings: Settings, file: string, live: readonly stri
   const needsList = live.length === 0 || settings.source.some(({ name }) => !live.includes(name));
   const snapshot = openServed(settings, needsList ? log : silentLog);
   snapshot.watch();
-  const recipients = createRecipients(snapshot, domains, settings.recipients);
+  const recipients = createRecipients(snapshot, domains, settings.recipients, ownDomains(settings));
   const own = (address: string): Mailbox | undefined => {
     const mailbox = parseMailbox(address);
     return mailbox === undefined || domains.canonical(mailbox.domain) === undefined ? undefined : mailbox;

@@ -57,7 +57,7 @@ function listKeys({ settings }: CheckDefinition): string[] {
 const nothing = { kind: "absent", ttl: 0 } as const;
 const noDns: Dns = { a: () => nothing, aaaa: () => nothing, mx: () => nothing, txt: () => nothing, ptr: () => nothing };
 const noAnswer = { kind: "unavailable", why: "not asked" } as const;
-const noRecipients: Recipients = { find: () => noAnswer, isAlways: () => false, unknown: reply(550, "5.1.1") };
+const noRecipients: Recipients = { find: () => noAnswer, isAlways: () => false, unknown: () => reply(550, "5.1.1") };
 
 /** Reads every list of every check that runs, as the relay would; one warning for each line that it would report. */
 export function faultyLines(settings: Settings): Warning[] {

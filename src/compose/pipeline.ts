@@ -10,6 +10,7 @@ import { turnClock } from "../ops/turn-clock.ts";
 import type { ScannerPlaces } from "../scanners/scanners.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
 import type { CheckSection } from "./check-sections.ts";
+import { sectionsByMode } from "./domain-modes.ts";
 import { createLists } from "./lists.ts";
 
 /** Makes the checks of a list at work. @param run `[checks] run`, or the list of a listener @param want see createLists */
@@ -26,15 +27,14 @@ export function buildPipeline(
   const listsOf = (label: string) => createLists(settings.control.folders, label, services.log, clock, want);
   const steps = run.flatMap((label) => {
     const section = sections.find((one) => one.label === label);
-    return section === undefined || section.values.mode === "off"
-      ? []
-      : [
-          stepOf(
-            section,
-            { ...services, label: section.label, lists: listsOf(section.label), scanner: scanners.of(section.label) },
-            settings.smtp,
-          ),
-        ];
+    if (section === undefined) {
+      return [];
+    }
+    const lists = listsOf(section.label);
+    const own = { ...services, label: section.label, lists, scanner: scanners.of(section.label) };
+    return sectionsByMode(section, settings, services.recipients)
+      .filter(({ values }) => values.mode !== "off")
+      .map((one) => stepOf(one, own, settings.smtp));
   });
   return new Pipeline(steps, services.log, counters);
 }

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { Guard } from "../auth/guard.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { ListenerPlan } from "../config/listening.ts";
+import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Counters } from "../report/counters.ts";
 import { CopyQueues } from "../couriers/copy-queue.ts";
@@ -31,6 +32,7 @@ import { createAuthenticator } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
 import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
+import { modesOf } from "./domain-modes.ts";
 import { createMirror } from "./mirror.ts";
 import { buildCopyingCourier, createSameNextHop } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
@@ -76,7 +78,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const { snapshot, ledger, connections, observing, state, spools, copies, log, counters } = lasting;
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-  const recipients = createRecipients(snapshot, domains, settings.recipients);
+  const recipients = createRecipients(snapshot, domains, settings.recipients, ownDomains(settings));
   const dns = createResolver(settings, log);
   const sameNextHop = createSameNextHop(settings, domains);
   const scanners = new ScannerPlaces(spoolPlaceOf(settings).folder, log, counters, Date.now);
@@ -88,7 +90,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const connectionRate = new ConnectionRate(connectionRateOf(settings), connections);
   const mirror = createMirror(settings, log);
   const relayLists = createRelayLists(settings, log, Date.now, mirror.want);
-  const observer = observing.change(settings.recipients);
+  const observer = observing.change(modesOf(settings), settings.recipients);
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
     listener: plan.name,

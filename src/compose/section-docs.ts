@@ -24,6 +24,8 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   auth: "Logins. Listeners with auth = true offer AUTH, under TLS only.",
   checks:
     'Which checks run. Each has its section below; several instances of one are [[checks.NAME]] sections with a name each, listed in [checks] run as "CHECK:NAME". Besides its own settings every check has: mode = "enforce", "observe" (log the verdict but do not act on it), "later" (a refusal before RCPT is given at the next RCPT), "score" (a refusal adds points, and the check score refuses at a sum) or "off"; unless = who is exempt, any of "relay client", "authenticated", "bypass", "whitelisted", "special recipient"; points = 1. A check that refuses also has: permanent = false (4xx instead of 5xx), close = true (end the session), reply = "another text".',
+  domain:
+    "What holds for the recipients of one relay domain, in place of [recipients]: so one domain may enforce while another observes. The most specific name is used. Where its mail goes stays with [[route]].",
   route: "Where mail goes. The most specific domain is used; a recipient without a route gets 451.",
   copy: "Where a copy of each message goes, after the next hop of its route has accepted it and the client has its 250. Settings as in [[route]]. A copy is sent once: if that fails, only the log tells of it. At most 100 copies wait.",
   publish: "Where the snapshot is pushed to after each successful sync, and by `goodmailto publish`.",

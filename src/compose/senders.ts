@@ -1,6 +1,7 @@
 /** Which senders a login may use: `[auth] sender`, from the directory's entries and the file that adds to them. */
 import { allows, parseSenderMap } from "../auth/sender-map.ts";
 import type { SenderMap } from "../auth/sender-map.ts";
+import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Warning } from "../config/warning.ts";
 import { ControlFile } from "../files/control-file.ts";
@@ -20,15 +21,16 @@ export type MayUse = (login: string, sender: Mailbox) => boolean;
 
 /** Undefined if every login may use every sender. */
 export function createSenders(
-  { auth, recipients }: Settings,
+  settings: Settings,
   snapshot: SnapshotReader,
   domains: Domains,
   log: Log,
 ): MayUse | undefined {
+  const { auth, recipients } = settings;
   if (auth.sender === "any") {
     return undefined;
   }
-  const owns = createOwners(snapshot, domains, recipients);
+  const owns = createOwners(snapshot, domains, recipients, ownDomains(settings));
   const map = openMap(auth.sender_map, log, (text) =>
     log.warning("auth", "sender map: entry that never matches", { text }),
   );

@@ -47,7 +47,7 @@ export function runList(checks: readonly CheckSettings[], doc: string, extra: { 
   return field.listBy({ allowed, fits }, sample, doc, extra).refine(isOnce, { message: "must not hold a name twice" });
 }
 
-const modeDoc =
+export const modeDoc =
   "enforce: its verdict counts. observe: log the verdict but do not act on it. later: a refusal before RCPT is given at the next RCPT. score: a refusal adds points, and the check score refuses when there are too many. off: does not run.";
 
 /** What every check has. A check may declare a key of its own by the same name, which then takes its place. */

@@ -9,7 +9,7 @@ import type { Fault } from "./fault.ts";
 import type { Settings } from "./sections.ts";
 import type { Path } from "./shape.ts";
 
-/** Errors of `[[route]] domain`, `[domains] aliases` and `[[source]] domains`. */
+/** Errors of `[[route]] domain`, `[[domain]] name`, `[domains] aliases` and `[[source]] domains`. */
 export function domainFaults(settings: Settings, fault: (path: Path, message: string) => Fault): Fault[] {
   const routes = settings.route.map(({ domain }) => normalPattern(domain) ?? domain);
   const aliases = Object.keys(settings.domains.aliases);
@@ -23,8 +23,30 @@ export function domainFaults(settings: Settings, fault: (path: Path, message: st
     ...aliases.flatMap((alias, i) =>
       names.indexOf(names[i] ?? "") < i ? [fault(["domains", "aliases", alias], "is an alias already, above")] : [],
     ),
+    ...ownFaults(settings, fault),
     ...sourceFaults(settings, fault),
   ];
+}
+
+/** A name that has a `[[domain]]` already, and a match that a hashed list cannot have. */
+function ownFaults(
+  { domain, recipients, snapshot }: Settings,
+  fault: (path: Path, message: string) => Fault,
+): Fault[] {
+  const names = domain.map(({ name }) => normalPattern(name) ?? name);
+  return domain.flatMap(({ name, match = recipients.match }, i) => [
+    ...(names.indexOf(names[i] ?? "") < i
+      ? [fault(["domain", i, "name"], `"${name}" has a [[domain]] already, above`)]
+      : []),
+    ...(match !== recipients.match && snapshot.key_file !== ""
+      ? [
+          fault(
+            ["domain", i, "match"],
+            `must be that of [recipients], "${recipients.match}": with [snapshot] key_file the list has one for all domains`,
+          ),
+        ]
+      : []),
+  ]);
 }
 
 function sourceFaults({ source, domains }: Settings, fault: (path: Path, message: string) => Fault): Fault[] {

@@ -15,6 +15,8 @@ export interface FieldMeta {
   readonly isProgram?: boolean;
   /** Where it is not given another setting counts: there is no default of its own. */
   readonly inherits?: boolean;
+  /** The section whose key of the same name counts then. */
+  readonly from?: string;
   /** Never printed. */
   readonly secret?: boolean;
   /** One of many sections has it alike: the sample file describes it once. */

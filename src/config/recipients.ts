@@ -20,6 +20,11 @@ export const recipientSettings = {
     ["postmaster", "abuse"],
     "User parts (in every relay domain) or addresses that are always accepted, even if the directory does not list them. RFC 5321 4.5.1, RFC 2142.",
   ),
+  catch_all: field.choice(
+    ["list", "directory", "off"],
+    "list",
+    "Which catch-all addresses (@domain) of the snapshot accept every address of their domain. list: those that a source of type list or cdb names. directory: those of LDAP directories too; sync keeps them for such domains only. Set it for both sync and relay. off: none.",
+  ),
   recipient_delimiter: field.textBy(
     text.delimitersRule,
     "+",

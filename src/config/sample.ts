@@ -3,6 +3,7 @@ import type * as z from "zod";
 
 import { definitionOf, valueAt } from "./shape.ts";
 import { fieldMeta } from "./fields.ts";
+import type { FieldMeta } from "./field-meta.ts";
 import type { createSchema, Settings } from "./sections.ts";
 import { mask, tomlValue } from "./toml-value.ts";
 import type { TomlFile } from "./toml.ts";
@@ -87,7 +88,7 @@ export function effectiveConfig(schema: Schema, settings: Settings, given: TomlF
     const values = row.repeated ? list(settings, row.path) : [valueAt(settings, row.path)];
     values.forEach((value, i) => {
       const path = row.repeated ? [...row.path, String(i)] : row.path;
-      const lines = fieldLines(row.type, value, valueAt(given.value, path));
+      const lines = fieldLines(row.type, value, valueAt(given.value, path), given);
       if (lines.length > 0) {
         out.push(`${out.length === 0 ? "" : "\n"}${heading(row)}`, ...lines);
       }
@@ -96,19 +97,24 @@ export function effectiveConfig(schema: Schema, settings: Settings, given: TomlF
   return `${out.join("\n")}\n`;
 }
 
-function fieldLines(type: z.ZodType, value: unknown, given: unknown): string[] {
+function fieldLines(type: z.ZodType, value: unknown, given: unknown, file: TomlFile): string[] {
   const shape = Object.entries(definitionOf(type).shape ?? {});
   const present = (key: string): boolean => typeof given === "object" && given !== null && key in given;
   return shape.flatMap(([key, child]) => {
     const meta = fieldMeta(child);
     if (meta === undefined || value === undefined || (meta.inherits === true && !present(key))) {
-      return [];
+      return meta?.from === undefined ? [] : [inheritedLine(key, meta, meta.from, file)];
     }
     // What was given is shown as it was given, in the units of the file.
     const shown = present(key) ? valueAt(given, [key]) : meta.sample;
     const written = meta.secret === true ? '"(secret)"' : mask(tomlValue(shown));
     return [`${key} = ${written}${present(key) ? "" : " # default"}`];
   });
+}
+
+/** What another section says, or its default. */
+function inheritedLine(key: string, { sample }: FieldMeta, from: string, file: TomlFile): string {
+  return `${key} = ${mask(tomlValue(valueAt(file.value, [from, key]) ?? sample))} # as [${from}]`;
 }
 
 function list(value: unknown, path: readonly string[]): unknown[] {

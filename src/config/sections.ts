@@ -8,6 +8,7 @@ import { backEndFaults } from "./back-ends.ts";
 import type { BackEndSettings } from "./back-ends.ts";
 import { authSection, listener, tls } from "./listeners.ts";
 import type { AuthSettings } from "./listeners.ts";
+import { domain } from "./own-domains.ts";
 import type { RecipientSettings } from "./recipients.ts";
 import { routeSection } from "./routes.ts";
 import type { CourierSettings } from "./routes.ts";
@@ -56,6 +57,7 @@ export function createSchema(
     // These two likewise.
     auth: authSection(backEnds).prefault(none) as unknown as z.ZodType<AuthSettings>,
     checks: table.prefault(none) as unknown as z.ZodType<CheckTable>,
+    domain: z.array(domain).prefault([]),
     route: z.array(routeSection(couriers)).prefault([]),
     copy: z.array(routeSection(couriers)).prefault([]),
     source: z.array(coreLists.source).prefault([]),

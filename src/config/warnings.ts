@@ -2,7 +2,7 @@
  * What a configuration may say but hardly means: the warnings of `config check`, logged by the relay at start and reload.
  * Everything here is a pure function of the settings; what needs files is in src/compose/warnings.ts.
  */
-import { domainWarnings } from "./domain-warnings.ts";
+import { domainWarnings, ownDomainWarnings } from "./domain-warnings.ts";
 import { effectWarnings } from "./effect-warnings.ts";
 import { tlsNameWarnings } from "./route-warnings.ts";
 import { orderWarnings } from "./order-warnings.ts";
@@ -13,6 +13,7 @@ import type { FindWarnings, Warning } from "./warning.ts";
 /** To add a warning, write a function of this form in a file of its own and name it here. */
 const finders: readonly FindWarnings[] = [
   domainWarnings,
+  ownDomainWarnings,
   tlsNameWarnings,
   scoreWarnings,
   orderWarnings,

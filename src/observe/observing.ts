@@ -1,4 +1,5 @@
-/** The observer of one relay process: there while `[recipients]` is in observe mode and names a file. */
+/** The observer of one relay process: there while `[recipients]` or a `[[domain]]` observes, and a file is named. */
+import type { Mode } from "../config/check-words.ts";
 import type { RecipientSettings } from "../config/schema.ts";
 import type { Log } from "../report/log.ts";
 import type { Observer } from "../report/observer.ts";
@@ -21,9 +22,9 @@ export class Observing {
     this.#log = log;
   }
 
-  /** The observer that these settings ask for. */
-  change({ mode, observe_file: file }: Pick<RecipientSettings, "mode" | "observe_file">): Observer | undefined {
-    const path = mode === "observe" && file !== "" ? observeFile(file) : undefined;
+  /** The observer that these settings ask for. @param modes of `[recipients]` and of every `[[domain]]` */
+  change(modes: readonly Mode[], { observe_file: file }: Pick<RecipientSettings, "observe_file">): Observer | undefined {
+    const path = modes.includes("observe") && file !== "" ? observeFile(file) : undefined;
     if (this.#current?.path !== path) {
       this.#current?.close();
       this.#current = path === undefined ? undefined : new Observations(path, this.#log);

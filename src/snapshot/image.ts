@@ -43,8 +43,9 @@ export interface Image {
   readonly hasWildcards: boolean;
   /**
    * The row of a key that stands for many addresses; the one that is there, else one that refuses, else a vanished one.
+   * @param directory whether the catch-alls of directories count, not only those of lists
    */
-  findWildcard(key: string): RecipientRow | undefined;
+  findWildcard(key: string, directory: boolean): RecipientRow | undefined;
   /** The row that refuses an address. */
   findRefusal(key: string): RecipientRow | undefined;
   /**
@@ -86,7 +87,7 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
       "SELECT id, name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault, reached FROM source ORDER BY id",
     )
     .all();
-  const { mark, ...meta } = readMeta(database);
+  const { mark, directories, ...meta } = readMeta(database);
   const hash = mark === undefined ? undefined : formOf(trust)?.hash;
   return {
     ...meta,
@@ -95,7 +96,7 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
     sources,
     counts: () => countRows(database),
     hasWildcards: database.pragma("user_version", { simple: true }) !== versionOf(mark !== undefined, false),
-    ...lookups(database, sources, hash),
+    ...lookups(database, sources, hash, directories),
     list: (goneAfter) => listRows(database, goneAfter),
     close: () => void database.close(),
   };
@@ -106,11 +107,12 @@ type Lookups = Pick<
   "stored" | "findAddress" | "findUser" | "findAnywhere" | "findWildcard" | "findRefusal" | "entriesOf"
 >;
 
-/** Rows by their key. @param hash of a keyed list */
+/** Rows by their key. @param hash of a keyed list @param directories sources whose catch-alls are a directory's */
 function lookups(
   database: Database.Database,
   sources: readonly (SourceRow & { readonly id: number })[],
   hash: ((key: string) => string) | undefined,
+  directories: ReadonlySet<number>,
 ): Lookups {
   const scopes = new Map(sources.map((row) => [row.id, compileScope(row)]));
   const everywhere = sources.every((row) => row.domains === "");
@@ -124,6 +126,7 @@ function lookups(
     const full = bare?.gone === 0 ? undefined : findFull(user);
     return bare?.gone === 0 ? bare : preferPresent(full && row(full.key, full.raw), bare);
   };
+  const ofDirectory = (source: number): boolean => directories.has(source);
   const isIn = (source: number, domain: string): boolean => scopes.get(source)?.covers(domain) === true;
   return {
     stored,
@@ -133,8 +136,10 @@ function lookups(
       return row(user, everywhere ? best(key) : bestOf(all(key).filter(([id]) => isIn(id, domain))));
     },
     findAnywhere: (user) => (hash === undefined ? findPlain(user) : row(user, best(hash(`${user}@`)))),
-    findWildcard: (key) => {
-      const rows = all(stored(key)).filter(([, kind]) => wildcardKinds.includes(kind));
+    findWildcard: (key, directory) => {
+      const rows = all(stored(key)).filter(
+        ([source, kind]) => wildcardKinds.includes(kind) && (directory || kind !== "catchall" || !ofDirectory(source)),
+      );
       return row(key, rows.find(isThere) ?? rows.find(isRefusal) ?? rows[0]);
     },
     findRefusal: (key) => {

@@ -125,6 +125,8 @@ export interface Meta {
   readonly mark: string | undefined;
   readonly since: number;
   readonly held: string | undefined;
+  /** Ids of the sources whose catch-alls are a directory's. */
+  readonly directories: ReadonlySet<number>;
 }
 
 /** Reads it. */
@@ -139,5 +141,6 @@ export function readMeta(database: Database.Database): Meta {
     mark: value.get("keyed"),
     since: Number.isSafeInteger(since) ? since : created,
     held: value.get("held"),
+    directories: new Set((value.get("directories") ?? "").split(" ").filter(Boolean).map(Number)),
   };
 }

@@ -3,11 +3,12 @@
  * that is an address or a short name of its entry leads there by the same rows by which recipients are found. A hashed
  * list holds no entries, so that only the login's own address is its own there.
  */
+import type { OwnDomain } from "../config/own-domains.ts";
 import { normalKey } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { SnapshotReader } from "./reader.ts";
-import { otherForms } from "./recipients.ts";
+import { createDelimiters, otherForms } from "./recipients.ts";
 import type { LookupSettings } from "./recipients.ts";
 
 /** "unavailable": there is no list to ask. */
@@ -17,8 +18,11 @@ export type Ownership = "own" | "other" | "unavailable";
 export function createOwners(
   reader: SnapshotReader,
   domains: Domains,
-  { recipient_delimiter: delimiters, signed_return_paths: signed = true }: LookupSettings,
+  settings: LookupSettings,
+  own: readonly OwnDomain[] = [],
 ): (login: Mailbox, sender: Mailbox) => Ownership {
+  const delimitersOf = createDelimiters(settings, own);
+  const { signed_return_paths: signed = true } = settings;
   const entriesOf = (users: readonly string[], domain: string): string[] =>
     users.flatMap((user) => [
       ...(domain === "" ? [] : (reader.image?.entriesOf(normalKey(user, domain), domain) ?? [])),
@@ -27,7 +31,7 @@ export function createOwners(
   return (login, sender) => {
     const domain = domains.canonical(sender.domain) ?? sender.domain;
     const home = domains.canonical(login.domain) ?? login.domain;
-    const users = [sender.user, ...otherForms(sender.user, delimiters, signed)];
+    const users = [sender.user, ...otherForms(sender.user, delimitersOf(domain), signed)];
     if (home !== "" && users.some((user) => normalKey(user, domain) === normalKey(login.user, home))) {
       return "own";
     }

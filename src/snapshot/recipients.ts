@@ -3,14 +3,17 @@
  * without the tag of a signed return path and without the recipient extension, then the names that always exist, then
  * the wildcards of the list. A row that refuses the address ends the search, but for the names that always exist.
  */
+import type { OwnDomain } from "../config/own-domains.ts";
 import type { RecipientSettings } from "../config/schema.ts";
-import { foldAscii, namesRoute, normalKey, parseMailbox, withoutExtension } from "../mail/address.ts";
+import { foldAscii, namesRoute, normalKey, withoutExtension } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
+import { createRouteTable } from "../mail/route-table.ts";
 import { isRewrittenSender, withoutTag } from "../mail/return-path.ts";
 import { catchAllKey, extensionUsers } from "../mail/wildcards.ts";
+import { compileAlways } from "./always.ts";
 import { refused } from "./format.ts";
 import type { Kind, RecipientRow } from "./format.ts";
 import { preferPresent } from "./image.ts";
@@ -55,7 +58,7 @@ export type Restriction =
 
 /** What of `[recipients]` a lookup needs. Signed return paths are looked up unless that is switched off. */
 export type LookupSettings = Pick<RecipientSettings, "match" | "always" | "recipient_delimiter"> &
-  Partial<Pick<RecipientSettings, "signed_return_paths" | "reply">>;
+  Partial<Pick<RecipientSettings, "signed_return_paths" | "reply" | "catch_all">>;
 
 /** What the relay knows of recipients. */
 export interface Recipients {
@@ -64,38 +67,89 @@ export interface Recipients {
   /** Whether it exists whatever any list says: `[recipients] always`. */
   isAlways(mailbox: Mailbox): boolean;
   /** The reply to an unknown one: its text is a setting. */
-  readonly unknown: Reply;
+  unknown(mailbox: Mailbox): Reply;
+  /**
+   * What `[[domain]]` says of its domain; undefined: `[recipients]` counts. Not given: there is no `[[domain]]`.
+   */
+  readonly ownDomain?: ((mailbox: Mailbox) => OwnDomain | undefined) | undefined;
 }
 
-/** Compiles the settings into the one question of the relay. */
-export function createRecipients(reader: SnapshotReader, domains: Domains, settings: LookupSettings): Recipients {
-  const listed = new ListedRecipients(reader, domains, settings);
+/**
+ * Compiles the settings into the one question of the relay.
+ * @param own each `[[domain]]`
+ */
+export function createRecipients(
+  reader: SnapshotReader,
+  domains: Domains,
+  settings: LookupSettings,
+  own: readonly OwnDomain[] = [],
+): Recipients {
+  if (own.length === 0) {
+    const listed = new ListedRecipients(reader, domains, settings);
+    return {
+      find: (mailbox) => listed.find(mailbox),
+      isAlways: (mailbox) => listed.isAlways(mailbox),
+      unknown: () => listed.unknown,
+    };
+  }
+  const delimitersOf = createDelimiters(settings, own);
+  const find = createRouteTable(
+    own.map((settings) => ({
+      domain: settings.name,
+      route: { settings, listed: new ListedRecipients(reader, domains, settings, delimitersOf) },
+    })),
+  );
+  const listed = new ListedRecipients(reader, domains, settings, delimitersOf);
+  const entryOf = ({ domain }: Mailbox) => find(domains.canonical(domain) ?? domain);
+  const listedOf = (mailbox: Mailbox): ListedRecipients => entryOf(mailbox)?.listed ?? listed;
   return {
-    find: (mailbox) => listed.find(mailbox),
-    isAlways: (mailbox) => listed.isAlways(mailbox),
-    unknown: listed.unknown,
+    find: (mailbox) => listedOf(mailbox).find(mailbox),
+    isAlways: (mailbox) => listedOf(mailbox).isAlways(mailbox),
+    unknown: (mailbox) => listedOf(mailbox).unknown,
+    ownDomain: (mailbox) => entryOf(mailbox)?.settings,
   };
+}
+
+/** What separates extensions at a domain in normal form, a sender's too. */
+export function createDelimiters(
+  { recipient_delimiter: common }: Pick<LookupSettings, "recipient_delimiter">,
+  own: readonly OwnDomain[],
+): (domain: string) => string {
+  const find = createRouteTable(
+    own.map(({ name, recipient_delimiter: route }) => ({ domain: name, route })),
+  );
+  return (domain) => find(domain) ?? common;
 }
 
 /**
  * An address of an alias domain is looked up in the relay domain that it stands for; a bare user part
  * (RCPT TO:<postmaster>) is valid from any source.
  */
-class ListedRecipients implements Recipients {
+class ListedRecipients {
   readonly unknown: Reply;
   readonly #reader: SnapshotReader;
   readonly #domains: Domains;
   readonly #delimiters: string;
+  /** Of other domains, whose senders may write to a recipient. */
+  readonly #delimitersOf: (domain: string) => string;
   readonly #signed: boolean;
+  readonly #catchAll: RecipientSettings["catch_all"];
   readonly #always: (user: string, domain: string) => string | undefined;
   readonly #search: (image: Image, user: string, domain: string) => RecipientRow | undefined;
 
-  constructor(reader: SnapshotReader, domains: Domains, settings: LookupSettings) {
+  constructor(
+    reader: SnapshotReader,
+    domains: Domains,
+    settings: LookupSettings,
+    delimitersOf = (_domain: string): string => settings.recipient_delimiter,
+  ) {
     this.unknown = reply(550, "5.1.1", settings.reply ?? "No such user here");
     this.#reader = reader;
     this.#domains = domains;
     this.#delimiters = settings.recipient_delimiter;
+    this.#delimitersOf = delimitersOf;
     this.#signed = settings.signed_return_paths ?? true;
+    this.#catchAll = settings.catch_all ?? "list";
     this.#always = compileAlways(settings, domains);
     this.#search = settings.match === "user-part" ? searchAnywhere : searchDomain;
   }
@@ -164,10 +218,11 @@ class ListedRecipients implements Recipients {
       return undefined;
     }
     const inner = (this.#signed ? withoutTag(user) : undefined) ?? user;
-    const keys = [...extensionUsers(inner).map((one) => normalKey(one, domain)), catchAllKey(domain)];
+    const keys = extensionUsers(inner).map((one) => normalKey(one, domain));
+    const all = this.#catchAll === "off" ? keys : [...keys, catchAllKey(domain)];
     let vanished: RecipientRow | undefined;
-    for (const key of keys) {
-      const row = image.findWildcard(key);
+    for (const key of all) {
+      const row = image.findWildcard(key, this.#catchAll === "directory");
       if (row?.gone === 0 || row?.rule === refused.rule) {
         return row;
       }
@@ -193,7 +248,10 @@ class ListedRecipients implements Recipients {
     }
     const accepts = (sender: Mailbox | undefined): boolean => {
       const domain = this.#domains.canonical(sender?.domain ?? "") ?? sender?.domain ?? "";
-      const users = sender === undefined ? [] : [sender.user, ...this.#otherForms(sender.user)];
+      const users =
+        sender === undefined
+          ? []
+          : [sender.user, ...otherForms(sender.user, this.#delimitersOf(domain), this.#signed)];
       return users.some((user) => rule.keys.has(image.stored(normalKey(user, domain))));
     };
     return { kind: "senders", count: rule.keys.size, accepts };
@@ -240,28 +298,4 @@ function searchAnywhere(image: Image, user: string): RecipientRow | undefined {
 /** The user part of `"bob@elsewhere"@here` looks like a key of another domain, and is none. */
 function isBare(user: string): boolean {
   return !user.includes("@");
-}
-
-/** The names that exist whatever the directory says; answers the one that a recipient is. */
-function compileAlways(
-  { always, match }: LookupSettings,
-  domains: Domains,
-): (user: string, domain: string) => string | undefined {
-  const names = new Set<string>();
-  for (const text of always) {
-    const mailbox = parseMailbox(text);
-    if (mailbox === undefined) {
-      throw new RangeError(`"${text}" is neither a user part nor an address`);
-    }
-    const domain = match === "user-part" ? "" : (domains.canonical(mailbox.domain) ?? mailbox.domain);
-    names.add(normalKey(mailbox.user, domain));
-  }
-  return (user, domain) => {
-    const address = normalKey(user, domain);
-    if (names.has(address)) {
-      return address;
-    }
-    const bare = normalKey(user, "");
-    return isBare(user) && names.has(bare) ? bare : undefined;
-  };
 }

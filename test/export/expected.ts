@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
+import { ownDomains } from "../../src/config/own-domains.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { formatFault } from "../../src/config/toml.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
@@ -71,7 +72,7 @@ export async function publishDomino(path: string): Promise<void> {
 export function relayAnswers(settings: Settings): { readonly reader: SnapshotReader; ask(text: string): boolean } {
   const reader = openSnapshot(settings.snapshot.path, silentLog);
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-  const { find } = createRecipients(reader, domains, settings.recipients);
+  const { find } = createRecipients(reader, domains, settings.recipients, ownDomains(settings));
   return {
     reader,
     ask: (text) => {

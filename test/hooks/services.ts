@@ -16,7 +16,8 @@ import { resolverOf } from "../dns/resolver-of.ts";
 
 /** A directory that says the same of every recipient. */
 export function recipientsOf(answer: RecipientAnswer): Recipients {
-  return { find: () => answer, isAlways: () => false, unknown: reply(550, "5.1.1", "No such user here") };
+  const unknown = reply(550, "5.1.1", "No such user here");
+  return { find: () => answer, isAlways: () => false, unknown: () => unknown };
 }
 
 /** Services with some of a test's own. @param more `folders`: where lists are; the rest as in `Services` */

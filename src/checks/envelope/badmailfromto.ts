@@ -58,7 +58,6 @@ export const badmailfromto: CheckDefinition = defineCheck({
   create({ file }, { domains, lists, recipients: { unknown } }) {
     const listed = lists.list(file, readPairs);
     const refused = noteOf<readonly ReadonlySet<string>[]>("transaction");
-    const refusal = refuse("pair", unknown);
     return {
       mail(session) {
         const pairs = listed.current();
@@ -76,7 +75,9 @@ export const badmailfromto: CheckDefinition = defineCheck({
           return pass;
         }
         const asked = spellings(recipient, domains);
-        return pairs.some((recipients) => asked.some((mailbox) => isIn(recipients, mailbox))) ? refusal : pass;
+        return pairs.some((recipients) => asked.some((mailbox) => isIn(recipients, mailbox)))
+          ? refuse("pair", unknown(recipient))
+          : pass;
       },
     };
   },

@@ -78,7 +78,7 @@ export const aliases: CheckDefinition = defineCheck({
     const table = lists.list(settings.file, (entries, skip, warn) =>
       AliasTable.read(entries, skip, warn, { format, domains, sameNextHop, delimiter, depth, most }),
     );
-    const refusal = refuse("unknown", recipients.unknown, { finding: "unknown" });
+    const refusal = (recipient: Mailbox) => refuse("unknown", recipients.unknown(recipient), { finding: "unknown" });
     return {
       introduce(session) {
         const { recipient } = session;
@@ -108,7 +108,7 @@ export const aliases: CheckDefinition = defineCheck({
           return known;
         }
         const isLeft = settings.unknown === "pass" || isRewrittenSender(recipient.user);
-        return isLeft || recipients.isAlways(recipient) ? pass : refusal;
+        return isLeft || recipients.isAlways(recipient) ? pass : refusal(recipient);
       },
     };
   },

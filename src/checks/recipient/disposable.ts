@@ -68,14 +68,14 @@ export const disposable: CheckDefinition = defineCheck({
   create({ separator, count_word, until_word, max, count, forget }, { recipients, domains, state, now }) {
     const places = new DisposablePlaces(state.table<number>("disposable", { ttl: forget, most: 100_000 }));
     const words = { separator, count: foldAscii(count_word), until: foldAscii(until_word) };
-    const [used, expired] = [refuse("used", recipients.unknown), refuse("expired", recipients.unknown)];
     const rewrite = (session: CheckSession, mailbox: Mailbox): typeof pass => {
       session.apply({ kind: "address", mailbox });
       return pass;
     };
-    const take = (session: CheckSession, base: Mailbox, most: number) => {
+    const take = (session: CheckSession, recipient: Mailbox, base: Mailbox, most: number) => {
       const key = `${keyOf(base, domains)} ${most}`;
-      const judge = (isLeft: boolean): typeof pass | typeof used => (isLeft ? rewrite(session, base) : used);
+      const judge = (isLeft: boolean) =>
+        isLeft ? rewrite(session, base) : refuse("used", recipients.unknown(recipient));
       const isLeft = count === "messages" ? places.take(session, key, most) : places.count(key, most);
       return isLeft instanceof Promise ? isLeft.then(judge) : judge(isLeft);
     };
@@ -91,10 +91,14 @@ export const disposable: CheckDefinition = defineCheck({
           return pass;
         }
         if (form.kind === "until") {
-          return now() < form.until ? rewrite(session, base) : expired;
+          return now() < form.until
+            ? rewrite(session, base)
+            : refuse("expired", recipients.unknown(recipient));
         }
         // Whoever guesses names must not fill the table.
-        return form.count > max || recipients.find(base).kind === "unknown" ? pass : take(session, base, form.count);
+        return form.count > max || recipients.find(base).kind === "unknown"
+          ? pass
+          : take(session, recipient, base, form.count);
       },
       concluded: (session, conclusion) => places.conclude(session, conclusion),
     };

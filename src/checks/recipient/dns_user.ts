@@ -38,18 +38,18 @@ export const dns_user: CheckDefinition = defineCheck({
   unless: ["relay client", "bypass"],
   create({ zone: text, form }, { dns, domains, recipients }) {
     const zone = normalDomain(text);
-    const refusal = refuse("unknown", recipients.unknown, { finding: "unknown" });
+    const refusal = (recipient: Mailbox) => refuse("unknown", recipients.unknown(recipient), { finding: "unknown" });
     const unavailable = found("unavailable");
     const namesOf = ({ user, domain }: Mailbox): readonly string[] => {
       const owner = withoutTag(user);
       const ours = domains.canonical(domain) ?? domain;
       return [user, ...(owner === undefined ? [] : [owner])].map((one) => `${userName(form, one, ours)}.${zone}`);
     };
-    const judge = (answers: readonly DnsAnswer<string>[]) => {
+    const judge = (recipient: Mailbox, answers: readonly DnsAnswer<string>[]) => {
       if (answers.some(({ kind }) => kind === "found")) {
         return known;
       }
-      return answers.some(({ kind }) => kind === "failed") ? unavailable : refusal;
+      return answers.some(({ kind }) => kind === "failed") ? unavailable : refusal(recipient);
     };
     return {
       rcpt({ recipient }) {
@@ -63,7 +63,7 @@ export const dns_user: CheckDefinition = defineCheck({
         // What cannot be a name may still be a user.
         return names.some((name) => readName(name) === undefined)
           ? pass
-          : Promise.all(names.map(async (name) => dns.a(name))).then(judge);
+          : Promise.all(names.map(async (name) => dns.a(name))).then((answers) => judge(recipient, answers));
       },
     };
   },

@@ -1,5 +1,6 @@
 /** The check that the product exists for: does the directory list this recipient, and may this client write to it? */
 import { recipientSettings } from "../../config/recipients.ts";
+import type { RecipientSettings } from "../../config/recipients.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
@@ -9,7 +10,7 @@ import type { Meaning } from "../../deliverable/codes.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { reply } from "../../mail/reply.ts";
 import { createLive } from "./live.ts";
-import type { Restriction } from "../../snapshot/recipients.ts";
+import type { Recipients, Restriction } from "../../snapshot/recipients.ts";
 
 const reasons = {
   unknown: "unknown recipient",
@@ -73,6 +74,39 @@ function judgeRestriction(restriction: Restriction, session: CheckSession, unkno
   }
 }
 
+/** What holds in the domain of a recipient. Times in ms. */
+interface Words {
+  readonly refusal: Verdict;
+  readonly grace: number;
+  readonly staleAfter: number;
+}
+
+type DomainWords = Pick<RecipientSettings, "reply" | "grace" | "stale_after">;
+
+/** What `[recipients]` says, or a `[[domain]]` in its place. */
+function createWords(
+  settings: DomainWords,
+  { ownDomain }: Pick<Recipients, "ownDomain">,
+): (recipient: Mailbox) => Words {
+  const common = compileWords(settings);
+  if (ownDomain === undefined) {
+    return () => common;
+  }
+  const own = new WeakMap<DomainWords, Words>();
+  return (recipient) => {
+    const domain = ownDomain(recipient);
+    const words = domain === undefined ? common : (own.get(domain) ?? compileWords(domain));
+    if (domain !== undefined) {
+      own.set(domain, words);
+    }
+    return words;
+  };
+}
+
+function compileWords({ reply: text, grace, stale_after: staleAfter }: DomainWords): Words {
+  return { refusal: refuse("unknown", reply(550, "5.1.1", text), { finding: "unknown" }), grace, staleAfter };
+}
+
 export const goodmailto: CheckDefinition = defineCheck({
   name: "goodmailto",
   doc: "Refuses a recipient that the directory does not list. Accepts all recipients of a client with NOGOODMAILTO.",
@@ -87,13 +121,12 @@ export const goodmailto: CheckDefinition = defineCheck({
   reasons,
   findings,
   create: (settings, services) => {
-    const { reply: text, grace, stale_after: staleAfter } = settings;
     const { recipients, now } = services;
-    const refusal = refuse("unknown", reply(550, "5.1.1", text), { finding: "unknown" });
     const askLive = createLive(settings, services);
-    const unknown = (asOf: number | undefined): Verdict =>
+    const wordsOf = createWords(settings, recipients);
+    const unknown = ({ refusal, staleAfter }: Words, asOf: number | undefined): Verdict =>
       staleAfter > 0 && asOf !== undefined && now() - asOf > staleAfter ? oldList : refusal;
-    const byLive = (meaning: Meaning, list: Verdict): Verdict => {
+    const byLive = (meaning: Meaning, list: Verdict, { refusal }: Words): Verdict => {
       switch (meaning) {
         case "deliverable":
           return liveFound;
@@ -105,13 +138,13 @@ export const goodmailto: CheckDefinition = defineCheck({
           return settings.live_away === "defer" ? liveAway : list;
       }
     };
-    const orLive = (recipient: Mailbox, list: Verdict): Verdict | Promise<Verdict> => {
+    const orLive = (recipient: Mailbox, list: Verdict, words: Words): Verdict | Promise<Verdict> => {
       const meaning = askLive(recipient);
       return meaning instanceof Promise
-        ? meaning.then((late) => byLive(late, list))
+        ? meaning.then((late) => byLive(late, list, words))
         : meaning === undefined
           ? list
-          : byLive(meaning, list);
+          : byLive(meaning, list, words);
     };
     return {
       rcpt(session) {
@@ -122,16 +155,19 @@ export const goodmailto: CheckDefinition = defineCheck({
         if (session.has("NOGOODMAILTO")) {
           return bypassed;
         }
+        const words = wordsOf(recipient);
         const answer = recipients.find(recipient);
         switch (answer.kind) {
           case "known":
             return answer.restriction === undefined
               ? found
-              : judgeRestriction(answer.restriction, session, () => unknown(undefined));
+              : judgeRestriction(answer.restriction, session, () => unknown(words, undefined));
           case "gone":
-            return now() - answer.since < grace ? vanished : orLive(recipient, unknown(answer.asOf));
+            return now() - answer.since < words.grace
+              ? vanished
+              : orLive(recipient, unknown(words, answer.asOf), words);
           case "unknown":
-            return answer.by === undefined ? orLive(recipient, unknown(answer.asOf)) : refusal;
+            return answer.by === undefined ? orLive(recipient, unknown(words, answer.asOf), words) : words.refusal;
           case "unavailable":
             return noSnapshot;
         }

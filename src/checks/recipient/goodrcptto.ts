@@ -55,14 +55,14 @@ export const goodrcptto: CheckDefinition = defineCheck({
   unless: ["relay client", "authenticated", "bypass"],
   create({ file, extn }, { domains, lists, recipients }) {
     const list = lists.list(file, (entries, skip) => readAddresses(entries, skip, true));
-    const refusal = refuse("unknown", recipients.unknown, { finding: "unknown" });
+    const refusal = (recipient: Mailbox) => refuse("unknown", recipients.unknown(recipient), { finding: "unknown" });
     return {
       rcpt({ recipient }) {
         const listed = list.current();
         if (recipient === undefined || recipient.domain === "" || listed.size === 0) {
           return pass;
         }
-        return recipients.isAlways(recipient) || isListed(listed, recipient, extn, domains) ? known : refusal;
+        return recipients.isAlways(recipient) || isListed(listed, recipient, extn, domains) ? known : refusal(recipient);
       },
     };
   },

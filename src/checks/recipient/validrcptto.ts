@@ -79,7 +79,7 @@ export const validrcptto: CheckDefinition = defineCheck({
   unless: ["relay client", "bypass"],
   create({ file, break: mark }, { domains, lists, log, now, recipients }) {
     const maps = new Map([[file, lists.map(file)]]);
-    const refusal = refuse("unknown", recipients.unknown, { finding: "unknown" });
+    const refusal = (recipient: Mailbox) => refuse("unknown", recipients.unknown(recipient), { finding: "unknown" });
     let complainedAt = Number.NEGATIVE_INFINITY;
     const complain = (path: string): void => {
       if (Math.abs(now() - complainedAt) >= complainEvery) {
@@ -113,7 +113,7 @@ export const validrcptto: CheckDefinition = defineCheck({
         if (recipients.isAlways(recipient) || isValid(map, asked, mark)) {
           return known;
         }
-        return isLast(session) ? tooMany : refusal;
+        return isLast(session) ? tooMany : refusal(recipient);
       },
     };
   },

@@ -202,10 +202,12 @@ function afterRecipientChecks(at: Case, outcome: Outcome): Judged | Promise<Judg
   return passed(at, wordsOf(outcome), ourAnswer(outcome));
 }
 
-/** What the recipient checks found, as the answer of the list; an old list cannot tell, and says unknown too. */
-function ourAnswer({ finding, observed }: Outcome): OurAnswer | undefined {
+/**
+ * What recipient checks that observe found, as the answer of the list; an old list cannot tell, and says unknown too.
+ */
+function ourAnswer({ finding, observed, step }: Outcome): OurAnswer | undefined {
   if (observed === undefined) {
-    return finding === "known" ? "known" : undefined;
+    return finding === "known" && step?.mode === "observe" ? "known" : undefined;
   }
   return finding === "stale" ? "unknown" : ourAnswers.find((answer) => answer === finding);
 }

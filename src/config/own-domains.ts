@@ -1,0 +1,57 @@
+/** `[[domain]]`: what holds for the recipients of one relay domain, in place of `[recipients]`. */
+import * as z from "zod";
+
+import { normalPattern } from "../mail/domains.ts";
+import { modeDoc } from "./check-sections.ts";
+import { modes } from "./check-words.ts";
+import * as field from "./fields.ts";
+import { recipientSettings } from "./recipients.ts";
+import type { RecipientSettings } from "./recipients.ts";
+import * as text from "./texts.ts";
+
+const { reply, grace, stale_after, match, recipient_delimiter, always, catch_all } = recipientSettings;
+const mode = field.choice(modes, "enforce", modeDoc);
+
+function own<T>(key: string, type: z.ZodType<T>): z.ZodOptional<z.ZodType<T>> {
+  return field.inherited(type, "recipients", key);
+}
+
+/** One `[[domain]]`. */
+export const domain = z.strictObject({
+  name: field.textBy(
+    text.domainRule,
+    "kontor.example",
+    'A relay domain, or ".name" for all its subdomains. An exact name comes first, then the longest one with a dot. Alias domains follow their relay domain.',
+    { required: true },
+  ),
+  mode: own("mode", mode),
+  reply: own("reply", reply),
+  grace: own("grace", grace),
+  stale_after: own("stale_after", stale_after),
+  match: own("match", match),
+  recipient_delimiter: own("recipient_delimiter", recipient_delimiter),
+  always: own("always", always),
+  catch_all: own("catch_all", catch_all),
+});
+
+/** As the file has it. */
+export type DomainSettings = z.infer<typeof domain>;
+
+/** What holds in a domain: `[recipients]` with what its `[[domain]]` says instead. */
+export interface OwnDomain extends RecipientSettings {
+  /** In normal form. */
+  readonly name: string;
+}
+
+/** Completes each `[[domain]]`. */
+export function ownDomains(settings: {
+  readonly recipients: RecipientSettings;
+  readonly domain: readonly DomainSettings[];
+}): readonly OwnDomain[] {
+  return settings.domain.map(({ name, ...own }) => ({
+    ...settings.recipients,
+    // A key that is not given is undefined, or not there.
+    ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined)),
+    name: normalPattern(name) ?? name,
+  }));
+}

@@ -1,0 +1,28 @@
+/** The names that exist whatever the directory says: `always` of `[recipients]` or of a `[[domain]]`. */
+import { normalKey, parseMailbox } from "../mail/address.ts";
+import type { Domains } from "../mail/domains.ts";
+import type { LookupSettings } from "./recipients.ts";
+
+/** Compiles the list; answers the name that a recipient is. */
+export function compileAlways(
+  { always, match }: LookupSettings,
+  domains: Domains,
+): (user: string, domain: string) => string | undefined {
+  const names = new Set<string>();
+  for (const text of always) {
+    const mailbox = parseMailbox(text);
+    if (mailbox === undefined) {
+      throw new RangeError(`"${text}" is neither a user part nor an address`);
+    }
+    const domain = match === "user-part" ? "" : (domains.canonical(mailbox.domain) ?? mailbox.domain);
+    names.add(normalKey(mailbox.user, domain));
+  }
+  return (user, domain) => {
+    const address = normalKey(user, domain);
+    if (names.has(address)) {
+      return address;
+    }
+    const bare = normalKey(user, "");
+    return !user.includes("@") && names.has(bare) ? bare : undefined;
+  };
+}
