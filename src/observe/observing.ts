@@ -23,7 +23,10 @@ export class Observing {
   }
 
   /** The observer that these settings ask for. @param modes of `[recipients]` and of every `[[domain]]` */
-  change(modes: readonly Mode[], { observe_file: file }: Pick<RecipientSettings, "observe_file">): Observer | undefined {
+  change(
+    modes: readonly Mode[],
+    { observe_file: file }: Pick<RecipientSettings, "observe_file">,
+  ): Observer | undefined {
     const path = modes.includes("observe") && file !== "" ? observeFile(file) : undefined;
     if (this.#current?.path !== path) {
       this.#current?.close();

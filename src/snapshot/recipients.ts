@@ -115,9 +115,7 @@ export function createDelimiters(
   { recipient_delimiter: common }: Pick<LookupSettings, "recipient_delimiter">,
   own: readonly OwnDomain[],
 ): (domain: string) => string {
-  const find = createRouteTable(
-    own.map(({ name, recipient_delimiter: route }) => ({ domain: name, route })),
-  );
+  const find = createRouteTable(own.map(({ name, recipient_delimiter: route }) => ({ domain: name, route })));
   return (domain) => find(domain) ?? common;
 }
 
@@ -249,9 +247,7 @@ class ListedRecipients {
     const accepts = (sender: Mailbox | undefined): boolean => {
       const domain = this.#domains.canonical(sender?.domain ?? "") ?? sender?.domain ?? "";
       const users =
-        sender === undefined
-          ? []
-          : [sender.user, ...otherForms(sender.user, this.#delimitersOf(domain), this.#signed)];
+        sender === undefined ? [] : [sender.user, ...otherForms(sender.user, this.#delimitersOf(domain), this.#signed)];
       return users.some((user) => rule.keys.has(image.stored(normalKey(user, domain))));
     };
     return { kind: "senders", count: rule.keys.size, accepts };

@@ -64,7 +64,13 @@ const later = "450 4.2.1 Mailbox not available now, try again later";
 
 describe("[[domain]]", () => {
   it.each([
-    ["enforces one while the rest observes", '[recipients]\nmode = "observe"\n', 'mode = "enforce"', "accepted", unknown],
+    [
+      "enforces one while the rest observes",
+      '[recipients]\nmode = "observe"\n',
+      'mode = "enforce"',
+      "accepted",
+      unknown,
+    ],
     ["observes one while the rest enforces", "", 'mode = "observe"', unknown, "accepted"],
     ["switches one off", "", 'mode = "off"', unknown, "accepted"],
     ["has one while the rest is off", '[recipients]\nmode = "off"\n', 'mode = "enforce"', "accepted", unknown],

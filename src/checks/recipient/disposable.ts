@@ -91,9 +91,7 @@ export const disposable: CheckDefinition = defineCheck({
           return pass;
         }
         if (form.kind === "until") {
-          return now() < form.until
-            ? rewrite(session, base)
-            : refuse("expired", recipients.unknown(recipient));
+          return now() < form.until ? rewrite(session, base) : refuse("expired", recipients.unknown(recipient));
         }
         // Whoever guesses names must not fill the table.
         return form.count > max || recipients.find(base).kind === "unknown"

@@ -62,7 +62,9 @@ export const goodrcptto: CheckDefinition = defineCheck({
         if (recipient === undefined || recipient.domain === "" || listed.size === 0) {
           return pass;
         }
-        return recipients.isAlways(recipient) || isListed(listed, recipient, extn, domains) ? known : refusal(recipient);
+        return recipients.isAlways(recipient) || isListed(listed, recipient, extn, domains)
+          ? known
+          : refusal(recipient);
       },
     };
   },
