@@ -9,14 +9,13 @@ import { Command, InvalidArgumentError } from "commander";
 
 import { errorMessage } from "../report/error-message.ts";
 import { parseDuration } from "../config/units.ts";
-import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import { nameDomains } from "../export/deliverable.ts";
 import { mergeObserved, readObserved } from "../observe/observations.ts";
 import type { Observed } from "../observe/observations.ts";
-import { createRecipients } from "../snapshot/recipients.ts";
+import { recipientsOf } from "../compose/own-domains.ts";
 import { denialOf } from "../files/denied.ts";
 import { exit } from "../ops/exit.ts";
 import { formatReport, gapsOf, isMissing, reportObserved } from "../observe/report.ts";
@@ -124,7 +123,7 @@ function judgeNow(settings: Settings, observed: Observed, words: Words): Observe
   }
   try {
     const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-    const { find } = createRecipients(snapshot, domains, settings.recipients, ownDomains(settings));
+    const { find } = recipientsOf(settings, snapshot, domains);
     return reportObserved(observed, enough, (address) => {
       const mailbox = parseMailbox(address);
       const answer = mailbox === undefined ? undefined : find(mailbox);

@@ -1,7 +1,6 @@
 /** Wires the answers of `goodmailto deliverabled`: the snapshot, and the directories that are asked live. */
 import { dirname } from "node:path";
 
-import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { codes } from "../deliverable/codes.ts";
 import type { Deliverable } from "../deliverable/server.ts";
@@ -12,7 +11,8 @@ import { createDomains } from "../mail/domains.ts";
 import { IpEntries, parseIpEntry } from "../mail/ip-entry.ts";
 import { silentLog } from "../report/log.ts";
 import type { Log } from "../report/log.ts";
-import { createRecipients, otherForms } from "../snapshot/recipients.ts";
+import { recipientsOf } from "./own-domains.ts";
+import { otherForms } from "../snapshot/forms.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { createLiveDirectory } from "../../sync/live/directory.ts";
 import type { LiveAnswer, LiveDirectory } from "../../sync/live/directory.ts";
@@ -40,7 +40,7 @@ export function openInside(settings: Settings, file: string, live: readonly stri
   const needsList = live.length === 0 || settings.source.some(({ name }) => !live.includes(name));
   const snapshot = openServed(settings, needsList ? log : silentLog);
   snapshot.watch();
-  const recipients = createRecipients(snapshot, domains, settings.recipients, ownDomains(settings));
+  const recipients = recipientsOf(settings, snapshot, domains);
   const own = (address: string): Mailbox | undefined => {
     const mailbox = parseMailbox(address);
     return mailbox === undefined || domains.canonical(mailbox.domain) === undefined ? undefined : mailbox;

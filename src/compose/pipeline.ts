@@ -10,7 +10,7 @@ import { turnClock } from "../ops/turn-clock.ts";
 import type { ScannerPlaces } from "../scanners/scanners.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
 import type { CheckSection } from "./check-sections.ts";
-import { sectionsByMode } from "./domain-modes.ts";
+import { sectionsByMode } from "./own-domains.ts";
 import { createLists } from "./lists.ts";
 
 /** Makes the checks of a list at work. @param run `[checks] run`, or the list of a listener @param want see createLists */

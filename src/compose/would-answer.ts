@@ -1,6 +1,5 @@
 /** What the relay would answer to a recipient, and why: it asks the same code, without a client. */
 import { allChecks } from "./outside-checks.ts";
-import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { createSameNextHop } from "./next-hops.ts";
 import { createResolver } from "./resolver.ts";
@@ -24,7 +23,7 @@ import type { SnapshotReader } from "../snapshot/reader.ts";
 import { MemoryStore } from "../state/memory.ts";
 import { State } from "../state/state.ts";
 import { ScannerPlaces } from "../scanners/scanners.ts";
-import { createRecipients } from "../snapshot/recipients.ts";
+import { recipientsOf } from "./own-domains.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { buildPipeline } from "./pipeline.ts";
 
@@ -49,7 +48,7 @@ export interface ClientFacts {
 /** What answers as the relay would. @param now ms since 1970 */
 export function createService(settings: Settings, snapshot: SnapshotReader, now: () => number): RecipientService {
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-  const recipients = createRecipients(snapshot, domains, settings.recipients, ownDomains(settings));
+  const recipients = recipientsOf(settings, snapshot, domains);
   const dns = createResolver(settings, silentLog);
   const state = new State(new MemoryStore(), silentLog);
   const sameNextHop = createSameNextHop(settings, domains);

@@ -264,14 +264,6 @@ export function mailboxes(sample: readonly string[], doc: string): Field<string[
   return field(z.array(mailbox), { doc, sample });
 }
 
-/** The key of another section in one that follows it where the key is not given. @param from that section */
-export function inherited<T>(type: z.ZodType<T>, from: string, key: string): z.ZodOptional<z.ZodType<T>> {
-  const doc = `As [${from}] ${key}. Not given: the same.`;
-  // Around a default, `optional` would never be undefined.
-  const { def } = type as unknown as { readonly def: { readonly innerType?: z.ZodType<T> } };
-  return (def.innerType ?? type).optional().meta({ ...type.meta(), doc, common: false, inherits: true, from });
-}
-
 /** The same field, one that many sections have alike. */
 export function alike<T extends z.ZodType>(type: T): T {
   return type.meta({ ...type.meta(), common: true });

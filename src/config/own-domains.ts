@@ -12,8 +12,13 @@ import * as text from "./texts.ts";
 const { reply, grace, stale_after, match, recipient_delimiter, always, catch_all } = recipientSettings;
 const mode = field.choice(modes, "enforce", modeDoc);
 
+/** A key of `[recipients]`, which follows it where it is not given. */
 function own<T>(key: string, type: z.ZodType<T>): z.ZodOptional<z.ZodType<T>> {
-  return field.inherited(type, "recipients", key);
+  const doc = `As [recipients] ${key}. Not given: the same.`;
+  // Around a default, `optional` would never be undefined.
+  const { def } = type as unknown as { readonly def: { readonly innerType?: z.ZodType<T> } };
+  const meta = { ...type.meta(), doc, inherits: true, from: "recipients" };
+  return (def.innerType ?? type).optional().meta(meta);
 }
 
 /** One `[[domain]]`. */

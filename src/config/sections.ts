@@ -25,6 +25,12 @@ const load = field.list(
   "Files of checks from outside, relative to this file; `goodmailto checks new NAME` writes one to begin with.",
 );
 
+const lists = {
+  domain: z.array(domain).prefault([]),
+  source: z.array(coreLists.source).prefault([]),
+  publish: z.array(coreLists.publish).prefault([]),
+};
+
 /**
  * The schema of the whole file.
  * @param several the checks that the file has several times, as `[[checks.NAME]]`
@@ -57,11 +63,9 @@ export function createSchema(
     // These two likewise.
     auth: authSection(backEnds).prefault(none) as unknown as z.ZodType<AuthSettings>,
     checks: table.prefault(none) as unknown as z.ZodType<CheckTable>,
-    domain: z.array(domain).prefault([]),
     route: z.array(routeSection(couriers)).prefault([]),
     copy: z.array(routeSection(couriers)).prefault([]),
-    source: z.array(coreLists.source).prefault([]),
-    publish: z.array(coreLists.publish).prefault([]),
+    ...lists,
     listener: z.array(listener(ownRunList(checks, listenerDoc))).prefault([]),
   });
   return file.superRefine(({ auth, listener: listeners }, context) => {

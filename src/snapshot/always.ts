@@ -1,11 +1,11 @@
 /** The names that exist whatever the directory says: `always` of `[recipients]` or of a `[[domain]]`. */
+import type { RecipientSettings } from "../config/recipients.ts";
 import { normalKey, parseMailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
-import type { LookupSettings } from "./recipients.ts";
 
 /** Compiles the list; answers the name that a recipient is. */
 export function compileAlways(
-  { always, match }: LookupSettings,
+  { always, match }: Pick<RecipientSettings, "always" | "match">,
   domains: Domains,
 ): (user: string, domain: string) => string | undefined {
   const names = new Set<string>();

@@ -126,7 +126,6 @@ function lookups(
     const full = bare?.gone === 0 ? undefined : findFull(user);
     return bare?.gone === 0 ? bare : preferPresent(full && row(full.key, full.raw), bare);
   };
-  const ofDirectory = (source: number): boolean => directories.has(source);
   const isIn = (source: number, domain: string): boolean => scopes.get(source)?.covers(domain) === true;
   return {
     stored,
@@ -136,12 +135,7 @@ function lookups(
       return row(user, everywhere ? best(key) : bestOf(all(key).filter(([id]) => isIn(id, domain))));
     },
     findAnywhere: (user) => (hash === undefined ? findPlain(user) : row(user, best(hash(`${user}@`)))),
-    findWildcard: (key, directory) => {
-      const rows = all(stored(key)).filter(
-        ([source, kind]) => wildcardKinds.includes(kind) && (directory || kind !== "catchall" || !ofDirectory(source)),
-      );
-      return row(key, rows.find(isThere) ?? rows.find(isRefusal) ?? rows[0]);
-    },
+    findWildcard: (key, directory) => row(key, wildcardOf(all(stored(key)), directory ? none : directories)),
     findRefusal: (key) => {
       const rows = all(stored(key));
       return row(key, rows.some(isThere) ? undefined : rows.find(isRefusal));
@@ -151,6 +145,16 @@ function lookups(
         .filter(([source, , entry, , gone]) => gone === 0 && entry !== "" && isIn(source, domain))
         .map(([source, , entry]) => `${source} ${entry}`),
   };
+}
+
+const none: ReadonlySet<number> = new Set();
+
+/** The best row of those that stand for many addresses. @param without sources whose catch-alls are left out */
+function wildcardOf(all: readonly Raw[], without: ReadonlySet<number>): Raw | undefined {
+  const rows = all.filter(
+    ([source, kind]) => wildcardKinds.includes(kind) && !(kind === "catchall" && without.has(source)),
+  );
+  return rows.find(isThere) ?? rows.find(isRefusal) ?? rows[0];
 }
 
 /** Every row of a key, and the best of them. */

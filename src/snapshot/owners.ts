@@ -8,7 +8,7 @@ import { normalKey } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { SnapshotReader } from "./reader.ts";
-import { createDelimiters, otherForms } from "./recipients.ts";
+import { createDelimiters, otherForms } from "./forms.ts";
 import type { LookupSettings } from "./recipients.ts";
 
 /** "unavailable": there is no list to ask. */

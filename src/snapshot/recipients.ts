@@ -5,7 +5,7 @@
  */
 import type { OwnDomain } from "../config/own-domains.ts";
 import type { RecipientSettings } from "../config/schema.ts";
-import { foldAscii, namesRoute, normalKey, withoutExtension } from "../mail/address.ts";
+import { foldAscii, namesRoute, normalKey } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import { reply } from "../mail/reply.ts";
@@ -14,6 +14,7 @@ import { createRouteTable } from "../mail/route-table.ts";
 import { isRewrittenSender, withoutTag } from "../mail/return-path.ts";
 import { catchAllKey, extensionUsers } from "../mail/wildcards.ts";
 import { compileAlways } from "./always.ts";
+import { createDelimiters, otherForms } from "./forms.ts";
 import { refused } from "./format.ts";
 import type { Kind, RecipientRow } from "./format.ts";
 import { preferPresent } from "./image.ts";
@@ -84,39 +85,23 @@ export function createRecipients(
   settings: LookupSettings,
   own: readonly OwnDomain[] = [],
 ): Recipients {
-  if (own.length === 0) {
-    const listed = new ListedRecipients(reader, domains, settings);
-    return {
-      find: (mailbox) => listed.find(mailbox),
-      isAlways: (mailbox) => listed.isAlways(mailbox),
-      unknown: () => listed.unknown,
-    };
-  }
   const delimitersOf = createDelimiters(settings, own);
-  const find = createRouteTable(
-    own.map((settings) => ({
-      domain: settings.name,
-      route: { settings, listed: new ListedRecipients(reader, domains, settings, delimitersOf) },
-    })),
-  );
-  const listed = new ListedRecipients(reader, domains, settings, delimitersOf);
+  const listedBy = (one: LookupSettings): ListedRecipients => new ListedRecipients(reader, domains, one, delimitersOf);
+  const listed = listedBy(settings);
+  if (own.length === 0) {
+    const { unknown } = listed;
+    return { find: (one) => listed.find(one), isAlways: (one) => listed.isAlways(one), unknown: () => unknown };
+  }
+  const entries = own.map((one) => ({ domain: one.name, route: { own: one, listed: listedBy(one) } }));
+  const find = createRouteTable(entries);
   const entryOf = ({ domain }: Mailbox) => find(domains.canonical(domain) ?? domain);
   const listedOf = (mailbox: Mailbox): ListedRecipients => entryOf(mailbox)?.listed ?? listed;
   return {
     find: (mailbox) => listedOf(mailbox).find(mailbox),
     isAlways: (mailbox) => listedOf(mailbox).isAlways(mailbox),
     unknown: (mailbox) => listedOf(mailbox).unknown,
-    ownDomain: (mailbox) => entryOf(mailbox)?.settings,
+    ownDomain: (mailbox) => entryOf(mailbox)?.own,
   };
-}
-
-/** What separates extensions at a domain in normal form, a sender's too. */
-export function createDelimiters(
-  { recipient_delimiter: common }: Pick<LookupSettings, "recipient_delimiter">,
-  own: readonly OwnDomain[],
-): (domain: string) => string {
-  const find = createRouteTable(own.map(({ name, recipient_delimiter: route }) => ({ domain: name, route })));
-  return (domain) => find(domain) ?? common;
 }
 
 /**
@@ -139,7 +124,7 @@ class ListedRecipients {
     reader: SnapshotReader,
     domains: Domains,
     settings: LookupSettings,
-    delimitersOf = (_domain: string): string => settings.recipient_delimiter,
+    delimitersOf: (domain: string) => string,
   ) {
     this.unknown = reply(550, "5.1.1", settings.reply ?? "No such user here");
     this.#reader = reader;
@@ -258,20 +243,6 @@ function missing({ asOf }: Image, row: RecipientRow | undefined): RecipientAnswe
   return row === undefined
     ? { kind: "unknown", asOf }
     : { kind: "gone", key: row.key, source: row.source, entry: row.entry, since: row.gone, asOf };
-}
-
-/**
- * The user parts that a user part stands for, in the order in which they are looked up: without the tag of a signature,
- * then what is before each delimiter. One that names a route stands for none: "bob+x%elsewhere" is not bob.
- */
-export function otherForms(user: string, delimiters: string, signed: boolean): readonly string[] {
-  if (namesRoute(user)) {
-    return [];
-  }
-  const inner = signed ? withoutTag(user) : undefined;
-  return inner === undefined
-    ? withoutExtension(user, delimiters)
-    : [inner, ...withoutExtension(inner, delimiters), ...withoutExtension(user, delimiters)];
 }
 
 /** A sender rewritten by another server: only that server knows the original. */

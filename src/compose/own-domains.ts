@@ -1,5 +1,5 @@
 /**
- * `[[domain]] mode`: the check goodmailto once for each mode that counts somewhere, asked about the recipients of the
+ * `[[domain]]` at work. Its `mode`: the check goodmailto once for each mode that counts somewhere, asked about the recipients of the
  * domains where it counts and about no others. So one domain may enforce while another observes.
  */
 import { ownDomains } from "../config/own-domains.ts";
@@ -7,8 +7,20 @@ import type { Mode } from "../config/check-words.ts";
 import type { Settings } from "../config/sections.ts";
 import { pass } from "../hooks/verdict.ts";
 import type { CheckRun } from "../hooks/check.ts";
+import type { Domains } from "../mail/domains.ts";
+import type { SnapshotReader } from "../snapshot/reader.ts";
+import { createRecipients } from "../snapshot/recipients.ts";
 import type { Recipients } from "../snapshot/recipients.ts";
 import type { CheckSection } from "./check-sections.ts";
+
+/** The question whether a recipient exists, by the settings of its domain. */
+export function recipientsOf(
+  settings: Pick<Settings, "recipients" | "domain">,
+  snapshot: SnapshotReader,
+  domains: Domains,
+): Recipients {
+  return createRecipients(snapshot, domains, settings.recipients, ownDomains(settings));
+}
 
 /** The modes of `[recipients]` and of every `[[domain]]`, each once. */
 export function modesOf(settings: Pick<Settings, "recipients" | "domain">): readonly Mode[] {
