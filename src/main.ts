@@ -34,6 +34,15 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import("./commands/demo.ts")).demoCommand(),
 };
 
+/** All of them for --help, and for a word that is no verb. */
+function askedOf(word: string): readonly (() => Promise<Command>)[] {
+  const verb = Object.hasOwn(verbs, word) ? verbs[word] : undefined;
+  if (verb !== undefined) {
+    return [verb];
+  }
+  return word === "--version" || word === "-V" ? [] : Object.values(verbs);
+}
+
 /** Commander's own errors are thrown, so that the exit code is chosen here. */
 function throwing(command: Command): Command {
   command.exitOverride();
@@ -47,8 +56,7 @@ async function run(): Promise<void> {
     .version(version)
     .enablePositionalOptions()
     .exitOverride();
-  const asked = verbs[process.argv[2] ?? ""];
-  for (const load of asked === undefined ? Object.values(verbs) : [asked]) {
+  for (const load of askedOf(process.argv[2] ?? "")) {
     program.addCommand(throwing(await load()));
   }
   await program.parseAsync();

@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/bundle/setup.ts"],
     pool: "forks",
     maxWorkers: 2,
     // The programs that tests start are compiled once a run, not at each start: that is half of their time.

@@ -1,5 +1,5 @@
 /** `goodmailto checks`: every check with its hooks, settings and docstring, or one with an example; and a file to begin a check of one's own with. */
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 
 import { Command } from "commander";
 
@@ -133,7 +133,7 @@ function writeIfMissing(path: string, text: string): void {
 
 /** What an editor needs to know the types of "goodmailto/check". */
 function editorSettings(): string {
-  const contract = fileURLToPath(new URL("../hooks/contract.ts", import.meta.url));
+  const contract = join(import.meta.dirname, "../hooks/contract.ts");
   const compilerOptions = {
     target: "esnext",
     module: "nodenext",

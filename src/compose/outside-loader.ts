@@ -56,7 +56,7 @@ function register(): void {
         return { url: specifier, format: "module", shortCircuit: true };
       }
       if (specifier === "goodmailto/check") {
-        return { url: contract, format: "module-typescript", shortCircuit: true };
+        return { url: contract, format: contract.endsWith(".ts") ? "module-typescript" : "module", shortCircuit: true };
       }
       const version = /\?version=\d+$/.exec(context.parentURL ?? "")?.[0];
       const resolved = nextResolve(specifier, context);

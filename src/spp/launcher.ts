@@ -15,7 +15,7 @@ export type ReportListener = (report: Exclude<Report, { kind: "started" }>) => v
 /** What to start; see {@link Order}. */
 export type Start = Omit<Order & { kind: "start" }, "id" | "kind">;
 
-const entry = fileURLToPath(new URL("launcher-process.ts", import.meta.url));
+const entry = fileURLToPath(new URL("./launcher-process.ts", import.meta.url));
 
 let helper: ChildProcess | undefined;
 let lastId = 0;

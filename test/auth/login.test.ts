@@ -14,6 +14,7 @@ import { loginFilter } from "../../sync/sources/login.ts";
 import { missing } from "../fakes/need.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import type { Slapd } from "../fakes/slapd.ts";
+import { main } from "../program.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -81,7 +82,7 @@ describe.skipIf(missing("slapd"))("goodmailto checkpassword", () => {
 
   const command = (...words: string[]): string[] => [
     process.execPath,
-    join(root, "src/main.ts"),
+    main,
     "checkpassword",
     "--config",
     config,

@@ -21,9 +21,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parsePasswords, PasswordFile } from "../../src/auth/backends/passwords.ts";
 import { parseHash } from "../../src/auth/backends/scrypt.ts";
 import { missing } from "../fakes/need.ts";
+import { main } from "../program.ts";
 
-const root = join(import.meta.dirname, "../..");
-const program = [process.execPath, join(root, "src/main.ts")] as const;
+const program = [process.execPath, main] as const;
 
 /** A cheap hash: 1 MiB. */
 function hashOf(password: string): string {

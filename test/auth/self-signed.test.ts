@@ -10,9 +10,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { isCertificateName, makeSelfSigned } from "../../src/auth/self-signed.ts";
 import { missing } from "../fakes/need.ts";
+import { main } from "../program.ts";
 
 const run = promisify(execFile);
-const root = join(import.meta.dirname, "../..");
 
 describe("self-signed certificate", () => {
   it("names every host and address and fits its key", () => {
@@ -69,7 +69,7 @@ describe("goodmailto tls self-signed", () => {
 
   const make = async (...words: string[]): Promise<{ code: number; errors: string }> => {
     const { promise, resolve } = Promise.withResolvers<{ code: number; errors: string }>();
-    const all = [join(root, "src/main.ts"), "tls", "self-signed", ...words];
+    const all = [main, "tls", "self-signed", ...words];
     execFile(process.execPath, all, { cwd: folder }, (error, _output, errors) =>
       resolve({ code: error === null ? 0 : Number(error.code), errors }),
     );

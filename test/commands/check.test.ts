@@ -13,8 +13,7 @@ import { silentLog } from "../../src/report/log.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { found, listSource, publish, temporaryFolder } from "../snapshot/fixture.ts";
-
-const main = join(import.meta.dirname, "../../src/main.ts");
+import { main } from "../program.ts";
 
 // Each look costs a process.
 describe("goodmailto check", { timeout: 120_000 }, () => {

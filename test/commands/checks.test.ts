@@ -2,11 +2,12 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-const main = resolve(import.meta.dirname, "../../src/main.ts");
+import { main } from "../program.ts";
+
 const folder = mkdtempSync(join(tmpdir(), "goodmailto-checks-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -5,7 +5,8 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-const main = join(import.meta.dirname, "../../src/main.ts");
+import { main } from "../program.ts";
+
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "goodmailto-config-"));

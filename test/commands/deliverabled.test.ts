@@ -12,8 +12,7 @@ import { missing } from "../fakes/need.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import type { Slapd } from "../fakes/slapd.ts";
 import { found, listSource, publish, temporaryFolder } from "../snapshot/fixture.ts";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+import { main } from "../program.ts";
 
 interface Daemon {
   readonly port: number;

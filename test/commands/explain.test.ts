@@ -8,8 +8,8 @@ import { describe, expect, it } from "vitest";
 import { runDelta } from "../../sync/run/delta.ts";
 import type { Batch, Source } from "../../sync/source.ts";
 import { addresses, found, memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";
+import { main } from "../program.ts";
 
-const main = join(import.meta.dirname, "../../src/main.ts");
 const hour = 3_600_000;
 const start = Date.parse("2025-11-01T00:00:00Z");
 

@@ -10,8 +10,7 @@ import type { DNSResolver } from "mailauth";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { digestOf, signatureField } from "../../src/dkim/signature.ts";
-
-const main = join(import.meta.dirname, "../../src/main.ts");
+import { main } from "../program.ts";
 
 describe("goodmailto keygen --dkim", () => {
   let folder: string;

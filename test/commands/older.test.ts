@@ -8,8 +8,8 @@ import { describe, expect, it } from "vitest";
 
 import { unprotected } from "../../sync/publish/protect.ts";
 import { addresses, listSource, publish, temporaryFolder } from "../snapshot/fixture.ts";
+import { main } from "../program.ts";
 
-const main = join(import.meta.dirname, "../../src/main.ts");
 const start = Date.now() - 60_000;
 
 describe("with an older signed file in place", () => {

@@ -6,6 +6,8 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { main } from "../program.ts";
+
 const root = join(import.meta.dirname, "../..");
 let folder = "";
 beforeEach(() => {
@@ -14,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const run = (...words: string[]) =>
-  spawnSync(process.execPath, [join(root, "src/main.ts"), ...words], {
+  spawnSync(process.execPath, [main, ...words], {
     cwd: folder,
     encoding: "utf8",
     timeout: 20_000,

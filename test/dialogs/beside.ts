@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Attribute, Client } from "ldapts";
 
 import { makeHash } from "../../src/auth/backends/scrypt.ts";
-import { Program, node, project } from "../end-to-end/scene.ts";
+import { Program, node } from "../end-to-end/scene.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import { Clamd, eicar } from "../fakes/clamd.ts";
 import { startDeliverabled } from "../fakes/deliverabled.ts";
@@ -16,6 +16,7 @@ import { startDoer } from "../fakes/milter.ts";
 import { startRspamd } from "../fakes/rspamd.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import { gtube, startSpamd } from "../fakes/spamd.ts";
+import { main } from "../program.ts";
 import { body, filled } from "./blocks.ts";
 import type { Block } from "./blocks.ts";
 
@@ -156,7 +157,6 @@ async function startInside(block: Block, fill: (text: string) => string): Promis
   const config = join(folder, "goodmailto.toml");
   writeFileSync(config, fill(body(block)));
   const words = block.argument === "" ? [] : block.argument.split(" ");
-  const main = join(project, "src/main.ts");
   const daemon = new Program(node, [main, "deliverabled", "-c", config, "--listen", "127.0.0.1:0", ...words]);
   const [, port] = await daemon.until(/deliverabled: ready .*listen=127\.0\.0\.1:(\d+)/);
   return {

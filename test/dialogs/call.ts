@@ -1,14 +1,12 @@
 /** `goodmailto VERB …` as a step of a dialogue. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
 import { expect } from "vitest";
 
 import { node, project } from "../end-to-end/scene.ts";
-
-const main = join(project, "src/main.ts");
+import { main } from "../program.ts";
 
 /**
  * Runs it to its end, which must be 0.

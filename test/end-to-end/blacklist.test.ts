@@ -10,8 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { configOf, node, project, Scene } from "./scene.ts";
 import { freePort } from "../fakes/free-port.ts";
+import { main } from "../program.ts";
 
-const main = join(project, "src/main.ts");
 const told = "421 4.7.0 Mail from your address is not accepted here at present";
 
 describe("goodmailto blacklist", () => {

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { missing, skipped } from "../fakes/need.ts";
-import { node, project, Scene } from "./scene.ts";
+import { main } from "../program.ts";
+import { node, Scene } from "./scene.ts";
 import type { Ended } from "./scene.ts";
 
-const main = join(project, "src/main.ts");
 const denied = "cannot be read by this user (permission denied)";
 /** Another user must reach Node and the project to run anything. */
 const isReachable = [node, main].every((path) => (statSync(path).mode & 0o004) !== 0);

@@ -14,9 +14,10 @@ import type { NextHop } from "../fakes/next-hop.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { sendOne } from "./load.ts";
-import { answerTo, configOf, node, project, Scene, until } from "./scene.ts";
+import { answerTo, configOf, node, Scene, until } from "./scene.ts";
 import type { Program } from "./scene.ts";
 import { freePort } from "../fakes/free-port.ts";
+import { main } from "../program.ts";
 
 let scene: Scene;
 let hop: NextHop;
@@ -40,7 +41,7 @@ async function serve(files: number): Promise<{ program: Program; port: number; m
   const smtp = "max_connections_per_client = 1000";
   const plan = { hop: hop.port, smtp, more: `[metrics]\nlisten = "127.0.0.1:${metrics}"` };
   const config = scene.write("goodmailto.toml", configOf(plan));
-  const words = [node, join(project, "src/main.ts"), "serve", "--config", config];
+  const words = [node, main, "serve", "--config", config];
   const program = scene.run("sh", ["-c", `ulimit -n ${files}; exec "$0" "$@"`, ...words]);
   const [, port] = await program.until(/relay: ready listen=\S*?:(\d+)/);
   return { program, port: Number(port), metrics };

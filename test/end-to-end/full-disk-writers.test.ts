@@ -12,11 +12,11 @@ import { missing, skipped } from "../fakes/need.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import { startOrigin } from "../fakes/origin.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
-import { answerTo, configOf, node, project, Scene } from "./scene.ts";
+import { answerTo, configOf, node, Scene } from "./scene.ts";
 import type { Ended, Program } from "./scene.ts";
 import { freePort } from "../fakes/free-port.ts";
+import { main } from "../program.ts";
 
-const main = join(project, "src/main.ts");
 const space = /ENOSPC|EFBIG|SQLITE_FULL|database or disk is full|SQLITE_IOERR/;
 
 /** A disk, or what is the same to a program. */

@@ -10,9 +10,10 @@ import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { sendMany } from "./load.ts";
-import { answerTo, configOf, node, project, Scene, until } from "./scene.ts";
+import { answerTo, configOf, node, Scene, until } from "./scene.ts";
 import type { Program } from "./scene.ts";
 import { freePort } from "../fakes/free-port.ts";
+import { main } from "../program.ts";
 
 let scene: Scene;
 let hop: NextHop;
@@ -43,7 +44,7 @@ async function serve(log: string, workers: number): Promise<Site> {
     const more = `[log]\nsessions = false\n\n[recipients]\nreply = "${reply}"`;
     return scene.write("goodmailto.toml", configOf({ hop: hop.port, port, smtp: `workers = ${workers}`, more }));
   };
-  const words = [node, join(project, "src/main.ts"), "serve", "--config", write("No such user here")];
+  const words = [node, main, "serve", "--config", write("No such user here")];
   const program = scene.run("sh", ["-c", `exec "$0" "$@" 2>>${log}`, ...words]);
   await until(
     () => answerTo(port, "nobody@kontor.example").catch(String),

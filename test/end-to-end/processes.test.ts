@@ -12,9 +12,10 @@ import type { NextHop } from "../fakes/next-hop.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { sendMany } from "./load.ts";
-import { answerTo, configOf, node, project, Scene, until } from "./scene.ts";
+import { answerTo, configOf, node, Scene, until } from "./scene.ts";
 import type { Plan, Program } from "./scene.ts";
 import { freePort } from "../fakes/free-port.ts";
+import { main } from "../program.ts";
 
 let scene: Scene;
 let hop: NextHop;
@@ -360,7 +361,7 @@ describe("workers", () => {
   it("are replaced when they hang", async () => {
     const smtp = "workers = 2";
     const config = scene.write("goodmailto.toml", configOf({ hop: hop.port, port: await freePort(), smtp }));
-    const words = [join(project, "src/main.ts"), "serve", "--config", config];
+    const words = [main, "serve", "--config", config];
     const program = scene.run(node, words, { NOTIFY_SOCKET: join(scene.folder, "none"), WATCHDOG_USEC: "1500000" });
     await program.until(/relay: workers ready/);
     const [victim = 0] = pidsOf(program);

@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { SmtpClient } from "../fakes/smtp-client.ts";
+import { main } from "../program.ts";
 
 /** Where the project lies. */
 export const project = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 /** The project's own Node. */
 export const node = process.execPath;
-const main = join(project, "src/main.ts");
 /** No wait of these tests is longer, in ms. */
 const patience = 20_000;
 

@@ -8,12 +8,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { missing, skipped } from "../fakes/need.ts";
 import { startTestRelay } from "../fakes/relay.ts";
-import { node, project, Scene } from "../end-to-end/scene.ts";
+import { node, Scene } from "../end-to-end/scene.ts";
 import { freePort } from "../fakes/free-port.ts";
+import { main } from "../program.ts";
 
 /** Containers often have none. */
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => (all ?? []).some(({ address }) => address === "::1"));
-const main = join(project, "src/main.ts");
 const everywhere = '[smtp]\nlisten = ["*:0"]\ngreeting_delay = "0ms"';
 
 /** Makes every socket of the family IPv6 fail as a kernel without IPv6 does. */

@@ -8,8 +8,8 @@ import { describe, expect, it } from "vitest";
 
 import { addresses, listSource, publish, temporaryFolder } from "../snapshot/fixture.ts";
 import { freePort } from "../fakes/free-port.ts";
+import { main } from "../program.ts";
 
-const main = join(import.meta.dirname, "../../src/main.ts");
 const lines = addresses(3000);
 
 /** A folder with a configuration, two lists and what else a verb may ask for. */

@@ -4,12 +4,11 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { answerTo, configOf, node, project, Scene } from "../end-to-end/scene.ts";
+import { answerTo, configOf, node, Scene } from "../end-to-end/scene.ts";
 import type { Program } from "../end-to-end/scene.ts";
 import { missing } from "../fakes/need.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 
-const main = join(project, "src/main.ts");
 /** Nothing listens there, and nothing needs to. */
 const hop = 9;
 
@@ -34,6 +33,7 @@ while True:
     print("got", data.decode().replace("\\n", " "), flush=True)
 `;
 import { freePort } from "../fakes/free-port.ts";
+import { main } from "../program.ts";
 
 async function listen(): Promise<{ manager: Program; path: string }> {
   const path = join(scene.folder, "notify");

@@ -18,9 +18,9 @@ import { missing } from "../fakes/need.ts";
 import { settingsOf, startTestRelay } from "../fakes/relay.ts";
 import type { TestRelay, TestRelayOptions } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
+import { main } from "../program.ts";
 import { ask, begin, beginTls, probeConfig, probeFiles } from "./tls-fixture.ts";
 
-const root = join(import.meta.dirname, "../..");
 const pair = (name: string): { certificate: string; key: string } =>
   makeSelfSigned([name, "127.0.0.1"], { from: new Date(Date.now() - 3_600_000), days: 30 });
 const first = pair("first.example");
@@ -174,7 +174,7 @@ describe("TLS", () => {
     write(first);
     const snapshot = '[snapshot]\npath = "none.sqlite"\n';
     writeFileSync(join(folder, "goodmailto.toml"), smtp("") + tls + snapshot + listener("smtps", "implicit"));
-    const words = [join(root, "src/main.ts"), "serve", "--config", join(folder, "goodmailto.toml")];
+    const words = [main, "serve", "--config", join(folder, "goodmailto.toml")];
     const child = spawn(process.execPath, words, { stdio: ["ignore", "ignore", "pipe"] });
     let log = "";
     const said = async (pattern: RegExp): Promise<string> => {

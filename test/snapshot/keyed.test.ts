@@ -17,12 +17,12 @@ import { plainTrust } from "../../src/snapshot/trust.ts";
 import type { Trust } from "../../src/snapshot/trust.ts";
 import { unprotected } from "../../sync/publish/protect.ts";
 import type { Protection } from "../../sync/publish/protect.ts";
+import { main } from "../program.ts";
 import { addresses, listSource, mailbox, memoryLog, publish, sync, temporaryFolder } from "./fixture.ts";
 
 const secret = "0123456789abcdef".repeat(4);
 const otherSecret = "fedcba9876543210".repeat(4);
 const domains = createDomains(["kontor.example", "werk.example"], { "kontor.test": "kontor.example" });
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 
 function keyed(match: Match = "address", key = secret): Protection {
   return { ...unprotected, form: createKeyedForm(key, match) };

@@ -8,8 +8,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import type { StatusReport } from "../../src/commands/status.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+import { main } from "../program.ts";
 
 interface Ended {
   readonly code: number;

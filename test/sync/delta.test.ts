@@ -21,9 +21,9 @@ import type { Source } from "../../sync/source.ts";
 import { missing } from "../fakes/need.ts";
 import { type Slapd, startSlapd } from "../fakes/slapd.ts";
 import { memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";
+import { main } from "../program.ts";
 import { kontor, source } from "./reading.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const run = promisify(execFile);
 
 describe.skipIf(missing("slapd"))("a delta", () => {

@@ -18,9 +18,9 @@ import { type LdapFault, type LdapProxy, startLdapProxy } from "../fakes/ldap-pr
 import { missing } from "../fakes/need.ts";
 import { type Slapd, startSlapd } from "../fakes/slapd.ts";
 import { memoryLog, temporaryFolder } from "../snapshot/fixture.ts";
+import { main } from "../program.ts";
 import { kontor, source } from "./reading.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const total = 1200;
 const people = Array.from(
   { length: total },

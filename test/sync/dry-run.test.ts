@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { temporaryFolder } from "../snapshot/fixture.ts";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+import { main } from "../program.ts";
 
 interface Ended {
   readonly code: number;

@@ -12,9 +12,9 @@ import { createRecipients } from "../../src/snapshot/recipients.ts";
 import { missing } from "../fakes/need.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
+import { main } from "../program.ts";
 import { kontor } from "./reading.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const directories = new URL("../directories/", import.meta.url).pathname;
 
 /** Runs the verb. */

@@ -17,8 +17,8 @@ import { unprotected } from "../../sync/publish/protect.ts";
 import { rollBack } from "../../sync/run/rollback.ts";
 import type { RollbackOptions } from "../../sync/run/rollback.ts";
 import { addresses, found, listSource, publish, sync, temporaryFolder } from "../snapshot/fixture.ts";
+import { main } from "../program.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const hour = 3_600_000;
 
 /** Three lists, of the hours 1, 2 and 5; the second was published again at 3 and 4. */

@@ -9,8 +9,8 @@ import { formatStatus, reportStatus } from "../../src/commands/status.ts";
 import { calm, incidentPath, writeIncident } from "../../sync/remember/incident.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
+import { main } from "../program.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const root = process.getuid?.() === 0;
 /** As "nobody" where the tests run as root, whom no file mode keeps out. */
 const stranger = root ? { uid: 65_534, gid: 65_534 } : {};

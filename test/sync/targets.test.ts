@@ -10,8 +10,7 @@ import { push } from "../../sync/targets/push.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import { missing } from "../fakes/need.ts";
 import { memoryLog, temporaryFolder } from "../snapshot/fixture.ts";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+import { main } from "../program.ts";
 
 function scene() {
   const folder = temporaryFolder();

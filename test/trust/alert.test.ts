@@ -18,8 +18,8 @@ import type { AlertEvent, Incident } from "../../sync/remember/incident.ts";
 import type { JobFacts, SyncOutcome } from "../../sync/run/full.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
+import { main } from "../program.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const facts = { frozen: [], addresses: 1 } as unknown as JobFacts;
 const good: SyncOutcome = { kind: "published", facts };
 const bad: SyncOutcome = { kind: "failed", why: "down" };

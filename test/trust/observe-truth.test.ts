@@ -16,8 +16,8 @@ import type { TestRelay } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publish } from "../snapshot/fixture.ts";
 import { source } from "../sync/reading.ts";
+import { main } from "../program.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const hour = 3_600_000;
 
 const active = (name: string, more = "", objectClass = "user"): string =>

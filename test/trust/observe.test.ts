@@ -27,8 +27,8 @@ import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { memoryLog, temporaryFolder } from "../snapshot/fixture.ts";
 import { freePort } from "../fakes/free-port.ts";
+import { main } from "../program.ts";
 
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
 const day = 86_400_000;
 
 interface Ended {

@@ -12,8 +12,7 @@ import { noRootDse } from "../../sync/sources/root-dse.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import { missing } from "../fakes/need.ts";
 import { type Slapd, startSlapd } from "../fakes/slapd.ts";
-
-const main = new URL("../../src/main.ts", import.meta.url).pathname;
+import { main } from "../program.ts";
 
 interface Ended {
   readonly code: number;
