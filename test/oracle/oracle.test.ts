@@ -1,4 +1,6 @@
 /** Beside the original: the same list files and envelopes at qpsmtpd 0.94-5 and at a relay, verdict by verdict. */
+import { globSync } from "node:fs";
+
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { checks } from "../../src/checks/registry.ts";
@@ -7,6 +9,7 @@ import { Draft } from "../../src/import/draft.ts";
 import { finish } from "../../src/import/finish.ts";
 import { openFolder } from "../../src/import/folder.ts";
 import { readKnown } from "../../src/import/known.ts";
+import { findPlugin } from "../../src/import/plugins.ts";
 import { importQpsmtpd } from "../../src/import/qpsmtpd.ts";
 import { startDns } from "../fakes/dns.ts";
 import type { FakeDns } from "../fakes/dns.ts";
@@ -25,6 +28,7 @@ import { startQpsmtpd } from "./qpsmtpd.ts";
 import type { Qpsmtpd } from "./qpsmtpd.ts";
 import type { Row } from "./row.ts";
 import { rows } from "./rows.ts";
+import { uncompared } from "./uncompared.ts";
 
 /** The relay of a row: `{folder}` is where the list files are. */
 async function startOurs(row: Row, services: Services, hop: NextHop, dns: FakeDns): Promise<TestRelay> {
@@ -115,6 +119,28 @@ describe.skipIf(missing("qpsmtpd-forkserver"))("beside qpsmtpd 0.94-5", () => {
       expect({ theirs: said, ours: own }).toEqual({ theirs: known.theirs, ours: known.ours });
       expect(imported === undefined ? own : await ask(imported.port), "as imported").toBe(own);
     });
+  });
+});
+
+/** The names of the plugins of a line of config/plugins, without its label. */
+const pluginsOf = ({ plugins }: Row): string[] => plugins.split("\n").map((line) => line.split(/[ :]/, 1)[0] ?? "");
+
+describe("the table of what is not compared", () => {
+  const compared = new Set(rows.flatMap(pluginsOf));
+
+  it.skipIf(missing("qpsmtpd-forkserver"))("has every plugin that becomes a check and that no row has", () => {
+    const folder = "/usr/share/qpsmtpd/plugins";
+    const left = globSync("**/*", { cwd: folder }).flatMap((name) => {
+      const becomes = findPlugin(name)?.becomes;
+      // Debian's old names and qpsmtpd's asynchronous variants are the same plugins.
+      const isOther = /^(?:check_|async\/)/.test(name) || compared.has(name);
+      return isOther || becomes?.kind !== "check" ? [] : [[name, becomes.check]];
+    });
+    expect(uncompared.map(({ plugin, check }) => [plugin, check]).toSorted()).toEqual(left.toSorted());
+  });
+
+  it("has none that a row has", () => {
+    expect(uncompared.filter(({ plugin }) => compared.has(plugin))).toEqual([]);
   });
 });
 

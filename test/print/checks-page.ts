@@ -8,6 +8,7 @@ import { elementOf, shapeOf } from "../../src/config/shape.ts";
 import { tomlValue } from "../../src/config/toml-value.ts";
 import type { CheckDefinition } from "../../src/hooks/check.ts";
 import { differences } from "../oracle/differences.ts";
+import { uncompared } from "../oracle/uncompared.ts";
 import { findChecks } from "./registry.ts";
 
 /** The page. */
@@ -29,12 +30,12 @@ export function printChecks(): string {
       `\n## ${family}\n`,
       ...files.flatMap(({ name }) => checks.filter((check) => check.name === name).map(describe)),
     ]);
-  return `${[intro, ...sections, beside, printDifferences()].join("\n").trimEnd()}\n`;
+  return `${[intro, ...sections, beside, printDifferences(), printUncompared()].join("\n").trimEnd()}\n`;
 }
 
 const beside = `## Beside qpsmtpd
 
-\`test/oracle\` gives Debian's qpsmtpd 0.94-5 and goodmailto the same list files and the same envelopes, and compares which are refused, and with which text. Codes always differ: goodmailto puts an enhanced status code in front, qpsmtpd has \`(#5.7.1)\` at the end. qpsmtpd's greylisting calls a method that does not exist and never decides; the test compares with a corrected copy. Its qmail_deliverable needs the Perl module Qmail::Deliverable, which Debian does not package: goodmailto's deliverabled is tested against scripted replies instead. The table lists all other differences, which are intended; "accepted" means that nothing refused.
+\`test/oracle\` gives Debian's qpsmtpd 0.94-5 and goodmailto the same list files and the same envelopes, and compares which are refused, and with which text. Codes always differ: goodmailto puts an enhanced status code in front, qpsmtpd has \`(#5.7.1)\` at the end. qpsmtpd's greylisting calls a method that does not exist and never decides; the test compares with a corrected copy. The first table lists all other differences, which are intended; "accepted" means that nothing refused. The second table names the plugins that are not compared. For all other checks, qpsmtpd 0.94-5 has no plugin.
 `;
 
 /** The one table of differences. */
@@ -44,6 +45,12 @@ function printDifferences(): string {
     return `| ${row} | ${cell(about)} | ${verdict(theirs)} | ${verdict(ours)} | ${cell(why)} |`;
   });
   return ["| check | case | qpsmtpd 0.94-5 | goodmailto | why |", "|---|---|---|---|---|", ...rows].join("\n");
+}
+
+/** What of the original is not compared. */
+function printUncompared(): string {
+  const rows = uncompared.map(({ plugin, check, why }) => `| \`${plugin}\` | ${check} | ${cell(why)} |`);
+  return ["", "| plugin | check | why it is not compared |", "|---|---|---|", ...rows].join("\n");
 }
 
 function describe(check: CheckDefinition): string {
