@@ -76,5 +76,9 @@ export function readPatterns(entries: readonly ListEntry[], skip: Remark, ignore
   });
   const patterns = lines.map(({ pattern }) => pattern);
   const index = indexPatterns(patterns, longestAddress);
-  return { size: lines.length, first: (subject) => lines[index.find(subject) ?? -1] };
+  const first = (subject: string): PatternLine | undefined => {
+    const place = index.find(subject);
+    return place === undefined ? undefined : lines[place];
+  };
+  return { size: lines.length, first };
 }

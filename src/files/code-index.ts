@@ -5,10 +5,13 @@ import type { ListEntry, Remark } from "./list-reader.ts";
 import { indexPatterns } from "./pattern-index.ts";
 import type { Pattern } from "./patterns.ts";
 
+/** Behind every place. A small integer: Infinity as a place would be looked up by its name. */
+export const nowhere = 0x3fff_ffff;
+
 /** The lines of a list, and where they are. */
 export interface CodeIndex<Code> {
   readonly lines: readonly CodeLine<Code>[];
-  /** The place of the first line that matches; Infinity: none. */
+  /** The place of the first line that matches; {@link nowhere}: none. */
   readonly placeOf: (subject: string) => number;
 }
 
@@ -53,6 +56,9 @@ export function readCodeIndex<Code>(
     patterns.map(({ pattern }) => pattern),
     longest,
   );
-  const patternAt = (subject: string): number => patterns[index.find(subject) ?? -1]?.at ?? Infinity;
-  return { lines, placeOf: (subject) => Math.min(exact.get(subject) ?? Infinity, patternAt(subject)) };
+  const patternAt = (subject: string): number => {
+    const place = index.find(subject);
+    return (place === undefined ? undefined : patterns[place]?.at) ?? nowhere;
+  };
+  return { lines, placeOf: (subject) => Math.min(exact.get(subject) ?? nowhere, patternAt(subject)) };
 }

@@ -37,9 +37,18 @@ export function createDomains(relay: readonly string[], aliases: Readonly<Record
     }
     targets.set(checkedDomain(alias), domain);
   }
+  // The domain that was asked about last: whoever looks at a recipient asks about the same one.
+  let latest = "";
+  let standsFor: string | undefined;
   return {
     relay: [...names, ...suffixes],
-    canonical: (domain) => targets.get(domain) ?? (own(domain) ? domain : undefined),
+    canonical(domain) {
+      if (domain !== latest) {
+        latest = domain;
+        standsFor = targets.get(domain) ?? (own(domain) ? domain : undefined);
+      }
+      return standsFor;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /** content_types: a verdict for messages by the types of their parts. RFC 2045 5, RFC 2046. */
 import * as field from "../../config/fields.ts";
-import { readCodeIndex } from "../../files/code-index.ts";
+import { nowhere, readCodeIndex } from "../../files/code-index.ts";
 import type { CodeIndex } from "../../files/code-index.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import { longestHeader } from "../../files/patterns.ts";
@@ -85,7 +85,7 @@ export const content_types: CheckDefinition = defineCheck({
     const verdictOn = ({ parts, incomplete }: MimeTree) => {
       const { lines, placeOf } = listed.current();
       const placeOfPart = (part: MimePart): number => Math.min(...subjectsOf(part, names).map(placeOf));
-      const places = parts.map(placeOfPart).filter((place) => place !== Infinity);
+      const places = parts.map(placeOfPart).filter((place) => place !== nowhere);
       const first = order === "part" ? places[0] : places.sort((one, other) => one - other)[0];
       const line = first === undefined ? undefined : lines[first];
       if (line === undefined) {

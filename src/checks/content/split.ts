@@ -19,7 +19,9 @@ import type { Later } from "../../state/store.ts";
 const mostPairs = 200_000;
 
 /** The set of a pair of which nothing was learned. */
-const first = 0;
+const unlearned = 0;
+
+const none: readonly Recipient[] = [];
 
 const apart = refuse("apart", reply(450, "4.5.3", "Send this recipient in a message of its own"));
 const again = refuse("mixed", reply(451, "4.5.3", "Recipients differ, send the message again in parts"));
@@ -49,7 +51,8 @@ export const split: CheckDefinition = defineCheck({
   },
   create({ forget }, { state, now }) {
     const sets = state.table<number>("split", { ttl: forget, most: mostPairs });
-    const setNote = noteOf<number>("recipient");
+    /** The set of the first recipient, which the others are compared with. */
+    const firstSet = noteOf<number>("transaction");
     const learnedNote = noteOf<boolean>("transaction");
     /** Of a sender of whom nothing was learned, no pair is asked for: that is nearly everybody. */
     const isLearned = (session: CheckSession): Later<boolean> =>
@@ -60,6 +63,15 @@ export const split: CheckDefinition = defineCheck({
       });
     const keyOf = ({ transaction }: Pick<CheckSession, "transaction">, { mailbox }: Recipient): string =>
       `${addressHash(transaction?.sender)} ${addressHash(mailbox)}`;
+    /** Without the state, everybody is in the same set. */
+    const setOf = (session: CheckSession, recipient: Recipient): Later<number> =>
+      after(sets.get(keyOf(session, recipient)), (got) => (got.kind === "found" ? got.row : unlearned));
+    const setOfFirst = (session: CheckSession, one: Recipient): Later<number> =>
+      firstSet.get(session) ??
+      after(setOf(session, one), (set) => {
+        firstSet.set(session, set);
+        return set;
+      });
     /** Those whom fewer share an answer with go into a set of their own. False: it could not be remembered. */
     const separate = async (
       session: Pick<CheckSession, "transaction">,
@@ -74,16 +86,17 @@ export const split: CheckDefinition = defineCheck({
     return {
       rcpt(session): Answer<Reason> {
         const { rcpt, transaction } = session;
-        if (rcpt === undefined || transaction === undefined) {
+        const [one] = transaction?.accepted ?? none;
+        if (rcpt === undefined || one === undefined) {
+          // Most messages have one recipient.
           return pass;
         }
-        const judge = (set: number): typeof pass | typeof apart => {
-          setNote.set(session, set);
-          const [one] = transaction.accepted;
-          return one === undefined || (setNote.get(session, one) ?? first) === set ? pass : apart;
-        };
         return after(isLearned(session), (learned) =>
-          learned ? after(setOf(sets.get(keyOf(session, rcpt))), judge) : pass,
+          learned
+            ? after(setOfFirst(session, one), (set) =>
+                after(setOf(session, rcpt), (own) => (own === set ? pass : apart)),
+              )
+            : pass,
         );
       },
       data(session) {
@@ -106,8 +119,3 @@ export const split: CheckDefinition = defineCheck({
     };
   },
 });
-
-/** Without the state, everybody is in the same set. */
-function setOf(got: Later<{ readonly kind: string; readonly row?: number }>): Later<number> {
-  return after(got, ({ row }) => row ?? first);
-}

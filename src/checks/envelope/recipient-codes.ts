@@ -1,6 +1,6 @@
 /** Lists of `PATTERN CODE text` that are tried on recipients: the first line that matches decides. */
 import { patternSubject } from "../../files/address-rules.ts";
-import { readCodeIndex } from "../../files/code-index.ts";
+import { nowhere, readCodeIndex } from "../../files/code-index.ts";
 import type { CodeIndex } from "../../files/code-index.ts";
 import type { CodeLine } from "../../files/code-line.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
@@ -37,9 +37,9 @@ export function findLine(
   if (recipient === undefined || recipient.domain === "" || lines.length === 0) {
     return undefined;
   }
-  let first = Infinity;
+  let first = nowhere;
   for (const mailbox of spellings(recipient, domains)) {
     first = Math.min(first, placeOf(patternSubject(mailbox)));
   }
-  return lines[first];
+  return first === nowhere ? undefined : lines[first];
 }

@@ -1,5 +1,4 @@
 /** Alias files as they are looked up: each name with the addresses that it comes to in the end. */
-import { keysOf } from "../../files/entries.ts";
 import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import { normalKey, parseMailbox, withoutExtension } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
@@ -174,8 +173,7 @@ export class AliasTable {
   #lineOf(user: string, mailbox: Mailbox): AliasLine | undefined {
     const { domains } = this.#use;
     for (const spelled of spellings(mailbox, domains)) {
-      const [whole = ""] = user === spelled.user ? keysOf(spelled) : [normalKey(user, spelled.domain)];
-      const line = this.#lines.get(whole);
+      const line = this.#lines.get(normalKey(user, spelled.domain));
       if (line !== undefined) {
         return line;
       }
