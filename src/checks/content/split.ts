@@ -14,6 +14,7 @@ import { addressHash } from "../../mail/address-hash.ts";
 import { reply } from "../../mail/reply.ts";
 import { after } from "../../state/store.ts";
 import type { Later } from "../../state/store.ts";
+import type { Table } from "../../state/table.ts";
 
 /** Pairs that are remembered, some 20 MB in memory; the one that was used longest ago is forgotten first. */
 const mostPairs = 200_000;
@@ -50,54 +51,15 @@ export const split: CheckDefinition = defineCheck({
     all: "refused for all recipients",
   },
   create({ forget }, { state, now }) {
-    const sets = state.table<number>("split", { ttl: forget, most: mostPairs });
-    /** The set of the first recipient, which the others are compared with. */
-    const firstSet = noteOf<number>("transaction");
-    const learnedNote = noteOf<boolean>("transaction");
-    /** Of a sender of whom nothing was learned, no pair is asked for: that is nearly everybody. */
-    const isLearned = (session: CheckSession): Later<boolean> =>
-      learnedNote.get(session) ??
-      after(sets.get(addressHash(session.transaction?.sender)), ({ kind }) => {
-        learnedNote.set(session, kind === "found");
-        return kind === "found";
-      });
-    const keyOf = ({ transaction }: Pick<CheckSession, "transaction">, { mailbox }: Recipient): string =>
-      `${addressHash(transaction?.sender)} ${addressHash(mailbox)}`;
-    /** Without the state, everybody is in the same set. */
-    const setOf = (session: CheckSession, recipient: Recipient): Later<number> =>
-      after(sets.get(keyOf(session, recipient)), (got) => (got.kind === "found" ? got.row : unlearned));
-    const setOfFirst = (session: CheckSession, one: Recipient): Later<number> =>
-      firstSet.get(session) ??
-      after(setOf(session, one), (set) => {
-        firstSet.set(session, set);
-        return set;
-      });
-    /** Those whom fewer share an answer with go into a set of their own. False: it could not be remembered. */
-    const separate = async (
-      session: Pick<CheckSession, "transaction">,
-      minority: readonly Recipient[],
-    ): Promise<boolean> => {
-      const set = now();
-      const puts = await Promise.all(minority.map(async (recipient) => sets.put(keyOf(session, recipient), set)));
-      // After its pairs: it must not be forgotten before them.
-      const sender = await sets.put(addressHash(session.transaction?.sender), set);
-      return [...puts, sender].every(({ kind }) => kind === "done");
-    };
+    const sets = new Sets(state.table<number>("split", { ttl: forget, most: mostPairs }), now);
     return {
       rcpt(session): Answer<Reason> {
         const { rcpt, transaction } = session;
         const [one] = transaction?.accepted ?? none;
-        if (rcpt === undefined || one === undefined) {
-          // Most messages have one recipient.
-          return pass;
-        }
-        return after(isLearned(session), (learned) =>
-          learned
-            ? after(setOfFirst(session, one), (set) =>
-                after(setOf(session, rcpt), (own) => (own === set ? pass : apart)),
-              )
-            : pass,
-        );
+        // Most messages have one recipient.
+        return rcpt === undefined || one === undefined
+          ? pass
+          : after(sets.areSame(session, one, rcpt), (same) => (same ? pass : apart));
       },
       data(session) {
         session.apply({ kind: "each" });
@@ -113,9 +75,73 @@ export const split: CheckDefinition = defineCheck({
           return denied;
         }
         const others = accepted.filter((recipient) => !refused.includes(recipient));
-        const isSeparate = await separate(session, refused.length <= others.length ? refused : others);
+        const isSeparate = await sets.separate(session, refused.length <= others.length ? refused : others);
         return isSeparate ? again : pass;
       },
     };
   },
 });
+
+type Sending = Pick<CheckSession, "transaction">;
+
+/** The sets of pairs, in the state. Without it, everybody is in the same one. */
+class Sets {
+  readonly #table: Table<number>;
+  readonly #now: () => number;
+  /** The set of the first recipient, which the others are compared with. */
+  readonly #first = noteOf<number>("transaction");
+  readonly #learned = noteOf<boolean>("transaction");
+
+  constructor(table: Table<number>, now: () => number) {
+    this.#table = table;
+    this.#now = now;
+  }
+
+  /** Whether a recipient may join the first one. */
+  areSame(session: Sending, one: Recipient, other: Recipient): Later<boolean> {
+    return after(
+      this.#isLearned(session),
+      (learned) =>
+        !learned || after(this.#ofFirst(session, one), (set) => after(this.#of(session, other), (own) => own === set)),
+    );
+  }
+
+  /** Those whom fewer share an answer with go into a set of their own. False: it could not be remembered. */
+  async separate(session: Sending, minority: readonly Recipient[]): Promise<boolean> {
+    const set = this.#now();
+    const pairs = minority.map(async (recipient) => this.#table.put(keyOf(session, recipient), set));
+    const puts = await Promise.all(pairs);
+    // After its pairs: it must not be forgotten before them.
+    const sender = await this.#table.put(addressHash(session.transaction?.sender), set);
+    return [...puts, sender].every(({ kind }) => kind === "done");
+  }
+
+  /** Of a sender of whom nothing was learned, no pair is asked for: that is nearly everybody. */
+  #isLearned(session: Sending): Later<boolean> {
+    return (
+      this.#learned.get(session) ??
+      after(this.#table.get(addressHash(session.transaction?.sender)), ({ kind }) => {
+        this.#learned.set(session, kind === "found");
+        return kind === "found";
+      })
+    );
+  }
+
+  #ofFirst(session: Sending, one: Recipient): Later<number> {
+    return (
+      this.#first.get(session) ??
+      after(this.#of(session, one), (set) => {
+        this.#first.set(session, set);
+        return set;
+      })
+    );
+  }
+
+  #of(session: Sending, recipient: Recipient): Later<number> {
+    return after(this.#table.get(keyOf(session, recipient)), (got) => (got.kind === "found" ? got.row : unlearned));
+  }
+}
+
+function keyOf({ transaction }: Sending, { mailbox }: Recipient): string {
+  return `${addressHash(transaction?.sender)} ${addressHash(mailbox)}`;
+}
