@@ -41,11 +41,57 @@ export interface MimeTree {
   readonly incomplete: boolean;
 }
 
-/** Reads a message as a stream of its parts; loaded when the first one is wanted. */
+/** Loaded when the first message is read. */
+function mailsplit(): { readonly Splitter: typeof Splitter; readonly MimeNode: typeof MimeNode } {
+  return require("@zone-eu/mailsplit");
+}
+
+/** Reads a message as a stream of its parts. */
 export function newSplitter(): Splitter {
-  const mailsplit: { Splitter: typeof Splitter } = require("@zone-eu/mailsplit");
+  const library = mailsplit();
   // A message within a message is entered, whatever its disposition says.
-  return new mailsplit.Splitter({ defaultInlineEmbedded: true, maxHeadSize: maxHeader, maxChildNodes: maxParts });
+  return new library.Splitter({ defaultInlineEmbedded: true, maxHeadSize: maxHeader, maxChildNodes: maxParts });
+}
+
+/** What mailsplit counts a line of a header section for, at least. */
+const leastLine = 64;
+
+/** The message itself, where no field says what it is. */
+const plain: MimeTree = {
+  parts: [
+    {
+      type: "text/plain",
+      charset: "",
+      disposition: "",
+      encoding: "",
+      filename: undefined,
+      name: undefined,
+      level: 0,
+      parent: undefined,
+    },
+  ],
+  incomplete: false,
+};
+
+/**
+ * The tree of a message that has no parts, by its header section alone; undefined: its body has to be read.
+ * @param header without dot-stuffing, one character per octet
+ */
+export function treeOfHeader(header: string): MimeTree | undefined {
+  // Every line may count for so much.
+  if (header.length > maxHeader / leastLine && header.length + leastLine * header.split("\n").length > maxHeader) {
+    return undefined;
+  }
+  if (!/content-/i.test(header)) {
+    return plain;
+  }
+  const library = mailsplit();
+  const node = new library.MimeNode(false);
+  node.addHeaderChunk(Buffer.from(header, "latin1"));
+  node.parseHeaders();
+  return node.multipart === false && !node.rfc822
+    ? { parts: [partOf(node, 0, undefined)], incomplete: false }
+    : undefined;
 }
 
 export class MimeReader {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import { checkEdit, EditedHeader } from "../../src/message/edit.ts";
 import { HeaderFields } from "../../src/message/header.ts";
-import { MimeReader } from "../../src/message/mime.ts";
+import { MimeReader, treeOfHeader } from "../../src/message/mime.ts";
 import type { MimeTree } from "../../src/message/mime.ts";
 
 describe("HeaderFields", () => {
@@ -141,6 +141,39 @@ describe("MimeReader", () => {
     const deep = await read("Content-Type: message/rfc822\r\n\r\n".repeat(300));
     expect([deep.incomplete, deep.parts.length <= 100]).toEqual([true, true]);
     expect((await read("Content-Type: multipart/mixed\r\n\r\n")).incomplete).toBe(false);
+  });
+
+  it("and the header section alone say the same of a message without parts", async () => {
+    const line = fc.constantFrom(
+      "Subject: x\r\n",
+      "Content-Type: text/html; charset=utf-8\r\n",
+      "Content-Type: text/plain; name*=utf-8''d%C3%B6.exe (c)\r\n",
+      "content-type : Text/X\r\n",
+      "Content-Type: multipart/mixed\r\n",
+      "Content-Type: multipart/mixed; boundary=a\r\n",
+      "Content-Type: message/rfc822\r\n",
+      "Content-Type: message/(c)rfc822\r\n",
+      'Content-Disposition: attachment; filename="=?utf-8?Q?a=2Eexe?="\r\n',
+      "Content-Transfer-Encoding: BASE64\r\n",
+      "From a@b Thu\r\n",
+      " Content-Type: text/folded\r\n",
+      "no field\r\n",
+      "\xff: \xfe\r\n",
+    );
+    const heads = fc.array(line, { maxLength: 6 }).map((lines) => lines.join(""));
+    await fc.assert(
+      fc.asyncProperty(heads, async (head) => {
+        const alone = treeOfHeader(head);
+        const whole = await read(`${head}\r\n--a\r\nContent-Type: text/part\r\n\r\nx\r\n--a--\r\n`);
+        expect(whole).toEqual(alone ?? whole);
+        expect(await read(head)).toEqual(alone ?? (await read(head)));
+        // Nothing is read of the body unless it may hold parts.
+        expect(alone === undefined).toBe(/^multipart\/|^message\/rfc822$/.test(whole.parts[0]?.type ?? ""));
+      }),
+      { numRuns: 300 },
+    );
+    const long = "X: y\r\n".repeat(5000);
+    expect([treeOfHeader(long), (await read(`${long}\r\n`)).incomplete]).toEqual([undefined, true]);
   });
 
   it("survives whatever comes", async () => {

@@ -7,7 +7,7 @@ import { pass } from "../../hooks/verdict.ts";
 import type { Answer } from "../../hooks/verdict.ts";
 import { unstuffText } from "../../message/dots.ts";
 import { HeaderFields } from "../../message/header.ts";
-import { MimeReader } from "../../message/mime.ts";
+import { MimeReader, treeOfHeader } from "../../message/mime.ts";
 import type { MimeTree } from "../../message/mime.ts";
 import { relayFault } from "../relayable.ts";
 import type { Service } from "../service.ts";
@@ -187,6 +187,10 @@ export class MessageChecks implements Sources {
     const held = this.#changeable?.held;
     if (this.#complete && held === undefined) {
       throw new Error("Cannot read the parts of a message that has passed: ask before `tap` returns");
+    }
+    const alone = treeOfHeader(unstuffText(this.facts().header));
+    if (alone !== undefined) {
+      return alone;
     }
     const reader = (this.#reader = new MimeReader());
     if (this.#complete && held !== undefined) {
