@@ -1,4 +1,4 @@
-/** The check milter with milters of the world: opendkim, opendmarc and clamav-milter. */
+/** The check milter with milters of the world: opendkim, opendmarc, rspamd and clamav-milter. */
 import { generateKeyPairSync } from "node:crypto";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +11,9 @@ import { Clamd, eicar } from "../fakes/clamd.ts";
 import { startMilterProgram } from "../fakes/milter.ts";
 import type { MilterProgram } from "../fakes/milter.ts";
 import { missing } from "../fakes/need.ts";
+import { startRspamd } from "../fakes/rspamd.ts";
+import type { Rspamd } from "../fakes/rspamd.ts";
+import { gtube } from "../fakes/spamd.ts";
 
 const message =
   "From: Ann <ann@far.example>\r\nSubject:  odd \xfc\r\n\tfolded\r\nX-Tight:x\r\n\r\n..dot\r\n \r\n\xe9 \r\n\r\n";
@@ -98,6 +101,35 @@ describe.skipIf(missing("opendkim") || missing("opendmarc"))("milters of authent
     );
     expect(await scene.send(message, ["carl@away.example"])).toMatch(/^250/);
     expect(scene.delivered()).toMatch(/^DKIM-Signature: /);
+  });
+});
+
+describe.skipIf(missing("rspamd"))("rspamd's worker rspamd_proxy", () => {
+  let rspamd: Rspamd;
+  beforeAll(async () => {
+    rspamd = await startRspamd(true);
+  }, 90_000);
+  afterAll(() => rspamd.close());
+
+  it.each(["tcp", "unix"])("refuses, marks, rewrites the Subject and passes, over %s", async (over) => {
+    const one = (scene = await MailScene.start({
+      milter: `url = "${rspamd.milters[over === "tcp" ? 0 : 1]}"\ndefault_action = "defer"`,
+    }));
+    const plain = "From: ann@far.example\r\nSubject: hello\r\nX-Spam: forged\r\n\r\n..dot\r\n";
+    // Its own test texts: X rejects, Y adds a header, Z rewrites the Subject.
+    const test = (letter: string): string => `${plain}${gtube.replace(/^X/, letter)}\r\n`;
+    expect(await one.send(test("X"))).toBe("554 5.7.1 Gtube pattern");
+    const client = await one.greet();
+    for (const message of [test("Y"), test("Z"), plain]) {
+      for (const line of ["MAIL FROM:<ann@far.example> BODY=8BITMIME", "RCPT TO:<anna@kontor.example>", "DATA"]) {
+        expect(await client.command(line)).toMatch(/^(?:250|354)/);
+      }
+      expect(await client.command(`${message}.`)).toMatch(/^250/);
+    }
+    client.close();
+    expect(one.delivered(1)).toMatch(/^X-Spam: Yes\r$/m);
+    expect(one.delivered(2)).toMatch(/^Subject: \*\*\* SPAM \*\*\* hello\r$/m);
+    expect(one.delivered(3)).toBe(plain.replace("\r\n..dot", "\r\n.dot"));
   });
 });
 
