@@ -1,5 +1,5 @@
 /** The list files of one check, by `[control] folders`. */
-import { findFile, openList, openMap } from "../files/list-file.ts";
+import { findFile, mapFile, openList, openMap } from "../files/list-file.ts";
 import type { ListPlace } from "../files/list-file.ts";
 import type { Lists } from "../hooks/services.ts";
 import type { Log } from "../report/log.ts";
@@ -7,7 +7,7 @@ import type { Log } from "../report/log.ts";
 /**
  * @param check under whose name errors are logged
  * @param now ms since 1970
- * @param want is called with each list that is looked for by its name
+ * @param want is called with the file name of each list and map that is looked for
  */
 export function createLists(
   folders: readonly string[],
@@ -22,7 +22,10 @@ export function createLists(
       want(name);
       return openList(name, place, read);
     },
-    map: (name) => openMap(name, place),
+    map: (name) => {
+      want(mapFile(name));
+      return openMap(name, place);
+    },
     path: (name) => findFile(name, folders),
   };
 }

@@ -1,7 +1,7 @@
 /** SPF, DKIM, ARC and DMARC of one message, together. */
 import type { DNSResolver } from "mailauth";
 
-import { libraryResolver, noAnswer } from "../dns/library-resolver.ts";
+import { libraryResolver } from "../dns/library-resolver.ts";
 import type { Dns } from "../dns/resolver.ts";
 import { evaluateSpf } from "../dns/spf.ts";
 import type { SpfQuestion } from "../dns/spf.ts";
@@ -46,7 +46,7 @@ export class Authentication {
     this.#question = question;
     this.#timeout = timeout;
     this.#lookups = new Deadline();
-    this.#resolver = libraryResolver(dns, this.#lookups.passed);
+    this.#resolver = libraryResolver(dns, this.#lookups.signal);
     this.#signatures = new SignatureVerifier(this.#resolver);
   }
 
@@ -64,7 +64,7 @@ export class Authentication {
     ]).finally(() => this.#lookups.stop());
     const further = new Deadline();
     further.start(this.#timeout, signal);
-    const resolver = libraryResolver(this.#dns, further.passed);
+    const resolver = libraryResolver(this.#dns, further.signal);
     const { ip } = this.#question;
     const wanted = this.#methods;
     const [dmarc, arc] = await Promise.all([
@@ -107,31 +107,28 @@ async function evaluateArc(data: Parameters<typeof import("mailauth").arc>[0], r
 
 /** Until when name servers are waited for; what they say later is in the cache of the resolver. */
 class Deadline {
-  readonly passed: Promise<never>;
-  readonly #reject: (error: Error) => void;
+  readonly #end = new AbortController();
   #timer: NodeJS.Timeout | undefined;
-  #signal: AbortSignal | undefined;
+  #given: AbortSignal | undefined;
 
-  constructor() {
-    const { promise, reject } = Promise.withResolvers<never>();
-    this.passed = promise;
-    this.#reject = reject;
-    promise.catch(() => undefined);
+  /** Aborts when it has passed. */
+  get signal(): AbortSignal {
+    return this.#end.signal;
   }
 
-  start(ms: number, signal: AbortSignal): void {
+  start(ms: number, given: AbortSignal): void {
     this.#timer = setTimeout(this.#pass, ms);
-    this.#signal = signal;
-    if (signal.aborted) {
+    this.#given = given;
+    if (given.aborted) {
       this.#pass();
     }
-    signal.addEventListener("abort", this.#pass, { once: true });
+    given.addEventListener("abort", this.#pass, { once: true });
   }
 
   stop(): void {
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener("abort", this.#pass);
+    this.#given?.removeEventListener("abort", this.#pass);
   }
 
-  readonly #pass = (): void => this.#reject(noAnswer("out of time"));
+  readonly #pass = (): void => this.#end.abort();
 }

@@ -1,17 +1,26 @@
 /** The one resolver of the relay in the form of node:dns, which mailauth asks. */
 import type { DNSResolver } from "mailauth";
 
+import { Late, unlessAborted } from "../wait/within.ts";
 import type { DnsAnswer } from "./answer.ts";
 import type { Asked, Dns } from "./resolver.ts";
 
-/** @param aborted rejects when nobody waits for answers any more; those that are known are given all the same */
-export function libraryResolver(dns: Dns, aborted?: Promise<never>): DNSResolver {
+/** @param signal aborts when nobody waits for answers any more */
+export function libraryResolver(dns: Dns, signal?: AbortSignal): DNSResolver {
   const resolve = async (name: string, type: string): Promise<unknown> => {
     const answer = ask(dns, name, type);
-    return aborted === undefined ? answer : Promise.race([answer, aborted]);
+    return signal === undefined ? answer : inTime(answer, signal);
   };
   // mailauth declares an answer for each type of record.
   return resolve as DNSResolver;
+}
+
+async function inTime<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await unlessAborted(answer, signal, "out of time");
+  } catch (error) {
+    throw error instanceof Late ? noAnswer(error.message) : error;
+  }
 }
 
 async function ask(dns: Dns, name: string, type: string): Promise<readonly unknown[]> {
@@ -45,6 +54,6 @@ async function values<T>(asked: Asked<T>): Promise<readonly T[]> {
 }
 
 /** What mailauth takes for a temporary failure. */
-export function noAnswer(why: string): Error {
+function noAnswer(why: string): Error {
   return Object.assign(new Error(why), { code: "ETIMEOUT" });
 }

@@ -11,6 +11,15 @@ export function hashKey(key: Buffer): number {
   return hash;
 }
 
+/** A database without records. */
+export function emptyCdb(): Buffer {
+  const bytes = Buffer.alloc(headerSize);
+  for (let at = 0; at < headerSize; at += 8) {
+    bytes.writeUInt32LE(headerSize, at);
+  }
+  return bytes;
+}
+
 /** A constant database in memory. */
 export class Cdb {
   readonly #bytes: Buffer;
@@ -26,6 +35,11 @@ export class Cdb {
       }
     }
     this.#bytes = bytes;
+  }
+
+  /** Whether it has records. */
+  get isEmpty(): boolean {
+    return Array.from({ length: headerSize / 8 }, (_, i) => this.#table(i * 8)).every(({ slots }) => slots === 0);
   }
 
   /** The first value of a key, as Latin-1; undefined if it has none. */

@@ -64,9 +64,14 @@ export function openList<T>(
   return new Watched(first, candidates(name, folders), make, now, (why) => fault(keeping, { path, fault: why }));
 }
 
+/** The file of a map. */
+export function mapFile(name: string): string {
+  return name.endsWith(".cdb") ? name : `${name}.cdb`;
+}
+
 /** One cdb map, `NAME.cdb`; undefined while it is missing. */
 export function openMap(name: string, { folders, now, fault }: ListPlace): Watched<Cdb | undefined> {
-  const paths = candidates(name.endsWith(".cdb") ? name : `${name}.cdb`, folders);
+  const paths = candidates(mapFile(name), folders);
   const make = () => {
     const path = paths.find((one) => statSync(one, { throwIfNoEntry: false }) !== undefined);
     return { value: path === undefined ? undefined : readMap(path), looked: paths };

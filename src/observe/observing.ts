@@ -3,14 +3,12 @@ import type { Mode } from "../config/check-words.ts";
 import type { RecipientSettings } from "../config/schema.ts";
 import type { Log } from "../report/log.ts";
 import type { Observer } from "../report/observer.ts";
+import { workerIndex } from "../state/worker-index.ts";
 import { Observations } from "./observations.ts";
 
-/** Set by the supervisor: each worker has a file of its own. */
-export const workerVariable = "GOODMAILTO_WORKER";
-
-/** The file of this process. */
-export function observeFile(file: string, worker = process.env[workerVariable]): string {
-  return worker === undefined || worker === "" ? file : `${file}.${worker}`;
+/** The file of this process: each worker has one of its own. */
+export function observeFile(file: string, worker = workerIndex()): string {
+  return worker === undefined ? file : `${file}.${worker}`;
 }
 
 /** Outlives a reload as long as the file stays the same. */

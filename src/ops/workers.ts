@@ -12,7 +12,7 @@ import type { Totals } from "./metrics.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import { createNotifier, watchdogPeriod } from "./systemd.ts";
 import { exit } from "./exit.ts";
-import { workerVariable } from "../observe/observing.ts";
+import { workerVariable } from "../state/worker-index.ts";
 import { probePorts } from "./ports.ts";
 import { ask } from "./worker.ts";
 import type { Report, Worker } from "./worker.ts";

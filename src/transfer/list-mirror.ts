@@ -2,18 +2,19 @@
  * Lists that web servers have, kept in a folder, where they are read like any other list: fetched by a timer and never
  * while a client waits, and still there when server and relay have been away. After http_config of qpsmtpd.
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { IncomingMessage } from "node:http";
 
+import { Cdb, emptyCdb } from "../files/cdb.ts";
 import { decodeText } from "../files/list-reader.ts";
 import { replaceFile } from "../files/replace.ts";
 import { errorMessage } from "../report/error-message.ts";
 import type { Log } from "../report/log.ts";
 import { exchange } from "./request.ts";
 
-/** What a list may have; the reader takes no more either. */
-const maxBytes = 4 * 1024 * 1024;
+/** What a list may have, as the reader takes it, and a map: each is in memory while it is fetched. */
+const maxBytes = { list: 4 * 1024 * 1024, map: 64 * 1024 * 1024 };
 /** Lists that are fetched, with those that they include. */
 const maxNames = 200;
 
@@ -116,7 +117,7 @@ export class ListMirror {
       isEmpty ||= found.kind === "empty";
     }
     if (isEmpty && kept !== undefined && kept.url !== "" && away.size === 0) {
-      this.#keep(name, Buffer.alloc(0), { url: "", etag: "" });
+      this.#keep(name, isMap(name) ? emptyCdb() : Buffer.alloc(0), { url: "", etag: "" });
     }
   }
 
@@ -127,7 +128,7 @@ export class ListMirror {
     try {
       const headers = etag === "" ? {} : { "if-none-match": etag };
       const response = await exchange({ url: new URL(`${url}${name}`), method: "GET", headers, ca, signal });
-      const found = await read(response);
+      const found = await read(response, isMap(name));
       if (this.#complaints.delete(url)) {
         this.#options.log.info("lists", "server answers again", { url });
       }
@@ -148,8 +149,11 @@ export class ListMirror {
   #kept(name: string): Origin | undefined {
     try {
       const origin: Partial<Origin> = JSON.parse(readFileSync(this.#path(`.${name}.json`), "utf8"));
-      const text = decodeText(readFileSync(this.#path(name)));
-      this.#include(text);
+      if (isMap(name)) {
+        statSync(this.#path(name));
+      } else {
+        this.#include(decodeText(readFileSync(this.#path(name))));
+      }
       return typeof origin.url === "string" && typeof origin.etag === "string"
         ? { url: origin.url, etag: origin.etag }
         : undefined;
@@ -167,7 +171,9 @@ export class ListMirror {
     replaceFile(this.#path(name), body, { mode: 0o600 });
     // Last: a list without it is fetched again.
     replaceFile(this.#path(`.${name}.json`), Buffer.from(JSON.stringify(origin)), { mode: 0o600 });
-    this.#include(decodeText(body));
+    if (!isMap(name)) {
+      this.#include(decodeText(body));
+    }
     log.info("lists", "fetched", { list: name, from: origin.url, bytes: body.length });
   }
 
@@ -191,8 +197,12 @@ export class ListMirror {
   }
 }
 
-/** @throws Error if the answer says nothing of the list */
-async function read(response: IncomingMessage): Promise<Found> {
+function isMap(name: string): boolean {
+  return name.endsWith(".cdb");
+}
+
+/** @throws Error if the answer says nothing of the list, or is only a part of a map */
+async function read(response: IncomingMessage, map: boolean): Promise<Found> {
   const { statusCode: status = 0 } = response;
   if (status !== 200) {
     response.destroy();
@@ -204,17 +214,22 @@ async function read(response: IncomingMessage): Promise<Found> {
     }
     throw new Error(`status ${status}`);
   }
+  const body = await bodyOf(response, map ? maxBytes.map : maxBytes.list);
+  const isEmpty = map ? body.length === 0 || new Cdb(body).isEmpty : !/^\s*[^\s#]/m.test(body.toString("latin1"));
+  return isEmpty ? { kind: "empty" } : { kind: "list", body, etag: response.headers.etag ?? "" };
+}
+
+/** @throws RangeError if there are more bytes */
+async function bodyOf(response: IncomingMessage, most: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let size = 0;
   const coming: AsyncIterable<Buffer> = response;
   for await (const piece of coming) {
     pieces.push(piece);
     size += piece.length;
-    if (size > maxBytes) {
-      throw new RangeError(`more than ${maxBytes} bytes`);
+    if (size > most) {
+      throw new RangeError(`more than ${most} bytes`);
     }
   }
-  const body = Buffer.concat(pieces);
-  const hasEntries = /^\s*[^\s#]/m.test(body.toString("latin1"));
-  return hasEntries ? { kind: "list", body, etag: response.headers.etag ?? "" } : { kind: "empty" };
+  return Buffer.concat(pieces);
 }

@@ -42,13 +42,12 @@
  * time); `delivered N`, what the next hop must have got: `from <..> to <..> <..>`, then text that the message must
  * contain; `commands`, all that the next hop was told but EHLO and QUIT.
  */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "vitest";
 
+import { makeCdb } from "../fakes/cdb.ts";
 import { setRight } from "../fakes/clock.ts";
 import { makeMmdb } from "../fakes/mmdb.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
@@ -113,9 +112,14 @@ function filesOf(blocks: readonly Block[], fill: (text: string) => string): NonN
   const files = named(blocks, "file").map(
     (block) => [block.argument, { text: fill(`${body(block).trimEnd()}\n`), mode: 0o755 }] as const,
   );
-  const maps = named(blocks, "cdb").map((block) => [block.argument, makeCdb(filled(block))] as const);
+  const maps = named(blocks, "cdb").map((block) => [block.argument, makeCdb(recordsOf(filled(block)))] as const);
   const places = named(blocks, "mmdb").map((block) => [block.argument, makePlaces(filled(block))] as const);
   return Object.fromEntries<Buffer | (typeof files)[number][1]>([...files, ...maps, ...places]);
+}
+
+/** Of a block `cdb`. */
+function recordsOf(lines: readonly string[]): Record<string, string> {
+  return Object.fromEntries(lines.map((line) => line.split(" ", 2)).map(([key = "", value = ""]) => [key, value]));
 }
 
 async function checkEnd(blocks: readonly Block[], relay: TestRelay | undefined, hop: NextHop): Promise<void> {
@@ -127,21 +131,6 @@ async function checkEnd(blocks: readonly Block[], relay: TestRelay | undefined, 
   }
   named(blocks, "commands").forEach((block) => checkCommands(block, hop));
   expect(hop.violations, "what the relay did wrong at the next hop").toEqual([]);
-}
-
-/** A map as an administrator makes it. */
-function makeCdb(lines: readonly string[]): Buffer {
-  const folder = mkdtempSync(join(tmpdir(), "goodmailto-cdb-"));
-  try {
-    const records = lines.map((line) => {
-      const [key = "", value = ""] = line.split(" ");
-      return `+${key.length},${value.length}:${key}->${value}\n`;
-    });
-    execFileSync("cdb", ["-c", join(folder, "map.cdb")], { input: `${records.join("")}\n` });
-    return readFileSync(join(folder, "map.cdb"));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }
 
 /** A database of places; a line is a network, a blank and the place. */

@@ -5,12 +5,16 @@ import { join } from "node:path";
 
 import { afterEach, describe, expect, it } from "vitest";
 
+import { makeCdb } from "../fakes/cdb.ts";
 import { missing } from "../fakes/need.ts";
+import { startNextHop } from "../fakes/next-hop.ts";
 import { startNginx } from "../fakes/nginx.ts";
 import type { Nginx } from "../fakes/nginx.ts";
+import { startOrigin } from "../fakes/origin.ts";
 import { settingsOf, startTestRelay } from "../fakes/relay.ts";
 import type { TestRelay } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
+import { configOf, Scene } from "./scene.ts";
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -65,9 +69,9 @@ ca_file = "${folder}/ca.pem"
   };
 }
 
-/** What a client of this name is told, beside 250. */
-async function verdictOn(relay: TestRelay, helo: string): Promise<string> {
-  const client = await SmtpClient.open(relay.port);
+/** What a client of this name is told at MAIL. */
+async function answerAs(helo: string, port: number): Promise<string> {
+  const client = await SmtpClient.open(port);
   await client.reply();
   await client.command(`EHLO ${helo}`);
   const mail = (await client.command("MAIL FROM:<s@sender.example>")) ?? "closed";
@@ -75,10 +79,10 @@ async function verdictOn(relay: TestRelay, helo: string): Promise<string> {
   return mail;
 }
 const refused = async (relay: TestRelay, helo: string): Promise<void> => {
-  await expect.poll(async () => (await verdictOn(relay, helo)).slice(0, 1), { timeout: 8000 }).toBe("5");
+  await expect.poll(async () => (await answerAs(helo, relay.port)).slice(0, 1), { timeout: 8000 }).toBe("5");
 };
 const passed = async (relay: TestRelay, helo: string): Promise<void> => {
-  await expect.poll(async () => (await verdictOn(relay, helo)).slice(0, 1), { timeout: 8000 }).toBe("2");
+  await expect.poll(async () => (await answerAs(helo, relay.port)).slice(0, 1), { timeout: 8000 }).toBe("2");
 };
 
 describe.skipIf(missing("nginx"))("lists of a web server", () => {
@@ -121,6 +125,31 @@ describe.skipIf(missing("nginx"))("lists of a web server", () => {
     await passed(one, "first.example");
     // A list that has not changed is not fetched again: ETag.
     expect(fetched()).toBe(before + 1);
+  });
+});
+
+describe("lists of a web server and several workers", () => {
+  it("are fetched once for all of them, maps too", async () => {
+    const [scene, hop, origin] = [new Scene(), await startNextHop(), await startOrigin()];
+    ends.push(
+      () => origin.stop(),
+      () => hop.close(),
+      () => scene.close(),
+    );
+    origin.files.set("/badhelo", Buffer.from("bad.example\n"));
+    origin.files.set("/more.cdb", makeCdb({ "192.0.2.": "" }));
+    const more = `[clients]\nmorerelayclients = "more"\n[checks]\nrun = ["badhelo"]
+[control]\nfolders = []\nurls = ["${origin.url}/"]\ncache = "cache"\nhttp_ttl = "1d"\n`;
+    const config = scene.write("goodmailto.toml", configOf({ hop: hop.port, smtp: "workers = 2", more }));
+    const program = scene.start("serve", "--config", config);
+    const [, port] = await program.until(/relay: ready listen=\S*?:(\d+)/);
+    await program.until(/workers ready/);
+    // Each worker serves some of these, and says no to the last.
+    for (let refusals = 0; refusals < 12;) {
+      const answer = await answerAs("bad.example", Number(port));
+      refusals = answer.startsWith("5") ? refusals + 1 : 0;
+    }
+    expect(origin.asked.map(({ path }) => path).toSorted()).toEqual(["/badhelo", "/more.cdb"]);
   });
 });
 

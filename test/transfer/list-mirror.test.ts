@@ -5,9 +5,11 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { Cdb, emptyCdb } from "../../src/files/cdb.ts";
 import { silentLog } from "../../src/report/log.ts";
 import type { Log } from "../../src/report/log.ts";
 import { ListMirror } from "../../src/transfer/list-mirror.ts";
+import { makeCdb } from "../fakes/cdb.ts";
 import { startOrigin } from "../fakes/origin.ts";
 import type { Origin } from "../fakes/origin.ts";
 
@@ -75,6 +77,25 @@ describe("a mirror of lists", () => {
     expect(kept("badhelo")).toBe("two.example\nthree.example\n");
     expect(told.filter((line) => line.includes("no answer in time"))).toHaveLength(1);
     expect(origin.asked.some(({ status }) => status === 304)).toBe(true);
+  });
+
+  it("fetches maps whole or not at all, and empties one only for one that is empty", async () => {
+    const [map, none] = [makeCdb({ "192.0.2.7": "" }), emptyCdb()];
+    const isKept = async (bytes: Buffer): Promise<void> => {
+      const path = join(folder, "lists/more.cdb");
+      await expect.poll(() => existsSync(path) && readFileSync(path).equals(bytes), { timeout: 5000 }).toBe(true);
+    };
+    origin.files.set("/more.cdb", map);
+    mirrorOf(["more.cdb"]);
+    await isKept(map);
+    origin.files.set("/more.cdb", map.subarray(0, map.length - 4));
+    await heard(/cannot be fetched.*a table is beyond its end/);
+    origin.files.set("/more.cdb", Buffer.from("<html>not found</html>"));
+    await heard(/cannot be fetched.*shorter than its header/);
+    await isKept(map);
+    origin.files.set("/more.cdb", none);
+    await isKept(none);
+    expect(new Cdb(none).get("192.0.2.7")).toBe(undefined);
   });
 
   it("asks for nothing but names, and for no more of them than it should", async () => {
