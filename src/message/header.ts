@@ -1,4 +1,5 @@
 /** The fields of a header section, parsed once, when first asked for. RFC 5322 2.2. */
+import { MessageSplitter } from "./splitter.ts";
 import { decodeText } from "./words.ts";
 
 /** One field. */
@@ -38,27 +39,49 @@ export function fieldName(line: string): string {
 export async function readHeader(
   pieces: AsyncIterator<Buffer>,
 ): Promise<{ readonly header: string; readonly rest: Buffer }> {
-  let seen = Buffer.alloc(0);
+  const splitter = new MessageSplitter();
   for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-    seen = Buffer.concat([seen, next.value]);
-    const end = seen.subarray(0, 2).toString("latin1") === "\r\n" ? -2 : seen.indexOf("\r\n\r\n");
-    if (end !== -1) {
-      return { header: seen.toString("latin1", 0, end + 2), rest: seen.subarray(end + 4) };
+    const rest = splitter.push(next.value);
+    if (!splitter.open) {
+      return { header: splitter.header, rest };
     }
   }
-  return { header: seen.toString("latin1"), rest: Buffer.alloc(0) };
+  return { header: splitter.header, rest: Buffer.alloc(0) };
 }
 
-function fieldOf(line: string): HeaderField {
-  const name = fieldName(line);
-  const value = line.slice(line.indexOf(":") + 1).replaceAll("\r\n", "");
-  return { name, value: name === "" ? "" : value.trim() };
+/** A line of the section, as a field whose value is taken out when it is first wanted: of most fields it never is. */
+class Field implements HeaderField {
+  readonly name: string;
+  readonly #line: string;
+  #value: string | undefined;
+
+  constructor(line: string) {
+    this.name = fieldName(line);
+    this.#line = line;
+  }
+
+  get value(): string {
+    return (this.#value ??= this.name === "" ? "" : this.#taken);
+  }
+
+  get #taken(): string {
+    const value = this.#line.slice(this.#line.indexOf(":") + 1);
+    return (value.includes("\r\n") ? value.replaceAll("\r\n", "") : value).trim();
+  }
 }
+
+/** The fields of one name. */
+interface Named {
+  readonly fields: readonly HeaderField[];
+  values: readonly string[] | undefined;
+}
+
+const none: readonly string[] = [];
 
 export class HeaderFields {
   readonly #section: () => string;
   #all: readonly HeaderField[] | undefined;
-  #byName: ReadonlyMap<string, readonly HeaderField[]> | undefined;
+  #byName: ReadonlyMap<string, Named> | undefined;
   /** Decoded ones, by their fields. */
   readonly #texts = new Map<HeaderField, string>();
 
@@ -69,7 +92,7 @@ export class HeaderFields {
 
   /** Every field, in order. */
   get all(): readonly HeaderField[] {
-    return (this.#all ??= splitFields(this.#section()).map(fieldOf));
+    return (this.#all ??= splitFields(this.#section()).map((line) => new Field(line)));
   }
 
   /** The names in small letters, each once. */
@@ -79,17 +102,18 @@ export class HeaderFields {
 
   /** The values of every field of this name, in order. */
   values(name: string): readonly string[] {
-    return (this.#named.get(name.toLowerCase()) ?? []).map(({ value }) => value);
+    const named = this.#named.get(name.toLowerCase());
+    return named === undefined ? none : (named.values ??= named.fields.map(({ value }) => value));
   }
 
   /** The value of the nth field of this name, from 1. */
   nth(name: string, nth: number): string | undefined {
-    return this.#named.get(name.toLowerCase())?.[nth - 1]?.value;
+    return this.#nth(name, nth)?.value;
   }
 
   /** The same as text: encoded words and UTF-8 decoded, once. RFC 2047, RFC 6532. */
   text(name: string, nth = 1): string | undefined {
-    const field = this.#named.get(name.toLowerCase())?.[nth - 1];
+    const field = this.#nth(name, nth);
     if (field === undefined) {
       return undefined;
     }
@@ -98,10 +122,25 @@ export class HeaderFields {
     return text;
   }
 
-  get #named(): ReadonlyMap<string, readonly HeaderField[]> {
-    return (this.#byName ??= Map.groupBy(
-      this.all.filter(({ name }) => name !== ""),
-      ({ name }) => name.toLowerCase(),
-    ));
+  #nth(name: string, nth: number): HeaderField | undefined {
+    return this.#named.get(name.toLowerCase())?.fields[nth - 1];
   }
+
+  get #named(): ReadonlyMap<string, Named> {
+    return (this.#byName ??= groupByName(this.all));
+  }
+}
+
+function groupByName(all: readonly HeaderField[]): Map<string, Named> {
+  const named = new Map<string, { readonly fields: HeaderField[]; values: undefined }>();
+  for (const field of all) {
+    const key = field.name.toLowerCase();
+    const others = named.get(key);
+    if (others !== undefined) {
+      others.fields.push(field);
+    } else if (key !== "") {
+      named.set(key, { fields: [field], values: undefined });
+    }
+  }
+  return named;
 }

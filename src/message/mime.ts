@@ -85,6 +85,9 @@ export function treeOfHeader(header: string): MimeTree | undefined {
   if (!/content-/i.test(header)) {
     return plain;
   }
+  if (/^content-type:\s*multipart\//im.test(header)) {
+    return undefined;
+  }
   const library = mailsplit();
   const node = new library.MimeNode(false);
   node.addHeaderChunk(Buffer.from(header, "latin1"));
@@ -185,5 +188,7 @@ function partOf(node: MimeNode, level: number, parent: number | undefined): Mime
 }
 
 function parameterIn({ headers }: MimeNode, field: string, name: string): string | undefined {
-  return headers === false ? undefined : parameterOf(headers.getFirst(field), name);
+  const value = headers === false ? "" : headers.getFirst(field);
+  // Most fields have none of these. Within comments and behind backslashes a name may look otherwise.
+  return /name|[(\\]/i.test(value) ? parameterOf(value, name) : undefined;
 }

@@ -1,11 +1,10 @@
 /**
  * Collects the header section of a message, in wire form, from its bytes in any segmentation that does not split CRLF.
  */
+import { emptyLineIn } from "../../message/splitter.ts";
 
 /** How much of it the checks see. */
 const limit = 262_144;
-
-const emptyLine = Buffer.from("\r\n\r\n");
 
 export class HeaderSection {
   /** One character per octet; complete when {@link open} is false. */
@@ -20,8 +19,8 @@ export class HeaderSection {
   /** How many of these bytes belong to it. */
   push(body: Buffer): number {
     const bytes = body.subarray(0, limit - this.text.length);
-    const end = this.#endIn(bytes);
-    const within = end ?? bytes.length;
+    const end = emptyLineIn(this.#tail, bytes);
+    const within = Math.max(0, end ?? bytes.length);
     // Only the header becomes text: a chunk may be mostly body, and a slice of a long text keeps all of it.
     const text = bytes.toString("latin1", 0, within);
     this.text += text;
@@ -29,15 +28,5 @@ export class HeaderSection {
     this.cut = end === undefined && this.text.length >= limit;
     this.open = end === undefined && !this.cut;
     return within;
-  }
-
-  /** Where the section ends in these bytes, with its last line ending; undefined if it continues after them. */
-  #endIn(bytes: Buffer): number | undefined {
-    const across = (this.#tail + bytes.toString("latin1", 0, 3)).indexOf("\r\n\r\n");
-    if (across >= 0) {
-      return Math.max(0, across + 2 - this.#tail.length);
-    }
-    const at = bytes.indexOf(emptyLine);
-    return at < 0 ? undefined : at + 2;
   }
 }

@@ -97,7 +97,9 @@ export class MessageChecks implements Sources {
     }
     this.taps.abandon();
     this.#reader?.abandon();
-    this.#ended?.reject(new Error("The message did not become complete"));
+    if (!this.#complete) {
+      this.#ended?.reject(new Error("The message did not become complete"));
+    }
   }
 
   #askHeader(step: Step): Answer {
