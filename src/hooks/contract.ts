@@ -15,6 +15,7 @@ export { noteOf } from "./notes.ts";
 export type { Note } from "./notes.ts";
 export type { HeaderFields } from "../message/header.ts";
 export type { MimePart, MimeTree } from "../message/mime.ts";
+export { proofOfWork } from "./proof-of-work.ts";
 export { recipientOptions } from "./recipient-options.ts";
 export type { Services } from "./services.ts";
 export { acceptSession, drop, found, next, ok, pass, refuse } from "./verdict.ts";

@@ -4,6 +4,7 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { immune } from "../../hooks/exemption.ts";
+import { proofOfWork } from "../../hooks/proof-of-work.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { reply } from "../../mail/reply.ts";
 
@@ -26,15 +27,23 @@ export const score: CheckDefinition = defineCheck({
       100_000,
       "Number of points of session and transaction at which to refuse. Each reason of a check counts once per transaction, or once per session before MAIL.",
     ),
+    stamp_bits: field.integer(
+      0,
+      0,
+      60,
+      "A message with a valid hashcash stamp of at least so many bits is not refused at its end, whatever its points; refusals at RCPT and DATA come before the stamp is known. Needs the check hashcash with verify = true. 0: stamps do not count.",
+    ),
   },
   reasons: { points: "too many points" },
   unless: [...immune, "special recipient"],
-  create({ refuse_at: refuseAt }) {
+  create({ refuse_at: refuseAt, stamp_bits: stampBits }) {
     const isOver = ({ points }: CheckSession): boolean => points >= refuseAt;
+    const isStamped = (session: Pick<CheckSession, "transaction">): boolean =>
+      stampBits > 0 && (proofOfWork.get(session) ?? 0) >= stampBits;
     return {
       rcpt: (session) => (isOver(session) ? atRcpt : pass),
       data: (session) => (isOver(session) ? atData : pass),
-      message: (session) => (isOver(session) ? atData : pass),
+      message: (session) => (isOver(session) && !isStamped(session) ? atData : pass),
     };
   },
 });

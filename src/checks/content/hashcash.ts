@@ -7,6 +7,7 @@ import type { CheckDefinition } from "../../hooks/check.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import type { HeaderEdits, HeaderView, MessageSession } from "../../hooks/message.ts";
 import { noteOf } from "../../hooks/notes.ts";
+import { proofOfWork } from "../../hooks/proof-of-work.ts";
 import { pass } from "../../hooks/verdict.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { Slots } from "../../wait/slots.ts";
@@ -45,7 +46,7 @@ export const hashcash: CheckDefinition = defineCheck({
     ),
     verify: field.flag(
       false,
-      "Check the X-Hashcash fields of every message too, and add X-Hashcash-Valid with the bits of the best stamp that is for one of the recipients and not older than 28 days. Existing fields of this name are removed. A stamp that is used twice is not noticed.",
+      "Check the X-Hashcash fields of every message too, and add X-Hashcash-Valid with the bits of the best stamp that is for one of the recipients and not older than 28 days. Existing fields of this name are removed. The check score can count it (stamp_bits). A stamp that is used twice is not noticed.",
     ),
   },
   reasons: {},
@@ -101,12 +102,13 @@ async function mintWithin(slots: Slots, order: StampOrder, signal: AbortSignal):
   }
 }
 
-function mark({ transaction }: MessageSession, message: HeaderView & HeaderEdits, now: number): void {
-  const resources = new Set((transaction?.accepted ?? []).map(({ mailbox }) => mailbox.raw.toLowerCase()));
+function mark(session: MessageSession, message: HeaderView & HeaderEdits, now: number): void {
+  const resources = new Set((session.transaction?.accepted ?? []).map(({ mailbox }) => mailbox.raw.toLowerCase()));
   const stamps = message.fields.values("X-Hashcash").slice(0, mostStamps);
   const best = Math.max(0, ...stamps.map((stamp) => stampValue(stamp, resources, now)));
   message.deleteReceivedHeader(told);
   if (best > 0) {
+    proofOfWork.set(session, best);
     message.insertHeader(0, `${told}: ${best}`);
   }
 }

@@ -5,8 +5,10 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 
 import { mintStamp, stampValue, zeroBits } from "../../../src/checks/content/hashcash-stamp.ts";
+import { score } from "../../../src/checks/client/score.ts";
 import { hashcash } from "../../../src/checks/content/hashcash.ts";
 import type { Session } from "../../../src/hooks/session.ts";
+import type { Step } from "../../../src/hooks/step.ts";
 import { missing } from "../../fakes/need.ts";
 import { Clock, mailbox, makeSession, messageOf, RecordingLog, startCheck } from "../fixture.ts";
 
@@ -114,6 +116,29 @@ describe("hashcash with verify", () => {
     expect(await changesOf(`X-Hashcash: ${stamp}\r\n`, ["otto@kontor.example", "VERA@kontor.example"])).toEqual(good);
     expect(await changesOf(`X-Hashcash: 1:x\r\nX-Hashcash: ${stamp.replace("::", "::\r\n ")}\r\n`)).toEqual(good);
     expect(await changesOf(`X-Hashcash: ${stamp}\r\n`, ["otto@kontor.example"])).toEqual(good.slice(0, 1));
+  });
+
+  it("leaves a note for score, which lets a message with enough bits pass at its end, and no sooner", async () => {
+    const clock = new Clock();
+    clock.time = now;
+    const verdicts = async (field: string, settings: Readonly<Record<string, number>>): Promise<unknown[]> => {
+      const session = withRecipients([to], {});
+      const [hash, judge] = [
+        startCheck(hashcash, { verify: true }, new RecordingLog(), clock.now),
+        startCheck(score, { refuse_at: 1, ...settings }),
+      ];
+      session.suspicion.score({ label: "other", points: 1 } as Step, "any", "message");
+      const message = messageOf(field);
+      await hash.header?.(session, message);
+      return [await judge.data?.(session), await judge.message?.(session, message)].map(
+        (verdict) => (verdict as { kind?: string } | undefined)?.kind,
+      );
+    };
+    const field = `X-Hashcash: ${stamp}\r\n`;
+    expect(await verdicts(field, { stamp_bits: 8 })).toEqual(["refuse", "pass"]);
+    expect(await verdicts(field, { stamp_bits: 9 })).toEqual(["refuse", "refuse"]);
+    expect(await verdicts(field, {})).toEqual(["refuse", "refuse"]);
+    expect(await verdicts(field.replace(":vera", ":otto"), { stamp_bits: 1 })).toEqual(["refuse", "refuse"]);
   });
 
   it("takes no stamp that is old, of the future, claims more than it has, or is none", () => {
