@@ -51,6 +51,8 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/demo", "The servers of `npm start`"],
   ["src/log", "Where log lines go: standard error, files, syslog"],
   ["src/ops", "The process: metrics, systemd, ports, workers"],
+  ["src/lookup", "Questions of other mail servers: the verdict, tables, connections"],
+  ["src/lookup/protocols", "How other mail servers ask, one protocol a file"],
   ["sync", "Words of a sync: source, entry, outcome"],
   ["sync/presets", "What carries an address in which directory"],
   ["sync/convert", "From an entry to lookup keys"],

@@ -1,4 +1,6 @@
 /** `goodmailto serve`: the relay, in one process or in several that share the port. */
+import { Socket } from "node:net";
+
 import { Command } from "commander";
 
 import { errorCode, errorMessage } from "../report/error-message.ts";
@@ -24,6 +26,7 @@ import { startRelay } from "../compose/relay.ts";
 import type { Relay } from "../compose/relay.ts";
 import { noteRunning } from "../compose/running-relay.ts";
 import { defaultConfig, loadPlaced, schema, schemaFor } from "../compose/settings.ts";
+import { isHanded } from "../ops/lookup-sockets.ts";
 import { superviseWorkers, workerCount } from "../ops/workers.ts";
 import { logWarnings } from "../compose/warnings.ts";
 
@@ -106,8 +109,13 @@ async function serveHere(
 }
 
 function answerSupervisor(relay: Relay, metrics: Metrics, settings: Settings, stop: () => void): void {
-  process.on("message", (message) => {
-    if (message === "totals") {
+  process.on("message", (message, handle) => {
+    if (isHanded(message)) {
+      // What was sent with it; undefined where the client has gone meanwhile.
+      if (handle instanceof Socket) {
+        relay.take(message.lookup, handle);
+      }
+    } else if (message === "totals") {
       process.send?.({ totals: metrics.totals(), gauges: gaugesOf(relay, settings), notReady: notReady(relay) });
     }
   });

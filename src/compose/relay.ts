@@ -1,29 +1,22 @@
 /** Wires one relay process out of its settings: snapshot, checks, next hops, listeners. */
+import type { Socket } from "node:net";
 import { hostname } from "node:os";
 
-import { Guard } from "../auth/guard.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { ListenerPlan } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Counters } from "../report/counters.ts";
-import { CopyQueues } from "../couriers/copy-queue.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";
 import { createPost } from "../mail/notice.ts";
 import type { Log } from "../report/log.ts";
-import { SpoolRoom } from "../message/spool.ts";
-import { affordable } from "../ops/descriptors.ts";
 import { checkLibrary } from "../smtp/listener/contract.ts";
-import { Crowd } from "../smtp/listener/crowd.ts";
-import { ConnectionRate, createConnectionCounts } from "../smtp/connection-rate.ts";
-import type { Counts } from "../state/counts.ts";
+import { ConnectionRate } from "../smtp/connection-rate.ts";
 import { Harvest } from "../smtp/harvest/harvest.ts";
-import { HarvestLedger } from "../smtp/harvest/ledger.ts";
 import { createHostNames } from "../dns/host-names.ts";
 import type { ServerOptions } from "../smtp/listener/server-options.ts";
 import { RelayServer } from "../smtp/listener/server.ts";
 import type { Service } from "../smtp/service.ts";
-import { TurnedAway } from "../smtp/listener/turned-away.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { ScannerPlaces } from "../scanners/scanners.ts";
 import { modesOf, recipientsOf } from "./own-domains.ts";
@@ -31,16 +24,18 @@ import { createAuthenticator } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
 import { bind, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
+import { closeLasting, createLasting } from "./lasting.ts";
+import type { Lasting } from "./lasting.ts";
+import { Lookups, serviceNames } from "./lookups.ts";
+import { lookupParts } from "./lookup-parts.ts";
 import { createMirror } from "./mirror.ts";
 import { buildCopyingCourier, createSameNextHop } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
-import { RelayState } from "./state.ts";
 import { requirePlace } from "./state-place.ts";
-import { Observing } from "../observe/observing.ts";
 import { createSenders } from "./senders.ts";
-import { openServed, trustOf } from "./trust.ts";
+import { trustOf } from "./trust.ts";
 import { connectionRateOf, harvestOf, limitsOf, spoolPlaceOf } from "./limits.ts";
 
 /** A running relay. */
@@ -50,25 +45,10 @@ export interface Relay {
   readonly snapshot: SnapshotReader;
   /** Takes new settings for new sessions. @throws Error if they cannot be used; the old ones then stay */
   reload(settings: Settings): void;
+  /** Answers a connection to a [[lookup]] that the supervisor of workers has accepted. */
+  take(lookup: string, socket: Socket): void;
   /** Stops accepting and lets messages in flight finish, for `[smtp] shutdown_timeout`. */
   stop(): Promise<void>;
-}
-
-/** What outlives a reload. */
-interface Lasting {
-  readonly snapshot: SnapshotReader;
-  readonly guard: Guard;
-  readonly ledger: HarvestLedger;
-  readonly connections: Counts;
-  readonly observing: Observing;
-  readonly state: RelayState;
-  readonly spools: SpoolRoom;
-  readonly copies: CopyQueues;
-  readonly crowd: Crowd;
-  readonly turnedAway: TurnedAway;
-  readonly room: ReturnType<typeof affordable>;
-  readonly log: Log;
-  readonly counters: Counters;
 }
 
 /** Everything that depends on settings and is replaced at a reload. */
@@ -93,16 +73,10 @@ function assemble(settings: Settings, lasting: Lasting) {
     ...services,
     listener: plan.name,
     pipeline: buildPipeline(settings, plan.checks ?? settings.checks.run, services, scanners, counters, mirror.want),
-    courier,
-    counters,
-    spools,
-    observer,
+    ...{ courier, counters, spools, observer, relayLists, harvest, connectionRate },
     rules: readRules(plan.rules),
-    relayLists,
     variables: new Map(Object.entries(plan.variables)),
     limits: limitsOf(settings),
-    harvest,
-    connectionRate,
     hostNames: createHostNames(dns),
     ...mannersOf(settings),
     starttls: tls !== undefined && plan.tls === "starttls",
@@ -110,7 +84,12 @@ function assemble(settings: Settings, lasting: Lasting) {
     mayUse,
   });
   const listeners = listenersOf(settings).map((plan) => ({ plan, service: serviceOf(plan) }));
-  return { courier, authenticator, tls, listeners, mirror };
+  const lookup = lookupParts(settings, {
+    ...services,
+    ...mannersOf(settings),
+    ...{ scanners, counters, snapshot, harvest, relayLists, want: mirror.want },
+  });
+  return { courier, authenticator, tls, listeners, lookup, mirror };
 }
 
 /** Who may log in, and what for. */
@@ -131,32 +110,9 @@ function mannersOf({ smtp, log }: Settings) {
   };
 }
 
-/** What outlives a reload, made for the first settings. */
-function createLasting(settings: Settings, log: Log, counters: Counters, shared: boolean): Lasting {
-  const snapshot = openServed(settings, log);
-  const room = affordable(settings.smtp.max_connections);
-  const counting = {
-    guard: new Guard(),
-    ledger: new HarvestLedger(),
-    crowd: new Crowd(),
-    connections: createConnectionCounts(),
-  };
-  return {
-    ...counting,
-    snapshot,
-    room,
-    turnedAway: new TurnedAway(room.refused),
-    state: new RelayState(settings, counting, log, shared),
-    spools: new SpoolRoom(spoolPlaceOf(settings)),
-    copies: new CopyQueues(),
-    observing: new Observing(log),
-    log,
-    counters,
-  };
-}
-
 class RunningRelay implements Relay {
   readonly addresses: string[] = [];
+  readonly #lookups: Lookups;
   readonly #lasting: Lasting;
   readonly #servers: { readonly server: RelayServer; readonly name: string }[] = [];
   #settings: Settings;
@@ -166,6 +122,7 @@ class RunningRelay implements Relay {
     this.#lasting = lasting;
     this.#settings = settings;
     this.#parts = assemble(settings, lasting);
+    this.#lookups = new Lookups(settings, this.#parts.lookup, lasting.log, lasting.counters);
   }
 
   get snapshot(): SnapshotReader {
@@ -174,13 +131,20 @@ class RunningRelay implements Relay {
 
   /** @param shared with SO_REUSEPORT */
   async listen(shared: boolean): Promise<void> {
+    const names = serviceNames(this.#settings);
     for (const { plan, service } of this.#parts.listeners) {
-      for (const target of plan.listen.flatMap((place) => targetsOf(place, plan.name))) {
+      for (const target of plan.listen.flatMap((place) => targetsOf(place, plan.name, names))) {
         const server = new RelayServer(service, this.#serverOptions(plan));
         this.#servers.push({ server, name: plan.name });
-        this.addresses.push(await bind(server, target, shared));
+        this.addresses.push(await bind(server.server, target, shared));
       }
     }
+    await this.#lookups.listen(shared);
+    this.addresses.push(...this.#lookups.addresses);
+  }
+
+  take(lookup: string, socket: Socket): void {
+    this.#lookups.take(lookup, socket);
   }
 
   #serverOptions(plan: ListenerPlan): ServerOptions {
@@ -214,6 +178,7 @@ class RunningRelay implements Relay {
         server.reload(same.service, fresh.tls);
       }
     }
+    this.#lookups.reload(next, fresh.lookup);
     this.#closeParts();
     this.#parts = fresh;
     this.#settings = next;
@@ -226,7 +191,10 @@ class RunningRelay implements Relay {
   /** @param timeout ms for messages in flight, and then for copies of them that wait */
   async close(timeout: number): Promise<void> {
     const end = performance.now() + timeout;
-    await Promise.all(this.#servers.map(({ server }) => server.shutdown(timeout)));
+    await Promise.all([
+      ...this.#servers.map(({ server }) => server.shutdown(timeout)),
+      this.#lookups.shutdown(timeout),
+    ]);
     this.#closeParts();
     await this.#lasting.copies.finish(Math.max(0, end - performance.now()));
     await closeLasting(this.#lasting);
@@ -237,12 +205,6 @@ class RunningRelay implements Relay {
     this.#parts.authenticator?.close();
     this.#parts.mirror.close();
   }
-}
-
-async function closeLasting({ state, observing, snapshot }: Lasting): Promise<void> {
-  await state.close();
-  observing.close();
-  snapshot.close();
 }
 
 /**

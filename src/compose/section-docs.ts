@@ -30,6 +30,8 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   copy: "Where a copy of each message goes, after the next hop of its route has accepted it and the client has its 250. Settings as in [[route]]. A copy is sent once: if that fails, only the log tells of it. At most 100 copies wait.",
   publish: "Where the snapshot is pushed to after each successful sync, and by `goodmailto publish`.",
   source: "A source of recipients.",
+  lookup:
+    "A service for other mail servers, which ask whether a recipient exists: the same verdict as at RCPT, from the checks that answer for an address alone.",
   listener: "A service of its own, so that one process can have several. Without any, [smtp] listen is the only one.",
   ...Object.fromEntries(backEnds.map(({ name, doc }) => [`auth.${name}`, doc])),
   "checks.dkimsign.key": "A key of dkimsign. `goodmailto keygen --dkim` makes it.",

@@ -54,12 +54,12 @@ export function createService(settings: Settings, snapshot: SnapshotReader, now:
   const sameNextHop = createSameNextHop(settings, domains);
   const services = { recipients, domains, sameNextHop, dns, state, hostname: "", post: noPost, log: silentLog, now };
   const scanners = new ScannerPlaces("", silentLog, noCounters, now);
-  const pipeline = buildPipeline(settings, recipientChecks(settings), services, scanners, noCounters);
+  const pipeline = buildPipeline(settings, lookupChecks(settings), services, scanners, noCounters);
   return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
 }
 
 /** Only the checks that answer for an address: plugins and DNS lists answer for a session. */
-function recipientChecks({ checks }: Settings): string[] {
+export function lookupChecks({ checks }: Settings): string[] {
   const known = allChecks(checks.load).filter(({ stage, byAddress }) => stage === "recipient" || byAddress === true);
   return checks.run.filter((label) => known.some(({ name }) => name === label.split(":")[0]));
 }

@@ -236,12 +236,12 @@ export function cron(sample: string, doc: string): Field<string> {
   return field(type, { doc, sample, allowed: "a cron expression: minute hour day month weekday" });
 }
 
-/** Places to listen at: "host:port", or the word "systemd". */
-export function listeners(sample: readonly string[], doc: string): Field<string[]> {
+/** Places to listen at: "host:port", or the word "systemd". @param least places that there must be */
+export function listeners(sample: readonly string[], doc: string, least = 1): Field<string[]> {
   const place = z.string().refine((value) => value === "systemd" || parseEndpoint(value) !== undefined, {
     message: 'must be "host:port", "[v6]:port", "*:port" or "systemd"',
   });
-  return field(z.array(place).min(1), { doc, sample, suggest: meantListener });
+  return field(z.array(place).min(least), { doc, sample, suggest: meantListener });
 }
 
 /** Where state is kept: a word, or the URL of a Redis or Valkey. */

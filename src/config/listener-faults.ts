@@ -22,8 +22,15 @@ export function placeFaults(
       return place === undefined || place.port === 0 ? [] : [{ ...place, text, path: [...section, "listen", j] }];
     }),
   );
-  return places.flatMap((place, i) => {
-    const other = places.slice(0, i).find((before) => isSamePlace(before, place));
+  const lookups = settings.lookup.flatMap(({ listen }, i) =>
+    listen.flatMap((text, j): Place[] => {
+      const place = parseEndpoint(text);
+      return place === undefined || place.port === 0 ? [] : [{ ...place, text, path: ["lookup", i, "listen", j] }];
+    }),
+  );
+  const all = [...places, ...lookups];
+  return all.flatMap((place, i) => {
+    const other = all.slice(0, i).find((before) => isSamePlace(before, place));
     return other === undefined
       ? []
       : [fault(place.path, `"${place.text}" is taken by "${other.text}"; ${advice(other, place)}`)];

@@ -6,6 +6,7 @@ import { errorMessage } from "../report/error-message.ts";
 import { createDomains } from "../mail/domains.ts";
 import { domainFaults } from "./domain-faults.ts";
 import { listenerFaults, placeFaults } from "./listener-faults.ts";
+import { lookupFaults } from "./lookup-faults.ts";
 import { routeFaults } from "./route-faults.ts";
 import { runFaults } from "./run-faults.ts";
 import type { Settings } from "./sections.ts";
@@ -21,6 +22,8 @@ const finders: readonly ((settings: Settings, fault: Report) => readonly Fault[]
   domainFaults,
   ({ source }, fault) => repeated(source, "source", fault),
   ({ listener }, fault) => repeated(listener, "listener", fault),
+  ({ lookup }, fault) => repeated(lookup, "lookup", fault),
+  lookupFaults,
   tlsFaults,
   liveFaults,
   listenerFaults,

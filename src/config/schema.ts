@@ -8,6 +8,7 @@ import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
 import { limits } from "./limits.ts";
 import { log } from "./logging.ts";
+import { lookup } from "./lookups.ts";
 import { control, deliverabled, dns, state } from "./services.ts";
 import { source } from "./sources.ts";
 
@@ -15,7 +16,8 @@ const smtp = z.strictObject({
   listen: field.restart(
     field.listeners(
       ["127.0.0.1:2525"],
-      'Addresses to listen on: "host:port", "[v6]:port", "*:port" for all addresses (IPv4 and IPv6), or "systemd" for sockets passed by systemd.',
+      'Addresses to listen on: "host:port", "[v6]:port", "*:port" for all addresses (IPv4 and IPv6), or "systemd" for sockets passed by systemd. []: no SMTP, only [[lookup]] services.',
+      0,
     ),
   ),
   hostname: field.textBy(
@@ -186,7 +188,7 @@ export const coreSections = {
   pull,
 } as const;
 /** Sections that may occur several times. */
-export const coreLists = { source, publish } as const;
+export const coreLists = { source, publish, lookup } as const;
 
 export type { PublishSettings, PullSettings } from "./transfer.ts";
 export type { SourceSettings } from "./sources.ts";

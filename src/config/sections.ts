@@ -29,6 +29,7 @@ const lists = {
   domain: z.array(domain).prefault([]),
   source: z.array(coreLists.source).prefault([]),
   publish: z.array(coreLists.publish).prefault([]),
+  lookup: z.array(coreLists.lookup).prefault([]),
 };
 
 /**
@@ -99,3 +100,5 @@ interface SectionedChecks {
 export type Settings = z.infer<ReturnType<typeof createSchema>>;
 /** `[[listener]]`. */
 export type ListenerSettings = Settings["listener"][number];
+/** `[[lookup]]`. */
+export type LookupSettings = Settings["lookup"][number];

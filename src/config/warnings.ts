@@ -4,6 +4,7 @@
  */
 import { domainWarnings, ownDomainWarnings } from "./domain-warnings.ts";
 import { effectWarnings } from "./effect-warnings.ts";
+import { lookupWarnings } from "./lookup-faults.ts";
 import { tlsNameWarnings } from "./route-warnings.ts";
 import { orderWarnings } from "./order-warnings.ts";
 import { scoreWarnings } from "./score-warnings.ts";
@@ -18,6 +19,7 @@ const finders: readonly FindWarnings[] = [
   scoreWarnings,
   orderWarnings,
   effectWarnings,
+  lookupWarnings,
 ];
 
 /** Every suspicious setting. */

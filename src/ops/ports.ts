@@ -7,7 +7,7 @@ import { listenersOf } from "../config/listening.ts";
 
 /** Binds each port alone and lets go of it. @throws the error of a port that is taken */
 export async function probePorts(settings: Settings): Promise<void> {
-  for (const place of listenersOf(settings).flatMap(({ listen }) => listen)) {
+  for (const place of [...listenersOf(settings), ...settings.lookup].flatMap(({ listen }) => listen)) {
     const endpoint = parseEndpoint(place);
     if (endpoint !== undefined && endpoint.port !== 0) {
       await new Promise<void>((resolve, reject) => {

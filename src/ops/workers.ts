@@ -1,6 +1,7 @@
 /** Several relay processes on one port: started, restarted when one dies, reloaded and stopped together. */
 import { fork } from "node:child_process";
 import type { Server } from "node:http";
+import type { Socket } from "node:net";
 import { availableParallelism } from "node:os";
 
 import type { Settings } from "../config/sections.ts";
@@ -13,6 +14,8 @@ import { serveMetrics } from "./metrics-server.ts";
 import { createNotifier, watchdogPeriod } from "./systemd.ts";
 import { exit } from "./exit.ts";
 import { workerVariable } from "../state/worker-index.ts";
+import { listenForWorkers } from "./lookup-sockets.ts";
+import type { HandedSocket } from "./lookup-sockets.ts";
 import { probePorts } from "./ports.ts";
 import { ask } from "./worker.ts";
 import type { Report, Worker } from "./worker.ts";
@@ -52,10 +55,12 @@ export async function superviseWorkers(
     log.info("relay", "workers ready", { workers: count, pid: process.pid });
   });
   await probePorts(settings);
+  const lookups = await listenForWorkers(settings, (message, socket) => fleet.hand(message, socket));
   const server = await serveReports(settings, fleet);
   let told: Promise<void> | undefined;
   const stop = (): void => {
     told ??= notifier.stopping();
+    lookups.forEach((each) => each.close());
     fleet.stop(wait + stopGrace);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
@@ -86,6 +91,7 @@ class Fleet {
   /** What dead workers had counted: a counter must not go backwards. */
   #buried: Totals = {};
   #ready = 0;
+  #handed = 0;
   #stopping = false;
   #code: number = exit.ok;
   #end: (code: number) => void = () => undefined;
@@ -111,6 +117,17 @@ class Fleet {
       if (worker.ready) {
         worker.child.kill("SIGHUP");
       }
+    }
+  }
+
+  /** Gives a connection to the next worker that is ready. */
+  hand(message: HandedSocket, socket: Socket): void {
+    const ready = this.#workers.filter((worker) => worker.ready && worker.child.connected);
+    const worker = ready[this.#handed++ % Math.max(1, ready.length)];
+    if (worker === undefined) {
+      socket.destroy();
+    } else {
+      worker.child.send(message, socket, (error) => (error === null ? undefined : socket.destroy()));
     }
   }
 

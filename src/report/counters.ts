@@ -28,6 +28,8 @@ export const counterNames = {
   hop_replies: "Answers of next hops by code.",
   copies: "Copies of messages by result: delivered, failed.",
   limits: "Sessions ended by a limit, by limit.",
+  lookups: "Answers to other mail servers by protocol and verdict.",
+  lookup_faults: "Connections of other mail servers that were closed, or questions that had no answer, by reason.",
   logins: "AUTH answers by result: accepted, refused, blocked, unavailable.",
 } as const;
 export type CounterName = keyof typeof counterNames;
@@ -53,6 +55,32 @@ export const limitNames = [
   "harvest block",
 ] as const;
 export type LimitName = (typeof limitNames)[number];
+
+/** How other mail servers ask: `[[lookup]] protocol`. */
+export const lookupProtocols = ["socketmap", "policy", "tcp", "milter", "exim", "qd1", "http"] as const;
+export type LookupProtocol = (typeof lookupProtocols)[number];
+
+/** What they may be told: src/lookup/verdict.ts. */
+export const verdictKinds = [
+  "known",
+  "no-snapshot",
+  "unknown",
+  "restricted",
+  "refused",
+  "later",
+  "blocked",
+  "foreign",
+] as const;
+
+/** Why one of them was not answered. */
+export const lookupFaults = [
+  "too many connections",
+  "not a question of this protocol",
+  "question too long",
+  "question or answer not taken in time",
+  "internal error",
+] as const;
+export type LookupFault = (typeof lookupFaults)[number];
 
 /** A check, as far as it is counted. */
 export interface CountedCheck {
@@ -84,6 +112,10 @@ export function seriesFromStart(
     ...labelled("hop_replies", "code", ["250", "421", "450", "451", "550", "554", "none"]),
     ...labelled("copies", "result", ["delivered", "failed"]),
     ...labelled("limits", "limit", limitNames),
+    ...lookupProtocols.flatMap((protocol) =>
+      verdictKinds.map((verdict) => ["lookups", { protocol, verdict }] as const),
+    ),
+    ...labelled("lookup_faults", "why", lookupFaults),
     ...labelled("logins", "result", ["accepted", "refused", "blocked", "unavailable"]),
   ];
 }

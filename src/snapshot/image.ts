@@ -41,6 +41,8 @@ export interface Image {
   findAnywhere(user: string): RecipientRow | undefined;
   /** Whether there are rows that stand for many addresses, or refuse some; if not, nobody need ask below. */
   readonly hasWildcards: boolean;
+  /** Whether a row refuses an address, which a wildcard would accept otherwise. Looks at every row, once. */
+  hasRefusals(): boolean;
   /**
    * The row of a key that stands for many addresses; the one that is there, else one that refuses, else a vanished one.
    * @param directory whether the catch-alls of directories count, not only those of lists
@@ -96,6 +98,7 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
     sources,
     counts: () => countRows(database),
     hasWildcards: database.pragma("user_version", { simple: true }) !== versionOf(mark !== undefined, false),
+    hasRefusals: once(() => hasRule(database, refused.rule)),
     ...lookups(database, sources, hash, directories),
     list: (goneAfter) => listRows(database, goneAfter),
     close: () => void database.close(),
@@ -190,6 +193,15 @@ function searchInAnyDomain(
     const raw = first === undefined || isOpen(first) ? first : (present.get({ user }) ?? first);
     return raw && { key: raw[5], raw: [raw[0], raw[1], raw[2], raw[3], raw[4]] };
   };
+}
+
+function once<T>(find: () => T): () => T {
+  let found: { readonly value: T } | undefined;
+  return () => (found ??= { value: find() }).value;
+}
+
+function hasRule(database: Database.Database, rule: string): boolean {
+  return database.prepare("SELECT 1 FROM recipient WHERE rule = ? LIMIT 1").get(rule) !== undefined;
 }
 
 function countRows(database: Database.Database): ReturnType<Image["counts"]> {

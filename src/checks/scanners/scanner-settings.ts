@@ -1,10 +1,9 @@
 /** The settings of the check scanner, and what they come to: a preset, what it does with a virus, a program to ask. */
-import { readFileSync } from "node:fs";
-
 import type * as z from "zod";
 
 import type { SettingFault } from "../../config/check-words.ts";
 import * as field from "../../config/fields.ts";
+import { groupNumber } from "../../files/group.ts";
 import { patternsFor } from "../../files/patterns.ts";
 import type { Scanner } from "../../hooks/scanner.ts";
 import type { Services } from "../../hooks/services.ts";
@@ -112,20 +111,6 @@ export function faultsOf({ preset, command, input, group }: ScannerSettings): re
       ? [{ key: "group", message: "needs the name of a group of /etc/group, or a number" }]
       : []),
   ];
-}
-
-/** The number of a group; undefined where there is none of this name. */
-function groupNumber(group: string): number | undefined {
-  if (/^\d{1,9}$/.test(group)) {
-    return Number(group);
-  }
-  try {
-    const lines = readFileSync("/etc/group", "utf8").split("\n");
-    const number = lines.find((line) => line.startsWith(`${group}:`))?.split(":")[2];
-    return number === undefined ? undefined : Number(number);
-  } catch {
-    return undefined;
-  }
 }
 
 export function presetOf(chosen: ScannerSettings): Preset {

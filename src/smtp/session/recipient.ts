@@ -26,7 +26,7 @@ export type RecipientService = Pick<Service, "recipients" | "domains" | "pipelin
 
 /** A recipient that passed every check, or the response that it got instead. */
 export type Judged =
-  | {
+  | ({
       readonly kind: "passed";
       readonly mailbox: Mailbox;
       /** The words of the log line. */
@@ -34,8 +34,13 @@ export type Judged =
       readonly check: string;
       /** What the list said of it; undefined if it was not asked. */
       readonly ours?: OurAnswer | undefined;
-    }
-  | { readonly kind: "answered"; readonly response: Response; readonly unknown?: true };
+    } & Found)
+  | ({ readonly kind: "answered"; readonly response: Response; readonly unknown?: true } & Found);
+
+/** What the check found that decided or spoke last. */
+interface Found {
+  readonly finding?: string | undefined;
+}
 
 /** One recipient on its way through the marks. */
 interface Case {
@@ -82,7 +87,7 @@ function walk(at: Case, first: number): Judged | Promise<Judged> {
       return judged;
     }
   }
-  return passed(at, undefined, undefined);
+  return passed(at, undefined);
 }
 
 function mailboxOf({ session }: Case): Mailbox {
@@ -186,7 +191,7 @@ function passUnlisted(at: Case): Judged | undefined | Promise<Judged> {
   if (decided === undefined && isOurs(at.service, mailboxOf(at))) {
     return undefined;
   }
-  return passed(at, `accepted (${decided?.step?.label ?? "RELAYCLIENT"})`, undefined);
+  return passed(at, `accepted (${decided?.step?.label ?? "RELAYCLIENT"})`);
 }
 
 function askRecipientChecks(at: Case): Judged | undefined | Promise<Judged | undefined> {
@@ -199,7 +204,7 @@ function afterRecipientChecks(at: Case, outcome: Outcome): Judged | Promise<Judg
   if (outcome.finding === "unavailable") {
     at.service.counters.add("failed_open");
   }
-  return passed(at, wordsOf(outcome), ourAnswer(outcome));
+  return passed(at, wordsOf(outcome), outcome);
 }
 
 /**
@@ -216,20 +221,15 @@ function ourAnswer({ finding, observed, step }: Outcome): OurAnswer | undefined 
  * The end of the marks. What a check puts in the recipient's place must be such that the client could have named it;
  * checks of stage last hear of those alone that got so far.
  */
-function passed(at: Case, status: string | undefined, ours: OurAnswer | undefined): Judged | Promise<Judged> {
+function passed(at: Case, status: string | undefined, outcome?: Outcome): Judged | Promise<Judged> {
   for (const mailbox of at.session.rcpt?.expansion ?? []) {
     const fault = relayFault(at.service, at.session, mailbox);
     if (fault !== undefined) {
       return denied(at, fault);
     }
   }
-  const judged: Judged = {
-    kind: "passed",
-    mailbox: mailboxOf(at),
-    status: status ?? "accepted",
-    check: serverName,
-    ours,
-  };
+  const said = { mailbox: mailboxOf(at), status: status ?? "accepted", check: serverName };
+  const judged: Judged = { kind: "passed", ...said, ours: outcome && ourAnswer(outcome), finding: outcome?.finding };
   const last = at.service.pipeline.run("rcpt", at.session, "last");
   return last instanceof Promise ? last.then((outcome) => ending(at, outcome) ?? judged) : (ending(at, last) ?? judged);
 }
@@ -243,7 +243,7 @@ function refused(at: Case, outcome: Outcome): Judged {
     return { kind: "answered", response: dropped };
   }
   const response = verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply);
-  const judged = answered(at, step?.label ?? serverName, wordsOf(outcome) ?? "refused", response);
+  const judged = { ...answered(at, step?.label ?? serverName, wordsOf(outcome) ?? "refused", response), finding };
   return finding === "unknown" ? { ...judged, unknown: true } : judged;
 }
 

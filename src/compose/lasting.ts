@@ -1,0 +1,66 @@
+/** What of a relay outlives a reload. */
+import { Guard } from "../auth/guard.ts";
+import type { Settings } from "../config/sections.ts";
+import { CopyQueues } from "../couriers/copy-queue.ts";
+import { SpoolRoom } from "../message/spool.ts";
+import { Observing } from "../observe/observing.ts";
+import { affordable } from "../ops/descriptors.ts";
+import type { Counters } from "../report/counters.ts";
+import type { Log } from "../report/log.ts";
+import { createConnectionCounts } from "../smtp/connection-rate.ts";
+import { HarvestLedger } from "../smtp/harvest/ledger.ts";
+import { Crowd } from "../smtp/listener/crowd.ts";
+import { TurnedAway } from "../smtp/listener/turned-away.ts";
+import type { SnapshotReader } from "../snapshot/reader.ts";
+import type { Counts } from "../state/counts.ts";
+import { spoolPlaceOf } from "./limits.ts";
+import { RelayState } from "./state.ts";
+import { openServed } from "./trust.ts";
+
+/** What outlives a reload. */
+export interface Lasting {
+  readonly snapshot: SnapshotReader;
+  readonly guard: Guard;
+  readonly ledger: HarvestLedger;
+  readonly connections: Counts;
+  readonly observing: Observing;
+  readonly state: RelayState;
+  readonly spools: SpoolRoom;
+  readonly copies: CopyQueues;
+  readonly crowd: Crowd;
+  readonly turnedAway: TurnedAway;
+  readonly room: ReturnType<typeof affordable>;
+  readonly log: Log;
+  readonly counters: Counters;
+}
+
+/** What outlives a reload, made for the first settings. */
+export function createLasting(settings: Settings, log: Log, counters: Counters, shared: boolean): Lasting {
+  const snapshot = openServed(settings, log);
+  const room = affordable(settings.smtp.max_connections);
+  const counting = {
+    guard: new Guard(),
+    ledger: new HarvestLedger(),
+    crowd: new Crowd(),
+    connections: createConnectionCounts(),
+  };
+  return {
+    ...counting,
+    snapshot,
+    room,
+    turnedAway: new TurnedAway(room.refused),
+    state: new RelayState(settings, counting, log, shared),
+    spools: new SpoolRoom(spoolPlaceOf(settings)),
+    copies: new CopyQueues(),
+    observing: new Observing(log),
+    log,
+    counters,
+  };
+}
+
+/** Lets go of it. */
+export async function closeLasting({ state, observing, snapshot }: Lasting): Promise<void> {
+  await state.close();
+  observing.close();
+  snapshot.close();
+}

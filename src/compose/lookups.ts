@@ -1,0 +1,145 @@
+/** Wires `[[lookup]]`: what they share with the relay, their servers and their sockets. */
+import type { Socket } from "node:net";
+
+import type { LookupSettings, Settings } from "../config/sections.ts";
+import { createLookupServer } from "../lookup/server.ts";
+import type { LookupServer, LookupServerOptions } from "../lookup/server.ts";
+import { judge } from "../lookup/verdict.ts";
+import type { LookupService, Question, Verdict } from "../lookup/verdict.ts";
+import { policy } from "../lookup/protocols/policy.ts";
+import { socketmap } from "../lookup/protocols/socketmap.ts";
+import { tcp } from "../lookup/protocols/tcp.ts";
+import type { SharedLookup } from "./lookup-parts.ts";
+import { parseLookupPlace } from "../mail/lookup-place.ts";
+import { bind, socketsOf } from "../ops/binding.ts";
+import { bindUnix } from "../ops/unix-socket.ts";
+import { labelsBy } from "../report/counters.ts";
+import type { Counters, LookupProtocol } from "../report/counters.ts";
+import type { Log } from "../report/log.ts";
+import { after } from "../smtp/session/outcome.ts";
+
+type ServerMaker = (options: LookupServerOptions) => LookupServer;
+
+const serverOf: Readonly<Record<LookupProtocol, ServerMaker>> = {
+  socketmap: (options) => createLookupServer(socketmap, options),
+  policy: (options) => createLookupServer(policy, options),
+  tcp: (options) => createLookupServer(tcp, options),
+  milter: unfinished,
+  exim: unfinished,
+  qd1: unfinished,
+  http: unfinished,
+};
+
+function unfinished(): never {
+  throw new Error("Cannot listen: this protocol is not there yet");
+}
+
+/** The names of everything that listens: systemd passes sockets by them. */
+export function serviceNames({ listener, lookup }: Settings): ReadonlySet<string> {
+  return new Set(["smtp", ...[...listener, ...lookup].map(({ name }) => name)]);
+}
+
+/** What a process listens for beside SMTP. */
+export class Lookups {
+  readonly addresses: string[] = [];
+  readonly #started: readonly LookupSettings[];
+  readonly #names: ReadonlySet<string>;
+  readonly #servers = new Map<string, LookupServer[]>();
+  readonly #log: Log;
+  readonly #counters: Counters;
+  #shared: () => SharedLookup;
+  #current: readonly LookupSettings[];
+
+  constructor(settings: Settings, shared: () => SharedLookup, log: Log, counters: Counters) {
+    this.#started = settings.lookup;
+    this.#names = serviceNames(settings);
+    this.#current = settings.lookup;
+    this.#shared = shared;
+    this.#log = log;
+    this.#counters = counters;
+  }
+
+  /** Listens at every place. @param shared other processes too; Unix sockets are then their supervisor's */
+  async listen(shared: boolean): Promise<void> {
+    for (const started of this.#started) {
+      const servers: LookupServer[] = [];
+      this.#servers.set(started.name, servers);
+      for (const text of started.listen) {
+        const bound = await this.#bind(started, text, shared);
+        servers.push(...bound);
+      }
+    }
+  }
+
+  /** A connection that the supervisor has accepted. */
+  take(name: string, socket: Socket): void {
+    const [server] = this.#servers.get(name) ?? [];
+    if (server === undefined) {
+      socket.destroy();
+    } else {
+      server.take(socket);
+    }
+  }
+
+  /** New rules for new questions. */
+  reload({ lookup }: Settings, shared: () => SharedLookup): void {
+    this.#current = lookup;
+    this.#shared = shared;
+  }
+
+  async shutdown(timeout: number): Promise<void> {
+    await Promise.all([...this.#servers.values()].flat().map((server) => server.shutdown(timeout)));
+  }
+
+  async #bind(started: LookupSettings, text: string, shared: boolean): Promise<LookupServer[]> {
+    const place = parseLookupPlace(text);
+    if (place === undefined) {
+      throw new Error(`Cannot listen at "${text}": no address`);
+    }
+    if (place.kind === "unix") {
+      const made = serverOf[started.protocol](this.#optionsOf(started));
+      if (!shared) {
+        await bindUnix(made.server, { ...place, ...started });
+      }
+      this.addresses.push(text);
+      return [made];
+    }
+    const targets = place.kind === "systemd" ? socketsOf(started.name, this.#names) : [place.endpoint];
+    const all: LookupServer[] = [];
+    for (const target of targets) {
+      const made = serverOf[started.protocol](this.#optionsOf(started));
+      all.push(made);
+      this.addresses.push(await bind(made.server, target, shared));
+    }
+    return all;
+  }
+
+  #optionsOf(started: LookupSettings): LookupServerOptions {
+    const { name, protocol } = started;
+    const count = labelsBy("verdict", { protocol });
+    const tell = (verdict: Verdict): Verdict => {
+      this.#counters.add("lookups", count(verdict.kind));
+      return verdict;
+    };
+    let last: { readonly shared: () => SharedLookup; readonly service: LookupService } | undefined;
+    const serviceNow = (): LookupService => {
+      if (last?.shared !== this.#shared) {
+        last = { shared: this.#shared, service: { ...this.#shared(), name } };
+      }
+      return last.service;
+    };
+    return {
+      name,
+      log: this.#log,
+      counters: this.#counters,
+      limits: () => {
+        const now = this.#current.find((one) => one.name === name) ?? started;
+        return { timeout: now.timeout, idle: now.idle_timeout, connections: now.max_connections };
+      },
+      asker: () => {
+        const service = serviceNow();
+        return { service, ask: (question: Question) => after(judge(service, question), tell) };
+      },
+    };
+  }
+}

@@ -1,0 +1,74 @@
+/** An address as other mail servers write it in a question, read by the relay's own parser of RCPT. */
+import { randomBytes } from "node:crypto";
+
+import { normalDomain, parseSender } from "../mail/address.ts";
+import type { Mailbox } from "../mail/address.ts";
+import type { Reply } from "../mail/reply.ts";
+import { isCatchAll } from "../mail/wildcards.ts";
+import { parseRcpt } from "../smtp/session/command.ts";
+import type { LookupService, Sender } from "./verdict.ts";
+
+/** What of a service the reading depends on. */
+type Reading = Pick<LookupService, "idn">;
+
+const atoms = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
+
+/**
+ * An address whose user part has no quotes, as Postfix passes it inside: `nie mand0@kontor.example` is one address.
+ * @param text as it came, one character an octet
+ * @returns the address with the quotes that SMTP wants
+ */
+function quoted(text: string): string {
+  const at = text.lastIndexOf("@");
+  const user = at < 0 ? text : text.slice(0, at);
+  const rest = at < 0 ? "" : text.slice(at);
+  // An octet beyond ASCII is refused as what it is, not for want of quotes.
+  return atoms.test(user) || /[^\x20-\x7e]/.test(user) ? text : `"${user.replace(/["\\]/g, "\\$&")}"${rest}`;
+}
+
+/** Reads an address that came without quotes. @returns the relay's refusal of what is none */
+export function readUnquoted(text: string, service: Reading): Mailbox | Reply {
+  return readQuoted(quoted(text), service);
+}
+
+/** Reads an address as it is in RCPT, without brackets. @returns the relay's refusal of what is none */
+export function readQuoted(text: string, { idn }: Reading): Mailbox | Reply {
+  return parseRcpt(`TO:<${text}>`, { lenient: false, utf8: idn === "all" });
+}
+
+/** Reads an address that came in either form; one that can be read with its quotes is. */
+export function readEither(text: string, service: Reading): Mailbox | Reply {
+  const mailbox = readQuoted(text, service);
+  return "wire" in mailbox ? readUnquoted(text, service) : mailbox;
+}
+
+/** Whether it is a refusal. */
+export function isReply(read: Mailbox | Reply): read is Reply {
+  return "wire" in read;
+}
+
+/** Reads a sender that came without quotes, "" for the null sender; undefined: it is none that the relay could read. */
+export function readSender(text: string): Sender | undefined {
+  if (text === "") {
+    return { mailbox: undefined };
+  }
+  const mailbox = parseSender(quoted(text));
+  return mailbox === undefined ? undefined : { mailbox };
+}
+
+/** The domain of the key `@domain`, which stands for everybody there; undefined: it is another key. */
+export function wholeDomain(text: string): string | undefined {
+  return text.startsWith("@") && !text.includes("@", 1) ? normalDomain(text.slice(1)) : undefined;
+}
+
+/** A user part that no list has. */
+const noName = `x${randomBytes(12).toString("hex")}`;
+
+/**
+ * Whether the key `@domain` may be a hit, which accepts every address of the domain: it is a catch-all, and no row
+ * refuses an address in spite of one.
+ */
+export function acceptsWholeDomain(domain: string, { recipients, snapshot }: LookupService): boolean {
+  const found = recipients.find({ raw: `${noName}@${domain}`, user: noName, domain });
+  return found.kind === "known" && isCatchAll(found.key) && snapshot.image?.hasRefusals() === false;
+}

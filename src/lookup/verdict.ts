@@ -1,0 +1,178 @@
+/**
+ * The verdict on one address for another mail server: the marks that a RCPT goes through in the relay, with its log
+ * line, its counts and the harvest defence. What the protocols make of it is theirs; none of them decides anything.
+ */
+import type { RelayLists } from "../clients/relay-lists.ts";
+import type { ClientRules } from "../clients/tcprules.ts";
+import { Session } from "../hooks/session.ts";
+import type { Mailbox } from "../mail/address.ts";
+import { reply } from "../mail/reply.ts";
+import type { Reply } from "../mail/reply.ts";
+import type { verdictKinds } from "../report/counters.ts";
+import { answers } from "../smtp/answers.ts";
+import type { Harvest } from "../smtp/harvest/harvest.ts";
+import { environment } from "../smtp/listener/environment.ts";
+import { sessionId } from "../smtp/listener/session-id.ts";
+import { isOurs } from "../smtp/relayable.ts";
+import type { Service } from "../smtp/service.ts";
+import { after } from "../smtp/session/outcome.ts";
+import { logRecipient, serverName } from "../smtp/session/recipient-log.ts";
+import { judgeRecipient } from "../smtp/session/recipient.ts";
+import type { Judged, RecipientService } from "../smtp/session/recipient.ts";
+import type { SnapshotReader } from "../snapshot/reader.ts";
+
+/** What is asked. */
+export interface Question {
+  readonly recipient: Mailbox;
+  /** Undefined: the asker does not tell who sends. */
+  readonly sender?: Sender | undefined;
+  /** Undefined: the asker does not tell who its client is. */
+  readonly client?: Client | undefined;
+  /** Unknown recipients of the same transaction before this one, as far as the asker tells. */
+  readonly unknownBefore?: number;
+}
+
+/** Who sends; a mailbox of undefined is the null sender. */
+export interface Sender {
+  readonly mailbox: Mailbox | undefined;
+}
+
+/** The client of the mail server that asks. */
+export interface Client {
+  readonly ip: string;
+  /** Host name by DNS; "" if it is not known. */
+  readonly host: string;
+  readonly helo: string;
+  /** Who has logged in there; "" for nobody. */
+  readonly login: string;
+}
+
+/**
+ * `known`: accepted. `no-snapshot`: accepted, because nobody can tell. `unknown`: there is no such recipient.
+ * `restricted`: there is, but not for this sender. `refused`: another check refuses it. `later`: no answer for now.
+ * `blocked`: the client has asked for too many unknown ones, or is denied by a rule. `foreign`: not in a relay domain.
+ */
+export type VerdictKind = (typeof verdictKinds)[number];
+
+/** The answer to one question. */
+export interface Verdict {
+  readonly kind: VerdictKind;
+  /** What the relay would reply. */
+  readonly reply: Reply;
+  /** The words of the log line. */
+  readonly reason: string;
+}
+
+/** What lookups share with the relay; replaced as a whole at SIGHUP. */
+export interface LookupService extends RecipientService, Pick<Service, "rules" | "relayLists" | "hostname" | "idn"> {
+  readonly name: string;
+  readonly harvest: Harvest;
+  /** Session variables that a login brings. */
+  readonly loginVariables: ReadonlyMap<string, string>;
+  readonly snapshot: SnapshotReader;
+  readonly rules: ClientRules;
+  readonly relayLists: RelayLists;
+}
+
+const nobody: Client = { ip: "", host: "", helo: "", login: "" };
+/** In place of a sender that is not told: any that the null sender's checks do not look at. RFC 2606. */
+const anybody: Mailbox = { raw: "anybody@sender.invalid", user: "anybody", domain: "sender.invalid" };
+const relayingDenied: Verdict = { kind: "foreign", reply: answers.relayingDenied, reason: "not a relay domain" };
+const denied: Verdict = {
+  kind: "blocked",
+  reply: reply(421, "4.7.1", "Service not available to this client"),
+  reason: "denied by client rule",
+};
+const dropped = reply(421, "4.7.0", "Connection closed");
+const blocked: Reply = answers.tooManyUnknown.reply ?? dropped;
+
+type Answer = Verdict | Promise<Verdict>;
+
+/** Asks about one address. Synchronous as long as every check is. */
+export function judge(service: LookupService, question: Question): Answer {
+  const { recipient, client } = question;
+  const variables = client === undefined ? new Map<string, string>() : variablesOf(service, client);
+  if (variables === undefined) {
+    return denied;
+  }
+  if (!isOurs(service, recipient)) {
+    return relayingDenied;
+  }
+  const ask = (sender: Mailbox | undefined): Answer => askAs(service, question, sender, variables);
+  if (question.sender !== undefined) {
+    return ask(question.sender.mailbox);
+  }
+  // Whoever does not tell the sender wants to know whether anybody at all may write: a check that looks at senders
+  // must not make an unknown recipient of one that is known.
+  return after(ask(undefined), (first) => (first.kind === "refused" ? ask(anybody) : first));
+}
+
+/** Undefined: a rule denies the client. */
+function variablesOf(service: LookupService, client: Client): Map<string, string> | undefined {
+  const { ip, host, login } = client;
+  const verdict = service.rules.find(host === "" ? { ip } : { ip, host });
+  if (verdict.kind === "deny") {
+    service.log.info("lookup", "denied by client rule", { lookup: service.name, ip, line: verdict.rule.line });
+    return undefined;
+  }
+  const local = { ip: "", port: 0, host: service.hostname };
+  const known = service.relayLists.apply(ip, environment(local, { ip, host, port: 0 }, verdict.variables));
+  const variables = new Map(known);
+  if (login !== "") {
+    service.loginVariables.forEach((value, name) => variables.set(name, value));
+    variables.set("SMTPAUTHUSER", login);
+  }
+  return variables;
+}
+
+function askAs(
+  service: LookupService,
+  question: Question,
+  sender: Mailbox | undefined,
+  variables: ReadonlyMap<string, string>,
+): Answer {
+  const { ip, host, helo } = question.client ?? nobody;
+  const local = { ip: "", port: 0, host: service.hostname };
+  const session = new Session(sessionId(), { ip, host, port: 0 }, local, service.name, variables, () => undefined);
+  session.helo = helo;
+  session.noteCommand();
+  const transaction = session.begin(sender);
+  if (ip !== "" && service.harvest.refuses(ip, session.variables)) {
+    return { kind: "blocked", reply: blocked, reason: "harvest block" };
+  }
+  return after(service.pipeline.run("mail", session, "sender"), (atMail) =>
+    atMail.verdict.kind === "refuse"
+      ? { kind: "refused", reply: atMail.verdict.reply, reason: `${atMail.step?.label ?? serverName} at MAIL` }
+      : after(judgeRecipient(service, session, transaction, question.recipient), (judged) =>
+          conclude(service, session, judged, question),
+        ),
+  );
+}
+
+/** Logs what passed, as the relay does after its next hop; counts what is unknown. */
+function conclude(service: LookupService, session: Session, judged: Judged, question: Question): Answer {
+  if (judged.kind === "passed") {
+    const { mailbox, check, status } = judged;
+    logRecipient(service, session, { mailbox, check, status }, answers.recipientOk);
+    const kind = judged.finding === "unavailable" ? "no-snapshot" : "known";
+    return { kind, reply: answers.recipientOk, reason: status };
+  }
+  const said = judged.response.reply ?? dropped;
+  const verdict: Verdict = { kind: kindOf(judged, said), reply: said, reason: judged.finding ?? "refused" };
+  if (judged.unknown !== true || session.client.ip === "") {
+    return verdict;
+  }
+  return after(service.harvest.judge(session, (question.unknownBefore ?? 0) + 1), (sentence) =>
+    sentence.kind === "disconnect" ? { kind: "blocked", reply: blocked, reason: "harvest" } : verdict,
+  );
+}
+
+function kindOf({ finding, unknown }: Extract<Judged, { kind: "answered" }>, said: Reply): VerdictKind {
+  if (said.code < 500) {
+    return "later";
+  }
+  if (unknown === true || said === answers.relayingDenied) {
+    return "unknown";
+  }
+  return finding === "sender" || finding === "internal" ? "restricted" : "refused";
+}
