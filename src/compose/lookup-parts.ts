@@ -8,7 +8,7 @@ import { buildPipeline } from "./pipeline.ts";
 import { lookupChecks } from "./would-answer.ts";
 
 /** What all lookups share; each has its name beside. */
-export type SharedLookup = Omit<LookupService, "name">;
+export type SharedLookup = Omit<LookupService, "name" | "untold">;
 
 /** What the relay has made already. */
 interface Base

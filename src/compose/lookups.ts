@@ -39,6 +39,12 @@ export function serviceNames({ listener, lookup }: Settings): ReadonlySet<string
   return new Set(["smtp", ...[...listener, ...lookup].map(({ name }) => name)]);
 }
 
+function serviceOf(name: string, shared: SharedLookup): LookupService {
+  const { log } = shared;
+  const untold: Log = { ...log, verdict: (line) => log.verdict({ ...line, host: name, from: "(not told)" }) };
+  return { ...shared, name, untold };
+}
+
 /** What a process listens for beside SMTP. */
 export class Lookups {
   readonly addresses: string[] = [];
@@ -124,7 +130,7 @@ export class Lookups {
     let last: { readonly shared: () => SharedLookup; readonly service: LookupService } | undefined;
     const serviceNow = (): LookupService => {
       if (last?.shared !== this.#shared) {
-        last = { shared: this.#shared, service: { ...this.#shared(), name } };
+        last = { shared: this.#shared, service: serviceOf(name, this.#shared()) };
       }
       return last.service;
     };

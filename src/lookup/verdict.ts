@@ -2,10 +2,9 @@
  * The verdict on one address for another mail server: the marks that a RCPT goes through in the relay, with its log
  * line, its counts and the harvest defence. What the protocols make of it is theirs; none of them decides anything.
  */
-import type { RelayLists } from "../clients/relay-lists.ts";
-import type { ClientRules } from "../clients/tcprules.ts";
 import { Session } from "../hooks/session.ts";
 import type { Mailbox } from "../mail/address.ts";
+import type { Log } from "../report/log.ts";
 import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import type { verdictKinds } from "../report/counters.ts";
@@ -70,8 +69,8 @@ export interface LookupService extends RecipientService, Pick<Service, "rules" |
   /** Session variables that a login brings. */
   readonly loginVariables: ReadonlyMap<string, string>;
   readonly snapshot: SnapshotReader;
-  readonly rules: ClientRules;
-  readonly relayLists: RelayLists;
+  /** Logs the verdict on a question that tells neither client nor sender. */
+  readonly untold: Log;
 }
 
 const nobody: Client = { ip: "", host: "", helo: "", login: "" };
@@ -98,10 +97,11 @@ export function judge(service: LookupService, question: Question): Answer {
   if (!isOurs(service, recipient)) {
     return relayingDenied;
   }
-  const ask = (sender: Mailbox | undefined): Answer => askAs(service, question, sender, variables);
   if (question.sender !== undefined) {
-    return ask(question.sender.mailbox);
+    return askAs(service, question, question.sender.mailbox, variables);
   }
+  const untold = client === undefined ? { ...service, log: service.untold } : service;
+  const ask = (sender: Mailbox | undefined): Answer => askAs(untold, question, sender, variables);
   // Whoever does not tell the sender wants to know whether anybody at all may write: a check that looks at senders
   // must not make an unknown recipient of one that is known.
   return after(ask(undefined), (first) => (first.kind === "refused" ? ask(anybody) : first));

@@ -113,7 +113,7 @@ export function seriesFromStart(
     ...labelled("copies", "result", ["delivered", "failed"]),
     ...labelled("limits", "limit", limitNames),
     ...lookupProtocols.flatMap((protocol) =>
-      verdictKinds.map((verdict) => ["lookups", { protocol, verdict }] as const),
+      verdictKinds.map((verdict) => ["lookups", { verdict, protocol }] as const),
     ),
     ...labelled("lookup_faults", "why", lookupFaults),
     ...labelled("logins", "result", ["accepted", "refused", "blocked", "unavailable"]),

@@ -64,6 +64,10 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
       "name type preset url bind_dn password_file base filter live_filter attributes resource_classes domains starttls ca_file page_size timeout lookup changes notes_domain",
   },
   "[[publish]]": { reload: "name to command timeout user password_file ca_file endpoint region" },
+  "[[lookup]]": {
+    restart: "name protocol listen mode group",
+    reload: "token_file max_connections timeout idle_timeout",
+  },
   "[[listener]]": { restart: "name listen tls", reload: "auth rules variables checks" },
 };
 

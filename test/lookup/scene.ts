@@ -30,11 +30,11 @@ export class Wire {
       this.#read += text;
       this.#woken?.();
     });
-    socket.on("close", () => {
+    socket.on("end", () => {
       this.#hasEnded = true;
       this.#woken?.();
     });
-    socket.on("error", () => undefined);
+    socket.on("error", () => socket.emit("end"));
   }
 
   static async open(place: NetConnectOpts): Promise<Wire> {
