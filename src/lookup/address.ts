@@ -68,7 +68,10 @@ const noName = `x${randomBytes(12).toString("hex")}`;
  * Whether the key `@domain` may be a hit, which accepts every address of the domain: it is a catch-all, and no row
  * refuses an address in spite of one.
  */
-export function acceptsWholeDomain(domain: string, { recipients, snapshot }: LookupService): boolean {
+export function acceptsWholeDomain(domain: string, { domains, recipients, snapshot }: LookupService): boolean {
+  if (domains.canonical(domain) === undefined) {
+    return false;
+  }
   const found = recipients.find({ raw: `${noName}@${domain}`, user: noName, domain });
   return found.kind === "known" && isCatchAll(found.key) && snapshot.image?.hasRefusals() === false;
 }
