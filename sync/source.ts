@@ -55,6 +55,8 @@ export interface Source {
   readonly name: string;
   /** Relay domains in which its bare user parts are valid; empty is all. */
   readonly domains: readonly string[];
+  /** Its catch-alls count only where `catch_all` is "directory". */
+  readonly isDirectory?: boolean;
   /**
    * Reads everything. The iteration ends normally only if the source said that the list is complete.
    * @param notice is called with what went wrong and was got over, a server that was left out for the next one

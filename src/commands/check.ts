@@ -20,7 +20,7 @@ import { readRules, RulesFault } from "../compose/client-rules.ts";
 import { silentLog } from "../report/log.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
-import { ask, createService } from "../compose/would-answer.ts";
+import { ask, createService, domainLine } from "../compose/would-answer.ts";
 import type { WouldAnswer, ClientFacts } from "../compose/would-answer.ts";
 
 interface Options {
@@ -155,8 +155,9 @@ function print(
     );
     return;
   }
-  for (const { address, verdict, reply, why } of results) {
-    process.stdout.write(`${address}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n`);
+  for (const one of results) {
+    const { address, verdict, reply, why } = one;
+    process.stdout.write(`${address}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${domainLine(one)}`);
   }
   process.stdout.write(
     state.kind === "open" ? `snapshot: ${age} s old, ${state.rows} keys\n` : `snapshot: none (${state.why})\n`,

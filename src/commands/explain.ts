@@ -3,15 +3,17 @@ import { Command } from "commander";
 
 import { describeUnread, listAt, parseTime, readHistory } from "../../sync/remember/history.ts";
 import type { KeptList } from "../../sync/remember/history.ts";
+import { findOwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { createDomains } from "../mail/domains.ts";
 import { silentLog } from "../report/log.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
-import { ask, createService } from "../compose/would-answer.ts";
+import { ask, createService, domainLine } from "../compose/would-answer.ts";
 import type { WouldAnswer } from "../compose/would-answer.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
@@ -79,10 +81,17 @@ async function explain(text: string, words: Words): Promise<void> {
   const answer = await answerOf(settings, list, trust, mailbox, text, time);
   const since = describeSince(looks, lists.indexOf(list));
   const older = looks[lists.indexOf(list) + 1];
-  const why = answer.why + describeDoubt(look, older, time, settings.recipients.stale_after);
+  const why = answer.why + describeDoubt(look, older, time, staleAfterOf(settings, mailbox));
   const facts = { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer, why };
   process.stdout.write(words.json === true ? `${JSON.stringify(facts, undefined, 2)}\n` : format(facts));
   process.exitCode = answer.verdict === "refused" ? exit.refused : exit.ok;
+}
+
+/** As the relay counts it in the domain of a recipient. */
+function staleAfterOf(settings: Settings, { domain }: Mailbox): number {
+  const { aliases, relay } = settings.domains;
+  const name = createDomains(relay, aliases).canonical(domain) ?? domain;
+  return (findOwnDomain(settings, name) ?? settings.recipients).stale_after;
 }
 
 function sayUnknown(why: string): void {
@@ -185,5 +194,5 @@ function iso(time: number): string {
 
 function format(facts: WouldAnswer & { at: string; list: string; served_from: string; since: string }): string {
   const { address, at, verdict, reply, why, list, served_from: from, since } = facts;
-  return `${address} at ${at}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n  list: ${list}, served from ${from}\n  since: ${since}\n`;
+  return `${address} at ${at}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${domainLine(facts)}  list: ${list}, served from ${from}\n  since: ${since}\n`;
 }

@@ -1,8 +1,10 @@
 /** `goodmailto export`: the list for a bastion that keeps its own mail server. */
 import { Command, Option } from "commander";
 
+import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
-import { listDeliverable, nameDomains } from "../export/deliverable.ts";
+import { listRecipients } from "../export/by-domain.ts";
+import { nameDomains } from "../export/deliverable.ts";
 import { ExportFault, formats } from "../export/formats.ts";
 import type { Exported } from "../export/formats.ts";
 import { replaceFile } from "../files/replace.ts";
@@ -48,6 +50,7 @@ function run({ config, format, output }: Options): void {
       fail(exit.guard, "a hashed snapshot cannot be exported: export from an unhashed one");
     } else {
       deliver(exportImage(image, settings, format), output);
+      warn(otherDelimiters(settings), "domains have a recipient_delimiter of their own, which is not written");
     }
   } catch (error) {
     if (error instanceof ExportFault) {
@@ -64,12 +67,12 @@ function run({ config, format, output }: Options): void {
 
 /**
  * The list of a plain snapshot in one of the formats.
- * @param now ms since 1970, by which `[recipients] grace` is measured, as the relay does
+ * @param now ms since 1970, by which `grace` is measured, as the relay does
  * @throws ExportFault
  */
 export function exportImage(
   image: Image,
-  { domains, recipients }: Pick<Settings, "domains" | "recipients">,
+  settings: Pick<Settings, "domains" | "recipients" | "domain">,
   format: string,
   now = Date.now(),
 ): Exported {
@@ -77,11 +80,18 @@ export function exportImage(
   if (make === undefined) {
     throw new RangeError(`"${format}" is not a format`);
   }
-  const names = nameDomains(domains);
-  return make(listDeliverable(image, names, recipients, now - recipients.grace), {
+  const names = nameDomains(settings.domains);
+  return make(listRecipients(image, names, settings, now), {
     names,
-    delimiter: recipients.recipient_delimiter,
+    delimiter: settings.recipients.recipient_delimiter,
   });
+}
+
+/** A format has one for all domains. */
+function otherDelimiters(settings: Settings): string[] {
+  return ownDomains(settings)
+    .filter(({ recipient_delimiter: own }) => own !== settings.recipients.recipient_delimiter)
+    .map(({ name }) => name);
 }
 
 function deliver({ bytes, count, left, open }: Exported, output: string | undefined): void {

@@ -15,6 +15,7 @@ import { leftOutLines } from "../../sync/left-out.ts";
 import { presets } from "../../sync/presets/registry.ts";
 import { readCertificates } from "../../sync/sources/secrets.ts";
 import { presetNames } from "../config/preset-names.ts";
+import { takesCatchAlls } from "../config/own-domains.ts";
 import type { SourceSettings } from "../config/schema.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";
@@ -78,7 +79,7 @@ async function probe(names: readonly string[], words: Words): Promise<void> {
   try {
     const probed: Probed[] = [];
     for (const source of chosen) {
-      probed.push(await probeOne(override(source, words), domains, dirname(words.config)));
+      probed.push(await probeOne(override(source, words), domains, dirname(words.config), takesCatchAlls(settings)));
     }
     print(probed, words.json === true);
   } catch (error) {
@@ -98,8 +99,13 @@ function override(source: SourceSettings, { url, base, filter, preset: wanted }:
   };
 }
 
-async function probeOne(source: SourceSettings, domains: Domains, folder: string): Promise<Probed> {
-  const finding = await probeSource(source, domains, folder, AbortSignal.timeout(deadline));
+async function probeOne(
+  source: SourceSettings,
+  domains: Domains,
+  folder: string,
+  takesCatchAll: (domain: string) => boolean,
+): Promise<Probed> {
+  const finding = await probeSource(source, domains, folder, AbortSignal.timeout(deadline), takesCatchAll);
   const certificates: CertificateFacts[] = [];
   if (source.type === "ldap") {
     const ca = await readCertificates(source.ca_file, folder).catch(() => undefined);

@@ -5,9 +5,13 @@
 import { Command } from "commander";
 
 import { incidentPath, readIncident } from "../../sync/remember/incident.ts";
+import { ownDomains } from "../config/own-domains.ts";
+import type { OwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { silentLog } from "../report/log.ts";
 import type { Kind, SourceRow } from "../snapshot/format.ts";
+import { catchAllKey } from "../mail/wildcards.ts";
+import type { Image } from "../snapshot/image.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import { plainTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
@@ -29,6 +33,15 @@ export interface SourceReport {
   readonly fault: string;
 }
 
+/** What holds in one `[[domain]]`. */
+export interface DomainReport {
+  readonly name: string;
+  readonly mode: string;
+  readonly catch_all: string;
+  /** The source whose catch-all accepts all its addresses; null: there is none. */
+  readonly opened_by: string | null;
+}
+
 /** What `--json` prints. */
 export type StatusReport =
   | {
@@ -43,6 +56,8 @@ export type StatusReport =
       /** When and why a person went back to it, see docs/operation.md; null: nobody did. */
       readonly held: string | null;
       readonly sources: readonly SourceReport[];
+      /** Each `[[domain]]`. */
+      readonly domains: readonly DomainReport[];
     }
   | { readonly status: "missing"; readonly path: string; readonly why: string; readonly detail: string }
   /** This user may not read it: nothing is known. */
@@ -64,7 +79,7 @@ export function statusCommand(): Command {
       if (trust === undefined) {
         return;
       }
-      const report = reportStatus(settings.snapshot, Date.now(), trust);
+      const report = reportStatus(settings.snapshot, Date.now(), trust, ownDomains(settings));
       const sync = reportIncident(settings);
       const text =
         json === true
@@ -121,6 +136,7 @@ export function reportStatus(
   { path, max_age: maxAge, ...files }: Pick<Settings["snapshot"], "path" | "max_age" | "newest_file">,
   now: number,
   trust: Trust = plainTrust,
+  own: readonly OwnDomain[] = [],
 ): StatusReport {
   const reader = openSnapshot(path, silentLog, { now: () => now, trust, newest: newestKnown(files) });
   try {
@@ -142,10 +158,16 @@ export function reportStatus(
       addresses: state.rows,
       held: image.held ?? null,
       sources,
+      domains: own.map((one) => reportDomain(one, image)),
     };
   } finally {
     reader.close();
   }
+}
+
+function reportDomain({ name, mode, catch_all: from }: OwnDomain, image: Image): DomainReport {
+  const row = from === "off" ? undefined : image.findWildcard(catchAllKey(name), from === "directory");
+  return { name, mode, catch_all: from, opened_by: row?.gone === 0 ? row.source : null };
 }
 
 function reportSource(
@@ -183,6 +205,7 @@ export function formatStatus(report: StatusReport): string {
     const failure = fault === "" ? "" : `, failed ${tried}: ${fault}`;
     return `source ${name}: ${addresses} addresses (${list.join(", ") || "none"}), read ${read ?? "never"}${failure}`;
   });
+  const domains = report.domains.map(formatDomain);
   const { status, path, addresses, held, created, age, clock } = report;
   const hold =
     held === null ? [] : [`on hold since ${held}: no sync replaces it before \`goodmailto rollback --release\``];
@@ -190,8 +213,14 @@ export function formatStatus(report: StatusReport): string {
     `${status}: ${path}, ${addresses} addresses, made ${created}, ${clock === "behind" ? behind : `${formatAge(age)} ago`}`,
     ...hold,
     ...lines,
+    ...domains,
     "",
   ].join("\n");
+}
+
+function formatDomain({ name, mode, catch_all: from, opened_by: source }: DomainReport): string {
+  const none = from === "directory" && !name.startsWith(".") ? ", no catch-all in the list" : "";
+  return `domain ${name}: mode ${mode}${source === null ? none : `, opened by a catch-all of source ${source}`}`;
 }
 
 /** A list from the future says nothing about its age. */

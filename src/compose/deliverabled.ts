@@ -1,6 +1,7 @@
 /** Wires the answers of `goodmailto deliverabled`: the snapshot, and the directories that are asked live. */
 import { dirname } from "node:path";
 
+import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { codes } from "../deliverable/codes.ts";
 import type { Deliverable } from "../deliverable/server.ts";
@@ -12,7 +13,7 @@ import { IpEntries, parseIpEntry } from "../mail/ip-entry.ts";
 import { silentLog } from "../report/log.ts";
 import type { Log } from "../report/log.ts";
 import { recipientsOf } from "./own-domains.ts";
-import { otherForms } from "../snapshot/forms.ts";
+import { createDelimiters, otherForms } from "../snapshot/forms.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import { createLiveDirectory } from "../../sync/live/directory.ts";
 import type { LiveAnswer, LiveDirectory } from "../../sync/live/directory.ts";
@@ -61,9 +62,10 @@ export function openInside(settings: Settings, file: string, live: readonly stri
         return codes.deliverable;
       }
       const listed = recipients.find(mailbox);
-      // The list is asked about sources that are not asked live.
-      if (live.length === 0 || (listed.kind === "known" && !live.includes(listed.source))) {
-        return codeOf(listed, settings.recipients);
+      // The list is asked about sources that are not asked live, and knows the catch-alls of all.
+      const byList = listed.kind === "known" && (!live.includes(listed.source) || listed.as === "catchall");
+      if (live.length === 0 || byList) {
+        return codeOf(listed, recipients.ownDomain?.(mailbox) ?? settings.recipients);
       }
       return askAll(directories, mailbox, needsList && listed.kind === "unavailable");
     },
@@ -87,14 +89,15 @@ function openDirectory(settings: Settings, file: string, name: string, log: Log)
   if (source?.type !== "ldap") {
     throw new RangeError(`"${name}" is not the name of a [[source]] of type ldap`);
   }
-  const { recipient_delimiter: delimiters, signed_return_paths: signed } = settings.recipients;
+  const { signed_return_paths: signed } = settings.recipients;
+  const delimitersOf = createDelimiters(settings.recipients, ownDomains(settings));
   const names = nameDomains(settings.domains);
   const complain = complainer(name, log);
   const directory = createLiveDirectory({
     settings: source,
     domains: createDomains(settings.domains.relay, settings.domains.aliases),
     aliasesOf: (domain) => names.namesOf(domain).filter((one) => one !== domain),
-    otherForms: (user) => otherForms(user, delimiters, signed),
+    otherForms: (user, domain) => otherForms(user, delimitersOf(domain), signed),
     folder: dirname(file),
     warn: (fault) => complain("base is missing, recipients are unknown", fault),
   });

@@ -10,6 +10,7 @@ import { runSync } from "../../sync/run/full.ts";
 import type { JobFacts } from "../../sync/run/full.ts";
 import { parseLdif } from "../../sync/sources/ldif-parser.ts";
 import { openSource } from "../../sync/sources/open.ts";
+import { takesCatchAlls } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { startDirectory } from "../demo/directory.ts";
 import type { Directory } from "../demo/directory.ts";
@@ -115,8 +116,9 @@ export async function syncOnce(config: string, log: Log): Promise<{ settings: Se
     throw new Error(`Cannot use "${config}"`);
   }
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+  const takesCatchAll = takesCatchAlls(settings);
   const outcome = await runSync({
-    sources: settings.source.map((source) => openSource(source, domains, dirname(config))),
+    sources: settings.source.map((source) => openSource(source, domains, dirname(config), { takesCatchAll })),
     settings: settings.sync,
     path: settings.snapshot.path,
     log,

@@ -1,6 +1,7 @@
 /** One run for `goodmailto sync`, full or of what is new: settings in, outcome, words and exit code out. */
 import { dirname } from "node:path";
 
+import { ownDomains, takesCatchAlls } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { createDomains } from "../mail/domains.ts";
 import { noCounters } from "../report/counters.ts";
@@ -55,7 +56,8 @@ export function loadPlan(file: string): SyncPlan | undefined {
   }
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   try {
-    const sources = settings.source.map((source) => openSource(source, domains, dirname(file)));
+    const takesCatchAll = takesCatchAlls(settings);
+    const sources = settings.source.map((source) => openSource(source, domains, dirname(file), { takesCatchAll }));
     if (sources.length > 0) {
       return {
         settings,
@@ -77,7 +79,9 @@ function jobOptions({ settings, sources, canaries, sealing }: SyncPlan, log: Log
     protection: sealing.protection,
     settings: settings.sync,
     canaries,
-    grace: settings.recipients.grace,
+    // The relay goes by that of each domain.
+    grace: Math.max(settings.recipients.grace, ...ownDomains(settings).map(({ grace }) => grace)),
+    takesCatchAll: takesCatchAlls(settings),
     path: settings.snapshot.path,
     log,
     signal,

@@ -37,6 +37,15 @@ export interface WouldAnswer {
   readonly kind?: string;
   readonly source?: string;
   readonly entry?: string;
+  /** The `[[domain]]` that counts for it; not given: `[recipients]`. */
+  readonly domain?: string;
+  /** Its mode. */
+  readonly mode?: string;
+}
+
+/** The line about its `[[domain]]`, for a person; "" if there is none. */
+export function domainLine({ domain, mode }: WouldAnswer): string {
+  return domain === undefined ? "" : `  domain: [[domain]] "${domain}", mode ${mode}\n`;
 }
 
 /** What is known of the client that asks. */
@@ -94,6 +103,7 @@ export async function ask(
   const found = service.recipients.find(mailbox);
   const facts =
     found.kind === "known" ? { key: found.key, kind: found.as, source: found.source, entry: found.entry } : {};
+  const own = service.recipients.ownDomain?.(mailbox);
   const refused = judged.kind === "answered";
   const said = refused ? judged.response.reply : answers.recipientOk;
   return {
@@ -102,6 +112,7 @@ export async function ask(
     reply: said === undefined ? "" : replyText(said),
     why: byAnother(session, line) ?? explain(service, session, mailbox, found, refused ? "" : judged.status),
     ...facts,
+    ...(own === undefined ? {} : { domain: own.name, mode: own.mode }),
   };
 }
 
@@ -135,5 +146,6 @@ function explain(
       ? "RELAYCLIENT is set: the client may send anywhere"
       : `"${mailbox.domain}" is not a relay domain`;
   }
-  return describeAnswer(found, mailbox, line);
+  const own = service.recipients.ownDomain?.(mailbox);
+  return describeAnswer(found, mailbox, line, own === undefined ? "[recipients]" : `[[domain]] "${own.name}"`);
 }

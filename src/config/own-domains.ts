@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import { normalPattern } from "../mail/domains.ts";
+import { createRouteTable } from "../mail/route-table.ts";
 import { modeDoc } from "./check-sections.ts";
 import { modes } from "./check-words.ts";
 import * as field from "./fields.ts";
@@ -46,6 +47,18 @@ export type DomainSettings = z.infer<typeof domain>;
 export interface OwnDomain extends RecipientSettings {
   /** In normal form. */
   readonly name: string;
+}
+
+/** The `[[domain]]` that counts for a relay domain in normal form. */
+export function findOwnDomain(settings: Parameters<typeof ownDomains>[0], name: string): OwnDomain | undefined {
+  return createRouteTable(ownDomains(settings).map((route) => ({ domain: route.name, route })))(name);
+}
+
+/** Whether the catch-all addresses that a directory has for a relay domain count. */
+export function takesCatchAlls(settings: Parameters<typeof ownDomains>[0]): (domain: string) => boolean {
+  const entries = ownDomains(settings).map(({ name, catch_all: route }) => ({ domain: name, route }));
+  const find = createRouteTable(entries);
+  return (domain) => (find(domain) ?? settings.recipients.catch_all) === "directory";
 }
 
 /** Completes each `[[domain]]`. */

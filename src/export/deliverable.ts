@@ -90,7 +90,10 @@ export function* listDeliverable(
 /** With relay domains only, as the snapshot has them. */
 function* each(image: Image, names: DomainNames, settings: LookupSettings, goneAfter: number): Generator<Deliverable> {
   const scopes = new Map<string, readonly string[]>();
-  for (const { key, kind, domains, refused } of image.list(goneAfter)) {
+  for (const { key, kind, domains, refused } of image.list(goneAfter, settings.catch_all === "directory")) {
+    if (kind === "catchall" && settings.catch_all === "off") {
+      continue;
+    }
     const at = key.lastIndexOf("@");
     if (at >= 0) {
       yield { user: key.slice(0, at), domain: key.slice(at + 1), kind: refused === 1 ? "refused" : kind };

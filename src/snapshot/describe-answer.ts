@@ -7,8 +7,14 @@ import type { RecipientAnswer, Restriction } from "./recipients.ts";
 /**
  * One sentence without a period.
  * @param line what the relay's log would say where the recipient passes; "" if it is refused
+ * @param section where the settings of its domain are
  */
-export function describeAnswer(found: RecipientAnswer, mailbox: Mailbox, line: string): string {
+export function describeAnswer(
+  found: RecipientAnswer,
+  mailbox: Mailbox,
+  line: string,
+  section = "[recipients]",
+): string {
   const passes = line === "" ? "" : `; ${line}`;
   switch (found.kind) {
     case "known":
@@ -16,7 +22,7 @@ export function describeAnswer(found: RecipientAnswer, mailbox: Mailbox, line: s
         return "a rewritten sender (SRS), which accepts mail from the null sender only ([recipients] signed_return_paths)";
       }
       return found.as === "always"
-        ? `"${found.key}" always exists ([recipients] always)`
+        ? `"${found.key}" always exists (${section} always)`
         : `${describeKey(found.key, found.as)} of ${origin(found)}${describeRestriction(found.restriction)}`;
     case "gone":
       return `key "${found.key}" of ${origin(found)} vanished from the directory at ${new Date(found.since).toISOString()}${passes}`;

@@ -55,8 +55,11 @@ export interface Image {
    * @param domain if a bare user part must be valid; "" is anywhere
    */
   entriesOf(key: string, domain: string): readonly string[];
-  /** Every row that is there, refuses, or vanished after a time (ms since 1970), in key order. */
-  list(goneAfter: number): Iterable<ListedRow>;
+  /**
+   * Every row that is there, refuses, or vanished after a time (ms since 1970), in key order.
+   * @param directory as for `findWildcard`
+   */
+  list(goneAfter: number, directory: boolean): Iterable<ListedRow>;
   close(): void;
 }
 
@@ -100,7 +103,7 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
     hasWildcards: database.pragma("user_version", { simple: true }) !== versionOf(mark !== undefined, false),
     hasRefusals: once(() => hasRule(database, refused.rule)),
     ...lookups(database, sources, hash, directories),
-    list: (goneAfter) => listRows(database, goneAfter),
+    list: (goneAfter, directory) => listRows(database, goneAfter, directory ? none : directories),
     close: () => void database.close(),
   };
 }

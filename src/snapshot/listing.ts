@@ -17,12 +17,15 @@ export interface ListedRow {
 /**
  * In key order, of several rows of a key one that is there first. Refusals are in it.
  * @param goneAfter rows that vanished later are in it, ms since 1970
+ * @param without sources whose catch-alls are left out
  */
-export function listRows(database: Database.Database, goneAfter: number): Iterable<ListedRow> {
+export function listRows(database: Database.Database, goneAfter: number, without: ReadonlySet<number>): Iterable<ListedRow> {
   return database
-    .prepare<[number], ListedRow>(
+    .prepare<[number, string], ListedRow>(
       `SELECT key, kind, domains, rule = '${refused.rule}' AS refused FROM recipient JOIN source ON source = id
-       WHERE gone = 0 OR gone > ? OR rule = '${refused.rule}' ORDER BY key, gone <> 0, refused, source`,
+       WHERE (gone = 0 OR gone > ? OR rule = '${refused.rule}')
+         AND (kind <> 'catchall' OR source NOT IN (SELECT value FROM json_each(?)))
+       ORDER BY key, gone <> 0, refused, source`,
     )
-    .iterate(goneAfter);
+    .iterate(goneAfter, JSON.stringify([...without]));
 }

@@ -43,17 +43,23 @@ export interface Rules {
   readonly kinds: Map<string, Kind | "none">;
   /** Shown every entry before it is converted, for `probe`. */
   readonly look?: ((entry: Entry) => void) | undefined;
+  /** Whether a directory's catch-all address counts for a relay domain. */
+  readonly takesCatchAll: (domain: string) => boolean;
 }
+
+/** What is beside the settings of a source. */
+export type MoreRules = Partial<Pick<Rules, "look" | "takesCatchAll">>;
 
 /** The rules of one source. */
 export function createRules(
   settings: SourceSettings,
   preset: Preset,
   scope: Scope,
-  look?: (entry: Entry) => void,
+  { look, takesCatchAll = () => false }: MoreRules = {},
 ): Rules {
   const lookup = preset.name === "domino" ? settings.lookup : "both";
-  return { preset, scope, lookup, notesDomain: settings.notes_domain.trim().toUpperCase(), kinds: new Map(), look };
+  const notesDomain = settings.notes_domain.trim().toUpperCase();
+  return { preset, scope, lookup, notesDomain, kinds: new Map(), look, takesCatchAll };
 }
 
 /** Converts a page of entries. */
@@ -89,7 +95,7 @@ function convertEntry(entry: Entry, rules: Rules, found: FoundAddress[], out: Le
   const add = (key: Key, as: Kind): void => {
     if (!seen.has(key)) {
       seen.add(key);
-      found.push({ key, kind: kind === "account" ? as : kind, entry: entry.dn, ...ruled });
+      found.push({ key, kind: kind === "account" || as === "catchall" ? as : kind, entry: entry.dn, ...ruled });
     }
   };
   for (const attribute of addresses) {
@@ -153,15 +159,15 @@ function convertText(text: string, attribute: AddressAttribute, rules: Rules, ad
 function convertCatchAll(
   text: string,
   name: string,
-  attribute: AddressAttribute,
-  { scope }: Rules,
+  attribute: Pick<AddressAttribute, "catchAll">,
+  { scope, takesCatchAll }: Rules,
   add: Add,
   leave: LeaveOut,
 ): void {
   const domain = scope.canonical(normalDomain(name) ?? "");
   if (domain === undefined) {
     leave(text, "foreign domain");
-  } else if (attribute.catchAll === true) {
+  } else if (attribute.catchAll === true || takesCatchAll(domain)) {
     add(catchAllKey(domain), "catchall");
   } else {
     leave(text, "catch-all");
@@ -195,7 +201,7 @@ function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, leave:
   }
   if (user.toLowerCase() === rules.preset.catchAllUser) {
     // It takes mail under this address, too.
-    leave(text, "catch-all");
+    convertCatchAll(text, domain, {}, rules, add, leave);
   }
   // "Local part only" compares what is before the @; a name with % is an address of its own in every mode.
   add(normalKey(user, rules.lookup === "local" && !namesRoute(user) ? "" : domain), kind);

@@ -6,6 +6,7 @@ import type { DayCount } from "../remember/day.ts";
 import { guard } from "./guard.ts";
 
 import type { Previous } from "../list/previous.ts";
+import { isCatchAll } from "../../src/mail/wildcards.ts";
 import { compareTallies, findMissing, tallySnapshot } from "../list/tally.ts";
 import type { Canary } from "../list/tally.ts";
 
@@ -26,6 +27,8 @@ export interface JudgeOptions {
   readonly day?: DayCount | undefined;
   readonly acceptShrink?: boolean;
   readonly acceptGrowth?: boolean;
+  /** Domains where a new catch-all is no surprise: the configuration leaves it to the directory. */
+  readonly takesCatchAll?: (domain: string) => boolean;
 }
 
 /**
@@ -40,7 +43,7 @@ export function judge(
   options: JudgeOptions,
   form?: (key: string) => string,
 ): readonly string[] {
-  const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false } = options;
+  const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false, takesCatchAll } = options;
   const parts =
     previous === undefined ? { domains: [], kinds: [], opened: [], closed: [] } : compare(previous.path, newPath);
   return guard({
@@ -51,6 +54,8 @@ export function judge(
       fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
     ),
     ...parts,
+    // A hash names no domain.
+    opened: parts.opened.filter((key) => !isCatchAll(key) || takesCatchAll?.(key.slice(1)) !== true),
     missing: canaries.length === 0 ? [] : findMissing(newPath, canaries, form),
     day,
     acceptShrink,

@@ -19,6 +19,8 @@ export interface BuildFacts {
   readonly version: string;
   /** Of a protected list, see protect.ts. */
   readonly extra?: Partial<Record<MetaKey, string>>;
+  /** Ids of sources that are directories. */
+  readonly directories?: readonly number[];
   /** Keys from before that vanished stay, and say since when. */
   readonly grace?: Grace | undefined;
 }
@@ -68,7 +70,6 @@ export function buildSnapshot(path: string, scratchPath: string, facts: BuildFac
     }
     database.exec("BEGIN");
     const built = fill(database, facts);
-    database.pragma(`user_version = ${versionOf(facts.extra?.keyed !== undefined, hasWildcards(database))}`);
     database.exec("COMMIT");
     database.exec("DETACH scratch");
     const verdict = database.pragma("integrity_check(1)", { simple: true });
@@ -98,7 +99,10 @@ function fill(database: Database.Database, facts: BuildFacts): Built {
   for (const [index, { name, domains, readAt, triedAt, entries, fault, reached }] of sources.entries()) {
     insertSource.run(index + 1, name, domains, readAt, triedAt, entries, fault, reached);
   }
-  const meta = { created, digest: unsealed, host, rows, since: created, version, ...extra } satisfies Partial<
+  const wild = hasWildcards(database);
+  database.pragma(`user_version = ${versionOf(extra?.keyed !== undefined, wild)}`);
+  const open = wild ? catchAllSources(database, facts.directories ?? []) : {};
+  const meta = { created, digest: unsealed, host, rows, since: created, version, ...extra, ...open } satisfies Partial<
     Record<MetaKey, string | number>
   >;
   const insertMeta = database.prepare("INSERT INTO meta VALUES (?, ?)");
@@ -112,6 +116,19 @@ function hasWildcards(database: Database.Database): boolean {
   const names = wildcardKinds.map((kind) => `'${kind}'`).join(", ");
   const some = `SELECT 1 FROM recipient WHERE kind IN (${names}) OR rule = '${refused.rule}' LIMIT 1`;
   return database.prepare(some).get() !== undefined;
+}
+
+/** Which directories gave a catch-all. */
+function catchAllSources(
+  database: Database.Database,
+  directories: readonly number[],
+): Partial<Record<MetaKey, string>> {
+  const all = database
+    .prepare<[], number>("SELECT DISTINCT source FROM recipient WHERE kind = 'catchall' ORDER BY source")
+    .pluck()
+    .all()
+    .filter((id) => directories.includes(id));
+  return all.length === 0 ? {} : { directories: all.join(" ") };
 }
 
 function keepVanished(database: Database.Database, { sources, now, oldest }: Grace): void {

@@ -35,7 +35,7 @@ export interface LiveOptions {
   /** Every domain that stands for a relay domain, itself aside. */
   readonly aliasesOf: (domain: string) => readonly string[];
   /** The user parts that a user part stands for, as the relay looks them up. */
-  readonly otherForms: (user: string) => readonly string[];
+  readonly otherForms: (user: string, domain: string) => readonly string[];
   /** Where relative file names begin. */
   readonly folder: string;
   /** Called if the base does not exist, which is answered as unknown. */
@@ -63,7 +63,7 @@ export function createLiveDirectory(options: LiveOptions): LiveDirectory {
       if (own === undefined || namesRoute(user)) {
         return "unknown";
       }
-      const wanted = { users: [user, ...otherForms(user)], domains: [own, ...aliasesOf(own)] };
+      const wanted = { users: [user, ...otherForms(user, own)], domains: [own, ...aliasesOf(own)] };
       try {
         const found = await search(sessions, settings, rules, wanted);
         return settings.live_filter === "" ? judge(found, wanted.users, own) : found.entries > 0 ? "known" : "unknown";

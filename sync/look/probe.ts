@@ -42,13 +42,15 @@ export async function probeSource(
   domains: Domains,
   folder: string,
   signal: AbortSignal,
+  takesCatchAll?: Rules["takesCatchAll"],
 ): Promise<Finding> {
-  const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains));
+  const more = takesCatchAll === undefined ? {} : { takesCatchAll };
+  const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains), more);
   const reading = emptyReading(settings, rules);
   const takeSample = sampler(reading);
   const take = (entry: Entry): void => takeSample(look(entry, rules, reading));
   // For the checks of its settings, too.
-  const source = openSource(settings, domains, folder, take);
+  const source = openSource(settings, domains, folder, { ...more, look: take });
   let rootDse = noRootDse;
   try {
     if (settings.type === "ldap") {

@@ -29,6 +29,8 @@ export interface JobOptions {
   readonly acceptMissing?: boolean;
   /** `[recipients] grace`: how long removed keys stay, marked, in ms; 0: they go immediately. */
   readonly grace?: number;
+  /** Whether a directory's catch-all address counts for a relay domain: the guard expects one there. */
+  readonly takesCatchAll?: (domain: string) => boolean;
   /** Publish nothing and write nothing beside the snapshot; `tell` is called with every key that would come or go. */
   readonly dryRun?: boolean;
   readonly tell?: (change: "added" | "removed", key: string) => void;

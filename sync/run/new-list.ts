@@ -24,9 +24,13 @@ export interface NewList {
 }
 
 /** Where the list comes from, as its meta table says. */
-export function originOf(previous: Previous | undefined, { now, version, protection = unprotected }: JobOptions) {
+export function originOf(
+  previous: Previous | undefined,
+  { now, version, sources, protection = unprotected }: JobOptions,
+) {
   const extra = protectionMeta(protection);
-  return { created: createdAfter(previous, now(), protection), host: hostname(), version, extra };
+  const directories = sources.flatMap(({ isDirectory }, index) => (isDirectory === true ? [index + 1] : []));
+  return { created: createdAfter(previous, now(), protection), host: hostname(), version, extra, directories };
 }
 
 /** What a run says of its list. @param seconds that it took so far */

@@ -1,8 +1,7 @@
 /** Makes the source that a `[[source]]` section describes. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Domains } from "../../src/mail/domains.ts";
-import { createRules, type Rules } from "../convert/addresses.ts";
-import type { Entry } from "../entry.ts";
+import { createRules, type MoreRules, type Rules } from "../convert/addresses.ts";
 import { presetFor } from "../presets/preset-for.ts";
 import { createScope } from "../convert/scope.ts";
 import type { Source } from "../source.ts";
@@ -12,21 +11,24 @@ import { createLdapSource } from "./ldap.ts";
 import { createLdifSource } from "./ldif.ts";
 import { createListSource } from "./list.ts";
 
+/** Types whose catch-alls nobody wrote into a list. */
+const directories: ReadonlySet<string> = new Set<SourceSettings["type"]>(["ldap", "ldif"]);
+
 /**
  * Opens nothing yet: files and servers are asked by `read`.
  * @param folder that of the configuration file, where relative file names begin
- * @param look shown every entry that is read; a list and a cdb have none
+ * @param more `look` is shown every entry that is read; a list and a cdb have none
  * @throws RangeError if the settings cannot be right (a URL, a filter, a domain that is not a relay domain)
  */
 export function openSource(
   settings: SourceSettings,
   domains: Domains,
   folder: string,
-  look?: (entry: Entry) => void,
+  more?: MoreRules,
 ): Source {
   try {
-    const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains), look);
-    return create(settings, rules, folder);
+    const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains), more);
+    return { ...create(settings, rules, folder), isDirectory: directories.has(settings.type) };
   } catch (error) {
     throw error instanceof RangeError
       ? new RangeError(`source "${settings.name}": ${error.message}`, { cause: error })
