@@ -19,7 +19,11 @@ export interface ListedRow {
  * @param goneAfter rows that vanished later are in it, ms since 1970
  * @param without sources whose catch-alls are left out
  */
-export function listRows(database: Database.Database, goneAfter: number, without: ReadonlySet<number>): Iterable<ListedRow> {
+export function listRows(
+  database: Database.Database,
+  goneAfter: number,
+  without: ReadonlySet<number>,
+): Iterable<ListedRow> {
   return database
     .prepare<[number, string], ListedRow>(
       `SELECT key, kind, domains, rule = '${refused.rule}' AS refused FROM recipient JOIN source ON source = id

@@ -68,7 +68,9 @@ function catchAll({ reading: { skipped } }: Omit<Finding, "warnings">): string[]
   const count = skipped["catch-all"] ?? 0;
   return count === 0
     ? []
-    : [`${count} catch-all addresses (@domain) are left out: unknown users of their domains will be refused; if the directory may open them, write catch_all = "directory" in a [[domain]]`];
+    : [
+        `${count} catch-all addresses (@domain) are left out: unknown users of their domains will be refused; if the directory may open them, write catch_all = "directory" in a [[domain]]`,
+      ];
 }
 
 function domains({ reading: { foreign, skipped } }: Omit<Finding, "warnings">): string[] {

@@ -20,12 +20,7 @@ const directories: ReadonlySet<string> = new Set<SourceSettings["type"]>(["ldap"
  * @param more `look` is shown every entry that is read; a list and a cdb have none
  * @throws RangeError if the settings cannot be right (a URL, a filter, a domain that is not a relay domain)
  */
-export function openSource(
-  settings: SourceSettings,
-  domains: Domains,
-  folder: string,
-  more?: MoreRules,
-): Source {
+export function openSource(settings: SourceSettings, domains: Domains, folder: string, more?: MoreRules): Source {
   try {
     const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains), more);
     return { ...create(settings, rules, folder), isDirectory: directories.has(settings.type) };

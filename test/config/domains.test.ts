@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { openSource } from "../../sync/sources/open.ts";
 import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
+import { ownDomainWarnings } from "../../src/config/domain-warnings.ts";
+import { effectiveConfig } from "../../src/config/sample.ts";
 import { worldWarnings } from "../../src/config/route-warnings.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { formatFault } from "../../src/config/toml.ts";
@@ -42,6 +44,81 @@ describe("[[source]] domains", () => {
     expect(load(`${relay}${source('["kontor.example", "elsewhere.example", ".kontor.example"]')}`).faults).toEqual([
       expect.stringContaining('"elsewhere.example" is not a relay domain; allowed: Kontor.Example, '),
       expect.stringContaining('".kontor.example" is not a relay domain'),
+    ]);
+  });
+});
+
+describe("[[domain]]", () => {
+  const own = (name: string, more = ""): string => `[[domain]]\nname = "${name}"\n${more}`;
+  const warnings = (text: string): readonly string[] =>
+    ownDomainWarnings(load(relay + text).settings ?? expect.unreachable()).map(
+      ({ path, message }) => `${path.join(" ")}: ${message}`,
+    );
+
+  it("is given once for a name, however it is written", () => {
+    const names = ["kontor.example", "KONTOR.example", "büro.example", "xn--bro-hoa.example", ".Werk.example"];
+    expect(load(relay + [...names, ".werk.EXAMPLE"].map((name) => own(name)).join("")).faults).toEqual([
+      expect.stringContaining('"KONTOR.example" has a [[domain]] already, above'),
+      expect.stringContaining('"xn--bro-hoa.example" has a [[domain]] already, above'),
+      expect.stringContaining('".werk.EXAMPLE" has a [[domain]] already, above'),
+    ]);
+  });
+
+  it.each([
+    ["no domain", own("a b"), 'must be a domain, or ".domain" for all below it'],
+    ["everybody", own("*"), 'must be a domain, or ".domain" for all below it'],
+    ["no name", '[[domain]]\nreply = "x"\n', "name"],
+    ["a wrong mode", own("kontor.example", 'mode = "enforced"\n'), 'mode: must be one of "enforce", "observe"'],
+    ["a wrong catch-all", own("kontor.example", 'catch_all = "yes"\n'), 'must be one of "list", "directory", "off"'],
+    ["a key of a route", own("kontor.example", 'next_hop = "smtp://192.0.2.1"\n'), "next_hop"],
+    [
+      "a match that a hashed list cannot have",
+      `[snapshot]\nkey_file = "k"\n${own("kontor.example", 'match = "user-part"\n')}`,
+      'must be that of [recipients], "address"',
+    ],
+  ])("has an error for %s", (_, text, message) => {
+    expect(load(relay + text).faults.join("\n")).toContain(message);
+  });
+
+  it("warns of a name for which no mail is accepted", () => {
+    const names = ["Kontor.example", ".werk.example", "halle.werk.example", ".halle.werk.example"];
+    expect(warnings(names.map((name) => own(name)).join(""))).toEqual([]);
+    expect(warnings(["kontor.test", "elsewhere.example", ".kontor.example"].map((name) => own(name)).join(""))).toEqual(
+      [
+        'domain 0 name: "kontor.test" has no effect: it is an alias of "kontor.example", whose settings count',
+        expect.stringContaining(
+          'domain 1 name: "elsewhere.example" has no effect: it is not a relay domain; allowed: ',
+        ),
+        'domain 2 name: ".kontor.example" has no effect: no relay domain is below it',
+      ],
+    );
+  });
+
+  it("warns of catch-alls that no source can give", () => {
+    const asked = own("kontor.example", 'catch_all = "directory"\n');
+    expect(warnings(asked + source("[]"))).toEqual([
+      expect.stringMatching(/^domain 0 catch_all: has no effect: no \[\[source\]\] is a directory/),
+    ]);
+    // The relay's own file may have no sources at all.
+    expect(warnings(asked)).toEqual([]);
+    expect(warnings(asked + source("[]") + source("[]").replace('"a"', '"b"').replace('"list"', '"ldif"'))).toEqual([]);
+    expect(warnings(`[recipients]\ncatch_all = "directory"\n${source("[]")}`)).toEqual([
+      expect.stringContaining("recipients catch_all: has no effect"),
+    ]);
+  });
+
+  it("is printed with what it has from [recipients]", () => {
+    const text = `${relay}[recipients]\ngrace = "1h"\n${own("kontor.example", 'mode = "observe"\n')}`;
+    const loaded = checkConfig(text, "c.toml", schemaFor, []);
+    const printed =
+      loaded.kind === "ok" ? effectiveConfig(loaded.schema, loaded.settings, loaded.given) : expect.unreachable();
+    const section = printed.slice(printed.indexOf("[[domain]]")).split("\n\n")[0];
+    expect(section?.split("\n").slice(0, 5)).toEqual([
+      "[[domain]]",
+      'name = "kontor.example"',
+      'mode = "observe"',
+      'reply = "No such user here" # as [recipients]',
+      'grace = "1h" # as [recipients]',
     ]);
   });
 });

@@ -167,7 +167,9 @@ base = "o=Kontor"
     expect(status).toContain("domain filiale.example: mode observe\n");
     const { image } = relay.relay.snapshot;
     const list = (by = settings): string[] =>
-      exportImage(image ?? expect.unreachable(), by, "postfix").bytes.toString("latin1").split("\n");
+      exportImage(image ?? expect.unreachable(), by, "postfix")
+        .bytes.toString("latin1")
+        .split("\n");
     expect(list().filter((line) => line.startsWith("@"))).toEqual(["@werk.example OK", "@werk.test OK"]);
     expect(list(settingsOf(config(""), relay.folder)).filter((line) => line.startsWith("@"))).toEqual([]);
   });

@@ -68,17 +68,25 @@ export async function publishDomino(path: string): Promise<void> {
   await publish(path, [domino]);
 }
 
-/** The relay's answer, by the relay's own code. */
-export function relayAnswers(settings: Settings): { readonly reader: SnapshotReader; ask(text: string): boolean } {
+/** The relay's answer, by the relay's own code. @param now what is in grace then counts, as in an export */
+export function relayAnswers(
+  settings: Settings,
+  now?: number,
+): { readonly reader: SnapshotReader; ask(text: string): boolean } {
   const reader = openSnapshot(settings.snapshot.path, silentLog);
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-  const { find } = createRecipients(reader, domains, settings.recipients, ownDomains(settings));
+  const { find, ownDomain } = createRecipients(reader, domains, settings.recipients, ownDomains(settings));
   return {
     reader,
     ask: (text) => {
       const mailbox = parseMailbox(text);
       const ours = mailbox !== undefined && (mailbox.domain === "" || domains.canonical(mailbox.domain) !== undefined);
-      return ours && find(mailbox).kind === "known";
+      if (!ours) {
+        return false;
+      }
+      const found = find(mailbox);
+      const { grace } = ownDomain?.(mailbox) ?? settings.recipients;
+      return found.kind === "known" || (found.kind === "gone" && now !== undefined && now - found.since < grace);
     },
   };
 }
