@@ -1,5 +1,6 @@
 /** What the relay would answer to a recipient, and why: it asks the same code, without a client. */
 import { allChecks } from "./outside-checks.ts";
+import type { OwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { createSameNextHop } from "./next-hops.ts";
 import { createResolver } from "./resolver.ts";
@@ -101,9 +102,6 @@ export async function ask(
   const log: Log = { ...silentLog, verdict: (said) => (line = said) };
   const judged = await judgeRecipient({ ...service, log }, session, transaction, mailbox);
   const found = service.recipients.find(mailbox);
-  const facts =
-    found.kind === "known" ? { key: found.key, kind: found.as, source: found.source, entry: found.entry } : {};
-  const own = service.recipients.ownDomain?.(mailbox);
   const refused = judged.kind === "answered";
   const said = refused ? judged.response.reply : answers.recipientOk;
   return {
@@ -111,7 +109,16 @@ export async function ask(
     verdict: refused ? "refused" : "accepted",
     reply: said === undefined ? "" : replyText(said),
     why: byAnother(session, line) ?? explain(service, session, mailbox, found, refused ? "" : judged.status),
-    ...facts,
+    ...factsOf(found, service.recipients.ownDomain?.(mailbox)),
+  };
+}
+
+function factsOf(
+  found: RecipientAnswer,
+  own: OwnDomain | undefined,
+): Omit<WouldAnswer, "address" | "verdict" | "reply" | "why"> {
+  return {
+    ...(found.kind === "known" ? { key: found.key, kind: found.as, source: found.source, entry: found.entry } : {}),
     ...(own === undefined ? {} : { domain: own.name, mode: own.mode }),
   };
 }
