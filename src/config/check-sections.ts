@@ -50,26 +50,42 @@ export function runList(checks: readonly CheckSettings[], doc: string, extra: { 
 export const modeDoc =
   "enforce: its verdict counts. observe: log the verdict but do not act on it. later: a refusal before RCPT is given at the next RCPT. score: a refusal adds points, and the check score refuses when there are too many. off: does not run.";
 
+const all = {
+  mode: field.alike(field.choice(modes, "enforce", modeDoc)),
+  points: field.alike(field.integer(1, 0, 1000, "What a refusal adds in mode score.")),
+};
+const refusing = {
+  permanent: field.alike(field.flag(true, "false: refuse with 4xx, so that the sender tries again.")),
+  close: field.alike(field.flag(false, "true: end the session after a refusal.")),
+  reply: field.alike(field.text("", "Text of a refusal. Empty: the check's own.")),
+};
+const unlessFields = new Map<string, z.ZodType>();
+
 /** What every check has. A check may declare a key of its own by the same name, which then takes its place. */
 function common({ reasons, unless = [] }: CheckSettings): Record<string, z.ZodType> {
-  const all = {
-    mode: field.choice(modes, "enforce", modeDoc),
-    unless: field.choices(exemptions, unless, "Clients and recipients that are exempt."),
-    points: field.integer(1, 0, 1000, "What a refusal adds in mode score."),
-  };
-  const refusing = {
-    permanent: field.flag(true, "false: refuse with 4xx, so that the sender tries again."),
-    close: field.flag(false, "true: end the session after a refusal."),
-    reply: field.text("", "Text of a refusal. Empty: the check's own."),
-  };
-  const own = Object.keys(reasons).length === 0 ? all : { ...all, ...refusing };
-  return Object.fromEntries(Object.entries(own).map(([key, type]) => [key, field.alike(type)]));
+  const { mode, points } = all;
+  const own = { mode, unless: unlessField(unless), points };
+  return Object.keys(reasons).length === 0 ? own : { ...own, ...refusing };
 }
 
-/** The section of one check, or of one instance of it. */
-export function checkSection(check: CheckSettings) {
-  return withFaults(check, z.strictObject({ ...common(check), ...check.settings }));
+/** One for all checks with the same default. */
+function unlessField(sample: readonly Exemption[]): z.ZodType {
+  const key = sample.join();
+  const made =
+    unlessFields.get(key) ?? field.alike(field.choices(exemptions, sample, "Clients and recipients that are exempt."));
+  unlessFields.set(key, made);
+  return made;
 }
+
+/** The section of one check. */
+export function checkSection(check: CheckSettings): z.ZodObject {
+  const made = sections.get(check) ?? withFaults(check, z.strictObject({ ...common(check), ...check.settings }));
+  sections.set(check, made);
+  return made;
+}
+
+/** They are made once: a file with instances has a schema of its own, in which most sections are the same. */
+const sections = new WeakMap<CheckSettings, z.ZodObject>();
 
 /** A section with the errors that one setting alone cannot show. */
 function withFaults<Section extends z.ZodObject>(check: CheckSettings, section: Section): Section {

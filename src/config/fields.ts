@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 
-import { cronFaults } from "./cron-faults.ts";
+import { cronText } from "./cron-text.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { parseEndpoint } from "../mail/network.ts";
 import {
@@ -19,6 +19,9 @@ import {
 import type { FieldMeta } from "./field-meta.ts";
 import { parseDuration, parseRate, parseSize } from "./units.ts";
 import type { Rate } from "./units.ts";
+
+// Generated code pays where one schema reads many values. These read a file, seldom twice.
+z.config({ jitless: true });
 
 function field<Out, In>(type: z.ZodType<Out, In>, meta: FieldMeta): z.ZodType<Out, In | undefined> {
   // The sample is a value as the file has it; and zod forgets the type of a field with a default.
@@ -226,14 +229,7 @@ export function factor(sample: string, doc: string): Field<number> {
 
 /** A cron expression of node-cron: five fields, or six with seconds first. */
 export function cron(sample: string, doc: string): Field<string> {
-  const type = z.string().superRefine((value, context) => {
-    // The sample is right, and most files say nothing else: the library stays where it is.
-    const faults = value === sample ? "" : cronFaults(value);
-    if (faults !== "") {
-      context.addIssue({ code: "custom", message: `must be a cron expression: ${faults}` });
-    }
-  });
-  return field(type, { doc, sample, allowed: "a cron expression: minute hour day month weekday" });
+  return field(cronText(sample), { doc, sample, allowed: "a cron expression: minute hour day month weekday" });
 }
 
 /** Places to listen at: "host:port", or the word "systemd". @param least places that there must be */
