@@ -3,10 +3,15 @@ export const presetNames = [
   "389ds",
   "active-directory",
   "domino",
+  "exchange",
   "generic",
+  "iredmail",
+  "mailcow",
   "openldap",
+  "postfixadmin",
   "qmail-ldap",
   "univention",
+  "vpopmail",
   "zimbra",
 ] as const;
 

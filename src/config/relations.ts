@@ -9,6 +9,7 @@ import { listenerFaults, placeFaults } from "./listener-faults.ts";
 import { lookupFaults } from "./lookup-faults.ts";
 import { routeFaults } from "./route-faults.ts";
 import { runFaults } from "./run-faults.ts";
+import { sourceFaults } from "./source-faults.ts";
 import type { Settings } from "./sections.ts";
 import type { Path } from "./shape.ts";
 import type { Fault } from "./fault.ts";
@@ -31,6 +32,7 @@ const finders: readonly ((settings: Settings, fault: Report) => readonly Fault[]
   transferFaults,
   routeFaults,
   runFaults,
+  sourceFaults,
   cacheFaults,
 ];
 

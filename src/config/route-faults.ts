@@ -1,14 +1,13 @@
 /** Errors in `[[route]]` and `[[copy]]` that show in the light of the listeners: a next hop that is the relay itself. */
 import { networkInterfaces } from "node:os";
 
-import { normalIp, parseEndpoint } from "../mail/network.ts";
+import { isLoopbackName, normalIp, parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { parseNextHop } from "../mail/next-hop.ts";
 import { listenersOf } from "./listening.ts";
 import type { Settings } from "./sections.ts";
 import type { Fault } from "./toml.ts";
 
-const loopback = /^(?:localhost|::1|127\.\d+\.\d+\.\d+)$/i;
 const everywhere: ReadonlySet<string> = new Set(["0.0.0.0", "::", "*"]);
 
 /** One error for each next hop at whose address the relay listens. It would send every message to itself. */
@@ -49,12 +48,12 @@ function meets(hop: Endpoint, place: Endpoint, { smtp }: Settings): boolean {
   }
   const host = normalIp(hop.host);
   const here = normalIp(place.host);
-  if (host === here || (host === "localhost" && loopback.test(here))) {
+  if (host === here || (host === "localhost" && isLoopbackName(here))) {
     return true;
   }
   // Whatever address the relay's own name leads to: what answers there is reached under that name from outside.
   return (
-    host === smtp.hostname.toLowerCase() || (everywhere.has(here) && (loopback.test(host) || ownAddresses().has(host)))
+    host === smtp.hostname.toLowerCase() || (everywhere.has(here) && (isLoopbackName(host) || ownAddresses().has(host)))
   );
 }
 

@@ -5,22 +5,34 @@ import * as field from "./fields.ts";
 import { presetNames } from "./preset-names.ts";
 import * as text from "./texts.ts";
 
+/** Required unless type is command, see source-faults.ts. */
+const urls = field.listBy(
+  text.sourceUrlRule,
+  ["ldap://192.0.2.10:389"],
+  'URLs of the server, tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif, list, cdb and csv, the path of the file; for sql, "postgres://host:5432/database", "mysql://host:3306/database" or "sqlite:/path", with "?socket=/path" for a Unix socket. None for command.',
+  { required: true },
+);
+
 /** One `[[source]]`. */
 export const source = z.strictObject({
   name: field.text("domino", "Name in logs, status and the snapshot.", { required: true }),
   type: field.choice(
-    ["ldap", "ldif", "list", "cdb"],
+    ["ldap", "ldif", "list", "cdb", "csv", "sql", "command"],
     undefined,
-    "Kind of source: an LDAP server, an LDIF file, a file like the plugin's control/goodmailto (one user part, address, or @domain for everybody there per line), or John Simpson's validrcptto.cdb with its wildcards.",
+    "Kind of source: an LDAP server, an LDIF file, a file like the plugin's control/goodmailto (one user part, address, or @domain for everybody there per line), John Simpson's validrcptto.cdb with its wildcards, a CSV file with a header row, a database, or a program that prints LDIF, CSV or a list.",
   ),
   preset: field.choice(presetNames, "generic", "Directory product, which decides which attributes contain addresses."),
-  url: field.listBy(
-    text.sourceUrlRule,
-    ["ldap://192.0.2.10:389"],
-    'URLs of the server, tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif, list and cdb, the path of the file.',
-    { required: true },
-    1,
+  url: urls.prefault([]).meta({ ...urls.meta() }),
+  command: field.list(
+    [],
+    "For type command: the program and its arguments, without a shell. Its output counts only if it exits with 0 within timeout.",
   ),
+  format: field.choice(["ldif", "csv", "list"], "ldif", "What the program of type command prints."),
+  query: field.text(
+    "",
+    "For type sql: the query. Its column address contains an address, a user part, or @domain for everybody there; kind says what it is: account, alias, group, mailin or resource. Empty: that of the preset.",
+  ),
+  user: field.text("", "For type sql: the user of the database."),
   bind_dn: field.text(
     "",
     'DN to bind as. Empty: anonymous. "EXTERNAL": SASL EXTERNAL (ldapi, or a client certificate).',
@@ -28,7 +40,7 @@ export const source = z.strictObject({
   password_file: field.file(
     "",
     "sync",
-    "File whose first line is the password of bind_dn. A relative name is looked for in $CREDENTIALS_DIRECTORY first.",
+    "File whose first line is the password of bind_dn or user. A relative name is looked for in $CREDENTIALS_DIRECTORY first.",
   ),
   base: field.text("", "Search base. Leave it empty for Domino."),
   filter: field.text("", "Search filter. Empty: that of the preset."),
@@ -37,9 +49,9 @@ export const source = z.strictObject({
     "Filter with which `goodmailto deliverabled` searches for one address: %r is the address, %u the user part, %d the domain. Any matching entry is enough, as in qpsmtpd's rcpt_ldap. Empty: the preset's filter and attributes, with the same conversion as in a sync.",
   ),
   attributes: field.listBy(
-    text.schemaNameRule,
+    text.columnRule,
     [],
-    "Attributes that contain addresses, instead of those of the preset.",
+    "Attributes (for csv and sql, columns) that contain addresses, instead of those of the preset.",
   ),
   resource_classes: field.listBy(
     text.schemaNameRule,
@@ -57,10 +69,14 @@ export const source = z.strictObject({
   ca_file: field.file(
     "",
     "sync",
-    "File with the CA certificates (PEM) for ldaps and StartTLS. Empty: those of the system.",
+    "File with the CA certificates (PEM) for ldaps, StartTLS and databases. Empty: those of the system.",
   ),
   page_size: field.integer(1000, 1, 100_000, "Entries per page (RFC 2696)."),
-  timeout: field.duration("30s", "Timeout for connecting and for each answer.", ["10ms", "30d"]),
+  timeout: field.duration(
+    "30s",
+    "Timeout for connecting and for each answer; for type command, for the program as a whole.",
+    ["10ms", "30d"],
+  ),
   lookup: field.choice(
     ["fullname", "local", "both"],
     "both",

@@ -41,9 +41,16 @@ export const schemaNameRule: TextRule = {
     'one name of letters, digits and hyphens, as "mail", without options (";lang-de"), not an OID and not a list',
   fits: (text) => /^[A-Za-z][A-Za-z0-9_-]*$/.test(text),
 };
+/** Of `[[source]] url`; source-faults.ts says which belongs to which type. */
 export const sourceUrlRule: TextRule = {
-  allowed: '"ldap://host:port", "ldaps://host:port", "ldapi:///path", or the path of a file',
-  fits: (text) => text !== "" && (!text.includes("://") || /^ldap[si]?:\/\//i.test(text)),
+  allowed:
+    '"ldap://host:port", "ldaps://host:port", "ldapi:///path", "postgres://host/database", "mysql://host/database", or the path of a file',
+  fits: (text) => text !== "" && (!text.includes("://") || /^(?:ldap[si]?|postgres|mysql):\/\//i.test(text)),
+};
+/** A column of a table has more freedom than an attribute of a schema. */
+export const columnRule: TextRule = {
+  allowed: "the name of an attribute or column, without line breaks",
+  fits: (text) => /^\S(?:[^\x00-\x1f\x7f]*\S)?$/.test(text),
 };
 /** A daemon on the internal network. */
 export const liveRule: TextRule = {

@@ -39,6 +39,11 @@ export function parseLive(text: string): Endpoint | undefined {
   return place === undefined ? undefined : parseEndpoint(place, 8998);
 }
 
+/** Whether a name or an address in a configuration is this machine's loopback. */
+export function isLoopbackName(host: string): boolean {
+  return /^(?:localhost|::1|127\.\d+\.\d+\.\d+)$/i.test(host);
+}
+
 /** The host that stands for every address of the machine, of both families. */
 export const everyAddress = "*";
 

@@ -107,7 +107,7 @@ function convertEntry(entry: Entry, rules: Rules, found: FoundAddress[], out: Le
 }
 
 function kindOf(entry: Entry, { preset, kinds }: Rules): Kind {
-  for (const name of valuesOf(entry, "objectclass")) {
+  for (const name of valuesOf(entry, preset.classAttribute)) {
     let kind = kinds.get(name);
     if (kind === undefined) {
       const folded = foldAscii(name);

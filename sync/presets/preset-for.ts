@@ -1,14 +1,18 @@
 /** The preset of a source. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
-import type { AddressAttribute, Preset } from "./preset.ts";
+import { rowForm } from "./preset.ts";
+import type { AddressAttribute, Preset, Shape } from "./preset.ts";
 import { presets } from "./registry.ts";
 
-/** The preset of a source with the filter and the attributes that the configuration names instead. */
-export function presetFor(
-  settings: Pick<SourceSettings, "preset" | "filter" | "attributes" | "resource_classes">,
-): Preset {
-  const preset = presets[settings.preset];
+type Asked = Pick<SourceSettings, "type" | "format" | "preset" | "filter" | "attributes" | "resource_classes">;
+
+/**
+ * The preset of a source with the filter and the attributes that the configuration names instead.
+ * @throws RangeError if the preset is for sources of another type
+ */
+export function presetFor(settings: Asked): Preset {
+  const preset = basic(settings);
   return {
     ...preset,
     filter: settings.filter === "" ? withClasses(preset.filter, settings.resource_classes) : settings.filter,
@@ -18,6 +22,26 @@ export function presetFor(
         ? preset.addresses
         : settings.attributes.map((name) => attributeFor(preset, name)),
   };
+}
+
+/** The preset by its name; `generic` reads the rows of a table by its own columns. */
+function basic(settings: Asked): Preset {
+  const preset = presets[settings.preset];
+  const shape = shapeOf(settings);
+  if (preset.name === "generic" && shape !== "tree") {
+    return { ...preset, ...rowForm, shape };
+  }
+  if (preset.shape !== shape && settings.type !== "list" && settings.type !== "cdb") {
+    throw new RangeError(`preset "${preset.name}" is not for ${what[shape]}`);
+  }
+  return preset;
+}
+
+const what: Readonly<Record<Shape, string>> = { tree: "LDAP and LDIF", csv: "CSV", sql: "a database" };
+
+function shapeOf({ type, format }: Asked): Shape {
+  const own = type === "command" ? format : type;
+  return own === "csv" || own === "sql" ? own : "tree";
 }
 
 /** A class name needs no escape in a filter, see schemaNameRule. */

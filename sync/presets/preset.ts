@@ -69,17 +69,25 @@ export interface Signs {
   readonly vendor?: RegExp;
 }
 
+/** For which types of sources a preset is; `tree`: ldap, ldif, and command with LDIF. */
+export type Shape = "tree" | "csv" | "sql";
+
 /** A small table; the configuration may override filter and attributes. */
 export interface Preset {
   /** As in the configuration, and the name of its file. */
   readonly name: PresetName;
   readonly about: About;
+  readonly shape: Shape;
+  /** The query that gives its rows: columns `address` and `kind`. Undefined of a tree and of a file. */
+  readonly query: string | undefined;
   /** How `probe` and the hints at an empty source recognise the product; undefined: only a person can name it. */
   readonly signs: Signs | undefined;
   /** RFC 4515. No leading wildcard: Domino strips it. */
   readonly filter: string;
   readonly addresses: readonly AddressAttribute[];
-  /** Object class in lower case → what its objects are; anything else is an account. */
+  /** The attribute that says what an object is, in lower case. */
+  readonly classAttribute: string;
+  /** Its value in lower case → what such objects are; anything else is an account. */
   readonly classes: Readonly<Record<string, Kind>>;
   readonly exclusions: readonly Exclusion[];
   readonly rules: readonly RuleAttribute[];
@@ -96,7 +104,10 @@ export function definePreset(
   preset: Pick<Preset, "name" | "about" | "filter" | "addresses"> & Partial<Preset>,
 ): Preset {
   return {
+    shape: "tree",
+    query: undefined,
     signs: undefined,
+    classAttribute: "objectclass",
     classes: {},
     exclusions: [],
     rules: [],
@@ -105,4 +116,25 @@ export function definePreset(
     controls: [],
     ...preset,
   };
+}
+
+/** What a row is, by the word in its column `kind`; anything else is an account. */
+const rowKinds: Readonly<Record<string, Kind>> = {
+  alias: "alias",
+  group: "group",
+  mailin: "mailin",
+  resource: "resource",
+};
+
+/** How rows with the columns `address` and `kind` are read: an address, a user part, or @domain for everybody there. */
+export const rowForm = {
+  filter: "",
+  addresses: [{ attribute: "address", form: "plain", kind: "account", catchAll: true }],
+  classAttribute: "kind",
+  classes: rowKinds,
+} as const satisfies Partial<Preset>;
+
+/** A preset for a database, from its query. */
+export function defineQuery(preset: Pick<Preset, "name" | "about"> & { readonly query: string }): Preset {
+  return definePreset({ ...rowForm, shape: "sql", ...preset });
 }

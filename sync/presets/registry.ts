@@ -3,10 +3,15 @@ import type { PresetName } from "../../src/config/preset-names.ts";
 import { directoryServer389 } from "./389ds.ts";
 import { activeDirectory } from "./active-directory.ts";
 import { domino } from "./domino.ts";
+import { exchange } from "./exchange.ts";
 import { generic } from "./generic.ts";
+import { iredmail } from "./iredmail.ts";
+import { mailcow } from "./mailcow.ts";
 import { openldap } from "./openldap.ts";
+import { postfixadmin } from "./postfixadmin.ts";
 import { qmailLdap } from "./qmail-ldap.ts";
 import { univention } from "./univention.ts";
+import { vpopmail } from "./vpopmail.ts";
 import { zimbra } from "./zimbra.ts";
 import type { Preset } from "./preset.ts";
 
@@ -14,9 +19,14 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   "389ds": directoryServer389,
   "active-directory": activeDirectory,
   domino,
+  exchange,
   generic,
+  iredmail,
+  mailcow,
   openldap,
+  postfixadmin,
   "qmail-ldap": qmailLdap,
   univention,
+  vpopmail,
   zimbra,
 };

@@ -27,6 +27,12 @@ export function emptyText(type: SourceSettings["type"], namingContexts: readonly
       return "no entry: the file is empty, or none of its entries fits base and filter";
     case "cdb":
       return "no recipient: the cdb has no key";
+    case "csv":
+      return "no recipients: the CSV has no row below its names of columns";
+    case "sql":
+      return "no recipients: the query gives no row";
+    case "command":
+      return "no recipients: the program prints none";
     case "list":
       return "no recipients: the file contains only comments and blank lines";
   }

@@ -1,4 +1,4 @@
-/** An LDIF file as a source, through the same presets as a server: for a directory that only exports. */
+/** LDIF as a source, through the same presets as a server: for a directory that only exports. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { convertEntries, type Rules } from "../convert/addresses.ts";
 import { namesOf } from "../convert/attribute-names.ts";
@@ -9,19 +9,18 @@ import { attributesOf, type Filter, parseFilter } from "./filter.ts";
 import { compileFilter } from "./filter-evaluator.ts";
 import { parseLdif } from "./ldif-parser.ts";
 import { unaskedText } from "./hint-words.ts";
-import { openText, unreadable } from "./lines.ts";
+import { type OpenText, unreadable } from "./lines.ts";
 import { asksByClass, collectUnasked } from "./unasked.ts";
 
 /** Entries a batch. */
 const batchSize = 1000;
 
 /**
- * A source that reads an LDIF file. Entries outside `base` or the filter are not counted, as a server would not give
+ * A source that reads LDIF. Entries outside `base` or the filter are not counted, as a server would not give
  * them.
- * @param folder where relative file names begin
  * @throws RangeError if the filter is none
  */
-export function createLdifSource(settings: SourceSettings, rules: Rules, folder: string): Source {
+export function createLdifSource(settings: SourceSettings, rules: Rules, open: OpenText): Source {
   const filter = parseFilter(rules.preset.filter);
   const matches = compileFilter(filter);
   const reads = attributesRead(filter, rules);
@@ -30,7 +29,7 @@ export function createLdifSource(settings: SourceSettings, rules: Rules, folder:
     name: settings.name,
     domains: rules.scope.domains,
     async *read(signal) {
-      const { text, file } = await openText(settings.url, folder, signal);
+      const { text, file } = await open(signal);
       const others = settings.filter === "" && asksByClass(rules) ? collectUnasked(rules) : undefined;
       let entries: Entry[] = [];
       try {

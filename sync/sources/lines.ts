@@ -59,22 +59,28 @@ export async function* readLines(
   }
 }
 
-function checkText(sample: string, file: string): void {
+/** @param sample the first characters. @throws SourceFault "format" if the file is not a text */
+export function checkText(sample: string, file: string): void {
   const form = notText(sample);
   if (form !== undefined) {
     throw new SourceFault("format", `${file}:1: ${form}`);
   }
 }
 
+/** A text and the name by which messages call it. */
+export interface OpenedText {
+  readonly text: AsyncIterable<string>;
+  readonly file: string;
+}
+
+/** Opens a text: a file, or what a program prints. The iteration throws a SourceFault if the text is not complete. */
+export type OpenText = (signal: AbortSignal) => Promise<OpenedText>;
+
 /**
  * Opens the first of the files that exists, as text.
  * @throws SourceFault "unreadable"
  */
-export async function openText(
-  names: readonly string[],
-  folder: string,
-  signal: AbortSignal,
-): Promise<{ text: AsyncIterable<string>; file: string }> {
+export async function openText(names: readonly string[], folder: string, signal: AbortSignal): Promise<OpenedText> {
   for (const name of names) {
     const file = isAbsolute(name) ? name : join(folder, name);
     try {

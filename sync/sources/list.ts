@@ -9,22 +9,19 @@ import { convertValue, type Rules } from "../convert/addresses.ts";
 import { createLeftOuts, type LeftOuts } from "../left-out.ts";
 import type { AddressAttribute } from "../presets/preset.ts";
 import { type Batch, type FoundAddress, type Source, SourceFault } from "../source.ts";
-import { openText, readLines, unreadable } from "./lines.ts";
+import { type OpenText, readLines, unreadable } from "./lines.ts";
 
 const batchSize = 1000;
 /** Characters of a line: addresses are short, a comment may be longer. */
 const maxLine = 64 * 1024;
 
-/**
- * A source that reads such a file.
- * @param folder where relative file names begin
- */
-export function createListSource(settings: SourceSettings, rules: Rules, folder: string): Source {
+/** A source that reads such a text. */
+export function createListSource(settings: SourceSettings, rules: Rules, open: OpenText): Source {
   return {
     name: settings.name,
     domains: rules.scope.domains,
     async *read(signal) {
-      const { text, file } = await openText(settings.url, folder, signal);
+      const { text, file } = await open(signal);
       try {
         yield* readList(text, file, rules);
       } catch (error) {

@@ -6,10 +6,14 @@ import { presetFor } from "../presets/preset-for.ts";
 import { createScope } from "../convert/scope.ts";
 import type { Source } from "../source.ts";
 import { createCdbSource } from "./cdb.ts";
+import { outputOf } from "./command.ts";
+import { createCsvSource } from "./csv.ts";
 import { withFileHints } from "./hints.ts";
 import { createLdapSource } from "./ldap.ts";
 import { createLdifSource } from "./ldif.ts";
 import { createListSource } from "./list.ts";
+import { openText, type OpenText } from "./lines.ts";
+import { createSqlSource } from "./sql.ts";
 
 /** Types whose catch-alls nobody wrote into a list. */
 const directories: ReadonlySet<string> = new Set<SourceSettings["type"]>(["ldap", "ldif"]);
@@ -32,18 +36,31 @@ export function openSource(settings: SourceSettings, domains: Domains, folder: s
 }
 
 function create(settings: SourceSettings, rules: Rules, folder: string): Source {
-  switch (settings.type) {
+  const { type, url } = settings;
+  switch (type) {
     case "ldap":
       return createLdapSource(settings, rules, folder);
-    case "ldif":
-      return hinted(createLdifSource(settings, rules, folder), settings);
     case "cdb":
-      return hinted(createCdbSource(settings, rules, folder), settings);
+      return hinted(createCdbSource(settings, rules, folder), type);
+    case "sql":
+      return hinted(createSqlSource(settings, rules, folder), type);
+    case "command":
+      return hinted(readers[settings.format](settings, rules, outputOf(settings)), settings.format);
+    case "ldif":
+    case "csv":
     case "list":
-      return hinted(createListSource(settings, rules, folder), settings);
+      return hinted(
+        readers[type](settings, rules, (signal) => openText(url, folder, signal)),
+        type,
+      );
   }
 }
 
-function hinted(source: Source, { type }: SourceSettings): Source {
+/** What reads a text, by its format. */
+const readers: Readonly<
+  Record<SourceSettings["format"], (settings: SourceSettings, rules: Rules, open: OpenText) => Source>
+> = { ldif: createLdifSource, csv: createCsvSource, list: createListSource };
+
+function hinted(source: Source, type: SourceSettings["type"]): Source {
   return { ...source, read: (signal, notice) => withFileHints(source.read(signal, notice), type) };
 }

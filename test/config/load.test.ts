@@ -157,7 +157,7 @@ url = ["x"]
     ['[[source]]\nname = "a"\ntype = "ldap"\nurl = ["http://x"]', /source "a" url: must be "ldap:/],
     [
       '[[source]]\nname = "a"\ntype = "ldap"\nurl = []',
-      /source "a" url: must be a list with at least one entry, not \[\]; write url = \["ldap:\/\/192/,
+      /source "a": url is missing or empty; allowed: "ldap:\/\/host:port"/,
     ],
   ])("refuses %j", (text, message) => {
     writeFileSync(join(folder, "c.toml"), "");

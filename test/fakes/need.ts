@@ -10,7 +10,9 @@ import { delimiter, join } from "node:path";
 /** Where the runs of the tests write why they skipped something; test/reporter.ts makes it and reads it. */
 export const skipsFile = "GOODMAILTO_TEST_SKIPS";
 
-const path = [process.env["PATH"] ?? "", "/usr/sbin", "/sbin", "/usr/local/sbin"].join(delimiter);
+/** The system's folders, and that of PostgreSQL's server, which Debian keeps to itself. */
+const own = ["/usr/sbin", "/sbin", "/usr/local/sbin", ...globSync("/usr/lib/postgresql/*/bin")];
+const path = [process.env["PATH"] ?? "", ...own].join(delimiter);
 
 /** Debian leaves out /etc/postfix/main.cf if nobody has configured it, and postconf reads one before it answers. */
 function postfixHas(type: string): boolean {

@@ -24,7 +24,7 @@ export function findPresets(): readonly PresetFile[] {
   return globSync("*.ts", { cwd: join(root, "sync/presets") })
     .flatMap((path) => {
       const text = readFileSync(join(root, "sync/presets", path), "utf8");
-      const identifier = /^export const (\w+) = definePreset\(/m.exec(text)?.[1];
+      const identifier = /^export const (\w+) = define(?:Preset|Query)\(/m.exec(text)?.[1];
       return identifier === undefined ? [] : [{ name: basename(path, ".ts"), identifier }];
     })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import type { TextRule } from "../../config/fields.ts";
 import { refuseAuthorities } from "../../files/authorities.ts";
 import { credentialFor } from "../../files/credentials.ts";
+import { isLoopbackName } from "../../mail/network.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { BackEndFault } from "./contract.ts";
 
@@ -16,8 +17,6 @@ export interface ServerPlace {
   /** On this machine: the one case in which the connection may be plain. */
   readonly isLoopback: boolean;
 }
-
-const loopback = /^(?:localhost|::1|127\.\d+\.\d+\.\d+)$/i;
 
 /** The schemes of a protocol, and the port of each. */
 export type Schemes = Readonly<Record<string, { readonly port: number; readonly secure: boolean }>>;
@@ -40,7 +39,7 @@ export function parseServer(text: string, schemes: Schemes): ServerPlace | undef
     return undefined;
   }
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  return { host, port: Number(url.port || scheme.port), secure: scheme.secure, isLoopback: loopback.test(host) };
+  return { host, port: Number(url.port || scheme.port), secure: scheme.secure, isLoopback: isLoopbackName(host) };
 }
 
 /** How the server knows a user. */

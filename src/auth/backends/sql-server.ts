@@ -1,6 +1,7 @@
 /** Rows of a MariaDB or MySQL server: a pool of connections, each query with its deadline. */
 import type { Pool, PoolConnection, PoolOptions } from "mysql2/promise";
 
+import { isLoopbackName } from "../../mail/network.ts";
 import { unlessAborted } from "../../wait/within.ts";
 
 /** Where the server is, and the user. */
@@ -14,7 +15,6 @@ export interface SqlServerSettings {
   readonly pool: number;
 }
 
-const loopback = /^(?:localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/i;
 /** Connections that nobody uses are ended after so many ms. */
 const idle = 60_000;
 /** The longest time for one connection, ms; a login's own deadline is shorter as a rule. */
@@ -23,11 +23,11 @@ const connecting = 10_000;
 /** Only a connection of this machine may be without TLS: what comes back are password hashes, or passwords. */
 function optionsOf({ url, socket, password, ca, pool }: SqlServerSettings): PoolOptions {
   const { hostname, port, username, pathname } = new URL(url);
-  const place =
-    socket === "" ? { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 3306) } : { socketPath: socket };
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const place = socket === "" ? { host, port: Number(port || 3306) } : { socketPath: socket };
   return {
     ...place,
-    ...(socket !== "" || (loopback.test(hostname) && ca === "") ? {} : { ssl: ca === "" ? {} : { ca } }),
+    ...(socket !== "" || (isLoopbackName(host) && ca === "") ? {} : { ssl: ca === "" ? {} : { ca } }),
     user: decodeURIComponent(username),
     password,
     database: decodeURIComponent(pathname.slice(1)),

@@ -1,0 +1,112 @@
+/**
+ * CSV as a source: the first row names the columns. RFC 4180; semicolons and tabs too, and the `#TYPE` line of
+ * PowerShell's Export-Csv.
+ */
+import { pipeline } from "node:stream/promises";
+
+import { type CsvError, type Info, parse } from "csv-parse";
+
+import type { SourceSettings } from "../../src/config/schema.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
+import type { Rules } from "../convert/addresses.ts";
+import { type Batch, type Source, SourceFault } from "../source.ts";
+import { checkText, type OpenText, unreadable } from "./lines.ts";
+import { columnName, refuseColumns, RowBatch } from "./rows.ts";
+
+/** Characters of one row: a mailbox may have hundreds of addresses. */
+const maxRow = 1024 * 1024;
+
+/** A source that reads such a text. */
+export function createCsvSource(settings: SourceSettings, rules: Rules, open: OpenText): Source {
+  return {
+    name: settings.name,
+    domains: rules.scope.domains,
+    async *read(signal) {
+      const { text, file } = await open(signal);
+      try {
+        yield* readTable(text, file, rules, settings.attributes.length > 0);
+      } catch (error) {
+        throw error instanceof SourceFault ? error : csvFault(file, error);
+      }
+    },
+  };
+}
+
+interface Row {
+  readonly record: readonly string[];
+  readonly info: Info;
+}
+
+async function* readTable(
+  text: AsyncIterable<string>,
+  file: string,
+  rules: Rules,
+  needsAll: boolean,
+): AsyncGenerator<Batch> {
+  const { first, all } = await firstLine(text);
+  checkText(first, file);
+  const parser = parse({ delimiter: delimiterOf(first), info: true, skip_empty_lines: true, max_record_size: maxRow });
+  // A failure of either ends both; the loop below reports it.
+  const feeding = pipeline(all, parser).catch((error: unknown) => parser.destroy(asError(error)));
+  const rows = new RowBatch(rules);
+  let columns: readonly string[] | undefined;
+  for await (const { record, info } of parser as AsyncIterable<Row>) {
+    if (columns === undefined) {
+      columns = record.map(columnName);
+      refuseColumns(new Set(columns), `${file}:${info.lines}`, rules, needsAll);
+    } else {
+      const names = columns;
+      const batch = rows.add(
+        `${file}:${info.lines}`,
+        record.map((cell, i) => [names[i] ?? "", cell.trim()] as const),
+      );
+      if (batch !== undefined) {
+        yield batch;
+      }
+    }
+  }
+  await feeding;
+  yield rows.end();
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(errorMessage(error));
+}
+
+/** The first line, without the `#TYPE` line and the byte order mark, and the whole text from it on. */
+async function firstLine(
+  text: AsyncIterable<string>,
+): Promise<{ readonly first: string; readonly all: AsyncIterable<string> }> {
+  const rest = text[Symbol.asyncIterator]();
+  let head = "";
+  for (;;) {
+    head = head.replace(/^\uFEFF/, "").replace(/^#TYPE [^\n]*\n/, "");
+    const more = head.includes("\n") && !"#TYPE ".startsWith(head.slice(0, 6)) ? undefined : await rest.next();
+    if (more === undefined || more.done === true || head.length > maxRow) {
+      break;
+    }
+    head += more.value;
+  }
+  return {
+    first: head.split("\n", 1)[0] ?? "",
+    all: (async function* () {
+      yield head;
+      yield* { [Symbol.asyncIterator]: () => rest };
+    })(),
+  };
+}
+
+/** The one that the header row has most often outside quotes. */
+function delimiterOf(header: string): string {
+  const bare = header.replace(/"[^"]*"/g, "");
+  const counts = [",", ";", "\t"].map((one) => ({ one, count: bare.split(one).length }));
+  return counts.toSorted((a, b) => b.count - a.count)[0]?.one ?? ",";
+}
+
+function csvFault(file: string, error: unknown): SourceFault {
+  const { code, lines } = error as Partial<CsvError>;
+  if (typeof code === "string" && code.startsWith("CSV_")) {
+    return new SourceFault("format", `${file}:${String(lines)}: ${errorMessage(error)}`, { cause: error });
+  }
+  return unreadable(file, error);
+}
