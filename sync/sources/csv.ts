@@ -4,7 +4,7 @@
  */
 import { pipeline } from "node:stream/promises";
 
-import { type CsvError, type Info, parse } from "csv-parse";
+import { CsvError, type Info, parse } from "csv-parse";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
@@ -104,9 +104,7 @@ function delimiterOf(header: string): string {
 }
 
 function csvFault(file: string, error: unknown): SourceFault {
-  const { code, lines } = error as Partial<CsvError>;
-  if (typeof code === "string" && code.startsWith("CSV_")) {
-    return new SourceFault("format", `${file}:${String(lines)}: ${errorMessage(error)}`, { cause: error });
-  }
-  return unreadable(file, error);
+  return error instanceof CsvError
+    ? new SourceFault("format", `${file}:${String(error["lines"])}: ${errorMessage(error)}`, { cause: error })
+    : unreadable(file, error);
 }
