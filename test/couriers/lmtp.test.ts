@@ -179,7 +179,7 @@ describe("an LMTP server as the next hop", () => {
   });
 });
 
-describe.skipIf(!isRoot || missing("dovecot", "LMTP"))("Dovecot as the next hop", () => {
+describe.skipIf(!isRoot() || missing("dovecot", "LMTP"))("Dovecot as the next hop", () => {
   let dovecot: Dovecot;
   let port = 0;
   beforeAll(async () => {

@@ -19,22 +19,11 @@ import { gtube, startSpamd } from "../fakes/spamd.ts";
 import { main } from "../program.ts";
 import { body, filled } from "./blocks.ts";
 import type { Block } from "./blocks.ts";
-
-/** Something that runs. */
-export interface Neighbour {
-  /** What stands for its places in the other blocks. */
-  readonly places: Readonly<Record<string, string>>;
-  /** What it has logged so far. */
-  log?(): string;
-  /** Does what the words of a step say. */
-  obey?(words: readonly string[]): Promise<unknown>;
-  close(): unknown;
-}
-
-/** Starts one. @param fill puts the places of those before it into a text */
-type Start = (block: Block, fill: (text: string) => string) => Promise<Neighbour>;
+import type { Neighbour, Start } from "./neighbour.ts";
+import { services } from "./services.ts";
 
 const kinds: Readonly<Record<string, Start>> = {
+  ...services,
   dns: startNames,
   deliverabled: startScript,
   slapd: startDirectory,
@@ -72,6 +61,11 @@ export class Neighbours {
         Object.entries(neighbour.places).forEach(([name, place]) => this.#places.set(name, place));
       }
     }
+  }
+
+  /** @param hop the port of the next hop, which is there before them */
+  constructor(hop: number) {
+    this.#places.set("hop", String(hop));
   }
 
   /** @throws Error if the dialogue has none of that name */

@@ -21,6 +21,10 @@
  * - `clamd`: a real one that knows EICAR alone, whose socket is {clamd}; {eicar} and {eicar64} are what it finds.
  * - `spamd`, `rspamd`: real ones, whose places are {spamd} and {rspamd}; {gtube} is what they find.
  * - `milter`: python3-milter that does what `X-Do` says, whose url is {milter}.
+ * - More of them, in services.ts. `web`: nginx, {web} with the CA {webca}: lines of `path "text as a JSON string"` are
+ *   files below {web}/files/, and {web}/mail takes messages. `rsyslog` at {syslog}. `postfix` in the folder {postfix},
+ *   sends to {hop}. `dovecot`: a mailbox for each line, at {lmtp}; its log are the messages that it has. `backend NAME`: what a back
+ *   end of AUTH asks, with the users of test/auth/backends/stage.ts; {backend} are its settings.
  *
  * What is said: `dialogue`, a conversation. Behind the word: `from 127.0.0.2` is the client's address, `listener 1` the
  * second listener, `at second` the second relay. Its lines (steps.ts):
@@ -30,9 +34,11 @@
  * - `AFTER 1s`: the next line comes so long after the client's last one, or later.
  * - `SESSION name`: what follows is another connection, or that one again; the first one has no name.
  * - `CLOCK 49m`: the clocks go forward; timers do not.
- * - `WRITE NAME "text as a JSON string"`, `MOVE NAME NAME`, `REMOVE NAME`: files of the folder, while the relay runs.
+ * - `WRITE NAME "text as a JSON string"`, `MOVE NAME NAME`, `LINK NAME PATH`, `REMOVE NAME`: files of the folder, while the relay runs.
  *   `SNAPSHOT key key`: a new one.
- * - `STOP name`: what is beside the relay ends. `LDAP add DN type=value …`, `LDAP delete DN`: in slapd.
+ * - `STOP name`: what is beside the relay ends. `TELL name words`: it does what they say. `RESTART`: of the relay.
+ *   `HANGUP`: SIGHUP, as far as the log is concerned. `FILE NAME /regular expression/`: a file of the folder gets so.
+ *   `COUNT number name`: a counter of the relay. `LDAP add DN type=value …`, `LDAP delete DN`: in slapd.
  * - `LOG line`, `LOG slapd line`: waits for a line of the relay's log, or of another's; between slashes it is a
  *   regular expression.
  * - `RUN words < "standard input as a JSON string"`: `goodmailto words --config …`, which ends with 0. What it prints:
@@ -40,9 +46,10 @@
  *
  * What must be so at the end (after.ts): `log`, lines that it must hold in this order (`once line`: and no second
  * time); `delivered N`, what the next hop must have got: `from <..> to <..> <..>`, then text that the message must
- * contain; `commands`, all that the next hop was told but EHLO and QUIT.
+ * contain; `commands`, all that the next hop was told but EHLO and QUIT; `posted N`, a message that `web` has accepted:
+ * its envelope as for `delivered`, then every line behind the relay's own Received.
  */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect } from "vitest";
@@ -65,15 +72,15 @@ export async function runDialogue(text: string, file: string): Promise<void> {
   const blocks = parseDialogue(text);
   const script = named(blocks, "hop")[0];
   const hop = await startNextHop(script === undefined ? {} : (JSON.parse(body(script)) as NextHopScript));
-  const beside = new Neighbours();
+  const beside = new Neighbours(hop.port);
   const relays: TestRelay[] = [];
   try {
     await beside.start(blocks);
     await startRelays(blocks, beside, hop, relays);
     for (const block of named(blocks, "dialogue")) {
-      await new Conversation(block, { relays, beside, file }).run();
+      await new Conversation(block, { relays, beside, file, restart: () => restart(relays) }).run();
     }
-    await checkEnd(blocks, relays[0], hop);
+    await checkEnd(blocks, relays[0], hop, beside);
   } finally {
     setRight();
     // The first one's folder is the others' too.
@@ -92,7 +99,7 @@ async function startRelays(
   hop: NextHop,
   relays: TestRelay[],
 ): Promise<void> {
-  const fill = (part: string): string => beside.fill(part.replaceAll("{hop}", String(hop.port)));
+  const fill = (part: string): string => beside.fill(part);
   const route = `[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\ntimeout = "5s"\n`;
   const snapshot = named(blocks, "snapshot")[0];
   const config = fill(`${body(named(blocks, "config")[0])}\n${route}`);
@@ -106,6 +113,23 @@ async function startRelays(
   if (named(blocks, "second").length > 0) {
     relays.push(await startTestRelay({ config, folder: first.folder }));
   }
+}
+
+/** The first relay ends, and another one begins in its folder, with the same configuration. */
+async function restart(relays: TestRelay[]): Promise<void> {
+  const [before] = relays;
+  if (before === undefined) {
+    throw new Error("there is no relay");
+  }
+  await before.relay.stop();
+  const fresh = await startTestRelay({ config: before.config, folder: before.folder });
+  relays[0] = {
+    ...fresh,
+    stop: async () => {
+      await fresh.stop();
+      rmSync(before.folder, { recursive: true, force: true });
+    },
+  };
 }
 
 function filesOf(blocks: readonly Block[], fill: (text: string) => string): NonNullable<TestRelayOptions["files"]> {
@@ -122,7 +146,12 @@ function recordsOf(lines: readonly string[]): Record<string, string> {
   return Object.fromEntries(lines.map((line) => line.split(" ", 2)).map(([key = "", value = ""]) => [key, value]));
 }
 
-async function checkEnd(blocks: readonly Block[], relay: TestRelay | undefined, hop: NextHop): Promise<void> {
+async function checkEnd(
+  blocks: readonly Block[],
+  relay: TestRelay | undefined,
+  hop: NextHop,
+  beside: Neighbours,
+): Promise<void> {
   if (relay !== undefined) {
     await checkLog(named(blocks, "log"), relay);
   }
@@ -130,6 +159,7 @@ async function checkEnd(blocks: readonly Block[], relay: TestRelay | undefined, 
     await checkDelivered(block, hop);
   }
   named(blocks, "commands").forEach((block) => checkCommands(block, hop));
+  named(blocks, "posted").forEach((block) => beside.named("web").check?.(block));
   expect(hop.violations, "what the relay did wrong at the next hop").toEqual([]);
 }
 

@@ -1,5 +1,5 @@
 /** The lines of a dialogue, step by step. */
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, vi } from "vitest";
@@ -15,6 +15,7 @@ import { withMessages } from "./beside.ts";
 import type { Neighbours } from "./beside.ts";
 import type { Block } from "./blocks.ts";
 import { callGoodmailto } from "./call.ts";
+import { textOf } from "./services.ts";
 
 /** Where a conversation takes place. */
 export interface Place {
@@ -22,6 +23,8 @@ export interface Place {
   readonly relays: readonly TestRelay[];
   readonly beside: Neighbours;
   readonly file: string;
+  /** Ends the first relay and begins another one. */
+  restart(): Promise<void>;
 }
 
 /** Timers count whole milliseconds, and clocks do not agree to the last of them. */
@@ -33,10 +36,15 @@ interface Speaker {
   spoke: bigint;
 }
 
+/** As strftime's %Y%m%d. */
+function today(): string {
+  const now = new Date();
+  return [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((n) => String(n).padStart(2, "0")).join("");
+}
+
 export class Conversation {
   readonly #block: Block;
   readonly #place: Place;
-  readonly #relay: TestRelay;
   readonly #speakers = new Map<string, Speaker>();
   readonly #options: ReadonlyMap<string, string>;
   #speaker: Speaker | undefined;
@@ -51,11 +59,14 @@ export class Conversation {
     this.#options = new Map(
       [...block.argument.matchAll(/(\S+) (\S+)/g)].map(([, key = "", value = ""]) => [key, value]),
     );
-    const relay = place.relays[this.#options.get("at") === "second" ? 1 : 0];
+  }
+
+  get #relay(): TestRelay {
+    const relay = this.#place.relays[this.#options.get("at") === "second" ? 1 : 0];
     if (relay === undefined) {
-      throw new Error(`${place.file}:${block.line}: there is no second relay`);
+      throw new Error(`${this.#place.file}:${this.#block.line}: there is no second relay`);
     }
-    this.#relay = relay;
+    return relay;
   }
 
   async run(): Promise<void> {
@@ -71,10 +82,9 @@ export class Conversation {
   }
 
   #fill(line: string): string {
-    return withMessages(this.#place.beside.fill(line.replaceAll("{folder}", this.#relay.folder))).replaceAll(
-      /\{plain (\S+) (\S+)\}/g,
-      (_, user: string, password: string) => plain(user, password),
-    );
+    return withMessages(
+      this.#place.beside.fill(line.replaceAll("{folder}", this.#relay.folder).replaceAll("{today}", today())),
+    ).replaceAll(/\{plain (\S+) (\S+)\}/g, (_, user: string, password: string) => plain(user, password));
   }
 
   /** Goes on in the session of a name, which begins where it is new. */
@@ -157,6 +167,8 @@ export class Conversation {
         return writeFileSync(inFolder(words[0]), JSON.parse(words.slice(1).join(" ")) as string);
       case "MOVE":
         return renameSync(inFolder(words[0]), inFolder(words[1]));
+      case "LINK":
+        return symlinkSync(words[1] ?? "", inFolder(words[0]));
       case "REMOVE":
         return rmSync(inFolder(rest), { recursive: true });
       case "SNAPSHOT":
@@ -168,6 +180,17 @@ export class Conversation {
         return this.#place.beside.stop(rest);
       case "LOG":
         return this.#awaitLog(rest, place);
+      case "TELL":
+        await this.#place.beside.named(words[0] ?? "").obey?.(words.slice(1));
+        return;
+      case "RESTART":
+        return this.#place.restart();
+      case "HANGUP":
+        return this.#relay.hangup();
+      case "FILE":
+        return this.#awaitFile(inFolder(words[0]), words.slice(1).join(" "), place);
+      case "COUNT":
+        return this.#awaitCount(words.slice(1).join(" "), Number(words[0]), place);
       case "RUN":
         expect(this.#printed, `${place}: printed and not read`).toEqual([]);
         this.#printed = await callGoodmailto(rest, inFolder("goodmailto.toml"), place);
@@ -175,6 +198,14 @@ export class Conversation {
       default:
         throw new Error(`${place}: cannot read ${JSON.stringify(line)}`);
     }
+  }
+
+  async #awaitFile(path: string, pattern: string, place: string): Promise<void> {
+    await vi.waitFor(() => expect(textOf(path), place).toMatch(new RegExp(pattern.slice(1, -1))), { timeout: 10_000 });
+  }
+
+  async #awaitCount(name: string, count: number, place: string): Promise<void> {
+    await vi.waitFor(() => expect(this.#relay.metrics.totals()[name] ?? 0, place).toBe(count), { timeout: 10_000 });
   }
 
   /** Waits for a line of the relay's log, or of a neighbour's. */

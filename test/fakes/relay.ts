@@ -10,6 +10,7 @@ import { checkConfig } from "../../src/config/load.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { formatFault } from "../../src/config/toml.ts";
 import { createLog } from "../../src/log/log.ts";
+import { openSinks } from "../../src/log/sinks.ts";
 import { createMetrics } from "../../src/ops/metrics.ts";
 import type { Metrics } from "../../src/ops/metrics.ts";
 import { publishSnapshot } from "./snapshot.ts";
@@ -37,7 +38,11 @@ export interface TestRelay {
   readonly snapshotPath: string;
   readonly log: string[];
   readonly metrics: Metrics;
+  /** As it was given. */
+  readonly config: string;
   reload(config: string): void;
+  /** As SIGHUP: the sinks of `[log]` are opened again. */
+  hangup(): void;
   stop(): Promise<void>;
 }
 
@@ -82,7 +87,14 @@ export async function startTestRelay(options: TestRelayOptions): Promise<TestRel
   }
   const log: string[] = [];
   const metrics = createMetrics();
-  const relay = await startRelay(settings, createLog({ ...settings.log, write: (line) => log.push(line) }), metrics);
+  // What a test has put into [log] sinks, besides.
+  const sinks = settings.log.sinks.filter((sink) => sink !== "stderr");
+  const more = sinks.length === 0 ? undefined : openSinks(sinks, settings.log.rotate, Date.now);
+  const write = (line: string, isUrgent: boolean): void => {
+    log.push(line);
+    more?.write(isUrgent ? "warning" : "info", line);
+  };
+  const relay = await startRelay(settings, createLog({ ...settings.log, write }), metrics);
   const ports = relay.addresses.map((address) => Number(address.slice(address.lastIndexOf(":") + 1)));
   return {
     relay,
@@ -92,9 +104,12 @@ export async function startTestRelay(options: TestRelayOptions): Promise<TestRel
     snapshotPath: settings.snapshot.path,
     log,
     metrics,
+    config: options.config,
+    hangup: () => more?.reopen(),
     reload: (config) => relay.reload(settingsOf(config, folder)),
     stop: async () => {
       await relay.stop();
+      await more?.close();
       if (options.folder === undefined) {
         rmSync(folder, { recursive: true, force: true });
       }
