@@ -4,17 +4,13 @@
  */
 import { foldAscii } from "../mail/address.ts";
 import type { Pattern } from "./patterns.ts";
+import { bestOf, requiredTexts } from "./required-text.ts";
+import type { Either } from "./required-text.ts";
 
-/** Characters of a piece of plain text: enough that few patterns share one. */
+/** Characters of a piece of plain text, at most: enough that few patterns share one. */
 const pieceLength = 4;
 /** Fewer patterns are tried one after another: that costs less than looking for pieces. */
 const few = 16;
-
-/** What a pattern is made of, in JavaScript's notation: words, escapes, classes, signs. */
-const tokens =
-  /[\w@-]+(?![*?{])|\\x[0-9a-f]{2}|\\k<\w+>|\\\d+|\\.|\[(?:\\.|[^\]\\])*\]|\(\?<?[=!:]|\(\?<\w+>|\{\d*,?\d*\}|[^]/gi;
-const plainEscape = /^\\[^A-Za-z0-9]$/;
-const meta = /^[\^$.|()*+?[\]{}\\]/;
 
 /** The places of patterns, the first that matches. */
 export interface PatternIndex {
@@ -33,13 +29,17 @@ export function indexPatterns(patterns: readonly Pattern[], longest: number): Pa
     const any = anyOf(patterns);
     return { find: (text) => (any?.test(text.slice(0, longest)) === false ? undefined : all.find(matches(text))) };
   }
-  const { byPiece, others } = sortPatterns(patterns.map(({ source }) => piecesOf(requiredTexts(source))));
+  const { byPiece, lengths, others } = sortPatterns(patterns.map(({ source }) => requiredTexts(source)));
   return {
     find(text) {
       const places = [...others];
-      for (const piece of piecesOf([foldAscii(text.slice(0, longest))])) {
-        for (const place of byPiece.get(piece) ?? []) {
-          places.push(place);
+      const folded = foldAscii(text.slice(0, longest));
+      for (const length of lengths) {
+        for (let at = 0; at + length <= folded.length; at++) {
+          const found = byPiece.get(folded.slice(at, at + length));
+          if (found !== undefined) {
+            places.push(...found);
+          }
         }
       }
       return places.sort((one, other) => one - other).find(matches(text));
@@ -59,69 +59,59 @@ function anyOf(patterns: readonly Pattern[]): RegExp | undefined {
     : undefined;
 }
 
-/** Each place under that of its pieces which the fewest have so far; `others` have none. @param all the pieces of each pattern */
-function sortPatterns(all: readonly (readonly string[])[]) {
+/**
+ * Each place under a piece of its text, of which the fewest have the same; under one of each alternative, if it has
+ * those. `others` have no text.
+ */
+function sortPatterns(all: readonly (readonly Either[])[]) {
   const byPiece = new Map<string, number[]>();
   const others: number[] = [];
-  for (const [place, pieces] of all.entries()) {
-    let least = pieces.length === 0 ? others : undefined;
-    let rarest = "";
-    for (const piece of pieces) {
-      const places = byPiece.get(piece) ?? [];
-      if (least === undefined || places.length < least.length) {
-        [least, rarest] = [places, piece];
+  for (const [place, texts] of all.entries()) {
+    const pieces = piecesFor(texts, byPiece);
+    if (pieces.length === 0) {
+      others.push(place);
+    }
+    for (const piece of new Set(pieces)) {
+      const places = byPiece.get(piece);
+      if (places === undefined) {
+        byPiece.set(piece, [place]);
+      } else {
+        places.push(place);
       }
     }
-    least?.push(place);
-    if (least !== undefined && least !== others) {
-      byPiece.set(rarest, least);
-    }
   }
-  return { byPiece, others };
+  const lengths = [...new Set([...byPiece.keys()].map(({ length }) => length))];
+  return { byPiece, lengths, others };
 }
 
-function piecesOf(texts: readonly string[]): string[] {
-  const pieces: string[] = [];
+type Pieces = ReadonlyMap<string, readonly number[]>;
+
+/** The rarest piece of all that is long enough; else one of each alternative of what is longest. */
+function piecesFor(texts: readonly Either[], known: Pieces): string[] {
+  const long = texts.filter((either) => either.length === 1 && (either[0]?.length ?? 0) >= pieceLength);
+  return long.length > 0
+    ? [
+        rarestIn(
+          long.map(([text = ""]) => text),
+          known,
+        ),
+      ]
+    : (bestOf(texts) ?? []).map((text) => rarestIn([text], known));
+}
+
+/** @param texts not empty, and none of them is "" */
+function rarestIn(texts: readonly string[], known: Pieces): string {
+  let rarest = "";
+  let least = Infinity;
   for (const text of texts) {
-    for (let at = 0; at + pieceLength <= text.length; at++) {
-      pieces.push(text.slice(at, at + pieceLength));
+    const length = Math.min(pieceLength, text.length);
+    for (let at = 0; at + length <= text.length && least > 0; at++) {
+      const piece = text.slice(at, at + length);
+      const count = known.get(piece)?.length ?? 0;
+      if (count < least) {
+        [rarest, least] = [piece, count];
+      }
     }
   }
-  return pieces;
-}
-
-/**
- * Texts that are in every match of a pattern, in lower case. What is within brackets does not count, and a choice at the
- * outermost level leaves none. @param source in JavaScript's notation
- */
-export function requiredTexts(source: string): string[] {
-  const texts: string[] = [];
-  let text = "";
-  let depth = 0;
-  const end = (): void => {
-    texts.push(foldAscii(text));
-    text = "";
-  };
-  for (const [token] of source.matchAll(tokens)) {
-    if (token === "|" && depth === 0) {
-      return [];
-    }
-    depth += token.startsWith("(") ? 1 : token === ")" ? -1 : 0;
-    if (/^[*?]|^\{\d*,?\d*\}$/.test(token)) {
-      // The character before it need not be there.
-      text = text.slice(0, -1);
-      end();
-    } else if (depth > 0 || !isPlain(token)) {
-      end();
-    } else {
-      text += token.startsWith("\\") ? token.slice(1) : token;
-    }
-  }
-  end();
-  return texts.filter((one) => one !== "");
-}
-
-/** Only ASCII: of other letters, JavaScript's two cases are not those of {@link foldAscii}. */
-function isPlain(token: string): boolean {
-  return plainEscape.test(token) || (!meta.test(token) && /^[\x20-\x7e]+$/.test(token));
+  return rarest;
 }

@@ -2,7 +2,8 @@
  * Patterns of list files: Perl's regular expressions as JavaScript's, never against more text than a bound, and tried
  * against hostile texts when they are loaded, so that nobody can write an address that stops the relay.
  */
-import { Script } from "node:vm";
+import { createContext, Script } from "node:vm";
+import type { Context } from "node:vm";
 
 import { translatePattern } from "./perl-pattern.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -58,7 +59,7 @@ export function patternsFor({ longest, ignoreCase = false }: PatternUse): (perl:
     } catch (error) {
       return { fault: `this pattern cannot be used: ${errorMessage(error)}` };
     }
-    if (mayBeSlow(perl)) {
+    if (mayBeSlow(perl) && !isSurelyQuick(pattern.source, longest)) {
       if (spent > mostTimeOfAll) {
         return { fault: `the patterns before it took ${mostTimeOfAll} ms to try; make them simpler, or fewer` };
       }
@@ -79,6 +80,28 @@ function mayBeSlow(perl: string): boolean {
   return (perl.match(/[*+?{]/g)?.length ?? 0) > 1 || /\)[*+?{]/.test(perl);
 }
 
+/** Ways to match that may be tried for a text; some 10 ms. */
+const mostWays = 2_000_000;
+/** What makes the number of ways hard to tell: repeated groups, what looks around or back, and repeats with bounds. */
+const intricate = /\)[*+]|\(\?[^:]|\\[1-9k]|\{/;
+
+/** Whether no text can make it try many ways, so that it needs no trial. @param source in JavaScript's notation */
+function isSurelyQuick(source: string, longest: number): boolean {
+  // A character each.
+  const plain = source.replaceAll(/\\.|\[(?:\\.|[^\]\\])*\]/g, (one) => (/^\\[1-9k]/.test(one) ? one : "x"));
+  if (intricate.test(plain)) {
+    return false;
+  }
+  const count = (sign: RegExp): number => plain.replaceAll("(?:", "(").match(sign)?.length ?? 0;
+  const choices = count(/\|/g);
+  const starts = plain.startsWith("^") && choices === 0 ? 1 : longest;
+  let ways = plain.length * starts * 2 ** (count(/\?/g) + choices);
+  for (let repeats = count(/[*+]/g); repeats > 0; repeats--) {
+    ways *= (longest + repeats) / repeats;
+  }
+  return ways <= mostWays;
+}
+
 /**
  * The longest texts that make a pattern try all ways: one of its characters or words repeated, and an end that does not
  * fit. `\\d`, `\\s` and `[^x]` stand for characters that are not in the pattern.
@@ -97,14 +120,19 @@ function standsTrial(pattern: RegExp, longest: number): boolean {
   return isQuick(pattern, texts) || texts.every((text) => isQuick(pattern, [text]));
 }
 
-/** A running pattern can be stopped only in a context of its own. */
+/** A running pattern can be stopped only in a context of its own; it costs more than most trials, so all have one. */
 const trial = new Script("texts.forEach((text) => pattern.test(text))");
+let place: Context | undefined;
 
 function isQuick(pattern: RegExp, texts: readonly string[]): boolean {
+  place ??= createContext({});
   try {
-    trial.runInNewContext({ pattern, texts }, { timeout: mostTime });
+    Object.assign(place, { pattern, texts });
+    trial.runInContext(place, { timeout: mostTime });
     return true;
   } catch {
     return false;
+  } finally {
+    Object.assign(place, { pattern: undefined, texts: undefined });
   }
 }

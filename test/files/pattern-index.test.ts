@@ -2,9 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { indexPatterns, requiredTexts } from "../../src/files/pattern-index.ts";
+import { indexPatterns } from "../../src/files/pattern-index.ts";
 import { longestAddress } from "../../src/files/patterns.ts";
 import type { Pattern } from "../../src/files/patterns.ts";
+import { requiredTexts } from "../../src/files/required-text.ts";
 
 /** Patterns in JavaScript's notation; what is none is left out. */
 function compileAll(sources: readonly string[], flags = ""): Pattern[] {
@@ -27,16 +28,21 @@ describe("the text that a match must hold", () => {
     ["abc+d", ["abc", "d"]],
     ["abc{2,3}d", ["ab", "d"]],
     ["ab(cd|ef)?gh", ["ab", "gh"]],
+    ["ab(cd|ef)gh", ["ab", "cd/ef", "gh"]],
+    ["ab(cd|e?)gh", ["ab", "gh"]],
+    ["ab(cd(x|yz)+|(?:e)*fgh)i", ["ab", "cd/fgh", "i"]],
+    ["(ab(cd)?){2}e", ["e"]],
     ["ab(?=cd)ef(?<!gh)ij", ["ab", "ef", "ij"]],
     ["ab[c|(d]ef", ["ab", "ef"]],
     [String.raw`ab[\]|]ef`, ["ab", "ef"]],
-    [String.raw`a\x41b(?<n>c)\k<n>d\1e`, ["a", "b", "d", "e"]],
+    [String.raw`a\x41b(?<n>c)\k<n>d\1e`, ["a", "b", "c", "d", "e"]],
     [String.raw`\bVera\b`, ["vera"]],
-    ["ab|cd", []],
-    ["(ab|cd)", []],
+    ["ab|cd", ["ab/cd"]],
+    ["(ab|cd)", ["ab/cd"]],
+    ["ab|c*", []],
     ["äbc", ["bc"]],
   ])("%s", (source, texts) => {
-    expect(requiredTexts(source)).toEqual(texts);
+    expect(requiredTexts(source).map((either) => either.join("/"))).toEqual(texts);
   });
 });
 
@@ -62,6 +68,23 @@ describe("an index of patterns", () => {
       ),
       { numRuns: 300 },
     );
+  });
+
+  it("tries few of many that have short texts only, or a choice", () => {
+    let tried = 0;
+    const letters = (i: number): string => i.toString(36).padStart(3, "0");
+    const sources = Array.from({ length: 20_000 }, (_, i) =>
+      i % 2 === 0 ? `^${letters(i)}.@` : `(${letters(i)}|x${i})[0-9]y`,
+    );
+    const patterns = compileAll(sources).map((pattern): Pattern => ({
+      ...pattern,
+      matches: (text) => (tried++, pattern.matches(text)),
+    }));
+    const index = indexPatterns(patterns, longestAddress);
+    expect(index.find(`${letters(15_000)}z@example.com`)).toBe(15_000);
+    expect(index.find(`${letters(15_001)}3y@example.com`)).toBe(15_001);
+    expect(index.find("no.user1abc@example.com")).toBeUndefined();
+    expect(tried).toBeLessThan(1000);
   });
 
   it("tries few of 20,000 patterns, also on the longest text", () => {

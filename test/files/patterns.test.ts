@@ -92,6 +92,12 @@ describe("a pattern of a list file", () => {
     }
   });
 
+  it("needs no trial where few ways can be tried: a long list of such patterns is kept whole", () => {
+    const read = patternsFor({ longest: longestAddress, ignoreCase: true });
+    const faults = Array.from({ length: 20_000 }, (_, n) => read(`^shop${n}.*@.*x$`)).filter((one) => "fault" in one);
+    expect(faults).toHaveLength(0);
+  });
+
   it("does not look beyond its bound", () => {
     const pattern = compile("z$");
     expect(pattern.matches(`${"a".repeat(longestAddress)}z`)).toBe(false);
