@@ -10,7 +10,7 @@ import type { Kind } from "../../src/snapshot/format.ts";
  * - `name`: an address, or a name whose blanks may be written `_` or `.`.
  * - `common-name`: a name whose blanks may be written `_` or `.`; Domino also writes `name%DOMAIN@…`.
  * - `hierarchical`: CN=name/O=… or CN=name,O=…, of which the first part is such a name. Any of them may be `@domain`, a
- * catch-all address, which is left out unless the attribute says that it is meant so.
+ * catch-all address, which is left out unless the attribute or the domain's `catch_all` says that it is meant so.
  * - `plain`: an address or a bare user part, a "smtp:" before it tolerated; for attributes that only the configuration
  * names.
  */

@@ -1,7 +1,7 @@
 /**
  * Zimbra. Its own Postfix maps ask for zimbraMailStatus and no object class: accounts, calendar resources, distribution
  * lists and dynamic ones (zimbraGroup), and the address that an account had before it was renamed. A catch-all address
- * (`@domain`) is counted and left out: a list of recipients has no place for it.
+ * (`@domain`) counts only in a domain that leaves it to the directory.
  */
 import { definePreset } from "./preset.ts";
 

@@ -34,6 +34,7 @@ describe("the configuration on a page", () => {
     ["docs/getting-started.md", ""],
     ["docs/active-directory.md", ""],
     ["docs/domino.md", ""],
+    ["docs/domains.md", ""],
     // A list for Postfix needs no route, and the page says that this is warned of.
     ["docs/keep-postfix.md", "route: is missing"],
   ])("has no faults beside the files that the page tells to make: %s", (page, warning) => {

@@ -2,11 +2,14 @@
  * Domains of their own: a real slapd whose catch-alls count in one domain only, a sync of it, and a relay that enforces
  * in two domains and observes in a third.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { Attribute, Change, Client } from "ldapts";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { exportImage } from "../../src/commands/export.ts";
 import { formatStatus, reportStatus } from "../../src/commands/status.ts";
@@ -24,6 +27,7 @@ import type { TestRelay } from "../fakes/relay.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import type { Slapd } from "../fakes/slapd.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
+import { main } from "../program.ts";
 
 const holder = "cn=Anna,o=Kontor";
 
@@ -198,11 +202,47 @@ base = "o=Kontor"
     // As when [[domain]] is written for a directory that has had the catch-all for years.
     expect((await sync('mode = "enforce"')).kind).toBe("refused");
     const settings = settingsOf(config(""), relay.folder);
-    const { unlinkSync } = await import("node:fs");
     unlinkSync(settings.snapshot.path);
     expect((await sync('mode = "enforce"')).kind).toBe("published");
     expect(await answers("nobody@werk.example")).toEqual(["550"]);
     expect((await sync()).kind).toBe("published");
     expect(await answers("nobody@werk.example")).toEqual(["250"]);
+  });
+
+  it("is as docs/domains.md shows it", async () => {
+    const page = readFileSync(join(import.meta.dirname, "../../docs/domains.md"), "utf8");
+    const toml = /^```toml\n(.*?)^```/ms.exec(page)?.[1] ?? "";
+    const own = toml
+      .replace("ldap://192.0.2.10", slapd.ldap)
+      .replace("smtp://192.0.2.25", `smtp://127.0.0.1:${hop.port}`);
+    expect(own).toContain(slapd.ldap);
+    await change("add", "@sued.filiale.example");
+    await change("add", "@nord.filiale.example");
+    const folder = mkdtempSync(join(tmpdir(), "gmto-domains-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, "goodmailto.toml");
+    writeFileSync(file, completeConfig(own));
+    const outcome = await runFull(loadPlan(file) ?? expect.unreachable(), silentLog, AbortSignal.timeout(20_000), {});
+    expect(outcome.kind).toBe("published");
+    const checked = async (...words: readonly string[]): Promise<string> =>
+      (
+        await promisify(execFile)(process.execPath, [main, "check", ...words, "--config", file]).catch(
+          (failed: { stdout: string }) => failed,
+        )
+      ).stdout;
+    const shown = /^\$ goodmailto check (\S+)\n(.*?)^```/ms.exec(page);
+    expect(await checked(shown?.[1] ?? "")).toContain(shown?.[2]);
+    const said = await checked(
+      "nobody@sued.filiale.example",
+      "nobody@nord.filiale.example",
+      "nobody@kontor.example",
+      "info@nord.filiale.example",
+    );
+    expect(said).toContain("nobody@sued.filiale.example: accepted");
+    expect(said).toContain(
+      "nobody@nord.filiale.example: refused\n  reply: 550 5.1.1 No such user at the northern branch",
+    );
+    expect(said).toContain("nobody@kontor.example: refused\n  reply: 550 5.1.1 No such user here");
+    expect(said).toContain("info@nord.filiale.example: accepted");
   });
 });
