@@ -1,5 +1,6 @@
 /** More of what runs beside the relay of a dialogue: a web server, a syslog server, Postfix, Dovecot, back ends of AUTH. */
-import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 import { expect } from "vitest";
@@ -32,14 +33,22 @@ const web: Start = async (block) => {
     const [path = "", ...words] = line.split(" ");
     put(path, JSON.parse(words.join(" ")) as string);
   }
+  // The relay reads it also when nginx has gone, and its folder with it.
+  const folder = mkdtempSync(join(tmpdir(), "goodmailto-web-"));
+  copyFileSync(nginx.authority.ca, join(folder, "ca.pem"));
+  let left: Promise<void> | undefined;
+  const leave = (): Promise<void> => (left ??= nginx.stop());
   const close = async (): Promise<void> => {
-    await nginx.stop();
+    await leave();
     await hop.close();
+    rmSync(folder, { recursive: true });
   };
   return {
-    places: { web: `https://localhost:${nginx.port}`, webca: nginx.authority.ca },
+    places: { web: `https://localhost:${nginx.port}`, webca: join(folder, "ca.pem") },
     obey: async ([verb, ...words]) => {
-      if (verb === "answer") {
+      if (verb === "leave") {
+        await leave();
+      } else if (verb === "answer") {
         hop.answer = JSON.parse(words.join(" ")) as WebAnswer;
       } else {
         put(words[0] ?? "", JSON.parse(words.slice(1).join(" ")) as string);
