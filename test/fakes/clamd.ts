@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "./free-port.ts";
+import { freezeProcess } from "./frozen.ts";
 
 const startDeadline = 30_000;
 const programs = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
@@ -98,7 +99,9 @@ export class Clamd {
 
   /** It takes connections and some bytes, and answers nothing. */
   freeze(): void {
-    this.#child?.kill("SIGSTOP");
+    if (this.#child?.pid !== undefined) {
+      freezeProcess(this.#child.pid);
+    }
   }
 
   /** Ends a {@link freeze}. */

@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 
 import { createConnection } from "mysql2/promise";
+import { freezeProcess } from "./frozen.ts";
 
 const startDeadline = 60_000;
 const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
@@ -80,7 +81,9 @@ export class MariaDb {
 
   /** It takes connections and bytes, and answers nothing. */
   freeze(): void {
-    this.#child?.kill("SIGSTOP");
+    if (this.#child?.pid !== undefined) {
+      freezeProcess(this.#child.pid);
+    }
   }
 
   /** Ends it at once, like a crash. */

@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 
 import { freePort } from "./free-port.ts";
+import { freezeProcess } from "./frozen.ts";
 
 const startDeadline = 60_000;
 
@@ -108,7 +109,9 @@ export class Postgres {
 
   /** It takes connections and bytes, and answers nothing new. */
   freeze(): void {
-    this.#child?.kill("SIGSTOP");
+    if (this.#child?.pid !== undefined) {
+      freezeProcess(this.#child.pid);
+    }
   }
 
   /** Ends it and removes its folder. */

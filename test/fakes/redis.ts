@@ -10,6 +10,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { installed, missing } from "./need.ts";
 import { freePort } from "./free-port.ts";
+import { freezeProcess } from "./frozen.ts";
 
 const startDeadline = 10_000;
 
@@ -64,7 +65,9 @@ export class RedisServer {
 
   /** It takes connections and bytes, and answers nothing. */
   freeze(): void {
-    this.#child?.kill("SIGSTOP");
+    if (this.#child?.pid !== undefined) {
+      freezeProcess(this.#child.pid);
+    }
   }
 
   /** Ends a {@link freeze}. */

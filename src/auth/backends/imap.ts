@@ -1,43 +1,18 @@
 /** A login at an IMAP server with the same user and password. RFC 9051. */
-import * as field from "../../config/fields.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { defineBackEnd } from "./contract.ts";
 import type { BackEndAnswer, BackEndDefinition } from "./contract.ts";
-import { nameFor, nameRule, parseServer, readAuthorities, serverRule } from "./server-url.ts";
-import type { ServerPlace } from "./server-url.ts";
+import { serverLogin, tlsFor } from "./server-login.ts";
+import type { ServerLogin } from "./server-login.ts";
 
-const schemes = { imaps: { port: 993, secure: true }, imap: { port: 143, secure: false } };
-
-export const imap: BackEndDefinition = defineBackEnd({
-  name: "imap",
-  doc: "A login at an IMAP server. imap:// needs STARTTLS there, except on this machine.",
-  settings: {
-    url: field.textBy(serverRule(schemes), "", "The server: imaps://HOST:993 or imap://HOST:143. Empty: not asked."),
-    ca_file: field.file("", "relay", "CA certificates (PEM) for the server. Empty: those of Node."),
-    name: field.textBy(nameRule, "%u", "How the server knows a user: %u is the login, %n what stands before its @."),
-  },
-  key: "url",
-  timeout: "10s",
-  // "NO" is a wrong password and an unknown user alike.
-  tellsUnknown: false,
-  create({ url, ca_file: file, name }) {
-    const place = parseServer(url, schemes);
-    const ca = readAuthorities(file);
-    return {
-      check: ({ user, password }, signal) =>
-        place === undefined
-          ? Promise.resolve({ kind: "unavailable", why: "no URL" })
-          : ask({ place, ca, user: nameFor(name, user), password }, signal),
-    };
-  },
-});
-
-interface Question {
-  readonly place: ServerPlace;
-  readonly ca: string | undefined;
-  readonly user: string;
-  readonly password: string;
-}
+export const imap: BackEndDefinition = defineBackEnd(
+  serverLogin({
+    name: "imap",
+    doc: "A login at an IMAP server. imap:// needs STARTTLS there, except on this machine.",
+    schemes: { imaps: { port: 993, secure: true }, imap: { port: 143, secure: false } },
+    ask,
+  }),
+);
 
 /** What the library adds to an error. */
 interface ImapFault {
@@ -47,9 +22,10 @@ interface ImapFault {
 }
 
 /** One login is one connection. */
-async function ask({ place, ca, user, password }: Question, signal: AbortSignal): Promise<BackEndAnswer> {
+async function ask(asked: ServerLogin, signal: AbortSignal): Promise<BackEndAnswer> {
   const { ImapFlow } = await import("imapflow");
-  const { host, port, secure, isLoopback } = place;
+  const { user, password } = asked;
+  const { host, port, secure, isLoopback } = asked.place;
   const client = new ImapFlow({
     host,
     port,
@@ -57,7 +33,7 @@ async function ask({ place, ca, user, password }: Question, signal: AbortSignal)
     // False would never use it; left out, it is used where the server offers it.
     ...(secure || isLoopback ? {} : { doSTARTTLS: true }),
     auth: { user, pass: password },
-    tls: ca === undefined ? { rejectUnauthorized: !isLoopback } : { ca },
+    tls: tlsFor(asked),
     verifyOnly: true,
     logger: false,
     emitLogs: true,

@@ -133,19 +133,20 @@ describe.each(cases)("back end of stages/$file", ({ file, definition }) => {
 
   it("takes hostile names and passwords for what they are, and stays well", async (context) => {
     context.skip(stage === undefined);
-    for (const user of hostileUsers) {
-      expect([user, await ask(user, right)]).toEqual([user, "refused"]);
-    }
-    for (const password of hostilePasswords) {
-      expect([password, await ask(alice, password)]).toEqual([password, "refused"]);
-    }
+    const logins = [
+      ...hostileUsers.map((user) => [user, right] as const),
+      ...hostilePasswords.map((password) => [alice, password] as const),
+    ];
+    const slots = new Slots(8);
+    const answers = logins.map((login) => slots.run(async () => [...login, await ask(...login)]));
+    expect(await Promise.all(answers)).toEqual(logins.map((login) => [...login, "refused"]));
     expect(await ask(alice, right)).toBe("accepted");
   }, 60_000);
 
-  it("answers 200 at once, each its own", async (context) => {
+  it("answers 60 at once, each its own", async (context) => {
     context.skip(stage === undefined);
     const slots = new Slots(8);
-    const asked = Array.from({ length: 200 }, (_, i) => {
+    const asked = Array.from({ length: 60 }, (_, i) => {
       const [user, password] = [...users][i % users.size] ?? ["", ""];
       return { user, password: i % 2 === 0 ? password : `${password}${i}` };
     });
@@ -196,7 +197,7 @@ describe.each(cases)("back end of stages/$file", ({ file, definition }) => {
       written.some((text) => tellsPassword(text, { user, password })),
     );
     expect(telling).toEqual([]);
-    expect(written.length).toBeGreaterThan(200);
+    expect(written.length).toBeGreaterThan(100);
   });
 });
 
