@@ -16,7 +16,7 @@ import { makeSession } from "../checks/fixture.ts";
 import { recipientsOf, servicesFor } from "../hooks/services.ts";
 import { settingsOf, stepOf } from "../hooks/steps.ts";
 import type { Generator } from "./generator.ts";
-import { cellKey, loadsOf, measureRounds } from "./rounds.ts";
+import { compareByTurns, loadsOf } from "./rounds.ts";
 import { startOurs } from "./servers.ts";
 import type { Server, Site } from "./servers.ts";
 import { figure, table } from "./table.ts";
@@ -186,19 +186,15 @@ export async function measureAllChecks(generator: Generator, site: Site, quick: 
       await startOurs(site, { name: "defaults" }),
       await startOurs(site, { name: "all checks", more: toml }),
     );
-    // The more checks, the more code there is to compile first.
-    const options = quick ? { warmup: 3, seconds: 1 } : { warmup: 8, seconds: 3 };
-    const loads = loadsOf(site, 0)
-      .filter(({ mode }) => mode === "mixed" || mode === "reject")
-      .map((load) => ({ ...load, options: { ...load.options, ...options } }));
-    const { cells } = await measureRounds(generator, started, loads, quick ? 1 : 3);
-    const rows = loads.map(({ name }) => {
-      const [defaults, all] = started.map((server) => cells.get(cellKey(server.name, name)));
-      const rate = (all?.rate ?? Number.NaN) / (defaults?.rate ?? Number.NaN);
-      // Of what the processor does for the same work, the other way round: a busy machine changes it less.
-      const work = (defaults?.cpu ?? Number.NaN) / (all?.cpu ?? Number.NaN);
-      return [name, figure(defaults?.rate), figure(all?.rate), figure(rate), figure(work)];
-    });
+    const loads = loadsOf(site, 0).filter(({ mode }) => mode === "mixed" || mode === "reject");
+    const rows: string[][] = [];
+    for (const load of loads) {
+      // The more checks, the more code there is to compile first.
+      const times = quick ? { warmup: 4, rounds: 3 } : { warmup: 8, rounds: 9 };
+      const [defaults, all] = await compareByTurns(generator, started, load, times);
+      const figures = [defaults?.rate, all?.rate, all?.rateRatio, all?.cpuRatio].map(figure);
+      rows.push([load.name, ...figures]);
+    }
     return table([["load", "defaults, 1/s", "all checks, 1/s", "all / defaults", "by CPU time"], ...rows]);
   } finally {
     await Promise.all(started.map((server) => server.stop()));

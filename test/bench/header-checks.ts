@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Generator } from "./generator.ts";
-import { cellKey, loadsOf, measureRounds } from "./rounds.ts";
+import { compareByTurns, loadsOf } from "./rounds.ts";
 import { startOurs } from "./servers.ts";
 import type { Server, Site } from "./servers.ts";
 import { figure, table } from "./table.ts";
@@ -40,10 +40,10 @@ const checksToml = (folder: string, checks: readonly string[]): string =>
 
 /** The relay without them, with those of the header, and with all. */
 export async function measureHeaderChecks(generator: Generator, site: Site, quick: boolean): Promise<string> {
-  const options = quick ? { warmup: 2, seconds: 1 } : { warmup: 4, seconds: 2.5 };
-  const loads = loadsOf(site, 0)
-    .filter(({ mode, name }) => mode === "deliver" && name.includes("4 KiB @100"))
-    .map((load) => ({ ...load, options: { ...load.options, ...options } }));
+  const load = loadsOf(site, 0).find(({ mode, name }) => mode === "deliver" && name.includes("4 KiB @100"));
+  if (load === undefined) {
+    throw new TypeError("There is no such load");
+  }
   const folder = writeLists(site);
   const kinds = { without: [], "header checks": header, "header and parts": [...header, ...parts] };
   const started: Server[] = [];
@@ -51,16 +51,12 @@ export async function measureHeaderChecks(generator: Generator, site: Site, quic
     for (const [name, checks] of Object.entries(kinds)) {
       started.push(await startOurs(site, { name, more: checksToml(folder, checks) }));
     }
-    const { cells } = await measureRounds(generator, started, loads, quick ? 1 : 3);
-    const rows = loads.flatMap((load) => {
-      const [without, ...others] = started.map(({ name }) => ({ name, ...cells.get(cellKey(name, load.name)) }));
-      return others.map(({ name, rate, cpu, faults }) => {
-        const share = (rate ?? Number.NaN) / (without?.rate ?? Number.NaN);
-        const work = (without?.cpu ?? Number.NaN) / (cpu ?? Number.NaN);
-        const failed = (without?.faults ?? 0) + (faults ?? 0);
-        const verdict = failed > 0 ? `${failed} faults` : share >= wanted ? "yes" : "no";
-        return [`${load.name}, ${name}`, figure(without?.rate), figure(rate), figure(share), figure(work), verdict];
-      });
+    const times = quick ? { warmup: 4, rounds: 3 } : { warmup: 8, rounds: 12 };
+    const [without, ...others] = await compareByTurns(generator, started, load, times);
+    const rows = others.map(({ name, rate, rateRatio, cpuRatio, faults }) => {
+      const failed = (without?.faults ?? 0) + faults;
+      const verdict = failed > 0 ? `${failed} faults` : rateRatio >= wanted ? "yes" : "no";
+      return [`${load.name}, ${name}`, ...[without?.rate, rate, rateRatio, cpuRatio].map(figure), verdict];
     });
     const head = ["load", "without, 1/s", "with, 1/s", "with / without", "by CPU time", "≥ 90 %"];
     return table([head, ...rows]);

@@ -84,6 +84,58 @@ export async function measureRounds(
   return { cells: new Map(cells), loadAverages };
 }
 
+/** A server compared with the one before all others, in the middle of its rounds. */
+export interface Compared {
+  readonly name: string;
+  readonly rate: number;
+  /** Of both in the same round, the other's: above 1, this one is better. */
+  readonly rateRatio: number;
+  readonly cpuRatio: number;
+  readonly faults: number;
+}
+
+/**
+ * Short runs of all servers by turns, in many rounds, after one long enough that the code is compiled: each is compared
+ * with the first of its own round, so that what disturbs one disturbs the other.
+ */
+export async function compareByTurns(
+  generator: Generator,
+  servers: readonly Server[],
+  load: NamedLoad,
+  { warmup, rounds }: { readonly warmup: number; readonly rounds: number },
+): Promise<readonly Compared[]> {
+  const results = servers.map((): Result[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, server] of servers.entries()) {
+      const timed = { warmup: round === 0 ? warmup : 0.3, seconds: 1.5 };
+      const port = load.mode === "deliver" ? server.deliverPort : server.port;
+      const result = await generator.measure({
+        ...load,
+        options: { ...load.options, ...timed, port, pids: server.pid },
+      });
+      server.tidy();
+      results[i]?.push(result);
+      process.stderr.write(
+        `round ${round + 1}: ${cellKey(server.name, load.name)}: ${figure(result.ops_per_s)} a second\n`,
+      );
+    }
+  }
+  const first = results[0] ?? [];
+  return servers.map(({ name }, i) => {
+    const own = results[i] ?? [];
+    const ratios = (of: (one: Result, other: Result) => number): number =>
+      median(own.map((one, round) => of(one, first[round] ?? one)));
+    return {
+      name,
+      rate: median(own.map(({ ops_per_s }) => ops_per_s)),
+      rateRatio: ratios((one, other) => one.ops_per_s / other.ops_per_s),
+      // Of what the processor does for the same work, the other way round.
+      cpuRatio: ratios((one, other) => (other.server_cpu_s_per_1k ?? NaN) / (one.server_cpu_s_per_1k ?? NaN)),
+      faults: own.reduce((sum, { violations, drops, timeouts }) => sum + violations + drops + timeouts, 0),
+    };
+  });
+}
+
 function spreadOf(rates: readonly number[]): number {
   return (Math.max(...rates) - Math.min(...rates)) / median(rates);
 }
