@@ -17,7 +17,8 @@ export interface DisposableWords {
 
 /** Reads a user part; undefined if it is none of these. */
 export function disposableForm(text: string, { separator, count, until }: DisposableWords): DisposableForm | undefined {
-  if (!text.includes(separator)) {
+  const folded = text.includes(separator) ? foldAscii(text) : "";
+  if (!folded.includes(count) && !folded.includes(until)) {
     return undefined;
   }
   const parts = text.split(separator);
