@@ -1,13 +1,15 @@
 /**
  * Prints why tests were skipped, and the closing line that .ci/run and people look for: `N passed, N failed, N skipped`.
+ * Of `npm run ok` one more says how many files it left out.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Reporter, TestModule } from "vitest/node";
 
 import { skipsFile } from "./fakes/need.ts";
+import { long, quickVariable } from "./long.ts";
 
 export default class ClosingLine implements Reporter {
   readonly #folder = mkdtempSync(join(tmpdir(), "goodmailto-skips-"));
@@ -34,7 +36,7 @@ export default class ClosingLine implements Reporter {
     }
     const reasons = this.#reasons().map((reason) => `skipped: ${reason}\n`);
     const closing = `${passed} passed, ${failed} failed, ${skipped} skipped\n`;
-    process.on("exit", () => process.stdout.write([...reasons, closing].join("")));
+    process.on("exit", () => process.stdout.write([...reasons, closing, ...leftOut()].join("")));
   }
 
   #reasons(): string[] {
@@ -46,4 +48,9 @@ export default class ClosingLine implements Reporter {
       rmSync(this.#folder, { recursive: true, force: true });
     }
   }
+}
+
+function leftOut(): string[] {
+  const count = process.env[quickVariable] === "1" ? globSync([...long]).length : 0;
+  return count === 0 ? [] : [`${count} files of tests are left to npm test\n`];
 }

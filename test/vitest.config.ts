@@ -1,9 +1,12 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+
+import { long, quickVariable } from "./long.ts";
 
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
     include: ["test/**/*.test.ts"],
+    exclude: [...configDefaults.exclude, ...(process.env[quickVariable] === "1" ? long : [])],
     globalSetup: ["test/bundle/setup.ts"],
     pool: "forks",
     maxWorkers: 2,
