@@ -48,8 +48,11 @@ export class RelayLists {
       : undefined;
   }
 
-  /** The variables of a client as these lists leave them. */
-  apply(ip: string, variables: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  /** The variables of a client as these lists leave them: the same ones, or changed copies. */
+  apply<Variables extends ReadonlyMap<string, string>>(
+    ip: string,
+    variables: Variables,
+  ): Variables | Map<string, string> {
     const word = this.find(ip);
     if (word === undefined || (word.kind === "relay") === variables.has("RELAYCLIENT")) {
       return variables;

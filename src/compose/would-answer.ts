@@ -91,7 +91,7 @@ export async function ask(
     return { address: text, verdict: "refused", reply: replyText(badRecipient(text)), why };
   }
   const none = { ip: "", port: 0, host: "" };
-  const session = new Session("check", { ...none, ip }, none, "check", client.variables, () => undefined);
+  const session = new Session("check", { ...none, ip }, none, "check", new Map(client.variables), () => undefined);
   const transaction = session.begin(sender);
   const atMail = await service.pipeline.run("mail", session, "sender");
   if (atMail.verdict.kind === "refuse") {

@@ -70,19 +70,13 @@ export class Session implements CheckSession {
   #rcpt: { mailbox: Mailbox; expansion?: Recipient["expansion"] } | undefined;
   readonly #print: Printer;
 
-  constructor(
-    id: string,
-    client: Peer,
-    local: Peer,
-    listener: string,
-    variables: ReadonlyMap<string, string>,
-    print: Printer,
-  ) {
+  /** @param variables become the session's own */
+  constructor(id: string, client: Peer, local: Peer, listener: string, variables: Map<string, string>, print: Printer) {
     this.id = id;
     this.client = client;
     this.local = local;
     this.listener = listener;
-    this.variables = new Map(variables);
+    this.variables = variables;
     this.#print = print;
   }
 

@@ -67,11 +67,12 @@ export function recipientText(template: string): (line: VerdictLine) => string {
   };
 }
 
+/** As it is, or in quotes if it would not be one word. */
 function value(item: string | number | boolean): string {
   if (typeof item !== "string") {
     return String(item);
   }
-  return /^[^\s"=\\]+$/.test(item) ? sanitise(item) : sanitise(JSON.stringify(item));
+  return /^[^\s"=\\]+$/.test(item) ? item : JSON.stringify(item);
 }
 
 /** `part: event key=value …`. */
@@ -81,7 +82,7 @@ export function eventText(part: string, event: string, fields: LogFields): strin
     const item = fields[key];
     words += item === undefined ? "" : ` ${key}=${value(item)}`;
   }
-  return `${sanitise(part)}: ${sanitise(event)}${words}`;
+  return sanitise(`${part}: ${event}${words}`);
 }
 
 /** JSON with everything outside printable ASCII escaped, so that no reader of any kind is fooled. */

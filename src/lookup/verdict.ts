@@ -133,7 +133,8 @@ function askAs(
 ): Answer {
   const { ip, host, helo } = question.client ?? nobody;
   const local = { ip: "", port: 0, host: service.hostname };
-  const session = new Session(sessionId(), { ip, host, port: 0 }, local, service.name, variables, () => undefined);
+  const own = new Map(variables);
+  const session = new Session(sessionId(), { ip, host, port: 0 }, local, service.name, own, () => undefined);
   session.helo = helo;
   session.noteCommand();
   const transaction = session.begin(sender);
@@ -159,7 +160,7 @@ function conclude(service: LookupService, session: Session, judged: Judged, ques
   }
   const said = judged.response.reply ?? dropped;
   const verdict: Verdict = { kind: kindOf(judged, said), reply: said, reason: judged.finding ?? "refused" };
-  if (judged.unknown !== true || session.client.ip === "") {
+  if (judged.finding !== "unknown" || session.client.ip === "") {
     return verdict;
   }
   return after(service.harvest.judge(session, (question.unknownBefore ?? 0) + 1), (sentence) =>
@@ -167,11 +168,11 @@ function conclude(service: LookupService, session: Session, judged: Judged, ques
   );
 }
 
-function kindOf({ finding, unknown }: Extract<Judged, { kind: "answered" }>, said: Reply): VerdictKind {
+function kindOf({ finding }: Extract<Judged, { kind: "answered" }>, said: Reply): VerdictKind {
   if (said.code < 500) {
     return "later";
   }
-  if (unknown === true || said === answers.relayingDenied) {
+  if (finding === "unknown" || said === answers.relayingDenied) {
     return "unknown";
   }
   return finding === "sender" || finding === "internal" ? "restricted" : "refused";

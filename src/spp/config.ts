@@ -107,9 +107,14 @@ export type ConfigReader = (name: string) => ConfigAnswer;
  */
 export function createConfigReader(home: string, now: () => number): ConfigReader {
   const kept = new Map<string, Kept>();
+  // Nearly all sessions have the same name.
+  let latest: { readonly name: string; readonly path: string } | undefined;
   return function readPlugins(name) {
     const looked = now();
-    const path = resolve(home, name);
+    if (latest?.name !== name) {
+      latest = { name, path: resolve(home, name) };
+    }
+    const { path } = latest;
     const before = kept.get(path);
     // A clock that was set back must not keep an old answer for hours.
     if (before !== undefined && looked - before.looked < lookEvery && looked >= before.looked) {

@@ -52,6 +52,8 @@ const maxHeaders = 1000;
 const maxLate = 100;
 /** Lines of standard error that are logged, a run. */
 const maxErrors = 100;
+/** No plugin of the session runs. */
+const atOnce = Promise.resolve();
 
 const unreadable = refuse("failure", reply(421, "4.3.0", "unable to read controls (#4.3.0)"), { close: true });
 const relayingDenied = refuse("relaying", reply(550, "5.7.1", "Relaying denied"));
@@ -94,7 +96,7 @@ export class Host {
       return undefined;
     }
     const sections = answer?.kind === "sections" ? answer.sections : noPlugins;
-    const state = { sections, quiet: Promise.resolve() };
+    const state = { sections, quiet: atOnce };
     this.#states.set(session, state);
     return state;
   }

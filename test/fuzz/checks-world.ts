@@ -126,7 +126,8 @@ export class Worker {
   /** Every reply up to the first that ends the session, in order. */
   async judge({ ip, helo, sender, recipients, variables }: Envelope): Promise<string[]> {
     const nowhere = { ip: "127.0.0.1", port: 25, host: "" };
-    const session = new Session("fuzz", { ip, port: 4000, host: "" }, nowhere, "smtp", variables, () => undefined);
+    const own = new Map(variables);
+    const session = new Session("fuzz", { ip, port: 4000, host: "" }, nowhere, "smtp", own, () => undefined);
     session.helo = helo;
     session.variables.set("SMTPHELOHOST", helo);
     const said: string[] = [];

@@ -87,7 +87,7 @@ function beginSession(
   const client = { ip, port: connection.remotePort, host: host ?? "" };
   const variables = service.relayLists.apply(ip, environment(local, client, service.variables, ruled));
   const session = new Session(connection.id, client, local, service.listener, variables, (line) => {
-    connection._socket.write(`${line}\r\n`, "latin1");
+    connection.outgoing.write(`${line}\r\n`);
   });
   connection.conversation = new Conversation(service, session);
   connection.conversation.secure = connection.secure;

@@ -7,7 +7,6 @@ import type { Socket } from "node:net";
 import { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
-import { sendAtEndOfTurn } from "../../mail/end-of-turn.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { answers, isOffence } from "../answers.ts";
 import type { Response } from "../answers.ts";
@@ -17,9 +16,11 @@ import { EarlyCommand } from "./early-command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { Parser } from "../message/parser.ts";
 import { receiveMessage } from "../message/reception.ts";
+import { Outgoing } from "./outgoing.ts";
 import type { Owner } from "./owner.ts";
 import { SessionRecord } from "./session-record.ts";
 import { isEarlyTalker } from "../session/early-talk.ts";
+import { after } from "../session/outcome.ts";
 import { Verbs } from "../session/verbs.ts";
 import type { VerbAnswer } from "../session/verbs.ts";
 
@@ -30,6 +31,7 @@ export class Connection extends SMTPConnection {
   countedAs = "";
   readonly early = new EarlyCommand();
   readonly record = new SessionRecord();
+  readonly outgoing = new Outgoing(() => this._socket);
   readonly #relay: Owner<Connection>;
   readonly #deadlines = new Deadlines();
   #intake: MessageIntake | undefined;
@@ -67,13 +69,14 @@ export class Connection extends SMTPConnection {
   }
 
   /** Ends the wait before the greeting. The conversation must be set. */
-  async greet(): Promise<void> {
-    const { conversation } = this;
-    if (conversation === undefined || this.#over) {
-      return;
-    }
-    const response = await conversation.greet(() => this.early.isThere || this._parser.hasPartialLine);
-    if (isEarlyTalker(conversation.session)) {
+  greet(): void | Promise<void> {
+    const hasTalked = (): boolean => this.early.isThere || this._parser.hasPartialLine;
+    const greeting = this.#over ? undefined : this.conversation?.greet(hasTalked);
+    return greeting && after(greeting, (response) => this.#welcome(response));
+  }
+
+  #welcome(response: Response): void {
+    if (this.conversation !== undefined && isEarlyTalker(this.conversation.session)) {
       this.#relay.noteLimit("early talker", this.countedAs);
     }
     this._ready = true;
@@ -116,7 +119,7 @@ export class Connection extends SMTPConnection {
   #startTls(next: () => void): void {
     this.#write(answers.readyForTls);
     // The handshake begins below the socket.
-    this._socket.uncork();
+    this.outgoing.uncork();
     this.#deadlines.restart();
     // From here on the library reads: what came in plain text behind STARTTLS is thrown away (CVE-2011-0411).
     this.upgrade(next, () => {
@@ -196,10 +199,8 @@ export class Connection extends SMTPConnection {
   }
 
   #write(reply: Reply | undefined): void {
-    const socket = this._socket;
-    if (reply !== undefined && !this._upgrading && socket.writable && !this.#over) {
-      sendAtEndOfTurn(socket);
-      socket.write(reply.wire, "latin1");
+    if (reply !== undefined && !this._upgrading && !this.#over) {
+      this.outgoing.write(reply.wire);
     }
   }
 
@@ -261,6 +262,7 @@ export class Connection extends SMTPConnection {
     this.#lost("it ended the connection");
     this.#intake?.abandon();
     this.#intake = undefined;
+    this.outgoing.uncork();
     super.close();
   }
 

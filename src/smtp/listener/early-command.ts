@@ -3,12 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export class EarlyCommand {
   #answer: (() => void) | undefined;
-  readonly #came = new AbortController();
+  #came: AbortController | undefined;
 
   /** @param answer takes the command up again */
   hold(answer: () => void): void {
     this.#answer ??= answer;
-    this.#came.abort();
+    this.#came?.abort();
   }
 
   get isThere(): boolean {
@@ -17,6 +17,11 @@ export class EarlyCommand {
 
   /** Waits for one; that it came ends the wait. @param time ms at the longest */
   async wait(time: number): Promise<void> {
+    if (this.isThere) {
+      return;
+    }
+    // Most clients are not let wait: they need none.
+    this.#came = new AbortController();
     await sleep(time, undefined, { ref: false, signal: this.#came.signal }).catch(() => undefined);
   }
 

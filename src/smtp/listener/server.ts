@@ -30,7 +30,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   service: Service;
   readonly #limits: { own: number; all: number; client: number };
   /** The address of a listener that has but one: its sockets need not be asked for theirs. */
-  #local: { readonly localAddress?: string; readonly localPort?: number } = {};
+  #local: { readonly address: string; readonly port: number } | undefined;
   readonly #turnedAway: TurnedAway;
   readonly #crowd: Crowd;
   readonly #ticker: NodeJS.Timeout;
@@ -60,7 +60,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     this.server.once("listening", () => {
       const bound = this.server.address();
       if (typeof bound === "object" && bound !== null && !anyAddress.has(bound.address)) {
-        this.#local = { localAddress: bound.address, localPort: bound.port };
+        this.#local = bound;
       }
     });
     this.service = service;
@@ -127,8 +127,10 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   /** The PROXY protocol is not spoken here: the session begins in this turn of the event loop, not in the next. */
   override _handleProxy(socket: Socket, callback: Parameters<SMTPServer["_handleProxy"]>[1]): void {
     const id = sessionId();
-    this.#ids.set(socket, id);
-    callback(null, { id, ...this.#local });
+    if (this.options.secure === true) {
+      this.#ids.set(socket, id);
+    }
+    callback(null, { id, localAddress: this.#local?.address, localPort: this.#local?.port });
   }
 
   override connect(socket: Socket | TLSSocket, options?: ConstructorParameters<typeof SMTPConnection>[2]): void {

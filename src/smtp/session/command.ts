@@ -53,6 +53,8 @@ export function isLenient(service: Pick<Service, "lenient" | "authenticator">, s
   return service.lenient === "all" || (service.lenient === "own" && isOwn);
 }
 
+const noParameters: readonly string[] = [];
+
 /** Blanks after the colon are tolerated, as Postfix does. */
 function parsePath(line: string, keyword: keyof typeof paths, lenient: boolean): Path | undefined {
   const match = paths[keyword].exec(line) ?? (lenient ? openPaths[keyword].exec(line) : null);
@@ -60,9 +62,11 @@ function parsePath(line: string, keyword: keyof typeof paths, lenient: boolean):
     return undefined;
   }
   const written = match[1] ?? "";
+  const path = lenient ? written.trim() : written;
   // RFC 5321 appendix C: a source route is accepted and ignored.
-  const address = (lenient ? written.trim() : written).replace(/^@[^\s,:@]+(?:,@[^\s,:@]+)*:/, "");
-  return { address, parameters: (match[2] ?? "").split(/\s+/).filter((word) => word !== "") };
+  const address = path.startsWith("@") ? path.replace(/^@[^\s,:@]+(?:,@[^\s,:@]+)*:/, "") : path;
+  const parameters = match[2]?.split(/\s+/).filter((word) => word !== "");
+  return { address, parameters: parameters ?? noParameters };
 }
 
 function hasEightBit(line: string): boolean {
@@ -106,13 +110,13 @@ export function parseMail(argument: string, offersAuth: boolean, tolerance = non
   }
   let size = 0;
   let eightBit = false;
-  const seen = new Set<string>();
+  const seen: string[] = [];
   for (const parameter of path.parameters) {
     const [key, value] = splitParameter(parameter);
-    if (seen.has(key)) {
+    if (seen.includes(key)) {
       return badParameter;
     }
-    seen.add(key);
+    seen.push(key);
     if (key === "SIZE") {
       if (!/^\d{1,20}$/.test(value)) {
         return badSize;

@@ -19,7 +19,8 @@ import { noteEarlyTalk } from "./early-talk.ts";
 import { limitedBy } from "./limited-conversation.ts";
 import type { LimitedConversation } from "./limited-conversation.ts";
 import { askAtMail, refuseMail } from "./mail-refusal.ts";
-import { offers, protocolWord } from "./offers.ts";
+import { greetingOf, helloOf } from "./greeting.ts";
+import { protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
 import { judgeRecipient } from "./recipient.ts";
@@ -67,7 +68,7 @@ export class Conversation {
       this.refused = refusal !== undefined;
       this.#greeted = this.service.starttls ? this.session.known() : undefined;
       // RFC 5321 3.1: after 554 the server waits for QUIT.
-      return refusal ?? say(reply(220, "", `${this.service.hostname} ESMTP goodmailto`));
+      return refusal ?? greetingOf(this.service);
     });
   }
 
@@ -87,12 +88,8 @@ export class Conversation {
       this.session.helo = name;
       this.#extended = extended;
       this.#endTransaction(false);
-      return say(reply(250, "", this.service.hostname, ...(extended ? this.#offers() : [])));
+      return extended ? helloOf(this, this.#messageSize) : say(reply(250, "", this.service.hostname));
     });
-  }
-
-  #offers(): string[] {
-    return offers(this.#messageSize, this);
   }
 
   get offersAuth(): boolean {
@@ -157,8 +154,8 @@ export class Conversation {
   #handOn(judged: Judged): Answering {
     const { transaction } = this.session;
     if (judged.kind === "answered") {
-      const { response, unknown } = judged;
-      const nth = unknown === true ? ++this.#unknown : 0;
+      const { response, finding } = judged;
+      const nth = finding === "unknown" ? ++this.#unknown : 0;
       return nth > 0
         ? after(this.service.harvest.judge(this.session, nth), (sentence) =>
             afterSentence(sentence, response, () => this.session.elapsed()),

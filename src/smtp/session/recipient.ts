@@ -35,7 +35,7 @@ export type Judged =
       /** What the list said of it; undefined if it was not asked. */
       readonly ours?: OurAnswer | undefined;
     } & Found)
-  | ({ readonly kind: "answered"; readonly response: Response; readonly unknown?: true } & Found);
+  | ({ readonly kind: "answered"; readonly response: Response } & Found);
 
 /** What the check found that decided or spoke last. */
 interface Found {
@@ -243,8 +243,7 @@ function refused(at: Case, outcome: Outcome): Judged {
     return { kind: "answered", response: dropped };
   }
   const response = verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply);
-  const judged = { ...answered(at, step?.label ?? serverName, wordsOf(outcome) ?? "refused", response), finding };
-  return finding === "unknown" ? { ...judged, unknown: true } : judged;
+  return answered(at, step?.label ?? serverName, wordsOf(outcome) ?? "refused", response, finding);
 }
 
 /** The server itself refuses, and says so to whoever listens. */
@@ -255,9 +254,9 @@ function denied(at: Case, reason: string): Judged | Promise<Judged> {
   return wait === undefined ? judged : wait.then(() => judged);
 }
 
-function answered(at: Case, check: string, status: string, response: Response): Extract<Judged, { kind: "answered" }> {
+function answered(at: Case, check: string, status: string, response: Response, finding?: string): Judged {
   logRecipient(at.service, at.session, { mailbox: mailboxOf(at), check, status }, response.reply);
-  return { kind: "answered", response };
+  return { kind: "answered", response, finding };
 }
 
 /** qmail appends the value of RELAYCLIENT to each recipient, "@host" for example; it is mostly empty. */
