@@ -20,7 +20,7 @@ import { readRules, RulesFault } from "../compose/client-rules.ts";
 import { silentLog } from "../report/log.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
-import { ask, createService, domainLine } from "../compose/would-answer.ts";
+import { ask, createService, settingLines } from "../compose/would-answer.ts";
 import type { WouldAnswer, ClientFacts } from "../compose/would-answer.ts";
 
 interface Options {
@@ -157,7 +157,7 @@ function print(
   }
   for (const one of results) {
     const { address, verdict, reply, why } = one;
-    process.stdout.write(`${address}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${domainLine(one)}`);
+    process.stdout.write(`${address}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${settingLines(one)}`);
   }
   process.stdout.write(
     state.kind === "open" ? `snapshot: ${age} s old, ${state.rows} keys\n` : `snapshot: none (${state.why})\n`,

@@ -13,7 +13,7 @@ import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
-import { ask, createService, domainLine } from "../compose/would-answer.ts";
+import { ask, createService, settingLines } from "../compose/would-answer.ts";
 import type { WouldAnswer } from "../compose/would-answer.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
@@ -194,5 +194,5 @@ function iso(time: number): string {
 
 function format(facts: WouldAnswer & { at: string; list: string; served_from: string; since: string }): string {
   const { address, at, verdict, reply, why, list, served_from: from, since } = facts;
-  return `${address} at ${at}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${domainLine(facts)}  list: ${list}, served from ${from}\n  since: ${since}\n`;
+  return `${address} at ${at}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${settingLines(facts)}  list: ${list}, served from ${from}\n  since: ${since}\n`;
 }

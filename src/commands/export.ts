@@ -8,8 +8,11 @@ import { nameDomains } from "../export/deliverable.ts";
 import { ExportFault, formats } from "../export/formats.ts";
 import type { Exported } from "../export/formats.ts";
 import { replaceFile } from "../files/replace.ts";
+import { createDomains } from "../mail/domains.ts";
 import type { Image } from "../snapshot/image.ts";
 import { exit } from "../ops/exit.ts";
+import { recipientsOf } from "../compose/own-domains.ts";
+import { createSourceHops } from "../compose/source-hops.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
 
@@ -18,6 +21,8 @@ interface Options {
   readonly format: string;
   readonly output?: string;
 }
+
+const nobody = "goodmailto export, nobody";
 
 /** How many of those that cannot be written are named. */
 const named = 5;
@@ -72,7 +77,7 @@ function run({ config, format, output }: Options): void {
  */
 export function exportImage(
   image: Image,
-  settings: Pick<Settings, "domains" | "recipients" | "domain">,
+  settings: Pick<Settings, "domains" | "recipients" | "domain" | "source">,
   format: string,
   now = Date.now(),
 ): Exported {
@@ -84,7 +89,27 @@ export function exportImage(
   return make(listRecipients(image, names, settings, now), {
     names,
     delimiter: settings.recipients.recipient_delimiter,
+    hopOf: sourceHops(image, settings),
   });
+}
+
+function rethrow(error: unknown): void {
+  throw error;
+}
+
+/** By the relay's own lookup, so that of several sources the same one counts. */
+function sourceHops(
+  image: Image,
+  settings: Pick<Settings, "domains" | "recipients" | "domain" | "source">,
+): (user: string, domain: string) => readonly string[] {
+  const { created, rows, sources } = image;
+  const state = { kind: "open", created, rows, sources } as const;
+  const domains = createDomains(settings.domains.relay, settings.domains.aliases);
+  const recipients = recipientsOf(settings, { image, state, fail: rethrow }, domains);
+  const hopOf = createSourceHops(settings, domains, recipients);
+  // Nobody is listed under this name, so that the catch-all answers.
+  return (user, domain) =>
+    hopOf?.({ raw: "", user: user === "" ? nobody : user === '""' ? "" : user, domain })?.next_hop ?? [];
 }
 
 /** A format has one for all domains. */

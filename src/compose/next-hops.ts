@@ -22,12 +22,14 @@ import type { CopyQueues } from "../couriers/copy-queue.ts";
 import { createCopying } from "../couriers/copying.ts";
 import { createDispatch } from "../couriers/dispatch.ts";
 import { couriers } from "../couriers/registry.ts";
-import { commonRoute, domainOf, routeOf } from "../couriers/contract/way.ts";
+import { commonRoute, domainOf, routeOf, wayOf } from "../couriers/contract/way.ts";
 import type { Ways } from "../couriers/contract/way.ts";
 import { FileFault } from "./file-fault.ts";
+import { sourceRoutes } from "./source-hops.ts";
+import type { FindSourceHop } from "./source-hops.ts";
 import { spoolPlaceOf } from "./limits.ts";
 
-/** The way to the next hops of `[[route]]`. @param routes others in their place */
+/** The way to the next hops of `[[route]]`. @param more `routes` in their place; `hopOf` of `[[source]]`, ahead of them */
 export function buildCourier(
   settings: Settings,
   domains: Domains,
@@ -35,11 +37,10 @@ export function buildCourier(
   log: Log,
   counters: Counters,
   name: string,
-  routes: readonly RouteSettings[] = settings.route,
+  { routes = settings.route, hopOf }: { routes?: readonly RouteSettings[]; hopOf?: FindSourceHop | undefined } = {},
 ): Courier & { close(): void } {
   const pool = new HopPool(name, createMailExchangers(dns), log);
-  const entries = routesOf(routes, readAuthorities);
-  const ways = waysOf(entries, domains);
+  const { entries, ways } = allWays(settings, routes, domains, readAuthorities, hopOf);
   const services = { log, hostname: name, spoolFolder: spoolPlaceOf(settings).folder };
   const places = entries.flatMap(({ route, section }) => {
     const courier = createPlaceCourier(route, section, services);
@@ -52,9 +53,9 @@ export function buildCourier(
 /** The same, with the copies of `[[copy]]` behind it, in a queue of these. */
 export function buildCopyingCourier(
   queues: CopyQueues,
-  ...[settings, domains, dns, log, counters, name]: Parameters<typeof buildCourier>
+  ...[settings, domains, dns, log, counters, name, more]: Parameters<typeof buildCourier>
 ): Courier & { close(): void } {
-  const courier = buildCourier(settings, domains, dns, log, counters, name);
+  const courier = buildCourier(settings, domains, dns, log, counters, name, more);
   if (settings.copy.length === 0) {
     return courier;
   }
@@ -62,13 +63,13 @@ export function buildCopyingCourier(
     routesOf(settings.copy, () => undefined),
     domains,
   );
-  const copies = buildCourier(settings, domains, dns, log, noCounters, name, settings.copy);
-  const wayOf = (mailbox: Mailbox): string | undefined => routeOf(ways, domainOf(ways, mailbox))?.key;
+  const copies = buildCourier(settings, domains, dns, log, noCounters, name, { routes: settings.copy });
+  const copyOf = (mailbox: Mailbox): string | undefined => routeOf(ways, domainOf(ways, mailbox))?.key;
   return createCopying(courier, {
-    queue: queues.open({ courier: copies, wayOf, log, counters }),
+    queue: queues.open({ courier: copies, wayOf: copyOf, log, counters }),
     folder: spoolPlaceOf(settings).folder,
     log,
-    wayOf,
+    wayOf: copyOf,
   });
 }
 
@@ -84,15 +85,47 @@ function createPlaceCourier(
 }
 
 /** Whether addresses that have a way go the same one: one transaction has one next hop. */
-export function createSameNextHop(settings: Settings, domains: Domains): (mailboxes: readonly Mailbox[]) => boolean {
-  const ways = waysOf(
-    routesOf(settings.route, () => undefined),
-    domains,
-  );
+export function createSameNextHop(
+  settings: Settings,
+  domains: Domains,
+  hopOf?: FindSourceHop,
+): (mailboxes: readonly Mailbox[]) => boolean {
+  const { ways } = allWays(settings, settings.route, domains, () => undefined, hopOf);
   return (mailboxes) => {
-    const routed = mailboxes.filter((mailbox) => routeOf(ways, domainOf(ways, mailbox)) !== undefined);
+    const routed = mailboxes.filter((mailbox) => wayOf(ways, mailbox) !== undefined);
     return routed.length < 2 || commonRoute(ways, routed) !== undefined;
   };
+}
+
+/** Routes and the way to them, with those of sources if there are any. */
+function allWays(
+  settings: Settings,
+  routes: readonly RouteSettings[],
+  domains: Domains,
+  authorities: (file: string) => string | undefined,
+  hopOf: FindSourceHop | undefined,
+): { readonly entries: readonly Entry[]; readonly ways: Ways } {
+  const entries = routesOf(routes, authorities);
+  const ways = waysOf(entries, domains);
+  if (hopOf === undefined) {
+    return { entries, ways };
+  }
+  const sections = sourceRoutes(settings);
+  const more = routesOf([...new Set(sections.values())], authorities);
+  const textOf = new Map([...entries, ...more].map(({ route, section }) => [route.key, section.next_hop.join(" ")]));
+  const own = (mailbox: Mailbox): Route | undefined => {
+    const hop = hopOf(mailbox);
+    if (hop === undefined) {
+      return undefined;
+    }
+    // The route of its domain, if it leads there too: so both are one transaction.
+    const usual = routeOf(ways, domainOf(ways, mailbox));
+    const section = sections.get(hop.source);
+    return textOf.get(usual?.key ?? "") === hop.next_hop.join(" ")
+      ? usual
+      : more.find((entry) => entry.section === section)?.route;
+  };
+  return { entries: [...entries, ...more], ways: { ...ways, own } };
 }
 
 interface Entry {

@@ -8,15 +8,14 @@ import type { Settings } from "../config/sections.ts";
 import { pass } from "../hooks/verdict.ts";
 import type { CheckRun } from "../hooks/check.ts";
 import type { Domains } from "../mail/domains.ts";
-import type { SnapshotReader } from "../snapshot/reader.ts";
 import { createRecipients } from "../snapshot/recipients.ts";
-import type { Recipients } from "../snapshot/recipients.ts";
+import type { Asked, Recipients } from "../snapshot/recipients.ts";
 import type { CheckSection } from "./check-sections.ts";
 
 /** The question whether a recipient exists, by the settings of its domain. */
 export function recipientsOf(
   settings: Pick<Settings, "recipients" | "domain">,
-  snapshot: SnapshotReader,
+  snapshot: Asked,
   domains: Domains,
 ): Recipients {
   return createRecipients(snapshot, domains, settings.recipients, ownDomains(settings));

@@ -3,6 +3,8 @@ import { allChecks } from "./outside-checks.ts";
 import type { OwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { createSameNextHop } from "./next-hops.ts";
+import { createSourceHops } from "./source-hops.ts";
+import type { FindSourceHop, SourceHop } from "./source-hops.ts";
 import { createResolver } from "./resolver.ts";
 import { wordsOf } from "../hooks/outcome.ts";
 import { Session } from "../hooks/session.ts";
@@ -42,11 +44,14 @@ export interface WouldAnswer {
   readonly domain?: string;
   /** Its mode. */
   readonly mode?: string;
+  /** Where `[[source]] next_hop` sends its mail; not given: `[[route]]` says it. */
+  readonly next_hop?: readonly string[];
 }
 
-/** The line about its `[[domain]]`, for a person; "" if there is none. */
-export function domainLine({ domain, mode }: WouldAnswer): string {
-  return domain === undefined ? "" : `  domain: [[domain]] "${domain}", mode ${mode}\n`;
+/** Lines about its `[[domain]]` and its `[[source]] next_hop`, for a person; "" if there are none. */
+export function settingLines({ domain, mode, next_hop: hop, source }: WouldAnswer): string {
+  const own = domain === undefined ? "" : `  domain: [[domain]] "${domain}", mode ${mode}\n`;
+  return hop === undefined ? own : `${own}  next hop: ${hop.join(" ")} ([[source]] "${source}")\n`;
 }
 
 /** What is known of the client that asks. */
@@ -55,17 +60,23 @@ export interface ClientFacts {
   readonly denied: boolean;
 }
 
-/** What answers as the relay would. @param now ms since 1970 */
-export function createService(settings: Settings, snapshot: SnapshotReader, now: () => number): RecipientService {
+/** What answers as the relay would. */
+export interface AnswerService extends RecipientService {
+  readonly hopOf: FindSourceHop | undefined;
+}
+
+/** Makes it. @param now ms since 1970 */
+export function createService(settings: Settings, snapshot: SnapshotReader, now: () => number): AnswerService {
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = recipientsOf(settings, snapshot, domains);
   const dns = createResolver(settings, silentLog);
   const state = new State(new MemoryStore(), silentLog);
-  const sameNextHop = createSameNextHop(settings, domains);
+  const hopOf = createSourceHops(settings, domains, recipients);
+  const sameNextHop = createSameNextHop(settings, domains, hopOf);
   const services = { recipients, domains, sameNextHop, dns, state, hostname: "", post: noPost, log: silentLog, now };
   const scanners = new ScannerPlaces("", silentLog, noCounters, now);
   const pipeline = buildPipeline(settings, lookupChecks(settings), services, scanners, noCounters);
-  return { recipients, domains, log: silentLog, counters: noCounters, pipeline };
+  return { recipients, domains, log: silentLog, counters: noCounters, pipeline, hopOf };
 }
 
 /** Only the checks that answer for an address: plugins and DNS lists answer for a session. */
@@ -76,7 +87,7 @@ export function lookupChecks({ checks }: Settings): string[] {
 
 /** Puts one recipient to it. @param mailbox undefined if the text is not an address */
 export async function ask(
-  service: RecipientService,
+  service: AnswerService,
   text: string,
   mailbox: Mailbox | undefined,
   sender: Mailbox | undefined,
@@ -110,7 +121,12 @@ export async function ask(
     reply: said === undefined ? "" : replyText(said),
     why: byAnother(session, line) ?? explain(service, session, mailbox, found, refused ? "" : judged.status),
     ...factsOf(found, service.recipients.ownDomain?.(mailbox)),
+    ...(refused ? undefined : hopFacts(service.hopOf?.(mailbox))),
   };
+}
+
+function hopFacts(hop: SourceHop | undefined): Pick<WouldAnswer, "source" | "next_hop"> {
+  return hop === undefined ? {} : { source: hop.source, next_hop: hop.next_hop };
 }
 
 function factsOf(

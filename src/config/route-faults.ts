@@ -1,4 +1,4 @@
-/** Errors in `[[route]]` and `[[copy]]` that show in the light of the listeners: a next hop that is the relay itself. */
+/** Errors in `[[route]]`, `[[copy]]` and `[[source]] next_hop` that show in the light of the listeners: a next hop that is the relay itself. */
 import { networkInterfaces } from "node:os";
 
 import { isLoopbackName, normalIp, parseEndpoint } from "../mail/network.ts";
@@ -24,6 +24,7 @@ export function routeFaults(
   const routes = [
     ...settings.route.map((each, i) => ({ ...each, at: ["route", i] })),
     ...settings.copy.map((each, i) => ({ ...each, at: ["copy", i] })),
+    ...settings.source.map((each, i) => ({ ...each, at: ["source", i] })),
   ];
   return routes.flatMap(({ next_hop: hops, at }) =>
     hops.flatMap((text, j) => {

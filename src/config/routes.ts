@@ -89,6 +89,24 @@ type Common = z.infer<z.ZodObject<ReturnType<typeof common>>>;
 /** Of one route; the settings of couriers by their keys. */
 export type RouteSettings = Common & Readonly<Record<string, unknown>>;
 
+/** What is wrong with next hops that are right each on its own. */
+function hopIssues(
+  couriers: readonly CourierSettings[],
+  hops: readonly string[],
+): readonly { readonly message: string; readonly path: readonly number[] }[] {
+  const found = hops.map((hop) => courierOf(couriers, hop));
+  const alone = found.findIndex((courier) => courier !== undefined && courier.speaks === undefined);
+  if (alone >= 0) {
+    const message = `needs to be "${hops[alone]}" alone: no other next hop can take its place`;
+    return hops.length > 1 ? [{ message, path: [alone] }] : [];
+  }
+  // What is no next hop has its own error.
+  const first = found.findIndex((courier) => courier !== undefined);
+  const other = found.findIndex((courier) => courier !== undefined && courier.speaks !== found[first]?.speaks);
+  const message = `cannot stand beside "${hops[first]}": a server that speaks LMTP and one that speaks SMTP cannot take each other's place`;
+  return other < 0 ? [] : [{ message, path: [other] }];
+}
+
 export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<RouteSettings> {
   const own = couriers.map(({ settings }) => settings);
   const section = z
@@ -97,17 +115,8 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
       // The keys of couriers are not in the type of the shape.
       const { next_hop: hops } = values as RouteSettings;
       const found = hops.map((hop) => courierOf(couriers, hop));
-      const alone = found.findIndex((courier) => courier !== undefined && courier.speaks === undefined);
-      if (alone >= 0 && hops.length > 1) {
-        const message = `needs to be "${hops[alone]}" alone: no other next hop can take its place`;
-        context.addIssue({ code: "custom", message, path: ["next_hop", alone] });
-      }
-      // A value that is not a next hop has its own error.
-      const first = found.findIndex((courier) => courier !== undefined);
-      const other = found.findIndex((courier) => courier !== undefined && courier.speaks !== found[first]?.speaks);
-      if (alone < 0 && other >= 0) {
-        const message = `cannot stand beside "${hops[first]}": a server that speaks LMTP and one that speaks SMTP cannot take each other's place`;
-        context.addIssue({ code: "custom", message, path: ["next_hop", other] });
+      for (const { message, path } of hopIssues(couriers, hops)) {
+        context.addIssue({ code: "custom", message, path: ["next_hop", ...path] });
       }
       for (const { key, message } of found.flatMap((courier) => courier?.faults?.(values) ?? [])) {
         context.addIssue({ code: "custom", message, path: [key] });
@@ -115,4 +124,27 @@ export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<Ro
     });
   // As above.
   return section as unknown as z.ZodType<RouteSettings>;
+}
+
+/**
+ * The same of each `[[source]] next_hop`, whose declaration knows no couriers. It is a route with the settings of the
+ * `[[route]]` that has the same next hop, otherwise with the defaults, which not every courier can do with.
+ */
+export function sourceHopFaults(
+  sources: readonly { readonly next_hop: readonly string[] }[],
+  routes: readonly RouteSettings[],
+  couriers: readonly CourierSettings[],
+): { readonly path: readonly PropertyKey[]; readonly message: string }[] {
+  return sources.flatMap(({ next_hop: hops }, i) => {
+    const given = routes.some(({ next_hop: other }) => other.join(" ") === hops.join(" "));
+    const tried = hops.length === 0 ? undefined : routeSection(couriers).safeParse({ domain: "*", next_hop: hops });
+    return (tried?.error?.issues ?? []).flatMap(({ path, message }) => {
+      const [key = "", ...rest] = path;
+      if (key === "next_hop") {
+        return [{ path: ["source", i, "next_hop", ...rest], message }];
+      }
+      const missing = `needs a [[route]] with the same next_hop: its ${String(key)} ${message}`;
+      return given ? [] : [{ path: ["source", i, "next_hop"], message: missing }];
+    });
+  });
 }

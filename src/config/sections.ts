@@ -10,7 +10,7 @@ import { authSection, listener, tls } from "./listeners.ts";
 import type { AuthSettings } from "./listeners.ts";
 import { domain } from "./own-domains.ts";
 import type { RecipientSettings } from "./recipients.ts";
-import { routeSection } from "./routes.ts";
+import { routeSection, sourceHopFaults } from "./routes.ts";
 import type { CourierSettings } from "./routes.ts";
 import { coreLists, coreSections } from "./schema.ts";
 
@@ -69,10 +69,9 @@ export function createSchema(
     ...lists,
     listener: z.array(listener(ownRunList(checks, listenerDoc))).prefault([]),
   });
-  return file.superRefine(({ auth, listener: listeners }, context) => {
-    for (const { path, message } of backEndFaults(auth, listeners, backEnds)) {
-      context.addIssue({ code: "custom", message, path });
-    }
+  return file.superRefine(({ auth, listener: listeners, source, route }, context) => {
+    const faults = [...backEndFaults(auth, listeners, backEnds), ...sourceHopFaults(source, route, couriers)];
+    faults.forEach(({ path, message }) => context.addIssue({ code: "custom", message, path: [...path] }));
   });
 }
 

@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
+import { parseHopPlace } from "../mail/next-hop.ts";
 import { presetNames } from "./preset-names.ts";
 import * as text from "./texts.ts";
 
@@ -57,6 +58,11 @@ export const source = z.strictObject({
     text.schemaNameRule,
     [],
     "Additional object classes of rooms and resources; their entries get the kind resource.",
+  ),
+  next_hop: field.listBy(
+    { allowed: "a next hop as in [[route]]", fits: (text) => parseHopPlace(text) !== undefined },
+    [],
+    "Next hop of the recipients of this source, ahead of [[route]]: the directory that lists a recipient decides where its mail goes. As in [[route]], with the settings of the one that has the same next_hop, otherwise the defaults. The relay's own file needs it. Empty: by [[route]].",
   ),
   domains: field.list(
     [],

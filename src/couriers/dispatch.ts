@@ -8,7 +8,7 @@ import type { Reply } from "../mail/reply.ts";
 import { PlaceDelivery } from "./contract/place-delivery.ts";
 import type { PlaceContext } from "./contract/place-delivery.ts";
 import type { Route } from "./contract/routes.ts";
-import { commonRoute, domainOf, routeOf } from "./contract/way.ts";
+import { commonRoute, wayOf } from "./contract/way.ts";
 import type { Ways } from "./contract/way.ts";
 import { dividedRoute, otherRoute } from "./smtp/fitting.ts";
 
@@ -43,7 +43,7 @@ class Dispatched implements Delivery {
   }
 
   async recipient(mailbox: Mailbox, together = false): Promise<Reply> {
-    const delivery = this.#deliveryFor(routeOf(this.#dispatch, domainOf(this.#dispatch, mailbox)));
+    const delivery = this.#deliveryFor(wayOf(this.#dispatch, mailbox));
     if (this.#chosen !== undefined && this.#chosen !== delivery) {
       return otherRoute;
     }

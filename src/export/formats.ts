@@ -2,6 +2,7 @@
 import { writeCdb } from "./cdb.ts";
 import type { Deliverable, DomainNames } from "./deliverable.ts";
 import type { UserNameForm } from "../dns/user-names.ts";
+import { transportOf } from "./transport.ts";
 import { zoneRecords } from "./zone.ts";
 
 /** What a format makes. */
@@ -20,6 +21,8 @@ export interface ExportFacts {
   readonly names: DomainNames;
   /** What separates an extension from the user part; "" is nothing. */
   readonly delimiter: string;
+  /** The `[[source]] next_hop` of a recipient, or of everybody in a domain (user ""); none: by domain. */
+  readonly hopOf: (user: string, domain: string) => readonly string[];
 }
 
 /** Without `open`, which is the same for all. */
@@ -144,6 +147,26 @@ function postfix(how: string): Make {
   };
 }
 
+/** Where the mail of each recipient goes whose source says it; all others go by their domain. */
+function transport(list: Iterable<Deliverable>, facts: ExportFacts): Made {
+  const ways = new Map<string, string>();
+  for (const { user, domain } of inEachDomain(list, facts)) {
+    const hops = facts.hopOf(user, domain);
+    const way = hops.length === 0 ? "" : transportOf(hops);
+    if (way === undefined) {
+      throw new ExportFault(`"${user}@${domain}" goes to ${hops.join(" ")}, for which Postfix has no transport`);
+    }
+    if (way !== "") {
+      ways.set(addressOf(user, domain), way);
+    }
+  }
+  const head = [
+    "Next hops of recipients whose source has one, made by goodmailto export. main.cf, see docs/exports.md:",
+    "transport_maps = lmdb:/etc/postfix/goodmailto_transport (run postmap lmdb:FILE after each export)",
+  ];
+  return lines(head, ways.keys(), (key) => (isComment(key) ? undefined : `${key} ${ways.get(key)}`));
+}
+
 /** The plugin's control file: user parts alone, accounts and short names apart from aliases. */
 function goodmailto(list: Iterable<Deliverable>): Made {
   const accounts = new Set<string>();
@@ -218,6 +241,7 @@ export const formats: Readonly<Record<string, Make<Exported>>> = {
   exim: saying("none", exim),
   "dns-zone": saying("catchall", dnsZone("plain")),
   "dns-zone-hash": saying("none", dnsZone("hash")),
+  "postfix-transport": saying("catchall", transport),
   texthash: saying(
     "catchall",
     postfix("relay_recipient_maps = texthash:/etc/postfix/relay_recipients (run postfix reload after each export)"),

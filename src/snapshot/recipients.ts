@@ -57,6 +57,9 @@ export type Restriction =
   | { readonly kind: "later" | "internal" | "bounces" }
   | { readonly kind: "senders"; readonly count: number; accepts(sender: Mailbox | undefined): boolean };
 
+/** What of a reader it asks. */
+export type Asked = Pick<SnapshotReader, "image" | "state" | "fail">;
+
 /** What of `[recipients]` a lookup needs. Signed return paths are looked up unless that is switched off. */
 export type LookupSettings = Pick<RecipientSettings, "match" | "always" | "recipient_delimiter"> &
   Partial<Pick<RecipientSettings, "signed_return_paths" | "reply" | "catch_all">>;
@@ -80,7 +83,7 @@ export interface Recipients {
  * @param own each `[[domain]]`
  */
 export function createRecipients(
-  reader: SnapshotReader,
+  reader: Asked,
   domains: Domains,
   settings: LookupSettings,
   own: readonly OwnDomain[] = [],
@@ -110,7 +113,7 @@ export function createRecipients(
  */
 class ListedRecipients {
   readonly unknown: Reply;
-  readonly #reader: SnapshotReader;
+  readonly #reader: Asked;
   readonly #domains: Domains;
   readonly #delimiters: string;
   /** Of other domains, whose senders may write to a recipient. */
@@ -120,12 +123,7 @@ class ListedRecipients {
   readonly #always: (user: string, domain: string) => string | undefined;
   readonly #search: (image: Image, user: string, domain: string) => RecipientRow | undefined;
 
-  constructor(
-    reader: SnapshotReader,
-    domains: Domains,
-    settings: LookupSettings,
-    delimitersOf: (domain: string) => string,
-  ) {
+  constructor(reader: Asked, domains: Domains, settings: LookupSettings, delimitersOf: (domain: string) => string) {
     this.unknown = reply(550, "5.1.1", settings.reply ?? "No such user here");
     this.#reader = reader;
     this.#domains = domains;

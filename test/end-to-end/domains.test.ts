@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { exportImage } from "../../src/commands/export.ts";
 import { formatStatus, reportStatus } from "../../src/commands/status.ts";
 import { loadPlan, runFull } from "../../src/compose/sync-run.ts";
-import { ask, createService, domainLine } from "../../src/compose/would-answer.ts";
+import { ask, createService, settingLines } from "../../src/compose/would-answer.ts";
 import { ownDomains } from "../../src/config/own-domains.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import { silentLog } from "../../src/report/log.ts";
@@ -157,7 +157,7 @@ base = "o=Kontor"
     const stranger = { variables: new Map<string, string>(), denied: false };
     const why = async (text: string): Promise<string> => {
       const answer = await ask(service, text, parseMailbox(text), undefined, stranger, "");
-      return `${answer.verdict}: ${answer.why}\n${domainLine(answer)}`;
+      return `${answer.verdict}: ${answer.why}\n${settingLines(answer)}`;
     };
     expect(await why("x@werk.example")).toBe(
       `accepted: catch-all "@werk.example", which takes every address of the domain, of source "ldap", entry "${holder}"\n  domain: [[domain]] "werk.example", mode enforce\n`,

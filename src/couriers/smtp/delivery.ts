@@ -22,7 +22,7 @@ import { endTransaction, replay, sameMailboxes } from "./replay.ts";
 import { isLmtp } from "../contract/routes.ts";
 import type { Route } from "../contract/routes.ts";
 import { oneAnswer } from "./one-answer.ts";
-import { commonRoute, domainOf, routeOf } from "../contract/way.ts";
+import { commonRoute, domainOf, wayOf } from "../contract/way.ts";
 import { told } from "./told.ts";
 
 /** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
@@ -54,7 +54,7 @@ export class HopDelivery implements Delivery {
 
   async recipient(mailbox: Mailbox, together = false): Promise<Reply> {
     const domain = domainOf(this.#context, mailbox);
-    const route = routeOf(this.#context, domain);
+    const route = wayOf(this.#context, mailbox);
     if (route === undefined) {
       this.#context.log.error("next-hop", "no route", { domain, session: this.#origin.session });
       return fit.noRoute;
