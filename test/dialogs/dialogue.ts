@@ -29,7 +29,7 @@
  * What is said: `dialogue`, a conversation. Behind the word: `from 127.0.0.2` is the client's address, `listener 1` the
  * second listener, `at second` the second relay. Its lines (steps.ts):
  * - `C: line`, `C> "bytes as a JSON string"`, `C closed` (FIN), `TLS`, `# comment`. {plain USER PASSWORD} is what
- *   AUTH PLAIN takes.
+ *   AUTH PLAIN takes, {login alice} the same of a user of a back end. `CRAM user password`: the answer to the challenge.
  * - `S: exact line`, `S~ regular expression`, `S...` the rest of a reply, `S nothing` no line yet, `S closed`.
  * - `AFTER 1s`: the next line comes so long after the client's last one, or later.
  * - `SESSION name`: what follows is another connection, or that one again; the first one has no name.

@@ -1,10 +1,12 @@
 /** The lines of a dialogue, step by step. */
+import { createHmac } from "node:crypto";
 import { renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, vi } from "vitest";
 
 import { parseDuration } from "../../src/config/units.ts";
+import { users } from "../auth/backends/stage.ts";
 import { setForward } from "../fakes/clock.ts";
 import type { TestRelay } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
@@ -82,9 +84,15 @@ export class Conversation {
   }
 
   #fill(line: string): string {
-    return withMessages(
-      this.#place.beside.fill(line.replaceAll("{folder}", this.#relay.folder).replaceAll("{today}", today())),
-    ).replaceAll(/\{plain (\S+) (\S+)\}/g, (_, user: string, password: string) => plain(user, password));
+    const places = line.replaceAll("{folder}", this.#relay.folder).replaceAll("{today}", today());
+    const plainOf = (_: string, user: string, password: string): string => plain(user, password);
+    const loginOf = (_: string, name: string): string => {
+      const user = `${name}@kontor.example`;
+      return plain(user, users.get(user) ?? "");
+    };
+    return withMessages(this.#place.beside.fill(places))
+      .replaceAll(/\{plain (\S+) (\S+)\}/g, plainOf)
+      .replaceAll(/\{login (\w+)\}/g, loginOf);
   }
 
   /** Goes on in the session of a name, which begins where it is new. */
@@ -156,6 +164,8 @@ export class Conversation {
     switch (verb) {
       case "TLS":
         return this.#client.startTls();
+      case "CRAM":
+        return this.#answerChallenge(words[0] ?? "", words.slice(1).join(" "), place);
       case "SESSION":
         return this.#session(rest);
       case "AFTER":
@@ -198,6 +208,13 @@ export class Conversation {
       default:
         throw new Error(`${place}: cannot read ${JSON.stringify(line)}`);
     }
+  }
+
+  /** RFC 2195. */
+  async #answerChallenge(user: string, password: string, place: string): Promise<void> {
+    const [, challenge = ""] = /^334 (\S+)$/.exec((await this.#line(place)) ?? "") ?? [];
+    const digest = createHmac("md5", password).update(Buffer.from(challenge, "base64")).digest("hex");
+    this.#write(`${Buffer.from(`${user} ${digest}`).toString("base64")}\r\n`);
   }
 
   async #awaitFile(path: string, pattern: string, place: string): Promise<void> {

@@ -27,4 +27,5 @@ export const users: ReadonlyMap<string, string> = new Map([
   ["alice@kontor.example", "open sesame"],
   ["bob@kontor.example", `a"b\\c'd %s$(id) {5}`],
   ["carol@kontor.example", "pässwörd €"],
+  ["dora@kontor.example", "clear sky"],
 ]);
