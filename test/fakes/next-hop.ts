@@ -69,6 +69,8 @@ export interface NextHopScript {
   implicitTls?: boolean;
   /** It speaks LMTP: an answer to the final dot for each recipient. */
   lmtp?: boolean;
+  /** Where it listens, beside a free port of 127.0.0.1. */
+  at?: { readonly host: string; readonly port: number };
   /** The path of its socket; none: a port. */
   path?: string;
   /** Does not announce STARTTLS although there is `tls`. */
@@ -148,8 +150,8 @@ export async function startNextHop(script: NextHopScript = {}): Promise<NextHop>
 }
 
 class Hop implements NextHop {
-  readonly host = "127.0.0.1";
-  port = 0;
+  readonly host: string;
+  port: number;
   readonly script: NextHopScript;
   readonly received: Received[] = [];
   readonly partial: Buffer[] = [];
@@ -164,6 +166,8 @@ class Hop implements NextHop {
 
   constructor(script: NextHopScript) {
     this.script = script;
+    this.host = script.at?.host ?? "127.0.0.1";
+    this.port = script.at?.port ?? 0;
   }
 
   get open(): number {

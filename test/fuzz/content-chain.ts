@@ -7,22 +7,11 @@ import type { ServiceName } from "../fakes/content-services.ts";
 import { asPassedOn } from "../fakes/messages.ts";
 import { withoutFields } from "../fakes/header-fields.ts";
 import type { Split } from "../fakes/header-fields.ts";
+import { ownLink } from "./content-own.ts";
+import type { Link } from "./content-own.ts";
 import type { Plan } from "./content-plan.ts";
 
 const folder = join(import.meta.dirname, "../message/checks");
-
-/** One check of a chain. */
-interface Link {
-  readonly check: string;
-  readonly section: string;
-  /** Of test/message/checks. */
-  readonly isOutside?: boolean;
-  readonly owns: RegExp;
-  /** Behind the body. */
-  readonly appends?: string;
-  /** Why a message that arrived must not have. */
-  complaint?(plan: Plan, arrived: string): string | undefined;
-}
 
 export interface Chain {
   /** In the order in which they run, for what a failure prints. */
@@ -33,13 +22,14 @@ export interface Chain {
   expected(plan: Plan): Split;
   seen(arrived: string): Split;
   /** What is wrong with a message that arrived, beyond its octets. */
-  complaints(plan: Plan, arrived: string): readonly string[];
+  complaints(plan: Plan, arrived: string): Promise<readonly string[]>;
 }
 
 const nothing = /^(?!)/;
 const footer = "-- \r\n.footer\r\n";
 
-function linkOf(name: string, variant: Variant, place: string, random: () => number): Link {
+/** @param isUser whether clients have logged in: only scanners of viruses look at their mail */
+function linkOf(name: string, variant: Variant, place: string, random: () => number, isUser: boolean): Link {
   const onError = ["pass", "defer", "refuse"][Math.floor(random() * 3)] ?? "";
   const observes = random() < 0.1;
   return {
@@ -47,11 +37,13 @@ function linkOf(name: string, variant: Variant, place: string, random: () => num
     section: `${variant.section(place)}\non_error = "${onError}"\ntimeout = "400ms"${observes ? '\nmode = "observe"' : ""}`,
     owns: variant.owns,
     complaint: (plan, arrived) => {
-      if (observes || onError === "pass") {
+      const isScanned = !isUser || /^(?:clamav|scanner)$/.test(variant.check);
+      if (observes || onError === "pass" || plan.isLarge || !isScanned) {
         return undefined;
       }
       if (plan.isCondemned) {
-        return variant.refuses === undefined ? undefined : `${name} lets it pass`;
+        // With split each recipient has a threshold of its own.
+        return variant.refuses === undefined || variant.check === "spamassassin" ? undefined : `${name} lets it pass`;
       }
       return variant.marks?.test(arrived) === false ? `${name} did not mark it` : undefined;
     },
@@ -98,6 +90,7 @@ export function chainOf(random: () => number, places: Places): Chain {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const links = new Map<string, Link>();
   const names: string[] = [];
+  const isUser = random() < 0.3;
   for (let left = Math.floor(random() * 5); left > 0; left--) {
     const plugin = pick(Object.keys(outside));
     const [name, variant] = pick(Object.entries(variants));
@@ -105,21 +98,27 @@ export function chainOf(random: () => number, places: Places): Chain {
     const link: Link =
       kind < 0.3
         ? { ...pick(outside[plugin] ?? []), check: plugin, isOutside: true }
-        : kind < 0.5
+        : kind < 0.42
           ? milterLink(places.milter, random)
-          : linkOf(name, variant, "service" in variant.asks ? places[variant.asks.service] : "", random);
+          : kind < 0.65
+            ? ownLink(random, isUser)
+            : linkOf(name, variant, "service" in variant.asks ? places[variant.asks.service] : "", random, isUser);
     if (!links.has(link.check)) {
       links.set(link.check, link);
-      names.push(`${kind < 0.5 ? link.check : name} (${link.section.replaceAll("\n", ", ")})`);
+      names.push(`${kind < 0.65 ? link.check : name} (${link.section.replaceAll("\n", ", ")})`);
     }
   }
-  return { names, config: configOf([...links.values()]), ...judgeBy([...links.values()]) };
+  const all = [...links.values()];
+  return { names: [...(isUser ? ["a login"] : []), ...names], config: configOf(all, isUser), ...judgeBy(all) };
 }
 
-function configOf(links: readonly Link[]): string {
+function configOf(links: readonly Link[], isUser: boolean): string {
   const load = links.filter(({ isOutside }) => isOutside).map(({ check }) => join(folder, `${check}.ts`));
-  const run = [...links.map(({ check }) => check), "goodmailto"];
+  const isSplit = links.some(({ check }) => check === "split");
+  const run = [...(isSplit ? ["aliases"] : []), ...links.map(({ check }) => check), "goodmailto"];
   return [
+    ...(isSplit ? ['[checks.aliases]\nfile = "{folder}/aliases"\nunknown = "pass"'] : []),
+    ...(isUser ? ['[[listener]]\nname = "smtp"\nlisten = ["127.0.0.1:0"]\nvariables = { SMTPAUTHUSER = "ann" }'] : []),
     `[checks]\nload = ${JSON.stringify(load)}\nrun = ${JSON.stringify(run)}`,
     ...links.map(({ check, section }) => `[checks.${check}]\n${section}`),
   ].join("\n");
@@ -134,6 +133,9 @@ function judgeBy(links: readonly Link[]): Pick<Chain, "expected" | "seen" | "com
       return { fields: left, body: body + appended };
     },
     seen: (arrived) => withoutFields(arrived, owned),
-    complaints: (plan, arrived) => links.flatMap(({ complaint }) => complaint?.(plan, arrived) ?? []),
+    complaints: async (plan, arrived) => {
+      const all = await Promise.all(links.map(({ complaint }) => complaint?.(plan, arrived)));
+      return all.filter((one) => one !== undefined);
+    },
   };
 }

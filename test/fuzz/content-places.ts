@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { pipeProgram } from "../fakes/content-programs.ts";
+import { startDns } from "../fakes/dns.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
-import type { Answer, Moment, Stage } from "../fakes/next-hop.ts";
+import type { Answer, Moment, NextHop, NextHopScript, Stage } from "../fakes/next-hop.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import { startWebHop } from "../fakes/web-hop.ts";
 import type { WebAnswer } from "../fakes/web-hop.ts";
@@ -23,6 +24,8 @@ export interface Arrived {
 export interface Place {
   /** Settings of the route. */
   readonly route: string;
+  /** The name server that leads to it. */
+  readonly dns?: string;
   /** Files for the relay's folder. */
   readonly files?: Readonly<Record<string, string>>;
   arrived(): readonly Arrived[];
@@ -34,7 +37,11 @@ export interface Place {
 /** @param planFor the message of a sender */
 type Opening = (planFor: (sender: string) => Plan | undefined) => Promise<Place>;
 
-async function openServer(scheme: "smtp" | "lmtp", planFor: Parameters<Opening>[0]): Promise<Place> {
+async function openServer(
+  route: (hop: NextHop) => string,
+  planFor: Parameters<Opening>[0],
+  script: NextHopScript = {},
+): Promise<Place> {
   const senders = new Map<number, string>();
   const failing =
     (stage: Stage) =>
@@ -46,7 +53,7 @@ async function openServer(scheme: "smtp" | "lmtp", planFor: Parameters<Opening>[
       return plan?.hop?.stage === stage ? plan.hop.answer : undefined;
     };
   const hop = await startNextHop({
-    lmtp: scheme === "lmtp",
+    ...script,
     answers: {
       mail: failing("mail"),
       rcpt: failing("rcpt"),
@@ -56,7 +63,7 @@ async function openServer(scheme: "smtp" | "lmtp", planFor: Parameters<Opening>[
     },
   });
   return {
-    route: `next_hop = "${scheme}://127.0.0.1:${hop.port}"\ntimeout = "8s"\ndata_timeout = "20s"`,
+    route: `${route(hop)}\ntimeout = "8s"\ndata_timeout = "20s"`,
     arrived: () =>
       hop.received
         .filter(({ taken }) => taken.length > 0)
@@ -64,6 +71,47 @@ async function openServer(scheme: "smtp" | "lmtp", planFor: Parameters<Opening>[
     violations: () => hop.violations,
     close: () => hop.close(),
   };
+}
+
+const smtpTo = ({ port }: NextHop): string => `next_hop = "smtp://127.0.0.1:${port}"`;
+const lmtpTo = ({ port }: NextHop): string => `next_hop = "lmtp://127.0.0.1:${port}"`;
+const smtpsTo = ({ port }: NextHop): string => `next_hop = "smtps://localhost:${port}"\nca_file = "web.pem"`;
+
+/** A certificate for localhost, and its authority in a file for the relay. */
+async function certified() {
+  const folder = mkdtempSync(join(tmpdir(), "goodmailto-proof-"));
+  const authority = await createAuthority(folder);
+  const { certificate, key } = await authority.issue("localhost", "DNS:localhost,IP:127.0.0.1");
+  return {
+    tls: { key: readFileSync(key), cert: readFileSync(certificate) },
+    files: { "web.pem": readFileSync(authority.ca, "utf8") },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+async function openSmtps(planFor: Parameters<Opening>[0]): Promise<Place> {
+  const { tls, files, remove } = await certified();
+  const place = await openServer(smtpsTo, planFor, { tls, implicitTls: true });
+  const close = async (): Promise<void> => {
+    await place.close();
+    remove();
+  };
+  return { ...place, files, close };
+}
+
+/** Mail exchangers listen at port 25: an address of loopback that nobody else has. Needs root. */
+async function openExchanger(planFor: Parameters<Opening>[0]): Promise<Place> {
+  const octet = (): number => 1 + Math.floor(Math.random() * 250);
+  const host = `127.${octet()}.${octet()}.${octet()}`;
+  const dns = await startDns();
+  dns.add("kontor.example", "MX", "10 mx1.kontor.example");
+  dns.add("mx1.kontor.example", "A", host);
+  const place = await openServer(() => 'next_hop = "mx"', planFor, { at: { host, port: 25 } });
+  const close = async (): Promise<void> => {
+    await place.close();
+    await dns.close();
+  };
+  return { ...place, dns: dns.server, close };
 }
 
 /** Lines that end in LF, as files have them. */
@@ -97,7 +145,7 @@ async function openPipe(): Promise<Place> {
   mkdirSync(mail);
   writeFileSync(program, pipeProgram.text, { mode: pipeProgram.mode });
   return {
-    route: `next_hop = "pipe:"\ncommand = ${JSON.stringify([program, mail, "{from}"])}\ndata_timeout = "3s"`,
+    route: `next_hop = "pipe:"\ncommand = ${JSON.stringify([program, mail, "{from}"])}\ndata_timeout = "8s"`,
     arrived: () => readFolder(mail, (name, text) => ({ sender: name.replace(/\.\d+$/, ""), text })),
     violations: () => [],
     close: async () => rmSync(folder, { recursive: true, force: true }),
@@ -108,17 +156,15 @@ async function openPipe(): Promise<Place> {
 const webAnswers: readonly WebAnswer[] = [500, 503, 404, 413, 302, 429, { reset: 10 }, { reset: 100_000 }, "hang"];
 
 async function openWeb(planFor: Parameters<Opening>[0]): Promise<Place> {
-  const folder = mkdtempSync(join(tmpdir(), "goodmailto-proof-"));
-  const authority = await createAuthority(folder);
-  const { certificate, key } = await authority.issue("localhost", "DNS:localhost,IP:127.0.0.1");
-  const web = await startWebHop({ key: readFileSync(key), cert: readFileSync(certificate) });
+  const { tls, files, remove } = await certified();
+  const web = await startWebHop(tls);
   web.answer = (headers) => {
     const plan = planFor(String(headers["x-envelope-from"]));
     return plan?.hop === undefined ? 200 : (webAnswers[plan.number % webAnswers.length] ?? 200);
   };
   return {
-    route: `next_hop = "https://localhost:${web.port}/mail"\nca_file = "web.pem"\ndata_timeout = "3s"`,
-    files: { "web.pem": readFileSync(authority.ca, "utf8") },
+    route: `next_hop = "https://localhost:${web.port}/mail"\nca_file = "web.pem"\ndata_timeout = "8s"`,
+    files,
     arrived: () =>
       web.posted
         .filter(({ taken }) => taken)
@@ -130,16 +176,18 @@ async function openWeb(planFor: Parameters<Opening>[0]): Promise<Place> {
     violations: () => web.posted.filter(({ whole, taken }) => taken && !whole).map(() => "half a message was taken"),
     close: async () => {
       await web.close();
-      rmSync(folder, { recursive: true, force: true });
+      remove();
     },
   };
 }
 
 /** By scheme. */
 export const places: Readonly<Record<string, Opening>> = {
-  smtp: (planFor) => openServer("smtp", planFor),
+  smtp: (planFor) => openServer(smtpTo, planFor),
   maildir: openMaildir,
   pipe: openPipe,
-  lmtp: (planFor) => openServer("lmtp", planFor),
+  lmtp: (planFor) => openServer(lmtpTo, planFor, { lmtp: true }),
   https: openWeb,
+  smtps: openSmtps,
+  ...(process.getuid?.() === 0 ? { mx: openExchanger } : {}),
 };

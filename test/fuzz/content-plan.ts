@@ -16,6 +16,8 @@ export interface Plan {
   readonly recipients: readonly string[];
   /** Without dot-stuffing. */
   readonly content: string;
+  /** Beyond what some checks look at. */
+  readonly isLarge: boolean;
   readonly isCondemned: boolean;
   readonly behaviour: Behaviour;
   /** What the client writes one after another, final dot included where it comes so far. */
@@ -46,16 +48,25 @@ const answers: readonly Answer[] = [
   { slowly: "250 2.0.0 Accepted", pause: 1 },
 ];
 
+/** One message of so many is large. */
+const largeEach = 250;
+
+function largeMessage(mark: string): string {
+  const line = `.${"x".repeat(996)}\r\n`;
+  return `From: ann@far.example\r\nSubject: large\r\nX-Id: ${mark}\r\n\r\n${line.repeat(24_800)}`;
+}
+
 /** The nth message. @param faulty how probable a fault is at each place */
 export function planOf(number: number, faulty: number): Plan {
   const random = createRandom(seed + number * 7919);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const fault = <T>(list: readonly T[], none: T): T => (random() < faulty ? pick(list) : none);
   const isCondemned = random() < 0.15;
-  const shape = pick(Object.keys(shapes));
+  const isLarge = number % largeEach === 100;
+  const shape = isLarge ? "25 MB" : pick(Object.keys(shapes));
   const words = programWords.map((word) => `X-${word}: ${fault([...noProgramAnswer, "slow"], "none")}`);
   const mark = `id-${number}-${isCondemned ? condemned : ""}\r\n${words.join("\r\n")}`;
-  const content = shapes[shape]?.(mark) ?? "";
+  const content = isLarge ? largeMessage(mark) : (shapes[shape]?.(mark) ?? "");
   const behaviour = random() < 0.82 ? "stays" : pick<Behaviour>(["cut", "ends", "cut after the dot"]);
   const service = (): Fault => fault<Fault>([...noAnswer, "slow"], "none");
   return {
@@ -64,6 +75,7 @@ export function planOf(number: number, faulty: number): Plan {
     sender: `m${number}@far.example`,
     recipients: users.slice(0, 1 + Math.floor(random() * users.length)),
     content,
+    isLarge,
     isCondemned: content.includes(condemned),
     behaviour,
     pieces: cut(wireOf(content), behaviour, random),

@@ -3,6 +3,7 @@
  * services, programs, clients and the next hop fail. Count of 250 = count of what arrived, each message the same but for
  * the changes that were asked for. docs/design.md promise 1. `npm run fuzz` sends 5,000; a failure prints the seed.
  */
+import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { expect, it } from "vitest";
@@ -12,10 +13,13 @@ import { startContentService } from "../fakes/content-services.ts";
 import type { ContentService, Fault, ServiceName } from "../fakes/content-services.ts";
 import { startFailingMilter } from "../fakes/failing-milter.ts";
 import { belowTrace } from "../fakes/header-fields.ts";
+import { startNextHop } from "../fakes/next-hop.ts";
+import type { NextHop } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { chainOf } from "./content-chain.ts";
 import type { Chain } from "./content-chain.ts";
+import { ownFiles } from "./content-own.ts";
 import { places } from "./content-places.ts";
 import type { Place } from "./content-places.ts";
 import { numberIn, planOf, users } from "./content-plan.ts";
@@ -80,7 +84,7 @@ async function sendContent(client: SmtpClient, { pieces, behaviour, number }: Pl
 }
 
 /** What is wrong with what became of a message. */
-function faultsOf(plan: Plan, { reply, recipients }: Heard, chain: Chain, place: Place): string[] {
+async function faultsOf(plan: Plan, { reply, recipients }: Heard, chain: Chain, place: Place): Promise<string[]> {
   const arrived = place.arrived().filter(({ sender }) => sender === plan.sender);
   const wanted = reply?.startsWith("250") === true ? [1] : reply === "" ? [0, 1] : [0];
   const found = wanted.includes(arrived.length) ? [] : [`heard ${reply ?? "nothing"}, and ${arrived.length} arrived`];
@@ -93,9 +97,23 @@ function faultsOf(plan: Plan, { reply, recipients }: Heard, chain: Chain, place:
     if (JSON.stringify(seen) !== JSON.stringify(expected)) {
       found.push(`is ${JSON.stringify(seen).slice(0, 2000)}, not ${JSON.stringify(expected).slice(0, 2000)}`);
     }
-    found.push(...chain.complaints(plan, text));
+    found.push(...(await chain.complaints(plan, text)));
   }
-  return found;
+  return found.map((fault) => `message ${plan.number} (${plan.shape}): ${fault}`);
+}
+
+/** What is wrong with the copies of what has arrived: one of each, of the same octets. */
+async function copyFaults(copies: NextHop | undefined, place: Place): Promise<string[]> {
+  if (copies === undefined) {
+    return [];
+  }
+  const arrived = place.arrived();
+  // Copies are made behind the reply.
+  await copies.until(() => copies.received.length >= arrived.length, 30_000).catch(() => undefined);
+  const digest = ({ sender, message }: { sender: string; message: Buffer }): string =>
+    `${sender} ${createHash("sha256").update(message).digest("hex")}`;
+  const [wanted, got] = [arrived.map(digest).toSorted(), copies.received.map(digest).toSorted()];
+  return JSON.stringify(wanted) === JSON.stringify(got) ? [] : [`copies ${got.join()}, not ${wanted.join()}`];
 }
 
 interface Tally {
@@ -132,10 +150,16 @@ async function prove(batch: number, plans: readonly Plan[], tally: Tally): Promi
   if (place === undefined) {
     throw new Error("no such place");
   }
+  const copies = random() < 0.4 ? await startNextHop() : undefined;
   const relay = await startTestRelay({
     snapshot: users,
-    files: { ...programs, ...place.files },
-    config: `[[route]]\ndomain = "*"\n${place.route}\n${chain.config}\n[limits]\nsession_errors = 100`,
+    files: { ...programs, ...ownFiles, ...place.files },
+    config: [
+      `[[route]]\ndomain = "*"\n${place.route}`,
+      ...(copies === undefined ? [] : [`[[copy]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${copies.port}"`]),
+      `[dns]\nservers = ["${place.dns ?? "127.0.0.1:1"}"]\ntimeout = "300ms"`,
+      `${chain.config}\n[limits]\nsession_errors = 100`,
+    ].join("\n"),
   });
   const heard = new Map<Plan, Heard>();
   const waiting = [...plans];
@@ -146,13 +170,15 @@ async function prove(batch: number, plans: readonly Plan[], tally: Tally): Promi
   };
   await Promise.all(Array.from({ length: clients }, work));
   const faults = relay.metrics.totals()["session_faults"] ?? 0;
+  const uncopied = await copyFaults(copies, place);
   await relay.stop();
-  const where = `seed ${seed}, batch ${batch}, ${scheme} behind ${chain.names.join(" + ") || "no check"}`;
-  const wrong = plans.flatMap((plan) =>
-    faultsOf(plan, heard.get(plan) ?? { reply: undefined, recipients: [] }, chain, place).map(
-      (fault) => `message ${plan.number} (${plan.shape}): ${fault}`,
-    ),
-  );
+  const copied = copies === undefined ? "" : " and a copy";
+  const where = `seed ${seed}, batch ${batch}, ${scheme}${copied} behind ${chain.names.join(" + ") || "no check"}`;
+  const wrong = [...uncopied];
+  for (const plan of plans) {
+    const what = heard.get(plan) ?? { reply: undefined, recipients: [] };
+    wrong.push(...(await faultsOf(plan, what, chain, place)));
+  }
   expect(wrong, `${where}\n${relay.log.slice(-60).join("\n")}`).toEqual([]);
   // What was given up is removed behind the reply.
   await expect.poll(() => place.violations(), { message: where }).toEqual([]);
@@ -161,6 +187,7 @@ async function prove(batch: number, plans: readonly Plan[], tally: Tally): Promi
     tally[reply === undefined || reply === "" ? "gone" : reply.startsWith("250") ? "accepted" : "refused"]++;
   }
   await place.close();
+  await copies?.close();
   await Promise.all(services.map((service) => service.close()));
 }
 
