@@ -90,7 +90,7 @@ export function chainOf(random: () => number, places: Places): Chain {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const links = new Map<string, Link>();
   const names: string[] = [];
-  const isUser = random() < 0.3;
+  const isUser = random() < 0.5;
   for (let left = Math.floor(random() * 5); left > 0; left--) {
     const plugin = pick(Object.keys(outside));
     const [name, variant] = pick(Object.entries(variants));
