@@ -161,7 +161,7 @@ class Translator {
   /** What this version has of some settings, and words about the rest. */
   #sift(section: string, values: Values): { readonly good: Values; readonly left: string } {
     const entries = Object.entries(values);
-    const fits = ([key, value]: [string, unknown]): boolean => this.#known.accepts(section, key, value);
+    const fits = ([key, value]: [string, unknown]): boolean => this.#known.accepts(section, key, value, values);
     const good = entries.filter(fits);
     const rest = entries.filter((entry) => !fits(entry)).map(([key, value]) => `${key} = ${tomlValue(value)}`);
     const left = rest.length === 0 ? "" : ` Left out, since this version does not take it: ${rest.join(", ")}.`;

@@ -195,6 +195,11 @@ describe("goodmailto import --qpsmtpd", () => {
     expect(text).toContain("left out: no domain at all");
   });
 
+  it("keeps a setting that makes sense only beside another one of its line", () => {
+    const folder = folderOf({ "config/plugins": "virus/sophie sophie_socket /run/sophie.sock\n" });
+    expect(translated(folder)).toContain('preset = "sophie"\ncommand = ["/run/sophie.sock"]\n');
+  });
+
   it("says of every line what became of it, also of plugins that nobody knows and of hostile ones", async () => {
     const folder = folderOf({
       "config/plugins": '/opt/own/plugin x\nMy::Plugin\nqueue/qmail-queue\nbad"name\u0001 "]\nquit_fortune\n',

@@ -1,5 +1,8 @@
 /** What both ask about messages, started once for all rows. */
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -15,12 +18,27 @@ export interface Services {
   close(): Promise<void>;
 }
 
+/** Names what it finds in a file, by lines "VIRUS name". */
+async function startSophie(path: string): Promise<Server> {
+  const server = createServer((socket) => {
+    socket
+      .on("data", (line) => {
+        const names = readFileSync(String(line).trimEnd(), "latin1").match(/(?<=^VIRUS )\S+/gm) ?? [];
+        socket.end(names.length === 0 ? "0" : `1:${names.join(",")}`);
+      })
+      .on("error", () => socket.destroy());
+  }).listen(path);
+  await once(server, "listening");
+  return server;
+}
+
 /** Starts those that are wanted. */
 export async function startServices(wanted: readonly Asked[]): Promise<Services> {
   // qpsmtpd takes no hyphen in the path of a socket.
   const folder = mkdtempSync(join(tmpdir(), "gmtooracle"));
   const clamd = wanted.includes("clamd") ? await Clamd.start() : undefined;
   const spamd = wanted.includes("spamd") ? await startSpamd() : undefined;
+  const sophie = wanted.includes("sophie") ? await startSophie(join(folder, "sophie")) : undefined;
   if (clamd !== undefined) {
     symlinkSync(clamd.path, join(folder, "clamd"));
   }
@@ -32,11 +50,13 @@ export async function startServices(wanted: readonly Asked[]): Promise<Services>
     fill: (text) =>
       text
         .replaceAll("{clamd}", join(folder, "clamd"))
+        .replaceAll("{sophie}", join(folder, "sophie"))
         .replaceAll("{spamd}", spamd?.place ?? "")
         .replaceAll("{products}", folder),
     close: async () => {
       await clamd?.close();
       await spamd?.close();
+      sophie?.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -284,4 +284,18 @@ export const differences: readonly Difference[] = [
     ours: "5xx Relaying denied",
     why: "::1 may relay only if it is listed, as every other client.",
   },
+  {
+    row: "authentication",
+    about: "dkim: the body was changed",
+    theirs: "5xx signature invalid: fail (body has been altered)",
+    ours: "5xx DKIM signature failed to verify",
+    why: "One text (RFC 7372 gives it the code 5.7.20); the log and Authentication-Results say what is wrong.",
+  },
+  {
+    row: "authentication",
+    about: "dkim: a signed field was changed",
+    theirs: "5xx signature invalid: fail (message has been altered)",
+    ours: "5xx DKIM signature failed to verify",
+    why: "One text (RFC 7372 gives it the code 5.7.20); the log and Authentication-Results say what is wrong.",
+  },
 ];

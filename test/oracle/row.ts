@@ -26,8 +26,8 @@ export interface Mend {
   readonly right: string;
 }
 
-/** A real clamd, a real spamd, or a folder with programs that answer as the products did: test/checks/scanners/products.ts. */
-export type Asked = "clamd" | "spamd" | "products";
+/** A real clamd, a real spamd, a socket that answers as sophie did, or a folder with programs that answer as the products did: test/checks/scanners/products.ts. */
+export type Asked = "clamd" | "spamd" | "sophie" | "products";
 
 /** A check beside the plugin. */
 export interface Row {
@@ -44,7 +44,7 @@ export interface Row {
   readonly toml?: string;
   /** List files, found by both under these names. */
   readonly files: Readonly<Record<string, string>>;
-  /** Services and programs that both ask: `{clamd}`, `{spamd}`, `{products}` in the lines and in the TOML are where they are. */
+  /** Services and programs that both ask: `{clamd}`, `{spamd}`, `{sophie}`, `{products}` in the lines and in the TOML are where they are. */
   readonly asks?: readonly Asked[];
   /** Lines of `name TYPE data` that the name server of both holds. */
   readonly dns?: readonly string[];

@@ -8,6 +8,7 @@ import { rate } from "./rows/rate.ts";
 import { recipients } from "./rows/recipients.ts";
 import { scanners } from "./rows/scanners.ts";
 import { sessions } from "./rows/sessions.ts";
+import { signatures } from "./rows/signatures.ts";
 
 export const rows: readonly Row[] = [
   ...client,
@@ -16,6 +17,7 @@ export const rows: readonly Row[] = [
   ...lists,
   ...content,
   ...scanners,
+  ...signatures,
   ...rate,
   ...sessions,
 ];

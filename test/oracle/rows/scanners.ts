@@ -75,6 +75,28 @@ export const scanners: readonly Row[] = [
   product("bitdefender", "bitdefender_location"),
   product("hbedv", "hbedvscanner"),
   product("kavscanner", "kavscanner_bin"),
+  {
+    name: "scanner",
+    plugins: "virus/sophie sophie_socket {sophie}",
+    toml: '[checks.scanner]\npreset = "sophie"\ncommand = ["{sophie}"]',
+    asks: ["sophie"],
+    files: {},
+    cases: [
+      { about: "sophie: clean", message: withPart("hello") },
+      { about: "sophie: a virus in a part", message: withPart("VIRUS One") },
+      { about: "sophie: two viruses", message: withPart("VIRUS One\nVIRUS Two") },
+      { about: "sophie: a virus in plain text", message: `${top}Subject: hello\n\nVIRUS One\n` },
+      { about: "sophie: larger than the limit", message: withPart(`VIRUS One\n${long.repeat(2000)}`) },
+    ],
+  },
+  {
+    name: "scanner",
+    plugins: "virus/sophie sophie_socket {products}/nobody",
+    toml: '[checks.scanner]\npreset = "sophie"\ncommand = ["{products}/nobody"]',
+    asks: ["products"],
+    files: {},
+    cases: [{ about: "sophie is not there", message: withPart("VIRUS One") }],
+  },
   product("uvscan", "uvscan_location", " deny_viruses yes", [
     { about: "password-protected", message: withPart("VIRUS\nlocked") },
   ]),
