@@ -134,7 +134,7 @@ function judgeBy(links: readonly Link[]): Pick<Chain, "expected" | "seen" | "com
     },
     seen: (arrived) => withoutFields(arrived, owned),
     complaints: async (plan, arrived) => {
-      const all = await Promise.all(links.map(({ complaint }) => complaint?.(plan, arrived)));
+      const all = await Promise.all(links.map(async ({ complaint }) => complaint?.(plan, arrived)));
       return all.filter((one) => one !== undefined);
     },
   };
