@@ -23,7 +23,7 @@ const lists = {
 /** @returns the folder */
 function writeLists(site: Site): string {
   const folder = join(site.folder, "content-lists");
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   for (const [file, line] of Object.entries(lists)) {
     writeFileSync(join(folder, file), `${Array.from({ length: 10 }, (_, i) => line(i)).join("\n")}\n`);
   }
@@ -38,18 +38,24 @@ const checksToml = (folder: string, checks: readonly string[]): string =>
     `[checks.charset]\nparts = "all"`,
   ].join("\n");
 
+const kinds = { without: [], "header checks": header, "header and parts": [...header, ...parts] };
+
+/** What the configuration has without them, with those of the header, and with all: TOML by name. */
+export function additionsOf(site: Site): Readonly<Record<string, string>> {
+  const folder = writeLists(site);
+  return Object.fromEntries(Object.entries(kinds).map(([name, checks]) => [name, checksToml(folder, checks)]));
+}
+
 /** The relay without them, with those of the header, and with all. */
 export async function measureHeaderChecks(generator: Generator, site: Site, quick: boolean): Promise<string> {
   const load = loadsOf(site, 0).find(({ mode, name }) => mode === "deliver" && name.includes("4 KiB @100"));
   if (load === undefined) {
     throw new TypeError("There is no such load");
   }
-  const folder = writeLists(site);
-  const kinds = { without: [], "header checks": header, "header and parts": [...header, ...parts] };
   const started: Server[] = [];
   try {
-    for (const [name, checks] of Object.entries(kinds)) {
-      started.push(await startOurs(site, { name, more: checksToml(folder, checks) }));
+    for (const [name, more] of Object.entries(additionsOf(site))) {
+      started.push(await startOurs(site, { name, more }));
     }
     const times = quick ? { warmup: 4, rounds: 3 } : { warmup: 8, rounds: 12 };
     const [without, ...others] = await compareByTurns(generator, started, load, times);

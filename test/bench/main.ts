@@ -21,6 +21,7 @@ import { measureCures } from "./cures.ts";
 import { buildGenerator } from "./generator.ts";
 import type { Generator } from "./generator.ts";
 import { measureHeaderChecks } from "./header-checks.ts";
+import { measureMessageChecks } from "./message-checks.ts";
 import { measureLookups } from "./lookups.ts";
 import { cellKey, loadsOf, measureRounds } from "./rounds.ts";
 import type { Cell, Measured, NamedLoad } from "./rounds.ts";
@@ -166,6 +167,7 @@ async function main(): Promise<void> {
       }
       if (parts.has("content")) {
         print("Checks of the header and the parts", await measureHeaderChecks(generator, site, quick));
+        print("The same in one process", await measureMessageChecks(site, quick));
         print("Scanning by clamd", await measureContent(generator, site, quick));
       }
       if (parts.has("cures")) {
