@@ -15,9 +15,6 @@ import { createListSource } from "./list.ts";
 import { openText, type OpenText } from "./lines.ts";
 import { createSqlSource } from "./sql.ts";
 
-/** Types whose catch-alls nobody wrote into a list. */
-const directories: ReadonlySet<string> = new Set<SourceSettings["type"]>(["ldap", "ldif"]);
-
 /**
  * Opens nothing yet: files and servers are asked by `read`.
  * @param folder that of the configuration file, where relative file names begin
@@ -27,12 +24,18 @@ const directories: ReadonlySet<string> = new Set<SourceSettings["type"]>(["ldap"
 export function openSource(settings: SourceSettings, domains: Domains, folder: string, more?: MoreRules): Source {
   try {
     const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains), more);
-    return { ...create(settings, rules, folder), isDirectory: directories.has(settings.type) };
+    return { ...create(settings, rules, folder), isDirectory: isDirectory(settings, rules) };
   } catch (error) {
     throw error instanceof RangeError
       ? new RangeError(`source "${settings.name}": ${error.message}`, { cause: error })
       : error;
   }
+}
+
+/** Whether nobody wrote its catch-alls into it to be ones. */
+function isDirectory({ type, format }: SourceSettings, { preset }: Rules): boolean {
+  const read = type === "command" ? format : type;
+  return read !== "list" && read !== "cdb" && !preset.addresses.some(({ catchAll }) => catchAll === true);
 }
 
 function create(settings: SourceSettings, rules: Rules, folder: string): Source {

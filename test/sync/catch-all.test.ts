@@ -1,10 +1,62 @@
-import { writeFileSync } from "node:fs";
+import { unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";
-import { source } from "./reading.ts";
+import { createDomains } from "../../src/mail/domains.ts";
+import { silentLog } from "../../src/report/log.ts";
+import { createKeyedForm } from "../../src/snapshot/keyed.ts";
+import { openSnapshot } from "../../src/snapshot/reader.ts";
+import { createRecipients } from "../../src/snapshot/recipients.ts";
+import { openSource } from "../../sync/sources/open.ts";
+import { listSource, mailbox, memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";
+import { source, sourceSettings } from "./reading.ts";
+
+describe.each([
+  ["plain", undefined],
+  ["hashed", createKeyedForm("5a".repeat(32), "address")],
+] as const)("a %s list with the catch-all of a directory", (_, form) => {
+  const protection = form === undefined ? {} : { protection: { form, signer: undefined } };
+  const trust = { match: "address", secret: form === undefined ? undefined : "5a".repeat(32), publicKeys: [] } as const;
+  const entry = (name: string, more: string): string =>
+    `dn: uid=${name},o=k\nobjectClass: ${name.startsWith("g") ? "mailGroup" : "inetOrgPerson"}\nmail: ${name}@kontor.example\n${more}\n`;
+  const file =
+    entry("gang", "mailLocalAddress: @kontor.example\n") + entry("anna", "mailLocalAddress: @werk.example\n");
+
+  it("opens the domain that leaves it to the directory, also if the entry is a group, and keeps it while it fails", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "export"), file);
+    const path = join(folder, "snapshot.sqlite");
+    const domains = createDomains(["kontor.example", "werk.example"]);
+    const takesCatchAll = (domain: string): boolean => domain === "kontor.example";
+    const settings = sourceSettings({ type: "ldif", preset: "openldap", url: ["export"] });
+    const from = openSource(settings, domains, folder, { takesCatchAll });
+    await publish(path, [listSource("list", ["bert@kontor.example"]), from], protection);
+    const answers = (): readonly string[] => {
+      const reader = openSnapshot(path, silentLog, { trust });
+      const said = (["list", "directory", "off"] as const).flatMap((catch_all) => {
+        const rules = { match: "address" as const, always: [], recipient_delimiter: "+", catch_all };
+        const { find } = createRecipients(reader, domains, rules);
+        return ["x@kontor.example", "x@werk.example", "anna@kontor.example"].map((text) => {
+          const found = find(mailbox(text));
+          return found.kind === "known" ? found.as : found.kind;
+        });
+      });
+      reader.close();
+      return said;
+    };
+    const expected = [
+      ...["unknown", "unknown", "account"],
+      ...["catchall", "unknown", "account"],
+      ...["unknown", "unknown", "account"],
+    ];
+    expect(answers()).toEqual(expected);
+    // A source that cannot be read keeps its rows, and what they are.
+    unlinkSync(join(folder, "export"));
+    await publish(path, [listSource("list", ["bert@kontor.example"]), from], protection);
+    expect(answers()).toEqual(expected);
+  });
+});
 
 describe("a sync of a source with catch-all addresses", () => {
   async function warningsOf(type: "ldif" | "list", text: string): Promise<unknown[]> {
