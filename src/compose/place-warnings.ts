@@ -9,6 +9,7 @@ import { backEnds } from "../auth/backends/registry.ts";
 import { placeOf, valuesOf } from "../config/back-ends.ts";
 import { fieldMeta } from "../config/fields.ts";
 import { listenersOf } from "../config/listening.ts";
+import { parseSink } from "../config/logging.ts";
 import type { Settings } from "../config/sections.ts";
 import { elementOf, shapeOf } from "../config/shape.ts";
 import type { Warning } from "../config/warning.ts";
@@ -22,12 +23,16 @@ import type { CheckSection } from "./check-sections.ts";
 const madeAtStart: ReadonlySet<string> = new Set(["/run/goodmailto", "/var/lib/goodmailto"]);
 
 /** Folders of files that the relay writes, and the snapshot's, which the sync writes. */
-export function folderWarnings({ snapshot, recipients, smtp, state }: Settings): Warning[] {
+export function folderWarnings({ snapshot, recipients, smtp, state, log }: Settings): Warning[] {
   const written = [
     { path: ["snapshot", "newest_file"], folder: parentOf(snapshot.newest_file) },
     { path: ["recipients", "observe_file"], folder: parentOf(recipients.observe_file) },
     { path: ["smtp", "status_folder"], folder: smtp.status_folder },
     { path: ["state", "folder"], folder: state.folder },
+    ...log.sinks.map((text) => {
+      const sink = parseSink(text);
+      return { path: ["log", "sinks"], folder: sink?.kind === "file" ? dirname(sink.path) : "" };
+    }),
   ];
   return [
     ...written.flatMap(({ path, folder }) => warn(path, folder === "" ? undefined : folderFault(folder, true))),

@@ -7,6 +7,7 @@ import * as field from "../config/fields.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
+import type { Log } from "../report/log.ts";
 import { MessageFile } from "../scanners/message-file.ts";
 import { defineCourier } from "./contract/contract.ts";
 import type { CourierDefinition, Letter, Parcel } from "./contract/contract.ts";
@@ -58,7 +59,7 @@ export const pipe: CourierDefinition = defineCourier({
     };
     return {
       refusal: (sender, recipient) => (isOption(command, sender, recipient) ? impossible : undefined),
-      open: async (letter) => new PipeParcel(letter, run, new MessageFile({ folder: spoolFolder, mode: 0o600 })),
+      open: async (letter) => new PipeParcel(letter, run, new MessageFile({ folder: spoolFolder, mode: 0o600 }), log),
     };
   },
 });
@@ -89,9 +90,11 @@ class PipeParcel implements Parcel {
   readonly #letter: Letter;
   readonly #run: Run;
   readonly #file: MessageFile;
+  readonly #log: Log;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(letter: Letter, run: Run, file: MessageFile) {
+  constructor(letter: Letter, run: Run, file: MessageFile, log: Log) {
+    this.#log = log;
     this.#letter = letter;
     this.#run = run;
     this.#file = file;
@@ -115,6 +118,7 @@ class PipeParcel implements Parcel {
       return delivered;
     }
     if (permanent.has(code)) {
+      this.#log.info("pipe", "refused", { session: this.#letter.session, how: words });
       return refused;
     }
     throw new Error(words);

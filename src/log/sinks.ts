@@ -4,17 +4,19 @@ import { parseSink } from "../config/logging.ts";
 import type { LogSink } from "../config/logging.ts";
 import { FileSink } from "./file-sink.ts";
 import type { Rotation } from "./file-sink.ts";
+import { LateFile } from "./late-file.ts";
 import type { Sink } from "./sink.ts";
 import { openStderr } from "./stderr-sink.ts";
 import { SyslogTcp } from "./syslog-tcp.ts";
 import { openSyslogUdp } from "./syslog-udp.ts";
 
 /**
- * All sinks as one. A file that cannot be opened is reported to the others; if nothing else can be opened, lines go to
+ * All sinks as one. A file that cannot be opened is reported to the others and opened later; if nothing else can be opened, lines go to
  * standard error: a log must not keep mail from being served.
  */
 export function openSinks(names: readonly string[], rotation: Rotation, now: () => number): Sink {
   const sinks: Sink[] = [];
+  const late: LateFile[] = [];
   const faults: string[] = [];
   for (const name of names) {
     const place = parseSink(name);
@@ -25,12 +27,15 @@ export function openSinks(names: readonly string[], rotation: Rotation, now: () 
     } catch (error) {
       const code = errorCode(error);
       faults.push(`log: cannot open sink=${JSON.stringify(name)} reason=${code}`);
+      if (place?.kind === "file") {
+        late.push(new LateFile(place.path, rotation));
+      }
     }
   }
   if (sinks.length === 0) {
     sinks.push(openStderr());
   }
-  const all = allOf(sinks);
+  const all = allOf([...sinks, ...late]);
   faults.forEach((fault) => all.write("error", fault));
   return all;
 }

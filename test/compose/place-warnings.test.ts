@@ -37,6 +37,9 @@ describe("warnings of places", () => {
       ],
     );
     expect(warnings(`${fine}[recipients]\nobserve_file = "there/o.json"\n`)).toEqual([]);
+    expect(warnings(`${fine}[log]\nsinks = ["stderr", "file:${folder}/gone/l", "file:${folder}/there/l"]\n`)).toEqual([
+      `log.sinks: the folder "${folder}/gone" is missing`,
+    ]);
   });
 
   it("name programs that are missing or not executable", () => {

@@ -87,6 +87,19 @@ describe("a log file", () => {
     expect(read()).toEqual([`log: cannot open sink="file:${folder}/missing/relay.log" reason=ENOENT`]);
   });
 
+  it("that cannot be opened is opened at a signal when it can be, with a count of its lines so far", async () => {
+    const log = createLog({ ...plain, sinks: [`file:${path}`, `file:${folder}/missing/relay.log`] });
+    log.info("test", "first");
+    log.reopen();
+    log.info("test", "second");
+    spawnSync("mkdir", [join(folder, "missing")]);
+    log.reopen();
+    log.info("test", "third");
+    await log.close();
+    // The one about the sink itself, and two.
+    expect(read("missing/relay.log")).toEqual(['log: lines lost count=3 reason="ENOENT"', "test: third"]);
+  });
+
   it("is renamed at its size, by one of several processes, and no line is lost or split", async () => {
     const lines = 4000;
     const program = `
