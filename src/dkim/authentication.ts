@@ -22,6 +22,8 @@ export interface Results {
   readonly spf: string | undefined;
   /** One for each signature. */
   readonly dkim: readonly string[];
+  /** The domains (d=) of those that are good. */
+  readonly signers: readonly string[];
   readonly arc: string | undefined;
   /** One for each author domain. */
   readonly dmarc: readonly DmarcResult[];
@@ -74,6 +76,9 @@ export class Authentication {
     return {
       spf: wanted.spf ? spf.result : undefined,
       dkim: wanted.dkim ? signatures.dkim.map(({ status }) => status.result) : [],
+      signers: signatures.dkim.flatMap(({ status, signingDomain }) =>
+        status.result === "pass" && signingDomain !== undefined ? [signingDomain] : [],
+      ),
       arc: arc?.status.result,
       dmarc,
       lines: [

@@ -18,6 +18,16 @@ export interface Notice {
   /** Further header lines. */
   readonly headers?: readonly string[];
   readonly lines: readonly string[];
+  /** A part behind the text. */
+  readonly attachment?: Attachment;
+}
+
+/** A file that is shown behind the text. */
+export interface Attachment {
+  /** As image/gif. */
+  readonly type: string;
+  readonly name: string;
+  readonly content: Buffer;
 }
 
 /** Sends one; why it was not taken. Rejects never. */
@@ -52,10 +62,8 @@ export function createPost(courier: Courier, host: string, part: string): Post {
 }
 
 /** The message in wire form: CRLF, dots stuffed; the text in base64 where it is not ASCII. */
-function compose({ recipient, from, subject, headers = [], lines }: Notice, host: string): string {
-  const text = lines.map((line) => `${line}\r\n`).join("");
-  const isAscii = /^[\x00-\x7f]*$/.test(text);
-  const body = isAscii ? text : Buffer.from(text).toString("base64").replaceAll(/.{76}/g, "$&\r\n");
+function compose(notice: Notice, host: string): string {
+  const { recipient, from, subject, headers = [], attachment } = notice;
   const head = [
     `From: ${from}`,
     `To: <${recipient.raw}>`,
@@ -64,11 +72,50 @@ function compose({ recipient, from, subject, headers = [], lines }: Notice, host
     `Message-ID: <${randomUUID()}@${host}>`,
     ...headers,
     "MIME-Version: 1.0",
+  ];
+  const text = textPart(notice.lines);
+  const whole = attachment === undefined ? text : bothParts(text, attachment);
+  const safe = [...head, ...whole.head].map((line) => line.replaceAll(/[^\x20-\x7e]/g, "?"));
+  return `${safe.join("\r\n")}\r\n\r\n${whole.body.replaceAll(/^\./gm, "..")}`;
+}
+
+/** Header lines and body of an entity. */
+interface Part {
+  readonly head: readonly string[];
+  /** Ends with CRLF. */
+  readonly body: string;
+}
+
+function textPart(lines: readonly string[]): Part {
+  const text = lines.map((line) => `${line}\r\n`).join("");
+  const isAscii = /^[\x00-\x7f]*$/.test(text);
+  const head = [
     `Content-Type: text/plain; charset=${isAscii ? "us-ascii" : "utf-8"}`,
     `Content-Transfer-Encoding: ${isAscii ? "7bit" : "base64"}`,
   ];
-  const safe = head.map((line) => line.replaceAll(/[^\x20-\x7e]/g, "?"));
-  return `${safe.join("\r\n")}\r\n\r\n${body.replaceAll(/^\./gm, "..")}${body.endsWith("\n") ? "" : "\r\n"}`;
+  return { head, body: isAscii ? text : inBase64(Buffer.from(text)) };
+}
+
+function bothParts(text: Part, { type, name, content }: Attachment): Part {
+  const boundary = randomUUID();
+  const file: Part = {
+    head: [
+      `Content-Type: ${type}; name="${name}"`,
+      "Content-Transfer-Encoding: base64",
+      `Content-Disposition: inline; filename="${name}"`,
+    ],
+    body: inBase64(content),
+  };
+  const parts = [text, file].map(({ head, body }) => `--${boundary}\r\n${head.join("\r\n")}\r\n\r\n${body}`);
+  return {
+    head: [`Content-Type: multipart/mixed; boundary="${boundary}"`],
+    body: `${parts.join("\r\n")}\r\n--${boundary}--\r\n`,
+  };
+}
+
+/** In lines of 76. RFC 2045 6.8. */
+function inBase64(octets: Buffer): string {
+  return `${octets.toString("base64").replaceAll(/.{76}(?=.)/g, "$&\r\n")}\r\n`;
 }
 
 /** RFC 2047. */

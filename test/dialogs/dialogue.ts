@@ -30,6 +30,8 @@
  * second listener, `at second` the second relay. Its lines (steps.ts):
  * - `C: line`, `C> "bytes as a JSON string"`, `C closed` (FIN), `TLS`, `# comment`. {plain USER PASSWORD} is what
  *   AUTH PLAIN takes, {login alice} the same of a user of a back end. `CRAM user password`: the answer to the challenge.
+ *   {token 1} and {answer 1} are those of a question of challenge, the first message at the next hop; {letters} are
+ *   those of its picture, which the state in SQLite knows.
  * - `S: exact line`, `S~ regular expression`, `S...` the rest of a reply, `S nothing` no line yet, `S closed`.
  * - `AFTER 1s`: the next line comes so long after the client's last one, or later.
  * - `SESSION name`: what follows is another connection, or that one again; the first one has no name.
@@ -78,7 +80,8 @@ export async function runDialogue(text: string, file: string): Promise<void> {
     await beside.start(blocks);
     await startRelays(blocks, beside, hop, relays);
     for (const block of named(blocks, "dialogue")) {
-      await new Conversation(block, { relays, beside, file, restart: () => restart(relays) }).run();
+      const place = { relays, beside, hop, file, restart: () => restart(relays) };
+      await new Conversation(block, place).run();
     }
     await checkEnd(blocks, relays[0], hop, beside);
   } finally {

@@ -8,6 +8,8 @@ import { expect, vi } from "vitest";
 import { parseDuration } from "../../src/config/units.ts";
 import { users } from "../auth/backends/stage.ts";
 import { setForward } from "../fakes/clock.ts";
+import type { NextHop } from "../fakes/next-hop.ts";
+import { withQuestions } from "../fakes/question.ts";
 import type { TestRelay } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
@@ -24,6 +26,7 @@ export interface Place {
   /** In the order of their blocks. */
   readonly relays: readonly TestRelay[];
   readonly beside: Neighbours;
+  readonly hop: NextHop;
   readonly file: string;
   /** Ends the first relay and begins another one. */
   restart(): Promise<void>;
@@ -90,7 +93,7 @@ export class Conversation {
       const user = `${name}@kontor.example`;
       return plain(user, users.get(user) ?? "");
     };
-    return withMessages(this.#place.beside.fill(places))
+    return withQuestions(withMessages(this.#place.beside.fill(places)), this.#place.hop, this.#relay.folder)
       .replaceAll(/\{plain (\S+) (\S+)\}/g, plainOf)
       .replaceAll(/\{login (\w+)\}/g, loginOf);
   }

@@ -7,7 +7,7 @@ import type { Table } from "../../state/table.ts";
 /** A question that was sent. */
 export interface Asked {
   readonly token: string;
-  readonly answer: number;
+  readonly answer: string;
   readonly failures: number;
   /** Hash of the recipient that the sender wanted to write to. */
   readonly recipient: string;
@@ -68,7 +68,7 @@ export class ChallengeState {
     return counted.kind === "counted" && counted.count <= mostPerHour;
   }
 
-  async ask(sender: Mailbox, recipient: Mailbox, token: string, answer: number): Promise<boolean> {
+  async ask(sender: Mailbox, recipient: Mailbox, token: string, answer: string): Promise<boolean> {
     const row = { token, answer, failures: 0, recipient: addressHash(recipient) };
     return (await this.#asked.put(addressHash(sender), row, this.#expire)).kind === "done";
   }

@@ -3,8 +3,10 @@
  * After qpsmtpd's autowhitelist_captcha, whose source is lost. docs/challenge.md says what it costs others.
  */
 import * as field from "../../config/fields.ts";
+import { Authentication } from "../../dkim/authentication.ts";
 import { findMailbox, findRecipient, readAddresses } from "../../files/entries.ts";
 import { openText } from "../../files/text-file.ts";
+import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { immune } from "../../hooks/exemption.ts";
@@ -14,8 +16,14 @@ import type { Mailbox } from "../../mail/address.ts";
 import { entryOrDomainKey } from "../../mail/list-entry.ts";
 import type { Log } from "../../report/log.ts";
 import { ChallengeJudge, replies } from "./challenge-judge.ts";
+import type { Judgement } from "./challenge-judge.ts";
 import { ChallengeState } from "./challenge-state.ts";
+import { createUndecided } from "./challenge-undecided.ts";
 
+/** What is wanted to know of a message that SPF says nothing of. */
+const signaturesOnly = { spf: false, dkim: true, dmarc: false, arc: false };
+/** ms for the keys of its signatures. */
+const signaturePatience = 10_000;
 /** Bytes of an answer that are read. */
 const mostRead = 65_536;
 
@@ -30,9 +38,9 @@ const addressRule: field.TextRule = {
 
 export const challenge: CheckDefinition = defineCheck({
   name: "challenge",
-  doc: "Lets protected addresses take mail only from known senders: those of a list, those that they have written to, and those that have answered a question. By default nobody is asked, and unknown senders are refused. Questions are backscatter wherever the sender is forged: with `mode` = challenge, one goes only to a sender whose domain authorizes the client by SPF, at most one a day to each and 100 an hour in all, and the message is deferred, not kept. Read docs/challenge.md before you set it. Bounces to protected addresses are refused, and deferred in mode challenge.",
+  doc: "Lets protected addresses take mail only from known senders: those of a list, those that they have written to, and those that have answered a question. By default nobody is asked, and unknown senders are refused. Questions are backscatter wherever the sender is forged: with `mode` = challenge, one goes only to a sender whose domain authorizes the client by SPF or has signed the message by DKIM, at most one a day to each and 100 an hour in all, and the message is deferred, not kept. Read docs/challenge.md before you set it. Bounces to protected addresses are refused, and deferred in mode challenge.",
   original:
-    "qpsmtpd's autowhitelist_captcha, whose source is lost: question, five attempts, templates in two languages. The bounds, SPF, the refusal of wrong answers and a sum in words in place of a picture are choices of goodmailto's own.",
+    "qpsmtpd's autowhitelist_captcha, whose source is lost: question, five attempts, templates in two languages. The bounds, SPF and DKIM, the refusal of wrong answers and a sum in words as the usual question in place of a picture are choices of goodmailto's own.",
   failure:
     "A state that is unavailable passes all but listed senders, and asks nobody. Without an answer from DNS a sender is deferred and not asked. A missing or empty list has nobody.",
   stage: "policy",
@@ -59,6 +67,10 @@ export const challenge: CheckDefinition = defineCheck({
     ),
     attempts: field.integer(5, 1, 20, "Wrong answers after which a sender is refused for a year."),
     expire: field.duration("7d", "How long a question may be answered.", ["1h", "30d"]),
+    image: field.flag(
+      false,
+      "Ask for the letters in a picture in place of a sum in words. Who cannot see the picture cannot answer, and programs read such pictures as well as people do.",
+    ),
     language: field.choice(["en", "de"], "en", "Language of the questions."),
     template: field.listFile(
       "A file with the text of the question in place of goodmailto's, looked for like list files; {recipient} and {question} stand for what they name.",
@@ -73,10 +85,11 @@ export const challenge: CheckDefinition = defineCheck({
     listed: "listed sender to a protected recipient",
     stranger: "unknown sender to a protected recipient",
     asked: "unknown sender was asked",
+    apart: "unknown sender to a protected recipient among others",
     wrong: "wrong answer",
   },
-  create(settings, { domains, recipients, dns, lists, state, post, log, now }) {
-    const { attempts, language } = settings;
+  create(settings, { domains, recipients, dns, hostname, lists, state, post, log, now }) {
+    const { attempts, language, image } = settings;
     const ask = settings.mode === "challenge";
     const from = settings.from === "" ? undefined : parseMailbox(settings.from);
     const entries = new Map(settings.protect.map((text) => [entryOrDomainKey(text) ?? "", true] as const));
@@ -87,11 +100,20 @@ export const challenge: CheckDefinition = defineCheck({
     const keyOf = ({ user, domain }: Mailbox): string => normalKey(user, domains.canonical(domain) ?? domain);
     const isProtected = (mailbox: Mailbox): boolean => findRecipient(entries, mailbox, domains) !== undefined;
     const isForAnswers = (mailbox: Mailbox): boolean => from !== undefined && keyOf(mailbox) === keyOf(from);
-    const judge = new ChallengeJudge({ ask, attempts, language, from, template, keyOf, memory, dns, post, log });
+    const judge = new ChallengeJudge({ ask, image, attempts, language, from, template, keyOf, memory, dns, post, log });
+    const unsigned = createUndecided();
+    /** Of an unknown sender, at RCPT if that can be. */
+    const judgeUnknown = async (session: CheckSession, sender: Mailbox, recipient: Mailbox): Promise<Judgement> => {
+      const judged = await judge.sender(session, sender, recipient);
+      return judged ?? (unsigned.wait(session, recipient) ? pass : replies.apart);
+    };
     return {
       rcpt(session) {
         const { recipient, transaction } = session;
         const sender = transaction?.sender;
+        if (ask && unsigned.isWaiting(session)) {
+          return replies.apart;
+        }
         if (recipient === undefined || !isProtected(recipient) || isForAnswers(recipient)) {
           return pass;
         }
@@ -105,15 +127,26 @@ export const challenge: CheckDefinition = defineCheck({
         if (findMailbox(refused.current(), sender) !== undefined) {
           return replies.listed;
         }
-        return findMailbox(known.current(), sender) === undefined ? judge.sender(session, sender, recipient) : pass;
+        return findMailbox(known.current(), sender) === undefined ? judgeUnknown(session, sender, recipient) : pass;
       },
-      wants: ({ transaction }) =>
-        ask &&
-        transaction?.sender !== undefined &&
-        transaction.accepted.length === 1 &&
-        transaction.accepted.every(({ mailbox }) => isForAnswers(mailbox)),
-      tap(session, { fields }) {
+      wants: (session) => ask && (unsigned.isWaiting(session) || isAnswerTo(session.transaction, isForAnswers)),
+      tap(session, { fields, signal }) {
         const sender = session.transaction?.sender;
+        const recipient = unsigned.recipient(session);
+        if (sender !== undefined && recipient !== undefined) {
+          const { client, helo } = session;
+          const message = new Authentication(
+            dns,
+            { ip: client.ip, helo, sender: `${sender.user}@${sender.domain}`, hostname },
+            signaturesOnly,
+            signaturePatience,
+          );
+          return {
+            take: (piece) => message.take(piece),
+            end: async () => judge.signed(session, sender, recipient, (await message.end(signal)).signers),
+            abandon: () => message.abandon(),
+          };
+        }
         const isAutomatic = fields.values("Auto-Submitted").some((value) => !/^no\b/i.test(value));
         if (sender === undefined || isAutomatic) {
           return undefined;
@@ -136,6 +169,15 @@ export const challenge: CheckDefinition = defineCheck({
     };
   },
 });
+
+/** Whether a message goes to the address for answers alone. */
+function isAnswerTo(transaction: CheckSession["transaction"], isForAnswers: (mailbox: Mailbox) => boolean): boolean {
+  return (
+    transaction?.sender !== undefined &&
+    transaction.accepted.length === 1 &&
+    transaction.accepted.every(({ mailbox }) => isForAnswers(mailbox))
+  );
+}
 
 /** The text of the question in place of goodmailto's; nothing without a path. */
 function openTemplate(path: string, log: Log, now: () => number): () => string | undefined {

@@ -14,29 +14,27 @@ import type { NextHop } from "../../fakes/next-hop.ts";
 import { startTestRelay } from "../../fakes/relay.ts";
 import type { TestRelay } from "../../fakes/relay.ts";
 import { SmtpClient } from "../../fakes/smtp-client.ts";
+import { questionIn } from "../../fakes/question.ts";
 import { settingsOf } from "../../hooks/steps.ts";
 import { Clock, mailbox } from "../fixture.ts";
 
 const asked = "450 4.7.1 A question was sent to you; answer it, then this message is accepted";
 const later = "450 4.7.1 Sender not known to this recipient";
-const numbers = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
-
 describe("challenge in mode challenge", () => {
   let hop: NextHop;
   let dns: FakeDns;
   let relay: TestRelay;
+  let config: string;
   beforeEach(async () => {
     hop = await startNextHop({});
     dns = await startDns();
     dns.add("aligned.example", "TXT", "v=spf1 ip4:127.0.0.1 -all");
     dns.add("other.example", "TXT", "v=spf1 ip4:192.0.2.1 -all");
     dns.add("silent.example", "TXT", "no SPF here");
-    relay = await startTestRelay({
-      snapshot: ["vera", "ask"],
-      config: `[dns]\nservers = ["${dns.server}"]\ntimeout = "2s"\n[checks]\nrun = ["challenge", "goodmailto"]
+    config = `[dns]\nservers = ["${dns.server}"]\ntimeout = "2s"\n[checks]\nrun = ["challenge", "goodmailto"]
 [checks.challenge]\nprotect = ["kontor.example"]\nmode = "challenge"\nfrom = "ask@kontor.example"\nattempts = 2
-[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\n`,
-    });
+[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\n`;
+    relay = await startTestRelay({ snapshot: ["vera", "ask"], config });
   });
   afterEach(async () => {
     await relay.stop();
@@ -62,15 +60,7 @@ describe("challenge in mode challenge", () => {
   };
   const question = (n = 0) => {
     const { message, recipients, sender } = hop.received[n] ?? { message: Buffer.alloc(0), recipients: [], sender: "" };
-    const text = message.toString();
-    const [, one = "", other = ""] = /(\w+) plus (\w+) = \?/.exec(text) ?? [];
-    return {
-      sender,
-      recipients,
-      text,
-      subject: /^Subject: (.*)$/m.exec(text)?.[1]?.trim() ?? "",
-      answer: numbers.indexOf(one) + numbers.indexOf(other) + 4,
-    };
+    return { sender, recipients, text: message.toString(), ...questionIn(message) };
   };
 
   it("asks an aligned sender once, and takes its mail when it has answered", async () => {
@@ -112,13 +102,33 @@ describe("challenge in mode challenge", () => {
     expect(await send("new@aligned.example", "vera@kontor.example")).toMatch(/^550/);
   }, 30_000);
 
-  it.each(["a@other.example", "a@silent.example", "a@nowhere.example", ""])(
-    "asks nobody in the name of %j, which may be forged",
+  it.each(["a@other.example", ""])("asks nobody in the name of %j, which is forged", async (from) => {
+    expect(await send(from, "vera@kontor.example")).toBe(later);
+    expect(hop.received).toEqual([]);
+  });
+
+  it.each(["a@silent.example", "a@nowhere.example"])(
+    "asks nobody in the name of %j, of which SPF says nothing, for a message that nobody has signed",
     async (from) => {
-      expect(await send(from, "vera@kontor.example")).toBe(later);
+      expect(await send(from, "vera@kontor.example", "From: a@silent.example\r\n\r\nhello")).toBe(later);
+      expect(await send(from, "vera@kontor.example", "")).toBe(later);
       expect(hop.received).toEqual([]);
     },
   );
+
+  it("asks for the letters of a picture, if it is to", async () => {
+    relay.reload(config.replace("attempts = 2", "attempts = 2\nimage = true"));
+    expect(await send("new@aligned.example", "vera@kontor.example")).toBe(asked);
+    const { text, subject } = question();
+    expect(text.match(/^Content-Type: image\/gif; name="letters.gif"\r$/gm)).toHaveLength(1);
+    expect(text).not.toContain("plus");
+    const picture = Buffer.from(/filename="letters\.gif"\r\n\r\n(.*?)\r\n--/s.exec(text)?.[1] ?? "", "base64");
+    expect(picture.subarray(0, 6).toString()).toBe("GIF89a");
+    const answer = (body: string) =>
+      send("new@aligned.example", "ask@kontor.example", `Subject: ${subject}\r\n\r\n${body}`);
+    expect(await answer("see you there")).toMatch(/^550 5\.7\.1 That is not the answer/);
+    expect(await answer("ok")).toMatch(/^250/);
+  });
 
   it("asks nobody for a recipient that does not exist", async () => {
     expect(await send("new@aligned.example", "nobody@kontor.example")).toMatch(/^550 5\.1\.1/);
@@ -175,18 +185,37 @@ describe("challenge", () => {
     expect(await reserve(0)).toBe(true);
   });
 
-  it("knows the answer among few numbers of the author's own", () => {
-    expect(isAnswer("19", 19)).toBe(true);
-    expect(isAnswer("On 28 Nov 2026 they wrote:\n> a + b\n\n19", 19)).toBe(true);
-    expect(isAnswer("> 19\nwhat?", 19)).toBeUndefined();
-    expect(isAnswer("20", 19)).toBe(false);
-    expect(isAnswer(Array.from({ length: 40 }, (_, n) => n).join(" "), 19)).toBe(false);
+  it("knows the answer among few numbers of the author's own", async () => {
+    expect(isAnswer("19", "19")).toBe(true);
+    expect(isAnswer("On 28 Nov 2026 they wrote:\n> a + b\n\n19", "19")).toBe(true);
+    expect(isAnswer("> 19\nwhat?", "19")).toBeUndefined();
+    expect(isAnswer("20", "19")).toBe(false);
+    expect(isAnswer(Array.from({ length: 40 }, (_, n) => n).join(" "), "19")).toBe(false);
     for (let n = 0; n < 50; n++) {
-      const { subject, token, answer, lines } = makeQuestion(n % 2 === 0 ? "en" : "de", "vera@ours.example", undefined);
+      const language = n % 2 === 0 ? "en" : "de";
+      const { subject, token, answer, lines } = await makeQuestion({ language, recipient: "vera@ours.example" });
       expect(tokenOf(`Re: ${subject}`)).toBe(token);
       expect(lines.join("\n")).not.toMatch(/\d/);
-      expect(answer).toBeGreaterThanOrEqual(4);
-      expect(answer).toBeLessThanOrEqual(24);
+      expect(Number(answer)).toBeGreaterThanOrEqual(4);
+      expect(Number(answer)).toBeLessThanOrEqual(24);
     }
+  });
+
+  it("knows the letters of a picture in a text, however they are written", async () => {
+    const { answer, picture, lines } = await makeQuestion({
+      language: "de",
+      recipient: "vera@ours.example",
+      template: "{recipient}: {question}",
+      image: true,
+    });
+    expect(lines).toEqual(["vera@ours.example: die fünf Buchstaben auf dem Bild"]);
+    expect(answer).toMatch(/^[a-z]{5}$/);
+    expect(picture?.subarray(0, 3).toString()).toBe("GIF");
+    for (const text of ["qwxyz", "Hello,\n\nit is QWXYZ.\n> old words", "Q W X Y Z\n", "q-w-x-y-z"]) {
+      expect(isAnswer(text, "qwxyz")).toBe(true);
+    }
+    expect(isAnswer("hello", "qwxyz")).toBe(false);
+    expect(isAnswer("> qwxyz\nno", "qwxyz")).toBeUndefined();
+    expect(isAnswer(`${"wrong ".repeat(300)}qwxyz`, "qwxyz")).toBe(false);
   });
 });
