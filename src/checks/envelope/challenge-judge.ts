@@ -121,12 +121,17 @@ export class ChallengeJudge {
       return replies.later;
     }
     if (!(await memory.reserve(sender))) {
+      // Whoever has a question to answer was told so before. The one of today was not sent, or is being sent.
       log.info("challenge", "unknown sender, not asked again", facts);
-      return replies.asked;
+      return replies.later;
     }
     const why = await this.#send(from, sender, recipient);
     log.info("challenge", why === undefined ? "question sent" : "question not sent", { ...facts, why });
-    return why === undefined ? replies.asked : replies.later;
+    if (why === undefined) {
+      return replies.asked;
+    }
+    await memory.withdraw(sender);
+    return replies.later;
   }
 
   /** Undefined: the question is on its way. */

@@ -73,6 +73,11 @@ export class ChallengeState {
     return (await this.#asked.put(addressHash(sender), row, this.#expire)).kind === "done";
   }
 
+  /** Forgets a question that was not sent. */
+  async withdraw(sender: Mailbox): Promise<void> {
+    await this.#asked.delete(addressHash(sender));
+  }
+
   /** @param attempts wrong answers after which the sender stays refused, for a year */
   async wrong(sender: Mailbox, before: Asked, attempts: number): Promise<void> {
     const failures = before.failures + 1;

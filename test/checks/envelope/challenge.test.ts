@@ -139,6 +139,8 @@ describe("challenge in mode challenge", () => {
     hop.script.recipients = { "new@aligned.example": "550 5.1.1 No such user" };
     expect(await send("new@aligned.example", "vera@kontor.example")).toBe(later);
     expect(relay.log.join("\n")).toMatch(/challenge: question not sent .*why="550 5.1.1 No such user"/);
+    // Nor the next time: no question is under way, and none is sent before tomorrow.
+    expect(await send("new@aligned.example", "vera@kontor.example")).toBe(later);
   });
 });
 
