@@ -75,7 +75,7 @@ export class ChallengeJudge {
     if (asked === undefined || tokenOf(subject) !== asked.token || asked.failures >= attempts) {
       return pass;
     }
-    const isRight = isAnswer(await firstText(message), String(asked.answer));
+    const isRight = isAnswer(await firstText(message), asked.answer);
     if (isRight === undefined) {
       return pass;
     }

@@ -3,7 +3,6 @@
  * After qpsmtpd's autowhitelist_captcha, whose source is lost. docs/challenge.md says what it costs others.
  */
 import * as field from "../../config/fields.ts";
-import { Authentication } from "../../dkim/authentication.ts";
 import { findMailbox, findRecipient, readAddresses } from "../../files/entries.ts";
 import { openText } from "../../files/text-file.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
@@ -18,14 +17,8 @@ import type { Log } from "../../report/log.ts";
 import { ChallengeJudge, replies } from "./challenge-judge.ts";
 import type { Judgement } from "./challenge-judge.ts";
 import { ChallengeState } from "./challenge-state.ts";
+import { createTaps } from "./challenge-taps.ts";
 import { createUndecided } from "./challenge-undecided.ts";
-
-/** What is wanted to know of a message that SPF says nothing of. */
-const signaturesOnly = { spf: false, dkim: true, dmarc: false, arc: false };
-/** ms for the keys of its signatures. */
-const signaturePatience = 10_000;
-/** Bytes of an answer that are read. */
-const mostRead = 65_536;
 
 const protectRule: field.TextRule = {
   allowed: "an address or a domain",
@@ -102,57 +95,33 @@ export const challenge: CheckDefinition = defineCheck({
     const isForAnswers = (mailbox: Mailbox): boolean => from !== undefined && keyOf(mailbox) === keyOf(from);
     const judge = new ChallengeJudge({ ask, image, attempts, language, from, template, keyOf, memory, dns, post, log });
     const unsigned = createUndecided();
-    /** Of an unknown sender, at RCPT if that can be. */
+    const tapFor = createTaps({ judge, dns, hostname });
     const judgeUnknown = async (session: CheckSession, sender: Mailbox, recipient: Mailbox): Promise<Judgement> => {
       const judged = await judge.sender(session, sender, recipient);
       return judged ?? (unsigned.wait(session, recipient) ? pass : replies.apart);
     };
+    const judgeSender = (session: CheckSession, recipient: Mailbox): Judgement | Promise<Judgement> => {
+      const sender = session.transaction?.sender;
+      if (sender === undefined) {
+        return ask ? replies.later : replies.stranger;
+      }
+      if (findMailbox(refused.current(), sender) !== undefined) {
+        return replies.listed;
+      }
+      return findMailbox(known.current(), sender) === undefined ? judgeUnknown(session, sender, recipient) : pass;
+    };
     return {
       rcpt(session) {
-        const { recipient, transaction } = session;
-        const sender = transaction?.sender;
+        const { recipient } = session;
         if (ask && unsigned.isWaiting(session)) {
           return replies.apart;
         }
-        if (recipient === undefined || !isProtected(recipient) || isForAnswers(recipient)) {
-          return pass;
-        }
-        if (recipients.find(recipient).kind === "unknown") {
-          // Nobody is asked for a recipient that is refused.
-          return pass;
-        }
-        if (sender === undefined) {
-          return ask ? replies.later : replies.stranger;
-        }
-        if (findMailbox(refused.current(), sender) !== undefined) {
-          return replies.listed;
-        }
-        return findMailbox(known.current(), sender) === undefined ? judgeUnknown(session, sender, recipient) : pass;
+        // Nobody is asked for a recipient that is refused.
+        const concerns = recipient !== undefined && isProtected(recipient) && !isForAnswers(recipient);
+        return concerns && recipients.find(recipient).kind !== "unknown" ? judgeSender(session, recipient) : pass;
       },
       wants: (session) => ask && (unsigned.isWaiting(session) || isAnswerTo(session.transaction, isForAnswers)),
-      tap(session, { fields, signal }) {
-        const sender = session.transaction?.sender;
-        const recipient = unsigned.recipient(session);
-        if (sender !== undefined && recipient !== undefined) {
-          const { client, helo } = session;
-          const message = new Authentication(
-            dns,
-            { ip: client.ip, helo, sender: `${sender.user}@${sender.domain}`, hostname },
-            signaturesOnly,
-            signaturePatience,
-          );
-          return {
-            take: (piece) => message.take(piece),
-            end: async () => judge.signed(session, sender, recipient, (await message.end(signal)).signers),
-            abandon: () => message.abandon(),
-          };
-        }
-        const isAutomatic = fields.values("Auto-Submitted").some((value) => !/^no\b/i.test(value));
-        if (sender === undefined || isAutomatic) {
-          return undefined;
-        }
-        return listen((message) => judge.answer(session.id, sender, fields.text("Subject") ?? "", message));
-      },
+      tap: (session, arriving) => tapFor(unsigned.recipient(session), session, arriving),
       concluded(session, conclusion) {
         const sender = session.transaction?.sender;
         if (!settings.learn || conclusion !== "delivered" || sender === undefined) {
@@ -186,19 +155,4 @@ function openTemplate(path: string, log: Log, now: () => number): () => string |
   }
   const text = openText(path, now, (fault) => log.warning("challenge", "template cannot be read", { path, fault }));
   return () => text.current();
-}
-
-/** Reads the beginning of a message on its way. */
-function listen<T>(judge: (message: Buffer) => T): { take(chunk: Buffer): void; end(): T } {
-  const read: Buffer[] = [];
-  let size = 0;
-  return {
-    take(chunk) {
-      if (size < mostRead) {
-        read.push(chunk.subarray(0, mostRead - size));
-        size += chunk.length;
-      }
-    },
-    end: () => judge(Buffer.concat(read)),
-  };
 }
