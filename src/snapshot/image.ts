@@ -35,6 +35,8 @@ export interface Image {
   stored(key: string): string;
   /** The row of an address; of several the one that is there, and open, rather than the others. So too below. */
   findAddress(key: string): RecipientRow | undefined;
+  /** Any row of an address, or of a bare user part; undefined: of neither is there one. */
+  findEither(address: string, user: string): RecipientRow | undefined;
   /** The row of a bare user part from a source that is valid in the domain; any source if the domain is "". */
   findUser(user: string, domain: string): RecipientRow | undefined;
   /** The row of a user part in whatever domain, or bare. */
@@ -110,7 +112,7 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust): Image {
 
 type Lookups = Pick<
   Image,
-  "stored" | "findAddress" | "findUser" | "findAnywhere" | "findWildcard" | "findRefusal" | "entriesOf"
+  "stored" | "findAddress" | "findEither" | "findUser" | "findAnywhere" | "findWildcard" | "findRefusal" | "entriesOf"
 >;
 
 /** Rows by their key. @param hash of a keyed list @param directories sources whose catch-alls are a directory's */
@@ -122,10 +124,10 @@ function lookups(
 ): Lookups {
   const scopes = new Map(sources.map((row) => [row.id, compileScope(row)]));
   const everywhere = sources.every((row) => row.domains === "");
-  const { all, best } = rowsByKey(database);
+  const { all, best, either } = rowsByKey(database);
   const findFull = searchInAnyDomain(database);
   const stored = hash ?? ((key: string): string => key);
-  const row = (key: string, raw: Raw | undefined): RecipientRow | undefined =>
+  const row = (key: string, raw: readonly [...Raw, ...unknown[]] | undefined): RecipientRow | undefined =>
     raw && { key, source: scopes.get(raw[0])?.name ?? "", kind: raw[1], entry: raw[2], rule: raw[3], gone: raw[4] };
   const findPlain = (user: string): RecipientRow | undefined => {
     const bare = row(user, user.includes("@") ? undefined : best(user));
@@ -136,16 +138,18 @@ function lookups(
   return {
     stored,
     findAddress: (key) => row(key, best(stored(key))),
+    findEither: (address, user) => {
+      const key = stored(address);
+      const raw = either.get(key, stored(user));
+      return row(raw?.[5] === key ? address : user, raw);
+    },
     findUser: (user, domain) => {
       const key = stored(user);
       return row(user, everywhere ? best(key) : bestOf(all(key).filter(([id]) => isIn(id, domain))));
     },
     findAnywhere: (user) => (hash === undefined ? findPlain(user) : row(user, best(hash(`${user}@`)))),
     findWildcard: (key, directory) => row(key, wildcardOf(all(stored(key)), directory ? none : directories)),
-    findRefusal: (key) => {
-      const rows = all(stored(key));
-      return row(key, rows.some(isThere) ? undefined : rows.find(isRefusal));
-    },
+    findRefusal: (key) => row(key, refusalOf(all(stored(key)))),
     entriesOf: (key, domain) =>
       all(stored(key))
         .filter(([source, , entry, , gone]) => gone === 0 && entry !== "" && isIn(source, domain))
@@ -163,18 +167,30 @@ function wildcardOf(all: readonly Raw[], without: ReadonlySet<number>): Raw | un
   return rows.find(isThere) ?? rows.find(isRefusal) ?? rows[0];
 }
 
+/** The row that refuses an address, unless one is there that does not. */
+function refusalOf(rows: readonly Raw[]): Raw | undefined {
+  return rows.some(isThere) ? undefined : rows.find(isRefusal);
+}
+
 /** Every row of a key, and the best of them. */
 function rowsByKey(database: Database.Database) {
   // The primary key gives the order of sources by itself; asking for it costs 3 µs.
   const byKey = database
     .prepare<[string], Raw>("SELECT source, kind, entry, rule, gone FROM recipient WHERE key = ?")
     .raw();
+  // A second statement costs more than a second search within one.
+  const either = database
+    .prepare<[string, string], readonly [...Raw, key: string]>(
+      `SELECT source, kind, entry, rule, gone, key FROM recipient WHERE key = ?
+       UNION ALL SELECT source, kind, entry, rule, gone, key FROM recipient WHERE key = ?`,
+    )
+    .raw();
   // Nearly every key has one row, or a first one that will do: the others are read only if they may matter.
   const best = (key: string): Raw | undefined => {
     const first = byKey.get(key);
     return first === undefined || isOpen(first) ? first : bestOf(byKey.all(key));
   };
-  return { all: (key: string): readonly Raw[] => byKey.all(key), best };
+  return { all: (key: string): readonly Raw[] => byKey.all(key), best, either };
 }
 
 /** Finds the row of a user part in whatever domain. */

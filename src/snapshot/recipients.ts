@@ -5,7 +5,7 @@
  */
 import type { OwnDomain } from "../config/own-domains.ts";
 import type { RecipientSettings } from "../config/schema.ts";
-import { foldAscii, namesRoute, normalKey } from "../mail/address.ts";
+import { namesRoute, normalKey } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Domains } from "../mail/domains.ts";
 import { reply } from "../mail/reply.ts";
@@ -22,6 +22,7 @@ import type { Image } from "./image.ts";
 import type { SnapshotReader } from "./reader.ts";
 import { parseRule } from "./rules.ts";
 import type { Rule } from "./rules.ts";
+import { searchAnywhere, searchDomain } from "./search.ts";
 
 /** What the snapshot said. */
 export type RecipientAnswer =
@@ -247,20 +248,4 @@ function missing({ asOf }: Image, row: RecipientRow | undefined): RecipientAnswe
 function returnPath(user: string, domain: string): RecipientAnswer {
   const key = normalKey(user, domain);
   return { kind: "known", key, as: "return path", source: "", entry: "", restriction: { kind: "bounces" } };
-}
-
-function searchDomain(image: Image, user: string, domain: string): RecipientRow | undefined {
-  const address = domain === "" ? undefined : image.findAddress(normalKey(user, domain));
-  return address?.gone === 0 || !isBare(user)
-    ? address
-    : preferPresent(address, image.findUser(foldAscii(user), domain));
-}
-
-function searchAnywhere(image: Image, user: string): RecipientRow | undefined {
-  return image.findAnywhere(normalKey(user, ""));
-}
-
-/** The user part of `"bob@elsewhere"@here` looks like a key of another domain, and is none. */
-function isBare(user: string): boolean {
-  return !user.includes("@");
 }
