@@ -23,7 +23,8 @@
  * - `milter`: python3-milter that does what `X-Do` says, whose url is {milter}.
  * - More of them, in services.ts. `web`: nginx, {web} with the CA {webca}: lines of `path "text as a JSON string"` are
  *   files below {web}/files/, and {web}/mail takes messages. `rsyslog` at {syslog}. `postfix` in the folder {postfix},
- *   sends to {hop}. `dovecot`: a mailbox for each line, at {lmtp}; its log are the messages that it has. `backend NAME`: what a back
+ *   sends to {hop}. `dovecot`: a mailbox for each line, at {lmtp}, and by {imaps} with the CA {imapca}, with the
+ *   password "geheim"; its log are the messages that it has. `backend NAME`: what a back
  *   end of AUTH asks, with the users of test/auth/backends/stage.ts; {backend} are its settings.
  *
  * What is said: `dialogue`, a conversation. Behind the word: `from 127.0.0.2` is the client's address, `listener 1` the

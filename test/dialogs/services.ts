@@ -85,13 +85,13 @@ const postfix: Start = async (_block, fill) => {
   return { places: { postfix: server.folder }, log: () => server.log(), close: () => server.stop() };
 };
 
-/** Dovecot with LMTP; its users are the lines of the block. */
+/** Dovecot with LMTP, and IMAP that takes two seconds to refuse; its users are the lines of the block. */
 const dovecot: Start = async (block) => {
   const port = await freePort();
   const mailboxes = new Map(filled(block).map((user) => [user, "geheim"]));
-  const server = await Dovecot.start(mailboxes, Dovecot.lmtp(port));
+  const server = await Dovecot.start(mailboxes, [...Dovecot.lmtp(port), "auth_failure_delay = 2 secs"]);
   return {
-    places: { lmtp: `lmtp://127.0.0.1:${port}` },
+    places: { lmtp: `lmtp://127.0.0.1:${port}`, imaps: `imaps://localhost:${server.imaps}`, imapca: server.ca },
     log: () =>
       globSync("mail/*/new/*", { cwd: server.folder })
         .map((name) => `${name.split("/")[1]}: ${textOf(join(server.folder, name)).replaceAll(/\r?\n/g, "|")}`)
