@@ -93,7 +93,10 @@ const smtp = z.strictObject({
       "Folder in which a running relay records which configuration and snapshot it has loaded, so that `goodmailto check` can warn if the files have changed; the systemd unit creates it. Missing or empty: nothing is recorded.",
     ),
   ),
-  shutdown_timeout: field.duration("30s", "How long messages in transit, and after them copies that wait, may take to finish after SIGTERM."),
+  shutdown_timeout: field.duration(
+    "30s",
+    "How long messages in transit, and after them copies that wait, may take to finish after SIGTERM.",
+  ),
 });
 
 const domains = z.strictObject({
