@@ -5,9 +5,10 @@ import { routeRule } from "../config/texts.ts";
 import type { ListEntry } from "../files/list-reader.ts";
 import { parseNextHop } from "../mail/next-hop.ts";
 import { importControl, summary } from "./control.ts";
-import type { Draft } from "./draft.ts";
+import type { Became, Draft } from "./draft.ts";
 import type { OldFolder } from "./folder.ts";
 import type { Known } from "./known.ts";
+import { listFiles } from "./list-files.ts";
 
 /** Files of the usual patches, and the check that reads each; in the order in which they run. */
 const lists: readonly (readonly [file: string, check: string])[] = [
@@ -38,13 +39,23 @@ export function importQmail(draft: Draft, old: OldFolder, known: Known): void {
     }
   }
   for (const name of old.names().filter((one) => !done.has(one))) {
-    draft.account({
-      from: name,
-      kind: "nothing",
-      how: "qmail-smtpd does not read it, or goodmailto has nothing like it.",
-    });
+    draft.account({ from: name, ...left(draft, known, name) });
   }
   draft.remark("clients", 'Client rules of tcpserver work as they are: rules = "/etc/tcp.smtp"');
+}
+
+/** What qmail-smtpd itself does not read: lists of plugins, and files of other programs. */
+function left(draft: Draft, known: Known, name: string): Omit<Became, "from"> {
+  const check = listFiles[name];
+  if (check === undefined || !known.check(check)) {
+    return { kind: "nothing", how: "qmail-smtpd does not read it, or goodmailto has nothing like it." };
+  }
+  return {
+    kind: "other means",
+    how: draft.runs(check)
+      ? `List of "${check}", read where it is.`
+      : `List of a plugin. Add "${check}" to [checks] run, which reads it, unless a plugin of smtpplugins still does.`,
+  };
 }
 
 function asCheck(draft: Draft, known: Known, file: string, check: string) {

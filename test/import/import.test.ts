@@ -267,6 +267,7 @@ describe("goodmailto import --qmail", () => {
       timeoutsmtpd: "600\n",
       smtpplugins: "[rcpt]\nplugins/one\n",
       locals: "kontor.example\n",
+      verybadrcptto: "trap@kontor.example\n",
     });
     const text = await imported("--qmail", folder);
     for (const line of [
@@ -287,6 +288,7 @@ describe("goodmailto import --qmail", () => {
     }
     expect(text).toContain("Not read: broken line");
     expect(text).toMatch(/^# locals\n# {5}nothing: /m);
+    expect(text).toMatch(/^# verybadrcptto\n# {5}other means: List of a plugin\. Add "verybadrcptto" to /m);
     const labels = [...text.matchAll(/^ {2}"([\w:]+)",$/gm)].map(([, label]) => label);
     expect(labels).toEqual(["badmailfrom", "badrcptto", "spp", "goodmailto"]);
   });
