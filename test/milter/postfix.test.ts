@@ -120,12 +120,24 @@ describe.skipIf(lacks)("the check milter beside Postfix", () => {
 
   it("puts a field as far above or below the server's own Received field as it says", async () => {
     // More than one milter: each puts its own.
-    const inserts = [["0"], ["1"], ["2"], ["3"], ["99"], ["1", "1"], ["0", "2"], ["2", "0"], ["2", "1", "3", "0"]];
+    const inserts = [
+      ["0"],
+      ["1"],
+      ["2"],
+      ["3"],
+      ["99"],
+      ["1", "1"],
+      ["0", "2"],
+      ["2", "0"],
+      ["2", "1", "3", "0"],
+      ["change Received 1 new"],
+      ["delete Received 1"],
+    ];
     const message = (steps: readonly string[]): string =>
       [
         "Received: from before.example",
         "From: ann@far.example",
-        ...steps.map((at, i) => `X-Do: insert ${at} X-Field-${i} ${at}`),
+        ...steps.map((step, i) => `X-Do: ${/^\d/.test(step) ? `insert ${step} X-Field-${i} ${step}` : step}`),
         "",
         "Hello",
         ".",
