@@ -2,8 +2,7 @@
  * `goodmailto observe report`: the result of observe mode. Exit 0 safe, 1 not safe, 75 too early to say, 69 nothing
  * seen.
  */
-import { readdirSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 
 import { Command, InvalidArgumentError } from "commander";
 
@@ -11,6 +10,7 @@ import { errorMessage } from "../report/error-message.ts";
 import { parseDuration } from "../config/units.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
+import { partPaths } from "../observe/part-paths.ts";
 import { createDomains } from "../mail/domains.ts";
 import { nameDomains } from "../export/deliverable.ts";
 import { mergeObserved, readObserved } from "../observe/observations.ts";
@@ -95,23 +95,6 @@ function whyNothing(file: string): string {
   }
   const why = file === "" ? "[recipients] observe_file is not set" : `"${file}" holds no observations`;
   return `${why}; the relay writes it while [recipients] mode is "observe"`;
-}
-
-/** The file of a single process, and those of workers. */
-function partPaths(file: string): string[] {
-  if (file === "") {
-    return [];
-  }
-  const prefix = `${basename(file)}.`;
-  let names: string[] = [];
-  try {
-    names = readdirSync(dirname(file)).filter(
-      (name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)),
-    );
-  } catch {
-    // No folder: then there is no file either.
-  }
-  return [file, ...names.map((name) => join(dirname(file), name))];
 }
 
 /** With what the list says by now, if there is one here. */

@@ -113,7 +113,7 @@ export async function deepWarnings(file: string, { settings, given }: Good): Pro
   const own = createDomains(domains.relay, domains.aliases);
   const message =
     "has no effect: no [[source]] reports changes. A server whose preset has no change attribute, an LDIF file and a list do not";
-  return source.some((each) => hasDeltas(openSource(each, own, dirname(file))))
+  return source.some((each) => each.changes === "search" || hasDeltas(openSource(each, own, dirname(file))))
     ? []
     : [given.fault(["sync", "delta"], message)];
 }

@@ -83,8 +83,8 @@ function createGate(allow: readonly string[]): (ip: string) => boolean {
   return (ip) => clients.find(ip) === true;
 }
 
-/** @throws RangeError */
-function openDirectory(settings: Settings, file: string, name: string, log: Log): LiveDirectory {
+/** A source, to be asked about single addresses. @throws RangeError */
+export function openDirectory(settings: Settings, file: string, name: string, log: Log): LiveDirectory {
   const source = settings.source.find((one) => one.name === name);
   if (source?.type !== "ldap") {
     throw new RangeError(`"${name}" is not the name of a [[source]] of type ldap`);

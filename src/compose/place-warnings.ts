@@ -27,6 +27,7 @@ export function folderWarnings({ snapshot, recipients, smtp, state, log }: Setti
   const written = [
     { path: ["snapshot", "newest_file"], folder: parentOf(snapshot.newest_file) },
     { path: ["recipients", "observe_file"], folder: parentOf(recipients.observe_file) },
+    { path: ["recipients", "asked_file"], folder: parentOf(recipients.asked_file) },
     { path: ["smtp", "status_folder"], folder: smtp.status_folder },
     { path: ["state", "folder"], folder: state.folder },
     ...log.sinks.map((text) => {

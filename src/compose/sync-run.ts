@@ -2,6 +2,7 @@
 import { dirname } from "node:path";
 
 import { ownDomains, takesCatchAlls } from "../config/own-domains.ts";
+import type { SourceSettings } from "../config/schema.ts";
 import type { Settings } from "../config/sections.ts";
 import { createDomains } from "../mail/domains.ts";
 import { noCounters } from "../report/counters.ts";
@@ -24,6 +25,11 @@ import { buildCourier } from "./next-hops.ts";
 import { createResolver } from "./resolver.ts";
 import { readSealing } from "./sealing.ts";
 import type { Sealing } from "./sealing.ts";
+import { openDirectory } from "./deliverabled.ts";
+import { readAsked } from "../observe/asked-file.ts";
+import { partPaths } from "../observe/part-paths.ts";
+import { withSearch } from "../../sync/live/search-asked.ts";
+import { silentLog } from "../report/log.ts";
 import { createProgress } from "../ops/progress.ts";
 import { loadSettings } from "./settings.ts";
 import { version } from "../ops/version.ts";
@@ -57,7 +63,9 @@ export function loadPlan(file: string): SyncPlan | undefined {
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   try {
     const takesCatchAll = takesCatchAlls(settings);
-    const sources = settings.source.map((source) => openSource(source, domains, dirname(file), { takesCatchAll }));
+    const sources = settings.source.map((source) =>
+      searched(openSource(source, domains, dirname(file), { takesCatchAll }), source, settings, file),
+    );
     if (sources.length > 0) {
       return {
         settings,
@@ -71,6 +79,19 @@ export function loadPlan(file: string): SyncPlan | undefined {
     process.stderr.write(`${file}: ${errorMessage(error)}\n`);
   }
   return undefined;
+}
+
+/** A source with `changes = "search"` is asked about what clients asked for. */
+function searched(source: Source, { type, changes }: SourceSettings, settings: Settings, file: string): Source {
+  const { asked_file: asked } = settings.recipients;
+  // By the filter of the full sync: what that would not find must not come into the list.
+  const searching = { ...settings, source: settings.source.map((one) => ({ ...one, live_filter: "" })) };
+  return type !== "ldap" || changes !== "search" || asked === ""
+    ? source
+    : withSearch(source, {
+        asked: () => partPaths(asked).flatMap(readAsked),
+        open: () => openDirectory(searching, file, source.name, silentLog),
+      });
 }
 
 function jobOptions({ settings, sources, canaries, sealing }: SyncPlan, log: Log, signal: AbortSignal): JobOptions {

@@ -16,7 +16,7 @@ function told(odd: readonly Odd[]): Warning[] {
 
 const noTls = "has no effect without TLS";
 
-function sourceWarnings({ source }: Settings): Warning[] {
+function sourceWarnings({ source, recipients, sync }: Settings): Warning[] {
   return source.flatMap((each, i) => {
     const secure = each.url.filter((url) => /^ldaps:/i.test(url)).length;
     const plain = each.url.filter((url) => /^ldap:/i.test(url)).length;
@@ -24,6 +24,13 @@ function sourceWarnings({ source }: Settings): Warning[] {
     const isLdap = each.type === "ldap";
     const at = (key: string): PropertyKey[] => ["source", i, key];
     return told([
+      [
+        each.changes === "search" && (!isLdap || recipients.asked_file === "" || sync.delta === 0),
+        at("changes"),
+        isLdap
+          ? '"search" has no effect without [recipients] asked_file and [sync] delta'
+          : `has no effect: type is "${each.type}"`,
+      ],
       [
         external && each.password_file !== "",
         at("password_file"),

@@ -65,7 +65,11 @@ export function resolveFiles(settings: Settings, schema: z.ZodType, file: string
     snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
     checks: { ...copy.checks, load: copy.checks.load.map((path) => resolvePath(file, path)) },
     control: controlOf(file, copy.control),
-    recipients: { ...copy.recipients, observe_file: resolvePath(file, copy.recipients.observe_file) },
+    recipients: {
+      ...copy.recipients,
+      observe_file: resolvePath(file, copy.recipients.observe_file),
+      asked_file: resolvePath(file, copy.recipients.asked_file),
+    },
   };
 }
 

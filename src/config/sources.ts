@@ -89,9 +89,9 @@ export const source = z.strictObject({
     'Domino\'s setting "Address lookup": which forms of a name are delivered.',
   ),
   changes: field.choice(
-    ["preset", "none", "modifyTimestamp", "entryCSN", "uSNChanged"],
+    ["preset", "none", "search", "modifyTimestamp", "entryCSN", "uSNChanged"],
     "preset",
-    "Attribute by which [sync] delta finds new entries. none: only full syncs find them, as always with the preset domino.",
+    "Attribute by which [sync] delta finds new entries. none: only full syncs find them, as with the preset domino. search: ask the directory once about each unknown recipient in [recipients] asked_file, for servers without such an attribute.",
   ),
   notes_domain: field.text("", "Domino: Notes domain whose user%DOMAIN forms are accepted."),
 });

@@ -25,6 +25,8 @@ export interface LiveDirectory {
   readonly name: string;
   /** @throws SourceFault if the directory does not say */
   ask(recipient: Mailbox): Promise<LiveAnswer>;
+  /** The addresses of the entries that have a recipient; none if there is no such entry. @throws SourceFault as above */
+  find(recipient: Mailbox): Promise<readonly FoundAddress[]>;
   close(): void;
 }
 
@@ -48,25 +50,32 @@ const noSuchObject = 32;
 
 /** Opens nothing yet. @throws RangeError if the settings cannot be right */
 export function createLiveDirectory(options: LiveOptions): LiveDirectory {
-  const { settings, domains, aliasesOf, otherForms, folder, warn } = options;
+  const { settings, domains, folder, warn } = options;
   const preset = presetFor(settings);
   const rules = createRules(settings, preset, createScope(settings.domains, domains));
   const sessions = new Sessions(settings, folder);
   // The template is tried before anybody asks.
   liveFilter(settings, preset, { users: ["user"], domains: ["domain.example"] });
+  const wantedBy = (recipient: Mailbox) => wantedOf(recipient, rules, options);
   return {
     name: settings.name,
     close: () => sessions.close(),
-    async ask({ user, domain }) {
-      const own = rules.scope.canonical(domain);
-      // Only a list takes an address that names a route, letter for letter.
-      if (own === undefined || namesRoute(user)) {
+    async find(recipient) {
+      const wanted = wantedBy(recipient);
+      return wanted === undefined ? [] : (await search(sessions, settings, rules, wanted)).found;
+    },
+    async ask(recipient) {
+      const wanted = wantedBy(recipient);
+      if (wanted === undefined) {
         return "unknown";
       }
-      const wanted = { users: [user, ...otherForms(user, own)], domains: [own, ...aliasesOf(own)] };
       try {
         const found = await search(sessions, settings, rules, wanted);
-        return settings.live_filter === "" ? judge(found, wanted.users, own) : found.entries > 0 ? "known" : "unknown";
+        return settings.live_filter === ""
+          ? judge(found, wanted.users, wanted.own)
+          : found.entries > 0
+            ? "known"
+            : "unknown";
       } catch (error) {
         if (error instanceof SourceFault && error.code === noSuchObject) {
           warn(error);
@@ -76,6 +85,18 @@ export function createLiveDirectory(options: LiveOptions): LiveDirectory {
       }
     },
   };
+}
+
+/** Undefined: it cannot be in the directory. Only a list takes an address that names a route, letter for letter. */
+function wantedOf(
+  { user, domain }: Mailbox,
+  { scope }: Rules,
+  { aliasesOf, otherForms }: Pick<LiveOptions, "aliasesOf" | "otherForms">,
+): (Wanted & { readonly own: string }) | undefined {
+  const own = scope.canonical(domain);
+  return own === undefined || namesRoute(user)
+    ? undefined
+    : { own, users: [user, ...otherForms(user, own)], domains: [own, ...aliasesOf(own)] };
 }
 
 interface Result {

@@ -92,7 +92,7 @@ async function* readServer(connection: LdapConnection, plan: Plan, since: Reache
 const unwatched: Watch = { attribute: "", note: () => undefined, reached: () => "" };
 
 function changesOf({ changes }: SourceSettings, { preset }: Rules): ChangeAttribute | undefined {
-  return changes === "preset" ? preset.changes : changes === "none" ? undefined : changes;
+  return changes === "preset" ? preset.changes : changes === "none" || changes === "search" ? undefined : changes;
 }
 
 function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly ServerTarget[]): void {

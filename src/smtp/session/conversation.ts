@@ -25,7 +25,7 @@ import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
 import { judgeRecipient } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
-import { askNextHop, toldNextHop } from "./recipient-conclusion.ts";
+import { askNextHop, noteUnknown, toldNextHop } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
 import { queuedReply } from "./waiting-reply.ts";
 
@@ -156,6 +156,7 @@ export class Conversation {
     if (judged.kind === "answered") {
       const { response, finding } = judged;
       const nth = finding === "unknown" ? ++this.#unknown : 0;
+      noteUnknown(this.service, this.session, nth);
       return nth > 0
         ? after(this.service.harvest.judge(this.session, nth), (sentence) =>
             afterSentence(sentence, response, () => this.session.elapsed()),

@@ -94,6 +94,17 @@ function concludeRecipient(
   return accepted;
 }
 
+/**
+ * Notes a recipient that was refused as unknown: the directory may know it by now.
+ * @param nth unknown one of the session; 0: it is not unknown
+ */
+export function noteUnknown({ observer, domains }: Service, { recipient }: Session, nth: number): void {
+  if (nth > 0 && recipient !== undefined) {
+    const { user, domain } = recipient;
+    observer?.unknown?.(normalKey(user, domains.canonical(domain) ?? domain));
+  }
+}
+
 /** Which accepted recipients the next hop gets. */
 export function toldNextHop(accepted: readonly Recipient[]): Mailbox[] {
   const told = accepted.flatMap(({ mailbox, expansion }) => expansion ?? [mailbox]);
