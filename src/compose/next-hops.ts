@@ -18,6 +18,7 @@ import type { Dns } from "../dns/resolver.ts";
 import type { CourierServices, PlaceCourier } from "../couriers/contract/contract.ts";
 import { createRoutes } from "../couriers/contract/routes.ts";
 import type { Route } from "../couriers/contract/routes.ts";
+import { CopyQueue } from "../couriers/copy-queue.ts";
 import type { CopyQueues } from "../couriers/copy-queue.ts";
 import { createCopying } from "../couriers/copying.ts";
 import { createDispatch } from "../couriers/dispatch.ts";
@@ -66,7 +67,7 @@ export function buildCopyingCourier(
   const copies = buildCourier(settings, domains, dns, log, noCounters, name, { routes: settings.copy });
   const copyOf = (mailbox: Mailbox): string | undefined => routeOf(ways, domainOf(ways, mailbox))?.key;
   return createCopying(courier, {
-    queue: queues.open({ courier: copies, wayOf: copyOf, log, counters }),
+    queue: new CopyQueue({ courier: copies, wayOf: copyOf, log, counters }, queues),
     folder: spoolPlaceOf(settings).folder,
     log,
     wayOf: copyOf,

@@ -52,19 +52,13 @@ export class CopyQueue {
   readonly #slots = new Slots(atOnce);
   /** Each ends one copy, which may wait still. */
   readonly #ends = new Set<AbortController>();
-  readonly #emptied: () => void;
+  readonly #queues: CopyQueues;
   #isClosed = false;
   #isStopping = false;
 
-  /** @param emptied called when it is closed and has sent what it had */
-  constructor(options: CopyOptions, emptied: () => void) {
+  constructor(options: CopyOptions, queues: CopyQueues) {
     this.#options = options;
-    this.#emptied = emptied;
-  }
-
-  /** How many copies are not sent yet. */
-  get size(): number {
-    return this.#ends.size;
+    this.#queues = queues;
   }
 
   /** Takes a copy, and its file with it. */
@@ -76,11 +70,13 @@ export class CopyQueue {
     }
     const end = new AbortController();
     this.#ends.add(end);
+    // Also of a session that began before a reload, which has closed this queue.
+    this.#queues.enter(this);
     // Nobody waits for it; it never rejects.
     void this.#slots.run(() => this.#send(copy, end)).then(() => this.#closeIdle());
   }
 
-  /** No more will come. What waits is sent still. */
+  /** No new session uses it. What waits is sent still. */
   close(): void {
     this.#isClosed = true;
     this.#closeIdle();
@@ -95,7 +91,7 @@ export class CopyQueue {
   #closeIdle(): void {
     if (this.#isClosed && this.#ends.size === 0) {
       this.#options.courier.close();
-      this.#emptied();
+      this.#queues.leave(this);
     }
   }
 
@@ -189,15 +185,17 @@ export class CopyQueues {
   readonly #queues = new Set<CopyQueue>();
   #emptied: (() => void) | undefined;
 
-  open(options: CopyOptions): CopyQueue {
-    const queue: CopyQueue = new CopyQueue(options, () => {
-      this.#queues.delete(queue);
-      if (this.#queues.size === 0) {
-        this.#emptied?.();
-      }
-    });
+  /** One that has copies, or may get some. */
+  enter(queue: CopyQueue): void {
     this.#queues.add(queue);
-    return queue;
+  }
+
+  /** One that has sent what it had. */
+  leave(queue: CopyQueue): void {
+    this.#queues.delete(queue);
+    if (this.#queues.size === 0) {
+      this.#emptied?.();
+    }
   }
 
   /** The relay stops, and every queue is closed: what is not sent after so many ms is reported, one line for each. */

@@ -115,6 +115,20 @@ describe("a copy", () => {
     expect(failed(relay)).toHaveLength(6);
   });
 
+  it("of a session that began before a reload is reported when the relay stops, too", async () => {
+    const second = await copyHop({ answers: { mail: { hang: true } } });
+    const { relay, hop } = await copyTo(`smtp://127.0.0.1:${second.port}`, "");
+    const client = await hello(relay);
+    relay.reload(
+      `[domains]\nrelay = ["smtp.example"]\n[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:${hop.port}"\n[smtp]\nlisten = ["127.0.0.1:0"]\nshutdown_timeout = "100ms"\n`,
+    );
+    expect((await send(client, ["a@smtp.example"])).at(-1)).toMatch(/^250/);
+    await second.until(() => second.commands.flat().some((line) => line.startsWith("MAIL")));
+    client.close();
+    await relay.relay.stop();
+    expect(failed(relay)).toEqual([expect.stringMatching(/to=a@smtp\.example .*why="the relay stops"/)]);
+  });
+
   it("for a server that speaks LMTP goes to one recipient after the other", async () => {
     const second = await copyHop({ lmtp: true });
     const { relay } = await copyTo(`lmtp://127.0.0.1:${second.port}`);
