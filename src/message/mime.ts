@@ -7,6 +7,7 @@ import { createRequire } from "node:module";
 
 import type { MimeNode, Splitter, SplitterChunk } from "@zone-eu/mailsplit";
 
+import { PartLines } from "./part-lines.ts";
 import { parameterOf } from "./words.ts";
 
 const require = createRequire(import.meta.url);
@@ -99,6 +100,7 @@ export function treeOfHeader(header: string): MimeTree | undefined {
 
 export class MimeReader {
   readonly #splitter: Splitter;
+  readonly #lines = new PartLines(maxHeader);
   readonly #parts: MimePart[] = [];
   readonly #places = new Map<MimeNode, number>();
   #incomplete = false;
@@ -116,7 +118,10 @@ export class MimeReader {
 
   /** Takes content without dot-stuffing. A promise asks to wait. */
   take(content: Buffer): Promise<void> | undefined {
-    if (this.#over || content.length === 0 || this.#splitter.write(content)) {
+    const kept = this.#over ? [] : this.#lines.push(content);
+    // One write is one turn of the splitter's; these are few octets, unless all of the piece is kept.
+    const read = kept.length === 1 && kept[0] !== undefined ? kept[0] : Buffer.concat(kept);
+    if (read.length === 0 || this.#splitter.write(read)) {
       return undefined;
     }
     const events: EventEmitter = this.#splitter;

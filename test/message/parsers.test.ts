@@ -1,11 +1,13 @@
 /** Header fields, their changes, and MIME parts, of what untrusted clients write. */
+import type { SplitterChunk } from "@zone-eu/mailsplit";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { checkEdit, EditedHeader } from "../../src/message/edit.ts";
 import { HeaderFields, readHeader } from "../../src/message/header.ts";
-import { MimeReader, treeOfHeader } from "../../src/message/mime.ts";
+import { MimeReader, newSplitter, treeOfHeader } from "../../src/message/mime.ts";
 import type { MimeTree } from "../../src/message/mime.ts";
+import { PartLines } from "../../src/message/part-lines.ts";
 
 describe("HeaderFields", () => {
   const fields = new HeaderFields(
@@ -137,6 +139,18 @@ async function read(text: string, size = 1000): Promise<MimeTree> {
   return reader.tree();
 }
 
+/** What mailsplit alone says of a whole message. */
+async function typesIn(message: string): Promise<string[]> {
+  const types: string[] = [];
+  const chunks: AsyncIterable<SplitterChunk> = newSplitter().end(Buffer.from(message, "latin1"));
+  for await (const chunk of chunks) {
+    if (chunk.type === "node") {
+      types.push(chunk.contentType === false ? "text/plain" : chunk.contentType);
+    }
+  }
+  return types;
+}
+
 describe("MimeReader", () => {
   const nested = [
     "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: text/plain; charset=KOI8-R\r\n\r\nx\r\n",
@@ -206,6 +220,32 @@ describe("MimeReader", () => {
     );
     const long = "X: y\r\n".repeat(5000);
     expect([treeOfHeader(long), (await read(`${long}\r\n`)).incomplete]).toEqual([undefined, true]);
+  });
+
+  it("finds the same parts without reading what cannot be a delimiter, in any segmentation", async () => {
+    const line = fc.constantFrom(
+      ...["Content-Type: multipart/mixed; boundary=a", "Content-Type: multipart/mixed; boundary=-b", "Content-Type:"],
+      ...[" message/rfc822", "Content-Type: message/(x)rf(y)c822", "Content-Type: message/rfc822", "Subject: rfc822"],
+      ...["", "", "", "--a", "--a", "--a--", "---b", "---b--", "-- ", "-", "--", "text", " --a", "a--a", "--ab"],
+      ...["Content-Type: text/html"],
+    );
+    const messages = fc.array(line, { maxLength: 30 }).map((lines) => `${lines.join("\r\n")}\r\n`);
+    await fc.assert(
+      fc.asyncProperty(messages, fc.integer({ min: 1, max: 9 }), async (body, size) => {
+        const message = `Content-Type: multipart/mixed; boundary=a\r\n\r\n${body}`;
+        const { parts } = await read(message, size);
+        expect(parts.map(({ type }) => type)).toEqual(await typesIn(message));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("reads little of a large part", () => {
+    const lines = new PartLines(1000);
+    const large = Buffer.from(`${"x".repeat(70)}\r\n`.repeat(10_000));
+    const head = Buffer.from("Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nA: b\r\n\r\n");
+    const kept = [head, large, Buffer.from("--a--\r\n")].flatMap((piece) => lines.push(piece));
+    expect(Buffer.concat(kept).toString()).toBe(`${head.toString()}--a--\r\n`);
   });
 
   it("survives whatever comes", async () => {
