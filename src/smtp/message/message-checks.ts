@@ -26,7 +26,7 @@ export class MessageChecks implements Sources {
   readonly facts: () => Facts;
   readonly #service: Service;
   readonly #session: Session;
-  readonly #demanding: ReadonlySet<Step>;
+  readonly #demanding: readonly Step[];
   readonly #headerDeadline = new Deadline();
   /** Of everything else, from the final dot on. */
   readonly #deadline = new Deadline();
@@ -40,7 +40,7 @@ export class MessageChecks implements Sources {
   constructor(service: Service, session: Session, demanding: readonly Step[], facts: () => Facts) {
     this.#service = service;
     this.#session = session;
-    this.#demanding = new Set(demanding);
+    this.#demanding = demanding;
     this.facts = facts;
     this.taps = new Taps(
       (step, error) => void service.pipeline.fault(step, "message", session, error),
@@ -104,7 +104,7 @@ export class MessageChecks implements Sources {
 
   #askHeader(step: Step): Answer {
     const { need } = step;
-    if (step.run.header === undefined || (need !== "header" && !this.#demanding.has(step))) {
+    if (step.run.header === undefined || (need !== "header" && !this.#demanding.includes(step))) {
       return pass;
     }
     const run = step.run.header.bind(step.run);
@@ -115,7 +115,7 @@ export class MessageChecks implements Sources {
 
   #askMessage(step: Step): Answer {
     const { need } = step;
-    if (need !== "header" && !this.#demanding.has(step)) {
+    if (need !== "header" && !this.#demanding.includes(step)) {
       return pass;
     }
     if (need === "tap") {

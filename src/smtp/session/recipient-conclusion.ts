@@ -108,5 +108,5 @@ export function noteUnknown({ observer, domains }: Service, { recipient }: Sessi
 /** Which accepted recipients the next hop gets. */
 export function toldNextHop(accepted: readonly Recipient[]): Mailbox[] {
   const told = accepted.flatMap(({ mailbox, expansion }) => expansion ?? [mailbox]);
-  return [...new Map(told.map((mailbox) => [mailbox.raw, mailbox])).values()];
+  return told.length < 2 ? told : [...new Map(told.map((mailbox) => [mailbox.raw, mailbox])).values()];
 }
