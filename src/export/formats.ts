@@ -1,8 +1,9 @@
 /** The list in the words of other programs: one line a recipient, or a file of constant database. */
 import { writeCdb } from "./cdb.ts";
 import type { Deliverable, DomainNames } from "./deliverable.ts";
+import { ExportFault } from "./export-fault.ts";
 import type { UserNameForm } from "../dns/user-names.ts";
-import { transportOf } from "./transport.ts";
+import { transportMap } from "./transport.ts";
 import { zoneRecords } from "./zone.ts";
 
 /** What a format makes. */
@@ -28,9 +29,6 @@ export interface ExportFacts {
 /** Without `open`, which is the same for all. */
 type Made = Omit<Exported, "open">;
 type Make<T extends Made = Made> = (list: Iterable<Deliverable>, facts: ExportFacts) => T;
-
-/** A format that names every domain cannot say `.example`; few can say wildcards. */
-export class ExportFault extends Error {}
 
 /**
  * What of the wildcards of a list a format can say; the rest is an error, for all whom they stand for would be refused.
@@ -84,6 +82,12 @@ const atoms = /^[a-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 function quoteUser(user: string): string {
   // The empty user part has its quotes already, see normalKey.
   return atoms.test(user) || user === '""' ? user : `"${user.replace(/["\\]/g, "\\$&")}"`;
+}
+
+/** `user@domain`, or a domain. */
+function quoteKey(key: string): string {
+  const at = key.lastIndexOf("@");
+  return at < 0 ? key : addressOf(key.slice(0, at), key.slice(at + 1));
 }
 
 /** Everybody of a domain has no user part. */
@@ -145,26 +149,6 @@ function postfix(how: string): Make {
     ];
     return lines(head, addresses(list, facts), (key) => (isComment(key) ? undefined : `${key} OK`));
   };
-}
-
-/** Where the mail of each recipient goes whose source says it; all others go by their domain. */
-function transport(list: Iterable<Deliverable>, facts: ExportFacts): Made {
-  const ways = new Map<string, string>();
-  for (const { user, domain } of inEachDomain(list, facts)) {
-    const hops = facts.hopOf(user, domain);
-    const way = hops.length === 0 ? "" : transportOf(hops);
-    if (way === undefined) {
-      throw new ExportFault(`"${user}@${domain}" goes to ${hops.join(" ")}, for which Postfix has no transport`);
-    }
-    if (way !== "") {
-      ways.set(addressOf(user, domain), way);
-    }
-  }
-  const head = [
-    "Next hops of recipients whose source has one, made by goodmailto export. main.cf, see docs/exports.md:",
-    "transport_maps = lmdb:/etc/postfix/goodmailto_transport (run postmap lmdb:FILE after each export)",
-  ];
-  return lines(head, ways.keys(), (key) => (isComment(key) ? undefined : `${key} ${ways.get(key)}`));
 }
 
 /** The plugin's control file: user parts alone, accounts and short names apart from aliases. */
@@ -241,7 +225,10 @@ export const formats: Readonly<Record<string, Make<Exported>>> = {
   exim: saying("none", exim),
   "dns-zone": saying("catchall", dnsZone("plain")),
   "dns-zone-hash": saying("none", dnsZone("hash")),
-  "postfix-transport": saying("catchall", transport),
+  "postfix-transport": saying("catchall", (list, facts) => {
+    const { head, ways } = transportMap(inEachDomain(list, facts), facts.hopOf);
+    return lines(head, ways.keys(), (key) => (isComment(key) ? undefined : `${quoteKey(key)} ${ways.get(key)}`));
+  }),
   texthash: saying(
     "catchall",
     postfix("relay_recipient_maps = texthash:/etc/postfix/relay_recipients (run postfix reload after each export)"),

@@ -133,15 +133,14 @@ ${more}${source("domino")}${source("online", hopOf(online))}`;
       settingLines(await ask(service, text, parseMailbox(text), undefined, stranger, ""));
     expect(await linesOf("moved@kontor.test")).toBe(`  next hop: ${hopOf(online)} ([[source]] "online")\n`);
     expect(await linesOf("stays@kontor.example")).toBe("");
-    const { image } = relay.relay.snapshot;
     const map = (by = settings): string[] =>
-      exportImage(image ?? expect.unreachable(), by, "postfix-transport")
+      exportImage(relay.relay.snapshot.image ?? expect.unreachable(), by, "postfix-transport")
         .bytes.toString("latin1")
         .split("\n")
         .filter((line) => line !== "" && !line.startsWith("#"));
     const way = `smtp:[127.0.0.1]:${online.port}`;
     expect(map().toSorted()).toEqual(
-      ["@werk.example", "moved@kontor.example", "moved@kontor.test", "moves@kontor.example", "moves@kontor.test"].map(
+      ["moved@kontor.example", "moved@kontor.test", "moves@kontor.example", "moves@kontor.test", "werk.example"].map(
         (key) => `${key} ${way}`,
       ),
     );
@@ -153,6 +152,11 @@ ${more}${source("domino")}${source("online", hopOf(online))}`;
     expect(map(with_('"lmtp:/run/lmtp"'))[0]).toMatch(/ lmtp:unix:\/run\/lmtp$/);
     expect(map(with_('"mx"'))[0]).toMatch(/ smtp:$/);
     expect(() => map(with_('"smtps://a.example"'))).toThrow("for which Postfix has no transport");
+    // transport(5) finds the domain for everybody there.
+    await list(["stays@werk.example"], []);
+    expect(() =>
+      exportImage(relay.relay.snapshot.image ?? expect.unreachable(), settings, "postfix-transport"),
+    ).toThrow('"stays@werk.example" has no next hop of its source');
   });
 
   it.each([

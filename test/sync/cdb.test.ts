@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 
 import { exportImage } from "../../src/commands/export.ts";
 import { writeCdb } from "../../src/export/cdb.ts";
-import { ExportFault } from "../../src/export/formats.ts";
+import { ExportFault } from "../../src/export/export-fault.ts";
 import { Cdb } from "../../src/files/cdb.ts";
 import { createDomains } from "../../src/mail/domains.ts";
 import { describeAnswer } from "../../src/snapshot/describe-answer.ts";

@@ -1,0 +1,2 @@
+/** A format that names every domain cannot say `.example`; few can say wildcards. */
+export class ExportFault extends Error {}
