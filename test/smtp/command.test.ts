@@ -54,8 +54,12 @@ describe("commands", () => {
   });
 
   it("takes SIZE and BODY in any order and case, AUTH where it is offered", () => {
-    expect(parseMail("FROM:<> body=8bitmime Size=077", true)).toEqual({ sender: undefined, eightBit: true, size: 77 });
-    expect(parseMail("FROM:<> AUTH=<> BODY=7BIT", true)).toEqual({ sender: undefined, eightBit: false, size: 0 });
+    const none = { sender: undefined, eightBit: false, size: 0, parameters: [] };
+    expect(parseMail("FROM:<>", true)).toEqual(none);
+    const sized = { ...none, eightBit: true, size: 77, parameters: ["body=8bitmime", "Size=077"] };
+    expect(parseMail("FROM:<> body=8bitmime Size=077", true)).toEqual(sized);
+    const asked = { ...none, parameters: ["AUTH=<>", "BODY=7BIT"] };
+    expect(parseMail("FROM:<> AUTH=<> BODY=7BIT", true)).toEqual(asked);
     expect(codeOf(parseMail("FROM:<> AUTH=", true))).toBe(555);
   });
 
