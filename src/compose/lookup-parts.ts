@@ -1,14 +1,21 @@
 /** What `[[lookup]]` services share with the relay; made when one of them is asked for the first time. */
+import { readFileSync } from "node:fs";
+
 import type { Settings } from "../config/sections.ts";
+import { credentialFor } from "../files/credentials.ts";
 import type { Services } from "../hooks/services.ts";
 import type { LookupService } from "../lookup/verdict.ts";
 import type { ScannerPlaces } from "../scanners/scanners.ts";
 import { readRules } from "./client-rules.ts";
+import { FileFault } from "./file-fault.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { lookupChecks } from "./would-answer.ts";
 
 /** What all lookups share; each has its name beside. */
-export type SharedLookup = Omit<LookupService, "name" | "untold">;
+export interface SharedLookup extends Omit<LookupService, "name" | "untold"> {
+  /** Bearer tokens by the name of the lookup that wants one. */
+  readonly tokens: ReadonlyMap<string, string>;
+}
 
 /** What the relay has made already. */
 interface Base
@@ -22,22 +29,36 @@ interface Base
 /**
  * The parts for one configuration. The checks are of their own: those that answer for an address alone, as in
  * `goodmailto check`.
- * @throws FileFault if the client rules have errors
+ * @throws FileFault if the client rules have errors, or a token cannot be read
  */
 export function lookupParts(settings: Settings, base: Base): () => SharedLookup {
   const { scanners, want, ...services } = base;
   const rules = readRules(settings.clients.rules);
   const loginVariables = loginVariablesOf(settings);
+  const tokens = tokensOf(settings);
   let made: SharedLookup | undefined;
   return () => {
     made ??= {
       ...services,
       pipeline: buildPipeline(settings, lookupChecks(settings), services, scanners, services.counters, want),
-      rules,
-      loginVariables,
+      ...{ rules, loginVariables, tokens },
     };
     return made;
   };
+}
+
+function tokensOf({ lookup }: Settings): Map<string, string> {
+  const asking = lookup.filter(({ protocol, token_file: file }) => protocol === "http" && file !== "");
+  return new Map(asking.map(({ name, token_file: file }) => [name, readToken(file)]));
+}
+
+function readToken(path: string): string {
+  const [line = ""] = readFileSync(credentialFor(path) ?? path, "utf8").split("\n", 1);
+  const token = line.trim();
+  if (!/^[\x21-\x7e]{16,}$/.test(token)) {
+    throw new FileFault(`${path}:1: the token must be one word of 16 characters or more`);
+  }
+  return token;
 }
 
 /** The variables of a client that has logged in at the mail server that asks. */

@@ -6,7 +6,11 @@ import { createLookupServer } from "../lookup/server.ts";
 import type { LookupServer, LookupServerOptions } from "../lookup/server.ts";
 import { judge } from "../lookup/verdict.ts";
 import type { LookupService, Question, Verdict } from "../lookup/verdict.ts";
+import { exim } from "../lookup/protocols/exim.ts";
+import { http } from "../lookup/protocols/http.ts";
+import { milter } from "../lookup/protocols/milter.ts";
 import { policy } from "../lookup/protocols/policy.ts";
+import { qd1 } from "../lookup/protocols/qd1.ts";
 import { socketmap } from "../lookup/protocols/socketmap.ts";
 import { tcp } from "../lookup/protocols/tcp.ts";
 import type { SharedLookup } from "./lookup-parts.ts";
@@ -24,22 +28,18 @@ const serverOf: Readonly<Record<LookupProtocol, ServerMaker>> = {
   socketmap: (options) => createLookupServer(socketmap, options),
   policy: (options) => createLookupServer(policy, options),
   tcp: (options) => createLookupServer(tcp, options),
-  milter: unfinished,
-  exim: unfinished,
-  qd1: unfinished,
-  http: unfinished,
+  milter: (options) => createLookupServer(milter, options),
+  exim: (options) => createLookupServer(exim, options),
+  qd1,
+  http,
 };
-
-function unfinished(): never {
-  throw new Error("Cannot listen: this protocol is not there yet");
-}
 
 /** The names of everything that listens: systemd passes sockets by them. */
 export function serviceNames({ listener, lookup }: Settings): ReadonlySet<string> {
   return new Set(["smtp", ...[...listener, ...lookup].map(({ name }) => name)]);
 }
 
-function serviceOf(name: string, shared: SharedLookup): LookupService {
+function serviceOf(name: string, { tokens: _, ...shared }: SharedLookup): LookupService {
   const { log } = shared;
   const untold: Log = { ...log, verdict: (line) => log.verdict({ ...line, host: name, from: "(not told)" }) };
   return { ...shared, name, untold };
@@ -138,6 +138,7 @@ export class Lookups {
       name,
       log: this.#log,
       counters: this.#counters,
+      token: () => this.#shared().tokens.get(name),
       limits: () => {
         const now = this.#current.find((one) => one.name === name) ?? started;
         return { timeout: now.timeout, idle: now.idle_timeout, connections: now.max_connections };

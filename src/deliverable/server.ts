@@ -32,6 +32,16 @@ const route = /^\/qd1\/(deliverable|qmail_local)\?([^?#]*)$/;
 
 /** Serves until it is closed. @throws the error of a port that is taken */
 export async function serveDeliverable(place: Endpoint, options: ServerOptions): Promise<Server> {
+  const server = createDeliverableServer(options);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(listenOptions(place), resolve);
+  });
+  return server;
+}
+
+/** The server, which does not listen yet. */
+export function createDeliverableServer(options: ServerOptions): Server {
   const server = http.createServer(
     // A relay keeps its connections for a while: closing them sooner than it does costs a question.
     { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 60_000, maxHeaderSize: 8192 },
@@ -60,10 +70,6 @@ export async function serveDeliverable(place: Endpoint, options: ServerOptions):
     },
   );
   server.maxConnections = mostConnections;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(listenOptions(place), resolve);
-  });
   return server;
 }
 

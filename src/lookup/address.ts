@@ -42,6 +42,11 @@ export function readEither(text: string, service: Reading): Mailbox | Reply {
   return "wire" in mailbox ? readUnquoted(text, service) : mailbox;
 }
 
+/** A text as it comes over the wire, one character an octet: the relay's parser takes that. */
+export function octetsOf(text: string): string {
+  return Buffer.from(text, "utf8").toString("latin1");
+}
+
 /** Whether it is a refusal. */
 export function isReply(read: Mailbox | Reply): read is Reply {
   return "wire" in read;

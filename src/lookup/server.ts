@@ -24,6 +24,8 @@ export interface LookupServerOptions {
   readonly name: string;
   readonly limits: () => LookupLimits;
   readonly asker: () => Asker;
+  /** What clients must send, by protocols that have such a thing; undefined: nothing. */
+  readonly token: () => string | undefined;
   readonly log: Log;
   readonly counters: Counters;
 }

@@ -63,7 +63,8 @@ export interface Verdict {
 }
 
 /** What lookups share with the relay; replaced as a whole at SIGHUP. */
-export interface LookupService extends RecipientService, Pick<Service, "rules" | "relayLists" | "hostname" | "idn"> {
+export interface LookupService
+  extends RecipientService, Pick<Service, "rules" | "relayLists" | "hostname" | "idn" | "now"> {
   readonly name: string;
   readonly harvest: Harvest;
   /** Session variables that a login brings. */

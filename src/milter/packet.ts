@@ -25,6 +25,25 @@ export function text(value: string): Buffer {
   return Buffer.from(`${value.replaceAll("\0", "")}\0`, "latin1");
 }
 
+/**
+ * The packet at the front of what has come; undefined if it is not complete.
+ * @param most octets that one may have
+ * @throws RangeError if it is empty, or longer than it may be
+ */
+export function takePacket(
+  input: Buffer,
+  most: number = longest,
+): { readonly packet: Packet; readonly octets: number } | undefined {
+  const length = input.length < 4 ? 1 : input.readUInt32BE(0);
+  if (length < 1 || length > most) {
+    throw new RangeError(`packet of ${length} bytes`);
+  }
+  const octets = 4 + length;
+  return input.length < octets
+    ? undefined
+    : { packet: { letter: input.toString("latin1", 4, 5), data: input.subarray(5, octets) }, octets };
+}
+
 /** Cuts a stream into packets, in any segmentation. */
 export class PacketReader {
   #pieces: Buffer[] = [];
@@ -39,17 +58,13 @@ export class PacketReader {
     const packets: Packet[] = [];
     while (this.#size >= this.#wanted) {
       const all = Buffer.concat(this.#pieces);
-      const length = all.readUInt32BE(0);
-      if (length < 1 || length > longest) {
-        throw new RangeError(`packet of ${length} bytes`);
-      }
-      const end = 4 + length;
-      if (all.length < end) {
-        this.#keep(all, end);
+      const taken = takePacket(all);
+      if (taken === undefined) {
+        this.#keep(all, 4 + all.readUInt32BE(0));
         break;
       }
-      packets.push({ letter: all.toString("latin1", 4, 5), data: all.subarray(5, end) });
-      this.#keep(all.subarray(end), 5);
+      packets.push(taken.packet);
+      this.#keep(all.subarray(taken.octets), 5);
     }
     return packets;
   }

@@ -1,0 +1,216 @@
+/**
+ * HTTP and JSON for anything else: `GET /v1/recipient/ADDRESS[?client=IP&sender=ADDRESS]` for one address,
+ * `POST /v1/recipients` for many. Addresses are as in RCPT; an empty sender is the null sender. There is no way to list.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { isIP } from "node:net";
+
+import { normalIp } from "../../mail/network.ts";
+import { errorMessage } from "../../report/error-message.ts";
+import { http as node } from "../../wait/http.ts";
+import { within } from "../../wait/within.ts";
+import { octetsOf, readSender } from "../address.ts";
+import type { LookupServer, LookupServerOptions } from "../server.ts";
+import type { Client, Sender } from "../verdict.ts";
+import { webLookupServer } from "../web-server.ts";
+import { listOf, spokenVerdict } from "./http-verdict.ts";
+import type { SpokenVerdict } from "./http-verdict.ts";
+
+/** Of a body, in octets, and of addresses in it. */
+const longestBody = 262_144;
+const mostAddresses = 1000;
+/** Of the head of a request, in octets. */
+const longestHead = 8192;
+
+/** An answer that is no verdict. */
+class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Who is behind a question. */
+interface Party {
+  readonly client: Client | undefined;
+  readonly sender: Sender | undefined;
+}
+
+/** Serves it. */
+export function http(options: LookupServerOptions): LookupServer {
+  const server = node.createServer({ maxHeaderSize: longestHead }, (request, response) => {
+    // Rejects never.
+    void within(answer(request, response, options), options.limits().timeout, "no answer in time").catch(
+      (error: unknown) => fail(request, response, error, options),
+    );
+  });
+  return webLookupServer(server, options);
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: LookupServerOptions): Promise<void> {
+  mayAsk(request, options.token());
+  const url = URL.parse(request.url ?? "", "http://lookup.invalid");
+  const [, written] = /^\/v1\/recipient\/([^/]+)$/.exec(url?.pathname ?? "") ?? [];
+  if (url !== null && written !== undefined) {
+    allow(request, "GET");
+    const party = partyOf(url.searchParams.get("client"), url.searchParams.get("sender"));
+    await answerOne(request, response, options, decoded(written), party);
+  } else if (url?.pathname === "/v1/recipients") {
+    allow(request, "POST");
+    await answerMany(request, response, options);
+  } else {
+    throw new Refusal(404, "GET /v1/recipient/ADDRESS, POST /v1/recipients");
+  }
+}
+
+function allow(request: IncomingMessage, method: string): void {
+  if (request.method !== method) {
+    throw new Refusal(405, `${method} only`);
+  }
+}
+
+/** @param token undefined: everybody may */
+function mayAsk({ headers }: IncomingMessage, token: string | undefined): void {
+  const [, given = ""] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? "") ?? [];
+  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  if (token !== undefined && !timingSafeEqual(digest(given), digest(token))) {
+    throw new Refusal(401, "needs the bearer token of this service");
+  }
+}
+
+async function answerOne(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { asker }: LookupServerOptions,
+  address: string,
+  party: Party,
+): Promise<void> {
+  const now = asker();
+  const verdict = await spokenVerdict(now, address, party);
+  const list = listOf(now.service);
+  // The verdict on an address may change while the list stays: a grace ends, a client is blocked.
+  const tag = `"${list.created ?? "none"}-${verdict.verdict}"`;
+  response.setHeader("etag", tag);
+  response.setHeader("cache-control", "private, no-cache");
+  if (request.headers["if-none-match"]?.split(/\s*,\s*/).includes(tag) === true) {
+    response.writeHead(304).end();
+  } else {
+    send(response, 200, { ...verdict, list });
+  }
+}
+
+async function answerMany(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { asker }: LookupServerOptions,
+): Promise<void> {
+  const body = readQuestion(await bodyOf(request));
+  const party = partyOf(body.client ?? null, body.sender ?? null);
+  const now = asker();
+  const verdicts: SpokenVerdict[] = [];
+  for (const address of body.recipients) {
+    verdicts.push(await spokenVerdict(now, address, party));
+  }
+  send(response, 200, { recipients: verdicts, list: listOf(now.service) });
+}
+
+/** The body of a POST. */
+interface Many {
+  readonly recipients: readonly string[];
+  readonly client?: string;
+  readonly sender?: string;
+}
+
+function readQuestion(text: string): Many {
+  const value = parsed(text);
+  const isMany =
+    typeof value === "object" &&
+    value !== null &&
+    "recipients" in value &&
+    Array.isArray(value.recipients) &&
+    value.recipients.every((one) => typeof one === "string") &&
+    ["client", "sender"].every((key) => ["undefined", "string"].includes(typeof Reflect.get(value, key)));
+  if (!isMany) {
+    throw new Refusal(400, 'must be {"recipients": ["ADDRESS", …], "client": "IP", "sender": "ADDRESS"}');
+  }
+  const many = value as unknown as Many;
+  if (many.recipients.length > mostAddresses) {
+    throw new Refusal(413, `at most ${mostAddresses} recipients`);
+  }
+  return many;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal(400, "not JSON");
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > longestBody) {
+      throw new Refusal(413, `at most ${longestBody} octets`);
+    }
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString("utf8");
+}
+
+function partyOf(client: string | null, sender: string | null): Party {
+  if (client !== null && isIP(client) === 0) {
+    throw new Refusal(400, "client must be an IP address");
+  }
+  const read = sender === null ? undefined : readSender(octetsOf(sender));
+  if (sender !== null && read === undefined) {
+    throw new Refusal(400, "sender must be an address, or empty for the null sender");
+  }
+  return {
+    client: client === null ? undefined : { ip: normalIp(client), host: "", helo: "", login: "" },
+    sender: read,
+  };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Refusal(400, "not an address in percent encoding");
+  }
+}
+
+function send(response: ServerResponse, status: number, value: unknown): void {
+  const text = `${JSON.stringify(value)}\n`;
+  response.writeHead(status, { "content-type": "application/json" }).end(text);
+}
+
+function fail(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+  { log, name }: LookupServerOptions,
+): void {
+  const status = error instanceof Refusal ? error.status : 503;
+  if (status === 503) {
+    log.warning("lookup", "no answer", { lookup: name, why: errorMessage(error) });
+  }
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  if (!request.complete) {
+    // What is left of a body is not read.
+    response.setHeader("connection", "close");
+  }
+  if (status === 401) {
+    response.setHeader("www-authenticate", "Bearer");
+  }
+  send(response, status, { error: error instanceof Refusal ? error.message : "try again later" });
+}
