@@ -6,7 +6,7 @@ import type { Mailbox } from "../mail/address.ts";
 import type { Reply } from "../mail/reply.ts";
 import { isCatchAll } from "../mail/wildcards.ts";
 import { parseRcpt } from "../smtp/session/command.ts";
-import type { LookupService, Sender } from "./verdict.ts";
+import type { LookupService, Sender, Verdict } from "./verdict.ts";
 
 /** What of a service the reading depends on. */
 type Reading = Pick<LookupService, "idn">;
@@ -39,7 +39,8 @@ export function readQuoted(text: string, { idn }: Reading): Mailbox | Reply {
 /** Reads an address that came in either form; one that can be read with its quotes is. */
 export function readEither(text: string, service: Reading): Mailbox | Reply {
   const mailbox = readQuoted(text, service);
-  return "wire" in mailbox ? readUnquoted(text, service) : mailbox;
+  // "@domain" is no address with an empty user part, which would have its quotes.
+  return isReply(mailbox) && !text.startsWith("@") ? readUnquoted(text, service) : mailbox;
 }
 
 /** A text as it comes over the wire, one character an octet: the relay's parser takes that. */
@@ -50,6 +51,15 @@ export function octetsOf(text: string): string {
 /** Whether it is a refusal. */
 export function isReply(read: Mailbox | Reply): read is Reply {
   return "wire" in read;
+}
+
+/** The verdict on a text that is no address: the relay's refusal in its own domains, and else nobody's business. */
+export function unreadable(text: string, reply: Reply, { domains }: Pick<LookupService, "domains">): Verdict {
+  const at = text.lastIndexOf("@");
+  const domain = normalDomain(text.slice(at + 1)) ?? "";
+  // A name without a domain is one of ours.
+  const isOwn = at < 0 ? text !== "" : domains.canonical(domain) !== undefined;
+  return { kind: isOwn ? "refused" : "foreign", reply, reason: "not an address" };
 }
 
 /** Reads a sender that came without quotes, "" for the null sender; undefined: it is none that the relay could read. */

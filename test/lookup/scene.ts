@@ -64,6 +64,16 @@ export class Wire {
     }
   }
 
+  /** So many octets. */
+  octets(count: number): Promise<string> {
+    return this.until(new RegExp(`^[^]{${count}}`));
+  }
+
+  /** Takes octets back. */
+  unread(octets: string): void {
+    this.#read = octets + this.#read;
+  }
+
   /** All that comes until the server closes. */
   async rest(): Promise<string> {
     const end = Date.now() + patience;

@@ -1,7 +1,7 @@
 /** The verdict on one address as JSON has it. */
 import type { Image } from "../../snapshot/image.ts";
 import { replyText } from "../../mail/reply.ts";
-import { isReply, octetsOf, readEither } from "../address.ts";
+import { isReply, octetsOf, readEither, unreadable } from "../address.ts";
 import type { Asker } from "../protocol.ts";
 import type { LookupService, Question, VerdictKind } from "../verdict.ts";
 
@@ -34,16 +34,18 @@ export async function spokenVerdict(
   address: string,
   party: Pick<Question, "client" | "sender">,
 ): Promise<SpokenVerdict> {
-  const recipient = readEither(octetsOf(address), service);
-  if (isReply(recipient)) {
-    const reason = "not an address";
-    return { address, verdict: "refused", accepted: false, reply: replyText(recipient), reason };
-  }
-  const { kind, reply, reason } = await ask({ recipient, ...party });
+  const octets = octetsOf(address);
+  const recipient = readEither(octets, service);
+  const isAddress = !isReply(recipient);
+  const { kind, reply, reason } = isAddress
+    ? await ask({ recipient, ...party })
+    : unreadable(octets, recipient, service);
   const said = { address, verdict: kind, accepted: accepting.has(kind), reply: replyText(reply), reason };
   const image: Image | undefined = service.snapshot.image;
   const found =
-    kind === "foreign" || image === undefined || image.keyed ? undefined : service.recipients.find(recipient);
+    !isAddress || kind === "foreign" || image === undefined || image.keyed
+      ? undefined
+      : service.recipients.find(recipient);
   return found?.kind === "known" || found?.kind === "gone"
     ? { ...said, ...(found.kind === "known" ? { kind: found.as } : {}), source: found.source }
     : said;

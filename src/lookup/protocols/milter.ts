@@ -6,12 +6,11 @@ import { actions, version, wishes } from "../../milter/bits.ts";
 import { offer } from "../../milter/commands.ts";
 import { packet, takePacket, text } from "../../milter/packet.ts";
 import type { Packet } from "../../milter/packet.ts";
-import { normalDomain } from "../../mail/address.ts";
 import { normalIp } from "../../mail/network.ts";
 import { reply, replyText } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { after } from "../../smtp/session/outcome.ts";
-import { isReply, readQuoted, readSender } from "../address.ts";
+import { isReply, readQuoted, readSender, unreadable } from "../address.ts";
 import type { Asker, Dialogue, Protocol, Said, Taken } from "../protocol.ts";
 import type { Client, Sender, Verdict } from "../verdict.ts";
 
@@ -137,11 +136,10 @@ class MilterSession {
     });
   }
 
-  #judge(written: string, { service, ask }: Asker): Pick<Verdict, "kind" | "reply"> | Promise<Verdict> {
+  #judge(written: string, { service, ask }: Asker): Verdict | Promise<Verdict> {
     const recipient = readQuoted(written, service);
     if (isReply(recipient)) {
-      const domain = normalDomain(written.slice(written.lastIndexOf("@") + 1)) ?? "";
-      return { kind: service.domains.canonical(domain) === undefined ? "foreign" : "refused", reply: recipient };
+      return unreadable(written, recipient, service);
     }
     const client = this.#client && { ...this.#client, login: this.#login };
     return ask({ recipient, sender: this.#sender, client, unknownBefore: this.#unknown });

@@ -2,13 +2,12 @@
  * Postfix's policy delegation (SMTPD_POLICY_README): lines `name=value` up to an empty one, answered by `action=…` and
  * an empty line. Addresses come without quotes. Only RCPT is judged; a domain that is not ours is left to Postfix.
  */
-import { normalDomain } from "../../mail/address.ts";
 import { normalIp } from "../../mail/network.ts";
 import { replyText } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { after } from "../../smtp/session/outcome.ts";
 import { BoundedMap } from "../../state/bounded-map.ts";
-import { isReply, readSender, readUnquoted } from "../address.ts";
+import { isReply, readSender, readUnquoted, unreadable } from "../address.ts";
 import type { Asker, Dialogue, Protocol, Taken } from "../protocol.ts";
 import type { Client, Verdict } from "../verdict.ts";
 
@@ -73,14 +72,11 @@ function open(): Dialogue<Attributes> {
   };
 }
 
-type Action = Pick<Verdict, "kind" | "reply">;
-
-function ask(attributes: Attributes, { service, ask: put }: Asker, unknownBefore: number): Action | Promise<Action> {
+function ask(attributes: Attributes, { service, ask: put }: Asker, unknownBefore: number): Verdict | Promise<Verdict> {
   const text = attributes.get("recipient") ?? "";
   const recipient = readUnquoted(text, service);
   if (isReply(recipient)) {
-    const domain = normalDomain(text.slice(text.lastIndexOf("@") + 1)) ?? "";
-    return { kind: service.domains.canonical(domain) === undefined ? "foreign" : "refused", reply: recipient };
+    return unreadable(text, recipient, service);
   }
   const sender = readSender(attributes.get("sender") ?? "");
   return put({ recipient, sender, client: clientOf(attributes), unknownBefore });
