@@ -39,7 +39,7 @@ export function serviceNames({ listener, lookup }: Settings): ReadonlySet<string
   return new Set(["smtp", ...[...listener, ...lookup].map(({ name }) => name)]);
 }
 
-function serviceOf(name: string, { tokens: _, ...shared }: SharedLookup): LookupService {
+function serviceOf(name: string, shared: SharedLookup): LookupService {
   const { log } = shared;
   const untold: Log = { ...log, verdict: (line) => log.verdict({ ...line, host: name, from: "(not told)" }) };
   return { ...shared, name, untold };

@@ -2,7 +2,7 @@
  * The server side of the milter protocol: it answers at RCPT, wants nothing of a message, and changes nothing. The
  * framing is that of src/milter.
  */
-import { actions, version, wishes } from "../../milter/bits.ts";
+import { version, wishes } from "../../milter/bits.ts";
 import { offer } from "../../milter/commands.ts";
 import { packet, takePacket, text } from "../../milter/packet.ts";
 import type { Packet } from "../../milter/packet.ts";
@@ -29,7 +29,7 @@ const wanted =
   wishes.muteConnection |
   wishes.muteMail;
 /** Nothing is changed. */
-const noActions = 0 & actions.addHeaders;
+const noActions = 0;
 
 const goOn = packet("c");
 /** A percent sign would be taken for the start of a format by Sendmail. */
