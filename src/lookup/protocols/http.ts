@@ -136,6 +136,7 @@ function readQuestion(text: string): Many {
   if (!isMany) {
     throw new Refusal(400, 'must be {"recipients": ["ADDRESS", …], "client": "IP", "sender": "ADDRESS"}');
   }
+  // What was looked at above, in a form that the compiler cannot follow.
   const many = value as unknown as Many;
   if (many.recipients.length > mostAddresses) {
     throw new Refusal(413, `at most ${mostAddresses} recipients`);
@@ -154,6 +155,7 @@ function parsed(text: string): unknown {
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
   let size = 0;
+  // Without an encoding a stream gives buffers.
   for await (const piece of request as AsyncIterable<Buffer>) {
     size += piece.length;
     if (size > longestBody) {
