@@ -2,11 +2,24 @@ import { configDefaults, defineConfig } from "vitest/config";
 
 import { long, quickVariable } from "./long.ts";
 
+/**
+ * Folders whose files share a process, one after the other: what a file changes of the process (environment, clock,
+ * folder for temporary files) it must restore, and what it starts it must end. The other files have a process each.
+ */
+const sharing =
+  "{checks,clients,compose,deliverable,dkim,dns,files,hooks,log,mail,message,milter,snapshot,state,wait}/**/*.test.ts";
+const leftOut = [...configDefaults.exclude, ...(process.env[quickVariable] === "1" ? long : [])];
+
 export default defineConfig({
   test: {
     root: new URL("..", import.meta.url).pathname,
-    include: ["test/**/*.test.ts"],
-    exclude: [...configDefaults.exclude, ...(process.env[quickVariable] === "1" ? long : [])],
+    projects: [
+      { extends: true, test: { name: "sharing", include: [`test/${sharing}`], exclude: leftOut, isolate: false } },
+      {
+        extends: true,
+        test: { name: "alone", include: ["test/**/*.test.ts"], exclude: [...leftOut, `test/${sharing}`] },
+      },
+    ],
     globalSetup: ["test/bundle/setup.ts"],
     pool: "forks",
     maxWorkers: 2,
