@@ -144,10 +144,16 @@ async function sourceFaults(file: string, { source, domains }: Settings, at: At)
       }
       throw error;
     }
-    return each.type === "ldap"
-      ? []
-      : each.url.flatMap((path, j) => unreadable(path, ["source", i, "url", j], file, at));
+    return each.url.flatMap((url, j) => {
+      const path = fileOf(each.type, url);
+      return path === undefined ? [] : unreadable(path, ["source", i, "url", j], file, at);
+    });
   });
+}
+
+/** The file that a URL of a source names; undefined if it names a server. */
+function fileOf(type: Settings["source"][number]["type"], url: string): string | undefined {
+  return type === "ldap" || /^\w+:\/\//.test(url) ? undefined : url.replace(type === "sql" ? /^sqlite:/i : "", "");
 }
 
 /** The message begins with the setting that it is about, and is at its line. */

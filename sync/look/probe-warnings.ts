@@ -28,19 +28,19 @@ export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceS
   ];
 }
 
-function amount({ reading, rootDse, preset, guess }: Omit<Finding, "warnings">, { type }: SourceSettings): string[] {
+function amount({ reading, rootDse, preset, guess }: Omit<Finding, "warnings">, settings: SourceSettings): string[] {
   const { entries, addresses } = reading;
   return [
-    ...(entries === 0 ? [emptyText(type, rootDse.namingContexts)] : []),
-    ...told(isFile(type) ? undefined : limitText(entries, rootDse.offersPages)),
+    ...(entries === 0 ? [emptyText(settings.type, rootDse.namingContexts)] : []),
+    ...told(isPlainList(settings) ? undefined : limitText(entries, rootDse.offersPages)),
     ...(entries > 0 && addresses === 0 ? ["no entry gives an address"] : []),
     ...told(guessText(guess, preset)),
   ];
 }
 
-/** A list, whose number of lines is whatever somebody wrote. */
-function isFile(type: SourceSettings["type"]): boolean {
-  return type === "list" || type === "cdb";
+/** Whether it has addresses and no attributes: lines or keys, as many as somebody wrote. */
+export function isPlainList({ type, format }: SourceSettings): boolean {
+  return type === "list" || type === "cdb" || (type === "command" && format === "list");
 }
 
 function told(text: string | undefined): string[] {

@@ -22,7 +22,7 @@ import { hasRanges, wholeEntries } from "../sources/ranges.ts";
 import { noRootDse, readRootDse } from "../sources/root-dse.ts";
 import type { Finding, Reading, Sample } from "./finding.ts";
 import type { Source } from "../source.ts";
-import { warningsOf } from "./probe-warnings.ts";
+import { isPlainList, warningsOf } from "./probe-warnings.ts";
 import { readUnasked, searchUnasked } from "../sources/unasked.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
@@ -78,13 +78,12 @@ export async function probeSource(
   return { ...facts, warnings: warningsOf(facts, settings) };
 }
 
-function emptyReading({ type }: SourceSettings, { preset }: Rules): Reading {
-  const hasAttributes = type !== "list" && type !== "cdb";
+function emptyReading(settings: SourceSettings, { preset }: Rules): Reading {
   return {
     entries: 0,
     addresses: 0,
     classes: new Map(),
-    attributes: new Map(hasAttributes ? preset.addresses.map(({ attribute }) => [attribute, 0]) : []),
+    attributes: new Map(isPlainList(settings) ? [] : preset.addresses.map(({ attribute }) => [attribute, 0])),
     others: new Map(),
     skipped: {},
     left: [],
@@ -135,13 +134,13 @@ function noteOthers(entries: readonly Entry[], asked: readonly string[], { other
 /** The entries of an LDIF file were looked at on the way; the lines of a list and the keys of a cdb are none. */
 async function readFile(
   source: Source,
-  { type }: SourceSettings,
+  settings: SourceSettings,
   reading: Reading,
   signal: AbortSignal,
   takeSample: (sample: Sample) => void,
 ): Promise<void> {
   for await (const { entries, found, skipped, left = [] } of source.read(signal)) {
-    if (type === "list" || type === "cdb") {
+    if (isPlainList(settings)) {
       reading.entries += entries;
       reading.addresses += found.length;
       addCounts(reading.skipped, skipped);

@@ -57,11 +57,12 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
       "order command passwords timeout mechanisms relay bypass sender sender_map failure_delay max_failures failure_window",
   },
   "[checks]": { reload: "run load" },
+  "[[domain]]": { reload: "name mode reply grace stale_after match recipient_delimiter always catch_all" },
   "[[route]]": { reload: `domain next_hop tls tls_name ca_file replies timeout data_timeout ${ofCouriers}` },
   "[[copy]]": { reload: `domain next_hop tls tls_name ca_file replies timeout data_timeout ${ofCouriers}` },
   "[[source]]": {
     reload:
-      "name type preset url command format query user bind_dn password_file base filter live_filter attributes resource_classes domains starttls ca_file page_size timeout lookup changes notes_domain",
+      "name type preset url command format query user bind_dn password_file base filter live_filter attributes resource_classes next_hop domains starttls ca_file page_size timeout lookup changes notes_domain",
   },
   "[[publish]]": { reload: "name to command timeout user password_file ca_file endpoint region" },
   "[[lookup]]": {
