@@ -2,7 +2,6 @@
 import type { Fault } from "./fault.ts";
 import type { Settings } from "./sections.ts";
 import type { Path } from "./shape.ts";
-import { schemaNameRule } from "./texts.ts";
 
 type Report = (path: Path, message: string) => Fault;
 type One = Settings["source"][number];
@@ -16,7 +15,7 @@ const urls: Readonly<Record<One["type"], readonly [pattern: RegExp, allowed: str
     /^(?:(?:postgres|mysql):\/\/(?:[^/?@]+\/[^/?]+(?:\?socket=\/.+)?|\/[^/?]+\?socket=\/.+)|sqlite:.+)$/i,
     '"postgres://host:port/database", "mysql://host:port/database" or "sqlite:/path"',
   ],
-  command: [/^$/, "no url: write command"],
+  command: [/^$/, "no url"],
   ldif: [/^(?!\w+:\/\/)/, "the path of a file"],
   list: [/^(?!\w+:\/\/)/, "the path of a file"],
   cdb: [/^(?!\w+:\/\/)/, "the path of a file"],
@@ -26,30 +25,21 @@ const urls: Readonly<Record<One["type"], readonly [pattern: RegExp, allowed: str
 /** Errors of all sources. */
 export function sourceFaults({ source }: Settings, fault: Report): Fault[] {
   return source.flatMap((one, i) =>
-    [...placeOf(one), ...namesOf(one), ...queryOf(one)].map(([path, message]) =>
-      fault(["source", i, ...path], message),
-    ),
+    [...placeOf(one), ...queryOf(one)].map(([path, message]) => fault(["source", i, ...path], message)),
   );
 }
 
 function placeOf({ type, url, command }: One): Finding[] {
   const [pattern, allowed] = urls[type];
   const wrong: Finding[] = url.flatMap((text, i) =>
-    pattern.test(text) ? [] : [[["url", i], `does not fit type "${type}"; allowed: ${allowed}`]],
+    pattern.test(text)
+      ? []
+      : [[["url", i], `${JSON.stringify(text)} cannot be the url of type "${type}"; allowed: ${allowed}`]],
   );
   if (type === "command") {
     return command.length === 0 ? [...wrong, [[], 'command is missing; type "command" needs it']] : wrong;
   }
   return url.length === 0 ? [[[], `url is missing or empty; allowed: ${allowed}`]] : wrong;
-}
-
-/** A name in a filter or a search needs no escape; a column may be called anything. */
-function namesOf({ type, attributes }: One): Finding[] {
-  return type === "csv" || type === "sql" || type === "command"
-    ? []
-    : attributes.flatMap((name, i): Finding[] =>
-        schemaNameRule.fits(name) ? [] : [[["attributes", i], `must be ${schemaNameRule.allowed}`]],
-      );
 }
 
 function queryOf({ type, query, preset }: One): Finding[] {

@@ -1,5 +1,6 @@
 /** The preset of a source. */
 import type { SourceSettings } from "../../src/config/schema.ts";
+import { schemaNameRule } from "../../src/config/texts.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { rowForm } from "./preset.ts";
 import type { AddressAttribute, Preset, Shape } from "./preset.ts";
@@ -9,10 +10,16 @@ type Asked = Pick<SourceSettings, "type" | "format" | "preset" | "filter" | "att
 
 /**
  * The preset of a source with the filter and the attributes that the configuration names instead.
- * @throws RangeError if the preset is for sources of another type
+ * @throws RangeError if the preset is for sources of another type, or an attribute cannot be one
  */
 export function presetFor(settings: Asked): Preset {
   const preset = basic(settings);
+  // A name in a search or a filter is not escaped; a column may be called anything.
+  const wrong =
+    shapeOf(settings) === "tree" ? settings.attributes.find((name) => !schemaNameRule.fits(name)) : undefined;
+  if (wrong !== undefined) {
+    throw new RangeError(`attributes must be ${schemaNameRule.allowed}, not ${JSON.stringify(wrong)}`);
+  }
   return {
     ...preset,
     filter: settings.filter === "" ? withClasses(preset.filter, settings.resource_classes) : settings.filter,

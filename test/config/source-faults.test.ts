@@ -14,18 +14,29 @@ const source = (lines: string): string => `[[source]]\nname = "a"\n${lines}\n`;
 
 describe("a source whose settings do not fit its type", () => {
   it.each([
-    ['type = "ldap"\nurl = "/srv/x.ldif"', /source "a" url: does not fit type "ldap"; allowed: "ldap:\/\/host:port"/],
-    ['type = "csv"\nurl = "ldap://127.0.0.1"', /source "a" url: does not fit type "csv"; allowed: the path of a file/],
+    [
+      'type = "ldap"\nurl = "/srv/x.ldif"',
+      /source "a" url: "\/srv\/x\.ldif" cannot be the url of type "ldap"; allowed: "ldap:\/\/host:port"/,
+    ],
+    [
+      'type = "csv"\nurl = "ldap://127.0.0.1"',
+      /source "a" url: "ldap:\/\/127\.0\.0\.1" cannot be the url of type "csv"; allowed: the path of a file/,
+    ],
     [
       'type = "sql"\nurl = "mysql://db"\nquery = "SELECT 1"',
-      /does not fit type "sql"; allowed: "postgres:\/\/host:port\/database"/,
+      /"mysql:\/\/db" cannot be the url of type "sql"; allowed: "postgres:\/\/host:port\/database"/,
     ],
-    ['type = "sql"\nurl = "mysql://me:secret@db/x"\nquery = "SELECT 1"', /does not fit type "sql"/],
+    [
+      'type = "sql"\nurl = "mysql://me:secret@db/x"\nquery = "SELECT 1"',
+      /url: "mysql.*cannot be the url of type "sql"/,
+    ],
     ['type = "sql"\nurl = "sqlite:/srv/x"', /query: must not be empty without a preset that has one/],
     ['type = "sql"', /url is missing or empty; allowed: "postgres/],
     ['type = "command"', /command is missing; type "command" needs it/],
-    ['type = "command"\ncommand = "/bin/true"\nurl = "x"', /does not fit type "command"; allowed: no url/],
-    ['type = "ldap"\nurl = "ldap://127.0.0.1"\nattributes = "E Mail"', /attributes: must be one name of letters/],
+    [
+      'type = "command"\ncommand = "/bin/true"\nurl = "x"',
+      /url: "x" cannot be the url of type "command"; allowed: no url/,
+    ],
   ])("%s", (lines, message) => {
     expect(faultsOf(source(lines))).toMatch(message);
   });
