@@ -235,7 +235,7 @@ url = ["x"]
     ["host-name = 1", "did you mean hostname?"],
     ["MaxRecipients = 1", "did you mean max_recipients?"],
     ["relay = 1", "did you mean relay in [domains] or relay in [auth]?"],
-    ["next_hop = 1", "did you mean next_hop in [[route]] or next_hop in [[copy]]?"],
+    ["next_hop = 1", "did you mean next_hop in [[route]] or next_hop in [[copy]] or next_hop in [[source]]?"],
     ["nothing_like_it = 1", "is not a setting; allowed here: listen, "],
   ])("offers the nearest setting for %s", (line, words) => {
     expect(faultsOf(`[smtp]\n${line}\n`)).toEqual([expect.stringContaining(words)]);
@@ -244,7 +244,7 @@ url = ["x"]
   it.each([
     ["[sources]", "did you mean [[source]] or"],
     ["[[routes]]", "did you mean [[route]]?"],
-    ["[domain]", "did you mean [domains] or"],
+    ["[domain]", "there may be several, so write [[domain]] instead of [domain]"],
     ["[checks.spp]", "did you mean [spp]"],
     ["[smtp.limits]", "did you mean [limits]?"],
     ["[checks.rblsp]", "did you mean [checks.rblspp]?"],
