@@ -23,6 +23,8 @@ function keys(...words: Parameters<typeof convert>): string[] {
   return convert(...words).found.map(({ key }) => key);
 }
 
+const typeOf = { tree: "ldap", csv: "csv", sql: "sql" } as const;
+
 describe("an entry's addresses", () => {
   it("are the forms in which Domino's router takes a name", () => {
     expect(keys("domino", { cn: ["Anna Maria  Schmidt"] })).toEqual([
@@ -138,7 +140,7 @@ describe("an entry's addresses", () => {
     const lookup = fc.constantFrom("fullname", "local", "both");
     fc.assert(
       fc.property(preset, lookup, fc.dictionary(names, fc.array(value, { maxLength: 4 })), (word, mode, attributes) => {
-        for (const { key } of convert(word, attributes, { lookup: mode }).found) {
+        for (const { key } of convert(word, attributes, { type: typeOf[presets[word].shape], lookup: mode }).found) {
           const at = key.lastIndexOf("@");
           const user = at < 0 ? key : key.slice(0, at);
           expect(/[\x00-\x1f\x7f-\uffff]/.test(key)).toBe(false);
