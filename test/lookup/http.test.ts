@@ -27,7 +27,10 @@ describe("lookups by HTTP", () => {
   afterAll(() => relay?.stop());
 
   const ask = (path: string, more: RequestInit = {}): Promise<Response> => {
-    const headers = { authorization: "Bearer geheimes-losungswort-1", ...(more.headers as Record<string, string> | undefined) };
+    const headers = {
+      authorization: "Bearer geheimes-losungswort-1",
+      ...(more.headers as Record<string, string> | undefined),
+    };
     return fetch(`http://127.0.0.1:${relay.ports[0] ?? 0}${path}`, { ...more, headers });
   };
   const verdictOf = async (path: string): Promise<unknown> =>
