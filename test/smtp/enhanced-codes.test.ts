@@ -21,12 +21,7 @@ function bare(wire: string): string[] {
 }
 
 /** Without one by RFC 2034 4 (greeting, EHLO, HELO), or not of a class that has one. */
-const without = [
-  "${this.service.hostname} ESMTP goodmailto",
-  "this.service.hostname, ...",
-  "End data with",
-  "hostname)",
-];
+const without = ["${service.hostname} ESMTP goodmailto", "service.hostname, ...", "End data with", "hostname)"];
 
 describe("enhanced codes", () => {
   afterEach(closeScenes);

@@ -7,7 +7,7 @@ import { presetFor } from "../../sync/presets/preset-for.ts";
 import { presets } from "../../sync/presets/registry.ts";
 import { createScope } from "../../sync/convert/scope.ts";
 import type { Batch } from "../../sync/source.ts";
-import { kontor, sourceSettings } from "./reading.ts";
+import { kontor, sourceSettings, typeFor } from "./reading.ts";
 
 function convert(
   preset: keyof typeof presets,
@@ -22,8 +22,6 @@ function convert(
 function keys(...words: Parameters<typeof convert>): string[] {
   return convert(...words).found.map(({ key }) => key);
 }
-
-const typeOf = { tree: "ldap", csv: "csv", sql: "sql" } as const;
 
 describe("an entry's addresses", () => {
   it("are the forms in which Domino's router takes a name", () => {
@@ -140,7 +138,7 @@ describe("an entry's addresses", () => {
     const lookup = fc.constantFrom("fullname", "local", "both");
     fc.assert(
       fc.property(preset, lookup, fc.dictionary(names, fc.array(value, { maxLength: 4 })), (word, mode, attributes) => {
-        for (const { key } of convert(word, attributes, { type: typeOf[presets[word].shape], lookup: mode }).found) {
+        for (const { key } of convert(word, attributes, { type: typeFor(word), lookup: mode }).found) {
           const at = key.lastIndexOf("@");
           const user = at < 0 ? key : key.slice(0, at);
           expect(/[\x00-\x1f\x7f-\uffff]/.test(key)).toBe(false);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { type SourceSettings, coreLists } from "../../src/config/schema.ts";
 import { createDomains, type Domains } from "../../src/mail/domains.ts";
+import { presets } from "../../sync/presets/registry.ts";
 import { openSource } from "../../sync/sources/open.ts";
 import { type FoundAddress, type Source, SourceFault } from "../../sync/source.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
@@ -20,6 +21,12 @@ export function sourceSettings(settings: Partial<SourceSettings>): SourceSetting
     ...settings,
     timeout: `${settings.timeout ?? 10_000}ms`,
   });
+}
+
+/** A type of source that the preset is for. */
+export function typeFor(preset: SourceSettings["preset"]): SourceSettings["type"] {
+  const { shape } = presets[preset];
+  return shape === "tree" ? "ldap" : shape;
 }
 
 /** A source from such a section. */

@@ -5,7 +5,7 @@ import { writtenAddresses } from "../../sync/convert/written-addresses.ts";
 import { ruleOf } from "../../sync/convert/restrictions.ts";
 import { createScope } from "../../sync/convert/scope.ts";
 import { presets } from "../../sync/presets/registry.ts";
-import { kontor, readAll, source } from "./reading.ts";
+import { kontor, readAll, source, typeFor } from "./reading.ts";
 import { createRules, convertEntries } from "../../sync/convert/addresses.ts";
 import { presetFor } from "../../sync/presets/preset-for.ts";
 import { sourceSettings } from "./reading.ts";
@@ -55,7 +55,7 @@ describe("the addresses within a value", () => {
     const written = presetNames.filter((name) => presets[name].addresses[0]?.form !== "prefixed");
     expect(written.length).toBeGreaterThan(6);
     for (const preset of written) {
-      const settings = sourceSettings({ preset });
+      const settings = sourceSettings({ preset, type: typeFor(preset) });
       const rules = createRules(settings, presetFor(settings), createScope([], kontor));
       const attribute = rules.preset.addresses[0]?.attribute ?? "";
       const entry = { dn: "cn=x", attributes: new Map([[attribute, values]]) };
