@@ -22,7 +22,8 @@
  * - `spamd`, `rspamd`: real ones, whose places are {spamd} and {rspamd}; {gtube} is what they find.
  * - `milter`: python3-milter that does what `X-Do` says, whose url is {milter}.
  * - More of them, in services.ts. `web`: nginx, {web} with the CA {webca}: lines of `path "text as a JSON string"` are
- *   files below {web}/files/, and {web}/mail takes messages. `rsyslog` at {syslog}. `postfix` in the folder {postfix},
+ *   files below {web}/files/, and {web}/mail takes messages. `rsyslog` at {syslog}. `sophie` at {sophie} names what
+ *   lines "VIRUS name" say. `postfix` in the folder {postfix},
  *   sends to {hop}. `dovecot`: a mailbox for each line, at {lmtp}, and by {imaps} with the CA {imapca}, with the
  *   password "geheim"; its log are the messages that it has. `backend NAME`: what a back
  *   end of AUTH asks, with the users of test/auth/backends/stage.ts; {backend} are its settings.

@@ -13,6 +13,7 @@ import { freePort } from "../fakes/free-port.ts";
 import { startNginx } from "../fakes/nginx.ts";
 import { startPostfix } from "../fakes/postfix.ts";
 import { startRsyslog } from "../fakes/rsyslog.ts";
+import { startSophie } from "../fakes/sophie.ts";
 import { startWebHop } from "../fakes/web-hop.ts";
 import type { WebAnswer } from "../fakes/web-hop.ts";
 import { filled } from "./blocks.ts";
@@ -114,7 +115,23 @@ const backend: Start = async ({ argument: name }): Promise<Neighbour> => {
   };
 };
 
-export const services: Readonly<Record<string, Start>> = { web, rsyslog, postfix, dovecot, backend };
+/** Sophos' daemon is no longer made: one that answers as it did. */
+const sophie: Start = async () => {
+  const folder = mkdtempSync(join(tmpdir(), "goodmailto-sophie-"));
+  const server = await startSophie(join(folder, "sophie"));
+  let left: Promise<void> | undefined;
+  const leave = (): Promise<void> => (left ??= new Promise((resolve) => void server.close(() => resolve())));
+  return {
+    places: { sophie: join(folder, "sophie") },
+    obey: leave,
+    close: async () => {
+      await leave();
+      rmSync(folder, { recursive: true });
+    },
+  };
+};
+
+export const services: Readonly<Record<string, Start>> = { web, rsyslog, postfix, dovecot, backend, sophie };
 
 /** What a file of the relay's folder has, as far as it is there. */
 export function textOf(path: string): string {

@@ -1,13 +1,11 @@
 /** What both ask about messages, started once for all rows. */
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { Server } from "node:net";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { productNames, productScript } from "../checks/scanners/products.ts";
 import { Clamd } from "../fakes/clamd.ts";
+import { startSophie } from "../fakes/sophie.ts";
 import { startSpamd } from "../fakes/spamd.ts";
 import type { Asked } from "./row.ts";
 
@@ -16,20 +14,6 @@ export interface Services {
   /** The text with the places of services in it. */
   fill(text: string): string;
   close(): Promise<void>;
-}
-
-/** Names what it finds in a file, by lines "VIRUS name". */
-async function startSophie(path: string): Promise<Server> {
-  const server = createServer((socket) => {
-    socket
-      .on("data", (line) => {
-        const names = readFileSync(String(line).trimEnd(), "latin1").match(/(?<=^VIRUS )\S+/gm) ?? [];
-        socket.end(names.length === 0 ? "0" : `1:${names.join(",")}`);
-      })
-      .on("error", () => socket.destroy());
-  }).listen(path);
-  await once(server, "listening");
-  return server;
 }
 
 /** Starts those that are wanted. */
