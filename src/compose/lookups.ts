@@ -5,7 +5,7 @@ import type { LookupSettings, Settings } from "../config/sections.ts";
 import { createLookupServer } from "../lookup/server.ts";
 import type { LookupServer, LookupServerOptions } from "../lookup/server.ts";
 import { judge } from "../lookup/verdict.ts";
-import type { LookupService, Question, Verdict } from "../lookup/verdict.ts";
+import type { LookupService, Question, LookupVerdict } from "../lookup/verdict.ts";
 import { exim } from "../lookup/protocols/exim.ts";
 import { http } from "../lookup/protocols/http.ts";
 import { milter } from "../lookup/protocols/milter.ts";
@@ -123,7 +123,7 @@ export class Lookups {
   #optionsOf(started: LookupSettings): LookupServerOptions {
     const { name, protocol } = started;
     const count = labelsBy("verdict", { protocol });
-    const tell = (verdict: Verdict): Verdict => {
+    const tell = (verdict: LookupVerdict): LookupVerdict => {
       this.#counters.add("lookups", count(verdict.kind));
       return verdict;
     };

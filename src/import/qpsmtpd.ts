@@ -11,7 +11,7 @@ import { listFiles } from "./list-files.ts";
 import type { Plugin, PluginLine, Values } from "./plugin.ts";
 import { findPlugin } from "./plugins.ts";
 
-type Verdict = Omit<Became, "from">;
+type Fate = Omit<Became, "from">;
 
 /** A line of config/plugins with what is known of its plugin. */
 interface Named {
@@ -97,7 +97,7 @@ class Translator {
     this.#instances = nameInstances(lines);
   }
 
-  translate(named: Named): Verdict {
+  translate(named: Named): Fate {
     const { plugin, line } = named;
     if (plugin === undefined) {
       return {
@@ -120,7 +120,7 @@ class Translator {
     }
   }
 
-  #check(named: Named, check: string, values: Values, here: string): Verdict {
+  #check(named: Named, check: string, values: Values, here: string): Fate {
     if (!this.#known.check(check)) {
       return { kind: "nothing", how: `This version has no check ${check}. ${here}` };
     }
@@ -136,7 +136,7 @@ class Translator {
     return { kind: "check", how: `"${label}"${shown(good)}. ${here}${left}` };
   }
 
-  #setting({ from }: Named, section: string, keys: readonly string[], values: Values, here: string): Verdict {
+  #setting({ from }: Named, section: string, keys: readonly string[], values: Values, here: string): Fate {
     if (!keys.some((key) => this.#known.setting(section, key))) {
       return { kind: "nothing", how: `This version has no [${section}] ${keys.join(", ")}. ${here}` };
     }
@@ -146,7 +146,7 @@ class Translator {
     return { kind: "setting", how: `${what}. ${here}${left}` };
   }
 
-  #route({ from }: Named, values: Values, here: string): Verdict {
+  #route({ from }: Named, values: Values, here: string): Fate {
     const hop = values["next_hop"];
     if (typeof hop !== "string" || parseHopPlace(hop) === undefined) {
       return { kind: "nothing", how: `No next hop of this version. ${here}` };

@@ -6,7 +6,7 @@ import type { Mailbox } from "../mail/address.ts";
 import type { Reply } from "../mail/reply.ts";
 import { isCatchAll } from "../mail/wildcards.ts";
 import { parseRcpt } from "../smtp/session/command.ts";
-import type { LookupService, Sender, Verdict } from "./verdict.ts";
+import type { LookupService, Sender, LookupVerdict } from "./verdict.ts";
 
 /** What of a service the reading depends on. */
 type Reading = Pick<LookupService, "idn">;
@@ -54,7 +54,7 @@ export function isReply(read: Mailbox | Reply): read is Reply {
 }
 
 /** The verdict on a text that is no address: the relay's refusal in its own domains, and else nobody's business. */
-export function unreadable(text: string, reply: Reply, { domains }: Pick<LookupService, "domains">): Verdict {
+export function unreadable(text: string, reply: Reply, { domains }: Pick<LookupService, "domains">): LookupVerdict {
   const at = text.lastIndexOf("@");
   const domain = normalDomain(text.slice(at + 1)) ?? "";
   // A name without a domain is one of ours.

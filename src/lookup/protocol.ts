@@ -1,12 +1,12 @@
 /** A protocol of other mail servers on one connection: where a question ends, and what is answered. No sockets here. */
-import type { Question, Verdict } from "./verdict.ts";
+import type { Question, LookupVerdict } from "./verdict.ts";
 import type { LookupService } from "./verdict.ts";
 
 /** What a protocol may ask. */
 export interface Asker {
   readonly service: LookupService;
   /** Counts the verdict for the protocol. */
-  ask(question: Question): Verdict | Promise<Verdict>;
+  ask(question: Question): LookupVerdict | Promise<LookupVerdict>;
 }
 
 /** The next question on a connection. */

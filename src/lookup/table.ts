@@ -5,7 +5,7 @@
 import { after } from "../smtp/session/outcome.ts";
 import { acceptsWholeDomain, isReply, readEither, wholeDomain } from "./address.ts";
 import type { Asker } from "./protocol.ts";
-import type { Verdict } from "./verdict.ts";
+import type { LookupVerdict } from "./verdict.ts";
 
 /** What a table says of a key. */
 export type Found = "there" | "absent" | "later";
@@ -24,7 +24,7 @@ export function lookUp(key: string, { service, ask }: Asker): Found | Promise<Fo
 }
 
 /** What a verdict is in a table. */
-export function foundOf({ kind }: Verdict): Found {
+export function foundOf({ kind }: LookupVerdict): Found {
   switch (kind) {
     case "known":
     case "no-snapshot":

@@ -54,7 +54,7 @@ export interface Client {
 export type VerdictKind = (typeof verdictKinds)[number];
 
 /** The answer to one question. */
-export interface Verdict {
+export interface LookupVerdict {
   readonly kind: VerdictKind;
   /** What the relay would reply. */
   readonly reply: Reply;
@@ -77,8 +77,8 @@ export interface LookupService
 const nobody: Client = { ip: "", host: "", helo: "", login: "" };
 /** In place of a sender that is not told: any that the null sender's checks do not look at. RFC 2606. */
 const anybody: Mailbox = { raw: "anybody@sender.invalid", user: "anybody", domain: "sender.invalid" };
-const relayingDenied: Verdict = { kind: "foreign", reply: answers.relayingDenied, reason: "not a relay domain" };
-const denied: Verdict = {
+const relayingDenied: LookupVerdict = { kind: "foreign", reply: answers.relayingDenied, reason: "not a relay domain" };
+const denied: LookupVerdict = {
   kind: "blocked",
   reply: reply(421, "4.7.1", "Service not available to this client"),
   reason: "denied by client rule",
@@ -86,10 +86,10 @@ const denied: Verdict = {
 const dropped = reply(421, "4.7.0", "Connection closed");
 const blocked: Reply = answers.tooManyUnknown.reply ?? dropped;
 
-type Answer = Verdict | Promise<Verdict>;
+type Answering = LookupVerdict | Promise<LookupVerdict>;
 
 /** Asks about one address. Synchronous as long as every check is. */
-export function judge(service: LookupService, question: Question): Answer {
+export function judge(service: LookupService, question: Question): Answering {
   const { recipient, client } = question;
   const variables = client === undefined ? new Map<string, string>() : variablesOf(service, client);
   if (variables === undefined) {
@@ -102,7 +102,7 @@ export function judge(service: LookupService, question: Question): Answer {
     return askAs(service, question, question.sender.mailbox, variables);
   }
   const untold = client === undefined ? { ...service, log: service.untold } : service;
-  const ask = (sender: Mailbox | undefined): Answer => askAs(untold, question, sender, variables);
+  const ask = (sender: Mailbox | undefined): Answering => askAs(untold, question, sender, variables);
   // Whoever does not tell the sender wants to know whether anybody at all may write: a check that looks at senders
   // must not make an unknown recipient of one that is known.
   return after(ask(undefined), (first) => (first.kind === "refused" ? ask(anybody) : first));
@@ -131,7 +131,7 @@ function askAs(
   question: Question,
   sender: Mailbox | undefined,
   variables: ReadonlyMap<string, string>,
-): Answer {
+): Answering {
   const { ip, host, helo } = question.client ?? nobody;
   const local = { ip: "", port: 0, host: service.hostname };
   const own = new Map(variables);
@@ -152,7 +152,7 @@ function askAs(
 }
 
 /** Logs what passed, as the relay does after its next hop; counts what is unknown. */
-function conclude(service: LookupService, session: Session, judged: Judged, question: Question): Answer {
+function conclude(service: LookupService, session: Session, judged: Judged, question: Question): Answering {
   if (judged.kind === "passed") {
     const { mailbox, check, status } = judged;
     logRecipient(service, session, { mailbox, check, status }, answers.recipientOk);
@@ -160,7 +160,7 @@ function conclude(service: LookupService, session: Session, judged: Judged, ques
     return { kind, reply: answers.recipientOk, reason: status };
   }
   const said = judged.response.reply ?? dropped;
-  const verdict: Verdict = { kind: kindOf(judged, said), reply: said, reason: judged.finding ?? "refused" };
+  const verdict: LookupVerdict = { kind: kindOf(judged, said), reply: said, reason: judged.finding ?? "refused" };
   if (judged.finding !== "unknown" || session.client.ip === "") {
     return verdict;
   }

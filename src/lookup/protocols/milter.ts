@@ -12,7 +12,7 @@ import type { Reply } from "../../mail/reply.ts";
 import { after } from "../../smtp/session/outcome.ts";
 import { isReply, readQuoted, readSender, unreadable } from "../address.ts";
 import type { Asker, Dialogue, Protocol, Said, Taken } from "../protocol.ts";
-import type { Client, Sender, Verdict } from "../verdict.ts";
+import type { Client, Sender, LookupVerdict } from "../verdict.ts";
 
 /** Macros, and a command with its parameters; bodies are not wanted. */
 const longest = 65_536;
@@ -136,7 +136,7 @@ class MilterSession {
     });
   }
 
-  #judge(written: string, { service, ask }: Asker): Verdict | Promise<Verdict> {
+  #judge(written: string, { service, ask }: Asker): LookupVerdict | Promise<LookupVerdict> {
     const recipient = readQuoted(written, service);
     if (isReply(recipient)) {
       return unreadable(written, recipient, service);

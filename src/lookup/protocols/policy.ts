@@ -9,7 +9,7 @@ import { after } from "../../smtp/session/outcome.ts";
 import { BoundedMap } from "../../state/bounded-map.ts";
 import { isReply, readSender, readUnquoted, unreadable } from "../address.ts";
 import type { Asker, Dialogue, Protocol, Taken } from "../protocol.ts";
-import type { Client, Verdict } from "../verdict.ts";
+import type { Client, LookupVerdict } from "../verdict.ts";
 
 /** Some forty attributes, of which a certificate's subject may be long. */
 const longest = 32_768;
@@ -72,7 +72,11 @@ function open(): Dialogue<Attributes> {
   };
 }
 
-function ask(attributes: Attributes, { service, ask: put }: Asker, unknownBefore: number): Verdict | Promise<Verdict> {
+function ask(
+  attributes: Attributes,
+  { service, ask: put }: Asker,
+  unknownBefore: number,
+): LookupVerdict | Promise<LookupVerdict> {
   const text = attributes.get("recipient") ?? "";
   const recipient = readUnquoted(text, service);
   if (isReply(recipient)) {
