@@ -30,6 +30,12 @@ export const long: readonly string[] = [
   "test/fuzz/*.test.ts",
   "test/print/generators.test.ts",
   "test/relay/full-hop.test.ts",
+  "test/checks/conditions.test.ts",
+  "test/config/every-setting.test.ts",
+  // Time limits that are waited for, and real databases.
+  "test/message/slow.test.ts",
+  "test/relay/patience.test.ts",
+  "test/sync/sql.test.ts",
   "test/spp/load.test.ts",
   "test/sync/random-directories.test.ts",
 ];
