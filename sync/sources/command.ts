@@ -44,9 +44,12 @@ async function* output(
   const { pid } = child;
   const ended = once(child, "close", { signal: stop }).catch((error: unknown) => error);
   const words = listen(child);
+  // One that could not be started has none, and 0 would be the group of this process.
   const kill = (): void => (pid === undefined ? undefined : killGroup(pid, "SIGKILL"));
   stop.addEventListener("abort", kill, { once: true });
-  running.add(pid ?? 0);
+  if (pid !== undefined) {
+    running.add(pid);
+  }
   try {
     child.stdout?.setEncoding("utf8");
     for await (const chunk of child.stdout ?? []) {
@@ -56,20 +59,28 @@ async function* output(
     if (stop.aborted) {
       throw new SourceFault("timeout", `Command "${program}" ${why()}`);
     }
-    if (end instanceof Error) {
-      throw new SourceFault("unreadable", `Cannot run "${program}": ${end.message}`, { cause: end });
-    }
-    if (child.exitCode !== 0) {
-      const how =
-        child.exitCode === null ? `was ended by ${child.signalCode ?? "a signal"}` : `exited with ${child.exitCode}`;
-      throw new SourceFault("incomplete", `Command "${program}" ${how}${words()}`);
+    const fault = faultOf(child, program, end, words);
+    if (fault !== undefined) {
+      throw fault;
     }
   } finally {
     stop.removeEventListener("abort", kill);
-    running.delete(pid ?? 0);
+    if (pid !== undefined) {
+      running.delete(pid);
+    }
     // Its children too, and itself if the text was not read to its end.
     kill();
   }
+}
+
+/** What is wrong with how it ended; undefined: nothing. @param end the error if it could not be started, else anything */
+function faultOf(child: ChildProcess, program: string, end: unknown, words: () => string): SourceFault | undefined {
+  if (end instanceof Error) {
+    return new SourceFault("unreadable", `Cannot run "${program}": ${end.message}`, { cause: end });
+  }
+  const { exitCode: code, signalCode: by } = child;
+  const how = code === null ? `was ended by ${by ?? "a signal"}` : `exited with ${code}`;
+  return code === 0 ? undefined : new SourceFault("incomplete", `Command "${program}" ${how}${words()}`);
 }
 
 /** The last line that a program said on standard error, as the end of a sentence. */

@@ -10,26 +10,22 @@ import type { SourceSettings } from "../../src/config/schema.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 import type { Rules } from "../convert/addresses.ts";
 import { type Batch, type Source, SourceFault } from "../source.ts";
-import { checkText, type OpenText, unreadable } from "./lines.ts";
+import { checkText, type OpenText } from "./lines.ts";
 import { columnName, refuseColumns, RowBatch } from "./rows.ts";
+import { createTextSource } from "./text-source.ts";
 
 /** Characters of one row: a mailbox may have hundreds of addresses. */
 const maxRow = 1024 * 1024;
 
 /** A source that reads such a text. */
-export function createCsvSource(settings: SourceSettings, rules: Rules, open: OpenText): Source {
-  return {
-    name: settings.name,
-    domains: rules.scope.domains,
-    async *read(signal) {
-      const { text, file } = await open(signal);
-      try {
-        yield* readTable(text, file, rules, settings.attributes.length > 0);
-      } catch (error) {
-        throw error instanceof SourceFault ? error : csvFault(file, error);
-      }
-    },
-  };
+export function createCsvSource({ name, attributes }: SourceSettings, rules: Rules, open: OpenText): Source {
+  return createTextSource(name, rules, open, async function* (text, file) {
+    try {
+      yield* readTable(text, file, rules, attributes.length > 0);
+    } catch (error) {
+      throw csvFault(file, error);
+    }
+  });
 }
 
 interface Row {
@@ -103,8 +99,9 @@ function delimiterOf(header: string): string {
   return counts.toSorted((a, b) => b.count - a.count)[0]?.one ?? ",";
 }
 
-function csvFault(file: string, error: unknown): SourceFault {
+/** An error of the parser with its line; any other stays as it is. */
+function csvFault(file: string, error: unknown): unknown {
   return error instanceof CsvError
     ? new SourceFault("format", `${file}:${String(error["lines"])}: ${errorMessage(error)}`, { cause: error })
-    : unreadable(file, error);
+    : error;
 }

@@ -4,12 +4,13 @@ import { convertEntries, type Rules } from "../convert/addresses.ts";
 import { namesOf } from "../convert/attribute-names.ts";
 import { foldDn, isBelow } from "../convert/distinguished-name.ts";
 import type { Entry } from "../entry.ts";
-import { type Batch, type Source, SourceFault } from "../source.ts";
+import type { Source } from "../source.ts";
 import { attributesOf, type Filter, parseFilter } from "./filter.ts";
 import { compileFilter } from "./filter-evaluator.ts";
 import { parseLdif } from "./ldif-parser.ts";
 import { unaskedText } from "./hint-words.ts";
-import { type OpenText, unreadable } from "./lines.ts";
+import type { OpenText } from "./lines.ts";
+import { createTextSource } from "./text-source.ts";
 import { asksByClass, collectUnasked } from "./unasked.ts";
 
 /** Entries a batch. */
@@ -25,37 +26,28 @@ export function createLdifSource(settings: SourceSettings, rules: Rules, open: O
   const matches = compileFilter(filter);
   const reads = attributesRead(filter, rules);
   const base = foldDn(settings.base);
-  return {
-    name: settings.name,
-    domains: rules.scope.domains,
-    async *read(signal) {
-      const { text, file } = await open(signal);
-      const others = settings.filter === "" && asksByClass(rules) ? collectUnasked(rules) : undefined;
-      let entries: Entry[] = [];
-      try {
-        for await (const entry of parseLdif(text, file, reads)) {
-          if (!isBelow(foldDn(entry.dn), base)) {
-            continue;
-          }
-          others?.take(entry);
-          if (matches(entry)) {
-            entries.push(entry);
-          }
-          if (entries.length === batchSize) {
-            yield convertEntries(entries, rules) satisfies Batch;
-            entries = [];
-          }
-        }
-      } catch (error) {
-        throw error instanceof SourceFault ? error : unreadable(file, error);
+  return createTextSource(settings.name, rules, open, async function* (text, file) {
+    const others = settings.filter === "" && asksByClass(rules) ? collectUnasked(rules) : undefined;
+    let entries: Entry[] = [];
+    for await (const entry of parseLdif(text, file, reads)) {
+      if (!isBelow(foldDn(entry.dn), base)) {
+        continue;
       }
-      yield convertEntries(entries, rules);
-      const hint = unaskedText(others?.found);
-      if (hint !== undefined) {
-        yield { entries: 0, found: [], skipped: {}, hints: [{ level: "warning", text: hint }] };
+      others?.take(entry);
+      if (matches(entry)) {
+        entries.push(entry);
       }
-    },
-  };
+      if (entries.length === batchSize) {
+        yield convertEntries(entries, rules);
+        entries = [];
+      }
+    }
+    yield convertEntries(entries, rules);
+    const hint = unaskedText(others?.found);
+    if (hint !== undefined) {
+      yield { entries: 0, found: [], skipped: {}, hints: [{ level: "warning", text: hint }] };
+    }
+  });
 }
 
 /** What of an entry plays a part, so that nothing else can fail the run; undefined: everything. */

@@ -8,27 +8,17 @@ import type { Kind } from "../../src/snapshot/format.ts";
 import { convertValue, type Rules } from "../convert/addresses.ts";
 import { createLeftOuts, type LeftOuts } from "../left-out.ts";
 import type { AddressAttribute } from "../presets/preset.ts";
-import { type Batch, type FoundAddress, type Source, SourceFault } from "../source.ts";
-import { type OpenText, readLines, unreadable } from "./lines.ts";
+import type { Batch, FoundAddress, Source } from "../source.ts";
+import { type OpenText, readLines } from "./lines.ts";
+import { createTextSource } from "./text-source.ts";
 
 const batchSize = 1000;
 /** Characters of a line: addresses are short, a comment may be longer. */
 const maxLine = 64 * 1024;
 
 /** A source that reads such a text. */
-export function createListSource(settings: SourceSettings, rules: Rules, open: OpenText): Source {
-  return {
-    name: settings.name,
-    domains: rules.scope.domains,
-    async *read(signal) {
-      const { text, file } = await open(signal);
-      try {
-        yield* readList(text, file, rules);
-      } catch (error) {
-        throw error instanceof SourceFault ? error : unreadable(file, error);
-      }
-    },
-  };
+export function createListSource({ name }: SourceSettings, rules: Rules, open: OpenText): Source {
+  return createTextSource(name, rules, open, (text, file) => readList(text, file, rules));
 }
 
 /** Reads the lines of a list into batches. */
