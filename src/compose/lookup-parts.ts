@@ -21,7 +21,7 @@ export interface SharedLookup extends Omit<LookupService, "name" | "untold"> {
 interface Base
   extends
     Omit<Services, "label" | "lists" | "scanner">,
-    Pick<LookupService, "idn" | "counters" | "snapshot" | "harvest" | "relayLists"> {
+    Pick<LookupService, "idn" | "counters" | "snapshot" | "harvest" | "relayLists" | "observer"> {
   readonly scanners: ScannerPlaces;
   readonly want: (name: string) => void;
 }

@@ -89,7 +89,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const lookup = lookupParts(settings, {
     ...services,
     ...mannersOf(settings),
-    ...{ scanners, counters, snapshot, harvest, relayLists, want: mirror.want },
+    ...{ scanners, counters, snapshot, harvest, relayLists, observer, want: mirror.want },
   });
   return { courier, authenticator, tls, listeners, lookup, mirror };
 }

@@ -15,6 +15,7 @@ import { sessionId } from "../smtp/listener/session-id.ts";
 import { isOurs } from "../smtp/relayable.ts";
 import type { Service } from "../smtp/service.ts";
 import { after } from "../smtp/session/outcome.ts";
+import { noteUnknown } from "../smtp/session/recipient-conclusion.ts";
 import { logRecipient, serverName } from "../smtp/session/recipient-log.ts";
 import { judgeRecipient } from "../smtp/session/recipient.ts";
 import type { Judged, RecipientService } from "../smtp/session/recipient.ts";
@@ -64,7 +65,7 @@ export interface LookupVerdict {
 
 /** What lookups share with the relay; replaced as a whole at SIGHUP. */
 export interface LookupService
-  extends RecipientService, Pick<Service, "rules" | "relayLists" | "hostname" | "idn" | "now"> {
+  extends RecipientService, Pick<Service, "rules" | "relayLists" | "hostname" | "idn" | "now" | "observer"> {
   readonly name: string;
   readonly harvest: Harvest;
   /** Session variables that a login brings. */
@@ -151,8 +152,9 @@ function askAs(
   );
 }
 
-/** Logs what passed, as the relay does after its next hop; counts what is unknown. */
+/** Logs what passed, as the relay does after its next hop; counts and notes what is unknown. */
 function conclude(service: LookupService, session: Session, judged: Judged, question: Question): Answering {
+  noteUnknown(service, session, judged.kind === "passed" ? judged.ours : judged.finding);
   if (judged.kind === "passed") {
     const { mailbox, check, status } = judged;
     logRecipient(service, session, { mailbox, check, status }, answers.recipientOk);

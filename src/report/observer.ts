@@ -14,6 +14,6 @@ export interface Observer {
    * @param code the next hop's
    */
   note(address: string, ours: OurAnswer, code: number): void;
-  /** Of one that was refused as unknown, whatever the mode. Not given: nobody asks the directory about it. */
+  /** Of one that the list does not know, whatever the mode. Not given: nobody asks the directory about it. */
   unknown?(address: string): void;
 }

@@ -156,7 +156,7 @@ export class Conversation {
     if (judged.kind === "answered") {
       const { response, finding } = judged;
       const nth = finding === "unknown" ? ++this.#unknown : 0;
-      noteUnknown(this.service, this.session, nth);
+      noteUnknown(this.service, this.session, finding);
       return nth > 0
         ? after(this.service.harvest.judge(this.session, nth), (sentence) =>
             afterSentence(sentence, response, () => this.session.elapsed()),

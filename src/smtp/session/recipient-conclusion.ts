@@ -95,11 +95,15 @@ function concludeRecipient(
 }
 
 /**
- * Notes a recipient that was refused as unknown: the directory may know it by now.
- * @param nth unknown one of the session; 0: it is not unknown
+ * Notes a recipient that the list does not know: the directory may know it by now.
+ * @param finding what the check said that decided
  */
-export function noteUnknown({ observer, domains }: Service, { recipient }: Session, nth: number): void {
-  if (nth > 0 && recipient !== undefined) {
+export function noteUnknown(
+  { observer, domains }: Pick<Service, "observer" | "domains">,
+  { recipient }: Session,
+  finding: string | undefined,
+): void {
+  if ((finding === "unknown" || finding === "stale") && recipient !== undefined) {
     const { user, domain } = recipient;
     observer?.unknown?.(normalKey(user, domains.canonical(domain) ?? domain));
   }
