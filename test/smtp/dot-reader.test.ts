@@ -8,12 +8,15 @@ import { DotReader } from "../../src/smtp/message/dot-reader.ts";
 const atom = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom("\r\n", "\r", "\n", ".", "..", "\0", "\r\n.", "\r\n..", "\n.\n", "\r.\r") },
   { weight: 3, arbitrary: fc.constantFrom("\n.\r\n", "\r.\r\n", "\r\n.\n", "\r\n.\r", "\r\n\0.\r\n", "\r\n.\0\r\n") },
-  { weight: 3, arbitrary: fc.constantFrom("a", "MAIL FROM:<x@y>", "\xff", " ", "\t") },
+  { weight: 3, arbitrary: fc.constantFrom("a", "MAIL FROM:<x@y>", "\xff", "\x8d\x8a", "\x80", "\x0e", " ", "\t") },
 );
 const content = fc.array(atom, { maxLength: 24 }).map((parts) => Buffer.from(parts.join(""), "latin1"));
 /** Content as a well-behaved client sends it: whole lines only. */
 const lines = fc.array(fc.constantFrom("", ".", "..", ".x", "x", "x.", "\t.", "\xe4"), { maxLength: 8 });
-const cuts = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 12 });
+const cuts = fc.array(fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 7, max: 60 })), {
+  minLength: 1,
+  maxLength: 12,
+});
 
 interface Reading {
   readonly body: Buffer;
