@@ -38,7 +38,7 @@ export class Wire {
   }
 
   static async open(place: NetConnectOpts): Promise<Wire> {
-    const socket = connect({ allowHalfOpen: true, ...place });
+    const socket = connect({ allowHalfOpen: true, noDelay: true, ...place });
     await once(socket, "connect", { signal: AbortSignal.timeout(patience) });
     return new Wire(socket);
   }
