@@ -22,6 +22,7 @@ export const rich: readonly Wanted[] = [
   { text: "team@kontor.example", kind: "group", rule: `senders:${sender} bert@kontor.example` },
   { text: "board@kontor.example", kind: "group", rule: "senders:bert@kontor.example" },
   { text: "urlaub@kontor.example", kind: "account", rule: "later" },
+  { text: "weg@kontor.example", kind: "account", gone: Date.now() },
   { text: "list-default@kontor.example", kind: "extension" },
 ];
 /** User parts that the lists have. */
@@ -35,6 +36,7 @@ const users = [
   "team",
   "board",
   "urlaub",
+  "weg",
   "list-x",
   "list%kontor",
 ];
@@ -67,6 +69,7 @@ harvest_client_limit = 0
 harvest_delay_after = 0
 [recipients]
 recipient_delimiter = "+-"
+grace = "1d"
 `;
 
 /** What one address is made of: known names, near misses, extensions, routes, quotes, octets beyond ASCII. */

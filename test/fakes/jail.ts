@@ -1,0 +1,96 @@
+/**
+ * A folder that a server takes for the whole machine (chroot). Debian lets one mail server be installed at a time, and
+ * their paths and users are compiled in: the others are unpacked by `.ci/run`, and each test runs its own copy. Needs root.
+ */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, chown, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+
+import { isRoot } from "./postfix.ts";
+import { missing } from "./need.ts";
+
+const run = promisify(execFile);
+
+/** Where `.ci/run` unpacks mail servers. */
+export const unpacked = "/opt/goodmailto-test";
+const libraries = "usr/lib/x86_64-linux-gnu";
+
+/** The user of a server in its jail, whatever its name. */
+export const serverUser = 7777;
+
+/** Whether a test must do without a server that `.ci/run` unpacks. @param program without the first slash */
+export function notUnpacked(program: string): boolean {
+  return (!existsSync(join(unpacked, program)) && missing(join(unpacked, program))) || !isRoot();
+}
+
+/** What a server finds there. */
+export interface JailOptions {
+  /** Paths without the first slash; each comes with its libraries, from where it was unpacked or from the system. */
+  readonly programs: readonly string[];
+  /** Names that are compiled in; the first has the number {@link serverUser}, the next one more. */
+  readonly users: readonly string[];
+  /** Folders that belong to the first user. */
+  readonly folders: readonly string[];
+  readonly files: Readonly<Record<string, string>>;
+}
+
+export interface Jail {
+  readonly folder: string;
+  /** The command that runs a program inside. */
+  command(program: string, ...words: string[]): readonly [string, ...string[]];
+  remove(): Promise<void>;
+}
+
+/** Makes one. */
+export async function openJail({ programs, users, folders, files }: JailOptions): Promise<Jail> {
+  const folder = await mkdtemp(join(tmpdir(), "gmto-jail-"));
+  await chmod(folder, 0o755);
+  await mkdir(join(folder, "tmp"));
+  await chmod(join(folder, "tmp"), 0o1777);
+  await Promise.all(programs.map((program) => copyProgram(program, folder)));
+  for (const name of folders) {
+    await mkdir(join(folder, name), { recursive: true });
+    await chown(join(folder, name), serverUser, serverUser);
+  }
+  await mkdir(join(folder, "dev"));
+  await run("mknod", ["-m", "666", join(folder, "dev/null"), "c", "1", "3"]);
+  await run("mknod", ["-m", "666", join(folder, "dev/urandom"), "c", "1", "9"]);
+  for (const [name, text] of Object.entries({ ...accounts(users), ...files })) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), text);
+  }
+  return {
+    folder,
+    command: (program, ...words) => ["chroot", folder, `/${program}`, ...words],
+    remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }),
+  };
+}
+
+function accounts(users: readonly string[]): Record<string, string> {
+  const rows = [["root", 0] as const, ...users.map((name, i) => [name, serverUser + i] as const)];
+  return {
+    "etc/passwd": rows.map(([name, id]) => `${name}:x:${id}:${id}::/:/bin/false\n`).join(""),
+    "etc/group": rows.map(([name, id]) => `${name}:x:${id}:\n`).join(""),
+    "etc/hosts": "127.0.0.1 localhost\n",
+    "etc/services": "smtp 25/tcp\n",
+    // Nobody is asked.
+    "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+  };
+}
+
+async function copyProgram(program: string, folder: string): Promise<void> {
+  const own = join(unpacked, program);
+  const from = existsSync(own) ? own : `/${program}`;
+  const { stdout } = await run("ldd", [from], { env: { ...process.env, LD_LIBRARY_PATH: join(unpacked, libraries) } });
+  const needed = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = ""]) => path);
+  await Promise.all(
+    [from, ...needed].map(async (path) => {
+      const target = join(folder, path.replace(unpacked, ""));
+      await mkdir(dirname(target), { recursive: true });
+      await copyFile(path, target);
+    }),
+  );
+}

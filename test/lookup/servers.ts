@@ -1,0 +1,119 @@
+/** Real mail servers that ask: each must answer a recipient as the relay does, over three lists, one of them missing. */
+import { rmSync } from "node:fs";
+
+import type { LookupProtocol } from "../../src/report/counters.ts";
+import { startTestRelay } from "../fakes/relay.ts";
+import type { TestRelay } from "../fakes/relay.ts";
+import { SmtpClient } from "../fakes/smtp-client.ts";
+import { publishSnapshot } from "../fakes/snapshot.ts";
+import type { Wanted } from "../fakes/snapshot.ts";
+import { createRandom, seed } from "../fuzz/random.ts";
+import { makeAddress, patientConfig, sender } from "./addresses.ts";
+import { lookupSections } from "./scene.ts";
+
+/** Addresses over three lists; `npm run fuzz` asks more. */
+const count = Math.ceil(Number(process.env["FUZZ_SESSIONS"] ?? 450) / 3);
+
+/** A relay that answers by these protocols, without a list. */
+export interface AskedRelay {
+  readonly relay: TestRelay;
+  portOf(protocol: LookupProtocol): number;
+  /** Publishes a list; undefined takes it away. */
+  use(rows: readonly Wanted[] | undefined): Promise<void>;
+}
+
+/** Starts one. @param more TOML */
+export async function startAskedRelay(protocols: readonly LookupProtocol[], more = ""): Promise<AskedRelay> {
+  const route = '[[route]]\ndomain = "*"\nnext_hop = "maildir:{folder}/mail"\n';
+  const relay = await startTestRelay({ config: `${patientConfig}${route}${lookupSections(protocols)}${more}` });
+  return {
+    relay,
+    portOf: (protocol) => relay.ports[1 + protocols.indexOf(protocol)] ?? 0,
+    use: async (rows) => {
+      // A first list has no guards to pass.
+      rmSync(relay.snapshotPath, { force: true });
+      if (rows !== undefined) {
+        await publishSnapshot(relay.snapshotPath, rows);
+      }
+      await relay.relay.snapshot.check();
+    },
+  };
+}
+
+/** Mail servers have had enough after so many recipients, in this or that way. */
+const session = 40;
+
+/** The replies to recipients, each in a transaction of its own; "closed" where the server hangs up. */
+export async function askServer(port: number, addresses: readonly string[], from = sender): Promise<string[]> {
+  const replies: string[] = [];
+  for (let i = 0; i < addresses.length; i += session) {
+    const client = await SmtpClient.open(port);
+    try {
+      await client.reply();
+      await client.command("EHLO client.example");
+      for (const address of addresses.slice(i, i + session)) {
+        const begun = await client.command(`MAIL FROM:<${from}>`);
+        if (begun?.startsWith("250") !== true) {
+          throw new Error(`MAIL: ${begun}`);
+        }
+        replies.push((await client.command(`RCPT TO:<${address}>`)) ?? "closed");
+        await client.command("RSET");
+      }
+    } finally {
+      client.close();
+    }
+  }
+  return replies;
+}
+
+/** Random addresses that fit in a command; the same ones for every server. */
+export function randomAddresses(): string[] {
+  const random = createRandom(seed);
+  const addresses = Array.from({ length: count }, () => makeAddress(random));
+  return addresses.filter((address) => !/[<>\r\n\0]/.test(address));
+}
+
+/** What a reply is, to whoever sends. */
+function classOf(reply: string | undefined): string {
+  return reply?.slice(0, 1) ?? "";
+}
+
+/** What is different about a server or the protocol by which it asks. */
+export interface Manners {
+  /** The protocol does not tell who sends: whom anybody at all may write to is there. */
+  readonly isUntold?: boolean;
+  /** Its own refusals of what it does not take for an address, before it asks. */
+  readonly own?: RegExp;
+}
+
+/** What a comparison found. */
+export interface Compared {
+  /** A line for each address where the two differ. */
+  readonly wrong: readonly string[];
+  /** How often the relay gave each class of reply. */
+  readonly classes: Readonly<Record<string, number>>;
+}
+
+/** Asks the relay and a server that asks it. Ports. */
+export async function compare(
+  relay: number,
+  server: number,
+  { isUntold = false, own }: Manners = {},
+): Promise<Compared> {
+  const addresses = randomAddresses();
+  const [ours, toNobody, theirs] = await Promise.all([
+    askServer(relay, addresses),
+    isUntold ? askServer(relay, addresses, "") : [],
+    askServer(server, addresses),
+  ]);
+  const classes: Record<string, number> = {};
+  const wrong = addresses.flatMap((address, i) => {
+    const [our = "", their = ""] = [ours[i], theirs[i]];
+    classes[classOf(our)] = (classes[classOf(our)] ?? 0) + 1;
+    const isForSome = isUntold && (our.startsWith("550 5.7.1 Delivery") || toNobody[i]?.startsWith("2"));
+    const isRight =
+      classOf(our) === classOf(their) || (isForSome && their.startsWith("2")) || (own !== undefined && own.test(their));
+    return isRight ? [] : [`${JSON.stringify(address)}: ${their}, the relay ${our}`];
+  });
+  return { wrong, classes };
+}
