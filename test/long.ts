@@ -34,6 +34,7 @@ export const long: readonly string[] = [
   "test/config/every-setting.test.ts",
   // Time limits that are waited for, and real databases.
   "test/message/slow.test.ts",
+  "test/lookup/strangers.test.ts",
   "test/relay/patience.test.ts",
   "test/sync/sql.test.ts",
   "test/spp/load.test.ts",

@@ -70,6 +70,9 @@ function exim(port: number): Asker {
       wire.socket.end(address, "latin1");
       const said = await wire.rest();
       wire.close();
+      if (said === "") {
+        throw new Error("closed without an answer");
+      }
       return said === "known\n" || said === "no-snapshot\n" ? "accept" : said === "later\n" ? "later" : "refuse";
     },
     close: () => undefined,

@@ -6,10 +6,13 @@ import type { NetConnectOpts, Socket } from "node:net";
 import { lookupProtocols } from "../../src/report/counters.ts";
 import type { LookupProtocol } from "../../src/report/counters.ts";
 
-/** Sections that answer by these protocols, each on a free port of loopback and named like its protocol. */
-export function lookupSections(protocols: readonly LookupProtocol[] = lookupProtocols): string {
+/**
+ * Sections that answer by these protocols, each on a free port of loopback and named like its protocol.
+ * @param more keys of each
+ */
+export function lookupSections(protocols: readonly LookupProtocol[] = lookupProtocols, more = ""): string {
   return protocols
-    .map((protocol) => `[[lookup]]\nname = "${protocol}"\nprotocol = "${protocol}"\nlisten = ["127.0.0.1:0"]\n`)
+    .map((name) => `[[lookup]]\nname = "${name}"\nprotocol = "${name}"\nlisten = ["127.0.0.1:0"]\n${more}\n`)
     .join("\n");
 }
 
