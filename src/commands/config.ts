@@ -1,8 +1,9 @@
-/** `goodmailto config check | print | sample`. */
+/** `goodmailto config check | print | get | sample`. */
 import { Command } from "commander";
 
 import { loadConfig } from "../config/load.ts";
-import { effectiveConfig, sampleConfig } from "../config/sample.ts";
+import { effectiveConfig, effectiveValue } from "../config/effective.ts";
+import { sampleConfig } from "../config/sample.ts";
 import { formatFault } from "../config/toml.ts";
 import type { Fault } from "../config/toml.ts";
 import { deepFaults, deepWarnings } from "../compose/deep-check.ts";
@@ -28,13 +29,21 @@ export function configCommand(): Command {
     .command("print")
     .description("Print the effective settings and mark the defaults")
     .option(...file)
+    .option("--changed", "only the settings that the file gives another value than the default")
     .action(print);
+  command
+    .command("get")
+    .description("Print the effective value of one setting")
+    .argument("<key>", "smtp.listen, source.0.url, checks.greylisting.mode: as faults name them")
+    .option(...file)
+    .addHelpText("after", "\nExit status: 0 printed, 2 there is no such setting, 78 errors in the configuration")
+    .action(get);
   command.command("sample").description("Print every setting, commented out at its default").action(sample);
   return command;
 }
 
 /** Lines of list files that the relay would leave out. */
-function badLines({ settings, given }: Extract<ReturnType<typeof loadConfig>, { kind: "ok" }>): Fault[] {
+function badLines({ settings, given }: Loaded): Fault[] {
   return [...faultyLines(settings), ...senderMapWarnings(settings)].map(({ path, message }) =>
     given.fault(path, message),
   );
@@ -64,14 +73,39 @@ function counted(warnings: number): string {
   return warnings === 1 ? "1 warning" : `${warnings} warnings`;
 }
 
-function print({ config }: { config: string }): void {
+type Loaded = Extract<ReturnType<typeof loadConfig>, { kind: "ok" }>;
+
+/** The file, or its faults on standard error. */
+function load(config: string): Loaded | undefined {
   const loaded = loadConfig(config, schemaFor, []);
   if (loaded.kind === "ok") {
-    process.stdout.write(effectiveConfig(loaded.schema, loaded.settings, loaded.given));
-    return;
+    return loaded;
   }
   process.stderr.write(loaded.faults.map((fault) => `${formatFault(fault)}\n`).join(""));
   process.exitCode = exit.config;
+  return undefined;
+}
+
+function print({ config, changed }: { config: string; changed?: boolean }): void {
+  const loaded = load(config);
+  if (loaded !== undefined) {
+    process.stdout.write(effectiveConfig(loaded.schema, loaded.settings, loaded.given, changed));
+  }
+}
+
+function get(key: string, { config }: { config: string }): void {
+  const loaded = load(config);
+  if (loaded === undefined) {
+    return;
+  }
+  const value = effectiveValue(loaded.schema, loaded.settings, loaded.given, key);
+  if (value === undefined) {
+    process.stderr.write(`goodmailto: no such setting: ${key}; \`goodmailto config print\` lists all\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
+  // A text without its quotes, for the shell.
+  process.stdout.write(`${value.startsWith('"') ? String(JSON.parse(value)) : value}\n`);
 }
 
 function sample(): void {

@@ -1,34 +1,11 @@
-/** Writes TOML: the sample file from the schema's declarations, and the effective values of a loaded file. */
+/** The sample file, printed from the schema's declarations. */
 import type * as z from "zod";
 
-import { definitionOf, valueAt } from "./shape.ts";
+import { definitionOf } from "./shape.ts";
 import { fieldMeta } from "./fields.ts";
-import type { FieldMeta } from "./field-meta.ts";
-import type { createSchema, Settings } from "./sections.ts";
-import { mask, tomlValue } from "./toml-value.ts";
-import type { TomlFile } from "./toml.ts";
-
-type Schema = ReturnType<typeof createSchema>;
-
-/** One setting or section on the way through the schema. */
-interface Row {
-  readonly path: readonly string[];
-  readonly type: z.ZodType;
-  readonly repeated: boolean;
-}
-
-/** The sections in the schema's order, those within sections after them. */
-function sections(type: z.ZodType, path: readonly string[], repeated: boolean): Row[] {
-  const shape = definitionOf(type).shape ?? {};
-  const below = Object.entries(shape).flatMap(([key, child]) => {
-    if (fieldMeta(child) !== undefined) {
-      return [];
-    }
-    const element = definitionOf(child).element;
-    return sections(element ?? child, [...path, key], element !== undefined);
-  });
-  return [...(path.length > 0 ? [{ path, type, repeated }] : []), ...below];
-}
+import { headingOf, sectionsOf } from "./section-rows.ts";
+import type { Schema } from "./section-rows.ts";
+import { tomlValue } from "./toml-value.ts";
 
 function wrap(doc: string): string[] {
   const lines: string[] = [];
@@ -41,11 +18,6 @@ function wrap(doc: string): string[] {
     }
   }
   return lines.map((line) => `## ${line}`);
-}
-
-function heading(row: Row): string {
-  const name = row.path.join(".");
-  return row.repeated ? `[[${name}]]` : `[${name}]`;
 }
 
 /** What every check has is described once, in [checks]. */
@@ -61,12 +33,12 @@ export function sampleConfig(schema: Schema, docs: Readonly<Record<string, strin
     "## Durations: 500ms, 90s, 10m, 1h30m, 7d. Sizes: 64KiB, 25MB. Relative paths are taken from this file's folder.",
     "## [[name]] sections may occur several times. Check with: goodmailto config check --config FILE",
   ];
-  for (const row of sections(schema, [], false)) {
+  for (const row of sectionsOf(schema)) {
     const fields = Object.entries(definitionOf(row.type).shape ?? {}).filter(([, type]) => isShown(type));
     if (fields.length === 0 && docs[row.path.join(".")] === undefined) {
       continue;
     }
-    out.push("", ...wrap(docs[row.path.join(".")] ?? "").filter((line) => line !== "## "), `#${heading(row)}`);
+    out.push("", ...wrap(docs[row.path.join(".")] ?? "").filter((line) => line !== "## "), `#${headingOf(row)}`);
     for (const [key, type] of fields) {
       const meta = fieldMeta(type);
       const words = allowedWords(type);
@@ -79,45 +51,4 @@ export function sampleConfig(schema: Schema, docs: Readonly<Record<string, strin
 
 function allowedWords(type: z.ZodType): string {
   return Object.keys(definitionOf(type).entries ?? {}).join(", ");
-}
-
-/** The effective values; the ones that the file does not give are marked as defaults. Durations in ms, sizes in bytes. */
-export function effectiveConfig(schema: Schema, settings: Settings, given: TomlFile): string {
-  const out: string[] = [];
-  for (const row of sections(schema, [], false)) {
-    const values = row.repeated ? list(settings, row.path) : [valueAt(settings, row.path)];
-    values.forEach((value, i) => {
-      const path = row.repeated ? [...row.path, String(i)] : row.path;
-      const lines = fieldLines(row.type, value, valueAt(given.value, path), given);
-      if (lines.length > 0) {
-        out.push(`${out.length === 0 ? "" : "\n"}${heading(row)}`, ...lines);
-      }
-    });
-  }
-  return `${out.join("\n")}\n`;
-}
-
-function fieldLines(type: z.ZodType, value: unknown, given: unknown, file: TomlFile): string[] {
-  const shape = Object.entries(definitionOf(type).shape ?? {});
-  const present = (key: string): boolean => typeof given === "object" && given !== null && key in given;
-  return shape.flatMap(([key, child]) => {
-    const meta = fieldMeta(child);
-    if (meta === undefined || value === undefined || (meta.inherits === true && !present(key))) {
-      return meta?.from === undefined ? [] : [inheritedLine(key, meta, meta.from, file)];
-    }
-    // What was given is shown as it was given, in the units of the file.
-    const shown = present(key) ? valueAt(given, [key]) : meta.sample;
-    const written = meta.secret === true ? '"(secret)"' : mask(tomlValue(shown));
-    return [`${key} = ${written}${present(key) ? "" : " # default"}`];
-  });
-}
-
-/** What another section says, or its default. */
-function inheritedLine(key: string, { sample }: FieldMeta, from: string, file: TomlFile): string {
-  return `${key} = ${mask(tomlValue(valueAt(file.value, [from, key]) ?? sample))} # as [${from}]`;
-}
-
-function list(value: unknown, path: readonly string[]): unknown[] {
-  const found = valueAt(value, path);
-  return Array.isArray(found) ? found : [];
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
-import { effectiveConfig } from "../../src/config/sample.ts";
+import { effectiveConfig } from "../../src/config/effective.ts";
 import { formatFault } from "../../src/config/toml.ts";
 import { settingWarnings } from "../../src/config/warnings.ts";
 

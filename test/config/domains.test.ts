@@ -5,7 +5,7 @@ import { openSource } from "../../sync/sources/open.ts";
 import { schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
 import { ownDomainWarnings } from "../../src/config/domain-warnings.ts";
-import { effectiveConfig } from "../../src/config/sample.ts";
+import { effectiveConfig } from "../../src/config/effective.ts";
 import { worldWarnings } from "../../src/config/route-warnings.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import { formatFault } from "../../src/config/toml.ts";

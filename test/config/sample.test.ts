@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import { sectionDocs } from "../../src/compose/section-docs.ts";
 import { schema, schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";
-import { effectiveConfig, sampleConfig } from "../../src/config/sample.ts";
+import { effectiveConfig, effectiveValue } from "../../src/config/effective.ts";
+import { sampleConfig } from "../../src/config/sample.ts";
 
 const sampleFile = join(import.meta.dirname, "../../config/goodmailto.toml");
 
@@ -38,5 +39,22 @@ describe("config print", () => {
     expect(printed).toContain('[[source]]\nname = "a"\n');
     expect(printed).not.toContain("secret@");
     expect(checkConfig(printed, "c.toml", schemaFor, []).kind).toBe("ok");
+  });
+
+  it("prints only what differs from the defaults, and single settings by the name that faults use", () => {
+    const text =
+      '[smtp]\nhostname = "mx.kontor.example"\nmax_recipients = 100\n[[source]]\nname = "a"\ntype = "ldap"\nurl = ["ldap://127.0.0.1"]\n';
+    const loaded = checkConfig(text, "c.toml", schemaFor, []);
+    if (loaded.kind === "faults") {
+      throw new Error("no faults expected");
+    }
+    expect(effectiveConfig(schema, loaded.settings, loaded.given, true)).toBe(
+      '[smtp]\nhostname = "mx.kontor.example"\n\n[[source]]\nname = "a"\ntype = "ldap"\nurl = ["ldap://127.0.0.1"]\n',
+    );
+    const value = (name: string): string | undefined => effectiveValue(schema, loaded.settings, loaded.given, name);
+    expect(value("smtp.hostname")).toBe('"mx.kontor.example"');
+    expect(value("smtp.idle_timeout")).toBe('"5m"');
+    expect([value("source.0.url"), value("source.a.url")]).toEqual(['["ldap://127.0.0.1"]', '["ldap://127.0.0.1"]']);
+    expect([value("source.1.url"), value("smtp"), value("")]).toEqual([undefined, undefined, undefined]);
   });
 });
