@@ -14,6 +14,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/files", "Files that are watched, and files that are replaced"],
   ["src/config", "The declarations of settings, the loader, the sample"],
   ["src/snapshot", "The format of the snapshot, its reader, the lookup"],
+  ["src/traffic", "Who got mail, remembered in hashes for the guard of syncs"],
   ["src/dns", "Questions to name servers: lists, mail exchangers, host names"],
   ["src/deliverable", "qmail-deliverabled's questions and answers over HTTP"],
   ["src/message", "A message: header fields, MIME parts, changes, where it is held"],

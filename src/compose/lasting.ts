@@ -15,6 +15,7 @@ import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { Counts } from "../state/counts.ts";
 import { spoolPlaceOf } from "./limits.ts";
 import { RelayState } from "./state.ts";
+import { TrafficKeeping } from "./traffic.ts";
 import { openServed } from "./trust.ts";
 
 /** What outlives a reload. */
@@ -24,6 +25,7 @@ export interface Lasting {
   readonly ledger: HarvestLedger;
   readonly connections: Counts;
   readonly observing: Observing;
+  readonly traffic: TrafficKeeping;
   readonly state: RelayState;
   readonly spools: SpoolRoom;
   readonly copies: CopyQueues;
@@ -53,14 +55,16 @@ export function createLasting(settings: Settings, log: Log, counters: Counters, 
     spools: new SpoolRoom(spoolPlaceOf(settings)),
     copies: new CopyQueues(),
     observing: new Observing(log),
+    traffic: new TrafficKeeping(log, snapshot),
     log,
     counters,
   };
 }
 
 /** Lets go of it. */
-export async function closeLasting({ state, observing, snapshot }: Lasting): Promise<void> {
+export async function closeLasting({ state, traffic, observing, snapshot }: Lasting): Promise<void> {
   await state.close();
+  await traffic.close();
   observing.close();
   snapshot.close();
 }

@@ -20,16 +20,21 @@ import { sectionsOfChecks } from "./check-sections.ts";
 import type { CheckSection } from "./check-sections.ts";
 
 /** Where the defaults are: systemd makes these folders when a unit starts. */
-const madeAtStart: ReadonlySet<string> = new Set(["/run/goodmailto", "/var/lib/goodmailto"]);
+const madeAtStart: ReadonlySet<string> = new Set([
+  "/run/goodmailto",
+  "/var/lib/goodmailto",
+  "/var/lib/goodmailto-traffic",
+]);
 
 /** Folders of files that the relay writes, and the snapshot's, which the sync writes. */
-export function folderWarnings({ snapshot, recipients, smtp, state, log }: Settings): Warning[] {
+export function folderWarnings({ snapshot, recipients, smtp, state, guard, log }: Settings): Warning[] {
   const written = [
     { path: ["snapshot", "newest_file"], folder: parentOf(snapshot.newest_file) },
     { path: ["recipients", "observe_file"], folder: parentOf(recipients.observe_file) },
     { path: ["recipients", "asked_file"], folder: parentOf(recipients.asked_file) },
     { path: ["smtp", "status_folder"], folder: smtp.status_folder },
     { path: ["state", "folder"], folder: state.folder },
+    { path: ["guard", "traffic_folder"], folder: guard.traffic ? guard.traffic_folder : "" },
     ...log.sinks.map((text) => {
       const sink = parseSink(text);
       return { path: ["log", "sinks"], folder: sink?.kind === "file" ? dirname(sink.path) : "" };

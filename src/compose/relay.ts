@@ -54,7 +54,7 @@ export interface Relay {
 
 /** Everything that depends on settings and is replaced at a reload. */
 function assemble(settings: Settings, lasting: Lasting) {
-  const { snapshot, ledger, connections, observing, state, spools, copies, log, counters } = lasting;
+  const { snapshot, ledger, connections, observing, traffic, state, spools, copies, log, counters } = lasting;
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = recipientsOf(settings, snapshot, domains);
@@ -71,13 +71,13 @@ function assemble(settings: Settings, lasting: Lasting) {
   const mirror = createMirror(settings, log);
   const relayLists = createRelayLists(settings, log, Date.now, mirror.want);
   const observer = observing.change(modesOf(settings), settings.recipients);
+  const noting = { observer, traffic: traffic.change(settings, recipients, domains) };
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
     listener: plan.name,
     pipeline: buildPipeline(settings, plan.checks ?? settings.checks.run, services, scanners, counters, mirror.want),
-    ...{ courier, counters, spools, observer, relayLists, harvest, connectionRate },
-    rules: readRules(plan.rules),
-    variables: new Map(Object.entries(plan.variables)),
+    ...{ ...noting, courier, counters, spools, relayLists, harvest, connectionRate },
+    ...{ rules: readRules(plan.rules), variables: new Map(Object.entries(plan.variables)) },
     limits: limitsOf(settings),
     hostNames: createHostNames(dns),
     ...mannersOf(settings),

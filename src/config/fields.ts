@@ -211,7 +211,7 @@ export function table(sample: Readonly<Record<string, string>>, doc: string): Fi
 export function percent(sample: string, doc: string): Field<number> {
   const allowed = 'a percentage from "0%" to "100%"';
   const read = (value: string): number | undefined => {
-    const match = /^(\d{1,3})%$/.exec(value);
+    const match = /^(\d{1,3}(?:\.\d{1,3})?)%$/.exec(value);
     return match === null || Number(match[1]) > 100 ? undefined : Number(match[1]) / 100;
   };
   return field(checked(allowed, read), { doc, sample, allowed, suggest: meantPercent });

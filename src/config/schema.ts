@@ -3,6 +3,7 @@ import * as z from "zod";
 
 import * as field from "./fields.ts";
 import { meantEndpoint } from "./meant.ts";
+import { guard } from "./guard.ts";
 import { alert, sync } from "./sync-sections.ts";
 import * as text from "./texts.ts";
 import { publish, pull } from "./transfer.ts";
@@ -189,6 +190,7 @@ export const coreSections = {
   deliverabled,
   metrics,
   pull,
+  guard,
 } as const;
 /** Sections that may occur several times. */
 export const coreLists = { source, publish, lookup } as const;

@@ -50,6 +50,7 @@ export function createSchema(
     snapshot: coreSections.snapshot.prefault(none),
     // Made by names that the type cannot see.
     ...(sectioned as unknown as SectionedChecks),
+    guard: coreSections.guard.prefault(none),
     sync: coreSections.sync.prefault(none),
     pull: coreSections.pull.prefault(none),
     alert: coreSections.alert.prefault(none),

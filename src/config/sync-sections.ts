@@ -3,6 +3,16 @@ import * as z from "zod";
 
 import * as field from "./fields.ts";
 
+const trafficRule: field.TextRule = {
+  allowed: "a path, or an http or https URL without a password",
+  fits: (text) => {
+    const url = /^https?:/i.test(text) ? URL.parse(text) : undefined;
+    return (
+      text !== "" && (url === undefined ? !/^[a-z]+:\/\//i.test(text) : url?.username === "" && url.password === "")
+    );
+  },
+};
+
 /** `[sync]`. */
 export const sync = z.strictObject({
   schedule: field.cron("*/15 * * * *", "Schedule of `goodmailto sync --cron`, in UTC: minute hour day month weekday."),
@@ -38,6 +48,31 @@ export const sync = z.strictObject({
   max_growth: field.factor(
     "10x",
     "Do not publish if the list or a source grew by more than this factor and by at least 100 addresses, which suggests a wrong filter, or if the list has a new catch-all address and is not the first one. --accept-growth overrides once.",
+  ),
+  max_traffic_loss: field.percent(
+    "0.1%",
+    "Do not publish if the list would refuse recipients that got more than this share of the messages of the last 7 days, by what the relay remembers ([guard] traffic). --accept-traffic-loss overrides once.",
+  ),
+  max_active_loss: field.integer(
+    5,
+    0,
+    1_000_000,
+    "Do not publish if the list would refuse more recipients than this that got mail in the last 60 days. Recipients whose entries left an LDAP directory, or were changed there, count apart: see docs/traffic.md.",
+  ),
+  traffic: field.listBy(
+    trafficRule,
+    [],
+    'Where sync reads what relays remember: paths of traffic.txt, or URLs of a [[lookup]] with protocol http, such as "https://mx1.example:8080/v1/traffic". Empty: traffic.txt in [guard] traffic_folder.',
+  ),
+  traffic_token_file: field.file(
+    "",
+    "sync",
+    "File with the bearer token for these URLs. A relative name is looked for in $CREDENTIALS_DIRECTORY first. Empty: none.",
+  ),
+  traffic_ca_file: field.file(
+    "",
+    "sync",
+    "File with the CA certificates (PEM) that may issue the certificates of these URLs. Empty: those of the system.",
   ),
   canaries: field.mailboxes(
     [],

@@ -12,6 +12,7 @@ import type { Mailbox } from "../mail/address.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Observer } from "../report/observer.ts";
+import type { TrafficNotes } from "../report/traffic.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { ConnectionRate } from "./connection-rate.ts";
 import type { Harvest } from "./harvest/harvest.ts";
@@ -52,6 +53,8 @@ export interface Service extends Omit<Services, "label" | "lists" | "scanner"> {
   readonly spools: SpoolRoom;
   /** Undefined: nobody takes note of what the next hop said. */
   readonly observer?: Observer | undefined;
+  /** Undefined: nobody takes note of who gets mail. */
+  readonly traffic?: TrafficNotes | undefined;
   readonly rules: ClientRules;
   /** Who may relay beside, or in spite of, the rules. */
   readonly relayLists: RelayLists;

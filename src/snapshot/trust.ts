@@ -36,17 +36,17 @@ export function readTrust({ key_file: keyFile, public_key_file: publicFile }: Tr
   };
 }
 
-/** The secret of a key file. @throws Error */
-export function readSecret(path: string): string {
-  const secret = parseSecret(readKeyFile("key_file", path));
+/** The secret of a key file. @param setting that names it @throws Error */
+export function readSecret(path: string, setting = "[snapshot] key_file"): string {
+  const secret = parseSecret(readKeyFile(setting, path));
   if (secret === undefined) {
-    throw new Error(`Cannot use [snapshot] key_file "${path}": it does not hold 64 hex digits`);
+    throw new Error(`Cannot use ${setting} "${path}": it does not hold 64 hex digits`);
   }
   return secret;
 }
 
 function readPublicKeys(path: string): string[] {
-  const text = readKeyFile("public_key_file", path);
+  const text = readKeyFile("[snapshot] public_key_file", path);
   try {
     const keys = parsePublicKeys(text);
     if (keys.length > 0) {
@@ -62,6 +62,6 @@ function readKeyFile(setting: string, path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new Error(`Cannot read [snapshot] ${setting} "${path}": ${errorMessage(error)}`, { cause: error });
+    throw new Error(`Cannot read ${setting} "${path}": ${errorMessage(error)}`, { cause: error });
   }
 }

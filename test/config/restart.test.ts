@@ -30,6 +30,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[domains]": { reload: "relay aliases" },
   "[clients]": { reload: "rules relayclients morerelayclients norelayclients" },
   "[control]": { reload: "folders urls cache http_ttl timeout ca_file" },
+  "[guard]": { reload: "traffic traffic_folder key_file" },
   "[deliverabled]": { restart: "listen", reload: "allow live" },
   "[snapshot]": { restart: "path max_age newest_file", reload: "key_file signing_key_file public_key_file pull" },
   "[recipients]": {
@@ -38,7 +39,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[spp]": { reload: `${refusing} config home timeout max_output max_processes path` },
   "[sync]": {
     reload:
-      "schedule jitter delta max_shrink max_shrink_domain max_shrink_kind min_shrink_number max_shrink_number max_growth canaries keep",
+      "schedule jitter delta max_shrink max_shrink_domain max_shrink_kind min_shrink_number max_shrink_number max_growth max_traffic_loss max_active_loss traffic traffic_token_file traffic_ca_file canaries keep",
   },
   "[pull]": { reload: "schedule jitter timeout max_size user password_file ca_file endpoint region" },
   "[alert]": { reload: "command mail after_failures" },

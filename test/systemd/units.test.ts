@@ -59,8 +59,8 @@ describe("the relay's unit", () => {
   it("cannot write the snapshot: all is read-only but its own state", () => {
     expect(relay.get("Service.ProtectSystem")).toEqual(["strict"]);
     expect(relay.get("Service.ReadOnlyPaths")).toEqual(["-/var/lib/goodmailto"]);
-    expect(relay.get("Service.StateDirectory")).toEqual(["goodmailto-relay"]);
-    expect(relay.get("Service.StateDirectoryMode")).toEqual(["0700"]);
+    expect(relay.get("Service.StateDirectory")).toEqual(["goodmailto-relay goodmailto-traffic"]);
+    expect(relay.get("Service.StateDirectoryMode")).toEqual(["0750"]);
     const writable = [...relay.keys()].filter((key) =>
       /ReadWritePaths|BindPaths|(?:State|Cache|Logs|Configuration)Directory$/.test(key),
     );

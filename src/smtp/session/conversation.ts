@@ -25,7 +25,7 @@ import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
 import { judgeRecipient } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
-import { askNextHop, noteUnknown, toldNextHop } from "./recipient-conclusion.ts";
+import { askNextHop, noteDelivered, noteUnknown, toldNextHop } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
 import { queuedReply } from "./waiting-reply.ts";
 
@@ -221,6 +221,7 @@ export class Conversation {
   }
 
   messageDone(isDelivered: boolean): void {
+    noteDelivered(this.service, this.session, isDelivered);
     this.#intake = undefined;
     this.#delivery = undefined;
     this.#endTransaction(true, isDelivered ? "delivered" : "not delivered");

@@ -99,13 +99,23 @@ function concludeRecipient(
  * @param finding what the check said that decided
  */
 export function noteUnknown(
-  { observer, domains }: Pick<Service, "observer" | "domains">,
+  { observer, traffic, domains }: Pick<Service, "observer" | "domains" | "traffic">,
   { recipient }: Session,
   finding: string | undefined,
 ): void {
+  if (recipient !== undefined && (finding === "unknown" || finding === "stale" || finding === "vanished")) {
+    traffic?.refused(recipient);
+  }
   if ((finding === "unknown" || finding === "stale") && recipient !== undefined) {
     const { user, domain } = recipient;
     observer?.unknown?.(normalKey(user, domains.canonical(domain) ?? domain));
+  }
+}
+
+/** Notes who got a message, for the guard of syncs. */
+export function noteDelivered({ traffic }: Service, { transaction }: Session, isDelivered: boolean): void {
+  if (isDelivered && traffic !== undefined) {
+    transaction?.accepted.forEach(({ mailbox }) => traffic.accepted(mailbox));
   }
 }
 
