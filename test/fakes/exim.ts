@@ -1,46 +1,16 @@
 /** A real Exim in a jail of its own, on a free port of loopback. It takes messages and delivers none. Needs root. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-
-import { Daemon } from "./daemon.ts";
 import { freePort } from "./free-port.ts";
-import { openJail } from "./jail.ts";
-import type { Jail } from "./jail.ts";
+import { Jailed } from "./jail.ts";
 
 /** Without the first slash. */
 export const eximProgram = "usr/sbin/exim4";
 
-export class Exim extends Daemon {
-  readonly #jail: Jail;
-
-  constructor(port: number, jail: Jail) {
-    super(port, jail.command(eximProgram, "-bdf"));
-    this.#jail = jail;
-  }
-
-  /** What it says of its work. */
-  log(): string {
-    return readFileSync(join(this.#jail.folder, "var/log/exim4/mainlog"), "utf8");
-  }
-
-  async close(): Promise<void> {
-    await this.kill();
-    await this.#jail.remove();
-  }
-}
-
 /** Starts one. @param acl lines of its access control lists */
-export async function startExim(acl: string): Promise<Exim> {
+export async function startExim(acl: string): Promise<Jailed> {
   const port = await freePort();
-  const jail = await openJail({
-    programs: [eximProgram],
-    users: ["Debian-exim"],
-    folders: ["var/spool/exim4", "var/log/exim4"],
-    files: { "etc/exim4/exim4.conf": configuration(port, acl) },
-  });
-  const exim = new Exim(port, jail);
-  await exim.start();
-  return exim;
+  const files = { "etc/exim4/exim4.conf": configuration(port, acl) };
+  const folders = ["var/spool/exim4", "var/log/exim4"];
+  return Jailed.start(port, { programs: [eximProgram], users: ["Debian-exim"], folders, files }, "-bdf");
 }
 
 const configuration = (port: number, acl: string): string => `primary_hostname = exim.example

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
+import { Daemon } from "./daemon.ts";
 import { isRoot } from "./postfix.ts";
 import { missing } from "./need.ts";
 
@@ -28,7 +29,7 @@ export function notUnpacked(program: string): boolean {
 
 /** What a server finds there. */
 export interface JailOptions {
-  /** Paths without the first slash; each comes with its libraries, from where it was unpacked or from the system. */
+  /** Paths without the first slash, the server's own first; each comes with its libraries, from where it was unpacked or from the system. */
   readonly programs: readonly string[];
   /** Names that are compiled in; the first has the number {@link serverUser}, the next one more. */
   readonly users: readonly string[];
@@ -37,7 +38,7 @@ export interface JailOptions {
   readonly files: Readonly<Record<string, string>>;
 }
 
-export interface Jail {
+interface Jail {
   readonly folder: string;
   /** The command that runs a program inside. */
   command(program: string, ...words: string[]): readonly [string, ...string[]];
@@ -45,7 +46,7 @@ export interface Jail {
 }
 
 /** Makes one. */
-export async function openJail({ programs, users, folders, files }: JailOptions): Promise<Jail> {
+async function openJail({ programs, users, folders, files }: JailOptions): Promise<Jail> {
   const folder = await mkdtemp(join(tmpdir(), "gmto-jail-"));
   await chmod(folder, 0o755);
   await mkdir(join(folder, "tmp"));
@@ -67,6 +68,40 @@ export async function openJail({ programs, users, folders, files }: JailOptions)
     command: (program, ...words) => ["chroot", folder, `/${program}`, ...words],
     remove: () => rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }),
   };
+}
+
+/** A server in a jail, which goes with it. */
+export class Jailed extends Daemon {
+  readonly #jail: Jail;
+
+  private constructor(port: number, jail: Jail, command: readonly string[]) {
+    super(port, command);
+    this.#jail = jail;
+  }
+
+  /** What it takes for `/`. */
+  get folder(): string {
+    return this.#jail.folder;
+  }
+
+  /** Starts one in the foreground. @param port of loopback that it listens on */
+  static async start(port: number, options: JailOptions, ...words: string[]): Promise<Jailed> {
+    const [program = ""] = options.programs;
+    const jail = await openJail(options);
+    const server = new Jailed(port, jail, jail.command(program, ...words));
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    await this.#jail.remove();
+  }
 }
 
 function accounts(users: readonly string[]): Record<string, string> {

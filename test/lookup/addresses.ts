@@ -111,3 +111,36 @@ export function makeAddress(random: () => number): string {
     (needsQuotes && (user === "" || random() < 0.95)) || random() < 0.1 ? `"${user.replace(/["\\]/g, "\\$&")}"` : user;
   return random() < 0.03 ? written : `${written}@${domain}`;
 }
+
+/**
+ * User parts that no list has, in the languages of mail servers, with octets that they do not expect, and near known
+ * ones: whatever a server makes of one, it must not be taken.
+ */
+export const oddUsers: readonly string[] = [
+  "${run{/bin/sh -c id}}",
+  "${readfile{/etc/passwd}}",
+  "$local_part",
+  "x}{1s}{}{known}}{",
+  "\\N.*",
+  "$&j",
+  "$(goodmailto vera.yildiz@kontor.example $)",
+  "$#error",
+  "<TEMP>",
+  "<NOTFOUND>",
+  "%{rcpt}",
+  "|reject",
+  "*",
+  "%",
+  "a b",
+  "(vera.yildiz) nobody",
+  '"" vera.yildiz',
+  '"known\\nknown"',
+  '"vera.yildiz\\@kontor.example\\n"',
+  '"vera.yildiz@kontor.example> <"',
+  '"vera.yildiz@kontor.example\\"',
+  '"a\rvera.yildiz"',
+  '"a\0vera.yildiz"',
+  "\x81\x82vera.yildiz",
+  "\xe4\xf6\xfc",
+  "x".repeat(900),
+];

@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { eximProgram, startExim } from "../fakes/exim.ts";
-import type { Exim } from "../fakes/exim.ts";
 import { notUnpacked } from "../fakes/jail.ts";
+import type { Jailed } from "../fakes/jail.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { lists, plain, rich } from "./addresses.ts";
 import { blockOf } from "./page.ts";
-import { askServer, compare, startAskedRelay } from "./servers.ts";
+import { askOdd, askServer, compare, startAskedRelay } from "./servers.ts";
 import type { AskedRelay } from "./servers.ts";
 
 const rest = `
@@ -17,7 +17,7 @@ const rest = `
 
 describe.skipIf(notUnpacked(eximProgram))("a real Exim that asks goodmailto", () => {
   let asked: AskedRelay;
-  let exim: Exim;
+  let exim: Jailed;
 
   beforeAll(async () => {
     asked = await startAskedRelay(["exim"]);
@@ -52,29 +52,9 @@ describe.skipIf(notUnpacked(eximProgram))("a real Exim that asks goodmailto", ()
     ]);
   });
 
-  it.each([
-    "${run{/bin/sh -c id}}",
-    "${readfile{/etc/passwd}}",
-    "$local_part",
-    "x}{1s}{}{known}}{",
-    "x}{known",
-    "\\N.*",
-    '"known\\nknown"',
-    '"vera.yildiz\\@kontor.example\\n"',
-    '"vera.yildiz@kontor.example\\"',
-    '"a\rvera.yildiz"',
-    '"a\0vera.yildiz"',
-    "\xe4\xf6\xfc",
-    "a b",
-    "%",
-    "x".repeat(200),
-    "x".repeat(3000),
-    '"" vera.yildiz',
-  ])("takes nothing that a client writes for its own language, nor for another address: %j", async (user) => {
+  it("takes nothing that a client writes for its own language, nor for another address", async () => {
     await asked.use(plain);
-    const [reply, next] = await askServer(exim.port, [`${user}@kontor.example`, "vera.yildiz@kontor.example"]);
-    expect(reply).toMatch(/^5/);
-    expect(next).toBe("250 Accepted");
+    expect(await askOdd(exim.port)).toEqual([]);
   });
 
   it("remembers no verdict for the next recipient", async () => {

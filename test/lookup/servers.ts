@@ -8,7 +8,7 @@ import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import type { Wanted } from "../fakes/snapshot.ts";
 import { createRandom, seed } from "../fuzz/random.ts";
-import { makeAddress, patientConfig, sender } from "./addresses.ts";
+import { makeAddress, oddUsers, patientConfig, sender } from "./addresses.ts";
 import { lookupSections } from "./scene.ts";
 
 /** Addresses over three lists; `npm run fuzz` asks more. */
@@ -40,6 +40,9 @@ export async function startAskedRelay(protocols: readonly LookupProtocol[], more
   };
 }
 
+/** Not the address of the machine itself, which some mail servers let relay. */
+export const clientAddress = "127.0.0.2";
+
 /** Mail servers have had enough after so many recipients, in this or that way. */
 const session = 40;
 
@@ -47,7 +50,7 @@ const session = 40;
 export async function askServer(port: number, addresses: readonly string[], from = sender): Promise<string[]> {
   const replies: string[] = [];
   for (let i = 0; i < addresses.length; i += session) {
-    const client = await SmtpClient.open(port);
+    const client = await SmtpClient.open(port, clientAddress);
     try {
       await client.reply();
       await client.command("EHLO client.example");
@@ -64,6 +67,18 @@ export async function askServer(port: number, addresses: readonly string[], from
     }
   }
   return replies;
+}
+
+/**
+ * Asks for odd addresses, each in front of a known one of the list {@link plain}.
+ * @returns what was taken or hung up on, and known ones that were not taken afterwards
+ */
+export async function askOdd(port: number): Promise<string[]> {
+  const addresses = oddUsers.flatMap((user) => [`${user}@kontor.example`, "info@kontor.example"]);
+  const replies = await askServer(port, addresses);
+  return replies.flatMap((reply, i) =>
+    reply.startsWith(i % 2 === 0 ? "5" : "250") ? [] : [`${JSON.stringify(addresses[i])}: ${reply}`],
+  );
 }
 
 /** Random addresses that fit in a command; the same ones for every server. */

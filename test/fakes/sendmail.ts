@@ -1,0 +1,47 @@
+/** A real sendmail in a jail of its own, on a free port of loopback. It takes messages and delivers none. Needs root. */
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+
+import { freePort } from "./free-port.ts";
+import { Jailed, unpacked } from "./jail.ts";
+
+/** Without the first slash. */
+export const sendmailProgram = "usr/libexec/sendmail/sendmail";
+const cf = join(unpacked, "usr/share/sendmail/cf/");
+
+/** Starts one. @param lines of sendmail.mc, in front of MAILER */
+export async function startSendmail(lines: string): Promise<Jailed> {
+  const port = await freePort();
+  const input = configuration(port, lines);
+  const made = execFileSync("m4", [`-D_CF_DIR_=${cf}`, join(cf, "m4/cf.m4"), "-"], { input, encoding: "utf8" });
+  const files = {
+    "etc/mail/sendmail.cf": made,
+    "etc/mail/service.switch": "hosts files\naliases files\n",
+    "etc/mail/relay-domains": "kontor.example\nkontor.test\nall.example\n",
+    "etc/mail/aliases": "postmaster: root\n",
+    "var/spool/mqueue/.keep": "",
+    "var/run/.keep": "",
+    "run/goodmailto/.keep": "",
+  };
+  return Jailed.start(port, { programs: [sendmailProgram], users: ["smmsp"], folders: [], files }, "-bD");
+}
+
+/** Whom it takes mail for is in relay-domains; names are not looked up. */
+const configuration = (port: number, lines: string): string => `VERSIONID(\`test')
+OSTYPE(\`linux')
+define(\`confDOMAIN_NAME', \`sendmail.example')
+define(\`confSERVICE_SWITCH_FILE', \`/etc/mail/service.switch')
+define(\`confTO_IDENT', \`0')
+define(\`confBAD_RCPT_THROTTLE', \`0')
+define(\`confDONT_PROBE_INTERFACES', \`True')
+define(\`confDELIVERY_MODE', \`q')
+define(\`confREFUSE_LA', \`1000')
+define(\`confQUEUE_LA', \`1000')
+FEATURE(\`no_default_msa')
+FEATURE(\`nocanonify')
+FEATURE(\`accept_unresolvable_domains')
+DAEMON_OPTIONS(\`Addr=127.0.0.1, Port=${port}, Name=MTA')
+define(\`SMART_HOST', \`esmtp:[192.0.2.25]')
+${lines}
+MAILER(\`smtp')
+`;
