@@ -221,6 +221,12 @@ export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
   ];
 }
 
+const hints: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is taken by another program",
+  EACCES: "no right to listen there; see goodmailto.socket",
+};
+const unavailable = new Set(["EADDRINUSE", "EACCES", "EPERM"]);
+
 /** A start-up error in one line, and the exit code that fits. */
 export function explainStart(error: unknown, log: Log): number {
   const [code, message] = [errorCode(error), errorMessage(error)];
@@ -228,12 +234,9 @@ export function explainStart(error: unknown, log: Log): number {
     process.stderr.write(`${message}\n`);
     return exit.config;
   }
-  const hint =
-    code === "EADDRINUSE"
-      ? "the port is taken by another program"
-      : code === "EACCES"
-        ? "no right to listen there; see goodmailto.socket"
-        : "";
+  // A Unix socket's message says it itself.
+  const isPort = typeof error === "object" && error !== null && "syscall" in error;
+  const hint = isPort ? (hints[code] ?? "") : "";
   log.error("relay", "cannot start", { why: message, ...(hint === "" ? {} : { hint }) });
-  return code === "EADDRINUSE" || code === "EACCES" ? exit.unavailable : exit.software;
+  return unavailable.has(code) ? exit.unavailable : exit.software;
 }

@@ -12,9 +12,14 @@ import { buildPipeline } from "./pipeline.ts";
 import { lookupChecks } from "./would-answer.ts";
 
 /** What all lookups share; each has its name beside. */
-export interface SharedLookup extends Omit<LookupService, "name" | "untold"> {
+export type SharedLookup = Omit<LookupService, "name" | "untold">;
+
+/** What one configuration gives to lookups. */
+export interface LookupParts {
   /** Bearer tokens by the name of the lookup that wants one. */
   readonly tokens: ReadonlyMap<string, string>;
+  /** Made at the first call. */
+  shared(): SharedLookup;
 }
 
 /** What the relay has made already. */
@@ -31,20 +36,20 @@ interface Base
  * `goodmailto check`.
  * @throws FileFault if the client rules have errors, or a token cannot be read
  */
-export function lookupParts(settings: Settings, base: Base): () => SharedLookup {
+export function lookupParts(settings: Settings, base: Base): LookupParts {
   const { scanners, want, ...services } = base;
   const rules = readRules(settings.clients.rules);
   const loginVariables = loginVariablesOf(settings);
-  const tokens = tokensOf(settings);
   let made: SharedLookup | undefined;
-  return () => {
+  const shared = (): SharedLookup => {
     made ??= {
       ...services,
       pipeline: buildPipeline(settings, lookupChecks(settings), services, scanners, services.counters, want),
-      ...{ rules, loginVariables, tokens },
+      ...{ rules, loginVariables },
     };
     return made;
   };
+  return { tokens: tokensOf(settings), shared };
 }
 
 function tokensOf({ lookup }: Settings): Map<string, string> {

@@ -1,6 +1,7 @@
 /** Wires `[[lookup]]`: what they share with the relay, their servers and their sockets. */
 import type { Socket } from "node:net";
 
+import { listenersOf } from "../config/listening.ts";
 import type { LookupSettings, Settings } from "../config/sections.ts";
 import { createLookupServer } from "../lookup/server.ts";
 import type { LookupServer, LookupServerOptions } from "../lookup/server.ts";
@@ -13,7 +14,7 @@ import { policy } from "../lookup/protocols/policy.ts";
 import { qd1 } from "../lookup/protocols/qd1.ts";
 import { socketmap } from "../lookup/protocols/socketmap.ts";
 import { tcp } from "../lookup/protocols/tcp.ts";
-import type { SharedLookup } from "./lookup-parts.ts";
+import type { LookupParts, SharedLookup } from "./lookup-parts.ts";
 import { parseLookupPlace } from "../mail/lookup-place.ts";
 import { bind, socketsOf } from "../ops/binding.ts";
 import { bindUnix } from "../ops/unix-socket.ts";
@@ -39,6 +40,15 @@ export function serviceNames({ listener, lookup }: Settings): ReadonlySet<string
   return new Set(["smtp", ...[...listener, ...lookup].map(({ name }) => name)]);
 }
 
+/** The names of what listens at sockets of systemd. */
+export function ofSystemd(settings: Settings): readonly string[] {
+  const all: readonly { readonly name: string; readonly listen: readonly string[] }[] = [
+    ...listenersOf(settings),
+    ...settings.lookup,
+  ];
+  return all.filter(({ listen }) => listen.includes("systemd")).map(({ name }) => name);
+}
+
 function serviceOf(name: string, shared: SharedLookup): LookupService {
   const { log } = shared;
   const untold: Log = { ...log, verdict: (line) => log.verdict({ ...line, host: name, from: "(not told)" }) };
@@ -53,16 +63,18 @@ export class Lookups {
   readonly #servers = new Map<string, LookupServer[]>();
   readonly #log: Log;
   readonly #counters: Counters;
-  #shared: () => SharedLookup;
+  readonly #tokens = new Map<string, string>();
+  #parts: LookupParts;
   #current: readonly LookupSettings[];
 
-  constructor(settings: Settings, shared: () => SharedLookup, log: Log, counters: Counters) {
+  constructor(settings: Settings, parts: LookupParts, log: Log, counters: Counters) {
     this.#started = settings.lookup;
     this.#names = serviceNames(settings);
     this.#current = settings.lookup;
-    this.#shared = shared;
+    this.#parts = parts;
     this.#log = log;
     this.#counters = counters;
+    this.#takeTokens();
   }
 
   /** Listens at every place. @param shared other processes too; Unix sockets are then their supervisor's */
@@ -88,13 +100,31 @@ export class Lookups {
   }
 
   /** New rules for new questions. */
-  reload({ lookup }: Settings, shared: () => SharedLookup): void {
+  reload({ lookup }: Settings, parts: LookupParts): void {
     this.#current = lookup;
-    this.#shared = shared;
+    this.#parts = parts;
+    this.#takeTokens();
   }
 
   async shutdown(timeout: number): Promise<void> {
     await Promise.all([...this.#servers.values()].flat().map((server) => server.shutdown(timeout)));
+  }
+
+  /**
+   * A service that is gone from the file, or is to listen elsewhere, answers as before until the restart: to those who
+   * have its token, and not to everybody.
+   */
+  #takeTokens(): void {
+    for (const started of this.#started) {
+      const now = this.#current.find(({ name }) => name === started.name);
+      const token = this.#parts.tokens.get(started.name);
+      if (now?.protocol === started.protocol && String(now.listen) === String(started.listen)) {
+        this.#tokens.delete(started.name);
+        if (token !== undefined) {
+          this.#tokens.set(started.name, token);
+        }
+      }
+    }
   }
 
   async #bind(started: LookupSettings, text: string, shared: boolean): Promise<LookupServer[]> {
@@ -127,10 +157,10 @@ export class Lookups {
       this.#counters.add("lookups", count(verdict.kind));
       return verdict;
     };
-    let last: { readonly shared: () => SharedLookup; readonly service: LookupService } | undefined;
+    let last: { readonly parts: LookupParts; readonly service: LookupService } | undefined;
     const serviceNow = (): LookupService => {
-      if (last?.shared !== this.#shared) {
-        last = { shared: this.#shared, service: serviceOf(name, this.#shared()) };
+      if (last?.parts !== this.#parts) {
+        last = { parts: this.#parts, service: serviceOf(name, this.#parts.shared()) };
       }
       return last.service;
     };
@@ -138,7 +168,7 @@ export class Lookups {
       name,
       log: this.#log,
       counters: this.#counters,
-      token: () => this.#shared().tokens.get(name),
+      token: () => this.#tokens.get(name),
       limits: () => {
         const now = this.#current.find((one) => one.name === name) ?? started;
         return { timeout: now.timeout, idle: now.idle_timeout, connections: now.max_connections };

@@ -14,6 +14,7 @@ import type { Settings } from "../config/sections.ts";
 import { elementOf, shapeOf } from "../config/shape.ts";
 import type { Warning } from "../config/warning.ts";
 import { couriers } from "../couriers/registry.ts";
+import { parseLookupPlace } from "../mail/lookup-place.ts";
 import { normalIp, parseEndpoint } from "../mail/network.ts";
 import { isReadableByAll } from "./certificates.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
@@ -26,8 +27,8 @@ const madeAtStart: ReadonlySet<string> = new Set([
   "/var/lib/goodmailto-traffic",
 ]);
 
-/** Folders of files that the relay writes, and the snapshot's, which the sync writes. */
-export function folderWarnings({ snapshot, recipients, smtp, state, guard, log }: Settings): Warning[] {
+/** Folders of files that the relay writes, of its Unix sockets, and the snapshot's, which the sync writes. */
+export function folderWarnings({ snapshot, recipients, smtp, state, guard, log, lookup }: Settings): Warning[] {
   const written = [
     { path: ["snapshot", "newest_file"], folder: parentOf(snapshot.newest_file) },
     { path: ["recipients", "observe_file"], folder: parentOf(recipients.observe_file) },
@@ -35,6 +36,12 @@ export function folderWarnings({ snapshot, recipients, smtp, state, guard, log }
     { path: ["smtp", "status_folder"], folder: smtp.status_folder },
     { path: ["state", "folder"], folder: state.folder },
     { path: ["guard", "traffic_folder"], folder: guard.traffic ? guard.traffic_folder : "" },
+    ...lookup.flatMap(({ listen }, i) =>
+      listen.map((text, j) => {
+        const place = parseLookupPlace(text);
+        return { path: ["lookup", i, "listen", j], folder: place?.kind === "unix" ? dirname(place.path) : "" };
+      }),
+    ),
     ...log.sinks.map((text) => {
       const sink = parseSink(text);
       return { path: ["log", "sinks"], folder: sink?.kind === "file" ? dirname(sink.path) : "" };
@@ -126,16 +133,35 @@ function isProgram(path: string): boolean {
 
 /** Files with secrets that every user of the machine may read. */
 export function secretWarnings(settings: Settings): Warning[] {
-  const { tls, auth, snapshot, source } = settings;
+  const { tls, auth, snapshot, pull } = settings;
   const files = [
     ...sectionsOfChecks(settings).flatMap(privateFiles),
     { path: ["tls", "key"], file: tls.key },
     ...backEndSettings(auth, "isPrivate").map(({ path, value }) => ({ path, file: String(value) })),
     { path: ["snapshot", "key_file"], file: snapshot.key_file },
-    ...source.map(({ password_file: file }, i) => ({ path: ["source", i, "password_file"], file })),
+    { path: ["snapshot", "signing_key_file"], file: snapshot.signing_key_file },
+    { path: ["pull", "password_file"], file: pull.password_file },
+    ...(["source", "publish"] as const).flatMap((name) =>
+      settings[name].map(({ password_file: file }, i) => ({ path: [name, i, "password_file"], file })),
+    ),
+    ...settings.lookup.map(({ token_file: file }, i) => ({ path: ["lookup", i, "token_file"], file })),
+    ...(["route", "copy"] as const).flatMap((name) =>
+      settings[name].flatMap((section, i) =>
+        secretsOfCourier(section).map(([key, file]) => ({ path: [name, i, key], file })),
+      ),
+    ),
   ];
   return files.flatMap(({ path, file }) =>
     warn(path, isOpen(file) ? `"${file}" can be read by every user: chmod o= ${file}` : undefined),
+  );
+}
+
+/** The files of a route's courier. */
+function secretsOfCourier(section: Readonly<Record<string, unknown>>): readonly (readonly [string, string])[] {
+  return couriers.flatMap(({ settings }) =>
+    Object.entries(settings)
+      .filter(([key, type]) => fieldMeta(type)?.isPrivate === true && typeof section[key] === "string")
+      .map(([key]) => [key, String(section[key])] as const),
   );
 }
 
@@ -170,14 +196,18 @@ export function addressWarnings(settings: Settings): Warning[] {
   const own = new Set(
     Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => normalIp(address))),
   );
-  return listenersOf(settings).flatMap(({ listen }, i) => {
-    const path = settings.listener.length > 0 ? ["listener", i, "listen"] : ["smtp", "listen"];
-    return listen.flatMap((place) => {
+  const path = settings.listener.length > 0 ? "listener" : "smtp";
+  const places = [
+    ...listenersOf(settings).map(({ listen }, i) => ({ path: path === "smtp" ? [path] : [path, i], listen })),
+    ...settings.lookup.map(({ listen }, i) => ({ path: ["lookup", i], listen })),
+  ];
+  return places.flatMap(({ path: section, listen }) =>
+    listen.flatMap((place) => {
       const host = parseEndpoint(place)?.host ?? "";
       const isNumber = /^[\d.]+$/.test(host) || host.includes(":");
       const isAny = host === "0.0.0.0" || host === "::";
       const isForeign = isNumber && !isAny && !host.startsWith("127.") && !own.has(normalIp(host));
-      return warn(path, isForeign ? `this machine does not have the address ${host}` : undefined);
-    });
-  });
+      return warn([...section, "listen"], isForeign ? `this machine does not have the address ${host}` : undefined);
+    }),
+  );
 }

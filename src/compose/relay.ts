@@ -22,11 +22,11 @@ import { ScannerPlaces } from "../scanners/scanners.ts";
 import { modesOf, recipientsOf } from "./own-domains.ts";
 import { createAuthenticator } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
-import { bind, targetsOf } from "../ops/binding.ts";
+import { bind, refuseSharedSockets, targetsOf } from "../ops/binding.ts";
 import { readTls } from "./certificates.ts";
 import { closeLasting, createLasting } from "./lasting.ts";
 import type { Lasting } from "./lasting.ts";
-import { Lookups, serviceNames } from "./lookups.ts";
+import { Lookups, ofSystemd, serviceNames } from "./lookups.ts";
 import { lookupParts } from "./lookup-parts.ts";
 import { createMirror } from "./mirror.ts";
 import { buildCopyingCourier, createSameNextHop } from "./next-hops.ts";
@@ -134,6 +134,7 @@ class RunningRelay implements Relay {
   /** @param shared with SO_REUSEPORT */
   async listen(shared: boolean): Promise<void> {
     const names = serviceNames(this.#settings);
+    refuseSharedSockets(ofSystemd(this.#settings), names);
     for (const { plan, service } of this.#parts.listeners) {
       for (const target of plan.listen.flatMap((place) => targetsOf(place, plan.name, names))) {
         const server = new RelayServer(service, this.#serverOptions(plan));

@@ -39,6 +39,26 @@ export function socketsOf(service: string, all: ReadonlySet<string>): { readonly
   return descriptors.map((fd) => ({ fd }));
 }
 
+/**
+ * Refuses a socket of systemd that would be two services at once: which of them answered would be chance.
+ * @param services those that listen at sockets of systemd
+ * @param all the names of all services
+ * @throws Error naming them
+ */
+export function refuseSharedSockets(services: readonly string[], all: ReadonlySet<string>): void {
+  const owners = new Map<number, string>();
+  for (const service of services) {
+    for (const fd of inheritedDescriptors(service, all)) {
+      const other = owners.get(fd);
+      if (other !== undefined && other !== service) {
+        const names = `"${other}" and "${service}"`;
+        throw new Error(`Cannot listen: one socket of systemd is for ${names}; name it by FileDescriptorName=`);
+      }
+      owners.set(fd, service);
+    }
+  }
+}
+
 /** The targets of one entry of `listen`. @throws Error if systemd handed over no socket */
 export function targetsOf(place: string, listener: string, all: ReadonlySet<string>): ListenTarget[] {
   if (place === "systemd") {

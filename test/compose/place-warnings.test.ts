@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Warnings as "key: message". */
 function warnings(text: string): string[] {
-  const base = '[domains]\nrelay = ["kontor.example"]\n[[route]]\ndomain = "*"\nnext_hop = "smtp://192.0.2.25:25"\n';
+  const base = '[domains]\nrelay = ["kontor.example"]\n[[route]]\ndomain = "*"\nnext_hop = "smtp://198.51.100.25:25"\n';
   const loaded = checkConfig(`${base}${text}`, join(folder, "c.toml"), schemaFor, ["relay", "sync"]);
   if (loaded.kind !== "ok") {
     throw new Error(JSON.stringify(loaded.faults));
@@ -40,6 +40,10 @@ describe("warnings of places", () => {
     expect(warnings(`${fine}[log]\nsinks = ["stderr", "file:${folder}/gone/l", "file:${folder}/there/l"]\n`)).toEqual([
       `log.sinks: the folder "${folder}/gone" is missing`,
     ]);
+    const lookup = (path: string): string =>
+      `${fine}[[lookup]]\nname = "a"\nprotocol = "tcp"\nlisten = ["127.0.0.1:1", "unix:${folder}/${path}/a"]\n`;
+    expect(warnings(lookup("there"))).toEqual([]);
+    expect(warnings(lookup("gone"))).toEqual([`lookup "a" listen: the folder "${folder}/gone" is missing`]);
   });
 
   it("name programs that are missing or not executable", () => {
@@ -65,9 +69,57 @@ describe("warnings of places", () => {
     expect(warnings(text)).toEqual([]);
   });
 
+  it("name every kind of secret", () => {
+    writeFileSync(join(folder, "secret"), "", { mode: 0o644 });
+    const text = `[snapshot]
+path = "there/snapshot.sqlite"
+key_file = "${folder}/secret"
+signing_key_file = "${folder}/secret"
+[tls]
+cert = "${folder}/secret"
+key = "${folder}/secret"
+[pull]
+password_file = "${folder}/secret"
+[[publish]]
+name = "a"
+to = "https://192.0.2.1/"
+password_file = "${folder}/secret"
+[[source]]
+name = "a"
+type = "ldap"
+url = "ldap://192.0.2.1"
+password_file = "${folder}/secret"
+[[route]]
+domain = "kontor.example"
+next_hop = "https://192.0.2.1/"
+password_file = "${folder}/secret"
+[[lookup]]
+name = "http"
+protocol = "http"
+listen = ["127.0.0.1:1"]
+token_file = "${folder}/secret"
+`;
+    const keys = warnings(text).filter((line) => line.endsWith(`chmod o= ${folder}/secret`));
+    expect(keys.map((line) => line.replace(/: .*/, "")).sort()).toEqual([
+      'lookup "http" token_file',
+      'publish "a" password_file',
+      "pull.password_file",
+      'route "kontor.example" password_file',
+      "snapshot.key_file",
+      "snapshot.signing_key_file",
+      'source "a" password_file',
+      "tls.key",
+    ]);
+  });
+
   it("name addresses that this machine does not have", () => {
     expect(warnings(`${fine}[smtp]\nlisten = ["192.0.2.1:25", "127.0.0.1:25", "0.0.0.0:26", "[::1]:27"]\n`)).toEqual([
       "smtp.listen: this machine does not have the address 192.0.2.1",
+    ]);
+    const lookup = '[[lookup]]\nname = "a"\nprotocol = "http"\nlisten = "198.51.100.2:25"\ntoken_file = "token"\n';
+    writeFileSync(join(folder, "token"), "", { mode: 0o600 });
+    expect(warnings(`${fine}${lookup}`)).toEqual([
+      'lookup "a" listen: this machine does not have the address 198.51.100.2',
     ]);
   });
 });
