@@ -69,7 +69,7 @@ export type AuthSettings = z.infer<z.ZodObject<typeof core>> & AuthTable;
 /** One service with its own rules. Without any, there is one from `[smtp] listen`. */
 export function listener<Checks extends z.ZodType>(checks: Checks) {
   return z.strictObject({
-    name: field.restart(field.text("submission", "Name in logs.", { required: true })),
+    name: field.restart(field.name("submission", "Name in logs.")),
     listen: field.restart(field.listeners(["127.0.0.1:2587"], "As in [smtp].")),
     tls: field.restart(
       field.choice(

@@ -21,7 +21,7 @@ const groupRule: field.TextRule = {
 
 /** One service for other mail servers. */
 export const lookup = z.strictObject({
-  name: field.restart(field.text("postfix", "Name in logs, and of the sockets passed by systemd.", { required: true })),
+  name: field.restart(field.name("postfix", "Name in logs, and of the sockets passed by systemd.")),
   protocol: field.restart(
     field.choice(
       lookupProtocols,

@@ -16,7 +16,7 @@ const urls = field.listBy(
 
 /** One `[[source]]`. */
 export const source = z.strictObject({
-  name: field.text("domino", "Name in logs, status and the snapshot.", { required: true }),
+  name: field.name("domino", "Name in logs, status and the snapshot."),
   type: field.choice(
     ["ldap", "ldif", "list", "cdb", "csv", "sql", "command"],
     undefined,

@@ -28,7 +28,7 @@ const to = field.textBy(
 
 /** Where the snapshot is pushed to after each successful sync. */
 export const publish = z.strictObject({
-  name: field.text("dmz", "Name in logs.", { required: true }),
+  name: field.name("dmz", "Name in logs."),
   // The sample shows an example; without it, `command` carries.
   to: to
     .or(z.literal(""))
