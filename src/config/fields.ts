@@ -112,14 +112,6 @@ export function textBy(rule: TextRule, sample: string, doc: string, extra: Parti
   return field(type, { doc, sample, allowed: rule.allowed, ...extra });
 }
 
-/** What a section of its kind is known by, in logs and other places. */
-export function name(sample: string, doc: string): Field<string> {
-  const allowed = "a name of printable characters";
-  return textBy({ allowed, fits: (text) => /^\P{C}+$/u.test(text) && text.trim() !== "" }, sample, doc, {
-    required: true,
-  });
-}
-
 /** A list of texts by a rule. @param least entries that there must be */
 export function listBy(
   rule: TextRule,

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { authShape } from "./back-ends.ts";
 import type { AuthTable, BackEndSettings } from "./back-ends.ts";
 import * as field from "./fields.ts";
+import * as text from "./texts.ts";
 
 /** The certificate. Without one, STARTTLS is not offered: the library's built-in key is public. */
 export const tls = z.strictObject({
@@ -69,7 +70,7 @@ export type AuthSettings = z.infer<z.ZodObject<typeof core>> & AuthTable;
 /** One service with its own rules. Without any, there is one from `[smtp] listen`. */
 export function listener<Checks extends z.ZodType>(checks: Checks) {
   return z.strictObject({
-    name: field.restart(field.name("submission", "Name in logs.")),
+    name: field.restart(field.textBy(text.nameRule, "submission", "Name in logs.", { required: true })),
     listen: field.restart(field.listeners(["127.0.0.1:2587"], "As in [smtp].")),
     tls: field.restart(
       field.choice(

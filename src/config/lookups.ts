@@ -5,6 +5,7 @@ import { groupNumber } from "../files/group.ts";
 import { parseLookupPlace } from "../mail/lookup-place.ts";
 import { lookupProtocols } from "../report/counters.ts";
 import * as field from "./fields.ts";
+import * as text from "./texts.ts";
 
 const placeRule: field.TextRule = {
   allowed: '"host:port", "unix:/path" or "systemd"',
@@ -21,7 +22,9 @@ const groupRule: field.TextRule = {
 
 /** One service for other mail servers. */
 export const lookup = z.strictObject({
-  name: field.restart(field.name("postfix", "Name in logs, and of the sockets passed by systemd.")),
+  name: field.restart(
+    field.textBy(text.nameRule, "postfix", "Name in logs, and of the sockets passed by systemd.", { required: true }),
+  ),
   protocol: field.restart(
     field.choice(
       lookupProtocols,

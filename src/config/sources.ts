@@ -16,7 +16,7 @@ const urls = field.listBy(
 
 /** One `[[source]]`. */
 export const source = z.strictObject({
-  name: field.name("domino", "Name in logs, status and the snapshot."),
+  name: field.textBy(text.nameRule, "domino", "Name in logs, status and the snapshot.", { required: true }),
   type: field.choice(
     ["ldap", "ldif", "list", "cdb", "csv", "sql", "command"],
     undefined,

@@ -67,3 +67,9 @@ export const targetRule: TextRule = {
   allowed: 'an absolute path, "https://host/path" or "s3://bucket/object"',
   fits: (text) => text.startsWith("/") || (text !== "" && placeRule.fits(text)),
 };
+
+/** What a section is known by, in logs and other places. */
+export const nameRule: TextRule = {
+  allowed: "a name of printable characters",
+  fits: (text) => /^\P{C}+$/u.test(text) && text.trim() !== "",
+};

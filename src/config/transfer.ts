@@ -2,6 +2,7 @@
 import * as z from "zod";
 
 import * as field from "./fields.ts";
+import * as text from "./texts.ts";
 import { targetRule } from "./texts.ts";
 
 const access = {
@@ -28,7 +29,7 @@ const to = field.textBy(
 
 /** Where the snapshot is pushed to after each successful sync. */
 export const publish = z.strictObject({
-  name: field.name("dmz", "Name in logs."),
+  name: field.textBy(text.nameRule, "dmz", "Name in logs.", { required: true }),
   // The sample shows an example; without it, `command` carries.
   to: to
     .or(z.literal(""))
