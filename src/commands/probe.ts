@@ -166,9 +166,11 @@ function serverLines({ preset, guess, rootDse }: Finding): string[] {
   if (rootDse.marks.size === 0 && rootDse.namingContexts.length === 0) {
     return [];
   }
-  const pages = rootDse.offersPages === undefined ? "unknown" : rootDse.offersPages ? "offered" : "not offered";
+  const [pages, startTls] = [rootDse.offersPages, rootDse.offersStartTls].map((offered) =>
+    offered === undefined ? "unknown" : offered ? "offered" : "not offered",
+  );
   return [
-    `  server: ${rootDse.vendor || "does not say who it is"}; pages ${pages}; StartTLS ${rootDse.offersStartTls ? "offered" : "not offered"}`,
+    `  server: ${rootDse.vendor || "does not say who it is"}; pages ${pages}; StartTLS ${startTls}`,
     `  naming contexts: ${rootDse.namingContexts.join(", ") || "not reported"}`,
     `  preset: ${preset}${guess === undefined ? "" : guess === preset ? ", as the server looks" : `; the server looks like ${guess}`}`,
   ];

@@ -39,8 +39,8 @@ export async function startWatch(
   now: () => number = () => performance.now(),
 ): Promise<Watch> {
   if (attribute === "uSNChanged") {
-    const { number, server } = await readNumber(connection);
-    const mark = number === "" ? "" : `${attribute} ${number} ${server}`;
+    const { number, server, database } = await readNumber(connection);
+    const mark = number === "" ? "" : `${attribute} ${number} ${server} ${database}`.trimEnd();
     return { attribute: "", note: () => undefined, reached: () => mark };
   }
   const startedAt = now();
@@ -78,7 +78,7 @@ export async function changedFilter(
   filter: string,
   connection: LdapConnection,
 ): Promise<string> {
-  const [name, value = "", server = ""] = reached.split(" ");
+  const [name, value = "", server = "", database = ""] = reached.split(" ");
   if (name !== attribute || !/^\d+$/.test(value)) {
     throw new SourceFault("search", `Changes cannot be found by ${attribute} before the next full sync`);
   }
@@ -88,35 +88,71 @@ export async function changedFilter(
     case "entryCSN":
       return `(&${filter}(entryCSN>=${value}.000000Z#000000#000#000000))`;
     case "uSNChanged": {
-      if ((await readNumber(connection)).server !== server) {
-        throw new SourceFault(
-          "search",
-          "Another domain controller answers, which counts for itself: only a full sync helps",
-        );
+      const why = otherCount({ number: value, server, database }, await readNumber(connection));
+      if (why !== undefined) {
+        throw new SourceFault("search", `${why}: only a full sync helps`);
       }
       return `(&${filter}(uSNChanged>=${BigInt(value) + 1n}))`;
     }
   }
 }
 
+/** How far a domain controller has counted its changes. */
+interface Count {
+  /** "" if it does not say. */
+  readonly number: string;
+  readonly server: string;
+  /** Its invocationId: another one after the controller was restored from a backup. "" if it may not be read. */
+  readonly database: string;
+}
+
+/** Why what was counted before says nothing about now. */
+function otherCount(before: Count, now: Count): string | undefined {
+  if (before.server !== now.server) {
+    return "Another domain controller answers, which counts for itself";
+  }
+  if (before.database !== now.database && before.database !== "" && now.database !== "") {
+    return "The domain controller has another invocationId, as after a restored backup, and counts its changes anew";
+  }
+  return now.number === "" || BigInt(now.number) < BigInt(before.number)
+    ? "The domain controller has counted fewer changes than before, as after a restored snapshot of its machine"
+    : undefined;
+}
+
 /** The highest change number of a domain controller, and which one it is. */
-async function readNumber(connection: LdapConnection): Promise<{ readonly number: string; readonly server: string }> {
-  const attributes = ["highestCommittedUSN", "dsServiceName"];
-  const search = connection.search(
-    searchRequest({ base: "", scope: "base", filter: "(objectClass=*)", attributes, controls: [] }),
-  );
-  const values = new Map<string, string>();
+async function readNumber(connection: LdapConnection): Promise<Count> {
+  const values = await readEntry("", ["highestCommittedUSN", "dsServiceName"], connection);
+  const number = values.get("highestcommittedusn")?.toString() ?? "";
+  const name = values.get("dsservicename")?.toString() ?? "";
+  if (!/^\d{1,19}$/.test(number) || name === "") {
+    return { number: "", server: encodeURIComponent(name), database: "" };
+  }
+  const more = await readEntry(name, ["invocationId"], connection).catch(withoutAnswer);
+  return { number, server: encodeURIComponent(name), database: more.get("invocationid")?.toString("hex") ?? "" };
+}
+
+/** The first values of some attributes of one entry, by name in lower case. @throws SourceFault */
+async function readEntry(
+  base: string,
+  attributes: readonly string[],
+  connection: LdapConnection,
+): Promise<ReadonlyMap<string, Buffer>> {
+  const filter = "(objectClass=*)";
+  const search = connection.search(searchRequest({ base, scope: "base", filter, attributes, controls: [] }));
+  const values = new Map<string, Buffer>();
   for (;;) {
     const step = await search.next();
     if (step.done === true) {
       checkResult(step.value);
-      break;
+      return values;
     }
-    for (const { type, values: all } of step.value.flatMap((entry) => entry.attributes)) {
-      values.set(type.toLowerCase(), String(all[0] ?? ""));
+    for (const { type, parsedBuffers } of step.value.flatMap((entry) => entry.attributes)) {
+      values.set(type.toLowerCase(), parsedBuffers[0] ?? Buffer.alloc(0));
     }
   }
-  const number = values.get("highestcommittedusn") ?? "";
-  const server = encodeURIComponent(values.get("dsservicename") ?? "");
-  return { number: /^\d{1,19}$/.test(number) && server !== "" ? number : "", server };
+}
+
+/** The server's entry may be hidden; a connection that is broken will be told of by the next search. */
+function withoutAnswer(): ReadonlyMap<string, Buffer> {
+  return new Map();
 }

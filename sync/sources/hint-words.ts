@@ -64,14 +64,14 @@ export function guessText(
 }
 
 /** A password that everybody on the way can read. */
-export function clearText(settings: SourceSettings, offersStartTls: boolean): string | undefined {
+export function clearText(settings: SourceSettings, offersStartTls: boolean | undefined): string | undefined {
   const plain = settings.url.some((url) => /^ldap:/i.test(url)) && !settings.starttls;
   if (settings.type !== "ldap" || !plain || settings.bind_dn === "" || settings.bind_dn === "EXTERNAL") {
     return undefined;
   }
   return (
     `the password of "${settings.bind_dn}" goes over the wire in the clear; use ldaps://` +
-    (offersStartTls ? " or starttls, which the server offers" : "")
+    (offersStartTls === true ? " or starttls, which the server offers" : "")
   );
 }
 

@@ -10,7 +10,8 @@ export interface RootDse extends ServerWords {
   readonly namingContexts: readonly string[];
   /** Undefined: it hides its controls. */
   readonly offersPages: boolean | undefined;
-  readonly offersStartTls: boolean;
+  /** Undefined: it hides its extensions, as Samba does, which has it. */
+  readonly offersStartTls: boolean | undefined;
 }
 
 /** Of a source that is not a server, or could not be asked. */
@@ -18,7 +19,7 @@ export const noRootDse: RootDse = {
   vendor: "",
   namingContexts: [],
   offersPages: undefined,
-  offersStartTls: false,
+  offersStartTls: undefined,
   marks: new Set(),
 };
 
@@ -42,12 +43,13 @@ export async function readRootDse(connection: LdapConnection): Promise<RootDse> 
       .filter(({ type }) => type.toLowerCase() === name)
       .flatMap(({ values }) => values.map((value) => printable(String(value))));
   const controls = values("supportedcontrol");
+  const extensions = values("supportedextension");
   const marks = [...values("objectclass"), ...values("structuralobjectclass"), ...values("supportedcapabilities")];
   return {
     vendor: [...values("vendorname"), ...values("vendorversion")].join(" "),
     namingContexts: values("namingcontexts"),
     offersPages: controls.length === 0 ? undefined : controls.includes(PagedResultsControl.type),
-    offersStartTls: values("supportedextension").includes(startTls),
+    offersStartTls: extensions.length === 0 ? undefined : extensions.includes(startTls),
     marks: new Set(marks.map((mark) => mark.toLowerCase())),
   };
 }

@@ -3,7 +3,16 @@
  * skip that the closing line counts and names; in CI it is a failure.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, appendFileSync, constants, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  appendFileSync,
+  constants,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
@@ -36,6 +45,14 @@ function hasPwdfile(): boolean {
   }
 }
 
+/** What makes a domain, and the right to listen on its ports, which has root. */
+function canServeDomain(): boolean {
+  const modules = globSync("/usr/lib/*/samba/ldb/samba_dsdb.so");
+  const { status } = run(["samba-tool", "domain", "provision", "--help"]);
+  const hasTemplates = existsSync("/usr/share/samba/setup/provision.ldif");
+  return process.getuid?.() === 0 && modules.length > 0 && hasTemplates && status === 0 && installed("ldbmodify");
+}
+
 function run([command = "", ...words]: readonly string[]): { status: number | null; stdout?: string } {
   return spawnSync(command, words, { env: { ...process.env, PATH: path }, timeout: 20_000, encoding: "utf8" });
 }
@@ -50,6 +67,7 @@ const parts = {
   "Net::IP": ["perl", "-MNet::IP", "-e", "1"],
   lmdb: () => postfixHas("lmdb"),
   pam_pwdfile: hasPwdfile,
+  "a domain controller": canServeDomain,
   Milter: ["/usr/bin/python3", "-c", "import Milter"],
   "the standard library": ["python3", "-c", "import array, os, pty, select, socket"],
   "stdio.h": ["sh", "-c", "echo '#include <stdio.h>' | cc -E -x c -"],
