@@ -16,6 +16,7 @@ import type { Warning } from "../config/warning.ts";
 import { couriers } from "../couriers/registry.ts";
 import { parseLookupPlace } from "../mail/lookup-place.ts";
 import { normalIp, parseEndpoint } from "../mail/network.ts";
+import { secretPath } from "../files/credentials.ts";
 import { isReadableByAll } from "./certificates.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
 import type { CheckSection } from "./check-sections.ts";
@@ -131,19 +132,29 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Files with secrets that every user of the machine may read. */
-export function secretWarnings(settings: Settings): Warning[] {
-  const { tls, auth, snapshot, pull } = settings;
+function placeOfSecret(name: string, folder: string): string {
+  return name === "" ? "" : secretPath(name, folder);
+}
+
+const sourceSecrets = ["password_file", "client_secret_file", "certificate_file", "key_file"] as const;
+
+/** Files with secrets that every user of the machine may read. @param folder where those of the sync begin */
+export function secretWarnings(settings: Settings, folder = ""): Warning[] {
+  const { tls, auth, snapshot, pull, source, publish } = settings;
   const files = [
     ...sectionsOfChecks(settings).flatMap(privateFiles),
     { path: ["tls", "key"], file: tls.key },
     ...backEndSettings(auth, "isPrivate").map(({ path, value }) => ({ path, file: String(value) })),
     { path: ["snapshot", "key_file"], file: snapshot.key_file },
-    { path: ["snapshot", "signing_key_file"], file: snapshot.signing_key_file },
+    { path: ["snapshot", "signing_key_file"], file: placeOfSecret(snapshot.signing_key_file, folder) },
     { path: ["pull", "password_file"], file: pull.password_file },
-    ...(["source", "publish"] as const).flatMap((name) =>
-      settings[name].map(({ password_file: file }, i) => ({ path: [name, i, "password_file"], file })),
+    ...source.flatMap((one, i) =>
+      sourceSecrets.map((key) => ({ path: ["source", i, key], file: placeOfSecret(one[key], folder) })),
     ),
+    ...publish.map(({ password_file: file }, i) => ({
+      path: ["publish", i, "password_file"],
+      file: placeOfSecret(file, folder),
+    })),
     ...settings.lookup.map(({ token_file: file }, i) => ({ path: ["lookup", i, "token_file"], file })),
     ...(["route", "copy"] as const).flatMap((name) =>
       settings[name].flatMap((section, i) =>

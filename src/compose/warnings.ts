@@ -1,5 +1,6 @@
 /** The warnings of a configuration, those that only show in its files included: for `config check` and the relay's log. */
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 
 import { backEnds } from "../auth/backends/registry.ts";
 import { parseClientRules } from "../clients/tcprules.ts";
@@ -22,14 +23,19 @@ import { listenersOf } from "../config/listening.ts";
 type Good = Extract<Loaded, { kind: "ok" }>;
 
 /** Looks at settings together with the files that they name, or with the machine. */
-type FindFileWarnings = (settings: Settings, rules: readonly ParsedClientRules[]) => readonly Warning[];
+type FindFileWarnings = (
+  settings: Settings,
+  rules: readonly ParsedClientRules[],
+  /** Of the configuration file. */
+  folder: string,
+) => readonly Warning[];
 
 /** To add a warning that needs client rules, files or the machine, name its function here. */
 const finders: readonly FindFileWarnings[] = [
   missingLists,
   folderWarnings,
   programWarnings,
-  secretWarnings,
+  (settings, _, folder) => secretWarnings(settings, folder),
   addressWarnings,
   certificateWarnings,
   pluginWarnings,
@@ -51,7 +57,8 @@ const syncSections: ReadonlySet<PropertyKey> = new Set(["sync", "source", "publi
  */
 export function warningsOf({ settings, given }: Good, whose: readonly ("relay" | "sync")[]): Fault[] {
   const rules = clientRules(settings);
-  const found = [...settingWarnings(settings), ...finders.flatMap((find) => find(settings, rules))];
+  const folder = dirname(given.fault([], "").file);
+  const found = [...settingWarnings(settings), ...finders.flatMap((find) => find(settings, rules, folder))];
   const placed = found
     .filter(({ path }) => whose.includes("sync") || !syncSections.has(path[0] ?? ""))
     .map(({ path, message }) => given.fault(path, message))

@@ -15,6 +15,27 @@ function told(odd: readonly Odd[]): Warning[] {
 }
 
 const noTls = "has no effect without TLS";
+/** Types beside ldap that verify certificates. */
+const byTls: ReadonlySet<string> = new Set(["sql", "graph", "google"]);
+/** Settings of one type, … */
+const ownSettings = {
+  graph: ["tenant", "client_id", "client_secret_file", "certificate_file"],
+  google: ["key_file", "subject"],
+} as const;
+/** … and those that these types have not. */
+const otherSettings = ["bind_dn", "user", "password_file", "base", "filter", "live_filter", "query"] as const;
+
+/** Settings of other types that are set. */
+function strangers(each: Settings["source"][number]): string[] {
+  const { type } = each;
+  const isService = type === "graph" || type === "google";
+  const foreign = [
+    ...(type === "graph" ? [] : ownSettings.graph),
+    ...(type === "google" ? [] : ownSettings.google),
+    ...(isService ? otherSettings : []),
+  ];
+  return foreign.filter((key) => each[key] !== "");
+}
 
 function sourceWarnings({ source, recipients, sync }: Settings): Warning[] {
   return source.flatMap((each, i) => {
@@ -36,8 +57,9 @@ function sourceWarnings({ source, recipients, sync }: Settings): Warning[] {
         at("password_file"),
         'has no effect: with bind_dn = "EXTERNAL" the server takes the identity of the connection; remove it, or name a bind_dn',
       ],
+      ...strangers(each).map((key): Odd => [true, at(key), `has no effect: type is "${each.type}"`]),
       [
-        each.ca_file !== "" && !(isLdap && (secure > 0 || each.starttls)),
+        each.ca_file !== "" && !byTls.has(each.type) && !(isLdap && (secure > 0 || each.starttls)),
         at("ca_file"),
         isLdap ? `${noTls}: write url = "ldaps://…", or starttls = true` : `has no effect: type is "${each.type}"`,
       ],

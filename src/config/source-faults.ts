@@ -1,12 +1,17 @@
 /** What of a `[[source]]` does not fit its type. */
 import type { Fault } from "./fault.ts";
 import type { Settings } from "./sections.ts";
+import { serviceFaults } from "./service-faults.ts";
 import type { Path } from "./shape.ts";
 
 type Report = (path: Path, message: string) => Fault;
 type One = Settings["source"][number];
 /** The setting, and what is wrong with it. */
 type Finding = readonly [path: Path, message: string];
+
+/** A web service; without TLS only on this machine. */
+const service = /^(?:https:\/\/[^/?#@\s]+|http:\/\/(?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?)(?:\/[^?#\s]*)?$/i;
+const serviceWords = '"https://host:port", or "http://127.0.0.1:port" on this machine; without it, the service itself';
 
 /** Which URLs a type takes. */
 const urls: Readonly<Record<One["type"], readonly [pattern: RegExp, allowed: string]>> = {
@@ -15,6 +20,8 @@ const urls: Readonly<Record<One["type"], readonly [pattern: RegExp, allowed: str
     /^(?:(?:postgres|mysql):\/\/(?:[^/?@]+\/[^/?]+(?:\?socket=\/.+)?|\/[^/?]+\?socket=\/.+)|sqlite:.+)$/i,
     '"postgres://host:port/database", "mysql://host:port/database" or "sqlite:/path"',
   ],
+  graph: [service, serviceWords],
+  google: [service, serviceWords],
   command: [/^$/, "no url"],
   ldif: [/^(?!\w+:\/\/)/, "the path of a file"],
   list: [/^(?!\w+:\/\/)/, "the path of a file"],
@@ -25,7 +32,9 @@ const urls: Readonly<Record<One["type"], readonly [pattern: RegExp, allowed: str
 /** Errors of all sources. */
 export function sourceFaults({ source }: Settings, fault: Report): Fault[] {
   return source.flatMap((one, i) =>
-    [...placeOf(one), ...queryOf(one)].map(([path, message]) => fault(["source", i, ...path], message)),
+    [...placeOf(one), ...queryOf(one), ...serviceFaults(one)].map(([path, message]) =>
+      fault(["source", i, ...path], message),
+    ),
   );
 }
 
@@ -38,6 +47,9 @@ function placeOf({ type, url, command }: One): Finding[] {
   );
   if (type === "command") {
     return command.length === 0 ? [...wrong, [[], 'command is missing; type "command" needs it']] : wrong;
+  }
+  if (type === "graph" || type === "google") {
+    return url.length > 1 ? [...wrong, [["url", 1], "must not be there: the service has one base address"]] : wrong;
   }
   return url.length === 0 ? [[[], `url is missing or empty; allowed: ${allowed}`]] : wrong;
 }

@@ -6,11 +6,11 @@ import { parseHopPlace } from "../mail/next-hop.ts";
 import { presetNames } from "./preset-names.ts";
 import * as text from "./texts.ts";
 
-/** Required unless type is command, see source-faults.ts. */
+/** Required of most types, see source-faults.ts. */
 const urls = field.listBy(
   text.sourceUrlRule,
   ["ldap://192.0.2.10:389"],
-  'URLs of the server, tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif, list, cdb and csv, the path of the file; for sql, "postgres://host:5432/database", "mysql://host:3306/database" or "sqlite:/path", with "?socket=/path" for a Unix socket. None for command.',
+  'URLs of the server, tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif, list, cdb and csv, the path of the file; for sql, "postgres://host:5432/database", "mysql://host:3306/database" or "sqlite:/path", with "?socket=/path" for a Unix socket; for graph and google, another base address of the service, sign-in included ("https://graph.microsoft.us"), or none. None for command.',
   { required: true },
 );
 
@@ -18,9 +18,9 @@ const urls = field.listBy(
 export const source = z.strictObject({
   name: field.textBy(text.nameRule, "domino", "Name in logs, status and the snapshot.", { required: true }),
   type: field.choice(
-    ["ldap", "ldif", "list", "cdb", "csv", "sql", "command"],
+    ["ldap", "ldif", "list", "cdb", "csv", "sql", "graph", "google", "command"],
     undefined,
-    "Kind of source: an LDAP server, an LDIF file, a file like the plugin's control/goodmailto (one user part, address, or @domain for everybody there per line), John Simpson's validrcptto.cdb with its wildcards, a CSV file with a header row, a database, or a program that prints LDIF, CSV or a list.",
+    "Kind of source: an LDAP server, an LDIF file, a file like the plugin's control/goodmailto (one user part, address, or @domain for everybody there per line), John Simpson's validrcptto.cdb with its wildcards, a CSV file with a header row, a database, Microsoft Entra ID and Exchange Online by Microsoft Graph, Google Workspace by its Directory API, or a program that prints LDIF, CSV or a list.",
   ),
   preset: field.choice(presetNames, "generic", "Directory product, which decides which attributes contain addresses."),
   url: urls.prefault([]).meta({ ...urls.meta() }),
@@ -34,6 +34,30 @@ export const source = z.strictObject({
     "For type sql: the query. Its column address contains an address, a user part, or @domain for everybody there; kind says what it is: account, alias, group, mailin or resource. Empty: that of the preset.",
   ),
   user: field.text("", "For type sql: the user of the database."),
+  tenant: field.text(
+    "",
+    "For type graph: the tenant, by its directory ID or one of its domains, such as kontor.onmicrosoft.com.",
+  ),
+  client_id: field.text("", "For type graph: the application (client) ID of the app registration."),
+  client_secret_file: field.file(
+    "",
+    "sync",
+    "For type graph: file whose first line is a client secret of the app registration. Looked for like password_file. Either this or certificate_file.",
+  ),
+  certificate_file: field.file(
+    "",
+    "sync",
+    "For type graph: file with a private key (RSA, without passphrase) and its certificate, which the app registration has too (PEM). Looked for like password_file.",
+  ),
+  key_file: field.file(
+    "",
+    "sync",
+    "For type google: the key of a service account with domain-wide delegation, as Google gives it (JSON). Looked for like password_file.",
+  ),
+  subject: field.text(
+    "",
+    "For type google: address of the administrator for whom the service account acts; it must be allowed to read users and groups.",
+  ),
   bind_dn: field.text(
     "",
     'DN to bind as. Empty: anonymous. "EXTERNAL": SASL EXTERNAL (ldapi, or a client certificate).',
@@ -75,9 +99,14 @@ export const source = z.strictObject({
   ca_file: field.file(
     "",
     "sync",
-    "File with the CA certificates (PEM) for ldaps, StartTLS and databases. Empty: those of the system.",
+    "File with the CA certificates (PEM) for ldaps, StartTLS, databases, graph and google. Empty: those of the system.",
   ),
-  page_size: field.integer(1000, 1, 100_000, "Entries per page (RFC 2696)."),
+  page_size: field.integer(
+    1000,
+    1,
+    100_000,
+    "Entries per page (RFC 2696). graph takes at most 999, google 500 users or 200 groups.",
+  ),
   timeout: field.duration(
     "30s",
     "Timeout for connecting and for each answer; for type command, for the program as a whole.",
@@ -91,7 +120,7 @@ export const source = z.strictObject({
   changes: field.choice(
     ["preset", "none", "search", "modifyTimestamp", "entryCSN", "uSNChanged"],
     "preset",
-    "Attribute by which [sync] delta finds new entries. none: only full syncs find them, as with the preset domino. search: ask the directory once about each unknown recipient in [recipients] asked_file, for servers without such an attribute.",
+    "Attribute by which [sync] delta finds new entries; for graph, preset stands for delta tokens. none: only full syncs find them, as with the preset domino. search: ask the directory once about each unknown recipient in [recipients] asked_file, for servers without such an attribute.",
   ),
   notes_domain: field.text("", "Domino: Notes domain whose user%DOMAIN forms are accepted."),
 });

@@ -44,8 +44,8 @@ export const schemaNameRule: TextRule = {
 /** Of `[[source]] url`; source-faults.ts says which belongs to which type. */
 export const sourceUrlRule: TextRule = {
   allowed:
-    '"ldap://host:port", "ldaps://host:port", "ldapi:///path", "postgres://host/database", "mysql://host/database", or the path of a file',
-  fits: (text) => text !== "" && (!text.includes("://") || /^(?:ldap[si]?|postgres|mysql):\/\//i.test(text)),
+    '"ldap://host:port", "ldaps://host:port", "ldapi:///path", "postgres://host/database", "mysql://host/database", "https://host", or the path of a file',
+  fits: (text) => text !== "" && (!text.includes("://") || /^(?:ldap[si]?|postgres|mysql|https?):\/\//i.test(text)),
 };
 /** A column of a table has more freedom than an attribute of a schema. */
 export const columnRule: TextRule = {

@@ -16,6 +16,8 @@ export interface Exchange {
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** The file that is sent, by its path or as an open one, and how much of it. */
   readonly file?: { readonly path?: string; readonly descriptor?: number; readonly size: number };
+  /** A short text that is sent instead. */
+  readonly text?: string;
   /** PEM; undefined: the system's. */
   readonly ca: string | undefined;
   /** Ends the exchange at whatever point it is. */
@@ -32,10 +34,11 @@ export interface Responded extends IncomingMessage {
 const maxText = 2000;
 
 /** Sends, and answers with the response when its headers are there. @throws Error if the server cannot be asked */
-export function exchange({ url, method, headers, file, ca, signal }: Exchange): Promise<Responded> {
+export function exchange({ url, method, headers, file, text = "", ca, signal }: Exchange): Promise<Responded> {
   const { promise, resolve, reject } = Promise.withResolvers<Responded>();
   const send = url.protocol === "https:" ? https.request : http.request;
-  const length = file === undefined ? {} : { "content-length": String(file.size) };
+  const size = file?.size ?? Buffer.byteLength(text);
+  const length = file === undefined && text === "" ? {} : { "content-length": String(size) };
   const request = send(url, {
     method,
     // All callers give a table, none a list of words.
@@ -53,10 +56,10 @@ export function exchange({ url, method, headers, file, ca, signal }: Exchange): 
     reject(new Error(`Cannot ${method} ${url.host}: ${why}`, { cause: error }));
   });
   if (file === undefined || file.size === 0) {
-    request.end();
+    request.end(text);
   } else {
     // Bounded by the size that was announced: a file that grows meanwhile would break the framing.
-    const { path = "", descriptor, size } = file;
+    const { path = "", descriptor } = file;
     const body = descriptor === undefined ? createReadStream(path, { end: size - 1 }) : streamOf(descriptor, size);
     body.once("error", (error) => request.destroy(error));
     request.once("close", () => body.destroy());

@@ -31,10 +31,16 @@ export function presetFor(settings: Asked): Preset {
   };
 }
 
-/** The preset by its name; `generic` reads the rows of a table by its own columns. */
+/** The only preset of these. */
+const services = { graph: presets["entra-id"], google: presets["google-workspace"] } as const;
+
+/** The preset by its name; `generic` reads the rows of a table by its own columns, and a service by its own fields. */
 function basic(settings: Asked): Preset {
   const preset = presets[settings.preset];
   const shape = shapeOf(settings);
+  if (preset.name === "generic" && (shape === "graph" || shape === "google")) {
+    return services[shape];
+  }
   if (preset.name === "generic" && shape !== "tree") {
     return { ...preset, ...rowForm, shape };
   }
@@ -44,11 +50,17 @@ function basic(settings: Asked): Preset {
   return preset;
 }
 
-const what: Readonly<Record<Shape, string>> = { tree: "LDAP and LDIF", csv: "CSV", sql: "a database" };
+const what: Readonly<Record<Shape, string>> = {
+  tree: "LDAP and LDIF",
+  csv: "CSV",
+  sql: "a database",
+  graph: "Microsoft Graph",
+  google: "Google's Directory API",
+};
 
 function shapeOf({ type, format }: Asked): Shape {
   const own = type === "command" ? format : type;
-  return own === "csv" || own === "sql" ? own : "tree";
+  return own === "csv" || own === "sql" || own === "graph" || own === "google" ? own : "tree";
 }
 
 /** A class name needs no escape in a filter, see schemaNameRule. */

@@ -57,6 +57,8 @@ export interface About {
   readonly addresses: string;
   /** What of them is left out. */
   readonly leftOut?: string;
+  /** By what changes are found where it is no attribute. */
+  readonly changes?: string;
 }
 
 /** By what a product is recognised; one of them is enough. All in lower case but the pattern. */
@@ -70,7 +72,7 @@ export interface Signs {
 }
 
 /** For which types of sources a preset is; `tree`: ldap, ldif, and command with LDIF. */
-export type Shape = "tree" | "csv" | "sql";
+export type Shape = "tree" | "csv" | "sql" | "graph" | "google";
 
 /** A small table; the configuration may override filter and attributes. */
 export interface Preset {

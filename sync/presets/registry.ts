@@ -3,8 +3,10 @@ import type { PresetName } from "../../src/config/preset-names.ts";
 import { directoryServer389 } from "./389ds.ts";
 import { activeDirectory } from "./active-directory.ts";
 import { domino } from "./domino.ts";
+import { entraId } from "./entra-id.ts";
 import { exchange } from "./exchange.ts";
 import { generic } from "./generic.ts";
+import { googleWorkspace } from "./google-workspace.ts";
 import { iredmail } from "./iredmail.ts";
 import { mailcow } from "./mailcow.ts";
 import { openldap } from "./openldap.ts";
@@ -19,8 +21,10 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   "389ds": directoryServer389,
   "active-directory": activeDirectory,
   domino,
+  "entra-id": entraId,
   exchange,
   generic,
+  "google-workspace": googleWorkspace,
   iredmail,
   mailcow,
   openldap,

@@ -48,3 +48,19 @@ export function endingCertificate(validTo: string, url: string, now: number): st
 function common(name: PeerCertificate["subject"] | undefined): string {
   return String(name?.CN ?? name?.O ?? "").slice(0, 200);
 }
+
+/** Whether a code of an error speaks of the certificate. */
+export function isCertificateError(code: string): boolean {
+  return unknownAuthority.has(code) || code.startsWith("CERT_") || code === "ERR_TLS_CERT_ALTNAME_INVALID";
+}
+
+/** The same words as above, of a connection that was refused for its certificate. */
+export function webCertificateText(error: unknown, code: string, host: string): string {
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return `the certificate is not for "${host}" (${code}): write one of its names in url`;
+  }
+  if (unknownAuthority.has(code)) {
+    return `the certificate is by an unknown authority (${code}): name the certificate of that authority in ca_file`;
+  }
+  return `the certificate is not valid: ${error instanceof Error ? error.message : code} (${code})`;
+}

@@ -31,6 +31,10 @@ export function emptyText(type: SourceSettings["type"], namingContexts: readonly
       return "no recipients: the CSV has no row below its names of columns";
     case "sql":
       return "no recipients: the query gives no row";
+    case "graph":
+      return "no recipients: the tenant shows neither users nor groups nor contacts";
+    case "google":
+      return "no recipients: the customer has neither users nor groups";
     case "command":
       return "no recipients: the program prints none";
     case "list":

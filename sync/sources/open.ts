@@ -8,6 +8,8 @@ import type { Source } from "../source.ts";
 import { createCdbSource } from "./cdb.ts";
 import { outputOf } from "./command.ts";
 import { createCsvSource } from "./csv.ts";
+import { createGoogleSource } from "./google.ts";
+import { createGraphSource } from "./graph.ts";
 import { withFileHints } from "./hints.ts";
 import { createLdapSource } from "./ldap.ts";
 import { createLdifSource } from "./ldif.ts";
@@ -47,6 +49,10 @@ function create(settings: SourceSettings, rules: Rules, folder: string): Source 
       return hinted(createCdbSource(settings, rules, folder), type);
     case "sql":
       return hinted(createSqlSource(settings, rules, folder), type);
+    case "graph":
+      return hinted(createGraphSource(settings, rules, folder), type);
+    case "google":
+      return hinted(createGoogleSource(settings, rules, folder), type);
     case "command":
       return hinted(readers[settings.format](settings, rules, outputOf(settings)), settings.format);
     case "ldif":

@@ -16,8 +16,7 @@ const maxFile = 4 * 1024 * 1024;
  * says success (RFC 4513 5.1.2)
  */
 export async function readPassword(name: string, folder: string, credentials?: string): Promise<string> {
-  const text = await readFirst(secretPlaces(name, folder, credentials), "password_file");
-  const [line = ""] = text.replace(/^\uFEFF/, "").split(/\r?\n/, 1);
+  const line = await firstLine("password_file", name, folder, credentials);
   if (line === "") {
     throw new SourceFault(
       "bind",
@@ -25,6 +24,25 @@ export async function readPassword(name: string, folder: string, credentials?: s
     );
   }
   return line;
+}
+
+/** The same of a secret that has nothing to do with a bind. @param key the setting, for messages */
+export async function readSecret(key: string, name: string, folder: string): Promise<string> {
+  const line = await firstLine(key, name, folder);
+  if (line === "") {
+    throw new SourceFault("unreadable", `The first line of ${key} "${name}" is empty`);
+  }
+  return line;
+}
+
+/** All of such a file: a key has many lines. @throws SourceFault "unreadable" */
+export function readSecretText(key: string, name: string, folder: string, credentials?: string): Promise<string> {
+  return readFirst(secretPlaces(name, folder, credentials), key);
+}
+
+async function firstLine(key: string, name: string, folder: string, credentials?: string): Promise<string> {
+  const text = await readSecretText(key, name, folder, credentials);
+  return text.replace(/^\uFEFF/, "").split(/\r?\n/, 1)[0] ?? "";
 }
 
 /**

@@ -154,7 +154,10 @@ url = ["x"]
     ['[checks]\nload = ["nothere.ts"]', /checks\.load: there is no file .*nothere\.ts/],
     ['[spp]\ntimeout = "0s"', /spp\.timeout: must be a duration/],
     ['[spp]\nmax_output = "0B"', /spp\.max_output: must be a size .* at least 1024B/],
-    ['[[source]]\nname = "a"\ntype = "ldap"\nurl = ["http://x"]', /source "a" url: must be "ldap:/],
+    [
+      '[[source]]\nname = "a"\ntype = "ldap"\nurl = ["http://x"]',
+      /source "a" url: "http:\/\/x" cannot be the url of type "ldap"; allowed: "ldap:/,
+    ],
     [
       '[[source]]\nname = "a"\ntype = "ldap"\nurl = []',
       /source "a": url is missing or empty; allowed: "ldap:\/\/host:port"/,

@@ -63,7 +63,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[[copy]]": { reload: `domain next_hop tls tls_name ca_file replies timeout data_timeout ${ofCouriers}` },
   "[[source]]": {
     reload:
-      "name type preset url command format query user bind_dn password_file base filter live_filter attributes resource_classes next_hop domains starttls ca_file page_size timeout lookup changes notes_domain",
+      "name type preset url command format query user tenant client_id client_secret_file certificate_file key_file subject bind_dn password_file base filter live_filter attributes resource_classes next_hop domains starttls ca_file page_size timeout lookup changes notes_domain",
   },
   "[[publish]]": { reload: "name to command timeout user password_file ca_file endpoint region" },
   "[[lookup]]": {

@@ -71,7 +71,7 @@ export async function printDirectories(): Promise<string> {
   const { presets } = await import("../../sync/presets/registry.ts");
   const rows = Object.values(presets).map(({ name, about, changes }) => {
     const { product, objects, addresses, leftOut = "" } = about;
-    return `| \`${name}\` | ${product} | ${objects} | ${addresses} | ${leftOut} | ${changes ?? "none"} |`;
+    return `| \`${name}\` | ${product} | ${objects} | ${addresses} | ${leftOut} | ${changes ?? about.changes ?? "none"} |`;
   });
   const head = ["| preset | product | objects | addresses from | left out | changes by |", "|---|---|---|---|---|---|"];
   return inMarks(directoriesPage, "presets", [...head, ...rows].join("\n"));

@@ -8,7 +8,7 @@ import { presets } from "../../../sync/presets/registry.ts";
 import { parseFilter } from "../../../sync/sources/filter.ts";
 
 /** Tests of several presets each. */
-const common = ["ldif", "csv", "sql"]
+const common = ["ldif", "csv", "sql", "graph", "google"]
   .map((name) => readFileSync(join(import.meta.dirname, `../${name}.test.ts`), "utf8"))
   .join("");
 
