@@ -4,7 +4,7 @@
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, chown, copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -31,10 +31,13 @@ export function notUnpacked(program: string): boolean {
 export interface JailOptions {
   /** Paths without the first slash, the server's own first; each comes with its libraries, from where it was unpacked or from the system. */
   readonly programs: readonly string[];
+  /** Folders of the system that come along, without the first slash. */
+  readonly trees?: readonly string[];
   /** Names that are compiled in; the first has the number {@link serverUser}, the next one more. */
   readonly users: readonly string[];
   /** Folders that belong to the first user. */
   readonly folders: readonly string[];
+  /** Paths without the first slash → text; a script can be run. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -46,12 +49,13 @@ interface Jail {
 }
 
 /** Makes one. */
-async function openJail({ programs, users, folders, files }: JailOptions): Promise<Jail> {
+async function openJail({ programs, trees = [], users, folders, files }: JailOptions): Promise<Jail> {
   const folder = await mkdtemp(join(tmpdir(), "gmto-jail-"));
   await chmod(folder, 0o755);
   await mkdir(join(folder, "tmp"));
   await chmod(join(folder, "tmp"), 0o1777);
   await Promise.all(programs.map((program) => copyProgram(program, folder)));
+  await Promise.all(trees.map((tree) => cp(join("/", tree), join(folder, tree), { recursive: true })));
   for (const name of folders) {
     await mkdir(join(folder, name), { recursive: true });
     await chown(join(folder, name), serverUser, serverUser);
@@ -61,7 +65,7 @@ async function openJail({ programs, users, folders, files }: JailOptions): Promi
   await run("mknod", ["-m", "666", join(folder, "dev/urandom"), "c", "1", "9"]);
   for (const [name, text] of Object.entries({ ...accounts(users), ...files })) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), text);
+    await writeFile(join(folder, name), text, { mode: text.startsWith("#!") ? 0o755 : 0o644 });
   }
   return {
     folder,

@@ -1,53 +1,49 @@
-/** A real Postfix that asks us: as a table by socketmap and tcp_table, and by its policy delegation. */
+/** A real Postfix with the lines of docs/lookups.md, which asks us: as a table by socketmap and tcp_table, by policy delegation, as a milter. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { missing } from "../fakes/need.ts";
 import { isRoot, startPostfix } from "../fakes/postfix.ts";
 import type { Postfix } from "../fakes/postfix.ts";
-import { startTestRelay } from "../fakes/relay.ts";
-import type { TestRelay } from "../fakes/relay.ts";
-import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishDomino, questions } from "../export/expected.ts";
-import { lookupSections } from "./scene.ts";
+import { lists, plain } from "./addresses.ts";
+import { blockOf } from "./page.ts";
+import { askOdd, askServer, compare, startAskedRelay } from "./servers.ts";
+import type { AskedRelay } from "./servers.ts";
 
-const ways = ["socketmap", "tcp", "policy"] as const;
-const config = `
-[smtp]
-listen = ["127.0.0.1:0"]
-hostname = "mx.kontor.example"
-greeting_delay = "0ms"
-max_recipients = 10000
-[limits]
-session_errors = 1000
-harvest_hangup_after = 0
-harvest_client_limit = 0
-harvest_delay_after = 0
-[[route]]
-domain = "*"
-next_hop = "discard://"
-${lookupSections(ways)}`;
+const ways = ["socketmap", "tcp", "policy", "milter"] as const;
+const heading = "I keep my Postfix";
+
+/** The parameters of a block of the page. */
+function parametersOf(has: string, places: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const lines = blockOf(heading, has, places).matchAll(/^(\w+) =(.*)$/gm);
+  return Object.fromEntries([...lines].map(([, name = "", value = ""]) => [name, value.trim()]));
+}
+
+/** As words of master.cf. */
+function wordsOf(parameters: Readonly<Record<string, string>>): string {
+  const words = Object.entries(parameters).map(([name, value]) => `-o ${name}=${value.replaceAll(/,?\s+/g, ",")}`);
+  return words.join(" ");
+}
 
 describe.skipIf(missing("postfix") || missing("postmap") || !isRoot())("a real Postfix that asks goodmailto", () => {
-  let relay: TestRelay;
+  let asked: AskedRelay;
   let postfix: Postfix;
 
   beforeAll(async () => {
-    relay = await startTestRelay({
-      config: config.replace('next_hop = "discard://"', 'next_hop = "maildir:{folder}/mail"'),
+    asked = await startAskedRelay(ways);
+    const at = (theirs: string, way: (typeof ways)[number]): Record<string, string> => ({
+      [theirs]: theirs.replace(/\d+$/, String(asked.portOf(way))),
     });
-    await publishDomino(relay.snapshotPath);
-    await relay.relay.snapshot.check();
-    const [, socketmap = 0, tcp = 0, policy = 0] = relay.ports;
-    const places = { socketmap: `socketmap:inet:127.0.0.1:${socketmap}:x`, tcp: `tcp:127.0.0.1:${tcp}` };
+    const { smtpd_recipient_restrictions: restrictions = "", ...usual } = parametersOf(
+      "check_policy_service",
+      at("inet:127.0.0.1:10040", "policy"),
+    );
     postfix = await startPostfix({
       main: {
-        relay_domains: "kontor.example kontor.test",
+        ...usual,
+        relay_domains: `${usual["relay_domains"]} kontor.test all.example`,
         myorigin: "kontor.example",
-        recipient_delimiter: "",
-        // Postfix takes the subdomains of relay_domains for its own.
-        parent_domain_matches_subdomains: "",
         allow_untrusted_routing: "yes",
-        smtpd_relay_restrictions: "reject_unauth_destination",
         relay_transport: "discard:",
         mynetworks: "192.0.2.1/32",
         smtpd_error_sleep_time: "0",
@@ -55,35 +51,41 @@ describe.skipIf(missing("postfix") || missing("postmap") || !isRoot())("a real P
         smtpd_hard_error_limit: "1000",
       },
       listeners: {
-        socketmap: `-o relay_recipient_maps=${places.socketmap}`,
-        tcp: `-o relay_recipient_maps=${places.tcp}`,
-        policy: `-o relay_recipient_maps= -o smtpd_recipient_restrictions=check_policy_service,inet:127.0.0.1:${policy}`,
+        socketmap: wordsOf(parametersOf("socketmap:", at("socketmap:inet:127.0.0.1:10041", "socketmap"))),
+        tcp: wordsOf(parametersOf("tcp:", at("tcp:127.0.0.1:10045", "tcp"))),
+        policy: wordsOf({ smtpd_recipient_restrictions: restrictions }),
+        milter: wordsOf(parametersOf("smtpd_milters", at("inet:127.0.0.1:10044", "milter"))),
       },
     });
   });
   afterAll(async () => {
-    await Promise.all([postfix?.stop(), relay?.stop()]);
+    await Promise.all([postfix?.stop(), asked?.relay.stop()]);
+  });
+  const portOf = (way: string): number => postfix.ports[way] ?? 0;
+
+  it.each(ways.flatMap((way) => lists.map(([what, rows]) => [what, way, rows] as const)))(
+    "answers random addresses as the relay does over a list %s (%s)",
+    async (_, way, rows) => {
+      await asked.use(rows);
+      const isTable = way === "socketmap" || way === "tcp";
+      // A table is asked for a name alone as an address of $myorigin.
+      const manners = isTable ? { isUntold: true, own: /^<[^@]*> / } : {};
+      const { wrong, classes } = await compare(asked.relay.port, portOf(way), manners);
+      expect(wrong).toEqual([]);
+      expect(classes["2"]).toBeGreaterThan(20);
+    },
+  );
+
+  it.each(ways)("takes nothing that a client writes for its own language (%s)", async (way) => {
+    await asked.use(plain);
+    expect(await askOdd(portOf(way))).toEqual([]);
   });
 
-  async function askAll(port: number, addresses: readonly string[]): Promise<string[]> {
-    const client = await SmtpClient.open(port);
-    try {
-      await client.reply();
-      await client.command("EHLO client.example");
-      await client.command("MAIL FROM:<sender@partner.example>");
-      const answers: string[] = [];
-      for (const address of addresses) {
-        answers.push((await client.command(`RCPT TO:<${address}>`)) ?? "closed");
-      }
-      return answers;
-    } finally {
-      client.close();
-    }
-  }
-
   it.each(ways)("gives every address of the test directory the relay's answer (%s)", async (way) => {
-    const ours = await askAll(relay.port, questions);
-    const theirs = await askAll(postfix.ports[way] ?? 0, questions);
+    await publishDomino(asked.relay.snapshotPath);
+    await asked.relay.relay.snapshot.check();
+    const ours = await askServer(asked.relay.port, questions);
+    const theirs = await askServer(portOf(way), questions);
     const code = (text: string | undefined): string => text?.slice(0, 1) ?? "";
     const wrong = questions.filter((_, i) => code(ours[i]) !== code(theirs[i]));
     expect(
@@ -91,6 +93,8 @@ describe.skipIf(missing("postfix") || missing("postmap") || !isRoot())("a real P
     ).toEqual([]);
     expect(new Set(theirs.map(code))).toEqual(new Set(["2", "5"]));
     const unknown = theirs[questions.indexOf("nobody+vyildiz@kontor.example")];
-    expect(unknown).toMatch(way === "policy" ? /^550 5\.1\.1 .*No such user here/ : /^550 5\.1\.1 .*User unknown/);
+    expect(unknown).toMatch(
+      way === "policy" || way === "milter" ? /^550 5\.1\.1 .*No such user here/ : /^550 5\.1\.1 .*User unknown/,
+    );
   });
 });

@@ -1,0 +1,31 @@
+/** A real OpenSMTPD in a jail of its own, on a free port of loopback. It takes messages and delivers none. Needs root. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { freePort } from "./free-port.ts";
+import { Jailed } from "./jail.ts";
+
+/** Without the first slash. */
+export const smtpdProgram = "usr/sbin/smtpd";
+const filter = "config/clients/opensmtpd-filter";
+/** Debian's Perl without its further modules. */
+const perlBase = "usr/lib/x86_64-linux-gnu/perl-base";
+
+/**
+ * Starts one, in whose machine goodmailto lies in /opt.
+ * @param lines of smtpd.conf; `{port}` is where it must listen on loopback
+ */
+export async function startOpenSmtpd(lines: string): Promise<Jailed> {
+  const port = await freePort();
+  const files = {
+    "etc/smtpd.conf": lines.replaceAll("{port}", String(port)),
+    "etc/mailname": "smtpd.example\n",
+    [`opt/goodmailto/${filter}`]: readFileSync(join(import.meta.dirname, "../..", filter), "utf8"),
+    "var/run/.keep": "",
+    "var/spool/.keep": "",
+    "var/lib/opensmtpd/empty/.keep": "",
+  };
+  const programs = [smtpdProgram, "bin/sh", "usr/bin/perl"];
+  const users = ["opensmtpd", "opensmtpq"];
+  return Jailed.start(port, { programs, trees: [perlBase], users, folders: [], files }, "-d");
+}
