@@ -7,6 +7,7 @@ import { errorCode, errorMessage } from "../report/error-message.ts";
 import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
 import { needsRestart } from "../config/restart.ts";
+import { wantedConnections } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
@@ -145,11 +146,13 @@ async function startServing(settings: Settings, log: Log, metrics: Metrics, work
   }
 }
 
-function warnOfDescriptors({ smtp }: Settings, log: Log): void {
-  const why = scarceDescriptors(smtp.max_connections);
+function warnOfDescriptors(settings: Settings, log: Log): void {
+  const wanted = wantedConnections(settings);
+  const why = scarceDescriptors(wanted.sessions, wanted.lookups);
   if (why !== undefined) {
-    const { sessions } = affordable(smtp.max_connections);
-    log.warning("relay", "too few file descriptors for max_connections, serving fewer sessions", { sessions, why });
+    const { sessions, lookups } = affordable(wanted.sessions, wanted.lookups);
+    const room = { ...(wanted.sessions > 0 ? { sessions } : {}), ...(wanted.lookups > 0 ? { lookups } : {}) };
+    log.warning("relay", "too few file descriptors for max_connections, serving fewer sessions", { ...room, why });
   }
 }
 

@@ -1,10 +1,12 @@
 /** What of a relay outlives a reload. */
 import { Guard } from "../auth/guard.ts";
+import { wantedConnections } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import { CopyQueues } from "../couriers/copy-queue.ts";
 import { SpoolRoom } from "../message/spool.ts";
 import { Observing } from "../observe/observing.ts";
 import { affordable } from "../ops/descriptors.ts";
+import type { Affordable } from "../ops/descriptors.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
 import { createConnectionCounts } from "../smtp/connection-rate.ts";
@@ -31,7 +33,7 @@ export interface Lasting {
   readonly copies: CopyQueues;
   readonly crowd: Crowd;
   readonly turnedAway: TurnedAway;
-  readonly room: ReturnType<typeof affordable>;
+  readonly room: Affordable;
   readonly log: Log;
   readonly counters: Counters;
 }
@@ -39,7 +41,8 @@ export interface Lasting {
 /** What outlives a reload, made for the first settings. */
 export function createLasting(settings: Settings, log: Log, counters: Counters, shared: boolean): Lasting {
   const snapshot = openServed(settings, log);
-  const room = affordable(settings.smtp.max_connections);
+  const { sessions, lookups } = wantedConnections(settings);
+  const room = affordable(sessions, lookups);
   const counting = {
     guard: new Guard(),
     ledger: new HarvestLedger(),

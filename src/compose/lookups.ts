@@ -1,8 +1,9 @@
 /** Wires `[[lookup]]`: what they share with the relay, their servers and their sockets. */
 import type { Socket } from "node:net";
 
-import { listenersOf } from "../config/listening.ts";
+import { listenersOf, wantedConnections } from "../config/listening.ts";
 import type { LookupSettings, Settings } from "../config/sections.ts";
+import { Room } from "../lookup/connections.ts";
 import { createLookupServer } from "../lookup/server.ts";
 import type { LookupServer, LookupServerOptions } from "../lookup/server.ts";
 import { judge } from "../lookup/verdict.ts";
@@ -17,6 +18,8 @@ import { tcp } from "../lookup/protocols/tcp.ts";
 import type { LookupParts, SharedLookup } from "./lookup-parts.ts";
 import { parseLookupPlace } from "../mail/lookup-place.ts";
 import { bind, socketsOf } from "../ops/binding.ts";
+import { affordableLookups } from "../ops/descriptors.ts";
+import type { Affordable } from "../ops/descriptors.ts";
 import { bindUnix } from "../ops/unix-socket.ts";
 import { labelsBy } from "../report/counters.ts";
 import type { Counters, LookupProtocol } from "../report/counters.ts";
@@ -55,6 +58,13 @@ function serviceOf(name: string, shared: SharedLookup): LookupService {
   return { ...shared, name, untold };
 }
 
+/** What of a relay lookups need. */
+interface LookupBase {
+  readonly room: Affordable;
+  readonly log: Log;
+  readonly counters: Counters;
+}
+
 /** What a process listens for beside SMTP. */
 export class Lookups {
   readonly addresses: string[] = [];
@@ -64,10 +74,17 @@ export class Lookups {
   readonly #log: Log;
   readonly #counters: Counters;
   readonly #tokens = new Map<string, string>();
+  readonly #afforded: Affordable;
+  /** Of all lookups together: their descriptors are those of the sessions too. */
+  readonly #room: Room;
+  #most: number;
   #parts: LookupParts;
   #current: readonly LookupSettings[];
 
-  constructor(settings: Settings, parts: LookupParts, log: Log, counters: Counters) {
+  constructor(settings: Settings, parts: LookupParts, { room, log, counters }: LookupBase) {
+    this.#afforded = room;
+    this.#most = room.lookups;
+    this.#room = new Room(() => this.#most);
     this.#started = settings.lookup;
     this.#names = serviceNames(settings);
     this.#current = settings.lookup;
@@ -81,9 +98,11 @@ export class Lookups {
   async listen(shared: boolean): Promise<void> {
     for (const started of this.#started) {
       const servers: LookupServer[] = [];
+      const options = this.#optionsOf(started);
       this.#servers.set(started.name, servers);
+      const make = (): LookupServer => serverOf[started.protocol](options);
       for (const text of started.listen) {
-        const bound = await this.#bind(started, text, shared);
+        const bound = await this.#bind(started, text, make, shared);
         servers.push(...bound);
       }
     }
@@ -100,8 +119,9 @@ export class Lookups {
   }
 
   /** New rules for new questions. */
-  reload({ lookup }: Settings, parts: LookupParts): void {
-    this.#current = lookup;
+  reload(settings: Settings, parts: LookupParts): void {
+    this.#most = affordableLookups(this.#afforded, wantedConnections(settings).lookups);
+    this.#current = settings.lookup;
     this.#parts = parts;
     this.#takeTokens();
   }
@@ -127,13 +147,18 @@ export class Lookups {
     }
   }
 
-  async #bind(started: LookupSettings, text: string, shared: boolean): Promise<LookupServer[]> {
+  async #bind(
+    started: LookupSettings,
+    text: string,
+    make: () => LookupServer,
+    shared: boolean,
+  ): Promise<LookupServer[]> {
     const place = parseLookupPlace(text);
     if (place === undefined) {
       throw new Error(`Cannot listen at "${text}": no address`);
     }
     if (place.kind === "unix") {
-      const made = serverOf[started.protocol](this.#optionsOf(started));
+      const made = make();
       if (!shared) {
         await bindUnix(made.server, { ...place, ...started });
       }
@@ -143,7 +168,7 @@ export class Lookups {
     const targets = place.kind === "systemd" ? socketsOf(started.name, this.#names) : [place.endpoint];
     const all: LookupServer[] = [];
     for (const target of targets) {
-      const made = serverOf[started.protocol](this.#optionsOf(started));
+      const made = make();
       all.push(made);
       this.addresses.push(await bind(made.server, target, shared));
     }
@@ -152,11 +177,12 @@ export class Lookups {
 
   #optionsOf(started: LookupSettings): LookupServerOptions {
     const { name, protocol } = started;
-    const count = labelsBy("verdict", { protocol });
+    const [byVerdict, byResult] = [labelsBy("verdict", { protocol }), labelsBy("result", { protocol })];
     const tell = (verdict: LookupVerdict): LookupVerdict => {
-      this.#counters.add("lookups", count(verdict.kind));
+      this.#counters.add("lookups", byVerdict(verdict.kind));
       return verdict;
     };
+    const settingsNow = (): LookupSettings => this.#current.find((one) => one.name === name) ?? started;
     let last: { readonly parts: LookupParts; readonly service: LookupService } | undefined;
     const serviceNow = (): LookupService => {
       if (last?.parts !== this.#parts) {
@@ -170,9 +196,11 @@ export class Lookups {
       counters: this.#counters,
       token: () => this.#tokens.get(name),
       limits: () => {
-        const now = this.#current.find((one) => one.name === name) ?? started;
-        return { timeout: now.timeout, idle: now.idle_timeout, connections: now.max_connections };
+        const { timeout, idle_timeout: idle } = settingsNow();
+        return { timeout, idle };
       },
+      room: new Room(() => settingsNow().max_connections, this.#room),
+      count: (result) => this.#counters.add("lookup_connections", byResult(result)),
       asker: () => {
         const service = serviceNow();
         return { service, ask: (question: Question) => after(judge(service, question), tell) };

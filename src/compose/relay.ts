@@ -124,7 +124,7 @@ class RunningRelay implements Relay {
     this.#lasting = lasting;
     this.#settings = settings;
     this.#parts = assemble(settings, lasting);
-    this.#lookups = new Lookups(settings, this.#parts.lookup, lasting.log, lasting.counters);
+    this.#lookups = new Lookups(settings, this.#parts.lookup, lasting);
   }
 
   get snapshot(): SnapshotReader {

@@ -22,3 +22,12 @@ export function listenersOf(settings: Settings): readonly ListenerPlan[] {
     },
   ];
 }
+
+/** How many connections there may be at a time, as configured. */
+export function wantedConnections(settings: Settings): { readonly sessions: number; readonly lookups: number } {
+  const isListening = listenersOf(settings).some(({ listen }) => listen.length > 0);
+  return {
+    sessions: isListening ? settings.smtp.max_connections : 0,
+    lookups: settings.lookup.reduce((sum, { max_connections: most }) => sum + most, 0),
+  };
+}

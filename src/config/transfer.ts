@@ -3,7 +3,6 @@ import * as z from "zod";
 
 import * as field from "./fields.ts";
 import * as text from "./texts.ts";
-import { targetRule } from "./texts.ts";
 
 const access = {
   user: field.text("", "User for HTTP basic authentication, or the access key id of S3. Empty: no authentication."),
@@ -21,7 +20,7 @@ const access = {
 };
 
 const to = field.textBy(
-  targetRule,
+  text.targetRule,
   "/mnt/dmz/snapshot.sqlite",
   'Target: a folder or file, "https://host/path" for a PUT (WebDAV), or "s3://bucket/object".',
   { required: true },

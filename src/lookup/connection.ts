@@ -13,7 +13,6 @@ export interface LookupLimits {
   /** For a question to arrive, once it has begun, for its answer, and for the answer to be read. */
   readonly timeout: number;
   readonly idle: number;
-  readonly connections: number;
 }
 
 /** What a connection needs. */

@@ -11,32 +11,67 @@ export interface Connection {
   leave(): void;
 }
 
+/** How many there may be: of one lookup, within those that all of them may have. */
+export class Room {
+  readonly #most: () => number;
+  readonly #all: Room | undefined;
+  #taken = 0;
+
+  /** @param all of which this is a part */
+  constructor(most: () => number, all?: Room) {
+    this.#most = most;
+    this.#all = all;
+  }
+
+  /** @returns false where there is none left */
+  enter(): boolean {
+    if (this.#taken >= this.#most() || this.#all?.enter() === false) {
+      return false;
+    }
+    this.#taken++;
+    return true;
+  }
+
+  leave(): void {
+    this.#taken--;
+    this.#all?.leave();
+  }
+}
+
+/** Tells whether a connection was accepted. */
+export type CountConnection = (result: "accepted" | "refused") => void;
+
 /** How often each looks at its time limits, in ms. */
 const tickEvery = 250;
 
 /** Bounded, and all are looked after by one timer. */
 export class Connections {
   readonly #all = new Map<Socket, Connection>();
-  readonly #most: () => number;
+  readonly #room: Room;
+  readonly #count: CountConnection;
   readonly #complain: Complain;
   readonly #ticker: NodeJS.Timeout;
   #empty: (() => void) | undefined;
 
-  constructor(most: () => number, complain: Complain) {
-    this.#most = most;
+  constructor(room: Room, count: CountConnection, complain: Complain) {
+    this.#room = room;
+    this.#count = count;
     this.#complain = complain;
     this.#ticker = setInterval(() => this.#tick(), tickEvery).unref();
   }
 
   /** Takes a socket in, or closes it where there is no room. */
   add(socket: Socket, open: (socket: Socket) => Connection): void {
-    if (this.#all.size >= this.#most()) {
+    if (!this.#room.enter()) {
+      this.#count("refused");
       this.#complain("too many connections");
       socket.on("error", () => undefined).destroy();
       return;
     }
+    this.#count("accepted");
     this.#all.set(socket, open(socket));
     socket.once("close", () => {
+      this.#room.leave();
       this.#all.delete(socket);
       if (this.#all.size === 0) {
         this.#empty?.();

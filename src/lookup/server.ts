@@ -8,12 +8,15 @@ import { complainer } from "./complaints.ts";
 import { LookupConnection } from "./connection.ts";
 import type { LookupLimits } from "./connection.ts";
 import { Connections } from "./connections.ts";
+import type { CountConnection, Room } from "./connections.ts";
 import type { Asker, Protocol } from "./protocol.ts";
 
 /** What a server needs. */
 export interface LookupServerOptions {
   readonly name: string;
   readonly limits: () => LookupLimits;
+  readonly room: Room;
+  readonly count: CountConnection;
   readonly asker: () => Asker;
   /** What clients must send, by protocols that have such a thing; undefined: nothing. */
   readonly token: () => string | undefined;
@@ -33,10 +36,10 @@ export interface LookupServer {
 /** Serves a protocol of connections. */
 export function createLookupServer<Request>(
   protocol: Protocol<Request>,
-  { name, limits, asker, log, counters }: LookupServerOptions,
+  { name, limits, room, count, asker, log, counters }: LookupServerOptions,
 ): LookupServer {
   const complain = complainer(name, log, counters);
-  const connections = new Connections(() => limits().connections, complain);
+  const connections = new Connections(room, count, complain);
   const take = (socket: Socket): void =>
     connections.add(socket, () => new LookupConnection(socket, protocol, { limits, asker, complain }));
   const server = createServer({ allowHalfOpen: true, noDelay: true }, take);

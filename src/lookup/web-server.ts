@@ -17,9 +17,10 @@ import type { LookupServer, LookupServerOptions } from "./server.ts";
 const badRequest = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /** The HTTP server of a lookup. */
-export function webLookupServer(server: Server, { name, limits, log, counters }: LookupServerOptions): LookupServer {
+export function webLookupServer(server: Server, options: LookupServerOptions): LookupServer {
+  const { name, limits, room, count, log, counters } = options;
   const complain = complainer(name, log, counters);
-  const connections = new Connections(() => limits().connections, complain);
+  const connections = new Connections(room, count, complain);
   const open = new WeakMap<Socket, WebConnection>();
   server.maxConnections = Number.POSITIVE_INFINITY;
   server.requestTimeout = server.headersTimeout = server.keepAliveTimeout = 0;

@@ -1,4 +1,4 @@
-/** How many sessions the descriptors of this process are enough for, from /proc on Linux. */
+/** How many sessions and lookups the descriptors of this process are enough for, from /proc on Linux. */
 import { readFileSync } from "node:fs";
 
 /** Descriptors that are not sessions: log, snapshot, listeners, plugins, name servers. */
@@ -6,6 +6,9 @@ const others = 100;
 /** Shares of the rest: sessions; clients that are rejected and have not closed. What is left is for next hops. */
 const sessionShare = 0.6;
 const refusedShare = 0.15;
+/** Of what is free, for connections of `[[lookup]]` where there are sessions too, and where there are none. */
+const lookupShare = 0.25;
+const onlyLookups = 0.9;
 /** Sessions that there are in any case. */
 const least = 10;
 
@@ -19,26 +22,44 @@ function allowed(): number {
   }
 }
 
+/** Connections that there may be at a time. */
+export interface Affordable {
+  readonly sessions: number;
+  /** Refused clients on their way out. */
+  readonly refused: number;
+  readonly lookups: number;
+}
+
 /**
- * How many sessions, and refused clients on their way out, there may be at a time. Beyond what the descriptors allow,
- * libuv drops clients without telling the program, those that are served do not reach their next hop, and no new snapshot can
- * be opened.
+ * How many sessions, refused clients on their way out, and connections of lookups there may be at a time. Beyond what the
+ * descriptors allow, libuv drops clients without telling the program, those that are served do not reach their next hop,
+ * and no new snapshot can be opened.
  * @param wanted sessions, as configured
+ * @param lookups connections of lookups, as configured
  */
-export function affordable(wanted: number): { readonly sessions: number; readonly refused: number } {
+export function affordable(wanted: number, lookups = 0): Affordable {
   const free = allowed() - others;
+  const atMost = (count: number, room: number): number => Math.min(count, Math.max(least, Math.floor(room)));
+  const asking = atMost(lookups, free * (wanted === 0 ? onlyLookups : lookupShare));
   return {
-    sessions: Math.min(wanted, Math.max(least, Math.floor(free * sessionShare))),
-    refused: Math.min(wanted, Math.max(least, Math.floor(free * refusedShare))),
+    sessions: atMost(wanted, (free - asking) * sessionShare),
+    refused: atMost(wanted, (free - asking) * refusedShare),
+    lookups: asking,
   };
+}
+
+/** How many connections of lookups there may be after a reload: more only where sessions leave them room. */
+export function affordableLookups({ sessions, refused, lookups }: Affordable, wanted: number): number {
+  return Math.min(wanted, Math.max(lookups, allowed() - others - 2 * sessions - refused));
 }
 
 /**
  * What is too little, in words; undefined if it is enough, or not known.
  * @param sessions at a time; each may hold one socket to its client and one to the next hop
+ * @param lookups connections of lookups at a time
  */
-export function scarceDescriptors(sessions: number): string | undefined {
-  const needed = 2 * sessions + others;
+export function scarceDescriptors(sessions: number, lookups = 0): string | undefined {
+  const needed = 2 * sessions + lookups + others;
   const most = allowed();
   return most >= needed ? undefined : `${most} allowed, ${needed} may be needed`;
 }

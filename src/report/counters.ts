@@ -29,6 +29,7 @@ export const counterNames = {
   copies: "Copies of messages by result: delivered, failed.",
   limits: "Sessions ended by a limit, by limit.",
   lookups: "Answers to other mail servers by protocol and verdict.",
+  lookup_connections: "Connections of other mail servers by protocol and result: accepted, refused.",
   lookup_faults: "Connections of other mail servers that were closed, or questions that had no answer, by reason.",
   logins: "AUTH answers by result: accepted, refused, blocked, unavailable.",
 } as const;
@@ -114,6 +115,9 @@ export function seriesFromStart(
     ...labelled("limits", "limit", limitNames),
     ...lookupProtocols.flatMap((protocol) =>
       verdictKinds.map((verdict) => ["lookups", { verdict, protocol }] as const),
+    ),
+    ...lookupProtocols.flatMap((protocol) =>
+      ["accepted", "refused"].map((result) => ["lookup_connections", { result, protocol }] as const),
     ),
     ...labelled("lookup_faults", "why", lookupFaults),
     ...labelled("logins", "result", ["accepted", "refused", "blocked", "unavailable"]),
