@@ -25,18 +25,18 @@ export class Rspamd extends Daemon {
   }
 }
 
-/** Starts one. @param proxied with a worker rspamd_proxy, too */
-export async function startRspamd(proxied = false): Promise<Rspamd> {
+/** Starts one. @param proxied with a worker rspamd_proxy, too @param lua lines of rspamd.local.lua */
+export async function startRspamd(proxied = false, lua = ""): Promise<Rspamd> {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-rspamd-"));
   // It works as another user.
   chmodSync(folder, 0o777);
   const [port, proxy] = [await freePort(), await freePort()];
   // With all suffixes of the public list and all languages it starts after a minute.
   writeFileSync(join(folder, "suffixes"), "test\nexample\n");
-  writeFileSync(
-    join(folder, "rspamd.conf"),
-    configuration(folder, port, await freePort()) + (proxied ? milterWorker(folder, proxy, port) : ""),
-  );
+  const more =
+    (proxied ? milterWorker(folder, proxy, port) : "") + (lua === "" ? "" : `lua = "${folder}/local.lua";\n`);
+  writeFileSync(join(folder, "local.lua"), lua);
+  writeFileSync(join(folder, "rspamd.conf"), configuration(folder, port, await freePort()) + more);
   const rspamd = new Rspamd(port, proxy, folder);
   await rspamd.start();
   return rspamd;
