@@ -14,6 +14,8 @@ export type NameReading =
 
 /** Domino builds such addresses from a hierarchical name and its Notes domain; no router takes them back. */
 const inventedMark = /[\s/\\{}]/;
+/** Entra ID puts it into the names of guests. */
+const guestMark = /#EXT#@/i;
 /** As Postfix, sendmail and Zimbra write it. */
 const catchAll = /^(?:smtp:\s*)?\*?@([^@\s]+)$/i;
 const prefix = /^(smtp):(.*)$/is;
@@ -31,6 +33,8 @@ export function readValue(form: Form, value: string): NameReading {
       return readAddress(value);
     case "invented":
       return inventedMark.test(value) ? { kind: "skip", why: "invented address" } : readAddress(value);
+    case "principal":
+      return guestMark.test(value) ? { kind: "skip", why: "name of a guest" } : readAddress(value);
     case "prefixed":
       return readPrefixed(value);
     case "name":

@@ -48,6 +48,7 @@ function testsOf({ attribute, form }: AddressAttribute, { users, domains }: Want
   switch (form) {
     case "address":
     case "invented":
+    case "principal":
       return addresses.map(test);
     case "prefixed":
       return addresses.map((address) => test(`smtp:${address}`));

@@ -30,6 +30,8 @@ export interface Reading {
   readonly left: LeftOut[];
   /** Domains that are not relay domains, as the source writes them → values. Bounded. */
   readonly foreign: Map<string, number>;
+  /** What the source itself warns of. */
+  readonly hints: string[];
   samples: Sample[];
   /** Why it ended too early; "" if it did not. */
   fault: string;

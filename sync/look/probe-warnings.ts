@@ -18,14 +18,17 @@ export function warningsOf(finding: Omit<Finding, "warnings">, settings: SourceS
     const limited = /limit ended the list/.test(reading.fault) ? ` after ${reading.entries} entries` : "";
     return [`reading failed${limited}: ${reading.fault}`, ...transport(finding, settings)];
   }
-  return [
+  const all = [
     ...amount(finding, settings),
+    ...reading.hints,
     ...attributes(finding, settings),
     ...catchAll(finding),
     ...unasked(finding),
     ...domains(finding),
     ...transport(finding, settings),
   ];
+  // A file's own warnings are among those of its amount.
+  return [...new Set(all)];
 }
 
 function amount({ reading, rootDse, preset, guess }: Omit<Finding, "warnings">, settings: SourceSettings): string[] {

@@ -74,7 +74,7 @@ export async function probeSource(
   }
   reading.samples = reading.samples.slice(0, samplesShown);
   const guess = settings.type === "ldap" ? guessPreset(rootDse, reading.classes.keys()) : undefined;
-  const facts = { source: settings.name, preset: settings.preset, guess, rootDse, reading };
+  const facts = { source: settings.name, preset: rules.preset.name, guess, rootDse, reading };
   return { ...facts, warnings: warningsOf(facts, settings) };
 }
 
@@ -88,6 +88,7 @@ function emptyReading(settings: SourceSettings, { preset }: Rules): Reading {
     skipped: {},
     left: [],
     foreign: new Map(),
+    hints: [],
     samples: [],
     fault: "",
   };
@@ -139,7 +140,8 @@ async function readFile(
   signal: AbortSignal,
   takeSample: (sample: Sample) => void,
 ): Promise<void> {
-  for await (const { entries, found, skipped, left = [] } of source.read(signal)) {
+  for await (const { entries, found, skipped, left = [], hints = [] } of source.read(signal)) {
+    reading.hints.push(...hints.filter(({ level }) => level === "warning").map(({ text }) => text));
     if (isPlainList(settings)) {
       reading.entries += entries;
       reading.addresses += found.length;

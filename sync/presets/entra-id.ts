@@ -19,7 +19,7 @@ export const entraId = definePreset({
   addresses: [
     { attribute: "proxyaddresses", form: "prefixed", kind: "alias" },
     { attribute: "mail", form: "address", kind: "account" },
-    { attribute: "userprincipalname", form: "address", kind: "account" },
+    { attribute: "userprincipalname", form: "principal", kind: "account" },
   ],
   classes: { group: "group" },
   exclusions: [{ attribute: "mailbox", values: ["none"], why: "no mailbox" }],

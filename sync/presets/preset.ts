@@ -6,6 +6,7 @@ import type { Kind } from "../../src/snapshot/format.ts";
  * How the values of an attribute are written.
  * - `address`: user@domain, nothing else.
  * - `invented`: the same, but the server makes one up if it has none (Domino).
+ * - `principal`: the same, but Entra ID makes one up for a guest, from an address elsewhere: `anna_elsewhere.example#EXT#@…`.
  * - `prefixed`: "SMTP:" (primary) or "smtp:" before an address; other protocols are skipped.
  * - `name`: an address, or a name whose blanks may be written `_` or `.`.
  * - `common-name`: a name whose blanks may be written `_` or `.`; Domino also writes `name%DOMAIN@…`.
@@ -14,7 +15,15 @@ import type { Kind } from "../../src/snapshot/format.ts";
  * - `plain`: an address or a bare user part, a "smtp:" before it tolerated; for attributes that only the configuration
  * names.
  */
-export type Form = "address" | "invented" | "prefixed" | "name" | "common-name" | "hierarchical" | "plain";
+export type Form =
+  | "address"
+  | "invented"
+  | "principal"
+  | "prefixed"
+  | "name"
+  | "common-name"
+  | "hierarchical"
+  | "plain";
 
 /** One attribute that holds addresses. */
 export interface AddressAttribute {

@@ -20,7 +20,7 @@ export const collections: readonly Collection[] = [
   {
     name: "users",
     entryClass: "user",
-    select: "id,userPrincipalName,mail,proxyAddresses,userType,assignedLicenses",
+    select: "id,userPrincipalName,mail,proxyAddresses,assignedLicenses",
     permission: "User.Read.All",
   },
   {

@@ -63,7 +63,6 @@ const user = (name: string, more: object = {}): GraphObject => ({
   userPrincipalName: `${name}@kontor.example`,
   mail: `${name}@kontor.example`,
   proxyAddresses: [`SMTP:${name}@kontor.example`],
-  userType: "Member",
   assignedLicenses: [{ skuId: "1" }],
   ...more,
 });
@@ -87,7 +86,6 @@ describe("a tenant of Microsoft Entra ID as a source", () => {
         userPrincipalName: "gast_elsewhere.example#EXT#@kontor.example",
         mail: "gast@elsewhere.example",
         proxyAddresses: ["SMTP:gast@elsewhere.example"],
-        userType: "Guest",
       }),
     ];
     graph.objects.groups = [
@@ -126,7 +124,7 @@ describe("a tenant of Microsoft Entra ID as a source", () => {
     expect(graph.asked.filter((one) => isPage(one))).toHaveLength(5);
     expect(graph.tokens).toHaveLength(1);
     expect(graph.asked.find((one) => isPage(one))?.url.searchParams.get("$select")).toBe(
-      "id,userPrincipalName,mail,proxyAddresses,userType,assignedLicenses",
+      "id,userPrincipalName,mail,proxyAddresses,assignedLicenses",
     );
   });
 
