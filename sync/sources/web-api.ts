@@ -119,7 +119,9 @@ export class WebApi {
   /** @returns a new token */
   async #signIn(): Promise<string> {
     const { question, secrets } = await this.#options.signIn();
-    secrets.forEach((secret) => this.#hidden.add(secret));
+    // Also as the form had them.
+    const forms = secrets.map((secret) => new URLSearchParams([["", secret]]).toString().slice(1));
+    [...secrets, ...forms].forEach((secret) => this.#hidden.add(secret));
     const answer = await this.#askPatiently(question);
     if (answer.status !== 200) {
       throw this.#refusal(question.url, answer, "bind", "refused the sign-in");
