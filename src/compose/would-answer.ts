@@ -18,7 +18,7 @@ import { silentLog } from "../report/log.ts";
 import type { Log, VerdictLine } from "../report/log.ts";
 import { answers } from "../smtp/answers.ts";
 import { parseRcpt } from "../smtp/session/command.ts";
-import { serverName } from "../smtp/session/recipient-log.ts";
+import { serverName } from "../smtp/decision.ts";
 import { judgeRecipient } from "../smtp/session/recipient.ts";
 import type { RecipientService } from "../smtp/session/recipient.ts";
 import { describeAnswer } from "../snapshot/describe-answer.ts";

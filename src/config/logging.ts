@@ -100,6 +100,11 @@ export const log = z.strictObject({
       "The line about each recipient in the formats plain and tai64n. Words in braces are replaced; the default is the line of the qmail-spp plugin goodmailto.",
     ),
   ),
+  events: field.choice(
+    ["off", "others", "all"],
+    "others",
+    'Log a line that begins with "event:" for each refusal, each message and each client that is dropped, at any stage, with the reply and who decided. others: only where no other line says it, such as refusals at HELO or MAIL. all: each of them, beside the usual lines.',
+  ),
   sessions: field.flag(
     true,
     "Log a line at the end of each session: duration, commands, messages, refusals and TLS version.",

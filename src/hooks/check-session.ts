@@ -53,6 +53,8 @@ export interface QueuedReplies {
 /** The session of a client, as checks see it. */
 export interface CheckSession {
   readonly id: string;
+  /** The id of the message under way, or that of the session while there is none. */
+  readonly ref: string;
   readonly client: Peer;
   readonly local: Peer;
   readonly listener: string;

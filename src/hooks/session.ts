@@ -67,6 +67,8 @@ export class Session implements CheckSession {
   /** How many effects were carried out: while it stays the same, no check has changed anything. */
   effects = 0;
   commands = 0;
+  /** Of MAIL commands that began one. */
+  #transactions = 0;
   #rcpt: { mailbox: Mailbox; expansion?: Recipient["expansion"] } | undefined;
   readonly #print: Printer;
 
@@ -84,6 +86,16 @@ export class Session implements CheckSession {
   noteCommand(): void {
     this.commandAt = performance.now();
     this.commands += 1;
+  }
+
+  /** What a sender may quote: the id of the message under way, or that of the session. */
+  get ref(): string {
+    return this.transaction === undefined ? this.id : this.lastRef;
+  }
+
+  /** The id of the message that was under way last. */
+  get lastRef(): string {
+    return `${this.id}-${this.#transactions}`;
   }
 
   /** The RCPT command under way. */
@@ -152,6 +164,7 @@ export class Session implements CheckSession {
   /** Starts a transaction: counters go back, header lines and queued replies stay. */
   begin(sender: Mailbox | undefined, parameters: readonly string[] = []): Transaction {
     this.recipient = undefined;
+    this.#transactions += 1;
     this.variables.set("SMTPMAILFROM", variableForm(sender));
     this.transaction = newTransaction(sender, parameters);
     return this.transaction;

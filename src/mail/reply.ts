@@ -7,6 +7,16 @@ export interface Reply {
   readonly wire: string;
   /** The next hop's own code, if the client gets another reply; 0: none. */
   readonly said?: number;
+  /** Of a next hop that refused, or that took a message: what it said. */
+  readonly hop?: HopAnswer;
+}
+
+/** A next hop's own words, for the record. */
+export interface HopAnswer {
+  /** Where it is: "inside.example:25", or the place of another courier. */
+  readonly at: string;
+  /** In one line. */
+  readonly said: string;
 }
 
 /** Reply lines are at most 512 octets with CRLF, RFC 5321 4.5.3.1.5. */

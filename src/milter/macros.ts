@@ -76,7 +76,7 @@ function valuesOf(session: CheckSession, hostname: string): Readonly<Record<stri
   return {
     j: () => hostname,
     v: () => "goodmailto",
-    i: () => session.id,
+    i: () => session.ref,
     _: () => `${nameOf(client)}${client.host === "" ? "" : ` [${client.ip}]`}`,
     "{daemon_name}": () => session.listener,
     "{daemon_addr}": () => local.ip,

@@ -1,11 +1,16 @@
 /** The fixed replies of the SMTP service, made once. RFC 5321 4.2.3, RFC 3463. */
 import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
+import type { Decision, MessageFacts } from "../report/event.ts";
 
 /** What a command comes to: a reply, or none (the client is dropped), and whether the connection ends. */
 export interface Response {
   readonly reply: Reply | undefined;
   readonly close: boolean;
+  /** Who decided so, for the record; undefined: the server, for no reason but the reply's. */
+  readonly by?: Decision | undefined;
+  /** The message that this reply is to, for the record. */
+  readonly message?: MessageFacts | undefined;
 }
 
 /** A reply that lets the session go on. 421 always ends it. */

@@ -11,6 +11,7 @@ import type { SpoolRoom } from "../message/spool.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Counters } from "../report/counters.ts";
+import type { Recorder } from "../report/event.ts";
 import type { Observer } from "../report/observer.ts";
 import type { TrafficNotes } from "../report/traffic.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
@@ -55,6 +56,8 @@ export interface Service extends Omit<Services, "label" | "lists" | "scanner"> {
   readonly observer?: Observer | undefined;
   /** Undefined: nobody takes note of who gets mail. */
   readonly traffic?: TrafficNotes | undefined;
+  /** Undefined: nobody takes note of refusals and deliveries. */
+  readonly record?: Recorder | undefined;
   readonly rules: ClientRules;
   /** Who may relay beside, or in spite of, the rules. */
   readonly relayLists: RelayLists;

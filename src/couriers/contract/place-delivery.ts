@@ -4,7 +4,7 @@
  */
 import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
-import { reply } from "../../mail/reply.ts";
+import { reply, replyText } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { Unstuffer } from "../../message/dots.ts";
 import { labelsBy } from "../../report/counters.ts";
@@ -147,10 +147,10 @@ export class PlaceDelivery implements Delivery {
     const { counters, log, route } = this.#context;
     counters.add("hop_replies", byCode(answer.code));
     if (answer.code >= 400) {
-      const said = answer.wire.trimEnd();
+      const said = replyText(answer);
       log.info("next-hop", "refused", { session: this.#origin.session, hop: route.key, command, said });
     }
-    return answer;
+    return { ...answer, hop: { at: route.key, said: replyText(answer) } };
   }
 
   #fail(error: unknown): Reply {

@@ -8,7 +8,7 @@ import type { Mailbox } from "../../mail/address.ts";
 import { formatHop } from "../../mail/hop-endpoint.ts";
 import { labelsBy } from "../../report/counters.ts";
 import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
-import type { Reply } from "../../mail/reply.ts";
+import type { HopAnswer, Reply } from "../../mail/reply.ts";
 import type { DeliveryContext } from "./delivery-context.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
@@ -232,9 +232,13 @@ export class HopDelivery implements Delivery {
    */
   #fit(command: string, answer: Reply, wanted: Wanted): Reply {
     const ours = fit.fitting(answer, wanted);
-    if (answer.said !== 0 && answer !== this.#failure && (answer.code >= 400 || fit.isMisfit(ours))) {
-      const hop = this.#connection === undefined ? undefined : formatHop(this.#connection.endpoint);
-      const fields = { session: this.#origin.session, hop, command, said: hopText(answer) };
+    const isNews = answer.said !== 0 && answer !== this.#failure;
+    const refuses = answer.code >= 400 || fit.isMisfit(ours);
+    // Of a recipient that is accepted nobody keeps the words.
+    const keeps = isNews && (refuses || command === "final dot");
+    const heard = keeps ? this.#heard(answer) : undefined;
+    if (heard !== undefined && refuses) {
+      const fields = { session: this.#origin.session, hop: heard.at || undefined, command, said: heard.said };
       this.#context.log.info("next-hop", "refused", fields);
     }
     if (fit.isMisfit(ours)) {
@@ -242,7 +246,11 @@ export class HopDelivery implements Delivery {
       this.#failure = misunderstood;
       this.#connection?.destroy();
     }
-    return ours;
+    return heard === undefined ? ours : { ...ours, hop: heard };
+  }
+
+  #heard(answer: Reply): HopAnswer {
+    return { at: this.#connection === undefined ? "" : formatHop(this.#connection.endpoint), said: hopText(answer) };
   }
 
   abandon(): void {

@@ -83,7 +83,8 @@ export function withOwnWords(answer: Reply): Reply {
   const fallback = answer.code < 300 ? "Message accepted" : answer.code < 500 ? "Try again later" : "Refused";
   const text = answer.code < 300 ? fallback : (texts[status] ?? fallback);
   const said = answer.said === undefined ? {} : { said: answer.said };
-  return { ...reply(answer.code, `${first}.${status}`, text), ...said };
+  const hop = answer.hop === undefined ? {} : { hop: answer.hop };
+  return { ...reply(answer.code, `${first}.${status}`, text), ...said, ...hop };
 }
 
 /** More of a hop's words than this does not go into the log. */

@@ -4,11 +4,13 @@ import { Session } from "../../hooks/session.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
 import { normalIp } from "../../mail/network.ts";
 import { labelsBy } from "../../report/counters.ts";
-import { answers } from "../answers.ts";
+import { answers, dropped } from "../answers.ts";
+import { limitDecision } from "../decision.ts";
 import { Conversation } from "../session/conversation.ts";
 import type { Connection } from "./connection.ts";
 import { environment } from "./environment.ts";
 import type { Owner } from "./owner.ts";
+import { tellOfStranger } from "./session-events.ts";
 
 const byResult = labelsBy("result");
 
@@ -28,6 +30,7 @@ export async function admit(owner: Owner<Connection>, connection: Connection): P
     // As tcpserver does: dropped with nothing sent.
     service.counters.add("connections", byResult("denied"));
     service.log.info("smtp", "denied by client rule", { ip, line: verdict.rule.line });
+    tellOfStranger(service, { id: connection.id, ip, host }, { ...dropped, by: limitDecision("client rule") });
     connection._socket.destroy();
     return;
   }
@@ -37,7 +40,7 @@ export async function admit(owner: Owner<Connection>, connection: Connection): P
   service.counters.add("connections", byResult("accepted"));
   const session = beginSession(owner, connection, ip, host, verdict.variables);
   if (service.harvest.refuses(ip, session.variables)) {
-    connection.answer(answers.tooManyUnknown);
+    connection.answer({ ...answers.tooManyUnknown, by: limitDecision("harvest block") });
     return;
   }
   // Asked while the client waits for its greeting.
@@ -46,7 +49,7 @@ export async function admit(owner: Owner<Connection>, connection: Connection): P
     await connection.early.wait(service.limits.greetingDelay);
   }
   if ((hears instanceof Promise ? await hears : hears) && service.harvest.refuses(ip, session.variables)) {
-    connection.answer(answers.tooManyUnknown);
+    connection.answer({ ...answers.tooManyUnknown, by: limitDecision("harvest block") });
     return;
   }
   await connection.greet();
@@ -67,7 +70,7 @@ function isTooOften(
   const turnAway = (exceeds: boolean): boolean => {
     if (exceeds) {
       owner.noteLimit("connection rate", clientNetwork(ip));
-      connection.answer(answers.tooOften);
+      connection.answer({ ...answers.tooOften, by: limitDecision("connection rate") });
     }
     return exceeds;
   };

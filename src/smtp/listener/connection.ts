@@ -7,9 +7,13 @@ import type { Socket } from "node:net";
 import { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
+import type { Transaction } from "../../hooks/transaction.ts";
 import type { Reply } from "../../mail/reply.ts";
+import type { EventStage } from "../../report/event.ts";
 import { answers, isOffence } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import { limitDecision } from "../decision.ts";
+import { tellRecord, withRef } from "./session-events.ts";
 import type { Conversation } from "../session/conversation.ts";
 import { Deadlines } from "./deadlines.ts";
 import { EarlyCommand } from "./early-command.ts";
@@ -36,6 +40,8 @@ export class Connection extends SMTPConnection {
   readonly #deadlines = new Deadlines();
   #intake: MessageIntake | undefined;
   #verbs: Verbs | undefined;
+  /** As it was when the command under way came: a refusal may end it. */
+  #transaction: Transaction | undefined;
   #errors = 0;
   #leaving = false;
   #parting = false;
@@ -103,6 +109,7 @@ export class Connection extends SMTPConnection {
     }
     this.#deadlines.stop();
     this.conversation.session.noteCommand();
+    this.#transaction = this.conversation.session.transaction;
     let answering: VerbAnswer | Promise<VerbAnswer>;
     try {
       answering = (this.#verbs ??= new Verbs(this.conversation)).answer(line);
@@ -139,6 +146,9 @@ export class Connection extends SMTPConnection {
     }
     if ("intake" in answer) {
       this.#beginMessage(answer.intake);
+      if (this.#verbs !== undefined) {
+        this.#verbs.stage = "message";
+      }
     } else {
       this.answer(answer);
     }
@@ -168,21 +178,37 @@ export class Connection extends SMTPConnection {
     this.answer(answer);
     this.#deadlines.restart();
     if (this.#leaving) {
-      this.answer(answers.closing);
+      this.answer(answers.closing, "session");
     }
     done(rest);
   }
 
   /** The one place where a response becomes bytes. */
-  answer({ reply, close }: Response): void {
-    this.#write(this.record.note(reply));
+  answer(response: Response, stage: EventStage = this.#verbs?.stage ?? "connection"): void {
+    const { reply, close } = response;
+    this.#say(response, stage);
     if (!close && isOffence(reply) && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
-      this.conversation?.limit("errors", answers.tooManyErrors);
-      this.#write(answers.tooManyErrors.reply);
+      const last = this.conversation?.limit("errors", answers.tooManyErrors);
+      this.#say(last ?? answers.tooManyErrors, "session");
       this.#part();
     } else if (close) {
       this.#part();
     }
+  }
+
+  #say(response: Response, stage: EventStage): void {
+    const { record } = this;
+    record.note(response.reply);
+    if (this._upgrading || this.#over) {
+      return;
+    }
+    if ((response.reply?.code ?? 500) < 400 && response.message === undefined) {
+      return this.#write(response.reply);
+    }
+    const { argument = "" } = this.#verbs ?? {};
+    const said = withRef(response, this);
+    tellRecord(this.#relay.service, this, said, { stage, argument, transaction: this.#transaction });
+    this.#write(said.reply);
   }
 
   /** Ends the session after its last words, which leave at the end of this turn: `end` would send them separately. */
@@ -207,7 +233,7 @@ export class Connection extends SMTPConnection {
   /** The one place where an error in a session becomes 421. */
   #fault(error: unknown): void {
     this.#relay.noteFault(this, error);
-    this.answer(answers.fault);
+    this.answer({ ...answers.fault, by: limitDecision("internal error") });
   }
 
   /** Looks at the deadlines; called by the server every second or so. */
@@ -218,7 +244,7 @@ export class Connection extends SMTPConnection {
     if (limit === undefined || this._closing) {
       return;
     }
-    this.answer(this.conversation?.limit(limit, answers.timeout) ?? answers.timeout);
+    this.answer(this.conversation?.limit(limit, answers.timeout) ?? answers.timeout, "session");
     if (this._upgrading) {
       // Nothing can be said within a handshake.
       this.kill(limit);
@@ -238,7 +264,7 @@ export class Connection extends SMTPConnection {
     if (this._upgrading) {
       this.kill("the relay stops");
     } else if (waits && this.conversation?.session.transaction === undefined) {
-      this.answer(answers.closing);
+      this.answer(answers.closing, "session");
     }
   }
 

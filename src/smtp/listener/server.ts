@@ -11,12 +11,14 @@ import { normalIp } from "../../mail/network.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { admit } from "./admission.ts";
 import { answers } from "../answers.ts";
+import { limitDecision } from "../decision.ts";
 import { logSocketError, logTlsFailure } from "./client-failures.ts";
 import { Connection } from "./connection.ts";
 import type { Owner } from "./owner.ts";
 import { clientOf } from "./crowd.ts";
 import type { Crowd } from "./crowd.ts";
 import type { Service } from "../service.ts";
+import { tellOfStranger } from "./session-events.ts";
 import type { ServerOptions } from "./server-options.ts";
 import { sessionId } from "./session-id.ts";
 import { tlsOptions, tlsVariables } from "./tls.ts";
@@ -146,6 +148,8 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
         ? undefined
         : answers.tooManyConnections;
     if (refusal !== undefined) {
+      const reason = refusal === answers.tooManyUnknown ? "harvest block" : "connections";
+      tellOfStranger(this.service, { id: "", ip }, { ...refusal, by: limitDecision(reason) });
       if (!this.#turnedAway.refuse(socket, client, refusal)) {
         this.noteLimit("descriptors", "all");
       }

@@ -12,7 +12,7 @@ export function headOf(service: Service, session: Session, protocol: string): He
   const redirection = session.transaction?.redirection;
   const given = redirection === undefined ? session.headers : [...session.headers, redirection.header];
   const lines = given.map((line) => `${line.startsWith(".") ? "." : ""}${line}\r\n`).join("");
-  const [{ helo, client, id }, at] = [session, new Date(service.now())];
+  const [{ helo, client, ref: id }, at] = [session, new Date(service.now())];
   return (recipients) => {
     const recipient = recipients.length === 1 ? recipients[0]?.raw : undefined;
     const { host, ip } = client;

@@ -10,9 +10,14 @@ import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery } from "../../mail/courier.ts";
 import { EditedHeader } from "../../message/edit.ts";
 import type { HeldMessage } from "../../message/held.ts";
+import { messageIdOf } from "../../message/message-id.ts";
 import { labelsBy } from "../../report/counters.ts";
+import type { MessageFacts } from "../../report/event.ts";
+import { queueIdOf } from "../../mail/queue-id.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { answers } from "../answers.ts";
+import type { Response } from "../answers.ts";
+import { serverName } from "../decision.ts";
 import { timeForChecks } from "./deadline.ts";
 import { DotReader } from "./dot-reader.ts";
 import { FirstLine } from "./first-line.ts";
@@ -22,7 +27,6 @@ import { headOf } from "./head.ts";
 import { HeaderSection } from "./header-section.ts";
 import { MessageChecks } from "./message-checks.ts";
 import { refusalOf } from "./refusal.ts";
-import type { Answered } from "./refusal.ts";
 import { EditedWay, HeldWay } from "./ways.ts";
 import type { Way } from "./ways.ts";
 
@@ -76,6 +80,8 @@ export class MessageIntake {
   #headerOutcome: Outcome | Promise<Outcome> | undefined;
   #discarding = false;
   #finishing = false;
+  readonly #ref: string;
+  readonly #began = performance.now();
 
   constructor(service: Service, session: Session, delivery: Delivery, options: IntakeOptions) {
     const { recipients, normalise, limit, need, demanding, held } = options;
@@ -88,6 +94,7 @@ export class MessageIntake {
     this.#held = held;
     this.#recipients = recipients;
     this.#sender = session.transaction?.sender;
+    this.#ref = session.ref;
     this.#envelope = { from: this.#sender?.raw ?? "", recipients: recipients.length };
     this.#checks = new MessageChecks(service, session, demanding, () => ({
       header: this.#header.text,
@@ -157,7 +164,7 @@ export class MessageIntake {
         }
       : undefined;
     const settle = (outcome: Outcome): Outcome => {
-      if (refusalOf(outcome.verdict) !== undefined) {
+      if (refusalOf(outcome) !== undefined) {
         this.#discard();
       }
       if (message !== undefined) {
@@ -179,24 +186,47 @@ export class MessageIntake {
   }
 
   /** The message is whole: decides, and lets the next hop answer. */
-  async finish(): Promise<Answered> {
+  async finish(): Promise<Response> {
     this.#finishing = true;
+    const ended = performance.now();
     try {
       const answer = await this.#decide();
       if (answer.reply !== undefined) {
         this.#service.counters.add("messages", byCode(answer.reply.code));
-        this.#service.log.info("message", answer.reply.code < 300 ? "delivered" : "not delivered", {
-          session: this.#session.id,
-          ...this.#envelope,
-          bytes: this.#bytes,
-          code: answer.reply.code,
-        });
+        this.#tell(answer.reply);
       }
-      return answer;
+      // Its line is the one above.
+      const by = { check: serverName, ...answer.by, told: answer.reply !== undefined };
+      return this.#service.record === undefined ? answer : { ...answer, by, message: this.#facts(ended) };
     } finally {
       this.#checks.close();
       this.#held?.close();
     }
+  }
+
+  #tell({ code, hop }: Reply): void {
+    this.#service.log.info("message", code < 300 ? "delivered" : "not delivered", {
+      session: this.#session.id,
+      ...this.#envelope,
+      bytes: this.#bytes,
+      code,
+      ref: this.#ref,
+      hop: hop?.at,
+      queue: hop === undefined ? undefined : queueIdOf(hop.said),
+      message_id: messageIdOf(this.#header.text),
+    });
+  }
+
+  #facts(ended: number): MessageFacts {
+    return {
+      ref: this.#ref,
+      sender: this.#envelope.from,
+      recipients: this.#recipients.map(({ raw }) => raw),
+      bytes: this.#bytes,
+      messageId: messageIdOf(this.#header.text),
+      receiveMs: Math.round(ended - this.#began),
+      ms: Math.round(performance.now() - ended),
+    };
   }
 
   /** The client went away: the next hop must not see a final dot, and no check needs to go on. */
@@ -208,7 +238,7 @@ export class MessageIntake {
     }
   }
 
-  async #decide(): Promise<Answered> {
+  async #decide(): Promise<Response> {
     const early = this.#refusal();
     if (early !== undefined) {
       return { reply: early, close: false };
@@ -220,12 +250,11 @@ export class MessageIntake {
     const header = await this.#headerOutcome;
     // What streams need not have left before the checks answer.
     await (this.#keepsHeader ? this.drained() : this.#checks.taps.drained());
-    const refused = (header && refusalOf(header.verdict)) ?? this.#unheld();
+    const refused = (header && refusalOf(header)) ?? this.#unheld();
     if (refused !== undefined) {
       return refused;
     }
-    const { verdict } = await this.#checks.message();
-    const refusal = refusalOf(verdict);
+    const refusal = refusalOf(await this.#checks.message());
     if (refusal !== undefined) {
       this.#delivery.abandon();
       return refusal;
@@ -241,7 +270,7 @@ export class MessageIntake {
   }
 
   /** A message that had to be held, and could not be. */
-  #unheld(): Answered | undefined {
+  #unheld(): Response | undefined {
     const fault = this.#held?.fault;
     if (fault !== undefined) {
       this.#service.log.error("message", "cannot be spooled", { session: this.#session.id, why: fault.message });

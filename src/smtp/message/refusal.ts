@@ -1,20 +1,16 @@
 /** From the verdict on a message to the reply. */
-import type { Verdict } from "../../hooks/verdict.ts";
-import type { Reply } from "../../mail/reply.ts";
+import type { Outcome } from "../../hooks/outcome.ts";
+import type { Response } from "../answers.ts";
+import { decisionOf } from "../decision.ts";
 
-/** What a message came to; no reply: the connection ends without a word. */
-export interface Answered {
-  readonly reply: Reply | undefined;
-  readonly close: boolean;
-}
-
-/** Undefined: the message may go on. */
-export function refusalOf(verdict: Verdict): Answered | undefined {
+/** Undefined: the message may go on. No reply: the connection ends without a word. */
+export function refusalOf(outcome: Outcome): Response | undefined {
+  const { verdict } = outcome;
   switch (verdict.kind) {
     case "refuse":
-      return { reply: verdict.reply, close: verdict.close === true };
+      return { reply: verdict.reply, close: verdict.close === true, by: decisionOf(outcome) };
     case "drop":
-      return { reply: undefined, close: true };
+      return { reply: undefined, close: true, by: decisionOf(outcome) };
     case "pass":
     case "next":
     case "ok":

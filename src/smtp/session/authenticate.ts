@@ -2,13 +2,14 @@
 import { reply } from "../../mail/reply.ts";
 import { say } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import { decisionOf, serverName } from "../decision.ts";
 import type { AuthAnswer, Claim } from "../../auth/authenticator.ts";
 import type { Conversation } from "./conversation.ts";
-import { serverName } from "./recipient-log.ts";
 
 const accepted = say(reply(235, "2.7.0", "Authentication successful"));
 const refused = say(reply(535, "5.7.8", "Authentication credentials invalid"));
 const unavailable = say(reply(454, "4.7.0", "Temporary authentication failure"));
+const told = { check: serverName, told: true };
 
 /** What a refusal at the auth hook resets, even if a plugin set it meanwhile. */
 const granted = ["SMTPAUTHUSER", "SMTPAUTHMETHOD", "RELAYCLIENT", "NOGOODMAILTO"];
@@ -30,7 +31,7 @@ export async function authenticate(conversation: Conversation, login: Claim): Pr
         ip: session.client.ip,
         why: answer.why,
       });
-      return unavailable;
+      return { ...unavailable, by: { ...told, reason: "back end is unavailable", user: login.user } };
     case "blocked":
       return conversation.limit("auth failures", unavailable);
     case "refused":
@@ -41,7 +42,7 @@ export async function authenticate(conversation: Conversation, login: Claim): Pr
         method: login.method,
       });
       await service.pipeline.denied(session, { check: serverName, reason: "wrong password", hook: "auth" });
-      return refused;
+      return { ...refused, by: { ...told, reason: "wrong password", user: login.user } };
     case "accepted":
       return await admit(conversation, login, answer.variables);
   }
@@ -56,14 +57,16 @@ async function admit(
   const before = session.known();
   session.variables.set("SMTPAUTHUSER", user);
   session.variables.set("SMTPAUTHMETHOD", method.toLowerCase());
-  const { verdict } = await service.pipeline.run("auth", session, "policy");
+  const outcome = await service.pipeline.run("auth", session, "policy");
+  const { verdict } = outcome;
   if (verdict.kind === "refuse" || verdict.kind === "drop") {
     // The original leaves SMTPAUTHUSER set here, and later plugins would rely on it.
     session.restore(before, granted);
     service.counters.add("logins", { result: "refused" });
+    const by = { ...decisionOf(outcome), user };
     return verdict.kind === "drop"
-      ? { reply: undefined, close: true }
-      : { reply: verdict.reply, close: verdict.close === true };
+      ? { reply: undefined, close: true, by }
+      : { reply: verdict.reply, close: verdict.close === true, by };
   }
   for (const [name, value] of variables) {
     session.variables.set(name, value);

@@ -10,6 +10,7 @@ import { reply } from "../../mail/reply.ts";
 import type { LimitName } from "../../report/counters.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import { limitDecision } from "../decision.ts";
 import { isLenient, parseHelo, parseMail, parseRcpt, toleranceOf } from "./command.ts";
 import type { MailCommand } from "./command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
@@ -62,7 +63,7 @@ export class Conversation {
   /** The greeting, or the refusal that is in its place. @param hasTalked whether the client did not wait for it */
   greet(hasTalked: () => boolean): Answering {
     return after(this.service.pipeline.run("connection", this.session, "policy"), (outcome) => {
-      this.limited = limitedBy(outcome.verdict, this.service.hostname);
+      this.limited = limitedBy(outcome, this.service.hostname);
       const early = hasTalked() ? noteEarlyTalk(this.service, this.session) : undefined;
       const refusal = early ?? (this.limited === undefined ? responseOf(outcome) : undefined);
       this.refused = refusal !== undefined;
@@ -140,6 +141,8 @@ export class Conversation {
     }
     const mailbox = parseRcpt(argument, toleranceOf(this.service, this.session));
     if ("wire" in mailbox) {
+      // The recipient before it is not the one that is refused.
+      this.session.recipient = undefined;
       return say(mailbox);
     }
     if (transaction.accepted.length >= this.service.limits.recipients) {
@@ -263,6 +266,6 @@ export class Conversation {
     const { counters, log } = this.service;
     counters.add("limits", { limit });
     log.warning("smtp", "limit", { session: this.session.id, ip: this.session.client.ip, limit });
-    return response;
+    return { ...response, by: limitDecision(limit) };
   }
 }

@@ -3,12 +3,15 @@ import type { Exemption } from "../../config/check-words.ts";
 import { isExempt } from "../../hooks/exemption.ts";
 import type { Session } from "../../hooks/session.ts";
 import { reply } from "../../mail/reply.ts";
+import type { Decision } from "../../report/event.ts";
 import { say, sayAndClose } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import { serverName } from "../decision.ts";
 import type { EarlyTalkAction, Service } from "../service.ts";
 
 /** Session variable of an early talker: the note that checks and plugins read. */
 const variable = "EARLYTALKER";
+const by: Decision = { check: serverName, reason: "early talker" };
 /** Who may talk as early as it likes. */
 const excused: readonly Exemption[] = ["relay client", "bypass", "whitelisted"];
 
@@ -16,9 +19,9 @@ const excused: readonly Exemption[] = ["relay client", "bypass", "whitelisted"];
 function atGreeting(action: EarlyTalkAction, text: string): Response | undefined {
   switch (action) {
     case "refuse":
-      return sayAndClose(reply(421, "4.7.0", text));
+      return { ...sayAndClose(reply(421, "4.7.0", text)), by };
     case "refuse-permanent":
-      return sayAndClose(reply(554, "5.7.1", text));
+      return { ...sayAndClose(reply(554, "5.7.1", text)), by };
     case "defer":
     case "defer-permanent":
     case "log":
@@ -30,9 +33,9 @@ function atGreeting(action: EarlyTalkAction, text: string): Response | undefined
 function atMail(action: EarlyTalkAction, text: string): Response | undefined {
   switch (action) {
     case "defer":
-      return say(reply(450, "4.7.1", text));
+      return { ...say(reply(450, "4.7.1", text)), by };
     case "defer-permanent":
-      return say(reply(550, "5.7.1", text));
+      return { ...say(reply(550, "5.7.1", text)), by };
     case "refuse":
     case "refuse-permanent":
     case "log":

@@ -3,11 +3,13 @@
  * for each command that could lead to a message. Verbs and answers are those of ucspi-tcp's rblsmtpd, seen by running
  * it.
  */
-import type { Verdict } from "../../hooks/verdict.ts";
+import type { Outcome } from "../../hooks/outcome.ts";
 import { reply } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
+import type { Decision } from "../../report/event.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import { decisionOf } from "../decision.ts";
 
 /** The session of a client that was refused when it connected. Nothing of it reaches a check or a next hop. */
 export class LimitedConversation {
@@ -16,8 +18,8 @@ export class LimitedConversation {
   readonly #end: number;
 
   /** @param time how long it may last, ms */
-  constructor(refusal: Reply, hostname: string, time: number) {
-    this.#refusal = say(refusal);
+  constructor(refusal: Reply, by: Decision, hostname: string, time: number) {
+    this.#refusal = { ...say(refusal), by };
     this.#hello = say(reply(250, "", hostname));
     this.#end = performance.now() + time;
   }
@@ -46,8 +48,9 @@ export class LimitedConversation {
 }
 
 /** The limited conversation that a verdict asks for; undefined if the session continues, or ends. */
-export function limitedBy(verdict: Verdict, hostname: string): LimitedConversation | undefined {
+export function limitedBy(outcome: Outcome, hostname: string): LimitedConversation | undefined {
+  const { verdict } = outcome;
   return verdict.kind === "refuse" && verdict.limited !== undefined && verdict.close !== true
-    ? new LimitedConversation(verdict.reply, hostname, verdict.limited)
+    ? new LimitedConversation(verdict.reply, decisionOf(outcome), hostname, verdict.limited)
     : undefined;
 }

@@ -4,6 +4,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Outcome } from "../../hooks/outcome.ts";
 import { answers, dropped, say, sayAndClose } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import { decisionOf } from "../decision.ts";
 import type { Sentence } from "../harvest/harvest.ts";
 
 /** A response now, or after I/O. */
@@ -15,12 +16,16 @@ export function after<In, Out>(value: In | Promise<In>, go: (value: In) => Out |
 }
 
 /** The response that a verdict makes; undefined if the command continues. */
-export function responseOf({ verdict }: Outcome): Response | undefined {
+export function responseOf(outcome: Outcome): Response | undefined {
+  const { verdict } = outcome;
   switch (verdict.kind) {
     case "refuse":
-      return verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply);
+      return {
+        ...(verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply)),
+        by: decisionOf(outcome),
+      };
     case "drop":
-      return dropped;
+      return { ...dropped, by: decisionOf(outcome) };
     case "pass":
     case "next":
     case "ok":

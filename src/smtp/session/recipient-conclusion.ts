@@ -9,8 +9,11 @@ import type { Reply } from "../../mail/reply.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Service } from "../service.ts";
+import { serverName } from "../decision.ts";
 import { logRecipient } from "./recipient-log.ts";
 import type { Judged } from "./recipient.ts";
+
+const said = say(answers.recipientOk);
 
 type Passed = Extract<Judged, { kind: "passed" }>;
 
@@ -31,7 +34,7 @@ export async function askNextHop(
   if (accepted) {
     transaction?.accepted.push(rcpt);
   }
-  return say(accepted ? answers.recipientOk : answer);
+  return accepted ? said : { ...say(answer), by: { check: serverName, told: true } };
 }
 
 /**

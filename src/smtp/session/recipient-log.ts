@@ -6,9 +6,6 @@ import type { Reply } from "../../mail/reply.ts";
 import { labelsBy } from "../../report/counters.ts";
 import type { Service } from "../service.ts";
 
-/** The name under which the server's own verdicts are logged and counted. */
-export const serverName = "goodmailto";
-
 /** What of a service the line needs. */
 export type RecipientLogging = Pick<Service, "log" | "counters">;
 

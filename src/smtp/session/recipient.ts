@@ -15,10 +15,11 @@ import { ourAnswers } from "../../report/observer.ts";
 import type { OurAnswer } from "../../report/observer.ts";
 import { answers, dropped, say, sayAndClose } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import { decisionOf, serverName } from "../decision.ts";
 import { isOurs, relayFault } from "../relayable.ts";
 import type { Service } from "../service.ts";
 import { atRcpt, queuedReply } from "./waiting-reply.ts";
-import { logRecipient, serverName } from "./recipient-log.ts";
+import { logRecipient } from "./recipient-log.ts";
 import type { RecipientLogging } from "./recipient-log.ts";
 
 /** What of a service the verdict on a recipient needs; `goodmailto check` has no more than this. */
@@ -122,7 +123,7 @@ function refuseQueued(at: Case): Judged | undefined | Promise<Judged> {
   const { service, session } = at;
   const queued = queuedReply(session.late.rcpt);
   if (queued !== undefined) {
-    return answered(at, "spp", "refused (queued by plugin)", say(queued));
+    return answered(at, { check: "spp", status: "refused (queued by plugin)" }, say(queued));
   }
   // A login, or another recipient, may have changed whom the check leaves alone.
   const pending = session.pending.find(({ step }) => !isExempt(session, step.unless, "rcpt"));
@@ -132,7 +133,8 @@ function refuseQueued(at: Case): Judged | undefined | Promise<Judged> {
   const { verdict, step } = pending;
   const said = atRcpt(verdict.reply);
   const response = verdict.close === true ? sayAndClose(said) : say(said);
-  const judged = answered(at, step.label, refusedFor(step, verdict.reason), response);
+  const status = refusedFor(step, verdict.reason);
+  const judged = answered(at, { check: step.label, status, reason: verdict.reason }, response);
   const wait = service.pipeline.refused(step, verdict.reason, "rcpt", session);
   return wait === undefined ? judged : wait.then(() => judged);
 }
@@ -162,7 +164,7 @@ function askPolicy(at: Case): Judged | undefined | Promise<Judged | undefined> {
 function ending(at: Case, outcome: Outcome): Judged | undefined {
   switch (outcome.verdict.kind) {
     case "drop":
-      return { kind: "answered", response: dropped };
+      return { kind: "answered", response: { ...dropped, by: decisionOf(outcome) } };
     case "refuse":
       return refused(at, outcome);
     case "pass":
@@ -240,23 +242,32 @@ function passed(at: Case, status: string | undefined, outcome?: Outcome): Judged
 function refused(at: Case, outcome: Outcome): Judged {
   const { verdict, step, finding } = outcome;
   if (verdict.kind !== "refuse") {
-    return { kind: "answered", response: dropped };
+    return { kind: "answered", response: { ...dropped, by: decisionOf(outcome) } };
   }
   const response = verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply);
-  return answered(at, step?.label ?? serverName, wordsOf(outcome) ?? "refused", response, finding);
+  const status = wordsOf(outcome) ?? "refused";
+  return answered(at, { check: step?.label ?? serverName, status, reason: verdict.reason }, response, finding);
 }
 
 /** The server itself refuses, and says so to whoever listens. */
 function denied(at: Case, reason: string): Judged | Promise<Judged> {
-  const judged = answered(at, serverName, `refused (${reason})`, say(answers.relayingDenied));
+  const said = { check: serverName, status: `refused (${reason})`, reason };
+  const judged = answered(at, said, say(answers.relayingDenied));
   const denial: Denial = { check: serverName, reason, hook: "rcpt" };
   const wait = at.service.pipeline.denied(at.session, denial);
   return wait === undefined ? judged : wait.then(() => judged);
 }
 
-function answered(at: Case, check: string, status: string, response: Response, finding?: string): Judged {
+interface Said {
+  readonly check: string;
+  /** The words of the log line. */
+  readonly status: string;
+  readonly reason?: string;
+}
+
+function answered(at: Case, { check, status, reason }: Said, response: Response, finding?: string): Judged {
   logRecipient(at.service, at.session, { mailbox: mailboxOf(at), check, status }, response.reply);
-  return { kind: "answered", response, finding };
+  return { kind: "answered", response: { ...response, by: { check, reason, told: true } }, finding };
 }
 
 /** qmail appends the value of RELAYCLIENT to each recipient, "@host" for example; it is mostly empty. */

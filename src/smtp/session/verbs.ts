@@ -5,6 +5,7 @@ import { beginExchange } from "./auth-exchange.ts";
 import type { Exchange } from "./auth-exchange.ts";
 import { authenticate } from "./authenticate.ts";
 import { splitLine } from "./command.ts";
+import type { EventStage } from "../../report/event.ts";
 import type { DataAnswer } from "../message/open-message.ts";
 import type { Conversation } from "./conversation.ts";
 
@@ -20,6 +21,15 @@ export type VerbAnswer = Response | DataAnswer | { readonly startTls: true };
 /** Whether a line ended in LF alone, as the parser marks it. */
 const isBare = (line: string): boolean => line.endsWith("\n");
 
+const stageOf: Readonly<Record<string, EventStage>> = {
+  HELO: "helo",
+  EHLO: "helo",
+  AUTH: "auth",
+  MAIL: "mail",
+  RCPT: "rcpt",
+  DATA: "data",
+};
+
 /** The verbs of one session. */
 export class Verbs {
   readonly #conversation: Conversation;
@@ -28,6 +38,10 @@ export class Verbs {
   #commands = 0;
   #unrecognised = 0;
   #bare = 0;
+  /** What the reply under way is to, for the record. */
+  stage: EventStage = "command";
+  /** What came behind its verb; "" within AUTH. */
+  argument = "";
 
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
@@ -43,6 +57,8 @@ export class Verbs {
    */
   #answerBare(line: string): VerbAnswer | Promise<VerbAnswer> {
     const isNews = ++this.#bare === 2;
+    this.stage = "command";
+    this.argument = "";
     if (this.#bare < 2 || notSmtp.test(line) || /^QUIT$/i.test(line.trim())) {
       return this.#answerWhole(line);
     }
@@ -54,9 +70,12 @@ export class Verbs {
     if (this.#exchange !== undefined) {
       const step = this.#exchange;
       this.#exchange = undefined;
+      this.argument = "";
       return this.#authStep(step(line));
     }
     const conversation = this.#conversation;
+    this.stage = "command";
+    this.argument = "";
     if (++this.#commands > conversation.service.limits.sessionCommands) {
       return conversation.limit("commands", answers.tooManyCommands);
     }
@@ -64,6 +83,8 @@ export class Verbs {
       return conversation.limit("not SMTP", answers.notSmtp);
     }
     const { verb, argument } = splitLine(line);
+    this.stage = stageOf[verb] ?? "command";
+    this.argument = verb === "AUTH" ? "" : argument;
     if (conversation.limited !== undefined) {
       return conversation.limited.answer(verb);
     }

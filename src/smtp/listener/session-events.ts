@@ -1,0 +1,175 @@
+/**
+ * From a response to its event: exactly one for each refusal, for each message that has a reply, and for each client that
+ * is dropped. Nothing is made of an event that nobody wants.
+ */
+import type { Session } from "../../hooks/session.ts";
+import type { Transaction } from "../../hooks/transaction.ts";
+import { normalIp } from "../../mail/network.ts";
+import { queueIdOf } from "../../mail/queue-id.ts";
+import { replyText } from "../../mail/reply.ts";
+import type { Reply } from "../../mail/reply.ts";
+import type { Decision, EventStage, MailEvent, MessageFacts } from "../../report/event.ts";
+import type { Response } from "../answers.ts";
+import { serverName } from "../decision.ts";
+import type { Service } from "../service.ts";
+import { parseMail } from "../session/command.ts";
+import type { Conversation } from "../session/conversation.ts";
+
+/** A connection, as far as an event tells of it. */
+export interface Told {
+  readonly id: string;
+  readonly remoteAddress: string;
+  /** Undefined until the client was let in. */
+  readonly conversation: Conversation | undefined;
+}
+
+/** What the response is to. */
+export interface Asked {
+  readonly stage: EventStage;
+  /** Of the command. */
+  readonly argument: string;
+  /** When the command came. */
+  readonly transaction: Transaction | undefined;
+}
+
+/** What a reply of ours has in place of the reference that a sender may quote. */
+const place = "{ref}";
+/** Of an argument that could not be read. */
+const mostAsked = 200;
+
+/** The response with the reference in its text, where that asks for one. The hop's own words are left alone. */
+export function withRef(response: Response, { id, conversation }: Told): Response {
+  const { reply, message } = response;
+  if (reply === undefined || reply.hop !== undefined || !reply.wire.includes(place)) {
+    return response;
+  }
+  const ref = message?.ref ?? conversation?.session.ref ?? id;
+  // A second one may be a stranger's own word, and would make the line longer.
+  return { ...response, reply: { ...reply, wire: reply.wire.replace(place, ref) } };
+}
+
+/** Hands on the event of a response, if somebody wants it. */
+export function tellRecord(service: Service, client: Told, response: Response, asked: Asked): void {
+  const record = (client.conversation?.service ?? service).record;
+  const told = response.by?.told === true;
+  if (record?.wants(told) === true) {
+    record.note(eventOf(service, client, response, asked), told);
+  }
+}
+
+/** The event of a client that has no session: refused, or dropped, when it connected. */
+export function tellOfStranger(
+  { record, listener, now }: Pick<Service, "record" | "listener" | "now">,
+  { id, ip, host = "" }: { readonly id: string; readonly ip: string; readonly host?: string | undefined },
+  response: Response,
+): void {
+  const told = response.by?.told === true;
+  if (record?.wants(told) === true) {
+    const facts = { session: id, ref: id, listener, ip, host };
+    record.note({ at: now(), ...nobody, ...facts, ...answerFacts(response.reply, response.by) }, told);
+  }
+}
+
+/** What is said of a client of which no more is known. */
+const nobody = {
+  stage: "connection",
+  helo: "",
+  tls: undefined,
+  user: undefined,
+  sender: undefined,
+  recipients: [],
+  asked: undefined,
+  messageId: undefined,
+  bytes: undefined,
+  receiveMs: undefined,
+  ms: undefined,
+} as const;
+
+function eventOf(service: Service, client: Told, response: Response, asked: Asked): MailEvent {
+  const { reply, by, message } = response;
+  const session = client.conversation?.session;
+  const facts = {
+    at: service.now(),
+    ...nobody,
+    stage: asked.stage,
+    session: client.id,
+    ref: message?.ref ?? refOf(session, asked) ?? client.id,
+    listener: service.listener,
+    ip: normalIp(client.remoteAddress),
+    host: "",
+    ...answerFacts(reply, by),
+  };
+  if (client.conversation === undefined || session === undefined) {
+    return facts;
+  }
+  return {
+    ...facts,
+    ip: session.client.ip,
+    host: session.client.host,
+    helo: session.helo === "" ? (session.variables.get("SMTPHELOHOST") ?? "") : session.helo,
+    tls: session.variables.get("TLSVERSION"),
+    user: by?.user ?? session.variables.get("SMTPAUTHUSER"),
+    ms: session.commandAt === 0 ? undefined : session.elapsed(),
+    ...envelopeOf(client.conversation, message, asked),
+  };
+}
+
+/** Its transaction may have ended by now. */
+function refOf(session: Session | undefined, { transaction }: Asked): string | undefined {
+  return session?.transaction === undefined && transaction !== undefined ? session?.lastRef : session?.ref;
+}
+
+type AnswerFacts = Pick<MailEvent, "kind" | "code" | "reply" | "by" | "reason" | "hop" | "said" | "queue">;
+
+function answerFacts(reply: Reply | undefined, by: Decision | undefined): AnswerFacts {
+  const { code, hop } = reply ?? {};
+  return {
+    kind: code === undefined ? "dropped" : code < 300 ? "delivered" : "refused",
+    code,
+    reply: reply === undefined ? undefined : replyText(reply),
+    by: hop === undefined ? (by?.check ?? serverName) : "hop",
+    reason: hop === undefined ? by?.reason : undefined,
+    hop: hop?.at,
+    said: hop?.said,
+    queue: hop === undefined || (code ?? 500) >= 300 ? undefined : queueIdOf(hop.said),
+  };
+}
+
+type Envelope = Partial<MailEvent> & Pick<MailEvent, "recipients" | "sender">;
+
+function envelopeOf(conversation: Conversation, message: MessageFacts | undefined, asked: Asked): Envelope {
+  if (message !== undefined) {
+    const { ref: _, ...facts } = message;
+    return facts;
+  }
+  const { session } = conversation;
+  const transaction = session.transaction ?? asked.transaction;
+  const sender = transaction === undefined ? undefined : (transaction.sender?.raw ?? "");
+  const unread = asked.argument.slice(0, mostAsked);
+  switch (asked.stage) {
+    case "helo":
+      return { sender: undefined, recipients: [], helo: unread };
+    case "mail":
+      return ofMail(asked.argument, unread);
+    case "rcpt": {
+      const recipient = session.recipient?.raw;
+      return recipient === undefined ? { sender, recipients: [], asked: unread } : { sender, recipients: [recipient] };
+    }
+    case "data":
+    case "message":
+      return { sender, recipients: transaction?.accepted.map(({ mailbox }) => mailbox.raw) ?? [] };
+    case "connection":
+    case "auth":
+    case "command":
+    case "session":
+      return { sender: undefined, recipients: [] };
+  }
+}
+
+/** A MAIL that is refused begins no transaction: its sender is what it said. */
+function ofMail(argument: string, unread: string): Envelope {
+  const command = parseMail(argument, true, { lenient: true, utf8: true });
+  return "wire" in command
+    ? { sender: undefined, recipients: [], asked: unread }
+    : { sender: command.sender?.raw ?? "", recipients: [] };
+}
