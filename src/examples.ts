@@ -34,6 +34,13 @@ const table: Readonly<Record<string, readonly (readonly [words: string, what: st
     ["explain vera@kontor.example", "Why a recipient is answered as it is"],
     ["explain vera@kontor.example --at 2026-11-21T14:30:00Z", "Why it was answered so then"],
   ],
+  trace: [
+    ["trace vera@kontor.example --since 7d", "Every refusal and delivery of an address"],
+    ["trace 192.0.2.7 --since yesterday", "The same of a client"],
+    ["trace 3v9k2m4q8s1t5u7a-2", "By the reference that a sender quotes"],
+    ["trace '<20261128.1@sender.example>' --json", "By the Message-ID, for another program"],
+  ],
+  summary: [["summary --since yesterday", "Who was refused, why, and how long the next hops took"]],
   rollback: [
     ["rollback 1 --reason half-a-list", "Use the snapshot before, until further notice"],
     ["rollback --release", "Let syncs replace it again"],

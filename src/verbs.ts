@@ -18,6 +18,8 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   history: async () => (await import("./commands/history.ts")).historyCommand(),
   diff: async () => (await import("./commands/diff.ts")).diffCommand(),
   explain: async () => (await import("./commands/explain.ts")).explainCommand(),
+  trace: async () => (await import("./commands/trace.ts")).traceCommand(),
+  summary: async () => (await import("./commands/summary.ts")).summaryCommand(),
   rollback: async () => (await import("./commands/rollback.ts")).rollbackCommand(),
   observe: async () => (await import("./commands/observe.ts")).observeCommand(),
   deliverabled: async () => (await import("./commands/deliverabled.ts")).deliverabledCommand(),

@@ -15,6 +15,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/config", "The declarations of settings, the loader, the sample"],
   ["src/snapshot", "The format of the snapshot, its reader, the lookup"],
   ["src/traffic", "Who got mail, remembered in hashes for the guard of syncs"],
+  ["src/trace", "The journal: refusals and deliveries, kept, pruned and searched"],
   ["src/dns", "Questions to name servers: lists, mail exchangers, host names"],
   ["src/deliverable", "qmail-deliverabled's questions and answers over HTTP"],
   ["src/message", "A message: header fields, MIME parts, changes, where it is held"],

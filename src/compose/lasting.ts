@@ -16,6 +16,7 @@ import { TurnedAway } from "../smtp/listener/turned-away.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { Counts } from "../state/counts.ts";
 import { spoolPlaceOf } from "./limits.ts";
+import { Record } from "./record.ts";
 import { RelayState } from "./state.ts";
 import { TrafficKeeping } from "./traffic.ts";
 import { openServed } from "./trust.ts";
@@ -28,6 +29,7 @@ export interface Lasting {
   readonly connections: Counts;
   readonly observing: Observing;
   readonly traffic: TrafficKeeping;
+  readonly record: Record;
   readonly state: RelayState;
   readonly spools: SpoolRoom;
   readonly copies: CopyQueues;
@@ -59,14 +61,15 @@ export function createLasting(settings: Settings, log: Log, counters: Counters, 
     copies: new CopyQueues(),
     observing: new Observing(log),
     traffic: new TrafficKeeping(log, snapshot),
+    record: new Record(log, counters),
     log,
     counters,
   };
 }
 
 /** Lets go of it. */
-export async function closeLasting({ state, traffic, observing, snapshot }: Lasting): Promise<void> {
-  await state.close();
+export async function closeLasting({ state, traffic, observing, record, snapshot }: Lasting): Promise<void> {
+  await Promise.all([state.close(), record.close()]);
   await traffic.close();
   observing.close();
   snapshot.close();

@@ -32,7 +32,6 @@ import { createMirror } from "./mirror.ts";
 import { buildCopyingCourier, createSameNextHop } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { createSourceHops } from "./source-hops.ts";
-import { createRecord } from "./record.ts";
 import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
 import { requirePlace } from "./state-place.ts";
@@ -72,7 +71,11 @@ function assemble(settings: Settings, lasting: Lasting) {
   const mirror = createMirror(settings, log);
   const relayLists = createRelayLists(settings, log, Date.now, mirror.want);
   const observer = observing.change(modesOf(settings), settings.recipients);
-  const noting = { observer, record: createRecord(settings, log), traffic: traffic.change(settings, recipients, domains) };
+  const noting = {
+    observer,
+    record: lasting.record.change(settings),
+    traffic: traffic.change(settings, recipients, domains),
+  };
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
     listener: plan.name,

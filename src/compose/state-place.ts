@@ -15,14 +15,14 @@ const missing =
   'needs [state] folder: "sqlite" has no place without one; only systemd names another (StateDirectory of goodmailto.service)';
 
 /** systemd makes the folder of StateDirectory= and names it here. */
-function folderOf({ state }: Settings): string {
+export function stateFolderOf({ state }: Pick<Settings, "state">): string {
   return state.folder === "" ? (process.env["STATE_DIRECTORY"]?.split(":")[0] ?? "") : state.folder;
 }
 
 /** "memory", a file's path, or a URL. */
 export function placeOf(settings: Settings, isOneOfMany: boolean): string {
   const { store } = settings.state;
-  const folder = folderOf(settings);
+  const folder = stateFolderOf(settings);
   const file = folder === "" ? "memory" : join(folder, "state.sqlite");
   switch (store) {
     case "auto":
@@ -36,20 +36,20 @@ export function placeOf(settings: Settings, isOneOfMany: boolean): string {
 
 /** Somebody who asks for a file must not get memory. @throws FileFault */
 export function requirePlace(settings: Settings): void {
-  if (settings.state.store === "sqlite" && folderOf(settings) === "") {
+  if (settings.state.store === "sqlite" && stateFolderOf(settings) === "") {
     throw new FileFault(`[state] store: ${missing}`);
   }
 }
 
 /** The settings of a relay that another process runs: its unit's folder, if the configuration names none. */
 export function besideUnit(settings: Settings): Settings {
-  const isNamed = folderOf(settings) !== "" || !existsSync(unitFolder);
+  const isNamed = stateFolderOf(settings) !== "" || !existsSync(unitFolder);
   return isNamed ? settings : { ...settings, state: { ...settings.state, folder: unitFolder } };
 }
 
 /** Nothing names a folder: neither the configuration, nor systemd, nor the relay's unit by having been here. */
 function isNowhere(settings: Settings): boolean {
-  return folderOf(settings) === "" && lstatSync(unitFolder, { throwIfNoEntry: false }) === undefined;
+  return stateFolderOf(settings) === "" && lstatSync(unitFolder, { throwIfNoEntry: false }) === undefined;
 }
 
 /** Whether systemd runs this machine, and may name a folder when it starts the relay: sd_booted(3). */

@@ -12,6 +12,7 @@ import { log } from "./logging.ts";
 import { lookup } from "./lookups.ts";
 import { control, deliverabled, dns, state } from "./services.ts";
 import { source } from "./sources.ts";
+import { trace } from "./trace.ts";
 
 const smtp = z.strictObject({
   listen: field.restart(
@@ -183,6 +184,7 @@ export const coreSections = {
   sync,
   alert,
   log,
+  trace,
   limits,
   dns,
   state,

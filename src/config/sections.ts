@@ -60,6 +60,7 @@ export function createSchema(
     control: coreSections.control.prefault(none),
     deliverabled: coreSections.deliverabled.prefault(none),
     log: coreSections.log.prefault(none),
+    trace: coreSections.trace.prefault(none),
     metrics: coreSections.metrics.prefault(none),
     tls: tls.prefault(none),
     // These two likewise.

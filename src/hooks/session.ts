@@ -90,12 +90,7 @@ export class Session implements CheckSession {
 
   /** What a sender may quote: the id of the message under way, or that of the session. */
   get ref(): string {
-    return this.transaction === undefined ? this.id : this.lastRef;
-  }
-
-  /** The id of the message that was under way last. */
-  get lastRef(): string {
-    return `${this.id}-${this.#transactions}`;
+    return this.transaction?.ref ?? this.id;
   }
 
   /** The RCPT command under way. */
@@ -164,9 +159,8 @@ export class Session implements CheckSession {
   /** Starts a transaction: counters go back, header lines and queued replies stay. */
   begin(sender: Mailbox | undefined, parameters: readonly string[] = []): Transaction {
     this.recipient = undefined;
-    this.#transactions += 1;
     this.variables.set("SMTPMAILFROM", variableForm(sender));
-    this.transaction = newTransaction(sender, parameters);
+    this.transaction = newTransaction(sender, parameters, `${this.id}-${++this.#transactions}`);
     return this.transaction;
   }
 

@@ -7,6 +7,8 @@ import { Suspicion } from "./suspicion.ts";
 
 /** The transaction, as the server sees it. */
 export interface Transaction extends CheckTransaction {
+  /** The id of its message. */
+  readonly ref: string;
   sender: Mailbox | undefined;
   readonly accepted: Recipient[];
   asked: number;
@@ -20,8 +22,9 @@ export interface Transaction extends CheckTransaction {
 }
 
 /** A transaction that begins. */
-export function newTransaction(sender: Mailbox | undefined, parameters: readonly string[]): Transaction {
+export function newTransaction(sender: Mailbox | undefined, parameters: readonly string[], ref: string): Transaction {
   return {
+    ref,
     sender,
     parameters,
     accepted: [],

@@ -31,6 +31,7 @@ export const counterNames = {
   lookups: "Answers to other mail servers by protocol and verdict.",
   lookup_connections: "Connections of other mail servers by protocol and result: accepted, refused.",
   lookup_faults: "Connections of other mail servers that were closed, or questions that had no answer, by reason.",
+  trace_lost: "Events that the journal lost: too many at a time, or its file could not be written.",
   logins: "AUTH answers by result: accepted, refused, blocked, unavailable.",
 } as const;
 export type CounterName = keyof typeof counterNames;
@@ -110,6 +111,7 @@ export function seriesFromStart(
     ),
     ...labelled("check_faults", "check", checks),
     ["session_faults"],
+    ["trace_lost"],
     ...labelled("hop_replies", "code", ["250", "421", "450", "451", "550", "554", "none"]),
     ...labelled("copies", "result", ["delivered", "failed"]),
     ...labelled("limits", "limit", limitNames),

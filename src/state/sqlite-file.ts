@@ -1,5 +1,5 @@
 /**
- * The file of the state: opened, checked, and moved aside if it is damaged, since what it remembers is worth less than
+ * A SQLite file of the relay's own, as that of the state: opened, checked, and moved aside if it is damaged, since what it remembers is worth less than
  * a relay that works. For one process among several that share it.
  */
 import { randomUUID } from "node:crypto";
@@ -9,35 +9,54 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { errorCode, errorMessage } from "../report/error-message.ts";
 
-/** "gmst", so that another program's file is never taken for state. */
-const applicationId = 0x676d_7374;
-/** Of the tables below; another version's rows are not read. */
-const version = 1;
+/** What is in a file. */
+export interface FileForm {
+  /** "state", for messages. */
+  readonly name: string;
+  /** So that another program's file is never taken for ours. */
+  readonly applicationId: number;
+  /** Of the tables; another version's rows are not read. */
+  readonly version: number;
+  /** Tables and indices. */
+  readonly schema: string;
+  /** The whole file is looked through before it is used: not where that would take long. */
+  readonly isSmall: boolean;
+}
+
+/** "gmst". */
+const state: FileForm = {
+  name: "state",
+  applicationId: 0x676d_7374,
+  version: 1,
+  schema: `
+    CREATE TABLE IF NOT EXISTS rows (
+      name TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, until REAL NOT NULL, written REAL NOT NULL,
+      PRIMARY KEY (name, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS by_age ON rows (name, written);
+  `,
+  isSmall: true,
+};
 /** ms that a write waits for another process: in the thread, if nobody waits for it longer than for any answer. */
 const busyTimeout = 3000;
 /** Tries to open a file that another process has locked, and the pause between them in ms. */
 const tries = 100;
 const pause = 50;
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS rows (
-    name TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, until REAL NOT NULL, written REAL NOT NULL,
-    PRIMARY KEY (name, key)
-  ) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS by_age ON rows (name, written);
-  PRAGMA application_id = ${applicationId};
-  PRAGMA user_version = ${version};
-`;
-
 /** What became of a file that could not be used. */
 export type MovedAside = (to: string, why: string) => void;
 
-/** Opens the file, or makes it. @throws Error if it cannot be used at present */
+/** The file of the state. @throws Error if it cannot be used at present */
 export function openStateFile(path: string, moved: MovedAside): Database.Database {
+  return openOwnFile(path, state, moved);
+}
+
+/** Opens the file, or makes it. @throws Error if it cannot be used at present */
+export function openOwnFile(path: string, form: FileForm, moved: MovedAside): Database.Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const seen = identityOf(path);
   try {
-    return openPatiently(path);
+    return openPatiently(path, form);
   } catch (error) {
     if (!isDamage(error)) {
       throw error;
@@ -46,15 +65,15 @@ export function openStateFile(path: string, moved: MovedAside): Database.Databas
     if (seen !== undefined && identityOf(path) === seen) {
       moveAside(path, error, moved);
     }
-    return openPatiently(path);
+    return openPatiently(path, form);
   }
 }
 
 /** Not every lock of an opening is waited for by SQLite itself. */
-function openPatiently(path: string): Database.Database {
+function openPatiently(path: string, form: FileForm): Database.Database {
   for (let left = tries; ; left--) {
     try {
-      return open(path);
+      return open(path, form);
     } catch (error) {
       const isBusy = error instanceof Database.SqliteError && error.code.startsWith("SQLITE_BUSY");
       if (!isBusy || left === 0) {
@@ -92,13 +111,13 @@ export function identityOf(path: string): string | undefined {
   return facts === undefined ? undefined : `${facts.dev}:${facts.ino}`;
 }
 
-function open(path: string): Database.Database {
+function open(path: string, form: FileForm): Database.Database {
   if (identityOf(path) === undefined) {
-    make(path);
+    make(path, form);
   }
   const database = new Database(path, { timeout: busyTimeout, fileMustExist: true });
   try {
-    verify(database, path);
+    verifyForm(database, path, form);
     // No fsync for each write: a crash of the machine may lose the last second, never the file.
     database.pragma("synchronous = NORMAL");
     database.pragma("journal_size_limit = 4194304");
@@ -110,14 +129,16 @@ function open(path: string): Database.Database {
 }
 
 /** Made elsewhere and linked to its place, so that no worker ever sees half of it. The first one to come wins. */
-function make(path: string): void {
+function make(path: string, { applicationId, version, schema }: FileForm): void {
   // Not by process id: workers in containers may have the same one.
   const temporary = `${path}.${randomUUID()}.new`;
   try {
     const database = new Database(temporary);
     chmodSync(temporary, 0o600);
     database.pragma("journal_mode = WAL");
-    database.exec(schema);
+    database.exec(`${schema}
+  PRAGMA application_id = ${applicationId};
+  PRAGMA user_version = ${version};`);
     database.close();
     linkSync(temporary, path);
   } catch (error) {
@@ -132,14 +153,18 @@ function make(path: string): void {
 }
 
 /** @throws SqliteError if it is damaged, Error if it is another program's */
-function verify(database: Database.Database, path: string): void {
+export function verifyForm(database: Database.Database, path: string, form: FileForm): void {
+  const { name, applicationId, version, isSmall } = form;
   const id = database.pragma("application_id", { simple: true });
   const found = database.pragma("user_version", { simple: true });
   if (database.prepare("SELECT count(*) FROM sqlite_schema").pluck().get() === 0) {
     throw new Database.SqliteError("file is empty", "SQLITE_CORRUPT");
   }
   if (id !== applicationId || found !== version) {
-    throw new Error(`Cannot use state file "${path}": it is another program's or another version's`);
+    throw new Error(`Cannot use ${name} file "${path}": it is another program's or another version's`);
+  }
+  if (!isSmall) {
+    return;
   }
   const flaw = database.pragma("quick_check(1)", { simple: true });
   if (flaw !== "ok") {

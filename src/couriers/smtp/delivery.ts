@@ -5,16 +5,15 @@
  */
 import { errorMessage } from "../../report/error-message.ts";
 import type { Mailbox } from "../../mail/address.ts";
-import { formatHop } from "../../mail/hop-endpoint.ts";
 import { labelsBy } from "../../report/counters.ts";
 import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
-import type { HopAnswer, Reply } from "../../mail/reply.ts";
+import type { Reply } from "../../mail/reply.ts";
 import type { DeliveryContext } from "./delivery-context.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
 import type { Begun } from "./first-recipient.ts";
 import * as fit from "./fitting.ts";
-import { hopText, isSuccess, lost, misunderstood } from "./fitting.ts";
+import { heardFrom, isSuccess, lost, misunderstood } from "./fitting.ts";
 import type { Wanted } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
@@ -199,8 +198,7 @@ export class HopDelivery implements Delivery {
   }
 
   async finish(): Promise<Reply> {
-    const connection = this.#connection;
-    const route = this.#route;
+    const [connection, route] = [this.#connection, this.#route];
     if (this.#state !== "data" || connection === undefined || route === undefined) {
       this.abandon();
       return this.#failure ?? lost;
@@ -235,8 +233,7 @@ export class HopDelivery implements Delivery {
     const isNews = answer.said !== 0 && answer !== this.#failure;
     const refuses = answer.code >= 400 || fit.isMisfit(ours);
     // Of a recipient that is accepted nobody keeps the words.
-    const keeps = isNews && (refuses || command === "final dot");
-    const heard = keeps ? this.#heard(answer) : undefined;
+    const heard = isNews && (refuses || command === "final dot") ? heardFrom(this.#connection, answer) : undefined;
     if (heard !== undefined && refuses) {
       const fields = { session: this.#origin.session, hop: heard.at || undefined, command, said: heard.said };
       this.#context.log.info("next-hop", "refused", fields);
@@ -249,17 +246,12 @@ export class HopDelivery implements Delivery {
     return heard === undefined ? ours : { ...ours, hop: heard };
   }
 
-  #heard(answer: Reply): HopAnswer {
-    return { at: this.#connection === undefined ? "" : formatHop(this.#connection.endpoint), said: hopText(answer) };
-  }
-
   abandon(): void {
     this.#abandoned = true;
     if (this.#state === "over") {
       return;
     }
-    const connection = this.#connection;
-    const route = this.#route;
+    const [connection, route] = [this.#connection, this.#route];
     this.#connection = undefined;
     this.#failure ??= lost;
     if (connection === undefined) {

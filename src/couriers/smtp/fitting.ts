@@ -1,6 +1,8 @@
 /** What a next hop's answer is to the client: only a 2xx of the hop becomes one of the relay. */
+import { formatHop } from "../../mail/hop-endpoint.ts";
+import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
 import { replyText, reply, withCode } from "../../mail/reply.ts";
-import type { Reply } from "../../mail/reply.ts";
+import type { HopAnswer, Reply } from "../../mail/reply.ts";
 
 const unheard = (...words: Parameters<typeof reply>): Reply => ({ ...reply(...words), said: 0 });
 
@@ -89,6 +91,11 @@ export function withOwnWords(answer: Reply): Reply {
 
 /** More of a hop's words than this does not go into the log. */
 const maxLogged = 512;
+
+/** What a hop said, and which, for the record. */
+export function heardFrom(connection: { readonly endpoint: HopEndpoint } | undefined, answer: Reply): HopAnswer {
+  return { at: connection === undefined ? "" : formatHop(connection.endpoint), said: hopText(answer) };
+}
 
 /** What a hop said, for the log: one line, printable. */
 export function hopText(answer: Reply): string {

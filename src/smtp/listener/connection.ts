@@ -4,47 +4,35 @@
  */
 import type { Socket } from "node:net";
 
-import { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
+import type { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
-import type { Transaction } from "../../hooks/transaction.ts";
-import type { Reply } from "../../mail/reply.ts";
 import type { EventStage } from "../../report/event.ts";
 import { answers, isOffence } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { limitDecision } from "../decision.ts";
-import { tellRecord, withRef } from "./session-events.ts";
-import type { Conversation } from "../session/conversation.ts";
 import { Deadlines } from "./deadlines.ts";
 import { EarlyCommand } from "./early-command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { Parser } from "../message/parser.ts";
 import { receiveMessage } from "../message/reception.ts";
-import { Outgoing } from "./outgoing.ts";
 import type { Owner } from "./owner.ts";
-import { SessionRecord } from "./session-record.ts";
+import { SpeakingConnection } from "./speaking.ts";
+import type { Service } from "../service.ts";
 import { isEarlyTalker } from "../session/early-talk.ts";
 import { after } from "../session/outcome.ts";
 import { Verbs } from "../session/verbs.ts";
 import type { VerbAnswer } from "../session/verbs.ts";
 
-export class Connection extends SMTPConnection {
-  /** Undefined until the client was let in. */
-  conversation: Conversation | undefined;
+export class Connection extends SpeakingConnection {
   /** The address (IPv6: the /64) under which the server counts it. */
   countedAs = "";
   readonly early = new EarlyCommand();
-  readonly record = new SessionRecord();
-  readonly outgoing = new Outgoing(() => this._socket);
   readonly #relay: Owner<Connection>;
   readonly #deadlines = new Deadlines();
   #intake: MessageIntake | undefined;
-  #verbs: Verbs | undefined;
-  /** As it was when the command under way came: a refusal may end it. */
-  #transaction: Transaction | undefined;
   #errors = 0;
   #leaving = false;
-  #parting = false;
   #handshake: Socket | undefined;
   declare readonly _parser: Parser;
 
@@ -77,7 +65,7 @@ export class Connection extends SMTPConnection {
   /** Ends the wait before the greeting. The conversation must be set. */
   greet(): void | Promise<void> {
     const hasTalked = (): boolean => this.early.isThere || this._parser.hasPartialLine;
-    const greeting = this.#over ? undefined : this.conversation?.greet(hasTalked);
+    const greeting = this.over ? undefined : this.conversation?.greet(hasTalked);
     return greeting && after(greeting, (response) => this.#welcome(response));
   }
 
@@ -98,7 +86,7 @@ export class Connection extends SMTPConnection {
 
   /** One command line. @param next asks for the one behind it */
   #take(line: string, next: () => void): void {
-    if (this.#over) {
+    if (this.over) {
       return;
     }
     if (this._upgrading) {
@@ -109,10 +97,9 @@ export class Connection extends SMTPConnection {
     }
     this.#deadlines.stop();
     this.conversation.session.noteCommand();
-    this.#transaction = this.conversation.session.transaction;
     let answering: VerbAnswer | Promise<VerbAnswer>;
     try {
-      answering = (this.#verbs ??= new Verbs(this.conversation)).answer(line);
+      answering = (this.verbs ??= new Verbs(this.conversation)).answer(line);
     } catch (error) {
       return this.#fault(error);
     }
@@ -124,7 +111,7 @@ export class Connection extends SMTPConnection {
   }
 
   #startTls(next: () => void): void {
-    this.#write(answers.readyForTls);
+    this.write(answers.readyForTls);
     // The handshake begins below the socket.
     this.outgoing.uncork();
     this.#deadlines.restart();
@@ -137,7 +124,7 @@ export class Connection extends SMTPConnection {
   }
 
   #settle(answer: VerbAnswer, next: () => void): void {
-    if (this.#over) {
+    if (this.over) {
       // The client went away while the next hop was asked; its end has given the delivery up.
       return;
     }
@@ -146,14 +133,14 @@ export class Connection extends SMTPConnection {
     }
     if ("intake" in answer) {
       this.#beginMessage(answer.intake);
-      if (this.#verbs !== undefined) {
-        this.#verbs.stage = "message";
+      if (this.verbs !== undefined) {
+        this.verbs.stage = "message";
       }
     } else {
       this.answer(answer);
     }
     this.#deadlines.restart();
-    if (!this.#over) {
+    if (!this.over) {
       // A client that never reads its replies must not make the relay keep them all.
       this._whenWritable(next);
     }
@@ -161,7 +148,7 @@ export class Connection extends SMTPConnection {
 
   #beginMessage(intake: MessageIntake): void {
     this.#intake = intake;
-    this.#write(answers.go);
+    this.write(answers.go);
     receiveMessage(this._parser, intake, {
       tooLarge: () => this.answer(this.conversation?.limit("message size", answers.messageCut) ?? answers.messageCut),
       whole: (rest, done) => this.#finishMessage(intake, rest, done),
@@ -174,7 +161,7 @@ export class Connection extends SMTPConnection {
     this.#deadlines.stop("uncut");
     this.#intake = undefined;
     const answer = await intake.finish();
-    this.#verbs?.messageDone(this.record.messageDone(answer.reply));
+    this.verbs?.messageDone(this.record.messageDone(answer.reply));
     this.answer(answer);
     this.#deadlines.restart();
     if (this.#leaving) {
@@ -183,51 +170,30 @@ export class Connection extends SMTPConnection {
     done(rest);
   }
 
-  /** The one place where a response becomes bytes. */
-  answer(response: Response, stage: EventStage = this.#verbs?.stage ?? "connection"): void {
+  /** Says it, and does what it asks for. */
+  answer(response: Response, stage: EventStage = this.verbs?.stage ?? "connection"): void {
     const { reply, close } = response;
-    this.#say(response, stage);
+    this.say(response, stage);
     if (!close && isOffence(reply) && ++this.#errors >= this.#relay.service.limits.sessionErrors) {
       const last = this.conversation?.limit("errors", answers.tooManyErrors);
-      this.#say(last ?? answers.tooManyErrors, "session");
+      this.say(last ?? answers.tooManyErrors, "session");
       this.#part();
     } else if (close) {
       this.#part();
     }
   }
 
-  #say(response: Response, stage: EventStage): void {
-    const { record } = this;
-    record.note(response.reply);
-    if (this._upgrading || this.#over) {
-      return;
-    }
-    if ((response.reply?.code ?? 500) < 400 && response.message === undefined) {
-      return this.#write(response.reply);
-    }
-    const { argument = "" } = this.#verbs ?? {};
-    const said = withRef(response, this);
-    tellRecord(this.#relay.service, this, said, { stage, argument, transaction: this.#transaction });
-    this.#write(said.reply);
-  }
-
   /** Ends the session after its last words, which leave at the end of this turn: `end` would send them separately. */
   #part(): void {
-    if (!this.#over) {
-      this.#parting = true;
+    if (!this.over) {
+      this.parting = true;
       this.#intake?.abandon();
       setImmediate(() => void (this._closed || this.close()));
     }
   }
 
-  get #over(): boolean {
-    return this.#parting || this._closing || this._closed;
-  }
-
-  #write(reply: Reply | undefined): void {
-    if (reply !== undefined && !this._upgrading && !this.#over) {
-      this.outgoing.write(reply.wire);
-    }
+  protected get service(): Service {
+    return this.#relay.service;
   }
 
   /** The one place where an error in a session becomes 421. */
@@ -278,7 +244,7 @@ export class Connection extends SMTPConnection {
     if (this._upgrading && !this.#leaving) {
       this.#relay.noteTlsFailure(this, why);
     }
-    if (!this.#over && this.conversation?.underWay === true) {
+    if (!this.over && this.conversation?.underWay === true) {
       this.#relay.noteLost(this, why);
       this.conversation.end();
     }

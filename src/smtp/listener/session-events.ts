@@ -2,7 +2,6 @@
  * From a response to its event: exactly one for each refusal, for each message that has a reply, and for each client that
  * is dropped. Nothing is made of an event that nobody wants.
  */
-import type { Session } from "../../hooks/session.ts";
 import type { Transaction } from "../../hooks/transaction.ts";
 import { normalIp } from "../../mail/network.ts";
 import { queueIdOf } from "../../mail/queue-id.ts";
@@ -38,7 +37,7 @@ const place = "{ref}";
 const mostAsked = 200;
 
 /** The response with the reference in its text, where that asks for one. The hop's own words are left alone. */
-export function withRef(response: Response, { id, conversation }: Told): Response {
+function withRef(response: Response, { id, conversation }: Told): Response {
   const { reply, message } = response;
   if (reply === undefined || reply.hop !== undefined || !reply.wire.includes(place)) {
     return response;
@@ -48,9 +47,18 @@ export function withRef(response: Response, { id, conversation }: Told): Respons
   return { ...response, reply: { ...reply, wire: reply.wire.replace(place, ref) } };
 }
 
-/** Hands on the event of a response, if somebody wants it. */
-export function tellRecord(service: Service, client: Told, response: Response, asked: Asked): void {
-  const record = (client.conversation?.service ?? service).record;
+/** What the client is told: with its reference, and handed on as an event if somebody wants that. */
+export function recorded(service: Service, client: Told, given: Response, asked: Asked): Reply | undefined {
+  if ((given.reply?.code ?? 500) < 400 && given.message === undefined) {
+    return given.reply;
+  }
+  const response = withRef(given, client);
+  tell(service, client, response, asked);
+  return response.reply;
+}
+
+function tell(service: Service, client: Told, response: Response, asked: Asked): void {
+  const { record } = client.conversation?.service ?? service;
   const told = response.by?.told === true;
   if (record?.wants(told) === true) {
     record.note(eventOf(service, client, response, asked), told);
@@ -93,7 +101,7 @@ function eventOf(service: Service, client: Told, response: Response, asked: Aske
     ...nobody,
     stage: asked.stage,
     session: client.id,
-    ref: message?.ref ?? refOf(session, asked) ?? client.id,
+    ref: message?.ref ?? (session?.transaction ?? asked.transaction)?.ref ?? client.id,
     listener: service.listener,
     ip: normalIp(client.remoteAddress),
     host: "",
@@ -112,11 +120,6 @@ function eventOf(service: Service, client: Told, response: Response, asked: Aske
     ms: session.commandAt === 0 ? undefined : session.elapsed(),
     ...envelopeOf(client.conversation, message, asked),
   };
-}
-
-/** Its transaction may have ended by now. */
-function refOf(session: Session | undefined, { transaction }: Asked): string | undefined {
-  return session?.transaction === undefined && transaction !== undefined ? session?.lastRef : session?.ref;
 }
 
 type AnswerFacts = Pick<MailEvent, "kind" | "code" | "reply" | "by" | "reason" | "hop" | "said" | "queue">;

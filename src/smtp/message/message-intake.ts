@@ -10,14 +10,9 @@ import type { Mailbox } from "../../mail/address.ts";
 import type { Delivery } from "../../mail/courier.ts";
 import { EditedHeader } from "../../message/edit.ts";
 import type { HeldMessage } from "../../message/held.ts";
-import { messageIdOf } from "../../message/message-id.ts";
-import { labelsBy } from "../../report/counters.ts";
-import type { MessageFacts } from "../../report/event.ts";
-import { queueIdOf } from "../../mail/queue-id.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { answers } from "../answers.ts";
 import type { Response } from "../answers.ts";
-import { serverName } from "../decision.ts";
 import { timeForChecks } from "./deadline.ts";
 import { DotReader } from "./dot-reader.ts";
 import { FirstLine } from "./first-line.ts";
@@ -25,12 +20,11 @@ import type { Service } from "../service.ts";
 import type { Changeable } from "./draft.ts";
 import { headOf } from "./head.ts";
 import { HeaderSection } from "./header-section.ts";
+import { MessageReport } from "./message-report.ts";
 import { MessageChecks } from "./message-checks.ts";
 import { refusalOf } from "./refusal.ts";
 import { EditedWay, HeldWay } from "./ways.ts";
 import type { Way } from "./ways.ts";
-
-const byCode = labelsBy("code");
 
 /** What a chunk came to. */
 export interface Taken {
@@ -71,8 +65,7 @@ export class MessageIntake {
   readonly #reader: DotReader;
   readonly #firstLine = new FirstLine();
   readonly #limit: number;
-  /** For the log: a client that goes while the next hop answers takes the transaction with it. */
-  readonly #envelope: { readonly from: string; readonly recipients: number };
+  readonly #report: MessageReport;
   readonly #sender: Mailbox | undefined;
   #bytes = 0;
   readonly #header = new HeaderSection();
@@ -80,8 +73,6 @@ export class MessageIntake {
   #headerOutcome: Outcome | Promise<Outcome> | undefined;
   #discarding = false;
   #finishing = false;
-  readonly #ref: string;
-  readonly #began = performance.now();
 
   constructor(service: Service, session: Session, delivery: Delivery, options: IntakeOptions) {
     const { recipients, normalise, limit, need, demanding, held } = options;
@@ -94,8 +85,7 @@ export class MessageIntake {
     this.#held = held;
     this.#recipients = recipients;
     this.#sender = session.transaction?.sender;
-    this.#ref = session.ref;
-    this.#envelope = { from: this.#sender?.raw ?? "", recipients: recipients.length };
+    this.#report = new MessageReport(session, recipients);
     this.#checks = new MessageChecks(service, session, demanding, () => ({
       header: this.#header.text,
       bytes: this.#bytes,
@@ -191,42 +181,11 @@ export class MessageIntake {
     const ended = performance.now();
     try {
       const answer = await this.#decide();
-      if (answer.reply !== undefined) {
-        this.#service.counters.add("messages", byCode(answer.reply.code));
-        this.#tell(answer.reply);
-      }
-      // Its line is the one above.
-      const by = { check: serverName, ...answer.by, told: answer.reply !== undefined };
-      return this.#service.record === undefined ? answer : { ...answer, by, message: this.#facts(ended) };
+      return this.#report.conclude(this.#service, answer, { bytes: this.#bytes, header: this.#header.text, ended });
     } finally {
       this.#checks.close();
       this.#held?.close();
     }
-  }
-
-  #tell({ code, hop }: Reply): void {
-    this.#service.log.info("message", code < 300 ? "delivered" : "not delivered", {
-      session: this.#session.id,
-      ...this.#envelope,
-      bytes: this.#bytes,
-      code,
-      ref: this.#ref,
-      hop: hop?.at,
-      queue: hop === undefined ? undefined : queueIdOf(hop.said),
-      message_id: messageIdOf(this.#header.text),
-    });
-  }
-
-  #facts(ended: number): MessageFacts {
-    return {
-      ref: this.#ref,
-      sender: this.#envelope.from,
-      recipients: this.#recipients.map(({ raw }) => raw),
-      bytes: this.#bytes,
-      messageId: messageIdOf(this.#header.text),
-      receiveMs: Math.round(ended - this.#began),
-      ms: Math.round(performance.now() - ended),
-    };
   }
 
   /** The client went away: the next hop must not see a final dot, and no check needs to go on. */

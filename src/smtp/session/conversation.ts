@@ -141,7 +141,6 @@ export class Conversation {
     }
     const mailbox = parseRcpt(argument, toleranceOf(this.service, this.session));
     if ("wire" in mailbox) {
-      // The recipient before it is not the one that is refused.
       this.session.recipient = undefined;
       return say(mailbox);
     }
@@ -263,9 +262,8 @@ export class Conversation {
 
   /** Counts and logs that a limit was reached; the response to it. */
   limit(limit: LimitName, response: Response): Response {
-    const { counters, log } = this.service;
-    counters.add("limits", { limit });
-    log.warning("smtp", "limit", { session: this.session.id, ip: this.session.client.ip, limit });
+    this.service.counters.add("limits", { limit });
+    this.service.log.warning("smtp", "limit", { session: this.session.id, ip: this.session.client.ip, limit });
     return { ...response, by: limitDecision(limit) };
   }
 }

@@ -11,7 +11,7 @@ import type { EarlyTalkAction, Service } from "../service.ts";
 
 /** Session variable of an early talker: the note that checks and plugins read. */
 const variable = "EARLYTALKER";
-const by: Decision = { check: serverName, reason: "early talker" };
+const by: Decision = { check: serverName, reason: "early talker", told: true };
 /** Who may talk as early as it likes. */
 const excused: readonly Exemption[] = ["relay client", "bypass", "whitelisted"];
 

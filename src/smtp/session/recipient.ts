@@ -9,7 +9,6 @@ import type { Outcome } from "../../hooks/outcome.ts";
 import { variableForm } from "../../hooks/session.ts";
 import type { Session } from "../../hooks/session.ts";
 import type { Transaction } from "../../hooks/transaction.ts";
-import { normalDomain, parseMailbox } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { ourAnswers } from "../../report/observer.ts";
 import type { OurAnswer } from "../../report/observer.ts";
@@ -19,6 +18,7 @@ import { decisionOf, serverName } from "../decision.ts";
 import { isOurs, relayFault } from "../relayable.ts";
 import type { Service } from "../service.ts";
 import { atRcpt, queuedReply } from "./waiting-reply.ts";
+import { withRelaySuffix } from "./relay-suffix.ts";
 import { logRecipient } from "./recipient-log.ts";
 import type { RecipientLogging } from "./recipient-log.ts";
 
@@ -268,16 +268,4 @@ interface Said {
 function answered(at: Case, { check, status, reason }: Said, response: Response, finding?: string): Judged {
   logRecipient(at.service, at.session, { mailbox: mailboxOf(at), check, status }, response.reply);
   return { kind: "answered", response: { ...response, by: { check, reason, told: true } }, finding };
-}
-
-/** qmail appends the value of RELAYCLIENT to each recipient, "@host" for example; it is mostly empty. */
-function withRelaySuffix(session: Session, mailbox: Mailbox): Mailbox {
-  const suffix = session.variables.get("RELAYCLIENT") ?? "";
-  if (suffix === "") {
-    return mailbox;
-  }
-  const raw = mailbox.raw + suffix;
-  const at = raw.lastIndexOf("@");
-  const domain = normalDomain(raw.slice(at + 1));
-  return at < 0 || domain === undefined ? (parseMailbox(raw) ?? mailbox) : { raw, user: raw.slice(0, at), domain };
 }

@@ -1,4 +1,5 @@
 /** A command line to its verb's answer, with the limits on what a session may ask. RFC 5321 4.1. */
+import type { Transaction } from "../../hooks/transaction.ts";
 import { answers } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { beginExchange } from "./auth-exchange.ts";
@@ -42,6 +43,8 @@ export class Verbs {
   stage: EventStage = "command";
   /** What came behind its verb; "" within AUTH. */
   argument = "";
+  /** As it was when the command came: a refusal may end it. */
+  transaction: Transaction | undefined;
 
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
@@ -49,6 +52,7 @@ export class Verbs {
 
   /** Answers one line, synchronously if no check needs I/O. */
   answer(line: string): VerbAnswer | Promise<VerbAnswer> {
+    this.transaction = this.#conversation.session.transaction;
     return isBare(line) ? this.#answerBare(line.slice(0, -1)) : this.#answerWhole(line);
   }
 

@@ -1,0 +1,45 @@
+/** A connection as far as it speaks: the one place where a response becomes bytes, and where its event is made. */
+import { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
+
+import type { Reply } from "../../mail/reply.ts";
+import type { EventStage } from "../../report/event.ts";
+import type { Response } from "../answers.ts";
+import type { Service } from "../service.ts";
+import type { Conversation } from "../session/conversation.ts";
+import type { Verbs } from "../session/verbs.ts";
+import { Outgoing } from "./outgoing.ts";
+import { recorded } from "./session-events.ts";
+import { SessionRecord } from "./session-record.ts";
+
+export abstract class SpeakingConnection extends SMTPConnection {
+  /** Undefined until the client was let in. */
+  conversation: Conversation | undefined;
+  readonly record = new SessionRecord();
+  readonly outgoing = new Outgoing(() => this._socket);
+  /** Undefined until the first command. */
+  protected verbs: Verbs | undefined;
+  /** Its last words are said. */
+  protected parting = false;
+
+  /** What new sessions have. */
+  protected abstract get service(): Service;
+
+  protected get over(): boolean {
+    return this.parting || this._closing || this._closed;
+  }
+
+  /** @param stage what it is a reply to */
+  protected say(response: Response, stage: EventStage): void {
+    this.record.note(response.reply);
+    if (!this._upgrading && !this.over) {
+      const { argument = "", transaction } = this.verbs ?? {};
+      this.write(recorded(this.service, this, response, { stage, argument, transaction }));
+    }
+  }
+
+  protected write(reply: Reply | undefined): void {
+    if (reply !== undefined && !this._upgrading && !this.over) {
+      this.outgoing.write(reply.wire);
+    }
+  }
+}

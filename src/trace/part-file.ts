@@ -1,0 +1,90 @@
+/** One file of the journal: its tables, and what is written and looked for there. */
+import Database from "better-sqlite3";
+
+import type { MailEvent } from "../report/event.ts";
+import { openOwnFile, verifyForm } from "../state/sqlite-file.ts";
+import type { FileForm, MovedAside } from "../state/sqlite-file.ts";
+import { cellsOf, columns, columnTypes, eventOfRow } from "./event-row.ts";
+import type { Row } from "./event-row.ts";
+import { keysOf } from "./search-keys.ts";
+import type { Wanted } from "./search-keys.ts";
+
+/** "gmtr". */
+const form: FileForm = {
+  name: "journal",
+  applicationId: 0x676d_7472,
+  version: 1,
+  // One index for all that may be asked for: it is the smaller half of the file, and one to keep up to date.
+  schema: `
+    CREATE TABLE events (id INTEGER PRIMARY KEY, ${columnTypes});
+    CREATE TABLE keys (key INTEGER NOT NULL, event INTEGER NOT NULL, PRIMARY KEY (key, event)) WITHOUT ROWID;
+  `,
+  isSmall: false,
+};
+
+/** Opens a part to write to it, or makes it. @throws Error if it cannot be used at present */
+export function openPart(path: string, moved: MovedAside): Database.Database {
+  return openOwnFile(path, form, moved);
+}
+
+/** Opens a part to read it. @throws Error if it cannot be used */
+export function readPart(path: string): Database.Database {
+  const database = new Database(path, { readonly: true, fileMustExist: true, timeout: 1000 });
+  try {
+    verifyForm(database, path, form);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Writes events, all or none. */
+export class PartWriter {
+  readonly #database: Database.Database;
+  readonly #insert: Database.Statement;
+  readonly #index: Database.Statement<[number, number | bigint]>;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+    // Keys are numbers without an order: pages of the index are wanted again soon.
+    database.pragma("cache_size = -16000");
+    database.pragma("wal_autocheckpoint = 4000");
+    this.#insert = database.prepare(
+      `INSERT INTO events (${columns.map((name) => `"${name}"`).join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+    );
+    this.#index = database.prepare("INSERT OR IGNORE INTO keys VALUES (?, ?)");
+  }
+
+  write(events: readonly MailEvent[]): void {
+    this.#database
+      .transaction(() => {
+        for (const event of events) {
+          const { lastInsertRowid } = this.#insert.run(...cellsOf(event));
+          for (const key of keysOf(event)) {
+            this.#index.run(key, lastInsertRowid);
+          }
+        }
+      })
+      .immediate();
+  }
+}
+
+/** Events of a part that are wanted, newest first. @param since ms since 1970 */
+export function findIn(database: Database.Database, wanted: Wanted, since: number, limit: number): MailEvent[] {
+  const keys = [...new Set(wanted.keys)];
+  const rows = database
+    .prepare<number[], Row>(
+      `SELECT * FROM events WHERE id IN (SELECT event FROM keys WHERE key IN (${keys.map(() => "?").join(", ")}))
+       AND at >= ? ORDER BY id DESC`,
+    )
+    .iterate(...keys, since);
+  const found: MailEvent[] = [];
+  for (const row of rows) {
+    const event = eventOfRow(row);
+    if (wanted.fits(event) && found.push(event) >= limit) {
+      break;
+    }
+  }
+  return found;
+}
