@@ -46,10 +46,14 @@ function run({ config, since = readSince("yesterday"), top, json }: Words): void
     return;
   }
   const settings = loadSettings(config);
-  const place = settings && traceBeside(settings);
-  if (settings === undefined || place === undefined || typeof place === "string") {
-    process.stderr.write(place === undefined ? "" : `goodmailto: ${String(place)}\n`);
-    process.exitCode = settings === undefined ? exit.config : exit.unavailable;
+  if (settings === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const place = traceBeside(settings);
+  if (typeof place === "string") {
+    process.stderr.write(`goodmailto: ${place}\n`);
+    process.exitCode = exit.unavailable;
     return;
   }
   const summary = summarise(place.folder, since, Date.now(), most);

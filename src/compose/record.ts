@@ -75,7 +75,8 @@ export class Record {
       void this.#journal?.close();
       this.#journal = options && new TraceJournal(options, this.#log, this.#counters);
     }
-    return createRecorder(settings, this.#log, this.#journal);
+    // Sessions of before go on with the settings of before, and with the journal that there is.
+    return createRecorder(settings, this.#log, options && ((event): void => this.#journal?.note(event)));
   }
 
   /** Never rejects. */
@@ -87,20 +88,20 @@ export class Record {
 function createRecorder(
   { log: { events, level } }: Settings,
   log: Log,
-  journal: TraceJournal | undefined,
+  keep: ((event: MailEvent) => void) | undefined,
 ): Recorder | undefined {
   const isLogged = events !== "off" && (level === "info" || level === "debug");
   const isAll = isLogged && events === "all";
-  if (!isLogged && journal === undefined) {
+  if (!isLogged && keep === undefined) {
     return undefined;
   }
   return {
-    wants: (told) => journal !== undefined || isAll || (isLogged && !told),
+    wants: (told) => keep !== undefined || isAll || (isLogged && !told),
     note(event: MailEvent, told: boolean): void {
       if (isAll || (isLogged && !told)) {
         log.info("event", event.kind, eventFields(event));
       }
-      journal?.note(event);
+      keep?.(event);
     },
   };
 }

@@ -54,7 +54,7 @@ export interface Relay {
 
 /** Everything that depends on settings and is replaced at a reload. */
 function assemble(settings: Settings, lasting: Lasting) {
-  const { snapshot, ledger, connections, observing, traffic, state, spools, copies, log, counters } = lasting;
+  const { snapshot, ledger, connections, state, spools, copies, log, counters } = lasting;
   const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = recipientsOf(settings, snapshot, domains);
@@ -70,12 +70,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const connectionRate = new ConnectionRate(connectionRateOf(settings), connections);
   const mirror = createMirror(settings, log);
   const relayLists = createRelayLists(settings, log, Date.now, mirror.want);
-  const observer = observing.change(modesOf(settings), settings.recipients);
-  const noting = {
-    observer,
-    record: lasting.record.change(settings),
-    traffic: traffic.change(settings, recipients, domains),
-  };
+  const noting = notersOf(settings, lasting, recipients, domains);
   const serviceOf = (plan: ListenerPlan): Service => ({
     ...services,
     listener: plan.name,
@@ -93,9 +88,23 @@ function assemble(settings: Settings, lasting: Lasting) {
   const lookup = lookupParts(settings, {
     ...services,
     ...mannersOf(settings),
-    ...{ scanners, counters, snapshot, harvest, relayLists, observer, want: mirror.want },
+    ...{ scanners, counters, snapshot, harvest, relayLists, observer: noting.observer, want: mirror.want },
   });
   return { courier, authenticator, tls, listeners, lookup, mirror };
+}
+
+/** Who takes note of what happens. */
+function notersOf(
+  settings: Settings,
+  { observing, record, traffic }: Lasting,
+  recipients: ReturnType<typeof recipientsOf>,
+  domains: Domains,
+) {
+  return {
+    observer: observing.change(modesOf(settings), settings.recipients),
+    record: record.change(settings),
+    traffic: traffic.change(settings, recipients, domains),
+  };
 }
 
 /** Who may log in, and what for. */

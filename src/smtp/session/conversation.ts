@@ -19,7 +19,7 @@ import type { DataAnswer } from "../message/open-message.ts";
 import { noteEarlyTalk } from "./early-talk.ts";
 import { limitedBy } from "./limited-conversation.ts";
 import type { LimitedConversation } from "./limited-conversation.ts";
-import { askAtMail, refuseMail } from "./mail-refusal.ts";
+import { askAtMail, messageSizeOf, refuseMail } from "./mail-refusal.ts";
 import { greetingOf, helloOf } from "./greeting.ts";
 import { protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
@@ -56,8 +56,7 @@ export class Conversation {
   constructor(service: Service, session: Session) {
     this.service = service;
     this.session = session;
-    const bytes = session.variables.get("DATABYTES") ?? "";
-    this.#messageSize = /^\d{1,15}$/.test(bytes) ? Number(bytes) : service.limits.messageSize;
+    this.#messageSize = messageSizeOf(service, session);
   }
 
   /** The greeting, or the refusal that is in its place. @param hasTalked whether the client did not wait for it */

@@ -45,6 +45,12 @@ export function askAtMail(
   });
 }
 
+/** Largest message; 0 is not a limit. */
+export function messageSizeOf({ limits }: Service, { variables }: Session): number {
+  const bytes = variables.get("DATABYTES") ?? "";
+  return /^\d{1,15}$/.test(bytes) ? Number(bytes) : limits.messageSize;
+}
+
 /** Before the checks. Undefined: nothing does. @param messageSize 0 is not a limit */
 export function refuseMail(party: Party, { size, sender }: MailCommand, messageSize: number): Response | undefined {
   const early = refuseEarlyTalker(party.service, party.session);

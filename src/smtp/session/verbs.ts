@@ -53,6 +53,8 @@ export class Verbs {
   /** Answers one line, synchronously if no check needs I/O. */
   answer(line: string): VerbAnswer | Promise<VerbAnswer> {
     this.transaction = this.#conversation.session.transaction;
+    this.stage = this.#exchange === undefined ? "command" : "auth";
+    this.argument = "";
     return isBare(line) ? this.#answerBare(line.slice(0, -1)) : this.#answerWhole(line);
   }
 
@@ -61,8 +63,6 @@ export class Verbs {
    */
   #answerBare(line: string): VerbAnswer | Promise<VerbAnswer> {
     const isNews = ++this.#bare === 2;
-    this.stage = "command";
-    this.argument = "";
     if (this.#bare < 2 || notSmtp.test(line) || /^QUIT$/i.test(line.trim())) {
       return this.#answerWhole(line);
     }
@@ -74,12 +74,9 @@ export class Verbs {
     if (this.#exchange !== undefined) {
       const step = this.#exchange;
       this.#exchange = undefined;
-      this.argument = "";
       return this.#authStep(step(line));
     }
     const conversation = this.#conversation;
-    this.stage = "command";
-    this.argument = "";
     if (++this.#commands > conversation.service.limits.sessionCommands) {
       return conversation.limit("commands", answers.tooManyCommands);
     }
