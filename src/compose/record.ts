@@ -75,7 +75,7 @@ export class Record {
       void this.#journal?.close();
       this.#journal = options && new TraceJournal(options, this.#log, this.#counters);
     }
-    // Sessions of before go on with the settings of before, and with the journal that there is.
+    // A session that runs keeps its settings, and writes to the journal of the moment.
     return createRecorder(settings, this.#log, options && ((event): void => this.#journal?.note(event)));
   }
 
