@@ -35,13 +35,17 @@ describe("the configuration on a page", () => {
     ["docs/active-directory.md", ""],
     ["docs/domino.md", ""],
     ["docs/domains.md", ""],
+    ["docs/entra-id.md", ""],
+    ["docs/google-workspace.md", ""],
     // A list for Postfix needs no route, and the page says that this is warned of.
     ["docs/keep-postfix.md", "route: is missing"],
   ])("has no faults beside the files that the page tells to make: %s", (page, warning) => {
     run("tls", "self-signed", "--name", "mx.kontor.example", "--cert", "mx.pem", "--key", "mx.key");
     copyFileSync(join(folder, "mx.pem"), join(folder, "corp-ca.pem"));
     copyFileSync(join(root, "config/tcp.smtp"), join(folder, "tcp.smtp"));
-    writeFileSync(join(folder, "ldap-password"), "secret\n", { mode: 0o600 });
+    for (const name of ["ldap-password", "entra.pem", "google-key.json"]) {
+      writeFileSync(join(folder, name), "secret\n", { mode: 0o600 });
+    }
     const text = configurationOf(page);
     expect(text).toContain("[[source]]");
     writeFileSync(join(folder, "goodmailto.toml"), text);
