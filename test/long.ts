@@ -19,6 +19,7 @@ export const long: readonly string[] = [
   "test/sync/directory-faults.test.ts",
   "test/sync/processes.test.ts",
   "test/sync/samba.test.ts",
+  "test/sync/services.test.ts",
   "test/sync/targets.test.ts",
   "test/trust/*.test.ts",
   // Each password back end and scanner with its own server, and the originals of qpsmtpd and ucspi-tcp.

@@ -24,6 +24,8 @@ export interface GoogleServer extends WebServer {
   tokenUses: number;
   /** Tokens given so far. */
   readonly tokens: string[];
+  /** The administrator for whom the service account may act. */
+  subject: string;
 }
 
 /** Starts it on loopback. @param publicKey of the service account */
@@ -46,7 +48,7 @@ export async function startGoogleServer(publicKey: KeyObject): Promise<GoogleSer
     const isRight =
       method === "POST" &&
       form.get("grant_type") === "urn:ietf:params:oauth:grant-type:jwt-bearer" &&
-      isAssertion(form.get("assertion") ?? "", url.href, publicKey);
+      isAssertion(form.get("assertion") ?? "", url.href, publicKey, server.subject);
     if (!isRight) {
       const error_description = `Client is unauthorized: ${form.get("assertion") ?? ""}`;
       return { status: 401, body: { error: "unauthorized_client", error_description } };
@@ -81,6 +83,7 @@ export async function startGoogleServer(publicKey: KeyObject): Promise<GoogleSer
     pageSize: 100,
     tokenUses: Number.POSITIVE_INFINITY,
     tokens: [],
+    subject,
   });
   return server;
 }
@@ -96,7 +99,7 @@ function select(object: object, fields: string): object {
 }
 
 /** RFC 7523, as Google wants it: signed by the service account's key, for an administrator, for this place. */
-function isAssertion(assertion: string, place: string, key: KeyObject): boolean {
+function isAssertion(assertion: string, place: string, key: KeyObject, administrator: string): boolean {
   const [head = "", claims = "", signature = ""] = assertion.split(".");
   const read = (part: string): Record<string, unknown> => JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
   const { alg, kid } = read(head);
@@ -106,7 +109,7 @@ function isAssertion(assertion: string, place: string, key: KeyObject): boolean 
     alg === "RS256" &&
     kid === "key-1" &&
     iss === serviceAccount &&
-    sub === subject &&
+    sub === administrator &&
     aud === place &&
     asked === scope &&
     Number(iat) <= now &&

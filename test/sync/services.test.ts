@@ -1,6 +1,6 @@
 /** Whole runs of the sync over Microsoft Graph and Google: what every guard makes of a tenant that misbehaves. */
-import { execFile } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
+import { execFile, execFileSync } from "node:child_process";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -180,6 +180,42 @@ tenant = "${tenant}"\nclient_id = "${clientId}"\nclient_secret_file = "secret"
       expect(text).not.toMatch(/eyJ|PRIVATE|ya29/);
     }
     expect(readFileSync(path).includes(clientSecret)).toBe(false);
+  });
+
+  /** The blocks of a page in one language, in order. */
+  const blocksOf = (page: string, language: string): string[] =>
+    [
+      ...readFileSync(join(import.meta.dirname, "../../docs", page), "utf8").matchAll(/^```(\w+)\n(.*?)^```/gms),
+    ].flatMap(([, word, block = ""]) => (word === language ? [block] : []));
+  /** The commands of the page with which a reader tries the source. */
+  const commandsOf = (page: string): string[][] =>
+    blocksOf(page, "sh")
+      .filter((block) => block.startsWith("goodmailto config check"))
+      .flatMap((block) => block.trim().split("\n"))
+      .map((line) => line.split(" ").slice(1));
+
+  it("work as docs/entra-id.md and docs/google-workspace.md say: certificate, key file, configuration, commands", async () => {
+    execFileSync("sh", ["-e"], { cwd: folder, input: blocksOf("entra-id.md", "sh")[0], stdio: "pipe" });
+    graph.certificate = new X509Certificate(readFileSync(join(folder, "entra.crt")));
+    const key = readFileSync(join(folder, "key.json"), "utf8");
+    const [install = ""] = blocksOf("google-workspace.md", "sh");
+    execFileSync("sh", ["-e"], { cwd: folder, input: install, env: { ...process.env, EDITOR: "true" } });
+    writeFileSync(join(folder, "google-key.json"), key);
+    google.subject = "directory-reader@kontor.example";
+    for (const [page, type, url] of [
+      ["entra-id.md", "graph", graph.url],
+      ["google-workspace.md", "google", google.url],
+    ] as const) {
+      const text = blocksOf(page, "toml").join("\n").replace(`type = "${type}"`, `type = "${type}"\nurl = "${url}"`);
+      writeFileSync(join(folder, "c.toml"), `${text}\n[snapshot]\npath = "none.sqlite"\n`);
+      const commands = commandsOf(page);
+      expect(commands).toEqual([["config", "check"], ["probe"], ["sync", "--dry-run"]]);
+      const [check, probe, dry] = await Promise.all(commands.map((words) => run(...words)));
+      expect(check).toMatch(/^0 .*no errors/);
+      expect(check).not.toContain('source "');
+      expect(probe).toMatch(/^0 .*250 entries, 250 addresses/s);
+      expect(dry).toMatch(/would publish 250 addresses/);
+    }
   });
 
   it("warn of secrets that everybody may read, and of settings of another type", async () => {
