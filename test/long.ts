@@ -13,6 +13,8 @@ export const long: readonly string[] = [
   "test/commands/demo.test.ts",
   "test/commands/older.test.ts",
   "test/export/postfix.test.ts",
+  "test/lookup/postfix.test.ts",
+  "test/lookup/sendmail.test.ts",
   "test/ops/lost-reader.test.ts",
   "test/ops/systemd.test.ts",
   "test/sync/command.test.ts",

@@ -39,6 +39,7 @@ describe("the configuration on a page", () => {
     ["docs/google-workspace.md", ""],
     // A list for Postfix needs no route, and the page says that this is warned of.
     ["docs/keep-postfix.md", "route: is missing"],
+    ["docs/lookups.md", ""],
   ])("has no faults beside the files that the page tells to make: %s", (page, warning) => {
     run("tls", "self-signed", "--name", "mx.kontor.example", "--cert", "mx.pem", "--key", "mx.key");
     copyFileSync(join(folder, "mx.pem"), join(folder, "corp-ca.pem"));
@@ -47,7 +48,7 @@ describe("the configuration on a page", () => {
       writeFileSync(join(folder, name), "secret\n", { mode: 0o600 });
     }
     const text = configurationOf(page);
-    expect(text).toContain("[[source]]");
+    expect(text).toContain(page === "docs/lookups.md" ? "[[lookup]]" : "[[source]]");
     writeFileSync(join(folder, "goodmailto.toml"), text);
     const { status, stderr } = run("config", "check", "--config", "goodmailto.toml");
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining(warning) });

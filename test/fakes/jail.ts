@@ -3,7 +3,7 @@
  * their paths and users are compiled in: the others are unpacked by `.ci/run`, and each test runs its own copy. Needs root.
  */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import { chmod, chown, copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -17,7 +17,8 @@ const run = promisify(execFile);
 
 /** Where `.ci/run` unpacks mail servers. */
 export const unpacked = "/opt/goodmailto-test";
-const libraries = "usr/lib/x86_64-linux-gnu";
+/** With the name of the machine's kind in it. */
+const libraries = globSync(join(unpacked, "usr/lib/*-linux-gnu")).join(":");
 
 /** The user of a server in its jail, whatever its name. */
 export const serverUser = 7777;
@@ -123,7 +124,7 @@ function accounts(users: readonly string[]): Record<string, string> {
 async function copyProgram(program: string, folder: string): Promise<void> {
   const own = join(unpacked, program);
   const from = existsSync(own) ? own : `/${program}`;
-  const { stdout } = await run("ldd", [from], { env: { ...process.env, LD_LIBRARY_PATH: join(unpacked, libraries) } });
+  const { stdout } = await run("ldd", [from], { env: { ...process.env, LD_LIBRARY_PATH: libraries } });
   const needed = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path = ""]) => path);
   await Promise.all(
     [from, ...needed].map(async (path) => {

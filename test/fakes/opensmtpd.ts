@@ -1,5 +1,5 @@
 /** A real OpenSMTPD in a jail of its own, on a free port of loopback. It takes messages and delivers none. Needs root. */
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { freePort } from "./free-port.ts";
@@ -9,7 +9,7 @@ import { Jailed } from "./jail.ts";
 export const smtpdProgram = "usr/sbin/smtpd";
 const filter = "config/clients/opensmtpd-filter";
 /** Debian's Perl without its further modules. */
-const perlBase = "usr/lib/x86_64-linux-gnu/perl-base";
+const perlBase = globSync("usr/lib/*-linux-gnu/perl-base", { cwd: "/" });
 
 /**
  * Starts one, in whose machine goodmailto lies in /opt.
@@ -27,5 +27,5 @@ export async function startOpenSmtpd(lines: string): Promise<Jailed> {
   };
   const programs = [smtpdProgram, "bin/sh", "usr/bin/perl"];
   const users = ["opensmtpd", "opensmtpq"];
-  return Jailed.start(port, { programs, trees: [perlBase], users, folders: [], files }, "-d");
+  return Jailed.start(port, { programs, trees: perlBase, users, folders: [], files }, "-d");
 }

@@ -28,7 +28,7 @@ function install(folder: string, port: number, lookup: number): string {
   run(process.execPath, program, "-i", join(folder, "site"));
   // What it has beside this looks senders up in DNS, or wants further packages.
   writeFileSync(join(folder, "site/config/plugins"), "rcpt_to.in_host_list\n");
-  const lines = blockOf("Haraka", "goodmailto.ini", {
+  const lines = blockOf("I keep my Haraka", "goodmailto.ini", {
     "127.0.0.1:10043": `127.0.0.1:${lookup}`,
     "/opt/goodmailto": join(import.meta.dirname, "../.."),
   });
