@@ -47,7 +47,9 @@ export function createDeliverableServer(options: ServerOptions): Server {
     { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 60_000, maxHeaderSize: 8192 },
     (request, response) => {
       const answer = (status: number, text = ""): void => {
-        response.writeHead(status, { "content-type": "text/plain" }).end(text);
+        // With its length: a client of a few lines of shell reads no chunks.
+        const length = text === "" ? {} : { "content-length": Buffer.byteLength(text) };
+        response.writeHead(status, { "content-type": "text/plain", ...length }).end(text);
       };
       const ip = normalIp(request.socket.remoteAddress ?? "");
       const [, command = "", query = ""] = route.exec(request.url ?? "") ?? [];

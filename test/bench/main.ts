@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: ours beside Postfix, a plain smtp-server and canned replies. Builds its own load, installs nothing.
  * `-- --only versions --beside FOLDER` compares with another checkout of goodmailto, its rounds between ours.
- * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,sync,cures,checks,content`.
+ * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,sync,cures,checks,content,lookup`.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -14,6 +14,7 @@ import { publishSnapshot } from "../fakes/snapshot.ts";
 import { node } from "../end-to-end/scene.ts";
 import { allChecksToml, measureAllChecks, measureCheckLists } from "./check-lists.ts";
 import { measureAllInProcess } from "./all-checks.ts";
+import { measureAsked } from "./asked.ts";
 import { measureChecks } from "./checks.ts";
 import { measureContent } from "./content.ts";
 import { measureConnections } from "./connections.ts";
@@ -40,7 +41,7 @@ const { values } = parseArgs({
   },
 });
 const quick = values.quick === true;
-const parts = new Set((values.only ?? "rounds,growth,sync,cures,checks,content").split(","));
+const parts = new Set((values.only ?? "rounds,growth,sync,cures,checks,content,lookup").split(","));
 const addresses = 100_000;
 
 async function prepare(folder: string): Promise<Site> {
@@ -169,6 +170,9 @@ async function main(): Promise<void> {
         print("Checks of the header and the parts", await measureHeaderChecks(generator, site, quick));
         print("The same in one process", await measureMessageChecks(site, quick));
         print("Scanning by clamd", await measureContent(generator, site, quick));
+      }
+      if (parts.has("lookup")) {
+        print("Asked by other mail servers", await measureAsked(generator, site, quick));
       }
       if (parts.has("cures")) {
         print("Each hot spot, before and after", await measureCures(generator, site, quick));

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { missing } from "../fakes/need.ts";
 import { isRoot, startPostfix } from "../fakes/postfix.ts";
+import type { Postfix } from "../fakes/postfix.ts";
 import { node, project } from "../end-to-end/scene.ts";
 import { freePort } from "../fakes/free-port.ts";
 
@@ -162,17 +163,55 @@ export async function startQueuingPostfix(site: Site, name: string, milters: str
   return startPostfixWith(site, name, { ...main, relay_transport: "discard:" }, {});
 }
 
+/**
+ * One Postfix that refuses by its lmdb table at one port, and by other ways at others.
+ * @param ways options of listeners by name
+ * @param maps that its proxymap may open
+ */
+export async function startAskingPostfix(
+  site: Site,
+  ways: Readonly<Record<string, string>>,
+  maps: string,
+): Promise<readonly Server[]> {
+  const postfix = await openPostfix(site, { proxy_read_maps: maps }, ways);
+  const all = postfix === undefined ? [] : [["Postfix, lmdb", postfix.port] as const, ...Object.entries(postfix.ports)];
+  return all
+    .filter(([name]) => name !== "")
+    .map(([name, port]) => ({
+      ...{ name, port, deliverPort: port, pid: postfix?.pid ?? 0, tidy: () => undefined },
+      stop: async () => postfix?.stop(),
+    }));
+}
+
 async function startPostfixWith(
   site: Site,
   name: string,
   main: Readonly<Record<string, string>>,
   listeners: Readonly<Record<string, string>>,
 ): Promise<Server | undefined> {
+  const postfix = await openPostfix(site, main, listeners);
+  return (
+    postfix && {
+      name,
+      port: postfix.port,
+      deliverPort: postfix.ports["proxy"] ?? postfix.port,
+      pid: postfix.pid,
+      tidy: () => undefined,
+      stop: () => postfix.stop(),
+    }
+  );
+}
+
+async function openPostfix(
+  site: Site,
+  main: Readonly<Record<string, string>>,
+  listeners: Readonly<Record<string, string>>,
+): Promise<Postfix | undefined> {
   if (missing("postfix") || !isRoot()) {
     return undefined;
   }
   const addresses = readFileSync(site.valid, "utf8").trimEnd().split("\n");
-  const postfix = await startPostfix({
+  return startPostfix({
     logFile: false,
     files: { recipients: addresses.map((address) => `${address} ok\n`).join("") },
     tables: ["lmdb:recipients"],
@@ -193,12 +232,4 @@ async function startPostfixWith(
       ...main,
     },
   });
-  return {
-    name,
-    port: postfix.port,
-    deliverPort: postfix.ports["proxy"] ?? postfix.port,
-    pid: postfix.pid,
-    tidy: () => undefined,
-    stop: () => postfix.stop(),
-  };
 }

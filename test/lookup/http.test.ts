@@ -64,6 +64,12 @@ describe("lookups by HTTP", () => {
     });
   });
 
+  it("send an answer in one piece, which a client of a few lines can read", async () => {
+    const response = await ask("/v1/recipient/vera@kontor.example");
+    expect(response.headers.get("content-length")).toBe(String((await response.arrayBuffer()).byteLength));
+    expect(response.headers.get("transfer-encoding")).toBeNull();
+  });
+
   it("have a tag that stays as long as list and verdict do", async () => {
     const path = "/v1/recipient/vera@kontor.example";
     const tag = (await ask(path)).headers.get("etag") ?? "";

@@ -190,7 +190,8 @@ function decoded(text: string): string {
 
 function send(response: ServerResponse, status: number, value: unknown): void {
   const text = `${JSON.stringify(value)}\n`;
-  response.writeHead(status, { "content-type": "application/json" }).end(text);
+  const head = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+  response.writeHead(status, head).end(text);
 }
 
 function fail(
