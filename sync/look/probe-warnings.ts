@@ -8,6 +8,7 @@ import {
   guessText,
   limitText,
   unaskedText,
+  unmarkedText,
 } from "../sources/hint-words.ts";
 import type { Finding } from "./finding.ts";
 
@@ -64,6 +65,7 @@ function unasked({ reading }: Omit<Finding, "warnings">): string[] {
   return [
     ...(fault === "" ? [] : [`the search for entries of other object classes failed: ${fault}`]),
     ...told(unaskedText(reading.unasked)),
+    ...told(unmarkedText(reading.unasked)),
   ];
 }
 

@@ -111,3 +111,14 @@ export function unaskedText(unasked: Unasked | undefined): string | undefined {
     "or set resource_classes"
   );
 }
+
+/** Entries without the attribute by which the preset knows a recipient; undefined if there are none. */
+export function unmarkedText(unasked: Unasked | undefined): string | undefined {
+  const { unmarked = { entries: 0, example: "", mark: "" }, fault = "" } = unasked ?? {};
+  const { entries, example, mark } = unmarked;
+  return entries === 0
+    ? undefined
+    : `${fault === "" ? "" : "at least "}${entries} entries with addresses of the relay domains, such as "${example}", ` +
+        `have no ${mark} and are left out. If they take mail, as in a directory without Exchange, set ` +
+        `filter = "(|(${mark}=*)(mail=*))"`;
+}

@@ -4,13 +4,22 @@
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { type Batch, type Hint, SourceFault } from "../source.ts";
-import { absentText, clearText, contextsText, emptyText, guessText, limitText, unaskedText } from "./hint-words.ts";
+import {
+  absentText,
+  clearText,
+  contextsText,
+  emptyText,
+  guessText,
+  limitText,
+  unaskedText,
+  unmarkedText,
+} from "./hint-words.ts";
 import type { LdapConnection } from "./ldap-connection.ts";
 import { noRootDse, readRootDse, type RootDse } from "./root-dse.ts";
 import { guessPreset } from "../presets/guess.ts";
 import type { Rules } from "../convert/addresses.ts";
 import type { Sightings } from "./sightings.ts";
-import { asksByClass, searchUnasked } from "./unasked.ts";
+import { asksByClass, markOf, searchUnasked, type Unasked } from "./unasked.ts";
 
 const noSuchObject = 32;
 
@@ -50,25 +59,32 @@ export function withHints(batches: AsyncIterable<Batch>, asked: Asked): AsyncGen
         connection.certificateHint(Date.now()),
       ),
       ...(entries === 0 ? [] : absent(sightings)),
-      ...warnings(entries === 0 ? undefined : await otherClasses(asked)),
+      ...(entries > 0 || markOf(asked.rules) !== "" ? await leftByFilter(asked, entries) : []),
     ];
   });
 }
 
 /**
- * Entries that a filter by object class leaves out. The list is complete already: a failure of this search is not
+ * Entries that a filter by object class, and by an attribute that not everybody has, leaves out. The list is complete already: a failure of this search is not
  * reported, and `probe` is there for who wants to know.
  */
-async function otherClasses({ connection, settings, rules, sightings }: Asked): Promise<string | undefined> {
+async function leftByFilter({ connection, settings, rules, sightings }: Asked, entries: number): Promise<Hint[]> {
   if (settings.filter !== "" || !asksByClass(rules)) {
-    return undefined;
+    return [];
   }
   const timer = setTimeout(() => connection.close(), searchDeadline);
   // The server leaves out what was read already, so that there is hardly ever anything to send.
   const extent = { seen: sightings.classes().keys(), limits: searchLimits };
   const unasked = await searchUnasked(connection, settings, rules, extent);
   clearTimeout(timer);
-  return unaskedText(unasked);
+  return filterHints(unasked, entries);
+}
+
+/** A few entries without the attribute are usual; most of them are a directory that does not use it. */
+export function filterHints(unasked: Unasked, entries: number): Hint[] {
+  const text = unmarkedText(unasked);
+  const level = unasked.unmarked.entries < entries ? "info" : "warning";
+  return [...warnings(unaskedText(unasked)), ...(text === undefined ? [] : [{ level, text } as const])];
 }
 
 /** Passes the batches of a file on, and says where there was nothing in it. */

@@ -8,7 +8,7 @@ import type { Source } from "../source.ts";
 import { attributesOf, type Filter, parseFilter } from "./filter.ts";
 import { compileFilter } from "./filter-evaluator.ts";
 import { parseLdif } from "./ldif-parser.ts";
-import { unaskedText } from "./hint-words.ts";
+import { filterHints } from "./hints.ts";
 import type { OpenText } from "./lines.ts";
 import { createTextSource } from "./text-source.ts";
 import { asksByClass, collectUnasked } from "./unasked.ts";
@@ -29,12 +29,14 @@ export function createLdifSource(settings: SourceSettings, rules: Rules, open: O
   return createTextSource(settings.name, rules, open, async function* (text, file) {
     const others = settings.filter === "" && asksByClass(rules) ? collectUnasked(rules) : undefined;
     let entries: Entry[] = [];
+    let passed = 0;
     for await (const entry of parseLdif(text, file, reads)) {
       if (!isBelow(foldDn(entry.dn), base)) {
         continue;
       }
       others?.take(entry);
       if (matches(entry)) {
+        passed += 1;
         entries.push(entry);
       }
       if (entries.length === batchSize) {
@@ -43,9 +45,9 @@ export function createLdifSource(settings: SourceSettings, rules: Rules, open: O
       }
     }
     yield convertEntries(entries, rules);
-    const hint = unaskedText(others?.found);
-    if (hint !== undefined) {
-      yield { entries: 0, found: [], skipped: {}, hints: [{ level: "warning", text: hint }] };
+    const hints = others === undefined ? [] : filterHints(others.found, passed);
+    if (hints.length > 0) {
+      yield { entries: 0, found: [], skipped: {}, hints };
     }
   });
 }

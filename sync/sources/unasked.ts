@@ -1,6 +1,7 @@
 /**
  * Which entries have addresses of the relay domains, and are of object classes that the preset's filter does not ask
- * for: rooms, lists or shared mailboxes that a directory keeps in classes of its own.
+ * for: rooms, lists or shared mailboxes that a directory keeps in classes of its own. And which are of the right class
+ * and lack the attribute by which the filter knows a recipient: an Active Directory without Exchange has only `mail`.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { convertEntries, type Rules } from "../convert/addresses.ts";
@@ -24,6 +25,8 @@ export interface Unasked {
   readonly classes: Map<string, number>;
   /** The DN of one of them. */
   example: string;
+  /** Those of a class that is asked for, without the attribute that the filter wants. */
+  readonly unmarked: { entries: number; example: string; readonly mark: string };
   /** Why the search did not come to its end; "" if it did. */
   fault: string;
 }
@@ -60,11 +63,14 @@ export async function searchUnasked(
 ): Promise<Unasked> {
   const names = addressAttributes(rules);
   const known = askedClasses(rules, seen);
+  const mark = markOf(rules);
   const any = `(|${names.map((name) => `(${name}=*)`).join("")})`;
+  const unknown = `(!(|${known.map((name) => `(objectClass=${name})`).join("")}))`;
+  const left = mark === "" ? unknown : `(|${unknown}(!(${mark}=*)))`;
   const query = {
     base: settings.base,
     scope: "sub",
-    filter: known.length === 0 ? any : `(&${any}(!(|${known.map((name) => `(objectClass=${name})`).join("")})))`,
+    filter: known.length === 0 ? any : `(&${any}${left})`,
     attributes: ["objectClass", ...names],
     controls: rules.preset.controls,
   } as const;
@@ -106,6 +112,14 @@ export function asksByClass({ preset }: Rules): boolean {
   return classesFit(parseFilter(preset.filter), ofClass("")) === false;
 }
 
+/** The attribute without which no entry passes the filter, as it writes it, if others hold addresses too; "" is none. */
+export function markOf({ preset }: Rules): string {
+  const filter = parseFilter(preset.filter);
+  const all = filter.kind === "and" ? filter.filters : [];
+  const wanted = all.flatMap((one) => (one.kind === "present" ? [one.attribute] : []));
+  return wanted.find((name) => preset.addresses.some(({ attribute }) => attribute === name.toLowerCase())) ?? "";
+}
+
 /** Which of these classes are asked for. */
 function askedClasses({ preset }: Rules, classes: Iterable<string>): string[] {
   const filter = parseFilter(preset.filter);
@@ -122,7 +136,9 @@ function ofClass(name: string): Entry {
 /** Looks at entries one after the other. */
 export function collectUnasked(rules: Rules): { readonly found: Unasked; readonly take: (entry: Entry) => void } {
   const filter = parseFilter(rules.preset.filter);
-  const found: Unasked = { entries: 0, classes: new Map(), example: "", fault: "" };
+  const mark = markOf(rules);
+  const unmarked = { entries: 0, example: "", mark };
+  const found: Unasked = { entries: 0, classes: new Map(), example: "", unmarked, fault: "" };
   const asked = new Set<string>();
   // A million entries have a dozen sets of classes.
   const known = new Map<string, boolean>();
@@ -141,7 +157,11 @@ export function collectUnasked(rules: Rules): { readonly found: Unasked; readonl
       if (isAsked(entry, classes)) {
         classes.filter(() => asked.size < maxAsked).forEach((name) => asked.add(name.toLowerCase()));
         classes.forEach((name) => found.classes.delete(name));
-      } else if (convertEntries([entry], { ...rules, look: undefined }).found.length > 0) {
+        if (mark !== "" && valuesOf(entry, mark.toLowerCase()).length === 0 && hasAddress(entry, rules)) {
+          unmarked.entries += 1;
+          unmarked.example ||= entry.dn;
+        }
+      } else if (hasAddress(entry, rules)) {
         found.entries += 1;
         found.example ||= entry.dn;
         for (const name of classes.filter((each) => !asked.has(each.toLowerCase()))) {
@@ -152,6 +172,10 @@ export function collectUnasked(rules: Rules): { readonly found: Unasked; readonl
       }
     },
   };
+}
+
+function hasAddress(entry: Entry, rules: Rules): boolean {
+  return convertEntries([entry], { ...rules, look: undefined }).found.length > 0;
 }
 
 /** What a filter says of an entry by its object classes alone; undefined: other attributes decide. */

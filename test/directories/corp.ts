@@ -133,6 +133,7 @@ export const fewEntries: string = [
     proxyAddresses: ["SMTP:epartner@elsewhere.example", "smtp:epartner@kontor.example"],
   }),
   other("group", "Vertrieb", { ...kontor("vertrieb"), sAMAccountName: "vertrieb", groupType: "-2147483640" }),
+  other("contact", "Werk", { proxyAddresses: "smtp:@werk.example" }),
   other("group", "Rechte", { sAMAccountName: "rechte" }),
   other("msExchDynamicDistributionList", "Hamburg", { ...kontor("hamburg") }),
   other("publicFolder", "Bewerbung", { ...kontor("bewerbung") }),

@@ -17,7 +17,7 @@ import { createAuthority } from "./certificates.ts";
 
 const run = promisify(execFile);
 const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`, NO_COLOR: "1" };
-const startDeadline = 30_000;
+const startDeadline = 60_000;
 const administrator = "Administrator@corp.example";
 const password = "Verwalter-4711";
 
@@ -156,7 +156,7 @@ async function provision(folder: string): Promise<void> {
     ...["--server-role=dc", "--dns-backend=SAMBA_INTERNAL", `--adminpass=${password}`, "--quiet"],
     ...["--option=interfaces=lo", "--option=bind interfaces only=yes"],
   ];
-  await run("samba-tool", ["domain", "provision", `--targetdir=${folder}`, ...words], { env, timeout: 120_000 });
+  await run("samba-tool", ["domain", "provision", `--targetdir=${folder}`, ...words], { env, timeout: 240_000 });
 }
 
 function describe(folder: string, address: string, certificate: string, key: string): string {

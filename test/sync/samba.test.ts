@@ -1,5 +1,6 @@
 /** The preset active-directory at a domain controller: Samba's, which speaks Active Directory's LDAP. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -7,18 +8,21 @@ import { Attribute, Change } from "ldapts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
+import { createDomains } from "../../src/mail/domains.ts";
 import { presetFor } from "../../sync/presets/preset-for.ts";
 import { runDelta } from "../../sync/run/delta.ts";
 import { parseTarget } from "../../sync/sources/dial.ts";
 import { connectFirst } from "../../sync/sources/ldap.ts";
 import { verifyLogin } from "../../sync/sources/login.ts";
+import { openSource } from "../../sync/sources/open.ts";
 import { pagedSearch } from "../../sync/sources/paged-search.ts";
 import { wholeEntries } from "../../sync/sources/ranges.ts";
 import * as corp from "../directories/corp.ts";
 import { missing } from "../fakes/need.ts";
 import { Samba } from "../fakes/samba.ts";
+import { main } from "../program.ts";
 import { memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";
-import { faultOf, readAll, source, sourceSettings } from "./reading.ts";
+import { faultOf, readAll, type Reading, source, sourceSettings } from "./reading.ts";
 
 const { base, many, manyAddresses, peopleAddresses } = corp;
 const people = `OU=Leute,${base}`;
@@ -32,7 +36,7 @@ describe.skipIf(missing("samba", "a domain controller"))("a source at Samba's do
     writeFileSync(join(folder, "password"), corp.userPassword, { mode: 0o600 });
     writeFileSync(join(folder, "wrong"), "Falsch-4711", { mode: 0o600 });
     samba = await Samba.start({ ldif: [...corp.exchangeSchema, corp.fewEntries, ...corp.manyEntries] });
-  }, 180_000);
+  }, 300_000);
   afterAll(async () => {
     await samba?.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -51,19 +55,20 @@ describe.skipIf(missing("samba", "a domain controller"))("a source at Samba's do
   const from = (more: Partial<SourceSettings> = {}): ReturnType<typeof source> => source(settings(more));
 
   it("lists users of every state, contacts, groups and folders, and says who may write to them", async () => {
-    const { found, skipped } = await readAll(from());
+    const { found, skipped, hints } = await readAll(from());
     expect(Object.fromEntries(found.map(({ key, kind }) => [key, kind]))).toEqual(peopleAddresses);
     expect(found.filter(({ rule }) => rule !== undefined).map(({ key }) => key)).toEqual(
       expect.arrayContaining(["internal@kontor.example", "boss@kontor.example"]),
     );
     expect(found.filter(({ rule }) => rule !== undefined)).toHaveLength(2);
-    expect(skipped).toEqual({ "other protocol": 4, "foreign domain": 3 });
+    expect(skipped).toEqual({ "other protocol": 4, "foreign domain": 4 });
+    expect(hints).toContainEqual(expect.stringMatching(/^1 entries .* "CN=Nur mail,\S+", have no proxyAddresses/));
     expect(found.find(({ key }) => key === "juergen.weiss@kontor.example")?.entry).toBe(`CN=Weiß\\, Jürgen,${people}`);
   });
 
   it("reads page after page from the domain's root, and no reference to another partition", async () => {
     const { entries, batches, keys, hints } = await readAll(from({ base }));
-    expect(entries).toBe(16 + many + 1);
+    expect(entries).toBe(17 + many + 1);
     expect(batches).toBeGreaterThanOrEqual(3);
     expect(keys.size).toBe(count + many + manyAddresses);
     expect(hints.join("\n")).not.toContain("size limit");
@@ -148,6 +153,47 @@ describe.skipIf(missing("samba", "a domain controller"))("a source at Samba's do
     expect(await judge("aschmidt", "Falsch-4711")).toMatch(/^result code 49: .* data 52e/);
     expect(await judge("off", corp.userPassword)).toMatch(/^result code 49: .* data 533/);
     expect(await judge("nobody", corp.userPassword)).toBe("no entry");
+  });
+
+  it("opens a domain by @domain in proxyAddresses where the directory may do so, and says so otherwise", async () => {
+    const domain = "werk.example";
+    const domains = createDomains(["kontor.example", domain]);
+    const read = (takesCatchAll: (name: string) => boolean): Promise<Reading> =>
+      readAll(openSource(settings(), domains, folder, { takesCatchAll }));
+    const open = await read((name) => name === domain);
+    expect(open.found.filter(({ kind }) => kind === "catchall")).toEqual([
+      { key: `@${domain}`, kind: "catchall", entry: `CN=Werk,${people}` },
+    ]);
+    expect(open.skipped["catch-all"]).toBeUndefined();
+    const closed = await read(() => false);
+    expect(closed.found.filter(({ kind }) => kind === "catchall")).toEqual([]);
+    expect(closed.skipped["catch-all"]).toBe(1);
+  });
+
+  it("does as its page says, word by word", async () => {
+    const page = readFileSync(new URL("../../docs/active-directory.md", import.meta.url), "utf8");
+    const [, toml = ""] = /```toml\n(\[smtp\].*?)```/s.exec(page) ?? [];
+    const own = temporaryFolder();
+    const config = join(own, "goodmailto.toml");
+    const text = toml
+      .replace("dc1.corp.example:636", `${samba.address}:636`)
+      .replace("dc2.corp.example:636", `${samba.address}:3269`);
+    writeFileSync(config, `${text}\n[snapshot]\npath = "snapshot.sqlite"\n`);
+    copyFileSync(samba.ca, join(own, "corp-ca.pem"));
+    copyFileSync(join(folder, "password"), join(own, "ldap-password"));
+    const run = (...words: string[]): string => {
+      const { stdout, stderr } = spawnSync(process.execPath, [main, ...words, "-c", config], { encoding: "utf8" });
+      return stdout + stderr;
+    };
+    expect(run("config", "check")).toContain("no errors");
+    const probe = run("probe");
+    expect(probe).toContain("pages offered; StartTLS unknown");
+    expect(probe).toContain("preset: active-directory, as the server looks");
+    expect(probe).toMatch(/WARNING: 1 entries .* "CN=Nur mail,\S+", have no proxyAddresses and are left out/);
+    expect(probe).not.toMatch(/WARNING: (reading failed|the search)/);
+    expect(run("sync")).toContain(`from ${17 + many + 1} entries`);
+    expect(run("explain", "hamburg@kontor.example")).toContain('(group) of source "ad", entry "CN=Hamburg,');
+    expect(run("explain", "mailonly@kontor.example")).toContain("not in the directory; not found (observe)");
   });
 
   it("adds what is new by change number, removes by a full sync, and knows a restored controller", async () => {

@@ -9,6 +9,7 @@ import { probeSource } from "../../sync/look/probe.ts";
 import { classesFit } from "../../sync/sources/unasked.ts";
 import { presets } from "../../sync/presets/registry.ts";
 import { parseFilter } from "../../sync/sources/filter.ts";
+import { temporaryFolder } from "../snapshot/fixture.ts";
 import { kontor, readAll, source, sourceSettings } from "./reading.ts";
 
 describe("what a filter says of object classes", () => {
@@ -78,5 +79,42 @@ describe("a probe of an LDIF file", () => {
     expect(await warnings({ filter: "(objectClass=inetOrgPerson)" })).not.toContain("ask for");
     expect(await warnings({ base: "ou=None,o=k" })).not.toContain("ask for");
     expect(await warnings({ preset: "generic" })).not.toContain("ask for");
+  });
+});
+
+describe("an Active Directory without Exchange", () => {
+  const hintsOf = async (more: Partial<SourceSettings>, ldif: string): Promise<string[]> => {
+    const own = temporaryFolder();
+    await writeFile(join(own, "export.ldif"), ldif);
+    const from = source({ type: "ldif", url: ["export.ldif"], preset: "active-directory", ...more }, kontor, own);
+    const hints: string[] = [];
+    for await (const batch of from.read(AbortSignal.timeout(20_000))) {
+      hints.push(...(batch.hints ?? []).map(({ level, text }) => `${level} ${text}`));
+    }
+    return hints;
+  };
+  const user = (name: string, more = ""): string =>
+    `dn: CN=${name},DC=k\nobjectClass: user\nmail: ${name}@kontor.example\n${more}\n`;
+
+  it.each([
+    ["nobody", user("a") + user("b"), "warning 2"],
+    ["one of three", user("a") + user("b") + user("c", "proxyAddresses: SMTP:c@kontor.example\n"), "warning 2"],
+    [
+      "two of three",
+      user("a") + ["b", "c"].map((name) => user(name, `proxyAddresses: SMTP:${name}@kontor.example\n`)).join(""),
+      "info 1",
+    ],
+  ])("is told of where %s has proxyAddresses, with the filter that helps", async (_, ldif, start) => {
+    const hints = await hintsOf({}, ldif);
+    expect(hints).toContainEqual(
+      expect.stringMatching(`^${start} entries .*, such as "CN=a,DC=k", have no proxyAddresses and are left out`),
+    );
+    const filter = /filter = "(.*)"$/m.exec(hints.join("\n"))?.[1];
+    expect(await hintsOf({ filter: filter ?? "" }, ldif)).toEqual([]);
+  });
+
+  it("is nothing where the addresses are other domains', or the classes are not asked for", async () => {
+    const text = "dn: CN=a,DC=k\nobjectClass: user\nmail: a@elsewhere.example\n\n";
+    expect((await hintsOf({}, text)).join("\n")).not.toContain("have no");
   });
 });
