@@ -170,7 +170,7 @@ describe.skipIf(missing("samba", "a domain controller"))("a source at Samba's do
     expect(closed.skipped["catch-all"]).toBe(1);
   });
 
-  it("does as its page says, word by word", async () => {
+  it("does as its page says, word by word", { timeout: 120_000 }, async () => {
     const page = readFileSync(new URL("../../docs/active-directory.md", import.meta.url), "utf8");
     const [, toml = ""] = /```toml\n(\[smtp\].*?)```/s.exec(page) ?? [];
     const own = temporaryFolder();
@@ -196,41 +196,45 @@ describe.skipIf(missing("samba", "a domain controller"))("a source at Samba's do
     expect(run("explain", "mailonly@kontor.example")).toContain("not in the directory; not found (observe)");
   });
 
-  it("adds what is new by change number, removes by a full sync, and knows a restored controller", async () => {
-    const path = join(temporaryFolder(), "snapshot.sqlite");
-    const log = memoryLog();
-    const options = { sources: [from()], settings: { max_shrink: 0.5, keep: 3 }, path, log, now: Date.now };
-    const delta = (): ReturnType<typeof runDelta> =>
-      runDelta({ ...options, signal: AbortSignal.timeout(20_000), version: "0" });
-    await publish(path, options.sources);
-    expect((await delta()).kind).toBe("nothing");
-    const early = await samba.keepDatabase();
+  it(
+    "adds what is new by change number, removes by a full sync, and knows a restored controller",
+    { timeout: 120_000 },
+    async () => {
+      const path = join(temporaryFolder(), "snapshot.sqlite");
+      const log = memoryLog();
+      const options = { sources: [from()], settings: { max_shrink: 0.5, keep: 3 }, path, log, now: Date.now };
+      const delta = (): ReturnType<typeof runDelta> =>
+        runDelta({ ...options, signal: AbortSignal.timeout(20_000), version: "0" });
+      await publish(path, options.sources);
+      expect((await delta()).kind).toBe("nothing");
+      const early = await samba.keepDatabase();
 
-    await samba.withClient(async (client) => {
-      const mailbox = [attribute("objectClass", "contact"), attribute("proxyAddresses", "SMTP:new@kontor.example")];
-      await client.add(`CN=Neu,${people}`, mailbox);
-      expect(await delta()).toMatchObject({ kind: "published", facts: { entries: 1, added: 1, removed: 0 } });
-      await client.modify(`CN=Anna Schmidt,${people}`, change("add", "proxyAddresses", "smtp:anna2@kontor.example"));
-      expect(await delta()).toMatchObject({ kind: "published", facts: { entries: 1, added: 1, removed: 0 } });
-      await client.modify(`CN=Intern,${people}`, change("replace", "msExchRequireAuthToSendTo", "FALSE"));
-      expect(await delta()).toMatchObject({ kind: "published", facts: { entries: 1, added: 0, removed: 0 } });
+      await samba.withClient(async (client) => {
+        const mailbox = [attribute("objectClass", "contact"), attribute("proxyAddresses", "SMTP:new@kontor.example")];
+        await client.add(`CN=Neu,${people}`, mailbox);
+        expect(await delta()).toMatchObject({ kind: "published", facts: { entries: 1, added: 1, removed: 0 } });
+        await client.modify(`CN=Anna Schmidt,${people}`, change("add", "proxyAddresses", "smtp:anna2@kontor.example"));
+        expect(await delta()).toMatchObject({ kind: "published", facts: { entries: 1, added: 1, removed: 0 } });
+        await client.modify(`CN=Intern,${people}`, change("replace", "msExchRequireAuthToSendTo", "FALSE"));
+        expect(await delta()).toMatchObject({ kind: "published", facts: { entries: 1, added: 0, removed: 0 } });
 
-      await client.modifyDN(`CN=Wandert,${people}`, `CN=Wandert,OU=Lager,${base}`);
-      await client.modifyDN(`CN=Heiratet,${people}`, `CN=Verheiratet,${people}`);
-      await client.del(`CN=Geht,${people}`);
-    });
-    expect((await delta()).kind).toBe("nothing");
-    const { keys, found } = await readAll(from());
-    expect(keys).not.toContain("leaver@kontor.example");
-    expect(keys).not.toContain("mover@kontor.example");
-    expect(found.find(({ key }) => key === "bride@kontor.example")?.entry).toBe(`CN=Verheiratet,${people}`);
-    expect((await readAll(from({ base }))).keys).toContain("mover@kontor.example");
+        await client.modifyDN(`CN=Wandert,${people}`, `CN=Wandert,OU=Lager,${base}`);
+        await client.modifyDN(`CN=Heiratet,${people}`, `CN=Verheiratet,${people}`);
+        await client.del(`CN=Geht,${people}`);
+      });
+      expect((await delta()).kind).toBe("nothing");
+      const { keys, found } = await readAll(from());
+      expect(keys).not.toContain("leaver@kontor.example");
+      expect(keys).not.toContain("mover@kontor.example");
+      expect(found.find(({ key }) => key === "bride@kontor.example")?.entry).toBe(`CN=Verheiratet,${people}`);
+      expect((await readAll(from({ base }))).keys).toContain("mover@kontor.example");
 
-    await publish(path, options.sources, { settings: options.settings });
-    await samba.restoreDatabase(early);
-    expect((await delta()).kind).toBe("nothing");
-    expect(log.lines.find(({ level }) => level === "error")?.fields["detail"]).toContain("counted fewer changes");
-  });
+      await publish(path, options.sources, { settings: options.settings });
+      await samba.restoreDatabase(early);
+      expect((await delta()).kind).toBe("nothing");
+      expect(log.lines.find(({ level }) => level === "error")?.fields["detail"]).toContain("counted fewer changes");
+    },
+  );
 });
 
 function attribute(type: string, ...values: string[]): Attribute {
