@@ -48,6 +48,10 @@ const table: Readonly<Record<string, readonly (readonly [words: string, what: st
   observe: [],
   "observe report": [["observe report --hint", "Whether it is safe to enforce, with advice for each disagreement"]],
   deliverabled: [["deliverabled --listen 127.0.0.1:8998", "Answer other servers from the snapshot"]],
+  scim: [
+    ["scim", "Receive what an identity provider pushes"],
+    ["scim --complete", "All users have been pushed: make a list of them"],
+  ],
   config: [],
   "config check": [["config check", "Report every error and warning"]],
   "config print": [

@@ -4,7 +4,7 @@
 
 /** The verbs that read their configuration again at SIGHUP. Any other ends at it, as a program on a terminal should. */
 const [, , verb, ...words] = process.argv;
-export const reloads = verb === "serve" || verb === "deliverabled" || words.includes("--cron");
+export const reloads = verb === "serve" || verb === "deliverabled" || verb === "scim" || words.includes("--cron");
 
 if (reloads) {
   process.on("SIGHUP", () => {});

@@ -23,6 +23,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   rollback: async () => (await import("./commands/rollback.ts")).rollbackCommand(),
   observe: async () => (await import("./commands/observe.ts")).observeCommand(),
   deliverabled: async () => (await import("./commands/deliverabled.ts")).deliverabledCommand(),
+  scim: async () => (await import("./commands/scim.ts")).scimCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   checks: async () => (await import("./commands/checks.ts")).checksCommand(),
   blacklist: async () => (await import("./commands/blacklist.ts")).blacklistCommand(),

@@ -18,6 +18,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/trace", "The journal: refusals and deliveries, kept, pruned and searched"],
   ["src/dns", "Questions to name servers: lists, mail exchangers, host names"],
   ["src/deliverable", "qmail-deliverabled's questions and answers over HTTP"],
+  ["src/scim", "The receiver of SCIM: requests, filters, changes, and what is kept of them"],
   ["src/message", "A message: header fields, MIME parts, changes, where it is held"],
   ["src/dkim", "Who a message is from: its signatures, DMARC, ARC; signing and the keys"],
   ["src/hooks", "The contract of a check, the session, the pipeline"],

@@ -50,12 +50,12 @@ function badLines({ settings, given }: Loaded): Fault[] {
 }
 
 async function check({ config, strict }: { config: string; strict?: boolean }): Promise<void> {
-  const loaded = loadConfig(config, schemaFor, ["relay", "sync"]);
+  const loaded = loadConfig(config, schemaFor, ["relay", "sync", "scim"]);
   const faults = loaded.kind === "ok" ? await deepFaults(config, loaded) : loaded.faults.map(formatFault);
   const warnings =
     loaded.kind === "ok"
       ? [
-          ...warningsOf(loaded, ["relay", "sync"]),
+          ...warningsOf(loaded, ["relay", "sync", "scim"]),
           ...badLines(loaded),
           ...(faults.length === 0 ? await deepWarnings(config, loaded) : []),
         ]

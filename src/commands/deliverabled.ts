@@ -16,6 +16,7 @@ import { formatEndpoint, parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
+import { closeServer, listeningAt, stopSignal } from "../ops/inside-service.ts";
 import { createLog } from "../log/log.ts";
 import type { Log } from "../report/log.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -61,20 +62,20 @@ async function run({ config, listen, live }: Options): Promise<void> {
     return;
   }
   const asked = (live ?? settings.deliverabled.live).join(" ");
-  log.info("deliverabled", "ready", { listen: addressOf(server, place), live: asked });
+  log.info("deliverabled", "ready", { listen: listeningAt(server, place), live: asked });
   const reload = (): void => {
     const now = loadSettings(config, ["sync"]);
     inside = reopened(inside, now, config, open, log);
-    const changed = now === undefined ? [] : needsRestart(schema, settings, now, "inside");
+    const changed = now === undefined ? [] : needsRestart(schema, settings, now, "deliverabled");
     if (changed.length > 0) {
       log.warning("deliverabled", "changed settings need a restart", { settings: changed.join("; ") });
     }
   };
   onHangup(reload);
-  await stopped();
+  await stopSignal();
   onHangup(() => undefined);
   log.info("deliverabled", "stopping");
-  await closed(server);
+  await closeServer(server);
   inside.close();
 }
 
@@ -134,26 +135,4 @@ function reopened(
     log.error("deliverabled", "reload failed, keeping the previous settings", { why: errorMessage(error) });
   }
   return previous;
-}
-
-function stopped(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGTERM", () => resolve()).once("SIGINT", () => resolve());
-  });
-}
-
-/** Answers that are under way are still given, for two seconds. */
-async function closed(server: Server): Promise<void> {
-  const timer = setTimeout(() => server.closeAllConnections(), 2000);
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
-  clearTimeout(timer);
-}
-
-/** With the port that the system chose. */
-function addressOf(server: Server, { host, port }: Endpoint): string {
-  const address = server.address();
-  return formatEndpoint({ host, port: typeof address === "object" && address !== null ? address.port : port });
 }

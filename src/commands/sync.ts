@@ -16,11 +16,21 @@ import type { Log } from "../report/log.ts";
 import { createdAt } from "../../sync/list/previous.ts";
 import { startSchedule } from "../../sync/run/schedule.ts";
 import { summaryFields } from "../../sync/run/summary.ts";
+import { startWake } from "../../sync/run/wake.ts";
 import { createTurns } from "../../sync/run/turns.ts";
 import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
-import { addNews, exitCode, loadPlan, outcomeLine, runDry, runFull } from "../compose/sync-run.ts";
+import {
+  addNews,
+  exitCode,
+  loadPlan,
+  outcomeLine,
+  pushedAlone,
+  pushedFiles,
+  runDry,
+  runFull,
+} from "../compose/sync-run.ts";
 import type { SyncPlan, RunWords } from "../compose/sync-run.ts";
 
 interface Words extends RunWords {
@@ -167,12 +177,9 @@ function startCron(first: SyncPlan, file: string, log: Log) {
   let plan = first;
   const controller = new AbortController();
   const runs = createRuns(() => plan, log, controller.signal);
-  const stopAnswering = answerNow(plan.settings.snapshot.path, log, async () => {
-    const outcome = await runs.full();
-    return { code: exitCode(outcome), text: outcomeLine(outcome) };
-  });
-  const news = startNews(log, runs.news);
-  changeNews(news, plan, log);
+  const stopAnswering = answerNow(plan.settings.snapshot.path, log, runs.asked);
+  const watch = watchSources(runs, log);
+  watch.change(plan);
   const schedule = startSchedule({
     timing: plan.settings.sync,
     created: () => createdAt(plan.settings.snapshot.path),
@@ -189,15 +196,31 @@ function startCron(first: SyncPlan, file: string, log: Log) {
       }
       plan = next;
       schedule.change(plan.settings.sync);
-      changeNews(news, plan, log);
+      watch.change(plan);
       log.info("sync", "reloaded", { file });
     },
     /** False: a run did not end in time. */
     stop(signal: string): Promise<boolean> {
       controller.abort(new Error(`Stopped by ${signal}`));
       stopAnswering();
-      news.change(0);
+      watch.close();
       return schedule.stop(stopDeadline);
+    },
+  };
+}
+
+/** Runs between the full syncs: by time, and when something was pushed. */
+function watchSources(runs: Pick<ReturnType<typeof createRuns>, "news" | "pushed">, log: Log) {
+  const news = startNews(log, runs.news);
+  const wake = startWake(runs.pushed);
+  return {
+    change(plan: SyncPlan): void {
+      changeNews(news, plan, log);
+      wake.change(pushedFiles(plan));
+    },
+    close(): void {
+      news.change(0);
+      wake.close();
     },
   };
 }
@@ -213,11 +236,21 @@ function createRuns(planNow: () => SyncPlan, log: Log, signal: AbortSignal) {
     }
     return outcome;
   };
-  const news = async (): Promise<void> => {
-    const outcome = await addNews(planNow(), log, signal, progress);
+  const add = async (plan: SyncPlan): Promise<void> => {
+    const outcome = await addNews(plan, log, signal, progress);
     if (outcome.kind === "published") {
       log.info("sync", "added new entries", summaryFields(outcome.facts));
     }
   };
-  return { full: () => turns.take(full), news: () => turns.tryTake(news) };
+  return {
+    full: () => turns.take(full),
+    /** For a person, who waits for the outcome. */
+    asked: async () => {
+      const outcome = await turns.take(full);
+      return { code: exitCode(outcome), text: outcomeLine(outcome) };
+    },
+    news: () => turns.tryTake(() => add(planNow())),
+    /** Of those that are pushed: no directory is asked. */
+    pushed: () => turns.take(() => add(pushedAlone(planNow()))),
+  };
 }

@@ -17,9 +17,10 @@ type TlsFault = readonly [key: "cert" | "key" | "ca", message: string];
 
 /**
  * Undefined if none is configured. The warnings of the configuration report what is suspicious about it.
+ * @param section whose files they are
  * @throws FileFault if certificate, key and CA do not work together
  */
-export function readTls({ tls }: Pick<Settings, "tls">): TlsMaterial | undefined {
+export function readTls({ tls }: Pick<Settings, "tls">, section = "tls"): TlsMaterial | undefined {
   if (tls.cert === "") {
     return undefined;
   }
@@ -27,11 +28,11 @@ export function readTls({ tls }: Pick<Settings, "tls">): TlsMaterial | undefined
   try {
     material = readFiles(tls);
   } catch (error) {
-    throw new FileFault(`Cannot read a file of [tls]: ${errorMessage(error)}`, { cause: error });
+    throw new FileFault(`Cannot read a file of [${section}]: ${errorMessage(error)}`, { cause: error });
   }
   const faults = faultsOf(tls, material);
   if (faults.length > 0) {
-    throw new FileFault(faults.map(([key, message]) => `[tls] ${key}: ${message}`).join("\n"));
+    throw new FileFault(faults.map(([key, message]) => `[${section}] ${key}: ${message}`).join("\n"));
   }
   return material;
 }

@@ -16,6 +16,7 @@ import { tlsFaults } from "./certificates.ts";
 import { FileFault } from "./file-fault.ts";
 import { listenersOf } from "../config/listening.ts";
 import { readRules } from "./client-rules.ts";
+import { scimParts } from "./scim.ts";
 import { stateFaults } from "./state-place.ts";
 import { errorMessage, fileErrorMessage } from "../report/error-message.ts";
 import { silentLog } from "../report/log.ts";
@@ -34,6 +35,7 @@ export async function deepFaults(file: string, { settings, given }: Good): Promi
     ...(await keyFaults(file, settings, at)),
     ...canaryFaults(settings, at),
     ...(await sourceFaults(file, settings, at)),
+    ...(settings.scim.token_file === "" ? [] : faultsOf(() => scimParts(settings, file))),
   ];
 }
 
@@ -151,9 +153,11 @@ async function sourceFaults(file: string, { source, domains }: Settings, at: At)
   });
 }
 
-/** The file that a URL of a source names; undefined if it names a server. */
+/** The file that a URL of a source names; undefined if it names a server, or a folder that is still to be made. */
 function fileOf(type: Settings["source"][number]["type"], url: string): string | undefined {
-  return type === "ldap" || /^\w+:\/\//.test(url) ? undefined : url.replace(type === "sql" ? /^sqlite:/i : "", "");
+  return type === "ldap" || type === "scim" || /^\w+:\/\//.test(url)
+    ? undefined
+    : url.replace(type === "sql" ? /^sqlite:/i : "", "");
 }
 
 /** The message begins with the setting that it is about, and is at its line. */

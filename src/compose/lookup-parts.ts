@@ -7,8 +7,8 @@ import type { Services } from "../hooks/services.ts";
 import type { LookupService } from "../lookup/verdict.ts";
 import type { ScannerPlaces } from "../scanners/scanners.ts";
 import { readRules } from "./client-rules.ts";
-import { FileFault } from "./file-fault.ts";
 import { buildPipeline } from "./pipeline.ts";
+import { readTokens } from "./tokens.ts";
 import { lookupChecks } from "./would-answer.ts";
 
 /** What all lookups share; each has its name beside. */
@@ -57,13 +57,11 @@ function tokensOf({ lookup }: Settings): Map<string, string> {
   return new Map(asking.map(({ name, token_file: file }) => [name, readToken(file)]));
 }
 
+/** The first line: a lookup has one. */
 function readToken(path: string): string {
   const [line = ""] = readFileSync(credentialFor(path) ?? path, "utf8").split("\n", 1);
-  const token = line.trim();
-  if (!/^[\x21-\x7e]{16,}$/.test(token)) {
-    throw new FileFault(`${path}:1: the token must be one word of 16 characters or more`);
-  }
-  return token;
+  const [token] = readTokens(line, path);
+  return token ?? "";
 }
 
 /** The variables of a client that has logged in at the mail server that asks. */

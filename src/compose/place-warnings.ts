@@ -140,7 +140,7 @@ const sourceSecrets = ["password_file", "client_secret_file", "certificate_file"
 
 /** Files with secrets that every user of the machine may read. @param folder where those of the sync begin */
 export function secretWarnings(settings: Settings, folder = ""): Warning[] {
-  const { tls, auth, snapshot, pull, source, publish } = settings;
+  const { tls, auth, snapshot, pull, source, publish, scim } = settings;
   const files = [
     ...sectionsOfChecks(settings).flatMap(privateFiles),
     { path: ["tls", "key"], file: tls.key },
@@ -161,6 +161,8 @@ export function secretWarnings(settings: Settings, folder = ""): Warning[] {
         secretsOfCourier(section).map(([key, file]) => ({ path: [name, i, key], file })),
       ),
     ),
+    { path: ["scim", "token_file"], file: scim.token_file },
+    { path: ["scim", "key"], file: scim.key },
   ];
   return files.flatMap(({ path, file }) =>
     warn(path, isOpen(file) ? `"${file}" can be read by every user: chmod o= ${file}` : undefined),

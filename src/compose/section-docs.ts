@@ -17,6 +17,7 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   control: "List files of checks.",
   deliverabled:
     "`goodmailto deliverabled`: answers on the internal network whether a recipient exists, for [recipients] live, the check deliverabled and qpsmtpd.",
+  scim: '`goodmailto scim`: receives users and groups that an identity provider pushes by SCIM 2.0, for a [[source]] of type "scim".',
   state: "What the relay remembers between sessions, and how workers count together.",
   log: "The log, on standard error.",
   metrics: "Metrics for monitoring.",

@@ -4,6 +4,7 @@ import { errorMessage } from "../report/error-message.ts";
 import { loadCheck, OutsideFault } from "./outside-checks.ts";
 import { backEnds } from "../auth/backends/registry.ts";
 import { checks } from "../checks/registry.ts";
+import type { FileOwner } from "../config/field-meta.ts";
 import { loadConfig } from "../config/load.ts";
 import { couriers } from "../couriers/registry.ts";
 import { resolvePath } from "../config/setting-files.ts";
@@ -57,7 +58,7 @@ type Good = Extract<Loaded, { kind: "ok" }>;
 /** The settings, and where each is; undefined if the file has errors, which are then on stderr: the caller exits 78.
  * @param whose whose files must be readable, see config/load.ts
  */
-export function loadPlaced(file: string, whose: readonly ("relay" | "sync")[] = ["relay"]): Good | undefined {
+export function loadPlaced(file: string, whose: readonly FileOwner[] = ["relay"]): Good | undefined {
   const loaded = loadConfig(file, schemaFor, whose);
   if (loaded.kind === "ok") {
     return loaded;
@@ -67,6 +68,6 @@ export function loadPlaced(file: string, whose: readonly ("relay" | "sync")[] = 
 }
 
 /** As {@link loadPlaced}, the settings alone. */
-export function loadSettings(file: string, whose: readonly ("relay" | "sync")[] = ["relay"]): Settings | undefined {
+export function loadSettings(file: string, whose: readonly FileOwner[] = ["relay"]): Settings | undefined {
   return loadPlaced(file, whose)?.settings;
 }

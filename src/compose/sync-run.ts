@@ -1,5 +1,5 @@
 /** One run for `goodmailto sync`, full or of what is new: settings in, outcome, words and exit code out. */
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 
 import { ownDomains, takesCatchAlls } from "../config/own-domains.ts";
 import type { SourceSettings } from "../config/schema.ts";
@@ -8,6 +8,7 @@ import { createDomains } from "../mail/domains.ts";
 import { noCounters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
 import { visible } from "../report/visible.ts";
+import { storePath } from "../scim/store-file.ts";
 import { createDryReport } from "../../sync/run/dry-report.ts";
 import { runDelta } from "../../sync/run/delta.ts";
 import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
@@ -49,6 +50,8 @@ export interface RunWords {
 /** A configuration, ready to run. */
 export interface SyncPlan {
   readonly settings: Settings;
+  /** The configuration file. */
+  readonly file: string;
   readonly sources: readonly Source[];
   readonly sealing: Sealing;
   readonly canaries: readonly Canary[];
@@ -69,6 +72,7 @@ export function loadPlan(file: string): SyncPlan | undefined {
     if (sources.length > 0) {
       return {
         settings,
+        file,
         sources,
         sealing: readSealing(settings, dirname(file)),
         canaries: createCanaries(settings.sync.canaries, domains),
@@ -165,6 +169,22 @@ function runJob(
     ...more,
     ...(progress === undefined ? {} : { progress: (entries: number) => progress.update(entries) }),
   }).finally(() => progress?.end());
+}
+
+/** The files whose changes are news: what was pushed to `goodmailto scim`. */
+export function pushedFiles({ settings, file }: SyncPlan): string[] {
+  return settings.source.flatMap(({ type, url }) =>
+    type === "scim" ? url.map((folder) => storePath(resolve(dirname(file), folder))) : [],
+  );
+}
+
+/** The plan in which only such sources can tell what is new. */
+export function pushedAlone(plan: SyncPlan): SyncPlan {
+  const isPushed = new Set(plan.settings.source.flatMap(({ name, type }) => (type === "scim" ? [name] : [])));
+  const sources = plan.sources.map(({ readChanges, ...source }) =>
+    isPushed.has(source.name) && readChanges !== undefined ? { ...source, readChanges } : source,
+  );
+  return { ...plan, sources };
 }
 
 /** Adds what is new, and pushes it on. */

@@ -1,4 +1,5 @@
 /** The warnings of a configuration, those that only show in its files included: for `config check` and the relay's log. */
+import type { FileOwner } from "../config/field-meta.ts";
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 
@@ -55,7 +56,7 @@ const syncSections: ReadonlySet<PropertyKey> = new Set(["sync", "source", "publi
  * Every warning, in the order of the lines.
  * @param whose without "sync", what only the sync reads is left out
  */
-export function warningsOf({ settings, given }: Good, whose: readonly ("relay" | "sync")[]): Fault[] {
+export function warningsOf({ settings, given }: Good, whose: readonly FileOwner[]): Fault[] {
   const rules = clientRules(settings);
   const folder = dirname(given.fault([], "").file);
   const found = [...settingWarnings(settings), ...finders.flatMap((find) => find(settings, rules, folder))];

@@ -1,3 +1,6 @@
+/** Processes that read files which settings name. */
+export type FileOwner = "relay" | "sync" | "scim";
+
 /** What is declared of a field besides its type. */
 export interface FieldMeta {
   /** One or more sentences for the sample file. */
@@ -6,7 +9,7 @@ export interface FieldMeta {
   readonly sample: unknown;
   readonly required?: boolean;
   /** The value names a file; `whose` process must be able to read it. Relative to the configuration file. */
-  readonly file?: "relay" | "sync";
+  readonly file?: FileOwner;
   /** That file may be missing: it then lists nothing, and a warning says so. */
   readonly mayBeMissing?: boolean;
   /** That file holds secrets: a warning says if every user of the machine can read it. */

@@ -16,7 +16,7 @@ import {
   meantPercent,
   meantSize,
 } from "./meant.ts";
-import type { FieldMeta } from "./field-meta.ts";
+import type { FieldMeta, FileOwner } from "./field-meta.ts";
 import { parseDuration, parseRate, parseSize } from "./units.ts";
 import type { Rate } from "./units.ts";
 
@@ -138,6 +138,11 @@ export function oneOrMore(
 /** A file that the relay or the sync job reads; "" is none. */
 export function file(sample: string, whose: "relay" | "sync", doc: string): Field<string> {
   return field(z.string(), { doc, sample, file: whose });
+}
+
+/** A file that one process reads by itself; "" is none. */
+export function ownFile(whose: FileOwner, doc: string, extra: Partial<FieldMeta> = {}): Field<string> {
+  return field(z.string(), { doc, sample: "", file: whose, ...extra });
 }
 
 /** A file with secrets that the relay reads; "" is none. */

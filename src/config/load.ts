@@ -1,6 +1,7 @@
 /** The configuration file to checked settings, or to all its errors at once with file:line:column. */
 import { existsSync } from "node:fs";
 
+import type { FileOwner } from "./field-meta.ts";
 import { readConfigText } from "./config-text.ts";
 import { issueFindings } from "./issue-words.ts";
 import { relationFaults } from "./relations.ts";
@@ -28,20 +29,15 @@ export interface Fitting {
 
 /**
  * Reads and checks the file.
- * @param whose the files that a setting names must be readable for this process: "relay", "sync" or both
+ * @param whose the files that a setting names must be readable for this process
  */
-export function loadConfig(file: string, schemaFor: SchemaFor, whose: readonly ("relay" | "sync")[]): Loaded {
+export function loadConfig(file: string, schemaFor: SchemaFor, whose: readonly FileOwner[]): Loaded {
   const text = readConfigText(file);
   return typeof text === "string" ? checkConfig(text, file, schemaFor, whose) : { kind: "faults", faults: [text] };
 }
 
 /** As {@link loadConfig}, with the text at hand. Relative paths are taken from the file's folder. */
-export function checkConfig(
-  text: string,
-  file: string,
-  schemaFor: SchemaFor,
-  whose: readonly ("relay" | "sync")[],
-): Loaded {
+export function checkConfig(text: string, file: string, schemaFor: SchemaFor, whose: readonly FileOwner[]): Loaded {
   const toml = readToml(text, file);
   if ("message" in toml) {
     return { kind: "faults", faults: [toml] };

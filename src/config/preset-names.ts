@@ -12,6 +12,7 @@ export const presetNames = [
   "openldap",
   "postfixadmin",
   "qmail-ldap",
+  "scim",
   "univention",
   "vpopmail",
   "zimbra",

@@ -4,6 +4,7 @@
  */
 import { errorMessage } from "../report/error-message.ts";
 import { createDomains } from "../mail/domains.ts";
+import { isLoopbackName, readEndpoint } from "../mail/network.ts";
 import { domainFaults } from "./domain-faults.ts";
 import { listenerFaults, placeFaults } from "./listener-faults.ts";
 import { lookupFaults } from "./lookup-faults.ts";
@@ -26,6 +27,7 @@ const finders: readonly ((settings: Settings, fault: Report) => readonly Fault[]
   ({ lookup }, fault) => repeated(lookup, "lookup", fault),
   lookupFaults,
   tlsFaults,
+  scimFaults,
   liveFaults,
   listenerFaults,
   placeFaults,
@@ -58,11 +60,21 @@ function aliasFaults({ domains }: Settings, fault: Report): Fault[] {
   });
 }
 
-function tlsFaults({ tls }: Settings, fault: Report): Fault[] {
-  const [given, missing] = tls.cert === "" ? ["key", "cert"] : ["cert", "key"];
-  return (tls.cert === "") === (tls.key === "")
+function tlsFaults(settings: Settings, fault: Report): Fault[] {
+  return (["tls", "scim"] as const).flatMap((section) => {
+    const { cert, key } = settings[section];
+    const [given, missing] = cert === "" ? ["key", "cert"] : ["cert", "key"];
+    return (cert === "") === (key === "")
+      ? []
+      : [fault([section, given], `needs [${section}] ${missing} too: cert and key must be given together`)];
+  });
+}
+
+/** Tokens and users do not go over a network in clear. */
+function scimFaults({ scim: { listen, cert } }: Settings, fault: Report): Fault[] {
+  return cert !== "" || isLoopbackName(readEndpoint(listen).host)
     ? []
-    : [fault(["tls", given], `needs [tls] ${missing} too: cert and key must be given together`)];
+    : [fault(["scim", "listen"], `"${listen}" can be reached from other machines: needs [scim] cert and key`)];
 }
 
 function liveFaults({ deliverabled, source }: Settings, fault: Report): Fault[] {

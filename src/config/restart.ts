@@ -45,22 +45,22 @@ export function settingsOf(type: z.ZodType, section: Path = [], repeated = false
   });
 }
 
-/** Sections that are another process's business than the relay's. */
-const insideSections: ReadonlySet<PropertyKey> = new Set(["deliverabled"]);
+/** Processes that stay, each with a section of its own but for the relay, to which all others belong. */
+const inside = ["deliverabled", "scim"] as const;
+const insideSections: ReadonlySet<PropertyKey> = new Set(inside);
 
 /**
  * The settings that differ from those with which a process started, in the words of the file.
- * @param whose the relay, or `goodmailto deliverabled`
  */
 export function needsRestart(
   schema: z.ZodType,
   started: Settings,
   now: Settings,
-  whose: "relay" | "inside" = "relay",
+  whose: "relay" | (typeof inside)[number] = "relay",
 ): string[] {
   return settingsOf(schema)
     .filter(({ takesEffect }) => takesEffect === "restart")
-    .filter(({ section: [first = ""] }) => insideSections.has(first) === (whose === "inside"))
+    .filter(({ section: [first = ""] }) => (whose === "relay" ? !insideSections.has(first) : first === whose))
     .filter((place) => !(place.name === "[smtp] listen" && started.listener.length > 0 && now.listener.length > 0))
     .filter((place) => valuesAt(started, place) !== valuesAt(now, place))
     .map(({ name }) => name);

@@ -11,6 +11,7 @@ import { limits } from "./limits.ts";
 import { log } from "./logging.ts";
 import { lookup } from "./lookups.ts";
 import { control, deliverabled, dns, state } from "./services.ts";
+import { scim } from "./scim.ts";
 import { source } from "./sources.ts";
 import { trace } from "./trace.ts";
 
@@ -190,6 +191,7 @@ export const coreSections = {
   state,
   control,
   deliverabled,
+  scim,
   metrics,
   pull,
   guard,

@@ -59,6 +59,7 @@ export function createSchema(
     state: coreSections.state.prefault(none),
     control: coreSections.control.prefault(none),
     deliverabled: coreSections.deliverabled.prefault(none),
+    scim: coreSections.scim.prefault(none),
     log: coreSections.log.prefault(none),
     trace: coreSections.trace.prefault(none),
     metrics: coreSections.metrics.prefault(none),

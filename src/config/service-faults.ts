@@ -31,6 +31,7 @@ export function serviceFaults(one: One): Finding[] {
     case "cdb":
     case "csv":
     case "sql":
+    case "scim":
     case "command":
       return [];
   }

@@ -6,6 +6,7 @@ import type * as z from "zod";
 
 import { credentialFor } from "../files/credentials.ts";
 import { fileErrorMessage } from "../report/error-message.ts";
+import type { FileOwner } from "./field-meta.ts";
 import { fieldMeta } from "./fields.ts";
 import type { Settings } from "./sections.ts";
 import { elementOf, shapeOf, valueAt } from "./shape.ts";
@@ -20,7 +21,7 @@ export function resolvePath(configFile: string, path: string): string {
 export interface FileField {
   readonly path: Path;
   readonly value: string;
-  readonly owner: "relay" | "sync";
+  readonly owner: FileOwner;
   readonly mayBeMissing: boolean;
 }
 
@@ -45,13 +46,13 @@ export function fileFields(type: z.ZodType, value: unknown, path: Path): FileFie
 }
 
 /**
- * The settings with the paths of relay files made absolute; the sync job resolves its own, for systemd's credentials.
+ * The settings with the paths of files made absolute; the sync job resolves its own, for systemd's credentials.
  */
 export function resolveFiles(settings: Settings, schema: z.ZodType, file: string): Settings {
   const copy = structuredClone(settings);
   for (const { path, value, owner, mayBeMissing } of fileFields(schema, copy, [])) {
     // A list that is named without a folder is looked for in [control] folders.
-    if (owner === "relay" && !(mayBeMissing && !value.includes("/"))) {
+    if (owner !== "sync" && !(mayBeMissing && !value.includes("/"))) {
       const parent = valueAt(copy, path.slice(0, -1));
       if (typeof parent === "object" && parent !== null) {
         Reflect.set(parent, path.at(-1) ?? "", resolvePath(file, value));
@@ -65,6 +66,7 @@ export function resolveFiles(settings: Settings, schema: z.ZodType, file: string
     snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
     checks: { ...copy.checks, load: copy.checks.load.map((path) => resolvePath(file, path)) },
     control: controlOf(file, copy.control),
+    scim: { ...copy.scim, folder: resolvePath(file, copy.scim.folder) },
     recipients: {
       ...copy.recipients,
       observe_file: resolvePath(file, copy.recipients.observe_file),

@@ -25,6 +25,7 @@ const urls: Readonly<Record<One["type"], readonly [pattern: RegExp, allowed: str
   command: [/^$/, "no url"],
   ldif: [/^(?!\w+:\/\/)/, "the path of a file"],
   list: [/^(?!\w+:\/\/)/, "the path of a file"],
+  scim: [/^(?!\w+:\/\/)/, "the path of a folder"],
   cdb: [/^(?!\w+:\/\/)/, "the path of a file"],
   csv: [/^(?!\w+:\/\/)/, "the path of a file"],
 };

@@ -10,7 +10,7 @@ import * as text from "./texts.ts";
 const urls = field.listBy(
   text.sourceUrlRule,
   ["ldap://192.0.2.10:389"],
-  'URLs of the server, tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif, list, cdb and csv, the path of the file; for sql, "postgres://host:5432/database", "mysql://host:3306/database" or "sqlite:/path", with "?socket=/path" for a Unix socket; for graph and google, another base address of the service, sign-in included ("https://graph.microsoft.us"), or none. None for command.',
+  'URLs of the server, tried in order: "ldap://", "ldaps://", "ldapi:///run/slapd/ldapi"; for ldif, list, cdb and csv, the path of the file; for sql, "postgres://host:5432/database", "mysql://host:3306/database" or "sqlite:/path", with "?socket=/path" for a Unix socket; for graph and google, another base address of the service, sign-in included ("https://graph.microsoft.us"), or none; for scim, the folder of [scim]. None for command.',
   { required: true },
 );
 
@@ -18,9 +18,9 @@ const urls = field.listBy(
 export const source = z.strictObject({
   name: field.textBy(text.nameRule, "domino", "Name in logs, status and the snapshot.", { required: true }),
   type: field.choice(
-    ["ldap", "ldif", "list", "cdb", "csv", "sql", "graph", "google", "command"],
+    ["ldap", "ldif", "list", "cdb", "csv", "sql", "graph", "google", "scim", "command"],
     undefined,
-    "Kind of source: an LDAP server, an LDIF file, a file like the plugin's control/goodmailto (one user part, address, or @domain for everybody there per line), John Simpson's validrcptto.cdb with its wildcards, a CSV file with a header row, a database, Microsoft Entra ID and Exchange Online by Microsoft Graph, Google Workspace by its Directory API, or a program that prints LDIF, CSV or a list.",
+    "Kind of source: an LDAP server, an LDIF file, a file like the plugin's control/goodmailto (one user part, address, or @domain for everybody there per line), John Simpson's validrcptto.cdb with its wildcards, a CSV file with a header row, a database, Microsoft Entra ID and Exchange Online by Microsoft Graph, Google Workspace by its Directory API, what was pushed to `goodmailto scim`, or a program that prints LDIF, CSV or a list.",
   ),
   preset: field.choice(presetNames, "generic", "Directory product, which decides which attributes contain addresses."),
   url: urls.prefault([]).meta({ ...urls.meta() }),

@@ -30,7 +30,7 @@ export function secretPath(name: string, folder: string, credentials?: string): 
 
 /** The credential with the last name of an absolute path; undefined if there is none. */
 export function credentialFor(path: string): string | undefined {
-  const folder = credentialsFolder();
+  const folder = path === "" ? undefined : credentialsFolder();
   const given = folder === undefined ? undefined : join(folder, basename(path));
   return given !== undefined && given !== path && existsSync(given) ? given : undefined;
 }

@@ -32,13 +32,13 @@ export function presetFor(settings: Asked): Preset {
 }
 
 /** The only preset of these. */
-const services = { graph: presets["entra-id"], google: presets["google-workspace"] } as const;
+const services = { graph: presets["entra-id"], google: presets["google-workspace"], scim: presets.scim } as const;
 
 /** The preset by its name; `generic` reads the rows of a table by its own columns, and a service by its own fields. */
 function basic(settings: Asked): Preset {
   const preset = presets[settings.preset];
   const shape = shapeOf(settings);
-  if (preset.name === "generic" && (shape === "graph" || shape === "google")) {
+  if (preset.name === "generic" && (shape === "graph" || shape === "google" || shape === "scim")) {
     return services[shape];
   }
   if (preset.name === "generic" && shape !== "tree") {
@@ -56,11 +56,12 @@ const what: Readonly<Record<Shape, string>> = {
   sql: "a database",
   graph: "Microsoft Graph",
   google: "Google's Directory API",
+  scim: "SCIM",
 };
 
 function shapeOf({ type, format }: Asked): Shape {
   const own = type === "command" ? format : type;
-  return own === "csv" || own === "sql" || own === "graph" || own === "google" ? own : "tree";
+  return own === "ldap" || own === "ldif" || own === "list" || own === "cdb" ? "tree" : own;
 }
 
 /** A class name needs no escape in a filter, see schemaNameRule. */

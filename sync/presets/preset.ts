@@ -81,7 +81,7 @@ export interface Signs {
 }
 
 /** For which types of sources a preset is; `tree`: ldap, ldif, and command with LDIF. */
-export type Shape = "tree" | "csv" | "sql" | "graph" | "google";
+export type Shape = "tree" | "csv" | "sql" | "graph" | "google" | "scim";
 
 /** A small table; the configuration may override filter and attributes. */
 export interface Preset {

@@ -12,6 +12,7 @@ import { mailcow } from "./mailcow.ts";
 import { openldap } from "./openldap.ts";
 import { postfixadmin } from "./postfixadmin.ts";
 import { qmailLdap } from "./qmail-ldap.ts";
+import { scim } from "./scim.ts";
 import { univention } from "./univention.ts";
 import { vpopmail } from "./vpopmail.ts";
 import { zimbra } from "./zimbra.ts";
@@ -30,6 +31,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   openldap,
   postfixadmin,
   "qmail-ldap": qmailLdap,
+  scim,
   univention,
   vpopmail,
   zimbra,

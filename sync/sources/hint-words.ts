@@ -35,6 +35,8 @@ export function emptyText(type: SourceSettings["type"], namingContexts: readonly
       return "no recipients: the tenant shows neither users nor groups nor contacts";
     case "google":
       return "no recipients: the customer has neither users nor groups";
+    case "scim":
+      return "no recipients: nobody was pushed to `goodmailto scim`";
     case "command":
       return "no recipients: the program prints none";
     case "list":

@@ -15,6 +15,7 @@ import { createLdapSource } from "./ldap.ts";
 import { createLdifSource } from "./ldif.ts";
 import { createListSource } from "./list.ts";
 import { openText, type OpenText } from "./lines.ts";
+import { createScimSource } from "./scim.ts";
 import { createSqlSource } from "./sql.ts";
 
 /**
@@ -53,6 +54,8 @@ function create(settings: SourceSettings, rules: Rules, folder: string): Source 
       return hinted(createGraphSource(settings, rules, folder), type);
     case "google":
       return hinted(createGoogleSource(settings, rules, folder), type);
+    case "scim":
+      return hinted(createScimSource(settings, rules, folder), type);
     case "command":
       return hinted(readers[settings.format](settings, rules, outputOf(settings)), settings.format);
     case "ldif":

@@ -37,12 +37,16 @@ describe("the configuration on a page", () => {
     ["docs/domains.md", ""],
     ["docs/entra-id.md", ""],
     ["docs/google-workspace.md", ""],
+    ["docs/scim.md", ""],
     // A list for Postfix needs no route, and the page says that this is warned of.
     ["docs/keep-postfix.md", "route: is missing"],
     ["docs/lookups.md", ""],
   ])("has no faults beside the files that the page tells to make: %s", (page, warning) => {
     run("tls", "self-signed", "--name", "mx.kontor.example", "--cert", "mx.pem", "--key", "mx.key");
     copyFileSync(join(folder, "mx.pem"), join(folder, "corp-ca.pem"));
+    copyFileSync(join(folder, "mx.pem"), join(folder, "scim.pem"));
+    copyFileSync(join(folder, "mx.key"), join(folder, "scim.key"));
+    writeFileSync(join(folder, "scim-tokens"), `${"0".repeat(64)}\n`, { mode: 0o600 });
     copyFileSync(join(root, "config/tcp.smtp"), join(folder, "tcp.smtp"));
     for (const name of ["ldap-password", "entra.pem", "google-key.json"]) {
       writeFileSync(join(folder, name), "secret\n", { mode: 0o600 });

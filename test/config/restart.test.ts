@@ -191,7 +191,7 @@ newest_file = "newest"
   it("are told of by the process whose they are", () => {
     const other = load('[deliverabled]\nlisten = "127.0.0.1:8999"\n[log]\nlevel = "debug"\n');
     expect(needsRestart(schema, load(""), other)).toEqual(["[log] level"]);
-    expect(needsRestart(schema, load(""), other, "inside")).toEqual(["[deliverabled] listen"]);
+    expect(needsRestart(schema, load(""), other, "deliverabled")).toEqual(["[deliverabled] listen"]);
   });
 
   it("are compared within listeners, where `tls` needs a restart only from and to implicit", () => {

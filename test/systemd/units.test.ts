@@ -15,6 +15,7 @@ const services = [
   "goodmailto-sync.service",
   "goodmailto-sync-cron.service",
   "goodmailto-deliverabled.service",
+  "goodmailto-scim.service",
 ] as const;
 
 /** `Section.Key` → its values, in order. */
@@ -81,8 +82,8 @@ describe("the sync's unit", () => {
     for (const name of others) {
       const unit = readFileSync(join(folder, name), "utf8");
       expect(unit).not.toMatch(/^StateDirectory=goodmailto$/m);
-      // The inside daemon asks the directory, too, but writes nothing.
-      expect(/^LoadCredential=/m.test(unit)).toBe(name === "goodmailto-deliverabled.service");
+      // The inside daemon asks the directory, too, but writes nothing; the receiver has tokens of its own.
+      expect(/^LoadCredential=ldap-password/m.test(unit)).toBe(name === "goodmailto-deliverabled.service");
     }
     expect(sync.get("Service.LoadCredential")).toEqual(["ldap-password:/etc/goodmailto/ldap-password"]);
     expect(sync.get("Service.StateDirectory")).toEqual(["goodmailto"]);
@@ -109,6 +110,19 @@ describe("the sync's unit", () => {
     expect(timer.get("Timer.OnCalendar")).toEqual(["*:0/15"]);
     expect(timer.get("Timer.OnBootSec")).toEqual(["30"]);
     expect(timer.get("Timer.Persistent")).toEqual(["true"]);
+  });
+});
+
+describe("the receiver's unit", () => {
+  const scim = readUnit("goodmailto-scim.service");
+  it("is another user's, has its tokens alone, and a folder that the sync's group reads", () => {
+    expect([scim.get("Service.User"), scim.get("Service.Group")]).toEqual([["goodmailto-scim"], ["goodmailto-scim"]]);
+    expect(scim.get("Service.LoadCredential")).toEqual(["scim-tokens:/etc/goodmailto/scim-tokens"]);
+    expect([scim.get("Service.StateDirectory"), scim.get("Service.StateDirectoryMode")]).toEqual([
+      ["goodmailto-scim"],
+      ["0750"],
+    ]);
+    expect(readFileSync(join(folder, "sysusers.conf"), "utf8")).toMatch(/^m goodmailto-sync goodmailto-scim$/m);
   });
 });
 
@@ -142,7 +156,7 @@ describe.skipIf(missing("systemd-analyze"))("systemd-analyze", () => {
 
   it("has nothing to say against any unit", () => {
     const units = readdirSync(copy).filter((name) => /\.(?:service|socket|timer)$/.test(name));
-    expect(units).toHaveLength(8);
+    expect(units).toHaveLength(9);
     const { status, stdout, stderr } = spawnSync(
       "systemd-analyze",
       ["verify", "--man=no", ...units.map((name) => join(copy, name))],
@@ -162,12 +176,13 @@ describe.skipIf(missing("systemd-analyze"))("systemd-analyze", () => {
 });
 
 describe.skipIf(missing("systemd-sysusers"))("sysusers.conf", () => {
-  it("makes both users, in one group", () => {
+  it("makes the users, with the sync in the groups of those whose files it shares", () => {
     const words = ["--dry-run", "--root=/", join(folder, "sysusers.conf")];
     const { status, stderr, stdout } = spawnSync("systemd-sysusers", words, { encoding: "utf8" });
     expect(status).toBe(0);
     expect(`${stdout}${stderr}`).toMatch(/user 'goodmailto' /);
     expect(`${stdout}${stderr}`).toMatch(/user 'goodmailto-sync' /);
+    expect(`${stdout}${stderr}`).toMatch(/user 'goodmailto-scim' /);
     expect(readFileSync(join(folder, "sysusers.conf"), "utf8")).toMatch(/^m goodmailto-sync goodmailto$/m);
   });
 });

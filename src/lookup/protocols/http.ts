@@ -2,13 +2,14 @@
  * HTTP and JSON for anything else: `GET /v1/recipient/ADDRESS[?client=IP&sender=ADDRESS]` for one address,
  * `POST /v1/recipients` for many. Addresses are as in RCPT; an empty sender is the null sender. There is no way to list.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 
+import { isBearer } from "../../files/bearer-tokens.ts";
 import { normalIp } from "../../mail/network.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { http as node } from "../../wait/http.ts";
+import { readHttpBody } from "../../wait/http-body.ts";
 import { within } from "../../wait/within.ts";
 import { octetsOf, readSender } from "../address.ts";
 import type { LookupServer, LookupServerOptions } from "../server.ts";
@@ -74,9 +75,7 @@ function allow(request: IncomingMessage, method: string): void {
 
 /** @param token undefined: everybody may */
 function mayAsk({ headers }: IncomingMessage, token: string | undefined): void {
-  const [, given = ""] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? "") ?? [];
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  if (token !== undefined && !timingSafeEqual(digest(given), digest(token))) {
+  if (token !== undefined && !isBearer(headers.authorization, [token])) {
     throw new Refusal(401, "needs the bearer token of this service");
   }
 }
@@ -153,17 +152,11 @@ function parsed(text: string): unknown {
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = [];
-  let size = 0;
-  // Without an encoding a stream gives buffers.
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size > longestBody) {
-      throw new Refusal(413, `at most ${longestBody} octets`);
-    }
-    pieces.push(piece);
+  const text = await readHttpBody(request, longestBody);
+  if (text === undefined) {
+    throw new Refusal(413, `at most ${longestBody} octets`);
   }
-  return Buffer.concat(pieces).toString("utf8");
+  return text;
 }
 
 function partyOf(client: string | null, sender: string | null): Party {
