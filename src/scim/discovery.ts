@@ -1,7 +1,7 @@
 /** What the receiver says of itself: /ServiceProviderConfig, /ResourceTypes, /Schemas. RFC 7643 5 to 7. */
 import { ScimFault } from "./fault.ts";
 import type { JsonObject } from "./json.ts";
-import { kinds } from "./resource.ts";
+import { kindNames, kinds } from "./resource.ts";
 import type { ResourceKind } from "./resource.ts";
 
 /** Resources on one page of an answer. */
@@ -123,7 +123,7 @@ export function discover(endpoint: string, id: string, base: string): JsonObject
     endpoint === "Schemas"
       ? Object.keys(attributesOf).map((one) => schemaOf(one, base))
       : endpoint === "ResourceTypes"
-        ? (Object.keys(kinds) as ResourceKind[]).map((one) => typeOf(one, base))
+        ? kindNames.map((one) => typeOf(one, base))
         : undefined;
   if (endpoint === "ServiceProviderConfig" && id === "") {
     return providerConfig(base);

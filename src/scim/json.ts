@@ -73,11 +73,12 @@ export function setValue(object: JsonObject, name: string, value: Json): void {
 
 /** A value as the list that it is, or the list of itself; none of undefined and null. */
 export function listOf(value: Json | undefined): readonly Json[] {
-  return value === undefined || value === null
-    ? []
-    : Array.isArray(value)
-      ? (value as readonly Json[])
-      : [value as Json];
+  return value === undefined || value === null ? [] : isList(value) ? value : [value];
+}
+
+/** Whether it is a list. */
+export function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
 }
 
 /** "True" and "False", as Entra ID writes them, are what they say. */

@@ -31,12 +31,12 @@ export function matches(value: Json, filter: Filter): boolean {
 }
 
 /** What is there, whatever lists are on the way. */
-function valuesAt(value: Json, path: readonly string[]): Json[] {
+function valuesAt(value: Json, path: readonly string[]): readonly Json[] {
   return path.reduce<readonly Json[]>(
     (all, name) =>
       all.flatMap((one) => listOf(one).flatMap((item) => (isObject(item) ? listOf(valueOf(item, name)) : []))),
     [value],
-  ) as Json[];
+  );
 }
 
 /** A complex value stands for its `value`: `emails eq "a@b"`. */

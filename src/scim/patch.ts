@@ -5,7 +5,7 @@
 import { ScimFault } from "./fault.ts";
 import { parseValuePath } from "./filter.ts";
 import type { Filter, ValuePath } from "./filter.ts";
-import { isObject, listOf, nameIn, setValue, truthOf, valueOf } from "./json.ts";
+import { isList, isObject, listOf, nameIn, setValue, truthOf, valueOf } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { matches } from "./match.ts";
 
@@ -28,10 +28,10 @@ const untouched = /^(?:id|meta|schemas|groups|password)$/i;
 /** Reads the body of a PATCH. @throws ScimFault */
 export function readOperations(body: JsonObject): readonly Operation[] {
   const list = valueOf(body, "Operations");
-  if (!Array.isArray(list) || list.length === 0) {
+  if (!isList(list) || list.length === 0) {
     throw new ScimFault(400, "Operations is missing or empty", "invalidSyntax");
   }
-  const operations = (list as readonly Json[]).flatMap((one) => readOperation(one));
+  const operations = list.flatMap((one) => readOperation(one));
   if (operations.length > maxOperations) {
     throw new ScimFault(413, `at most ${maxOperations} operations`);
   }

@@ -9,7 +9,7 @@ import type { MemberChange } from "./members.ts";
 import { applyOperation, readOperations } from "./patch.ts";
 import { readQuery, search, shown } from "./query.ts";
 import type { Query } from "./query.ts";
-import { kinds, tidyResource, writtenName } from "./resource.ts";
+import { kindNames, kinds, tidyResource, writtenName } from "./resource.ts";
 import type { ResourceKind, Stored } from "./resource.ts";
 import type { Change, ScimStore } from "./store.ts";
 
@@ -52,7 +52,7 @@ export async function answerScim(request: ScimRequest, store: ScimStore, log: Lo
   const { method, path, query, origin, body } = request;
   const [, prefix = "", endpoint = "", id = ""] = route.exec(path) ?? [];
   const base = `${origin}${prefix}`;
-  const kind = (Object.keys(kinds) as ResourceKind[]).find((one) => kinds[one].endpoint === endpoint);
+  const kind = kindNames.find((one) => kinds[one].endpoint === endpoint);
   if (kind === undefined) {
     return answerOther(method, endpoint, decoded(id), base);
   }

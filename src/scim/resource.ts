@@ -1,7 +1,7 @@
 /** Users and groups as they are kept: without what is the server's own, and without secrets. RFC 7643 4. */
 import { ScimFault } from "./fault.ts";
 import { isObject, listOf, nameIn, setValue, truthOf, valueOf } from "./json.ts";
-import type { Json, JsonObject } from "./json.ts";
+import type { JsonObject } from "./json.ts";
 
 /** What there are. */
 export type ResourceKind = "User" | "Group";
@@ -11,6 +11,9 @@ export const kinds = {
   User: { schema: "urn:ietf:params:scim:schemas:core:2.0:User", endpoint: "Users", name: "userName" },
   Group: { schema: "urn:ietf:params:scim:schemas:core:2.0:Group", endpoint: "Groups", name: "displayName" },
 } as const;
+
+/** All of them. */
+export const kindNames: readonly ResourceKind[] = ["User", "Group"];
 
 /** A resource as it is kept. Times are ms since 1970. */
 export interface Stored {
@@ -106,7 +109,7 @@ export function projectResource(resource: JsonObject, only: readonly string[], w
   for (const name of only.length === 0 ? [] : [...always, ...tops(only)]) {
     const own = nameIn(resource, name);
     if (own !== undefined) {
-      wanted[own] = resource[own] as Json;
+      wanted[own] = resource[own] ?? null;
     }
   }
   for (const name of without.filter((one) => !always.includes(one.toLowerCase()))) {

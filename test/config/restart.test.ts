@@ -22,6 +22,10 @@ const ofCouriers = couriers.flatMap(({ settings }) => Object.keys(settings)).joi
 
 /** Every setting. A new one makes the first test fail until somebody has said here which it is. */
 const known: Readonly<Record<string, { readonly restart?: string; readonly reload?: string }>> = {
+  "[scim]": {
+    restart: "listen folder",
+    reload: "token_file cert key max_body max_entries max_connections timeout",
+  },
   "[smtp]": {
     restart: "listen workers max_connections max_connections_per_client status_folder",
     reload:
