@@ -25,6 +25,12 @@ const load = field.list(
   "Files of checks from outside, relative to this file; `goodmailto checks new NAME` writes one to begin with.",
 );
 
+/** Of the services on the internal network. */
+const inside = {
+  deliverabled: coreSections.deliverabled.prefault(none),
+  scim: coreSections.scim.prefault(none),
+};
+
 const lists = {
   domain: z.array(domain).prefault([]),
   source: z.array(coreLists.source).prefault([]),
@@ -58,8 +64,7 @@ export function createSchema(
     dns: coreSections.dns.prefault(none),
     state: coreSections.state.prefault(none),
     control: coreSections.control.prefault(none),
-    deliverabled: coreSections.deliverabled.prefault(none),
-    scim: coreSections.scim.prefault(none),
+    ...inside,
     log: coreSections.log.prefault(none),
     trace: coreSections.trace.prefault(none),
     metrics: coreSections.metrics.prefault(none),
