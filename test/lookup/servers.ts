@@ -92,6 +92,14 @@ function classOf(reply: string | undefined): string {
   return reply?.slice(0, 1) ?? "";
 }
 
+/** The address that a user part without its quotes would be. */
+function withQuotes(address: string): string {
+  const at = address.lastIndexOf("@");
+  return at < 0 || address.startsWith('"')
+    ? address
+    : `"${address.slice(0, at).replace(/["\\]/g, "\\$&")}"${address.slice(at)}`;
+}
+
 /** What is different about a server or the protocol by which it asks. */
 export interface Manners {
   /** The protocol does not tell who sends: whom anybody at all may write to is there. */
@@ -115,8 +123,9 @@ export async function compare(
   { isUntold = false, own }: Manners = {},
 ): Promise<Compared> {
   const addresses = randomAddresses();
-  const [ours, toNobody, theirs] = await Promise.all([
+  const [ours, repaired, toNobody, theirs] = await Promise.all([
     askServer(relay, addresses),
+    askServer(relay, addresses.map(withQuotes)),
     isUntold ? askServer(relay, addresses, "") : [],
     askServer(server, addresses),
   ]);
@@ -125,8 +134,11 @@ export async function compare(
     const [our = "", their = ""] = [ours[i], theirs[i]];
     classes[classOf(our)] = (classes[classOf(our)] ?? 0) + 1;
     const isForSome = isUntold && (our.startsWith("550 5.7.1 Delivery") || toNobody[i]?.startsWith("2"));
+    // What wants quotes is no address to us; some servers put them on, and ask.
+    const isRepaired = our.startsWith("501 5.1.3") && classOf(repaired[i]) === classOf(their);
     const isRight =
       classOf(our) === classOf(their) ||
+      isRepaired ||
       (isForSome && their.startsWith("2")) ||
       (own !== undefined && own.test(`<${address}> ${their}`));
     return isRight ? [] : [`${JSON.stringify(address)}: ${their}, the relay ${our}`];
