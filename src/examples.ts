@@ -33,6 +33,7 @@ const table: Readonly<Record<string, readonly (readonly [words: string, what: st
   explain: [
     ["explain vera@kontor.example", "Why a recipient is answered as it is"],
     ["explain vera@kontor.example --at 2026-11-21T14:30:00Z", "Why it was answered so then"],
+    ["explain 3v9k2m4q8s1t5u7a-2", "What became of the message with this reference, and why"],
   ],
   trace: [
     ["trace vera@kontor.example --since 7d", "Every refusal and delivery of an address"],
@@ -65,6 +66,8 @@ const table: Readonly<Record<string, readonly (readonly [words: string, what: st
     ["checks greylisting", "Describe one"],
   ],
   "checks new": [["checks new ours", "Write a check of one's own to begin with"]],
+  blocked: [["blocked", "Who was disconnected for asking for many unknown recipients"]],
+  unblock: [["unblock 192.0.2.7", "Let this client connect again at once"]],
   blacklist: [],
   "blacklist add": [["blacklist add 192.0.2.0/24 --ttl 7d --why harvest", "Block a network for a week"]],
   "blacklist remove": [["blacklist remove 192.0.2.7", "Let a client connect again"]],

@@ -27,6 +27,8 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   config: async () => (await import("./commands/config.ts")).configCommand(),
   checks: async () => (await import("./commands/checks.ts")).checksCommand(),
   blacklist: async () => (await import("./commands/blacklist.ts")).blacklistCommand(),
+  blocked: async () => (await import("./commands/blocked.ts")).blockedCommand(),
+  unblock: async () => (await import("./commands/unblock.ts")).unblockCommand(),
   passwd: async () => (await import("./commands/passwd.ts")).passwdCommand(),
   tls: async () => (await import("./commands/tls.ts")).tlsCommand(),
   checkpassword: async () => (await import("./commands/checkpassword.ts")).checkpasswordCommand(),

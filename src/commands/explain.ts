@@ -9,6 +9,10 @@ import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import { silentLog } from "../report/log.ts";
+import { printEvent } from "../log/event-line.ts";
+import type { MailEvent } from "../report/event.ts";
+import { searchJournal } from "../trace/search.ts";
+import { isReference, readWanted } from "../trace/search-keys.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { Trust } from "../snapshot/trust.ts";
@@ -17,6 +21,7 @@ import { ask, createService, settingLines } from "../compose/would-answer.ts";
 import type { WouldAnswer } from "../compose/would-answer.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
+import { traceBeside } from "../compose/trace-place.ts";
 import { newestKnown, trustForCommand } from "../compose/trust.ts";
 
 interface Words {
@@ -36,11 +41,22 @@ interface Look {
   readonly addedUntil?: number;
 }
 
+/** What is said of one recipient. Times are ISO 8601. */
+type Facts = WouldAnswer & {
+  readonly at: string;
+  readonly list: string;
+  readonly served_from: string;
+  readonly since: string;
+};
+
+/** Events of a session that are explained, at most. */
+const mostEvents = 100;
+
 /** Builds the verb. */
 export function explainCommand(): Command {
   return new Command("explain")
     .description("Explain the reply to a recipient, now or at a given time, and since when it applies")
-    .argument("<address>", "a recipient as RCPT TO would name it")
+    .argument("<address>", "a recipient as RCPT TO would name it, or a reference of the journal ([trace])")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--at <time>", "ISO 8601, such as 2026-11-21T14:30:00Z (default: now)")
     .option("--json", "print one JSON object")
@@ -54,6 +70,9 @@ async function explain(text: string, words: Words): Promise<void> {
     process.exitCode = exit.config;
     return;
   }
+  if (isReference(text)) {
+    return explainReference(settings, trust, text, words);
+  }
   const mailbox = parseMailbox(text.replace(/^<(.*)>$/, "$1"));
   const time = words.at === undefined ? Date.now() : parseTime(words.at);
   if (mailbox === undefined || time === undefined) {
@@ -66,25 +85,78 @@ async function explain(text: string, words: Words): Promise<void> {
     process.exitCode = exit.usage;
     return;
   }
+  const facts = await explainAt(settings, trust, mailbox, text, time);
+  if (typeof facts === "string") {
+    return sayUnknown(facts);
+  }
+  process.stdout.write(words.json === true ? `${JSON.stringify(facts, undefined, 2)}\n` : format(facts));
+  process.exitCode = facts.verdict === "refused" ? exit.refused : exit.ok;
+}
+
+/** Recipients of a message that are explained, at most. */
+const mostExplained = 20;
+
+/** What the journal has of a session or message, and for each recipient what the list said then. */
+async function explainReference(settings: Settings, trust: Trust, ref: string, words: Words): Promise<void> {
+  const place = traceBeside(settings);
+  if (typeof place === "string") {
+    return sayUnknown(place);
+  }
+  const { found, unread } = searchJournal(place.folder, readWanted(ref, place.keyed), 0, mostEvents);
+  if (found.length === 0) {
+    return sayUnknown(
+      [`the journal has nothing of ${ref}`, ...unread.map(({ path, why }) => `${path}: ${why}`)].join("; "),
+    );
+  }
+  const explained: { readonly event: MailEvent; readonly recipients: readonly (Facts | string)[] }[] = [];
+  for (const event of found) {
+    const recipients: (Facts | string)[] = [];
+    for (const address of event.recipients.slice(0, mostExplained)) {
+      const mailbox = parseMailbox(address);
+      recipients.push(
+        mailbox === undefined
+          ? `${address}: no address; the journal has it hashed`
+          : await explainAt(settings, trust, mailbox, address, event.at),
+      );
+    }
+    explained.push({ event, recipients });
+  }
+  process.stdout.write(
+    words.json === true
+      ? `${JSON.stringify(explained, undefined, 2)}\n`
+      : explained.map(({ event, recipients }) => printEvent(event) + recipients.map(formatOne).join("")).join(""),
+  );
+}
+
+function formatOne(facts: Facts | string): string {
+  return typeof facts === "string" ? `  not known: ${facts}\n` : format(facts).replaceAll(/^(?=.)/gm, "  ");
+}
+
+/** What was said of a recipient at a time; or why that is not known. */
+async function explainAt(
+  settings: Settings,
+  trust: Trust,
+  mailbox: Mailbox,
+  text: string,
+  time: number,
+): Promise<Facts | string> {
   const { lists, damaged } = readHistory(settings.snapshot.path);
   const list = listAt(lists, time);
   if (list === undefined) {
     const oldest = lists.at(-1);
     const kept = oldest === undefined ? "none is kept" : `the oldest that is kept served from ${iso(oldest.since)}`;
-    return sayUnknown(`no list of ${iso(time)}, ${[kept, ...damaged.map(describeUnread)].join("; ")}`);
+    return `no list of ${iso(time)}, ${[kept, ...damaged.map(describeUnread)].join("; ")}`;
   }
   const looks = lists.map((one) => lookInto(settings, one, trust, mailbox));
   const look = looks[lists.indexOf(list)];
   if (look?.found.kind === "unavailable") {
-    return sayUnknown(`${list.path} cannot be read (${look.found.why})`);
+    return `${list.path} cannot be read (${look.found.why})`;
   }
   const answer = await answerOf(settings, list, trust, mailbox, text, time);
   const since = describeSince(looks, lists.indexOf(list));
   const older = looks[lists.indexOf(list) + 1];
   const why = answer.why + describeDoubt(look, older, time, staleAfterOf(settings, mailbox));
-  const facts = { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer, why };
-  process.stdout.write(words.json === true ? `${JSON.stringify(facts, undefined, 2)}\n` : format(facts));
-  process.exitCode = answer.verdict === "refused" ? exit.refused : exit.ok;
+  return { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer, why };
 }
 
 /** As the relay counts it in the domain of a recipient. */
@@ -192,7 +264,7 @@ function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-function format(facts: WouldAnswer & { at: string; list: string; served_from: string; since: string }): string {
+function format(facts: Facts): string {
   const { address, at, verdict, reply, why, list, served_from: from, since } = facts;
   return `${address} at ${at}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${settingLines(facts)}  list: ${list}, served from ${from}\n  since: ${since}\n`;
 }

@@ -18,6 +18,7 @@ import { createMetrics, metricsPage } from "../ops/metrics.ts";
 import type { Metrics } from "../ops/metrics.ts";
 import type { Gauge } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
+import { serveControl } from "../ops/control-socket.ts";
 import { createNotifier } from "../ops/systemd.ts";
 import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
@@ -77,7 +78,7 @@ async function serveHere(
 ): Promise<void> {
   const metrics = createMetrics(checks);
   const relay = await startServing(settings, log, metrics, worker);
-  const note = noteRunning(config, settings, relay.snapshot, log);
+  const note = await beAskable(config, settings, relay, log);
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
   const notifier = createNotifier(worker ? {} : process.env);
   notifier.ready(`listening on ${relay.addresses.join(", ")}`);
@@ -107,6 +108,19 @@ async function serveHere(
   if (worker) {
     answerSupervisor(relay, metrics, settings, stop);
   }
+}
+
+/** What commands beside it can read and ask. */
+async function beAskable(config: string, settings: Settings, relay: Relay, log: Log) {
+  const note = noteRunning(config, settings, relay.snapshot, log);
+  const closeControl = await serveControl(settings.smtp.status_folder, relay.answer, log);
+  return {
+    reloaded: (fingerprint: string, at: number) => note.reloaded(fingerprint, at),
+    close(): void {
+      note.close();
+      closeControl();
+    },
+  };
 }
 
 function answerSupervisor(relay: Relay, metrics: Metrics, settings: Settings, stop: () => void): void {

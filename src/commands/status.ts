@@ -16,7 +16,10 @@ import { openSnapshot } from "../snapshot/reader.ts";
 import { plainTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import { denialOf } from "../files/denied.ts";
+import { askRelays } from "../ops/control-client.ts";
+import type { Asked } from "../ops/control-client.ts";
 import { exit } from "../ops/exit.ts";
+import { formatReports, reportsOf } from "../compose/running-relays.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { newestKnown, trustForCommand } from "../compose/trust.ts";
 
@@ -66,10 +69,10 @@ export type StatusReport =
 /** Builds the verb. */
 export function statusCommand(): Command {
   return new Command("status")
-    .description("Show the age and contents of the snapshot")
+    .description("Show the age and contents of the snapshot, and how the running relay is")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--json", "print one JSON object")
-    .action(({ config, json }: { config: string; json?: true }) => {
+    .action(async ({ config, json }: { config: string; json?: true }) => {
       const settings = loadSettings(config, []);
       if (settings === undefined) {
         process.exitCode = exit.config;
@@ -81,14 +84,20 @@ export function statusCommand(): Command {
       }
       const report = reportStatus(settings.snapshot, Date.now(), trust, ownDomains(settings));
       const sync = reportIncident(settings);
+      const asked = await askRelays(settings.smtp.status_folder, { ask: "report" });
+      const relays = reportsOf(asked);
       const text =
         json === true
-          ? `${JSON.stringify({ ...report, sync })}\n`
-          : formatStatus(report) + formatIncident(sync, settings.snapshot);
+          ? `${JSON.stringify({ ...report, sync, relays, silent: asked.silent })}\n`
+          : formatStatus(report) + formatIncident(sync, settings.snapshot) + formatReports(relays) + silentText(asked);
       process.stdout.write(text);
       const code = { fresh: 0, stale: 1, missing: 2, denied: exit.unknown }[report.status];
       process.exitCode = sync.denied ? exit.unknown : Math.max(code, sync.told ? 1 : 0);
     });
+}
+
+function silentText({ silent }: Asked): string {
+  return silent.map(({ path, why }) => `relay: ${path} does not answer: ${why}\n`).join("");
 }
 
 /** What the sync on this machine remembers of its last runs; see docs/before-you-enforce.md. */

@@ -3,8 +3,7 @@ import { Command, InvalidArgumentError } from "commander";
 
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { traceBeside } from "../compose/trace-place.ts";
-import { eventFields } from "../log/event-line.ts";
-import { eventText } from "../log/log.ts";
+import { printEvent } from "../log/event-line.ts";
 import { exit } from "../ops/exit.ts";
 import type { MailEvent } from "../report/event.ts";
 import { searchJournal } from "../trace/search.ts";
@@ -62,11 +61,6 @@ function trace(what: string, { config, since = 0, limit, json }: Words): void {
     process.stderr.write(`goodmailto: cannot read ${path}: ${why}\n`);
   }
   process.exitCode = readings.unread.length > 0 ? exit.unavailable : readings.found.length === 0 ? 1 : exit.ok;
-}
-
-/** As in the log, behind its time. */
-export function printEvent(event: MailEvent): string {
-  return `${new Date(event.at).toISOString()} ${eventText("event", event.kind, eventFields(event))}\n`;
 }
 
 function printJson({ found, unread }: Readings<MailEvent>): string {

@@ -6,7 +6,7 @@ import type { Settings } from "../config/sections.ts";
 import { noCounters } from "../report/counters.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Mailbox } from "../mail/address.ts";
-import type { Courier } from "../mail/courier.ts";
+import type { RunningCourier } from "../mail/courier.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Log } from "../report/log.ts";
 import { refuseAuthorities } from "../files/authorities.ts";
@@ -39,7 +39,7 @@ export function buildCourier(
   counters: Counters,
   name: string,
   { routes = settings.route, hopOf }: { routes?: readonly RouteSettings[]; hopOf?: FindSourceHop | undefined } = {},
-): Courier & { close(): void } {
+): RunningCourier {
   const pool = new HopPool(name, createMailExchangers(dns), log);
   const { entries, ways } = allWays(settings, routes, domains, readAuthorities, hopOf);
   const services = { log, hostname: name, spoolFolder: spoolPlaceOf(settings).folder };
@@ -55,7 +55,7 @@ export function buildCourier(
 export function buildCopyingCourier(
   queues: CopyQueues,
   ...[settings, domains, dns, log, counters, name, more]: Parameters<typeof buildCourier>
-): Courier & { close(): void } {
+): RunningCourier {
   const courier = buildCourier(settings, domains, dns, log, counters, name, more);
   if (settings.copy.length === 0) {
     return courier;

@@ -23,6 +23,7 @@ import { modesOf, recipientsOf } from "./own-domains.ts";
 import { createAuthenticator } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
 import { bind, refuseSharedSockets, targetsOf } from "../ops/binding.ts";
+import type { Answerer } from "../ops/control-socket.ts";
 import { readTls } from "./certificates.ts";
 import { closeLasting, createLasting } from "./lasting.ts";
 import type { Lasting } from "./lasting.ts";
@@ -32,6 +33,7 @@ import { createMirror } from "./mirror.ts";
 import { buildCopyingCourier, createSameNextHop } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { createSourceHops } from "./source-hops.ts";
+import { createAnswers } from "./relay-answers.ts";
 import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
 import { requirePlace } from "./state-place.ts";
@@ -44,6 +46,8 @@ export interface Relay {
   /** Where it listens, as "host:port", in the order of the configuration. */
   readonly addresses: readonly string[];
   readonly snapshot: SnapshotReader;
+  /** Answers commands beside it. */
+  readonly answer: Answerer;
   /** Takes new settings for new sessions. @throws Error if they cannot be used; the old ones then stay */
   reload(settings: Settings): void;
   /** Answers a connection to a [[lookup]] that the supervisor of workers has accepted. */
@@ -130,13 +134,16 @@ class RunningRelay implements Relay {
   readonly #lookups: Lookups;
   readonly #lasting: Lasting;
   readonly #servers: { readonly server: RelayServer; readonly name: string }[] = [];
+  readonly answer: Answerer;
   #settings: Settings;
   #parts: ReturnType<typeof assemble>;
+  #loaded = Date.now();
 
   constructor(settings: Settings, lasting: Lasting) {
     this.#lasting = lasting;
     this.#settings = settings;
     this.#parts = assemble(settings, lasting);
+    this.answer = createAnswers(lasting, () => ({ loaded: this.#loaded, hops: () => this.#parts.courier.hops() }));
     this.#lookups = new Lookups(settings, this.#parts.lookup, lasting);
   }
 
@@ -198,6 +205,7 @@ class RunningRelay implements Relay {
     this.#closeParts();
     this.#parts = fresh;
     this.#settings = next;
+    this.#loaded = Date.now();
   }
 
   stop(): Promise<void> {

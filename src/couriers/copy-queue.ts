@@ -4,7 +4,7 @@ import { close } from "node:fs";
 import { streamOf } from "../files/descriptor-stream.ts";
 import type { FileWriter } from "../files/file-writer.ts";
 import type { Mailbox } from "../mail/address.ts";
-import type { Courier, Delivery, Envelope, Origin } from "../mail/courier.ts";
+import type { Delivery, Envelope, HopState, Origin, RunningCourier } from "../mail/courier.ts";
 import { replyText } from "../mail/reply.ts";
 import { labelsBy } from "../report/counters.ts";
 import type { Counters } from "../report/counters.ts";
@@ -41,7 +41,7 @@ export type WayOf = (mailbox: Mailbox) => string | undefined;
 
 /** What a queue needs. */
 export interface CopyOptions {
-  readonly courier: Courier & { close(): void };
+  readonly courier: RunningCourier;
   readonly wayOf: WayOf;
   readonly log: Log;
   readonly counters: Counters;
@@ -74,6 +74,11 @@ export class CopyQueue {
     this.#queues.enter(this);
     // Nobody waits for it; it never rejects.
     void this.#slots.run(() => this.#send(copy, end)).then(() => this.#closeIdle());
+  }
+
+  /** The next hops of copies. */
+  hops(): readonly HopState[] {
+    return this.#options.courier.hops();
   }
 
   /** No new session uses it. What waits is sent still. */

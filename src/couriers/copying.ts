@@ -6,7 +6,7 @@ import { close } from "node:fs";
 
 import { FileWriter } from "../files/file-writer.ts";
 import type { Mailbox } from "../mail/address.ts";
-import type { Courier, Delivery, Envelope, Origin } from "../mail/courier.ts";
+import type { Delivery, Envelope, Origin, RunningCourier } from "../mail/courier.ts";
 import type { Reply } from "../mail/reply.ts";
 import { openNameless } from "../message/spool.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -27,13 +27,14 @@ export interface Copying {
 }
 
 /** A courier that copies what another one delivers. */
-export function createCopying(courier: Courier & { close(): void }, copying: Copying): Courier & { close(): void } {
+export function createCopying(courier: RunningCourier, copying: Copying): RunningCourier {
   return {
     begin: (envelope, origin) => new CopiedDelivery(courier.begin(envelope, origin), copying, envelope, origin),
     close() {
       courier.close();
       copying.queue.close();
     },
+    hops: () => [...courier.hops(), ...copying.queue.hops()],
   };
 }
 

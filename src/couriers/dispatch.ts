@@ -3,7 +3,7 @@
  * recipient goes; a recipient that another courier would take gets 452, as one that another next hop would take.
  */
 import type { Mailbox } from "../mail/address.ts";
-import type { Courier, Delivery, Envelope, Origin } from "../mail/courier.ts";
+import type { Delivery, Envelope, Origin, RunningCourier } from "../mail/courier.ts";
 import type { Reply } from "../mail/reply.ts";
 import { PlaceDelivery } from "./contract/place-delivery.ts";
 import type { PlaceContext } from "./contract/place-delivery.ts";
@@ -14,17 +14,21 @@ import { dividedRoute, otherRoute } from "./smtp/fitting.ts";
 
 export interface Dispatch extends Ways {
   /** Takes all routes that have no place. */
-  readonly smtp: Courier & { close(): void };
+  readonly smtp: RunningCourier;
   /** By the key of their route. */
   readonly places: ReadonlyMap<string, PlaceContext>;
 }
 
 /** Makes the courier. Where there are no places it is SMTP's own. */
-export function createDispatch(dispatch: Dispatch): Courier & { close(): void } {
+export function createDispatch(dispatch: Dispatch): RunningCourier {
   const { smtp, places } = dispatch;
   return places.size === 0
     ? smtp
-    : { begin: (envelope, origin) => new Dispatched(dispatch, envelope, origin), close: () => smtp.close() };
+    : {
+        begin: (envelope, origin) => new Dispatched(dispatch, envelope, origin),
+        close: () => smtp.close(),
+        hops: () => smtp.hops(),
+      };
 }
 
 class Dispatched implements Delivery {

@@ -1,6 +1,7 @@
 /** The log's line of an event: `event: refused stage=mail …`. docs/record.md names the words. */
 import type { MailEvent } from "../report/event.ts";
 import type { LogFields } from "../report/log.ts";
+import { eventText } from "./log.ts";
 
 /** A line names so many recipients; the journal has all. */
 const mostNamed = 50;
@@ -38,4 +39,9 @@ export function eventFields(event: MailEvent): LogFields {
 
 function known(text: string): string | undefined {
   return text === "" ? undefined : text;
+}
+
+/** As in the log, behind its time. */
+export function printEvent(event: MailEvent): string {
+  return `${new Date(event.at).toISOString()} ${eventText("event", event.kind, eventFields(event))}\n`;
 }

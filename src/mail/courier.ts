@@ -21,6 +21,24 @@ export interface Origin {
   readonly ip: string;
 }
 
+/** How a next hop is, as far as this process knows. */
+export interface HopState {
+  /** "inside.example:25". */
+  readonly hop: string;
+  /** Open ones, in use or kept. */
+  readonly connections: number;
+  /** Why it is not tried for a moment; null: it may be. */
+  readonly rests: string | null;
+}
+
+/** The courier of a relay that runs. */
+export interface RunningCourier extends Courier {
+  /** Lets go of unused connections. */
+  close(): void;
+  /** The next hops that were used, or tried, and how they are. */
+  hops(): readonly HopState[];
+}
+
 /** Opens transactions. */
 export interface Courier {
   /** Starts a transaction; connects at the first recipient. */

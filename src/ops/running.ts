@@ -97,6 +97,7 @@ function removeDead(folder: string): void {
     const note = readNote(path);
     if (note !== undefined && !isAlive(note.pid)) {
       rmSync(path, { force: true });
+      rmSync(path.replace(/json$/, "sock"), { force: true });
     }
   }
 }

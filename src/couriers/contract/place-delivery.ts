@@ -150,7 +150,8 @@ export class PlaceDelivery implements Delivery {
       const said = replyText(answer);
       log.info("next-hop", "refused", { session: this.#origin.session, hop: route.key, command, said });
     }
-    return { ...answer, hop: { at: route.key, said: replyText(answer) } };
+    const { scheme = "", place = route.key } = route.place ?? {};
+    return { ...answer, hop: { at: scheme === "" ? place : `${scheme}:${place}`, said: replyText(answer) } };
   }
 
   #fail(error: unknown): Reply {

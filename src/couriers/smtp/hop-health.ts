@@ -3,6 +3,8 @@
  * A hop that takes no more connections is not dead: it rests only if no connection of the relay is open and its last success is old.
  */
 
+import type { HopState } from "../../mail/courier.ts";
+
 /** A dead hop is not tried again for this long, in ms. */
 export const restTime = 5000;
 /** A success is this fresh, in ms, that a failure right after it does not mean a dead hop. */
@@ -60,6 +62,15 @@ export class HopHealth {
     }
     this.#place(name).rest = { ...rest, until: performance.now() + timeout };
     return undefined;
+  }
+
+  /** What is known of each. */
+  states(): HopState[] {
+    const now = performance.now();
+    return [...this.#places].map(([hop, { standing, rest }]) => {
+      const rests = rest !== undefined && rest.until > now ? rest.why : null;
+      return { hop, connections: standing, rests };
+    });
   }
 
   /** A connection was opened. */

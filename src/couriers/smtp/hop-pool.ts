@@ -5,6 +5,7 @@
 import { errorCode, errorMessage } from "../../report/error-message.ts";
 import { findAddresses } from "../../dns/addresses.ts";
 import type { MailExchangers } from "../../dns/mail-exchangers.ts";
+import type { HopState } from "../../mail/courier.ts";
 import { formatHop } from "../../mail/hop-endpoint.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
 import type { Log } from "../../report/log.ts";
@@ -234,6 +235,11 @@ export class HopPool {
     connection.onGone = drop;
     list.push({ connection, timer: setTimeout(drop, idleTime).unref() });
     this.#idle.set(route.key, list);
+  }
+
+  /** The places that were tried, and how they are. */
+  states(): HopState[] {
+    return this.#health.states();
   }
 
   /** Closes what is not in use; what is, closes when it is released. */

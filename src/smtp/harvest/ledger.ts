@@ -101,6 +101,21 @@ export class HarvestLedger {
     this.#blocked.set(network, now + time);
   }
 
+  /** Who is blocked here, and for how many ms more. */
+  blocks(): { readonly network: string; readonly left: number }[] {
+    const now = this.#now();
+    return [...this.#blocked].flatMap(([network, end]) => (end > now ? [{ network, left: end - now }] : []));
+  }
+
+  /** Ends a block and forgets its count, here and for all who share the state. @returns whether it was blocked here */
+  async unblock(network: string): Promise<boolean> {
+    const wasBlocked = this.isBlocked(network);
+    this.#blocked.delete(network);
+    await this.#shared?.delete(network);
+    await this.#counts.set(network, 0, 1);
+    return wasBlocked;
+  }
+
   /** Counts one unknown recipient. */
   add(network: string, window: number): Later<Tally> {
     return this.#counts.add(network, window);

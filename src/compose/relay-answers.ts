@@ -1,0 +1,80 @@
+/** What a running relay says to commands beside it: how it is, who is blocked, and that somebody no longer is. */
+import { performance } from "node:perf_hooks";
+
+import { clientNetwork } from "../mail/client-network.ts";
+import type { HopState } from "../mail/courier.ts";
+import { normalIp } from "../mail/network.ts";
+import type { Answerer } from "../ops/control-socket.ts";
+import { version } from "../ops/version.ts";
+import type { Lasting } from "./lasting.ts";
+
+/** How one process is. Times are ISO 8601; null: there is none. */
+export interface RelayReport {
+  readonly pid: number;
+  readonly version: string;
+  /** Seconds. */
+  readonly uptime: number;
+  readonly sessions: number;
+  /** When it read its configuration. */
+  readonly loaded: string;
+  /** When its list was made. */
+  readonly list: string | null;
+  readonly addresses: number;
+  /** What is wrong with the list file that is there now; null: nothing. */
+  readonly alarm: string | null;
+  /** Networks that are blocked for harvesting. */
+  readonly blocked: number;
+  readonly hops: readonly HopState[];
+}
+
+/** A network that is blocked. */
+export interface BlockedNetwork {
+  readonly network: string;
+  /** Seconds that are left. */
+  readonly seconds: number;
+}
+
+/** What changes at a reload. */
+export interface Moment {
+  readonly loaded: number;
+  hops(): readonly HopState[];
+}
+
+/** Answers their questions. */
+export function createAnswers(lasting: Lasting, moment: () => Moment): Answerer {
+  return async ({ ask, ip }) => {
+    switch (ask) {
+      case "report":
+        return reportOf(lasting, moment());
+      case "blocked":
+        return { blocked: blockedOf(lasting) };
+      case "unblock":
+        return typeof ip === "string"
+          ? { unblocked: await lasting.ledger.unblock(clientNetwork(normalIp(ip))) }
+          : undefined;
+      default:
+        return undefined;
+    }
+  };
+}
+
+function reportOf({ crowd, ledger, snapshot }: Lasting, { loaded, hops }: Moment): RelayReport {
+  const { state } = snapshot;
+  const isOpen = state.kind === "open";
+  return {
+    pid: process.pid,
+    version,
+    uptime: Math.round(performance.now() / 1000),
+    sessions: crowd.size,
+    loaded: new Date(loaded).toISOString(),
+    list: isOpen ? new Date(state.created).toISOString() : null,
+    addresses: isOpen ? state.rows : 0,
+    alarm: isOpen ? (state.alarm ?? null) : state.why,
+    blocked: ledger.blocks().length,
+    hops: hops(),
+  };
+}
+
+function blockedOf({ ledger }: Lasting): BlockedNetwork[] {
+  return ledger.blocks().map(({ network, left }) => ({ network, seconds: Math.ceil(left / 1000) }));
+}

@@ -1,0 +1,59 @@
+/** What all processes of the running relay say together, for commands beside it. */
+import { visible } from "../report/visible.ts";
+import type { Asked } from "../ops/control-client.ts";
+import { version } from "../ops/version.ts";
+import type { BlockedNetwork, RelayReport } from "./relay-answers.ts";
+
+/** Says on standard error who did not answer. @returns whether somebody did not, or nobody runs */
+export function tellSilent({ answers, silent }: Asked, folder: string): boolean {
+  for (const { path, why } of silent) {
+    process.stderr.write(`goodmailto: ${path}: ${why}\n`);
+  }
+  if (answers.length === 0 && silent.length === 0) {
+    process.stderr.write(`goodmailto: no relay runs, or this user may not ask it: nothing answers in "${folder}"\n`);
+  }
+  return silent.length > 0 || answers.length === 0;
+}
+
+/** Each network once, the longest block first. */
+export function blockedEverywhere(answers: Asked["answers"]): BlockedNetwork[] {
+  const longest = new Map<string, number>();
+  // Another version may say something else.
+  for (const { network, seconds } of answers.flatMap(({ blocked }) =>
+    Array.isArray(blocked) ? blocked : [],
+  ) as BlockedNetwork[]) {
+    longest.set(network, Math.max(seconds, longest.get(network) ?? 0));
+  }
+  return [...longest]
+    .map(([network, seconds]) => ({ network, seconds }))
+    .toSorted((a, b) => b.seconds - a.seconds || (a.network < b.network ? -1 : 1));
+}
+
+/** The reports among the answers. */
+export function reportsOf({ answers }: Asked): RelayReport[] {
+  // What it holds beside a process id is shown as it is.
+  return answers.flatMap((answer) => (typeof answer["pid"] === "number" ? [answer as unknown as RelayReport] : []));
+}
+
+/** A few lines about each process. */
+export function formatReports(reports: readonly RelayReport[]): string {
+  return reports
+    .map((report) => {
+      const { pid, uptime, sessions, loaded, list, addresses, alarm, blocked, hops } = report;
+      const list1 = list === null ? "no list" : `list of ${list} with ${addresses} addresses`;
+      const other = report.version === version ? "" : `, version ${report.version} (this is ${version})`;
+      const facts = `up ${uptime} s${other}, ${sessions} sessions, ${blocked} networks blocked, configuration of ${loaded}`;
+      const places = hops.map(
+        ({ hop, connections, rests }) =>
+          `  next hop ${hop}: ${connections} connections${rests === null ? "" : `, not tried for a moment: ${rests}`}\n`,
+      );
+      const wrong = alarm === null ? "" : `  list: ${alarm}\n`;
+      return visibleLines(`relay: process ${pid} ${facts}, ${list1}\n${wrong}${places.join("")}`);
+    })
+    .join("");
+}
+
+/** A hop's words may be anything. */
+function visibleLines(text: string): string {
+  return text.split("\n").map(visible).join("\n");
+}
