@@ -4,7 +4,7 @@ import { globSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, sta
 import { join } from "node:path";
 
 import { bundleVariable } from "../program.ts";
-import { build } from "./build.ts";
+import { build } from "../../packaging/bundle.ts";
 
 const root = join(import.meta.dirname, "../..");
 const bundles = join(root, "node_modules/.bundles");
@@ -25,7 +25,7 @@ export default async function setup(): Promise<void> {
 /** Of all that the bundle is made of. */
 function fingerprint(): string {
   const hash = createHash("sha256").update(process.version);
-  const made = ["{src,sync}/**/*.{ts,js}", "package-lock.json", "test/bundle/build.ts"];
+  const made = ["{src,sync}/**/*.{ts,js}", "package-lock.json", "packaging/bundle.ts"];
   for (const file of globSync(made, { cwd: root }).toSorted()) {
     hash
       .update(file)

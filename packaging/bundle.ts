@@ -9,19 +9,19 @@ import { basename, dirname, join, relative } from "node:path";
 import { rolldown } from "rolldown";
 import type { Plugin } from "rolldown";
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "..");
 /** A program of ours that is started or loaded by its path: a thread, a child, the contract of checks from outside. */
 const startedByPath = /new URL\("([\w./-]+\.ts)", import\.meta\.url\)/g;
 
-/** Writes the program into a folder. */
-export async function build(folder: string): Promise<void> {
+/** Writes the program into a folder. @param place where it is going to be in a checkout, for paths that lead out of it */
+export async function build(folder: string, place: string = folder): Promise<void> {
   const bundle = await rolldown({
     input: { program: join(root, "src/main.ts") },
     cwd: root,
     platform: "node",
     external: [/^better-sqlite3/],
     logLevel: "warn",
-    plugins: [places(folder)],
+    plugins: [places(place)],
   });
   await bundle.write({ dir: folder, format: "esm", entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" });
   await bundle.close();
@@ -29,12 +29,12 @@ export async function build(folder: string): Promise<void> {
   writeFileSync(join(folder, "main.js"), entry);
 }
 
-/** SIGHUP is held first, as from source. The compiled code lies beside the program, made by {@link warm}. */
+/** SIGHUP is held first, as from source. The compiled code lies beside the program, made by {@link warm}, wherever both are moved. */
 const entry = `import "./hold-hangups.js";
 import { constants, enableCompileCache, getCompileCacheDir } from "node:module";
 
 if (getCompileCacheDir() === undefined) {
-  enableCompileCache(import.meta.dirname + "/compiled");
+  enableCompileCache({ directory: import.meta.dirname + "/compiled", portable: true });
 }
 await import("./program.js");
 `;
@@ -66,7 +66,7 @@ function places(folder: string): Plugin {
   };
 }
 
-/** Runs each verb once, so that its compiled code lies beside it. Node reads it there only: move the folder afterwards, and it is lost. */
+/** Runs each verb once, so that its compiled code lies beside it. */
 export function warm(folder: string): void {
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;
   const config = join(root, "config/goodmailto.toml");

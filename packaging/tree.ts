@@ -1,0 +1,159 @@
+/** The files of a package, as they are installed: usr, etc. The same tree becomes a .deb, an .rpm and an image. */
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { gzipSync } from "node:zlib";
+
+import { build, warm } from "./bundle.ts";
+import { completions } from "./completions/completions.ts";
+import { manualPages } from "./manual.ts";
+import { version } from "../src/ops/version.ts";
+import { maintainer } from "./maintainer.ts";
+import { nodeOf } from "./node.ts";
+import type { Architecture } from "./node.ts";
+import { productionPackages } from "./production.ts";
+
+/** The checkout. */
+export const root: string = join(import.meta.dirname, "..");
+/** Where the program is. */
+export const home = "usr/lib/goodmailto";
+
+/** What finds Node in a checkout. */
+const ofCheckout = /\/src\/(?:node\.sh|goodmailto\.js)$/;
+
+/** What differs from tree to tree. */
+export interface TreeOptions {
+  readonly architecture: Architecture;
+  /** Of the release: it stands in the manual pages, and is the time of every file. */
+  readonly date: Date;
+}
+
+/** Writes the tree into an empty folder. @throws Error where the Node of that architecture cannot be had */
+export async function writeTree(folder: string, { architecture, date }: TreeOptions): Promise<void> {
+  const lib = join(folder, home);
+  mkdirSync(lib, { recursive: true });
+  copyProgram(lib, architecture);
+  copyFileSync(nodeOf(architecture), join(lib, "node"));
+  // Its paths lead back to the source as from dist in a checkout.
+  await build(join(lib, "dist"), join(root, "dist"));
+  if (architecture.node === process.arch) {
+    const compiled = join(lib, "node_modules/better-sqlite3/prebuilds", `linux-${architecture.node}.node`);
+    execFileSync("strip", ["--strip-unneeded", join(lib, "node"), compiled]);
+    warm(join(lib, "dist"));
+  }
+  writeProgram(join(folder, "usr/bin/goodmailto"));
+  writeUnits(folder);
+  mkdirSync(join(folder, "etc/goodmailto"), { recursive: true });
+  copyFileSync(join(root, "config/tcp.smtp"), join(folder, "etc/goodmailto/tcp.smtp"));
+  writeDocumentation(join(folder, "usr/share/doc/goodmailto"), architecture, date);
+  await writeShared(join(folder, "usr/share"), date.toISOString().slice(0, 10));
+  settle(folder);
+}
+
+/** The source, which runs as it stands, too, and what it needs of node_modules. */
+function copyProgram(lib: string, architecture: Architecture): void {
+  for (const name of ["src", "sync", "config", "package.json"]) {
+    cpSync(join(root, name), join(lib, name), { recursive: true, filter: (path) => !ofCheckout.test(path) });
+  }
+  // A plugin that is a script of Node runs with ours.
+  const plugin = join(lib, "config/spp/rblspp");
+  writeFileSync(plugin, readFileSync(plugin, "utf8").replace(/^#!.*/, `#!/${home}/node`));
+  for (const name of productionPackages(root)) {
+    const from = join(root, "node_modules", name);
+    cpSync(from, join(lib, "node_modules", name), {
+      recursive: true,
+      filter: (path) => isNeeded(relative(join(root, "node_modules"), path), architecture),
+    });
+  }
+}
+
+/** Whether a file of a package is wanted where it runs. @param path below node_modules */
+function isNeeded(path: string, architecture: Architecture): boolean {
+  if (/^better-sqlite3\/(?:deps|src|binding\.gyp)\b/.test(path)) {
+    return false;
+  }
+  if (path.startsWith("better-sqlite3/prebuilds/")) {
+    return basename(path) === `linux-${architecture.node}.node`;
+  }
+  return !/\.(?:map|d\.[cm]?ts)$/.test(path) && !basename(path).startsWith(".");
+}
+
+function writeProgram(path: string): void {
+  write(path, `#!/bin/sh\nexec /${home}/node /${home}/dist/main.js "$@"\n`);
+  chmodSync(path, 0o755);
+}
+
+function writeUnits(folder: string): void {
+  for (const name of readdirSync(join(root, "systemd"))) {
+    const text = readFileSync(join(root, "systemd", name), "utf8")
+      .replaceAll("/opt/goodmailto/src/node.sh /opt/goodmailto/src/goodmailto.js", "/usr/bin/goodmailto")
+      .replaceAll("file:///opt/goodmailto/docs/", "file:///usr/share/doc/goodmailto/docs/");
+    write(
+      join(folder, name === "sysusers.conf" ? "usr/lib/sysusers.d/goodmailto.conf" : `usr/lib/systemd/system/${name}`),
+      text,
+    );
+  }
+}
+
+function writeDocumentation(folder: string, architecture: Architecture, date: Date): void {
+  cpSync(join(root, "docs"), join(folder, "docs"), { recursive: true });
+  copyFileSync(join(root, "README.md"), join(folder, "README.md"));
+  copyFileSync(join(root, "packaging/deb/copyright"), join(folder, "copyright"));
+  mkdirSync(join(folder, "examples"));
+  copyFileSync(join(root, "config/goodmailto.toml"), join(folder, "examples/goodmailto.toml"));
+  copyFileSync(join(root, "CHANGELOG.md"), join(folder, "CHANGELOG.md"));
+  writePacked(join(folder, "changelog"), Buffer.from(debianChangelog(date)));
+  writePacked(join(folder, "node-LICENSE"), readFileSync(join(dirname(nodeOf(architecture)), "../LICENSE")));
+}
+
+/** As deb-changelog(5) has it; what changed stands in CHANGELOG.md. */
+function debianChangelog(date: Date): string {
+  const time = date.toUTCString().replace("GMT", "+0000");
+  return `goodmailto (${version}) stable; urgency=medium\n\n  * See CHANGELOG.md in this folder.\n\n -- ${maintainer}  ${time}\n`;
+}
+
+async function writeShared(share: string, date: string): Promise<void> {
+  for (const { file, text } of await manualPages(date)) {
+    writePacked(join(share, `man/man${file.slice(-1)}`, file), Buffer.from(text));
+  }
+  write(
+    join(share, "lintian/overrides/goodmailto"),
+    readFileSync(join(root, "packaging/deb/lintian-overrides"), "utf8"),
+  );
+  for (const { path, text } of await completions()) {
+    write(join(share, path), text);
+  }
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+function writePacked(path: string, bytes: Buffer): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+}
+
+/** Modes as every package has them, and no folder that is empty. */
+function settle(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const runs = entry.isDirectory() || ["usr/bin/goodmailto", `${home}/node`].includes(relative(folder, path));
+    const isScript =
+      /\/(?:node\.sh|goodmailto\.js)$/.test(path) || path.includes("/config/spp/") || path.includes("/config/clients/");
+    chmodSync(path, runs || isScript ? 0o755 : 0o644);
+  }
+  removeEmpty(folder);
+}
+
+function removeEmpty(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) {
+      removeEmpty(join(folder, entry.name));
+    }
+  }
+  if (readdirSync(folder).length === 0) {
+    rmSync(folder, { recursive: true });
+  }
+}
