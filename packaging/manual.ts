@@ -79,7 +79,10 @@ function verbPage(verb: Command): Section[] {
     { title: "VERBS", lines: inner.flatMap(innerLines) },
     {
       title: "EXAMPLES",
-      lines: [verb.name(), ...inner.map((one) => `${verb.name()} ${one.name()}`)].flatMap(exampleLines),
+      lines: [verb.name(), ...inner.map((one) => `${verb.name()} ${one.name()}`)]
+        .flatMap(exampleLines)
+        // A section begins with a paragraph of its own.
+        .slice(1),
     },
     { title: "SEE ALSO", lines: [roff("goodmailto(8), goodmailto.toml(5)")] },
   ];

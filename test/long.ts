@@ -6,6 +6,7 @@ export const long: readonly string[] = [
   // Whole programs: relays with workers, Postfix, directories that are killed, full disks.
   "test/end-to-end/*.test.ts",
   "test/soak/*.test.ts",
+  "test/packaging/packages.test.ts",
   "test/auth/login.test.ts",
   "test/auth/docs.test.ts",
   "test/auth/passwords.test.ts",
