@@ -3,16 +3,7 @@
  * skip that the closing line counts and names; in CI it is a failure.
  */
 import { spawnSync } from "node:child_process";
-import {
-  accessSync,
-  appendFileSync,
-  constants,
-  existsSync,
-  globSync,
-  mkdtempSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, appendFileSync, constants, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
@@ -47,10 +38,14 @@ function hasPwdfile(): boolean {
 
 /** What makes a domain, and the right to listen on its ports, which has root. */
 function canServeDomain(): boolean {
-  const modules = globSync("/usr/lib/*/samba/ldb/samba_dsdb.so");
-  const { status } = run(["samba-tool", "domain", "provision", "--help"]);
-  const hasTemplates = existsSync("/usr/share/samba/setup/provision.ldif");
-  return process.getuid?.() === 0 && modules.length > 0 && hasTemplates && status === 0 && installed("ldbmodify");
+  const parts = [
+    "/usr/lib/python3/dist-packages/samba/provision/__init__.py",
+    "/usr/share/samba/setup/provision.ldif",
+    "/usr/lib/*/samba/ldb/samba_dsdb.so",
+    "/usr/lib/*/samba/vfs/acl_xattr.so",
+  ];
+  const programs = ["samba-tool", "ldbmodify"];
+  return process.getuid?.() === 0 && parts.every((part) => globSync(part).length > 0) && programs.every(installed);
 }
 
 function run([command = "", ...words]: readonly string[]): { status: number | null; stdout?: string } {

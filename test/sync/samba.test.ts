@@ -25,6 +25,7 @@ import { memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";
 import { faultOf, readAll, type Reading, source, sourceSettings } from "./reading.ts";
 
 const { base, many, manyAddresses, peopleAddresses } = corp;
+const page = readFileSync(new URL("../../docs/active-directory.md", import.meta.url), "utf8");
 const people = `OU=Leute,${base}`;
 const count = Object.keys(peopleAddresses).length;
 
@@ -170,8 +171,17 @@ describe.skipIf(missing("samba", "a domain controller"))("a source at Samba's do
     expect(closed.skipped["catch-all"]).toBe(1);
   });
 
+  it("takes users without proxyAddresses, and leaves out disabled ones, by the filters of its page", async () => {
+    const filters = [...page.matchAll(/[`"](\([&|]\(.*\))[`"]/g)].map(([, filter = ""]) => filter);
+    const [all, active] = await Promise.all(filters.map(async (filter) => (await readAll(from({ filter }))).keys));
+    expect(all).toEqual(new Set([...Object.keys(peopleAddresses), "mailonly@kontor.example"]));
+    const disabled = ["elbe@kontor.example", "shared@kontor.example"];
+    expect(disabled.filter((key) => active?.has(key as never))).toEqual([]);
+    expect(active).toContain("mailonly@kontor.example");
+    expect(active).toContain("vertrieb@kontor.example");
+  });
+
   it("does as its page says, word by word", { timeout: 120_000 }, async () => {
-    const page = readFileSync(new URL("../../docs/active-directory.md", import.meta.url), "utf8");
     const [, toml = ""] = /```toml\n(\[smtp\].*?)```/s.exec(page) ?? [];
     const own = temporaryFolder();
     const config = join(own, "goodmailto.toml");
