@@ -59,7 +59,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["sync", "Words of a sync: source, entry, outcome"],
   ["sync/presets", "What carries an address in which directory"],
   ["sync/convert", "From an entry to lookup keys"],
-  ["sync/sources", "LDAP, LDIF and list files"],
+  ["sync/sources", "Directory servers, Microsoft Graph and Google, databases, files and programs"],
   ["sync/live", "One address, asked of a directory now"],
   ["sync/read", "Reading all sources into a scratch file"],
   ["sync/list", "The new snapshot and its comparison with the previous one"],

@@ -36,6 +36,7 @@ export async function deepFaults(file: string, { settings, given }: Good): Promi
     ...canaryFaults(settings, at),
     ...(await sourceFaults(file, settings, at)),
     ...(settings.scim.token_file === "" ? [] : faultsOf(() => scimParts(settings, file))),
+    ...(await keyFileFaults(file, settings, at)),
   ];
 }
 
@@ -154,6 +155,32 @@ async function sourceFaults(file: string, { source, domains }: Settings, at: At)
 }
 
 /** The file that a URL of a source names; undefined if it names a server, or a folder that is still to be made. */
+/** Keys with which sources sign in. One that cannot be read at all is reported elsewhere. */
+async function keyFileFaults(file: string, { source }: Settings, at: At): Promise<string[]> {
+  const { readCredential } = await import("../../sync/sources/graph-sign-in.ts");
+  const { readServiceAccount } = await import("../../sync/sources/google-sign-in.ts");
+  const readers = { certificate_file: readCredential, key_file: readServiceAccount } as const;
+  const faults = source.flatMap((each, i) =>
+    (["certificate_file", "key_file"] as const).map(async (key) => {
+      const name = each[key];
+      const message = name === "" ? undefined : await whyNot(readers[key](name, dirname(file)));
+      return message === undefined || message.startsWith("Cannot read") ? [] : [sourceFault(each, i, message, at)];
+    }),
+  );
+  return (await Promise.all(faults)).flat();
+}
+
+/** Why something did not work; undefined if it did. */
+async function whyNot(attempt: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await attempt;
+    return undefined;
+  } catch (error) {
+    return errorMessage(error);
+  }
+}
+
+/** The file that a URL of a source names; undefined if it names a server. */
 function fileOf(type: Settings["source"][number]["type"], url: string): string | undefined {
   return type === "ldap" || type === "scim" || /^\w+:\/\//.test(url)
     ? undefined

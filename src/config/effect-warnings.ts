@@ -17,6 +17,8 @@ function told(odd: readonly Odd[]): Warning[] {
 const noTls = "has no effect without TLS";
 /** Types beside ldap that verify certificates. */
 const byTls: ReadonlySet<string> = new Set(["sql", "graph", "google"]);
+/** Words of `changes` that name an attribute of a directory server. */
+const attributes: ReadonlySet<string> = new Set(["modifyTimestamp", "entryCSN", "uSNChanged"]);
 /** Settings of one type, … */
 const ownSettings = {
   graph: ["tenant", "client_id", "client_secret_file", "certificate_file"],
@@ -52,6 +54,7 @@ function sourceWarnings({ source, recipients, sync }: Settings): Warning[] {
           ? '"search" has no effect without [recipients] asked_file and [sync] delta'
           : `has no effect: type is "${each.type}"`,
       ],
+      [!isLdap && attributes.has(each.changes), at("changes"), `has no effect: type is "${each.type}"`],
       [
         external && each.password_file !== "",
         at("password_file"),

@@ -4,8 +4,6 @@
  */
 import { createPrivateKey, type KeyObject } from "node:crypto";
 
-import { SignJWT } from "jose";
-
 import { errorMessage } from "../../src/report/error-message.ts";
 import { SourceFault } from "../source.ts";
 import { readSecretText } from "./secrets.ts";
@@ -39,6 +37,8 @@ export async function googleSignIn(
   folder: string,
 ): Promise<{ readonly question: Question; readonly secrets: readonly string[] }> {
   const { email, keyId, key } = await readServiceAccount(file, folder);
+  // Loaded only where it is needed.
+  const { SignJWT } = await import("jose");
   const now = Date.now();
   const assertion = await new SignJWT({ scope: scopes.join(" ") })
     .setProtectedHeader({ alg: "RS256", typ: "JWT", ...(keyId === "" ? {} : { kid: keyId }) })
@@ -52,7 +52,8 @@ export async function googleSignIn(
   return { question: { url, headers: {}, form }, secrets: [assertion] };
 }
 
-async function readServiceAccount(name: string, folder: string): Promise<ServiceAccount> {
+/** Reads a key file. @throws SourceFault "unreadable" */
+export async function readServiceAccount(name: string, folder: string): Promise<ServiceAccount> {
   const refuse = (why: string): SourceFault => new SourceFault("unreadable", `key_file "${name}" ${why}`);
   const fields = parse(await readSecretText("key_file", name, folder));
   if (fields === undefined) {

@@ -4,8 +4,6 @@
  */
 import { createPrivateKey, type KeyObject, randomUUID, X509Certificate } from "node:crypto";
 
-import { SignJWT } from "jose";
-
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 import { SourceFault } from "../source.ts";
@@ -73,7 +71,9 @@ export async function graphSignIn(
   return { question: { url, headers: {}, form }, secrets: [assertion] };
 }
 
-function signAssertion({ key, certificate }: Credential, { client_id: id }: Settings, url: URL): Promise<string> {
+async function signAssertion({ key, certificate }: Credential, { client_id: id }: Settings, url: URL): Promise<string> {
+  // Loaded only where a key signs.
+  const { SignJWT } = await import("jose");
   const thumbprint = Buffer.from(certificate.fingerprint256.replaceAll(":", ""), "hex").toString("base64url");
   const now = Date.now();
   return new SignJWT()

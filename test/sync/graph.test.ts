@@ -13,7 +13,7 @@ import { createScope } from "../../sync/convert/scope.ts";
 import { presetFor } from "../../sync/presets/preset-for.ts";
 import { createGraphSource } from "../../sync/sources/graph.ts";
 import { type WebLimits, webLimits } from "../../sync/sources/web-api.ts";
-import type { Batch, Source } from "../../sync/source.ts";
+import { type Batch, type Source, SourceFault } from "../../sync/source.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import {
   clientId,
@@ -153,6 +153,22 @@ describe("a tenant of Microsoft Entra ID as a source", () => {
     const start = performance.now();
     expect((await readAll(graphSource())).keys.size).toBe(250);
     expect(performance.now() - start).toBeGreaterThan(950);
+  });
+
+  it("reads Retry-After as a date, too", async () => {
+    graph.objects.users = crowd(1);
+    let times = 0;
+    graph.trick = (question) =>
+      isPage(question) && (times += 1) === 1
+        ? { status: 429, headers: { "retry-after": new Date(Date.now() + 86_400_000).toUTCString() } }
+        : undefined;
+    expect((await faultOf(graphSource())).message).toMatch(/asks to wait 86\d\d\d(?:\.\d+)? s/);
+    times = 0;
+    graph.trick = (question) =>
+      isPage(question) && (times += 1) === 1
+        ? { status: 429, headers: { "retry-after": new Date(Date.now() - 1000).toUTCString() } }
+        : undefined;
+    expect((await readAll(graphSource())).keys.size).toBe(1);
   });
 
   it("waits for a busy sign-in, and longer each time without Retry-After", async () => {
@@ -340,6 +356,44 @@ describe("a half list of a tenant is no list", () => {
     expect((await faultOf(graphSource({ client_secret_file: "none" }))).message).toMatch(
       /Cannot read client_secret_file ".*none"/,
     );
+  });
+});
+
+/** Random numbers that a failure can be repeated with. */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return Math.floor((state / 2_147_483_648) * below);
+  };
+}
+
+describe("a tenant whose answers break anywhere", () => {
+  const seed = Number(process.env["FUZZ_SEED"] ?? 1) || Date.now();
+  it(`gives a fault and no list (FUZZ_SEED=${seed})`, { timeout: 60_000 }, async () => {
+    const below = random(seed);
+    graph.objects.users = crowd(12);
+    graph.pageSize = 4;
+    expect((await readAll(graphSource())).entries).toBe(12);
+    for (let n = 0; n < 100; n += 1) {
+      const page = below(3) * 4;
+      const last = page === 8;
+      const next = { "@odata.nextLink": `${graph.url}/v1.0/users?$skiptoken=${page + 4}&$top=4` };
+      const body = JSON.stringify({ value: crowd(12).slice(page, page + 4), ...(last ? {} : next) });
+      const at = below(body.length);
+      const broken: Reply | undefined = [
+        { body, cutAfter: at },
+        { body: body.slice(0, at) },
+        { status: [204, 206, 301, 400, 404, 410][below(6)] ?? 400, body },
+      ][below(3)];
+      graph.trick = (question) =>
+        isPage(question) && Number(question.url.searchParams.get("$skiptoken")) === page ? broken : undefined;
+      expect([page, broken, await faultOf(graphSource({ timeout: 5000 })).catch(String)]).toEqual([
+        page,
+        broken,
+        expect.any(SourceFault),
+      ]);
+    }
   });
 });
 

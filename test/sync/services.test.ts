@@ -234,5 +234,9 @@ tenant = "${tenant}"\nclient_id = "${clientId}"\nclient_secret_file = "secret"
     expect(said).toMatch(/source "google" key_file: ".*key\.json" can be read by every user/);
     expect(said).toMatch(/source "google" filter: has no effect: type is "google"/);
     expect(said).toMatch(/source "google" tenant: has no effect: type is "google"/);
+    writeFileSync(join(folder, "key.json"), "{}");
+    expect(await run("config", "check")).toMatch(
+      /^78 .*c\.toml:\d+:1: source "google" key_file: "key\.json" is not the key of a service account/,
+    );
   });
 });
