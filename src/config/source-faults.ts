@@ -42,17 +42,21 @@ export function sourceFaults({ source }: Settings, fault: Report): Fault[] {
 function placeOf({ type, url, command }: One): Finding[] {
   const [pattern, allowed] = urls[type];
   const wrong: Finding[] = url.flatMap((text, i) =>
-    pattern.test(text)
+    pattern.test(text) && (!isService(type) || URL.canParse(text))
       ? []
       : [[["url", i], `${JSON.stringify(text)} cannot be the url of type "${type}"; allowed: ${allowed}`]],
   );
   if (type === "command") {
     return command.length === 0 ? [...wrong, [[], 'command is missing; type "command" needs it']] : wrong;
   }
-  if (type === "graph" || type === "google") {
+  if (isService(type)) {
     return url.length > 1 ? [...wrong, [["url", 1], "must not be there: the service has one base address"]] : wrong;
   }
   return url.length === 0 ? [[[], `url is missing or empty; allowed: ${allowed}`]] : wrong;
+}
+
+function isService(type: One["type"]): boolean {
+  return type === "graph" || type === "google";
 }
 
 function queryOf({ type, query, preset }: One): Finding[] {

@@ -1,6 +1,7 @@
 /** The configurations on the step-by-step pages, as a reader would paste them. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -48,8 +49,17 @@ describe("the configuration on a page", () => {
     copyFileSync(join(folder, "mx.key"), join(folder, "scim.key"));
     writeFileSync(join(folder, "scim-tokens"), `${"0".repeat(64)}\n`, { mode: 0o600 });
     copyFileSync(join(root, "config/tcp.smtp"), join(folder, "tcp.smtp"));
-    for (const name of ["ldap-password", "entra.pem", "google-key.json"]) {
-      writeFileSync(join(folder, name), "secret\n", { mode: 0o600 });
+    writeFileSync(join(folder, "ldap-password"), "secret\n", { mode: 0o600 });
+    if (page.includes("entra")) {
+      const words = "req -x509 -newkey rsa:2048 -nodes -days 700 -subj /CN=x -keyout entra.pem -out crt".split(" ");
+      spawnSync("openssl", words, { cwd: folder });
+      appendFileSync(join(folder, "entra.pem"), readFileSync(join(folder, "crt")));
+    }
+    if (page.includes("google")) {
+      const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+      const key = { type: "service_account", client_email: "x@y.example" };
+      const text = JSON.stringify({ ...key, private_key: privateKey.export({ type: "pkcs8", format: "pem" }) });
+      writeFileSync(join(folder, "google-key.json"), text, { mode: 0o600 });
     }
     const text = configurationOf(page);
     expect(text).toContain(page === "docs/lookups.md" ? "[[lookup]]" : "[[source]]");

@@ -54,6 +54,7 @@ describe("a source whose settings do not fit its type", () => {
       'type = "graph"\nattributes = ["mail", "otherMails"]',
       /attributes: "otherMails" cannot be read; allowed: proxyAddresses, mail/,
     ],
+    ['type = "google"\nurl = "https://host:99999"', /"https:\/\/host:99999" cannot be the url of type "google"/],
     ['type = "google"', /key_file is missing or empty; type "google" needs it/],
     [
       'type = "google"',
