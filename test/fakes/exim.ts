@@ -1,16 +1,19 @@
 /** A real Exim in a jail of its own, on a free port of loopback. It takes messages and delivers none. Needs root. */
-import { freePort } from "./free-port.ts";
 import { Jailed } from "./jail.ts";
+import type { JailOptions } from "./jail.ts";
 
 /** Without the first slash. */
 export const eximProgram = "usr/sbin/exim4";
 
 /** Starts one. @param acl lines of its access control lists */
-export async function startExim(acl: string): Promise<Jailed> {
-  const port = await freePort();
-  const files = { "etc/exim4/exim4.conf": configuration(port, acl) };
-  const folders = ["var/spool/exim4", "var/log/exim4"];
-  return Jailed.start(port, { programs: [eximProgram], users: ["Debian-exim"], folders, files }, "-bdf");
+export function startExim(acl: string): Promise<Jailed> {
+  const options = (port: number): JailOptions => ({
+    programs: [eximProgram],
+    users: ["Debian-exim"],
+    folders: ["var/spool/exim4", "var/log/exim4"],
+    files: { "etc/exim4/exim4.conf": configuration(port, acl) },
+  });
+  return Jailed.start(options, "-bdf");
 }
 
 const configuration = (port: number, acl: string): string => `primary_hostname = exim.example

@@ -10,8 +10,9 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 import { Daemon } from "./daemon.ts";
-import { isRoot } from "./postfix.ts";
+import { freePort } from "./free-port.ts";
 import { missing } from "./need.ts";
+import { isRoot } from "./postfix.ts";
 
 const run = promisify(execFile);
 
@@ -21,7 +22,7 @@ export const unpacked = "/opt/goodmailto-test";
 const libraries = globSync(join(unpacked, "usr/lib/*-linux-gnu")).join(":");
 
 /** The user of a server in its jail, whatever its name. */
-export const serverUser = 7777;
+const serverUser = 7777;
 
 /** Whether a test must do without a server that `.ci/run` unpacks. @param program without the first slash */
 export function notUnpacked(program: string): boolean {
@@ -89,17 +90,28 @@ export class Jailed extends Daemon {
     return this.#jail.folder;
   }
 
-  /** Starts one in the foreground. @param port of loopback that it listens on */
-  static async start(port: number, options: JailOptions, ...words: string[]): Promise<Jailed> {
-    const [program = ""] = options.programs;
-    const jail = await openJail(options);
-    const server = new Jailed(port, jail, jail.command(program, ...words));
-    try {
-      await server.start();
-      return server;
-    } catch (error) {
-      await server.close();
-      throw error;
+  /**
+   * Starts one in the foreground.
+   * @param optionsOf what it finds, by the port of loopback that it must listen on
+   * @throws Error with its own words if it does not start
+   */
+  static async start(optionsOf: (port: number) => JailOptions, ...words: string[]): Promise<Jailed> {
+    for (let tries = 1; ; tries += 1) {
+      const port = await freePort();
+      const options = optionsOf(port);
+      const [program = ""] = options.programs;
+      const jail = await openJail(options);
+      const server = new Jailed(port, jail, jail.command(program, ...words));
+      try {
+        await server.start();
+        return server;
+      } catch (error) {
+        await server.close();
+        // Somebody else may have taken the port in between.
+        if (tries === 3) {
+          throw error;
+        }
+      }
     }
   }
 

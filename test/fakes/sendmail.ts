@@ -2,28 +2,39 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 
-import { freePort } from "./free-port.ts";
 import { Jailed, unpacked } from "./jail.ts";
+import type { JailOptions } from "./jail.ts";
 
 /** Without the first slash. */
 export const sendmailProgram = "usr/libexec/sendmail/sendmail";
 const cf = join(unpacked, "usr/share/sendmail/cf/");
 
 /** Starts one. @param lines of sendmail.mc, in front of MAILER */
-export async function startSendmail(lines: string): Promise<Jailed> {
-  const port = await freePort();
-  const input = configuration(port, lines);
-  const made = execFileSync("m4", [`-D_CF_DIR_=${cf}`, join(cf, "m4/cf.m4"), "-"], { input, encoding: "utf8" });
-  const files = {
-    "etc/mail/sendmail.cf": made,
-    "etc/mail/service.switch": "hosts files\naliases files\n",
-    "etc/mail/relay-domains": "kontor.example\nkontor.test\nall.example\n",
-    "etc/mail/aliases": "postmaster: root\n",
-    "var/spool/mqueue/.keep": "",
-    "var/run/.keep": "",
-    "run/goodmailto/.keep": "",
-  };
-  return Jailed.start(port, { programs: [sendmailProgram], users: ["smmsp"], folders: [], files }, "-bD");
+export function startSendmail(lines: string): Promise<Jailed> {
+  const options = (port: number): JailOptions => ({
+    programs: [sendmailProgram],
+    users: ["smmsp"],
+    folders: [],
+    files: {
+      "etc/mail/sendmail.cf": made(configuration(port, lines)),
+      "etc/mail/service.switch": "hosts files\naliases files\n",
+      "etc/mail/relay-domains": "kontor.example\nkontor.test\nall.example\n",
+      "etc/mail/aliases": "postmaster: root\n",
+      "var/spool/mqueue/.keep": "",
+      "var/run/.keep": "",
+      "run/goodmailto/.keep": "",
+    },
+  });
+  return Jailed.start(options, "-bD");
+}
+
+/** The sendmail.cf that m4 makes of a sendmail.mc. */
+function made(input: string): string {
+  return execFileSync("m4", [`-D_CF_DIR_=${cf}`, join(cf, "m4/cf.m4"), "-"], {
+    input,
+    encoding: "utf8",
+    timeout: 20_000,
+  });
 }
 
 /** Whom it takes mail for is in relay-domains; names are not looked up. */
