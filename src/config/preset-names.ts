@@ -15,6 +15,7 @@ export const presetNames = [
   "scim",
   "univention",
   "vpopmail",
+  "vpopmail-domains",
   "zimbra",
 ] as const;
 

@@ -53,10 +53,12 @@ export function createScimServer(options: ScimServerOptions): Server {
   const slots = new Slots(atOnce);
   const complain = complainer(options.log);
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    // While there is a socket: one that is gone has none.
+    const ip = normalIp(request.socket.remoteAddress ?? "");
     // Rejects never.
-    void answer(request, options, slots, complain)
+    void answer(request, options, slots, () => complain(ip))
       .then((given) => send(response, given))
-      .catch((error: unknown) => fail(request, response, error, options));
+      .catch((error: unknown) => fail(request, response, error, ip, options));
   };
   const bounds = {
     maxHeaderSize: longestHead,
@@ -85,11 +87,11 @@ async function answer(
   request: IncomingMessage,
   { store, limits, tls, log }: ScimServerOptions,
   slots: Slots,
-  complain: (ip: string) => void,
+  complain: () => void,
 ): Promise<ScimAnswer> {
   const { tokens, body: longest, timeout } = limits();
   if (!isBearer(request.headers.authorization, tokens)) {
-    complain(normalIp(request.socket.remoteAddress ?? ""));
+    complain();
     throw new ScimFault(401, "needs a bearer token of this service");
   }
   const url = URL.parse(request.url ?? "", "http://scim.invalid");
@@ -148,11 +150,12 @@ function fail(
   request: IncomingMessage,
   response: ServerResponse,
   error: unknown,
+  ip: string,
   { log, damaged }: ScimServerOptions,
 ): void {
   const fault = faultOf(error);
-  const { method, url = "", socket } = request;
-  const facts = { method, path: url.split("?", 1)[0], status: fault.status, ip: normalIp(socket.remoteAddress ?? "") };
+  const { method, url = "" } = request;
+  const facts = { method, path: url.split("?", 1)[0], status: fault.status, ip };
   if (isDamage(error)) {
     damaged(errorMessage(error));
   } else if (fault.status >= 500) {

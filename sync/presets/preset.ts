@@ -83,6 +83,9 @@ export interface Signs {
 /** For which types of sources a preset is; `tree`: ldap, ldif, and command with LDIF. */
 export type Shape = "tree" | "csv" | "sql" | "graph" | "google" | "scim";
 
+/** The text of a query, or what makes it for the domains of a source. */
+export type Query = string | ((domains: readonly string[]) => string);
+
 /** A small table; the configuration may override filter and attributes. */
 export interface Preset {
   /** As in the configuration, and the name of its file. */
@@ -90,7 +93,7 @@ export interface Preset {
   readonly about: About;
   readonly shape: Shape;
   /** The query that gives its rows: columns `address` and `kind`. Undefined of a tree and of a file. */
-  readonly query: string | undefined;
+  readonly query: Query | undefined;
   /** How `probe` and the hints at an empty source recognise the product; undefined: only a person can name it. */
   readonly signs: Signs | undefined;
   /** RFC 4515. No leading wildcard: Domino strips it. */
@@ -146,6 +149,6 @@ export const rowForm = {
 } as const satisfies Partial<Preset>;
 
 /** A preset for a database, from its query. */
-export function defineQuery(preset: Pick<Preset, "name" | "about"> & { readonly query: string }): Preset {
+export function defineQuery(preset: Pick<Preset, "name" | "about"> & { readonly query: Query }): Preset {
   return definePreset({ ...rowForm, shape: "sql", ...preset });
 }

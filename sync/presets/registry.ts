@@ -15,6 +15,7 @@ import { qmailLdap } from "./qmail-ldap.ts";
 import { scim } from "./scim.ts";
 import { univention } from "./univention.ts";
 import { vpopmail } from "./vpopmail.ts";
+import { vpopmailDomains } from "./vpopmail-domains.ts";
 import { zimbra } from "./zimbra.ts";
 import type { Preset } from "./preset.ts";
 
@@ -34,5 +35,6 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   scim,
   univention,
   vpopmail,
+  "vpopmail-domains": vpopmailDomains,
   zimbra,
 };

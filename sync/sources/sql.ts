@@ -8,20 +8,32 @@ import { type Columns, type Database, openDatabase } from "./database.ts";
 import { columnName, refuseColumns, RowBatch } from "./rows.ts";
 import { readCertificates, readPassword } from "./secrets.ts";
 
-/** A source that asks a database. @param folder where relative file names begin */
+/**
+ * A source that asks a database.
+ * @param folder where relative file names begin
+ * @throws RangeError if the preset has no query for the domains
+ */
 export function createSqlSource(settings: SourceSettings, rules: Rules, folder: string): Source {
+  const query = queryOf(settings, rules);
   return {
     name: settings.name,
     domains: rules.scope.domains,
     async *read(signal, notice) {
       const { database, url } = await connect(settings, folder, signal, notice);
       try {
-        yield* readRows(database, settings, rules, url, signal);
+        yield* readRows(database, { ...settings, query }, rules, url, signal);
       } finally {
         database.close();
       }
     },
   };
+}
+
+function queryOf({ query }: SourceSettings, { preset, scope }: Rules): string {
+  if (query !== "") {
+    return query;
+  }
+  return typeof preset.query === "function" ? preset.query(scope.exact) : (preset.query ?? "");
 }
 
 interface Connected {
@@ -64,7 +76,7 @@ async function* readRows(
 ): AsyncGenerator<Batch> {
   const batches = new RowBatch(rules);
   let isFirst = true;
-  const rows = database.rows(query === "" ? (rules.preset.query ?? "") : query);
+  const rows = database.rows(query);
   try {
     for (;;) {
       const { done, value } = await inTime(rows.next(), timeout, signal);

@@ -251,7 +251,7 @@ url = ["x"]
     ["[checks.spp]", "did you mean [spp]"],
     ["[smtp.limits]", "did you mean [limits]?"],
     ["[checks.rblsp]", "did you mean [checks.rblspp]?"],
-    ["listen = 1", "did you mean [[listener]] or listen in [smtp] or listen in [deliverabled] or listen in [metrics]"],
+    ["listen = 1", "did you mean [[listener]] or listen in [smtp] or listen in [deliverabled] or listen in [scim]"],
   ])("offers the nearest section for %s", (line, words) => {
     expect(faultsOf(`# two\n# lines\n${line}\n`)).toEqual([expect.stringMatching(/^c\.toml:3:/)]);
     expect(faultsOf(`${line}\n`)).toEqual([expect.stringContaining(words)]);

@@ -24,7 +24,7 @@ async function talk(port: number, text: string): Promise<Socket> {
 async function all(socket: Socket): Promise<string> {
   let text = "";
   socket.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
-  await once(socket, "close");
+  await new Promise((resolve) => socket.once("close", resolve));
   return text;
 }
 
@@ -78,6 +78,17 @@ describe("a hostile client", () => {
       `GET /ServiceProviderConfig HTTP/1.1\r\nHost: evil" <x>\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
     );
     expect(await all(forged)).toContain('"location":"/ServiceProviderConfig"');
+  });
+});
+
+describe("a client that leaves", () => {
+  it("in the middle of its body is nobody's error, and is logged", async () => {
+    const { port, user, lines } = await startReceiver();
+    const socket = await talk(port, `${head(100)}{`);
+    socket.destroy();
+    await expect.poll(() => lines.map(({ event }) => event)).toContain("request failed");
+    expect(lines.find(({ event }) => event === "request failed")?.fields).toMatchObject({ ip: "127.0.0.1", path: "/Users" });
+    expect(await user("a")).not.toBe("");
   });
 });
 

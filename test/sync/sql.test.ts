@@ -174,6 +174,38 @@ describe.skipIf(missing("mariadbd"))("MariaDB as a source", () => {
     ]);
   });
 
+  it("reads vpopmail's with a table for each domain, and gives no list if one is missing", async () => {
+    const table = (name: string): string =>
+      `CREATE TABLE ${name} (pw_name char(32) NOT NULL, pw_passwd char(40), pw_uid int, pw_gid int, pw_gecos char(48), pw_dir char(160), pw_shell char(20), PRIMARY KEY (pw_name))`;
+    const settings = await filled([
+      table("kontor_example"),
+      table("mein_werk_example"),
+      table("foreign_example"),
+      "CREATE TABLE valias (alias char(32), domain char(96), valias_line text, INDEX (alias, domain))",
+      "INSERT INTO kontor_example (pw_name) VALUES ('anna'), ('b''ert')",
+      "INSERT INTO mein_werk_example (pw_name) VALUES ('anna')",
+      "INSERT INTO foreign_example (pw_name) VALUES ('nobody')",
+      `INSERT INTO valias VALUES ('info', 'kontor.example', '&anna@kontor.example'),
+        ('info', 'mein-werk.example', '&anna@kontor.example'), ('info', 'foreign.example', '&nobody@foreign.example')`,
+    ]);
+    const domains = createDomains(["kontor.example", "mein-werk.example", "none.example"], {});
+    const own = { type: "sql", preset: "vpopmail-domains", ...settings } as const;
+    const from = source({ ...own, domains: ["kontor.example", "mein-werk.example"] }, domains);
+    expect((await readAll(from)).found.map(({ key, kind }) => `${key} ${kind}`).toSorted()).toEqual([
+      "anna@kontor.example account",
+      "anna@mein-werk.example account",
+      "b'ert@kontor.example account",
+      "info@kontor.example alias",
+      "info@mein-werk.example alias",
+    ]);
+    const fault = await faultOf(source(own, domains));
+    expect([fault.reason, fault.message]).toEqual(["search", expect.stringMatching(/none_example.*doesn't exist/)]);
+    const wild = createDomains([".kontor.example"], {});
+    expect(() => source(own, wild)).toThrow(
+      'domains must name each domain that has a table, for preset "vpopmail-domains"',
+    );
+  });
+
   it("reads mailcow's: no login but mail, a room, an alias that is over", async () => {
     const settings = await filled([
       "CREATE TABLE mailbox (username varchar(255), local_part varchar(255), domain varchar(255), kind varchar(100), active tinyint(1))",
