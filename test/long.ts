@@ -18,6 +18,7 @@ export const long: readonly string[] = [
   "test/lookup/sendmail.test.ts",
   "test/ops/lost-reader.test.ts",
   "test/ops/systemd.test.ts",
+  "test/scim/process.test.ts",
   "test/sync/command.test.ts",
   "test/sync/directory-faults.test.ts",
   "test/sync/processes.test.ts",
