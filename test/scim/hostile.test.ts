@@ -87,7 +87,10 @@ describe("a client that leaves", () => {
     const socket = await talk(port, `${head(100)}{`);
     socket.destroy();
     await expect.poll(() => lines.map(({ event }) => event)).toContain("request failed");
-    expect(lines.find(({ event }) => event === "request failed")?.fields).toMatchObject({ ip: "127.0.0.1", path: "/Users" });
+    expect(lines.find(({ event }) => event === "request failed")?.fields).toMatchObject({
+      ip: "127.0.0.1",
+      path: "/Users",
+    });
     expect(await user("a")).not.toBe("");
   });
 });
