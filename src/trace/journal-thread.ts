@@ -7,7 +7,7 @@ import { errorMessage } from "../report/error-message.ts";
 import type { MailEvent } from "../report/event.ts";
 import { identityOf, isDamage, moveAside } from "../state/sqlite-file.ts";
 import { addressKey, withoutAddresses } from "./keyed-event.ts";
-import { openPart, PartWriter } from "./part-file.ts";
+import { finishPart, openPart, PartWriter } from "./part-file.ts";
 import { currentPart, prune } from "./parts.ts";
 import type { Bounds } from "./parts.ts";
 
@@ -65,6 +65,10 @@ function part(now: number): Open {
   lookedAt = now;
   const path = currentPart(options.folder, options, now);
   if (open?.path !== path || identityOf(path) !== open.identity) {
+    if (open !== undefined && open.path !== path) {
+      finishPart(open.database);
+      open = undefined;
+    }
     close();
     const database = openPart(path, moved);
     open = { path, database, writer: new PartWriter(database), identity: identityOf(path) };

@@ -39,6 +39,16 @@ export function readPart(path: string): Database.Database {
   }
 }
 
+/** Closes a part to which nothing is written any more: readers need no files beside it then. */
+export function finishPart(database: Database.Database): void {
+  try {
+    database.pragma("journal_mode = DELETE");
+  } catch {
+    // Another worker has it open still, and finishes it.
+  }
+  database.close();
+}
+
 /** Writes events, all or none. */
 export class PartWriter {
   readonly #database: Database.Database;
@@ -49,6 +59,7 @@ export class PartWriter {
     this.#database = database;
     // Keys are numbers without an order: pages of the index are wanted again soon.
     database.pragma("cache_size = -16000");
+    database.pragma("journal_mode = WAL");
     database.pragma("wal_autocheckpoint = 4000");
     this.#insert = database.prepare(
       `INSERT INTO events (${columns.map((name) => `"${name}"`).join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,

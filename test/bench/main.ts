@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: ours beside Postfix, a plain smtp-server and canned replies. Builds its own load, installs nothing.
  * `-- --only versions --beside FOLDER` compares with another checkout of goodmailto, its rounds between ours.
- * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,sync,cures,checks,content,lookup`.
+ * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,sync,cures,checks,content,lookup,journal`.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -23,6 +23,7 @@ import { buildGenerator } from "./generator.ts";
 import type { Generator } from "./generator.ts";
 import { measureHeaderChecks } from "./header-checks.ts";
 import { measureMessageChecks } from "./message-checks.ts";
+import { measureJournal } from "./journal.ts";
 import { measureLookups } from "./lookups.ts";
 import { cellKey, loadsOf, measureRounds } from "./rounds.ts";
 import type { Cell, Measured, NamedLoad } from "./rounds.ts";
@@ -41,7 +42,7 @@ const { values } = parseArgs({
   },
 });
 const quick = values.quick === true;
-const parts = new Set((values.only ?? "rounds,growth,sync,cures,checks,content,lookup").split(","));
+const parts = new Set((values.only ?? "rounds,growth,sync,cures,checks,content,lookup,journal").split(","));
 const addresses = 100_000;
 
 async function prepare(folder: string): Promise<Site> {
@@ -173,6 +174,9 @@ async function main(): Promise<void> {
       }
       if (parts.has("lookup")) {
         print("Asked by other mail servers", await measureAsked(generator, site, quick));
+      }
+      if (parts.has("journal")) {
+        print("The journal", measureJournal(values.full === true ? 10_000_000 : quick ? 100_000 : 1_000_000));
       }
       if (parts.has("cures")) {
         print("Each hot spot, before and after", await measureCures(generator, site, quick));

@@ -47,11 +47,8 @@ function withRef(response: Response, { id, conversation }: Told): Response {
   return { ...response, reply: { ...reply, wire: reply.wire.replace(place, ref) } };
 }
 
-/** What the client is told: with its reference, and handed on as an event if somebody wants that. */
+/** What the client is told of a refusal, or of a message: with its reference, and handed on as an event if somebody wants that. */
 export function recorded(service: Service, client: Told, given: Response, asked: Asked): Reply | undefined {
-  if ((given.reply?.code ?? 500) < 400 && given.message === undefined) {
-    return given.reply;
-  }
   const response = withRef(given, client);
   tell(service, client, response, asked);
   return response.reply;

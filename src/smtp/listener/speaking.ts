@@ -31,7 +31,10 @@ export abstract class SpeakingConnection extends SMTPConnection {
   /** @param stage what it is a reply to */
   protected say(response: Response, stage: EventStage): void {
     this.record.note(response.reply);
-    if (!this._upgrading && !this.over) {
+    if ((response.reply?.code ?? 500) < 400 && response.message === undefined) {
+      // Most replies: nothing is made for them.
+      this.write(response.reply);
+    } else if (!this._upgrading && !this.over) {
       const { argument = "", transaction } = this.verbs ?? {};
       this.write(recorded(this.service, this, response, { stage, argument, transaction }));
     }
