@@ -65,8 +65,8 @@ export function withHints(batches: AsyncIterable<Batch>, asked: Asked): AsyncGen
 }
 
 /**
- * Entries that a filter by object class, and by an attribute that not everybody has, leaves out. The list is complete already: a failure of this search is not
- * reported, and `probe` is there for who wants to know.
+ * Entries that a filter by object class, or by an attribute that not everybody has, leaves out. The list is complete
+ * already: a failure of this search is not reported, and `probe` is there for who wants to know.
  */
 async function leftByFilter({ connection, settings, rules, sightings }: Asked, entries: number): Promise<Hint[]> {
   if (settings.filter !== "" || !asksByClass(rules)) {

@@ -122,6 +122,7 @@ export const fewEntries: string = [
   user("Geteilt", "shared", { ...kontor("shared"), userAccountControl: disabled }),
   user("Ohne Post", "without", { unicodePwd }),
   user("Nur mail", "mailonly", { mail: "mailonly@kontor.example" }),
+  ldifEntry("CN=Lagerist,OU=Lager", { objectClass: "contact", mail: "lagerist@kontor.example" }),
   user("Wandert", "mover", { ...kontor("mover") }),
   user("Heiratet", "bride", { ...kontor("bride") }),
   user("Geht", "leaver", { ...kontor("leaver") }),

@@ -171,6 +171,12 @@ describe.skipIf(missing("samba", "a domain controller"))("a source at Samba's do
     expect(closed.skipped["catch-all"]).toBe(1);
   });
 
+  it("says what may help where nobody has proxyAddresses", async () => {
+    const { entries, hints } = await readAll(from({ base: `OU=Lager,${base}` }));
+    expect(entries).toBe(0);
+    expect(hints.join("\n")).toMatch(/^1 entries .*"CN=Lagerist,\S+", have no proxyAddresses .* set filter = "/m);
+  });
+
   it("takes users without proxyAddresses, and leaves out disabled ones, by the filters of its page", async () => {
     const filters = [...page.matchAll(/[`"](\([&|]\(.*\))[`"]/g)].map(([, filter = ""]) => filter);
     const [all, active] = await Promise.all(filters.map(async (filter) => (await readAll(from({ filter }))).keys));
@@ -199,7 +205,7 @@ describe.skipIf(missing("samba", "a domain controller"))("a source at Samba's do
     const probe = run("probe");
     expect(probe).toContain("pages offered; StartTLS unknown");
     expect(probe).toContain("preset: active-directory, as the server looks");
-    expect(probe).toMatch(/WARNING: 1 entries .* "CN=Nur mail,\S+", have no proxyAddresses and are left out/);
+    expect(probe).toMatch(/WARNING: 2 entries .*, have no proxyAddresses and are left out/);
     expect(probe).not.toMatch(/WARNING: (reading failed|the search)/);
     expect(run("sync")).toContain(`from ${17 + many + 1} entries`);
     expect(run("explain", "hamburg@kontor.example")).toContain('(group) of source "ad", entry "CN=Hamburg,');
