@@ -68,7 +68,18 @@ export interface Source {
    * @throws SourceFault as `read`, also where only a full reading helps
    */
   readChanges?(reached: string, signal: AbortSignal): AsyncIterable<Batch>;
+  /**
+   * What became of entries that were read before, without the filter. Not given: the source cannot tell.
+   * @param entries as in `FoundAddress`
+   * @param since when they were read, ms since 1970
+   * @returns nothing for an entry of which it cannot tell
+   * @throws SourceFault as `read`
+   */
+  lookAt?(entries: readonly string[], since: number, signal: AbortSignal): Promise<ReadonlyMap<string, Fate>>;
 }
+
+/** left: the entry is gone, or somebody changed it since then. there: it is as it was. */
+export type Fate = "left" | "there";
 
 /** Whether it can tell what changed since it was read. */
 export function hasDeltas(source: Source): boolean {

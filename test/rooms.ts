@@ -63,6 +63,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["sync/live", "One address, asked of a directory now"],
   ["sync/read", "Reading all sources into a scratch file"],
   ["sync/list", "The new snapshot and its comparison with the previous one"],
+  ["sync/traffic", "Who got mail, asked of the previous snapshot and of the new one"],
   ["sync/publish", "The new snapshot takes its place"],
   ["sync/remember", "Incidents and history"],
   ["sync/targets", "Pushing the snapshot to relays"],

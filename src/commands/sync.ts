@@ -62,6 +62,12 @@ export function syncCommand(): Command {
       new Option("--accept-shrink", "publish even if the list shrank by more than the guards allow").conflicts(once),
     )
     .addOption(new Option("--accept-growth", "publish even if the list grew by more than max_growth").conflicts(once))
+    .addOption(
+      new Option(
+        "--accept-traffic-loss",
+        "publish even if the list would refuse recipients that got mail recently",
+      ).conflicts(once),
+    )
     .addOption(new Option("--accept-missing", "publish even if a source has never been read").conflicts(once))
     .action((words: Words) =>
       words.cron === true ? runByCron(words) : words.now === true ? askForOne(words) : runOnce(words),

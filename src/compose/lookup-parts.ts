@@ -26,7 +26,7 @@ export interface LookupParts {
 interface Base
   extends
     Omit<Services, "label" | "lists" | "scanner">,
-    Pick<LookupService, "idn" | "counters" | "snapshot" | "harvest" | "relayLists" | "observer"> {
+    Pick<LookupService, "idn" | "counters" | "snapshot" | "harvest" | "relayLists" | "observer" | "trafficFile"> {
   readonly scanners: ScannerPlaces;
   readonly want: (name: string) => void;
 }

@@ -33,6 +33,8 @@ import { withSearch } from "../../sync/live/search-asked.ts";
 import { silentLog } from "../report/log.ts";
 import { createProgress } from "../ops/progress.ts";
 import { loadSettings } from "./settings.ts";
+import { trafficOptions } from "./sync-traffic.ts";
+import type { TrafficOptions } from "../../sync/traffic/options.ts";
 import { version } from "../ops/version.ts";
 import { errorMessage } from "../report/error-message.ts";
 
@@ -45,6 +47,7 @@ export interface RunWords {
   readonly acceptShrink?: true;
   readonly acceptGrowth?: true;
   readonly acceptMissing?: true;
+  readonly acceptTrafficLoss?: true;
 }
 
 /** A configuration, ready to run. */
@@ -55,6 +58,7 @@ export interface SyncPlan {
   readonly sources: readonly Source[];
   readonly sealing: Sealing;
   readonly canaries: readonly Canary[];
+  readonly traffic: TrafficOptions | undefined;
 }
 
 /** Reads the configuration; undefined if it is none, which is then on stderr. */
@@ -76,6 +80,7 @@ export function loadPlan(file: string): SyncPlan | undefined {
         sources,
         sealing: readSealing(settings, dirname(file)),
         canaries: createCanaries(settings.sync.canaries, domains),
+        traffic: trafficOptions(settings, dirname(file), domains),
       };
     }
     process.stderr.write(`${file}: there is no [[source]] to read recipients from\n`);
@@ -98,12 +103,17 @@ function searched(source: Source, { type, changes }: SourceSettings, settings: S
       });
 }
 
-function jobOptions({ settings, sources, canaries, sealing }: SyncPlan, log: Log, signal: AbortSignal): JobOptions {
+function jobOptions(
+  { settings, sources, canaries, sealing, traffic }: SyncPlan,
+  log: Log,
+  signal: AbortSignal,
+): JobOptions {
   return {
     sources,
     protection: sealing.protection,
     settings: settings.sync,
     canaries,
+    traffic,
     // The relay goes by that of each domain.
     grace: Math.max(settings.recipients.grace, ...ownDomains(settings).map(({ grace }) => grace)),
     takesCatchAll: takesCatchAlls(settings),
@@ -166,6 +176,7 @@ function runJob(
     acceptShrink: words.acceptShrink ?? false,
     acceptGrowth: words.acceptGrowth ?? false,
     acceptMissing: words.acceptMissing ?? false,
+    acceptTraffic: words.acceptTrafficLoss ?? false,
     ...more,
     ...(progress === undefined ? {} : { progress: (entries: number) => progress.update(entries) }),
   }).finally(() => progress?.end());

@@ -14,6 +14,7 @@ import { readSecret } from "../snapshot/trust.ts";
 import { TrafficRecorder } from "../traffic/recorder.ts";
 import type { TrafficPlace } from "../traffic/recorder.ts";
 import { ownSecret } from "../traffic/secret.ts";
+import { textFile } from "../traffic/text.ts";
 
 type TrafficSettings = Pick<Settings, "guard" | "snapshot" | "recipients" | "domain">;
 
@@ -52,6 +53,12 @@ export class TrafficKeeping {
       formsOf: (user, domain) => [user, ...otherForms(user, delimitersOf(domain), signed)],
       list: () => (this.#snapshot.state.kind === "open" ? this.#snapshot.state.created : undefined),
     });
+  }
+
+  /** What a sync is handed; undefined: nothing. */
+  get file(): string | undefined {
+    const folder = this.#current?.place.folder;
+    return folder === undefined ? undefined : textFile(folder);
   }
 
   async close(): Promise<void> {

@@ -72,6 +72,8 @@ export interface LookupService
   /** Session variables that a login brings. */
   readonly loginVariables: ReadonlyMap<string, string>;
   readonly snapshot: SnapshotReader;
+  /** Where the relay writes who gets mail, for a sync; undefined: nowhere. */
+  readonly trafficFile?: string | undefined;
   /** Logs the verdict on a question that tells neither client nor sender. */
   readonly untold: Log;
 }

@@ -34,6 +34,8 @@ const mostRefused = 5000;
 /** ms */
 const complainEvery = 600_000;
 const closeTimeout = 5000;
+/** ms after which the text is written though nobody got mail: a sync takes an old one for a relay that is gone. */
+const idleEvery = 600_000;
 
 /** How often, in ms; the rest is for tests. */
 export interface RecorderOptions {
@@ -54,6 +56,7 @@ export class TrafficRecorder {
   #refused: RefusedNote[] = [];
   #thread: Worker | undefined;
   #isBusy = false;
+  #flushedAt = Number.NEGATIVE_INFINITY;
   #complainedAt = Number.NEGATIVE_INFINITY;
 
   constructor(place: TrafficPlace, log: Log, options: RecorderOptions = {}) {
@@ -74,9 +77,11 @@ export class TrafficRecorder {
 
   /** Hands what came to the thread, unless that is still at work. */
   flush(last = false): void {
-    if (this.#isBusy || (!last && this.#accepted.size + this.#refused.length === 0)) {
+    const isIdle = !last && this.#accepted.size + this.#refused.length === 0;
+    if (this.#isBusy || (isIdle && performance.now() - this.#flushedAt < idleEvery)) {
       return;
     }
+    this.#flushedAt = performance.now();
     const notes: Notes = { accepted: [...this.#accepted.values()], refused: this.#refused };
     this.#accepted = new Map();
     this.#refused = [];

@@ -9,6 +9,7 @@
  *     end SHA256 of all lines before
  */
 import { hash } from "node:crypto";
+import { join } from "node:path";
 
 import { countedDays, mostRecords } from "./record.ts";
 import type { TrafficRecord } from "./record.ts";
@@ -28,6 +29,11 @@ export const longestText = 128_000_000;
 const markForm = /^goodmailto-traffic 1 ((?:address|user-part) [0-9a-f]{16})$/;
 const lineForm = /^to ([0-9a-f]{32}) ([0-9a-f]{32}|-) (\d{1,6}) (\d{1,6}) ([\d:,]{1,400}|-)(?: (\d{1,15}):(\d{1,9}))?$/;
 const domainForm = /^domain ([\x21-\x7e]{1,255})$/;
+
+/** The file that is handed over. */
+export function textFile(folder: string): string {
+  return join(folder, "traffic.txt");
+}
 
 /** Writes it. */
 export function printTraffic({ mark, written, records }: Traffic): string {

@@ -13,7 +13,7 @@ import { identityOf, isDamage, moveAside } from "../state/sqlite-file.ts";
 import { openTrafficFile } from "./file.ts";
 import { TrafficRows } from "./rows.ts";
 import type { Notes } from "./rows.ts";
-import { printTraffic } from "./text.ts";
+import { printTraffic, textFile } from "./text.ts";
 
 /** How the thread is started. */
 export interface ThreadData {
@@ -35,7 +35,7 @@ export interface FromThread {
 
 const { folder, secret, match, textEvery }: ThreadData = workerData;
 const path = join(folder, "traffic.sqlite");
-const textPath = join(folder, "traffic.txt");
+const textPath = textFile(folder);
 const form = createKeyedForm(secret, match);
 let opened: { readonly database: Database.Database; readonly rows: TrafficRows; readonly identity: string | undefined };
 let isOpen = false;

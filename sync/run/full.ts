@@ -22,6 +22,9 @@ import { continueList, haveSameRules } from "../list/unchanged.ts";
 import { runDeadline } from "./job.ts";
 import type { JobOptions } from "./job.ts";
 import { factsOf, judgeList, originOf, placeList } from "./new-list.ts";
+import type { NewList } from "./new-list.ts";
+import { judgeTraffic } from "./traffic.ts";
+import type { TrafficJudgement } from "./traffic.ts";
 
 export { runDeadline } from "./job.ts";
 export type { JobOptions } from "./job.ts";
@@ -82,7 +85,7 @@ async function runWith(
   });
   const changes = compareSnapshots(newPath, comparable?.path, options.tell);
   const facts = factsOf(results, built, changes, (now() - startedAt) / 1000);
-  const reasons = judgeList({ path: newPath, built, rows, previous }, options);
+  const { reasons, published } = await judgeAll({ path: newPath, built, rows, previous }, options, signal);
   if (reasons.length > 0) {
     return { kind: "refused", reasons, facts };
   }
@@ -91,7 +94,14 @@ async function runWith(
   }
   signal.throwIfAborted();
   replaceList(newPath, comparable, changes, options);
+  published();
   return { kind: "published", facts: { ...facts, seconds: (now() - startedAt) / 1000 } };
+}
+
+/** By what is in the list, and by who gets mail. */
+async function judgeAll(list: NewList, options: JobOptions, signal: AbortSignal): Promise<TrafficJudgement> {
+  const { reasons, published } = await judgeTraffic(list.path, list.previous, options, signal);
+  return { reasons: [...judgeList(list, options), ...reasons], published };
 }
 
 function resolveSenders(scratch: Scratch, log: Log): void {

@@ -5,6 +5,7 @@ import type { LeftOut } from "../left-out.ts";
 import type { GuardSettings, JudgeOptions } from "../judge/judge.ts";
 import type { Protection } from "../publish/protect.ts";
 import type { Source } from "../source.ts";
+import type { TrafficOptions } from "../traffic/options.ts";
 
 /** What a run needs. */
 export interface JobOptions {
@@ -27,6 +28,10 @@ export interface JobOptions {
   readonly acceptGrowth?: boolean;
   /** A person has said that a source which never could be read may be left out. */
   readonly acceptMissing?: boolean;
+  /** A person has said that recipients who got mail may be refused. */
+  readonly acceptTraffic?: boolean;
+  /** Who gets mail, for the guard of those; not given: it does not look. */
+  readonly traffic?: TrafficOptions | undefined;
   /** `[recipients] grace`: how long removed keys stay, marked, in ms; 0: they go immediately. */
   readonly grace?: number;
   /** Whether a directory's catch-all address counts for a relay domain: the guard expects one there. */

@@ -15,6 +15,7 @@ import { type Bounds, dial, parseTarget, type ServerTarget } from "./dial.ts";
 import { parseFilter } from "./filter.ts";
 import { type LdapAnswer, LdapConnection, printable } from "./ldap-connection.ts";
 import { type Ceilings, ceilings, pagedSearch, type Query } from "./paged-search.ts";
+import { lookAtEntries } from "./entry-look.ts";
 import { hasRanges, wholeEntries } from "./ranges.ts";
 import { resultText } from "./result-codes.ts";
 import { explainBase, withHints } from "./hints.ts";
@@ -62,6 +63,8 @@ export function createLdapSource(
     name: settings.name,
     domains: rules.scope.domains,
     read: (signal, notice) => read("", signal, notice),
+    lookAt: async (entries, since, signal) =>
+      lookAtEntries(await connectFirst(targets, settings, folder, signal), entries, since, rules.preset.controls),
     ...(changes === undefined ? {} : { readChanges: read }),
   };
 }

@@ -11,6 +11,7 @@ import { TrafficRecorder } from "../../src/traffic/recorder.ts";
 import { readOwnSecret } from "../../src/traffic/secret.ts";
 import { parseTraffic, printTraffic } from "../../src/traffic/text.ts";
 import type { Traffic } from "../../src/traffic/text.ts";
+import { fetchTraffic } from "../../sync/traffic/fetch.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
@@ -92,6 +93,33 @@ next_hop = "smtp://127.0.0.1:${hop.port}"
       const bytes = readFileSync(join(folder, name), "latin1");
       expect(bytes.match(/vera|boss|nobody|postmaster/i), name).toBeNull();
     }
+  });
+
+  it("and hands it to a sync by HTTP, with a token alone", async () => {
+    const lookup = (name: string, more = ""): string =>
+      `[[lookup]]\nname = "${name}"\nprotocol = "http"\nlisten = ["127.0.0.1:0"]\n${more}`;
+    const config = `[guard]\ntraffic_folder = "{folder}/traffic"\nkey_file = "key"\n${lookup("open")}${lookup("closed", 'token_file = "token"\n')}`;
+    relay = await start(config, { key: secret, token: { text: "geheimes-losungswort-1\n", mode: 0o600 } });
+    const [, open, closed] = relay.ports;
+    const from = (port: number | undefined, token: string) => ({
+      ...{ places: [`http://127.0.0.1:${port ?? 0}/v1/traffic`], token, ca: undefined, named: true },
+      mark: createKeyedForm(secret, "address").mark,
+    });
+    const { signal } = new AbortController();
+    const log = memoryLog();
+    await send(relay.port, ["vera@kontor.example"]);
+    const fetched = (port: number | undefined, token: string): Promise<readonly Traffic[]> =>
+      fetchTraffic(from(port, token), log, Date.now(), signal);
+    await expect.poll(() => fetched(closed, "geheimes-losungswort-1"), { timeout: 15_000 }).toHaveLength(1);
+    const [traffic] = await fetched(closed, "geheimes-losungswort-1");
+    expect(traffic === undefined ? 0 : messagesTo(traffic, "vera", secret)).toBe(1);
+    const before = log.lines.length;
+    expect(await fetched(closed, "falsches-losungswort")).toEqual([]);
+    expect(await fetched(open, "geheimes-losungswort-1")).toEqual([]);
+    expect(log.lines.slice(before).map(({ fields }) => String(fields["why"]).slice(0, 15))).toEqual([
+      "it answered 401",
+      "it answered 404",
+    ]);
   });
 
   it("not what the next hop refused", async () => {

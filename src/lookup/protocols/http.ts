@@ -1,13 +1,15 @@
 /**
  * HTTP and JSON for anything else: `GET /v1/recipient/ADDRESS[?client=IP&sender=ADDRESS]` for one address,
  * `POST /v1/recipients` for many. Addresses are as in RCPT; an empty sender is the null sender. There is no way to list.
+ * `GET /v1/traffic` is for the guard of syncs: keyed hashes.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 
 import { isBearer } from "../../files/bearer-tokens.ts";
 import { normalIp } from "../../mail/network.ts";
-import { errorMessage } from "../../report/error-message.ts";
+import { errorCode, errorMessage } from "../../report/error-message.ts";
 import { http as node } from "../../wait/http.ts";
 import { readHttpBody } from "../../wait/http-body.ts";
 import { within } from "../../wait/within.ts";
@@ -62,8 +64,11 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   } else if (url?.pathname === "/v1/recipients") {
     allow(request, "POST");
     await answerMany(request, response, options);
+  } else if (url?.pathname === "/v1/traffic") {
+    allow(request, "GET");
+    await answerTraffic(response, options);
   } else {
-    throw new Refusal(404, "GET /v1/recipient/ADDRESS, POST /v1/recipients");
+    throw new Refusal(404, "GET /v1/recipient/ADDRESS, POST /v1/recipients, GET /v1/traffic");
   }
 }
 
@@ -114,6 +119,18 @@ async function answerMany(
     verdicts.push(await spokenVerdict(now, address, party));
   }
   send(response, 200, { recipients: verdicts, list: listOf(now.service) });
+}
+
+/** What the relay remembers of who gets mail, for a sync; never without a token. */
+async function answerTraffic(response: ServerResponse, { asker, token }: LookupServerOptions): Promise<void> {
+  const { trafficFile } = asker().service;
+  if (token() === undefined || trafficFile === undefined) {
+    throw new Refusal(404, token() === undefined ? "needs a service with token_file" : "[guard] traffic is off");
+  }
+  const text = await readFile(trafficFile).catch((error: unknown) => {
+    throw errorCode(error) === "ENOENT" ? new Refusal(404, "nobody has got mail yet") : error;
+  });
+  response.writeHead(200, { "content-type": "text/plain; charset=us-ascii", "cache-control": "no-store" }).end(text);
 }
 
 /** The body of a POST. */
