@@ -93,7 +93,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     ...services,
     ...mannersOf(settings),
     ...{ scanners, counters, snapshot, harvest, relayLists, observer: noting.observer, want: mirror.want },
-    trafficFile: traffic.file,
+    trafficFile: lasting.traffic.file,
   });
   return { courier, authenticator, tls, listeners, lookup, mirror };
 }
