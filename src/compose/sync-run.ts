@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { ownDomains, takesCatchAlls } from "../config/own-domains.ts";
 import type { SourceSettings } from "../config/schema.ts";
 import type { Settings } from "../config/sections.ts";
+import { normalDomain } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import { noCounters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
@@ -117,6 +118,7 @@ function jobOptions(
     // The relay goes by that of each domain.
     grace: Math.max(settings.recipients.grace, ...ownDomains(settings).map(({ grace }) => grace)),
     takesCatchAll: takesCatchAlls(settings),
+    relayDomains: settings.domains.relay.map((name) => normalDomain(name) ?? name),
     path: settings.snapshot.path,
     log,
     signal,

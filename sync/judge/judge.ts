@@ -6,7 +6,7 @@ import type { DayCount } from "../remember/day.ts";
 import { guard } from "./guard.ts";
 
 import type { Previous } from "../list/previous.ts";
-import { isCatchAll } from "../../src/mail/wildcards.ts";
+import { catchAllKey, isCatchAll } from "../../src/mail/wildcards.ts";
 import { compareTallies, findMissing, tallySnapshot } from "../list/tally.ts";
 import type { Canary } from "../list/tally.ts";
 
@@ -29,6 +29,8 @@ export interface JudgeOptions {
   readonly acceptGrowth?: boolean;
   /** Domains where a new catch-all is no surprise: the configuration leaves it to the directory. */
   readonly takesCatchAll?: (domain: string) => boolean;
+  /** Whole relay domains: among them a hashed list's catch-all is found again. */
+  readonly relayDomains?: readonly string[];
 }
 
 /**
@@ -43,9 +45,10 @@ export function judge(
   options: JudgeOptions,
   form?: (key: string) => string,
 ): readonly string[] {
-  const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false, takesCatchAll } = options;
+  const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false } = options;
   const parts =
     previous === undefined ? { domains: [], kinds: [], opened: [], closed: [] } : compare(previous.path, newPath);
+  const isExpected = expectedCatchAlls(options, form);
   return guard({
     before: previous?.rows,
     now: built.rows,
@@ -54,14 +57,23 @@ export function judge(
       fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
     ),
     ...parts,
-    // A hash names no domain.
-    opened: parts.opened.filter((key) => !isCatchAll(key) || takesCatchAll?.(key.slice(1)) !== true),
+    opened: parts.opened.filter((key) => !isExpected(key)),
     missing: canaries.length === 0 ? [] : findMissing(newPath, canaries, form),
     day,
     acceptShrink,
     acceptGrowth,
     ...limitsOf(settings),
   });
+}
+
+/** Whether a new catch-all is no surprise. A hash names no domain, but that of a relay domain can be made. */
+function expectedCatchAlls(
+  { takesCatchAll = () => false, relayDomains = [] }: JudgeOptions,
+  form: ((key: string) => string) | undefined,
+): (key: string) => boolean {
+  const hashed = form === undefined ? [] : relayDomains.filter(takesCatchAll).map((one) => form(catchAllKey(one)));
+  const expected = new Set(hashed);
+  return (key) => (isCatchAll(key) ? takesCatchAll(key.slice(1)) : expected.has(key));
 }
 
 /** What became of the old list's domains, kinds and catch-alls. */

@@ -36,6 +36,8 @@ export interface JobOptions {
   readonly grace?: number;
   /** Whether a directory's catch-all address counts for a relay domain: the guard expects one there. */
   readonly takesCatchAll?: (domain: string) => boolean;
+  /** Of `[domains] relay`, those that are no suffix, in normal form. */
+  readonly relayDomains?: readonly string[];
   /** Publish nothing and write nothing beside the snapshot; `tell` is called with every key that would come or go. */
   readonly dryRun?: boolean;
   readonly tell?: (change: "added" | "removed", key: string) => void;

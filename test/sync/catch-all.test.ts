@@ -9,7 +9,7 @@ import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import { createRecipients } from "../../src/snapshot/recipients.ts";
 import { openSource } from "../../sync/sources/open.ts";
-import { listSource, mailbox, memoryLog, publish, temporaryFolder } from "../snapshot/fixture.ts";
+import { found, listSource, mailbox, memoryLog, publish, sync, temporaryFolder } from "../snapshot/fixture.ts";
 import { source, sourceSettings } from "./reading.ts";
 
 describe.each([
@@ -38,8 +38,8 @@ describe.each([
         const rules = { match: "address" as const, always: [], recipient_delimiter: "+", catch_all };
         const { find } = createRecipients(reader, domains, rules);
         return ["x@kontor.example", "x@werk.example", "anna@kontor.example"].map((text) => {
-          const found = find(mailbox(text));
-          return found.kind === "known" ? found.as : found.kind;
+          const answer = find(mailbox(text));
+          return answer.kind === "known" ? answer.as : answer.kind;
         });
       });
       reader.close();
@@ -55,6 +55,21 @@ describe.each([
     unlinkSync(join(folder, "export"));
     await publish(path, [listSource("list", ["bert@kontor.example"]), from], protection);
     expect(answers()).toEqual(expected);
+  });
+
+  it("may come later where the domain leaves it to the directory, and is held where it is below a suffix or of no such domain", async () => {
+    const opening = async (domain: string): Promise<unknown> => {
+      const path = join(temporaryFolder(), "snapshot.sqlite");
+      const takesCatchAll = (one: string): boolean => one !== "werk.example";
+      const options = { ...protection, takesCatchAll, relayDomains: ["kontor.example", "werk.example"] };
+      const key = { ...found(`anna@${domain}`), key: `@${domain}` as never, kind: "catchall" as const };
+      await publish(path, [listSource("a", ["anna@kontor.example"])], options);
+      return (await sync(path, [listSource("a", ["anna@kontor.example", key])], options)).kind;
+    };
+    expect(await opening("kontor.example")).toBe("published");
+    expect(await opening("werk.example")).toBe("refused");
+    // Nobody can tell that of a hash.
+    expect(await opening("nord.filiale.example")).toBe(form === undefined ? "published" : "refused");
   });
 });
 
