@@ -26,7 +26,8 @@ const clouds: Readonly<Record<string, string>> = {
 
 /** Where tokens for the API at this URL come from: any other place signs in itself. */
 export function tokenUrl(base: URL, tenant: string): URL {
-  const host = base.protocol === "https:" && base.port === "" ? clouds[base.hostname] : undefined;
+  const isCloud = base.protocol === "https:" && base.port === "" && Object.hasOwn(clouds, base.hostname);
+  const host = isCloud ? clouds[base.hostname] : undefined;
   const origin = host === undefined ? base.href.replace(/\/$/, "") : `https://${host}`;
   return new URL(`${origin}/${tenant}/oauth2/v2.0/token`);
 }

@@ -12,6 +12,7 @@ import { createRules } from "../../sync/convert/addresses.ts";
 import { createScope } from "../../sync/convert/scope.ts";
 import { presetFor } from "../../sync/presets/preset-for.ts";
 import { createGraphSource } from "../../sync/sources/graph.ts";
+import { tokenUrl } from "../../sync/sources/graph-sign-in.ts";
 import { type WebLimits, webLimits } from "../../sync/sources/web-api.ts";
 import { type Batch, type Source, SourceFault } from "../../sync/source.ts";
 import { createAuthority } from "../fakes/certificates.ts";
@@ -462,6 +463,19 @@ describe("changes of a tenant", () => {
     graph.trick = ({ url }) => (url.pathname.endsWith("/delta") ? { status: 404 } : undefined);
     expect(await markOf(graphSource())).toBe("");
     expect(graphSource({ changes: "none" }).readChanges).toBeUndefined();
+  });
+});
+
+describe("where a tenant signs in", () => {
+  it.each([
+    ["https://graph.microsoft.com", "https://login.microsoftonline.com/t/oauth2/v2.0/token"],
+    ["https://graph.microsoft.us/", "https://login.microsoftonline.us/t/oauth2/v2.0/token"],
+    ["https://microsoftgraph.chinacloudapi.cn", "https://login.partner.microsoftonline.cn/t/oauth2/v2.0/token"],
+    ["https://graph.microsoft.com:8443", "https://graph.microsoft.com:8443/t/oauth2/v2.0/token"],
+    ["https://constructor/graph/", "https://constructor/graph/t/oauth2/v2.0/token"],
+    ["http://127.0.0.1:8080", "http://127.0.0.1:8080/t/oauth2/v2.0/token"],
+  ])("for %s is %s", (base, place) => {
+    expect(tokenUrl(new URL(base), "t").href).toBe(place);
   });
 });
 
