@@ -39,6 +39,7 @@ describe("the configuration on a page", () => {
     ["docs/entra-id.md", ""],
     ["docs/google-workspace.md", ""],
     ["docs/scim.md", ""],
+    ["docs/sql.md", ""],
     // A list for Postfix needs no route, and the page says that this is warned of.
     ["docs/keep-postfix.md", "route: is missing"],
     ["docs/lookups.md", ""],
