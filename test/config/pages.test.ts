@@ -51,6 +51,7 @@ describe("the configuration on a page", () => {
     writeFileSync(join(folder, "scim-tokens"), `${"0".repeat(64)}\n`, { mode: 0o600 });
     copyFileSync(join(root, "config/tcp.smtp"), join(folder, "tcp.smtp"));
     writeFileSync(join(folder, "ldap-password"), "secret\n", { mode: 0o600 });
+    writeFileSync(join(folder, "db-password"), "secret\n", { mode: 0o600 });
     if (page.includes("entra")) {
       const words = "req -x509 -newkey rsa:2048 -nodes -days 700 -subj /CN=x -keyout entra.pem -out crt".split(" ");
       spawnSync("openssl", words, { cwd: folder });

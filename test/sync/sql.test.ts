@@ -1,6 +1,6 @@
 /** Databases as sources: the real servers, their presets, and whatever ends a reading before its last row. */
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -54,6 +54,23 @@ const iredmail = [
   "INSERT INTO alias VALUES ('team@kontor.example', 1)",
   "INSERT INTO maillists VALUES ('liste@kontor.example', 1), ('stumm@kontor.example', 0)",
   "INSERT INTO alias_domain VALUES ('old.example', 'kontor.example', 1)",
+];
+const vpopmail = [
+  "CREATE TABLE vpopmail (pw_name char(32), pw_domain char(96))",
+  "CREATE TABLE valias (alias char(32), domain char(96), valias_line text)",
+  "INSERT INTO vpopmail VALUES ('anna', 'kontor.example')",
+  "INSERT INTO valias VALUES ('info', 'kontor.example', '&anna@kontor.example'), ('info', 'kontor.example', '&b@kontor.example')",
+];
+const mailcow = [
+  "CREATE TABLE mailbox (username varchar(255), local_part varchar(255), domain varchar(255), kind varchar(100), active tinyint(1))",
+  "CREATE TABLE alias (address varchar(255), goto text, active tinyint(1))",
+  "CREATE TABLE alias_domain (alias_domain varchar(255), target_domain varchar(255), active tinyint(1))",
+  "CREATE TABLE spamalias (address varchar(255), validity int)",
+  `INSERT INTO mailbox VALUES ('anna@kontor.example', 'anna', 'kontor.example', '', 2),
+        ('saal@kontor.example', 'saal', 'kontor.example', 'location', 1), ('off@kontor.example', 'off', 'kontor.example', '', 0)`,
+  "INSERT INTO alias VALUES ('info@kontor.example', 'anna@kontor.example', 1), ('@kontor.example', 'anna@kontor.example', 0)",
+  "INSERT INTO alias_domain VALUES ('old.example', 'kontor.example', 1)",
+  "INSERT INTO spamalias VALUES ('now@kontor.example', 2000000000), ('over@kontor.example', 1)",
 ];
 const twoDomains = createDomains(["kontor.example", "old.example"], {});
 
@@ -162,17 +179,36 @@ describe.skipIf(missing("mariadbd"))("MariaDB as a source", () => {
   });
 
   it("reads vpopmail's", async () => {
-    const settings = await filled([
-      "CREATE TABLE vpopmail (pw_name char(32), pw_domain char(96))",
-      "CREATE TABLE valias (alias char(32), domain char(96), valias_line text)",
-      "INSERT INTO vpopmail VALUES ('anna', 'kontor.example')",
-      "INSERT INTO valias VALUES ('info', 'kontor.example', '&anna@kontor.example'), ('info', 'kontor.example', '&b@kontor.example')",
-    ]);
+    const settings = await filled(vpopmail);
     expect(await kindsOf({ preset: "vpopmail", ...settings })).toEqual([
       "anna@kontor.example account",
       "info@kontor.example alias",
     ]);
   });
+
+  it.each([
+    ["PostfixAdmin", "postfixadmin", "postfixadmin", postfixadmin("tinyint(1)")],
+    ["mailcow", "mailcow", "mailcow", mailcow],
+    ["iRedMail", "iredmail", "vmail", iredmail],
+    ["vpopmail", "vpopmail", "vpopmail", vpopmail],
+  ] as const)(
+    "reads with the rights that docs/sql.md grants, and no others: %s",
+    async (title, preset, database, tables) => {
+      const own = await filled(tables);
+      const name = own.url?.[0]?.slice("mysql:///".length).split("?")[0] ?? "";
+      const [, section = ""] = readFileSync(join(import.meta.dirname, "../../docs/sql.md"), "utf8").split(
+        `\n## ${title}\n`,
+      );
+      const [, block = ""] = /^```sql\n(.*?)^```/ms.exec(section) ?? [];
+      const [, host = ""] = /CREATE USER goodmailto@(\S+)/.exec(block) ?? [];
+      for (const statement of block.split(";\n").filter((one) => one.trim() !== "")) {
+        await server.run(statement.replace(` ${database}.`, ` ${name}.`));
+      }
+      const settings = { ...own, user: "goodmailto", password_file: passwordFile("CHANGE-ME") };
+      expect(await tablesOf(preset, settings)).toEqual(await tablesOf(preset, own));
+      await server.run(`DROP USER goodmailto@${host}`);
+    },
+  );
 
   it("reads vpopmail's with a table for each domain, and gives no list if one is missing", async () => {
     const table = (name: string): string =>
@@ -207,17 +243,7 @@ describe.skipIf(missing("mariadbd"))("MariaDB as a source", () => {
   });
 
   it("reads mailcow's: no login but mail, a room, an alias that is over", async () => {
-    const settings = await filled([
-      "CREATE TABLE mailbox (username varchar(255), local_part varchar(255), domain varchar(255), kind varchar(100), active tinyint(1))",
-      "CREATE TABLE alias (address varchar(255), goto text, active tinyint(1))",
-      "CREATE TABLE alias_domain (alias_domain varchar(255), target_domain varchar(255), active tinyint(1))",
-      "CREATE TABLE spamalias (address varchar(255), validity int)",
-      `INSERT INTO mailbox VALUES ('anna@kontor.example', 'anna', 'kontor.example', '', 2),
-        ('saal@kontor.example', 'saal', 'kontor.example', 'location', 1), ('off@kontor.example', 'off', 'kontor.example', '', 0)`,
-      "INSERT INTO alias VALUES ('info@kontor.example', 'anna@kontor.example', 1), ('@kontor.example', 'anna@kontor.example', 0)",
-      "INSERT INTO alias_domain VALUES ('old.example', 'kontor.example', 1)",
-      "INSERT INTO spamalias VALUES ('now@kontor.example', 2000000000), ('over@kontor.example', 1)",
-    ]);
+    const settings = await filled(mailcow);
     expect(await tablesOf("mailcow", settings)).toEqual([
       "anna@kontor.example account",
       "anna@old.example alias",
