@@ -56,9 +56,11 @@ export function isReply(read: Mailbox | Reply): read is Reply {
 /** The verdict on a text that is no address: the relay's refusal in its own domains, and else nobody's business. */
 export function unreadable(text: string, reply: Reply, { domains }: Pick<LookupService, "domains">): LookupVerdict {
   const at = text.lastIndexOf("@");
-  const domain = normalDomain(text.slice(at + 1)) ?? "";
-  // A name without a domain is one of ours.
-  const isOwn = at < 0 ? text !== "" : domains.canonical(domain) !== undefined;
+  const written = text.slice(at + 1);
+  const domain = normalDomain(written) ?? "";
+  // A name without a domain is one of ours, and so is one with an @ in its quotes: mail servers put their own domain on.
+  const isName = at < 0 || written === "" || text.endsWith('"') || (at === 0 && domain === "");
+  const isOwn = isName ? text !== "" : domains.canonical(domain) !== undefined;
   return { kind: isOwn ? "refused" : "foreign", reply, reason: "not an address" };
 }
 

@@ -140,6 +140,9 @@ describe("lookups of other mail servers", () => {
     [{ recipient: "nobody@kontor.example" }, "550 5.1.1 No such user here"],
     [{ recipient: "vera%b@kontor.example" }, "550 5.7.1 Relaying denied"],
     [{ recipient: "v\xe9ra@kontor.example" }, "553 5.6.7 Addresses are ASCII here; SMTPUTF8 is not offered"],
+    // A name without a domain, of which Postfix makes an address of its own domain.
+    [{ recipient: "@`x:" }, "501 5.1.3 Bad recipient address syntax"],
+    [{ recipient: "x@" }, "501 5.1.3 Bad recipient address syntax"],
     // Where other mail goes is the business of the server that asks.
     [{ recipient: "vera@elsewhere.example" }, "DUNNO"],
     [{ recipient: "not an address@else where" }, "DUNNO"],

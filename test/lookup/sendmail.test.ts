@@ -13,11 +13,8 @@ import { askOdd, askServer, compare, startAskedRelay } from "./servers.ts";
 import type { AskedRelay } from "./servers.ts";
 
 const ways = ["milter", "socketmap"] as const;
-/**
- * What it does not take for an address of a relay domain: an empty user, one with a route, and a name alone. A blank
- * in front of the @ is nothing to it.
- */
-const own = /<(?:""@[^>]*|[^>]*%[^>]*)>\.\.\. Relaying denied|<[^@>]+>\.\.\. User unknown|^<[^"@]* @[^>]*> 250 /;
+/** What it does not take for an address of a relay domain: an empty user, one with a route, and a name alone. */
+const own = /<(?:""@[^>]*|[^>]*%[^>]*)>\.\.\. Relaying denied|<[^@>]+>\.\.\. User unknown/;
 const milterSection = (socket: string): string =>
   `[[lookup]]
 name = "milter"

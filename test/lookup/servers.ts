@@ -92,12 +92,15 @@ function classOf(reply: string | undefined): string {
   return reply?.slice(0, 1) ?? "";
 }
 
-/** The address that a user part without its quotes would be. */
-function withQuotes(address: string): string {
+/** What a server may make of a user part that wants quotes: puts them on, or takes blanks away. */
+const repairs: readonly ((user: string) => string)[] = [
+  (user) => `"${user.replace(/\\(.)/g, "$1").replace(/["\\]/g, "\\$&")}"`,
+  (user) => user.replaceAll(" ", ""),
+];
+
+function repaired(address: string, repair: (user: string) => string): string {
   const at = address.lastIndexOf("@");
-  return at < 0 || address.startsWith('"')
-    ? address
-    : `"${address.slice(0, at).replace(/["\\]/g, "\\$&")}"${address.slice(at)}`;
+  return at < 0 || address.startsWith('"') ? address : `${repair(address.slice(0, at))}${address.slice(at)}`;
 }
 
 /** What is different about a server or the protocol by which it asks. */
@@ -123,9 +126,15 @@ export async function compare(
   { isUntold = false, own }: Manners = {},
 ): Promise<Compared> {
   const addresses = randomAddresses();
-  const [ours, repaired, toNobody, theirs] = await Promise.all([
+  const senders = isUntold ? [sender, ""] : [sender];
+  const [ours, toRepaired, toNobody, theirs] = await Promise.all([
     askServer(relay, addresses),
-    askServer(relay, addresses.map(withQuotes)),
+    Promise.all(
+      repairs.flatMap((repair) => {
+        const asked = addresses.map((address) => repaired(address, repair));
+        return senders.map((from) => askServer(relay, asked, from));
+      }),
+    ),
     isUntold ? askServer(relay, addresses, "") : [],
     askServer(server, addresses),
   ]);
@@ -134,8 +143,9 @@ export async function compare(
     const [our = "", their = ""] = [ours[i], theirs[i]];
     classes[classOf(our)] = (classes[classOf(our)] ?? 0) + 1;
     const isForSome = isUntold && (our.startsWith("550 5.7.1 Delivery") || toNobody[i]?.startsWith("2"));
-    // What wants quotes is no address to us; some servers put them on, and ask.
-    const isRepaired = our.startsWith("501 5.1.3") && classOf(repaired[i]) === classOf(their);
+    // What wants quotes is no address to us; some servers repair it, and ask.
+    const isRepaired =
+      our.startsWith("501 5.1.3") && toRepaired.some((replies) => classOf(replies[i]) === classOf(their));
     const isRight =
       classOf(our) === classOf(their) ||
       isRepaired ||
