@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
@@ -25,9 +26,13 @@ import { currentPart, partsIn, prune } from "../../src/trace/parts.ts";
 import { searchJournal } from "../../src/trace/search.ts";
 import { readWanted } from "../../src/trace/search-keys.ts";
 import { summarise } from "../../src/trace/summary.ts";
+import { skipped } from "../fakes/need.ts";
 import { deliveryOf, eventOf } from "./events.ts";
 
 const day = 86_400_000;
+const cannotMount =
+  spawnSync("unshare", ["-m", "sh", "-c", "mount -t tmpfs -o size=64k tmpfs /mnt"]).status !== 0 &&
+  skipped("no right to mount a tmpfs");
 const never = (): void => undefined;
 
 describe("the journal", () => {
@@ -131,6 +136,32 @@ describe("the journal", () => {
     expect(lines.filter((line) => line.startsWith("trace: events not written"))).toEqual([
       expect.stringMatching(/events=2 why=.*ENOTDIR.* folder=/),
     ]);
+  });
+
+  it.skipIf(cannotMount)("counts what a full disk does not take, and writes again when there is room", async () => {
+    expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]).status).toBe(0);
+    try {
+      const before = metrics.totals()["trace_lost"] ?? 0;
+      const lost = (): number => (metrics.totals()["trace_lost"] ?? 0) - before;
+      const filler = join(folder, "filler");
+      writeFileSync(filler, Buffer.alloc(3_800_000));
+      const journal = start();
+      for (let i = 0; i < 1000; i++) {
+        journal.note(eventOf());
+      }
+      await vi.waitFor(() => expect(lost()).toBe(1000), 20_000);
+      expect(lines).toEqual([
+        expect.stringMatching(/^trace: events not written events=1000 why="database or disk is full"/),
+      ]);
+      rmSync(filler);
+      journal.note(eventOf({ ip: "192.0.2.8" }));
+      await vi.waitFor(() => expect(find("192.0.2.8")).toHaveLength(1), 20_000);
+      await journal.close();
+      expect(lost()).toBe(1000);
+    } finally {
+      await Promise.all(open.splice(0).map((journal) => journal.close()));
+      expect(spawnSync("umount", [folder]).status).toBe(0);
+    }
   });
 
   it("loses what is too much at a time, and never waits", async () => {
