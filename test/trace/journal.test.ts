@@ -144,7 +144,7 @@ describe("the journal", () => {
       const before = metrics.totals()["trace_lost"] ?? 0;
       const lost = (): number => (metrics.totals()["trace_lost"] ?? 0) - before;
       const filler = join(folder, "filler");
-      writeFileSync(filler, Buffer.alloc(3_800_000));
+      writeFileSync(filler, Buffer.alloc(4_050_000));
       const journal = start();
       for (let i = 0; i < 1000; i++) {
         journal.note(eventOf());
