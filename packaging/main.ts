@@ -1,5 +1,5 @@
 /**
- * `npm run package [-- deb | rpm] [--architecture amd64 | arm64]`: packages with a Node of their own, in
+ * `npm run package [-- deb | rpm | image] [--architecture amd64 | arm64]`: packages with a Node of their own, in
  * dist/packages. `npm run bundle`: only the program as plain JavaScript, in dist.
  */
 import { execFileSync } from "node:child_process";
@@ -11,13 +11,14 @@ import { parseArgs } from "node:util";
 import { build, warm } from "./bundle.ts";
 import { makeDeb } from "./deb/deb.ts";
 import { architectures } from "./node.ts";
+import { makeImage } from "./oci/image.ts";
 import { makeRpm } from "./rpm/rpm.ts";
 import type { Architecture } from "./node.ts";
 import { root, writeTree } from "./tree.ts";
 
 type Maker = (tree: string, out: string, architecture: Architecture, epoch: number) => string;
 
-const makers: Readonly<Record<string, Maker>> = { deb: makeDeb, rpm: makeRpm };
+const makers: Readonly<Record<string, Maker>> = { deb: makeDeb, rpm: makeRpm, image: makeImage };
 
 /** Seconds: of the newest commit, so that the same commit gives the same package. */
 function epochOf(): number {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { architectures } from "../../packaging/node.ts";
 import { makeDeb } from "../../packaging/deb/deb.ts";
+import { makeImage } from "../../packaging/oci/image.ts";
 import { makeRpm } from "../../packaging/rpm/rpm.ts";
 import { writeTree } from "../../packaging/tree.ts";
 import { version } from "../../src/ops/version.ts";
@@ -29,12 +30,13 @@ const hasRoots =
     "mount -t tmpfs tmpfs /mnt && mkdir /mnt/u /mnt/w /mnt/r && mount -t overlay o -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt/r",
   ]).status === 0;
 
-describe.skipIf(["dpkg-deb", "rpmbuild", "lintian"].some((program) => missing(program)) || own === undefined)(
+describe.skipIf(["dpkg-deb", "rpmbuild", "lintian", "buildah"].some((program) => missing(program)) || own === undefined)(
   "the packages",
   () => {
     let folder = "";
     let deb = "";
     let rpm = "";
+  let image = "";
 
     beforeAll(async () => {
       process.env["GOODMAILTO_PACKAGE_QUICK"] = "1";
@@ -43,7 +45,8 @@ describe.skipIf(["dpkg-deb", "rpmbuild", "lintian"].some((program) => missing(pr
       if (own !== undefined) {
         await writeTree(tree, { architecture: own, date: new Date(epoch * 1000) });
         rpm = makeRpm(tree, folder, own, epoch);
-        deb = makeDeb(tree, folder, own, epoch);
+        image = makeImage(tree, folder, own, epoch);
+      deb = makeDeb(tree, folder, own, epoch);
       }
     }, 300_000);
 
@@ -109,4 +112,20 @@ describe.skipIf(["dpkg-deb", "rpmbuild", "lintian"].some((program) => missing(pr
       },
     );
   },
-);
+  it.skipIf(!hasRoots)("is healthy in a container, read-only and without root", { timeout: 120_000 }, () => {
+    const script = join(import.meta.dirname, "image-root.sh");
+    const { stdout, stderr } = spawnSync("bash", [script, image], { encoding: "utf8" });
+    expect(`${stdout}${stdout.endsWith("stopped\n") ? "" : stderr}`.split("\n")).toEqual([
+      "10025:10025 /usr/lib/goodmailto/node /usr/lib/goodmailto/dist/main.js serve --config /etc/goodmailto/goodmailto.toml",
+      "CMD /usr/lib/goodmailto/node /usr/lib/goodmailto/health.js",
+      "no relay has a socket in /run/goodmailto",
+      "unhealthy",
+      "healthy",
+      "550 5.7.1 Relaying denied",
+      "stopped",
+      "",
+    ]);
+    const packed = execFileSync("sh", ["-c", `gzip -1 -c ${image} | wc -c`], { encoding: "utf8" });
+    expect(Number(packed)).toBeLessThan(120e6);
+  });
+});
