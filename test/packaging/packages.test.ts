@@ -30,88 +30,88 @@ const hasRoots =
     "mount -t tmpfs tmpfs /mnt && mkdir /mnt/u /mnt/w /mnt/r && mount -t overlay o -o lowerdir=/,upperdir=/mnt/u,workdir=/mnt/w /mnt/r",
   ]).status === 0;
 
-describe.skipIf(["dpkg-deb", "rpmbuild", "lintian", "buildah"].some((program) => missing(program)) || own === undefined)(
-  "the packages",
-  () => {
-    let folder = "";
-    let deb = "";
-    let rpm = "";
+const lacks = ["dpkg-deb", "rpmbuild", "lintian", "buildah"].some((program) => missing(program));
+
+describe.skipIf(lacks || own === undefined)("the packages", () => {
+  let folder = "";
+  let deb = "";
+  let rpm = "";
   let image = "";
 
-    beforeAll(async () => {
-      process.env["GOODMAILTO_PACKAGE_QUICK"] = "1";
-      folder = mkdtempSync(join(tmpdir(), "goodmailto-packages-"));
-      const tree = join(folder, "tree");
-      if (own !== undefined) {
-        await writeTree(tree, { architecture: own, date: new Date(epoch * 1000) });
-        rpm = makeRpm(tree, folder, own, epoch);
-        image = makeImage(tree, folder, own, epoch);
+  beforeAll(async () => {
+    process.env["GOODMAILTO_PACKAGE_QUICK"] = "1";
+    folder = mkdtempSync(join(tmpdir(), "goodmailto-packages-"));
+    const tree = join(folder, "tree");
+    if (own !== undefined) {
+      await writeTree(tree, { architecture: own, date: new Date(epoch * 1000) });
+      rpm = makeRpm(tree, folder, own, epoch);
+      image = makeImage(tree, folder, own, epoch);
       deb = makeDeb(tree, folder, own, epoch);
-      }
-    }, 300_000);
+    }
+  }, 300_000);
 
-    afterAll(() => {
-      delete process.env["GOODMAILTO_PACKAGE_QUICK"];
-      rmSync(folder, { recursive: true, force: true });
-    });
+  afterAll(() => {
+    delete process.env["GOODMAILTO_PACKAGE_QUICK"];
+    rmSync(folder, { recursive: true, force: true });
+  });
 
-    it("has no error that lintian knows of", { timeout: 180_000 }, () => {
-      const { stdout } = spawnSync("lintian", ["--fail-on", "none", "--allow-root", deb], { encoding: "utf8" });
-      expect(stdout.split("\n").filter((line) => /^[EW]:/.test(line))).toEqual([]);
-    });
+  it("has no error that lintian knows of", { timeout: 180_000 }, () => {
+    const { stdout } = spawnSync("lintian", ["--fail-on", "none", "--allow-root", deb], { encoding: "utf8" });
+    expect(stdout.split("\n").filter((line) => /^[EW]:/.test(line))).toEqual([]);
+  });
 
-    it("installs the same files by rpm, which runs from there", { timeout: 120_000 }, () => {
-      const root = join(folder, "rpm-root");
-      const words = ["--root", root, "--dbpath", "/db", "--nodeps", "--noscripts", "--ignorearch", "--ignoreos"];
-      execFileSync("rpm", [...words, "-i", rpm], { stdio: "pipe" });
-      const listed = (program: string, args: readonly string[]): string =>
-        execFileSync(program, args, { encoding: "utf8", maxBuffer: 64e6 });
-      const inRpm = listed("rpm", ["-qpl", rpm])
-        .split("\n")
-        .filter((path) => /\.(?:service|8\.gz|js)$|\/node$/.test(path));
-      const inDeb = listed("dpkg-deb", ["-c", deb])
-        .split("\n")
-        .map((line) => line.split(" ./")[1] ?? "");
-      expect(inRpm.length).toBeGreaterThan(100);
-      expect(inRpm.filter((path) => !inDeb.includes(path.slice(1)))).toEqual([]);
-      const lib = join(root, "usr/lib/goodmailto");
-      expect(listed(join(lib, "node"), [join(lib, "dist/main.js"), "--version"])).toBe(`${version}\n`);
-      expect(listed("rpm", ["-qp", "--scripts", rpm])).toContain("goodmailto-sync");
-    });
+  it("installs the same files by rpm, which runs from there", { timeout: 120_000 }, () => {
+    const root = join(folder, "rpm-root");
+    const words = ["--root", root, "--dbpath", "/db", "--nodeps", "--noscripts", "--ignorearch", "--ignoreos"];
+    execFileSync("rpm", [...words, "-i", rpm], { stdio: "pipe" });
+    const listed = (program: string, args: readonly string[]): string =>
+      execFileSync(program, args, { encoding: "utf8", maxBuffer: 64e6 });
+    const inRpm = listed("rpm", ["-qpl", rpm])
+      .split("\n")
+      .filter((path) => /\.(?:service|8\.gz|js)$|\/node$/.test(path));
+    const inDeb = listed("dpkg-deb", ["-c", deb])
+      .split("\n")
+      .map((line) => line.split(" ./")[1] ?? "");
+    expect(inRpm.length).toBeGreaterThan(100);
+    expect(inRpm.filter((path) => !inDeb.includes(path.slice(1)))).toEqual([]);
+    const lib = join(root, "usr/lib/goodmailto");
+    expect(listed(join(lib, "node"), [join(lib, "dist/main.js"), "--version"])).toBe(`${version}\n`);
+    expect(listed("rpm", ["-qp", "--scripts", rpm])).toContain("goodmailto-sync");
+  });
 
-    it.skipIf(!hasRoots)(
-      "installs, starts, upgrades, removes and purges on a root of its own",
-      { timeout: 300_000 },
-      () => {
-        const before = join(folder, "before");
-        execFileSync("dpkg-deb", ["-R", deb, before]);
-        const control = join(before, "DEBIAN/control");
-        writeFileSync(control, readFileSync(control, "utf8").replace(/^Version: .*/m, "Version: 1.9.9"));
-        const old = join(folder, "old.deb");
-        execFileSync("dpkg-deb", ["-Zgzip", "-z1", "--root-owner-group", "-b", before, old], { stdio: "pipe" });
-        const script = join(import.meta.dirname, "clean-root.sh");
-        const { stdout, stderr } = spawnSync("bash", [script, old, deb], { encoding: "utf8" });
-        expect(`${stdout}${stdout.endsWith("nothing left\n") ? "" : stderr}`.split("\n")).toEqual([
-          "no node of the system",
-          version,
-          "goodmailto",
-          "drwxr-x--- goodmailto-sync:goodmailto /var/lib/goodmailto",
-          "drwx------ goodmailto:goodmailto /var/lib/goodmailto-relay",
-          "-rw------- root:root /etc/goodmailto/ldap-password",
-          "/etc/goodmailto/goodmailto.toml: no errors",
-          expect.stringMatching(/^published 1 addresses/),
-          "synced",
-          "550 5.1.1 No such user here",
-          version,
-          "1",
-          "550 5.1.1 No such user here",
-          "goodmailto-check - show",
-          "removed, and kept: goodmailto.toml ldap-password people.txt tcp.smtp ",
-          "nothing left",
-        ]);
-      },
-    );
-  },
+  it.skipIf(!hasRoots)(
+    "installs, starts, upgrades, removes and purges on a root of its own",
+    { timeout: 300_000 },
+    () => {
+      const before = join(folder, "before");
+      execFileSync("dpkg-deb", ["-R", deb, before]);
+      const control = join(before, "DEBIAN/control");
+      writeFileSync(control, readFileSync(control, "utf8").replace(/^Version: .*/m, "Version: 1.9.9"));
+      const old = join(folder, "old.deb");
+      execFileSync("dpkg-deb", ["-Zgzip", "-z1", "--root-owner-group", "-b", before, old], { stdio: "pipe" });
+      const script = join(import.meta.dirname, "clean-root.sh");
+      const { stdout, stderr } = spawnSync("bash", [script, old, deb], { encoding: "utf8" });
+      expect(`${stdout}${stdout.endsWith("nothing left\n") ? "" : stderr}`.split("\n")).toEqual([
+        "no node of the system",
+        version,
+        "goodmailto",
+        "drwxr-x--- goodmailto-sync:goodmailto /var/lib/goodmailto",
+        "drwx------ goodmailto:goodmailto /var/lib/goodmailto-relay",
+        "-rw------- root:root /etc/goodmailto/ldap-password",
+        "/etc/goodmailto/goodmailto.toml: no errors",
+        expect.stringMatching(/^published 1 addresses/),
+        "synced",
+        "550 5.1.1 No such user here",
+        version,
+        "1",
+        "550 5.1.1 No such user here",
+        "goodmailto-check - show",
+        "removed, and kept: goodmailto.toml ldap-password people.txt tcp.smtp ",
+        "nothing left",
+      ]);
+    },
+  );
+
   it.skipIf(!hasRoots)("is healthy in a container, read-only and without root", { timeout: 120_000 }, () => {
     const script = join(import.meta.dirname, "image-root.sh");
     const { stdout, stderr } = spawnSync("bash", [script, image], { encoding: "utf8" });
