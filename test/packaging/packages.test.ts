@@ -108,6 +108,7 @@ describe.skipIf(lacks || own === undefined)("the packages", () => {
         "goodmailto-check - show",
         "removed, and kept: goodmailto.toml ldap-password people.txt tcp.smtp ",
         "nothing left",
+        "",
       ]);
     },
   );
