@@ -160,7 +160,7 @@ next_hop = "smtp://127.0.0.1:26"
       await relay.stop();
     }
     const onlyAtStart = [...reads.start].filter((name) => places.has(name) && !reads.reload.has(name));
-    expect(onlyAtStart).toEqual(expect.arrayContaining(["smtp.max_connections", "snapshot.path"]));
+    expect(onlyAtStart).toEqual(expect.arrayContaining(["smtp.max_connections_per_client", "snapshot.path"]));
     expect(onlyAtStart.filter((name) => places.get(name) !== "restart")).toEqual([]);
     // The trace is worth something only if it sees what is read at a reload.
     for (const name of ["dns.servers", "state.store", "spp.mode", "checks.load", "auth.command", "tls.cert"]) {

@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, "../..");
 const parts = [
   "src",
   "sync",
+  "packaging",
   "test",
   "docs",
   "config",
