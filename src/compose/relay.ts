@@ -8,6 +8,7 @@ import type { Settings } from "../config/sections.ts";
 import type { Counters } from "../report/counters.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";
+import { readIpEntries } from "../mail/ip-entry.ts";
 import { createPost } from "../mail/notice.ts";
 import type { Log } from "../report/log.ts";
 import { checkLibrary } from "../smtp/listener/contract.ts";
@@ -85,6 +86,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     hostNames: createHostNames(dns),
     ...mannersOf(settings),
     starttls: tls !== undefined && plan.tls === "starttls",
+    proxies: readIpEntries(plan.proxy_from),
     authenticator: plan.auth ? authenticator : undefined,
     mayUse,
   });

@@ -81,6 +81,11 @@ export function listener<Checks extends z.ZodType>(checks: Checks) {
       (tls) => tls === "implicit",
     ),
     auth: field.flag(false, "Offer AUTH, under TLS."),
+    proxy_from: field.listBy(
+      text.networkRule,
+      [],
+      "Proxies, such as haproxy, that begin each connection with a PROXY header (version 1 or 2): addresses and blocks. The client of the header is the client of the session in every respect. A proxy that speaks for itself (LOCAL, UNKNOWN) is the client; one that sends no header within 10 seconds is disconnected. Connections from elsewhere are ordinary clients.",
+    ),
     rules: field.file("", "relay", "Client rules of this listener. Empty: those of [clients]."),
     variables: field.table(
       {},

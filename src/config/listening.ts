@@ -16,6 +16,7 @@ export function listenersOf(settings: Settings): readonly ListenerPlan[] {
       listen,
       tls: "starttls",
       auth: false,
+      proxy_from: [],
       rules: settings.clients.rules,
       variables: {},
       checks: undefined,

@@ -3,10 +3,10 @@ import { isAbsolute } from "node:path";
 
 import * as z from "zod";
 
-import { parseIpEntry } from "../mail/ip-entry.ts";
 import { parseServer } from "../mail/name-server.ts";
 import { parseEndpoint } from "../mail/network.ts";
 import * as field from "./fields.ts";
+import * as text from "./texts.ts";
 
 const serverRule: field.TextRule = {
   allowed: '"address", "address:port" or "[v6]:port"',
@@ -58,10 +58,6 @@ export const control = z.strictObject({
   ),
 });
 
-const networkRule: field.TextRule = {
-  allowed: 'an address or a block, as "192.0.2.10" or "10.0.0.0/8"',
-  fits: (text) => parseIpEntry(text)?.kind === "network",
-};
 const listenRule: field.TextRule = { allowed: '"host:port"', fits: (text) => parseEndpoint(text) !== undefined };
 
 /** `goodmailto deliverabled`. */
@@ -70,7 +66,7 @@ export const deliverabled = z.strictObject({
     field.textBy(listenRule, "127.0.0.1:8998", "Where to answer, by plain HTTP. --listen overrides it."),
   ),
   allow: field.listBy(
-    networkRule,
+    text.networkRule,
     ["127.0.0.0/8", "::1"],
     "Clients that may send requests. Each of them can test addresses against the directory.",
   ),

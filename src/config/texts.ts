@@ -1,5 +1,6 @@
 /** What texts of the configuration may be: each rule with the words that name it. */
 import { normalDomain } from "../mail/address.ts";
+import { parseIpEntry } from "../mail/ip-entry.ts";
 import { parseEndpoint, parseLive } from "../mail/network.ts";
 import type { TextRule } from "./fields.ts";
 
@@ -72,4 +73,10 @@ export const targetRule: TextRule = {
 export const nameRule: TextRule = {
   allowed: "a name of printable characters",
   fits: (text) => /^\P{C}+$/u.test(text) && text.trim() !== "",
+};
+
+/** Who may do something by where it comes from. */
+export const networkRule: TextRule = {
+  allowed: 'an address or a block, as "192.0.2.10" or "10.0.0.0/8"',
+  fits: (text) => parseIpEntry(text)?.kind === "network",
 };

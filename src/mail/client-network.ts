@@ -1,7 +1,7 @@
 /** The network that counts as one client: an IPv4 address, or the /64 of an IPv6 one, the least that a customer holds. */
-import { SocketAddress, isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 
-import { normalIp } from "./network.ts";
+import { canonicalIp, normalIp } from "./network.ts";
 
 /** RFC 6052 2.1: a translator puts the whole of IPv4 into one /96. Its clients share a /64 and nothing else. */
 const translated = "64:ff9b::";
@@ -18,7 +18,7 @@ export function clientNetwork(ip: string): string {
     return address;
   }
   // One spelling for all: lower case, no leading zeros, IPv4 at the end only behind ::ffff: and 64:ff9b:: and their like.
-  const plain = normalIp(new SocketAddress({ address, family: "ipv6" }).address);
+  const plain = canonicalIp(address);
   return isIPv6(plain) && !plain.startsWith(translated) ? `${firstGroups(plain).join(":")}::/64` : plain;
 }
 

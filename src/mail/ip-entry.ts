@@ -68,3 +68,14 @@ export class IpEntries<T> {
     return this.#blocks.find(address, -1) ?? this.#texts.find(([text]) => address.startsWith(text))?.[1];
   }
 }
+
+/** The clients of a list of texts; undefined if it is empty. What is no entry is left out: settings are checked before. */
+export function readIpEntries(texts: readonly string[]): IpEntries<true> | undefined {
+  const entries = new IpEntries<true>();
+  for (const entry of texts.map(parseIpEntry)) {
+    if (entry !== undefined) {
+      entries.add(entry, true);
+    }
+  }
+  return entries.size === 0 ? undefined : entries;
+}

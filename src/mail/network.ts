@@ -1,5 +1,5 @@
 /** Network words: client addresses, CIDR blocks, `host:port`. Text in, values out. */
-import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
+import { BlockList, SocketAddress, isIP, isIPv4, isIPv6 } from "node:net";
 
 /** A place to listen at or to connect to. */
 export interface Endpoint {
@@ -11,6 +11,14 @@ export interface Endpoint {
 export function normalIp(address: string): string {
   const text = address.toLowerCase();
   return text.startsWith("::ffff:") && isIPv4(text.slice(7)) ? text.slice(7) : text;
+}
+
+/**
+ * The same with IPv6 as Node writes the addresses of sockets: lower case, no leading zeros.
+ * @param address an IP address without a zone
+ */
+export function canonicalIp(address: string): string {
+  return isIPv6(address) ? normalIp(new SocketAddress({ address, family: "ipv6" }).address) : address;
 }
 
 /** Reads `host:port`, `[v6]:port`, or a host alone if a default port is given. */

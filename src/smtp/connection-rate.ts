@@ -1,6 +1,7 @@
 /** How many connections per client may make within a time; qpsmtpd's connection_shaper. Times in ms. */
 import { clientNetwork } from "../mail/client-network.ts";
-import { IpEntries, parseIpEntry } from "../mail/ip-entry.ts";
+import { readIpEntries } from "../mail/ip-entry.ts";
+import type { IpEntries } from "../mail/ip-entry.ts";
 import { Counts } from "../state/counts.ts";
 import type { Later } from "../state/store.ts";
 
@@ -24,17 +25,13 @@ export function createConnectionCounts(now: () => number = () => performance.now
 /** The limit of one configuration. */
 export class ConnectionRate {
   readonly #rate: ConnectionRateSettings["rate"];
-  readonly #exempt = new IpEntries<true>();
+  readonly #exempt: IpEntries<true> | undefined;
   readonly #counts: Counts;
 
   constructor({ rate, exempt }: ConnectionRateSettings, counts: Counts) {
     this.#rate = rate;
     this.#counts = counts;
-    for (const entry of exempt.map(parseIpEntry)) {
-      if (entry !== undefined) {
-        this.#exempt.add(entry, true);
-      }
-    }
+    this.#exempt = readIpEntries(exempt);
   }
 
   /** Whether there is a limit at all. */
@@ -45,7 +42,7 @@ export class ConnectionRate {
   /** Counts a connection, and says whether it is one too many. Never rejects. @param variables of the client's rule */
   exceeds(ip: string, variables: ReadonlyMap<string, unknown>): Later<boolean> {
     const rate = this.#rate;
-    const isExempt = variables.has("RELAYCLIENT") || variables.has("NOGOODMAILTO") || this.#exempt.find(ip) === true;
+    const isExempt = variables.has("RELAYCLIENT") || variables.has("NOGOODMAILTO") || this.#exempt?.find(ip) === true;
     if (rate === undefined || isExempt) {
       return false;
     }

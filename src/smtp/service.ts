@@ -9,6 +9,7 @@ import type { Services } from "../hooks/services.ts";
 import type { HostNames } from "../dns/host-names.ts";
 import type { SpoolRoom } from "../message/spool.ts";
 import type { Mailbox } from "../mail/address.ts";
+import type { IpEntries } from "../mail/ip-entry.ts";
 import type { Courier } from "../mail/courier.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Recorder } from "../report/event.ts";
@@ -76,6 +77,8 @@ export interface Service extends Omit<Services, "label" | "lists" | "scanner"> {
   /** Whether each session is logged at its end. */
   readonly logSessions: boolean;
   readonly starttls: boolean;
+  /** Peers that must begin with a PROXY header. Undefined: there are none. */
+  readonly proxies?: IpEntries<true> | undefined;
   /** Whether a login may use a sender. Undefined: every login may use every sender. */
   readonly mayUse?: ((login: string, sender: Mailbox) => boolean) | undefined;
   /** Undefined: AUTH is not offered. */

@@ -31,7 +31,7 @@ async function isFreeForTcp(port: number, address: string): Promise<boolean> {
 }
 
 async function isFreeForUdp(port: number, address: string): Promise<boolean> {
-  const socket = createSocket("udp4").bind(port, address);
+  const socket = createSocket(address.includes(":") ? "udp6" : "udp4").bind(port, address);
   const isFree = await opened(once(socket, "listening"));
   socket.close();
   return isFree;

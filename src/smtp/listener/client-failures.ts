@@ -27,3 +27,12 @@ export function logTlsFailure(service: Service, client: FailingClient, why: stri
 export function logSocketError(service: Service, client: FailingClient, why: string): void {
   service.log.warning("smtp", "socket error", fieldsOf(service, client, why));
 }
+
+/** A peer of `proxy_from` did not say for whom it speaks. */
+export function logProxyFailure(service: Service, client: FailingClient, why: string): void {
+  service.log.warning(
+    "smtp",
+    "no PROXY header from a peer of proxy_from, disconnected",
+    fieldsOf(service, client, why),
+  );
+}

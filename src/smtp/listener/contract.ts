@@ -15,7 +15,14 @@ const connectionMethods = [
   "_onError",
   "_whenWritable",
 ];
-const serverMethods = ["connect", "updateSecureContext", "_acceptSocket", "_handleProxy", "_upgrade"];
+const serverMethods = [
+  "connect",
+  "updateSecureContext",
+  "_acceptSocket",
+  "_expectsProxyHeader",
+  "_handleProxy",
+  "_upgrade",
+];
 const streamMethods = ["_write", "_feedDataStream", "_flushData"];
 
 /** @throws Error that names what is missing: nothing is served then */

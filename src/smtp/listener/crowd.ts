@@ -3,8 +3,6 @@
  * client counts from the start of its session, or of its handshake, until its socket is closed. Other workers' clients
  * are known as of a moment ago, see neighbours.ts.
  */
-import { clientNetwork } from "../../mail/client-network.ts";
-import { normalIp } from "../../mail/network.ts";
 
 export class Crowd {
   readonly #perClient = new Map<string, number>();
@@ -75,9 +73,4 @@ export class Crowd {
       this.#others.set(client, (this.#others.get(client) ?? 0) + count);
     }
   }
-}
-
-/** Whom a socket's address counts for: an IPv4 address, or a /64. */
-export function clientOf(socket: { readonly remoteAddress?: string | undefined }): string {
-  return clientNetwork(normalIp(socket.remoteAddress ?? ""));
 }

@@ -12,11 +12,13 @@ import { errorMessage } from "../../report/error-message.ts";
 import { admit } from "./admission.ts";
 import { answers } from "../answers.ts";
 import { limitDecision } from "../decision.ts";
+import { Arrivals, proxyName } from "./arrivals.ts";
 import { logSocketError, logTlsFailure } from "./client-failures.ts";
 import { Connection } from "./connection.ts";
 import type { Owner } from "./owner.ts";
-import { clientOf } from "./crowd.ts";
+import { beginProxied } from "./proxied.ts";
 import type { Crowd } from "./crowd.ts";
+import { Sessions } from "./sessions.ts";
 import type { Service } from "../service.ts";
 import { tellOfStranger } from "./session-events.ts";
 import type { ServerOptions } from "./server-options.ts";
@@ -30,17 +32,13 @@ const anyAddress: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 export class RelayServer extends SMTPServer implements Owner<Connection> {
   service: Service;
-  readonly #limits: { own: number; all: number; client: number };
   /** The address of a listener that has but one: its sockets need not be asked for theirs. */
   #local: { readonly address: string; readonly port: number } | undefined;
   readonly #turnedAway: TurnedAway;
   readonly #crowd: Crowd;
   readonly #ticker: NodeJS.Timeout;
-  /** All of them: the library no longer knows a session that waits for its client's FIN. */
-  readonly #sessions = new Set<Connection>();
-  #emptied: (() => void) | undefined;
-  /** Ids of sessions whose handshake comes first. */
-  readonly #ids = new WeakMap<Socket, string>();
+  readonly #sessions = new Sessions<Connection>();
+  readonly #arrivals: Arrivals;
   /** Errors, and connections with a failed handshake, that the log has. */
   readonly #told = new WeakSet<object>();
 
@@ -67,41 +65,53 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     });
     this.service = service;
     this.#crowd = options.crowd;
+    this.#arrivals = new Arrivals(options);
     this.#turnedAway = options.turnedAway;
-    this.#limits = { own: options.maxSessions, all: options.maxConnections, client: options.maxConnectionsPerClient };
     this.on("error", (error: Error) => {
       if (!this.#told.has(error)) {
         service.log.warning("smtp", "socket error", { listener: service.listener, why: error.message });
       }
     });
     const tick = Math.min(1000, service.limits.idle / 4, service.limits.sessionTime / 4);
-    this.#ticker = setInterval(() => this.#tick(), tick).unref();
+    this.#ticker = setInterval(() => this.#sessions.tick(), tick).unref();
   }
 
-  /** A handshake of implicit TLS holds a slot, as a session does; the library ends it after the idle time. */
+  /**
+   * A handshake of implicit TLS holds a place, as a session does, and so does a proxy that has not yet said for whom it
+   * speaks; the library ends both after the idle time.
+   */
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
-    if (!handshake) {
+    const isProxy = this._expectsProxyHeader(socket);
+    if (!handshake && !isProxy) {
       return super._acceptSocket(socket, handshake);
     }
-    const client = clientOf(socket);
-    const release = this.#hasRoomFor(client) && super._acceptSocket(socket, handshake);
+    const { ip } = this.#arrivals.of(socket);
+    const client = isProxy ? proxyName(ip) : clientNetwork(ip);
+    const release = this.#hasRoomFor(client, isProxy) && super._acceptSocket(socket, handshake);
     if (release === false) {
       // Nothing can be said before the handshake.
       socket.on("error", () => undefined);
       socket.destroy();
       return false;
     }
-    this.#crowd.enter(client);
+    this.#arrivals.enter(socket, client);
     return () => {
       // Called once: the session, if there is to be one, enters next.
-      this.#crowd.leave(client);
+      this.#arrivals.leave(socket);
       release();
     };
   }
 
+  /** `[[listener]] proxy_from` */
+  override _expectsProxyHeader(socket: Socket): boolean {
+    const { proxies } = this.service;
+    return proxies !== undefined && proxies.find(normalIp(socket.remoteAddress ?? "")) === true;
+  }
+
   /** A client that goes in the middle of its handshake says FIN, of which TLS makes nothing. */
   override _upgrade(socket: Socket, callback: Parameters<SMTPServer["_upgrade"]>[1]): void {
-    const client = { id: this.#ids.get(socket) ?? "", remoteAddress: socket.remoteAddress ?? "" };
+    const { id, ip: remoteAddress } = this.#arrivals.of(socket);
+    const client = { id, remoteAddress };
     super._upgrade(socket, (error, secured) => {
       if (error) {
         this.#told.add(error);
@@ -117,20 +127,26 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     });
   }
 
-  #hasRoomFor(client: string): boolean {
-    const full = this.#crowd.size >= this.#limits.own || this.#crowd.total >= this.#limits.all;
-    const hasRoom = !full && this.#crowd.totalOf(client) < this.#limits.client;
-    if (!hasRoom) {
-      this.noteLimit(full ? "connections" : "connections per client", client);
+  #hasRoomFor(client: string, isProxy = false): boolean {
+    const limit = this.#arrivals.limitFor(client, isProxy);
+    if (limit !== undefined) {
+      this.noteLimit(limit, client);
     }
-    return hasRoom;
+    return limit === undefined;
   }
 
-  /** The PROXY protocol is not spoken here: the session begins in this turn of the event loop, not in the next. */
+  /** Without a proxy the session begins in this turn of the event loop, not in the library's next. */
   override _handleProxy(socket: Socket, callback: Parameters<SMTPServer["_handleProxy"]>[1]): void {
     const id = sessionId();
+    if (this._expectsProxyHeader(socket)) {
+      const hasRoomFor = (client: string): boolean => this.#hasRoomFor(client);
+      const { service } = this;
+      const door = { service, arrivals: this.#arrivals, turnedAway: this.#turnedAway, hasRoomFor, local: this.#local };
+      beginProxied(door, socket, { id, handshake: this.options.secure === true }, callback);
+      return;
+    }
     if (this.options.secure === true) {
-      this.#ids.set(socket, id);
+      this.#arrivals.know(socket, { ...this.#arrivals.of(socket), id });
     }
     callback(null, { id, localAddress: this.#local?.address, localPort: this.#local?.port });
   }
@@ -139,7 +155,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     if (socket.destroyed) {
       return;
     }
-    const ip = normalIp(socket.remoteAddress ?? "");
+    const ip = normalIp(options?.remoteAddress ?? socket.remoteAddress ?? "");
     const { harvest, rules, relayLists, variables } = this.service;
     const client = clientNetwork(ip);
     const refusal = harvest.refusesAtOnce(ip, rules, () => relayLists.apply(ip, variables))
@@ -208,15 +224,12 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
 
   gone(connection: Connection): void {
     this.#crowd.leave(connection.countedAs);
-    this.#sessions.delete(connection);
     const { conversation } = connection;
     if (conversation !== undefined) {
       connection.record.tell(conversation);
       conversation.service.pipeline.end(conversation.session);
     }
-    if (this.#sessions.size === 0) {
-      this.#emptied?.();
-    }
+    this.#sessions.remove(connection);
   }
 
   /** New rules for new sessions; a new certificate for new handshakes. */
@@ -233,24 +246,8 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   async shutdown(timeout: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
     this._pendingSockets.forEach((socket) => socket.destroy());
-    const sessions = [...this.#sessions];
-    sessions.forEach((session) => session.leave());
-    const late = setTimeout(() => sessions.forEach((session) => session.kill("the relay stops")), timeout);
-    await closed;
-    // The last sockets say that they are closed after the server has said so.
-    await this.#empty();
-    clearTimeout(late);
+    await this.#sessions.end(timeout, closed);
     clearInterval(this.#ticker);
-  }
-
-  async #empty(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#emptied = resolve;
-    if (this.#sessions.size > 0) {
-      const late = setTimeout(resolve, 1000);
-      await promise;
-      clearTimeout(late);
-    }
   }
 
   /** Counts that a limit was reached; logs it once a minute for a client. */
@@ -258,13 +255,6 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     this.service.counters.add("limits", { limit });
     if (this.#turnedAway.isNews(limit, client)) {
       this.service.log.warning("smtp", "limit", { limit, client });
-    }
-  }
-
-  #tick(): void {
-    const now = performance.now();
-    for (const connection of this.#sessions) {
-      connection.tick(now);
     }
   }
 }
