@@ -151,6 +151,7 @@ function routesOf(routes: readonly RouteSettings[], authorities: (file: string) 
         timeout: route.timeout,
         dataTimeout: route.data_timeout,
         replies: route.replies,
+        forwards: route.forward_client,
         ...(place === undefined ? {} : { place }),
       },
     };

@@ -40,6 +40,11 @@ const connection = {
     "mirror",
     "How the next hop's replies are passed to clients. mirror: unchanged, including queue ids. own: its codes with texts of goodmailto, so that clients learn nothing about the internal network; the log has the original.",
   ),
+  forward_client: field.choice(
+    ["off", "xclient", "xforward"],
+    "off",
+    "How the next hop, such as Postfix, hears of the client: address, name, HELO, protocol, port, login. xclient: it treats the client as its own (smtpd_authorized_xclient_hosts). xforward: it logs the client (smtpd_authorized_xforward_hosts). Only what the next hop offers is sent, and nothing if it offers neither. The name is only known with [smtp] reverse_lookup. Copies and the relay's own messages have no client.",
+  ),
   timeout: field.duration(
     "1m",
     "Timeout for connecting, for each reply of the next hop, and for waiting until a next hop that is full takes another connection. The client waits meanwhile; RFC 5321 4.5.3.2 allows 5 minutes.",

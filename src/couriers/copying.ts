@@ -52,7 +52,8 @@ class CopiedDelivery implements Delivery {
     this.#inner = inner;
     this.#copying = copying;
     this.#envelope = envelope;
-    this.#origin = origin;
+    // When the copy is delivered, the client is gone.
+    this.#origin = { session: origin.session, ip: origin.ip };
   }
 
   async recipient(mailbox: Mailbox, together = false): Promise<Reply> {

@@ -15,10 +15,26 @@ export interface Envelope {
   readonly size: number;
 }
 
+/** A client as its session knows it. */
+export interface ClientFacts {
+  readonly session: string;
+  readonly ip: string;
+  readonly port: number;
+  /** "" if it is not known. */
+  readonly host: string;
+  readonly helo: string;
+  readonly protocol: "SMTP" | "ESMTP";
+  /** "" without one. */
+  readonly login: string;
+  readonly local: { readonly ip: string; readonly port: number };
+}
+
 /** Who sends, for the Received field and for logs. */
 export interface Origin {
   readonly session: string;
   readonly ip: string;
+  /** For hops that want to know it. Undefined: the message is the relay's own, or the client is gone. */
+  readonly client?: (() => ClientFacts) | undefined;
 }
 
 /** How a next hop is, as far as this process knows. */

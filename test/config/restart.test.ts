@@ -64,8 +64,12 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   },
   "[checks]": { reload: "run load" },
   "[[domain]]": { reload: "name mode reply grace stale_after match recipient_delimiter always catch_all" },
-  "[[route]]": { reload: `domain next_hop tls tls_name ca_file replies timeout data_timeout ${ofCouriers}` },
-  "[[copy]]": { reload: `domain next_hop tls tls_name ca_file replies timeout data_timeout ${ofCouriers}` },
+  "[[route]]": {
+    reload: `domain next_hop tls tls_name ca_file replies forward_client timeout data_timeout ${ofCouriers}`,
+  },
+  "[[copy]]": {
+    reload: `domain next_hop tls tls_name ca_file replies forward_client timeout data_timeout ${ofCouriers}`,
+  },
   "[[source]]": {
     reload:
       "name type preset url command format query user tenant client_id client_secret_file certificate_file key_file subject bind_dn password_file base filter live_filter attributes resource_classes next_hop domains starttls ca_file page_size timeout lookup changes notes_domain",
@@ -75,7 +79,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
     restart: "name protocol listen mode group",
     reload: "token_file max_connections timeout idle_timeout",
   },
-  "[[listener]]": { restart: "name listen tls", reload: "auth rules variables checks" },
+  "[[listener]]": { restart: "name listen tls", reload: "auth proxy_from rules variables checks" },
 };
 
 const folder = mkdtempSync(join(tmpdir(), "goodmailto-restart-"));

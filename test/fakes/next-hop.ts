@@ -22,6 +22,8 @@ export type Stage =
   | "dot"
   | "rset"
   | "noop"
+  | "xclient"
+  | "xforward"
   | "quit";
 
 /** What it does at a stage. */
@@ -89,6 +91,10 @@ export interface Received {
   readonly parameters: string;
   /** Those that were answered 2xx. */
   readonly recipients: readonly string[];
+  /** Parameters of their RCPT commands as they came. */
+  readonly rcptParameters: readonly string[];
+  /** Of XCLIENT and XFORWARD, as they hold for this message: "ADDR=192.0.2.1". */
+  readonly attributes: readonly string[];
   /** Without dot-stuffing and final dot. */
   readonly message: Buffer;
   /** As it came over the wire, with the final dot. */
@@ -138,6 +144,8 @@ const usual: Readonly<Record<Stage, string>> = {
   dot: "250 2.0.0 Accepted",
   rset: "250 2.0.0 Reset",
   noop: "250 2.0.0 Ok",
+  xclient: "220 hop.example ESMTP",
+  xforward: "250 2.0.0 Ok",
   quit: "221 2.0.0 Bye",
 };
 const defaultKeywords = ["PIPELINING", "SIZE 104857600", "8BITMIME", "ENHANCEDSTATUSCODES"];
@@ -266,6 +274,8 @@ class HopSession {
   #sender: string | undefined;
   #parameters = "";
   #recipients: string[] = [];
+  #rcptParameters: string[] = [];
+  readonly #attributes = { XCLIENT: new Map<string, string>(), XFORWARD: new Map<string, string>() };
 
   constructor(hop: Hop, socket: Socket, connection: number) {
     this.#hop = hop;
@@ -331,7 +341,11 @@ class HopSession {
         return this.#rcpt(line);
       case "DATA":
         return this.#data(line);
+      case "XCLIENT":
+      case "XFORWARD":
+        return this.#forward(verb, line);
       case "RSET":
+        this.#attributes.XFORWARD.clear();
         this.#sender = undefined;
         return (await this.#answer("rset", line)) !== undefined;
       case "NOOP":
@@ -360,6 +374,27 @@ class HopSession {
       this.#pipelining = stage === "ehlo" && keywords.includes("PIPELINING");
     }
     return reply !== undefined;
+  }
+
+  /** As Postfix does it: XCLIENT begins the session again, XFORWARD holds to the end of the next transaction. */
+  async #forward(verb: "XCLIENT" | "XFORWARD", line: string): Promise<boolean> {
+    const offered = this.#hop.script.keywords?.find((keyword) => keyword.startsWith(`${verb} `))?.split(" ") ?? [];
+    if (this.#sender !== undefined || (this.#helo === "" && verb === "XFORWARD")) {
+      this.#violation(`out of order: ${line}`);
+    }
+    for (const word of line.split(" ").slice(1)) {
+      const [name = "", value = ""] = word.split(/=(.*)/s);
+      if (!offered.includes(name) || !/^[!-~]{1,255}$/.test(value)) {
+        this.#violation(`not offered or malformed: ${word}`);
+      }
+      this.#attributes[verb].set(name, value);
+    }
+    if (verb === "XFORWARD") {
+      return (await this.#answer("xforward", line)) !== undefined;
+    }
+    this.#helo = "";
+    this.#pipelining = false;
+    return (await this.#answer("xclient", line)) !== undefined;
   }
 
   async #startTls(line: string): Promise<boolean> {
@@ -400,12 +435,13 @@ class HopSession {
       this.#sender = match?.[1] ?? "";
       this.#parameters = match?.[2] ?? "";
       this.#recipients = [];
+      this.#rcptParameters = [];
     }
     return reply !== undefined;
   }
 
   async #rcpt(line: string): Promise<boolean> {
-    const address = /^RCPT TO:<(.+?)>(?: (.+))?$/i.exec(line)?.[1];
+    const [, address, parameters = ""] = /^RCPT TO:<(.+?)>(?: (.+))?$/i.exec(line) ?? [];
     if (address === undefined) {
       this.#violation(`malformed: ${line}`);
     }
@@ -417,6 +453,7 @@ class HopSession {
     const reply = await (own === undefined ? this.#answer("rcpt", line, address) : this.#perform(own));
     if (isSuccess(reply)) {
       this.#recipients.push(address ?? "");
+      this.#rcptParameters.push(parameters);
     }
     return reply !== undefined;
   }
@@ -448,12 +485,15 @@ class HopSession {
       sender: this.#sender ?? "",
       parameters: this.#parameters,
       recipients: this.#recipients,
+      rcptParameters: this.#rcptParameters,
+      attributes: Object.values(this.#attributes).flatMap((all) => [...all].map((pair) => pair.join("="))),
       message: unstuff(raw),
       raw,
       answer: "",
       taken: [] as string[],
     };
     this.#sender = undefined;
+    this.#attributes.XFORWARD.clear();
     this.#hop.received.push(received);
     this.#hop.changed();
     for (const recipients of this.#hop.script.lmtp === true

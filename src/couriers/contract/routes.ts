@@ -21,6 +21,8 @@ export interface Route {
   readonly tls: TlsPolicy;
   /** What clients get for the hop's refusals: its words, or goodmailto's with its codes. */
   readonly replies: "mirror" | "own";
+  /** How the hop hears of a transaction's client. */
+  readonly forwards?: "off" | "xclient" | "xforward";
   readonly timeout: number;
   readonly dataTimeout: number;
 }

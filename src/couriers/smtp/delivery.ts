@@ -8,6 +8,7 @@ import type { Mailbox } from "../../mail/address.ts";
 import { labelsBy } from "../../report/counters.ts";
 import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
+import { clientWay } from "./client-forwarding.ts";
 import type { DeliveryContext } from "./delivery-context.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
@@ -53,7 +54,7 @@ export class HopDelivery implements Delivery {
 
   async recipient(mailbox: Mailbox, together = false): Promise<Reply> {
     const domain = domainOf(this.#context, mailbox);
-    const route = wayOf(this.#context, mailbox);
+    const route = clientWay(wayOf(this.#context, mailbox), this.#origin);
     if (route === undefined) {
       this.#context.log.error("next-hop", "no route", { domain, session: this.#origin.session });
       return fit.noRoute;
@@ -110,6 +111,7 @@ export class HopDelivery implements Delivery {
     const begun = await beginTransaction(this.#context.pool, {
       route,
       domain,
+      client: this.#origin.client?.(),
       lines: (features) => [mailLine(this.#envelope, features), rcptLine(mailbox)],
       wanted: () => !this.#abandoned,
       uses: (connection) => (this.#connection = connection),
@@ -145,7 +147,7 @@ export class HopDelivery implements Delivery {
     if (known && this.#failure === undefined && this.#connection?.alive === true) {
       return undefined;
     }
-    const route = commonRoute(this.#context, recipients);
+    const route = clientWay(commonRoute(this.#context, recipients), this.#origin);
     if (route === undefined) {
       this.#context.log.error("next-hop", "recipients of several routes", { session: this.#origin.session });
       return fit.dividedRoute;
@@ -163,6 +165,7 @@ export class HopDelivery implements Delivery {
         pool: this.#context.pool,
         route,
         domain: domainOf(this.#context, first),
+        client: this.#origin.client?.(),
         envelope: this.#envelope,
         recipients: [first, ...more],
         connection: this.#connection,
@@ -198,71 +201,3 @@ export class HopDelivery implements Delivery {
   }
 
   async finish(): Promise<Reply> {
-    const [connection, route] = [this.#connection, this.#route];
-    if (this.#state !== "data" || connection === undefined || route === undefined) {
-      this.abandon();
-      return this.#failure ?? lost;
-    }
-    // From here on the hop may have the message: a client that goes away cuts nothing any more.
-    this.#state = "over";
-    const answer = await this.#attempt(async () => {
-      if (connection.fault !== undefined) {
-        throw connection.fault;
-      }
-      connection.write(dot);
-      return oneAnswer(await connection.answers(isLmtp(route) ? this.#accepted.length : 1, route.dataTimeout));
-    });
-    const ours = this.#fit("final dot", answer, "success");
-    this.#connection = undefined;
-    if (answer.code === 421) {
-      connection.quit();
-    } else if (connection.alive) {
-      this.#context.pool.release(route, connection);
-    }
-    // A hop that refuses a message before its end says so and closes: its refusal is the answer.
-    const said = ours === lost ? connection.fault?.said : undefined;
-    return told(route, said !== undefined && said.code >= 400 ? this.#fit("message", said, "refusal") : ours);
-  }
-
-  /**
-   * The hop's answer as the relay's. One that does not fit the question means that the hop is out of step: nothing that it
-   * says afterwards can be trusted.
-   */
-  #fit(command: string, answer: Reply, wanted: Wanted): Reply {
-    const ours = fit.fitting(answer, wanted);
-    const isNews = answer.said !== 0 && answer !== this.#failure;
-    const refuses = answer.code >= 400 || fit.isMisfit(ours);
-    // Of a recipient that is accepted nobody keeps the words.
-    const heard = isNews && (refuses || command === "final dot") ? heardFrom(this.#connection, answer) : undefined;
-    if (heard !== undefined && refuses) {
-      const fields = { session: this.#origin.session, hop: heard.at || undefined, command, said: heard.said };
-      this.#context.log.info("next-hop", "refused", fields);
-    }
-    if (fit.isMisfit(ours)) {
-      // What comes next is not asked at all.
-      this.#failure = misunderstood;
-      this.#connection?.destroy();
-    }
-    return heard === undefined ? ours : { ...ours, hop: heard };
-  }
-
-  abandon(): void {
-    this.#abandoned = true;
-    if (this.#state === "over") {
-      return;
-    }
-    const [connection, route] = [this.#connection, this.#route];
-    this.#connection = undefined;
-    this.#failure ??= lost;
-    if (connection === undefined) {
-      return;
-    }
-    if (this.#state !== "open" || route === undefined || connection.asked) {
-      // In the middle of a message, or of a question: only a cut line says that nothing is to be delivered.
-      connection.destroy();
-      return;
-    }
-    this.#state = "over";
-    endTransaction(connection, route, this.#context.pool);
-  }
-}

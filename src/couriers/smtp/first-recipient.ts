@@ -1,5 +1,7 @@
 /** How a transaction begins at a next hop: MAIL and the first RCPT, on a kept connection if there is one. */
+import type { ClientFacts } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
+import { forwardClient } from "./client-forwarding.ts";
 import { isSuccess } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import type { HopPool } from "./hop-pool.ts";
@@ -24,6 +26,8 @@ export interface Begun {
 export interface Beginning {
   readonly route: Route;
   readonly domain: string;
+  /** Whose it is; undefined: the relay's own. */
+  readonly client: ClientFacts | undefined;
   /** MAIL and RCPT for a hop with these EHLO keywords. */
   lines(features: ReadonlyMap<string, string>): readonly [string, string];
   /** Whether its client is still there. */
@@ -79,11 +83,15 @@ async function beginOnKept(pool: HopPool, beginning: Beginning): Promise<Begun |
 
 /** Asks MAIL and RCPT, together if the hop allows it. @throws HopFault */
 async function ask(connection: HopConnection, beginning: Beginning): Promise<Begun> {
-  const { timeout } = beginning.route;
-  const [mailLine, rcptLine] = beginning.lines(connection.features);
+  const { route, client } = beginning;
+  const { timeout } = route;
   const stale = connection.used > 0 && connection.silence >= staleTime;
   connection.used++;
   beginning.uses(connection);
+  if (route.forwards !== undefined && route.forwards !== "off") {
+    await forwardClient(connection, route, client, stale ? Math.min(timeout, proofTime) : timeout);
+  }
+  const [mailLine, rcptLine] = beginning.lines(connection.features);
   // A hop may hold back its reply to MAIL until it has dealt with RCPT, which may take long: only MAIL alone is a
   // proof.
   if (connection.features.has("PIPELINING") && !stale) {

@@ -26,8 +26,12 @@ export class HopConnection {
   readonly endpoint: HopEndpoint;
   /** EHLO keywords in capitals with their arguments. */
   readonly features: Map<string, string> = new Map<string, string>();
+  /** The name that the relay gave itself. */
+  readonly hostname: string;
   /** Transactions that were begun on it. */
   used = 0;
+  /** The client that the hop takes it for, by XCLIENT. */
+  presentedAs: string | undefined;
   #socket: Socket;
   #reader = new ReplyReader();
   #waiting: Waiting[] = [];
@@ -42,8 +46,9 @@ export class HopConnection {
   /** What it refused on the way to being usable, for the log. */
   readonly refused: string[] = [];
 
-  private constructor(endpoint: HopEndpoint, socket: Socket) {
+  private constructor(endpoint: HopEndpoint, hostname: string, socket: Socket) {
     this.endpoint = endpoint;
+    this.hostname = hostname;
     this.#socket = socket;
     this.#secure = endpoint.implicitTls === true;
     this.#listen(socket);
@@ -61,7 +66,7 @@ export class HopConnection {
     timeout: number,
   ): Promise<HopConnection> {
     const socket = await dial(endpoint, policy, timeout);
-    const connection = new HopConnection(endpoint, socket);
+    const connection = new HopConnection(endpoint, hostname, socket);
     try {
       await introduce(connection, hostname, policy, timeout);
       return connection;

@@ -160,6 +160,10 @@ export class HopPool {
       const connection = await this.#connect(endpoint, route);
       this.#health.opened(name);
       connection.onClosed = () => this.#health.closed(name);
+      const verb = route.forwards?.toUpperCase() ?? "OFF";
+      if (verb !== "OFF" && !connection.features.has(verb)) {
+        this.#log.warning("next-hop", `does not offer ${verb}, it takes the relay for the client`, { hop: name });
+      }
       connection.refused.forEach((text) => this.#log.info("next-hop", "refused", { hop: name, said: text }));
       return { kind: "open", connection };
     } catch (error) {

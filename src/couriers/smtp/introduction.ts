@@ -67,11 +67,12 @@ async function agreeOnTls(connection: Young, { mode }: TlsPolicy, timeout: numbe
   return false;
 }
 
-async function hello(connection: Young, hostname: string, timeout: number): Promise<void> {
+/** EHLO, or HELO where that is refused. @param name in place of the own one, of a client that is forwarded */
+export async function hello(connection: Young, hostname: string, timeout: number, name = hostname): Promise<void> {
   connection.features.clear();
   const { lmtp = false } = connection.endpoint;
   const verb = lmtp ? "LHLO" : "EHLO";
-  const answer = await connection.command(`${verb} ${hostname}`, timeout);
+  const answer = await connection.command(`${verb} ${name}`, timeout);
   if (isSuccess(answer.reply.code)) {
     expectOther(connection, answer, hostname, `answers ${verb}`);
     for (const line of answer.lines.slice(1)) {
@@ -84,7 +85,7 @@ async function hello(connection: Young, hostname: string, timeout: number): Prom
   if (lmtp) {
     throw refusal(connection, refused, answer);
   }
-  const plain = await connection.command(`HELO ${hostname}`, timeout);
+  const plain = await connection.command(`HELO ${name}`, timeout);
   if (!isSuccess(plain.reply.code)) {
     throw refusal(connection, `${refused}, HELO answered ${hopText(plain.reply)}`, plain);
   }

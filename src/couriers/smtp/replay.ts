@@ -1,7 +1,8 @@
 /** A transaction that is repeated at its next hop: other recipients, another sender, a connection that is gone. */
 import type { Mailbox } from "../../mail/address.ts";
-import type { Envelope } from "../../mail/courier.ts";
+import type { ClientFacts, Envelope } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
+import { forwardClient } from "./client-forwarding.ts";
 import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
 import { isSuccess, lost } from "./fitting.ts";
@@ -14,6 +15,7 @@ export interface Replay {
   readonly pool: HopPool;
   readonly route: Route;
   readonly domain: string;
+  readonly client: ClientFacts | undefined;
   readonly envelope: Envelope;
   readonly recipients: readonly [Mailbox, ...Mailbox[]];
   /** Undefined, or gone by now: a new one is opened. */
@@ -37,6 +39,7 @@ export async function replay(plan: Replay): Promise<Reply> {
     const begun = await beginTransaction(plan.pool, {
       route,
       domain: plan.domain,
+      client: plan.client,
       lines: (features) => [mailLine(plan.envelope, features), rcptLine(first)],
       wanted: plan.wanted,
       uses: (fresh) => {
@@ -55,7 +58,10 @@ export async function replay(plan: Replay): Promise<Reply> {
   return answer;
 }
 
-async function tellFirst(connection: HopConnection, { route, envelope, recipients }: Replay): Promise<Reply> {
+async function tellFirst(connection: HopConnection, plan: Replay): Promise<Reply> {
+  const { route, client, envelope, recipients } = plan;
+  // RSET has made the hop forget it.
+  await forwardClient(connection, route, client, route.timeout);
   const mail = await connection.command(mailLine(envelope, connection.features), route.timeout);
   return isSuccess(mail.reply.code)
     ? (await connection.command(rcptLine(recipients[0]), route.timeout)).reply

@@ -50,6 +50,7 @@ export function takeProxyHeader(socket: Socket, time: number, done: (outcome: He
   socket.on("readable", read).on("end", ended).on("close", ended).on("error", failed);
 }
 
+/** Without an encoding it is bytes, which the type does not know. */
 function take(socket: Socket): Buffer | null {
   return socket.read() as Buffer | null;
 }

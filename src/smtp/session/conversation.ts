@@ -20,6 +20,7 @@ import { noteEarlyTalk } from "./early-talk.ts";
 import { limitedBy } from "./limited-conversation.ts";
 import type { LimitedConversation } from "./limited-conversation.ts";
 import { askAtMail, messageSizeOf, refuseMail } from "./mail-refusal.ts";
+import { originOf } from "./origin.ts";
 import { greetingOf, helloOf } from "./greeting.ts";
 import { protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
@@ -168,7 +169,7 @@ export class Conversation {
     if (transaction === undefined || rcpt === undefined || this.#mail === undefined) {
       return answers.mailFirst;
     }
-    this.#delivery ??= this.service.courier.begin(this.#mail, { session: this.session.id, ip: this.session.client.ip });
+    this.#delivery ??= this.service.courier.begin(this.#mail, originOf(this.session, this.#extended));
     return askNextHop(this.service, this.session, this.#delivery, judged, rcpt);
   }
 
