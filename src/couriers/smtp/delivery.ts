@@ -201,3 +201,68 @@ export class HopDelivery implements Delivery {
   }
 
   async finish(): Promise<Reply> {
+    const [connection, route] = [this.#connection, this.#route];
+    if (this.#state !== "data" || connection === undefined || route === undefined) {
+      this.abandon();
+      return this.#failure ?? lost;
+    }
+    // From here on the hop may have the message: a client that goes away cuts nothing any more.
+    this.#state = "over";
+    const answer = await this.#attempt(async () => {
+      if (connection.fault !== undefined) {
+        throw connection.fault;
+      }
+      connection.write(dot);
+      return oneAnswer(await connection.answers(isLmtp(route) ? this.#accepted.length : 1, route.dataTimeout));
+    });
+    const ours = this.#fit("final dot", answer, "success");
+    this.#connection = undefined;
+    if (answer.code === 421) {
+      connection.quit();
+    } else if (connection.alive) {
+      this.#context.pool.release(route, connection);
+    }
+    // A hop that refuses a message before its end says so and closes: its refusal is the answer.
+    const said = ours === lost ? connection.fault?.said : undefined;
+    return told(route, said !== undefined && said.code >= 400 ? this.#fit("message", said, "refusal") : ours);
+  }
+
+  /**
+   * The hop's answer as the relay's. One that does not fit the question means that the hop is out of step: nothing that it
+   * says afterwards can be trusted.
+   */
+  #fit(command: string, answer: Reply, wanted: Wanted): Reply {
+    const ours = fit.fitting(answer, wanted);
+    const isNews = answer.said !== 0 && answer !== this.#failure;
+    const refuses = answer.code >= 400 || fit.isMisfit(ours);
+    // Of a recipient that is accepted nobody keeps the words.
+    const heard = isNews && (refuses || command === "final dot") ? heardFrom(this.#connection, answer) : undefined;
+    if (heard !== undefined && refuses) {
+      const fields = { session: this.#origin.session, hop: heard.at || undefined, command, said: heard.said };
+      this.#context.log.info("next-hop", "refused", fields);
+    }
+    if (fit.isMisfit(ours)) {
+      // What comes next is not asked at all.
+      this.#failure = misunderstood;
+      this.#connection?.destroy();
+    }
+    return heard === undefined ? ours : { ...ours, hop: heard };
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
+    if (this.#state === "over") {
+      return;
+    }
+    const [connection, route] = [this.#connection, this.#route];
+    this.#connection = undefined;
+    this.#failure ??= lost;
+    if (this.#state !== "open" || route === undefined || connection?.asked !== false) {
+      // In the middle of a message, or of a question: only a cut line says that nothing is to be delivered.
+      connection?.destroy();
+      return;
+    }
+    this.#state = "over";
+    endTransaction(connection, route, this.#context.pool);
+  }
+}
