@@ -1,7 +1,4 @@
-/**
- * The verbs of one session: each takes its argument and comes to a response. No sockets here; the connection
- * reads lines and writes responses. RFC 5321 3 and 4.1.
- */
+/** The verbs of one session: each takes its argument and comes to a response. No sockets here. RFC 5321 3 and 4.1. */
 import type { Conclusion } from "../../hooks/check.ts";
 import type { Known, Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
