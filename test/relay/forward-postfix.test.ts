@@ -12,13 +12,13 @@ describe.skipIf(missing("postfix") || !isRoot())("Postfix", () => {
   let postfix: Postfix;
   beforeAll(async () => {
     postfix = await startPostfix({
+      files: { clients: "198.51.100.66 REJECT of_this_client\n" },
       main: {
         smtpd_authorized_xclient_hosts: "127.0.0.1",
         smtpd_authorized_xforward_hosts: "127.0.0.1",
         relay_domains: "kontor.example",
         // What Postfix thinks of the client shows in what it refuses.
-        smtpd_recipient_restrictions:
-          "check_client_access inline:{198.51.100.66=REJECT of_this_client}, reject_unauth_destination, permit",
+        smtpd_recipient_restrictions: "check_client_access cidr:{folder}/clients, reject_unauth_destination, permit",
         defer_transports: "smtp relay",
       },
     });
