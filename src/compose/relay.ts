@@ -85,8 +85,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     limits: limitsOf(settings),
     hostNames: createHostNames(dns),
     ...mannersOf(settings),
-    starttls: tls !== undefined && plan.tls === "starttls",
-    proxies: readIpEntries(plan.proxy_from),
+    ...{ starttls: tls !== undefined && plan.tls === "starttls", proxies: readIpEntries(plan.proxy_from) },
     authenticator: plan.auth ? authenticator : undefined,
     mayUse,
   });
