@@ -159,6 +159,19 @@ describe.each(["xclient", "xforward"] as const)("%s", (how) => {
     expect(hop.violations).toEqual([]);
   });
 
+  it("tells a hop that knows no IPv6 of a client without address", async () => {
+    const refuse = {
+      [how]: ({ line }: { line: string }) => (line.includes("IPV6:") ? "501 5.5.4 Bad ADDR" : undefined),
+    };
+    const { relay, hop } = await scene(how, { keywords, answers: refuse });
+    const six = await client(relay, "2001:db8::3", "six.example");
+    await send(six, "s@sender.example");
+    expect(hop.received.map((message) => [valueOf(message, "ADDR"), valueOf(message, "HELO")])).toEqual([
+      ["[UNAVAILABLE]", "six.example"],
+    ]);
+    six.close();
+  });
+
   it("sends nothing to a hop that does not offer it, and logs that", async () => {
     const { relay, hop } = await scene(how, {});
     const one = await client(relay, "192.0.2.1", "one.example", "HELO");

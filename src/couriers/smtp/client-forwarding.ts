@@ -4,6 +4,7 @@
  */
 import type { ClientFacts, Origin } from "../../mail/courier.ts";
 import { formatHop } from "../../mail/hop-endpoint.ts";
+import type { Reply } from "../../mail/reply.ts";
 import { toXtext } from "../../mail/xtext.ts";
 import type { Route } from "../contract/routes.ts";
 import { hopText, isSuccess } from "./fitting.ts";
@@ -16,10 +17,11 @@ const longestLine = 512;
 /** Characters of a value. */
 const longestValue = 255;
 const unavailable = "[UNAVAILABLE]";
+const unknownIp = "0.0.0.0";
 
 type Attributes = Readonly<Record<string, (client: ClientFacts) => string>>;
 
-const address = (ip: string): string => (ip.includes(":") ? `IPV6:${ip}` : ip === "0.0.0.0" ? "" : ip);
+const address = (ip: string): string => (ip.includes(":") ? `IPV6:${ip}` : ip === unknownIp ? "" : ip);
 const portText = (port: number): string => (port === 0 ? "" : String(port));
 
 const both: Attributes = {
@@ -83,7 +85,7 @@ export async function forwardClient(
   }
   await (forwards === "xclient"
     ? becomeClient(connection, client, timeout)
-    : tell(connection, forwardingLines("XFORWARD", client, connection.features), timeout, isSuccess));
+    : tell(connection, "XFORWARD", client, timeout, isSuccess));
 }
 
 async function becomeClient(connection: HopConnection, client: ClientFacts, timeout: number): Promise<void> {
@@ -91,8 +93,7 @@ async function becomeClient(connection: HopConnection, client: ClientFacts, time
   if (connection.presentedAs === key) {
     return;
   }
-  const lines = forwardingLines("XCLIENT", client, connection.features);
-  if (lines.length === 0) {
+  if (!connection.features.has("XCLIENT")) {
     if (connection.presentedAs !== undefined) {
       throw new HopFault(`Cannot use ${formatHop(connection.endpoint)}: it is another client's by XCLIENT`);
     }
@@ -100,23 +101,43 @@ async function becomeClient(connection: HopConnection, client: ClientFacts, time
   }
   // Whatever comes of it, it is nobody's else any more.
   connection.presentedAs = key;
-  await tell(connection, lines, timeout, (code) => code === 220);
+  await tell(connection, "XCLIENT", client, timeout, (code) => code === 220);
   // The session begins again, with the client's own name if it is one for a command.
   const name = /^[!-~]{1,255}$/.test(client.helo) ? client.helo : connection.hostname;
   await hello(connection, connection.hostname, timeout, name);
 }
 
+/** A Postfix without IPv6 does not know such an address: it hears of a client whose address is unknown. */
 async function tell(
+  connection: HopConnection,
+  verb: "XCLIENT" | "XFORWARD",
+  client: ClientFacts,
+  timeout: number,
+  isRight: (code: number) => boolean,
+): Promise<void> {
+  const nowhere = { ...client, ip: unknownIp, local: { ...client.local, ip: unknownIp } };
+  const refused = await ask(connection, forwardingLines(verb, client, connection.features), timeout, isRight);
+  const again =
+    refused?.code === 501 && client.ip.includes(":")
+      ? await ask(connection, forwardingLines(verb, nowhere, connection.features), timeout, isRight)
+      : refused;
+  if (again !== undefined) {
+    throw new HopFault(`Cannot use ${formatHop(connection.endpoint)}: ${verb} answered ${hopText(again)}`);
+  }
+}
+
+/** @returns the first reply that is not right */
+async function ask(
   connection: HopConnection,
   lines: readonly string[],
   timeout: number,
   isRight: (code: number) => boolean,
-): Promise<void> {
+): Promise<Reply | undefined> {
   for (const line of lines) {
     const { reply } = await connection.command(line, timeout);
     if (!isRight(reply.code)) {
-      const verb = line.slice(0, line.indexOf(" "));
-      throw new HopFault(`Cannot use ${formatHop(connection.endpoint)}: ${verb} answered ${hopText(reply)}`);
+      return reply;
     }
   }
+  return undefined;
 }
