@@ -1,6 +1,13 @@
 /** Examples of each verb, for its help text and its manual page. The words of a command line, without "goodmailto". */
 
 const table: Readonly<Record<string, readonly (readonly [words: string, what: string])[]>> = {
+  init: [
+    ["init", "Ask for what is needed, and write /etc/goodmailto/goodmailto.toml"],
+    [
+      "init --preset domino --url ldap://192.0.2.10 --bind-dn cn=goodmailto,o=Kontor --password-file pw --domain kontor.example --next-hop smtp://192.0.2.25:25",
+      "The same without questions",
+    ],
+  ],
   serve: [["serve --config /etc/goodmailto/goodmailto.toml", "Run the relay in the foreground, as its unit does"]],
   sync: [
     ["sync", "Read the directories once and replace the snapshot"],

@@ -5,6 +5,7 @@ import { exampleText } from "./examples.ts";
 import { version } from "./ops/version.ts";
 
 const verbs: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import("./commands/init.ts")).initCommand(),
   serve: async () => (await import("./commands/serve.ts")).serveCommand(),
   sync: async () => (await import("./commands/sync.ts")).syncCommand(),
   publish: async () => (await import("./commands/publish.ts")).publishCommand(),

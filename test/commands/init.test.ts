@@ -1,0 +1,189 @@
+/** `goodmailto init` with a real directory and a next hop: what it writes, tries, says, and leaves alone. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+
+import { schemaFor } from "../../src/compose/settings.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { freePort } from "../fakes/free-port.ts";
+import { missing } from "../fakes/need.ts";
+import { startNextHop } from "../fakes/next-hop.ts";
+import type { NextHop } from "../fakes/next-hop.ts";
+import { startSlapd } from "../fakes/slapd.ts";
+import type { Slapd } from "../fakes/slapd.ts";
+import { main } from "../program.ts";
+
+interface Ended {
+  readonly code: number | null;
+  readonly said: string;
+}
+
+/** Runs a program to its end, with this on its standard input. */
+async function run(words: readonly string[], input = ""): Promise<Ended> {
+  const [program = "", ...rest] = words;
+  const child = spawn(program, rest, { stdio: ["pipe", "pipe", "pipe"], timeout: 60_000 });
+  let said = "";
+  child.stdout.on("data", (text: Buffer) => (said += text.toString()));
+  child.stderr.on("data", (text: Buffer) => (said += text.toString()));
+  child.stdin.on("error", () => undefined).end(input);
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, said })));
+}
+
+const goodmailto = (...words: readonly string[]): string[] => [process.execPath, main, ...words];
+
+describe.skipIf(missing("slapd"))("goodmailto init", () => {
+  let slapd: Slapd;
+  let hop: NextHop;
+  let folder = "";
+  beforeAll(async () => {
+    slapd = await startSlapd({
+      suffix: "o=Kontor",
+      schemas: ["core", "cosine", "inetorgperson"],
+      ldif: `dn: o=Kontor
+objectClass: organization
+o: Kontor
+
+dn: cn=Vera Yildiz,o=Kontor
+objectClass: inetOrgPerson
+cn: Vera Yildiz
+sn: Yildiz
+mail: vera@kontor.example
+`,
+    });
+    hop = await startNextHop({ recipients: {} });
+  });
+  afterAll(async () => {
+    await slapd?.stop();
+    await hop?.close();
+  });
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "goodmailto-init-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const answers = (more: Readonly<Record<string, string>> = {}): string[] =>
+    Object.entries({
+      folder,
+      url: slapd.ldap,
+      preset: "openldap",
+      base: "o=Kontor",
+      "bind-dn": slapd.rootDn,
+      "password-file": "-",
+      domain: "kontor.example",
+      "next-hop": `smtp://127.0.0.1:${hop.port}`,
+      ...more,
+    }).flatMap(([name, value]) => [`--${name}`, value]);
+
+  it("writes a configuration that is right, tries what it names, and says what to do next", async () => {
+    const { code, said } = await run(goodmailto("init", ...answers()), `${slapd.rootPassword}\n`);
+    expect(said).toContain("directory: 1 entries, 1 addresses\n");
+    expect(said).toContain("mail server: answers, and answers 250 to an unknown recipient\n");
+    expect(said).toContain("What to do next:\n  goodmailto config check");
+    expect(code).toBe(0);
+    expect(readdirSync(folder).sort()).toEqual(["goodmailto.toml", "ldap-password", "tcp.smtp"]);
+    expect(statSync(join(folder, "ldap-password")).mode & 0o777).toBe(0o600);
+    expect(said).not.toContain(slapd.rootPassword);
+    const path = join(folder, "goodmailto.toml");
+    const loaded = loadConfig(path, schemaFor, ["relay", "sync"]);
+    expect(loaded.kind === "ok" ? loaded.settings.recipients.mode : loaded.faults).toBe("observe");
+    const snapshot = join(folder, "list.sqlite");
+    writeFileSync(path, `${readFileSync(path, "utf8")}[snapshot]\npath = "${snapshot}"\n`);
+    expect(await run(goodmailto("sync", "-c", path))).toMatchObject({ code: 0 });
+    expect((await run(goodmailto("check", "-c", path, "vera@kontor.example"))).said).toContain("accepted");
+  });
+
+  it("overwrites nothing, but fills the empty password file of a package", async () => {
+    writeFileSync(join(folder, "ldap-password"), "", { mode: 0o600 });
+    writeFileSync(join(folder, "tcp.smtp"), ":allow\n");
+    expect((await run(goodmailto("init", ...answers()), `${slapd.rootPassword}\n`)).code).toBe(0);
+    expect(readFileSync(join(folder, "ldap-password"), "utf8")).toBe(`${slapd.rootPassword}\n`);
+    expect(readFileSync(join(folder, "tcp.smtp"), "utf8")).toBe(":allow\n");
+    const before = readFileSync(join(folder, "goodmailto.toml"), "utf8");
+    const again = await run(goodmailto("init", ...answers({ domain: "other.example" })), "other\n");
+    expect(again).toEqual({ code: 2, said: expect.stringContaining("is there already; nothing was written") });
+    rmSync(join(folder, "goodmailto.toml"));
+    const taken = await run(goodmailto("init", ...answers()), "other\n");
+    expect(taken).toEqual({ code: 2, said: expect.stringMatching(/ldap-password.*EEXIST.*nothing was written/s) });
+    expect(readdirSync(folder).sort()).toEqual(["ldap-password", "tcp.smtp"]);
+    expect(before).toContain("kontor.example");
+  });
+
+  it("names what is missing, and what cannot be right, and writes nothing", async () => {
+    expect(await run(goodmailto("init", "--folder", folder, "--url", slapd.ldap))).toEqual({
+      code: 2,
+      said: "goodmailto: missing: --bind-dn, --preset, --domain, --next-hop\n",
+    });
+    expect(await run(goodmailto("init", ...answers()))).toEqual({
+      code: 2,
+      said: "goodmailto: no password; see --password-file\n",
+    });
+    for (const [name, value] of [
+      ["url", "http://directory.example"],
+      ["next-hop", "nowhere"],
+    ] as const) {
+      const wrong = await run(goodmailto("init", ...answers({ [name]: value })), "x\n");
+      expect(wrong.said).toMatch(/^\S+goodmailto\.toml:\d+:\d+: .*(?:must be|allowed:) /);
+      expect(wrong.code).toBe(78);
+    }
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("writes, and says what did not answer", async () => {
+    const nobody = `smtp://127.0.0.1:${await freePort()}`;
+    const wrong = await run(goodmailto("init", ...answers({ "next-hop": nobody })), "wrong\n");
+    expect(wrong.code).toBe(1);
+    expect(wrong.said).toMatch(/directory: .*(?:bind|password|credentials)/i);
+    expect(wrong.said).toMatch(/mail server: Cannot connect to .*ECONNREFUSED/);
+    expect(readdirSync(folder)).toContain("goodmailto.toml");
+  });
+
+  it("says where the next hop refuses unknown recipients itself", async () => {
+    const strict = await startNextHop({ answers: { rcpt: "550 5.1.1 who" } });
+    try {
+      const { said } = await run(
+        goodmailto("init", ...answers({ "next-hop": `smtp://127.0.0.1:${strict.port}` })),
+        `${slapd.rootPassword}\n`,
+      );
+      expect(said).toContain("mail server: answers, and refuses unknown recipients itself");
+    } finally {
+      await strict.close();
+    }
+  });
+
+  it.skipIf(missing("python3"))("asks at a terminal for what the command line does not say", async () => {
+    const script = `
+import os, pty, select, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+seen = b""
+def until(text):
+    global seen
+    end = time.time() + 20
+    while text not in seen and time.time() < end:
+        if select.select([fd], [], [], 0.2)[0]:
+            seen += os.read(fd, 4096)
+for asked, answer in [(b"Kind of directory", b"openldap"), (b"Directory [", b"${slapd.ldap}"), (b"Base DN", b"o=Kontor"), (b"Bind DN", b"${slapd.rootDn}"), (b"Domains", b"kontor.example, kontor.test"), (b"Internal mail server", b"smtp://127.0.0.1:${hop.port}"), (b"Password of", b"${slapd.rootPassword}")]:
+    until(asked)
+    os.write(fd, answer + b"\\r")
+end = time.time() + 20
+while time.time() < end:
+    try: part = os.read(fd, 4096)
+    except OSError: break
+    if not part: break
+    seen += part
+_, status = os.waitpid(pid, 0)
+sys.stdout.write(seen.decode()); sys.exit(os.waitstatus_to_exitcode(status))
+`;
+    const { code, said } = await run(["python3", "-c", script, ...goodmailto("init", "--folder", folder)]);
+    expect(said).toContain("directory: 1 entries, 1 addresses");
+    expect(said).not.toContain(slapd.rootPassword);
+    expect(code).toBe(0);
+    expect(readFileSync(join(folder, "goodmailto.toml"), "utf8")).toContain(
+      'relay = ["kontor.example", "kontor.test"]',
+    );
+  });
+});
