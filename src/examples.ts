@@ -31,6 +31,10 @@ const table: Readonly<Record<string, readonly (readonly [words: string, what: st
     ["check --file recipients.txt --json", "All addresses of a file, for another program"],
   ],
   status: [["status", "How old the snapshot is, and what is in it"]],
+  doctor: [
+    ["doctor", "Look at everything, and say what to do"],
+    ["doctor --no-dns --json", "Without name servers, for another program"],
+  ],
   probe: [
     ["probe", "Try every source, and change nothing"],
     ["probe directory --filter (objectClass=*)", "See all entries of one source"],

@@ -72,6 +72,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["sync/alert", "Telling people of failures"],
   ["sync/look", "Probing a source"],
   ["src/compose", "From settings to running parts"],
+  ["src/doctor", "What `goodmailto doctor` and `init` look at"],
   ["src/commands", "One file per verb"],
   ["src", "The entry"],
 ];

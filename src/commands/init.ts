@@ -7,7 +7,7 @@ import { createInterface } from "node:readline/promises";
 import { Command, Option } from "commander";
 
 import { probeSource } from "../../sync/look/probe.ts";
-import { lookAtHop } from "../compose/hop-look.ts";
+import { lookAtHop } from "../doctor/hop-look.ts";
 import { defaultConfig, schemaFor } from "../compose/settings.ts";
 import { firstConfig } from "../config/first-file.ts";
 import type { FirstAnswers } from "../config/first-file.ts";

@@ -12,7 +12,8 @@ import { Attribute, Change, Client } from "ldapts";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { exportImage } from "../../src/commands/export.ts";
-import { formatStatus, reportStatus } from "../../src/commands/status.ts";
+import { formatStatus } from "../../src/commands/status.ts";
+import { reportStatus } from "../../src/compose/list-report.ts";
 import { loadPlan, runFull } from "../../src/compose/sync-run.ts";
 import { ask, createService, settingLines } from "../../src/compose/would-answer.ts";
 import { ownDomains } from "../../src/config/own-domains.ts";

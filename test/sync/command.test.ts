@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { describe, expect, it, onTestFinished } from "vitest";
 
-import type { StatusReport } from "../../src/commands/status.ts";
+import type { StatusReport } from "../../src/compose/list-report.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
 import { main } from "../program.ts";
 

@@ -5,7 +5,8 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { formatStatus, reportStatus } from "../../src/commands/status.ts";
+import { formatStatus } from "../../src/commands/status.ts";
+import { reportStatus } from "../../src/compose/list-report.ts";
 import { calm, incidentPath, writeIncident } from "../../sync/remember/incident.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";

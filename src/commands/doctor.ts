@@ -1,0 +1,158 @@
+/** `goodmailto doctor`: looks at everything a relay needs, here and elsewhere, and says what to do. It changes nothing. */
+import { hostname as machineName } from "node:os";
+import { dirname } from "node:path";
+
+import { Command } from "commander";
+
+import { probeSource } from "../../sync/look/probe.ts";
+import { readIncident } from "../../sync/remember/incident.ts";
+import { deepFaults, deepWarnings } from "../compose/deep-check.ts";
+import { reportStatus } from "../compose/list-report.ts";
+import { defaultConfig, schemaFor } from "../compose/settings.ts";
+import { trustForCommand } from "../compose/trust.ts";
+import { warningsOf } from "../compose/warnings.ts";
+import { loadConfig } from "../config/load.ts";
+import { takesCatchAlls } from "../config/own-domains.ts";
+import type { Settings } from "../config/sections.ts";
+import { formatFault } from "../config/toml.ts";
+import { fault, ok, warning } from "../doctor/finding.ts";
+import type { Finding } from "../doctor/finding.ts";
+import { lookAtHop } from "../doctor/hop-look.ts";
+import { lookAtCertificate, lookAtPorts, lookAtRelay } from "../doctor/machine.ts";
+import { lookAtNames } from "../doctor/names.ts";
+import { createDomains } from "../mail/domains.ts";
+import { parseNextHop } from "../mail/next-hop.ts";
+import { askRelays } from "../ops/control-client.ts";
+import { exit } from "../ops/exit.ts";
+import { errorMessage } from "../report/error-message.ts";
+
+type Loaded = Extract<ReturnType<typeof loadConfig>, { kind: "ok" }>;
+
+/** ms for one source. */
+const patience = 120_000;
+
+/** Builds the verb. */
+export function doctorCommand(): Command {
+  return new Command("doctor")
+    .description("Look at configuration, list, directories, mail servers, certificate and DNS, and say what to do")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--no-dns", "ask no name servers")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", "\nExit status: 0 all is well, 1 warnings, 69 faults, 78 errors in the configuration")
+    .action(doctor);
+}
+
+async function doctor({ config, dns, json }: { config: string; dns: boolean; json?: true }): Promise<void> {
+  const loaded = loadConfig(config, schemaFor, ["relay", "sync"]);
+  const findings =
+    loaded.kind === "ok"
+      ? await examine(config, loaded, dns)
+      : loaded.faults.map((one) => fault("configuration", formatFault(one), "goodmailto config check"));
+  process.stdout.write(json === true ? `${JSON.stringify({ findings })}\n` : findings.map(format).join(""));
+  const has = (state: Finding["state"]): boolean => findings.some((finding) => finding.state === state);
+  process.exitCode =
+    loaded.kind === "ok" ? (has("fault") ? exit.unavailable : has("warning") ? exit.refused : exit.ok) : exit.config;
+}
+
+function format({ what, state, said, advice }: Finding): string {
+  return `${state.padEnd(7)} ${what}: ${said}\n${advice === undefined ? "" : `        → ${advice}\n`}`;
+}
+
+async function examine(config: string, loaded: Loaded, dns: boolean): Promise<readonly Finding[]> {
+  const { settings } = loaded;
+  const hostname = settings.smtp.hostname === "" ? machineName() : settings.smtp.hostname;
+  const asked = await askRelays(settings.smtp.status_folder, { ask: "report" });
+  const { findings: ofCertificate, certificate } = lookAtCertificate(settings, hostname, Date.now());
+  const domains = settings.domains.relay.filter((name) => !name.startsWith("."));
+  return [
+    ...(await lookAtConfiguration(config, loaded)),
+    ...lookAtList(settings),
+    ...lookAtRelay(asked),
+    ...(asked.answers.length > 0 ? [] : await lookAtPorts(settings)),
+    ...ofCertificate,
+    ...(await lookAtSources(config, settings)),
+    ...(await lookAtHops(settings, hostname)),
+    ...(dns ? await lookAtNames({ servers: settings.dns.servers, hostname, domains, certificate }) : []),
+  ];
+}
+
+async function lookAtConfiguration(config: string, loaded: Loaded): Promise<readonly Finding[]> {
+  const faults = await deepFaults(config, loaded);
+  const warnings = [...warningsOf(loaded, ["relay", "sync"]), ...(await deepWarnings(config, loaded))];
+  const findings = [
+    ...faults.map((text) => fault("configuration", text, "goodmailto config check")),
+    ...warnings.map((one) => warning("configuration", formatFault(one), "as it says")),
+  ];
+  return findings.length === 0 ? [ok("configuration", config)] : findings;
+}
+
+/** The snapshot as the relay would judge it, and how the last syncs went. */
+function lookAtList(settings: Settings): readonly Finding[] {
+  const trust = trustForCommand(settings);
+  if (trust === undefined) {
+    return [fault("list", "its key cannot be read", "[snapshot] key_file, public_keys")];
+  }
+  const report = reportStatus(settings.snapshot, Date.now(), trust);
+  const { failures, why } = readIncident(settings.snapshot.path);
+  const sync = failures === 0 ? [] : [fault("sync", `${failures} failures: ${why}`, "goodmailto sync, and its log")];
+  switch (report.status) {
+    case "fresh":
+    case "stale": {
+      const said = `${report.addresses} addresses, ${report.age} s old`;
+      const clock =
+        report.clock === "behind"
+          ? [fault("clock", "the list is from the future", "set the clock, by NTP for example")]
+          : [];
+      const list =
+        report.status === "fresh" ? ok("list", said) : warning("list", `${said}: too old`, "goodmailto sync");
+      return [list, ...clock, ...sync];
+    }
+    case "missing":
+      return [
+        fault("list", `${report.path}: ${report.why}`, "goodmailto sync; until then every recipient is accepted"),
+        ...sync,
+      ];
+    case "denied":
+      return [
+        fault("list", `${report.path}: this user may not read it`, "run it as root, or as the relay's user"),
+        ...sync,
+      ];
+  }
+}
+
+function lookAtSources(config: string, settings: Settings): Promise<readonly Finding[]> {
+  const relay = createDomains(settings.domains.relay, settings.domains.aliases);
+  const look = async (source: Settings["source"][number]): Promise<Finding> => {
+    const what = `source ${source.name}`;
+    const advice = `goodmailto probe ${source.name}`;
+    const signal = AbortSignal.timeout(patience);
+    try {
+      const { reading } = await probeSource(source, relay, dirname(config), signal, takesCatchAlls(settings));
+      const said = `${reading.entries} entries, ${reading.addresses} addresses`;
+      const why = reading.fault === "" && reading.addresses === 0 ? said : reading.fault;
+      return why === "" ? ok(what, said) : fault(what, why, advice);
+    } catch (error) {
+      return fault(what, errorMessage(error), advice);
+    }
+  };
+  return Promise.all(settings.source.map(look));
+}
+
+/** Each server once; other couriers are tried by their first message. */
+function lookAtHops({ route }: Settings, hostname: string): Promise<readonly Finding[]> {
+  const places = new Map(route.flatMap(({ domain, next_hop: hops }) => hops.map((hop) => [hop, domain] as const)));
+  const looks = [...places].map(async ([place, domain]): Promise<readonly Finding[]> => {
+    const hop = parseNextHop(place);
+    if (hop?.kind !== "host" || hop.scheme === "lmtp") {
+      return [];
+    }
+    const endpoint = { ...hop.endpoint, implicitTls: hop.scheme === "smtps" };
+    const look = await lookAtHop(endpoint, hostname, domain === "*" ? "invalid.example" : domain.replace(/^\./, ""));
+    if (look.kind === "silent") {
+      return [fault("mail server", `${place}: ${look.why}`, "is it running, and may this machine connect to it?")];
+    }
+    const tls = look.features.includes("STARTTLS") || hop.scheme === "smtps" ? "" : ", without STARTTLS";
+    return [ok("mail server", `${place} answers${tls}, ${look.code} to an unknown recipient`)];
+  });
+  return Promise.all(looks).then((all) => all.flat());
+}
