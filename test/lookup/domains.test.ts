@@ -182,19 +182,22 @@ describe.each(["plain", "hashed"] as const)("[[domain]] and a %s list", (form) =
     inside.close();
   });
 
-  it.skipIf(form === "hashed")("has the same in an export", () => {
-    const settings = settingsOf(config, relay.folder);
-    const image = relay.relay.snapshot.image ?? expect.unreachable();
-    const { bytes } = exportImage(image, settings, "goodrcptto", Date.now());
-    const lines = new Set(bytes.toString("latin1").split("\n"));
-    expect([...lines].filter((line) => line.startsWith("@")).toSorted()).toEqual([
-      "@ost.example",
-      "@west.filiale.example",
-    ]);
-    const plain = questions.filter(([address]) => !/[-+%]/.test(address));
-    for (const [address, reply, isListed = reply !== own && reply !== unknown] of plain) {
-      const isThere = lines.has(address) || lines.has(address.slice(address.indexOf("@")));
-      expect(isThere, address).toBe(isListed);
-    }
-  });
+  // A hashed list has nothing to export.
+  if (form === "plain") {
+    it("has the same in an export", () => {
+      const settings = settingsOf(config, relay.folder);
+      const image = relay.relay.snapshot.image ?? expect.unreachable();
+      const { bytes } = exportImage(image, settings, "goodrcptto", Date.now());
+      const lines = new Set(bytes.toString("latin1").split("\n"));
+      expect([...lines].filter((line) => line.startsWith("@")).toSorted()).toEqual([
+        "@ost.example",
+        "@west.filiale.example",
+      ]);
+      const plain = questions.filter(([address]) => !/[-+%]/.test(address));
+      for (const [address, reply, isListed = reply !== own && reply !== unknown] of plain) {
+        const isThere = lines.has(address) || lines.has(address.slice(address.indexOf("@")));
+        expect(isThere, address).toBe(isListed);
+      }
+    });
+  }
 });
