@@ -1,5 +1,4 @@
 /** `goodmailto doctor`: looks at everything a relay needs, here and elsewhere, and says what to do. It changes nothing. */
-import { hostname as machineName } from "node:os";
 import { dirname } from "node:path";
 
 import { Command } from "commander";
@@ -8,6 +7,7 @@ import { probeSource } from "../../sync/look/probe.ts";
 import { readIncident } from "../../sync/remember/incident.ts";
 import { deepFaults, deepWarnings } from "../compose/deep-check.ts";
 import { reportStatus } from "../compose/list-report.ts";
+import { ownName } from "../compose/own-name.ts";
 import { defaultConfig, schemaFor } from "../compose/settings.ts";
 import { trustForCommand } from "../compose/trust.ts";
 import { warningsOf } from "../compose/warnings.ts";
@@ -21,7 +21,6 @@ import { lookAtHop } from "../doctor/hop-look.ts";
 import { lookAtCertificate, lookAtPorts, lookAtRelay } from "../doctor/machine.ts";
 import { lookAtNames } from "../doctor/names.ts";
 import { createDomains } from "../mail/domains.ts";
-import { parseNextHop } from "../mail/next-hop.ts";
 import { askRelays } from "../ops/control-client.ts";
 import { exit } from "../ops/exit.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -60,7 +59,7 @@ function format({ what, state, said, advice }: Finding): string {
 
 async function examine(config: string, loaded: Loaded, dns: boolean): Promise<readonly Finding[]> {
   const { settings } = loaded;
-  const hostname = settings.smtp.hostname === "" ? machineName() : settings.smtp.hostname;
+  const hostname = ownName(settings);
   const asked = await askRelays(settings.smtp.status_folder, { ask: "report" });
   const { findings: ofCertificate, certificate } = lookAtCertificate(settings, hostname, Date.now());
   const domains = settings.domains.relay.filter((name) => !name.startsWith("."));
@@ -142,16 +141,14 @@ function lookAtSources(config: string, settings: Settings): Promise<readonly Fin
 function lookAtHops({ route }: Settings, hostname: string): Promise<readonly Finding[]> {
   const places = new Map(route.flatMap(({ domain, next_hop: hops }) => hops.map((hop) => [hop, domain] as const)));
   const looks = [...places].map(async ([place, domain]): Promise<readonly Finding[]> => {
-    const hop = parseNextHop(place);
-    if (hop?.kind !== "host" || hop.scheme === "lmtp") {
+    const look = await lookAtHop(place, hostname, domain === "*" ? "invalid.example" : domain.replace(/^\./, ""));
+    if (look === undefined) {
       return [];
     }
-    const endpoint = { ...hop.endpoint, implicitTls: hop.scheme === "smtps" };
-    const look = await lookAtHop(endpoint, hostname, domain === "*" ? "invalid.example" : domain.replace(/^\./, ""));
     if (look.kind === "silent") {
       return [fault("mail server", `${place}: ${look.why}`, "is it running, and may this machine connect to it?")];
     }
-    const tls = look.features.includes("STARTTLS") || hop.scheme === "smtps" ? "" : ", without STARTTLS";
+    const tls = look.features.includes("STARTTLS") || place.startsWith("smtps:") ? "" : ", without STARTTLS";
     return [ok("mail server", `${place} answers${tls}, ${look.code} to an unknown recipient`)];
   });
   return Promise.all(looks).then((all) => all.flat());

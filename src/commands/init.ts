@@ -19,7 +19,6 @@ import { formatFault } from "../config/toml.ts";
 import { createFiles } from "../files/create.ts";
 import type { NewFile } from "../files/create.ts";
 import { createDomains } from "../mail/domains.ts";
-import { parseNextHop } from "../mail/next-hop.ts";
 import { exit } from "../ops/exit.ts";
 import { readLine, readSecrets } from "../ops/secret-input.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -212,13 +211,11 @@ async function tryOut(settings: Settings, folder: string, { domains }: FirstAnsw
   return (await tryHop(hop.next_hop[0] ?? "", domains[0] ?? "")) && reading.fault === "";
 }
 
-/** Another courier than SMTP is tried by its first message. */
 async function tryHop(place: string, domain: string): Promise<boolean> {
-  const hop = parseNextHop(place);
-  if (hop?.kind !== "host" || hop.scheme === "lmtp") {
+  const look = await lookAtHop(place, hostname(), domain);
+  if (look === undefined) {
     return true;
   }
-  const look = await lookAtHop({ ...hop.endpoint, implicitTls: hop.scheme === "smtps" }, hostname(), domain);
   if (look.kind === "silent") {
     process.stdout.write(`mail server: ${look.why}\n`);
     return false;

@@ -1,6 +1,5 @@
 /** Wires one relay process out of its settings: snapshot, checks, next hops, listeners. */
 import type { Socket } from "node:net";
-import { hostname } from "node:os";
 
 import { listenersOf } from "../config/listening.ts";
 import type { ListenerPlan } from "../config/listening.ts";
@@ -20,6 +19,7 @@ import { RelayServer } from "../smtp/listener/server.ts";
 import type { Service } from "../smtp/service.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { ScannerPlaces } from "../scanners/scanners.ts";
+import { ownName } from "./own-name.ts";
 import { modesOf, recipientsOf } from "./own-domains.ts";
 import { createAuthenticator } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
@@ -60,7 +60,7 @@ export interface Relay {
 /** Everything that depends on settings and is replaced at a reload. */
 function assemble(settings: Settings, lasting: Lasting) {
   const { snapshot, ledger, connections, state, spools, copies, log, counters } = lasting;
-  const name = settings.smtp.hostname === "" ? hostname() : settings.smtp.hostname;
+  const name = ownName(settings);
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = recipientsOf(settings, snapshot, domains);
   const dns = createResolver(settings, log);

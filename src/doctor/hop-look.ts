@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 
 import { HopConnection } from "../couriers/smtp/hop-connection.ts";
 import type { HopEndpoint } from "../mail/hop-endpoint.ts";
+import { parseNextHop } from "../mail/next-hop.ts";
 import { errorMessage } from "../report/error-message.ts";
 
 /** ms for the connection and for each reply. */
@@ -14,8 +15,19 @@ export type HopLook =
   /** @param code of its reply to a recipient that cannot exist */
   | { readonly kind: "answers"; readonly features: readonly string[]; readonly code: number };
 
-/** Asks about a recipient by chance, and sends nothing. Never rejects. */
-export async function lookAtHop(endpoint: HopEndpoint, hostname: string, domain: string): Promise<HopLook> {
+/**
+ * Asks about a recipient by chance, and sends nothing. Never rejects.
+ * @param place as `next_hop` has it
+ * @returns undefined for one that is no SMTP server: other couriers are tried by their first message
+ */
+export async function lookAtHop(place: string, hostname: string, domain: string): Promise<HopLook | undefined> {
+  const hop = parseNextHop(place);
+  return hop?.kind !== "host" || hop.scheme === "lmtp"
+    ? undefined
+    : look({ ...hop.endpoint, implicitTls: hop.scheme === "smtps" }, hostname, domain);
+}
+
+async function look(endpoint: HopEndpoint, hostname: string, domain: string): Promise<HopLook> {
   try {
     const policy = { mode: "opportunistic", ca: undefined } as const;
     const connection = await HopConnection.open(endpoint, hostname, policy, patience);
