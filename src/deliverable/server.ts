@@ -67,7 +67,12 @@ export function createDeliverableServer(options: ServerOptions): Server {
         const user = options.answers.local(address);
         answer(user === undefined ? 204 : 200, user);
       } else {
-        void numberOf(address, options).then((code) => answer(200, String(code)));
+        const code = numberOf(address, options);
+        if (typeof code === "number") {
+          answer(200, String(code));
+        } else {
+          void code.then((later) => answer(200, String(later)));
+        }
       }
     },
   );
@@ -75,18 +80,21 @@ export function createDeliverableServer(options: ServerOptions): Server {
   return server;
 }
 
-/** Rejects never. */
-async function numberOf(address: string, { answers, log }: ServerOptions): Promise<number> {
-  try {
-    const code = await answers.deliverable(address);
+/** Neither throws nor rejects. */
+function numberOf(address: string, { answers, log }: ServerOptions): number | Promise<number> {
+  const told = (code: number): number => {
     log.debug("deliverabled", "answered", { address, code });
     return code;
-  } catch (error) {
-    log.error("deliverabled", "internal error", {
-      address,
-      why: errorMessage(error),
-    });
+  };
+  const failed = (error: unknown): number => {
+    log.error("deliverabled", "internal error", { address, why: errorMessage(error) });
     return codes.fault;
+  };
+  try {
+    const code = answers.deliverable(address);
+    return typeof code === "number" ? told(code) : code.then(told).catch(failed);
+  } catch (error) {
+    return failed(error);
   }
 }
 

@@ -1,9 +1,8 @@
 /** Other mail servers that ask: Postfix with our tables and policy service beside its own lmdb table, and one look-up's time. */
-import { once } from "node:events";
-import { connect } from "node:net";
-import type { Socket } from "node:net";
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 
 import { packet } from "../../src/milter/packet.ts";
 import { lookupProtocols } from "../../src/report/counters.ts";
@@ -14,6 +13,8 @@ import { compareByTurns } from "./rounds.ts";
 import { startAskingPostfix, startOurs } from "./servers.ts";
 import type { Server, Site } from "./servers.ts";
 import { figure, table } from "./table.ts";
+
+const run = promisify(execFile);
 
 /** Connections at a time. */
 const clients = 50;
@@ -47,7 +48,7 @@ export async function measureAsked(generator: Generator, site: Site, quick: bool
   const ours = await startOurs(site, { name: "asked", more: sections(site) });
   const started: Server[] = [];
   try {
-    const times = await measureTimes(site, quick);
+    const times = await measureTimes(site, ours.pid, quick);
     const postfixes = await startAskingPostfix(site, waysOf(site), `proxy:unix:passwd.byname proxy:${mapOf(site)}`);
     started.push(...postfixes);
     const load = { name: "reject", mode: "reject", options: { conc: clients } } as const;
@@ -68,64 +69,96 @@ export async function measureAsked(generator: Generator, site: Site, quick: bool
 
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: lookup\r\n\r\n`;
 
-/** A question about an unknown address, and whether an answer is whole. */
-const talks: Readonly<Record<LookupProtocol, readonly [question: (address: string) => string, whole: RegExp]>> = {
-  socketmap: [(address) => netstring(`x ${address}`), /,$/],
-  policy: [(recipient) => policyQuestion({ recipient, sender: "a@b.example", client_address: "192.0.2.9" }), /\n\n$/],
-  tcp: [(address) => `get ${address}\n`, /\n$/],
-  milter: [(address) => packet("R", Buffer.from(`<${address}>\0`)).toString("latin1"), /\0$/],
-  exim: [(address) => `${address}\n`, /\n$/],
-  qd1: [(address) => get(`/qd1/deliverable?${address}`), /\r\n\r\n\d+$/],
-  http: [(address) => get(`/v1/recipient/${address}`), /\}\n$/],
+/** Becomes another number in each question. */
+const unknown = "nobody%04d@example.com";
+/** Its length, for protocols that tell lengths. */
+const sample = unknown.replace("%04d", "0000");
+const numbered = (question: string): string => question.replace(sample, unknown);
+
+/** A question about an unknown address, and how an answer ends; after a head that ends in a text, where that is given. */
+const talks: Readonly<Record<LookupProtocol, readonly [question: string, last: string, headEnd?: string]>> = {
+  socketmap: [netstring(`x ${sample}`), ","],
+  policy: [policyQuestion({ recipient: sample, sender: "a@b.example", client_address: "192.0.2.9" }), "\n\n"],
+  tcp: [`get ${sample}\n`, "\n"],
+  milter: [packet("R", Buffer.from(`<${sample}>\0`)).toString("latin1"), "\0"],
+  exim: [`${sample}\n`, "\n"],
+  qd1: [get(`/qd1/deliverable?${sample}`), "", "\r\n\r\n"],
+  http: [get(`/v1/recipient/${sample}`), "}\n"],
 };
 
-/** Opens a connection, asks so many times, and notes how long each took, in ms. @param pause ms between two questions */
-async function askOn(
-  site: Site,
+/** What the client says; times in µs. */
+interface Times {
+  readonly count: number;
+  readonly seconds: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  /** Seconds of processor of the client. */
+  readonly cpu: number;
+}
+
+const hex = (text: string): string => Buffer.from(text, "latin1").toString("hex");
+
+/** @param pace ms between two questions of a connection; 0: as fast as they are answered */
+async function timesOf(
+  program: string,
+  path: string,
   protocol: LookupProtocol,
-  { until, pause, taken }: { readonly until: number; readonly pause: number; readonly taken: number[] },
-): Promise<void> {
-  const socket: Socket = connect(pathOf(site, protocol)).setEncoding("latin1");
-  await once(socket, "connect");
-  const [question, whole] = talks[protocol];
-  await sleep(Math.random() * pause);
-  for (let i = 0; performance.now() < until; i++) {
-    const begun = performance.now();
-    socket.write(question(`nobody${i % 1000}@example.com`), "latin1");
-    for (let said = ""; !whole.test(said);) {
-      const [chunk] = (await once(socket, "data", { signal: AbortSignal.timeout(20_000) })) as [string];
-      said += chunk;
-    }
-    taken.push(performance.now() - begun);
-    if (pause > 0) {
-      await sleep(pause);
-    }
+  { seconds, pace }: { readonly seconds: number; readonly pace: number },
+): Promise<Times> {
+  const [question, last, headEnd] = talks[protocol];
+  const ends = headEnd === undefined ? [last] : [last, headEnd];
+  const words = [path, clients, seconds, pace * 1000, hex(numbered(question)), ...ends.map(hex)].map(String);
+  const { stdout } = await run(program, words, { timeout: (seconds + 30) * 1000 });
+  return JSON.parse(stdout) as Times;
+}
+
+/** Seconds of processor that a process has used. */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** A row: by 50 clients that ask 20 times a second each, and by 50 that ask as fast as they are answered. */
+async function rowOf(
+  program: string,
+  site: Site,
+  pid: number,
+  protocol: LookupProtocol,
+  quick: boolean,
+): Promise<string[]> {
+  process.stderr.write(`look-ups by ${protocol}\n`);
+  const path = pathOf(site, protocol);
+  const ask = (seconds: number, pace: number): Promise<Times> =>
+    timesOf(program, path, protocol, { seconds: quick ? 1 : seconds, pace });
+  await ask(3, 0);
+  const paced = await ask(20, clients);
+  const before = cpuOf(pid);
+  const full = await ask(10, 0);
+  const cpu = (cpuOf(pid) - before) / full.count;
+  const rate = full.count / full.seconds;
+  const queue = (clients / rate) * 1000;
+  const times = [paced.p50, paced.p99, paced.p999].map((us) => us / 1000);
+  return [protocol, ...[...times, rate, queue, full.p50 / 1000, full.p99 / 1000, cpu * 1e6].map(figure)];
+}
+
+/**
+ * How long look-ups take, by a client in C: the processor has two cores, and the client should need little of them. At a
+ * pace the figures are the time of a look-up. As fast as they can, 50 clients wait for each other: the mean is 50
+ * through the rate, whatever the server does.
+ */
+async function measureTimes(site: Site, pid: number, quick: boolean): Promise<string> {
+  const program = join(site.folder, "asktime");
+  try {
+    await run("cc", ["-O2", "-o", program, join(import.meta.dirname, "asktime.c")], { timeout: 60_000 });
+  } catch {
+    return "No times of look-ups: there is no C compiler.\n";
   }
-  socket.destroy();
-}
-
-async function timesOf(site: Site, protocol: LookupProtocol, seconds: number, pause: number): Promise<number[]> {
-  const taken: number[] = [];
-  const until = performance.now() + seconds * 1000;
-  await Promise.all(Array.from({ length: clients }, () => askOn(site, protocol, { until, pause, taken })));
-  return taken.sort((a, b) => a - b);
-}
-
-const quantile = (sorted: readonly number[], share: number): number =>
-  sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN;
-
-/** By 50 clients that ask as fast as they can, and by 50 that ask 20 times a second each. */
-async function measureTimes(site: Site, quick: boolean): Promise<string> {
-  const seconds = quick ? 1 : 3;
-  const head = ["look-up by", "per second", "median ms", "p99 ms", "p99 ms at 1,000 a second"];
+  const paced = ["median ms at 1,000 a second", "99 % within", "99.9 % within"];
+  const full = ["flat out, per second", "50 / rate, ms", "median ms", "99 % within", "server's CPU µs each"];
   const rows: string[][] = [];
   for (const protocol of lookupProtocols) {
-    process.stderr.write(`look-ups by ${protocol}\n`);
-    await timesOf(site, protocol, seconds, 0);
-    const full = await timesOf(site, protocol, seconds, 0);
-    const paced = await timesOf(site, protocol, seconds, clients);
-    const cells = [full.length / seconds, quantile(full, 0.5), quantile(full, 0.99), quantile(paced, 0.99)];
-    rows.push([protocol, ...cells.map(figure)]);
+    rows.push(await rowOf(program, site, pid, protocol, quick));
   }
-  return table([head, ...rows]);
+  return table([["look-up by", ...paced, ...full], ...rows]);
 }

@@ -1,9 +1,10 @@
 /** The verdict on one address as JSON has it. */
-import type { Image } from "../../snapshot/image.ts";
+import type { Mailbox } from "../../mail/address.ts";
 import { replyText } from "../../mail/reply.ts";
+import { after } from "../../smtp/session/outcome.ts";
 import { isReply, octetsOf, readEither, unreadable } from "../address.ts";
 import type { Asker } from "../protocol.ts";
-import type { LookupService, Question, VerdictKind } from "../verdict.ts";
+import type { LookupService, LookupVerdict, Question, VerdictKind } from "../verdict.ts";
 
 /** What is said of one address. */
 export interface SpokenVerdict {
@@ -28,33 +29,54 @@ export interface SpokenList {
 
 const accepting: ReadonlySet<VerdictKind> = new Set(["known", "no-snapshot"]);
 
-/** Asks about one address. */
-export async function spokenVerdict(
+/** Asks about one address. Synchronous as long as every check is. */
+export function spokenVerdict(
   { service, ask }: Asker,
   address: string,
   party: Pick<Question, "client" | "sender">,
-): Promise<SpokenVerdict> {
+): SpokenVerdict | Promise<SpokenVerdict> {
   const octets = octetsOf(address);
   const recipient = readEither(octets, service);
-  const isAddress = !isReply(recipient);
-  const { kind, reply, reason } = isAddress
-    ? await ask({ recipient, ...party })
-    : unreadable(octets, recipient, service);
-  const said = { address, verdict: kind, accepted: accepting.has(kind), reply: replyText(reply), reason };
-  const image: Image | undefined = service.snapshot.image;
-  const found =
-    !isAddress || kind === "foreign" || image === undefined || image.keyed
-      ? undefined
-      : service.recipients.find(recipient);
-  return found?.kind === "known" || found?.kind === "gone"
-    ? { ...said, ...(found.kind === "known" ? { kind: found.as } : {}), source: found.source }
-    : said;
+  return isReply(recipient)
+    ? spoken(address, unreadable(octets, recipient, service))
+    : after(ask({ recipient, client: party.client, sender: party.sender }), (verdict) => ({
+        ...spoken(address, verdict),
+        ...(verdict.kind === "foreign" ? undefined : rowOf(recipient, service)),
+      }));
 }
 
+function spoken(address: string, { kind, reply, reason }: LookupVerdict): SpokenVerdict {
+  return { address, verdict: kind, accepted: accepting.has(kind), reply: replyText(reply), reason };
+}
+
+function rowOf(
+  recipient: Mailbox,
+  { snapshot: { image }, recipients }: LookupService,
+): Pick<SpokenVerdict, "kind" | "source"> | undefined {
+  const found = image === undefined || image.keyed ? undefined : recipients.find(recipient);
+  switch (found?.kind) {
+    case "known":
+      return { kind: found.as, source: found.source };
+    case "gone":
+      return { source: found.source };
+    case "unknown":
+    case "unavailable":
+    case undefined:
+      return undefined;
+  }
+}
+
+/** What was last said of the creation of a list: to write a date takes as long as to look an address up. */
+const created = { at: Number.NaN, text: "" };
+
 /** How old the list is that answers. */
-export function listOf({ snapshot, now }: LookupService): SpokenList {
-  const { image } = snapshot;
-  return image === undefined
-    ? { created: null, age: null }
-    : { created: new Date(image.created).toISOString(), age: Math.round((now() - image.created) / 1000) };
+export function listOf({ snapshot: { image }, now }: LookupService): SpokenList {
+  if (image === undefined) {
+    return { created: null, age: null };
+  }
+  if (created.at !== image.created) {
+    created.at = image.created;
+    created.text = new Date(image.created).toISOString();
+  }
+  return { created: created.text, age: Math.round((now() - image.created) / 1000) };
 }

@@ -3,7 +3,7 @@
  * `POST /v1/recipients` for many. Addresses are as in RCPT; an empty sender is the null sender. There is no way to list.
  * `GET /v1/traffic` is for the guard of syncs: keyed hashes.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 
@@ -13,12 +13,13 @@ import { errorCode, errorMessage } from "../../report/error-message.ts";
 import { http as node } from "../../wait/http.ts";
 import { readHttpBody } from "../../wait/http-body.ts";
 import { within } from "../../wait/within.ts";
+import { after } from "../../smtp/session/outcome.ts";
 import { octetsOf, readSender } from "../address.ts";
 import type { LookupServer, LookupServerOptions } from "../server.ts";
 import type { Client, Sender } from "../verdict.ts";
 import { webLookupServer } from "../web-server.ts";
 import { listOf, spokenVerdict } from "./http-verdict.ts";
-import type { SpokenVerdict } from "./http-verdict.ts";
+import type { SpokenList, SpokenVerdict } from "./http-verdict.ts";
 
 /** Of a body, in octets, and of addresses in it. */
 const longestBody = 262_144;
@@ -42,31 +43,47 @@ interface Party {
   readonly sender: Sender | undefined;
 }
 
+const unasked: Party = { client: undefined, sender: undefined };
+
 /** Serves it. */
 export function http(options: LookupServerOptions): LookupServer {
   const server = node.createServer({ maxHeaderSize: longestHead }, (request, response) => {
-    // Rejects never.
-    void within(answer(request, response, options), options.limits().timeout, "no answer in time").catch(
-      (error: unknown) => fail(request, response, error, options),
-    );
+    try {
+      const answering = answer(request, response, options);
+      if (answering !== undefined) {
+        // Rejects never.
+        void within(answering, options.limits().timeout, "no answer in time").catch((error: unknown) =>
+          fail(request, response, error, options),
+        );
+      }
+    } catch (error) {
+      fail(request, response, error, options);
+    }
   });
   return webLookupServer(server, options);
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, options: LookupServerOptions): Promise<void> {
+/** @returns undefined: it is answered */
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: LookupServerOptions,
+): Promise<void> | undefined {
   mayAsk(request, options.token());
   const url = URL.parse(request.url ?? "", "http://lookup.invalid");
   const [, written] = /^\/v1\/recipient\/([^/]+)$/.exec(url?.pathname ?? "") ?? [];
   if (url !== null && written !== undefined) {
     allow(request, "GET");
-    const party = partyOf(url.searchParams.get("client"), url.searchParams.get("sender"));
-    await answerOne(request, response, options, decoded(written), party);
+    const party = url.search === "" ? unasked : partyOf(url.searchParams.get("client"), url.searchParams.get("sender"));
+    const now = options.asker();
+    const speaking = spokenVerdict(now, decoded(written), party);
+    return after(speaking, (verdict) => answerOne(request, response, verdict, listOf(now.service)));
   } else if (url?.pathname === "/v1/recipients") {
     allow(request, "POST");
-    await answerMany(request, response, options);
+    return answerMany(request, response, options);
   } else if (url?.pathname === "/v1/traffic") {
     allow(request, "GET");
-    await answerTraffic(response, options);
+    return answerTraffic(response, options);
   } else {
     throw new Refusal(404, "GET /v1/recipient/ADDRESS, POST /v1/recipients, GET /v1/traffic");
   }
@@ -85,24 +102,19 @@ function mayAsk({ headers }: IncomingMessage, token: string | undefined): void {
   }
 }
 
-async function answerOne(
-  request: IncomingMessage,
+function answerOne(
+  { headers }: IncomingMessage,
   response: ServerResponse,
-  { asker }: LookupServerOptions,
-  address: string,
-  party: Party,
-): Promise<void> {
-  const now = asker();
-  const verdict = await spokenVerdict(now, address, party);
-  const list = listOf(now.service);
+  verdict: SpokenVerdict,
+  list: SpokenList,
+): undefined {
   // The verdict on an address may change while the list stays: a grace ends, a client is blocked.
-  const tag = `"${list.created ?? "none"}-${verdict.verdict}"`;
-  response.setHeader("etag", tag);
-  response.setHeader("cache-control", "private, no-cache");
-  if (request.headers["if-none-match"]?.split(/\s*,\s*/).includes(tag) === true) {
-    response.writeHead(304).end();
+  const etag = `"${list.created ?? "none"}-${verdict.verdict}"`;
+  const head = { etag, "cache-control": "private, no-cache" };
+  if (headers["if-none-match"]?.split(/\s*,\s*/).includes(etag) === true) {
+    response.writeHead(304, head).end();
   } else {
-    send(response, 200, { ...verdict, list });
+    send(response, 200, { ...verdict, list }, head);
   }
 }
 
@@ -198,9 +210,9 @@ function decoded(text: string): string {
   }
 }
 
-function send(response: ServerResponse, status: number, value: unknown): void {
+function send(response: ServerResponse, status: number, value: unknown, more: OutgoingHttpHeaders = {}): void {
   const text = `${JSON.stringify(value)}\n`;
-  const head = { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+  const head = { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...more };
   response.writeHead(status, head).end(text);
 }
 

@@ -2,6 +2,7 @@
 import { codes } from "../../deliverable/codes.ts";
 import { createDeliverableServer } from "../../deliverable/server.ts";
 import { isOurs } from "../../smtp/relayable.ts";
+import { after } from "../../smtp/session/outcome.ts";
 import { within } from "../../wait/within.ts";
 import { isReply, octetsOf, readEither } from "../address.ts";
 import type { Asker } from "../protocol.ts";
@@ -21,13 +22,14 @@ const codeOf: Readonly<Record<VerdictKind, number>> = {
   foreign: codes.foreign,
 };
 
-async function codeFor(address: string, { service, ask }: Asker): Promise<number> {
+function codeFor(address: string, { service, ask }: Asker): number | Promise<number> {
   const recipient = readEither(octetsOf(address), service);
   if (isReply(recipient) || recipient.domain === "") {
     return codes.foreign;
   }
-  const { kind } = await ask({ recipient });
-  return kind === "no-snapshot" && service.recipients.isAlways(recipient) ? codes.deliverable : codeOf[kind];
+  return after(ask({ recipient }), ({ kind }) =>
+    kind === "no-snapshot" && service.recipients.isAlways(recipient) ? codes.deliverable : codeOf[kind],
+  );
 }
 
 /** Serves it. */
@@ -35,7 +37,10 @@ export function qd1(options: LookupServerOptions): LookupServer {
   const { asker, log, limits } = options;
   const server = createDeliverableServer({
     answers: {
-      deliverable: (address) => within(codeFor(address, asker()), limits().timeout, "no answer in time"),
+      deliverable: (address) => {
+        const code = codeFor(address, asker());
+        return typeof code === "number" ? code : within(code, limits().timeout, "no answer in time");
+      },
       local: (address) => {
         const { service } = asker();
         const recipient = readEither(octetsOf(address), service);
