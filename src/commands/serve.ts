@@ -25,6 +25,7 @@ import { holdHangups } from "../ops/hangup.ts";
 import { fingerprintOf } from "../compose/fingerprint.ts";
 import { FileFault } from "../compose/file-fault.ts";
 import { startRelay } from "../compose/relay.ts";
+import { shareCopies } from "../compose/shared-copies.ts";
 import type { Relay } from "../compose/relay.ts";
 import { noteRunning } from "../compose/running-relay.ts";
 import { defaultConfig, loadPlaced, schema, schemaFor } from "../compose/settings.ts";
@@ -52,6 +53,7 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
   const log = createLog(settings.log);
   if (options.worker !== true) {
     logWarnings(loaded, log);
+    shareCopies(settings, log);
   }
   const workers = workerCount(settings.smtp.workers);
   if (workers > 1 && options.worker !== true) {

@@ -10,6 +10,7 @@ import { readTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import { exit } from "../ops/exit.ts";
 import { FileFault } from "./file-fault.ts";
+import { sharedCopies } from "./shared-copies.ts";
 import { errorMessage } from "../report/error-message.ts";
 
 /** What `[snapshot]` and `[recipients] match` trust. @throws FileFault */
@@ -26,7 +27,7 @@ export function openServed(settings: Settings, log: Log): SnapshotReader {
   const { path, newest_file: newestFile } = settings.snapshot;
   const tell = (why: string): void => log.warning("snapshot", "newest_file not written", { path: newestFile, why });
   const newest = newestFile === "" ? inMemory() : inFile(newestFile, tell);
-  return openSnapshot(path, log, { trust: trustOf(settings), newest });
+  return openSnapshot(path, log, { trust: trustOf(settings), newest, copies: sharedCopies() });
 }
 
 /** As {@link trustOf}, for a command: an error is on stderr, the exit code set, and the answer undefined. */

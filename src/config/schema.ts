@@ -158,6 +158,12 @@ const snapshot = z.strictObject({
       "File in which the relay remembers the time of the newest signed snapshot across restarts; the relay must be able to write to its folder. Empty: in memory.",
     ),
   ),
+  copy_folder: field.restart(
+    field.text(
+      "",
+      "Folder for the relay's own verified copy of a snapshot of more than 8 MB, which all its processes share in memory; nobody else may write there. Empty: $CACHE_DIRECTORY, which systemd sets, otherwise the status_folder of [smtp]. If it is not usable, each process keeps the snapshot in its own memory.",
+    ),
+  ),
   pull: field.textBy(
     text.placeRule,
     "",

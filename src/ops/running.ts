@@ -7,6 +7,7 @@ import { join } from "node:path";
 
 import { errorCode, errorMessage } from "../report/error-message.ts";
 import { replaceFile } from "../files/replace.ts";
+import { isRunning } from "../files/running-process.ts";
 import type { Log } from "../report/log.ts";
 
 /** What one process notes. Times are ms since 1970. */
@@ -83,7 +84,7 @@ export class RunningNote {
 export function readRunning(folder: string): Running[] {
   return notesIn(folder)
     .flatMap((path) => readNote(path) ?? [])
-    .filter(({ pid }) => isAlive(pid))
+    .filter(({ pid }) => isRunning(pid))
     .toSorted((a, b) => a.pid - b.pid);
 }
 
@@ -95,7 +96,7 @@ function notesIn(folder: string): string[] {
 function removeDead(folder: string): void {
   for (const path of notesIn(folder)) {
     const note = readNote(path);
-    if (note !== undefined && !isAlive(note.pid)) {
+    if (note !== undefined && !isRunning(note.pid)) {
       rmSync(path, { force: true });
       rmSync(path.replace(/json$/, "sock"), { force: true });
     }
@@ -109,15 +110,5 @@ function readNote(path: string): Running | undefined {
     return pid === undefined ? undefined : { pid, version, config, fingerprint, loaded, list };
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is alive too.
-    return errorCode(error) === "EPERM";
   }
 }

@@ -6,7 +6,7 @@ import { rmSync, statSync } from "node:fs";
 
 import type { Place } from "../config/place.ts";
 import type { Log } from "../report/log.ts";
-import { readSnapshot, statSnapshot } from "../snapshot/file.ts";
+import { largeFile, readSnapshot, statSnapshot } from "../snapshot/file.ts";
 import { openImage } from "../snapshot/image.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import type { Access } from "../transfer/access.ts";
@@ -36,9 +36,6 @@ export type Pulled =
   | { readonly kind: "installed"; readonly rows: number; readonly created: number }
   | { readonly kind: "unchanged" }
   | { readonly kind: "refused" | "failed"; readonly why: string };
-
-/** Files of so many bytes are judged in a thread, as the relay does. */
-const threadAbove = 8_000_000;
 
 /** Pulls once; the caller holds the snapshot's lock. Rejects never. */
 export async function pull(options: PullOptions): Promise<Pulled> {
@@ -121,7 +118,7 @@ async function judge(
   { trust, path }: PullOptions,
   newest: number,
 ): Promise<(Facts & { readonly isNew: boolean }) | string> {
-  const reading = await readSnapshot(part, threadAbove, trust);
+  const reading = await readSnapshot(part, largeFile, trust);
   if (reading.kind === "flawed") {
     return `${reading.flaw.why}: ${reading.flaw.detail}`;
   }
@@ -148,6 +145,6 @@ async function readCurrent(path: string, trust: Trust): Promise<Buffer | undefin
   if (statSnapshot(path).kind !== "file") {
     return undefined;
   }
-  const reading = await readSnapshot(path, threadAbove, trust);
+  const reading = await readSnapshot(path, largeFile, trust);
   return reading.kind === "good" ? reading.bytes : undefined;
 }

@@ -5,7 +5,7 @@ import { open, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 
-import { errorCode } from "../report/error-message.ts";
+import { isRunning } from "../files/running-process.ts";
 
 const prefix = "goodmailto-scan-";
 
@@ -87,13 +87,5 @@ function sweep(folder: string): void {
       });
   } catch {
     // Who may not list or empty the folder cannot write there, which the first file says.
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return errorCode(error) === "EPERM";
   }
 }

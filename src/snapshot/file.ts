@@ -12,31 +12,40 @@ import type { Trust } from "./trust.ts";
 import { errorMessage } from "../report/error-message.ts";
 
 /** A file's bytes, found good, or what is wrong with it. `id` is undefined if it must be read again anyway. */
-export type FileReading =
-  | { readonly kind: "good"; readonly id: string; readonly bytes: Buffer }
-  | { readonly kind: "flawed"; readonly id: string | undefined; readonly flaw: Flawed };
+export type FileReading = { readonly kind: "good"; readonly id: string; readonly bytes: Buffer } | FlawedReading;
+
+export interface FlawedReading {
+  readonly kind: "flawed";
+  readonly id: string | undefined;
+  readonly flaw: Flawed;
+}
 
 /** What is at a path; `id` changes whenever the file, its bytes or its permissions may have changed. */
-export type Seen = { readonly kind: "file"; readonly id: string } | { readonly kind: "missing" | "unreadable" };
+export type Seen =
+  | { readonly kind: "file"; readonly id: string; readonly size: number }
+  | { readonly kind: "missing" | "unreadable" };
 
 /** About 20 million recipients; more is not a snapshot, and Node reads no more in one piece. */
 const maxSize = 2_000_000_000n;
+/** From so many bytes on, a file takes more than 20 ms to judge: a thread does it, and processes share one copy. */
+export const largeFile = 8_000_000;
 /** For the inspection thread, in ms: 1 million rows take 0.5 s. */
 const threadDeadline = 60_000;
 /** A FIFO at the path must not block the process. */
-const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
+export const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** Looks at the path without opening it. */
 export function statSnapshot(path: string): Seen {
   try {
     const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-    return stats === undefined ? { kind: "missing" } : { kind: "file", id: identify(stats) };
+    return stats === undefined ? { kind: "missing" } : { kind: "file", id: identify(stats), size: Number(stats.size) };
   } catch {
     return { kind: "unreadable" };
   }
 }
 
-function identify({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+/** Changes whenever the file, its bytes or its permissions may have changed. */
+export function identify({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }
 
@@ -98,7 +107,8 @@ function judge(id: string, bytes: Buffer, flaw: Flawed | undefined): FileReading
   return flaw === undefined ? { kind: "good", id, bytes } : { kind: "flawed", id, flaw };
 }
 
-function refuseSize(stats: BigIntStats): FileReading | undefined {
+/** Why a file is not even looked at. */
+export function refuseSize(stats: BigIntStats): FlawedReading | undefined {
   if (stats.isFile() && stats.size <= maxSize) {
     return undefined;
   }
@@ -106,7 +116,8 @@ function refuseSize(stats: BigIntStats): FileReading | undefined {
   return { kind: "flawed", id: undefined, flaw: { why: "unreadable", detail } };
 }
 
-function unreadable(error: unknown): FileReading {
+/** Says why a file could not be read. */
+export function unreadable(error: unknown): FlawedReading {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   const why: Flaw = code === "ENOENT" || code === "ENOTDIR" ? "missing" : "unreadable";
   const detail = why === "missing" ? "no such file" : errorMessage(error);

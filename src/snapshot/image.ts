@@ -1,11 +1,13 @@
 /**
- * The bytes of a snapshot file that inspect.ts found good, opened in memory.
+ * A snapshot that inspect.ts found good, opened: its bytes in memory, or a copy of the relay's own.
  *
- * Memory, not the file: a program that truncates or overwrites the file in place (`cp`, an editor) would otherwise
- * change answers between two looks at it, or kill a process that has it mapped (SIGBUS).
+ * Never the published file: a program that truncates or overwrites it in place (`cp`, an editor) would otherwise change
+ * answers between two looks at it, or kill a process that has it mapped (SIGBUS).
  */
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 
+import { factsOf, openContent } from "./content.ts";
+import type { Content, Counts } from "./content.ts";
 import { refused, versionOf, wildcardKinds } from "./format.ts";
 import type { Kind, RecipientRow, SourceRow } from "./format.ts";
 import { formOf, readMeta } from "./inspect.ts";
@@ -29,8 +31,8 @@ export interface Image {
   /** Whether its keys are hashes, see keyed.ts. */
   readonly keyed: boolean;
   readonly sources: readonly SourceRow[];
-  /** Rows that are there, by source and kind: `status` shows them. Reads every row. */
-  counts(): readonly { readonly source: string; readonly kind: Kind; readonly count: number }[];
+  /** Rows that are there, by source and kind. Reads every row of what is in memory, once. */
+  counts(): Counts;
   /** What the list holds for a key in normal form: the key, or its hash. */
   stored(key: string): string;
   /** The row of an address; of several the one that is there, and open, rather than the others. So too below. */
@@ -43,7 +45,7 @@ export interface Image {
   findAnywhere(user: string): RecipientRow | undefined;
   /** Whether there are rows that stand for many addresses, or refuse some; if not, nobody need ask below. */
   readonly hasWildcards: boolean;
-  /** Whether a row refuses an address, which a wildcard would accept otherwise. Looks at every row, once. */
+  /** Whether a row refuses an address, which a wildcard would accept otherwise. As slow as `counts`. */
   hasRefusals(): boolean;
   /**
    * The row of a key that stands for many addresses; the one that is there, else one that refuses, else a vanished one.
@@ -83,13 +85,13 @@ function compileScope(row: SourceRow): Scope {
 }
 
 /**
- * Opens bytes that {@link inspectBytes} found good.
+ * Opens what {@link inspectBytes} found good, or the copy of it.
  * @param known what a hashed list holds for a key, in place of its hash under the trusted secret
  * @throws what SQLite throws if they are not
  */
-export function openImage(bytes: Buffer, trust: Trust = plainTrust, known?: (key: string) => string): Image {
-  const database = new Database(bytes, { readonly: true });
-  database.pragma("query_only = ON");
+export function openImage(content: Content, trust: Trust = plainTrust, known?: (key: string) => string): Image {
+  const database = openContent(content);
+  const { counts, hasRefusals } = factsOf(content, database);
   const sources = database
     .prepare<[], SourceRow & { readonly id: number }>(
       "SELECT id, name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault, reached FROM source ORDER BY id",
@@ -102,9 +104,9 @@ export function openImage(bytes: Buffer, trust: Trust = plainTrust, known?: (key
     asOf: sources.reduce((oldest, { readAt }) => (readAt === 0 ? oldest : Math.min(oldest, readAt)), meta.created),
     keyed: mark !== undefined,
     sources,
-    counts: () => countRows(database),
+    counts,
     hasWildcards: database.pragma("user_version", { simple: true }) !== versionOf(mark !== undefined, false),
-    hasRefusals: once(() => hasRule(database, refused.rule)),
+    hasRefusals,
     ...lookups(database, sources, hash, directories),
     list: (goneAfter, directory) => listRows(database, goneAfter, directory ? none : directories),
     close: () => void database.close(),
@@ -213,23 +215,6 @@ function searchInAnyDomain(
     const raw = first === undefined || isOpen(first) ? first : (present.get({ user }) ?? first);
     return raw && { key: raw[5], raw: [raw[0], raw[1], raw[2], raw[3], raw[4]] };
   };
-}
-
-function once<T>(find: () => T): () => T {
-  let found: { readonly value: T } | undefined;
-  return () => (found ??= { value: find() }).value;
-}
-
-function hasRule(database: Database.Database, rule: string): boolean {
-  return database.prepare("SELECT 1 FROM recipient WHERE rule = ? LIMIT 1").get(rule) !== undefined;
-}
-
-function countRows(database: Database.Database): ReturnType<Image["counts"]> {
-  return database
-    .prepare<[], { source: string; kind: Kind; count: number }>(
-      "SELECT name AS source, kind, count(*) AS count FROM recipient JOIN source ON source = id WHERE gone = 0 GROUP BY id, kind",
-    )
-    .all();
 }
 
 function isThere(raw: readonly [...Raw, ...unknown[]]): boolean {

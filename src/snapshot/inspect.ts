@@ -1,9 +1,8 @@
 /** What is wrong with the bytes of a snapshot file: header, seal, signature, key, tables, in this order. */
-import { createHash } from "node:crypto";
-
 import Database from "better-sqlite3";
 
-import { applicationId, sealOffset, sealTrace, unsealed, versions } from "./format.ts";
+import { ContentHash } from "./content-hash.ts";
+import { applicationId, sealOffset, sealTrace, sealWithin, unsealed, versions } from "./format.ts";
 import { createKeyedForm, refuseMark } from "./keyed.ts";
 import type { KeyedForm } from "./keyed.ts";
 import { inspectSignature } from "./signature.ts";
@@ -33,14 +32,40 @@ export interface Flawed {
 
 /** Says what is wrong with a file's bytes; undefined if nothing is. Reads every page. */
 export function inspectBytes(bytes: Buffer, trust: Trust = plainTrust): Flawed | undefined {
-  const flaw = inspectHeader(bytes) ?? inspectSeal(bytes) ?? inspectSigner(bytes, trust);
-  if (flaw !== undefined) {
-    return flaw;
-  }
+  const head = bytes.subarray(0, sealWithin);
+  const hash = new ContentHash(head, trust.publicKeys.length > 0);
+  hash.update(bytes.subarray(head.length));
+  return inspectContent(head, bytes.length, hash, trust) ?? inspectDatabase(bytes, head, trust);
+}
+
+/**
+ * Says what is wrong with what SQLite has not seen yet: the header, the seal, the signature.
+ * @param head the first {@link sealWithin} bytes
+ * @param size bytes of the file, all of which have passed through the hash
+ */
+export function inspectContent(head: Buffer, size: number, hash: ContentHash, trust: Trust): Flawed | undefined {
+  return inspectHeader(head, size) ?? inspectSeal(head, hash) ?? inspectSigner(head, hash, trust);
+}
+
+/**
+ * Says what is wrong with the tables.
+ * @param content the bytes, or the path of a file that nobody changes
+ * @param use is called with a database that is good, before it is closed
+ */
+export function inspectDatabase(
+  content: Buffer | string,
+  head: Buffer,
+  trust: Trust,
+  use: (database: Database.Database) => void = () => undefined,
+): Flawed | undefined {
   let database: Database.Database | undefined;
   try {
-    database = new Database(bytes, { readonly: true });
-    return inspectTables(database) ?? inspectTrace(database, bytes) ?? inspectMark(database, trust);
+    database = new Database(content, { readonly: true });
+    const flaw = inspectTables(database) ?? inspectTrace(database, head) ?? inspectMark(database, trust);
+    if (flaw === undefined) {
+      use(database);
+    }
+    return flaw;
   } catch (error) {
     return { why: "torn", detail: errorMessage(error) };
   } finally {
@@ -49,36 +74,33 @@ export function inspectBytes(bytes: Buffer, trust: Trust = plainTrust): Flawed |
 }
 
 /** The fixed places of the file header, https://www.sqlite.org/fileformat.html 1.3. */
-function inspectHeader(bytes: Buffer): Flawed | undefined {
-  if (bytes.length < 100 || bytes.toString("latin1", 0, 16) !== "SQLite format 3\0") {
-    return { why: "not a database", detail: `${bytes.length} bytes without the header of SQLite` };
+function inspectHeader(head: Buffer, length: number): Flawed | undefined {
+  if (length < 100 || head.toString("latin1", 0, 16) !== "SQLite format 3\0") {
+    return { why: "not a database", detail: `${length} bytes without the header of SQLite` };
   }
-  const id = bytes.readUInt32BE(68);
+  const id = head.readUInt32BE(68);
   if (id !== applicationId) {
     return { why: "wrong id", detail: `application_id is ${id}, not ${applicationId}` };
   }
-  const version = bytes.readUInt32BE(60);
+  const version = head.readUInt32BE(60);
   if (!versions.includes(version)) {
     return { why: "wrong version", detail: `user_version is ${version}, not one of ${versions.join(", ")}` };
   }
-  const pageSize = bytes.readUInt16BE(16) === 1 ? 65_536 : bytes.readUInt16BE(16);
-  const size = pageSize * bytes.readUInt32BE(28);
-  return size === bytes.length ? undefined : { why: "torn", detail: `${bytes.length} bytes, header says ${size}` };
+  const pageSize = head.readUInt16BE(16) === 1 ? 65_536 : head.readUInt16BE(16);
+  const size = pageSize * head.readUInt32BE(28);
+  return size === length ? undefined : { why: "torn", detail: `${length} bytes, header says ${size}` };
 }
 
-function inspectSeal(bytes: Buffer): Flawed | undefined {
-  const at = sealOffset(bytes);
-  if (at < 0) {
-    return undefined;
-  }
-  const seal = bytes.toString("latin1", at, at + unsealed.length);
-  const hash = createHash("sha256").update(bytes.subarray(0, at)).update(unsealed);
-  const digest = hash.update(bytes.subarray(at + unsealed.length)).digest("hex");
-  return seal === digest ? undefined : { why: "torn", detail: "its checksum is wrong" };
+function inspectSeal(head: Buffer, hash: ContentHash): Flawed | undefined {
+  const digest = hash.seal();
+  const at = sealOffset(head);
+  return digest === undefined || head.toString("latin1", at, at + unsealed.length) === digest
+    ? undefined
+    : { why: "torn", detail: "its checksum is wrong" };
 }
 
-function inspectSigner(bytes: Buffer, { publicKeys }: Trust): Flawed | undefined {
-  const detail = inspectSignature(bytes, publicKeys);
+function inspectSigner(head: Buffer, hash: ContentHash, { publicKeys }: Trust): Flawed | undefined {
+  const detail = inspectSignature(head, hash.signed(), publicKeys);
   return detail === undefined ? undefined : { why: "wrong signature", detail };
 }
 
@@ -92,8 +114,8 @@ function inspectMark(database: Database.Database, trust: Trust): Flawed | undefi
   return detail === undefined ? undefined : { why: "wrong key", detail };
 }
 
-function inspectTrace(database: Database.Database, bytes: Buffer): Flawed | undefined {
-  const isTorn = sealOffset(bytes) < 0 && database.prepare(sealTrace).get() !== undefined;
+function inspectTrace(database: Database.Database, head: Buffer): Flawed | undefined {
+  const isTorn = sealOffset(head) < 0 && database.prepare(sealTrace).get() !== undefined;
   return isTorn ? { why: "torn", detail: "its seal is torn" } : undefined;
 }
 

@@ -6,14 +6,17 @@
  * open: an alarm, and the good one stays in use.
  */
 import type { Log } from "../report/log.ts";
-import { readSnapshot, readSnapshotNow, statSnapshot } from "./file.ts";
-import type { FileReading } from "./file.ts";
+import type { Content } from "./content.ts";
+import type { Copies } from "./copies.ts";
+import { largeFile, statSnapshot } from "./file.ts";
 import { openImage } from "./image.ts";
 import type { Image } from "./image.ts";
 import type { Flaw, Flawed } from "./inspect.ts";
 import type { SourceRow } from "./format.ts";
 import { inMemory, refuseOlder } from "./newest.ts";
 import type { Newest } from "./newest.ts";
+import { readLater, readNow } from "./readings.ts";
+import type { Reading, ReadingOptions } from "./readings.ts";
 import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -56,8 +59,10 @@ export interface ReaderOptions {
   readonly now?: () => number;
   /** ms between two looks at the file. */
   readonly interval?: number;
-  /** Files of so many bytes are inspected in a thread of their own; smaller ones take less than 20 ms. */
+  /** Files of so many bytes are inspected in a thread of their own, and copied; smaller ones take less than 20 ms. */
   readonly threadAbove?: number;
+  /** Where all processes of a relay have one copy of a large file; undefined: each has it in its own memory. */
+  readonly copies?: Copies | undefined;
 }
 
 /** Between two complaints about the same thing, in ms. */
@@ -76,6 +81,7 @@ class Reader implements SnapshotReader {
   readonly path: string;
   readonly #log: Log;
   readonly #options: Required<ReaderOptions>;
+  readonly #reading: ReadingOptions;
   #image: Image | undefined;
   #flaw: Flawed | undefined = { why: "closed", detail: "not opened yet" };
   /** The file that was judged last, good or bad; undefined: judge again whatever is there. */
@@ -92,10 +98,12 @@ class Reader implements SnapshotReader {
   constructor(path: string, log: Log, options: ReaderOptions) {
     this.path = path;
     this.#log = log;
-    const usual = { now: Date.now, interval: 1000, threadAbove: 8_000_000, trust: plainTrust, newest: inMemory() };
-    this.#options = { ...usual, ...options };
+    const usual = { now: Date.now, interval: 1000, threadAbove: largeFile, trust: plainTrust, newest: inMemory() };
+    this.#options = { ...usual, copies: undefined, ...options };
     this.#trust = this.#options.trust;
-    this.#take(readSnapshotNow(path, this.#trust), this.#trust);
+    const { threadAbove: largeFrom, copies } = this.#options;
+    this.#reading = { path, largeFrom, copies, log };
+    this.#take(readNow(this.#reading, this.#trust), this.#trust);
   }
 
   get image(): Image | undefined {
@@ -164,12 +172,13 @@ class Reader implements SnapshotReader {
       return;
     }
     const trust = this.#trust;
-    const reading = await readSnapshot(this.path, this.#options.threadAbove, trust);
+    const reading = await readLater(this.#reading, seen, trust);
     const after = statSnapshot(this.path);
     // Another file by now, or none, or other keys: the next look judges again.
     if (
       !this.#closed &&
       trust === this.#trust &&
+      reading.kind !== "busy" &&
       (reading.id === undefined || (after.kind === "file" && after.id === reading.id))
     ) {
       this.#take(reading, trust);
@@ -177,8 +186,8 @@ class Reader implements SnapshotReader {
   }
 
   /** Makes a reading the state, and says so if it changes anything. */
-  #take(reading: FileReading, trust: Trust): void {
-    if (this.#closed) {
+  #take(reading: Reading, trust: Trust): void {
+    if (this.#closed || reading.kind === "busy") {
       return;
     }
     this.#judged = reading.id;
@@ -186,9 +195,10 @@ class Reader implements SnapshotReader {
       this.#complain(reading.flaw);
       return;
     }
+    const content: Content = reading.kind === "good" ? reading.bytes : reading.copy;
     let image: Image;
     try {
-      image = openImage(reading.bytes, trust);
+      image = openImage(content, trust);
     } catch (error) {
       this.#complain({ why: "torn", detail: errorMessage(error) });
       return;

@@ -4,10 +4,10 @@
  * Signed is the SHA-256 of the whole file in which the seal and the signature count as zeros. The signature is in
  * `meta.signature` as hex; the seal covers it. It is looked at before SQLite is let near the bytes.
  */
-import { createHash, createPublicKey, sign, verify } from "node:crypto";
+import { createPublicKey, sign, verify } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 
-import { sealOffset, sealWithin, unsealed } from "./format.ts";
+import { sealWithin } from "./format.ts";
 
 /** What is in `meta.signature` while the file is made. */
 export const unsigned = "0".repeat(128);
@@ -30,32 +30,24 @@ function message(hash: Buffer): Buffer {
 }
 
 /**
- * Why a file's bytes are not what one of these keys signed; undefined if they are, or where there are no keys.
+ * Why a file is not what one of these keys signed; undefined if it is, or where there are no keys.
+ * @param head its first bytes
+ * @param hash what is signed of it, see content-hash.ts; undefined: there is no signature
  * @param keys PEM
  */
-export function inspectSignature(bytes: Buffer, keys: readonly string[]): string | undefined {
+export function inspectSignature(head: Buffer, hash: Buffer | undefined, keys: readonly string[]): string | undefined {
   if (keys.length === 0) {
     return undefined;
   }
-  const at = signatureOffset(bytes);
-  if (at < 0) {
+  if (hash === undefined) {
     return "it is not signed, and [snapshot] public_key_file is set";
   }
-  const signature = Buffer.from(bytes.toString("latin1", at, at + unsigned.length), "hex");
-  const signed = message(hashContent(bytes, at));
+  const at = signatureOffset(head);
+  const signature = Buffer.from(head.toString("latin1", at, at + unsigned.length), "hex");
+  const signed = message(hash);
   return keys.some((key) => verify(null, signed, createPublicKey(key), signature))
     ? undefined
     : "it was altered, or signed with another key";
-}
-
-function hashContent(bytes: Buffer, at: number): Buffer {
-  const head = Buffer.from(bytes.subarray(0, sealWithin));
-  head.write(unsigned, at, "latin1");
-  const seal = sealOffset(head);
-  if (seal >= 0) {
-    head.write(unsealed, seal, "latin1");
-  }
-  return createHash("sha256").update(head).update(bytes.subarray(head.length)).digest();
 }
 
 /** The public keys in the text of a file: PEM blocks one after another. @throws Error if one is not an Ed25519 key */

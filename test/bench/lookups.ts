@@ -34,7 +34,8 @@ interface Looked {
   readonly unknown: number;
 }
 
-const domain = "kontor.example";
+/** All addresses are in it. */
+export const benchDomain = "kontor.example";
 
 /** Rows for a table. */
 export async function measureLookups(folder: string, full: boolean, quick: boolean): Promise<string> {
@@ -69,7 +70,7 @@ function sourceOf(total: number): Source {
       for (let at = 0; at < total; at += 1000) {
         const found = Array.from({ length: Math.min(1000, total - at) }, (_, offset): FoundAddress => {
           const user = userOf(at + offset, total);
-          return { key: normalKey(user, domain), kind: "account", entry: `CN=${user},O=Kontor` };
+          return { key: normalKey(user, benchDomain), kind: "account", entry: `CN=${user},O=Kontor` };
         });
         yield { entries: found.length, found, skipped: {} };
       }
@@ -78,7 +79,7 @@ function sourceOf(total: number): Source {
 }
 
 /** Spreads the numbers, so that rows do not come sorted. */
-function userOf(index: number, total: number): string {
+export function userOf(index: number, total: number): string {
   return `user.${String((index * 7919) % total).padStart(8, "0")}`;
 }
 
@@ -119,11 +120,14 @@ function look(total: number, path: string): Looked {
   const reader = openSnapshot(path, silentLog);
   const open = (performance.now() - started) / 1000;
   const settings = { match: "address", always: ["postmaster"], recipient_delimiter: "+" } as const;
-  const { find } = createRecipients(reader, createDomains([domain]), { ...settings, always: [...settings.always] });
+  const { find } = createRecipients(reader, createDomains([benchDomain]), {
+    ...settings,
+    always: [...settings.always],
+  });
   const mailboxes = (suffix: string): Mailbox[] =>
     Array.from({ length: 200_000 }, () => {
       const user = userOf(Math.floor(Math.random() * total), total);
-      return parseMailbox(`${user}${suffix}@${domain}`) as Mailbox;
+      return parseMailbox(`${user}${suffix}@${benchDomain}`) as Mailbox;
     });
   const known = timeOf(mailboxes(""), find, "known");
   const unknown = timeOf(mailboxes("x"), find, "unknown");

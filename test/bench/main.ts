@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: ours beside Postfix, a plain smtp-server and canned replies. Builds its own load, installs nothing.
  * `-- --only versions --beside FOLDER` compares with another checkout of goodmailto, its rounds between ours.
- * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,sync,cures,checks,content,lookup,journal`.
+ * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,memory,sync,cures,checks,content,lookup,journal`.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -24,6 +24,7 @@ import type { Generator } from "./generator.ts";
 import { measureHeaderChecks } from "./header-checks.ts";
 import { measureMessageChecks } from "./message-checks.ts";
 import { measureJournal } from "./journal.ts";
+import { measureMemory } from "./memory.ts";
 import { measureLookups } from "./lookups.ts";
 import { cellKey, loadsOf, measureRounds } from "./rounds.ts";
 import type { Cell, Measured, NamedLoad } from "./rounds.ts";
@@ -42,7 +43,7 @@ const { values } = parseArgs({
   },
 });
 const quick = values.quick === true;
-const parts = new Set((values.only ?? "rounds,growth,sync,cures,checks,content,lookup,journal").split(","));
+const parts = new Set((values.only ?? "rounds,growth,memory,sync,cures,checks,content,lookup,journal").split(","));
 const addresses = 100_000;
 
 async function prepare(folder: string): Promise<Site> {
@@ -180,6 +181,9 @@ async function main(): Promise<void> {
       }
       if (parts.has("cures")) {
         print("Each hot spot, before and after", await measureCures(generator, site, quick));
+      }
+      if (parts.has("memory")) {
+        print("One list, four workers", await measureMemory(generator, site, values.full === true, quick));
       }
       if (parts.has("growth")) {
         print("Memory and connections", await measureConnections(generator, site, quick));

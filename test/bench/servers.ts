@@ -49,6 +49,8 @@ export interface OursOptions {
   /** More sections. */
   readonly more?: string;
   readonly snapshot?: string;
+  /** The relay domain. */
+  readonly domain?: string;
   /** Another checkout of goodmailto, with its node_modules; not given: this one. */
   readonly checkout?: string;
 }
@@ -69,7 +71,7 @@ export async function end(child: ChildProcess): Promise<void> {
 export function configOf(
   site: Site,
   port: number,
-  { workers = 1, greetingDelay = "0ms", smtp = "", more = "", snapshot }: OursOptions,
+  { workers = 1, greetingDelay = "0ms", smtp = "", more = "", snapshot, domain = "example.com" }: OursOptions,
 ) {
   const schema = readFileSync(join(project, "src/config/limits.ts"), "utf8");
   const harvest = ["harvest_delay_after", "harvest_hangup_after", "harvest_client_limit"];
@@ -84,7 +86,7 @@ max_connections_per_client = 20000
 shutdown_timeout = "1s"
 ${smtp}
 [domains]
-relay = ["example.com"]
+relay = ["${domain}"]
 [snapshot]
 path = "${snapshot ?? site.snapshot}"
 [limits]

@@ -36,7 +36,10 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[control]": { reload: "folders urls cache http_ttl timeout ca_file" },
   "[guard]": { reload: "traffic traffic_folder key_file" },
   "[deliverabled]": { restart: "listen", reload: "allow live" },
-  "[snapshot]": { restart: "path max_age newest_file", reload: "key_file signing_key_file public_key_file pull" },
+  "[snapshot]": {
+    restart: "path max_age newest_file copy_folder",
+    reload: "key_file signing_key_file public_key_file pull",
+  },
   "[recipients]": {
     reload: `${refusing} observe_file asked_file match always catch_all recipient_delimiter signed_return_paths grace live live_timeout live_cache live_away stale_after`,
   },

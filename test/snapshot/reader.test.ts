@@ -18,6 +18,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 
 import { createDomains } from "../../src/mail/domains.ts";
 import { sealOffset, unsealed } from "../../src/snapshot/format.ts";
+import { Copies } from "../../src/snapshot/copies.ts";
 import { openImage } from "../../src/snapshot/image.ts";
 import { inspectBytes } from "../../src/snapshot/inspect.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
@@ -34,7 +35,7 @@ interface Bench {
 }
 
 /** A reader at a path, with what it logs. */
-function open(path: string, options: ReaderOptions = {}): Bench {
+function openAs(path: string, options: ReaderOptions = {}): Bench {
   const log = memoryLog();
   const reader = openSnapshot(path, log, options);
   onTestFinished(() => reader.close());
@@ -82,7 +83,17 @@ const flaws: readonly (readonly [string, string, (path: string) => void])[] = [
   ["nothing", "missing", (path) => rmSync(path)],
 ];
 
-describe("the snapshot reader", () => {
+/** Small files are served from memory; large ones, if processes share a folder, from a copy in it. */
+const ways = ["from memory", "from a copy"] as const;
+
+describe.each(ways)("the snapshot reader %s", (from) => {
+  /** A reader that has every file so. */
+  const open = (path: string, options: ReaderOptions = {}): Bench =>
+    openAs(
+      path,
+      from === "from memory" ? options : { copies: new Copies(temporaryFolder()), threadAbove: 1, ...options },
+    );
+
   it.each(flaws)("accepts every recipient where it finds %s at the start (%s)", async (_, flaw, damage) => {
     const path = await snapshot();
     damage(path);

@@ -7,7 +7,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { createDomains } from "../../src/mail/domains.ts";
-import { sealOffset } from "../../src/snapshot/format.ts";
+import { ContentHash } from "../../src/snapshot/content-hash.ts";
+import { sealOffset, sealWithin } from "../../src/snapshot/format.ts";
 import { inspectBytes } from "../../src/snapshot/inspect.ts";
 import { inFile } from "../../src/snapshot/newest.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
@@ -51,6 +52,14 @@ function open(path: string, options: ReaderOptions = {}) {
   const domains = createDomains(["kontor.example"]);
   const { find } = createRecipients(reader, domains, { match: "address", always: [], recipient_delimiter: "" });
   return { reader, log, ask: (text: string) => find(mailbox(`${text}@kontor.example`)).kind };
+}
+
+/** Why the bytes of a file are not what the trusted key signed. */
+function signatureFlaw(bytes: Buffer): string | undefined {
+  const head = bytes.subarray(0, sealWithin);
+  const hash = new ContentHash(head, true);
+  hash.update(bytes.subarray(head.length));
+  return inspectSignature(head, hash.signed(), trust.publicKeys);
 }
 
 describe("a signed snapshot", () => {
@@ -102,7 +111,7 @@ describe("a signed snapshot", () => {
       expect(inspectBytes(bytes, trust)).toBeDefined();
       // The seal is not a secret: whoever alters the file can compute it. Only its own digits are not signed.
       const inSeal = at >= seal && at < seal + 64;
-      expect(inspectSignature(bytes, trust.publicKeys) === undefined && !inSeal).toBe(false);
+      expect(signatureFlaw(bytes) === undefined && !inSeal).toBe(false);
     });
     fc.assert(property, { numRuns: 300 });
   });
@@ -111,7 +120,7 @@ describe("a signed snapshot", () => {
     const head = Buffer.from(`signature${"0".repeat(128)}`);
     const property = fc.property(fc.uint8Array({ maxLength: 400 }), fc.boolean(), (tail, slot) => {
       const bytes = Buffer.concat([slot ? head : Buffer.alloc(0), tail]);
-      expect(inspectSignature(bytes, trust.publicKeys)).toBeTypeOf("string");
+      expect(signatureFlaw(bytes)).toBeTypeOf("string");
       expect(signatureOffset(bytes)).toBe(slot ? 9 : -1);
     });
     fc.assert(property, { numRuns: 300 });

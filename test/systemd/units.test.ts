@@ -65,7 +65,7 @@ describe("the relay's unit", () => {
     const writable = [...relay.keys()].filter((key) =>
       /ReadWritePaths|BindPaths|(?:State|Cache|Logs|Configuration)Directory$/.test(key),
     );
-    expect(writable).toEqual(["Service.StateDirectory"]);
+    expect(writable).toEqual(["Service.CacheDirectory", "Service.StateDirectory"]);
   });
 
   it("needs no capability, for the socket unit opens port 25", () => {
