@@ -99,16 +99,15 @@ async function figuresOf(site: Site, server: Server, size: number): Promise<numb
   copyFileSync(path, `${path}.new`);
   let most = 0;
   const during = await longestAnswer(server.port, size, async () => {
-    renameSync(`${path}.new`, path);
     const old = mappedBy(server.pid);
-    for (let turn = 0; turn < 3000 && mappedBy(server.pid).some((copy, at) => copy === old[at]); turn++) {
+    renameSync(`${path}.new`, path);
+    // A small list is in the workers' own memory: nothing tells from outside when they have it.
+    const isDone = (turn: number): boolean =>
+      old[0] === "" ? turn > 30 : mappedBy(server.pid).every((copy, at) => copy !== old[at]) || turn > 3000;
+    for (let turn = 0; !isDone(turn); turn++) {
       most = Math.max(most, memoryOf(server.pid));
-      await sleep(old[0] === "" ? 3000 : 100);
-      if (old[0] === "") {
-        break;
-      }
+      await sleep(100);
     }
-    most = Math.max(most, memoryOf(server.pid));
   });
   return [started, asked, most, memoryOf(server.pid), before, during];
 }
@@ -175,17 +174,17 @@ async function askMany(port: number, size: number): Promise<void> {
 /** ms that one of twelve sessions waited for one answer at most while something else happened, asking every 2 ms. */
 async function longestAnswer(port: number, size: number, meanwhile: () => Promise<unknown>): Promise<number> {
   const sessions = await Promise.all(Array.from({ length: 12 }, () => open(port)));
-  let [over, longest] = [false, 0];
+  let longest = 0;
+  const happening = meanwhile();
+  const end = happening.then(() => "over");
   const asking = sessions.map(async (session) => {
-    while (!over) {
+    while ((await Promise.race([end, sleep(2)])) !== "over") {
       const since = performance.now();
       await session.say(recipients(size, 1), 1);
       longest = Math.max(longest, performance.now() - since);
-      await sleep(2);
     }
   });
-  await meanwhile();
-  over = true;
+  await happening;
   await Promise.all(asking);
   sessions.forEach((session) => session.close());
   return longest;
