@@ -6,7 +6,7 @@ import type { Settings } from "../config/sections.ts";
 import { codes } from "../deliverable/codes.ts";
 import type { Deliverable } from "../deliverable/server.ts";
 import { nameDomains } from "../export/deliverable.ts";
-import { parseMailbox } from "../mail/address.ts";
+import { isReply, octetsOf, readBare, unreadable } from "../lookup/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import { IpEntries, parseIpEntry } from "../mail/ip-entry.ts";
@@ -42,20 +42,25 @@ export function openInside(settings: Settings, file: string, live: readonly stri
   const snapshot = openServed(settings, needsList ? log : silentLog);
   snapshot.watch();
   const recipients = recipientsOf(settings, snapshot, domains);
-  const own = (address: string): Mailbox | undefined => {
-    const mailbox = parseMailbox(address);
-    return mailbox === undefined || domains.canonical(mailbox.domain) === undefined ? undefined : mailbox;
-  };
+  const { idn } = settings.smtp;
+  const own = (mailbox: Mailbox): boolean => domains.canonical(mailbox.domain) !== undefined;
   return {
     mayAsk: createGate(settings.deliverabled.allow),
     close: () => {
       snapshot.close();
       directories.forEach((directory) => directory.close());
     },
-    local: (address) => own(address)?.user,
+    local: (address) => {
+      const mailbox = readBare(octetsOf(address), { idn });
+      return isReply(mailbox) || !own(mailbox) ? undefined : mailbox.user;
+    },
     deliverable(address) {
-      const mailbox = own(address);
-      if (mailbox === undefined) {
+      const octets = octetsOf(address);
+      const mailbox = readBare(octets, { idn });
+      if (isReply(mailbox)) {
+        return unreadable(octets, mailbox, { domains }).kind === "foreign" ? codes.foreign : codes.undeliverable;
+      }
+      if (!own(mailbox)) {
         return codes.foreign;
       }
       if (recipients.isAlways(mailbox)) {

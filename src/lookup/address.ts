@@ -36,11 +36,22 @@ export function readQuoted(text: string, { idn }: Reading): Mailbox | Reply {
   return parseRcpt(`TO:<${text}>`, { lenient: false, utf8: idn === "all" });
 }
 
-/** Reads an address that came in either form; one that can be read with its quotes is. */
+/**
+ * Reads an address that came in either form; one that can be read with its quotes is. Mail servers take a source route
+ * away before they ask: what looks like one is a user part that begins with an @, without its quotes.
+ */
 export function readEither(text: string, service: Reading): Mailbox | Reply {
-  const mailbox = readQuoted(text, service);
   // "@domain" is no address with an empty user part, which would have its quotes.
-  return isReply(mailbox) && !text.startsWith("@") ? readUnquoted(text, service) : mailbox;
+  if (text.startsWith("@")) {
+    return text.includes("@", 1) ? readUnquoted(text, service) : readQuoted("@", service);
+  }
+  const mailbox = readQuoted(text, service);
+  return isReply(mailbox) ? readUnquoted(text, service) : mailbox;
+}
+
+/** Reads an address as qpsmtpd asks for it, without the quotes; an empty user part has none, and nobody asks for a domain. */
+export function readBare(text: string, service: Reading): Mailbox | Reply {
+  return text.startsWith("@") ? readUnquoted(text, service) : readEither(text, service);
 }
 
 /** A text as it comes over the wire, one character an octet: the relay's parser takes that. */

@@ -53,6 +53,7 @@ describe("deliverabled from a snapshot", () => {
     const path = join(folder, "snapshot.sqlite");
     const rows = [
       "vera@kontor.example",
+      '"nie mand0"@kontor.example',
       { ...found("later@kontor.example"), rule: "later" },
       { ...found("internal@kontor.example"), rule: "internal" },
     ];
@@ -69,6 +70,16 @@ describe("deliverabled from a snapshot", () => {
       33, 34, 33,
     ]);
     expect(await answers("vera@elsewhere.example", "vera", "a b@c d")).toEqual([255, 255, 255]);
+    // As qpsmtpd asks: without quotes. Whom we call foreign it would take, in its own domains.
+    expect(await answers("nie mand0@kontor.example", "nie mand1@kontor.example")).toEqual([241, 0]);
+    const odd = [
+      "@kontor.example",
+      `${"x".repeat(900)}@kontor.example`,
+      "@x:vera@kontor.example",
+      "v\u00e9ra@kontor.test",
+    ];
+    expect(await answers(...odd)).toEqual([0, 0, 0, 0]);
+    expect(await answers("@elsewhere.example", "\u00e9@elsewhere.example")).toEqual([255, 255]);
     const local = await daemon.get("/qd1/qmail_local?Vera@kontor.test");
     expect([local.status, await local.text()]).toEqual([200, "Vera"]);
     expect((await daemon.get("/qd1/qmail_local?vera@elsewhere.example")).status).toBe(204);

@@ -76,6 +76,7 @@ describe("lookups of other mail servers", () => {
     ["x vera@elsewhere.example", "NOTFOUND "],
     // Would accept everybody of the domain.
     ["x @kontor.example", "NOTFOUND "],
+    ["x @x:vera@kontor.example", "NOTFOUND "],
     ["x @", "NOTFOUND "],
     ["x ", "NOTFOUND "],
     // Postfix asks for a bare name after the address was not found.
@@ -118,6 +119,8 @@ describe("lookups of other mail servers", () => {
     ["get nie%20mand0@kontor.example", "200 nie%20mand0@kontor.example"],
     ["get nobody@kontor.example", "500 not found"],
     ["get @kontor.example", "500 not found"],
+    // No source route: a user part that begins with an @, as Postfix has it without the quotes.
+    ["get @x:vera@kontor.example", "500 not found"],
     ["get vera%zz@kontor.example", "400 not a request"],
     [`put ${vera} x`, "400 not a request"],
     ["", "400 not a request"],

@@ -92,21 +92,25 @@ function classOf(reply: string | undefined): string {
   return reply?.slice(0, 1) ?? "";
 }
 
-/** What a server may make of a user part that wants quotes: puts them on, or takes blanks away. */
+/** What a server may make of a user part that wants quotes: puts them on, or takes blanks or backslashes away. */
 const repairs: readonly ((user: string) => string)[] = [
   (user) => `"${user.replace(/\\(.)/g, "$1").replace(/["\\]/g, "\\$&")}"`,
   (user) => user.replaceAll(" ", ""),
+  (user) => user.replaceAll("\\", ""),
 ];
 
 function repaired(address: string, repair: (user: string) => string): string {
   const at = address.lastIndexOf("@");
-  return at < 0 || address.startsWith('"') ? address : `${repair(address.slice(0, at))}${address.slice(at)}`;
+  const end = at < 0 ? address.length : at;
+  return address.startsWith('"') ? address : `${repair(address.slice(0, end))}${address.slice(end)}`;
 }
 
 /** What is different about a server or the protocol by which it asks. */
 export interface Manners {
   /** The protocol does not tell who sends: whom anybody at all may write to is there. */
   readonly isUntold?: boolean;
+  /** Takes for now whom the relay refuses for now: the message then waits at that server. */
+  readonly takesLater?: boolean;
   /** Matches `<address> reply` where it does not ask for this address: its own refusals, and what it makes another. */
   readonly own?: RegExp;
 }
@@ -119,11 +123,14 @@ export interface Compared {
   readonly classes: Readonly<Record<string, number>>;
 }
 
-/** Asks the relay and a server that asks it. Ports. */
+/** Replies to recipients, in their order. */
+export type Ask = (addresses: readonly string[]) => Promise<readonly string[]>;
+
+/** Asks the relay and a server that asks it. @param server its port, or how it is asked */
 export async function compare(
   relay: number,
-  server: number,
-  { isUntold = false, own }: Manners = {},
+  server: number | Ask,
+  { isUntold = false, takesLater = false, own }: Manners = {},
 ): Promise<Compared> {
   const addresses = randomAddresses();
   const senders = isUntold ? [sender, ""] : [sender];
@@ -136,16 +143,22 @@ export async function compare(
       }),
     ),
     isUntold ? askServer(relay, addresses, "") : [],
-    askServer(server, addresses),
+    typeof server === "number" ? askServer(server, addresses) : server(addresses),
   ]);
   const classes: Record<string, number> = {};
   const wrong = addresses.flatMap((address, i) => {
     const [our = "", their = ""] = [ours[i], theirs[i]];
     classes[classOf(our)] = (classes[classOf(our)] ?? 0) + 1;
-    const isForSome = isUntold && (our.startsWith("550 5.7.1 Delivery") || toNobody[i]?.startsWith("2"));
+    const isForSome =
+      (isUntold && (our.startsWith("550 5.7.1 Delivery") || toNobody[i]?.startsWith("2"))) ||
+      (takesLater && our.startsWith("4"));
     // What wants quotes is no address to us; some servers repair it, and ask.
     const isRepaired =
-      our.startsWith("501 5.1.3") && toRepaired.some((replies) => classOf(replies[i]) === classOf(their));
+      our.startsWith("501 5.1.3") &&
+      toRepaired.some(
+        ({ [i]: reply }) =>
+          classOf(reply) === classOf(their) || (takesLater && classOf(reply) === "4" && classOf(their) === "2"),
+      );
     const isRight =
       classOf(our) === classOf(their) ||
       isRepaired ||

@@ -1,7 +1,7 @@
 /** Debian's qpsmtpd 0.94-5 on loopback, in a folder of its own. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { Program } from "../end-to-end/scene.ts";
 import type { Mend } from "./row.ts";
@@ -15,6 +15,8 @@ export interface QpsmtpdPlan {
   readonly files: Readonly<Record<string, string>>;
   /** Port of the name server on 127.0.0.1 that its plugins ask. */
   readonly dnsPort: number;
+  /** Perl modules by their path, for plugins that want what Debian does not package. */
+  readonly modules?: Readonly<Record<string, string>>;
   /** Listens on ::1. */
   readonly ipv6?: boolean;
 }
@@ -49,7 +51,14 @@ function writeMended({ plugin, wrong, right }: Mend, folder: string): void {
 }
 
 /** Starts it and waits until it listens. */
-export async function startQpsmtpd({ plugins, mend, files, dnsPort, ipv6 }: QpsmtpdPlan): Promise<Qpsmtpd> {
+export async function startQpsmtpd({
+  plugins,
+  mend,
+  files,
+  modules = {},
+  dnsPort,
+  ipv6,
+}: QpsmtpdPlan): Promise<Qpsmtpd> {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-qpsmtpd-"));
   for (const name of ["spool", "db", "mended", "mail", "mail/cur", "mail/new", "mail/tmp"]) {
     mkdirSync(join(folder, name), { mode: 0o700 });
@@ -69,6 +78,10 @@ export async function startQpsmtpd({ plugins, mend, files, dnsPort, ipv6 }: Qpsm
   if (mend !== undefined) {
     writeMended(mend, join(folder, "mended"));
   }
+  for (const [path, text] of Object.entries(modules)) {
+    mkdirSync(dirname(join(folder, "lib", path)), { recursive: true });
+    writeFileSync(join(folder, "lib", path), text);
+  }
   const port = await freePort();
   const words = [
     "-l",
@@ -82,7 +95,9 @@ export async function startQpsmtpd({ plugins, mend, files, dnsPort, ipv6 }: Qpsm
     "-m",
     "100",
   ];
-  const program = new Program("perl", ["-T", "-e", start, String(dnsPort), ...words], { QPSMTPD_CONFIG: folder });
+  const program = new Program("perl", ["-T", "-I", join(folder, "lib"), "-e", start, String(dnsPort), ...words], {
+    QPSMTPD_CONFIG: folder,
+  });
   const stop = async (): Promise<void> => {
     await program.stop();
     rmSync(folder, { recursive: true, force: true });

@@ -69,6 +69,9 @@ function clientIn(data: Buffer): Client | undefined {
 class MilterSession {
   #muted = 0;
   #client: Client | undefined;
+  /** Of the macros in front of the next MAIL. */
+  #told = "";
+  /** Of this transaction: a session after this one on the connection has not logged in. */
   #login = "";
   #sender: Sender | undefined;
   #unknown = 0;
@@ -85,6 +88,7 @@ class MilterSession {
         return this.#said(wishes.muteConnection);
       case "M":
         this.#begin(withoutBrackets(textsIn(data)[0] ?? ""));
+        [this.#login, this.#told] = [this.#told, ""];
         return this.#said(wishes.muteMail);
       case "R":
         return this.#recipient(withoutBrackets(textsIn(data)[0] ?? ""), asker);
@@ -121,11 +125,12 @@ class MilterSession {
     }
     const names = textsIn(data.subarray(1));
     const at = names.findIndex((name, i) => i % 2 === 0 && name.replace(/^\{(.*)\}$/, "$1") === "auth_authen");
-    this.#login = at < 0 ? "" : (names[at + 1] ?? "");
+    this.#told = at < 0 ? "" : (names[at + 1] ?? "");
   }
 
   #begin(sender: string | undefined): void {
     this.#sender = sender === undefined ? undefined : readSender(sender);
+    this.#login = "";
     this.#unknown = 0;
   }
 

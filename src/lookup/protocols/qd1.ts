@@ -4,7 +4,7 @@ import { createDeliverableServer } from "../../deliverable/server.ts";
 import { isOurs } from "../../smtp/relayable.ts";
 import { after } from "../../smtp/session/outcome.ts";
 import { within } from "../../wait/within.ts";
-import { isReply, octetsOf, readEither } from "../address.ts";
+import { isReply, octetsOf, readBare, unreadable } from "../address.ts";
 import type { Asker } from "../protocol.ts";
 import type { LookupServer, LookupServerOptions } from "../server.ts";
 import { webLookupServer } from "../web-server.ts";
@@ -23,8 +23,13 @@ const codeOf: Readonly<Record<VerdictKind, number>> = {
 };
 
 function codeFor(address: string, { service, ask }: Asker): number | Promise<number> {
-  const recipient = readEither(octetsOf(address), service);
-  if (isReply(recipient) || recipient.domain === "") {
+  const octets = octetsOf(address);
+  const recipient = readBare(octets, service);
+  if (isReply(recipient)) {
+    // qpsmtpd takes whom we call foreign, if its domain is one of its own.
+    return codeOf[unreadable(octets, recipient, service).kind];
+  }
+  if (recipient.domain === "") {
     return codes.foreign;
   }
   return after(ask({ recipient }), ({ kind }) =>
@@ -43,7 +48,7 @@ export function qd1(options: LookupServerOptions): LookupServer {
       },
       local: (address) => {
         const { service } = asker();
-        const recipient = readEither(octetsOf(address), service);
+        const recipient = readBare(octetsOf(address), service);
         return isReply(recipient) || recipient.domain === "" || !isOurs(service, recipient)
           ? undefined
           : recipient.user;
