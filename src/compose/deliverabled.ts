@@ -9,6 +9,7 @@ import { nameDomains } from "../export/deliverable.ts";
 import { isReply, octetsOf, readBare, unreadable } from "../lookup/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
+import type { Domains } from "../mail/domains.ts";
 import { IpEntries, parseIpEntry } from "../mail/ip-entry.ts";
 import { silentLog } from "../report/log.ts";
 import type { Log } from "../report/log.ts";
@@ -42,8 +43,7 @@ export function openInside(settings: Settings, file: string, live: readonly stri
   const snapshot = openServed(settings, needsList ? log : silentLog);
   snapshot.watch();
   const recipients = recipientsOf(settings, snapshot, domains);
-  const { idn } = settings.smtp;
-  const own = (mailbox: Mailbox): boolean => domains.canonical(mailbox.domain) !== undefined;
+  const own = (address: string): Mailbox | number => readOwn(address, domains, settings.smtp);
   return {
     mayAsk: createGate(settings.deliverabled.allow),
     close: () => {
@@ -51,17 +51,13 @@ export function openInside(settings: Settings, file: string, live: readonly stri
       directories.forEach((directory) => directory.close());
     },
     local: (address) => {
-      const mailbox = readBare(octetsOf(address), { idn });
-      return isReply(mailbox) || !own(mailbox) ? undefined : mailbox.user;
+      const mailbox = own(address);
+      return typeof mailbox === "number" ? undefined : mailbox.user;
     },
     deliverable(address) {
-      const octets = octetsOf(address);
-      const mailbox = readBare(octets, { idn });
-      if (isReply(mailbox)) {
-        return unreadable(octets, mailbox, { domains }).kind === "foreign" ? codes.foreign : codes.undeliverable;
-      }
-      if (!own(mailbox)) {
-        return codes.foreign;
+      const mailbox = own(address);
+      if (typeof mailbox === "number") {
+        return mailbox;
       }
       if (recipients.isAlways(mailbox)) {
         return codes.deliverable;
@@ -75,6 +71,16 @@ export function openInside(settings: Settings, file: string, live: readonly stri
       return askAll(directories, mailbox, needsList && listed.kind === "unavailable");
     },
   };
+}
+
+/** An address of a relay domain, or the code for what is none. */
+function readOwn(address: string, domains: Domains, smtp: Settings["smtp"]): Mailbox | number {
+  const octets = octetsOf(address);
+  const read = readBare(octets, smtp);
+  if (isReply(read)) {
+    return unreadable(octets, read, { domains }).kind === "foreign" ? codes.foreign : codes.undeliverable;
+  }
+  return domains.canonical(read.domain) === undefined ? codes.foreign : read;
 }
 
 function createGate(allow: readonly string[]): (ip: string) => boolean {
