@@ -148,7 +148,7 @@ function print(
   if (json) {
     const facts =
       state.kind === "open"
-        ? { created: new Date(state.created).toISOString(), age_seconds: age }
+        ? { created: iso(state.created), age_seconds: age, ...waitingFacts(state) }
         : { missing: state.why };
     process.stdout.write(
       `${JSON.stringify({ snapshot: facts, running, variables: Object.fromEntries(variables), denied, results }, undefined, 2)}\n`,
@@ -160,10 +160,28 @@ function print(
     process.stdout.write(`${address}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${settingLines(one)}`);
   }
   process.stdout.write(
-    state.kind === "open" ? `snapshot: ${age} s old, ${state.rows} keys\n` : `snapshot: none (${state.why})\n`,
+    state.kind === "open"
+      ? `snapshot: ${age} s old, ${state.rows} keys${waitingText(state)}\n`
+      : `snapshot: none (${state.why})\n`,
   );
   process.stdout.write(running.map((relay) => `${describeComparison(relay)}\n`).join(""));
   if (variables.size > 0) {
     process.stdout.write(`client: ${[...variables].map(([name, value]) => `${name}="${value}"`).join(" ")}\n`);
   }
+}
+
+type Open = Extract<SnapshotReader["state"], { kind: "open" }>;
+
+function waitingFacts({ waiting }: Open) {
+  return waiting === undefined ? {} : { waiting: { created: iso(waiting.created), until: iso(waiting.until) } };
+}
+
+function waitingText({ waiting }: Open): string {
+  return waiting === undefined
+    ? ""
+    : `; that of ${iso(waiting.created)} waits until ${iso(waiting.until)} ([snapshot] canary), whom it adds is accepted`;
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
 }

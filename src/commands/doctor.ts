@@ -97,7 +97,9 @@ function lookAtList(settings: Settings): readonly Finding[] {
   switch (report.status) {
     case "fresh":
     case "stale": {
-      const said = `${report.addresses} addresses, ${report.age} s old`;
+      const wait =
+        report.waits_until === null ? "" : `, not used before ${report.waits_until} by relays with [snapshot] canary`;
+      const said = `${report.addresses} addresses, ${report.age} s old${wait}`;
       const clock =
         report.clock === "behind"
           ? [fault("clock", "the list is from the future", "set the clock, by NTP for example")]

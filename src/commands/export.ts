@@ -103,8 +103,8 @@ function sourceHops(
   image: Image,
   settings: Pick<Settings, "domains" | "recipients" | "domain" | "source">,
 ): (user: string, domain: string) => readonly string[] {
-  const { created, rows, sources } = image;
-  const state = { kind: "open", created, rows, sources } as const;
+  const { created, since, rows, sources } = image;
+  const state = { kind: "open", created, since, rows, sources } as const;
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = recipientsOf(settings, { image, state, fail: rethrow }, domains);
   const hopOf = createSourceHops(settings, domains, recipients);

@@ -105,9 +105,16 @@ export function formatStatus(report: StatusReport): string {
   const { status, path, addresses, held, created, age, clock } = report;
   const hold =
     held === null ? [] : [`on hold since ${held}: no sync replaces it before \`goodmailto rollback --release\``];
+  const wait =
+    report.waits_until === null
+      ? []
+      : [
+          `waits until ${report.waits_until}: relays with [snapshot] canary use the previous list, and accept whom this one adds`,
+        ];
   return [
     `${status}: ${path}, ${addresses} addresses, made ${created}, ${clock === "behind" ? behind : `${formatAge(age)} ago`}`,
     ...hold,
+    ...wait,
     ...lines,
     ...domains,
     "",

@@ -40,7 +40,7 @@ export function openInside(settings: Settings, file: string, live: readonly stri
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const directories = live.map((name) => openDirectory(settings, file, name, log));
   const needsList = live.length === 0 || settings.source.some(({ name }) => !live.includes(name));
-  const snapshot = openServed(settings, needsList ? log : silentLog);
+  const snapshot = openServed(settings, needsList ? log : silentLog, false);
   snapshot.watch();
   const recipients = recipientsOf(settings, snapshot, domains);
   const own = (address: string): Mailbox | number => readOwn(address, domains, settings.smtp);

@@ -42,7 +42,7 @@ export interface Lasting {
 
 /** What outlives a reload, made for the first settings. */
 export function createLasting(settings: Settings, log: Log, counters: Counters, shared: boolean): Lasting {
-  const snapshot = openServed(settings, log);
+  const snapshot = openServed(settings, log, true);
   const { sessions, lookups } = wantedConnections(settings);
   const room = affordable(sessions, lookups);
   const counting = {

@@ -9,6 +9,7 @@ import type { Image } from "../snapshot/image.ts";
 import { openSnapshot } from "../snapshot/reader.ts";
 import { plainTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
+import { waitsUntil } from "../snapshot/waiting.ts";
 import { newestKnown } from "./trust.ts";
 
 /** One source in the report. Times are ISO 8601; null: never. */
@@ -44,6 +45,8 @@ export type StatusReport =
       /** behind: the snapshot is from the future, because this machine's clock or that of the sync jumped. */
       readonly clock: "good" | "behind";
       readonly addresses: number;
+      /** Until when relays with `[snapshot] canary` as here do not use it yet; null: they do. */
+      readonly waits_until: string | null;
       /** When and why a person went back to it, see docs/operation.md; null: nobody did. */
       readonly held: string | null;
       readonly sources: readonly SourceReport[];
@@ -59,7 +62,12 @@ export type StatusReport =
  * @param now ms since 1970
  */
 export function reportStatus(
-  { path, max_age: maxAge, ...files }: Pick<Settings["snapshot"], "path" | "max_age" | "newest_file">,
+  {
+    path,
+    max_age: maxAge,
+    canary,
+    ...files
+  }: Pick<Settings["snapshot"], "path" | "max_age" | "newest_file" | "canary">,
   now: number,
   trust: Trust = plainTrust,
   own: readonly OwnDomain[] = [],
@@ -82,6 +90,7 @@ export function reportStatus(
       age: Math.max(0, age),
       clock: age < 0 ? "behind" : "good",
       addresses: state.rows,
+      waits_until: formatTime(waitsUntil(image, { since: Number.NaN }, canary, now) ?? 0),
       held: image.held ?? null,
       sources,
       domains: own.map((one) => reportDomain(one, image)),

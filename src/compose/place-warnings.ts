@@ -25,6 +25,7 @@ import type { CheckSection } from "./check-sections.ts";
 const madeAtStart: ReadonlySet<string> = new Set([
   "/run/goodmailto",
   "/var/lib/goodmailto",
+  "/var/lib/goodmailto-relay",
   "/var/lib/goodmailto-traffic",
 ]);
 
@@ -32,6 +33,7 @@ const madeAtStart: ReadonlySet<string> = new Set([
 export function folderWarnings({ snapshot, recipients, smtp, state, guard, log, lookup }: Settings): Warning[] {
   const written = [
     { path: ["snapshot", "newest_file"], folder: parentOf(snapshot.newest_file) },
+    { path: ["snapshot", "served_file"], folder: snapshot.canary === 0 ? "" : parentOf(snapshot.served_file) },
     { path: ["recipients", "observe_file"], folder: parentOf(recipients.observe_file) },
     { path: ["recipients", "asked_file"], folder: parentOf(recipients.asked_file) },
     { path: ["smtp", "status_folder"], folder: smtp.status_folder },

@@ -5,6 +5,7 @@ import { clientNetwork } from "../mail/client-network.ts";
 import type { HopState } from "../mail/courier.ts";
 import { normalIp } from "../mail/network.ts";
 import type { Answerer } from "../ops/control-socket.ts";
+import type { SnapshotState } from "../snapshot/reader.ts";
 import { version } from "../ops/version.ts";
 import type { Lasting } from "./lasting.ts";
 
@@ -20,6 +21,8 @@ export interface RelayReport {
   /** When its list was made. */
   readonly list: string | null;
   readonly addresses: number;
+  /** The list that waits for the canaries; null: none does. */
+  readonly waiting: { readonly list: string; readonly until: string } | null;
   /** What is wrong with the list file that is there now; null: nothing. */
   readonly alarm: string | null;
   /** Networks that are blocked for harvesting. */
@@ -69,10 +72,18 @@ function reportOf({ crowd, ledger, snapshot }: Lasting, { loaded, hops }: Moment
     loaded: new Date(loaded).toISOString(),
     list: isOpen ? new Date(state.created).toISOString() : null,
     addresses: isOpen ? state.rows : 0,
+    waiting: waitingOf(state),
     alarm: isOpen ? (state.alarm ?? null) : state.why,
     blocked: ledger.blocks().length,
     hops: hops(),
   };
+}
+
+function waitingOf(state: SnapshotState): RelayReport["waiting"] {
+  const waiting = state.kind === "open" ? state.waiting : undefined;
+  return waiting === undefined
+    ? null
+    : { list: new Date(waiting.created).toISOString(), until: new Date(waiting.until).toISOString() };
 }
 
 function blockedOf({ ledger }: Lasting): BlockedNetwork[] {

@@ -39,7 +39,7 @@ import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
 import { requirePlace } from "./state-place.ts";
 import { createSenders } from "./senders.ts";
-import { trustOf } from "./trust.ts";
+import { trustOf, waitOf } from "./trust.ts";
 import { connectionRateOf, harvestOf, limitsOf, spoolPlaceOf } from "./limits.ts";
 
 /** A running relay. */
@@ -194,7 +194,7 @@ class RunningRelay implements Relay {
     requirePlace(next);
     const trust = trustOf(next);
     const fresh = assemble(next, this.#lasting);
-    this.snapshot.change(trust);
+    this.snapshot.change(trust, waitOf(next, true));
     this.#lasting.state.change(next);
     this.#lasting.spools.change(spoolPlaceOf(next));
     for (const { server, name } of this.#servers) {

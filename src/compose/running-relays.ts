@@ -47,8 +47,12 @@ export function formatReports(reports: readonly RelayReport[]): string {
         ({ hop, connections, rests }) =>
           `  next hop ${hop}: ${connections} connections${rests === null ? "" : `, not tried for a moment: ${rests}`}\n`,
       );
+      // Another version may not say it.
+      const waiting = report.waiting ?? null;
+      const next =
+        waiting === null ? "" : `  list: that of ${waiting.list} waits for the canaries until ${waiting.until}\n`;
       const wrong = alarm === null ? "" : `  list: ${alarm}\n`;
-      return visibleLines(`relay: process ${pid} ${facts}, ${list1}\n${wrong}${places.join("")}`);
+      return visibleLines(`relay: process ${pid} ${facts}, ${list1}\n${next}${wrong}${places.join("")}`);
     })
     .join("");
 }

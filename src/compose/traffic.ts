@@ -51,7 +51,7 @@ export class TrafficKeeping {
       recipients,
       domains,
       formsOf: (user, domain) => [user, ...otherForms(user, delimitersOf(domain), signed)],
-      list: () => (this.#snapshot.state.kind === "open" ? this.#snapshot.state.created : undefined),
+      list: () => (this.#snapshot.state.kind === "open" ? this.#snapshot.state.since : undefined),
     });
   }
 

@@ -8,6 +8,7 @@ import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { readTrust } from "../snapshot/trust.ts";
 import type { Trust } from "../snapshot/trust.ts";
+import type { Wait } from "../snapshot/waiting.ts";
 import { exit } from "../ops/exit.ts";
 import { FileFault } from "./file-fault.ts";
 import { sharedCopies } from "./shared-copies.ts";
@@ -22,12 +23,25 @@ export function trustOf({ snapshot, recipients }: Pick<Settings, "snapshot" | "r
   }
 }
 
-/** The snapshot of a relay, which remembers the newest that it took. @throws FileFault */
-export function openServed(settings: Settings, log: Log): SnapshotReader {
+/** `[snapshot] canary`. @param keeps whether the list that serves is kept for the next start: by the relay alone */
+export function waitOf({ snapshot }: Pick<Settings, "snapshot">, keeps: boolean): Wait {
+  return { time: snapshot.canary, file: snapshot.served_file, keeps };
+}
+
+/**
+ * The snapshot of a relay, which remembers the newest that it took.
+ * @param keeps as for `waitOf` @throws FileFault
+ */
+export function openServed(settings: Settings, log: Log, keeps: boolean): SnapshotReader {
   const { path, newest_file: newestFile } = settings.snapshot;
   const tell = (why: string): void => log.warning("snapshot", "newest_file not written", { path: newestFile, why });
   const newest = newestFile === "" ? inMemory() : inFile(newestFile, tell);
-  return openSnapshot(path, log, { trust: trustOf(settings), newest, copies: sharedCopies() });
+  return openSnapshot(path, log, {
+    trust: trustOf(settings),
+    newest,
+    copies: sharedCopies(),
+    wait: waitOf(settings, keeps),
+  });
 }
 
 /** As {@link trustOf}, for a command: an error is on stderr, the exit code set, and the answer undefined. */
@@ -54,5 +68,6 @@ export function newestKnown({ newest_file: file }: Pick<Settings["snapshot"], "n
 export function openForCommand(settings: Settings): SnapshotReader | undefined {
   const trust = trustForCommand(settings);
   const { snapshot } = settings;
-  return trust && openSnapshot(snapshot.path, silentLog, { trust, newest: newestKnown(snapshot) });
+  const wait = waitOf(settings, false);
+  return trust && openSnapshot(snapshot.path, silentLog, { trust, newest: newestKnown(snapshot), wait });
 }

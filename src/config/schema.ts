@@ -164,6 +164,15 @@ const snapshot = z.strictObject({
       "Folder for the relay's own verified copy of a snapshot of more than 8 MB, which all its processes share in memory; nobody else may write there. Empty: $CACHE_DIRECTORY, which systemd sets, otherwise the status_folder of [smtp]. If it is not usable, each process keeps the snapshot in its own memory.",
     ),
   ),
+  canary: field.duration(
+    "0s",
+    'How long this relay, and whatever else serves by this file, keeps the previous snapshot while others in the fleet try a new one, such as "15m"; it accepts the recipients of both meanwhile. Set it on all relays but one or two, the canaries, and for sync, which takes a snapshot back if they refuse recipients that recently got mail. 0s: a new snapshot is used at once.',
+    ["0s", "1d"],
+  ),
+  served_file: field.text(
+    "/var/lib/goodmailto-relay/served.snapshot",
+    "Where a relay with `canary` keeps a copy of the snapshot that it uses, so that it still has it if it is restarted while a new one waits. If its folder does not exist, or this is empty, one of those that [sync] keep leaves beside the snapshot is used, if there is one, otherwise the new one at once.",
+  ),
   pull: field.textBy(
     text.placeRule,
     "",

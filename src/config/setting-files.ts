@@ -59,11 +59,16 @@ export function resolveFiles(settings: Settings, schema: z.ZodType, file: string
       }
     }
   }
-  const { path, newest_file: newest } = copy.snapshot;
+  const { path, newest_file: newest, served_file: served } = copy.snapshot;
   return {
     ...copy,
     smtp: { ...copy.smtp, status_folder: resolvePath(file, copy.smtp.status_folder) },
-    snapshot: { ...copy.snapshot, path: resolvePath(file, path), newest_file: resolvePath(file, newest) },
+    snapshot: {
+      ...copy.snapshot,
+      path: resolvePath(file, path),
+      newest_file: resolvePath(file, newest),
+      served_file: resolvePath(file, served),
+    },
     checks: { ...copy.checks, load: copy.checks.load.map((path) => resolvePath(file, path)) },
     control: controlOf(file, copy.control),
     scim: { ...copy.scim, folder: resolvePath(file, copy.scim.folder) },

@@ -2,6 +2,7 @@
  * What a configuration may say but hardly means: the warnings of `config check`, logged by the relay at start and reload.
  * Everything here is a pure function of the settings; what needs files is in src/compose/warnings.ts.
  */
+import { canaryWarnings } from "./canary-warnings.ts";
 import { domainWarnings, ownDomainWarnings } from "./domain-warnings.ts";
 import { effectWarnings } from "./effect-warnings.ts";
 import { lookupWarnings } from "./lookup-faults.ts";
@@ -20,6 +21,7 @@ const finders: readonly FindWarnings[] = [
   orderWarnings,
   effectWarnings,
   lookupWarnings,
+  canaryWarnings,
 ];
 
 /** Every suspicious setting. */

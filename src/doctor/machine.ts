@@ -24,7 +24,17 @@ export function lookAtRelay({ answers, silent }: Asked): readonly Finding[] {
     answers.length > 0
       ? ok("relay", `${answers.length} ${answers.length === 1 ? "process answers" : "processes answer"}`)
       : warning("relay", "none runs on this machine", "systemctl start goodmailto");
-  return answers.length === 0 && deaf.length > 0 ? deaf : [running, ...deaf];
+  const waiting = [...new Set(answers.flatMap(waitingSaid))].map((said) => ok("list", said));
+  return answers.length === 0 && deaf.length > 0 ? deaf : [running, ...waiting, ...deaf];
+}
+
+/** Of a relay with `[snapshot] canary`. Another version may say something else. */
+function waitingSaid({ list, waiting }: Asked["answers"][number]): string[] {
+  const { list: next, until }: { list?: unknown; until?: unknown } =
+    typeof waiting === "object" && waiting !== null ? waiting : {};
+  return typeof next === "string" && typeof until === "string"
+    ? [`the relay uses that of ${String(list)}; that of ${next} waits for the canaries until ${until}`]
+    : [];
 }
 
 /** Whether this user could listen there. Asked only while no relay does. */

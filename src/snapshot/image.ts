@@ -26,6 +26,8 @@ export interface Image {
   readonly since: number;
   /** When and why a person went back to it; undefined: nobody did. */
   readonly held: string | undefined;
+  /** A person wants it at once wherever it goes. */
+  readonly urgent: boolean;
   /** Those that are there; vanished ones do not count. */
   readonly rows: number;
   /** Whether its keys are hashes, see keyed.ts. */

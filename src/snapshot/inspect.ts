@@ -147,6 +147,8 @@ export interface Meta {
   readonly mark: string | undefined;
   readonly since: number;
   readonly held: string | undefined;
+  /** A person wants it at once wherever it goes: nobody waits for canaries. */
+  readonly urgent: boolean;
   /** Ids of the sources whose catch-alls are a directory's. */
   readonly directories: ReadonlySet<number>;
 }
@@ -163,6 +165,7 @@ export function readMeta(database: Database.Database): Meta {
     mark: value.get("keyed"),
     since: Number.isSafeInteger(since) ? since : created,
     held: value.get("held"),
+    urgent: value.get("urgent") !== undefined,
     directories: new Set((value.get("directories") ?? "").split(" ").filter(Boolean).map(Number)),
   };
 }

@@ -58,12 +58,9 @@ function readTime(path: string): number {
   }
 }
 
-/** Why a file made then is refused; undefined if it is not, and is remembered from now on. */
-export function refuseOlder(created: number, newest: Newest): string | undefined {
-  const before = newest.created;
-  if (created < before) {
-    return `made ${new Date(created).toISOString()}, and one of ${new Date(before).toISOString()} was taken before`;
-  }
-  newest.take(created);
-  return undefined;
+/** Why a file made then is refused; undefined if it is not. */
+export function olderThan(created: number, { created: before }: Newest): string | undefined {
+  return created < before
+    ? `made ${new Date(created).toISOString()}, and one of ${new Date(before).toISOString()} was taken before`
+    : undefined;
 }

@@ -6,6 +6,7 @@
  * open: an alarm, and the good one stays in use.
  */
 import type { Log } from "../report/log.ts";
+import { Complaints } from "./complaints.ts";
 import type { Content } from "./content.ts";
 import type { Copies } from "./copies.ts";
 import { largeFile, statSnapshot } from "./file.ts";
@@ -13,12 +14,14 @@ import { openImage } from "./image.ts";
 import type { Image } from "./image.ts";
 import type { Flaw, Flawed } from "./inspect.ts";
 import type { SourceRow } from "./format.ts";
-import { inMemory, refuseOlder } from "./newest.ts";
+import { inMemory, olderThan } from "./newest.ts";
 import type { Newest } from "./newest.ts";
 import { readLater, readNow } from "./readings.ts";
 import type { Reading, ReadingOptions } from "./readings.ts";
 import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
+import { noWait, WaitingLists } from "./waiting.ts";
+import type { Wait, WaitingFacts } from "./waiting.ts";
 import { errorMessage } from "../report/error-message.ts";
 
 /** What there is to serve from. Times are ms since 1970. */
@@ -26,8 +29,12 @@ export type SnapshotState =
   | {
       readonly kind: "open";
       readonly created: number;
+      /** When its list was first published. */
+      readonly since: number;
       readonly rows: number;
       readonly sources: readonly SourceRow[];
+      /** A newer list waits for its time, see waiting.ts. */
+      readonly waiting?: WaitingFacts;
       /** A bad file is at the path, while this good one stays in use; or a lookup threw in the last minute. */
       readonly alarm?: string;
     }
@@ -39,12 +46,17 @@ export interface SnapshotReader {
   readonly state: SnapshotState;
   /** The snapshot to ask; undefined while there is none. Not to be kept. */
   readonly image: Image | undefined;
+  /** A newer list, which waits: whom it knows is accepted. Not to be kept. */
+  readonly waiting?: Image | undefined;
   /** A lookup threw: logged at most every ten minutes, and the file is read again. */
   fail(error: unknown): void;
   /** Looks at the file, and takes it up if it is another and good. Rejects never. */
   check(): Promise<void>;
-  /** Asks for another key or signature from the next file on; the file that is there is judged again. */
-  change(trust: Trust): void;
+  /**
+   * Asks for another key or signature from the next file on; the file that is there is judged again.
+   * @param wait as in the options; not given: as before
+   */
+  change(trust: Trust, wait?: Wait): void;
   /** Checks every second, without keeping the process alive. */
   watch(): void;
   close(): void;
@@ -63,12 +75,8 @@ export interface ReaderOptions {
   readonly threadAbove?: number;
   /** Where all processes of a relay have one copy of a large file; undefined: each has it in its own memory. */
   readonly copies?: Copies | undefined;
+  readonly wait?: Wait;
 }
-
-/** Between two complaints about the same thing, in ms. */
-const repeatAfter = 600_000;
-/** How long a lookup that threw is shown in the state, in ms. */
-const alarmAfterFailure = 60_000;
 
 /**
  * Opens the snapshot; it need not exist. The first reading is synchronous: nobody is served before it.
@@ -82,15 +90,13 @@ class Reader implements SnapshotReader {
   readonly #log: Log;
   readonly #options: Required<ReaderOptions>;
   readonly #reading: ReadingOptions;
+  readonly #waiting: WaitingLists;
+  readonly #complaints: Complaints;
   #image: Image | undefined;
   #flaw: Flawed | undefined = { why: "closed", detail: "not opened yet" };
   /** The file that was judged last, good or bad; undefined: judge again whatever is there. */
   #judged: string | undefined;
   #trust: Trust;
-  #saidAt = 0;
-  /** When a lookup threw, and when that was logged. */
-  #failedAt = Number.NEGATIVE_INFINITY;
-  #saidFailureAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -99,8 +105,11 @@ class Reader implements SnapshotReader {
     this.path = path;
     this.#log = log;
     const usual = { now: Date.now, interval: 1000, threadAbove: largeFile, trust: plainTrust, newest: inMemory() };
-    this.#options = { ...usual, copies: undefined, ...options };
+    this.#options = { ...usual, copies: undefined, wait: noWait, ...options };
+    const { now, wait } = this.#options;
     this.#trust = this.#options.trust;
+    this.#waiting = new WaitingLists(path, log, wait, now);
+    this.#complaints = new Complaints(path, log, now);
     const { threadAbove: largeFrom, copies } = this.#options;
     this.#reading = { path, largeFrom, copies, log };
     this.#take(readNow(this.#reading, this.#trust), this.#trust);
@@ -110,28 +119,26 @@ class Reader implements SnapshotReader {
     return this.#image;
   }
 
+  get waiting(): Image | undefined {
+    return this.#waiting.newest;
+  }
+
   get state(): SnapshotState {
     const flaw = this.#flaw;
     if (this.#image === undefined) {
       return { kind: "unavailable", why: flaw?.why ?? "closed", detail: flaw?.detail ?? "" };
     }
-    const { created, rows, sources } = this.#image;
-    const open = { kind: "open", created, rows, sources } as const;
+    const { created, since, rows, sources } = this.#image;
+    const waiting = this.#waiting.facts;
+    const open = { kind: "open", created, since, rows, sources, ...(waiting && { waiting }) } as const;
     if (flaw !== undefined) {
       return { ...open, alarm: `${flaw.why}: ${flaw.detail}` };
     }
-    const failing = this.#options.now() - this.#failedAt < alarmAfterFailure;
-    return failing ? { ...open, alarm: "lookups fail, their recipients are accepted" } : open;
+    return this.#complaints.isFailing ? { ...open, alarm: "lookups fail, their recipients are accepted" } : open;
   }
 
   fail(error: unknown): void {
-    const now = this.#options.now();
-    this.#failedAt = now;
-    if (now - this.#saidFailureAt >= repeatAfter) {
-      this.#saidFailureAt = now;
-      const detail = errorMessage(error);
-      this.#log.error("snapshot", "lookup failed, accepting its recipient", { path: this.path, detail });
-    }
+    this.#complaints.fail(error);
     this.#judged = undefined;
   }
 
@@ -141,13 +148,15 @@ class Reader implements SnapshotReader {
       this.#take({ kind: "flawed", id: undefined, flaw: { why: "missing", detail: "no such file" } }, this.#trust);
       return Promise.resolve();
     }
+    this.#takeDue();
     this.#checking ??= this.#checkFile().finally(() => {
       this.#checking = undefined;
     });
     return this.#checking;
   }
 
-  change(trust: Trust): void {
+  change(trust: Trust, wait?: Wait): void {
+    this.#waiting.change(wait, JSON.stringify(trust) !== JSON.stringify(this.#trust));
     this.#trust = trust;
     this.#judged = undefined;
   }
@@ -160,6 +169,7 @@ class Reader implements SnapshotReader {
   close(): void {
     clearInterval(this.#timer);
     this.#closed = true;
+    this.#waiting.clear();
     this.#image?.close();
     this.#image = undefined;
     this.#flaw = { why: "closed", detail: "closed by ourselves" };
@@ -168,7 +178,7 @@ class Reader implements SnapshotReader {
   async #checkFile(): Promise<void> {
     const seen = statSnapshot(this.path);
     if (seen.kind === "file" && seen.id === this.#judged) {
-      this.#repeat();
+      this.#complaints.repeat(this.#flaw, this.#image !== undefined);
       return;
     }
     const trust = this.#trust;
@@ -203,48 +213,55 @@ class Reader implements SnapshotReader {
       this.#complain({ why: "torn", detail: errorMessage(error) });
       return;
     }
-    const older = trust.publicKeys.length > 0 ? refuseOlder(image.created, this.#options.newest) : undefined;
+    const older = trust.publicKeys.length > 0 ? olderThan(image.created, this.#options.newest) : undefined;
     if (older !== undefined) {
       image.close();
       this.#complain({ why: "older", detail: older });
       return;
     }
+    const isFirst = this.#flaw?.why === "closed";
+    const recovered = this.#flaw !== undefined && !isFirst;
+    this.#flaw = undefined;
+    // A list that comes after there was none is better than none.
+    const served = isFirst ? this.#waiting.findServed(image, trust) : undefined;
+    if (served !== undefined) {
+      this.#serve(served, false);
+    }
+    if (!this.#waiting.admit(image, content, this.#image)) {
+      this.#serve(image, recovered);
+      this.#waiting.keep(content);
+    }
+  }
+
+  #takeDue(): void {
+    const due = this.#waiting.takeDue();
+    if (due !== undefined) {
+      this.#serve(due.image, false);
+      this.#waiting.keep(due.content);
+      // What came after it is looked at again.
+      this.#judged = due.isNewest ? this.#judged : undefined;
+    }
+  }
+
+  #serve(image: Image, recovered: boolean): void {
+    const { rows, created } = image;
     this.#image?.close();
     this.#image = image;
-    const recovered = this.#flaw !== undefined && this.#flaw.why !== "closed";
-    this.#flaw = undefined;
-    const { rows, created } = image;
+    if (this.#trust.publicKeys.length > 0) {
+      this.#options.newest.take(created);
+    }
     const fields = { path: this.path, rows, created: new Date(created).toISOString() };
     this.#log[recovered ? "warning" : "info"]("snapshot", "open", fields);
   }
 
   #complain(flaw: Flawed): void {
     if (flaw.why === "missing") {
+      this.#waiting.clear();
       this.#image?.close();
       this.#image = undefined;
     }
     const news = this.#flaw?.why !== flaw.why;
     this.#flaw = flaw;
-    if (news) {
-      this.#say(flaw);
-    } else {
-      this.#repeat();
-    }
-  }
-
-  #repeat(): void {
-    if (this.#flaw !== undefined && this.#options.now() - this.#saidAt >= repeatAfter) {
-      this.#say(this.#flaw);
-    }
-  }
-
-  #say({ why, detail }: Flawed): void {
-    this.#saidAt = this.#options.now();
-    const fields = { path: this.path, why, detail };
-    if (this.#image === undefined) {
-      this.#log.error("snapshot", "unavailable, accepting every recipient of the relay domains", fields);
-    } else {
-      this.#log.error("snapshot", "invalid file, still serving the previous snapshot", fields);
-    }
+    this.#complaints[news ? "say" : "repeat"](flaw, this.#image !== undefined);
   }
 }

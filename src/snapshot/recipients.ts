@@ -59,7 +59,7 @@ export type Restriction =
   | { readonly kind: "senders"; readonly count: number; accepts(sender: Mailbox | undefined): boolean };
 
 /** What of a reader it asks. */
-export type Asked = Pick<SnapshotReader, "image" | "state" | "fail">;
+export type Asked = Pick<SnapshotReader, "image" | "state" | "fail" | "waiting">;
 
 /** What of `[recipients]` a lookup needs. Signed return paths are looked up unless that is switched off. */
 export type LookupSettings = Pick<RecipientSettings, "match" | "always" | "recipient_delimiter"> &
@@ -143,7 +143,12 @@ class ListedRecipients {
       return { kind: "unavailable", why: state.kind === "unavailable" ? state.why : "closed" };
     }
     try {
-      return this.#findIn(image, user, this.#domains.canonical(domain) ?? domain);
+      const name = this.#domains.canonical(domain) ?? domain;
+      const found = this.#findIn(image, user, name);
+      const { waiting } = this.#reader;
+      // A list that waits refuses nobody yet; whom it has in addition is accepted at once.
+      const fresh = waiting === undefined || found.kind === "known" ? found : this.#findIn(waiting, user, name);
+      return fresh.kind === "known" ? fresh : found;
     } catch (error) {
       this.#reader.fail(error);
       return { kind: "unavailable", why: "torn" };

@@ -22,7 +22,7 @@ export interface TrafficRecord {
   readonly last: Day;
   /** Messages per day, the newest first; no more than `countedDays`. */
   readonly days: readonly (readonly [day: Day, messages: number])[];
-  /** Its refusals by one list: when that was made, ms since 1970, and how many. */
+  /** Its refusals by one list: when that was first published, ms since 1970, and how many. */
   readonly refused?: { readonly list: number; readonly count: number };
 }
 

@@ -24,7 +24,7 @@ export interface TrafficSight {
   readonly domains: Domains;
   /** The user parts that one may stand for, itself first. */
   readonly formsOf: (user: string, domain: string) => readonly string[];
-  /** When the list that serves was made, ms since 1970; undefined: there is none. */
+  /** When the list that serves was first published, ms since 1970; undefined: there is none. */
   readonly list: () => number | undefined;
 }
 

@@ -12,7 +12,7 @@ export interface AcceptedNote extends Named {
   readonly messages: number;
 }
 
-/** A recipient that a list refused: the addresses that it may stand for, and when that list was made. */
+/** A recipient that a list refused: the addresses that it may stand for, and when that list was first published. */
 export interface RefusedNote {
   readonly users: readonly string[];
   readonly domain: string;

@@ -38,7 +38,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[deliverabled]": { restart: "listen", reload: "allow live" },
   "[snapshot]": {
     restart: "path max_age newest_file copy_folder",
-    reload: "key_file signing_key_file public_key_file pull",
+    reload: "key_file signing_key_file public_key_file canary served_file pull",
   },
   "[recipients]": {
     reload: `${refusing} observe_file asked_file match always catch_all recipient_delimiter signed_return_paths grace live live_timeout live_cache live_away stale_after`,

@@ -41,7 +41,7 @@ async function scene() {
 describe("goodmailto status", () => {
   it("has no negative age: it says that a clock jumped, to people and in JSON", async () => {
     const { path } = await scene();
-    const settings = { path, max_age: 86_400_000, newest_file: "" };
+    const settings = { path, max_age: 86_400_000, newest_file: "", canary: 0 };
     const past = reportStatus(settings, Date.now() - 7_300_000);
     expect(past).toMatchObject({ status: "fresh", age: 0, clock: "behind" });
     expect(formatStatus(past)).toContain(", after the time of this machine: its clock, or that of the sync, jumped\n");
