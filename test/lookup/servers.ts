@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 
 import type { LookupProtocol } from "../../src/report/counters.ts";
 import { startTestRelay } from "../fakes/relay.ts";
-import type { TestRelay } from "../fakes/relay.ts";
+import type { TestRelay, TestRelayOptions } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import type { Wanted } from "../fakes/snapshot.ts";
@@ -22,10 +22,15 @@ export interface AskedRelay {
   use(rows: readonly Wanted[] | undefined): Promise<void>;
 }
 
-/** Starts one. @param more TOML */
-export async function startAskedRelay(protocols: readonly LookupProtocol[], more = ""): Promise<AskedRelay> {
+/** Starts one. @param more TOML @param files of its folder */
+export async function startAskedRelay(
+  protocols: readonly LookupProtocol[],
+  more = "",
+  files: NonNullable<TestRelayOptions["files"]> = {},
+): Promise<AskedRelay> {
   const route = '[[route]]\ndomain = "*"\nnext_hop = "maildir:{folder}/mail"\n';
-  const relay = await startTestRelay({ config: `${patientConfig}${route}${lookupSections(protocols)}${more}` });
+  const config = `${patientConfig}${route}${lookupSections(protocols)}${more}`;
+  const relay = await startTestRelay({ config, files });
   return {
     relay,
     portOf: (protocol) => relay.ports[1 + protocols.indexOf(protocol)] ?? 0,
