@@ -173,6 +173,13 @@ describe("layout", () => {
       }
     }
     expect([...reached].filter((file) => file.startsWith("sync/") || file.startsWith("src/demo/"))).toEqual([]);
+    // The page's thread reads what the sync remembers, and asks no directory.
+    const thread = new Set<string>(["src/web/thread.ts"]);
+    for (const file of thread) {
+      importsOf(file).forEach(({ to }) => thread.add(to));
+    }
+    expect([...thread].filter((file) => speaksLdap.includes(file))).toEqual([]);
+    expect([...reached].filter((file) => file.startsWith("src/web/"))).toEqual(["src/web/start.ts"]);
   });
 
   it("has no file without a first line that says what it answers", () => {

@@ -7,6 +7,7 @@ export const long: readonly string[] = [
   "test/end-to-end/*.test.ts",
   "test/soak/*.test.ts",
   "test/packaging/packages.test.ts",
+  "test/web/status-page.test.ts",
   "test/auth/login.test.ts",
   "test/auth/docs.test.ts",
   "test/auth/passwords.test.ts",

@@ -73,6 +73,9 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["sync/look", "Probing a source"],
   ["src/compose", "From settings to running parts"],
   ["src/doctor", "What `goodmailto doctor` and `init` look at"],
+  ["src/web/html", "Markup, charts and the frame of the status page"],
+  ["src/web/pages", "The pages, each made of data that a verb prints too"],
+  ["src/web", "The status page: who may see it, what is asked and answered, its thread"],
   ["src/commands", "One file per verb"],
   ["src", "The entry"],
 ];

@@ -3,7 +3,7 @@ import { Socket } from "node:net";
 
 import { Command } from "commander";
 
-import { errorCode, errorMessage } from "../report/error-message.ts";
+import { errorMessage } from "../report/error-message.ts";
 import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
 import { needsRestart } from "../config/restart.ts";
@@ -15,21 +15,22 @@ import { affordable, scarceDescriptors } from "../ops/descriptors.ts";
 import { createLog } from "../log/log.ts";
 import type { OpenLog } from "../log/log.ts";
 import { createMetrics, metricsPage } from "../ops/metrics.ts";
-import type { Metrics } from "../ops/metrics.ts";
-import type { Gauge } from "../ops/metrics.ts";
+import type { Gauge, Metrics, Totals } from "../ops/metrics.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
 import { serveControl } from "../ops/control-socket.ts";
 import { createNotifier } from "../ops/systemd.ts";
 import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
 import { fingerprintOf } from "../compose/fingerprint.ts";
-import { FileFault } from "../compose/file-fault.ts";
+import { explainStart } from "../compose/start-fault.ts";
 import { startRelay } from "../compose/relay.ts";
 import { shareCopies } from "../compose/shared-copies.ts";
 import type { Relay } from "../compose/relay.ts";
 import { noteRunning } from "../compose/running-relay.ts";
 import { defaultConfig, loadPlaced, schema, schemaFor } from "../compose/settings.ts";
 import { isHanded } from "../ops/lookup-sockets.ts";
+import type { StartPage } from "../ops/worker-reports.ts";
+import { startStatusPage } from "../web/start.ts";
 import { superviseWorkers, workerCount } from "../ops/workers.ts";
 import { logWarnings } from "../compose/warnings.ts";
 
@@ -58,11 +59,12 @@ async function serve(options: { config: string; worker?: boolean }): Promise<voi
   const workers = workerCount(settings.smtp.workers);
   if (workers > 1 && options.worker !== true) {
     try {
-      const fresh = (): Settings | undefined => {
+      const reloaded = (): Settings | undefined => {
         log.reopen();
         return freshOf(options.config, settings, log);
       };
-      await superviseWorkers(options.config, settings, workers, log, fresh, onHangup);
+      const startPage: StartPage = (ask) => startStatusPage(options.config, settings, ask, log);
+      await superviseWorkers(options.config, settings, workers, log, { reloaded, onHangup, startPage });
     } catch (error) {
       process.exitCode = explainStart(error, log);
     }
@@ -80,7 +82,8 @@ async function serveHere(
 ): Promise<void> {
   const metrics = createMetrics(checks);
   const relay = await startServing(settings, log, metrics, worker);
-  const note = await beAskable(config, settings, relay, log);
+  const ask = worker ? undefined : async (): Promise<Totals> => metrics.totals();
+  const note = await beAskable(config, settings, relay, log, ask);
   log.info("relay", "ready", { listen: relay.addresses.join(" "), pid: process.pid });
   const notifier = createNotifier(worker ? {} : process.env);
   notifier.ready(`listening on ${relay.addresses.join(", ")}`);
@@ -92,9 +95,8 @@ async function serveHere(
     }
     stopping = true;
     log.info("relay", "stopping", { pid: process.pid });
-    note.close();
     // Rejects never; and the process ends when nothing is left to do, or at once after the wait.
-    void Promise.all([relay.stop(), notifier.stopping()])
+    void Promise.all([relay.stop(), notifier.stopping(), note.close()])
       .then(() => log.close())
       .then(() => process.exit(exit.ok));
   };
@@ -112,15 +114,33 @@ async function serveHere(
   }
 }
 
-/** What commands beside it can read and ask. */
-async function beAskable(config: string, settings: Settings, relay: Relay, log: Log) {
+async function startPageOrEnd(...given: Parameters<typeof startStatusPage>): ReturnType<typeof startStatusPage> {
+  try {
+    return await startStatusPage(...given);
+  } catch (error) {
+    process.exitCode = explainStart(error, given[3]);
+    // As with the relay itself: half of it must not stay.
+    process.exit();
+  }
+}
+
+/**
+ * What commands beside it can read and ask, and the status page.
+ * @param ask gives the counters; undefined: the supervisor has the page
+ */
+async function beAskable(config: string, settings: Settings, relay: Relay, log: Log, ask?: () => Promise<Totals>) {
   const note = noteRunning(config, settings, relay.snapshot, log);
   const closeControl = await serveControl(settings.smtp.status_folder, relay.answer, log);
+  const page = ask === undefined ? undefined : await startPageOrEnd(config, settings, ask, log);
   return {
-    reloaded: (fingerprint: string, at: number) => note.reloaded(fingerprint, at),
-    close(): void {
+    reloaded(fingerprint: string, at: number): void {
+      note.reloaded(fingerprint, at);
+      page?.reload();
+    },
+    async close(): Promise<void> {
       note.close();
       closeControl();
+      await page?.close();
     },
   };
 }
@@ -238,24 +258,4 @@ export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
       value: age * 1000 > settings.snapshot.max_age ? 1 : 0,
     },
   ];
-}
-
-const hints: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the port is taken by another program",
-  EACCES: "no right to listen there; see goodmailto.socket",
-};
-const unavailable = new Set(["EADDRINUSE", "EACCES", "EPERM"]);
-
-/** A start-up error in one line, and the exit code that fits. */
-export function explainStart(error: unknown, log: Log): number {
-  const [code, message] = [errorCode(error), errorMessage(error)];
-  if (error instanceof FileFault) {
-    process.stderr.write(`${message}\n`);
-    return exit.config;
-  }
-  // A Unix socket's message says it itself.
-  const isPort = typeof error === "object" && error !== null && "syscall" in error;
-  const hint = isPort ? (hints[code] ?? "") : "";
-  log.error("relay", "cannot start", { why: message, ...(hint === "" ? {} : { hint }) });
-  return unavailable.has(code) ? exit.unavailable : exit.software;
 }

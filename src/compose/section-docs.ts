@@ -21,6 +21,7 @@ export const sectionDocs: Readonly<Record<string, string>> = {
   state: "What the relay remembers between sessions, and how workers count together.",
   log: "The log, on standard error.",
   metrics: "Metrics for monitoring.",
+  web: "The status page, for a browser.",
   tls: "The relay's certificate.",
   auth: "Logins. Listeners with auth = true offer AUTH, under TLS only.",
   checks:

@@ -53,12 +53,13 @@ function sectionOf(value: unknown, name: string): Readonly<Record<string, unknow
 /** Where the configuration is looked for if nobody says. */
 export const defaultConfig = "/etc/goodmailto/goodmailto.toml";
 
-type Good = Extract<Loaded, { kind: "ok" }>;
+/** A configuration without errors. */
+export type Placed = Extract<Loaded, { kind: "ok" }>;
 
 /** The settings, and where each is; undefined if the file has errors, which are then on stderr: the caller exits 78.
  * @param whose whose files must be readable, see config/load.ts
  */
-export function loadPlaced(file: string, whose: readonly FileOwner[] = ["relay"]): Good | undefined {
+export function loadPlaced(file: string, whose: readonly FileOwner[] = ["relay"]): Placed | undefined {
   const loaded = loadConfig(file, schemaFor, whose);
   if (loaded.kind === "ok") {
     return loaded;

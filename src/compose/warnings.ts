@@ -40,7 +40,7 @@ const finders: readonly FindFileWarnings[] = [
   addressWarnings,
   certificateWarnings,
   pluginWarnings,
-  ({ auth, listener }) => backEndWarnings(auth, listener, backEnds),
+  ({ auth, listener, web }) => backEndWarnings(auth, listener, web.users.length > 0, backEnds),
   stateWarnings,
   (settings, rules) =>
     worldWarnings(

@@ -84,10 +84,14 @@ interface PlacedFault {
   readonly message: string;
 }
 
-/** What is wrong with `[auth]` and the listeners that offer it. */
+/**
+ * What is wrong with `[auth]` and the listeners that offer it.
+ * @param isForPage accounts open the status page
+ */
 export function backEndFaults(
   auth: AuthTable,
   listener: readonly Listener[],
+  isForPage: boolean,
   backEnds: readonly BackEndSettings[],
 ): PlacedFault[] {
   const configured = backEnds.filter((each) => isConfigured(each, auth));
@@ -107,6 +111,7 @@ export function backEndFaults(
     ...absent,
     ...mechanismFaults(auth, backEnds),
     ...needy.map((i) => ({ path: ["listener", i, "auth"], message })),
+    ...(isForPage && configured.length === 0 ? [{ path: ["web", "users"], message }] : []),
   ];
 }
 
@@ -133,10 +138,11 @@ function keyWords({ name, inAuth, key }: BackEndSettings): string {
 export function backEndWarnings(
   auth: AuthTable,
   listener: readonly Listener[],
+  isForPage: boolean,
   backEnds: readonly BackEndSettings[],
 ): PlacedFault[] {
   const configured = backEnds.filter((each) => isConfigured(each, auth));
-  if (!listener.some((each) => each.auth)) {
+  if (!isForPage && !listener.some((each) => each.auth)) {
     const message = "has no effect: no listener offers AUTH; write auth = true in a [[listener]]";
     return configured.slice(0, 1).map((each) => ({ path: placeOf(each, each.key), message }));
   }

@@ -4,6 +4,7 @@ import type { Endpoint } from "../mail/network.ts";
 import { listenersOf } from "./listening.ts";
 import type { Settings } from "./sections.ts";
 import type { Fault } from "./toml.ts";
+import { parseWebPlace } from "./web.ts";
 
 interface Place extends Endpoint {
   readonly text: string;
@@ -28,13 +29,24 @@ export function placeFaults(
       return place === undefined || place.port === 0 ? [] : [{ ...place, text, path: ["lookup", i, "listen", j] }];
     }),
   );
-  const all = [...places, ...lookups];
+  const all = [...places, ...lookups, ...pagesOf(settings)];
   return all.flatMap((place, i) => {
     const other = all.slice(0, i).find((before) => isSamePlace(before, place));
     return other === undefined
       ? []
       : [fault(place.path, `"${place.text}" is taken by "${other.text}"; ${advice(other, place)}`)];
   });
+}
+
+/** Metrics and the status page. */
+function pagesOf({ metrics, web }: Settings): Place[] {
+  const pages = [
+    { section: "metrics", text: metrics.listen, place: parseEndpoint(metrics.listen) },
+    { section: "web", text: web.listen, place: parseWebPlace(web.listen) },
+  ];
+  return pages.flatMap(({ section, text, place }) =>
+    place === undefined || place.port === 0 ? [] : [{ ...place, text, path: [section, "listen"] }],
+  );
 }
 
 /** "::" takes IPv4 as well. */

@@ -15,6 +15,7 @@ import type { Settings } from "./sections.ts";
 import type { Path } from "./shape.ts";
 import type { Fault } from "./fault.ts";
 import { transferFaults } from "./transfer-faults.ts";
+import { webFaults } from "./web-faults.ts";
 
 type Report = (path: Path, message: string) => Fault;
 
@@ -36,6 +37,7 @@ const finders: readonly ((settings: Settings, fault: Report) => readonly Fault[]
   runFaults,
   sourceFaults,
   cacheFaults,
+  webFaults,
 ];
 
 /** Errors that one setting alone cannot show. */

@@ -14,6 +14,7 @@ import { control, deliverabled, dns, state } from "./services.ts";
 import { scim } from "./scim.ts";
 import { source } from "./sources.ts";
 import { trace } from "./trace.ts";
+import { web } from "./web.ts";
 
 const smtp = z.strictObject({
   listen: field.restart(
@@ -208,6 +209,7 @@ export const coreSections = {
   deliverabled,
   scim,
   metrics,
+  web,
   pull,
   guard,
 } as const;

@@ -31,6 +31,14 @@ const inside = {
   scim: coreSections.scim.prefault(none),
 };
 
+/** What tells people and programs how it is. */
+const told = {
+  log: coreSections.log.prefault(none),
+  trace: coreSections.trace.prefault(none),
+  metrics: coreSections.metrics.prefault(none),
+  web: coreSections.web.prefault(none),
+};
+
 const lists = {
   domain: z.array(domain).prefault([]),
   source: z.array(coreLists.source).prefault([]),
@@ -65,9 +73,7 @@ export function createSchema(
     state: coreSections.state.prefault(none),
     control: coreSections.control.prefault(none),
     ...inside,
-    log: coreSections.log.prefault(none),
-    trace: coreSections.trace.prefault(none),
-    metrics: coreSections.metrics.prefault(none),
+    ...told,
     tls: tls.prefault(none),
     // These two likewise.
     auth: authSection(backEnds).prefault(none) as unknown as z.ZodType<AuthSettings>,
@@ -77,8 +83,11 @@ export function createSchema(
     ...lists,
     listener: z.array(listener(ownRunList(checks, listenerDoc))).prefault([]),
   });
-  return file.superRefine(({ auth, listener: listeners, source, route }, context) => {
-    const faults = [...backEndFaults(auth, listeners, backEnds), ...sourceHopFaults(source, route, couriers)];
+  return file.superRefine(({ auth, listener: listeners, source, route, web }, context) => {
+    const faults = [
+      ...backEndFaults(auth, listeners, web.users.length > 0, backEnds),
+      ...sourceHopFaults(source, route, couriers),
+    ];
     faults.forEach(({ path, message }) => context.addIssue({ code: "custom", message, path: [...path] }));
   });
 }

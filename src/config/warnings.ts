@@ -10,6 +10,7 @@ import { tlsNameWarnings } from "./route-warnings.ts";
 import { orderWarnings } from "./order-warnings.ts";
 import { scoreWarnings } from "./score-warnings.ts";
 import type { Settings } from "./sections.ts";
+import { webWarnings } from "./web-faults.ts";
 import type { FindWarnings, Warning } from "./warning.ts";
 
 /** To add a warning, write a function of this form in a file of its own and name it here. */
@@ -22,6 +23,7 @@ const finders: readonly FindWarnings[] = [
   effectWarnings,
   lookupWarnings,
   canaryWarnings,
+  webWarnings,
 ];
 
 /** Every suspicious setting. */

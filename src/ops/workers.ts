@@ -1,16 +1,13 @@
 /** Several relay processes on one port: started, restarted when one dies, reloaded and stopped together. */
 import { fork } from "node:child_process";
-import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { availableParallelism } from "node:os";
 
 import type { Settings } from "../config/sections.ts";
 import type { OpenLog } from "../log/log.ts";
 import type { Log } from "../report/log.ts";
-import { parseEndpoint } from "../mail/network.ts";
-import { metricsPage, sumTotals } from "./metrics.ts";
+import { sumTotals } from "./metrics.ts";
 import type { Totals } from "./metrics.ts";
-import { serveMetrics } from "./metrics-server.ts";
 import { createNotifier, watchdogPeriod } from "./systemd.ts";
 import { exit } from "./exit.ts";
 import { workerVariable } from "../state/worker-index.ts";
@@ -19,6 +16,8 @@ import type { HandedSocket } from "./lookup-sockets.ts";
 import { probePorts } from "./ports.ts";
 import { ask } from "./worker.ts";
 import type { Report, Worker } from "./worker.ts";
+import { serveReports } from "./worker-reports.ts";
+import type { OwnParts } from "./worker-reports.ts";
 
 /** A worker that dies sooner than this after its start is restarted later each time, up to the most. */
 const steadyAfter = 10_000;
@@ -36,8 +35,6 @@ export function workerCount(setting: number | "auto"): number {
 
 /**
  * Runs until SIGTERM. A worker that cannot start at all (configuration, port) ends everything with its exit code.
- * @param reloaded called at SIGHUP, after the workers were notified: to log what one process says for all, and to give
- * the settings as they are now; undefined if they have errors
  * @throws the error of a metrics port that is taken; nothing is started then
  */
 export async function superviseWorkers(
@@ -45,8 +42,7 @@ export async function superviseWorkers(
   settings: Settings,
   count: number,
   log: OpenLog,
-  reloaded: () => Settings | undefined,
-  onHangup: (reload: () => void) => void,
+  own: OwnParts,
 ): Promise<void> {
   let { shutdown_timeout: wait } = settings.smtp;
   const notifier = createNotifier(process.env);
@@ -56,7 +52,7 @@ export async function superviseWorkers(
   });
   await probePorts(settings);
   const lookups = await listenForWorkers(settings, (message, socket) => fleet.hand(message, socket));
-  const server = await serveReports(settings, fleet);
+  const reports = await serveReports(settings, () => fleet.report(), own.startPage);
   let told: Promise<void> | undefined;
   const stop = (): void => {
     told ??= notifier.stopping();
@@ -65,16 +61,17 @@ export async function superviseWorkers(
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
   fleet.start();
-  onHangup(() => {
+  own.onHangup(() => {
     fleet.reload();
-    wait = reloaded()?.smtp.shutdown_timeout ?? wait;
+    wait = own.reloaded()?.smtp.shutdown_timeout ?? wait;
+    reports.reload();
   });
   const period = watchdogPeriod(process.env) ?? usualPeriod;
   const pulse = setInterval(() => fleet.killHanging(), period / mostMissed).unref();
   const code = await fleet.ended;
   clearInterval(pulse);
   await told;
-  server?.close();
+  await reports.close();
   notifier.close();
   await log.close();
   process.exit(code);
@@ -241,19 +238,4 @@ function stdio(): ("ignore" | "inherit" | "ipc" | number)[] {
   const inherited = Number(process.env["LISTEN_FDS"] ?? 0);
   const descriptors = Array.from({ length: inherited }, (_, i) => 3 + i);
   return ["ignore", "inherit", "inherit", ...descriptors, "ipc"];
-}
-
-async function serveReports(settings: Settings, fleet: Fleet): Promise<Server | undefined> {
-  const endpoint = parseEndpoint(settings.metrics.listen);
-  if (endpoint === undefined) {
-    return undefined;
-  }
-  const server = await serveMetrics(endpoint, {
-    metrics: async () => {
-      const { totals, gauges } = await fleet.report();
-      return metricsPage(totals, gauges);
-    },
-    notReady: async () => (await fleet.report()).notReady,
-  });
-  return server.unref();
 }

@@ -31,7 +31,7 @@ const faults = (auth: string, rest?: string): string => {
 };
 const warnings = (auth: string, rest?: string): string[] => {
   const settings = good(auth, rest);
-  return backEndWarnings(settings.auth, settings.listener, backEnds).map(
+  return backEndWarnings(settings.auth, settings.listener, false, backEnds).map(
     ({ path, message }) => `${path.join(".")}: ${message}`,
   );
 };

@@ -60,6 +60,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[trace]": { reload: "keep max_size addresses folder" },
   "[log.rotate]": { restart: "size keep" },
   "[metrics]": { restart: "listen" },
+  "[web]": { restart: "listen tls", reload: "users token_file session_time hosts proxies max_connections" },
   "[tls]": { reload: "cert key ca min_version" },
   "[auth]": {
     reload:

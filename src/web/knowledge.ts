@@ -1,0 +1,111 @@
+/** What is known of the relay, for pages: asked at most once in a moment, however many look. */
+import { performance } from "node:perf_hooks";
+
+import { reportStatus } from "../compose/list-report.ts";
+import type { StatusReport } from "../compose/list-report.ts";
+import { reportsOf } from "../compose/running-relays.ts";
+import type { Placed } from "../compose/settings.ts";
+import { ownDomains } from "../config/own-domains.ts";
+import type { Settings } from "../config/sections.ts";
+import { askRelays } from "../ops/control-client.ts";
+import { figuresOf } from "../ops/figures.ts";
+import type { Totals } from "../ops/metrics.ts";
+import type { Trust } from "../snapshot/trust.ts";
+import { listAlerts } from "./pages/alert.ts";
+import type { Alert } from "./pages/alert.ts";
+import type { Desk, Live } from "./pages/desk.ts";
+import { Samples } from "./pages/samples.ts";
+
+/** ms that an answer counts as that of now. */
+const moment = 1000;
+
+/** Something that is asked again when it is old. */
+interface Kept<T> {
+  readonly at: number;
+  readonly value: T;
+}
+
+export class Knowledge {
+  readonly samples: Samples;
+  readonly #loaded: Placed;
+  readonly #trust: Trust;
+  readonly #askTotals: () => Promise<Totals | undefined>;
+  #live: Kept<Promise<Live>> | undefined;
+  #status: Kept<StatusReport> | undefined;
+
+  constructor(
+    loaded: Placed,
+    trust: Trust,
+    askTotals: () => Promise<Totals | undefined>,
+    samples: Samples = new Samples(),
+  ) {
+    this.#loaded = loaded;
+    this.#trust = trust;
+    this.#askTotals = askTotals;
+    this.samples = samples;
+  }
+
+  get settings(): Settings {
+    return this.#loaded.settings;
+  }
+
+  /** For one page. */
+  desk(): Desk {
+    const alerts = (): Promise<readonly Alert[]> => this.alerts();
+    return {
+      settings: this.settings,
+      trust: this.#trust,
+      samples: this.samples,
+      now: Date.now(),
+      live: () => this.live(),
+      status: () => this.status(),
+      alerts,
+    };
+  }
+
+  /** Takes a sample for the charts. Never rejects. */
+  async sample(): Promise<void> {
+    const { totals, relays } = await this.live();
+    if (totals !== undefined) {
+      const status = this.status();
+      this.samples.take(Date.now(), {
+        figures: figuresOf(totals),
+        age: "age" in status ? status.age : undefined,
+        sessions: relays.reduce((sum, { sessions }) => sum + sessions, 0),
+      });
+    }
+  }
+
+  live(): Promise<Live> {
+    if (this.#live === undefined || performance.now() - this.#live.at > moment) {
+      this.#live = { at: performance.now(), value: this.#ask() };
+    }
+    return this.#live.value;
+  }
+
+  status(): StatusReport {
+    if (this.#status === undefined || performance.now() - this.#status.at > moment) {
+      const report = reportStatus(this.settings.snapshot, Date.now(), this.#trust, ownDomains(this.settings));
+      this.#status = { at: performance.now(), value: report };
+    }
+    return this.#status.value;
+  }
+
+  /** Of everything; the faults first. */
+  async alerts(): Promise<readonly Alert[]> {
+    return listAlerts(this.status());
+  }
+
+  /** Never rejects. */
+  async #ask(): Promise<Live> {
+    const [totals, asked] = await Promise.all([
+      this.#askTotals(),
+      askRelays(this.settings.smtp.status_folder, { ask: "report" }),
+    ]);
+    return {
+      totals,
+      relays: reportsOf(asked),
+      silent: asked.silent.map(({ path, why }) => `${path}: ${why}`),
+    };
+  }
+}

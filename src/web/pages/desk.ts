@@ -1,0 +1,33 @@
+/** What a page is made of: the settings, and what is known at this moment. */
+import type { RelayReport } from "../../compose/relay-answers.ts";
+import type { StatusReport } from "../../compose/list-report.ts";
+import type { Settings } from "../../config/sections.ts";
+import type { Totals } from "../../ops/metrics.ts";
+import type { Trust } from "../../snapshot/trust.ts";
+import type { Page } from "../html/frame.ts";
+import type { Samples } from "./samples.ts";
+import type { Alert } from "./alert.ts";
+
+/** The relay as it is now. */
+export interface Live {
+  /** Of all processes; undefined: they do not answer. */
+  readonly totals: Totals | undefined;
+  readonly relays: readonly RelayReport[];
+  /** Processes that did not answer, in words. */
+  readonly silent: readonly string[];
+}
+
+/** What a page is made of. */
+export interface Desk {
+  readonly settings: Settings;
+  readonly trust: Trust;
+  readonly samples: Samples;
+  /** ms since 1970 */
+  readonly now: number;
+  live(): Promise<Live>;
+  status(): StatusReport;
+  alerts(): Promise<readonly Alert[]>;
+}
+
+/** Makes a page. @param words the query */
+export type PageMaker = (desk: Desk, words: URLSearchParams) => Page | Promise<Page>;

@@ -1,0 +1,55 @@
+/** Debian's Chromium, driven by playwright-core: one browser for a file of tests, a context of its own for each look. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+import { chromium } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
+
+const words = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Starts it, in a folder of its own for what it keeps. */
+export async function startBrowser(): Promise<Browser> {
+  return await chromium.launch({ executablePath: "/usr/bin/chromium", args: words });
+}
+
+/** Something that axe says against a page. */
+export interface Complaint {
+  readonly id: string;
+  readonly where: readonly string[];
+}
+
+/** What axe says against the page as it is shown now. The context must bypass the page's own policy (bypassCSP). */
+export async function complaintsOf(page: Page): Promise<Complaint[]> {
+  await page.evaluate(axe);
+  return await page.evaluate(async () => {
+    const tester = (
+      globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }
+    ).axe;
+    const { violations } = await tester.run();
+    return violations.map(({ id, nodes }) => ({ id, where: nodes.map(({ html }) => html.slice(0, 200)) }));
+  });
+}
+
+/** A look at something in a context of its own, which is gone then. */
+export async function look<T>(
+  browser: Browser,
+  options: BrowserContextOptions,
+  see: (page: Page, context: BrowserContext) => Promise<T>,
+): Promise<T> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(10_000);
+  try {
+    return await see(await context.newPage(), context);
+  } finally {
+    await context.close();
+  }
+}
