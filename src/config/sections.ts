@@ -84,10 +84,8 @@ export function createSchema(
     listener: z.array(listener(ownRunList(checks, listenerDoc))).prefault([]),
   });
   return file.superRefine(({ auth, listener: listeners, source, route, web }, context) => {
-    const faults = [
-      ...backEndFaults(auth, listeners, web.users.length > 0, backEnds),
-      ...sourceHopFaults(source, route, couriers),
-    ];
+    const own = backEndFaults(auth, listeners, web.users.length > 0, backEnds);
+    const faults = [...own, ...sourceHopFaults(source, route, couriers)];
     faults.forEach(({ path, message }) => context.addIssue({ code: "custom", message, path: [...path] }));
   });
 }
