@@ -2,6 +2,7 @@
 import Database from "better-sqlite3";
 
 import { refused } from "./format.ts";
+import { KeyFilter } from "./filter.ts";
 import type { Kind } from "./format.ts";
 
 /** Rows that are there, by source and kind. */
@@ -18,6 +19,8 @@ export interface Facts {
 export interface Copy {
   readonly path: string;
   readonly facts: Facts;
+  /** Of every key; a key that is not in it need not be looked for. */
+  readonly filter: KeyFilter;
 }
 
 export type Content = Buffer | Copy;
@@ -57,6 +60,16 @@ export function factsOf(content: Content, database: Database.Database) {
 /** Reads every row. */
 export function readFacts(database: Database.Database): Facts {
   return { counts: countRows(database), hasRefusals: findRefusal(database) };
+}
+
+/** Of every key in it. */
+export function filterOf(database: Database.Database): KeyFilter {
+  const rows = database.prepare<[], number>("SELECT count(*) FROM recipient").pluck().get() ?? 0;
+  const filter = KeyFilter.ofSize(rows);
+  for (const key of database.prepare<[], string>("SELECT key FROM recipient").pluck().iterate()) {
+    filter.add(key);
+  }
+  return filter;
 }
 
 function once<T>(find: () => T): () => T {

@@ -2,7 +2,7 @@
  * Verified copies of large snapshot files, in a folder of the relay's own: all its processes map the same one, so that
  * it is in memory once. Nobody else writes there; whoever writes over the published file disturbs no reader.
  */
-import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Worker } from "node:worker_threads";
 
@@ -10,8 +10,9 @@ import { isRunning } from "../files/running-process.ts";
 import { errorMessage } from "../report/error-message.ts";
 import type { Copy, Facts } from "./content.ts";
 import type { CopyAnswer, CopyOrder } from "./copy-worker.ts";
-import { copyName, factsPath, makeCopy } from "./copy.ts";
+import { copyName, factsPath, filterPath, makeCopy, partPath } from "./copy.ts";
 import type { FlawedReading, Seen } from "./file.ts";
+import { KeyFilter } from "./filter.ts";
 import type { Trust } from "./trust.ts";
 
 /** A copy, what is wrong with the file, that another process is making the copy, or why there can be none. */
@@ -53,16 +54,26 @@ export class Copies {
       if (found !== undefined || this.#isInTheMaking(seen.id, trust)) {
         return found ?? { kind: "busy" };
       }
-      const deadline = leastDeadline + seen.size / bytesPerMs;
-      return this.#finish(await makeInThread({ path, folder: this.#folder, trust }, deadline), trust);
+      return this.#finish(await this.#makeAside(path, seen, trust), trust);
     } catch (error) {
       return { kind: "failed", why: errorMessage(error) };
     }
   }
 
+  async #makeAside(path: string, { id, size }: SeenFile, trust: Trust): Promise<CopyAnswer> {
+    const part = partPath(copyName(this.#folder, id, trust));
+    // Before the thread starts: the others look within the same second.
+    writeFileSync(part, "");
+    try {
+      return await makeInThread({ path, folder: this.#folder, trust }, leastDeadline + size / bytesPerMs);
+    } finally {
+      rmSync(part, { force: true });
+    }
+  }
+
   #find(id: string, trust: Trust): CopyReading | undefined {
     const path = copyName(this.#folder, id, trust);
-    return existsSync(path) ? { kind: "copied", id, copy: { path, facts: readFacts(path) } } : undefined;
+    return existsSync(path) ? { kind: "copied", id, copy: openCopy(path) } : undefined;
   }
 
   #isInTheMaking(id: string, trust: Trust): boolean {
@@ -80,7 +91,7 @@ export class Copies {
     }
     const own = basename(copyName(this.#folder, answer.id, trust));
     for (const name of readdirSync(this.#folder)) {
-      if (/\.sqlite(\.json)?$/.test(name) && !name.startsWith(own)) {
+      if (/\.sqlite(\.json|\.filter)?$/.test(name) && !name.startsWith(own)) {
         rmSync(join(this.#folder, name), { force: true });
       }
     }
@@ -89,9 +100,10 @@ export class Copies {
   }
 }
 
-function readFacts(path: string): Facts {
+function openCopy(path: string): Copy {
   // Written by makeCopy, where nobody else writes.
-  return JSON.parse(readFileSync(factsPath(path), "utf8")) as Facts;
+  const facts = JSON.parse(readFileSync(factsPath(path), "utf8")) as Facts;
+  return { path, facts, filter: new KeyFilter(readFileSync(filterPath(path))) };
 }
 
 function makeInThread(order: CopyOrder, deadline: number): Promise<CopyAnswer> {

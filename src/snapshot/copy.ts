@@ -8,8 +8,7 @@ import { writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 import { ContentHash } from "./content-hash.ts";
-import { readFacts } from "./content.ts";
-import type { Facts } from "./content.ts";
+import { filterOf, readFacts } from "./content.ts";
 import { identify, openFlags, refuseSize, unreadable } from "./file.ts";
 import type { FlawedReading } from "./file.ts";
 import { sealWithin } from "./format.ts";
@@ -32,6 +31,16 @@ export function copyName(folder: string, id: string, trust: Trust): string {
 /** Where the facts of a copy stand. */
 export function factsPath(copy: string): string {
   return `${copy}.json`;
+}
+
+/** Where the filter of its keys stands. */
+export function filterPath(copy: string): string {
+  return `${copy}.filter`;
+}
+
+/** Where this process has a copy that is not complete, so that others wait for it. */
+export function partPath(copy: string): string {
+  return `${copy}.${process.pid}.part`;
 }
 
 /**
@@ -65,21 +74,20 @@ interface SourceFile {
 }
 
 function copyTo(copy: string, { source, id, size }: SourceFile, trust: Trust): Made {
-  const part = `${copy}.${process.pid}.part`;
-  // One of a process that was killed, and had our number.
-  rmSync(part, { force: true });
-  const target = openSync(part, "wx", 0o600);
+  const part = partPath(copy);
+  const target = openSync(part, "w", 0o600);
   try {
     const { head, copied, hash } = pour(source, target, size, trust);
     fchmodSync(target, 0o400);
-    let facts: Facts | undefined;
     const flaw =
       inspectContent(head, copied, hash, trust) ??
-      inspectDatabase(part, head, trust, (database) => (facts = readFacts(database)));
+      inspectDatabase(part, head, trust, (database) => {
+        writeFileSync(filterPath(copy), filterOf(database).bytes, { mode: 0o600 });
+        writeFileSync(factsPath(copy), JSON.stringify(readFacts(database)), { mode: 0o600 });
+      });
     if (flaw !== undefined) {
       return { kind: "flawed", id, flaw };
     }
-    writeFileSync(factsPath(copy), JSON.stringify(facts), { mode: 0o600 });
     renameSync(part, copy);
     return { kind: "made", id };
   } finally {

@@ -109,7 +109,7 @@ export function openImage(content: Content, trust: Trust = plainTrust, known?: (
     counts,
     hasWildcards: database.pragma("user_version", { simple: true }) !== versionOf(mark !== undefined, false),
     hasRefusals,
-    ...lookups(database, sources, hash, directories),
+    ...lookups(rowsByKey(database, filterIn(content)), searchInAnyDomain(database), sources, hash, directories),
     list: (goneAfter, directory) => listRows(database, goneAfter, directory ? none : directories),
     close: () => void database.close(),
   };
@@ -122,15 +122,14 @@ type Lookups = Pick<
 
 /** Rows by their key. @param hash of a keyed list @param directories sources whose catch-alls are a directory's */
 function lookups(
-  database: Database.Database,
+  { all, best, either }: ReturnType<typeof rowsByKey>,
+  findFull: ReturnType<typeof searchInAnyDomain>,
   sources: readonly (SourceRow & { readonly id: number })[],
   hash: ((key: string) => string) | undefined,
   directories: ReadonlySet<number>,
 ): Lookups {
   const scopes = new Map(sources.map((row) => [row.id, compileScope(row)]));
   const everywhere = sources.every((row) => row.domains === "");
-  const { all, best, either } = rowsByKey(database);
-  const findFull = searchInAnyDomain(database);
   const stored = hash ?? ((key: string): string => key);
   const row = (key: string, raw: readonly [...Raw, ...unknown[]] | undefined): RecipientRow | undefined =>
     raw && { key, source: scopes.get(raw[0])?.name ?? "", kind: raw[1], entry: raw[2], rule: raw[3], gone: raw[4] };
@@ -145,7 +144,7 @@ function lookups(
     findAddress: (key) => row(key, best(stored(key))),
     findEither: (address, user) => {
       const key = stored(address);
-      const raw = either.get(key, stored(user));
+      const raw = either(key, stored(user));
       return row(raw?.[5] === key ? address : user, raw);
     },
     findUser: (user, domain) => {
@@ -177,8 +176,8 @@ function refusalOf(rows: readonly Raw[]): Raw | undefined {
   return rows.some(isThere) ? undefined : rows.find(isRefusal);
 }
 
-/** Every row of a key, and the best of them. */
-function rowsByKey(database: Database.Database) {
+/** Every row of a key, and the best of them. @param mayHave false of keys that need not be looked for */
+function rowsByKey(database: Database.Database, mayHave: (key: string) => boolean) {
   // The primary key gives the order of sources by itself; asking for it costs 3 µs.
   const byKey = database
     .prepare<[string], Raw>("SELECT source, kind, entry, rule, gone FROM recipient WHERE key = ?")
@@ -192,10 +191,20 @@ function rowsByKey(database: Database.Database) {
     .raw();
   // Nearly every key has one row, or a first one that will do: the others are read only if they may matter.
   const best = (key: string): Raw | undefined => {
-    const first = byKey.get(key);
+    const first = mayHave(key) ? byKey.get(key) : undefined;
     return first === undefined || isOpen(first) ? first : bestOf(byKey.all(key));
   };
-  return { all: (key: string): readonly Raw[] => byKey.all(key), best, either };
+  return {
+    all: (key: string): readonly Raw[] => (mayHave(key) ? byKey.all(key) : []),
+    best,
+    either: (address: string, user: string) =>
+      mayHave(address) || mayHave(user) ? either.get(address, user) : undefined,
+  };
+}
+
+/** A list in memory is asked itself: a filter would take as long to make as some million look-ups. */
+function filterIn(content: Content): (key: string) => boolean {
+  return Buffer.isBuffer(content) ? () => true : (key) => content.filter.mayHave(key);
 }
 
 /** Finds the row of a user part in whatever domain. */

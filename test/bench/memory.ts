@@ -160,7 +160,7 @@ async function open(port: number) {
   return { say, close: () => socket.destroy() };
 }
 
-/** So many unknown addresses, all over the list, in 40 sessions: each worker has looked into most of its pages. */
+/** So many unknown addresses, each beside a known one, all over the list, in 40 sessions. */
 async function askMany(port: number, size: number): Promise<void> {
   for (let round = 0; round < 40; round++) {
     const session = await open(port);

@@ -93,9 +93,9 @@ it("is mapped by all workers, replaced, mapped again by one that is started anew
     (pids) => pids.length === 2 && !pids.includes(victim),
   );
   expect(await mapped()).toContain(`${copies}/`);
-  // One copy and its facts.
+  // One copy, its facts and its filter.
   const [folder = ""] = copiesIn(copies);
-  expect(readdirSync(join(copies, folder))).toHaveLength(2);
+  expect(readdirSync(join(copies, folder))).toHaveLength(3);
 
   program.child.kill("SIGTERM");
   expect(await program.ended()).toMatchObject({ code: 0 });

@@ -90,7 +90,7 @@ describe("copies of the snapshot", () => {
     expect([knows(other.reader, "a1"), knows(other.reader, "b1")]).toEqual([true, false]);
     await other.reader.check();
     expect(knows(other.reader, "b1")).toBe(true);
-    expect(readdirSync(folder)).toHaveLength(2);
+    expect(readdirSync(folder)).toHaveLength(3);
   });
 
   it("are not made by two processes at once, unless one of them was killed", async () => {
