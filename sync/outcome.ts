@@ -16,12 +16,21 @@ export interface JobFacts {
   readonly frozen: readonly { readonly name: string; readonly fault: string }[];
 }
 
+/** The guards that keep a list from being published: by its sizes and canaries, and by who gets mail. */
+export const guards = ["list", "traffic"] as const;
+export type GuardName = (typeof guards)[number];
+
 /** How a run ended. */
 export type SyncOutcome =
   /** `unpushed`: names of targets that did not get it. */
   | { readonly kind: "published" | "dry-run"; readonly facts: JobFacts; readonly unpushed?: readonly string[] }
   /** A guard spoke: a person must look. The old snapshot keeps serving. */
-  | { readonly kind: "refused"; readonly reasons: readonly string[]; readonly facts: JobFacts }
+  | {
+      readonly kind: "refused";
+      readonly reasons: readonly string[];
+      readonly guards: readonly GuardName[];
+      readonly facts: JobFacts;
+    }
   /** Nothing published, worth another try. */
   | { readonly kind: "failed"; readonly why: string }
   /** A person went back to an older list, which stays until it is released. */

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { presets } from "../sync/presets/registry.ts";
 import { developmentPage, printDevelopment } from "./print/rooms.ts";
 import { printChecks, readChecksPage } from "./print/checks-page.ts";
+import { monitoringPage, printMonitoring } from "./print/metrics-page.ts";
 import { fromQpsmtpdPage, printFromQpsmtpd } from "./print/from-qpsmtpd-page.ts";
 import {
   directoriesPage,
@@ -124,6 +125,10 @@ describe("layout", () => {
 
   it("has docs/checks.md as the registry prints it (else run: npm run docs)", () => {
     expect(readChecksPage()).toBe(printChecks());
+  });
+
+  it("has the table of docs/monitoring.md as the registry of metrics prints it (else run: npm run docs)", () => {
+    expect(readFileSync(monitoringPage, "utf8")).toBe(printMonitoring());
   });
 
   it("has the table of docs/from-qpsmtpd.md as the import knows it (else run: npm run docs)", () => {

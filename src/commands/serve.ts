@@ -4,7 +4,6 @@ import { Socket } from "node:net";
 import { Command } from "commander";
 
 import { errorMessage } from "../report/error-message.ts";
-import { checks } from "../checks/registry.ts";
 import { loadConfig } from "../config/load.ts";
 import { needsRestart } from "../config/restart.ts";
 import { wantedConnections } from "../config/listening.ts";
@@ -14,13 +13,18 @@ import { parseEndpoint } from "../mail/network.ts";
 import { affordable, scarceDescriptors } from "../ops/descriptors.ts";
 import { createLog } from "../log/log.ts";
 import type { OpenLog } from "../log/log.ts";
-import { createMetrics, metricsPage } from "../ops/metrics.ts";
+import { metricsPage } from "../ops/exposition.ts";
+import type { Format } from "../ops/exposition.ts";
+import { createMetrics, joinGauges } from "../ops/metrics.ts";
 import type { Gauge, Metrics, Totals } from "../ops/metrics.ts";
+import { processGauges } from "../ops/process-gauges.ts";
+import { isQuestion } from "../ops/worker.ts";
 import { serveMetrics } from "../ops/metrics-server.ts";
 import { serveControl } from "../ops/control-socket.ts";
 import { createNotifier } from "../ops/systemd.ts";
 import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
+import { countedChecks } from "../compose/counted-checks.ts";
 import { fingerprintOf } from "../compose/fingerprint.ts";
 import { explainStart } from "../compose/start-fault.ts";
 import { startRelay } from "../compose/relay.ts";
@@ -80,7 +84,7 @@ async function serveHere(
   worker: boolean,
   onHangup: (reload: () => void) => void,
 ): Promise<void> {
-  const metrics = createMetrics(checks);
+  const metrics = createMetrics(countedChecks(settings));
   const relay = await startServing(settings, log, metrics, worker);
   const ask = worker ? undefined : async (): Promise<Totals> => metrics.totals();
   const note = await beAskable(config, settings, relay, log, ask);
@@ -100,17 +104,17 @@ async function serveHere(
       .then(() => log.close())
       .then(() => process.exit(exit.ok));
   };
-  const reload = (): void => {
+  process.on("SIGTERM", stop).on("SIGINT", stop);
+  onHangup(() => {
     log.reopen();
     const fresh = reloadRelay(config, relay, log, worker ? undefined : settings);
     if (fresh !== undefined) {
+      metrics.start(countedChecks(fresh));
       note.reloaded(fingerprintOf(fresh), Date.now());
     }
-  };
-  process.on("SIGTERM", stop).on("SIGINT", stop);
-  onHangup(reload);
+  });
   if (worker) {
-    answerSupervisor(relay, metrics, settings, stop);
+    answerSupervisor(relay, metrics, stop);
   }
 }
 
@@ -145,15 +149,19 @@ async function beAskable(config: string, settings: Settings, relay: Relay, log: 
   };
 }
 
-function answerSupervisor(relay: Relay, metrics: Metrics, settings: Settings, stop: () => void): void {
+function answerSupervisor(relay: Relay, metrics: Metrics, stop: () => void): void {
   process.on("message", (message, handle) => {
     if (isHanded(message)) {
       // What was sent with it; undefined where the client has gone meanwhile.
       if (handle instanceof Socket) {
         relay.take(message.lookup, handle);
       }
-    } else if (message === "totals") {
-      process.send?.({ totals: metrics.totals(), gauges: gaugesOf(relay, settings), notReady: notReady(relay) });
+    } else if (isQuestion(message)) {
+      const { ask, number } = message;
+      const answer = (gauges: readonly Gauge[]): void =>
+        void process.send?.({ number, totals: metrics.totals(), gauges, notReady: notReady(relay) });
+      // Rejects never.
+      void (ask === "report" ? relay.gauges().then(answer) : answer([]));
     }
   });
   // The supervisor is gone: nothing would ever stop this worker.
@@ -168,7 +176,8 @@ async function startServing(settings: Settings, log: Log, metrics: Metrics, work
     const endpoint = parseEndpoint(settings.metrics.listen);
     if (endpoint !== undefined && !worker) {
       const pages = {
-        metrics: async () => metricsPage(metrics.totals(), gaugesOf(relay, settings)),
+        metrics: async (format: Format) =>
+          metricsPage(metrics.totals(), joinGauges([await relay.gauges(), processGauges(1)]), format),
         notReady: () => notReady(relay),
       };
       (await serveMetrics(endpoint, pages)).unref();
@@ -233,29 +242,4 @@ function reloadRelay(config: string, relay: Relay, log: Log, started: Settings |
 
 function notReady({ snapshot }: Relay): string | undefined {
   return snapshot.state.kind === "open" ? undefined : `no snapshot: ${snapshot.state.why}`;
-}
-
-/** What the snapshot is like now. */
-export function gaugesOf({ snapshot }: Relay, settings: Settings): Gauge[] {
-  const { state } = snapshot;
-  const age = state.kind === "open" ? (Date.now() - state.created) / 1000 : Number.NaN;
-  return [
-    {
-      name: "snapshot_available",
-      doc: "1 while a snapshot is served, 0 while the relay fails open.",
-      value: state.kind === "open" ? 1 : 0,
-    },
-    {
-      name: "snapshot_alarm",
-      doc: "1 while the file is invalid or lookups fail.",
-      value: state.kind === "open" && state.alarm === undefined ? 0 : 1,
-    },
-    { name: "snapshot_addresses", doc: "Keys in the snapshot.", value: state.kind === "open" ? state.rows : 0 },
-    { name: "snapshot_age_seconds", doc: "Age of the snapshot.", value: age },
-    {
-      name: "snapshot_stale",
-      doc: "1 if it is older than max_age.",
-      value: age * 1000 > settings.snapshot.max_age ? 1 : 0,
-    },
-  ];
 }

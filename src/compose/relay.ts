@@ -25,6 +25,7 @@ import { createAuthenticator } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
 import { bind, refuseSharedSockets, targetsOf } from "../ops/binding.ts";
 import type { Answerer } from "../ops/control-socket.ts";
+import type { Gauge } from "../ops/metrics.ts";
 import { readTls } from "./certificates.ts";
 import { closeLasting, createLasting } from "./lasting.ts";
 import type { Lasting } from "./lasting.ts";
@@ -35,6 +36,7 @@ import { buildCopyingCourier, createSameNextHop } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { createSourceHops } from "./source-hops.ts";
 import { createAnswers } from "./relay-answers.ts";
+import { readGauges } from "./relay-gauges.ts";
 import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
 import { requirePlace } from "./state-place.ts";
@@ -49,6 +51,8 @@ export interface Relay {
   readonly snapshot: SnapshotReader;
   /** Answers commands beside it. */
   readonly answer: Answerer;
+  /** What it is like now, for Prometheus. Rejects never. */
+  gauges(): Promise<readonly Gauge[]>;
   /** Takes new settings for new sessions. @throws Error if they cannot be used; the old ones then stay */
   reload(settings: Settings): void;
   /** Answers a connection to a [[lookup]] that the supervisor of workers has accepted. */
@@ -147,6 +151,11 @@ class RunningRelay implements Relay {
     this.#parts = assemble(settings, lasting);
     this.answer = createAnswers(lasting, () => ({ loaded: this.#loaded, hops: () => this.#parts.courier.hops() }));
     this.#lookups = new Lookups(settings, this.#parts.lookup, lasting);
+  }
+
+  gauges(): Promise<readonly Gauge[]> {
+    const { courier, tls } = this.#parts;
+    return readGauges(this.#lasting, { settings: this.#settings, hops: courier.hops(), certificate: tls?.cert });
   }
 
   get snapshot(): SnapshotReader {

@@ -25,6 +25,7 @@ import { noteRun } from "../../sync/alert/alert.ts";
 import { exit } from "../ops/exit.ts";
 import { buildCourier } from "./next-hops.ts";
 import { createResolver } from "./resolver.ts";
+import { writeTextfile } from "./sync-gauges.ts";
 import { readSealing } from "./sealing.ts";
 import type { Sealing } from "./sealing.ts";
 import { openDirectory } from "./deliverabled.ts";
@@ -135,6 +136,7 @@ export async function runFull(plan: SyncPlan, log: Log, signal: AbortSignal, wor
   // A run that was stopped says nothing about the directory.
   if (!signal.aborted) {
     await noteRun(settings, outcome, log, courierOpener(settings, log), words);
+    writeTextfile(settings, log);
   }
   return outcome;
 }

@@ -187,11 +187,21 @@ export class Pipeline {
     session.observing = observes;
     try {
       const answer = ask === undefined ? (own?.(session) ?? pass) : ask(step);
-      return answer instanceof Promise
-        ? answer.catch((error: unknown) => this.fault(step, hook, session, error))
-        : answer;
+      return answer instanceof Promise ? this.#awaited(answer, step, hook, session) : answer;
     } catch (error) {
       return this.fault(step, hook, session, error);
+    }
+  }
+
+  /** Times an answer that has to be waited for. */
+  async #awaited(answer: Promise<Verdict>, step: Step, hook: HookName, session: Session): Promise<Verdict> {
+    const began = performance.now();
+    try {
+      return await answer;
+    } catch (error) {
+      return this.fault(step, hook, session, error);
+    } finally {
+      this.#counters.observe("check_seconds", (performance.now() - began) / 1000, step.timed);
     }
   }
 

@@ -28,10 +28,12 @@ export interface Step extends CommonSettings {
   readonly need: Need;
   /** Metric labels of a refusal. */
   readonly labels: (reason: string) => Readonly<Record<string, string>>;
+  /** Metric labels of its time. */
+  readonly timed: Readonly<Record<string, string>>;
 }
 
 /** Puts a check at work into its place. */
 export function createStep(check: CheckDefinition, label: string, run: CheckRun, common: CommonSettings): Step {
   const need = run.needs ?? check.needs ?? "header";
-  return { ...common, check, label, run, need, labels: labelsBy("reason", { check: label }) };
+  return { ...common, check, label, run, need, labels: labelsBy("reason", { check: label }), timed: { check: label } };
 }

@@ -4,10 +4,12 @@ import type { Server } from "node:http";
 import { listenOptions } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { http } from "../wait/http.ts";
+import { formatFor, formats } from "./exposition.ts";
+import type { Format } from "./exposition.ts";
 
 /** The contents of the pages, made at each request. */
 export interface MetricsPages {
-  metrics(): Promise<string>;
+  metrics(format: Format): Promise<string>;
   /** Undefined: ready; else why not. */
   notReady(): string | undefined | Promise<string | undefined>;
 }
@@ -17,14 +19,15 @@ export async function serveMetrics(place: Endpoint, pages: MetricsPages): Promis
   const server = http.createServer(
     { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: 5000 },
     (request, response) => {
-      const answer = (status: number, text: string): void => {
-        response.writeHead(status, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(text);
+      const answer = (status: number, text: string, type = "text/plain; charset=utf-8"): void => {
+        response.writeHead(status, { "content-type": type, vary: "accept" }).end(text);
       };
       if (request.method !== "GET") {
         answer(405, "GET only\n");
       } else if (request.url === "/metrics") {
-        pages.metrics().then(
-          (text) => answer(200, text),
+        const format = formatFor(request.headers.accept);
+        pages.metrics(format).then(
+          (text) => answer(200, text, formats[format]),
           () => answer(503, "a worker does not answer\n"),
         );
       } else if (request.url === "/healthz") {

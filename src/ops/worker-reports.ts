@@ -1,7 +1,8 @@
 /** What one process says for all its workers: metrics, and the status page. */
 import type { Settings } from "../config/sections.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { metricsPage } from "./metrics.ts";
+import { metricsPage } from "./exposition.ts";
+import type { Format } from "./exposition.ts";
 import type { Totals } from "./metrics.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import type { Report } from "./worker.ts";
@@ -35,9 +36,9 @@ export async function serveReports(
 ): Promise<Beside> {
   const endpoint = parseEndpoint(settings.metrics.listen);
   const pages = {
-    metrics: async () => {
+    metrics: async (format: Format) => {
       const { totals, gauges } = await report();
-      return metricsPage(totals, gauges);
+      return metricsPage(totals, gauges, format);
     },
     notReady: async () => (await report()).notReady,
   };

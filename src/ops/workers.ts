@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import type { Settings } from "../config/sections.ts";
 import type { OpenLog } from "../log/log.ts";
 import type { Log } from "../report/log.ts";
-import { sumTotals } from "./metrics.ts";
+import { joinGauges, sumTotals } from "./metrics.ts";
 import type { Totals } from "./metrics.ts";
 import { createNotifier, watchdogPeriod } from "./systemd.ts";
 import { exit } from "./exit.ts";
@@ -14,6 +14,7 @@ import { workerVariable } from "../state/worker-index.ts";
 import { listenForWorkers } from "./lookup-sockets.ts";
 import type { HandedSocket } from "./lookup-sockets.ts";
 import { probePorts } from "./ports.ts";
+import { processGauges } from "./process-gauges.ts";
 import { ask } from "./worker.ts";
 import type { Report, Worker } from "./worker.ts";
 import { serveReports } from "./worker-reports.ts";
@@ -145,13 +146,13 @@ class Fleet {
     this.#endIfDone();
   }
 
-  /** The gauges of one worker, the counters of all. @throws Error if one does not answer */
+  /** Counters and gauges of all workers. @throws Error if one does not answer */
   async report(): Promise<Report> {
     const alive = this.#workers.filter(({ child }) => child.connected);
-    const reports = await Promise.all(alive.map((worker) => ask(worker)));
+    const reports = await Promise.all(alive.map((worker) => ask(worker, "report")));
     return {
       totals: sumTotals([this.#buried, ...reports.map(({ totals }) => totals)]),
-      gauges: reports[0]?.gauges ?? [],
+      gauges: joinGauges([...reports.map(({ gauges }) => gauges), processGauges(reports.length)]),
       notReady:
         reports.length === 0
           ? "no worker runs"
@@ -162,7 +163,7 @@ class Fleet {
   /** Asks every worker for a sign of life. */
   killHanging(): void {
     for (const worker of this.#workers.filter(({ child, ready }) => ready && child.connected)) {
-      ask(worker).then(
+      ask(worker, "totals").then(
         () => (worker.missed = 0),
         () => {
           worker.missed++;
@@ -211,7 +212,7 @@ class Fleet {
       this.#endIfDone();
       return;
     }
-    this.#buried = sumTotals([this.#buried, worker.totals]);
+    this.#buried = sumTotals([this.#buried, worker.totals, { worker_restarts: 1 }]);
     worker.totals = {};
     if (this.#ready < this.#count && code !== null && code !== 0) {
       this.#code = code;

@@ -1,40 +1,16 @@
 /** What a part counts; src/ops/metrics.ts keeps it. Names and labels are fixed words, never a client's. */
 
+import type { CounterName, HistogramName } from "./metric-names.ts";
+
+/** Labels of one series: names and values. */
+export type Labels = Readonly<Record<string, string>>;
+
 /** Adds one (or more) to a counter. */
 export interface Counters {
-  add(name: CounterName, labels?: Readonly<Record<string, string>>, by?: number): void;
+  add(name: CounterName, labels?: Labels, by?: number): void;
   /** Adds one value to a distribution. */
-  observe(name: HistogramName, value: number): void;
+  observe(name: HistogramName, value: number, labels?: Labels): void;
 }
-
-/** Every distribution there is; exported as `goodmailto_NAME`, with the upper bounds of its buckets. */
-export const histograms = {
-  session_seconds: { doc: "Duration of sessions.", bounds: [0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800] },
-} as const;
-export type HistogramName = keyof typeof histograms;
-
-// Object.keys forgets them.
-export const histogramNames = Object.keys(histograms) as HistogramName[];
-
-/** Every counter there is; exported as `goodmailto_NAME_total`. */
-export const counterNames = {
-  connections: "Connections by result.",
-  recipients: "RCPT answers by check and verdict.",
-  messages: "Messages by the code they were answered.",
-  failed_open: "Recipients accepted because there was no snapshot.",
-  refusals: "Refusals by check and reason.",
-  check_faults: "Internal errors in checks, by check; each counts as pass.",
-  session_faults: "Internal errors in sessions; each was answered 421.",
-  hop_replies: "Answers of next hops by code.",
-  copies: "Copies of messages by result: delivered, failed.",
-  limits: "Sessions ended by a limit, by limit.",
-  lookups: "Answers to other mail servers by protocol and verdict.",
-  lookup_connections: "Connections of other mail servers by protocol and result: accepted, refused.",
-  lookup_faults: "Connections of other mail servers that were closed, or questions that had no answer, by reason.",
-  trace_lost: "Events that the journal lost: too many at a time, or its file could not be written.",
-  logins: "AUTH answers by result: accepted, refused, blocked, unavailable.",
-} as const;
-export type CounterName = keyof typeof counterNames;
 
 /** What ends a session or a message early; the label of `limits`, and the word of the log line. */
 export const limitNames = [
@@ -95,9 +71,7 @@ export interface CountedCheck {
  * appears with 1. Of reply codes only the usual ones.
  * @param all the checks that may answer a recipient
  */
-export function seriesFromStart(
-  all: readonly CountedCheck[],
-): readonly (readonly [CounterName, Readonly<Record<string, string>>?])[] {
+export function seriesFromStart(all: readonly CountedCheck[]): readonly (readonly [CounterName, Labels?])[] {
   const checks = all.map(({ name }) => name);
   const labelled = (name: CounterName, key: string, values: readonly string[]) =>
     values.map((value) => [name, { [key]: value }] as const);
@@ -112,6 +86,7 @@ export function seriesFromStart(
     ...labelled("check_faults", "check", checks),
     ["session_faults"],
     ["trace_lost"],
+    ["worker_restarts"],
     ...labelled("hop_replies", "code", ["250", "421", "450", "451", "550", "554", "none"]),
     ...labelled("copies", "result", ["delivered", "failed"]),
     ...labelled("limits", "limit", limitNames),
@@ -131,11 +106,8 @@ export function seriesFromStart(
  * and no text is made. The values must be bounded, as reply codes are.
  * @param fixed labels that all of them have
  */
-export function labelsBy(
-  key: string,
-  fixed: Readonly<Record<string, string>> = {},
-): (value: string | number) => Readonly<Record<string, string>> {
-  const made = new Map<string | number, Readonly<Record<string, string>>>();
+export function labelsBy(key: string, fixed: Labels = {}): (value: string | number) => Labels {
+  const made = new Map<string | number, Labels>();
   return function labelsOf(value) {
     let labels = made.get(value);
     if (labels === undefined) {

@@ -78,11 +78,13 @@ export interface SourceRow {
 /**
  * Keys of `meta`. `digest` is the seal; a file without one is checked by its structure alone. `keyed` (keyed.ts) and
  * `signature` (signature.ts) stand only in files that are so, and `held` (when and why) in one that a person went back
- * to; `urgent` is in one that a person wants everywhere at once (waiting.ts). `since` is when its list first served; `created` when this file was made. `rows` counts those that are there.
+ * to; `urgent` is in one that a person wants everywhere at once (waiting.ts). `since` is when its list first served;
+ * `created` when this file was made, by a run that began at `started`. `rows` counts those that are there.
  * `directories` are the ids of sources whose catch-alls are a directory's, joined by a blank; not there if none is.
  */
 export type MetaKey =
   | "created"
+  | "started"
   | "rows"
   | "host"
   | "version"

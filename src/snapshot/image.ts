@@ -20,6 +20,8 @@ import type { Trust } from "./trust.ts";
 export interface Image {
   /** ms since 1970. */
   readonly created: number;
+  /** When the sync that made it began, ms since 1970; undefined: not known. */
+  readonly started: number | undefined;
   /** When the source that was read longest ago was read; addresses added since then may be unknown. ms since 1970. */
   readonly asOf: number;
   /** When its list first served, ms since 1970. */

@@ -142,6 +142,8 @@ function inspectTables(database: Database.Database): Flawed | undefined {
 /** `meta`, read. */
 export interface Meta {
   readonly created: number;
+  /** Undefined: the file does not say. */
+  readonly started: number | undefined;
   readonly rows: number;
   /** Of a hashed file. */
   readonly mark: string | undefined;
@@ -158,9 +160,10 @@ export function readMeta(database: Database.Database): Meta {
   const value = database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
   const number = (key: string): number => Number(value.get(key) ?? Number.NaN);
   const created = number("created");
-  const since = number("since");
+  const [since, started] = [number("since"), number("started")];
   return {
     created,
+    started: Number.isSafeInteger(started) ? started : undefined,
     rows: number("rows"),
     mark: value.get("keyed"),
     since: Number.isSafeInteger(since) ? since : created,

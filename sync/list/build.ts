@@ -15,6 +15,8 @@ export interface BuildFacts {
   readonly sources: readonly SourceRow[];
   /** ms since 1970. */
   readonly created: number;
+  /** When the run began, ms since 1970. */
+  readonly started?: number;
   readonly host: string;
   readonly version: string;
   /** Of a protected list, see protect.ts. */
@@ -84,7 +86,7 @@ export function buildSnapshot(path: string, scratchPath: string, facts: BuildFac
 
 /** Of rows with the same key and source the first one stays: one that is there, then one that is open. */
 function fill(database: Database.Database, facts: BuildFacts): Built {
-  const { sources, created, host, version, extra, grace } = facts;
+  const { sources, created, started, host, version, extra, grace } = facts;
   database.exec(ddl);
   database.exec(
     `INSERT OR IGNORE INTO recipient SELECT key, source, ${kindName}, entry, rule, gone
@@ -102,9 +104,13 @@ function fill(database: Database.Database, facts: BuildFacts): Built {
   const wild = hasWildcards(database);
   database.pragma(`user_version = ${versionOf(extra?.keyed !== undefined, wild)}`);
   const open = wild ? catchAllSources(database, facts.directories ?? []) : {};
-  const meta = { created, digest: unsealed, host, rows, since: created, version, ...extra, ...open } satisfies Partial<
-    Record<MetaKey, string | number>
-  >;
+  const run = started === undefined ? {} : { started };
+  const meta = {
+    ...{ created, digest: unsealed, host, rows, since: created, version },
+    ...run,
+    ...extra,
+    ...open,
+  } satisfies Partial<Record<MetaKey, string | number>>;
   const insertMeta = database.prepare("INSERT INTO meta VALUES (?, ?)");
   for (const [key, value] of Object.entries(meta)) {
     insertMeta.run(key, String(value));

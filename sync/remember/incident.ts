@@ -8,7 +8,8 @@ import { readFileSync } from "node:fs";
 import { replaceFile } from "../../src/files/replace.ts";
 import { addCount, parseHours } from "./day.ts";
 import type { Accepted, HourCount } from "./day.ts";
-import type { SyncOutcome } from "../outcome.ts";
+import { guards } from "../outcome.ts";
+import type { GuardName, SyncOutcome } from "../outcome.ts";
 
 /** What is remembered between runs. Times are ms since 1970. */
 export interface Incident {
@@ -28,6 +29,20 @@ export interface Incident {
   readonly targetsOnly: boolean;
   /** How large the list was of late. */
   readonly hours: readonly HourCount[];
+  /** Undefined: none is remembered. */
+  readonly last?: LastRun | undefined;
+}
+
+/** How the last run ended, for metrics. */
+export interface LastRun {
+  /** ms since 1970. */
+  readonly at: number;
+  readonly result: "published" | "refused" | "failed" | "held";
+  /** Of the last run that made a list, published or not. */
+  readonly seconds: number;
+  readonly entries: number;
+  /** Those that refused it. */
+  readonly guards: readonly GuardName[];
 }
 
 /** The event of an alert. */
@@ -39,6 +54,8 @@ export interface AlertLimits {
   /** ms */
   readonly maxAge: number;
 }
+
+const results: readonly LastRun["result"][] = ["published", "refused", "failed", "held"];
 
 /** No failure so far. */
 export const calm: Incident = {
@@ -72,10 +89,45 @@ export function readIncident(snapshotPath: string): Incident {
       unpushed: Array.isArray(read.unpushed) ? read.unpushed.filter((name) => typeof name === "string") : [],
       targetsOnly: read.targetsOnly === true,
       hours: parseHours(read.hours),
+      last: parseLast(read.last),
     };
   } catch {
     return calm;
   }
+}
+
+/** Whatever is not as it was written is left out. */
+function parseLast(value: unknown): LastRun | undefined {
+  const {
+    at,
+    result,
+    seconds,
+    entries,
+    guards: spoken,
+  }: Partial<LastRun> = typeof value === "object" ? { ...value } : {};
+  const known = results.find((one) => one === result);
+  return known === undefined || ![at, seconds, entries].every(Number.isFinite)
+    ? undefined
+    : {
+        at: at ?? 0,
+        result: known,
+        seconds: seconds ?? 0,
+        entries: entries ?? 0,
+        guards: guards.filter((name) => Array.isArray(spoken) && spoken.includes(name)),
+      };
+}
+
+/** The last run, after another one; one that made no list keeps what the one before said of its list. */
+function lastAfter(before: LastRun | undefined, outcome: SyncOutcome, at: number): LastRun | undefined {
+  if (outcome.kind === "dry-run" || outcome.kind === "busy") {
+    return before;
+  }
+  const { seconds = 0, entries = 0 } = "facts" in outcome ? outcome.facts : (before ?? {});
+  return { at, result: outcome.kind, seconds, entries, guards: outcome.kind === "refused" ? outcome.guards : [] };
+}
+
+function hoursAfter({ hours }: Incident, outcome: SyncOutcome, now: number, accepted: Accepted): readonly HourCount[] {
+  return outcome.kind === "published" ? addCount(hours, now, outcome.facts.addresses, accepted) : hours;
 }
 
 /** Writes all of it or nothing. @throws what the file system throws */
@@ -142,12 +194,11 @@ export function afterRun(
   created: number | undefined,
   accepted: Accepted = {},
 ): { readonly incident: Incident; readonly event: AlertEvent | undefined } {
-  const before =
-    outcome.kind === "published" ? { ...old, hours: addCount(old.hours, now, outcome.facts.addresses, accepted) } : old;
   const failure = failureOf(outcome);
   if (failure === "other") {
-    return { incident: before, event: undefined };
+    return { incident: old, event: undefined };
   }
+  const before = { ...old, last: lastAfter(old.last, outcome, now), hours: hoursAfter(old, outcome, now, accepted) };
   const whole = before.whole === 0 ? created : before.whole;
   const isOld = whole !== undefined && now - whole > limits.maxAge;
   // A person wanted the hold; that it is forgotten shows in the age alone.

@@ -94,13 +94,13 @@ async function runWith(
   }
   scratch.close();
   const newPath = temporaryName(path, "new");
-  const built = buildSnapshot(newPath, scratch.path, { sources: rows, ...originOf(previous, options) });
+  const built = buildSnapshot(newPath, scratch.path, { sources: rows, ...originOf(previous, options, startedAt) });
   const changes = compareSnapshots(newPath, previous.path, options.tell);
   // A source that could not be asked keeps its rows: nothing of it is frozen.
   const facts = { ...factsOf(results, built, changes, (now() - startedAt) / 1000), frozen: [] };
   const reasons = judgeList({ path: newPath, built, rows, previous }, options, { acceptShrink: true });
   if (reasons.length > 0) {
-    return { kind: "refused", reasons, facts };
+    return { kind: "refused", reasons, guards: ["list"], facts };
   }
   signal.throwIfAborted();
   // The list that a full sync made goes on, with more in it: its place among those that are kept is for the next one.

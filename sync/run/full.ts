@@ -8,8 +8,8 @@ import { compareSnapshots } from "../list/changes.ts";
 import type { Changes } from "../list/changes.ts";
 import { freeze, refuseUnread } from "../judge/freeze.ts";
 import { removeForeign } from "../publish/kept.ts";
-import { logOutcome } from "../outcome.ts";
-import type { SyncOutcome } from "../outcome.ts";
+import { guards, logOutcome } from "../outcome.ts";
+import type { GuardName, SyncOutcome } from "../outcome.ts";
 import { openPrevious } from "../list/previous.ts";
 import type { Previous } from "../list/previous.ts";
 import { protectScratch, protectSource, refuseCarryOver, unprotected } from "../publish/protect.ts";
@@ -80,14 +80,14 @@ async function runWith(
   const newPath = temporaryName(workPath, "new");
   const built = buildSnapshot(newPath, scratch.path, {
     sources: rows.map((row) => protectSource(row, protection)),
-    ...originOf(previous, options),
+    ...originOf(previous, options, startedAt),
     grace: graceFor(comparable, results, options),
   });
   const changes = compareSnapshots(newPath, comparable?.path, options.tell);
   const facts = factsOf(results, built, changes, (now() - startedAt) / 1000);
-  const { reasons, published } = await judgeAll({ path: newPath, built, rows, previous }, options, signal);
-  if (reasons.length > 0) {
-    return { kind: "refused", reasons, facts };
+  const { published, ...judged } = await judgeAll({ path: newPath, built, rows, previous }, options, signal);
+  if (judged.reasons.length > 0) {
+    return { kind: "refused", ...judged, facts };
   }
   if (options.dryRun === true) {
     return { kind: "dry-run", facts };
@@ -99,9 +99,15 @@ async function runWith(
 }
 
 /** By what is in the list, and by who gets mail. */
-async function judgeAll(list: NewList, options: JobOptions, signal: AbortSignal): Promise<TrafficJudgement> {
-  const { reasons, published } = await judgeTraffic(list.path, list.previous, options, signal);
-  return { reasons: [...judgeList(list, options), ...reasons], published };
+async function judgeAll(
+  list: NewList,
+  options: JobOptions,
+  signal: AbortSignal,
+): Promise<TrafficJudgement & { readonly guards: readonly GuardName[] }> {
+  const { reasons: byTraffic, published } = await judgeTraffic(list.path, list.previous, options, signal);
+  const byList = judgeList(list, options);
+  const speaking = { list: byList.length > 0, traffic: byTraffic.length > 0 };
+  return { reasons: [...byList, ...byTraffic], guards: guards.filter((name) => speaking[name]), published };
 }
 
 function resolveSenders(scratch: Scratch, log: Log): void {

@@ -23,14 +23,15 @@ export interface NewList {
   readonly previous: Previous | undefined;
 }
 
-/** Where the list comes from, as its meta table says. */
+/** Where the list comes from, as its meta table says. @param started when the run began, ms since 1970 */
 export function originOf(
   previous: Previous | undefined,
   { now, version, sources, protection = unprotected }: JobOptions,
+  started: number,
 ) {
   const extra = protectionMeta(protection);
   const directories = sources.flatMap(({ isDirectory }, index) => (isDirectory === true ? [index + 1] : []));
-  return { created: createdAfter(previous, now(), protection), host: hostname(), version, extra, directories };
+  return { started, created: createdAfter(previous, now(), protection), host: hostname(), version, extra, directories };
 }
 
 /** What a run says of its list. @param seconds that it took so far */

@@ -22,6 +22,7 @@ import {
   printPresetNames,
   printPresets,
 } from "./presets.ts";
+import { monitoringPage, printMonitoring } from "./metrics-page.ts";
 import { developmentPage, printDevelopment } from "./rooms.ts";
 
 writeFileSync(registryFile, printRegistry(findChecks()));
@@ -30,6 +31,7 @@ writeFileSync(couriersFile, printCouriers(findCouriers()));
 writeFileSync(presetsFile, printPresets(findPresets()));
 writeFileSync(presetNamesFile, printPresetNames(findPresets()));
 writeFileSync(developmentPage, printDevelopment());
+writeFileSync(monitoringPage, printMonitoring());
 
 // What follows is printed from the registries as they are now.
 writeFileSync(directoriesPage, await printDirectories());

@@ -45,7 +45,7 @@ describe("an incident", () => {
   });
 
   it("counts what a guard refused, a source that kept its addresses, and a target that got nothing", () => {
-    const refused: SyncOutcome = { kind: "refused", reasons: ["too small"], facts };
+    const refused: SyncOutcome = { kind: "refused", guards: ["list"], reasons: ["too small"], facts };
     const frozen: SyncOutcome = { kind: "published", facts: { ...facts, frozen: [{ name: "ad", fault: "down" }] } };
     const unpushed: SyncOutcome = { kind: "published", facts, unpushed: ["dmz"] };
     expect(told([refused, frozen, unpushed])).toEqual(["", "", "sync-failing"]);

@@ -7,11 +7,12 @@ import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
 import { reply, replyText } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { Unstuffer } from "../../message/dots.ts";
-import { labelsBy } from "../../report/counters.ts";
 import type { Counters } from "../../report/counters.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import type { Log } from "../../report/log.ts";
 import { Late, longestTimer, unlessAborted, within } from "../../wait/within.ts";
+import { countReply, noteWait } from "./hop-metrics.ts";
+import { blockTimeout } from "./patience.ts";
 import type { Parcel, PlaceCourier } from "./contract.ts";
 import type { Route } from "./routes.ts";
 
@@ -19,9 +20,6 @@ const accepted = reply(250, "2.1.5", "Recipient OK");
 const go = reply(354, "", "End data with <CR><LF>.<CR><LF>");
 const unavailable = reply(451, "4.3.0", "Cannot deliver at present, try again later");
 const late = reply(451, "4.4.1", "Delivery took too long, try again later");
-const byCode = labelsBy("code");
-/** Longest wait for a place that takes no data, RFC 5321 4.5.3.2.5; ms. */
-const blockTimeout = 180_000;
 const tooLong = "no answer in time";
 
 /** What deliveries of one route share. */
@@ -82,6 +80,7 @@ export class PlaceDelivery implements Delivery {
     if (this.#failure !== undefined || this.#abandoned) {
       return this.#failure ?? unavailable;
     }
+    const began = performance.now();
     const letter = { sender: this.#sender, recipients: this.#recipients, session: this.#origin.session };
     const opening = courier.open(letter);
     try {
@@ -91,6 +90,7 @@ export class PlaceDelivery implements Delivery {
         return unavailable;
       }
       this.#parcel = parcel;
+      noteWait(this.#context.counters, "DATA", began);
       return go;
     } catch (error) {
       // One that opens after all is let go.
@@ -122,9 +122,11 @@ export class PlaceDelivery implements Delivery {
       return this.#failure ?? unavailable;
     }
     this.#over = true;
+    const began = performance.now();
     const limit = AbortSignal.timeout(Math.min(longestTimer, this.#context.route.dataTimeout));
     try {
       const answer = await unlessAborted(parcel.finish(limit), limit, tooLong);
+      noteWait(this.#context.counters, "final dot", began);
       if (answer.code !== 250) {
         parcel.abandon();
       }
@@ -145,7 +147,7 @@ export class PlaceDelivery implements Delivery {
   /** Counts and logs an answer. */
   #told(command: string, answer: Reply): Reply {
     const { counters, log, route } = this.#context;
-    counters.add("hop_replies", byCode(answer.code));
+    countReply(counters, answer.code);
     if (answer.code >= 400) {
       const said = replyText(answer);
       log.info("next-hop", "refused", { session: this.#origin.session, hop: route.key, command, said });
@@ -158,7 +160,7 @@ export class PlaceDelivery implements Delivery {
     const { counters, log, route } = this.#context;
     this.#parcel?.abandon();
     this.#parcel = undefined;
-    counters.add("hop_replies", byCode("none"));
+    countReply(counters, "none");
     const why = errorMessage(error);
     log.warning("next-hop", "not delivered", { session: this.#origin.session, route: route.key, why });
     this.#failure = error instanceof Late ? late : unavailable;

@@ -5,7 +5,6 @@
  */
 import { errorMessage } from "../../report/error-message.ts";
 import type { Mailbox } from "../../mail/address.ts";
-import { labelsBy } from "../../report/counters.ts";
 import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { clientWay } from "./client-forwarding.ts";
@@ -19,16 +18,16 @@ import type { Wanted } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
 import { endTransaction, replay, sameMailboxes } from "./replay.ts";
+import { countReply } from "../contract/hop-metrics.ts";
+import type { HopCommand } from "../contract/hop-metrics.ts";
+import { blockTimeout } from "../contract/patience.ts";
 import { isLmtp } from "../contract/routes.ts";
 import type { Route } from "../contract/routes.ts";
 import { oneAnswer } from "./one-answer.ts";
 import { commonRoute, domainOf, wayOf } from "../contract/way.ts";
 import { told } from "./told.ts";
 
-/** Longest wait for a hop that takes no data, RFC 5321 4.5.3.2.5. */
-const blockTimeout = 180_000;
 const dot = Buffer.from(".\r\n");
-const byCode = labelsBy("code");
 
 type State = "new" | "open" | "data" | "over";
 
@@ -71,7 +70,7 @@ export class HopDelivery implements Delivery {
     if (failed !== undefined) {
       return failed;
     }
-    const answer = await this.#attempt(() =>
+    const answer = await this.#attempt("RCPT", () =>
       this.#state === "new" ? this.#begin(route, mailbox, domain) : this.#rcpt(route, mailbox),
     );
     const ours = this.#fit("RCPT", answer, "success");
@@ -88,16 +87,17 @@ export class HopDelivery implements Delivery {
   }
 
   /** Turns an error of the hop into the answer that fits, for this command and all that follow. */
-  async #attempt(action: () => Promise<Reply>): Promise<Reply> {
+  async #attempt(command: HopCommand, action: () => Promise<Reply>): Promise<Reply> {
+    const began = performance.now();
     try {
       const answer = await action();
-      this.#context.counters.add("hop_replies", byCode(answer.code));
+      countReply(this.#context.counters, answer.code, command, began);
       return answer;
     } catch (error) {
       const before = this.#connection === undefined;
       this.#failure = !before ? lost : error instanceof HopFault && error.ourselves ? fit.loops : fit.notAvailable;
       this.#connection?.destroy();
-      this.#context.counters.add("hop_replies", byCode("none"));
+      countReply(this.#context.counters, "none");
       // Without a client only the log gets this, and only if the hop may have a message.
       if (!this.#abandoned || this.#state === "over") {
         const fields = { session: this.#origin.session, route: this.#route?.key, why: errorMessage(error) };
@@ -160,7 +160,7 @@ export class HopDelivery implements Delivery {
     // Its size is another one now.
     this.#envelope = { ...this.#envelope, sender, size: known ? this.#envelope.size : 0 };
     this.#failure = undefined;
-    const answer = await this.#attempt(() =>
+    const answer = await this.#attempt("RCPT", () =>
       replay({
         pool: this.#context.pool,
         route,
@@ -185,7 +185,7 @@ export class HopDelivery implements Delivery {
     }
     // From here on only a cut line says that nothing is to be delivered.
     this.#state = "data";
-    const answer = await this.#attempt(async () => (await connection.command("DATA", route.timeout)).reply);
+    const answer = await this.#attempt("DATA", async () => (await connection.command("DATA", route.timeout)).reply);
     if (answer.code !== 354) {
       this.#state = "open";
     }
@@ -208,7 +208,7 @@ export class HopDelivery implements Delivery {
     }
     // From here on the hop may have the message: a client that goes away cuts nothing any more.
     this.#state = "over";
-    const answer = await this.#attempt(async () => {
+    const answer = await this.#attempt("final dot", async () => {
       if (connection.fault !== undefined) {
         throw connection.fault;
       }

@@ -42,6 +42,7 @@ export class MessageReport {
     if (reply !== undefined) {
       const { code, hop } = reply;
       counters.add("messages", byCode(code));
+      counters.observe("message_seconds", (performance.now() - ended) / 1000);
       log.info("message", code < 300 ? "delivered" : "not delivered", {
         session: this.#session,
         from: this.#sender,

@@ -26,6 +26,8 @@ export function logRecipient(
   { mailbox, check, status }: RecipientFacts,
   answer: Reply | undefined,
 ): void {
+  const ms = session.elapsed();
+  counters.observe("rcpt_seconds", ms / 1000);
   counters.add("recipients", (answer?.code ?? 250) < 400 ? accepted(check) : refused(check));
   log.verdict({
     check,
@@ -40,7 +42,7 @@ export function logRecipient(
       helo: session.helo,
       listener: session.listener,
       code: answer?.code,
-      ms: session.elapsed(),
+      ms,
     },
   });
 }
