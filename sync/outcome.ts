@@ -1,4 +1,5 @@
 /** How a run of the sync ended, and what of it the log says. */
+import type { GuardName } from "../src/files/sync-notes.ts";
 import type { Log } from "../src/report/log.ts";
 import type { Kind } from "../src/snapshot/format.ts";
 
@@ -15,10 +16,6 @@ export interface JobFacts {
   /** Sources whose rows are those of the old snapshot, with why. */
   readonly frozen: readonly { readonly name: string; readonly fault: string }[];
 }
-
-/** The guards that keep a list from being published: by its sizes and canaries, and by who gets mail. */
-export const guards = ["list", "traffic"] as const;
-export type GuardName = (typeof guards)[number];
 
 /** How a run ended. */
 export type SyncOutcome =

@@ -4,10 +4,11 @@
  */
 import { Command } from "commander";
 
-import { incidentPath, readIncident } from "../../sync/remember/incident.ts";
+import { readIncident } from "../../sync/remember/incident.ts";
 import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { denialOf } from "../files/denied.ts";
+import { incidentPath } from "../files/sync-notes.ts";
 import { askRelays } from "../ops/control-client.ts";
 import type { Asked } from "../ops/control-client.ts";
 import { exit } from "../ops/exit.ts";

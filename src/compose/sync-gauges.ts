@@ -2,11 +2,10 @@
  * What the syncs of this machine came to, as gauges: for the relay's page, and for the file that node_exporter's
  * textfile collector reads.
  */
-import { readIncident } from "../../sync/remember/incident.ts";
-import type { Incident } from "../../sync/remember/incident.ts";
-import { guards } from "../../sync/outcome.ts";
 import type { Settings } from "../config/sections.ts";
 import { replaceFile } from "../files/replace.ts";
+import { guards, notesOf, readRawNotes } from "../files/sync-notes.ts";
+import type { SyncNotes } from "../files/sync-notes.ts";
 import { metricsPage } from "../ops/exposition.ts";
 import type { Gauge } from "../ops/metrics.ts";
 import { fileErrorMessage } from "../report/error-message.ts";
@@ -20,8 +19,8 @@ const mode = 0o644;
 
 /** From the files of the sync beside the snapshot; what they do not say, as on a relay that pulls, from the snapshot. */
 export function syncGaugesBeside({ snapshot: { path }, publish }: Settings, { image }: SnapshotReader): Gauge[] {
-  const incident = readIncident(path);
-  const known = incident.last === undefined && incident.whole === 0 ? [] : gaugesOf(incident, publish);
+  const notes = notesOf(readRawNotes(path));
+  const known = notes.last === undefined && notes.whole === 0 ? [] : gaugesOf(notes, publish);
   if (image === undefined) {
     return known;
   }
@@ -46,7 +45,7 @@ export function writeTextfile({ snapshot: { path }, metrics, publish }: Settings
   if (metrics.textfile === "") {
     return;
   }
-  const gauges = gaugesOf(readIncident(path), publish);
+  const gauges = gaugesOf(notesOf(readRawNotes(path)), publish);
   const names = new Set(Object.keys(syncGauges).map((name) => `goodmailto_${name}`));
   try {
     replaceFile(
@@ -59,7 +58,7 @@ export function writeTextfile({ snapshot: { path }, metrics, publish }: Settings
   }
 }
 
-function gaugesOf({ whole, failures, last, unpushed }: Incident, publish: Settings["publish"]): Gauge[] {
+function gaugesOf({ whole, failures, last, unpushed }: SyncNotes, publish: Settings["publish"]): Gauge[] {
   const of = (name: SyncGaugeName, value: number): Gauge => ({ name, value });
   return [
     of("sync_last_success_timestamp_seconds", whole / 1000),

@@ -3,46 +3,25 @@
  * enough and once when it is over. Kept in a file beside the snapshot, so that a run by a timer knows of the runs
  * before.
  */
-import { readFileSync } from "node:fs";
-
 import { replaceFile } from "../../src/files/replace.ts";
+import { incidentPath, notesOf, numberOf, readRawNotes } from "../../src/files/sync-notes.ts";
+import type { LastRun, SyncNotes } from "../../src/files/sync-notes.ts";
 import { addCount, parseHours } from "./day.ts";
 import type { Accepted, HourCount } from "./day.ts";
-import { guards } from "../outcome.ts";
-import type { GuardName, SyncOutcome } from "../outcome.ts";
+import type { SyncOutcome } from "../outcome.ts";
 
 /** What is remembered between runs. Times are ms since 1970. */
-export interface Incident {
-  /** Failed runs since the last complete one. */
-  readonly failures: number;
+export interface Incident extends SyncNotes {
   /** First of them; 0: none. */
   readonly since: number;
   /** What the last of them said. */
   readonly why: string;
-  /** Last run that read every source and published; 0: not known. */
-  readonly whole: number;
   /** Whether an alert was sent for this incident. */
   readonly told: boolean;
-  /** Targets that lack the list that serves. */
-  readonly unpushed: readonly string[];
   /** Whether in all failed runs the list was published, and only targets did not get it. */
   readonly targetsOnly: boolean;
   /** How large the list was of late. */
   readonly hours: readonly HourCount[];
-  /** Undefined: none is remembered. */
-  readonly last?: LastRun | undefined;
-}
-
-/** How the last run ended, for metrics. */
-export interface LastRun {
-  /** ms since 1970. */
-  readonly at: number;
-  readonly result: "published" | "refused" | "failed" | "held";
-  /** Of the last run that made a list, published or not. */
-  readonly seconds: number;
-  readonly entries: number;
-  /** Those that refused it. */
-  readonly guards: readonly GuardName[];
 }
 
 /** The event of an alert. */
@@ -54,8 +33,6 @@ export interface AlertLimits {
   /** ms */
   readonly maxAge: number;
 }
-
-const results: readonly LastRun["result"][] = ["published", "refused", "failed", "held"];
 
 /** No failure so far. */
 export const calm: Incident = {
@@ -69,52 +46,17 @@ export const calm: Incident = {
   hours: [],
 };
 
-/** The incident's file. */
-export function incidentPath(snapshotPath: string): string {
-  return `${snapshotPath}.incident`;
-}
-
 /** Reads it; whatever is wrong with the file, there is none. */
 export function readIncident(snapshotPath: string): Incident {
-  try {
-    const text = readFileSync(incidentPath(snapshotPath), "utf8");
-    const read: Partial<Record<keyof Incident, unknown>> = JSON.parse(text);
-    const number = (value: unknown): number => (typeof value === "number" && value >= 0 ? value : 0);
-    return {
-      failures: number(read.failures),
-      since: number(read.since),
-      why: typeof read.why === "string" ? read.why : "",
-      whole: number(read.whole),
-      told: read.told === true,
-      unpushed: Array.isArray(read.unpushed) ? read.unpushed.filter((name) => typeof name === "string") : [],
-      targetsOnly: read.targetsOnly === true,
-      hours: parseHours(read.hours),
-      last: parseLast(read.last),
-    };
-  } catch {
-    return calm;
-  }
-}
-
-/** Whatever is not as it was written is left out. */
-function parseLast(value: unknown): LastRun | undefined {
-  const {
-    at,
-    result,
-    seconds,
-    entries,
-    guards: spoken,
-  }: Partial<LastRun> = typeof value === "object" ? { ...value } : {};
-  const known = results.find((one) => one === result);
-  return known === undefined || ![at, seconds, entries].every(Number.isFinite)
-    ? undefined
-    : {
-        at: at ?? 0,
-        result: known,
-        seconds: seconds ?? 0,
-        entries: entries ?? 0,
-        guards: guards.filter((name) => Array.isArray(spoken) && spoken.includes(name)),
-      };
+  const raw = readRawNotes(snapshotPath);
+  return {
+    ...notesOf(raw),
+    since: numberOf(raw["since"]),
+    why: typeof raw["why"] === "string" ? raw["why"] : "",
+    told: raw["told"] === true,
+    targetsOnly: raw["targetsOnly"] === true,
+    hours: parseHours(raw["hours"]),
+  };
 }
 
 /** The last run, after another one; one that made no list keeps what the one before said of its list. */

@@ -1,4 +1,6 @@
 /** One run of the sync: lock, read, freeze what failed, build, guard, publish. docs/design.md promise 3. */
+import { guards } from "../../src/files/sync-notes.ts";
+import type { GuardName } from "../../src/files/sync-notes.ts";
 import type { Log } from "../../src/report/log.ts";
 import { runAlone } from "./alone.ts";
 import { runAside } from "./aside.ts";
@@ -8,8 +10,8 @@ import { compareSnapshots } from "../list/changes.ts";
 import type { Changes } from "../list/changes.ts";
 import { freeze, refuseUnread } from "../judge/freeze.ts";
 import { removeForeign } from "../publish/kept.ts";
-import { guards, logOutcome } from "../outcome.ts";
-import type { GuardName, SyncOutcome } from "../outcome.ts";
+import { logOutcome } from "../outcome.ts";
+import type { SyncOutcome } from "../outcome.ts";
 import { openPrevious } from "../list/previous.ts";
 import type { Previous } from "../list/previous.ts";
 import { protectScratch, protectSource, refuseCarryOver, unprotected } from "../publish/protect.ts";

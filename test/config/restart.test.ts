@@ -59,7 +59,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[log]": { restart: "format level sinks recipient_line", reload: "events sessions" },
   "[trace]": { reload: "keep max_size addresses folder" },
   "[log.rotate]": { restart: "size keep" },
-  "[metrics]": { restart: "listen" },
+  "[metrics]": { restart: "listen", reload: "textfile" },
   "[web]": { restart: "listen tls", reload: "users token_file session_time hosts proxies max_connections" },
   "[tls]": { reload: "cert key ca min_version" },
   "[auth]": {

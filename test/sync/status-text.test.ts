@@ -7,7 +7,8 @@ import { describe, expect, it } from "vitest";
 
 import { formatStatus } from "../../src/commands/status.ts";
 import { reportStatus } from "../../src/compose/list-report.ts";
-import { calm, incidentPath, writeIncident } from "../../sync/remember/incident.ts";
+import { incidentPath } from "../../src/files/sync-notes.ts";
+import { calm, writeIncident } from "../../sync/remember/incident.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
 import { temporaryFolder } from "../snapshot/fixture.ts";
 import { main } from "../program.ts";

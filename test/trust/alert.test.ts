@@ -6,14 +6,8 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import {
-  afterRun,
-  afterTelling,
-  calm,
-  incidentPath,
-  readIncident,
-  writeIncident,
-} from "../../sync/remember/incident.ts";
+import { incidentPath } from "../../src/files/sync-notes.ts";
+import { afterRun, afterTelling, calm, readIncident, writeIncident } from "../../sync/remember/incident.ts";
 import type { AlertEvent, Incident } from "../../sync/remember/incident.ts";
 import type { JobFacts, SyncOutcome } from "../../sync/run/full.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
