@@ -3,81 +3,79 @@
  * time. Compiled packages and what is read beside the source stay where they are, so the folder belongs to its checkout.
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, relative } from "node:path";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 
 import { rolldown } from "rolldown";
 import type { Plugin } from "rolldown";
 
+import { fileOf, places } from "./places.ts";
+import type { Here } from "./places.ts";
+import { buildQuick, quickVerbs, warmQuick } from "./quick.ts";
+
 const root = join(import.meta.dirname, "..");
-/** A program of ours that is started or loaded by its path: a thread, a child, the contract of checks from outside. */
-const startedByPath = /new URL\("([\w./-]+\.ts)", import\.meta\.url\)/g;
 
 /** Writes the program into a folder. @param place where it is going to be in a checkout, for paths that lead out of it */
 export async function build(folder: string, place: string = folder): Promise<void> {
   const bundle = await rolldown({
-    input: { program: join(root, "src/main.ts") },
+    input: { program: join(root, "src/program.ts") },
     cwd: root,
     platform: "node",
     external: [/^better-sqlite3/],
     logLevel: "warn",
-    plugins: [places(place)],
+    plugins: [heldHangups, places(place, here)],
   });
   await bundle.write({ dir: folder, format: "esm", entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" });
   await bundle.close();
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+  await buildQuick(folder, place);
   writeFileSync(join(folder, "main.js"), entry);
 }
 
-/** SIGHUP is held first, as from source. The compiled code lies beside the program, made by {@link warm}, wherever both are moved. */
-const entry = `import "./hold-hangups.js";
-import { constants, enableCompileCache, getCompileCacheDir } from "node:module";
+/** A thread or child is a chunk of its own. */
+const here: Here = {
+  url: 'import.meta["url"]',
+  dirname: 'import.meta["dirname"]',
+  started(source, context) {
+    const name = fileOf(source);
+    context.emitFile({ type: "chunk", id: source, fileName: name });
+    return name;
+  },
+};
 
-if (getCompileCacheDir() === undefined) {
-  enableCompileCache({ directory: import.meta.dirname + "/compiled", portable: true });
+const heldHangups: Plugin = {
+  name: "held hangups",
+  buildStart() {
+    this.emitFile({ type: "chunk", id: join(root, "src/hold-hangups.js"), fileName: "hold-hangups.js" });
+  },
+};
+
+/**
+ * SIGHUP is held first, as from source. The compiled code lies beside the program, made by {@link warm}, wherever both
+ * are moved.
+ */
+const entry = `import { createRequire, enableCompileCache, getCompileCacheDir } from "node:module";
+
+${readFileSync(join(root, "src/hold-hangups.js"), "utf8").replace("export const", "const")}
+if (${JSON.stringify(quickVerbs)}.includes(verb)) {
+  await createRequire(import.meta.url)("./quick.cjs").start(verb);
+} else {
+  if (getCompileCacheDir() === undefined) {
+    enableCompileCache({ directory: import.meta.dirname + "/compiled", portable: true });
+  }
+  await (await import("./program.js")).run();
 }
-await import("./program.js");
 `;
-
-/** Paths of the source in the code become paths of the bundle, or lead back from it. */
-function places(folder: string): Plugin {
-  return {
-    name: "places",
-    buildStart() {
-      this.emitFile({ type: "chunk", id: join(root, "src/hold-hangups.js"), fileName: "hold-hangups.js" });
-    },
-    transform(code, id) {
-      if (!/^(src|sync)\//.test(relative(root, id)) || !code.includes("import.meta")) {
-        return undefined;
-      }
-      const started = code.replaceAll(startedByPath, (_, path: string) => {
-        const name = `${basename(path, ".ts")}.js`;
-        this.emitFile({ type: "chunk", id: join(dirname(id), path), fileName: name });
-        return `new URL("./${name}", import.meta["url"])`;
-      });
-      const back = JSON.stringify(relative(folder, id));
-      return started
-        .replaceAll(
-          "import.meta.dirname",
-          `(import.meta["dirname"] + "/" + ${JSON.stringify(dirname(relative(folder, id)))})`,
-        )
-        .replaceAll("import.meta.url", `new URL(${back}, import.meta["url"]).href`);
-    },
-  };
-}
 
 /** Runs each verb once, so that its compiled code lies beside it. */
 export function warm(folder: string): void {
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;
   const config = join(root, "config/goodmailto.toml");
   const verbs = readdirSync(join(root, "src/commands")).map((file) => basename(file, ".ts"));
-  // What is compiled in a first run is kept, so the ones that do more come first.
-  const runs = [
-    ["check", "-c", config, "postmaster@example.com"],
-    ["status", "-c", config],
-    ["config", "check", "-c", config],
-  ];
-  for (const words of [...runs, ...verbs.map((verb) => [verb, "--help"])]) {
+  // What is compiled in a first run is kept, so the one that does more comes first.
+  const runs = [["config", "check", "-c", config], ...verbs.map((verb) => [verb, "--help"])];
+  warmQuick(folder);
+  for (const words of runs) {
     spawnSync(process.execPath, [join(folder, "main.js"), ...words], { env, stdio: "ignore" });
   }
 }

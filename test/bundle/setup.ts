@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { bundleVariable } from "../program.ts";
 import { build } from "../../packaging/bundle.ts";
+import { warmQuick } from "../../packaging/quick.ts";
 
 const root = join(import.meta.dirname, "../..");
 const bundles = join(root, "node_modules/.bundles");
@@ -25,7 +26,7 @@ export default async function setup(): Promise<void> {
 /** Of all that the bundle is made of. */
 function fingerprint(): string {
   const hash = createHash("sha256").update(process.version);
-  const made = ["{src,sync}/**/*.{ts,js}", "package-lock.json", "packaging/bundle.ts"];
+  const made = ["{src,sync}/**/*.{ts,js}", "package-lock.json", "packaging/{bundle,lazy-module,places,quick}.ts"];
   for (const file of globSync(made, { cwd: root }).toSorted()) {
     hash
       .update(file)
@@ -42,6 +43,7 @@ async function makeAt(folder: string): Promise<void> {
   removeOld();
   const own = `${folder}.${process.pid}`;
   await build(own);
+  warmQuick(own);
   try {
     renameSync(own, folder);
   } catch (error) {
