@@ -15,7 +15,7 @@ describe("the filter of keys", () => {
     fc.assert(property, { numRuns: 500 });
   });
 
-  it("sends at most two of a hundred near misses into the list", () => {
+  it("sends at most three of a thousand near misses into the list", () => {
     const user = (index: number): string => `user.${String(index).padStart(6, "0")}@kontor.example`;
     const filter = KeyFilter.ofSize(50_000);
     for (let index = 0; index < 50_000; index++) {
@@ -23,7 +23,7 @@ describe("the filter of keys", () => {
     }
     for (const near of [(i: number) => user(i + 50_000), (i: number) => `${user(i)}x`, (i: number) => `u${user(i)}`]) {
       const vain = Array.from({ length: 50_000 }, (_, index) => filter.mayHave(near(index))).filter(Boolean).length;
-      expect(vain).toBeLessThan(1000);
+      expect(vain).toBeLessThan(150);
       expect(vain).toBeGreaterThan(0);
     }
   });
