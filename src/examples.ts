@@ -57,6 +57,7 @@ const table: Readonly<Record<string, readonly (readonly [words: string, what: st
     ["rollback 1 --reason half-a-list", "Use the snapshot before, until further notice"],
     ["rollback --release", "Let syncs replace it again"],
   ],
+  canary: [["canary", "Ask the canaries once, from a timer"]],
   observe: [],
   "observe report": [["observe report --hint", "Whether it is safe to enforce, with advice for each disagreement"]],
   deliverabled: [["deliverabled --listen 127.0.0.1:8998", "Answer other servers from the snapshot"]],

@@ -23,6 +23,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   trace: async () => (await import("./commands/trace.ts")).traceCommand(),
   summary: async () => (await import("./commands/summary.ts")).summaryCommand(),
   rollback: async () => (await import("./commands/rollback.ts")).rollbackCommand(),
+  canary: async () => (await import("./commands/canary.ts")).canaryCommand(),
   observe: async () => (await import("./commands/observe.ts")).observeCommand(),
   deliverabled: async () => (await import("./commands/deliverabled.ts")).deliverabledCommand(),
   scim: async () => (await import("./commands/scim.ts")).scimCommand(),

@@ -69,13 +69,19 @@ export interface Source {
    */
   readChanges?(reached: string, signal: AbortSignal): AsyncIterable<Batch>;
   /**
-   * What became of entries that were read before, without the filter. Not given: the source cannot tell.
-   * @param entries as in `FoundAddress`
+   * What became of addresses that were read before, whatever the filter. Not given: the source cannot tell.
    * @param since when they were read, ms since 1970
-   * @returns nothing for an entry of which it cannot tell
+   * @returns one for each, in the same order; undefined where it cannot tell
    * @throws SourceFault as `read`
    */
-  lookAt?(entries: readonly string[], since: number, signal: AbortSignal): Promise<ReadonlyMap<string, Fate>>;
+  lookAt?(lost: readonly LostAddress[], since: number, signal: AbortSignal): Promise<readonly (Fate | undefined)[]>;
+}
+
+/** An address that the new list lacks. */
+export interface LostAddress {
+  /** As in `FoundAddress`. */
+  readonly key: Key;
+  readonly entry: string;
 }
 
 /** left: the entry is gone, or somebody changed it since then. there: it is as it was. */

@@ -3,13 +3,12 @@ import { dirname } from "node:path";
 
 import { Command } from "commander";
 
-import { readIncident, writeIncident } from "../../sync/remember/incident.ts";
+import { forgetDay } from "../../sync/remember/incident.ts";
 import { findList, readHistory } from "../../sync/remember/history.ts";
 import type { KeptList } from "../../sync/remember/history.ts";
 import { rollBack } from "../../sync/run/rollback.ts";
 import { pushList } from "../../sync/targets/again.ts";
 import type { Settings } from "../config/sections.ts";
-import type { Log } from "../report/log.ts";
 import { createLog } from "../log/log.ts";
 import { exit } from "../ops/exit.ts";
 import { readSealing } from "../compose/sealing.ts";
@@ -99,13 +98,4 @@ async function replace(settings: Settings, { protection, targets }: Sealing, lis
   );
   const failed = await pushList(targets, path, log, AbortSignal.timeout(pushDeadline));
   process.exitCode = failed.length > 0 ? exit.temporary : exit.ok;
-}
-
-/** The lists that a person went away from measure no later one. */
-function forgetDay(path: string, log: Log): void {
-  try {
-    writeIncident(path, { ...readIncident(path), hours: [] });
-  } catch (error) {
-    log.error("sync", "cannot reset the size that the guards compare with", { path, why: errorMessage(error) });
-  }
 }

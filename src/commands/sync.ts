@@ -2,8 +2,6 @@
 
 import { Command, Option } from "commander";
 
-import type { Settings } from "../config/sections.ts";
-import { sync } from "../config/sync-sections.ts";
 import { createLog } from "../log/log.ts";
 import { hasDeltas } from "../../sync/source.ts";
 import type { DeltaOutcome, Progress } from "../../sync/run/delta.ts";
@@ -21,17 +19,10 @@ import { createTurns } from "../../sync/run/turns.ts";
 import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
-import {
-  addNews,
-  exitCode,
-  loadPlan,
-  outcomeLine,
-  pushedAlone,
-  pushedFiles,
-  runDry,
-  runFull,
-} from "../compose/sync-run.ts";
+import { CanaryWatch, lookEvery } from "../compose/canaries.ts";
+import { addNews, loadPlan, lookAtCanaries, pushedAlone, pushedFiles, runDry, runFull } from "../compose/sync-run.ts";
 import type { SyncPlan, RunWords } from "../compose/sync-run.ts";
+import { exitCode, noteIdle, outcomeLine } from "../compose/sync-words.ts";
 
 interface Words extends RunWords {
   readonly config: string;
@@ -128,17 +119,6 @@ function changeNews(news: News, { settings, sources }: SyncPlan, log: Log): void
   news.change(sources.some(hasDeltas) ? settings.sync.delta : 0);
 }
 
-/** What only `sync --cron` heeds has no effect if a timer, or a person, starts each run: said if it was set. */
-function noteIdle({ schedule, delta }: Settings["sync"], log: Log): void {
-  const { schedule: usual } = sync.parse({});
-  if (schedule !== usual) {
-    log.info("sync", "[sync] schedule has no effect in a single run, only in sync --cron", { schedule });
-  }
-  if (delta > 0) {
-    log.info("sync", "[sync] delta has no effect in a single run, only in sync --cron", { seconds: delta / 1000 });
-  }
-}
-
 async function askForOne({ config }: Words): Promise<void> {
   const settings = loadSettings(config, []);
   if (settings === undefined) {
@@ -184,7 +164,7 @@ function startCron(first: SyncPlan, file: string, log: Log) {
   const controller = new AbortController();
   const runs = createRuns(() => plan, log, controller.signal);
   const stopAnswering = answerNow(plan.settings.snapshot.path, log, runs.asked);
-  const watch = watchSources(runs, log);
+  const watch = watchRuns(runs, log);
   watch.change(plan);
   const schedule = startSchedule({
     timing: plan.settings.sync,
@@ -216,16 +196,19 @@ function startCron(first: SyncPlan, file: string, log: Log) {
 }
 
 /** Runs between the full syncs: by time, and when something was pushed. */
-function watchSources(runs: Pick<ReturnType<typeof createRuns>, "news" | "pushed">, log: Log) {
-  const news = startNews(log, runs.news);
+function watchRuns(runs: Pick<ReturnType<typeof createRuns>, "news" | "pushed" | "canaries">, log: Log) {
+  const news = startNews(log, "checking for changes", runs.news);
+  const canaries = startNews(log, "asking the canaries", runs.canaries);
   const wake = startWake(runs.pushed);
   return {
     change(plan: SyncPlan): void {
       changeNews(news, plan, log);
+      canaries.change(lookEvery(plan.settings));
       wake.change(pushedFiles(plan));
     },
     close(): void {
       news.change(0);
+      canaries.change(0);
       wake.close();
     },
   };
@@ -235,8 +218,9 @@ function watchSources(runs: Pick<ReturnType<typeof createRuns>, "news" | "pushed
 function createRuns(planNow: () => SyncPlan, log: Log, signal: AbortSignal) {
   const turns = createTurns();
   const progress: Progress = new Map();
+  const watch = new CanaryWatch();
   const full = async (): Promise<SyncOutcome> => {
-    const outcome = await runFull(planNow(), log, signal, { cron: true });
+    const outcome = await runFull(planNow(), log, signal, { cron: true }, watch);
     if ("facts" in outcome) {
       log.info("sync", outcome.kind, summaryFields(outcome.facts));
     }
@@ -255,6 +239,7 @@ function createRuns(planNow: () => SyncPlan, log: Log, signal: AbortSignal) {
       const outcome = await turns.take(full);
       return { code: exitCode(outcome), text: outcomeLine(outcome) };
     },
+    canaries: () => turns.tryTake(async () => void (await lookAtCanaries(planNow(), watch, log, signal, true))),
     news: () => turns.tryTake(() => add(planNow())),
     /** Of those that are pushed: no directory is asked. */
     pushed: () => turns.take(() => add(pushedAlone(planNow()))),

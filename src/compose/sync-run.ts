@@ -17,12 +17,13 @@ import { runSync } from "../../sync/run/full.ts";
 import type { JobOptions, SyncOutcome } from "../../sync/run/full.ts";
 import type { Source } from "../../sync/source.ts";
 import { openSource } from "../../sync/sources/open.ts";
-import { summaryLine } from "../../sync/run/summary.ts";
 import { pushAgain, pushList } from "../../sync/targets/again.ts";
 import { createCanaries } from "../../sync/list/tally.ts";
 import type { Canary } from "../../sync/list/tally.ts";
 import { noteRun } from "../../sync/alert/alert.ts";
-import { exit } from "../ops/exit.ts";
+import { outcomeLine } from "./sync-words.ts";
+import { CanaryWatch, lookEvery } from "./canaries.ts";
+import type { CanaryOutcome } from "../../sync/run/canary.ts";
 import { buildCourier } from "./next-hops.ts";
 import { createResolver } from "./resolver.ts";
 import { writeTextfile } from "./sync-gauges.ts";
@@ -128,9 +129,18 @@ function jobOptions(
   };
 }
 
-/** A full sync: makes the list, pushes it, and sends alerts. */
-export async function runFull(plan: SyncPlan, log: Log, signal: AbortSignal, words: RunWords): Promise<SyncOutcome> {
+/** A full sync: makes the list, pushes it, and sends alerts. First the canaries are asked about the previous one. */
+export async function runFull(
+  plan: SyncPlan,
+  log: Log,
+  signal: AbortSignal,
+  words: RunWords,
+  watch = new CanaryWatch(),
+): Promise<SyncOutcome> {
   const { settings } = plan;
+  if (lookEvery(settings) > 0) {
+    await lookAtCanaries(plan, watch, log, signal, true);
+  }
   const made = await runJob(plan, log, signal, words);
   const outcome = await pushAfter(made, plan, log, signal);
   // A run that was stopped says nothing about the directory.
@@ -139,6 +149,19 @@ export async function runFull(plan: SyncPlan, log: Log, signal: AbortSignal, wor
     writeTextfile(settings, log);
   }
   return outcome;
+}
+
+/** Asks the canaries once, and takes the list back if they refuse those who get mail. */
+export function lookAtCanaries(
+  plan: SyncPlan,
+  watch: CanaryWatch,
+  log: Log,
+  signal: AbortSignal,
+  isRoutine: boolean,
+): Promise<CanaryOutcome> {
+  const { settings, sealing } = plan;
+  const options = jobOptions(plan, log, signal);
+  return watch.look({ settings, sealing, options, openCourier: courierOpener(settings, log) }, log, signal, isRoutine);
 }
 
 /** Opens a way to the next hop, for the mails of `[alert]`. */
@@ -233,30 +256,4 @@ async function pushAfter<T extends DeltaOutcome>(
 
 function visibleLines(text: string): string {
   return text.split("\n").map(visible).join("\n");
-}
-
-/** For a person; the log has said the rest. */
-export function outcomeLine(outcome: DeltaOutcome): string {
-  return "facts" in outcome
-    ? `${summaryLine(outcome.kind, outcome.facts)}\n`
-    : "why" in outcome
-      ? `did not publish: ${outcome.why}\n`
-      : "";
-}
-
-/** The exit code that says how a run ended. */
-export function exitCode(outcome: DeltaOutcome): number {
-  switch (outcome.kind) {
-    case "nothing":
-      return exit.ok;
-    case "published":
-    case "dry-run":
-      return (outcome.unpushed ?? []).length > 0 ? exit.temporary : exit.ok;
-    case "refused":
-    case "held":
-      return exit.guard;
-    case "failed":
-    case "busy":
-      return exit.temporary;
-  }
 }

@@ -56,6 +56,11 @@ export class TrafficRecorder {
   #refused: RefusedNote[] = [];
   #thread: Worker | undefined;
   #isBusy = false;
+  #list: () => number | undefined = () => undefined;
+  /** What the text says of it. */
+  #toldList: number | undefined;
+  /** The text lacks what was written last. */
+  #isTextLate = false;
   #flushedAt = Number.NEGATIVE_INFINITY;
   #complainedAt = Number.NEGATIVE_INFINITY;
 
@@ -69,6 +74,7 @@ export class TrafficRecorder {
 
   /** The notes of sessions that see recipients so. */
   notes(sight: TrafficSight): TrafficNotes {
+    this.#list = sight.list;
     return {
       accepted: (mailbox) => this.#accept(mailbox, sight),
       refused: (mailbox) => this.#refuse(mailbox, sight),
@@ -77,17 +83,20 @@ export class TrafficRecorder {
 
   /** Hands what came to the thread, unless that is still at work. */
   flush(last = false): void {
-    const isIdle = !last && this.#accepted.size + this.#refused.length === 0;
-    if (this.#isBusy || (isIdle && performance.now() - this.#flushedAt < idleEvery)) {
+    const list = this.#list();
+    const isIdle = !last && this.#accepted.size + this.#refused.length === 0 && list === this.#toldList;
+    const rest = this.#isTextLate ? this.#textEvery : idleEvery;
+    if (this.#isBusy || (isIdle && performance.now() - this.#flushedAt < rest)) {
       return;
     }
+    this.#toldList = list;
     this.#flushedAt = performance.now();
     const notes: Notes = { accepted: [...this.#accepted.values()], refused: this.#refused };
     this.#accepted = new Map();
     this.#refused = [];
     this.#isBusy = true;
     this.#thread ??= this.#start();
-    this.#thread.postMessage({ notes, now: this.#now(), last } satisfies ToThread, []);
+    this.#thread.postMessage({ notes, now: this.#now(), last, list } satisfies ToThread, []);
   }
 
   /** What waits is still written, and the text. */
@@ -149,8 +158,9 @@ export class TrafficRecorder {
     return thread;
   }
 
-  #hear({ why, moved }: FromThread): void {
+  #hear({ why, moved, waits = false }: FromThread): void {
     this.#isBusy = false;
+    this.#isTextLate = waits;
     if (moved !== undefined) {
       this.#log.error("traffic", "damaged file moved aside, starting with an empty one", {
         folder: this.place.folder,

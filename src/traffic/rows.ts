@@ -56,20 +56,31 @@ export class TrafficRows {
       .immediate();
   }
 
-  /** Writes a batch in one transaction. @param now ms since 1970 */
+  /** Writes a batch. Only within `locked`. @param now ms since 1970 */
   write({ accepted, refused }: Notes, now: number): void {
     const today = dayOf(now);
-    this.#database
+    accepted.forEach((note) => this.#accept(note, today));
+    refused.forEach((note) => this.#refuse(note, today));
+    this.#forget(today);
+  }
+
+  /**
+   * Runs it in one transaction, while no other worker writes: neither to the file, nor to the text.
+   * @throws Error if another process keeps the file under another secret by now: hashes of both would be mixed
+   */
+  locked<T>(run: () => T): T {
+    return this.#database
       .transaction(() => {
-        accepted.forEach((note) => this.#accept(note, today));
-        refused.forEach((note) => this.#refuse(note, today));
-        this.#forget(today);
+        if (this.#statements.meta.get("mark") !== this.#form.mark) {
+          throw new Error("another process of the relay uses another secret, or another [recipients] match");
+        }
+        return run();
       })
       .immediate();
   }
 
-  /** All of it. @param now ms since 1970 */
-  read(now: number): Traffic {
+  /** All of it. @param now ms since 1970 @param list as in the text */
+  read(now: number, list?: number): Traffic {
     const oldest = dayOf(now) - rememberedDays;
     const records = this.#statements.all
       .all(oldest)
@@ -77,7 +88,7 @@ export class TrafficRows {
         ...{ full, bare, domain, last, days: parseDays(days) ?? [] },
         ...(refused === 0 ? {} : { refused: { list, count: refused } }),
       }));
-    return { mark: this.#form.mark, written: now, records };
+    return { mark: this.#form.mark, written: now, list, records };
   }
 
   #accept(note: AcceptedNote, today: number): void {

@@ -3,7 +3,7 @@
  * DMZ, so whoever reads it takes nothing for granted.
  *
  *     goodmailto-traffic 1 MARK
- *     written MS
+ *     written MS [LIST]                             (LIST: when the list that serves was first published)
  *     domain NAME                                   (number 0, 1, … in the order of these lines)
  *     to FULL BARE DOMAIN LAST DAY:COUNT,… [LIST:COUNT]
  *     end SHA256 of all lines before
@@ -20,6 +20,8 @@ export interface Traffic {
   readonly mark: string;
   /** ms since 1970. */
   readonly written: number;
+  /** When the list that serves was first published, ms since 1970; not given: there is none. */
+  readonly list?: number | undefined;
   readonly records: readonly TrafficRecord[];
 }
 
@@ -36,14 +38,18 @@ export function textFile(folder: string): string {
 }
 
 /** Writes it. */
-export function printTraffic({ mark, written, records }: Traffic): string {
+export function printTraffic({ mark, written, list, records }: Traffic): string {
   const numbers = new Map<string, number>();
   const lines = records.map((record) => {
     const number = numbers.get(record.domain) ?? numbers.size;
     numbers.set(record.domain, number);
     return lineOf(record, number);
   });
-  const head = [`${version} ${mark}`, `written ${written}`, ...[...numbers.keys()].map((name) => `domain ${name}`)];
+  const head = [
+    `${version} ${mark}`,
+    `written ${written}${list === undefined ? "" : ` ${list}`}`,
+    ...[...numbers.keys()].map((name) => `domain ${name}`),
+  ];
   const body = `${[...head, ...lines].join("\n")}\n`;
   return `${body}end ${hash("sha256", body)}\n`;
 }
@@ -66,12 +72,15 @@ export function parseTraffic(text: string): Traffic | string {
   }
   const lines = body.split("\n");
   const mark = markForm.exec(lines[0] ?? "")?.[1];
-  const written = Number(/^written (\d{1,15})$/.exec(lines[1] ?? "")?.[1]);
+  const [, at, list] = /^written (\d{1,15})(?: (\d{1,15}))?$/.exec(lines[1] ?? "") ?? [];
+  const written = Number(at);
   if (mark === undefined || !Number.isSafeInteger(written)) {
     return "it is not of this version";
   }
   const read = readLines(lines.slice(2, -1));
-  return typeof read === "string" ? read : { mark, written, records: read };
+  return typeof read === "string"
+    ? read
+    : { mark, written, records: read, ...(list === undefined ? {} : { list: Number(list) }) };
 }
 
 function readLines(lines: readonly string[]): TrafficRecord[] | string {

@@ -26,9 +26,16 @@ export interface ThreadData {
 }
 
 /** What comes to it: a batch, with the time in ms since 1970. `last`: the text is written in any case. */
-export type ToThread = { readonly notes: Notes; readonly now: number; readonly last: boolean };
-/** What it says when a batch is done. `moved`: where a damaged file went. */
+export interface ToThread {
+  readonly notes: Notes;
+  readonly now: number;
+  readonly last: boolean;
+  /** When the list that serves was first published, ms since 1970; undefined: there is none. */
+  readonly list: number | undefined;
+}
+/** What it says when a batch is done. `moved`: where a damaged file went. `waits`: the text lacks the batch as yet. */
 export interface FromThread {
+  readonly waits?: boolean;
   readonly why?: string;
   readonly moved?: { readonly to: string; readonly why: string };
 }
@@ -64,19 +71,29 @@ function close(): void {
   }
 }
 
-/** The text is for every worker's rows: it is enough that one of them writes it. */
-function writeText(rows: TrafficRows, now: number, last: boolean): void {
+/**
+ * The text is for every worker's rows: it is enough that one of them writes it. It is read and written under the lock of
+ * the rows: else an older one could take the place of a newer one. @returns whether it is written now
+ */
+function writeText(rows: TrafficRows, { now, last, list }: ToThread): boolean {
   const written = statSync(textPath, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (last || Math.abs(Date.now() - written) >= textEvery) {
-    replaceFile(textPath, printTraffic(rows.read(now)), { mode: 0o640 });
+  const isDue = last || Math.abs(Date.now() - written) >= textEvery;
+  if (isDue) {
+    replaceFile(textPath, printTraffic(rows.read(now, list)), { mode: 0o640 });
   }
+  return isDue;
 }
 
-function take({ notes, now, last }: ToThread): FromThread {
+function take(message: ToThread): FromThread {
   try {
     const rows = open();
-    rows.write(notes, now);
-    writeText(rows, now, last);
+    const isWritten = rows.locked(() => {
+      rows.write(message.notes, message.now);
+      return writeText(rows, message);
+    });
+    if (!isWritten) {
+      return { waits: true, ...(moved === undefined ? {} : { moved }) };
+    }
     return moved === undefined ? {} : { moved };
   } catch (error) {
     if (isDamage(error) && isOpen) {

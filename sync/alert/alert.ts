@@ -6,7 +6,14 @@ import { killGroup } from "../../src/spp/program.ts";
 import type { Settings } from "../../src/config/sections.ts";
 import type { Log } from "../../src/report/log.ts";
 import type { Accepted } from "../remember/day.ts";
-import { afterPushing, afterRun, afterTelling, readIncident, writeIncident } from "../remember/incident.ts";
+import {
+  afterPushing,
+  afterRun,
+  afterTakingBack,
+  afterTelling,
+  readIncident,
+  writeIncident,
+} from "../remember/incident.ts";
 import type { AlertEvent, Incident } from "../remember/incident.ts";
 import type { SyncOutcome } from "../run/full.ts";
 import { describe } from "./facts.ts";
@@ -41,6 +48,17 @@ export async function notePushing(settings: Settings, log: Log, openCourier: Ope
   const before = readIncident(path);
   const targets = settings.publish.map(({ name }) => name);
   await conclude(settings, before, afterPushing(before, targets, createdAt(path)), log, openCourier);
+}
+
+/** Tells that a list was taken back. Rejects never. */
+export async function noteTakenBack(
+  settings: Settings,
+  why: string,
+  log: Log,
+  openCourier: OpenCourier,
+): Promise<void> {
+  const before = readIncident(settings.snapshot.path);
+  await conclude(settings, before, afterTakingBack(before, why, Date.now()), log, openCourier);
 }
 
 /** Sends the alert, and records the result. */

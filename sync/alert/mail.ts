@@ -10,6 +10,7 @@ import type { AlertFacts } from "./facts.ts";
 const subjects: Readonly<Record<AlertEvent, string>> = {
   "sync-failing": "the directory sync keeps failing",
   "snapshot-old": "the list of recipients is too old",
+  "taken-back": "a list of recipients was taken back",
   recovered: "the directory sync works again",
 };
 
@@ -64,7 +65,9 @@ function linesOf(event: AlertEvent, facts: AlertFacts): string[] {
     `${subjects[event]}.`,
     event === "recovered"
       ? "The list of recipients is renewed again."
-      : "The previous snapshot stays in use: no mail is lost, but new users are refused and departed users are still accepted.",
+      : event === "taken-back"
+        ? "Relays that tried the new list refused recipients who got mail this week. The list before it is in use again, and no sync replaces it until `goodmailto rollback --release`."
+        : "The previous snapshot stays in use: no mail is lost, but new users are refused and departed users are still accepted.",
     "",
     ...Object.entries(facts).flatMap(([name, value]) =>
       fold(`${name.slice("GOODMAILTO_".length).toLowerCase()}: ${value}`),

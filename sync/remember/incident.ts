@@ -6,6 +6,8 @@
 import { replaceFile } from "../../src/files/replace.ts";
 import { incidentPath, notesOf, numberOf, readRawNotes } from "../../src/files/sync-notes.ts";
 import type { LastRun, SyncNotes } from "../../src/files/sync-notes.ts";
+import { errorMessage } from "../../src/report/error-message.ts";
+import type { Log } from "../../src/report/log.ts";
 import { addCount, parseHours } from "./day.ts";
 import type { Accepted, HourCount } from "./day.ts";
 import type { SyncOutcome } from "../outcome.ts";
@@ -25,7 +27,7 @@ export interface Incident extends SyncNotes {
 }
 
 /** The event of an alert. */
-export type AlertEvent = "sync-failing" | "snapshot-old" | "recovered";
+export type AlertEvent = "sync-failing" | "snapshot-old" | "taken-back" | "recovered";
 
 /** `[alert]` and `[snapshot]`, as far as they say when. */
 export interface AlertLimits {
@@ -168,7 +170,28 @@ export function afterRun(
   return { incident, event: isOld ? "snapshot-old" : undefined };
 }
 
+/** The incident after a list was taken back: it is told of, whatever was told before. */
+export function afterTakingBack(
+  old: Incident,
+  why: string,
+  now: number,
+): { readonly incident: Incident; readonly event: AlertEvent } {
+  const since = old.failures === 0 ? now : old.since;
+  const incident = { ...old, failures: old.failures + 1, since, why: why.slice(0, 2000), targetsOnly: false };
+  return { incident: { ...incident, told: false }, event: "taken-back" };
+}
+
 /** The incident after the alert was sent, or could not be. */
 export function afterTelling(incident: Incident, event: AlertEvent, reached: boolean): Incident {
   return reached ? { ...incident, told: event !== "recovered" } : incident;
+}
+
+/** The lists that somebody went away from measure no later one. */
+export function forgetDay(snapshotPath: string, log: Log): void {
+  try {
+    writeIncident(snapshotPath, { ...readIncident(snapshotPath), hours: [] });
+  } catch (error) {
+    const why = errorMessage(error);
+    log.error("sync", "cannot reset the size that the guards compare with", { path: snapshotPath, why });
+  }
 }

@@ -65,26 +65,55 @@ function rollBackLocked({ path, from, reason, keep, protection, now, log }: Roll
   }
   const { previous: current } = openPrevious(path, 0);
   current?.close();
-  const newPath = temporaryName(path, "new");
-  copyFileSync(from, newPath, constants.COPYFILE_EXCL);
-  chmodSync(newPath, 0o600);
   const created = reason === undefined ? wanted.created : createdAfter(current, now, protection);
-  writeMeta(newPath, {
+  publishAgain(from, { path, keep, protection, log }, current !== undefined && reason !== undefined, {
     created: String(created),
     since: String(reason === undefined ? wanted.since : created),
     held: reason === undefined ? undefined : holdText(now, reason),
-    digest: unsealed,
-    signature: undefined,
-    ...protectionMeta(protection),
-  });
-  const { signer } = protection;
-  publishSnapshot(newPath, path, {
-    keep,
-    keepOld: current !== undefined && reason !== undefined,
-    log,
-    sign: signer === undefined ? undefined : (file) => signFile(file, signer),
+    urgent: undefined,
   });
   return { kind: "published" };
+}
+
+/**
+ * Marks the list that serves as wanted at once: relays with `[snapshot] canary` do not wait with it.
+ * @throws what the file system and SQLite throw; the snapshot is then what it was
+ */
+export function hurry(options: Pick<RollbackOptions, "path" | "keep" | "protection" | "log">): RollbackOutcome {
+  const { path, protection } = options;
+  const lock = acquireLock(path);
+  if (lock === undefined) {
+    return { kind: "busy" };
+  }
+  try {
+    const { previous: current, damage } = openPrevious(path, 0);
+    current?.close();
+    if (current === undefined || current.mark !== protection.form?.mark) {
+      const why = current === undefined ? (damage ?? "no such file") : "it uses a different HMAC secret";
+      return { kind: "refused", why: `${path}: ${why}` };
+    }
+    publishAgain(path, options, false, { urgent: "1" });
+    return { kind: "published" };
+  } finally {
+    removeTemporary(path);
+    lock.release();
+  }
+}
+
+/** Puts a copy of a list in place, with other words in its meta table. */
+function publishAgain(
+  from: string,
+  { path, keep, protection, log }: Pick<RollbackOptions, "path" | "keep" | "protection" | "log">,
+  keepOld: boolean,
+  meta: Partial<Record<MetaKey, string | undefined>>,
+): void {
+  const newPath = temporaryName(path, "new");
+  copyFileSync(from, newPath, constants.COPYFILE_EXCL);
+  chmodSync(newPath, 0o600);
+  writeMeta(newPath, { ...meta, digest: unsealed, signature: undefined, ...protectionMeta(protection) });
+  const { signer } = protection;
+  const sign = signer === undefined ? undefined : (file: number) => signFile(file, signer);
+  publishSnapshot(newPath, path, { keep, keepOld, log, sign });
 }
 
 function holdText(now: number, reason: string): string {

@@ -93,7 +93,7 @@ function judgeFound(
   { settings, maxLoss, maxActive }: TrafficOptions,
 ): TrafficJudgement {
   const { log, acceptTraffic = false, now } = options;
-  const judged = losses.map((loss) => ({ ...loss, fate: fates.get(loss.source)?.get(loss.entry) }));
+  const judged = losses.map((loss) => ({ ...loss, fate: fates.get(loss) }));
   // Who came back is nobody's loss any more.
   const left = state.left.filter(({ full }) => !accepted.has(full));
   const earlier = left.filter(({ at, told }) => !told && at > now() - dayLength);

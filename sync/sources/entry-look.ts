@@ -4,7 +4,7 @@
  */
 import type { SearchEntry } from "ldapts";
 
-import type { Fate } from "../source.ts";
+import type { Fate, LostAddress } from "../source.ts";
 import type { LdapConnection } from "./ldap-connection.ts";
 import { searchRequest } from "./paged-search.ts";
 
@@ -21,13 +21,13 @@ const skew = 300_000;
  */
 export async function lookAtEntries(
   connection: LdapConnection,
-  entries: readonly string[],
+  lost: readonly LostAddress[],
   since: number,
   controls: readonly string[],
-): Promise<Map<string, Fate>> {
+): Promise<(Fate | undefined)[]> {
   const fates = new Map<string, Fate>();
   try {
-    for (const entry of new Set(entries)) {
+    for (const entry of new Set(lost.map((one) => one.entry))) {
       const fate = await lookAt(connection, entry, since, controls);
       if (fate !== undefined) {
         fates.set(entry, fate);
@@ -36,7 +36,7 @@ export async function lookAtEntries(
   } finally {
     connection.close();
   }
-  return fates;
+  return lost.map(({ entry }) => fates.get(entry));
 }
 
 async function lookAt(

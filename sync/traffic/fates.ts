@@ -10,8 +10,8 @@ const mostAsked = 500;
 /** ms for all of a source. */
 const timeout = 60_000;
 
-/** The fates by entry, of every source; of an entry that is not in it nobody can tell. */
-export type Fates = ReadonlyMap<string, ReadonlyMap<string, Fate>>;
+/** What became of each; of one that is not in it nobody can tell. */
+export type Fates = ReadonlyMap<Loss, Fate>;
 
 /** Asks the sources. Rejects never: a source that does not say explains nothing. */
 export async function fatesOf(
@@ -21,21 +21,27 @@ export async function fatesOf(
   log: Log,
   signal: AbortSignal,
 ): Promise<Fates> {
-  const fates = await Promise.all(
-    sources.map(async (source): Promise<[string, ReadonlyMap<string, Fate>]> => {
-      const { name } = source;
-      const entries = losses.filter((loss) => loss.source === name && loss.entry !== "").map(({ entry }) => entry);
-      const since = previous.sources.get(name)?.readAt ?? 0;
-      if (source.lookAt === undefined || entries.length === 0 || entries.length > mostAsked || since === 0) {
-        return [name, new Map()];
-      }
-      try {
-        return [name, await source.lookAt(entries, since, AbortSignal.any([signal, AbortSignal.timeout(timeout)]))];
-      } catch (error) {
-        log.warning("sync", "cannot ask what became of lost recipients", { source: name, why: errorMessage(error) });
-        return [name, new Map()];
-      }
-    }),
-  );
-  return new Map(fates);
+  const fates = new Map<Loss, Fate>();
+  const ask = async (source: Source): Promise<void> => {
+    const { name } = source;
+    const mine = losses.filter((loss) => loss.source === name && loss.entry !== "");
+    const since = previous.sources.get(name)?.readAt ?? 0;
+    if (source.lookAt === undefined || mine.length === 0 || mine.length > mostAsked || since === 0) {
+      return;
+    }
+    try {
+      const within = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
+      const told = await source.lookAt(mine, since, within);
+      told.forEach((fate, i) => {
+        const loss = mine[i];
+        if (loss !== undefined && fate !== undefined) {
+          fates.set(loss, fate);
+        }
+      });
+    } catch (error) {
+      log.warning("sync", "cannot ask what became of lost recipients", { source: name, why: errorMessage(error) });
+    }
+  };
+  await Promise.all(sources.map(ask));
+  return fates;
 }

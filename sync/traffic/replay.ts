@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import type { Mailbox } from "../../src/mail/address.ts";
+import type { Key, Mailbox } from "../../src/mail/address.ts";
 import { normalKey } from "../../src/mail/address.ts";
 import { openImage } from "../../src/snapshot/image.ts";
 import type { Image } from "../../src/snapshot/image.ts";
@@ -26,6 +26,8 @@ export interface Loss {
   /** Of the row of the old list; "" where it is hashed. */
   readonly source: string;
   readonly entry: string;
+  /** The row's own key. */
+  readonly key: Key;
 }
 
 /** What a replay found. */
@@ -88,8 +90,9 @@ function isAccepted(fresh: RecipientAnswer | undefined, old: RecipientAnswer): b
   );
 }
 
-function originOf(answer: RecipientAnswer): Pick<Loss, "source" | "entry"> {
-  return answer.kind === "known" ? { source: answer.source, entry: answer.entry } : { source: "", entry: "" };
+function originOf(answer: RecipientAnswer): Pick<Loss, "source" | "entry" | "key"> {
+  const { source, entry, key } = answer.kind === "known" ? answer : { source: "", entry: "", key: "" };
+  return { source, entry, key: key as Key };
 }
 
 function nameOf({ full, bare, domain }: Active, { user }: Mailbox, hashed: boolean): Pick<Loss, "name"> {

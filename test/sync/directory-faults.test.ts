@@ -9,7 +9,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { exitCode } from "../../src/compose/sync-run.ts";
+import { exitCode } from "../../src/compose/sync-words.ts";
 import { coreSections } from "../../src/config/schema.ts";
 import { runSync } from "../../sync/run/full.ts";
 import type { JobOptions, SyncOutcome } from "../../sync/run/full.ts";
