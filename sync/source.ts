@@ -80,7 +80,7 @@ export interface Source {
 /** An address that the new list lacks. */
 export interface LostAddress {
   /** As in `FoundAddress`. */
-  readonly key: Key;
+  readonly key: string;
   readonly entry: string;
 }
 

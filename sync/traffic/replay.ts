@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import type { Key, Mailbox } from "../../src/mail/address.ts";
+import type { Mailbox } from "../../src/mail/address.ts";
 import { normalKey } from "../../src/mail/address.ts";
 import { openImage } from "../../src/snapshot/image.ts";
 import type { Image } from "../../src/snapshot/image.ts";
@@ -27,7 +27,7 @@ export interface Loss {
   readonly source: string;
   readonly entry: string;
   /** The row's own key. */
-  readonly key: Key;
+  readonly key: string;
 }
 
 /** What a replay found. */
@@ -92,7 +92,7 @@ function isAccepted(fresh: RecipientAnswer | undefined, old: RecipientAnswer): b
 
 function originOf(answer: RecipientAnswer): Pick<Loss, "source" | "entry" | "key"> {
   const { source, entry, key } = answer.kind === "known" ? answer : { source: "", entry: "", key: "" };
-  return { source, entry, key: key as Key };
+  return { source, entry, key };
 }
 
 function nameOf({ full, bare, domain }: Active, { user }: Mailbox, hashed: boolean): Pick<Loss, "name"> {
