@@ -1,53 +1,26 @@
 /** `goodmailto explain`: what the answer to a recipient was at a time and why, and since when it exists or is gone. */
 import { Command } from "commander";
 
-import { describeUnread, listAt, parseTime, readHistory } from "../../sync/remember/history.ts";
-import type { KeptList } from "../../sync/remember/history.ts";
-import { findOwnDomain } from "../config/own-domains.ts";
+import { parseTime } from "../../sync/remember/history.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
-import type { Mailbox } from "../mail/address.ts";
-import { createDomains } from "../mail/domains.ts";
-import { silentLog } from "../report/log.ts";
 import { printEvent } from "../log/event-line.ts";
-import type { MailEvent } from "../report/event.ts";
 import { searchJournal } from "../trace/search.ts";
 import { isReference, readWanted } from "../trace/search-keys.ts";
-import { openSnapshot } from "../snapshot/reader.ts";
-import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { Trust } from "../snapshot/trust.ts";
-import type { RecipientAnswer } from "../snapshot/recipients.ts";
-import { ask, createService, settingLines } from "../compose/would-answer.ts";
-import type { WouldAnswer } from "../compose/would-answer.ts";
+import { explainAt, explainEvents } from "../compose/explained.ts";
+import type { Facts } from "../compose/explained.ts";
+import { settingLines } from "../compose/would-answer.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { traceBeside } from "../compose/trace-place.ts";
-import { newestKnown, trustForCommand } from "../compose/trust.ts";
+import { trustForCommand } from "../compose/trust.ts";
 
 interface Words {
   readonly config: string;
   readonly at?: string;
   readonly json?: true;
 }
-
-/** What one list says of the recipient. */
-interface Look {
-  readonly list: KeptList;
-  readonly found: RecipientAnswer;
-  /**
-   * Until when an incremental sync may have added the recipient, ms since 1970; not given: it was in the list from the
-   * start.
-   */
-  readonly addedUntil?: number;
-}
-
-/** What is said of one recipient. Times are ISO 8601. */
-type Facts = WouldAnswer & {
-  readonly at: string;
-  readonly list: string;
-  readonly served_from: string;
-  readonly since: string;
-};
 
 /** Events of a session that are explained, at most. */
 const mostEvents = 100;
@@ -93,9 +66,6 @@ async function explain(text: string, words: Words): Promise<void> {
   process.exitCode = facts.verdict === "refused" ? exit.refused : exit.ok;
 }
 
-/** Recipients of a message that are explained, at most. */
-const mostExplained = 20;
-
 /** What the journal has of a session or message, and for each recipient what the list said then. */
 async function explainReference(settings: Settings, trust: Trust, ref: string, words: Words): Promise<void> {
   const place = traceBeside(settings);
@@ -108,19 +78,7 @@ async function explainReference(settings: Settings, trust: Trust, ref: string, w
       [`the journal has nothing of ${ref}`, ...unread.map(({ path, why }) => `${path}: ${why}`)].join("; "),
     );
   }
-  const explained: { readonly event: MailEvent; readonly recipients: readonly (Facts | string)[] }[] = [];
-  for (const event of found) {
-    const recipients: (Facts | string)[] = [];
-    for (const address of event.recipients.slice(0, mostExplained)) {
-      const mailbox = parseMailbox(address);
-      recipients.push(
-        mailbox === undefined
-          ? `${address}: no address; the journal has it hashed`
-          : await explainAt(settings, trust, mailbox, address, event.at),
-      );
-    }
-    explained.push({ event, recipients });
-  }
+  const explained = await explainEvents(settings, trust, found);
   process.stdout.write(
     words.json === true
       ? `${JSON.stringify(explained, undefined, 2)}\n`
@@ -132,132 +90,9 @@ function formatOne(facts: Facts | string): string {
   return typeof facts === "string" ? `  not known: ${facts}\n` : format(facts).replaceAll(/^(?=.)/gm, "  ");
 }
 
-/** What was said of a recipient at a time; or why that is not known. */
-async function explainAt(
-  settings: Settings,
-  trust: Trust,
-  mailbox: Mailbox,
-  text: string,
-  time: number,
-): Promise<Facts | string> {
-  const { lists, damaged } = readHistory(settings.snapshot.path);
-  const list = listAt(lists, time);
-  if (list === undefined) {
-    const oldest = lists.at(-1);
-    const kept = oldest === undefined ? "none is kept" : `the oldest that is kept served from ${iso(oldest.since)}`;
-    return `no list of ${iso(time)}, ${[kept, ...damaged.map(describeUnread)].join("; ")}`;
-  }
-  const looks = lists.map((one) => lookInto(settings, one, trust, mailbox));
-  const look = looks[lists.indexOf(list)];
-  if (look?.found.kind === "unavailable") {
-    return `${list.path} cannot be read (${look.found.why})`;
-  }
-  const answer = await answerOf(settings, list, trust, mailbox, text, time);
-  const since = describeSince(looks, lists.indexOf(list));
-  const older = looks[lists.indexOf(list) + 1];
-  const why = answer.why + describeDoubt(look, older, time, staleAfterOf(settings, mailbox));
-  return { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer, why };
-}
-
-/** As the relay counts it in the domain of a recipient. */
-function staleAfterOf(settings: Settings, { domain }: Mailbox): number {
-  const { aliases, relay } = settings.domains;
-  const name = createDomains(relay, aliases).canonical(domain) ?? domain;
-  return (findOwnDomain(settings, name) ?? settings.recipients).stale_after;
-}
-
 function sayUnknown(why: string): void {
   process.stderr.write(`goodmailto: not known: ${why}\n`);
   process.exitCode = exit.unavailable;
-}
-
-async function answerOf(
-  settings: Settings,
-  list: KeptList,
-  trust: Trust,
-  mailbox: Mailbox,
-  text: string,
-  time: number,
-): Promise<WouldAnswer> {
-  const snapshot = openList(settings, list, trust);
-  try {
-    const stranger = { variables: new Map<string, string>(), denied: false };
-    return await ask(
-      createService(settings, snapshot, () => time),
-      text,
-      mailbox,
-      undefined,
-      stranger,
-      "",
-    );
-  } finally {
-    snapshot.close();
-  }
-}
-
-/** A kept list is older by its nature; only what is in place can be a replay. */
-function openList({ snapshot }: Settings, { name, path }: KeptList, trust: Trust): SnapshotReader {
-  return openSnapshot(path, silentLog, name === "current" ? { trust, newest: newestKnown(snapshot) } : { trust });
-}
-
-function lookInto(settings: Settings, list: KeptList, trust: Trust, mailbox: Mailbox): Look {
-  const snapshot = openList(settings, list, trust);
-  try {
-    const found = createService(settings, snapshot, Date.now).recipients.find(mailbox);
-    const source = found.kind === "known" ? found.source : undefined;
-    // Only a source whose changes are known is asked for them, and only a list that was made again can hold any.
-    const mayHaveGrown =
-      list.created > list.since &&
-      snapshot.image?.sources.some(({ name, reached }) => name === source && reached !== "");
-    return mayHaveGrown === true ? { list, found, addedUntil: list.created } : { list, found };
-  } finally {
-    snapshot.close();
-  }
-}
-
-/** What the file of a list that was made again cannot tell of an earlier time; with "; " in front, "" for nothing. */
-function describeDoubt(look: Look | undefined, older: Look | undefined, time: number, staleAfter: number): string {
-  if (look === undefined || time >= look.list.created) {
-    return "";
-  }
-  const made = iso(look.list.created);
-  if (look.found.kind === "known") {
-    return look.addedUntil === undefined || older?.found.kind === "known"
-      ? ""
-      : `; cannot tell whether it was already listed then: the list was rebuilt at ${made}, and an incremental sync may have added it`;
-  }
-  return staleAfter > 0 ? `; cannot tell whether the list was stale then: it was read again by ${made}` : "";
-}
-
-/**
- * Since when the list says what it says, and until when it did.
- * @param looks newest first
- */
-export function describeSince(looks: readonly Look[], index: number): string {
-  const look = looks[index];
-  if (look === undefined || look.found.kind === "unavailable") {
-    return "not known";
-  }
-  const exists = look.found.kind === "known";
-  const isSame = ({ found }: Look): boolean => (found.kind === "known") === exists && found.kind !== "unavailable";
-  let first = index;
-  while (first + 1 < looks.length && looks.slice(first + 1, first + 2).every(isSame)) {
-    first += 1;
-  }
-  const next = looks.slice(0, index).findLast((other) => !isSame(other));
-  const until = next === undefined ? "" : `, until ${iso(next.list.since)}`;
-  const start = iso(looks[first]?.list.since ?? 0);
-  const isOldest = first === looks.length - 1;
-  if (look.found.kind === "gone") {
-    return `gone since ${iso(look.found.since)}${until}`;
-  }
-  const word = exists ? "exists" : isOldest ? "not listed" : "gone";
-  const addedUntil = exists ? looks[first]?.addedUntil : undefined;
-  if (addedUntil !== undefined) {
-    const before = isOldest ? ", or before, the oldest list that is kept" : "";
-    return `${word} since ${start} or later, by an incremental sync until ${iso(addedUntil)}${before}${until}`;
-  }
-  return `${word} since ${start}${isOldest ? " or before, the oldest list that is kept" : ""}${until}`;
 }
 
 function iso(time: number): string {

@@ -9,16 +9,10 @@ import { Command, InvalidArgumentError } from "commander";
 import { errorMessage } from "../report/error-message.ts";
 import { parseDuration } from "../config/units.ts";
 import type { Settings } from "../config/sections.ts";
-import { parseMailbox } from "../mail/address.ts";
-import { partPaths } from "../observe/part-paths.ts";
-import { createDomains } from "../mail/domains.ts";
 import { nameDomains } from "../export/deliverable.ts";
-import { mergeObserved, readObserved } from "../observe/observations.ts";
-import type { Observed } from "../observe/observations.ts";
-import { recipientsOf } from "../compose/own-domains.ts";
-import { denialOf } from "../files/denied.ts";
 import { exit } from "../ops/exit.ts";
-import { formatReport, gapsOf, isMissing, reportObserved } from "../observe/report.ts";
+import { judgeObserved, observedIn, usualEnough } from "../compose/observed.ts";
+import { formatReport, gapsOf, isMissing } from "../observe/report.ts";
 import type { ObserveReport } from "../observe/report.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
@@ -45,8 +39,13 @@ export function observeCommand(): Command {
     .option("--file <file>", "file to read instead of [recipients] observe_file")
     .option("--hint", "search the directories for the missing addresses; run it where the sync runs")
     .option("--most <number>", "number of disagreements to list", parseCount, 50)
-    .option("--min-recipients <number>", "minimum number of recipients for a verdict of safe", parseCount, 200)
-    .option("--min-time <duration>", "how long must be observed before it is safe", parseTime, 3 * 86_400_000)
+    .option(
+      "--min-recipients <number>",
+      "minimum number of recipients for a verdict of safe",
+      parseCount,
+      usualEnough.recipients,
+    )
+    .option("--min-time <duration>", "how long must be observed before it is safe", parseTime, usualEnough.time)
     .option("--json", "print one JSON object")
     .action(printReport);
   return new Command("observe").description("Evaluate observe mode").addCommand(report);
@@ -74,47 +73,19 @@ async function printReport(words: Words): Promise<void> {
     return;
   }
   const file = words.file ?? settings.recipients.observe_file;
-  const observed = mergeObserved(partPaths(file).flatMap((path) => readObserved(path) ?? []));
-  if (observed === undefined) {
-    process.stderr.write(`goodmailto: ${whyNothing(file)}\n`);
+  const observed = observedIn(file);
+  if (typeof observed === "string") {
+    process.stderr.write(`goodmailto: ${observed}\n`);
     process.exitCode = exit.unavailable;
     return;
   }
-  const report = judgeNow(settings, observed, words);
+  const enough = { recipients: words.minRecipients, time: words.minTime };
+  const report = judgeObserved(settings, observed, enough, openForCommand(settings));
   const hinted = words.hint === true ? await addHints(report, settings, dirname(words.config)) : report;
   process.stdout.write(words.json === true ? `${JSON.stringify(hinted)}\n` : formatReport(hinted, words.most));
   process.exitCode = { safe: exit.ok, "not-safe": 1, "not-enough": exit.temporary, "cannot-tell": exit.temporary }[
     report.verdict
   ];
-}
-
-function whyNothing(file: string): string {
-  const denied = partPaths(file).find((path) => denialOf(path) !== undefined);
-  if (denied !== undefined) {
-    return `"${denied}" ${denialOf(denied)}`;
-  }
-  const why = file === "" ? "[recipients] observe_file is not set" : `"${file}" holds no observations`;
-  return `${why}; the relay writes it while [recipients] mode is "observe"`;
-}
-
-/** With what the list says by now, if there is one here. */
-function judgeNow(settings: Settings, observed: Observed, words: Words): ObserveReport {
-  const enough = { recipients: words.minRecipients, time: words.minTime };
-  const snapshot = openForCommand(settings);
-  if (snapshot === undefined) {
-    return reportObserved(observed, enough, () => false);
-  }
-  try {
-    const domains = createDomains(settings.domains.relay, settings.domains.aliases);
-    const { find } = recipientsOf(settings, snapshot, domains);
-    return reportObserved(observed, enough, (address) => {
-      const mailbox = parseMailbox(address);
-      const answer = mailbox === undefined ? undefined : find(mailbox);
-      return answer?.kind === "known" && answer.restriction === undefined;
-    });
-  } finally {
-    snapshot.close();
-  }
 }
 
 async function addHints(report: ObserveReport, settings: Settings, folder: string): Promise<ObserveReport> {

@@ -4,15 +4,14 @@
  */
 import { Command } from "commander";
 
-import { readIncident } from "../../sync/remember/incident.ts";
 import { ownDomains } from "../config/own-domains.ts";
-import type { Settings } from "../config/sections.ts";
-import { denialOf } from "../files/denied.ts";
 import { incidentPath } from "../files/sync-notes.ts";
 import { askRelays } from "../ops/control-client.ts";
 import type { Asked } from "../ops/control-client.ts";
 import { exit } from "../ops/exit.ts";
-import { formatTime, reportStatus } from "../compose/list-report.ts";
+import { reportIncident } from "../compose/incident-report.ts";
+import type { IncidentReport } from "../compose/incident-report.ts";
+import { reportStatus } from "../compose/list-report.ts";
 import type { DomainReport, StatusReport } from "../compose/list-report.ts";
 import { formatReports, reportsOf } from "../compose/running-relays.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
@@ -51,31 +50,6 @@ export function statusCommand(): Command {
 function silentText({ silent }: Asked): string {
   return silent.map(({ path, why }) => `relay: ${path} does not answer: ${why}\n`).join("");
 }
-
-/** What the sync on this machine remembers of its last runs; see docs/before-you-enforce.md. */
-export interface IncidentReport {
-  /** Runs since the last complete one. */
-  readonly failures: number;
-  readonly since: string | null;
-  readonly why: string;
-  /** The last run that read every source and published. */
-  readonly whole: string | null;
-  /** An alert was sent, and the end of it was not yet. */
-  readonly told: boolean;
-  /** `[[publish]]` targets that lack the list; each run tries them again. */
-  readonly unpushed: readonly string[];
-  /** Its file may not be read, so that nothing else here is known. */
-  readonly denied: boolean;
-}
-
-function reportIncident({ snapshot, publish }: Settings): IncidentReport {
-  const { failures, since, why, whole, told, unpushed } = readIncident(snapshot.path);
-  const wanting = publish.flatMap(({ name }) => (unpushed.includes(name) ? [name] : []));
-  const denied = denialOf(incidentPath(snapshot.path)) !== undefined;
-  return { failures, since: formatTime(since), why, whole: formatTime(whole), told, unpushed: wanting, denied };
-}
-
-/** Whether this user may not read a file, or not even look whether it is there. */
 
 function formatIncident(
   { failures, since, why, told, unpushed, denied }: IncidentReport,

@@ -5,8 +5,8 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { describeSince } from "../../src/commands/explain.ts";
-import { describeHistory } from "../../src/commands/history.ts";
+import { describeSince } from "../../src/compose/explained.ts";
+import { describeHistory } from "../../src/compose/list-history.ts";
 import { silentLog } from "../../src/report/log.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
