@@ -1,6 +1,9 @@
 /** What is known of the relay, for pages: asked at most once in a moment, however many look. */
 import { performance } from "node:perf_hooks";
 
+import { readHistory } from "../../sync/remember/history.ts";
+import { describeHistory } from "../compose/list-history.ts";
+import type { HistoryEntry } from "../compose/list-history.ts";
 import { reportStatus } from "../compose/list-report.ts";
 import type { StatusReport } from "../compose/list-report.ts";
 import { reportsOf } from "../compose/running-relays.ts";
@@ -13,9 +16,11 @@ import type { Totals } from "../ops/metrics.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import { listAlerts } from "./pages/alert.ts";
 import type { Alert } from "./pages/alert.ts";
-import type { Desk, Live } from "./pages/desk.ts";
+import type { Desk, KeptHistory, Live } from "./pages/desk.ts";
 import { Samples } from "./pages/samples.ts";
 
+/** Kept lists that are shown. */
+const mostLists = 50;
 /** ms that an answer counts as that of now. */
 const moment = 1000;
 
@@ -32,6 +37,7 @@ export class Knowledge {
   readonly #askTotals: () => Promise<Totals | undefined>;
   #live: Kept<Promise<Live>> | undefined;
   #status: Kept<StatusReport> | undefined;
+  #history: { readonly mark: string; readonly entries: readonly HistoryEntry[] } | undefined;
 
   constructor(
     loaded: Placed,
@@ -59,6 +65,7 @@ export class Knowledge {
       now: Date.now(),
       live: () => this.live(),
       status: () => this.status(),
+      history: () => this.history(),
       alerts,
     };
   }
@@ -89,6 +96,17 @@ export class Knowledge {
       this.#status = { at: performance.now(), value: report };
     }
     return this.#status.value;
+  }
+
+  /** What is kept beside the list; compared again only when a file of it has changed. */
+  history(): KeptHistory {
+    const { lists, damaged } = readHistory(this.settings.snapshot.path);
+    const mark = JSON.stringify(lists.map(({ path, created, since }) => [path, created, since]));
+    if (this.#history?.mark !== mark) {
+      const entries = describeHistory({ lists: lists.slice(0, mostLists), damaged });
+      this.#history = { mark, entries };
+    }
+    return { entries: this.#history.entries, damaged };
   }
 
   /** Of everything; the faults first. */

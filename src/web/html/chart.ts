@@ -6,6 +6,8 @@ import { number } from "./words.ts";
 /** One line. */
 export interface Line {
   readonly name: string;
+  /** How it is drawn: 1 stands out, as what went wrong should. */
+  readonly look: 1 | 2 | 3;
   /** Undefined: not known. */
   readonly values: readonly (number | undefined)[];
 }
@@ -42,10 +44,10 @@ export function chart({ title, unit, times, lines }: Chart): Markup {
   return html`<figure class="chart">
     <figcaption>
       <strong>${title}</strong> <span class="soft small">${unit}</span> ${lines.map(
-        ({ name }, i) =>
+        ({ name, look }) =>
           html`<span class="key"
             ><svg viewBox="0 0 26 10" aria-hidden="true">
-              <line class="series s${i + 1}" x1="0" x2="26" y1="5" y2="5" /></svg
+              <line class="series s${look}" x1="0" x2="26" y1="5" y2="5" /></svg
             >${name}</span
           > `,
       )}
@@ -55,7 +57,7 @@ export function chart({ title, unit, times, lines }: Chart): Markup {
         ${steps.map((step) => html`<span>${typeof step === "number" ? number(step) : step}</span>`)}
       </div>
       <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" focusable="false">
-        ${grid}${lines.map(({ values }, i) => draw(values, top, i + 1))}
+        ${grid}${lines.map(({ values, look }) => draw(values, top, look))}
       </svg>
       <div class="times">${marks.map((at) => html`<span>${noon(at)}</span>`)}</div>
     </div>
@@ -74,7 +76,8 @@ function draw(values: readonly (number | undefined)[], top: number, series: numb
     const points = run.map((value, i) => point(value, start + i));
     const ends = [point(0, start + run.length - 1), point(0, start)];
     const dot = run.length === 1 ? html`<path class="series dot s${series}" d="M${points[0] ?? ""}h.1" />` : nothing;
-    const area = series === 1 ? html`<polygon class="area s1" points="${[...points, ...ends].join(" ")}" />` : nothing;
+    const area =
+      series < 3 ? html`<polygon class="area s${series}" points="${[...points, ...ends].join(" ")}" />` : nothing;
     return html`${area}<polyline class="series s${series}" points="${points.join(" ")}" />${dot}`;
   })}`;
 }

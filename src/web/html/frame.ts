@@ -23,6 +23,8 @@ export interface Page {
   readonly body: Markup;
   /** It shows what changes from moment to moment, and is made again. */
   readonly isLive?: true;
+  /** The page of the navigation to which it belongs, if it is none of them itself. */
+  readonly section?: string;
   /** HTTP status; 200 if not given. */
   readonly status?: number;
 }
@@ -45,7 +47,7 @@ export interface Setting {
 }
 
 /** The whole document. */
-export function frame({ title, body, isLive }: Page, setting: Setting): string {
+export function frame({ title, body, isLive, section }: Page, setting: Setting): string {
   const { relay, path, refresh } = setting;
   const isRenewed = isLive === true && refresh > 0;
   const page = html`<html lang="en">
@@ -66,7 +68,7 @@ export function frame({ title, body, isLive }: Page, setting: Setting): string {
           <p class="brand"><a href="/">goodmailto</a> <span class="relay">${relay}</span></p>
           ${whoami(setting)}
         </div>
-        ${setting.isInside ? navigation(path, setting) : nothing}
+        ${setting.isInside ? navigation(section ?? path, setting) : nothing}
       </header>
       <main id="main" tabindex="-1">
         <h1>${title}</h1>
@@ -92,9 +94,8 @@ function whoami({ user, canLeave }: Setting): Markup {
 }
 
 function navigation(path: string, { alerts }: Setting): Markup {
-  const [, section = ""] = path.split("/");
   const items = places.map(([to, name]) => {
-    const isHere = to === `/${section}`;
+    const isHere = to === path;
     const badge = to === "/alerts" ? badgeOf(alerts) : nothing;
     return isHere
       ? html`<li><a href="${to}" aria-current="page">${name}${badge}</a></li>`

@@ -29,12 +29,14 @@ footer { padding-bottom: 1.5rem; color: var(--soft); font-size: .8125rem; }
 code, .code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .875em; overflow-wrap: anywhere; }
 .soft { color: var(--soft); }
 .small { font-size: .875rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); gap: .75rem; margin: 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr)); gap: .75rem; margin: 0; }
 .card { background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .9rem; min-width: 0; }
 .card dt { color: var(--soft); font-size: .8125rem; }
 .card dd { margin: 0; }
 .card .figure { font-size: 1.6rem; line-height: 1.25; font-weight: 600; font-variant-numeric: tabular-nums; letter-spacing: -.02em; overflow-wrap: anywhere; }
 .card .aside { color: var(--soft); font-size: .8125rem; }
+.stack { display: grid; gap: .75rem; }
+.panel h2:first-child { margin-bottom: .5rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: .75rem; }
 .panel { background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: .8rem 1rem; min-width: 0; }
 .panel > h2:first-child, .panel > h3:first-child { margin-top: 0; }

@@ -11,6 +11,15 @@ tbody th { font-weight: 600; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td, th { overflow-wrap: break-word; }
 td.long { min-width: 14rem; overflow-wrap: anywhere; }
+.journal tbody th { font-weight: 400; }
+.journal td:nth-child(3), .journal td:nth-child(5) { min-width: 13rem; }
+@media (max-width: 42rem) {
+  .journal, .journal caption, .journal tbody { display: block; }
+  .journal thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .journal tr { display: grid; grid-template-columns: auto 1fr; gap: .1rem .75rem; padding: .6rem .75rem; border-bottom: 1px solid var(--line); }
+  .journal tbody tr > * { padding: 0; border: 0; min-width: 0; }
+  .journal td:nth-child(n+3) { grid-column: 1 / -1; min-width: 0; }
+}
 time { font-variant-numeric: tabular-nums; white-space: nowrap; }
 dl.facts { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .3rem 1rem; margin: 0; }
 dl.facts dt { color: var(--soft); }

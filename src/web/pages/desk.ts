@@ -1,4 +1,6 @@
 /** What a page is made of: the settings, and what is known at this moment. */
+import type { History } from "../../../sync/remember/history.ts";
+import type { HistoryEntry } from "../../compose/list-history.ts";
 import type { RelayReport } from "../../compose/relay-answers.ts";
 import type { StatusReport } from "../../compose/list-report.ts";
 import type { Settings } from "../../config/sections.ts";
@@ -17,6 +19,12 @@ export interface Live {
   readonly silent: readonly string[];
 }
 
+/** The lists that are kept, newest first. */
+export interface KeptHistory {
+  readonly entries: readonly HistoryEntry[];
+  readonly damaged: History["damaged"];
+}
+
 /** What a page is made of. */
 export interface Desk {
   readonly settings: Settings;
@@ -26,6 +34,7 @@ export interface Desk {
   readonly now: number;
   live(): Promise<Live>;
   status(): StatusReport;
+  history(): KeptHistory;
   alerts(): Promise<readonly Alert[]>;
 }
 

@@ -2,6 +2,7 @@
 import { figuresOf } from "../../ops/figures.ts";
 import type { Figures } from "../../ops/figures.ts";
 import { chart } from "../html/chart.ts";
+import type { Line } from "../html/chart.ts";
 import { html, nothing } from "../html/markup.ts";
 import type { Markup } from "../html/markup.ts";
 import type { Page } from "../html/frame.ts";
@@ -93,22 +94,22 @@ function charts(history: readonly Stretch[], unit: string): Markup {
   const times = history.map(({ from }) => from);
   const of = (figure: (all: Figures) => number) =>
     history.map(({ counted }) => (counted === undefined ? undefined : figure(counted)));
-  const mail = [
-    { name: "refused", values: of(({ refused }) => refused) },
-    { name: "accepted", values: of(({ accepted }) => accepted) },
-    { name: "delivered", values: of(({ delivered }) => delivered) },
+  const mail: Line[] = [
+    { name: "refused", look: 1, values: of(({ refused }) => refused) },
+    { name: "accepted", look: 2, values: of(({ accepted }) => accepted) },
+    { name: "delivered", look: 3, values: of(({ delivered }) => delivered) },
   ];
-  const replies = [
-    { name: "refused", values: of(({ hopsRefused }) => hopsRefused) },
-    { name: "took", values: of(({ hopsTook }) => hopsTook) },
-    { name: "no answer", values: of(({ hopsSilent }) => hopsSilent) },
+  const replies: Line[] = [
+    { name: "refused", look: 1, values: of(({ hopsRefused }) => hopsRefused) },
+    { name: "took", look: 2, values: of(({ hopsTook }) => hopsTook) },
+    { name: "no answer", look: 3, values: of(({ hopsSilent }) => hopsSilent) },
   ];
-  const sessions = [{ name: "sessions", values: history.map((each) => each.sessions) }];
+  const sessions: Line[] = [{ name: "sessions", look: 2, values: history.map((each) => each.sessions) }];
   const ages = history.map(({ age }) => (age === undefined ? undefined : Math.round(age / 60)));
   return html`${[
     chart({ title: "Recipients and messages", unit, times, lines: mail }),
     chart({ title: "Replies of next hops", unit, times, lines: replies }),
     chart({ title: "Sessions", unit: "at a time", times, lines: sessions }),
-    chart({ title: "Age of the list", unit: "in minutes", times, lines: [{ name: "age", values: ages }] }),
+    chart({ title: "Age of the list", unit: "in minutes", times, lines: [{ name: "age", look: 2, values: ages }] }),
   ].map((each) => html`<div class="panel">${each}</div>`)}`;
 }

@@ -5,40 +5,52 @@ import type { Markup, Part } from "../html/markup.ts";
 /** A column of a table; `number` is set to the right. */
 export type Column = string | { readonly number: string };
 
-/** A table that scrolls by itself where it is too wide. */
-export function table(caption: string, columns: readonly Column[], rows: readonly (readonly Part[])[]): Markup {
-  const heads = columns.map((column) =>
-    typeof column === "string"
-      ? html`<th scope="col">${column}</th>`
-      : html`<th scope="col" class="number">${column.number}</th>`,
-  );
+/**
+ * A table that scrolls by itself where it is too wide. The roles say what a browser forgets where the style sheet shows
+ * rows one below the other.
+ * @param name a class of its own
+ */
+export function table(
+  caption: string,
+  columns: readonly Column[],
+  rows: readonly (readonly Part[])[],
+  name = "plain",
+): Markup {
   const cell = (part: Part, i: number): Markup => {
     const column = columns[i];
     if (i === 0) {
-      return html`<th scope="row">${part}</th>`;
+      return html`<th scope="row" role="rowheader">${part}</th>`;
     }
-    return typeof column === "object" ? html`<td class="number">${part}</td>` : html`<td>${part}</td>`;
+    return typeof column === "object"
+      ? html`<td role="cell" class="number">${part}</td>`
+      : html`<td role="cell">${part}</td>`;
   };
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
-    <table>
+    <table class="${name}" role="table">
       <caption>
         ${caption}
       </caption>
-      <thead>
-        <tr>
-          ${heads}
+      <thead role="rowgroup">
+        <tr role="row">
+          ${columns.map(head)}
         </tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         ${rows.map(
           (row) =>
-            html`<tr>
+            html`<tr role="row">
               ${row.map(cell)}
             </tr>`,
         )}
       </tbody>
     </table>
   </div>`;
+}
+
+function head(column: Column): Markup {
+  return typeof column === "string"
+    ? html`<th scope="col" role="columnheader">${column}</th>`
+    : html`<th scope="col" role="columnheader" class="number">${column.number}</th>`;
 }
 
 /** A figure with its name, and a word beside it. */

@@ -27,6 +27,8 @@ export interface Stretch {
 
 export class Samples {
   readonly #ring: Sample[] = [];
+  /** What was so before the ring begins. */
+  #origin: Sample | undefined;
 
   /** Takes what is so now; the last of a minute stays. @param now ms since 1970 */
   take(now: number, sample: Omit<Sample, "minute">): void {
@@ -35,8 +37,9 @@ export class Samples {
       this.#ring.pop();
     }
     this.#ring.push({ minute: at, ...sample });
+    this.#origin ??= this.#ring[0];
     if (this.#ring.length > most + 1) {
-      this.#ring.shift();
+      this.#origin = this.#ring.shift();
     }
   }
 
@@ -52,7 +55,7 @@ export class Samples {
   #stretch(begins: number, width: number): Stretch {
     const inside = this.#ring.filter(({ minute: at }) => at >= begins && at < begins + width);
     const last = inside.at(-1);
-    const before = this.#ring.findLast(({ minute: at }) => at < begins) ?? inside[0];
+    const before = this.#ring.findLast(({ minute: at }) => at < begins) ?? this.#origin;
     return {
       from: begins * minute,
       counted: last === undefined || before === undefined ? undefined : difference(last.figures, before.figures),
