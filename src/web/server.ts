@@ -78,7 +78,8 @@ export class WebServer {
       this.#server.listen(listenOptions(place), resolve);
     });
     this.#server.on("error", (error) => this.#log.error("web", "server", { why: error.message }));
-    await this.#parts.knowledge.sample();
+    // Rejects never.
+    void this.#parts.knowledge.sample();
     return listeningAt(this.#server, place);
   }
 

@@ -48,36 +48,37 @@ async function askTotals(): Promise<Totals | undefined> {
   }
 }
 
+function hear(message: ToThread, server: WebServer): void {
+  switch (message.kind) {
+    case "alive":
+      say({ kind: "alive" });
+      break;
+    case "answer":
+      waiting.get(message.id)?.(message.totals);
+      break;
+    case "reload": {
+      // Its errors are said where the relay reads it.
+      const fresh = loadPlaced(options.config);
+      if (fresh !== undefined) {
+        server.reload(fresh);
+      }
+      break;
+    }
+    case "close":
+      server.close();
+      parentPort?.close();
+      break;
+  }
+}
+
 async function start(): Promise<void> {
   const loaded = loadPlaced(options.config);
   if (loaded === undefined) {
     throw new Error("the configuration has errors");
   }
   const server = new WebServer(loaded, options, askTotals, log);
-  const address = await server.listen();
-  parentPort?.on("message", (message: ToThread) => {
-    switch (message.kind) {
-      case "alive":
-        say({ kind: "alive" });
-        break;
-      case "answer":
-        waiting.get(message.id)?.(message.totals);
-        break;
-      case "reload": {
-        // Its errors are said where the relay reads it.
-        const fresh = loadPlaced(options.config);
-        if (fresh !== undefined) {
-          server.reload(fresh);
-        }
-        break;
-      }
-      case "close":
-        server.close();
-        parentPort?.close();
-        break;
-    }
-  });
-  say({ kind: "ready", address });
+  parentPort?.on("message", (message: ToThread) => hear(message, server));
+  say({ kind: "ready", address: await server.listen() });
 }
 
 start().catch((error: unknown) => {

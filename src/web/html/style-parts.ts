@@ -8,6 +8,7 @@ thead th { color: var(--soft); font-size: .8125rem; font-weight: 600; white-spac
 tbody tr:last-child > * { border-bottom: 0; }
 tbody tr:nth-child(even) { background: var(--row); }
 tbody th { font-weight: 600; }
+tbody th code { white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td, th { overflow-wrap: break-word; }
 td.long { min-width: 14rem; overflow-wrap: anywhere; }
