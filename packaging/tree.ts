@@ -85,14 +85,20 @@ function writeProgram(path: string): void {
 
 function writeUnits(folder: string): void {
   for (const name of readdirSync(join(root, "systemd"))) {
-    const text = readFileSync(join(root, "systemd", name), "utf8")
-      .replaceAll("/opt/goodmailto/src/node.sh /opt/goodmailto/src/goodmailto.js", "/usr/bin/goodmailto")
-      .replaceAll("file:///opt/goodmailto/docs/", "file:///usr/share/doc/goodmailto/docs/");
+    const text = readFileSync(join(root, "systemd", name), "utf8").replaceAll(
+      "/opt/goodmailto/src/node.sh /opt/goodmailto/src/goodmailto.js",
+      "/usr/bin/goodmailto",
+    );
     write(
       join(folder, name === "sysusers.conf" ? "usr/lib/sysusers.d/goodmailto.conf" : `usr/lib/systemd/system/${name}`),
-      text,
+      withDocs(text),
     );
   }
+}
+
+/** A file that leads to pages of docs, where those are installed. */
+function withDocs(text: string): string {
+  return text.replaceAll("file:///opt/goodmailto/docs/", "file:///usr/share/doc/goodmailto/docs/");
 }
 
 function writeDocumentation(folder: string, architecture: Architecture, date: Date): void {
@@ -101,6 +107,10 @@ function writeDocumentation(folder: string, architecture: Architecture, date: Da
   copyFileSync(join(root, "packaging/deb/copyright"), join(folder, "copyright"));
   mkdirSync(join(folder, "examples"));
   copyFileSync(join(root, "config/goodmailto.toml"), join(folder, "examples/goodmailto.toml"));
+  for (const name of readdirSync(join(root, "config/monitoring"))) {
+    const text = readFileSync(join(root, "config/monitoring", name), "utf8");
+    write(join(folder, "examples/monitoring", name), withDocs(text));
+  }
   copyFileSync(join(root, "CHANGELOG.md"), join(folder, "CHANGELOG.md"));
   writePacked(join(folder, "changelog"), Buffer.from(debianChangelog(date)));
   writePacked(join(folder, "node-LICENSE"), readFileSync(join(dirname(nodeOf(architecture)), "../LICENSE")));

@@ -45,9 +45,11 @@ function promtool(...words: string[]): { readonly status: number | null; readonl
   return { status, said: stdout + stderr };
 }
 
+const success = { status: 0, said: expect.stringContaining("SUCCESS") };
+
 /** As Prometheus stores it. */
-function withTarget(series: string): string {
-  const target = 'job="mail",instance="mx"';
+function withTarget(series: string, instance: string): string {
+  const target = `job="mail",instance="${instance}"`;
   return series.includes("{") ? series.replace("{", `{${target},`) : `${series}{${target}}`;
 }
 
@@ -117,30 +119,51 @@ describe("config/monitoring", () => {
     expect(alertCases.map(({ alert }) => alert)).toEqual(alerts);
   });
 
-  /** The cases of one step as promtool wants them: each fires in one scene and is silent in the other. */
-  const testsOf = (step: number) =>
-    alertCases
-      .filter((one) => (one.step ?? 1) === step)
-      .flatMap(({ alert, at, fires, silent }) =>
-        [fires, silent].map((scene) => ({
-          interval: `${step}m`,
-          input_series: Object.entries(scene).map(([series, values]) => ({ series: withTarget(series), values })),
-          promql_expr_test: [
-            {
-              expr: `count(ALERTS{alertname="${alert}",alertstate="firing"}) or vector(0)`,
-              eval_time: `${at}m`,
-              exp_samples: [{ labels: "{}", value: scene === fires ? 1 : 0 }],
-            },
-          ],
-        })),
-      );
+  /** Cases of one step as one scene of promtool, which has a machine for each: those that fire, and those that do not. */
+  const sceneOf = (step: number, isWanted: (alert: string) => boolean = () => true) => {
+    const cases = alertCases
+      .filter((one) => (one.step ?? 1) === step && isWanted(one.alert))
+      .flatMap(({ alert, at, fires, silent }) => [
+        { alert, at, instance: `${alert} fires`, series: fires, value: 1 },
+        { alert, at, instance: `${alert} silent`, series: silent, value: 0 },
+      ]);
+    return {
+      interval: `${step}m`,
+      input_series: cases.flatMap(({ instance, series }) =>
+        Object.entries(series).map(([name, values]) => ({ series: withTarget(name, instance), values })),
+      ),
+      promql_expr_test: cases.map(({ alert, at, instance, value }) => ({
+        expr: `count(ALERTS{alertname="${alert}",alertstate="firing",instance="${instance}"}) or vector(0)`,
+        eval_time: `${at}m`,
+        exp_samples: [{ labels: "{}", value }],
+      })),
+    };
+  };
 
   it.skipIf(missing("promtool"))("has alerts that fire, and are silent where they should be", () => {
     for (const step of [1, 5, 60]) {
-      const [tests, every] = [testsOf(step), `${step}m`];
-      const file = write("cases.yml", { rule_files: [rulesFile], evaluation_interval: every, tests });
-      expect(promtool("test", "rules", file)).toEqual({ status: 0, said: expect.stringContaining("SUCCESS") });
+      const scene = sceneOf(step, (alert) => alert !== "GoodmailtoAbsent");
+      const tests = { rule_files: [rulesFile], evaluation_interval: `${step}m`, tests: [scene] };
+      expect(promtool("test", "rules", write("cases.yml", tests))).toEqual(success);
     }
+  });
+
+  it.skipIf(missing("promtool"))("has an alert for the case that there is nothing, which fires then alone", () => {
+    const absent = alertCases.find(({ alert }) => alert === "GoodmailtoAbsent");
+    const tests = [absent?.fires, absent?.silent].map((series = {}, i) => ({
+      interval: "1m",
+      input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+      alert_rule_test: [],
+      promql_expr_test: [
+        {
+          expr: 'count(ALERTS{alertstate="firing"}) or vector(0)',
+          eval_time: "10m",
+          exp_samples: [{ labels: "{}", value: 1 - i }],
+        },
+      ],
+    }));
+    const file = write("absent.yml", { rule_files: [rulesFile], evaluation_interval: "1m", tests });
+    expect(promtool("test", "rules", file)).toEqual(success);
   });
 
   it.skipIf(missing("promtool"))("has expressions that Prometheus understands", () => {
@@ -148,6 +171,6 @@ describe("config/monitoring", () => {
     const plain = panelExpressions.map((expr) => expr.replaceAll("$__rate_interval", "5m").replaceAll(/\$\w+/g, ".*"));
     const recorded = plain.map((expr, i) => ({ record: `panel:${i}`, expr }));
     const file = write("panels.yml", { groups: [{ name: "panels", rules: recorded }] });
-    expect(promtool("check", "rules", file)).toEqual({ status: 0, said: expect.stringContaining("SUCCESS") });
+    expect(promtool("check", "rules", file)).toEqual(success);
   });
 });
