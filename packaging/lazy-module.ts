@@ -44,7 +44,8 @@ function split(file: string, code: string) {
       i += isAdapted === undefined ? 0 : 1;
       imports.push({ name, value: isAdapted === undefined ? value : `${runtime}.__toESM(${value}${mode})` });
     } else if (bare !== undefined) {
-      done.push(bare.startsWith(".") ? `${loaded(file, bare)};` : line);
+      // Packages of Node do nothing by themselves.
+      done.push(bare.startsWith(".") ? `${loaded(file, bare)};` : bare.startsWith("node:") ? "" : line);
     } else if (line !== "" && !line.startsWith("Object.defineProp")) {
       break;
     } else {

@@ -28,6 +28,8 @@ export async function buildQuick(folder: string, place: string): Promise<void> {
     platform: "node",
     external: [/^better-sqlite3/],
     logLevel: "warn",
+    // A module of ours is imported for what it exports, never for what it does: lint sees to it.
+    treeshake: { moduleSideEffects: [{ test: /\/(?:src|sync)\/[^?]*\.ts$/, sideEffects: false }] },
     plugins: [otherVerbs, places(place, here)],
   });
   const { output } = await bundle.generate({
@@ -39,11 +41,11 @@ export async function buildQuick(folder: string, place: string): Promise<void> {
   });
   await bundle.close();
   const chunks = new Map(output.flatMap((file) => (file.type === "chunk" ? [[file.fileName, file] as const] : [])));
-  const verbs = quickVerbs.map((verb) => `src/commands/${verb}.js`);
-  const first = reachedFrom([entry, ...verbs], chunks);
-  const rest = new Map([...chunks].filter(([name]) => !first.has(name)));
-  writeFileSync(join(folder, "quick-program.js"), programText(first));
-  writeFileSync(join(folder, "quick-rest.cjs"), `module.exports = ${tableText(rest)};\n`);
+  for (const verb of quickVerbs) {
+    const own = reachedFrom([entry, `src/commands/${verb}.js`], chunks);
+    writeFileSync(join(folder, `quick-${verb}.js`), programText(own));
+  }
+  writeFileSync(join(folder, "quick-rest.cjs"), `module.exports = ${tableText(chunks)};\n`);
   writeFileSync(join(folder, "quick.cjs"), starter);
   writeFileSync(join(folder, "quick-contract.js"), contractText(chunks.get(contract)?.exports ?? []));
 }
@@ -120,7 +122,7 @@ function __load(name) {
   let module = made.get(name);
   if (module === undefined) {
     if (!Object.hasOwn(modules, name)) {
-      Object.assign(modules, require("./quick-rest.cjs")(require, __here, __load, __lazy));
+      modules = Object.assign(require("./quick-rest.cjs")(require, __here, __load, __lazy), modules);
     }
     module = { exports: {} };
     made.set(name, module);
@@ -132,7 +134,7 @@ function __lazy(get) {
   let had;
   return () => (had ??= get());
 }
-const modules = (${tableText(chunks)})(require, __here, __load, __lazy);
+let modules = (${tableText(chunks)})(require, __here, __load, __lazy);
 return __load;
 })
 `;
@@ -143,8 +145,6 @@ const starter = `"use strict";
 const { readFileSync } = require("node:fs");
 const { Script, constants } = require("node:vm");
 
-const filename = __dirname + "/quick-program.js";
-
 function compiledOf(verb) {
   try {
     return readFileSync(__dirname + "/compiled/" + verb + ".bin");
@@ -154,6 +154,7 @@ function compiledOf(verb) {
 }
 
 exports.start = (verb) => {
+  const filename = __dirname + "/quick-" + verb + ".js";
   const text = readFileSync(filename, "latin1");
   const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
   exports.script = new Script(text, { filename, cachedData: compiledOf(verb), importModuleDynamically });

@@ -26,7 +26,8 @@ z.config({ jitless: true });
 function field<Out, In>(type: z.ZodType<Out, In>, meta: FieldMeta): z.ZodType<Out, In | undefined> {
   // The sample is a value as the file has it; and zod forgets the type of a field with a default.
   const optional = meta.required === true ? type : type.prefault(meta.sample as never);
-  return optional.meta({ ...meta }) as z.ZodType<Out, In | undefined>;
+  // `meta` would make another copy of the type.
+  return optional.register(z.globalRegistry, { ...meta }) as z.ZodType<Out, In | undefined>;
 }
 
 type Field<T> = z.ZodType<T>;

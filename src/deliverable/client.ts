@@ -46,7 +46,8 @@ interface Health {
 /** A client of one qmail-deliverabled, with a cache. */
 export class DeliverableClient {
   readonly #options: ClientOptions;
-  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4 });
+  /** Made for the first question, which most relays never ask. */
+  #agent: Agent | undefined;
   readonly #kept = new BoundedMap<string, Kept>(mostKept);
   readonly #asked = new Map<string, Promise<Said>>();
   /** By daemon. Routes of a file may name many. */
@@ -86,6 +87,7 @@ export class DeliverableClient {
   async #fetch(server: Endpoint, address: string): Promise<Said> {
     const signal = AbortSignal.timeout(this.#options.timeout);
     const path = pathOf("deliverable", address);
+    this.#agent ??= new http.Agent({ keepAlive: true, maxSockets: 16, maxFreeSockets: 4 });
     const response = await send(server, path, this.#agent, signal);
     const text = await readText(response);
     if (response.statusCode !== 200 || !/^\s*\d{1,3}\s*$/.test(text)) {

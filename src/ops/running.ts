@@ -2,7 +2,7 @@
  * What running relays have loaded: a small file for each process in one folder, written by the relay and read by
  * `goodmailto check`, which says so where its own answer comes from another configuration or list.
  */
-import { globSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { errorCode, errorMessage } from "../report/error-message.ts";
@@ -89,7 +89,16 @@ export function readRunning(folder: string): Running[] {
 }
 
 function notesIn(folder: string): string[] {
-  return folder === "" ? [] : globSync("relay-*.json", { cwd: folder }).map((name) => join(folder, name));
+  if (folder === "") {
+    return [];
+  }
+  try {
+    const names = readdirSync(folder).filter((name) => name.startsWith("relay-") && name.endsWith(".json"));
+    return names.map((name) => join(folder, name));
+  } catch {
+    // It does not exist, or is not for this user.
+    return [];
+  }
 }
 
 /** A process that was killed leaves its note behind. */
