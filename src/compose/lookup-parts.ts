@@ -26,7 +26,10 @@ export interface LookupParts {
 interface Base
   extends
     Omit<Services, "label" | "lists" | "scanner">,
-    Pick<LookupService, "idn" | "counters" | "snapshot" | "harvest" | "relayLists" | "observer" | "trafficFile"> {
+    Pick<
+      LookupService,
+      "idn" | "counters" | "snapshot" | "harvest" | "relayLists" | "observer" | "trafficFile" | "askedFile"
+    > {
   readonly scanners: ScannerPlaces;
   readonly want: (name: string) => void;
 }

@@ -30,13 +30,12 @@ import { writeTextfile } from "./sync-gauges.ts";
 import { readSealing } from "./sealing.ts";
 import type { Sealing } from "./sealing.ts";
 import { openDirectory } from "./deliverabled.ts";
-import { readAsked } from "../observe/asked-file.ts";
-import { partPaths } from "../observe/part-paths.ts";
+import { readAskedPlaces } from "../../sync/live/asked-places.ts";
 import { withSearch } from "../../sync/live/search-asked.ts";
 import { silentLog } from "../report/log.ts";
 import { createProgress } from "../ops/progress.ts";
 import { loadSettings } from "./settings.ts";
-import { trafficOptions } from "./sync-traffic.ts";
+import { askedPlaces, relayAccess, trafficOptions } from "./sync-traffic.ts";
 import type { TrafficOptions } from "../../sync/traffic/options.ts";
 import { version } from "../ops/version.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -95,13 +94,14 @@ export function loadPlan(file: string): SyncPlan | undefined {
 
 /** A source with `changes = "search"` is asked about what clients asked for. */
 function searched(source: Source, { type, changes }: SourceSettings, settings: Settings, file: string): Source {
-  const { asked_file: asked } = settings.recipients;
+  const places = askedPlaces(settings, dirname(file));
   // By the filter of the full sync: what that would not find must not come into the list.
   const searching = { ...settings, source: settings.source.map((one) => ({ ...one, live_filter: "" })) };
-  return type !== "ldap" || changes !== "search" || asked === ""
+  return type !== "ldap" || changes !== "search" || places.length === 0
     ? source
     : withSearch(source, {
-        asked: () => partPaths(asked).flatMap(readAsked),
+        // Tokens may have been replaced.
+        asked: (signal) => readAskedPlaces({ places, access: relayAccess(settings, dirname(file)) }, signal),
         open: () => openDirectory(searching, file, source.name, silentLog),
       });
 }

@@ -12,6 +12,7 @@ import { errorCode } from "../report/error-message.ts";
 import { createKeyedForm } from "../snapshot/keyed.ts";
 import { readOwnSecret } from "../traffic/secret.ts";
 import { textFile } from "../traffic/text.ts";
+import type { TextAccess } from "../transfer/text.ts";
 import type { TrafficOptions } from "../../sync/traffic/options.ts";
 import { recipientsOf } from "./own-domains.ts";
 import { namedSecret } from "./traffic.ts";
@@ -42,15 +43,31 @@ function placesOf(settings: Settings, folder: string): ReturnType<TrafficOptions
   }
   const form = createKeyedForm(secret, recipients.match);
   const places = named ? sync.traffic : [textFile(guard.traffic_folder)];
-  const [token = ""] = sync.traffic_token_file === "" ? [] : read(sync.traffic_token_file, folder).split(/\r?\n/, 1);
   const from = {
-    places: places.map((place) => (/^https?:/i.test(place) ? place : resolve(folder, place))),
-    token: token.trim(),
-    ca: sync.traffic_ca_file === "" ? undefined : read(sync.traffic_ca_file, folder),
+    places: places.map((place) => resolvePlace(place, folder)),
+    ...relayAccess(settings, folder),
     mark: form.mark,
     named,
   };
   return { from, form };
+}
+
+const resolvePlace = (place: string, folder: string): string =>
+  /^https?:/i.test(place) ? place : resolve(folder, place);
+
+/** How relays are asked by HTTP. @throws Error if a file cannot be read */
+export function relayAccess({ sync }: Settings, folder: string): TextAccess {
+  const [token = ""] = sync.traffic_token_file === "" ? [] : read(sync.traffic_token_file, folder).split(/\r?\n/, 1);
+  return {
+    token: token.trim(),
+    ca: sync.traffic_ca_file === "" ? undefined : read(sync.traffic_ca_file, folder),
+  };
+}
+
+/** Where relays hand over what they were asked for and do not know. */
+export function askedPlaces({ recipients, sync }: Settings, folder: string): string[] {
+  const own = recipients.asked_file === "" ? [] : [recipients.asked_file];
+  return [...own, ...sync.asked.map((place) => resolvePlace(place, folder))];
 }
 
 function read(name: string, folder: string): string {

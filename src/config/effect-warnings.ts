@@ -40,6 +40,7 @@ function strangers(each: Settings["source"][number]): string[] {
 }
 
 function sourceWarnings({ source, recipients, sync }: Settings): Warning[] {
+  const isHandedOver = recipients.asked_file !== "" || sync.asked.length > 0;
   return source.flatMap((each, i) => {
     const secure = each.url.filter((url) => /^ldaps:/i.test(url)).length;
     const plain = each.url.filter((url) => /^ldap:/i.test(url)).length;
@@ -48,10 +49,10 @@ function sourceWarnings({ source, recipients, sync }: Settings): Warning[] {
     const at = (key: string): PropertyKey[] => ["source", i, key];
     return told([
       [
-        each.changes === "search" && (!isLdap || recipients.asked_file === "" || sync.delta === 0),
+        each.changes === "search" && (!isLdap || !isHandedOver || sync.delta === 0),
         at("changes"),
         isLdap
-          ? '"search" has no effect without [recipients] asked_file and [sync] delta'
+          ? '"search" has no effect without [recipients] asked_file or [sync] asked, and [sync] delta'
           : `has no effect: type is "${each.type}"`,
       ],
       [!isLdap && attributes.has(each.changes), at("changes"), `has no effect: type is "${each.type}"`],

@@ -3,7 +3,7 @@ import * as z from "zod";
 
 import * as field from "./fields.ts";
 
-const trafficRule: field.TextRule = {
+const placeRule: field.TextRule = {
   allowed: "a path, or an http or https URL without a password",
   fits: (text) => {
     const url = /^https?:/i.test(text) ? URL.parse(text) : undefined;
@@ -60,19 +60,24 @@ export const sync = z.strictObject({
     "Do not publish if the list would refuse more recipients than this that got mail in the last 60 days. Recipients whose entries left an LDAP directory, or were changed there, count apart: see docs/traffic.md.",
   ),
   traffic: field.listBy(
-    trafficRule,
+    placeRule,
     [],
     'Where sync reads what relays remember: paths of traffic.txt, or URLs of a [[lookup]] with protocol http, such as "https://mx1.example:8080/v1/traffic". Empty: traffic.txt in [guard] traffic_folder.',
+  ),
+  asked: field.listBy(
+    placeRule,
+    [],
+    'Where sync reads the unknown recipients that clients of other machines asked for, beside its own [recipients] asked_file: paths, or URLs of a [[lookup]] with protocol http, such as "https://mx1.example:8080/v1/asked". For sources with changes = "search".',
   ),
   traffic_token_file: field.file(
     "",
     "sync",
-    "File with the bearer token for these URLs. A relative name is looked for in $CREDENTIALS_DIRECTORY first. Empty: none.",
+    "File with the bearer token for the URLs of traffic and asked. A relative name is looked for in $CREDENTIALS_DIRECTORY first. Empty: none.",
   ),
   traffic_ca_file: field.file(
     "",
     "sync",
-    "File with the CA certificates (PEM) that may issue the certificates of these URLs. Empty: those of the system.",
+    "File with the CA certificates (PEM) that may issue the certificates of the URLs of traffic and asked. Empty: those of the system.",
   ),
   canaries: field.mailboxes(
     [],

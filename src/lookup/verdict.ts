@@ -74,6 +74,8 @@ export interface LookupService
   readonly snapshot: SnapshotReader;
   /** Where the relay writes who gets mail, for a sync; undefined: nowhere. */
   readonly trafficFile?: string | undefined;
+  /** Where workers write whom clients asked for in vain, for a sync, each beside it; undefined: nowhere. */
+  readonly askedFile?: string | undefined;
   /** Logs the verdict on a question that tells neither client nor sender. */
   readonly untold: Log;
 }

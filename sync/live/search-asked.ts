@@ -5,6 +5,7 @@
 import type { Mailbox } from "../../src/mail/address.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Batch, Source } from "../source.ts";
+import type { AskedAddresses } from "./asked-places.ts";
 import type { LiveDirectory } from "./directory.ts";
 
 /** Addresses that one incremental sync asks about. */
@@ -16,8 +17,8 @@ const reached = "search";
 
 /** Where to ask. */
 export interface SearchOptions {
-  /** Addresses that the list did not know, the newest last. */
-  readonly asked: () => readonly string[];
+  /** Addresses that the list did not know, the newest last. @throws SourceFault if they cannot be read */
+  readonly asked: (signal: AbortSignal) => AskedAddresses | Promise<AskedAddresses>;
   /** Opens a way to the directory, which is closed after each sync. */
   readonly open: () => Pick<LiveDirectory, "find" | "close">;
 }
@@ -25,9 +26,8 @@ export interface SearchOptions {
 /** The source, as one that can tell what is new. */
 export function withSearch(source: Source, { asked, open }: SearchOptions): Source {
   const done = new Set<string>();
-  const fresh = (): [string, Mailbox][] =>
-    asked()
-      .toReversed()
+  const fresh = (addresses: readonly string[]): [string, Mailbox][] =>
+    [...new Set(addresses.toReversed())]
       .filter((address) => !done.has(address))
       .flatMap((address): [string, Mailbox][] => {
         const mailbox = parseMailbox(address);
@@ -43,7 +43,8 @@ export function withSearch(source: Source, { asked, open }: SearchOptions): Sour
       yield end;
     },
     async *readChanges(_, signal) {
-      const wanted = fresh();
+      const { addresses, faults } = await asked(signal);
+      const wanted = fresh(addresses);
       if (wanted.length > 0) {
         const directory = open();
         try {
@@ -59,7 +60,7 @@ export function withSearch(source: Source, { asked, open }: SearchOptions): Sour
           directory.close();
         }
       }
-      yield end;
+      yield { ...end, hints: faults.map((text) => ({ level: "warning", text })) };
     },
   };
 }

@@ -10,24 +10,19 @@ import { dayOf, messagesSince, weekDays } from "../../src/traffic/record.ts";
 import type { TrafficRecord } from "../../src/traffic/record.ts";
 import { longestText, parseTraffic } from "../../src/traffic/text.ts";
 import type { Traffic } from "../../src/traffic/text.ts";
-import { exchange, readAnswer } from "../../src/transfer/request.ts";
+import { fetchText } from "../../src/transfer/text.ts";
+import type { TextAccess } from "../../src/transfer/text.ts";
 
 /** Where it is, and how one may ask. */
-export interface TrafficPlaces {
+export interface TrafficPlaces extends TextAccess {
   /** Paths and URLs. */
   readonly places: readonly string[];
-  /** Bearer token; "" for none. */
-  readonly token: string;
-  /** PEM; undefined: the system's. */
-  readonly ca: string | undefined;
   /** What the hashes must be marked with. */
   readonly mark: string;
   /** Whether somebody named the places: what is missing at the usual one only means that there is no relay. */
   readonly named: boolean;
 }
 
-/** ms for all that one relay has to say. */
-const timeout = 60_000;
 /** A relay that wrote nothing for so long, in ms, says nothing of the mail of this week. */
 const oldest = 3 * 86_400_000;
 
@@ -67,36 +62,8 @@ function refuse({ mark, written }: Traffic, wanted: string, now: number): string
   return Math.abs(now - written) > oldest ? `it was written at ${new Date(written).toISOString()}` : undefined;
 }
 
-async function readPlace(
-  place: string,
-  { token, ca }: Pick<TrafficPlaces, "token" | "ca">,
-  signal: AbortSignal,
-): Promise<string> {
-  if (!/^https?:/i.test(place)) {
-    return readText(place);
-  }
-  const response = await exchange({
-    url: new URL(place),
-    method: "GET",
-    headers: token === "" ? {} : { authorization: `Bearer ${token}` },
-    ca,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
-  });
-  if (response.statusCode !== 200) {
-    throw new Error(`it answered ${response.statusCode ?? 0} ${await readAnswer(response)}`.trimEnd());
-  }
-  const pieces: Buffer[] = [];
-  let size = 0;
-  // Without an encoding a stream gives buffers.
-  for await (const piece of response as AsyncIterable<Buffer>) {
-    size += piece.length;
-    if (size > longestText) {
-      response.destroy();
-      throw new RangeError(`more than ${longestText} octets`);
-    }
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString("latin1");
+function readPlace(place: string, access: TextAccess, signal: AbortSignal): string | Promise<string> {
+  return /^https?:/i.test(place) ? fetchText(place, access, longestText, signal) : readText(place);
 }
 
 function readText(path: string): string {

@@ -9,6 +9,7 @@ import { addNews, loadPlan, runFull } from "../../src/compose/sync-run.ts";
 import { effectWarnings } from "../../src/config/effect-warnings.ts";
 import { AskedFile, readAsked } from "../../src/observe/asked-file.ts";
 import { silentLog } from "../../src/report/log.ts";
+import { readAskedPlaces } from "../../sync/live/asked-places.ts";
 import { withSearch } from "../../sync/live/search-asked.ts";
 import { missing } from "../fakes/need.ts";
 import { completeConfig, settingsOf, startTestRelay } from "../fakes/relay.ts";
@@ -97,7 +98,7 @@ changes = "search"
     expect((await fresh()).kind).toBe("published");
     await relay.relay.snapshot.check();
     // There is no next hop: the recipient passed the list.
-    expect(await ask("new@kontor.example")).toBe("451");
+    await expect.poll(() => ask("new@kontor.example"), { timeout: 5000 }).toBe("451");
     expect(await ask("nobody@kontor.example")).toBe("550");
     const searches = (): number => slapd.log().split("nobody@kontor.example").length;
     const before = searches();
@@ -107,11 +108,79 @@ changes = "search"
   });
 });
 
+describe.skipIf(missing("slapd"))('a source with changes = "search" on another machine than the relay', () => {
+  it("asks about what the relay hands over by HTTP, and only with its token", async () => {
+    const slapd = await startSlapd({
+      suffix: "o=Kontor",
+      schemas: ["core", "cosine", "inetorgperson"],
+      ldif: ["dn: o=Kontor\nobjectClass: organization\no: Kontor\n", person("anna"), person("new")].join("\n"),
+    });
+    onTestFinished(() => slapd.stop());
+    const relay = await startTestRelay({
+      config: `[recipients]\nasked_file = "asked"\n[[lookup]]\nname = "http"\nprotocol = "http"\nlisten = ["127.0.0.1:0"]\ntoken_file = "token"\n`,
+      files: { token: "geheimes-losungswort-1\n" },
+      snapshot: ["anna@kontor.example"],
+    });
+    onTestFinished(() => relay.stop());
+    const url = `http://127.0.0.1:${relay.ports[1] ?? 0}/v1`;
+    const token = { authorization: "Bearer geheimes-losungswort-1" };
+    expect((await fetch(`${url}/asked`)).status).toBe(401);
+    await fetch(`${url}/recipient/new@kontor.example`, { headers: token });
+    await fetch(`${url}/recipient/nobody@kontor.example`, { headers: token });
+    // The folder of the sync has nothing of the relay's.
+    const folder = temporaryFolder();
+    const file = join(folder, "goodmailto.toml");
+    const source = `[[source]]\nname = "ldap"\ntype = "ldap"\nurl = "${slapd.ldap}"\nbase = "o=Kontor"\nfilter = "(&(objectClass=inetOrgPerson)(uid=anna))"\nattributes = ["mail"]\nchanges = "search"\n`;
+    const write = (filter: string, word: string): void => {
+      writeFileSync(join(folder, "token"), `${word}\n`);
+      const sync = `[sync]\ndelta = "1m"\nasked = ["${url}/asked"]\ntraffic_token_file = "token"\n`;
+      writeFileSync(
+        file,
+        `[domains]\nrelay = ["kontor.example"]\n[snapshot]\npath = "list.sqlite"\n${sync}${source.replace("(uid=anna)", filter)}`,
+      );
+    };
+    const signal = AbortSignal.timeout(25_000);
+    const planned = () => loadPlan(file) ?? expect.unreachable();
+    write("(uid=anna)", "geheimes-losungswort-1");
+    expect((await runFull(planned(), silentLog, signal, { cron: true })).kind).toBe("published");
+    write("(uid=*)", "geheimes-losungswort-1");
+    await expect
+      .poll(async () => (await fetch(`${url}/asked`, { headers: token })).text(), { timeout: 5000 })
+      .toBe("new@kontor.example\nnobody@kontor.example\n");
+    const plan = planned();
+    expect(await addNews(plan, silentLog, signal)).toMatchObject({ kind: "published", facts: { added: 1 } });
+    // A new token, without a restart of the sync.
+    writeFileSync(join(folder, "token"), "falsches-losungswort-1\n");
+    const log = memoryLog();
+    await addNews(plan, log, signal);
+    expect(log.lines.map(({ fields }) => String(fields?.["detail"]))).toContainEqual(
+      expect.stringContaining("it answered 401"),
+    );
+  }, 40_000);
+});
+
+describe("the places that hand over what clients asked for", () => {
+  const access = { token: "", ca: undefined };
+
+  it("are all read, and one that is away is a warning, unless it is the only one", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "asked"), "a@kontor.example\n");
+    writeFileSync(join(folder, "asked.2"), "b@kontor.example\n");
+    const [path, url] = [join(folder, "asked"), "http://127.0.0.1:1/v1/asked"];
+    const { signal } = new AbortController();
+    const read = await readAskedPlaces({ places: [path, url], access }, signal);
+    expect(read.addresses).toEqual(["a@kontor.example", "b@kontor.example"]);
+    expect(read.faults).toEqual([expect.stringContaining(`"${url}"`)]);
+    await expect(readAskedPlaces({ places: [url], access }, signal)).rejects.toThrow(/Cannot GET 127\.0\.0\.1:1/);
+  });
+});
+
 describe('changes = "search"', () => {
   it.each([
-    ["without a file", "", '"search" has no effect without [recipients] asked_file and [sync] delta'],
+    ["without a file", "", '"search" has no effect without [recipients] asked_file or [sync] asked, and [sync] delta'],
     ["without a delta", '[recipients]\nasked_file = "asked"\n', '"search" has no effect without'],
     ["of a file", '[recipients]\nasked_file = "asked"\n[sync]\ndelta = "1m"\n', 'has no effect: type is "ldif"'],
+    ["with another relay", '[sync]\nasked = ["https://mx1.example/v1/asked"]\ndelta = "1m"\n', ""],
     ["with both", '[recipients]\nasked_file = "asked"\n[sync]\ndelta = "1m"\n', ""],
   ])("is warned of %s", (what, more, message) => {
     const [type, url] = what === "of a file" ? ["ldif", "x"] : ["ldap", "ldap://192.0.2.1"];
@@ -151,7 +220,7 @@ describe("what clients asked for", () => {
     const found: string[] = [];
     let closed = 0;
     const source = withSearch(listSource("ldap", []), {
-      asked: () => asked,
+      asked: () => ({ addresses: asked, faults: [] }),
       open: () => ({
         find: async ({ user }) => (found.push(user), []),
         close: () => void closed++,

@@ -1,15 +1,14 @@
 /**
  * HTTP and JSON for anything else: `GET /v1/recipient/ADDRESS[?client=IP&sender=ADDRESS]` for one address,
  * `POST /v1/recipients` for many. Addresses are as in RCPT; an empty sender is the null sender. There is no way to list.
- * `GET /v1/traffic` is for the guard of syncs: keyed hashes.
+ * `GET /v1/traffic` is for the guard of syncs: keyed hashes; `GET /v1/asked` for their searches.
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
-import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 
 import { isBearer } from "../../files/bearer-tokens.ts";
 import { normalIp } from "../../mail/network.ts";
-import { errorCode, errorMessage } from "../../report/error-message.ts";
+import { errorMessage } from "../../report/error-message.ts";
 import { http as node } from "../../wait/http.ts";
 import { readHttpBody } from "../../wait/http-body.ts";
 import { within } from "../../wait/within.ts";
@@ -18,6 +17,7 @@ import { octetsOf, readSender } from "../address.ts";
 import type { LookupServer, LookupServerOptions } from "../server.ts";
 import type { Client, Sender } from "../verdict.ts";
 import { webLookupServer } from "../web-server.ts";
+import { handOver, Refusal } from "./http-files.ts";
 import { listOf, spokenVerdict } from "./http-verdict.ts";
 import type { SpokenList, SpokenVerdict } from "./http-verdict.ts";
 
@@ -26,16 +26,6 @@ const longestBody = 262_144;
 const mostAddresses = 1000;
 /** Of the head of a request, in octets. */
 const longestHead = 8192;
-
-/** An answer that is no verdict. */
-class Refusal extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
 
 /** Who is behind a question. */
 interface Party {
@@ -81,11 +71,11 @@ function answer(
   } else if (url?.pathname === "/v1/recipients") {
     allow(request, "POST");
     return answerMany(request, response, options);
-  } else if (url?.pathname === "/v1/traffic") {
+  } else if (url?.pathname === "/v1/traffic" || url?.pathname === "/v1/asked") {
     allow(request, "GET");
-    return answerTraffic(response, options);
+    return handOver(url.pathname, response, options);
   } else {
-    throw new Refusal(404, "GET /v1/recipient/ADDRESS, POST /v1/recipients, GET /v1/traffic");
+    throw new Refusal(404, "GET /v1/recipient/ADDRESS, POST /v1/recipients, GET /v1/traffic, GET /v1/asked");
   }
 }
 
@@ -131,18 +121,6 @@ async function answerMany(
     verdicts.push(await spokenVerdict(now, address, party));
   }
   send(response, 200, { recipients: verdicts, list: listOf(now.service) });
-}
-
-/** What the relay remembers of who gets mail, for a sync; never without a token. */
-async function answerTraffic(response: ServerResponse, { asker, token }: LookupServerOptions): Promise<void> {
-  const { trafficFile } = asker().service;
-  if (token() === undefined || trafficFile === undefined) {
-    throw new Refusal(404, token() === undefined ? "needs a service with token_file" : "[guard] traffic is off");
-  }
-  const text = await readFile(trafficFile).catch((error: unknown) => {
-    throw errorCode(error) === "ENOENT" ? new Refusal(404, "nobody has got mail yet") : error;
-  });
-  response.writeHead(200, { "content-type": "text/plain; charset=us-ascii", "cache-control": "no-store" }).end(text);
 }
 
 /** The body of a POST. */
