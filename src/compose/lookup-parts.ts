@@ -43,12 +43,13 @@ export function lookupParts(settings: Settings, base: Base): LookupParts {
   const { scanners, want, ...services } = base;
   const rules = readRules(settings.clients.rules);
   const loginVariables = loginVariablesOf(settings);
+  const askedFile = settings.recipients.asked_file === "" ? undefined : settings.recipients.asked_file;
   let made: SharedLookup | undefined;
   const shared = (): SharedLookup => {
     made ??= {
       ...services,
       pipeline: buildPipeline(settings, lookupChecks(settings), services, scanners, services.counters, want),
-      ...{ rules, loginVariables },
+      ...{ rules, loginVariables, askedFile },
     };
     return made;
   };

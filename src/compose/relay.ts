@@ -99,7 +99,6 @@ function assemble(settings: Settings, lasting: Lasting) {
     ...mannersOf(settings),
     ...{ scanners, counters, snapshot, harvest, relayLists, observer: noting.observer, want: mirror.want },
     trafficFile: lasting.traffic.file,
-    askedFile: settings.recipients.asked_file === "" ? undefined : settings.recipients.asked_file,
   });
   return { courier, authenticator, tls, listeners, lookup, mirror };
 }

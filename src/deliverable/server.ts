@@ -9,6 +9,7 @@ import { listenOptions, normalIp } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import type { Log } from "../report/log.ts";
 import { codes } from "./codes.ts";
+import { percentDecoded } from "./percent.ts";
 import { errorMessage } from "../report/error-message.ts";
 import { http } from "../wait/http.ts";
 
@@ -53,7 +54,7 @@ export function createDeliverableServer(options: ServerOptions): Server {
       };
       const ip = normalIp(request.socket.remoteAddress ?? "");
       const [, command = "", query = ""] = route.exec(request.url ?? "") ?? [];
-      const address = decoded(query);
+      const address = percentDecoded(query);
       if (!options.mayAsk(ip)) {
         options.log.warning("deliverabled", "client may not ask", { ip });
         answer(403, "Forbidden\n");
@@ -95,14 +96,5 @@ function numberOf(address: string, { answers, log }: ServerOptions): number | Pr
     return typeof code === "number" ? told(code) : code.then(told).catch(failed);
   } catch (error) {
     return failed(error);
-  }
-}
-
-/** The address between percent signs; undefined if they are none. */
-function decoded(query: string): string | undefined {
-  try {
-    return decodeURIComponent(query);
-  } catch {
-    return undefined;
   }
 }

@@ -80,6 +80,8 @@ describe("deliverabled from a snapshot", () => {
     ];
     expect(await answers(...odd)).toEqual([0, 0, 0, 0]);
     expect(await answers("@elsewhere.example", "\u00e9@elsewhere.example")).toEqual([255, 255]);
+    // One octet, as Perl has it.
+    expect(await (await daemon.get("/qd1/deliverable?v%E4ra@kontor.example")).text()).toBe("0");
     const local = await daemon.get("/qd1/qmail_local?Vera@kontor.test");
     expect([local.status, await local.text()]).toEqual([200, "Vera"]);
     expect((await daemon.get("/qd1/qmail_local?vera@elsewhere.example")).status).toBe(204);

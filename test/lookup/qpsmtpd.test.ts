@@ -68,6 +68,11 @@ describe.skipIf(missing("qpsmtpd-forkserver"))("a real qpsmtpd that asks goodmai
     ]);
   });
 
+  it("refuses octets beyond ASCII, which come one by one", async () => {
+    await asked.use(plain);
+    expect(await askServer(qpsmtpd.port, ["v\xe4ra@kontor.example"])).toEqual([expect.stringMatching(/^550 /)]);
+  });
+
   it("takes nothing that a client writes for its own language, nor for another address", async () => {
     await asked.use(plain);
     expect(await askOdd(qpsmtpd.port)).toEqual([]);

@@ -6,6 +6,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 
+import { percentDecoded } from "../../deliverable/percent.ts";
 import { isBearer } from "../../files/bearer-tokens.ts";
 import { normalIp } from "../../mail/network.ts";
 import { errorMessage } from "../../report/error-message.ts";
@@ -181,11 +182,11 @@ function partyOf(client: string | null, sender: string | null): Party {
 }
 
 function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
+  const address = percentDecoded(text);
+  if (address === undefined) {
     throw new Refusal(400, "not an address in percent encoding");
   }
+  return address;
 }
 
 function send(response: ServerResponse, status: number, value: unknown, more: OutgoingHttpHeaders = {}): void {
