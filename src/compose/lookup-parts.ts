@@ -28,7 +28,7 @@ interface Base
     Omit<Services, "label" | "lists" | "scanner">,
     Pick<
       LookupService,
-      "idn" | "counters" | "snapshot" | "harvest" | "relayLists" | "observer" | "trafficFile" | "askedFile"
+      "idn" | "counters" | "snapshot" | "harvest" | "relayLists" | "observer" | "traffic" | "trafficFile" | "askedFile"
     > {
   readonly scanners: ScannerPlaces;
   readonly want: (name: string) => void;

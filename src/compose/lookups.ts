@@ -58,6 +58,18 @@ function serviceOf(name: string, shared: SharedLookup): LookupService {
   return { ...shared, name, untold };
 }
 
+/** A known recipient counts as one that got mail. A question by HTTP without a client may be anybody's, about anything. */
+function noteAsked(
+  { traffic }: LookupService,
+  protocol: LookupProtocol,
+  { recipient, client }: Question,
+  { kind }: LookupVerdict,
+): void {
+  if (kind === "known" && (protocol !== "http" || client !== undefined)) {
+    traffic?.asked(recipient, client?.ip ?? "");
+  }
+}
+
 /** What of a relay lookups need. */
 interface LookupBase {
   readonly room: Affordable;
@@ -203,7 +215,12 @@ export class Lookups {
       count: (result) => this.#counters.add("lookup_connections", byResult(result)),
       asker: () => {
         const service = serviceNow();
-        return { service, ask: (question: Question) => after(judge(service, question), tell) };
+        const ask = (question: Question) =>
+          after(judge(service, question), (verdict) => {
+            noteAsked(service, protocol, question, verdict);
+            return tell(verdict);
+          });
+        return { service, ask };
       },
     };
   }

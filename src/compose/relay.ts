@@ -97,7 +97,16 @@ function assemble(settings: Settings, lasting: Lasting) {
   const lookup = lookupParts(settings, {
     ...services,
     ...mannersOf(settings),
-    ...{ scanners, counters, snapshot, harvest, relayLists, observer: noting.observer, want: mirror.want },
+    ...{
+      scanners,
+      counters,
+      snapshot,
+      harvest,
+      relayLists,
+      observer: noting.observer,
+      traffic: noting.traffic,
+      want: mirror.want,
+    },
     trafficFile: lasting.traffic.file,
   });
   return { courier, authenticator, tls, listeners, lookup, mirror };

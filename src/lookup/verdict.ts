@@ -66,7 +66,9 @@ export interface LookupVerdict {
 
 /** What lookups share with the relay; replaced as a whole at SIGHUP. */
 export interface LookupService
-  extends RecipientService, Pick<Service, "rules" | "relayLists" | "hostname" | "idn" | "now" | "observer"> {
+  extends
+    RecipientService,
+    Pick<Service, "rules" | "relayLists" | "hostname" | "idn" | "now" | "observer" | "traffic"> {
   readonly name: string;
   readonly harvest: Harvest;
   /** Session variables that a login brings. */

@@ -6,12 +6,15 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
 import type { Mailbox } from "../mail/address.ts";
+import { clientNetwork } from "../mail/client-network.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Log } from "../report/log.ts";
 import type { TrafficNotes } from "../report/traffic.ts";
 import type { Recipients } from "../snapshot/recipients.ts";
+import { BoundedMap } from "../state/bounded-map.ts";
 import { within } from "../wait/within.ts";
 import { namedBy } from "./record.ts";
+import type { Named } from "./record.ts";
 import type { AcceptedNote, Notes, RefusedNote } from "./rows.ts";
 import type { FromThread, ThreadData, ToThread } from "./thread.ts";
 
@@ -31,6 +34,10 @@ export interface TrafficSight {
 /** Recipients that wait for the next batch; further ones are not noted. */
 const mostAccepted = 20_000;
 const mostRefused = 5000;
+/** Questions of other mail servers that are told apart; one that was forgotten counts once more. */
+const mostAsked = 50_000;
+/** ms within which they count once. */
+const askedEvery = 3_600_000;
 /** ms */
 const complainEvery = 600_000;
 const closeTimeout = 5000;
@@ -54,6 +61,8 @@ export class TrafficRecorder {
   readonly #timer: NodeJS.Timeout;
   #accepted = new Map<string, { -readonly [Key in keyof AcceptedNote]: AcceptedNote[Key] }>();
   #refused: RefusedNote[] = [];
+  /** When questions of other mail servers were counted, by recipient and client; ms since 1970. */
+  readonly #asked = new BoundedMap<string, number>(mostAsked);
   #thread: Worker | undefined;
   #isBusy = false;
   #list: () => number | undefined = () => undefined;
@@ -77,6 +86,7 @@ export class TrafficRecorder {
     this.#list = sight.list;
     return {
       accepted: (mailbox) => this.#accept(mailbox, sight),
+      asked: (mailbox, client) => this.#takeQuestion(mailbox, client, sight),
       refused: (mailbox) => this.#refuse(mailbox, sight),
     };
   }
@@ -120,18 +130,34 @@ export class TrafficRecorder {
     }
   }
 
-  #accept(mailbox: Mailbox, { recipients, domains }: TrafficSight): void {
-    const domain = domains.canonical(mailbox.domain);
-    const named = domain === undefined ? undefined : namedBy(recipients.find(mailbox), domain);
-    if (named === undefined) {
-      return;
+  #accept(mailbox: Mailbox, sight: TrafficSight): void {
+    const named = namedAs(mailbox, sight);
+    if (named !== undefined) {
+      this.#count(named);
     }
+  }
+
+  #count(named: Named): void {
     const key = `${named.user ?? ""}@${named.domain}`;
     const note = this.#accepted.get(key);
     if (note !== undefined) {
       note.messages += 1;
     } else if (this.#accepted.size < mostAccepted) {
       this.#accepted.set(key, { ...named, messages: 1 });
+    }
+  }
+
+  /** A client that tries again, or asks a table twice for one message, counts once; so nobody can make up much mail. */
+  #takeQuestion(mailbox: Mailbox, client: string, sight: TrafficSight): void {
+    const named = namedAs(mailbox, sight);
+    if (named === undefined) {
+      return;
+    }
+    const key = `${named.user ?? ""}@${named.domain} ${client === "" ? "" : clientNetwork(client)}`;
+    const now = this.#now();
+    if (Math.abs(now - (this.#asked.get(key) ?? Number.NEGATIVE_INFINITY)) >= askedEvery) {
+      this.#asked.set(key, now);
+      this.#count(named);
     }
   }
 
@@ -178,4 +204,10 @@ export class TrafficRecorder {
       this.#log.error("traffic", "cannot remember who gets mail", { folder: this.place.folder, why });
     }
   }
+}
+
+/** Under which name it is remembered; undefined: under none. */
+function namedAs(mailbox: Mailbox, { recipients, domains }: TrafficSight): Named | undefined {
+  const domain = domains.canonical(mailbox.domain);
+  return domain === undefined ? undefined : namedBy(recipients.find(mailbox), domain);
 }

@@ -1,4 +1,6 @@
 /** What a relay remembers of who gets mail: what the next hop took, in hashes, bounded, shared, and never in the way. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
@@ -18,6 +20,9 @@ import { startTestRelay } from "../fakes/relay.ts";
 import type { TestRelay, TestRelayOptions } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { mailbox, memoryLog, temporaryFolder } from "../snapshot/fixture.ts";
+import { lookupProtocols } from "../../src/report/counters.ts";
+import { askerOf } from "../lookup/askers.ts";
+import { lookupSections } from "../lookup/scene.ts";
 import { kontor } from "../sync/reading.ts";
 
 const secret = "5a".repeat(32);
@@ -122,6 +127,29 @@ next_hop = "smtp://127.0.0.1:${hop.port}"
     ]);
   });
 
+  it("as those whom other mail servers ask about, where it answers nothing else", async () => {
+    const config = `[smtp]
+listen = []
+[guard]
+traffic_folder = "{folder}/traffic"
+key_file = "key"
+${lookupSections()}`;
+    relay = await start(config, { key: secret });
+    const asked: string[] = [];
+    for (const [i, protocol] of lookupProtocols.entries()) {
+      const asker = await askerOf(protocol, relay.ports[i] ?? 0);
+      for (const address of [`vera+${protocol}@kontor.test`, "vera@kontor.example", "nobody@kontor.example"]) {
+        asked.push(`${protocol} ${await asker.ask(address, "sender@partner.example")}`);
+      }
+      asker.close();
+    }
+    await relay.relay.stop();
+    const traffic = textOf(join(relay.folder, "traffic"));
+    expect(traffic.records, asked.join(", ")).toHaveLength(1);
+    // Once for the servers that do not tell their client, and once for each client that is told.
+    expect(messagesTo(traffic, "vera", secret)).toBe(2);
+  });
+
   it("not what the next hop refused", async () => {
     relay = await start();
     hop.script.answers = { dot: "554 5.6.0 no" };
@@ -206,6 +234,44 @@ describe("the file of the traffic", () => {
     expect(messagesTo(traffic, "a99", secret)).toBe(9);
   });
 
+  it("is shared by processes that end at the same time: the text has what all of them noted", async () => {
+    for (let round = 0; round < 2; round += 1) {
+      const folder = temporaryFolder();
+      const workers = ["one", "two"].map((name) =>
+        fork(join(import.meta.dirname, "worker.ts"), [folder, secret, name, "2000"]),
+      );
+      await Promise.all(workers.map((worker) => once(worker, "message")));
+      const ends = workers.map((worker) => once(worker, "exit"));
+      workers.forEach((worker) => worker.send("close"));
+      expect(await Promise.all(ends)).toEqual([
+        [0, null],
+        [0, null],
+      ]);
+      const traffic = textOf(folder);
+      const counts = ["both", "one", "two"].map((name) => messagesTo(traffic, name, secret));
+      expect(counts, `round ${round}`).toEqual([4000, 2000, 2000]);
+      expect(traffic.list).toBe(1000);
+      expect(readdirSync(folder).toSorted()).toEqual(["traffic.sqlite", "traffic.txt"]);
+    }
+  });
+
+  it("never mixes the hashes of two secrets while workers are reloaded one after another", async () => {
+    const folder = temporaryFolder();
+    const log = memoryLog();
+    const before = new TrafficRecorder({ folder, secret, match: "address" }, log, { flushEvery: 5 });
+    notesOf(before).accepted(mailbox("vera@kontor.example"));
+    await expect.poll(() => readdirSync(folder)).toContain("traffic.txt");
+    const after = new TrafficRecorder({ folder, secret: "77".repeat(32), match: "address" }, memoryLog());
+    notesOf(after).accepted(mailbox("boss@kontor.example"));
+    await after.close();
+    notesOf(before).accepted(mailbox("vera@kontor.example"));
+    await before.close();
+    const traffic = textOf(folder);
+    expect(traffic.mark).toBe(createKeyedForm("77".repeat(32), "address").mark);
+    expect(traffic.records).toHaveLength(1);
+    expect(log.lines.map(({ fields }) => String(fields["why"]))).toEqual([expect.stringContaining("another secret")]);
+  });
+
   it("counts by day, remembers a recipient for 60 days, and 14 days of counts", async () => {
     const folder = temporaryFolder();
     for (const [at, user] of [
@@ -248,6 +314,25 @@ describe("the file of the traffic", () => {
     notesOf(recorder, 2000).refused(mailbox("stranger@kontor.example"));
     await recorder.close();
     expect(textOf(folder).records.map(({ refused }) => refused)).toEqual([{ list: 2000, count: 2 }]);
+  });
+
+  it("counts questions of other mail servers once an hour for each recipient and client", async () => {
+    const folder = temporaryFolder();
+    let now = 20_000 * day;
+    const recorder = new TrafficRecorder({ folder, secret, match: "address" }, memoryLog(), {
+      flushEvery: 3_600_000,
+      now: () => now,
+    });
+    const notes = notesOf(recorder);
+    for (const client of ["192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "", ""]) {
+      notes.asked(mailbox("vera+list@kontor.test"), client);
+      notes.asked(mailbox("vera@kontor.example"), client);
+    }
+    notes.asked(mailbox("postmaster@elsewhere.example"), "");
+    now += 3_600_000;
+    notes.asked(mailbox("vera@kontor.example"), "192.0.2.1");
+    await recorder.close();
+    expect(messagesTo(textOf(folder), "vera", secret)).toBe(5);
   });
 
   it("starts over where the secret is another", async () => {
