@@ -97,17 +97,8 @@ function assemble(settings: Settings, lasting: Lasting) {
   const lookup = lookupParts(settings, {
     ...services,
     ...mannersOf(settings),
-    ...{
-      scanners,
-      counters,
-      snapshot,
-      harvest,
-      relayLists,
-      observer: noting.observer,
-      traffic: noting.traffic,
-      want: mirror.want,
-    },
-    trafficFile: lasting.traffic.file,
+    ...{ scanners, counters, snapshot, harvest, relayLists, want: mirror.want },
+    ...{ observer: noting.observer, traffic: noting.traffic, trafficFile: lasting.traffic.file },
   });
   return { courier, authenticator, tls, listeners, lookup, mirror };
 }
