@@ -117,6 +117,7 @@ ${modules.join(",\n")}
 function programText(chunks: Chunks): string {
   return `(function program(require, __here) {
 "use strict";
+const { file: __filename, folder: __dirname } = __here;
 const made = new Map();
 function __load(name) {
   let module = made.get(name);
@@ -159,6 +160,7 @@ exports.start = (verb) => {
   const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
   exports.script = new Script(text, { filename, cachedData: compiledOf(verb), importModuleDynamically });
   const here = {
+    file: filename,
     folder: __dirname,
     get url() {
       return require("node:url").pathToFileURL(filename).href;
