@@ -77,7 +77,8 @@ async function publish(names: readonly string[], { config, now }: Words): Promis
 function markUrgent(settings: Settings, config: string, log: Log): boolean {
   try {
     const { protection } = readSealing(settings, dirname(config));
-    const outcome = hurry({ path: settings.snapshot.path, keep: settings.sync.keep, protection, log });
+    const { keep, keep_for: keepFor } = settings.sync;
+    const outcome = hurry({ path: settings.snapshot.path, keep, keepFor, protection, now: Date.now(), log });
     if (outcome.kind === "published") {
       return true;
     }

@@ -79,6 +79,7 @@ async function replace(settings: Settings, { protection, targets }: Sealing, lis
     from: list.path,
     reason: words.release === true ? undefined : words.reason,
     keep: settings.sync.keep,
+    keepFor: settings.sync.keep_for,
     protection,
     now: Date.now(),
     log,

@@ -1,31 +1,15 @@
 /** What the answer to a recipient was at a time and why, and since when it exists or is gone: `goodmailto explain`. */
-import { describeUnread, listAt, readHistory } from "../../sync/remember/history.ts";
-import type { KeptList } from "../../sync/remember/history.ts";
 import { findOwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { MailEvent } from "../report/event.ts";
-import { silentLog } from "../report/log.ts";
-import { openSnapshot } from "../snapshot/reader.ts";
-import type { SnapshotReader } from "../snapshot/reader.ts";
-import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import type { Trust } from "../snapshot/trust.ts";
-import { newestKnown } from "./trust.ts";
+import { lookBack, openList } from "./looks.ts";
+import type { Look, LookedList } from "./looks.ts";
 import { ask, createService } from "./would-answer.ts";
 import type { WouldAnswer } from "./would-answer.ts";
-
-/** What one list says of the recipient. */
-interface Look {
-  readonly list: KeptList;
-  readonly found: RecipientAnswer;
-  /**
-   * Until when an incremental sync may have added the recipient, ms since 1970; not given: it was in the list from the
-   * start.
-   */
-  readonly addedUntil?: number;
-}
 
 /** What is said of one recipient. Times are ISO 8601. */
 export type Facts = WouldAnswer & {
@@ -43,21 +27,18 @@ export async function explainAt(
   text: string,
   time: number,
 ): Promise<Facts | string> {
-  const { lists, damaged } = readHistory(settings.snapshot.path);
-  const list = listAt(lists, time);
-  if (list === undefined) {
-    const oldest = lists.at(-1);
-    const kept = oldest === undefined ? "none is kept" : `the oldest that is kept served from ${iso(oldest.since)}`;
-    return `no list of ${iso(time)}, ${[kept, ...damaged.map(describeUnread)].join("; ")}`;
+  using looked = lookBack(settings, trust, mailbox, time);
+  if (typeof looked.found === "string") {
+    return looked.found;
   }
-  const looks = lists.map((one) => lookInto(settings, one, trust, mailbox));
-  const look = looks[lists.indexOf(list)];
-  if (look?.found.kind === "unavailable") {
-    return `${list.path} cannot be read (${look.found.why})`;
+  const { looks, index } = looked.found;
+  const [look, older] = [looks[index], looks[index + 1]];
+  if (look === undefined || look.found.kind === "unavailable") {
+    return `${look?.list.path} cannot be read (${look?.found.kind === "unavailable" ? look.found.why : ""})`;
   }
+  const { list } = look;
   const answer = await answerOf(settings, list, trust, mailbox, text, time);
-  const since = describeSince(looks, lists.indexOf(list));
-  const older = looks[lists.indexOf(list) + 1];
+  const since = describeSince(looks, index);
   const why = answer.why + describeDoubt(look, older, time, staleAfterOf(settings, mailbox));
   return { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer, why };
 }
@@ -71,7 +52,7 @@ function staleAfterOf(settings: Settings, { domain }: Mailbox): number {
 
 async function answerOf(
   settings: Settings,
-  list: KeptList,
+  list: LookedList,
   trust: Trust,
   mailbox: Mailbox,
   text: string,
@@ -88,26 +69,6 @@ async function answerOf(
       stranger,
       "",
     );
-  } finally {
-    snapshot.close();
-  }
-}
-
-/** A kept list is older by its nature; only what is in place can be a replay. */
-function openList({ snapshot }: Settings, { name, path }: KeptList, trust: Trust): SnapshotReader {
-  return openSnapshot(path, silentLog, name === "current" ? { trust, newest: newestKnown(snapshot) } : { trust });
-}
-
-function lookInto(settings: Settings, list: KeptList, trust: Trust, mailbox: Mailbox): Look {
-  const snapshot = openList(settings, list, trust);
-  try {
-    const found = createService(settings, snapshot, Date.now).recipients.find(mailbox);
-    const source = found.kind === "known" ? found.source : undefined;
-    // Only a source whose changes are known is asked for them, and only a list that was made again can hold any.
-    const mayHaveGrown =
-      list.created > list.since &&
-      snapshot.image?.sources.some(({ name, reached }) => name === source && reached !== "");
-    return mayHaveGrown === true ? { list, found, addedUntil: list.created } : { list, found };
   } finally {
     snapshot.close();
   }

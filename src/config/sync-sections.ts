@@ -84,6 +84,10 @@ export const sync = z.strictObject({
     "Addresses that must be in every list; if one is missing, nothing is published. Choose some that will stay, from each source and of each kind.",
   ),
   keep: field.integer(3, 0, 100, "Number of previous snapshots to keep, as NAME.1 (newest) to NAME.N."),
+  keep_for: field.duration(
+    "0s",
+    "How long previous snapshots are also kept as differences, in NAME.past (at most 100 MB, the oldest go first), so that `goodmailto explain --at` knows the reply of then. 0s: not at all.",
+  ),
 });
 
 /** `[alert]`. */

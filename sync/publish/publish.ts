@@ -5,9 +5,8 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
-  fchownSync,
-  fstatSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -21,6 +20,9 @@ import { basename, dirname, join } from "node:path";
 import type { Log } from "../../src/report/log.ts";
 import { putInPlace } from "../../src/files/replace.ts";
 import { sealFile } from "../list/seal.ts";
+import { giveOwner } from "./owner.ts";
+import { notePast } from "./past.ts";
+import type { PastOptions } from "./past.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
 /** Readable by the relay's group, writable by sync alone. */
@@ -32,6 +34,8 @@ export interface PublishOptions {
   readonly keep: number;
   /** Whether the old file is good: only good ones are worth keeping. */
   readonly keepOld: boolean;
+  /** Differences to the old file; not given: none are kept. */
+  readonly past?: PastOptions;
   readonly log: Log;
   /** Signs the new file. */
   readonly sign?: ((file: number) => void) | undefined;
@@ -43,6 +47,9 @@ export interface PublishOptions {
  */
 export function publishSnapshot(newPath: string, path: string, options: PublishOptions): void {
   finishFile(newPath, path, options.sign);
+  if (options.past !== undefined && existsSync(path)) {
+    notePast(path, newPath, options.keepOld, options.past, options.log);
+  }
   if (options.keepOld) {
     keepOldFile(path, options);
   }
@@ -61,30 +68,6 @@ function finishFile(newPath: string, path: string, sign: PublishOptions["sign"])
     fsyncSync(file);
   } finally {
     closeSync(file);
-  }
-}
-
-/**
- * Owner and group of the old file, as far as this process may. The first one that root makes belongs to the folder's owner:
- * else one sync by hand would lock out the service's own user.
- */
-function giveOwner(file: number, path: string): void {
-  const first = process.getuid?.() === 0 ? statSync(dirname(path)) : undefined;
-  const old = statSync(path, { throwIfNoEntry: false }) ?? first;
-  if (old === undefined) {
-    return;
-  }
-  const owners = [
-    [fstatSync(file).uid, old.gid],
-    [old.uid, old.gid],
-  ] as const;
-  for (const [uid, gid] of owners) {
-    try {
-      fchownSync(file, uid, gid);
-    } catch {
-      // EPERM: this user may not give it away. The mode still lets the relay's own group read it.
-      return;
-    }
   }
 }
 

@@ -102,7 +102,7 @@ export function readList(path: string, name: string): KeptList | string {
 }
 
 /** The list that served at a time; undefined if none is kept that did. */
-export function listAt(lists: readonly KeptList[], time: number): KeptList | undefined {
+export function listAt<List extends Pick<KeptList, "since">>(lists: readonly List[], time: number): List | undefined {
   return lists.find(({ since }) => since <= time);
 }
 

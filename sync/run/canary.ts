@@ -152,6 +152,7 @@ function takeBack({ path: from }: Kept, words: string, options: JobOptions): Can
     from,
     reason: `canary: ${words}`,
     keep: settings.keep,
+    keepFor: settings.keep_for ?? 0,
     protection,
     now: now(),
     log,

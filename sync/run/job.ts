@@ -10,7 +10,7 @@ import type { TrafficOptions } from "../traffic/options.ts";
 /** What a run needs. */
 export interface JobOptions {
   readonly sources: readonly Source[];
-  readonly settings: GuardSettings & Pick<SyncSettings, "keep">;
+  readonly settings: GuardSettings & Pick<SyncSettings, "keep"> & Partial<Pick<SyncSettings, "keep_for">>;
   /** Addresses that must be in every list. */
   readonly canaries?: NonNullable<JudgeOptions["canaries"]>;
   /** The snapshot file. */

@@ -60,10 +60,11 @@ export function judgeList(
 /** Puts the list where relays read it. @param keepOld among the previous ones */
 export function placeList(
   path: string,
-  { path: place, settings, log, protection }: JobOptions,
+  { path: place, settings, log, protection, now }: JobOptions,
   keepOld: boolean,
 ): void {
   const signer = protection?.signer;
   const sign = signer === undefined ? undefined : (file: number) => signFile(file, signer);
-  publishSnapshot(path, place, { keep: settings.keep, keepOld, log, sign });
+  const past = { keepFor: settings.keep_for ?? 0, now: now() };
+  publishSnapshot(path, place, { keep: settings.keep, keepOld, past, log, sign });
 }

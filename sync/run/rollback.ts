@@ -25,11 +25,16 @@ export interface RollbackOptions {
   /** Why, for the log of syncs; undefined releases. */
   readonly reason: string | undefined;
   readonly keep: number;
+  /** `[sync] keep_for`, in ms. */
+  readonly keepFor: number;
   readonly protection: Protection;
   /** ms since 1970. */
   readonly now: number;
   readonly log: Log;
 }
+
+/** What putting a list in place needs. */
+type Placing = Omit<RollbackOptions, "from" | "reason">;
 
 /** How it ended. */
 export type RollbackOutcome =
@@ -54,7 +59,7 @@ export function rollBack(options: RollbackOptions): RollbackOutcome {
   }
 }
 
-function rollBackLocked({ path, from, reason, keep, protection, now, log }: RollbackOptions): RollbackOutcome {
+function rollBackLocked({ path, from, reason, keep, keepFor, protection, now, log }: RollbackOptions): RollbackOutcome {
   const { previous: wanted, damage } = openPrevious(from, 0);
   wanted?.close();
   if (wanted === undefined) {
@@ -66,7 +71,7 @@ function rollBackLocked({ path, from, reason, keep, protection, now, log }: Roll
   const { previous: current } = openPrevious(path, 0);
   current?.close();
   const created = reason === undefined ? wanted.created : createdAfter(current, now, protection);
-  publishAgain(from, { path, keep, protection, log }, current !== undefined && reason !== undefined, {
+  publishAgain(from, { path, keep, keepFor, protection, now, log }, current !== undefined && reason !== undefined, {
     created: String(created),
     since: String(reason === undefined ? wanted.since : created),
     held: reason === undefined ? undefined : holdText(now, reason),
@@ -79,7 +84,7 @@ function rollBackLocked({ path, from, reason, keep, protection, now, log }: Roll
  * Marks the list that serves as wanted at once: relays with `[snapshot] canary` do not wait with it.
  * @throws what the file system and SQLite throw; the snapshot is then what it was
  */
-export function hurry(options: Pick<RollbackOptions, "path" | "keep" | "protection" | "log">): RollbackOutcome {
+export function hurry(options: Placing): RollbackOutcome {
   const { path, protection } = options;
   const lock = acquireLock(path);
   if (lock === undefined) {
@@ -103,7 +108,7 @@ export function hurry(options: Pick<RollbackOptions, "path" | "keep" | "protecti
 /** Puts a copy of a list in place, with other words in its meta table. */
 function publishAgain(
   from: string,
-  { path, keep, protection, log }: Pick<RollbackOptions, "path" | "keep" | "protection" | "log">,
+  { path, keep, keepFor, protection, now, log }: Placing,
   keepOld: boolean,
   meta: Partial<Record<MetaKey, string | undefined>>,
 ): void {
@@ -113,7 +118,7 @@ function publishAgain(
   writeMeta(newPath, { ...meta, digest: unsealed, signature: undefined, ...protectionMeta(protection) });
   const { signer } = protection;
   const sign = signer === undefined ? undefined : (file: number) => signFile(file, signer);
-  publishSnapshot(newPath, path, { keep, keepOld, log, sign });
+  publishSnapshot(newPath, path, { keep, keepOld, past: { keepFor, now }, log, sign });
 }
 
 function holdText(now: number, reason: string): string {

@@ -53,7 +53,7 @@ describe("a relay with [snapshot] canary", () => {
   }
 
   const back = (from: string, reason: string | undefined): unknown =>
-    rollBack({ path, from, reason, keep: 3, protection: unprotected, now: time, log });
+    rollBack({ path, from, reason, keep: 3, keepFor: 0, protection: unprotected, now: time, log });
 
   it("keeps the previous list for its time, accepts whom either has, and then takes the new one", async () => {
     await list("anna");

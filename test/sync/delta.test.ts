@@ -149,7 +149,16 @@ describe.skipIf(missing("slapd"))("a delta", () => {
     expect((await runDelta(options(path, directory(), { protection: { form, signer: undefined } }))).kind).toBe(
       "nothing",
     );
-    rollBack({ path, from: path, reason: "look", keep: 3, protection: unprotected, now: Date.now(), log: silentLog });
+    rollBack({
+      path,
+      from: path,
+      reason: "look",
+      keep: 3,
+      keepFor: 0,
+      protection: unprotected,
+      now: Date.now(),
+      log: silentLog,
+    });
     expect((await runDelta(options(path, directory()))).kind).toBe("held");
     expect(has(path, "later")).toBe(false);
   });

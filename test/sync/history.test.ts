@@ -39,7 +39,17 @@ async function threeLists(): Promise<string> {
 }
 
 function options(path: string, more: Partial<RollbackOptions>): RollbackOptions {
-  return { path, from: path, reason: "", keep: 3, protection: unprotected, now: 6 * hour, log: silentLog, ...more };
+  return {
+    path,
+    from: path,
+    reason: "",
+    keep: 3,
+    keepFor: 0,
+    protection: unprotected,
+    now: 6 * hour,
+    log: silentLog,
+    ...more,
+  };
 }
 
 function keys(path: string): string[] {
