@@ -70,11 +70,22 @@ export interface Source {
   readChanges?(reached: string, signal: AbortSignal): AsyncIterable<Batch>;
   /**
    * What became of addresses that were read before, whatever the filter. Not given: the source cannot tell.
-   * @param since when they were read, ms since 1970
    * @returns one for each, in the same order; undefined where it cannot tell
    * @throws SourceFault as `read`
    */
-  lookAt?(lost: readonly LostAddress[], since: number, signal: AbortSignal): Promise<readonly (Fate | undefined)[]>;
+  lookAt?(
+    lost: readonly LostAddress[],
+    before: ReadBefore,
+    signal: AbortSignal,
+  ): Promise<readonly (Fate | undefined)[]>;
+}
+
+/** The reading that gave them. */
+export interface ReadBefore {
+  /** ms since 1970. */
+  readonly readAt: number;
+  /** As in `Batch`. */
+  readonly reached: string;
 }
 
 /** An address that the new list lacks. */

@@ -57,7 +57,7 @@ export const sync = z.strictObject({
     5,
     0,
     1_000_000,
-    "Do not publish if the list would refuse more recipients than this that got mail in the last 60 days. Recipients whose entries left an LDAP directory, or were changed there, count apart: see docs/traffic.md.",
+    "Do not publish if the list would refuse more recipients than this that got mail in the last 60 days. Recipients of which the directory says that they left (LDAP, Graph, Google, SCIM) count apart: see docs/traffic.md.",
   ),
   traffic: field.listBy(
     placeRule,

@@ -6,6 +6,8 @@ import type { Mailbox } from "./address.ts";
 export interface Domains {
   /** The relay domain that a domain stands for: itself, or an alias's target. Undefined: not a relay domain. */
   canonical(domain: string): string | undefined;
+  /** A relay domain, and the alias domains that stand for it. */
+  namesOf(domain: string): readonly string[];
   /** The relay domains as configured; `.example` means all below it, not itself. */
   readonly relay: readonly string[];
 }
@@ -42,6 +44,7 @@ export function createDomains(relay: readonly string[], aliases: Readonly<Record
   let standsFor: string | undefined;
   return {
     relay: [...names, ...suffixes],
+    namesOf: (domain) => [domain, ...[...targets].flatMap(([alias, target]) => (target === domain ? [alias] : []))],
     canonical(domain) {
       if (domain !== latest) {
         latest = domain;

@@ -61,6 +61,25 @@ export function readPushed(
 
 const atOnce = 1000;
 
+/**
+ * Which of these resources are still as they were at a mark. One that is not was changed or deleted by a request.
+ * @returns undefined: the mark is of another store, which knows nothing of them @throws Error if it cannot be read
+ */
+export function unchangedSince(folder: string, mark: Mark, ids: readonly string[]): ReadonlySet<string> | undefined {
+  const database = openExisting(folder, true);
+  try {
+    const store = database.prepare<[], string | number>("SELECT value FROM meta WHERE name = 'store'").pluck().get();
+    const [word, old, changed = ""] = mark.split(" ");
+    if (word !== "scim" || old !== String(store) || !/^\d+$/.test(changed)) {
+      return undefined;
+    }
+    const find = database.prepare<[string, number]>("SELECT 1 FROM resource WHERE id = ? AND changed <= ?");
+    return new Set(ids.filter((id) => find.get(id, Number(changed)) !== undefined));
+  } finally {
+    database.close();
+  }
+}
+
 /** Declares a store to be complete. @returns how many there are; undefined: no user, so that it cannot be. @throws Error */
 export function declareComplete(folder: string): { readonly users: number; readonly groups: number } | undefined {
   const database = openExisting(folder, false);

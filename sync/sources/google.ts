@@ -7,6 +7,7 @@ import { convertEntries, type Rules } from "../convert/addresses.ts";
 import type { Entry } from "../entry.ts";
 import { type Batch, type Source, SourceFault } from "../source.ts";
 import { googleSignIn, scopes } from "./google-sign-in.ts";
+import { lookAtCustomer } from "./google-look.ts";
 import { readCertificates } from "./secrets.ts";
 import { type Answer, type JsonObject, objectOf, textOf } from "./web-answer.ts";
 import { Refusal, type Said, WebApi, type WebLimits, webLimits } from "./web-api.ts";
@@ -44,26 +45,46 @@ export function createGoogleSource(
   const [url] = settings.url;
   const base = new URL(url ?? home);
   const tokens = url === undefined ? new URL(homeToken) : below(base, "token");
+  const open = async (signal: AbortSignal): Promise<WebApi> =>
+    new WebApi({
+      base,
+      signIn: () => googleSignIn(tokens, settings.key_file, settings.subject, folder),
+      isBusy: (answer) => answer.status === 403 && wordsOf(answer).some((word) => busyWords.has(word)),
+      said: saidBy,
+      timeout: settings.timeout,
+      signal,
+      ca: await readCertificates(settings.ca_file, folder),
+      patience: limits.patience,
+      ...(limits.maxAnswer === undefined ? {} : { maxAnswer: limits.maxAnswer }),
+    });
   return {
     name: settings.name,
     domains: rules.scope.domains,
     async *read(signal) {
-      const api = new WebApi({
-        base,
-        signIn: () => googleSignIn(tokens, settings.key_file, settings.subject, folder),
-        isBusy: (answer) => answer.status === 403 && wordsOf(answer).some((word) => busyWords.has(word)),
-        said: saidBy,
-        timeout: settings.timeout,
-        signal,
-        ca: await readCertificates(settings.ca_file, folder),
-        patience: limits.patience,
-        ...(limits.maxAnswer === undefined ? {} : { maxAnswer: limits.maxAnswer }),
-      });
+      const api = await open(signal);
       for (const collection of collections) {
         yield* readCollection(api, collection, { base, rules, limits, pageSize: settings.page_size });
       }
     },
+    lookAt: async (lost, _, signal) => {
+      const api = await open(signal);
+      const get = (name: string, key: string): Promise<JsonObject> => api.get(objectUrl(base, name, key));
+      return lookAtCustomer(lost, get, (name, object) => keysOf(name, object, rules), rules.scope.spellings);
+    },
   };
+}
+
+/** One object, by an address of it. */
+function objectUrl(base: URL, name: string, key: string): URL {
+  return below(base, `admin/directory/v1/${name}/${encodeURIComponent(key)}`);
+}
+
+/** The keys that the list takes from an object. */
+function keysOf(name: Collection["name"], object: JsonObject, rules: Rules): string[] {
+  return collections
+    .filter((one) => one.name === name)
+    .flatMap(({ entryClass, properties }) => convertEntries([entryOf(object, entryClass, properties)], rules).found)
+    .map(({ key }) => key);
 }
 
 /** How a collection is read. */

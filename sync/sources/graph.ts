@@ -9,6 +9,7 @@ import type { Batch, Hint, Source } from "../source.ts";
 import { endingCredential, graphSignIn } from "./graph-sign-in.ts";
 import { latestLink, readTenantChanges } from "./graph-changes.ts";
 import { readCollection } from "./graph-list.ts";
+import { lookAtTenant } from "./graph-look.ts";
 import { deltaMark } from "./graph-marks.ts";
 import { type Collection, collections, isWithheld, type Reader, saidBy } from "./graph-reader.ts";
 import { readCertificates } from "./secrets.ts";
@@ -40,6 +41,7 @@ export function createGraphSource(
         settings.certificate_file === "" ? undefined : await endingCredential(settings.certificate_file, folder);
       yield* hinted(ending === undefined ? [] : [{ level: "warning", text: ending }]);
     },
+    lookAt: async (lost, _, signal) => lookAtTenant(await open(signal), lost),
     ...(isWatched
       ? {
           async *readChanges(reached, signal) {

@@ -63,8 +63,8 @@ export function createLdapSource(
     name: settings.name,
     domains: rules.scope.domains,
     read: (signal, notice) => read("", signal, notice),
-    lookAt: async (lost, since, signal) =>
-      lookAtEntries(await connectFirst(targets, settings, folder, signal), lost, since, rules.preset.controls),
+    lookAt: async (lost, { readAt }, signal) =>
+      lookAtEntries(await connectFirst(targets, settings, folder, signal), lost, readAt, rules.preset.controls),
     ...(changes === undefined ? {} : { readChanges: read }),
   };
 }

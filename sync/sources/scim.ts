@@ -8,12 +8,12 @@ import type { SourceSettings } from "../../src/config/schema.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 import { isObject, listOf, truthOf, valueOf } from "../../src/scim/json.ts";
 import type { Json, JsonObject } from "../../src/scim/json.ts";
-import { readPushed } from "../../src/scim/reading.ts";
+import { readPushed, unchangedSince } from "../../src/scim/reading.ts";
 import type { Pushed, PushedRow } from "../../src/scim/reading.ts";
 import { kinds } from "../../src/scim/resource.ts";
 import { convertEntries, type Rules } from "../convert/addresses.ts";
 import type { Entry } from "../entry.ts";
-import { type Batch, type Source, SourceFault } from "../source.ts";
+import { type Batch, type Fate, type LostAddress, type Source, SourceFault } from "../source.ts";
 
 /** A source that reads the receiver's store. @param folder where relative names begin */
 export function createScimSource({ name, url }: SourceSettings, rules: Rules, folder: string): Source {
@@ -29,6 +29,7 @@ export function createScimSource({ name, url }: SourceSettings, rules: Rules, fo
       }
       yield* batches;
     },
+    lookAt: (lost, { reached }) => Promise.resolve(fatesIn(store, reached, lost)),
     async *readChanges(reached) {
       const { batches, pushed } = readStore(store, reached, rules);
       // Until it is complete, the full sync says so.
@@ -37,6 +38,13 @@ export function createScimSource({ name, url }: SourceSettings, rules: Rules, fo
       }
     },
   };
+}
+
+/** Whoever pushes says of each resource that it is deleted, or is another: nothing gets lost by itself. */
+function fatesIn(store: string, reached: string, lost: readonly LostAddress[]): (Fate | undefined)[] {
+  const ids = lost.map(({ entry }) => /^[^/ ]+\/([^ ]+)/.exec(entry)?.[1] ?? "");
+  const unchanged = unchangedSince(store, reached, ids);
+  return ids.map((id) => (unchanged === undefined || id === "" ? undefined : unchanged.has(id) ? "there" : "left"));
 }
 
 function incompleteText(store: string, { users }: Pushed): string {

@@ -25,13 +25,13 @@ export async function fatesOf(
   const ask = async (source: Source): Promise<void> => {
     const { name } = source;
     const mine = losses.filter((loss) => loss.source === name && loss.entry !== "");
-    const since = previous.sources.get(name)?.readAt ?? 0;
-    if (source.lookAt === undefined || mine.length === 0 || mine.length > mostAsked || since === 0) {
+    const before = previous.sources.get(name);
+    if (source.lookAt === undefined || mine.length === 0 || mine.length > mostAsked || !before?.readAt) {
       return;
     }
     try {
       const within = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
-      const told = await source.lookAt(mine, since, within);
+      const told = await source.lookAt(mine, before, within);
       told.forEach((fate, i) => {
         const loss = mine[i];
         if (loss !== undefined && fate !== undefined) {

@@ -40,6 +40,10 @@ export async function startGoogleServer(publicKey: KeyObject): Promise<GoogleSer
     if (question.headers.authorization !== `Bearer ${server.tokens.at(-1)}` || uses > server.tokenUses) {
       return refuse(401, "authError", "Invalid Credentials");
     }
+    const [, kind, key = ""] = /^\/admin\/directory\/v1\/(users|groups)\/([^/]+)$/.exec(path) ?? [];
+    if (kind !== undefined) {
+      return get(kind as Name, decodeURIComponent(key));
+    }
     const [, name] = /^\/admin\/directory\/v1\/(users|groups)$/.exec(path) ?? [];
     return name === undefined ? refuse(404, "notFound", path) : list(question, name as Name);
   };
@@ -56,6 +60,16 @@ export async function startGoogleServer(publicKey: KeyObject): Promise<GoogleSer
     uses = 0;
     server.tokens.push(`ya29.token-${server.tokens.length + 1}`);
     return { body: { access_token: server.tokens.at(-1), expires_in: 3599, token_type: "Bearer" } };
+  };
+
+  /** By an address or an alias. */
+  const get = (name: Name, key: string): Reply => {
+    const has = ({ primaryEmail, email, aliases }: Record<string, unknown>): boolean =>
+      [primaryEmail, email, ...(Array.isArray(aliases) ? aliases : [])].some(
+        (one) => String(one).toLowerCase() === key.toLowerCase(),
+      );
+    const found = server.objects[name].find((one) => has({ ...one }));
+    return found === undefined ? refuse(404, "notFound", `Resource Not Found: ${name}Key`) : { body: found };
   };
 
   const list = ({ url }: Question, name: Name): Reply => {

@@ -84,7 +84,11 @@ export async function startGraphServer(tls?: { readonly cert: string; readonly k
       return refuse(400, "Request_UnsupportedQuery", "$count needs ConsistencyLevel");
     }
     const from = Number(asked.get("$skiptoken") ?? "0");
-    const all = server.objects[name];
+    const filter = asked.get("$filter");
+    if (filter !== null && headers["consistencylevel"] !== "eventual") {
+      return refuse(400, "Request_UnsupportedQuery", "the filter needs ConsistencyLevel");
+    }
+    const all = filter === null ? server.objects[name] : server.objects[name].filter((one) => hasAddress(one, filter));
     const end = Math.min(from + Math.min(server.pageSize, Number(asked.get("$top"))), all.length);
     url.searchParams.set("$skiptoken", String(end));
     return {
@@ -132,6 +136,22 @@ export async function startGraphServer(tls?: { readonly cert: string; readonly k
     },
   });
   return server;
+}
+
+/** A filter for one address, as the sync asks: equal to mail or userPrincipalName, or one of proxyAddresses. */
+function hasAddress({ mail, userPrincipalName, proxyAddresses }: GraphObject, filter: string): boolean {
+  const values = { mail: [mail], userPrincipalName: [userPrincipalName], proxyAddresses };
+  return filter.split(" or ").some((term) => {
+    const [, property, value] =
+      /^(mail|userPrincipalName) eq '((?:[^']|'')*)'$/.exec(term) ??
+      /^(proxyAddresses)\/any\(p:p eq '((?:[^']|'')*)'\)$/.exec(term) ??
+      [];
+    const given = values[(property ?? "") as keyof typeof values];
+    return (
+      Array.isArray(given) &&
+      given.some((one) => String(one).toLowerCase() === value?.replaceAll("''", "'").toLowerCase())
+    );
+  });
 }
 
 function refuse(status: number, code: string, message: string): Reply {

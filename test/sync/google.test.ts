@@ -73,6 +73,21 @@ const crowd = (count: number): object[] => Array.from({ length: count }, (_, i) 
 const isPage = ({ url }: Question): boolean => url.pathname === "/admin/directory/v1/users";
 
 describe("a customer of Google Workspace as a source", () => {
+  it("is asked again about a lost address: who still has it was lost by the list, who has not has left", async () => {
+    google.objects.users = [user("Anna", { aliases: ["as@kontor.test"] })];
+    google.objects.groups = [{ id: "g1", email: "team@kontor.example" }];
+    const lost = ["anna", "as", "team", "gone"].map((name) => ({ key: `${name}@kontor.example`, entry: "" }));
+    const look = (): Promise<readonly unknown[]> | undefined =>
+      googleSource().lookAt?.(
+        [...lost, { key: "shortname", entry: "" }],
+        { readAt: 1, reached: "" },
+        AbortSignal.timeout(10_000),
+      );
+    expect(await look()).toEqual(["there", "there", "there", "left", undefined]);
+    google.tokenUses = 0;
+    await expect(look()).rejects.toThrow("refused a new access token");
+  });
+
   it("gives users, groups and their aliases; suspended users, too", async () => {
     google.objects.users = [
       user("Anna", {

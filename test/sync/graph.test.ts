@@ -71,6 +71,25 @@ const crowd = (count: number): GraphObject[] => Array.from({ length: count }, (_
 const isPage = ({ url }: Question, name = "users"): boolean => url.pathname === `/v1.0/${name}`;
 
 describe("a tenant of Microsoft Entra ID as a source", () => {
+  it("is asked again about a lost address: who still has it was lost by the list, who has not has left", async () => {
+    graph.objects.users = [
+      user("anna", { proxyAddresses: ["SMTP:anna@kontor.example", "smtp:as@kontor.test"] }),
+      user("o'neil"),
+      user("unlicensed", { mail: null, proxyAddresses: [], assignedLicenses: [] }),
+    ];
+    graph.objects.groups = [{ id: "g1", mail: "team@kontor.example", proxyAddresses: ["SMTP:team@kontor.example"] }];
+    const keys = ["anna", "as", "o'neil", "team", "unlicensed", "gone"].map((name) => `${name}@kontor.example`);
+    const lost = [...keys, "shortname"].map((key) => ({ key, entry: "" }));
+    const look = (): Promise<readonly unknown[]> | undefined =>
+      graphSource().lookAt?.(lost, { readAt: 1, reached: "" }, AbortSignal.timeout(10_000));
+    expect(await look()).toEqual(["there", "there", "there", "there", "left", "left", undefined]);
+    graph.trick = (question) =>
+      isPage(question, "contacts")
+        ? { status: 403, body: { error: { code: "Authorization_RequestDenied", message: "no" } } }
+        : undefined;
+    expect((await look())?.slice(3)).toEqual(["there", undefined, undefined, undefined]);
+  });
+
   it("gives users, groups and contacts: SMTP addresses, mail, and the name of who has a mailbox", async () => {
     graph.objects.users = [
       user("anna", {

@@ -34,6 +34,26 @@ const people = (count: number): JsonObject[] =>
 const scim = (folder: string, more: object = {}) => source({ name: "idp", type: "scim", url: [folder], ...more });
 
 describe("what was pushed", () => {
+  it("knows who was deleted or changed since the list was made, and nothing of another store", async () => {
+    const { folder, store } = storeOf(people(3));
+    declareComplete(folder);
+    const from = scim(folder, { preset: "scim" });
+    let reached: string | undefined;
+    for await (const batch of from.read(AbortSignal.timeout(1000))) {
+      reached = batch.reached ?? reached;
+    }
+    const { found } = await readAll(from);
+    const [first, second, third] = found.map(({ key, entry }) => ({ key, entry }));
+    const lost = [first, second, third].filter((one) => one !== undefined);
+    const ids = lost.map(({ entry }) => entry.replace(/^Users\/([^ ]+).*/, "$1"));
+    store.remove("User", ids[0] ?? "");
+    store.change("User", ids[1] ?? "", () => ({ json: { userName: "other@kontor.example" }, ...noMembers }));
+    const look = (mark: string) => from.lookAt?.(lost, { readAt: 1, reached: mark }, AbortSignal.timeout(1000));
+    expect(await look(String(reached))).toEqual(["left", "left", "there"]);
+    expect(await look("scim another 1")).toEqual([undefined, undefined, undefined]);
+    expect(await look("")).toEqual([undefined, undefined, undefined]);
+  });
+
   it("gives the addresses of users that are active or not, and of groups that have some", async () => {
     const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
     const { folder } = storeOf(
