@@ -78,6 +78,10 @@ const table: Readonly<Record<string, readonly (readonly [words: string, what: st
     ["checks greylisting", "Describe one"],
   ],
   "checks new": [["checks new ours", "Write a check of one's own to begin with"]],
+  top: [
+    ["top", "Rates, next hops and reasons of the running relay, each second; q ends it"],
+    ["top --once", "The figures of one second, as text"],
+  ],
   blocked: [["blocked", "Who was disconnected for asking for many unknown recipients"]],
   unblock: [["unblock 192.0.2.7", "Let this client connect again at once"]],
   blacklist: [],

@@ -15,6 +15,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   keygen: async () => (await import("./commands/keygen.ts")).keygenCommand(),
   check: async () => (await import("./commands/check.ts")).checkCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
+  top: async () => (await import("./commands/top.ts")).topCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   probe: async () => (await import("./commands/probe.ts")).probeCommand(),
   history: async () => (await import("./commands/history.ts")).historyCommand(),

@@ -30,6 +30,12 @@ export interface RelayReport {
   readonly hops: readonly HopState[];
 }
 
+/** The same with its counters. */
+export interface RelayFigures extends RelayReport {
+  /** Values by `name{labels}`, since the start. */
+  readonly totals: Readonly<Record<string, number>>;
+}
+
 /** A network that is blocked. */
 export interface BlockedNetwork {
   readonly network: string;
@@ -49,6 +55,8 @@ export function createAnswers(lasting: Lasting, moment: () => Moment): Answerer 
     switch (ask) {
       case "report":
         return reportOf(lasting, moment());
+      case "figures":
+        return { ...reportOf(lasting, moment()), totals: lasting.counters.totals?.() ?? {} };
       case "blocked":
         return { blocked: blockedOf(lasting) };
       case "unblock":

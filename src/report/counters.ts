@@ -10,6 +10,8 @@ export interface Counters {
   add(name: CounterName, labels?: Labels, by?: number): void;
   /** Adds one value to a distribution. */
   observe(name: HistogramName, value: number, labels?: Labels): void;
+  /** What they have come to, by `name{labels}`; not given: nobody keeps it. */
+  totals?(): Readonly<Record<string, number>>;
 }
 
 /** What ends a session or a message early; the label of `limits`, and the word of the log line. */

@@ -20,6 +20,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { parsePasswords, PasswordFile } from "../../src/auth/backends/passwords.ts";
 import { parseHash } from "../../src/auth/backends/scrypt.ts";
+import { inTerminal } from "../fakes/terminal.ts";
 import { missing } from "../fakes/need.ts";
 import { main } from "../program.ts";
 
@@ -261,38 +262,13 @@ describe("goodmailto passwd", () => {
   });
 
   it.skipIf(missing("python3"))("asks twice at a terminal and shows nothing of it", async () => {
-    const script = `
-import os, pty, sys, time, select
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
-seen = b""
-def until(text):
-    global seen
-    end = time.time() + 20
-    while text not in seen and time.time() < end:
-        if select.select([fd], [], [], 0.2)[0]:
-            try: part = os.read(fd, 4096)
-            except OSError: break
-            if not part: break
-            seen += part
-until(b"alice: "); os.write(fd, b"gehx\\x7feim-42\\r")
-until(b"Again: "); os.write(fd, b"geheim-42\\r")
-end = time.time() + 20
-while time.time() < end:
-    try: part = os.read(fd, 4096)
-    except OSError: break
-    if not part: break
-    seen += part
-_, status = os.waitpid(pid, 0)
-sys.stdout.write(seen.decode()); sys.exit(os.waitstatus_to_exitcode(status))
-`;
-    const child = spawn("python3", ["-c", script, ...program, "passwd", "alice"], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    let output = "";
-    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    const [code] = (await once(child, "exit")) as [number];
+    const { code, said: output } = await inTerminal(
+      [...program, "passwd", "alice"],
+      [
+        ["alice: ", "gehx\u007Feim-42\r"],
+        ["Again: ", "geheim-42\r"],
+      ],
+    );
     expect(code).toBe(0);
     expect(output).not.toContain("eim-42");
     const line = /alice:\$scrypt\$\S+/.exec(output)?.[0] ?? "";

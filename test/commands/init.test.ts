@@ -14,6 +14,7 @@ import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import type { Slapd } from "../fakes/slapd.ts";
+import { inTerminal } from "../fakes/terminal.ts";
 import { main } from "../program.ts";
 
 interface Ended {
@@ -154,31 +155,17 @@ mail: vera@kontor.example
   });
 
   it.skipIf(missing("python3"))("asks at a terminal for what the command line does not say", async () => {
-    const script = `
-import os, pty, select, sys, time
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[1], sys.argv[1:])
-seen = b""
-def until(text):
-    global seen
-    end = time.time() + 20
-    while text not in seen and time.time() < end:
-        if select.select([fd], [], [], 0.2)[0]:
-            seen += os.read(fd, 4096)
-for asked, answer in [(b"Kind of directory", b"openldap"), (b"Directory [", b"${slapd.ldap}"), (b"Base DN", b"o=Kontor"), (b"Bind DN", b"${slapd.rootDn}"), (b"Domains", b"kontor.example, kontor.test"), (b"Internal mail server", b"smtp://127.0.0.1:${hop.port}"), (b"Password of", b"${slapd.rootPassword}")]:
-    until(asked)
-    os.write(fd, answer + b"\\r")
-end = time.time() + 20
-while time.time() < end:
-    try: part = os.read(fd, 4096)
-    except OSError: break
-    if not part: break
-    seen += part
-_, status = os.waitpid(pid, 0)
-sys.stdout.write(seen.decode()); sys.exit(os.waitstatus_to_exitcode(status))
-`;
-    const { code, said } = await run(["python3", "-c", script, ...goodmailto("init", "--folder", folder)]);
+    const answered = [
+      ["Kind of directory", "openldap"],
+      ["Directory [", slapd.ldap],
+      ["Base DN", "o=Kontor"],
+      ["Bind DN", slapd.rootDn],
+      ["Domains", "kontor.example, kontor.test"],
+      ["Internal mail server", `smtp://127.0.0.1:${hop.port}`],
+      ["Password of", slapd.rootPassword],
+    ] as const;
+    const steps = answered.map(([asked, answer]) => [asked, `${answer}\r`] as const);
+    const { code, said } = await inTerminal(goodmailto("init", "--folder", folder), steps);
     expect(said).toContain("directory: 1 entries, 1 addresses");
     expect(said).not.toContain(slapd.rootPassword);
     expect(code).toBe(0);
