@@ -36,7 +36,7 @@ export class Screen {
     }
     keys
       .setEncoding("utf8")
-      .on("data", (text: string) => [...text].forEach((key) => (endKeys.has(key) ? this.#end() : press(key))))
+      .on("data", (text: string) => text.split("").forEach((key) => (endKeys.has(key) ? this.#end() : press(key))))
       .once("end", () => this.#end())
       .on("error", () => this.#end());
     out.on("resize", resize).on("error", () => this.#end());
