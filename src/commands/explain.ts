@@ -100,6 +100,8 @@ function iso(time: number): string {
 }
 
 function format(facts: Facts): string {
-  const { address, at, verdict, reply, why, list, served_from: from, since } = facts;
-  return `${address} at ${at}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${settingLines(facts)}  list: ${list}, served from ${from}\n  since: ${since}\n`;
+  const { address, at, verdict, reply, why, list, served_from: from, since, waits_until: until } = facts;
+  const waits =
+    until === undefined ? "" : `; until ${until} a relay with [snapshot] canary also accepts whom the list before has`;
+  return `${address} at ${at}: ${verdict}\n  reply: ${reply}\n  why: ${why}\n${settingLines(facts)}  list: ${list}, served from ${from}${waits}\n  since: ${since}\n`;
 }

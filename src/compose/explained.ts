@@ -17,6 +17,8 @@ export type Facts = WouldAnswer & {
   readonly list: string;
   readonly served_from: string;
   readonly since: string;
+  /** Relays with `[snapshot] canary` accepted until then whom the list before has; not given: they did not wait. */
+  readonly waits_until?: string;
 };
 
 /** What was said of a recipient at a time; or why that is not known. */
@@ -40,7 +42,9 @@ export async function explainAt(
   const answer = await answerOf(settings, list, trust, mailbox, text, time);
   const since = describeSince(looks, index);
   const why = answer.why + describeDoubt(look, older, time, staleAfterOf(settings, mailbox));
-  return { at: iso(time), list: list.name, served_from: iso(list.since), since, ...answer, why };
+  const until = list.held === undefined ? list.since + settings.snapshot.canary : 0;
+  const waits = until > time ? { waits_until: iso(until) } : {};
+  return { at: iso(time), list: list.name, served_from: iso(list.since), ...waits, since, ...answer, why };
 }
 
 /** As the relay counts it in the domain of a recipient. */

@@ -23,7 +23,7 @@ import { newestKnown } from "./trust.ts";
 import { createService } from "./would-answer.ts";
 
 /** A list that is looked into. Times are ms since 1970. */
-export type LookedList = Pick<KeptList, "name" | "path" | "created" | "since">;
+export type LookedList = Pick<KeptList, "name" | "path" | "created" | "since"> & Partial<Pick<KeptList, "held">>;
 
 /** What one list says of the recipient. */
 export interface Look {

@@ -22,27 +22,37 @@ export function findServed(
   before: number,
   now: number,
 ): Image | undefined {
-  const fits = ({ since, held }: Image): boolean => since < before && (held !== undefined || since + wait <= now);
-  const own = file === "" ? undefined : openGood(file, trust, ({ since }) => since < before);
-  for (let age = 1; age <= mostKept; age += 1) {
-    const kept = openGood(`${path}.${age}`, trust, fits);
-    if (kept !== undefined) {
-      const [best, other] = own !== undefined && own.since >= kept.since ? [own, kept] : [kept, own];
-      other?.close();
-      return best;
-    }
-  }
-  return own;
+  const own = file === "" ? undefined : openGood(file, trust, before);
+  const kept = findKept(path, trust, before, (image) => image.held !== undefined || image.since + wait <= now);
+  const isOwn = own !== undefined && own.since >= (kept?.since ?? 0);
+  (isOwn ? kept : own)?.close();
+  return isOwn ? own : kept;
 }
 
-function openGood(path: string, trust: Trust, fits: (image: Image) => boolean): Image | undefined {
+/** The newest whose time is over, else the oldest that is kept: it was tried for longest. */
+function findKept(path: string, trust: Trust, before: number, isTried: (image: Image) => boolean): Image | undefined {
+  let oldest: Image | undefined;
+  for (let age = 1; age <= mostKept; age += 1) {
+    const kept = openGood(`${path}.${age}`, trust, before);
+    if (kept !== undefined) {
+      oldest?.close();
+      oldest = kept;
+      if (isTried(kept)) {
+        return kept;
+      }
+    }
+  }
+  return oldest;
+}
+
+function openGood(path: string, trust: Trust, before: number): Image | undefined {
   const reading = readSnapshotNow(path, trust);
   if (reading.kind === "flawed") {
     return undefined;
   }
   try {
     const image = openImage(reading.bytes, trust);
-    if (fits(image)) {
+    if (image.since < before) {
       return image;
     }
     image.close();
