@@ -38,7 +38,7 @@ export function createAuthenticator(
     return undefined;
   }
   const limits = { max: settings.max_failures, window: settings.failure_window, delay: settings.failure_delay };
-  const variables = variablesOf(settings);
+  const variables = loginVariables(settings);
   const slots = new Slots(most);
   const tell = (why: string): void =>
     services.log.error("auth", "back end is unavailable, another one accepted", { why });
@@ -69,7 +69,7 @@ export function createAuthenticator(
 }
 
 /** What a login sets. */
-function variablesOf({ relay, bypass }: Settings["auth"]): ReadonlyMap<string, string> {
+export function loginVariables({ relay, bypass }: Settings["auth"]): ReadonlyMap<string, string> {
   return new Map([
     ...(relay ? [["RELAYCLIENT", ""] as const] : []),
     ...(bypass ? [["NOGOODMAILTO", ""] as const] : []),

@@ -21,7 +21,7 @@ import type { SnapshotReader } from "../snapshot/reader.ts";
 import { ScannerPlaces } from "../scanners/scanners.ts";
 import { ownName } from "./own-name.ts";
 import { modesOf, recipientsOf } from "./own-domains.ts";
-import { createAuthenticator } from "./authenticators.ts";
+import { createAuthenticator, loginVariables } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
 import { bind, refuseSharedSockets, targetsOf } from "../ops/binding.ts";
 import type { Answerer } from "../ops/control-socket.ts";
@@ -90,8 +90,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     hostNames: createHostNames(dns),
     ...mannersOf(settings),
     ...{ starttls: tls !== undefined && plan.tls === "starttls", proxies: readIpEntries(plan.proxy_from) },
-    authenticator: plan.auth ? authenticator : undefined,
-    mayUse,
+    ...{ authenticator: plan.auth ? authenticator : undefined, presenters: presentersOf(plan, settings), mayUse },
   });
   const listeners = listenersOf(settings).map((plan) => ({ plan, service: serviceOf(plan) }));
   const lookup = lookupParts(settings, {
@@ -122,6 +121,12 @@ function loginParts(settings: Settings, { snapshot, guard, log }: Lasting, domai
   const tls = readTls(settings);
   const authenticator = createAuthenticator(settings.auth, guard, { log, domains });
   return { tls, authenticator, mayUse: createSenders(settings, snapshot, domains, log) };
+}
+
+/** Who may speak for others. */
+function presentersOf({ xclient_from: from, xclient_login: login }: ListenerPlan, { auth }: Settings) {
+  const addresses = readIpEntries(from);
+  return addresses === undefined ? undefined : { addresses, login: login ? loginVariables(auth) : undefined };
 }
 
 /** How it speaks with clients. */

@@ -18,6 +18,7 @@ import { certificateWarnings } from "./certificate-warnings.ts";
 import { missingLists } from "./list-warnings.ts";
 import { addressWarnings, folderWarnings, programWarnings, secretWarnings } from "./place-warnings.ts";
 import { pluginWarnings } from "./plugin-warnings.ts";
+import { proxyWarnings } from "./proxy-warnings.ts";
 import { stateWarnings } from "./state-place.ts";
 import { listenersOf } from "../config/listening.ts";
 
@@ -42,6 +43,7 @@ const finders: readonly FindFileWarnings[] = [
   pluginWarnings,
   ({ auth, listener, web }) => backEndWarnings(auth, listener, web.users.length > 0, backEnds),
   stateWarnings,
+  proxyWarnings,
   (settings, rules) =>
     worldWarnings(
       settings,

@@ -86,6 +86,15 @@ export function listener<Checks extends z.ZodType>(checks: Checks) {
       [],
       "Proxies, such as haproxy, that begin each connection with a PROXY header (version 1 or 2): addresses and blocks. The client of the header is the client of the session in every respect. A proxy that speaks for itself (LOCAL, UNKNOWN) is the client; one that sends no header within 10 seconds is disconnected. Connections from elsewhere are ordinary clients.",
     ),
+    xclient_from: field.listBy(
+      text.networkRule,
+      [],
+      "Clients that may speak for others by XCLIENT, such as nginx or a Postfix in front: addresses and blocks. Only they are offered the command. The client that they name is the client of the session in every respect. What they say by XFORWARD is logged.",
+    ),
+    xclient_login: field.flag(
+      false,
+      "Believe LOGIN of XCLIENT: such a session is logged in, with all rights of [auth], and no password was asked for.",
+    ),
     rules: field.file("", "relay", "Client rules of this listener. Empty: those of [clients]."),
     variables: field.table(
       {},

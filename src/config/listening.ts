@@ -17,6 +17,8 @@ export function listenersOf(settings: Settings): readonly ListenerPlan[] {
       tls: "starttls",
       auth: false,
       proxy_from: [],
+      xclient_from: [],
+      xclient_login: false,
       rules: settings.clients.rules,
       variables: {},
       checks: undefined,

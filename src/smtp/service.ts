@@ -45,6 +45,13 @@ export interface Limits {
   readonly sessionCommands: number;
 }
 
+/** `[[listener]] xclient_from`. */
+export interface Presenters {
+  readonly addresses: IpEntries<true>;
+  /** The session variables of a LOGIN; undefined: it is not believed. */
+  readonly login: ReadonlyMap<string, string> | undefined;
+}
+
 /** What all connections of a listener share. */
 export interface Service extends Omit<Services, "label" | "lists" | "scanner"> {
   readonly listener: string;
@@ -79,6 +86,8 @@ export interface Service extends Omit<Services, "label" | "lists" | "scanner"> {
   readonly starttls: boolean;
   /** Peers that must begin with a PROXY header. Undefined: there are none. */
   readonly proxies?: IpEntries<true> | undefined;
+  /** Who may speak for others by XCLIENT. Undefined: nobody. */
+  readonly presenters?: Presenters | undefined;
   /** Whether a login may use a sender. Undefined: every login may use every sender. */
   readonly mayUse?: ((login: string, sender: Mailbox) => boolean) | undefined;
   /** Undefined: AUTH is not offered. */

@@ -83,7 +83,10 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
     restart: "name protocol listen mode group",
     reload: "token_file max_connections timeout idle_timeout",
   },
-  "[[listener]]": { restart: "name listen tls", reload: "auth proxy_from rules variables checks" },
+  "[[listener]]": {
+    restart: "name listen tls",
+    reload: "auth proxy_from xclient_from xclient_login rules variables checks",
+  },
 };
 
 const folder = mkdtempSync(join(tmpdir(), "goodmailto-restart-"));

@@ -67,6 +67,7 @@ const parts = {
   "the standard library": ["python3", "-c", "import array, os, pty, select, socket"],
   "stdio.h": ["sh", "-c", "echo '#include <stdio.h>' | cc -E -x c -"],
   "TLS and WebDAV": ["sh", "-c", "nginx -V 2>&1 | grep http_ssl_module | grep -q http_dav_module"],
+  "the mail module": ["test", "-e", "/usr/lib/nginx/modules/ngx_mail_module.so"],
   "its schemas": ["test", "-e", "/etc/ldap/schema/inetorgperson.schema"],
   LMTP: ["test", "-e", "/usr/lib/dovecot/lmtp"],
   "its scripts": ["nmap", "--script-help", "smtp-open-relay"],

@@ -9,6 +9,7 @@ import { limitDecision } from "../decision.ts";
 import { Conversation } from "../session/conversation.ts";
 import type { Connection } from "./connection.ts";
 import { environment } from "./environment.ts";
+import type { Service } from "../service.ts";
 import type { Owner } from "./owner.ts";
 import { tellOfStranger } from "./session-events.ts";
 
@@ -23,8 +24,7 @@ export async function admit(owner: Owner<Connection>, connection: Connection): P
   if (early !== undefined && (await isTooOften(owner, connection, ip, early))) {
     return;
   }
-  const wanted = service.reverseLookup || service.rules.needsHost;
-  const host = wanted ? await service.hostNames.find(ip) : undefined;
+  const host = await hostOf(service, connection, ip);
   const verdict = early ?? service.rules.find(host === undefined ? { ip } : { ip, host });
   if (verdict.kind === "deny") {
     // As tcpserver does: dropped with nothing sent.
@@ -37,15 +37,38 @@ export async function admit(owner: Owner<Connection>, connection: Connection): P
   if (early === undefined && (await isTooOften(owner, connection, ip, verdict))) {
     return;
   }
-  service.counters.add("connections", byResult("accepted"));
   const session = beginSession(owner, connection, ip, host, verdict.variables);
+  await receive(service, connection, session);
+}
+
+/** The confirmed host name: the one that a named client tells of, or what DNS says. Undefined: not known. */
+async function hostOf(
+  { reverseLookup, rules, hostNames }: Service,
+  { presented }: Connection,
+  ip: string,
+): Promise<string | undefined> {
+  if (presented?.host !== undefined) {
+    return presented.host === "" ? undefined : presented.host;
+  }
+  return reverseLookup || rules.needsHost ? await hostNames.find(ip) : undefined;
+}
+
+/** The greeting, unless the client is blocked. */
+async function receive(service: Service, connection: Connection, session: Session): Promise<void> {
+  const { ip } = session.client;
+  const isPresented = connection.presented !== undefined;
+  if (!isPresented) {
+    service.counters.add("connections", byResult("accepted"));
+  }
   if (service.harvest.refuses(ip, session.variables)) {
     connection.answer({ ...answers.tooManyUnknown, by: limitDecision("harvest block") });
     return;
   }
   // Asked while the client waits for its greeting.
   const hears = service.harvest.hearsOfBlock(ip, session.variables);
-  if (!(session.has("NOGOODMAILTO") || session.has("RELAYCLIENT")) && service.limits.greetingDelay > 0) {
+  // A proxy has let its client wait if it wants that.
+  const isTrusted = isPresented || session.has("NOGOODMAILTO") || session.has("RELAYCLIENT");
+  if (!isTrusted && service.limits.greetingDelay > 0) {
     await connection.early.wait(service.limits.greetingDelay);
   }
   if ((hears instanceof Promise ? await hears : hears) && service.harvest.refuses(ip, session.variables)) {
@@ -63,7 +86,9 @@ function isTooOften(
   verdict: ClientVerdict,
 ): boolean | Promise<boolean> {
   const { connectionRate, relayLists, variables } = owner.service;
-  if (!connectionRate.isOn || verdict.kind === "deny") {
+  // A named client is counted as those for whom it speaks.
+  const isNamed = connection.presented === undefined && owner.service.presenters?.addresses.find(ip) === true;
+  if (!connectionRate.isOn || verdict.kind === "deny" || isNamed) {
     return false;
   }
   const known = relayLists.apply(ip, new Map([...variables, ...verdict.variables]));

@@ -65,7 +65,7 @@ export class Connection extends SpeakingConnection {
   /** Ends the wait before the greeting. The conversation must be set. */
   greet(): void | Promise<void> {
     const hasTalked = (): boolean => this.early.isThere || this._parser.hasPartialLine;
-    const greeting = this.over ? undefined : this.conversation?.greet(hasTalked);
+    const greeting = this.over ? undefined : this.greeting(hasTalked);
     return greeting && after(greeting, (response) => this.#welcome(response));
   }
 
@@ -99,7 +99,7 @@ export class Connection extends SpeakingConnection {
     this.conversation.session.noteCommand();
     let answering: VerbAnswer | Promise<VerbAnswer>;
     try {
-      answering = (this.verbs ??= new Verbs(this.conversation)).answer(line);
+      answering = (this.verbs ??= new Verbs(this.conversation, this.presented)).answer(line);
     } catch (error) {
       return this.#fault(error);
     }
@@ -130,6 +130,10 @@ export class Connection extends SpeakingConnection {
     }
     if ("startTls" in answer) {
       return this.#startTls(next);
+    }
+    if ("presented" in answer) {
+      const begun = this.#relay.present(this, answer.presented);
+      return void begun.then(() => this.over || next()).catch((error: unknown) => this.#fault(error));
     }
     if ("intake" in answer) {
       this.#beginMessage(answer.intake);

@@ -3,12 +3,15 @@ import type { SMTPServer } from "smtp-server";
 
 import type { LimitName } from "../../report/counters.ts";
 import type { Service } from "../service.ts";
+import type { Presented } from "../session/presented.ts";
 
 /** The owner of connections of this kind. */
 export interface Owner<Held> extends SMTPServer {
   readonly service: Service;
   /** Client rule, host name, greeting delay: then the session begins. */
   admit(connection: Held): Promise<void>;
+  /** A named client speaks for another one: that one's session begins. Resolves behind the greeting. */
+  present(connection: Held, presented: Presented): Promise<void>;
   /** TLS is on: what checks may know of it. */
   secured(connection: Held): void;
   /** An internal error in a session. */

@@ -17,6 +17,8 @@ import { logSocketError, logTlsFailure } from "./client-failures.ts";
 import { Connection } from "./connection.ts";
 import type { Owner } from "./owner.ts";
 import { beginProxied } from "./proxied.ts";
+import { beginAnew } from "./presenting.ts";
+import type { Presented } from "../session/presented.ts";
 import type { Crowd } from "./crowd.ts";
 import { Sessions } from "./sessions.ts";
 import type { Service } from "../service.ts";
@@ -156,11 +158,13 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
       return;
     }
     const ip = normalIp(options?.remoteAddress ?? socket.remoteAddress ?? "");
-    const { harvest, rules, relayLists, variables } = this.service;
-    const client = clientNetwork(ip);
+    const { harvest, rules, relayLists, variables, presenters } = this.service;
+    // Whoever speaks for others is counted as one of them as soon as it has said for whom.
+    const isNamed = presenters?.addresses.find(ip) === true;
+    const client = isNamed ? proxyName(ip) : clientNetwork(ip);
     const refusal = harvest.refusesAtOnce(ip, rules, () => relayLists.apply(ip, variables))
       ? answers.tooManyUnknown
-      : this.#hasRoomFor(client)
+      : this.#hasRoomFor(client, isNamed)
         ? undefined
         : answers.tooManyConnections;
     if (refusal !== undefined) {
@@ -189,6 +193,11 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
 
   admit(connection: Connection): Promise<void> {
     return admit(this, connection);
+  }
+
+  present(connection: Connection, presented: Presented): Promise<void> {
+    const hasRoomFor = (client: string): boolean => this.#hasRoomFor(client);
+    return beginAnew({ owner: this, crowd: this.#crowd, hasRoomFor }, connection, presented);
   }
 
   /** TLS is on: what checks may know of it. */

@@ -6,6 +6,9 @@ import type { EventStage } from "../../report/event.ts";
 import type { Response } from "../answers.ts";
 import type { Service } from "../service.ts";
 import type { Conversation } from "../session/conversation.ts";
+import type { Answering } from "../session/outcome.ts";
+import { greetPresented } from "../session/presented-login.ts";
+import type { Presented } from "../session/presented.ts";
 import type { Verbs } from "../session/verbs.ts";
 import { Outgoing } from "./outgoing.ts";
 import { recorded } from "./session-events.ts";
@@ -14,6 +17,8 @@ import { SessionRecord } from "./session-record.ts";
 export abstract class SpeakingConnection extends SMTPConnection {
   /** Undefined until the client was let in. */
   conversation: Conversation | undefined;
+  /** Undefined: the client speaks for itself. */
+  presented: Presented | undefined;
   readonly record = new SessionRecord();
   readonly outgoing = new Outgoing(() => this._socket);
   /** Undefined until the first command. */
@@ -26,6 +31,22 @@ export abstract class SpeakingConnection extends SMTPConnection {
 
   protected get over(): boolean {
     return this.parting || this._closing || this._closed;
+  }
+
+  /** The session that was there is over; the one of another client begins. */
+  renew(presented: Presented): void {
+    this.presented = presented;
+    this.conversation = undefined;
+    this.verbs = undefined;
+    this._ready = false;
+  }
+
+  /** What the client hears first. Of one that is presented, only the proxy can have talked, or waited. */
+  protected greeting(hasTalked: () => boolean): Answering | undefined {
+    const { conversation, presented } = this;
+    return presented === undefined
+      ? conversation?.greet(hasTalked)
+      : conversation && greetPresented(conversation, presented);
   }
 
   /** @param stage what it is a reply to */

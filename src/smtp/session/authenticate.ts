@@ -44,13 +44,14 @@ export async function authenticate(conversation: Conversation, login: Claim): Pr
       await service.pipeline.denied(session, { check: serverName, reason: "wrong password", hook: "auth" });
       return { ...refused, by: { ...told, reason: "wrong password", user: login.user } };
     case "accepted":
-      return await admit(conversation, login, answer.variables);
+      return await admitLogin(conversation, login, answer.variables);
   }
 }
 
-async function admit(
+/** A login that is believed: the checks have their say, then it has its variables. */
+export async function admitLogin(
   conversation: Conversation,
-  { user, method }: Claim,
+  { user, method }: { readonly user: string; readonly method: string },
   variables: ReadonlyMap<string, string>,
 ): Promise<Response> {
   const { session, service } = conversation;

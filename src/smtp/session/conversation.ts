@@ -97,6 +97,7 @@ export class Conversation {
   /** A new TLS layer: what was said before it, and what checks made of that, does not count. RFC 3207 4.2. */
   secured(): void {
     this.secure = true;
+    this.authenticated = false;
     this.session.helo = "";
     this.#extended = false;
     if (this.#greeted !== undefined) {

@@ -1,15 +1,18 @@
 /** The greeting, and the answer to EHLO as most sessions get it: made once for a service. RFC 5321 3.1, 4.1.1.1. */
+import type { Session } from "../../hooks/session.ts";
 import { reply } from "../../mail/reply.ts";
 import { say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Service } from "../service.ts";
 import { offers } from "./offers.ts";
+import { mayPresent } from "./presented.ts";
 
 /** What the answers to a greeting depend on. */
 export interface Greeted {
   readonly service: Service;
   readonly secure: boolean;
   readonly authenticated: boolean;
+  readonly session: Session;
 }
 
 const greetings = new WeakMap<Service, Response>();
@@ -33,6 +36,6 @@ export function greetingOf(service: Service): Response {
 export function helloOf(greeted: Greeted, messageSize: number): Response {
   const { service, secure, authenticated } = greeted;
   const make = (): Response => say(reply(250, "", service.hostname, ...offers(messageSize, greeted)));
-  const isUsual = !secure && !authenticated && messageSize === service.limits.messageSize;
+  const isUsual = !secure && !authenticated && !mayPresent(greeted) && messageSize === service.limits.messageSize;
   return isUsual ? once(usualHellos, service, make) : make();
 }

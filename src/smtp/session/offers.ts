@@ -1,17 +1,25 @@
 /** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3848. */
 
+import type { Session } from "../../hooks/session.ts";
+import type { Service } from "../service.ts";
+import { xforwardOffer } from "./forwarded.ts";
+import { mayPresent, xclientOffer } from "./presented.ts";
+
 /** What the keywords depend on. */
 interface Offering {
   readonly service: {
     readonly starttls: boolean;
     readonly authenticator: { readonly mechanisms: readonly string[] } | undefined;
+    readonly presenters?: Service["presenters"];
   };
   readonly secure: boolean;
   readonly authenticated: boolean;
+  readonly session: Pick<Session, "client">;
 }
 
 /** The keywords of the EHLO answer. @param messageSize bytes; 0: unlimited */
-export function offers(messageSize: number, { service, secure, authenticated }: Offering): string[] {
+export function offers(messageSize: number, offering: Offering): string[] {
+  const { service, secure, authenticated } = offering;
   const mechanisms = secure && !authenticated ? (service.authenticator?.mechanisms ?? []) : [];
   return [
     "PIPELINING",
@@ -19,6 +27,7 @@ export function offers(messageSize: number, { service, secure, authenticated }: 
     "ENHANCEDSTATUSCODES",
     messageSize > 0 ? `SIZE ${messageSize}` : "SIZE",
     ...(service.starttls && !secure ? ["STARTTLS"] : []),
+    ...(mayPresent(offering) ? [xclientOffer(service.presenters?.login !== undefined), xforwardOffer] : []),
     ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(" ")}`] : []),
   ];
 }

@@ -9,6 +9,10 @@ import { splitLine } from "./command.ts";
 import type { EventStage } from "../../report/event.ts";
 import type { DataAnswer } from "../message/open-message.ts";
 import type { Conversation } from "./conversation.ts";
+import { after } from "./outcome.ts";
+import { noteForwarded } from "./forwarded.ts";
+import { mayPresent, parseXclient, xclientAnswers } from "./presented.ts";
+import type { Presented } from "./presented.ts";
 
 /**
  * A web page that makes its reader's browser talk to port 25, a proxy that was asked to, or TLS: no SMTP follows,
@@ -16,8 +20,8 @@ import type { Conversation } from "./conversation.ts";
  */
 const notSmtp = /^(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT) |^[\x00-\x08\x0e-\x1f\x80-\xff]| HTTP\/\d/i;
 
-/** What a line comes to: a response, a message to be taken in, or a change to TLS that the connection must make. */
-export type VerbAnswer = Response | DataAnswer | { readonly startTls: true };
+/** What a line comes to: a response, a message to be taken in, or what the connection must do: TLS, another session. */
+export type VerbAnswer = Response | DataAnswer | { readonly startTls: true } | { readonly presented: Presented };
 
 /** Whether a line ended in LF alone, as the parser marks it. */
 const isBare = (line: string): boolean => line.endsWith("\n");
@@ -46,8 +50,15 @@ export class Verbs {
   /** As it was when the command came: a refusal may end it. */
   transaction: Transaction | undefined;
 
-  constructor(conversation: Conversation) {
+  /** The name that the client has given the proxy that speaks for it. */
+  #presentedHelo: string;
+  readonly #presented: Presented;
+
+  /** @param presented what a proxy has said of the client */
+  constructor(conversation: Conversation, presented: Presented = {}) {
     this.#conversation = conversation;
+    this.#presentedHelo = presented.helo ?? "";
+    this.#presented = presented;
   }
 
   /** Answers one line, synchronously if no check needs I/O. */
@@ -96,7 +107,7 @@ export class Verbs {
       case "RCPT":
         return conversation.rcpt(argument);
       case "MAIL":
-        return conversation.mail(argument);
+        return this.#presentedHelo === "" ? conversation.mail(argument) : this.#mail(argument);
       case "DATA":
         return conversation.data(argument);
       case "QUIT":
@@ -107,6 +118,15 @@ export class Verbs {
         return this.#auth(argument);
     }
     return this.#withoutPurpose(line, verb, argument);
+  }
+
+  /** A proxy need not repeat the greeting that it has told of: it is judged now. */
+  #mail(argument: string): VerbAnswer | Promise<VerbAnswer> {
+    const conversation = this.#conversation;
+    const helo = conversation.session.helo === "" ? this.#presentedHelo : "";
+    this.#presentedHelo = "";
+    const greeted = helo === "" ? answers.ok : conversation.helo(helo, this.#presented.protocol !== "SMTP");
+    return after(greeted, (response) => (response.reply?.code === 250 ? conversation.mail(argument) : response));
   }
 
   /** Commands that bring no message on its way: so many and no more. */
@@ -142,6 +162,9 @@ export class Verbs {
       return answers.notImplemented;
     }
     const { service, session } = this.#conversation;
+    if ((verb === "XCLIENT" || verb === "XFORWARD") && service.presenters !== undefined) {
+      return this.#ofAnother(verb);
+    }
     const wait = service.pipeline.unrecognised(session, line);
     const most = service.limits.sessionUnrecognised;
     const answer =
@@ -149,6 +172,22 @@ export class Verbs {
         ? this.#conversation.limit("unrecognised", answers.tooManyUnrecognised)
         : answers.unknownCommand;
     return wait === undefined ? answer : wait.then(() => answer);
+  }
+
+  /** Whoever may say it; not in a transaction. */
+  #ofAnother(verb: "XCLIENT" | "XFORWARD"): VerbAnswer {
+    const { service, session } = this.#conversation;
+    if (session.transaction !== undefined) {
+      return xclientAnswers.inMail;
+    }
+    if (!mayPresent(this.#conversation)) {
+      return xclientAnswers.notAllowed;
+    }
+    if (verb === "XFORWARD") {
+      return noteForwarded(service, session, this.argument);
+    }
+    const client = parseXclient(this.argument, this.#presented, service.presenters?.login !== undefined);
+    return "reply" in client ? client : { presented: client };
   }
 
   /** The message is answered. A client that says RSET before each message that is delivered may send any number. */
@@ -164,7 +203,11 @@ export class Verbs {
     if (!service.starttls || secure) {
       return this.#unknown(line, "STARTTLS");
     }
-    return argument === "" ? { startTls: true } : answers.noArgument;
+    if (argument !== "") {
+      return answers.noArgument;
+    }
+    this.#presentedHelo = "";
+    return { startTls: true };
   }
 
   #auth(argument: string): VerbAnswer | Promise<VerbAnswer> {
