@@ -21,7 +21,8 @@ import type { SnapshotReader } from "../snapshot/reader.ts";
 import { ScannerPlaces } from "../scanners/scanners.ts";
 import { ownName } from "./own-name.ts";
 import { modesOf, recipientsOf } from "./own-domains.ts";
-import { createAuthenticator, loginVariables } from "./authenticators.ts";
+import { presentersOf } from "./presenters.ts";
+import { createAuthenticator } from "./authenticators.ts";
 import { readRules } from "./client-rules.ts";
 import { bind, refuseSharedSockets, targetsOf } from "../ops/binding.ts";
 import type { Answerer } from "../ops/control-socket.ts";
@@ -121,12 +122,6 @@ function loginParts(settings: Settings, { snapshot, guard, log }: Lasting, domai
   const tls = readTls(settings);
   const authenticator = createAuthenticator(settings.auth, guard, { log, domains });
   return { tls, authenticator, mayUse: createSenders(settings, snapshot, domains, log) };
-}
-
-/** Who may speak for others. */
-function presentersOf({ xclient_from: from, xclient_login: login }: ListenerPlan, { auth }: Settings) {
-  const addresses = readIpEntries(from);
-  return addresses === undefined ? undefined : { addresses, login: login ? loginVariables(auth) : undefined };
 }
 
 /** How it speaks with clients. */
