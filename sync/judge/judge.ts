@@ -25,6 +25,8 @@ export interface JudgeOptions {
   readonly canaries?: readonly Canary[];
   /** The list within the last 24 hours. */
   readonly day?: DayCount | undefined;
+  /** The rows are those of the previous list: no part of it has lost or got any. */
+  readonly isUnchanged?: boolean;
   readonly acceptShrink?: boolean;
   readonly acceptGrowth?: boolean;
   /** Domains where a new catch-all is no surprise: the configuration leaves it to the directory. */
@@ -47,7 +49,9 @@ export function judge(
 ): readonly string[] {
   const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false } = options;
   const parts =
-    previous === undefined ? { domains: [], kinds: [], opened: [], closed: [] } : compare(previous.path, newPath);
+    previous === undefined || options.isUnchanged === true
+      ? { domains: [], kinds: [], opened: [], closed: [] }
+      : compare(previous.path, newPath);
   const isExpected = expectedCatchAlls(options, form);
   return guard({
     before: previous?.rows,

@@ -2,7 +2,7 @@
  * Makes the new snapshot file from the scratch file: sorted, so that memory stays bounded and bytes do not depend on
  * the order of reading.
  */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
@@ -47,10 +47,13 @@ export interface Built {
   readonly byKind: Readonly<Record<Kind, number>>;
 }
 
-const kindName = `CASE kind ${kinds.map((kind, rank) => `WHEN ${rank} THEN '${kind}'`).join(" ")} END`;
+/** Of a kind that a row of the scratch file has as a number. */
+export const kindName: string = `CASE kind ${kinds.map((kind, rank) => `WHEN ${rank} THEN '${kind}'`).join(" ")} END`;
 
 /** For sorting, in KiB; beyond it SQLite sorts in temporary files. */
 const sortMemory = 16_384;
+/** Octets that are copied at a time. */
+const piece = 1 << 20;
 
 /**
  * Fills a new file. Not sealed yet.
@@ -59,21 +62,61 @@ const sortMemory = 16_384;
 export function buildSnapshot(path: string, scratchPath: string, facts: BuildFacts): Built {
   // No other process may read it before it has its group.
   closeSync(openSync(path, "wx", 0o600));
-  const database = new Database(path);
-  try {
+  return writeDatabase(path, (database) => {
     database.pragma(`application_id = ${applicationId}`);
-    database.pragma("journal_mode = OFF");
-    database.pragma("synchronous = OFF");
-    database.pragma("locking_mode = EXCLUSIVE");
     database.pragma(`cache_size = -${sortMemory}`);
     database.prepare("ATTACH ? AS scratch").run(scratchPath);
     if (facts.grace !== undefined) {
       database.prepare("ATTACH ? AS old").run(facts.grace.path);
     }
     database.exec("BEGIN");
-    const built = fill(database, facts);
+    fill(database, facts);
+    const built = describe(database, facts);
     database.exec("COMMIT");
     database.exec("DETACH scratch");
+    return built;
+  });
+}
+
+/**
+ * As {@link buildSnapshot}, with the rows of an old file, which are those that were found: a copy of it with new facts.
+ * @throws as it does
+ */
+export function copySnapshot(path: string, oldPath: string, facts: BuildFacts): Built {
+  copyFile(oldPath, path);
+  return writeDatabase(path, (database) => {
+    // What was freed must not be found where the checksum is looked for.
+    database.pragma("secure_delete = ON");
+    database.exec("BEGIN; DELETE FROM source; DELETE FROM meta");
+    const built = describe(database, facts);
+    database.exec("COMMIT");
+    return built;
+  });
+}
+
+/** By descriptors: a link that somebody put there is not followed, and no other process may read it yet. */
+function copyFile(from: string, to: string): void {
+  const target = openSync(to, "wx", 0o600);
+  const source = openSync(from, "r");
+  try {
+    const buffer = Buffer.allocUnsafe(piece);
+    for (let count = readSync(source, buffer); count > 0; count = readSync(source, buffer)) {
+      writeFileSync(target, buffer.subarray(0, count));
+    }
+  } finally {
+    closeSync(source);
+    closeSync(target);
+  }
+}
+
+/** Writes into a file that nobody reads yet, and looks at all of it afterwards. */
+function writeDatabase(path: string, write: (database: Database.Database) => Built): Built {
+  const database = new Database(path);
+  try {
+    database.pragma("journal_mode = OFF");
+    database.pragma("synchronous = OFF");
+    database.pragma("locking_mode = EXCLUSIVE");
+    const built = write(database);
     const verdict = database.pragma("integrity_check(1)", { simple: true });
     if (verdict !== "ok") {
       throw new Error(`Cannot publish: the new file is damaged: ${String(verdict)}`);
@@ -85,8 +128,7 @@ export function buildSnapshot(path: string, scratchPath: string, facts: BuildFac
 }
 
 /** Of rows with the same key and source the first one stays: one that is there, then one that is open. */
-function fill(database: Database.Database, facts: BuildFacts): Built {
-  const { sources, created, started, host, version, extra, grace } = facts;
+function fill(database: Database.Database, { grace }: BuildFacts): void {
   database.exec(ddl);
   database.exec(
     `INSERT OR IGNORE INTO recipient SELECT key, source, ${kindName}, entry, rule, gone
@@ -95,6 +137,11 @@ function fill(database: Database.Database, facts: BuildFacts): Built {
   if (grace !== undefined) {
     keepVanished(database, grace);
   }
+}
+
+/** What the file says of its rows. */
+function describe(database: Database.Database, facts: BuildFacts): Built {
+  const { sources, created, started, host, version, extra } = facts;
   const counted = count(database, sources.length);
   const rows = counted.bySource.reduce((sum, some) => sum + some, 0);
   const insertSource = database.prepare("INSERT INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?)");

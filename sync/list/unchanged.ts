@@ -5,7 +5,39 @@
 import Database from "better-sqlite3";
 
 import { refused } from "../../src/snapshot/format.ts";
+import { kindName } from "./build.ts";
 import type { Previous } from "./previous.ts";
+
+/** Pages of a file of this many KiB are kept while its rows are compared. */
+const compareMemory = 16_384;
+
+/**
+ * Whether the rows of a scratch file, which is closed, are all those of an old file whose sources have the same
+ * numbers. False also if a key was found twice with something else: then only the new list can tell.
+ */
+export function hasSameRows(scratchPath: string, oldPath: string): boolean {
+  const database = new Database(scratchPath, { readonly: true });
+  try {
+    database.pragma(`cache_size = -${compareMemory}`);
+    database.prepare("ATTACH ? AS old").run(oldPath);
+    const count = (sql: string): number =>
+      database.prepare<[], number>(`SELECT count(*) FROM ${sql}`).pluck().get() ?? 0;
+    const rows = count("old.recipient");
+    const other = database.prepare(
+      `SELECT 1 FROM found LEFT JOIN old.recipient AS other ON other.key = found.key AND other.source = found.source
+       WHERE other.kind IS NOT (${kindName.replace("CASE kind", "CASE found.kind")}) OR other.entry <> found.entry
+         OR other.rule <> found.rule OR other.gone <> found.gone LIMIT 1`,
+    );
+    return (
+      rows > 0 &&
+      count("found") >= rows &&
+      other.get() === undefined &&
+      count("(SELECT DISTINCT key, source FROM found)") === rows
+    );
+  } finally {
+    database.close();
+  }
+}
 
 /** Whether every key that is there in both has the same rule; keys of both files must be of one form. */
 export function haveSameRules(newPath: string, oldPath: string): boolean {

@@ -2,9 +2,10 @@
 import { guards } from "../../src/files/sync-notes.ts";
 import type { GuardName } from "../../src/files/sync-notes.ts";
 import type { Log } from "../../src/report/log.ts";
+import type { SourceRow } from "../../src/snapshot/format.ts";
 import { runAlone } from "./alone.ts";
 import { runAside } from "./aside.ts";
-import { buildSnapshot } from "../list/build.ts";
+import { buildSnapshot, copySnapshot } from "../list/build.ts";
 import type { Grace } from "../list/build.ts";
 import { compareSnapshots } from "../list/changes.ts";
 import type { Changes } from "../list/changes.ts";
@@ -20,7 +21,7 @@ import type { ReadResult } from "../read/read.ts";
 import { createScratch } from "../read/scratch.ts";
 import type { Scratch } from "../read/scratch.ts";
 import { temporaryName } from "../list/temporary.ts";
-import { continueList, haveSameRules } from "../list/unchanged.ts";
+import { continueList, hasSameRows, haveSameRules } from "../list/unchanged.ts";
 import { runDeadline } from "./job.ts";
 import type { JobOptions } from "./job.ts";
 import { factsOf, judgeList, originOf, placeList } from "./new-list.ts";
@@ -80,14 +81,22 @@ async function runWith(
   // Lists under different keys have nothing to compare, and nothing to keep.
   const comparable = previous?.mark === protection.form?.mark ? previous : undefined;
   const newPath = temporaryName(workPath, "new");
-  const built = buildSnapshot(newPath, scratch.path, {
+  const told = {
     sources: rows.map((row) => protectSource(row, protection)),
     ...originOf(previous, options, startedAt),
     grace: graceFor(comparable, results, options),
-  });
-  const changes = compareSnapshots(newPath, comparable?.path, options.tell);
+  };
+  const same = comparable !== undefined && isUnchanged(scratch, rows, comparable) ? comparable : undefined;
+  const built =
+    same === undefined ? buildSnapshot(newPath, scratch.path, told) : copySnapshot(newPath, same.path, told);
+  const changes =
+    same === undefined ? compareSnapshots(newPath, comparable?.path, options.tell) : { added: 0, removed: 0 };
   const facts = factsOf(results, built, changes, (now() - startedAt) / 1000);
-  const { published, ...judged } = await judgeAll({ path: newPath, built, rows, previous }, options, signal);
+  const { published, ...judged } = await judgeAll(
+    { path: newPath, built, rows, previous, isUnchanged: same !== undefined },
+    options,
+    signal,
+  );
   if (judged.reasons.length > 0) {
     return { kind: "refused", ...judged, facts };
   }
@@ -95,7 +104,7 @@ async function runWith(
     return { kind: "dry-run", facts };
   }
   signal.throwIfAborted();
-  replaceList(newPath, comparable, changes, options);
+  replaceList(newPath, comparable, same === undefined ? changes : true, options);
   published();
   return { kind: "published", facts: { ...facts, seconds: (now() - startedAt) / 1000 } };
 }
@@ -119,11 +128,30 @@ function resolveSenders(scratch: Scratch, log: Log): void {
   }
 }
 
-/** @param comparable the previous list, if it has the same keys */
-function replaceList(newPath: string, comparable: Previous | undefined, changes: Changes, options: JobOptions): void {
+/** Whether the sources gave just the rows of the previous list. */
+function isUnchanged(scratch: Scratch, rows: readonly SourceRow[], { path, sources }: Previous): boolean {
+  const names = [...sources.keys()];
+  return (
+    names.length === rows.length &&
+    rows.every(({ name }, index) => name === names[index]) &&
+    hasSameRows(scratch.path, path)
+  );
+}
+
+/**
+ * @param comparable the previous list, if it has the same keys
+ * @param changes true: there are none, and the rules are the same too
+ */
+function replaceList(
+  newPath: string,
+  comparable: Previous | undefined,
+  changes: Changes | true,
+  options: JobOptions,
+): void {
   const { path, protection, log } = options;
   const isSame =
-    comparable !== undefined && changes.added + changes.removed === 0 && haveSameRules(newPath, comparable.path);
+    comparable !== undefined &&
+    (changes === true || (changes.added + changes.removed === 0 && haveSameRules(newPath, comparable.path)));
   if (isSame) {
     continueList(newPath, comparable);
   }

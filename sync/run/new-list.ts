@@ -21,6 +21,8 @@ export interface NewList {
   readonly built: Built;
   readonly rows: readonly SourceRow[];
   readonly previous: Previous | undefined;
+  /** Its rows are those of the previous list. */
+  readonly isUnchanged?: boolean;
 }
 
 /** Where the list comes from, as its meta table says. @param started when the run began, ms since 1970 */
@@ -48,13 +50,13 @@ export function factsOf(
 
 /** Why the list must not be published; empty: nothing speaks against it. */
 export function judgeList(
-  { path, built, rows, previous }: NewList,
+  { path, built, rows, previous, isUnchanged = false }: NewList,
   options: JobOptions,
   accepted: Pick<JudgeOptions, "acceptShrink"> = {},
 ): readonly string[] {
   const day = countOfDay(readIncident(options.path).hours, options.now());
   const { form } = options.protection ?? unprotected;
-  return judge(path, built, rows, previous, { ...options, ...accepted, day }, form?.hash);
+  return judge(path, built, rows, previous, { ...options, ...accepted, day, isUnchanged }, form?.hash);
 }
 
 /** Puts the list where relays read it. @param keepOld among the previous ones */

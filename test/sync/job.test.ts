@@ -1,14 +1,18 @@
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
+import Database from "better-sqlite3";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { silentLog } from "../../src/report/log.ts";
 import { kinds } from "../../src/snapshot/format.ts";
+import type { Kind } from "../../src/snapshot/format.ts";
 import { openSnapshot } from "../../src/snapshot/reader.ts";
 import type { SnapshotReader } from "../../src/snapshot/reader.ts";
 import { acquireLock } from "../../sync/list/lock.ts";
+import { judgeSeal } from "../../sync/list/seal.ts";
 import { addresses, found, listSource, memoryLog, publish, sync, temporaryFolder } from "../snapshot/fixture.ts";
 
 function target(): string {
@@ -31,6 +35,20 @@ function has(path: string, address: string): boolean {
 
 function rowsOf(path: string): number {
   return look(path, ({ image }) => image?.rows ?? 0);
+}
+
+/** All that a file says; since when it serves and its checksum apart. */
+function contentOf(path: string) {
+  const database = new Database(path, { readonly: true });
+  const all = (sql: string): unknown[] => database.prepare<[], unknown>(sql).all();
+  const one = (key: string) =>
+    database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck().get(key);
+  const rest = all("SELECT * FROM meta WHERE key NOT IN ('since', 'digest') ORDER BY key");
+  const [recipient, source] = [all("SELECT * FROM recipient"), all("SELECT * FROM source")];
+  const versions = [database.pragma("application_id"), database.pragma("user_version")];
+  const content = { recipient, source, rest, versions, since: one("since"), digest: one("digest") };
+  database.close();
+  return content;
 }
 
 /** Names in the snapshot's folder that are neither it nor its lock. */
@@ -104,6 +122,34 @@ describe("the sync job", () => {
       expect(readFileSync(one).equals(readFileSync(other))).toBe(true);
     });
     await fc.assert(property, { numRuns: 15 });
+  });
+
+  it("says of the same rows, copied from the previous list, what a list that was built says", async () => {
+    const row = fc.record({
+      key: fc.stringMatching(/^[a-c]{1,2}@kontor\.example$/).map((text) => found(text).key),
+      kind: fc.constantFrom<Kind>("account", "alias", "group"),
+      entry: fc.constantFrom("", "cn=a", "cn=ü 'b'"),
+      rule: fc.constantFrom("", "a@kontor.example"),
+    });
+    const rows = fc.array(row, { minLength: 1, maxLength: 12 });
+    const more = fc.oneof(fc.constant([]), fc.array(row, { maxLength: 3 }));
+    await fc.assert(
+      fc.asyncProperty(rows, more, async (first, added) => {
+        const [copied, before, built] = [target(), target(), target()];
+        const second = [...first, ...added].toReversed();
+        await publish(copied, [listSource("list", first)], { now: () => 1_000_000 });
+        await publish(before, [listSource("list", first)], { now: () => 1_000_000 });
+        await publish(copied, [listSource("list", second)], { now: () => 2_000_000 });
+        await publish(built, [listSource("list", second)], { now: () => 2_000_000 });
+        const [old, ours, theirs] = [contentOf(before), contentOf(copied), contentOf(built)];
+        expect(judgeSeal(copied)).toBe("whole");
+        expect(ours).toEqual({ ...theirs, since: ours.since, digest: ours.digest });
+        if (isDeepStrictEqual(old.recipient, ours.recipient)) {
+          expect(ours.since).toBe("1000000");
+        }
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it("freezes a source that fails, and says so in log, meta table and outcome", async () => {
