@@ -32,7 +32,7 @@ export function hasSameRows(scratchPath: string, oldPath: string): boolean {
       rows > 0 &&
       count("found") >= rows &&
       other.get() === undefined &&
-      count("(SELECT DISTINCT key, source FROM found)") === rows
+      count("(SELECT 1 FROM found GROUP BY key, source)") === rows
     );
   } finally {
     database.close();

@@ -81,22 +81,14 @@ async function runWith(
   // Lists under different keys have nothing to compare, and nothing to keep.
   const comparable = previous?.mark === protection.form?.mark ? previous : undefined;
   const newPath = temporaryName(workPath, "new");
-  const told = {
-    sources: rows.map((row) => protectSource(row, protection)),
-    ...originOf(previous, options, startedAt),
-    grace: graceFor(comparable, results, options),
-  };
-  const same = comparable !== undefined && isUnchanged(scratch, rows, comparable) ? comparable : undefined;
-  const built =
-    same === undefined ? buildSnapshot(newPath, scratch.path, told) : copySnapshot(newPath, same.path, told);
-  const changes =
-    same === undefined ? compareSnapshots(newPath, comparable?.path, options.tell) : { added: 0, removed: 0 };
+  const isUnchanged = comparable !== undefined && hasRowsOf(comparable, scratch, rows);
+  const kept = { grace: graceFor(comparable, results, options), ...originOf(previous, options, startedAt) };
+  const told = { ...kept, sources: rows.map((row) => protectSource(row, protection)) };
+  const built = isUnchanged ? copySnapshot(newPath, comparable.path, told) : buildSnapshot(newPath, scratch.path, told);
+  const changes = isUnchanged ? none : compareSnapshots(newPath, comparable?.path, options.tell);
   const facts = factsOf(results, built, changes, (now() - startedAt) / 1000);
-  const { published, ...judged } = await judgeAll(
-    { path: newPath, built, rows, previous, isUnchanged: same !== undefined },
-    options,
-    signal,
-  );
+  const list = { path: newPath, built, rows, previous, isUnchanged };
+  const { published, ...judged } = await judgeAll(list, options, signal);
   if (judged.reasons.length > 0) {
     return { kind: "refused", ...judged, facts };
   }
@@ -104,7 +96,7 @@ async function runWith(
     return { kind: "dry-run", facts };
   }
   signal.throwIfAborted();
-  replaceList(newPath, comparable, same === undefined ? changes : true, options);
+  replaceList(newPath, comparable, changes, options);
   published();
   return { kind: "published", facts: { ...facts, seconds: (now() - startedAt) / 1000 } };
 }
@@ -128,8 +120,11 @@ function resolveSenders(scratch: Scratch, log: Log): void {
   }
 }
 
+/** Of a list with the rows of the previous one: rules are the same too. */
+const none: Changes = { added: 0, removed: 0 };
+
 /** Whether the sources gave just the rows of the previous list. */
-function isUnchanged(scratch: Scratch, rows: readonly SourceRow[], { path, sources }: Previous): boolean {
+function hasRowsOf({ path, sources }: Previous, scratch: Scratch, rows: readonly SourceRow[]): boolean {
   const names = [...sources.keys()];
   return (
     names.length === rows.length &&
@@ -138,20 +133,12 @@ function isUnchanged(scratch: Scratch, rows: readonly SourceRow[], { path, sourc
   );
 }
 
-/**
- * @param comparable the previous list, if it has the same keys
- * @param changes true: there are none, and the rules are the same too
- */
-function replaceList(
-  newPath: string,
-  comparable: Previous | undefined,
-  changes: Changes | true,
-  options: JobOptions,
-): void {
+/** @param comparable the previous list, if it has the same keys */
+function replaceList(newPath: string, comparable: Previous | undefined, changes: Changes, options: JobOptions): void {
   const { path, protection, log } = options;
   const isSame =
     comparable !== undefined &&
-    (changes === true || (changes.added + changes.removed === 0 && haveSameRules(newPath, comparable.path)));
+    (changes === none || (changes.added + changes.removed === 0 && haveSameRules(newPath, comparable.path)));
   if (isSame) {
     continueList(newPath, comparable);
   }

@@ -40,7 +40,7 @@ function rowsOf(path: string): number {
 /** All that a file says; since when it serves and its checksum apart. */
 function contentOf(path: string) {
   const database = new Database(path, { readonly: true });
-  const all = (sql: string): unknown[] => database.prepare<[], unknown>(sql).all();
+  const all = (sql: string): unknown[] => database.prepare(sql).all();
   const one = (key: string) =>
     database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck().get(key);
   const rest = all("SELECT * FROM meta WHERE key NOT IN ('since', 'digest') ORDER BY key");
