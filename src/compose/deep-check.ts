@@ -81,7 +81,8 @@ function canaryFaults({ sync, domains }: Settings, at: At): string[] {
 }
 
 /** The files of `ca_file`, which are read when a connection is made. */
-function authorityFaults(file: string, { route, copy, control, source, publish, pull }: Settings, at: At): string[] {
+function authorityFaults(file: string, settings: Settings, at: At): string[] {
+  const { route, copy, control, source, publish, pull, state } = settings;
   const named = [
     ...route.map(({ ca_file: name }, i) => ({ path: ["route", i, "ca_file"], name })),
     ...copy.map(({ ca_file: name }, i) => ({ path: ["copy", i, "ca_file"], name })),
@@ -89,6 +90,7 @@ function authorityFaults(file: string, { route, copy, control, source, publish, 
     ...publish.map(({ ca_file: name }, i) => ({ path: ["publish", i, "ca_file"], name })),
     { path: ["pull", "ca_file"], name: pull.ca_file },
     { path: ["control", "ca_file"], name: control.ca_file },
+    { path: ["state", "ca_file"], name: state.ca_file },
   ];
   return named.flatMap(({ path, name }) => {
     const fault = name === "" ? undefined : authorityFault(resolvePath(file, name));

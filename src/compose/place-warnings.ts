@@ -163,6 +163,8 @@ export function secretWarnings(settings: Settings, folder = ""): Warning[] {
         secretsOfCourier(section).map(([key, file]) => ({ path: [name, i, key], file })),
       ),
     ),
+    { path: ["state", "password_file"], file: settings.state.password_file },
+    { path: ["state", "sentinel_password_file"], file: settings.state.sentinel_password_file },
     { path: ["scim", "token_file"], file: scim.token_file },
     { path: ["scim", "key"], file: scim.key },
   ];

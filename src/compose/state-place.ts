@@ -5,6 +5,9 @@ import { join } from "node:path";
 import type { Settings } from "../config/sections.ts";
 import type { Warning } from "../config/warning.ts";
 import { workerCount } from "../ops/workers.ts";
+import { errorMessage } from "../report/error-message.ts";
+import type { RedisAccess } from "../state/redis-client.ts";
+import { readAccess } from "../transfer/access.ts";
 import { FileFault } from "./file-fault.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
 
@@ -34,11 +37,38 @@ export function placeOf(settings: Settings, isOneOfMany: boolean): string {
   }
 }
 
-/** Somebody who asks for a file must not get memory. @throws FileFault */
+/** Somebody who asks for a file must not get memory, nor a Redis without the password that was meant. @throws FileFault */
 export function requirePlace(settings: Settings): void {
   if (settings.state.store === "sqlite" && stateFolderOf(settings) === "") {
     throw new FileFault(`[state] store: ${missing}`);
   }
+  accessOf(settings);
+}
+
+/** What the files of `[state]` say of a Redis; nothing where there is none. @throws FileFault */
+export function accessOf({ state }: Settings): RedisAccess {
+  if (!state.store.includes("://")) {
+    return {};
+  }
+  const read = (key: "password_file" | "sentinel_password_file", ca_file: string) => {
+    try {
+      const { password, ca } = readAccess({ user: "", password_file: state[key], ca_file }, "");
+      if (state[key] !== "" && password === "") {
+        throw new Error(`"${state[key]}" has no password in its first line`);
+      }
+      return { password: password === "" ? undefined : password, ca };
+    } catch (error) {
+      throw new FileFault(`[state] ${key}: ${errorMessage(error)}`, { cause: error });
+    }
+  };
+  const { password, ca } = read("password_file", state.ca_file);
+  return {
+    password,
+    ca,
+    sentinelPassword: read("sentinel_password_file", "").password,
+    sentinelUser: state.sentinel_user === "" ? undefined : state.sentinel_user,
+    serverName: state.server_name === "" ? undefined : state.server_name,
+  };
 }
 
 /** The settings of a relay that another process runs: its unit's folder, if the configuration names none. */
@@ -60,7 +90,17 @@ function isSystemdThere(): boolean {
 /** A store without a place, where nobody can name one at the start: the relay does not start. */
 export function stateFaults(settings: Settings, mayBeNamed: boolean = isSystemdThere()): Warning[] {
   const isCertain = settings.state.store === "sqlite" && isNowhere(settings) && !mayBeNamed;
-  return isCertain ? [{ path: ["state", "store"], message: missing }] : [];
+  return isCertain ? [{ path: ["state", "store"], message: missing }] : accessFaults(settings);
+}
+
+function accessFaults(settings: Settings): Warning[] {
+  try {
+    accessOf(settings);
+    return [];
+  } catch (error) {
+    const [, key = "store", message] = /^\[state\] (\w+): (.*)$/s.exec(errorMessage(error)) ?? [];
+    return [{ path: ["state", key], message: message ?? errorMessage(error) }];
+  }
 }
 
 /** A store whose place only systemd may still name, and workers that would count apart. */

@@ -9,6 +9,7 @@ import type { Log } from "../report/log.ts";
 import type { HarvestLedger } from "../smtp/harvest/ledger.ts";
 import type { Crowd } from "../smtp/listener/crowd.ts";
 import { workerCount } from "../ops/workers.ts";
+import { errorMessage } from "../report/error-message.ts";
 import { Neighbours } from "../smtp/listener/neighbours.ts";
 import type { Counts } from "../state/counts.ts";
 import { MemoryStore } from "../state/memory.ts";
@@ -17,13 +18,14 @@ import { SqliteStore } from "../state/sqlite.ts";
 import { State } from "../state/state.ts";
 import type { Store } from "../state/store.ts";
 import { Table } from "../state/table.ts";
-import { besideUnit, placeOf } from "./state-place.ts";
+import { accessOf, besideUnit, placeOf } from "./state-place.ts";
 
-function storeAt(place: string, log: Log): Store {
+/** @throws FileFault */
+function storeAt(place: string, settings: Settings, log: Log): Store {
   if (place === "memory") {
     return new MemoryStore();
   }
-  return place.includes("://") ? new RedisStore(place) : new SqliteStore(place, log);
+  return place.includes("://") ? new RedisStore(place, accessOf(settings)) : new SqliteStore(place, log);
 }
 
 /**
@@ -36,7 +38,14 @@ export function stateBeside(settings: Settings, log: Log): State | string {
     return 'The relay keeps its state in memory, where no command can reach it: set [state] store = "sqlite" and folder, or a Redis';
   }
   const fault = place.includes("://") ? undefined : ownerFault(dirname(place));
-  return fault ?? new State(storeAt(place, log), log);
+  if (fault !== undefined) {
+    return fault;
+  }
+  try {
+    return new State(storeAt(place, settings, log), log);
+  } catch (error) {
+    return errorMessage(error);
+  }
 }
 
 /** Files that another user makes beside the relay's would lock it out. */
@@ -64,7 +73,8 @@ export class RelayState implements Tables {
   readonly #counting: Counting;
   readonly #log: Log;
   readonly #isOneOfMany: boolean;
-  #place = "memory";
+  /** Of the place, and of the way to it: a password that was changed counts after a reload. */
+  #key = JSON.stringify(["memory", {}]);
   #state: State;
   #neighbours: Neighbours | undefined;
   #opening: Promise<void> = Promise.resolve();
@@ -85,13 +95,14 @@ export class RelayState implements Tables {
 
   change(settings: Settings): void {
     const place = placeOf(settings, this.#isOneOfMany);
-    if (place === this.#place) {
+    const key = JSON.stringify([place, accessOf(settings)]);
+    if (key === this.#key) {
       return;
     }
     // What is under way may end; nobody waits for it.
     void this.#leave();
-    this.#place = place;
-    this.#state = new State(storeAt(place, this.#log), this.#log);
+    this.#key = key;
+    this.#state = new State(storeAt(place, settings, this.#log), this.#log);
     this.#opening = this.#open(this.#state);
   }
 

@@ -7,6 +7,7 @@ import * as z from "zod";
 import { cronText } from "./cron-text.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { parseEndpoint } from "../mail/network.ts";
+import { parseRedis } from "../state/redis-address.ts";
 import {
   meantDuration,
   meantFactor,
@@ -248,14 +249,20 @@ export function listeners(sample: readonly string[], doc: string, least = 1): Fi
 
 /** Where state is kept: a word, or the URL of a Redis or Valkey. */
 export function stateStore(sample: string, doc: string): Field<string> {
-  const read = (value: string): string | undefined => {
-    const url = URL.parse(value);
-    const isRedis = (url?.protocol === "redis:" || url?.protocol === "rediss:") && url.hostname !== "";
-    return ["auto", "memory", "sqlite"].includes(value) || isRedis ? value : undefined;
-  };
   const allowed =
-    '"auto", "memory", "sqlite", or a URL such as "redis://127.0.0.1:6379" or "rediss://user:password@host"';
-  return field(checked(allowed, read), { doc, sample, allowed });
+    '"auto", "memory", "sqlite", or a URL such as "redis://127.0.0.1:6379", "rediss://user@host", "redis+sentinel://host,host2/mymaster" or "redis+cluster://host,host2"';
+  const type = z.string().superRefine((value, context) => {
+    if (["auto", "memory", "sqlite"].includes(value)) {
+      return;
+    }
+    const address = /^redis/i.test(value) ? parseRedis(value) : allowed;
+    if (typeof address === "string") {
+      // The reason stands without the URL: what cannot be read may hold a password anywhere.
+      const message = address === allowed ? `must be ${allowed}` : `cannot be used: the URL ${address}`;
+      context.addIssue({ code: "custom", message });
+    }
+  });
+  return field(type, { doc, sample, allowed });
 }
 
 /** A list of user parts or addresses. */

@@ -11,6 +11,7 @@ import { lookupFaults } from "./lookup-faults.ts";
 import { routeFaults } from "./route-faults.ts";
 import { runFaults } from "./run-faults.ts";
 import { sourceFaults } from "./source-faults.ts";
+import { stateUrlFaults } from "./state-faults.ts";
 import type { Settings } from "./sections.ts";
 import type { Path } from "./shape.ts";
 import type { Fault } from "./fault.ts";
@@ -38,6 +39,7 @@ const finders: readonly ((settings: Settings, fault: Report) => readonly Fault[]
   sourceFaults,
   cacheFaults,
   webFaults,
+  stateUrlFaults,
 ];
 
 /** Errors that one setting alone cannot show. */

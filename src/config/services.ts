@@ -85,7 +85,23 @@ const folderRule: field.TextRule = {
 export const state = z.strictObject({
   store: field.stateStore(
     "auto",
-    'Where counts of connections, login failures and unknown recipients are kept. "memory": in each process. "sqlite": in a file in `folder`, shared by all workers; without a folder the relay does not start. "redis://host:port" or "rediss://…": in a Redis or Valkey, shared by a fleet. "auto": sqlite if there is a folder and [smtp] workers is above 1, otherwise memory, in which each worker counts alone.',
+    'Where counts of connections, login failures and unknown recipients are kept. "memory": in each process. "sqlite": in a file in `folder`, shared by all workers; without a folder the relay does not start. "redis://user:password@host:6379/0": in a Redis or Valkey, shared by a fleet; "redis+sentinel://host:26379,host2:26379/mymaster/0": in the master that sentinels name; "redis+cluster://host:6379,host2:6379": in a cluster; each with "rediss" in place of "redis" by TLS. "auto": sqlite if there is a folder and [smtp] workers is above 1, otherwise memory, in which each worker counts alone.',
+  ),
+  password_file: field.secretFile(
+    "File whose first line is the password of the Redis user, in place of a password in `store`. The user is the one in `store`, or Redis's default user.",
+  ),
+  ca_file: field.ownFile(
+    "relay",
+    "File with the CA certificates (PEM) for rediss://, of servers and sentinels. Empty: those of the system.",
+  ),
+  server_name: field.textBy(
+    text.hostNameRule,
+    "",
+    "Name that the certificates of rediss:// must have. Empty: the name or address that is connected to.",
+  ),
+  sentinel_user: field.text("", "User at the sentinels. Empty: their default user."),
+  sentinel_password_file: field.secretFile(
+    "File whose first line is the password at the sentinels. Empty: they ask for none; the password of `store` is for the servers.",
   ),
   folder: field.textBy(
     folderRule,

@@ -18,5 +18,7 @@ export function shownValue(value: unknown): string {
 
 /** Credentials inside a URL are never printed. */
 export function mask(value: string): string {
-  return value.replaceAll(/:\/\/[^/@"\s]+@/g, "://(secret)@");
+  return value
+    .replaceAll(/:\/\/[^/@"\s]+@/g, "://(secret)@")
+    .replaceAll(/(rediss?(?:\+\w+)?:\/\/)[^"]*@/gi, "$1(secret)@");
 }

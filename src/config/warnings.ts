@@ -9,6 +9,7 @@ import { lookupWarnings } from "./lookup-faults.ts";
 import { tlsNameWarnings } from "./route-warnings.ts";
 import { orderWarnings } from "./order-warnings.ts";
 import { scoreWarnings } from "./score-warnings.ts";
+import { stateUrlWarnings } from "./state-faults.ts";
 import type { Settings } from "./sections.ts";
 import { webWarnings } from "./web-faults.ts";
 import type { FindWarnings, Warning } from "./warning.ts";
@@ -24,6 +25,7 @@ const finders: readonly FindWarnings[] = [
   lookupWarnings,
   canaryWarnings,
   webWarnings,
+  stateUrlWarnings,
 ];
 
 /** Every suspicious setting. */

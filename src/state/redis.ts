@@ -1,25 +1,22 @@
 /** State in a Redis or Valkey, which several relays share. */
 import { hash } from "node:crypto";
 
-import type { Redis } from "ioredis";
-
 import type { Store, TableOptions, Tally } from "./store.ts";
-import * as script from "./redis-scripts.ts";
 import { errorMessage } from "../report/error-message.ts";
+import { parseRedis } from "./redis-address.ts";
+import { createRedisClient } from "./redis-client.ts";
+import type { RedisAccess, RedisClient } from "./redis-client.ts";
+import * as script from "./redis-scripts.ts";
 
-/** ms that a command may take. */
-const commandTimeout = 200;
-/** ms without a byte while commands are open, after which the connection is made again. */
-const socketTimeout = 1000;
 /** Commands under way; further ones fail at once. */
 const maxPending = 1000;
 /** Keys that a scan looks at in one step, so that the server is not held up. */
 const page = 500;
 
-/** State in Redis or Valkey. Loads its client when it is made: a relay without Redis does not hold the code. */
+/** State in Redis or Valkey: one server, a master with sentinels, or a cluster. */
 export class RedisStore implements Store {
   readonly kind = "redis";
-  #client: Redis | undefined;
+  #client: RedisClient | undefined;
   #pending = 0;
   #isClosed = false;
   #why = "not connected yet";
@@ -27,8 +24,9 @@ export class RedisStore implements Store {
   /** Done when it is known for the first time whether the server answers. */
   readonly #tried = Promise.withResolvers<void>();
 
-  constructor(url: string) {
-    this.#opened = this.#open(url).catch((error: unknown) => this.#lost(error));
+  /** @param url as {@link parseRedis} reads it */
+  constructor(url: string, access: RedisAccess = {}) {
+    this.#opened = this.#open(url, access).catch((error: unknown) => this.#lost(error));
   }
 
   async get(table: TableOptions, key: string): Promise<string | undefined> {
@@ -87,26 +85,21 @@ export class RedisStore implements Store {
     this.#client?.disconnect();
   }
 
-  async #open(url: string): Promise<void> {
-    const { Redis: Client } = await import("ioredis");
+  async #open(url: string, access: RedisAccess): Promise<void> {
+    const address = parseRedis(url);
+    if (typeof address === "string") {
+      throw new TypeError(`The URL of the store ${address}`);
+    }
     if (this.#isClosed) {
       return;
     }
-    const client = new Client(url, {
-      connectionName: "goodmailto",
-      connectTimeout: 2000,
-      commandTimeout,
-      socketTimeout,
-      // Nothing is kept for later: the queue would grow while Redis is unavailable.
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: (times) => Math.min(times * 200, 5000),
+    const client = await createRedisClient(address, access);
+    client.on("error", (error: Error) => this.#lost(error));
+    client.on("close", () => this.#lost(new Error(this.#why === "" ? "Connection closed" : this.#why)));
+    client.on("ready", () => {
+      this.#why = "";
+      this.#tried.resolve();
     });
-    client
-      .on("error", (error: Error) => this.#lost(error))
-      .on("close", () => this.#lost(new Error("Connection closed")));
-    client.once("ready", () => this.#tried.resolve());
     this.#client = client;
   }
 
@@ -127,7 +120,7 @@ export class RedisStore implements Store {
     });
   }
 
-  async #ask<T>(question: (client: Redis) => Promise<T>): Promise<T> {
+  async #ask<T>(question: (client: RedisClient) => Promise<T>): Promise<T> {
     await this.#tried.promise;
     const client = this.#client;
     if (client?.status !== "ready") {
