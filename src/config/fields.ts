@@ -7,7 +7,6 @@ import * as z from "zod";
 import { cronText } from "./cron-text.ts";
 import { parseMailbox } from "../mail/address.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { parseRedis } from "../state/redis-address.ts";
 import {
   meantDuration,
   meantFactor,
@@ -17,6 +16,7 @@ import {
   meantPercent,
   meantSize,
 } from "./meant.ts";
+import { allowedStores, refuseStore } from "./state-store.ts";
 import type { FieldMeta, FileOwner } from "./field-meta.ts";
 import { parseDuration, parseRate, parseSize } from "./units.ts";
 import type { Rate } from "./units.ts";
@@ -249,20 +249,10 @@ export function listeners(sample: readonly string[], doc: string, least = 1): Fi
 
 /** Where state is kept: a word, or the URL of a Redis or Valkey. */
 export function stateStore(sample: string, doc: string): Field<string> {
-  const allowed =
-    '"auto", "memory", "sqlite", or a URL such as "redis://127.0.0.1:6379", "rediss://user@host", "redis+sentinel://host,host2/mymaster" or "redis+cluster://host,host2"';
-  const type = z.string().superRefine((value, context) => {
-    if (["auto", "memory", "sqlite"].includes(value)) {
-      return;
-    }
-    const address = /^redis/i.test(value) ? parseRedis(value) : allowed;
-    if (typeof address === "string") {
-      // The reason stands without the URL: what cannot be read may hold a password anywhere.
-      const message = address === allowed ? `must be ${allowed}` : `cannot be used: the URL ${address}`;
-      context.addIssue({ code: "custom", message });
-    }
+  const type = z.string().refine((text) => refuseStore(text) === undefined, {
+    error: ({ input }) => refuseStore(String(input)),
   });
-  return field(type, { doc, sample, allowed });
+  return field(type, { doc, sample, allowed: allowedStores });
 }
 
 /** A list of user parts or addresses. */

@@ -21,6 +21,7 @@ export interface RedisAddress {
 }
 
 const ports = { single: 6379, sentinel: 26_379, cluster: 6379 } as const;
+const kinds: Readonly<Record<string, RedisAddress["kind"]>> = { sentinel: "sentinel", cluster: "cluster" };
 const scheme = /^redis(s?)(?:\+(sentinel|cluster))?:\/\/(.*)$/i;
 /** A database has a number; servers have 16 of them unless they are told otherwise. */
 const number = /^\d{1,5}$/;
@@ -34,17 +35,20 @@ export function parseRedis(text: string): RedisAddress | string {
   if (/[?#\s]/.test(rest)) {
     return 'has "?", "#" or a space: options are settings of [state], and in user and password write %3F, %23 or %20';
   }
-  const kind = mode.toLowerCase() as RedisAddress["kind"];
+  const kind = kinds[mode.toLowerCase()] ?? "single";
   const slash = rest.indexOf("/");
   const [authority, path] = slash < 0 ? [rest, ""] : [rest.slice(0, slash), rest.slice(slash + 1)];
-  const login = readLogin(authority.slice(0, Math.max(0, authority.lastIndexOf("@"))));
-  const hosts = readHosts(kind, authority.slice(authority.lastIndexOf("@") + 1));
-  const place = readPath(kind, path);
-  const wrong = [login, hosts, place].find((part) => typeof part === "string");
-  if (wrong !== undefined || typeof login === "string" || typeof hosts === "string" || typeof place === "string") {
-    return wrong as string;
+  const at = authority.lastIndexOf("@");
+  const login = readLogin(authority.slice(0, Math.max(0, at)));
+  if (typeof login === "string") {
+    return login;
   }
-  return { kind, secure: tls !== "", hosts, ...login, ...place };
+  const hosts = readHosts(kind, authority.slice(at + 1));
+  if (typeof hosts === "string") {
+    return hosts;
+  }
+  const place = readPath(kind, path);
+  return typeof place === "string" ? place : { kind, secure: tls !== "", hosts, ...login, ...place };
 }
 
 /** @param text what stands before the "@" */

@@ -1,7 +1,7 @@
 /** The client of a Redis or Valkey, by its address: nothing is kept for later, and every step has an end. Times in ms. */
 import type { ConnectionOptions } from "node:tls";
 
-import type { Cluster, Redis, RedisOptions } from "ioredis";
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from "ioredis";
 
 import type { RedisAddress } from "./redis-address.ts";
 
@@ -73,26 +73,42 @@ export async function createRedisClient(address: RedisAddress, access: RedisAcce
         ...(access.sentinelUser === undefined ? {} : { sentinelUsername: access.sentinelUser }),
         ...(access.sentinelPassword === undefined ? {} : { sentinelPassword: access.sentinelPassword }),
         sentinelCommandTimeout: socketTimeout,
-        // When no sentinel answers, the connection counts as failed, and is tried again like any other.
-        sentinelRetryStrategy: () => null,
+        // Without it, the client would give up for ever when no sentinel answers.
+        sentinelRetryStrategy: again,
         retryStrategy: again,
       });
     case "cluster":
-      return new ClusterClient(
-        hosts.map((host) => ({ ...host })),
-        {
-          ...queue,
-          redisOptions: common,
-          // Names stay names: certificates are made out to them.
-          dnsLookup: (name, done) => done(null, name),
-          clusterRetryStrategy: again,
-          slotsRefreshTimeout: connectTimeout,
-          // A slot that has moved is followed; one that is nowhere is not waited for.
-          maxRedirections: 4,
-          retryDelayOnFailover: 50,
-          retryDelayOnClusterDown: 50,
-          retryDelayOnTryAgain: 20,
-        },
-      );
+      return new ClusterClient([...hosts], { ...queue, ...clusterOptions(common) }).on("+node", hearAsking);
   }
+}
+
+function clusterOptions(redisOptions: ReturnType<typeof commonOptions>) {
+  return {
+    redisOptions,
+    // Names stay names: certificates are made out to them.
+    dnsLookup: (name: string, done: (error: null, address: string) => void) => done(null, name),
+    // A cluster that is without one of its masters still keeps the rows of the others.
+    enableReadyCheck: false,
+    clusterRetryStrategy: again,
+    slotsRefreshTimeout: connectTimeout,
+    // A slot that has moved is followed; one that is nowhere is not waited for.
+    maxRedirections: 4,
+    retryDelayOnFailover: 50,
+    retryDelayOnClusterDown: 50,
+    retryDelayOnTryAgain: 20,
+  } satisfies ClusterOptions;
+}
+
+/** The cluster's client sends ASKING and leaves its answer to nobody: a refused or late one would end the process. */
+function hearAsking(node: Redis): void {
+  const asking = node.asking.bind(node);
+  Object.assign(node, {
+    asking: () => {
+      const answer = asking();
+      answer.catch(() => {
+        // The command behind it fails too, and that is reported.
+      });
+      return answer;
+    },
+  });
 }

@@ -95,6 +95,8 @@ export class RedisStore implements Store {
     }
     const client = await createRedisClient(address, access);
     client.on("error", (error: Error) => this.#lost(error));
+    // Of a cluster: what is wrong with one node is the reason when none answers.
+    client.on("node error", (error: Error) => void (this.#why = errorMessage(error)));
     client.on("close", () => this.#lost(new Error(this.#why === "" ? "Connection closed" : this.#why)));
     client.on("ready", () => {
       this.#why = "";
@@ -139,8 +141,13 @@ export class RedisStore implements Store {
 
   #lost(error: unknown): void {
     this.#tried.resolve();
-    this.#why = errorMessage(error);
+    this.#why = errorMessage(lastNodeError(error) ?? error);
   }
+}
+
+/** A cluster's client says that no node answered, and keeps apart why. */
+function lastNodeError(error: unknown): unknown {
+  return error instanceof Error && "lastNodeError" in error ? error.lastNodeError : undefined;
 }
 
 const digests = new Map<string, string>();

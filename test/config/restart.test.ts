@@ -55,7 +55,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
       "session_errors session_junk session_unrecognized session_commands session_time connection_rate connection_rate_exempt message_excess message_rate message_checks held_messages spool_folder harvest_delay_after harvest_delay_max harvest_hangup_after harvest_client_limit harvest_window harvest_block",
   },
   "[dns]": { reload: "servers timeout cache_size" },
-  "[state]": { reload: "store folder" },
+  "[state]": { reload: "store password_file ca_file server_name sentinel_user sentinel_password_file folder" },
   "[log]": { restart: "format level sinks recipient_line", reload: "events sessions" },
   "[trace]": { reload: "keep max_size addresses folder" },
   "[log.rotate]": { restart: "size keep" },

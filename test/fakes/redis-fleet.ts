@@ -13,7 +13,7 @@ import { RedisServer } from "./redis.ts";
 
 /** What docs/limits.md grants. */
 const rights =
-  "~goodmailto:* +get +set +del +mget +incrby +pttl +pexpire +zadd +zcard +zrem +zrange +zpopmin +zremrangebyscore +time +eval +evalsha +info +cluster|slots";
+  "~goodmailto:* +get +set +del +mget +incrby +pttl +pexpire +zadd +zcard +zrem +zrange +zpopmin +zremrangebyscore +time +eval +evalsha +info +cluster|slots +asking";
 const patience = 20_000;
 
 /** Who may do what, at all servers of a fleet. */
@@ -148,7 +148,7 @@ sentinel auth-pass mymaster ${admin}
 sentinel down-after-milliseconds mymaster 300
 sentinel failover-timeout mymaster 2000
 user default off
-user watcher on >watch-secret +sentinel|get-master-addr-by-name +sentinel|sentinels +client|setname +client|setinfo +hello +ping +auth
+user watcher on >watch-secret +sentinel|get-master-addr-by-name +sentinel|sentinels +client|setname +hello +ping +auth
 `;
   const sentinel = await RedisServer.start(
     tls.filter((word, i) => !isOfCluster(tls, word, i)),
