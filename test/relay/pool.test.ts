@@ -120,6 +120,25 @@ describe("a connection that waits for its next message", () => {
     expect(hop.commands.map((lines) => lines.at(-1))).toEqual(["QUIT", "QUIT"]);
   });
 
+  it.each([
+    ["MAILMAX=2", 2],
+    ["RCPTMAX=20 mailmax=3", 3],
+    ["MAILMAX=1000000", maxUses],
+    ["MAILMAX=0", maxUses],
+    ["XMAILMAX=2", maxUses],
+    ["", maxUses],
+  ])("takes as many messages as the hop says: LIMITS %s", async (limits, uses) => {
+    const { pool, route, open } = await bench();
+    const connection = await open();
+    connection.features.set("LIMITS", limits);
+    connection.used = uses - 1;
+    pool.release(route, connection);
+    expect(pool.reuse(route)).toBe(connection);
+    connection.used = uses;
+    pool.release(route, connection);
+    expect(pool.reuse(route)).toBeUndefined();
+  });
+
   it("is not closed under its next message by the clock that ran while it waited", async () => {
     const { hop, pool, route, open } = await bench();
     stopTimers();

@@ -38,6 +38,16 @@ describe("a connection to a next hop", () => {
     expect(hop.received).toHaveLength(6);
   });
 
+  it("ends after the messages that the hop takes on one: MAILMAX, RFC 9422", async () => {
+    const { relay, hop } = await scene({ keywords: ["PIPELINING", "LIMITS RCPTMAX=9 MAILMAX=2"] });
+    const client = await hello(relay);
+    for (let i = 0; i < 5; i++) {
+      expect((await send(client)).at(-1)).toBe("250 2.0.0 Accepted");
+    }
+    expect(hop.connections).toBe(3);
+    client.close();
+  });
+
   it("is given back after RSET, and after a client that only asked", async () => {
     const { relay, hop } = await scene();
     const client = await hello(relay);

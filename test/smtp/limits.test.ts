@@ -51,6 +51,14 @@ const descriptors = (): number => readdirSync("/proc/self/fd").length;
 const limitsOf = (relay: TestRelay, limit: string): number => relay.metrics.totals()[`limits{limit="${limit}"}`] ?? 0;
 
 describe("limits of a session", () => {
+  it("are said in EHLO as far as RFC 9422 has a word for them", async () => {
+    const { relay } = await scene({}, '[smtp]\nlisten = ["127.0.0.1:0"]\nmax_recipients = 7');
+    const client = await SmtpClient.open(relay.port);
+    await client.reply();
+    expect(await client.command("EHLO a.example")).toMatch(/^250[- ]LIMITS RCPTMAX=7$/m);
+    client.close();
+  });
+
   it("end it after 20 errors, 4 unknown commands, 100 commands without a purpose, 1500 commands", async () => {
     const { relay } = await scene({}, "[domains]\nrelay = []");
     const cases = [

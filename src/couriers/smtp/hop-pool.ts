@@ -10,6 +10,7 @@ import { formatHop } from "../../mail/hop-endpoint.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
 import type { Log } from "../../report/log.ts";
 import { HopConnection } from "./hop-connection.ts";
+import { usesOf } from "./hop-limits.ts";
 import { HopFault } from "./hop-fault.ts";
 import { HopHealth, restTime } from "./hop-health.ts";
 import { findPlaces } from "./hop-places.ts";
@@ -21,8 +22,6 @@ import type { Route } from "../contract/routes.ts";
 const idleTime = 10_000;
 /** Unused connections kept for one route. */
 const maxIdle = 100;
-/** Messages on one connection; then a fresh one. */
-const maxUses = 500;
 /** After this many ms no further address is tried: the client waits for 5 minutes. RFC 5321 4.5.3.2.3. */
 const searchTime = 240_000;
 
@@ -225,7 +224,7 @@ export class HopPool {
       this.#health.good(formatHop(connection.endpoint));
     }
     const list = this.#idle.get(route.key) ?? [];
-    if (this.#closed || !connection.alive || list.length >= maxIdle || connection.used >= maxUses) {
+    if (this.#closed || !connection.alive || list.length >= maxIdle || connection.used >= usesOf(connection.features)) {
       connection.quit();
       return;
     }

@@ -1,4 +1,4 @@
-/** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3848. */
+/** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3848, RFC 9422. */
 
 import type { Session } from "../../hooks/session.ts";
 import type { Service } from "../service.ts";
@@ -11,6 +11,7 @@ interface Offering {
     readonly starttls: boolean;
     readonly authenticator: { readonly mechanisms: readonly string[] } | undefined;
     readonly presenters?: Service["presenters"];
+    readonly limits: Pick<Service["limits"], "recipients">;
   };
   readonly secure: boolean;
   readonly authenticated: boolean;
@@ -26,6 +27,7 @@ export function offers(messageSize: number, offering: Offering): string[] {
     "8BITMIME",
     "ENHANCEDSTATUSCODES",
     messageSize > 0 ? `SIZE ${messageSize}` : "SIZE",
+    `LIMITS RCPTMAX=${service.limits.recipients}`,
     ...(service.starttls && !secure ? ["STARTTLS"] : []),
     ...(mayPresent(offering) ? [xclientOffer(service.presenters?.login !== undefined), xforwardOffer] : []),
     ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(" ")}`] : []),
