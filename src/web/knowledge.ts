@@ -15,6 +15,7 @@ import { figuresOf } from "../ops/figures.ts";
 import type { Totals } from "../ops/metrics.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import { listAlerts } from "./pages/alert.ts";
+import { countAlerts, relayAlerts } from "./pages/relay-alerts.ts";
 import type { Alert } from "./pages/alert.ts";
 import type { Desk, KeptHistory, Live } from "./pages/desk.ts";
 import { Samples } from "./pages/samples.ts";
@@ -111,7 +112,9 @@ export class Knowledge {
 
   /** Of everything; the faults first. */
   async alerts(): Promise<readonly Alert[]> {
-    return listAlerts(this.status());
+    const { relays, silent, totals } = await this.live();
+    const all = [...listAlerts(this.status()), ...relayAlerts(relays, silent), ...countAlerts(totals ?? {})];
+    return all.toSorted((a, b) => Number(b.level === "fault") - Number(a.level === "fault"));
   }
 
   /** Never rejects. */

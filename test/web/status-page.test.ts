@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { complaintsOf, look, startBrowser } from "../fakes/browser.ts";
 import { missing } from "../fakes/need.ts";
+import { attempt, beHostile } from "./hostile.ts";
 import { password, startSite, token, user } from "./site.ts";
 import type { Site } from "./site.ts";
 
@@ -11,7 +12,8 @@ describe.skipIf(missing("chromium"))("the status page in a browser", () => {
   let site: Site;
   let browser: Browser;
   beforeAll(async () => {
-    [site, browser] = await Promise.all([startSite(), startBrowser()]);
+    const hop = { recipients: { "max@kontor.example": `550 5.1.1 ${attempt("hop")}` } };
+    [site, browser] = await Promise.all([startSite({ hop }), startBrowser()]);
   }, 60_000);
   afterAll(async () => {
     await browser?.close();
@@ -48,6 +50,35 @@ describe.skipIf(missing("chromium"))("the status page in a browser", () => {
       await page.getByLabel("Token").fill(token);
       await page.getByRole("button", { name: "Log in by token" }).click();
       await page.getByRole("heading", { name: "Overview" }).waitFor();
+    });
+  });
+
+  it("shows what strangers wrote as text, and fits into 360 pixels", async () => {
+    await beHostile(site.port);
+    await look(browser, { viewport: { width: 360, height: 760 } }, async (page) => {
+      await logIn(page);
+      await expect
+        .poll(async () => (await page.goto(`${site.url}/journal`), await page.getByText("<svg/onload").count()), {
+          timeout: 10_000,
+        })
+        .toBeGreaterThan(0);
+      for (const path of [
+        "/journal",
+        "/",
+        "/list",
+        "/hops",
+        "/checks",
+        "/lookups",
+        "/observe",
+        "/alerts",
+        "/difference?older=/etc/passwd",
+        "/explain?address=%3Cscript%3Ewindow.hacked=1%3C/script%3E",
+      ]) {
+        await page.goto(site.url + path);
+        expect(await page.evaluate("window.hacked")).toBeUndefined();
+        expect(await page.locator("main img, main script, main svg[onload]").count()).toBe(0);
+        expect(await page.evaluate("document.documentElement.scrollWidth"), path).toBeLessThanOrEqual(360);
+      }
     });
   });
 
