@@ -23,6 +23,7 @@ export const long: readonly string[] = [
   "test/ops/lost-reader.test.ts",
   "test/ops/systemd.test.ts",
   "test/scim/process.test.ts",
+  "test/state/redis-fleet.test.ts",
   "test/sync/command.test.ts",
   "test/sync/directory-faults.test.ts",
   "test/sync/processes.test.ts",
