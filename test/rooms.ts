@@ -16,6 +16,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/snapshot", "The format of the snapshot, its reader, the lookup"],
   ["src/traffic", "Who got mail, remembered in hashes for the guard of syncs"],
   ["src/trace", "The journal: refusals and deliveries, kept, pruned and searched"],
+  ["src/otlp", "Traces for a collector, by OTLP"],
   ["src/dns", "Questions to name servers: lists, mail exchangers, host names"],
   ["src/deliverable", "qmail-deliverabled's questions and answers over HTTP"],
   ["src/scim", "The receiver of SCIM: requests, filters, changes, and what is kept of them"],

@@ -18,6 +18,7 @@ import type { Counts } from "../state/counts.ts";
 import { spoolPlaceOf } from "./limits.ts";
 import { Record } from "./record.ts";
 import { RelayState } from "./state.ts";
+import type { Traced } from "./tracing.ts";
 import { TrafficKeeping } from "./traffic.ts";
 import { openServed } from "./trust.ts";
 
@@ -38,10 +39,12 @@ export interface Lasting {
   readonly room: Affordable;
   readonly log: Log;
   readonly counters: Counters;
+  /** Sends the traces that wait. */
+  readonly closeTraces: Traced["close"];
 }
 
 /** What outlives a reload, made for the first settings. */
-export function createLasting(settings: Settings, log: Log, counters: Counters, shared: boolean): Lasting {
+export function createLasting(settings: Settings, log: Log, { counters, close }: Traced, shared: boolean): Lasting {
   const snapshot = openServed(settings, log, true);
   const { sessions, lookups } = wantedConnections(settings);
   const room = affordable(sessions, lookups);
@@ -64,12 +67,20 @@ export function createLasting(settings: Settings, log: Log, counters: Counters, 
     record: new Record(log, counters),
     log,
     counters,
+    closeTraces: close,
   };
 }
 
 /** Lets go of it. */
-export async function closeLasting({ state, traffic, observing, record, snapshot }: Lasting): Promise<void> {
-  await Promise.all([state.close(), record.close()]);
+export async function closeLasting({
+  state,
+  traffic,
+  observing,
+  record,
+  snapshot,
+  closeTraces,
+}: Lasting): Promise<void> {
+  await Promise.all([state.close(), record.close(), closeTraces()]);
   await traffic.close();
   observing.close();
   snapshot.close();

@@ -42,6 +42,7 @@ import { createRelayLists } from "./relay-lists.ts";
 import { createResolver } from "./resolver.ts";
 import { requirePlace } from "./state-place.ts";
 import { createSenders } from "./senders.ts";
+import { withTracer } from "./tracing.ts";
 import { trustOf, waitOf } from "./trust.ts";
 import { connectionRateOf, harvestOf, limitsOf, spoolPlaceOf } from "./limits.ts";
 
@@ -250,7 +251,8 @@ class RunningRelay implements Relay {
 export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
   checkLibrary();
   requirePlace(settings);
-  const lasting = createLasting(settings, log, counters, shared);
+  const traced = await withTracer(settings, log, counters);
+  const lasting = createLasting(settings, log, traced, shared);
   let relay: RunningRelay | undefined;
   try {
     relay = new RunningRelay(settings, lasting);

@@ -201,7 +201,11 @@ export class Pipeline {
     } catch (error) {
       return this.fault(step, hook, session, error);
     } finally {
-      this.#counters.observe("check_seconds", (performance.now() - began) / 1000, step.timed);
+      const ms = performance.now() - began;
+      this.#counters.observe("check_seconds", ms / 1000, step.timed);
+      const { id, ref } = session;
+      const name = `check ${step.label}`;
+      this.#counters.tracer?.note({ kind: "check", name, session: id, ref, ms, facts: { check: step.label, hook } });
     }
   }
 

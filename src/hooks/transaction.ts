@@ -9,6 +9,8 @@ import { Suspicion } from "./suspicion.ts";
 export interface Transaction extends CheckTransaction {
   /** The id of its message. */
   readonly ref: string;
+  /** By performance.now(). */
+  readonly began: number;
   sender: Mailbox | undefined;
   readonly accepted: Recipient[];
   asked: number;
@@ -25,6 +27,7 @@ export interface Transaction extends CheckTransaction {
 export function newTransaction(sender: Mailbox | undefined, parameters: readonly string[], ref: string): Transaction {
   return {
     ref,
+    began: performance.now(),
     sender,
     parameters,
     accepted: [],

@@ -32,6 +32,8 @@ export interface ClientFacts {
 /** Who sends, for the Received field and for logs. */
 export interface Origin {
   readonly session: string;
+  /** The id of the message. */
+  readonly ref?: string;
   readonly ip: string;
   /** For hops that want to know it. Undefined: the message is the relay's own, or the client is gone. */
   readonly client?: (() => ClientFacts) | undefined;

@@ -1,6 +1,7 @@
 /** What a part counts; src/ops/metrics.ts keeps it. Names and labels are fixed words, never a client's. */
 
 import type { CounterName, HistogramName } from "./metric-names.ts";
+import type { Tracer } from "./span.ts";
 
 /** Labels of one series: names and values. */
 export type Labels = Readonly<Record<string, string>>;
@@ -12,6 +13,8 @@ export interface Counters {
   observe(name: HistogramName, value: number, labels?: Labels): void;
   /** What they have come to, by `name{labels}`; not given: nobody keeps it. */
   totals?(): Readonly<Record<string, number>>;
+  /** Undefined: no traces are wanted. */
+  readonly tracer?: Tracer;
 }
 
 /** What ends a session or a message early; the label of `limits`, and the word of the log line. */
@@ -88,6 +91,7 @@ export function seriesFromStart(all: readonly CountedCheck[]): readonly (readonl
     ...labelled("check_faults", "check", checks),
     ["session_faults"],
     ["trace_lost"],
+    ["spans_lost"],
     ["worker_restarts"],
     ...labelled("hop_replies", "code", ["250", "421", "450", "451", "550", "554", "none"]),
     ...labelled("copies", "result", ["delivered", "failed"]),

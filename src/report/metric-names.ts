@@ -36,6 +36,7 @@ export const counterNames = {
     labels: ["why"],
   },
   trace_lost: { doc: "Events that the journal lost: too many at a time, or its file could not be written." },
+  spans_lost: { doc: "Spans that the collector of [trace] otlp did not get." },
   logins: { doc: "Replies to AUTH by result: accepted, refused, blocked, unavailable.", labels: ["result"] },
   worker_restarts: { doc: "Workers that ended unexpectedly and were started again." },
 } as const satisfies Readonly<Record<string, MetricFacts>>;

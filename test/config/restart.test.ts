@@ -57,7 +57,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[dns]": { reload: "servers timeout cache_size" },
   "[state]": { reload: "store password_file ca_file server_name sentinel_user sentinel_password_file folder" },
   "[log]": { restart: "format level sinks recipient_line", reload: "events sessions" },
-  "[trace]": { reload: "keep max_size addresses folder" },
+  "[trace]": { restart: "otlp otlp_sessions", reload: "keep max_size addresses folder" },
   "[log.rotate]": { restart: "size keep" },
   "[metrics]": { restart: "listen", reload: "textfile" },
   "[web]": { restart: "listen tls", reload: "users token_file session_time hosts proxies max_connections" },

@@ -90,7 +90,7 @@ export class PlaceDelivery implements Delivery {
         return unavailable;
       }
       this.#parcel = parcel;
-      noteWait(this.#context.counters, "DATA", began);
+      noteWait(this.#context.counters, 354, { command: "DATA", began, ...this.#origin });
       return go;
     } catch (error) {
       // One that opens after all is let go.
@@ -126,7 +126,7 @@ export class PlaceDelivery implements Delivery {
     const limit = AbortSignal.timeout(Math.min(longestTimer, this.#context.route.dataTimeout));
     try {
       const answer = await unlessAborted(parcel.finish(limit), limit, tooLong);
-      noteWait(this.#context.counters, "final dot", began);
+      noteWait(this.#context.counters, answer.code, { command: "final dot", began, ...this.#origin });
       if (answer.code !== 250) {
         parcel.abandon();
       }

@@ -91,13 +91,13 @@ export class HopDelivery implements Delivery {
     const began = performance.now();
     try {
       const answer = await action();
-      countReply(this.#context.counters, answer.code, command, began);
+      countReply(this.#context.counters, answer.code, { command, began, ...this.#origin });
       return answer;
     } catch (error) {
       const before = this.#connection === undefined;
       this.#failure = !before ? lost : error instanceof HopFault && error.ourselves ? fit.loops : fit.notAvailable;
       this.#connection?.destroy();
-      countReply(this.#context.counters, "none");
+      countReply(this.#context.counters, "none", { command, began, ...this.#origin });
       // Without a client only the log gets this, and only if the hop may have a message.
       if (!this.#abandoned || this.#state === "over") {
         const fields = { session: this.#origin.session, route: this.#route?.key, why: errorMessage(error) };

@@ -25,6 +25,22 @@ export class SessionRecord {
   tell({ service, session }: Conversation): void {
     const seconds = (performance.now() - this.#began) / 1000;
     service.counters.observe("session_seconds", seconds);
+    service.counters.tracer?.note({
+      kind: "session",
+      name: "session",
+      session: session.id,
+      ref: session.id,
+      ms: seconds * 1000,
+      facts: {
+        "client.address": session.client.ip,
+        listener: session.listener,
+        helo: session.helo,
+        tls: session.variables.get("TLSVERSION"),
+        commands: session.commands,
+        messages: this.#messages,
+        refused: this.#refused,
+      },
+    });
     if (service.logSessions) {
       service.log.info("smtp", "session end", {
         session: session.id,

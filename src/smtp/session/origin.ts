@@ -4,7 +4,7 @@ import type { ClientFacts, Origin } from "../../mail/courier.ts";
 
 /** The origin of a session's messages; the facts of its client are only gathered where a hop wants them. */
 export function originOf(session: Session, extended: boolean): Origin {
-  return { session: session.id, ip: session.client.ip, client: () => factsOf(session, extended) };
+  return { session: session.id, ref: session.ref, ip: session.client.ip, client: () => factsOf(session, extended) };
 }
 
 function factsOf({ id, client, helo, local, variables }: Session, extended: boolean): ClientFacts {

@@ -29,6 +29,15 @@ export function logRecipient(
   const ms = session.elapsed();
   counters.observe("rcpt_seconds", ms / 1000);
   counters.add("recipients", (answer?.code ?? 250) < 400 ? accepted(check) : refused(check));
+  counters.tracer?.note({
+    kind: "rcpt",
+    name: "RCPT",
+    session: session.id,
+    ref: session.ref,
+    ms,
+    facts: { check, status, code: answer?.code },
+    addresses: { recipient: mailbox.raw },
+  });
   log.verdict({
     check,
     host: session.client.host === "" ? session.client.ip : session.client.host,
