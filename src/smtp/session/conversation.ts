@@ -19,7 +19,7 @@ import type { LimitedConversation } from "./limited-conversation.ts";
 import { askAtMail, messageSizeOf, refuseMail } from "./mail-refusal.ts";
 import { originOf } from "./origin.ts";
 import { greetingOf, helloOf } from "./greeting.ts";
-import { noteMessageSpan } from "./message-span.ts";
+import { concludeTransaction } from "./conclude-transaction.ts";
 import { protocolWord } from "./offers.ts";
 import { after, afterSentence, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
@@ -247,10 +247,7 @@ export class Conversation {
     forgetQueued: boolean,
     conclusion: Conclusion = this.#intake?.finishing === true ? "unknown" : "not delivered",
   ): void {
-    if (this.session.transaction !== undefined) {
-      noteMessageSpan(this.service, this.session, conclusion);
-      this.service.pipeline.concluded(this.session, conclusion);
-    }
+    concludeTransaction(this.service, this.session, conclusion);
     this.#intake?.abandon();
     this.#intake = undefined;
     this.#delivery?.abandon();

@@ -1,16 +1,19 @@
-/** The span of a transaction, from MAIL to its end, under which those of its recipients, checks and next hops are. */
+/**
+ * The end of a transaction, for the checks, and for traces: its span is that from MAIL to here, under which those of its
+ * recipients, checks and next hops are.
+ */
 import type { Conclusion } from "../../hooks/check.ts";
 import type { Session } from "../../hooks/session.ts";
 import type { Service } from "../service.ts";
 
-/** Notes it where traces are wanted. */
-export function noteMessageSpan({ counters }: Service, session: Session, conclusion: Conclusion): void {
+/** Tells of it, if there is one. */
+export function concludeTransaction({ counters, pipeline }: Service, session: Session, conclusion: Conclusion): void {
   const { transaction } = session;
-  if (counters.tracer === undefined || transaction === undefined) {
+  if (transaction === undefined) {
     return;
   }
   const { ref, sender, asked, accepted, began } = transaction;
-  counters.tracer.note({
+  counters.tracer?.note({
     kind: "message",
     name: "message",
     session: session.id,
@@ -19,4 +22,5 @@ export function noteMessageSpan({ counters }: Service, session: Session, conclus
     facts: { conclusion, "recipients.asked": asked, "recipients.accepted": accepted.length },
     addresses: { sender: sender?.raw ?? "" },
   });
+  pipeline.concluded(session, conclusion);
 }
