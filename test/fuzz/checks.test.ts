@@ -16,7 +16,8 @@ import { RecordingLog } from "../checks/fixture.ts";
 import { createChance, Worker } from "./checks-world.ts";
 import { createRandom, seed } from "./random.ts";
 
-const envelopes = Math.max(10_000, Number(process.env["FUZZ_RUNS"] ?? 0));
+/** Ten thousand and more in `npm run fuzz`. */
+const envelopes = Number(process.env["FUZZ_RUNS"] ?? 2000);
 /** Envelopes for one set of lists. */
 const each = 100;
 /** No store may be too slow for a busy machine; ms. */

@@ -33,6 +33,9 @@ function expected(protocol: LookupProtocol, address: string, code: string): read
   const isBare = !address.includes("@");
   const heard: Heard = code.startsWith("2") ? "accept" : code.startsWith("4") ? "later" : "refuse";
   const isTable = ["socketmap", "tcp", "exim"].includes(protocol);
+  if (protocol === "qd1" && code === "553" && /[^\0-\x7F]/.test(address)) {
+    return ["refuse"];
+  }
   if (isBare) {
     // In no table; the number of qd1 is then that of a foreign address.
     return protocol === "qd1" ? ["accept"] : isTable && protocol !== "exim" ? ["refuse"] : [heard];
