@@ -33,7 +33,9 @@ function expected(protocol: LookupProtocol, address: string, code: string): read
   const isBare = !address.includes("@");
   const heard: Heard = code.startsWith("2") ? "accept" : code.startsWith("4") ? "later" : "refuse";
   const isTable = ["socketmap", "tcp", "exim"].includes(protocol);
-  if (protocol === "qd1" && code === "553" && /[^\0-\x7F]/.test(address)) {
+  // qpsmtpd would take whom qd1 calls foreign, if the domain is one of its own.
+  const isRefused = protocol === "qd1" && code === "553" && /[^\0-\x7F]/.test(address);
+  if (isRefused && (isBare || isOurs)) {
     return ["refuse"];
   }
   if (isBare) {
