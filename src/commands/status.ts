@@ -9,6 +9,7 @@ import { incidentPath } from "../files/sync-notes.ts";
 import { askRelays } from "../ops/control-client.ts";
 import type { Asked } from "../ops/control-client.ts";
 import { exit } from "../ops/exit.ts";
+import { shortTime } from "../report/short-time.ts";
 import { reportIncident } from "../compose/incident-report.ts";
 import type { IncidentReport } from "../compose/incident-report.ts";
 import { reportStatus } from "../compose/list-report.ts";
@@ -87,7 +88,7 @@ export function formatStatus(report: StatusReport): string {
           `waits until ${report.waits_until}: relays with [snapshot] canary use the previous list, and accept whom this one adds`,
         ];
   return [
-    `${status}: ${path}, ${addresses} addresses, made ${created}, ${clock === "behind" ? behind : `${formatAge(age)} ago`}`,
+    `${status}: ${path}, ${addresses} addresses, made ${created}, ${clock === "behind" ? behind : `${shortTime(age)} ago`}`,
     ...hold,
     ...wait,
     ...lines,
@@ -106,14 +107,4 @@ const behind = "after the time of this machine: its clock, or that of the sync, 
 
 function deniedText(path: string): string {
   return `${path} cannot be read by this user (permission denied): run status as the user of the relay or of the sync\n`;
-}
-
-function formatAge(seconds: number): string {
-  const units = [
-    [86_400, "d"],
-    [3600, "h"],
-    [60, "m"],
-  ] as const;
-  const [size, unit] = units.find(([length]) => seconds >= 2 * length) ?? [1, "s"];
-  return `${Math.floor(seconds / size)}${unit}`;
 }

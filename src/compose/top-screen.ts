@@ -3,6 +3,7 @@ import { figuresOf, seriesNamed } from "../ops/figures.ts";
 import type { Figures } from "../ops/figures.ts";
 import { sumTotals } from "../ops/metrics.ts";
 import type { Totals } from "../ops/metrics.ts";
+import { shortTime } from "../report/short-time.ts";
 import { visible } from "../report/visible.ts";
 import type { RelayFigures } from "./relay-answers.ts";
 
@@ -47,7 +48,7 @@ function head({ relays }: Look): string[] {
   const alarms = [...new Set(relays.flatMap(({ alarm }) => (alarm === null ? [] : [alarm])))];
   const waiting = first?.waiting ?? null;
   return [
-    `goodmailto ${versions}, ${relays.length} ${relays.length === 1 ? "process" : "processes"}, up ${span(uptime)}, ` +
+    `goodmailto ${versions}, ${relays.length} ${relays.length === 1 ? "process" : "processes"}, up ${shortTime(uptime)}, ` +
       `${sum(({ sessions }) => sessions)} sessions, ${blocked} networks blocked`,
     `list: ${lists} (${first?.addresses ?? 0} addresses)`,
     ...(waiting === null ? [] : [`list: that of ${waiting.list} waits for the canaries until ${waiting.until}`]),
@@ -129,14 +130,4 @@ const cellWidth = 14;
 function row(title: string, first: string | number, second: string | number): string {
   const name = title.length > titleWidth ? `${title.slice(0, titleWidth - 1)}…` : title.padEnd(titleWidth);
   return `${name} ${String(first).padStart(cellWidth)}  ${String(second).padStart(cellWidth)}`;
-}
-
-function span(seconds: number): string {
-  const units = [
-    [86_400, "d"],
-    [3600, "h"],
-    [60, "m"],
-  ] as const;
-  const [size, unit] = units.find(([length]) => seconds >= 2 * length) ?? [1, "s"];
-  return `${Math.floor(seconds / size)}${unit}`;
 }

@@ -11,7 +11,7 @@ import { errorMessage } from "../report/error-message.ts";
 import type { Copy, Facts } from "./content.ts";
 import type { CopyAnswer, CopyOrder } from "./copy-worker.ts";
 import { copyName, factsPath, filterPath, makeCopy, partPath } from "./copy.ts";
-import type { FlawedReading, Seen } from "./file.ts";
+import type { FlawedReading, SeenFile } from "./file.ts";
 import { KeyFilter } from "./filter.ts";
 import type { Trust } from "./trust.ts";
 
@@ -21,8 +21,6 @@ export type CopyReading =
   | FlawedReading
   | { readonly kind: "busy" }
   | { readonly kind: "failed"; readonly why: string };
-
-type SeenFile = Extract<Seen, { kind: "file" }>;
 
 /** To copy and inspect, in ms, and how many bytes more time each ms more is for: a slow disk does 10 MB a second. */
 const leastDeadline = 60_000;

@@ -21,9 +21,14 @@ export interface FlawedReading {
 }
 
 /** What is at a path; `id` changes whenever the file, its bytes or its permissions may have changed. */
-export type Seen =
-  | { readonly kind: "file"; readonly id: string; readonly size: number }
-  | { readonly kind: "missing" | "unreadable" };
+export type Seen = SeenFile | { readonly kind: "missing" | "unreadable" };
+
+/** Something is there. */
+export interface SeenFile {
+  readonly kind: "file";
+  readonly id: string;
+  readonly size: number;
+}
 
 /** About 20 million recipients; more is not a snapshot, and Node reads no more in one piece. */
 const maxSize = 2_000_000_000n;

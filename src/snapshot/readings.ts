@@ -2,7 +2,7 @@
 import type { Log } from "../report/log.ts";
 import type { Copies, CopyReading } from "./copies.ts";
 import { readSnapshot, readSnapshotNow, statSnapshot } from "./file.ts";
-import type { FileReading, Seen } from "./file.ts";
+import type { FileReading, Seen, SeenFile } from "./file.ts";
 import type { Trust } from "./trust.ts";
 
 /** A good file or a bad one; "busy": another process is making the copy, and it is to be looked for again. */
@@ -33,7 +33,7 @@ export async function readLater(options: ReadingOptions, seen: Seen, trust: Trus
   return usable(copy, options) ?? readSnapshot(path, largeFrom, trust);
 }
 
-function isLarge(seen: Seen, { largeFrom }: ReadingOptions): seen is Extract<Seen, { readonly kind: "file" }> {
+function isLarge(seen: Seen, { largeFrom }: ReadingOptions): seen is SeenFile {
   return seen.kind === "file" && seen.size >= largeFrom;
 }
 
