@@ -120,7 +120,7 @@ describe.skipIf(missing("prlimit"))("goodmailto serve with a disk that fills up 
     expect(written(unknown)).toBeGreaterThanOrEqual(2);
     // A message is a verdict and its delivery, some of which are still to be written. None is reported that was not lost,
     // and none is lost silently.
-    const messages = new RegExp(`${verdict}found$|^message: delivered .* code=250$`, "gm");
+    const messages = new RegExp(`${verdict}found$|^message: delivered .* code=250 `, "gm");
     await until(
       () => lost() + written(messages) + written(unknown),
       (count) => count === 1 + 5 + 2 * tally.accepted + 1,
