@@ -4,11 +4,8 @@ import { readFileSync } from "node:fs";
 import { listenersOf } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Warning } from "../config/warning.ts";
-import { pemCertificates, readCertificate } from "../files/authorities.ts";
 import { normalIp, parseEndpoint } from "../mail/network.ts";
-
-/** A certificate that ends sooner is warned about, in ms. */
-const soon = 14 * 86_400_000;
+import { badTerms, describeTerm } from "./certificate-terms.ts";
 
 /** Warnings about the files of `[tls]`. */
 export function certificateWarnings(settings: Settings): Warning[] {
@@ -31,25 +28,9 @@ function isLoopback(place: string): boolean {
 
 /** A file that cannot be read is reported elsewhere, as an error. */
 function termWarnings({ tls }: Settings): Warning[] {
-  const path = ["tls", "cert"];
-  return chainOf(tls.cert).flatMap((certificate, i) => {
-    if (certificate === undefined) {
-      return [];
-    }
-    const which = i === 0 ? `the certificate "${tls.cert}"` : `certificate ${i + 1} of "${tls.cert}"`;
-    const [from, to] = [certificate.validFromDate, certificate.validToDate];
-    if (from.getTime() > Date.now()) {
-      return [{ path, message: `${which} is not valid before ${from.toISOString()}` }];
-    }
-    const left = to.getTime() - Date.now();
-    const words = left < 0 ? "ended" : "ends soon,";
-    return left < soon ? [{ path, message: `${which} ${words} at ${to.toISOString()}` }] : [];
-  });
-}
-
-function chainOf(file: string): ReturnType<typeof readCertificate>[] {
   try {
-    return pemCertificates(readFileSync(file, "utf8")).map(readCertificate);
+    const terms = badTerms(readFileSync(tls.cert, "utf8"), Date.now());
+    return terms.map((term) => ({ path: ["tls", "cert"], message: describeTerm(tls.cert, term) }));
   } catch {
     return [];
   }

@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
+import { endsSoon } from "../compose/certificate-terms.ts";
 import { listenersOf } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseEndpoint } from "../mail/network.ts";
@@ -12,8 +13,6 @@ import { fault, ok, warning } from "./finding.ts";
 import type { Finding } from "./finding.ts";
 
 const day = 86_400_000;
-/** A certificate that ends sooner is worth a word. */
-const soon = 14 * day;
 
 /** Whether the relay of this configuration answers at its control socket. */
 export function lookAtRelay({ answers, silent }: Asked): readonly Finding[] {
@@ -98,7 +97,7 @@ export function lookAtCertificate(
   const findings = [
     ends < now
       ? fault("certificate", `ended at ${certificate.validTo}`, "renew it; SIGHUP loads it")
-      : ends < now + soon
+      : ends < now + endsSoon
         ? warning("certificate", `ends in ${days} days`, "renew it; SIGHUP loads it")
         : ok("certificate", `good for ${days} days`),
     certificate.checkHost(hostname) === undefined

@@ -1,11 +1,14 @@
-/** The journal as somebody leafs through it: a page of events, the newest first, and where the next page begins. */
+/**
+ * The journal as somebody leafs through it: a page of events, the newest first, and where the next page begins. A part is
+ * read in bites with a look at the clock after each, so that nobody waits long for a search that finds little.
+ */
 import type Database from "better-sqlite3";
 
 import { errorMessage } from "../report/error-message.ts";
 import type { EventKind, MailEvent } from "../report/event.ts";
 import { eventOfRow } from "./event-row.ts";
 import type { Row } from "./event-row.ts";
-import { readPart } from "./part-file.ts";
+import { idsWith, newest, readPart } from "./part-file.ts";
 import { partsIn } from "./parts.ts";
 import type { Part } from "./parts.ts";
 import type { Wanted } from "./search-keys.ts";
@@ -21,7 +24,7 @@ export interface Browsing {
   /** Where the page begins, as another page has said it; undefined: at the newest. */
   readonly from: string | undefined;
   readonly limit: number;
-  /** ms that it may take. */
+  /** ms after which it ends with what it has. */
   readonly patience: number;
 }
 
@@ -35,17 +38,21 @@ export interface Browsed {
   readonly unread: readonly Unread[];
 }
 
-/** A place in the journal: the part of a day, and a row of it. */
+/** A place in the journal: the part of a day, and the row of it above the next page. */
 interface Place {
   readonly begins: number;
   readonly number: number;
   readonly row: number;
 }
 
+/** Rows of a bite; of the second kind each costs a search of its own. */
+const [scanned, looked] = [4000, 500];
+/** Without a key, rows are compared one by one: so not with all of a part at once. */
+const scan = `SELECT * FROM events WHERE id >= @rest AND id < @top AND at >= @since AND at <= @until
+  AND (@kind IS NULL OR kind = @kind) ORDER BY id DESC`;
+
 const form = /^(\d{4}-\d{2}-\d{2})\.(\d{1,3})\.(\d{1,15})$/;
 const day = 86_400_000;
-/** Rows between two looks at the clock. */
-const lookEvery = 256;
 
 function parsePlace(text: string | undefined): Place | undefined {
   const [, date = "", number = "", row = ""] = form.exec(text ?? "") ?? [];
@@ -64,11 +71,14 @@ export function browseJournal(folder: string, browsing: Browsing): Browsed {
   const end = performance.now() + patience;
   const unread: Unread[] = [];
   const events: MailEvent[] = [];
-  const parts = partsIn(folder).filter(
-    (part) => part.begins + day > since && part.begins <= until && isNotAfter(part, place),
-  );
-  for (const part of parts.toReversed()) {
-    const below = place?.begins === part.begins && place.number === part.number ? place.row : Number.MAX_SAFE_INTEGER;
+  const parts = partsIn(folder)
+    .filter((part) => part.begins + day > since && part.begins <= until && isNotAfter(part, place))
+    .toReversed();
+  for (const [i, part] of parts.entries()) {
+    if (i > 0 && performance.now() > end) {
+      return { events, next: formatPlace(part, newest), isCut: true, unread };
+    }
+    const below = place?.begins === part.begins && place.number === part.number ? place.row : newest;
     const stop = readInto(part, below, browsing, end, events, unread);
     if (stop !== undefined) {
       return { events, next: formatPlace(part, stop), isCut: events.length < limit, unread };
@@ -81,7 +91,7 @@ function isNotAfter({ begins, number }: Part, place: Place | undefined): boolean
   return place === undefined || begins < place.begins || (begins === place.begins && number <= place.number);
 }
 
-/** @returns the row at which it had to stop; undefined: the part is at its end */
+/** @returns the row above which it had to stop; undefined: the part is at its end */
 function readInto(
   part: Part,
   below: number,
@@ -93,14 +103,19 @@ function readInto(
   let database: Database.Database | undefined;
   try {
     database = readPart(part.path);
-    let looked = 0;
-    for (const row of rowsOf(database, below, browsing)) {
-      const event = eventOfRow(row);
-      if (browsing.wanted?.fits(event) !== false) {
-        events.push(event);
+    const { wanted } = browsing;
+    const bite = wanted === undefined ? scanner(database, browsing) : finder(database, wanted, browsing);
+    for (let next = below; next > 0;) {
+      const { rows, rest } = bite(next);
+      for (const row of rows) {
+        events.push(eventOfRow(row));
+        if (events.length >= browsing.limit) {
+          return row.id;
+        }
       }
-      if (events.length >= browsing.limit || (++looked % lookEvery === 0 && performance.now() > end)) {
-        return row.id;
+      next = rest;
+      if (next > 0 && performance.now() > end) {
+        return next;
       }
     }
   } catch (error) {
@@ -111,18 +126,36 @@ function readInto(
   return undefined;
 }
 
-function rowsOf(
-  database: Database.Database,
-  below: number,
-  { wanted, kind, since, until }: Browsing,
-): IterableIterator<Row & { readonly id: number }> {
-  const keys = wanted === undefined ? [] : [...new Set(wanted.keys)];
-  const marks = keys.map(() => "?").join(", ");
-  const found = wanted === undefined ? "" : `AND id IN (SELECT event FROM keys WHERE key IN (${marks}))`;
-  const ofKind = kind === undefined ? "" : "AND kind = ?";
-  return database
-    .prepare<(number | string)[], Row & { readonly id: number }>(
-      `SELECT * FROM events WHERE id < ? AND at >= ? AND at <= ? ${found} ${ofKind} ORDER BY id DESC`,
-    )
-    .iterate(below, since, until, ...keys, ...(kind === undefined ? [] : [kind]));
+type IdRow = Row & { readonly id: number };
+/** Rows that are wanted, and below which id the next bite begins; 0: there is none. */
+interface Bite {
+  readonly rows: Iterable<IdRow>;
+  readonly rest: number;
+}
+type Bites = (below: number) => Bite;
+
+/** Of a part without a key. */
+function scanner(database: Database.Database, { kind, since, until }: Browsing): Bites {
+  const rows = database.prepare<[Record<string, number | string | null>], IdRow>(scan);
+  const last = database.prepare<[], number>("SELECT coalesce(max(id), 0) FROM events").pluck().get() ?? 0;
+  return (below) => {
+    const top = Math.min(below, last + 1);
+    const rest = Math.max(0, top - scanned);
+    return { rows: rows.iterate({ rest, top, since, until, kind: kind ?? null }), rest };
+  };
+}
+
+/** Of what has one of the keys. */
+function finder(database: Database.Database, wanted: Wanted, { kind, since, until }: Browsing): Bites {
+  const get = database.prepare<[number], IdRow>("SELECT * FROM events WHERE id = ?");
+  const isWanted = (row: IdRow | undefined): row is IdRow =>
+    row !== undefined &&
+    (kind === undefined || row.kind === kind) &&
+    Number(row.at) >= since &&
+    Number(row.at) <= until &&
+    wanted.fits(eventOfRow(row));
+  return (below) => {
+    const ids = idsWith(database, wanted.keys, below, looked);
+    return { rows: ids.map((id) => get.get(id)).filter(isWanted), rest: ids.length < looked ? 0 : (ids.at(-1) ?? 0) };
+  };
 }

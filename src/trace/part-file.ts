@@ -81,21 +81,44 @@ export class PartWriter {
   }
 }
 
+/** Above every id: where to begin. */
+export const newest = 999_999_999_999_999;
+/** Ids that are asked for at a time. */
+const bite = 500;
+
+/**
+ * Ids of events that have one of the keys, those below an id, the newest first.
+ * @param most of them; so many are read of each key, however many it has
+ */
+export function idsWith(
+  database: Database.Database,
+  keys: readonly number[],
+  below: number,
+  most: number,
+): readonly number[] {
+  const ofKey = database
+    .prepare<[number, number, number], number>(
+      "SELECT event FROM keys WHERE key = ? AND event < ? ORDER BY event DESC LIMIT ?",
+    )
+    .pluck();
+  const ids = new Set(keys.flatMap((key) => ofKey.all(key, below, most)));
+  return [...ids].toSorted((a, b) => b - a).slice(0, most);
+}
+
 /** Events of a part that are wanted, newest first. @param since ms since 1970 */
 export function findIn(database: Database.Database, wanted: Wanted, since: number, limit: number): MailEvent[] {
-  const keys = [...new Set(wanted.keys)];
-  const rows = database
-    .prepare<number[], Row>(
-      `SELECT * FROM events WHERE id IN (SELECT event FROM keys WHERE key IN (${keys.map(() => "?").join(", ")}))
-       AND at >= ? ORDER BY id DESC`,
-    )
-    .iterate(...keys, since);
+  const get = database.prepare<[number], Row>("SELECT * FROM events WHERE id = ?");
   const found: MailEvent[] = [];
-  for (const row of rows) {
-    const event = eventOfRow(row);
-    if (wanted.fits(event) && found.push(event) >= limit) {
-      break;
+  for (let below = newest; below > 0;) {
+    const ids = idsWith(database, wanted.keys, below, bite);
+    for (const id of ids) {
+      const row = get.get(id);
+      const event = row === undefined ? undefined : eventOfRow(row);
+      if (event !== undefined && event.at >= since && wanted.fits(event) && found.push(event) >= limit) {
+        return found;
+      }
     }
+    below = ids.length < bite ? 0 : (ids.at(-1) ?? 0);
   }
   return found;
 }

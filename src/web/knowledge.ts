@@ -1,29 +1,36 @@
 /** What is known of the relay, for pages: asked at most once in a moment, however many look. */
+import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 
 import { readHistory } from "../../sync/remember/history.ts";
+import { reportIncident } from "../compose/incident-report.ts";
 import { describeHistory } from "../compose/list-history.ts";
 import type { HistoryEntry } from "../compose/list-history.ts";
 import { reportStatus } from "../compose/list-report.ts";
 import type { StatusReport } from "../compose/list-report.ts";
 import { reportsOf } from "../compose/running-relays.ts";
 import type { Placed } from "../compose/settings.ts";
+import { warningsOf } from "../compose/warnings.ts";
 import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
+import type { Fault } from "../config/toml.ts";
 import { askRelays } from "../ops/control-client.ts";
 import { figuresOf } from "../ops/figures.ts";
 import type { Totals } from "../ops/metrics.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import { listAlerts } from "./pages/alert.ts";
-import { countAlerts, relayAlerts } from "./pages/relay-alerts.ts";
 import type { Alert } from "./pages/alert.ts";
+import { certificateAlerts } from "./pages/certificate-alerts.ts";
+import { countAlerts, relayAlerts } from "./pages/relay-alerts.ts";
+import { configAlerts, syncAlerts } from "./pages/sync-alerts.ts";
 import type { Desk, KeptHistory, Live } from "./pages/desk.ts";
 import { Samples } from "./pages/samples.ts";
 
 /** Kept lists that are shown. */
 const mostLists = 50;
-/** ms that an answer counts as that of now. */
+/** ms that an answer counts as that of now; what is read of many files counts longer. */
 const moment = 1000;
+const minute = 60_000;
 
 /** Something that is asked again when it is old. */
 interface Kept<T> {
@@ -38,6 +45,9 @@ export class Knowledge {
   readonly #askTotals: () => Promise<Totals | undefined>;
   #live: Kept<Promise<Live>> | undefined;
   #status: Kept<StatusReport> | undefined;
+  #warnings: Kept<readonly Fault[]> | undefined;
+  /** The certificate of `[tls]` that is in use: that of the start, or of the last reload. */
+  readonly #certificate: string | undefined;
   #history: { readonly mark: string; readonly entries: readonly HistoryEntry[] } | undefined;
 
   constructor(
@@ -47,6 +57,7 @@ export class Knowledge {
     samples: Samples = new Samples(),
   ) {
     this.#loaded = loaded;
+    this.#certificate = textIn(loaded.settings.tls.cert);
     this.#trust = trust;
     this.#askTotals = askTotals;
     this.samples = samples;
@@ -113,8 +124,32 @@ export class Knowledge {
   /** Of everything; the faults first. */
   async alerts(): Promise<readonly Alert[]> {
     const { relays, silent, totals } = await this.live();
-    const all = [...listAlerts(this.status()), ...relayAlerts(relays, silent), ...countAlerts(totals ?? {})];
+    const { alert } = this.settings;
+    const now = Date.now();
+    const all = [
+      ...listAlerts(this.status()),
+      ...syncAlerts(reportIncident(this.settings), alert.after_failures, now),
+      ...relayAlerts(relays, silent),
+      ...countAlerts(totals ?? {}),
+      ...this.#ofCertificate(now),
+      ...configAlerts(this.#warningsNow()),
+    ];
     return all.toSorted((a, b) => Number(b.level === "fault") - Number(a.level === "fault"));
+  }
+
+  #ofCertificate(now: number): readonly Alert[] {
+    const file = this.settings.tls.cert;
+    return this.#certificate === undefined
+      ? []
+      : certificateAlerts({ file, pem: this.#certificate, now: textIn(file) }, now);
+  }
+
+  /** As the relay logged them, looked for again: files change. */
+  #warningsNow(): readonly Fault[] {
+    if (this.#warnings === undefined || performance.now() - this.#warnings.at > minute) {
+      this.#warnings = { at: performance.now(), value: warningsOf(this.#loaded, ["relay"]) };
+    }
+    return this.#warnings.value;
   }
 
   /** Never rejects. */
@@ -128,5 +163,14 @@ export class Knowledge {
       relays: reportsOf(asked),
       silent: asked.silent.map(({ path, why }) => `${path}: ${why}`),
     };
+  }
+}
+
+/** Undefined: there is none, or it cannot be read. */
+function textIn(file: string): string | undefined {
+  try {
+    return file === "" ? undefined : readFileSync(file, "utf8");
+  } catch {
+    return undefined;
   }
 }

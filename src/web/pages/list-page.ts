@@ -22,7 +22,7 @@ export function listPage(desk: Desk): Page {
 }
 
 function known(report: Known, { settings }: Desk): Markup {
-  const { created, age, clock, addresses, held, path, sources, domains, status } = report;
+  const { created, age, clock, addresses, held, path, sources, domains, status, waits_until: wait } = report;
   const { key_file: key, public_key_file: signed } = settings.snapshot;
   const kinds = new Map<string, number>();
   for (const [kind, count] of sources.flatMap((source) => Object.entries(source.kinds))) {
@@ -33,7 +33,7 @@ function known(report: Known, { settings }: Desk): Markup {
         [
           "State",
           html`${status === "fresh" ? state("good", "fresh") : state("fault", "stale")}
-          ${held === null ? nothing : state("warning", "on hold")}`,
+          ${held === null ? nothing : state("warning", "on hold")} ${wait === null ? nothing : state("plain", "waits")}`,
         ],
         [
           "Made",
@@ -48,11 +48,20 @@ function known(report: Known, { settings }: Desk): Markup {
           "Kept as",
           `${key === "" ? "addresses" : "hashes of addresses"}, ${signed === "" ? "signatures are not verified" : "signed"}`,
         ],
+        ["Canaries", canaryWait(wait, settings)],
         ["On hold", held === null ? "no" : `since ${held}`],
         ["File", html`<code>${path}</code>`],
       ])}
     </div>
     ${sourceTable(sources)} ${domainTable(domains)}`;
+}
+
+/** @param until when this list has waited long enough; null: it is not waited for */
+function canaryWait(until: string | null, { snapshot }: Desk["settings"]): Part {
+  if (until === null) {
+    return snapshot.canary === 0 ? "not waited for: this relay uses a new list at once" : "this list has been tried";
+  }
+  return html`waited for until ${time(until)}: this relay uses the previous list, and accepts whom this one adds`;
 }
 
 function sourceTable(sources: Known["sources"]): Markup {
