@@ -8,6 +8,7 @@ export const long: readonly string[] = [
   "test/soak/*.test.ts",
   "test/packaging/packages.test.ts",
   "test/web/status-page.test.ts",
+  "test/web/running.test.ts",
   "test/auth/login.test.ts",
   "test/auth/docs.test.ts",
   "test/auth/passwords.test.ts",

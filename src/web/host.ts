@@ -44,12 +44,16 @@ export class WebHost {
   readonly #pulse: NodeJS.Timeout;
   #thread: Worker | undefined;
   #owed = 0;
-  #wait = firstWait;
+  readonly #firstWait: number;
+  #wait: number;
   #isClosed = false;
   /** Where it listens. */
   address = "";
 
-  constructor(options: WebOptions, ask: AskTotals, log: Log) {
+  /** @param wait ms before a thread that died is started again; longer each time */
+  constructor(options: WebOptions, ask: AskTotals, log: Log, wait = firstWait) {
+    this.#firstWait = wait;
+    this.#wait = wait;
     this.#options = options;
     this.#ask = ask;
     this.#log = log;
@@ -71,6 +75,8 @@ export class WebHost {
         resolve();
       } else if (message.kind === "failed") {
         reject(new StartFault(`the status page: ${message.why}`, message.code));
+        // It would wait for messages, and nobody would start another. Rejects never; its exit is heard.
+        void thread.terminate();
       } else {
         this.#hear(thread, message);
       }
@@ -113,7 +119,7 @@ export class WebHost {
     switch (message.kind) {
       case "alive":
         this.#owed = 0;
-        this.#wait = firstWait;
+        this.#wait = this.#firstWait;
         break;
       case "log":
         this.#log[message.level](message.part, message.event, message.fields);

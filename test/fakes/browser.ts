@@ -27,17 +27,25 @@ export interface Complaint {
   readonly where: readonly string[];
 }
 
-/** What axe says against the page as it is shown now. The context must bypass the page's own policy (bypassCSP). */
-export async function complaintsOf(page: Page): Promise<Complaint[]> {
+/**
+ * What axe says against the page as it is shown now. The context must bypass the page's own policy (bypassCSP).
+ * @param rules these alone; all if there is none
+ */
+export async function complaintsOf(page: Page, ...rules: readonly string[]): Promise<Complaint[]> {
   await page.evaluate(axe);
-  return await page.evaluate(async () => {
+  return await page.evaluate(async (only) => {
     const tester = (
-      globalThis as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } }
+      globalThis as unknown as {
+        axe: { run(options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      }
     ).axe;
-    const { violations } = await tester.run();
+    const { violations } = await tester.run(only.length === 0 ? {} : { runOnly: only });
     return violations.map(({ id, nodes }) => ({ id, where: nodes.map(({ html }) => html.slice(0, 200)) }));
-  });
+  }, rules);
 }
+
+/** ms for anything that a browser does: machines that run tests are busy. */
+const patience = 30_000;
 
 /** A look at something in a context of its own, which is gone then. */
 export async function look<T>(
@@ -46,7 +54,7 @@ export async function look<T>(
   see: (page: Page, context: BrowserContext) => Promise<T>,
 ): Promise<T> {
   const context = await browser.newContext(options);
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(patience);
   try {
     return await see(await context.newPage(), context);
   } finally {

@@ -1,5 +1,6 @@
 /** What strangers may write in a session of mail, each with an attempt to become part of the page. */
 import { SmtpClient } from "../fakes/smtp-client.ts";
+import type { SiteWanted } from "./site.ts";
 
 /** Would run if it became markup, and says where it came from. */
 export function attempt(from: string): string {
@@ -11,23 +12,64 @@ export function quotedAttempt(from: string): string {
   return `"<svg/onload=window.hacked='${from}'>"`;
 }
 
-/** Two sessions whose every field is hostile. The next hop must reply likewise. */
-export async function beHostile(port: number): Promise<void> {
+/** What a page has of an attempt if it is text: as a person reads it. */
+export const sign = (from: string): string => `window.hacked='${from}'`;
+
+/** Where the attempts of {@link beHostile} come from; each is in the journal. */
+export const places = [
+  ...["helo", "ehlo", "login", "sender", "recipient", "unreadable", "hop", "taken", "messageid"],
+] as const;
+
+/** What `beHostile` needs: a proxy in front that says who the client is, and a next hop that writes markup. */
+export const hostileSite: SiteWanted = {
+  hop: {
+    recipients: { "max@kontor.example": `550 5.1.1 ${attempt("hop")}` },
+    answers: { dot: `250 2.0.0 Ok: queued as ${attempt("taken")}` },
+  },
+  smtp: "# listen = in [[listener]]",
+  more: `[[listener]]\nname = "mx"\nlisten = ["127.0.0.1:0"]\nxclient_from = ["127.0.0.1"]\nxclient_login = true\n`,
+};
+
+/** As XCLIENT wants a value. */
+const xtext = (text: string): string =>
+  text.replaceAll(/[^!-*,-<>-~]/g, (one) => `+${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+
+/** Sessions whose every field is hostile. @returns the replies to names of hosts that are no names */
+export async function beHostile(port: number): Promise<(string | undefined)[]> {
   const client = await SmtpClient.open(port);
   await client.reply();
-  await client.command(`HELO ${attempt("helo").replaceAll(" ", "")}`);
-  await client.command("EHLO <script>hacked='ehlo'</script>");
-  await client.command(`EHLO _${"x".repeat(20)}.example`);
+  const replies = [
+    await client.command(`XCLIENT NAME=${xtext(attempt("host"))}`),
+    await client.command(`XCLIENT NAME=${xtext("a<b>.example")}`),
+  ];
+  await client.command("XCLIENT ADDR=198.51.100.7");
+  await client.command(`EHLO <script>${sign("ehlo")}</script>`);
+  await client.command("MAIL FROM:<>");
+  await client.command("RCPT TO:<nobody@kontor.example>");
+  await client.command(`HELO ${attempt("helo")}`);
   await client.command(`MAIL FROM:<${quotedAttempt("sender")}@stranger.example>`);
   await client.command(`RCPT TO:<${quotedAttempt("recipient")}@kontor.example>`);
   await client.command(`RCPT TO:<${attempt("unreadable")}@kontor.example>`);
   await client.command("RCPT TO:<vera@kontor.example>");
   await client.command("DATA");
-  const header = `Message-ID: <${attempt("messageid").replaceAll(/[<> ]/g, "")}<i>@x>\r\nX-<script>: 1\r\nSubject: ${attempt("subject")}`;
-  await client.command(`${header}\r\n\r\nbody\r\n.`);
-  await client.command(`MAIL FROM:<>`);
+  const id = `Message-ID: <${attempt("messageid").replaceAll(/[<> ]/g, "")}<i>@x>`;
+  await client.command(`${id}\r\nX-<script>: 1\r\nSubject: ${attempt("subject")}\r\n\r\nbody\r\n.`);
+  await client.command("MAIL FROM:<>");
   await client.command("RCPT TO:<max@kontor.example>");
-  await client.command(`<script>hacked='verb'</script>`);
+  await client.command("QUIT");
+  client.close();
+  await beInsider(port);
+  return replies;
+}
+
+/** One with a login, which a proxy vouches for. */
+async function beInsider(port: number): Promise<void> {
+  const client = await SmtpClient.open(port);
+  await client.reply();
+  await client.command(`XCLIENT ADDR=198.51.100.8 LOGIN=${xtext(attempt("login"))}`);
+  await client.command("EHLO insider.example");
+  await client.command("MAIL FROM:<vera@kontor.example>");
+  await client.command("RCPT TO:<max@kontor.example>");
   await client.command("QUIT");
   client.close();
 }

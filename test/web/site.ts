@@ -35,6 +35,8 @@ export interface SiteWanted {
   readonly web?: string;
   readonly smtp?: string;
   readonly more?: string;
+  /** Of the page; any port if it is not given. */
+  readonly listen?: string;
   /** Before the relay starts. */
   readonly prepare?: (folder: string) => Promise<void> | void;
 }
@@ -56,17 +58,17 @@ keep = "30d"
 folder = "${folder}/trace"
 [auth]
 passwords = "passwd"
-failure_delay = "100ms"
+failure_delay = "30ms"
 max_failures = 6
 [web]
-listen = "127.0.0.1:0"
+listen = "${wanted.listen ?? "127.0.0.1:0"}"
 ${web}
 ${wanted.more ?? ""}`;
   const smtp = `status_folder = "${folder}/run"\n${wanted.smtp ?? ""}`;
   const config = scene.write("goodmailto.toml", configOf({ hop: hop.port, smtp, more }));
   const program = scene.start("serve", "--config", config);
   const [, page] = await program.until(/web: ready listen=\S*?:(\d+)/);
-  const [, port] = await program.until(/relay: (?:ready listen=\S*?:(\d+)|workers ready)/);
+  const [, port] = await program.until(/relay: ready listen=\S*?:(\d+)/);
   return {
     ...{ scene, hop, config, program, port: Number(port ?? 0), url: `http://127.0.0.1:${page}` },
     close: async () => {

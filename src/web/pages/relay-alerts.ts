@@ -27,6 +27,7 @@ export function relayAlerts(relays: readonly RelayReport[], silent: readonly str
 const counted = [
   ["fault", "session_faults", "internal errors in sessions, each answered 421"],
   ["fault", "check_faults", "internal errors in checks, each counted as pass"],
+  ["warning", "worker_restarts", "workers that ended unexpectedly and were started again"],
   ["warning", "trace_lost", "events that the journal lost"],
 ] as const;
 
