@@ -1,24 +1,24 @@
 /** `goodmailto init`: a first configuration from a handful of answers, and a look at what they name. Overwrites nothing. */
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 
 import { Command, Option } from "commander";
 
-import { probeSource } from "../../sync/look/probe.ts";
-import { lookAtHop } from "../doctor/hop-look.ts";
 import { defaultConfig, schemaFor } from "../compose/settings.ts";
-import { firstConfig } from "../config/first-file.ts";
+import { firstConfig, firstFiles } from "../config/first-file.ts";
 import type { FirstAnswers } from "../config/first-file.ts";
 import { checkConfig } from "../config/load.ts";
-import { takesCatchAlls } from "../config/own-domains.ts";
 import { presetNames } from "../config/preset-names.ts";
 import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
-import { createFiles } from "../files/create.ts";
-import type { NewFile } from "../files/create.ts";
-import { createDomains } from "../mail/domains.ts";
+import { parseWebPlace } from "../config/web.ts";
+import { groundOf } from "../doctor/first-places.ts";
+import type { Ground } from "../doctor/first-places.ts";
+import { tryFirst } from "../doctor/first-try.ts";
+import { makeToken, writeFirst } from "../doctor/first-write.ts";
+import type { FirstSecrets } from "../doctor/first-write.ts";
+import { formatEndpoint } from "../mail/network.ts";
 import { exit } from "../ops/exit.ts";
 import { readLine, readSecrets } from "../ops/secret-input.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -33,10 +33,17 @@ interface Words {
   readonly notesDomain?: string;
   readonly domain?: readonly string[];
   readonly nextHop?: string;
+  readonly web?: string;
+  readonly journal?: string;
+  readonly trial?: true;
 }
 
-/** ms: what a look at the directory may take. */
-const patience = 120_000;
+/** How root starts the relay as its own user; port 25 needs a right that it keeps. */
+const asRelay = "runuser -u goodmailto -- ";
+const asRelayAt25 =
+  "setpriv --reuid goodmailto --regid goodmailto --clear-groups --inh-caps +net_bind_service --ambient-caps +net_bind_service ";
+
+const standard = { web: "127.0.0.1:8996", journal: "30d" } as const;
 const mostOctets = 1024;
 const ldapPresets = [
   "389ds",
@@ -66,6 +73,12 @@ export function initCommand(): Command {
     .option("--notes-domain <name>", "the Notes domain, for Domino")
     .option("--domain <domain...>", "domains whose mail comes here")
     .option("--next-hop <place>", "the internal mail server: smtp://host:port")
+    .option("--web <place>", `where to serve the status page; "": nowhere (default: ${standard.web})`)
+    .option(
+      "--journal <time>",
+      `how long to keep refusals and deliveries; 0s: not at all (default: ${standard.journal})`,
+    )
+    .option("--trial", "a first look: at 127.0.0.1:2525 only, where unknown recipients are refused at once")
     .addHelpText(
       "after",
       "\nWhat is missing is asked for on a terminal. Exit status: 0 written and tried, 1 written, and something did not answer, 2 something is missing or there already, 78 a value cannot be right",
@@ -90,22 +103,26 @@ async function init(words: Words): Promise<void> {
   if (answers === undefined || password === undefined) {
     return;
   }
-  const text = firstConfig(answers);
+  const ground = groundOf(folder, words.trial === true);
+  const text = firstConfig(answers, ground, words.trial === true);
   const loaded = checkConfig(text, path, schemaFor, []);
   if (loaded.kind !== "ok") {
     process.stderr.write(loaded.faults.map((fault) => `${formatFault(fault)}\n`).join(""));
     process.exitCode = exit.config;
     return;
   }
-  if (write(folder, text, password)) {
-    const isWell = await tryOut(loaded.settings, folder, answers);
-    process.stdout.write(next(path));
+  const token = answers.web === "" ? "" : makeToken();
+  if (write(ground, text, { password, token })) {
+    const { isWell, lines } = await tryFirst(loaded.settings, folder, answers.domains[0] ?? "");
+    process.stdout.write(lines.map((line) => `${line}\n`).join(""));
+    process.stdout.write(next(ground, token, loaded.settings, words.trial === true));
     process.exitCode = isWell ? exit.ok : exit.refused;
   }
 }
 
 /** What the command line says; undefined if something is missing, which is named. */
-function given({ url, bindDn, base = "", preset, notesDomain = "", domain, nextHop }: Words): FirstAnswers | undefined {
+function given(words: Words): FirstAnswers | undefined {
+  const { url, bindDn, base = "", preset, notesDomain = "", domain, nextHop } = words;
   const needed = { "--url": url, "--bind-dn": bindDn, "--preset": preset, "--domain": domain, "--next-hop": nextHop };
   const missing = Object.entries(needed).filter(([, value]) => value === undefined);
   if (
@@ -117,14 +134,15 @@ function given({ url, bindDn, base = "", preset, notesDomain = "", domain, nextH
   ) {
     return fail(`missing: ${missing.map(([name]) => name).join(", ")}`, exit.usage);
   }
-  return { url, bindDn, base, preset, notesDomain, domains: domain, nextHop };
+  const { web = standard.web, journal = standard.journal } = words;
+  return { url, bindDn, base, preset, notesDomain, domains: domain, nextHop, web, journal };
 }
 
 /** Asks a person for what the command line does not say. */
 async function ask(words: Words): Promise<FirstAnswers | undefined> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const question = async (value: string | undefined, text: string, standard: string): Promise<string> =>
-    value ?? ((await terminal.question(`${text}${standard === "" ? "" : ` [${standard}]`}: `)).trim() || standard);
+  const question = async (value: string | undefined, text: string, usual: string): Promise<string> =>
+    value ?? ((await terminal.question(`${text}${usual === "" ? "" : ` [${usual}]`}: `)).trim() || usual);
   try {
     const preset = await question(words.preset, `Kind of directory (${ldapPresets.join(", ")})`, "domino");
     const url = await question(words.url, "Directory", "ldap://127.0.0.1");
@@ -133,7 +151,14 @@ async function ask(words: Words): Promise<FirstAnswers | undefined> {
     const notesDomain = preset === "domino" ? await question(words.notesDomain, "Notes domain (empty: none)", "") : "";
     const domains = words.domain ?? (await question(undefined, "Domains whose mail comes here", "")).split(/[\s,]+/);
     const nextHop = await question(words.nextHop, "Internal mail server", "smtp://127.0.0.1:2626");
-    return { url, bindDn, base, preset, notesDomain, domains, nextHop };
+    const page = await question(words.web, 'Status page for a browser ("none": no page)', standard.web);
+    const journal = await question(
+      words.journal,
+      "How long to keep who wrote to whom (0s: not at all)",
+      standard.journal,
+    );
+    const web = page === "none" ? "" : page;
+    return { url, bindDn, base, preset, notesDomain, domains, nextHop, web, journal };
   } catch (error) {
     return fail(errorMessage(error), exit.usage);
   } finally {
@@ -161,77 +186,48 @@ async function passwordOf({ passwordFile }: Words, { bindDn }: FirstAnswers): Pr
   return password === undefined || password === "" ? fail("no password; see --password-file", exit.usage) : password;
 }
 
-/** All files that are not there, or none. @returns whether they are written */
-function write(folder: string, text: string, password: string): boolean {
-  const rules = readFileSync(join(import.meta.dirname, "../../config/tcp.smtp"), "utf8");
-  const secret = join(folder, "ldap-password");
-  // A package leaves an empty one.
-  const isEmpty = statSync(secret, { throwIfNoEntry: false })?.size === 0;
-  const files: NewFile[] = [
-    { path: join(folder, "goodmailto.toml"), text, mode: 0o644 },
-    ...(existsSync(join(folder, "tcp.smtp")) ? [] : [{ path: join(folder, "tcp.smtp"), text: rules, mode: 0o644 }]),
-    ...(password === "" || isEmpty ? [] : [{ path: secret, text: `${password}\n`, mode: 0o600 }]),
-  ];
+/** @returns whether they are written */
+function write(ground: Ground, text: string, secrets: FirstSecrets): boolean {
   try {
-    createFiles(files);
-    if (isEmpty && password !== "") {
-      writeFileSync(secret, `${password}\n`);
-    }
+    const written = writeFirst(ground, text, secrets);
+    process.stdout.write(written.map((path) => `written: ${path}\n`).join(""));
+    return true;
   } catch (error) {
     fail(`${errorMessage(error)}; nothing was written`, exit.usage);
     return false;
   }
-  process.stdout.write(files.map(({ path }) => `written: ${path}\n`).join(""));
-  return true;
 }
 
-/** @returns whether both answered */
-async function tryOut(settings: Settings, folder: string, { domains }: FirstAnswers): Promise<boolean> {
-  const [source] = settings.source;
-  const [hop] = settings.route;
-  if (source === undefined || hop === undefined) {
-    throw new Error("a first configuration has a source and a route");
-  }
-  const relay = createDomains(settings.domains.relay, settings.domains.aliases);
-  const { reading, warnings } = await probeSource(
-    source,
-    relay,
-    folder,
-    AbortSignal.timeout(patience),
-    takesCatchAlls(settings),
-  );
-  process.stdout.write(
-    reading.fault === ""
-      ? `directory: ${reading.entries} entries, ${reading.addresses} addresses\n`
-      : `directory: ${reading.fault}\n`,
-  );
-  if (reading.fault === "") {
-    process.stdout.write(warnings.map((warning) => `directory: warning: ${warning}\n`).join(""));
-  }
-  return (await tryHop(hop.next_hop[0] ?? "", domains[0] ?? "")) && reading.fault === "";
-}
-
-async function tryHop(place: string, domain: string): Promise<boolean> {
-  const look = await lookAtHop(place, hostname(), domain);
-  if (look === undefined) {
-    return true;
-  }
-  if (look.kind === "silent") {
-    process.stdout.write(`mail server: ${look.why}\n`);
-    return false;
-  }
-  const what = look.code >= 500 ? "refuses unknown recipients itself" : `answers ${look.code} to an unknown recipient`;
-  process.stdout.write(`mail server: answers, and ${what}\n`);
-  return true;
-}
-
-function next(path: string): string {
+/** What to do next, where it is to be seen, and what it must not be mistaken for. */
+function next({ folder, hasUnits, relayUser }: Ground, token: string, { web }: Settings, isTrial: boolean): string {
+  const path = join(folder, "goodmailto.toml");
+  const own = path === defaultConfig ? "" : ` -c ${path}`;
+  const isService = hasUnits && !isTrial;
+  const serve = `${relayUser === undefined ? "" : isTrial ? asRelay : asRelayAt25}goodmailto serve${own}`;
+  const steps = [
+    [`goodmailto probe${own}`, "what the directory gives, in detail"],
+    [isService ? "systemctl start goodmailto-sync" : `goodmailto sync${own}`, "the first list"],
+    isService
+      ? ["systemctl enable --now goodmailto-sync.timer goodmailto.socket goodmailto", "the relay"]
+      : [serve, "the relay"],
+    [`goodmailto doctor${own}`, "whether all is well"],
+  ] as const;
+  const place = parseWebPlace(web.listen);
+  const page =
+    place === undefined
+      ? ""
+      : `
+Status page, once the relay runs: ${web.tls ? "https" : "http"}://${formatEndpoint(place)}/
+Log in with this token; it is shown only now, and is in ${join(folder, firstFiles.token)}:
+  ${token}
+`;
+  const last = isTrial
+    ? "A trial: only this machine reaches it. For mail change the lines of the file that say so."
+    : 'Nobody is refused yet. Read docs/before-you-enforce.md before you set [recipients] mode = "enforce".';
+  const width = Math.max(...steps.filter(([step]) => step.length < 70).map(([step]) => step.length));
   return `
 What to do next:
-  goodmailto config check -c ${path}
-  goodmailto probe -c ${path}             # what the directory gives, in detail
-  goodmailto sync -c ${path}              # the first list; as a service: systemctl start goodmailto-sync
-  goodmailto serve -c ${path}             # as a service: systemctl enable --now goodmailto.socket goodmailto
-Nobody is refused yet. Read docs/before-you-enforce.md before you set [recipients] mode = "enforce".
+${steps.map(([step, what]) => `  ${step.padEnd(width)}  # ${what}\n`).join("")}${page}
+${last}
 `;
 }

@@ -157,6 +157,7 @@ export function secretWarnings(settings: Settings, folder = ""): Warning[] {
       path: ["publish", i, "password_file"],
       file: placeOfSecret(file, folder),
     })),
+    { path: ["web", "token_file"], file: settings.web.token_file },
     ...settings.lookup.map(({ token_file: file }, i) => ({ path: ["lookup", i, "token_file"], file })),
     ...(["route", "copy"] as const).flatMap((name) =>
       settings[name].flatMap((section, i) =>

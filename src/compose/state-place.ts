@@ -12,7 +12,7 @@ import { FileFault } from "./file-fault.ts";
 import { sectionsOfChecks } from "./check-sections.ts";
 
 /** Where systemd has the folder of the relay's unit. */
-const unitFolder = "/var/lib/goodmailto-relay";
+export const unitFolder = "/var/lib/goodmailto-relay";
 
 const missing =
   'needs [state] folder: "sqlite" has no place without one; only systemd names another (StateDirectory of goodmailto.service)';
@@ -83,7 +83,7 @@ function isNowhere(settings: Settings): boolean {
 }
 
 /** Whether systemd runs this machine, and may name a folder when it starts the relay: sd_booted(3). */
-function isSystemdThere(): boolean {
+export function isSystemdThere(): boolean {
   return lstatSync("/run/systemd/system", { throwIfNoEntry: false }) !== undefined;
 }
 

@@ -1,7 +1,8 @@
 /** Makes files that must not be there yet: complete, or not at all, a full disk included. */
-import { closeSync, fchmodSync, fsyncSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, fchmodSync, fchownSync, fsyncSync, openSync, rmSync, writeFileSync } from "node:fs";
 
 import { errorCode, errorMessage } from "../report/error-message.ts";
+import type { UserNumbers } from "./user.ts";
 
 /** One file to be. */
 export interface NewFile {
@@ -9,6 +10,8 @@ export interface NewFile {
   readonly text: string;
   /** Whatever the umask says. */
   readonly mode: number;
+  /** Left out: who makes it. */
+  readonly owner?: UserNumbers | undefined;
 }
 
 /**
@@ -28,11 +31,14 @@ export function createFiles(files: readonly NewFile[]): void {
   }
 }
 
-function createFile({ path, text, mode }: NewFile, made: string[]): void {
+function createFile({ path, text, mode, owner }: NewFile, made: string[]): void {
   const file = openSync(path, "wx", mode);
   made.push(path);
   try {
     fchmodSync(file, mode);
+    if (owner !== undefined) {
+      fchownSync(file, owner.uid, owner.gid);
+    }
     writeFileSync(file, text);
     fsyncSync(file);
   } finally {

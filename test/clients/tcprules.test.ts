@@ -445,7 +445,21 @@ describe("blocks and IPv6", () => {
 });
 
 describe("config/tcp.smtp", () => {
-  const text = readFileSync(new URL("../../config/tcp.smtp", import.meta.url), "utf8");
+  const installed = readFileSync(new URL("../../config/tcp.smtp", import.meta.url), "utf8");
+  // With its examples, which begin with an address right behind the #.
+  const text = installed.replaceAll(/^#(?=[\da-f])/gm, "");
+
+  it("lets only the machine itself relay until somebody says more", () => {
+    const asked = ["127.0.0.1", "::1", "192.168.7.12", "10.47.255.1", "2001:db8:25:1::1", "192.168.7.13"];
+    expect(asked.map((ip) => ask(installed, ip).includes("RELAYCLIENT"))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
 
   function variables(ip: string): string {
     return ask(text, ip).replace(/^(\w+) \d+/, "$1");

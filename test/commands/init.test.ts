@@ -82,16 +82,33 @@ mail: vera@kontor.example
     const { code, said } = await run(goodmailto("init", ...answers()), `${slapd.rootPassword}\n`);
     expect(said).toContain("directory: 1 entries, 1 addresses\n");
     expect(said).toContain("mail server: answers, and answers 250 to an unknown recipient\n");
-    expect(said).toContain("What to do next:\n  goodmailto config check");
+    expect(said).toContain("What to do next:\n  goodmailto probe");
     expect(code).toBe(0);
-    expect(readdirSync(folder).sort()).toEqual(["goodmailto.toml", "ldap-password", "tcp.smtp"]);
-    expect(statSync(join(folder, "ldap-password")).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder).sort()).toEqual([
+      "goodmailto.toml",
+      "ldap-password",
+      "run",
+      "state",
+      "tcp.smtp",
+      "web-token",
+    ]);
+    for (const name of ["ldap-password", "web-token"]) {
+      expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600);
+    }
     expect(said).not.toContain(slapd.rootPassword);
+    const token = readFileSync(join(folder, "web-token"), "utf8");
+    expect(token).toMatch(/^[\da-f]{40}\n$/);
+    expect(said).toContain(`http://127.0.0.1:8996/\nLog in with this token;`);
+    expect(said.split(token.trim()).length).toBe(2);
     const path = join(folder, "goodmailto.toml");
     const loaded = loadConfig(path, schemaFor, ["relay", "sync"]);
-    expect(loaded.kind === "ok" ? loaded.settings.recipients.mode : loaded.faults).toBe("observe");
-    const snapshot = join(folder, "list.sqlite");
-    writeFileSync(path, `${readFileSync(path, "utf8")}[snapshot]\npath = "${snapshot}"\n`);
+    expect(loaded.kind === "ok" ? loaded.settings : loaded.faults).toMatchObject({
+      recipients: { mode: "observe" },
+      smtp: { listen: ["*:25"] },
+      clients: { rules: join(folder, "tcp.smtp") },
+      trace: { keep: 30 * 86_400_000 },
+      web: { listen: "127.0.0.1:8996", token_file: join(folder, "web-token") },
+    });
     expect(await run(goodmailto("sync", "-c", path))).toMatchObject({ code: 0 });
     expect((await run(goodmailto("check", "-c", path, "vera@kontor.example"))).said).toContain("accepted");
   });
@@ -103,13 +120,13 @@ mail: vera@kontor.example
     expect(readFileSync(join(folder, "ldap-password"), "utf8")).toBe(`${slapd.rootPassword}\n`);
     expect(readFileSync(join(folder, "tcp.smtp"), "utf8")).toBe(":allow\n");
     const before = readFileSync(join(folder, "goodmailto.toml"), "utf8");
+    expect(before).toContain("kontor.example");
     const again = await run(goodmailto("init", ...answers({ domain: "other.example" })), "other\n");
     expect(again).toEqual({ code: 2, said: expect.stringContaining("is there already; nothing was written") });
     rmSync(join(folder, "goodmailto.toml"));
     const taken = await run(goodmailto("init", ...answers()), "other\n");
     expect(taken).toEqual({ code: 2, said: expect.stringMatching(/ldap-password.*EEXIST.*nothing was written/s) });
-    expect(readdirSync(folder).sort()).toEqual(["ldap-password", "tcp.smtp"]);
-    expect(before).toContain("kontor.example");
+    expect(readdirSync(folder).sort()).toEqual(["ldap-password", "run", "state", "tcp.smtp", "web-token"]);
   });
 
   it("names what is missing, and what cannot be right, and writes nothing", async () => {
@@ -124,9 +141,11 @@ mail: vera@kontor.example
     for (const [name, value] of [
       ["url", "http://directory.example"],
       ["next-hop", "nowhere"],
+      ["web", "0.0.0.0:8996"],
+      ["journal", "forever"],
     ] as const) {
       const wrong = await run(goodmailto("init", ...answers({ [name]: value })), "x\n");
-      expect(wrong.said).toMatch(/^\S+goodmailto\.toml:\d+:\d+: .*(?:must be|allowed:) /);
+      expect(wrong.said).toMatch(/^\S+goodmailto\.toml:\d+:\d+: .*(?:must be|allowed:|needs) /);
       expect(wrong.code).toBe(78);
     }
     expect(readdirSync(folder)).toEqual([]);
@@ -141,14 +160,28 @@ mail: vera@kontor.example
     expect(readdirSync(folder)).toContain("goodmailto.toml");
   });
 
-  it("says where the next hop refuses unknown recipients itself", async () => {
+  it("refuses at once in a trial that nobody else reaches; says where the next hop refuses unknown recipients", async () => {
     const strict = await startNextHop({ answers: { rcpt: "550 5.1.1 who" } });
     try {
       const { said } = await run(
-        goodmailto("init", ...answers({ "next-hop": `smtp://127.0.0.1:${strict.port}` })),
+        goodmailto(
+          "init",
+          "--trial",
+          ...answers({ "next-hop": `smtp://127.0.0.1:${strict.port}`, web: "", journal: "0s" }),
+        ),
         `${slapd.rootPassword}\n`,
       );
       expect(said).toContain("mail server: answers, and refuses unknown recipients itself");
+      expect(said).toContain("A trial: only this machine reaches it.");
+      expect(readdirSync(folder)).not.toContain("web-token");
+      const loaded = loadConfig(join(folder, "goodmailto.toml"), schemaFor, ["relay", "sync"]);
+      expect(loaded.kind === "ok" ? loaded.settings : loaded.faults).toMatchObject({
+        recipients: { mode: "enforce" },
+        smtp: { listen: ["127.0.0.1:2525"] },
+        clients: { rules: "" },
+        trace: { keep: 0 },
+        web: { listen: "" },
+      });
     } finally {
       await strict.close();
     }
@@ -162,6 +195,8 @@ mail: vera@kontor.example
       ["Bind DN", slapd.rootDn],
       ["Domains", "kontor.example, kontor.test"],
       ["Internal mail server", `smtp://127.0.0.1:${hop.port}`],
+      ["Status page", "none"],
+      ["How long to keep", "7d"],
       ["Password of", slapd.rootPassword],
     ] as const;
     const steps = answered.map(([asked, answer]) => [asked, `${answer}\r`] as const);
@@ -169,8 +204,9 @@ mail: vera@kontor.example
     expect(said).toContain("directory: 1 entries, 1 addresses");
     expect(said).not.toContain(slapd.rootPassword);
     expect(code).toBe(0);
-    expect(readFileSync(join(folder, "goodmailto.toml"), "utf8")).toContain(
-      'relay = ["kontor.example", "kontor.test"]',
-    );
+    const text = readFileSync(join(folder, "goodmailto.toml"), "utf8");
+    expect(text).toContain('relay = ["kontor.example", "kontor.test"]');
+    expect(text).toContain('keep = "7d"');
+    expect(text).not.toContain("[web]");
   });
 });

@@ -1,6 +1,6 @@
 /** The packages themselves: made, and used on a root without Node and without network. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -10,10 +10,11 @@ import { architectures } from "../../packaging/node.ts";
 import { makeDeb } from "../../packaging/deb/deb.ts";
 import { makeImage } from "../../packaging/oci/image.ts";
 import { makeRpm } from "../../packaging/rpm/rpm.ts";
-import { writeTree } from "../../packaging/tree.ts";
+import { root, writeTree } from "../../packaging/tree.ts";
 import { version } from "../../src/ops/version.ts";
 import { missing } from "../fakes/need.ts";
 import { isRoot } from "../fakes/postfix.ts";
+import { inTerminal } from "../fakes/terminal.ts";
 
 const epoch = 1_780_000_000;
 const own = architectures.find(({ node }) => node === process.arch);
@@ -56,8 +57,8 @@ describe.skipIf(lacks || own === undefined)("the packages", () => {
   });
 
   it("installs the same files by rpm, which runs from there", { timeout: 120_000 }, () => {
-    const root = join(folder, "rpm-root");
-    const words = ["--root", root, "--dbpath", "/db", "--nodeps", "--noscripts", "--ignorearch", "--ignoreos"];
+    const own = join(folder, "rpm-root");
+    const words = ["--root", own, "--dbpath", "/db", "--nodeps", "--noscripts", "--ignorearch", "--ignoreos"];
     execFileSync("rpm", [...words, "-i", rpm], { stdio: "pipe" });
     const listed = (program: string, args: readonly string[]): string =>
       execFileSync(program, args, { encoding: "utf8", maxBuffer: 64e6 });
@@ -69,7 +70,7 @@ describe.skipIf(lacks || own === undefined)("the packages", () => {
       .map((line) => line.split(" ./")[1] ?? "");
     expect(inRpm.length).toBeGreaterThan(100);
     expect(inRpm.filter((path) => !inDeb.includes(path.slice(1)))).toEqual([]);
-    const lib = join(root, "usr/lib/goodmailto");
+    const lib = join(own, "usr/lib/goodmailto");
     expect(listed(join(lib, "node"), [join(lib, "dist/main.js"), "--version"])).toBe(`${version}\n`);
     expect(listed("rpm", ["-qp", "--scripts", rpm])).toContain("goodmailto-sync");
   });
@@ -106,6 +107,58 @@ describe.skipIf(lacks || own === undefined)("the packages", () => {
         "",
       ]);
     },
+  );
+
+  it.skipIf(!hasRoots)(
+    "is there for a first refusal and the page in the five commands of the README",
+    async () => {
+      const readme = readFileSync(join(root, "README.md"), "utf8");
+      const [, block = ""] = /^## Install it$.*?^```sh\n(.*?)^```$/ms.exec(readme) ?? [];
+      const commands = join(folder, "commands");
+      writeFileSync(commands, block);
+      const [, name = ""] = /^dpkg -i (\S+)/.exec(block) ?? [];
+      const named = join(folder, name);
+      if (named !== deb) {
+        copyFileSync(deb, named);
+      }
+      expect(block.trim().split("\n")).toHaveLength(5);
+      const steps = [
+        ["Kind of directory", "openldap"],
+        ["Directory [", "ldap://192.0.2.10"],
+        ["Base DN", "dc=kontor,dc=example"],
+        ["Bind DN", "cn=reader,dc=kontor,dc=example"],
+        ["Domains", "kontor.example"],
+        ["Internal mail server", "smtp://192.0.2.25"],
+        ["Status page", ""],
+        ["How long to keep", ""],
+        ["Password of", "very secret"],
+      ] as const;
+      const { said, missed } = await inTerminal(
+        ["/bin/bash", join(import.meta.dirname, "first-refusal.sh"), commands, named],
+        steps.map(([asked, answer]) => [asked, `${answer}\r`] as const),
+      );
+      expect(missed, said).toEqual([]);
+      const [, token = "no token"] = /^Log in with this token.*:\n {2}(\w{40})$/m.exec(said.replaceAll("\r", "")) ?? [];
+      const lines = said.split("\r\n");
+      for (const line of [
+        "no node of the system",
+        "directory: 1 entries, 1 addresses",
+        "<** 550 5.1.1 No such user here",
+        `-rw------- goodmailto /etc/goodmailto/web-token ${token}`,
+        "-rw------- root /etc/goodmailto/ldap-password",
+        "-rw-r----- goodmailto-sync /var/lib/goodmailto/snapshot.sqlite",
+        "srw------- goodmailto /run/goodmailto/relay.sock",
+        "page: <h1>Journal</h1>",
+        "page: nobody@kontor.example",
+        "page: 550 5.1.1 No such user here",
+      ]) {
+        expect(lines).toContain(line);
+      }
+      expect(lines.filter((line) => line.startsWith("exit "))).toEqual(["exit 24"]);
+      expect(lines.filter((line) => line.startsWith("fault"))).toEqual([]);
+      expect(lines).toContainEqual(expect.stringMatching(/^ok {6}relay: 1 process answers$/));
+    },
+    120_000,
   );
 
   it.skipIf(!hasRoots)("is healthy in a container, read-only and without root", { timeout: 120_000 }, () => {
