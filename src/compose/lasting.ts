@@ -3,6 +3,7 @@ import { Guard } from "../auth/guard.ts";
 import { wantedConnections } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import { CopyQueues } from "../couriers/copy-queue.ts";
+import { HopOffers } from "../couriers/smtp/hop-offers.ts";
 import { SpoolRoom } from "../message/spool.ts";
 import { Observing } from "../observe/observing.ts";
 import { affordable } from "../ops/descriptors.ts";
@@ -34,6 +35,7 @@ export interface Lasting {
   readonly state: RelayState;
   readonly spools: SpoolRoom;
   readonly copies: CopyQueues;
+  readonly offers: HopOffers;
   readonly crowd: Crowd;
   readonly turnedAway: TurnedAway;
   readonly room: Affordable;
@@ -62,6 +64,7 @@ export function createLasting(settings: Settings, log: Log, { counters, close }:
     state: new RelayState(settings, counting, log, shared),
     spools: new SpoolRoom(spoolPlaceOf(settings)),
     copies: new CopyQueues(),
+    offers: new HopOffers(),
     observing: new Observing(log),
     traffic: new TrafficKeeping(log, snapshot),
     record: new Record(log, counters),

@@ -6,13 +6,19 @@ import type { Settings } from "../config/sections.ts";
 import { noCounters } from "../report/counters.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Mailbox } from "../mail/address.ts";
-import type { RunningCourier } from "../mail/courier.ts";
+import { nothingOffered } from "../mail/courier.ts";
+import type { Offered, RunningCourier } from "../mail/courier.ts";
 import type { Domains } from "../mail/domains.ts";
 import type { Log } from "../report/log.ts";
 import { refuseAuthorities } from "../files/authorities.ts";
 import { parseHopPlace, parseNextHop } from "../mail/next-hop.ts";
 import { createCourier } from "../couriers/smtp/courier.ts";
+import { offeredByAll } from "../couriers/smtp/hop-offers.ts";
+import type { HopOffers } from "../couriers/smtp/hop-offers.ts";
 import { HopPool } from "../couriers/smtp/hop-pool.ts";
+import { OffersQuestion } from "../couriers/smtp/offers-question.ts";
+import type { Asking } from "../couriers/smtp/offers-question.ts";
+import { findAddresses } from "../dns/addresses.ts";
 import { createMailExchangers } from "../dns/mail-exchangers.ts";
 import type { Dns } from "../dns/resolver.ts";
 import type { CourierServices, PlaceCourier } from "../couriers/contract/contract.ts";
@@ -30,7 +36,17 @@ import { sourceRoutes } from "./source-hops.ts";
 import type { FindSourceHop } from "./source-hops.ts";
 import { spoolPlaceOf } from "./limits.ts";
 
-/** The way to the next hops of `[[route]]`. @param more `routes` in their place; `hopOf` of `[[source]]`, ahead of them */
+/** What is beside the settings. */
+interface MoreWays {
+  /** In place of those of `[[route]]`. */
+  readonly routes?: readonly RouteSettings[];
+  /** Of `[[source]]`, ahead of them. */
+  readonly hopOf?: FindSourceHop | undefined;
+  /** Where it is noted what hops offer; they are asked if nobody has seen them. Not given: nobody wants to know. */
+  readonly offers?: HopOffers;
+}
+
+/** The way to the next hops of `[[route]]`. */
 export function buildCourier(
   settings: Settings,
   domains: Domains,
@@ -38,17 +54,31 @@ export function buildCourier(
   log: Log,
   counters: Counters,
   name: string,
-  { routes = settings.route, hopOf }: { routes?: readonly RouteSettings[]; hopOf?: FindSourceHop | undefined } = {},
+  { routes = settings.route, hopOf, offers }: MoreWays = {},
 ): RunningCourier {
-  const pool = new HopPool(name, createMailExchangers(dns), log);
+  const names = { exchangers: createMailExchangers(dns), addresses: findAddresses };
+  const pool = new HopPool(name, names.exchangers, log, names.addresses, offers);
   const { entries, ways } = allWays(settings, routes, domains, readAuthorities, hopOf);
   const services = { log, hostname: name, spoolFolder: spoolPlaceOf(settings).folder };
   const places = entries.flatMap(({ route, section }) => {
     const courier = createPlaceCourier(route, section, services);
     return courier === undefined ? [] : [[route.key, { route, courier, log, counters }] as const];
   });
-  const smtp = createCourier({ pool, ...ways, log, counters });
+  const asked = offers && { routes: entries.map(({ route }) => route), offers, hostname: name, names };
+  const smtp = createCourier({ pool, ...ways, log, counters, ...askedOffers(asked, settings) });
   return createDispatch({ ...ways, smtp, places: new Map(places) });
+}
+
+/** What all hops are known to offer, and the question to those that nobody has seen if any client may be offered it. */
+function askedOffers(
+  asked: Asking | undefined,
+  { smtp }: Settings,
+): { readonly offered: () => Offered; readonly question?: OffersQuestion } {
+  if (asked === undefined || smtp.dsn === "none") {
+    return { offered: () => nothingOffered };
+  }
+  const hops = asked.routes.flatMap((route) => route.hops);
+  return { offered: offeredByAll(hops, asked.offers), question: new OffersQuestion(asked) };
 }
 
 /** The same, with the copies of `[[copy]]` behind it, in a queue of these. */

@@ -65,7 +65,7 @@ export interface Relay {
 
 /** Everything that depends on settings and is replaced at a reload. */
 function assemble(settings: Settings, lasting: Lasting) {
-  const { snapshot, ledger, connections, state, spools, copies, log, counters } = lasting;
+  const { snapshot, ledger, connections, state, spools, copies, offers, log, counters } = lasting;
   const name = ownName(settings);
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = recipientsOf(settings, snapshot, domains);
@@ -73,7 +73,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const hopOf = createSourceHops(settings, domains, recipients);
   const sameNextHop = createSameNextHop(settings, domains, hopOf);
   const scanners = new ScannerPlaces(spoolPlaceOf(settings).folder, log, counters, Date.now);
-  const courier = buildCopyingCourier(copies, settings, domains, dns, log, counters, name, { hopOf });
+  const courier = buildCopyingCourier(copies, settings, domains, dns, log, counters, name, { hopOf, offers });
   const post = createPost(courier, name, "notice");
   const services = { recipients, domains, sameNextHop, dns, state, hostname: name, post, log, now: Date.now };
   const { tls, authenticator, mayUse } = loginParts(settings, lasting, domains);
@@ -130,6 +130,7 @@ function mannersOf({ smtp, log }: Settings) {
   return {
     lenient: smtp.lenient_helo,
     idn: smtp.idn,
+    dsn: smtp.dsn,
     normaliseNewlines: smtp.bare_newlines === "normalise",
     reverseLookup: smtp.reverse_lookup,
     logSessions: log.sessions,

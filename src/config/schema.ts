@@ -89,6 +89,11 @@ const smtp = z.strictObject({
     "relay",
     "Clients that may write domains in UTF-8 in MAIL and RCPT: the relay uses their A-labels (xn--…), also towards the next hop. relay: those with RELAYCLIENT, and logged-in users. Others get 553, and so does a user part in UTF-8.",
   ),
+  dsn: field.choice(
+    ["all", "own", "none"],
+    "all",
+    "Clients that are offered DSN (RFC 3461), as soon as every next hop of every route is known to offer it: they say which delivery reports they want, and the next hop sends them. own: those with RELAYCLIENT, and all clients of a listener with auth. A report of success tells a stranger about the internal servers.",
+  ),
   reverse_lookup: field.flag(
     false,
     "Look up and confirm the client's host name (TCPREMOTEHOST) before the greeting. If a client rule uses host names, this is always done.",

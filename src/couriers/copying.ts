@@ -6,6 +6,7 @@ import { close } from "node:fs";
 
 import { FileWriter } from "../files/file-writer.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { nothingOffered } from "../mail/courier.ts";
 import type { Delivery, Envelope, Origin, RunningCourier } from "../mail/courier.ts";
 import type { Reply } from "../mail/reply.ts";
 import { openNameless } from "../message/spool.ts";
@@ -34,6 +35,7 @@ export function createCopying(courier: RunningCourier, copying: Copying): Runnin
       courier.close();
       copying.queue.close();
     },
+    offered: () => courier.offered?.() ?? nothingOffered,
     hops: () => [...courier.hops(), ...copying.queue.hops()],
   };
 }
@@ -51,13 +53,14 @@ class CopiedDelivery implements Delivery {
   constructor(inner: Delivery, copying: Copying, envelope: Envelope, origin: Origin) {
     this.#inner = inner;
     this.#copying = copying;
-    this.#envelope = envelope;
+    // The sender hears of its message from the hop that has accepted it, and not from the copy.
+    this.#envelope = { ...envelope, dsn: "" };
     // When the copy is delivered, the client is gone.
     this.#origin = { session: origin.session, ip: origin.ip };
   }
 
-  async recipient(mailbox: Mailbox, together = false): Promise<Reply> {
-    const answer = await this.#inner.recipient(mailbox, together);
+  async recipient(mailbox: Mailbox, together = false, dsn = ""): Promise<Reply> {
+    const answer = await this.#inner.recipient(mailbox, together, dsn);
     if (answer.code === 250) {
       this.#recipients.push(mailbox);
     }

@@ -25,6 +25,7 @@ export function createDispatch(dispatch: Dispatch): RunningCourier {
   return places.size === 0
     ? smtp
     : {
+        // A place offers no extension: not every next hop offers any.
         begin: (envelope, origin) => new Dispatched(dispatch, envelope, origin),
         close: () => smtp.close(),
         hops: () => smtp.hops(),
@@ -46,12 +47,12 @@ class Dispatched implements Delivery {
     this.#origin = origin;
   }
 
-  async recipient(mailbox: Mailbox, together = false): Promise<Reply> {
+  async recipient(mailbox: Mailbox, together = false, dsn = ""): Promise<Reply> {
     const delivery = this.#deliveryFor(wayOf(this.#dispatch, mailbox));
     if (this.#chosen !== undefined && this.#chosen !== delivery) {
       return otherRoute;
     }
-    const answer = await delivery.recipient(mailbox, together);
+    const answer = await delivery.recipient(mailbox, together, dsn);
     if (answer.code === 250 && this.#chosen === undefined) {
       this.#choose(delivery);
     }

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 
 import { normalDomain, parseSender } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { nothingOffered } from "../mail/courier.ts";
 import type { Reply } from "../mail/reply.ts";
 import { isCatchAll } from "../mail/wildcards.ts";
 import { parseRcpt } from "../smtp/session/command.ts";
@@ -33,7 +34,7 @@ export function readUnquoted(text: string, service: Reading): Mailbox | Reply {
 
 /** Reads an address as it is in RCPT, without brackets. @returns the relay's refusal of what is none */
 export function readQuoted(text: string, { idn }: Reading): Mailbox | Reply {
-  return parseRcpt(`TO:<${text}>`, { lenient: false, utf8: idn === "all" });
+  return parseRcpt(`TO:<${text}>`, { lenient: false, utf8: idn === "all", offered: nothingOffered });
 }
 
 /**

@@ -5,6 +5,16 @@
 import type { Mailbox } from "./address.ts";
 import type { Reply } from "./reply.ts";
 
+/** Extensions of SMTP that only a next hop can provide. */
+export interface Offered {
+  /** Delivery status notifications as the sender wants them, RFC 3461. */
+  readonly dsn: boolean;
+  /** Addresses in UTF-8, RFC 6531. */
+  readonly smtputf8: boolean;
+}
+
+export const nothingOffered: Offered = { dsn: false, smtputf8: false };
+
 /** What MAIL FROM said. */
 export interface Envelope {
   /** The reverse path; undefined for the null sender `<>`. */
@@ -13,6 +23,8 @@ export interface Envelope {
   readonly eightBit: boolean;
   /** SIZE=n in bytes, RFC 1870; 0 if it was not given. */
   readonly size: number;
+  /** RET and ENVID as the client wrote them, each behind a blank, for a hop that offers DSN; not given: none. */
+  readonly dsn?: string;
 }
 
 /** A client as its session knows it. */
@@ -61,6 +73,8 @@ export interface RunningCourier extends Courier {
 export interface Courier {
   /** Starts a transaction; connects at the first recipient. */
   begin(envelope: Envelope, origin: Origin): Delivery;
+  /** What every next hop is known to offer. Not given: nothing. */
+  offered?(): Offered;
 }
 
 /** One transaction with one next hop. */
@@ -69,8 +83,9 @@ export interface Delivery {
    * MAIL (at the first call) and RCPT; the hop's answer. 452 4.5.3 where the recipient routes elsewhere, or needs a
    * message of its own.
    * @param together it is one recipient of the client with the previous one, of which it shares the fate
+   * @param dsn NOTIFY and ORCPT, each behind a blank, for a hop that offers DSN
    */
-  recipient(mailbox: Mailbox, together?: boolean): Promise<Reply>;
+  recipient(mailbox: Mailbox, together?: boolean, dsn?: string): Promise<Reply>;
   /**
    * Before {@link data}: makes the hop know just this sender and these recipients, on another connection if the first
    * one is gone, or at another hop if all of them go there. Nothing is said if it knows them already. Undefined: done;

@@ -19,6 +19,9 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { ConnectionRate } from "./connection-rate.ts";
 import type { Harvest } from "./harvest/harvest.ts";
 
+/** Clients that may relay and listeners with AUTH, everybody, or nobody. */
+export type Whose = "own" | "all" | "none";
+
 /** What becomes of a client that talks before the greeting: refused in its place, or at each MAIL, or only logged. */
 export type EarlyTalkAction = "refuse" | "refuse-permanent" | "defer" | "defer-permanent" | "log";
 
@@ -76,8 +79,10 @@ export interface Service extends Omit<Services, "label" | "lists" | "scanner"> {
   readonly connectionRate: ConnectionRate;
   readonly hostNames: HostNames;
   readonly normaliseNewlines: boolean;
-  /** Who is forgiven sloppy names and paths: clients that may relay and listeners with AUTH, everybody, or nobody. */
-  readonly lenient: "own" | "all" | "none";
+  /** Who is forgiven sloppy names and paths. */
+  readonly lenient: Whose;
+  /** Who is offered what all next hops offer. */
+  readonly dsn: Whose;
   /** Whose domains may be in UTF-8: clients that may relay and logged-in users, everybody's, or nobody's. */
   readonly idn: "relay" | "all" | "off";
   readonly reverseLookup: boolean;

@@ -1,6 +1,6 @@
 /**
  * A scripted next hop: a real SMTP or LMTP server that records what it is given and answers as it is told.
- * RFC 5321, 1870, 2033, 2920, 3207, 6152. What the client does wrong is noted in `violations`, not tolerated in silence.
+ * RFC 5321, 1870, 2033, 2920, 3207, 3461, 6152. What the client does wrong is noted in `violations`, not tolerated in silence.
  */
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -313,11 +313,16 @@ class HopSession {
     if (!line.endsWith("\r\n") || line.slice(0, -2).includes("\r")) {
       this.#violation(`bare line end in a command: ${JSON.stringify(line)}`);
     }
-    if (line.length > 512 + 100) {
+    // RFC 1870 and 6152 make MAIL longer, RFC 3461 RCPT.
+    if (line.length > 512 + (/ (?:NOTIFY|ORCPT)=/.test(text) ? 540 : 100)) {
       this.#violation(`command of ${line.length} octets`);
     }
     if (this.#wire.unread > 0 && !this.#pipelining) {
       this.#violation(`pipelined without leave after: ${text}`);
+    }
+    const offered = this.#hop.script.keywords ?? defaultKeywords;
+    if (/^(?:MAIL|RCPT) .*> .*\b(?:RET|ENVID|NOTIFY|ORCPT)=/.test(text) && !offered.includes("DSN")) {
+      this.#violation(`DSN is not offered: ${text}`);
     }
     this.#hop.changed();
   }

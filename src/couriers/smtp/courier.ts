@@ -7,7 +7,11 @@ import type { DeliveryContext } from "./delivery-context.ts";
 export function createCourier(context: DeliveryContext): RunningCourier {
   return {
     begin: (envelope, origin) => new HopDelivery(context, envelope, origin),
-    close: () => context.pool.close(),
+    close() {
+      context.pool.close();
+      context.question?.close();
+    },
+    offered: context.offered,
     hops: () => context.pool.states(),
   };
 }

@@ -9,9 +9,10 @@ import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { clientWay } from "./client-forwarding.ts";
 import type { DeliveryContext } from "./delivery-context.ts";
-import { mailLine, rcptLine } from "./envelope-lines.ts";
+import { mailLine, rcptLine, withDsn } from "./envelope-lines.ts";
+import type { DsnWords } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
-import type { Begun } from "./first-recipient.ts";
+import type { Beginning, Begun } from "./first-recipient.ts";
 import * as fit from "./fitting.ts";
 import { heardFrom, isSuccess, lost, misunderstood } from "./fitting.ts";
 import type { Wanted } from "./fitting.ts";
@@ -44,6 +45,7 @@ export class HopDelivery implements Delivery {
   /** Route keys whose hop could not be used for this message, with the answer to each further recipient there. */
   readonly #unusable = new Map<string, Reply>();
   #abandoned = false;
+  #dsn: DsnWords | undefined;
 
   constructor(context: DeliveryContext, envelope: Envelope, origin: Origin) {
     this.#context = context;
@@ -51,7 +53,8 @@ export class HopDelivery implements Delivery {
     this.#origin = origin;
   }
 
-  async recipient(mailbox: Mailbox, together = false): Promise<Reply> {
+  async recipient(mailbox: Mailbox, together = false, dsn = ""): Promise<Reply> {
+    this.#dsn = withDsn(this.#dsn, mailbox, dsn);
     const domain = domainOf(this.#context, mailbox);
     const route = clientWay(wayOf(this.#context, mailbox), this.#origin);
     if (route === undefined) {
@@ -108,15 +111,21 @@ export class HopDelivery implements Delivery {
   }
 
   async #begin(route: Route, mailbox: Mailbox, domain: string): Promise<Reply> {
-    const begun = await beginTransaction(this.#context.pool, {
+    const begun = await beginTransaction(this.#beginning(route, domain), mailbox);
+    return begun === undefined ? lost : this.#begun(route, begun);
+  }
+
+  #beginning(route: Route, domain: string): Beginning {
+    return {
+      pool: this.#context.pool,
       route,
       domain,
       client: this.#origin.client?.(),
-      lines: (features) => [mailLine(this.#envelope, features), rcptLine(mailbox)],
+      mailLine: (features) => mailLine(this.#envelope, features),
+      rcptLine: (mailbox, features) => rcptLine(mailbox, features, this.#dsn),
       wanted: () => !this.#abandoned,
       uses: (connection) => (this.#connection = connection),
-    });
-    return begun === undefined ? lost : this.#begun(route, begun);
+    };
   }
 
   #begun(route: Route, { mail, rcpt }: Begun): Reply {
@@ -131,7 +140,9 @@ export class HopDelivery implements Delivery {
   }
 
   async #rcpt(route: Route, mailbox: Mailbox): Promise<Reply> {
-    return (await this.#connection?.command(rcptLine(mailbox), route.timeout))?.reply ?? lost;
+    const connection = this.#connection;
+    const line = rcptLine(mailbox, connection?.features ?? new Map<string, string>(), this.#dsn);
+    return (await connection?.command(line, route.timeout))?.reply ?? lost;
   }
 
   get answerTime(): number {
@@ -161,17 +172,7 @@ export class HopDelivery implements Delivery {
     this.#envelope = { ...this.#envelope, sender, size: known ? this.#envelope.size : 0 };
     this.#failure = undefined;
     const answer = await this.#attempt("RCPT", () =>
-      replay({
-        pool: this.#context.pool,
-        route,
-        domain: domainOf(this.#context, first),
-        client: this.#origin.client?.(),
-        envelope: this.#envelope,
-        recipients: [first, ...more],
-        connection: this.#connection,
-        wanted: () => !this.#abandoned,
-        uses: (connection) => (this.#connection = connection),
-      }),
+      replay(this.#beginning(route, domainOf(this.#context, first)), [first, ...more], this.#connection),
     );
     const ours = this.#fit("RCPT", answer, "success");
     this.#accepted = [...recipients];

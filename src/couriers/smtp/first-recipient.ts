@@ -1,4 +1,5 @@
 /** How a transaction begins at a next hop: MAIL and the first RCPT, on a kept connection if there is one. */
+import type { Mailbox } from "../../mail/address.ts";
 import type { ClientFacts } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { forwardClient } from "./client-forwarding.ts";
@@ -24,12 +25,15 @@ export interface Begun {
 
 /** A transaction that is to begin. */
 export interface Beginning {
+  readonly pool: HopPool;
   readonly route: Route;
   readonly domain: string;
   /** Whose it is; undefined: the relay's own. */
   readonly client: ClientFacts | undefined;
-  /** MAIL and RCPT for a hop with these EHLO keywords. */
-  lines(features: ReadonlyMap<string, string>): readonly [string, string];
+  /** MAIL for a hop with these EHLO keywords. */
+  mailLine(features: ReadonlyMap<string, string>): string;
+  /** The same of RCPT. */
+  rcptLine(mailbox: Mailbox, features: ReadonlyMap<string, string>): string;
   /** Whether its client is still there. */
   wanted(): boolean;
   /** Called with the connection that is in use from now on; undefined: none. */
@@ -37,8 +41,8 @@ export interface Beginning {
 }
 
 /** Begins it. Undefined: its client went away. @throws HopFault if no connection could be had, or it broke */
-export async function beginTransaction(pool: HopPool, beginning: Beginning): Promise<Begun | undefined> {
-  const kept = await beginOnKept(pool, beginning);
+export async function beginTransaction(beginning: Beginning, first: Mailbox): Promise<Begun | undefined> {
+  const kept = await beginOnKept(beginning, first);
   if (kept !== undefined && !isWornOut(kept)) {
     return kept;
   }
@@ -47,7 +51,7 @@ export async function beginTransaction(pool: HopPool, beginning: Beginning): Pro
   }
   let fresh: HopConnection;
   try {
-    fresh = await pool.open(beginning.route, beginning.domain, () => beginning.wanted());
+    fresh = await beginning.pool.open(beginning.route, beginning.domain, () => beginning.wanted());
   } catch (error) {
     if (kept !== undefined) {
       return kept;
@@ -58,18 +62,18 @@ export async function beginTransaction(pool: HopPool, beginning: Beginning): Pro
     fresh.quit();
     return undefined;
   }
-  return ask(fresh, beginning);
+  return ask(fresh, beginning, first);
 }
 
 /** On a connection that is there already; undefined if there was none that lived. */
-async function beginOnKept(pool: HopPool, beginning: Beginning): Promise<Begun | undefined> {
-  const kept = pool.reuse(beginning.route);
+async function beginOnKept(beginning: Beginning, first: Mailbox): Promise<Begun | undefined> {
+  const kept = beginning.pool.reuse(beginning.route);
   if (kept === undefined) {
     return undefined;
   }
   let begun: Begun | undefined;
   try {
-    begun = await ask(kept, beginning);
+    begun = await ask(kept, beginning, first);
   } catch {
     // It had died while unused; nothing of this transaction was answered yet, so a fresh one starts it over.
     kept.destroy();
@@ -82,7 +86,7 @@ async function beginOnKept(pool: HopPool, beginning: Beginning): Promise<Begun |
 }
 
 /** Asks MAIL and RCPT, together if the hop allows it. @throws HopFault */
-async function ask(connection: HopConnection, beginning: Beginning): Promise<Begun> {
+async function ask(connection: HopConnection, beginning: Beginning, first: Mailbox): Promise<Begun> {
   const { route, client } = beginning;
   const { timeout } = route;
   const stale = connection.used > 0 && connection.silence >= staleTime;
@@ -91,7 +95,8 @@ async function ask(connection: HopConnection, beginning: Beginning): Promise<Beg
   if (route.forwards !== undefined && route.forwards !== "off") {
     await forwardClient(connection, route, client, stale ? Math.min(timeout, proofTime) : timeout);
   }
-  const [mailLine, rcptLine] = beginning.lines(connection.features);
+  const mailLine = beginning.mailLine(connection.features);
+  const rcptLine = beginning.rcptLine(first, connection.features);
   // A hop may hold back its reply to MAIL until it has dealt with RCPT, which may take long: only MAIL alone is a
   // proof.
   if (connection.features.has("PIPELINING") && !stale) {

@@ -2,17 +2,19 @@
  * Connections to next hops: kept for the next message where the last one ended well, opened at the first address
  * that takes one, and waited for where a hop is full. RFC 5321 5.1.
  */
-import { errorCode, errorMessage } from "../../report/error-message.ts";
+import { errorCode } from "../../report/error-message.ts";
 import { findAddresses } from "../../dns/addresses.ts";
 import type { MailExchangers } from "../../dns/mail-exchangers.ts";
 import type { HopState } from "../../mail/courier.ts";
 import { formatHop } from "../../mail/hop-endpoint.ts";
 import type { HopEndpoint } from "../../mail/hop-endpoint.ts";
 import type { Log } from "../../report/log.ts";
-import { HopConnection } from "./hop-connection.ts";
+import { connectHop } from "./connect-hop.ts";
+import type { HopConnection } from "./hop-connection.ts";
 import { usesOf } from "./hop-limits.ts";
 import { HopFault } from "./hop-fault.ts";
 import { HopHealth, restTime } from "./hop-health.ts";
+import { HopOffers } from "./hop-offers.ts";
 import { findPlaces } from "./hop-places.ts";
 import type { NameSources } from "./hop-places.ts";
 import { HopQueue } from "./hop-queue.ts";
@@ -37,16 +39,24 @@ export class HopPool {
   readonly #hostname: string;
   readonly #names: NameSources;
   readonly #log: Log;
+  readonly #offers: HopOffers;
   /** Route key → connections not in use, the last one used last; no key has an empty list. */
   readonly #idle = new Map<string, { connection: HopConnection; timer: NodeJS.Timeout }[]>();
   readonly #health = new HopHealth();
   readonly #queue = new HopQueue();
   #closed = false;
 
-  constructor(hostname: string, exchangers: MailExchangers, log: Log, addresses = findAddresses) {
+  constructor(
+    hostname: string,
+    exchangers: MailExchangers,
+    log: Log,
+    addresses = findAddresses,
+    offers = new HopOffers(),
+  ) {
     this.#hostname = hostname;
     this.#names = { exchangers, addresses };
     this.#log = log;
+    this.#offers = offers;
   }
 
   /** A connection that is not in use; undefined if a fresh one must be opened. */
@@ -136,6 +146,7 @@ export class HopPool {
         }
         const outcome = await this.#try(endpoint, route);
         if (outcome.kind === "open") {
+          this.#offers.note(hop, endpoint, outcome.connection.features);
           return outcome;
         }
         fault = outcome.fault;
@@ -156,7 +167,7 @@ export class HopPool {
       return { kind: "failed", fault: new HopFault(`${name} rests: ${why}`), full: false };
     }
     try {
-      const connection = await this.#connect(endpoint, route);
+      const connection = await connectHop(endpoint, this.#hostname, route, this.#log);
       this.#health.opened(name);
       connection.onClosed = () => this.#health.closed(name);
       const verb = route.forwards?.toUpperCase() ?? "OFF";
@@ -199,22 +210,6 @@ export class HopPool {
         connection.onGone?.();
         return;
       }
-    }
-  }
-
-  async #connect(endpoint: HopEndpoint, route: Route): Promise<HopConnection> {
-    try {
-      return await HopConnection.open(endpoint, this.#hostname, route.tls, route.timeout);
-    } catch (error) {
-      // Opportunistic means: mail goes out even if the hop's TLS is broken (RFC 7435), on a connection of its own.
-      if (route.tls.mode === "opportunistic" && error instanceof HopFault && error.duringTls) {
-        this.#log.warning("next-hop", "TLS failed, continuing without it", {
-          hop: endpoint.host,
-          why: errorMessage(error),
-        });
-        return HopConnection.open(endpoint, this.#hostname, { ...route.tls, mode: "off" }, route.timeout);
-      }
-      throw error;
     }
   }
 

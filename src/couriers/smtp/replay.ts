@@ -1,70 +1,56 @@
 /** A transaction that is repeated at its next hop: other recipients, another sender, a connection that is gone. */
 import type { Mailbox } from "../../mail/address.ts";
-import type { ClientFacts, Envelope } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { forwardClient } from "./client-forwarding.ts";
-import { mailLine, rcptLine } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
+import type { Beginning } from "./first-recipient.ts";
 import { isSuccess, lost } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import type { HopPool } from "./hop-pool.ts";
 import type { Route } from "../contract/routes.ts";
 
-/** What to send, and to which hop. */
-export interface Replay {
-  readonly pool: HopPool;
-  readonly route: Route;
-  readonly domain: string;
-  readonly client: ClientFacts | undefined;
-  readonly envelope: Envelope;
-  readonly recipients: readonly [Mailbox, ...Mailbox[]];
-  /** Undefined, or gone by now: a new one is opened. */
-  readonly connection: HopConnection | undefined;
-  /** Whether the client is still there. */
-  wanted(): boolean;
-  /** Called with the connection that is in use from now on; undefined: none. */
-  uses(connection: HopConnection | undefined): void;
-}
-
-/** The first refusal, or the reply to the last RCPT. @throws HopFault */
-export async function replay(plan: Replay): Promise<Reply> {
-  const { route, recipients, connection } = plan;
+/**
+ * Repeats it.
+ * @param connection undefined, or gone by now: a new one is opened
+ * @returns the first refusal, or the reply to the last RCPT
+ * @throws HopFault
+ */
+export async function replay(
+  beginning: Beginning,
+  recipients: readonly [Mailbox, ...Mailbox[]],
+  connection: HopConnection | undefined,
+): Promise<Reply> {
+  const { route } = beginning;
   const [first, ...rest] = recipients;
   let used = connection;
   let answer: Reply;
   if (connection?.alive === true && isSuccess((await connection.command("RSET", route.timeout)).reply.code)) {
-    answer = await tellFirst(connection, plan);
+    answer = await tellFirst(connection, beginning, first);
   } else {
     connection?.quit();
-    const begun = await beginTransaction(plan.pool, {
-      route,
-      domain: plan.domain,
-      client: plan.client,
-      lines: (features) => [mailLine(plan.envelope, features), rcptLine(first)],
-      wanted: plan.wanted,
-      uses: (fresh) => {
-        used = fresh;
-        plan.uses(fresh);
-      },
-    });
+    const uses = (fresh: HopConnection | undefined): void => {
+      used = fresh;
+      beginning.uses(fresh);
+    };
+    const begun = await beginTransaction({ ...beginning, uses }, first);
     answer = begun === undefined ? lost : isSuccess(begun.mail.code) ? (begun.rcpt ?? lost) : begun.mail;
   }
   for (const mailbox of rest) {
     if (used === undefined || !isSuccess(answer.code)) {
       break;
     }
-    answer = (await used.command(rcptLine(mailbox), route.timeout)).reply;
+    answer = (await used.command(beginning.rcptLine(mailbox, used.features), route.timeout)).reply;
   }
   return answer;
 }
 
-async function tellFirst(connection: HopConnection, plan: Replay): Promise<Reply> {
-  const { route, client, envelope, recipients } = plan;
+async function tellFirst(connection: HopConnection, beginning: Beginning, first: Mailbox): Promise<Reply> {
+  const { route, client } = beginning;
   // RSET has made the hop forget it.
   await forwardClient(connection, route, client, route.timeout);
-  const mail = await connection.command(mailLine(envelope, connection.features), route.timeout);
+  const mail = await connection.command(beginning.mailLine(connection.features), route.timeout);
   return isSuccess(mail.reply.code)
-    ? (await connection.command(rcptLine(recipients[0]), route.timeout)).reply
+    ? (await connection.command(beginning.rcptLine(first, connection.features), route.timeout)).reply
     : mail.reply;
 }
 

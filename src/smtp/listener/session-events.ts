@@ -3,6 +3,7 @@
  * is dropped. Nothing is made of an event that nobody wants.
  */
 import type { Transaction } from "../../hooks/transaction.ts";
+import type { Offered } from "../../mail/courier.ts";
 import { normalIp } from "../../mail/network.ts";
 import { queueIdOf } from "../../mail/queue-id.ts";
 import { replyText } from "../../mail/reply.ts";
@@ -166,9 +167,11 @@ function envelopeOf(conversation: Conversation, message: MessageFacts | undefine
   }
 }
 
+const allOffered: Offered = { dsn: true, smtputf8: true };
+
 /** A MAIL that is refused begins no transaction: its sender is what it said. */
 function ofMail(argument: string, unread: string): Envelope {
-  const command = parseMail(argument, true, { lenient: true, utf8: true });
+  const command = parseMail(argument, true, { lenient: true, utf8: true, offered: allOffered });
   return "wire" in command
     ? { sender: undefined, recipients: [], asked: unread }
     : { sender: command.sender?.raw ?? "", recipients: [] };

@@ -4,10 +4,14 @@ import { isUtf8 } from "node:buffer";
 import type { Session } from "../../hooks/session.ts";
 import { parseMailbox, parseSender } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
+import { nothingOffered } from "../../mail/courier.ts";
+import type { Offered } from "../../mail/courier.ts";
 import { reply } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 import type { Service } from "../service.ts";
 import { mayUseUtf8, withAsciiDomain } from "./idn.ts";
+import { isFor } from "./offered.ts";
+import { readMailParameters, readRcptParameters } from "./parameters.ts";
 
 /** MAIL FROM with its parameters. */
 export interface MailCommand {
@@ -15,16 +19,15 @@ export interface MailCommand {
   readonly sender: Mailbox | undefined;
   readonly eightBit: boolean;
   readonly size: number;
+  /** RET and ENVID, each behind a blank. */
+  readonly dsn: string;
   /** As they came. */
   readonly parameters: readonly string[];
 }
 
-const badParameter = reply(555, "5.5.4", "Unknown parameter");
 const badSender = reply(501, "5.1.7", "Bad sender address syntax");
 const badRecipient = reply(501, "5.1.3", "Bad recipient address syntax");
 const eightBitAddress = reply(553, "5.6.7", "Addresses are ASCII here; SMTPUTF8 is not offered");
-const badSize = reply(501, "5.5.4", "SIZE takes a number");
-const badBody = reply(501, "5.5.4", "BODY takes 7BIT or 8BITMIME");
 
 interface Path {
   /** Text between the angle brackets, without a source route. */
@@ -49,8 +52,7 @@ const openPaths = { FROM: /^FROM:\s*([^\s<>"]+)(?:\s+(.*))?$/is, TO: /^TO:\s*([^
  * PCs write such, and untrusted clients that do are rarely mail servers.
  */
 export function isLenient(service: Pick<Service, "lenient" | "authenticator">, session: Session): boolean {
-  const isOwn = session.has("RELAYCLIENT") || service.authenticator !== undefined;
-  return service.lenient === "all" || (service.lenient === "own" && isOwn);
+  return isFor(service.lenient, service, session);
 }
 
 const noParameters: readonly string[] = [];
@@ -79,14 +81,20 @@ export interface Tolerance {
   readonly lenient: boolean;
   /** Its domains may be in UTF-8. */
   readonly utf8: boolean;
+  /** What its EHLO offered. */
+  readonly offered: Offered;
 }
 
-/** What this client is. */
-export function toleranceOf(service: Pick<Service, "lenient" | "authenticator" | "idn">, session: Session): Tolerance {
-  return { lenient: isLenient(service, session), utf8: mayUseUtf8(service, session) };
+/** What this client is. @param offered what its EHLO offered */
+export function toleranceOf(
+  service: Pick<Service, "lenient" | "authenticator" | "idn">,
+  session: Session,
+  offered: Offered,
+): Tolerance {
+  return { lenient: isLenient(service, session), utf8: mayUseUtf8(service, session), offered };
 }
 
-const none: Tolerance = { lenient: false, utf8: false };
+const none: Tolerance = { lenient: false, utf8: false, offered: nothingOffered };
 
 /** The argument in ASCII, or the refusal. */
 function inAscii(argument: string, { utf8 }: Tolerance, bad: Reply): string | Reply {
@@ -108,34 +116,18 @@ export function parseMail(argument: string, offersAuth: boolean, tolerance = non
   if (path === undefined || (sender === undefined && path.address !== "")) {
     return badSender;
   }
-  let size = 0;
-  let eightBit = false;
-  const seen: string[] = [];
-  for (const parameter of path.parameters) {
-    const [key, value] = splitParameter(parameter);
-    if (seen.includes(key)) {
-      return badParameter;
-    }
-    seen.push(key);
-    if (key === "SIZE") {
-      if (!/^\d{1,20}$/.test(value)) {
-        return badSize;
-      }
-      size = Number(value);
-    } else if (key === "BODY") {
-      if (!/^(7BIT|8BITMIME)$/i.test(value)) {
-        return badBody;
-      }
-      eightBit = value.toUpperCase() === "8BITMIME";
-    } else if (!(key === "AUTH" && offersAuth && value !== "")) {
-      return badParameter;
-    }
-  }
-  return { sender, eightBit, size, parameters: path.parameters };
+  const read = readMailParameters(path.parameters, { auth: offersAuth, ...tolerance.offered });
+  return "wire" in read ? read : { sender, ...read, parameters: path.parameters };
 }
 
-/** Reads the argument of RCPT. No parameter is known here: DSN is not offered. */
-export function parseRcpt(argument: string, tolerance = none): Mailbox | Reply {
+/** Whom RCPT names, and what it says for the next hop, as few do. */
+export interface NamedRecipient extends Mailbox {
+  /** NOTIFY and ORCPT, each behind a blank; not given: none. */
+  readonly dsn?: string;
+}
+
+/** Reads the argument of RCPT. */
+export function parseRcpt(argument: string, tolerance = none): NamedRecipient | Reply {
   const ascii = inAscii(argument, tolerance, badRecipient);
   if (typeof ascii !== "string") {
     return ascii;
@@ -145,12 +137,11 @@ export function parseRcpt(argument: string, tolerance = none): Mailbox | Reply {
   if (path === undefined || mailbox === undefined) {
     return badRecipient;
   }
-  return path.parameters.length > 0 ? badParameter : mailbox;
-}
-
-function splitParameter(text: string): [string, string] {
-  const at = text.indexOf("=");
-  return at < 0 ? [text.toUpperCase(), ""] : [text.slice(0, at).toUpperCase(), text.slice(at + 1)];
+  if (path.parameters.length === 0) {
+    return mailbox;
+  }
+  const dsn = readRcptParameters(path.parameters, tolerance.offered);
+  return typeof dsn === "string" ? { ...mailbox, dsn } : dsn;
 }
 
 /** Splits a line into its verb in capitals and its argument. */

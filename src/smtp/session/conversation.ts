@@ -2,6 +2,7 @@
 import type { Conclusion } from "../../hooks/check.ts";
 import type { Known, Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
+import { nothingOffered } from "../../mail/courier.ts";
 import type { Delivery } from "../../mail/courier.ts";
 import { reply } from "../../mail/reply.ts";
 import type { LimitName } from "../../report/counters.ts";
@@ -9,7 +10,7 @@ import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { limitDecision } from "../decision.ts";
 import { isLenient, parseHelo, parseMail, parseRcpt, toleranceOf } from "./command.ts";
-import type { MailCommand } from "./command.ts";
+import type { MailCommand, NamedRecipient } from "./command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { openMessage } from "../message/open-message.ts";
 import type { DataAnswer } from "../message/open-message.ts";
@@ -20,12 +21,13 @@ import { askAtMail, messageSizeOf, refuseMail } from "./mail-refusal.ts";
 import { originOf } from "./origin.ts";
 import { greetingOf, helloOf } from "./greeting.ts";
 import { concludeTransaction } from "./conclude-transaction.ts";
+import { offeredTo } from "./offered.ts";
 import { protocolWord } from "./offers.ts";
-import { after, afterSentence, responseOf } from "./outcome.ts";
+import { after, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
 import { judgeRecipient } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
-import { askNextHop, noteDelivered, noteUnknown, toldNextHop } from "./recipient-conclusion.ts";
+import { afterRefusal, askNextHop, noteDelivered, toldNextHop } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
 import { queuedReply } from "./waiting-reply.ts";
 
@@ -36,6 +38,8 @@ export class Conversation {
   secure = false;
   authenticated = false;
   #extended = false;
+  /** What EHLO offered of what the next hops offer. */
+  offered = nothingOffered;
   #mail: MailCommand | undefined;
   #delivery: Delivery | undefined;
   #intake: MessageIntake | undefined;
@@ -86,6 +90,7 @@ export class Conversation {
       }
       this.session.helo = name;
       this.#extended = extended;
+      this.offered = extended ? offeredTo(this.service, this.session) : nothingOffered;
       this.#endTransaction(false);
       return extended ? helloOf(this, this.#messageSize) : say(reply(250, "", this.service.hostname));
     });
@@ -101,6 +106,7 @@ export class Conversation {
     this.authenticated = false;
     this.session.helo = "";
     this.#extended = false;
+    this.offered = nothingOffered;
     if (this.#greeted !== undefined) {
       this.session.restore(this.#greeted);
     }
@@ -114,7 +120,7 @@ export class Conversation {
     if (this.session.transaction !== undefined && !this.#dataRefused) {
       return answers.nested;
     }
-    const command = parseMail(argument, this.offersAuth, toleranceOf(this.service, this.session));
+    const command = parseMail(argument, this.offersAuth, toleranceOf(this.service, this.session, this.offered));
     if ("wire" in command) {
       return say(command);
     }
@@ -138,7 +144,7 @@ export class Conversation {
     if (transaction === undefined || this.#mail === undefined) {
       return this.session.helo === "" ? answers.heloFirst : answers.mailFirst;
     }
-    const mailbox = parseRcpt(argument, toleranceOf(this.service, this.session));
+    const mailbox = parseRcpt(argument, toleranceOf(this.service, this.session, this.offered));
     if ("wire" in mailbox) {
       this.session.recipient = undefined;
       return say(mailbox);
@@ -148,28 +154,24 @@ export class Conversation {
       this.session.recipient = mailbox;
       return after(this.service.pipeline.run("rcpt", this.session, "note"), () => answers.tooManyRecipients);
     }
-    return after(judgeRecipient(this.service, this.session, transaction, mailbox), (judged) => this.#handOn(judged));
+    return after(judgeRecipient(this.service, this.session, transaction, mailbox), (judged) =>
+      this.#handOn(judged, mailbox),
+    );
   }
 
   /** Asks the next hop about a recipient that passed: its refusal is passed on. */
-  #handOn(judged: Judged): Answering {
+  #handOn(judged: Judged, named: NamedRecipient): Answering {
     const { transaction } = this.session;
     if (judged.kind === "answered") {
-      const { response, finding } = judged;
-      const nth = finding === "unknown" ? ++this.#unknown : 0;
-      noteUnknown(this.service, this.session, finding);
-      return nth > 0
-        ? after(this.service.harvest.judge(this.session, nth), (sentence) =>
-            afterSentence(sentence, response, () => this.session.elapsed()),
-          )
-        : response;
+      this.#unknown += judged.finding === "unknown" ? 1 : 0;
+      return afterRefusal(this.service, this.session, judged, this.#unknown);
     }
     const { rcpt } = this.session;
     if (transaction === undefined || rcpt === undefined || this.#mail === undefined) {
       return answers.mailFirst;
     }
     this.#delivery ??= this.service.courier.begin(this.#mail, originOf(this.session, this.#extended));
-    return askNextHop(this.service, this.session, this.#delivery, judged, rcpt);
+    return askNextHop(this.service, this.session, this.#delivery, { judged, rcpt, named });
   }
 
   /** DATA: checks, then the next hop's 354, then the relay's. */

@@ -1,6 +1,7 @@
-/** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3848, RFC 9422. */
+/** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3461, RFC 3848, RFC 9422. */
 
 import type { Session } from "../../hooks/session.ts";
+import type { Offered } from "../../mail/courier.ts";
 import type { Service } from "../service.ts";
 import { xforwardOffer } from "./forwarded.ts";
 import { mayPresent, xclientOffer } from "./presented.ts";
@@ -16,11 +17,13 @@ interface Offering {
   readonly secure: boolean;
   readonly authenticated: boolean;
   readonly session: Pick<Session, "client">;
+  /** What of that which all next hops offer is offered. */
+  readonly offered: Offered;
 }
 
 /** The keywords of the EHLO answer. @param messageSize bytes; 0: unlimited */
 export function offers(messageSize: number, offering: Offering): string[] {
-  const { service, secure, authenticated } = offering;
+  const { service, secure, authenticated, offered } = offering;
   const mechanisms = secure && !authenticated ? (service.authenticator?.mechanisms ?? []) : [];
   return [
     "PIPELINING",
@@ -28,6 +31,7 @@ export function offers(messageSize: number, offering: Offering): string[] {
     "ENHANCEDSTATUSCODES",
     messageSize > 0 ? `SIZE ${messageSize}` : "SIZE",
     `LIMITS RCPTMAX=${service.limits.recipients}`,
+    ...(offered.dsn ? ["DSN"] : []),
     ...(service.starttls && !secure ? ["STARTTLS"] : []),
     ...(mayPresent(offering) ? [xclientOffer(service.presenters?.login !== undefined), xforwardOffer] : []),
     ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(" ")}`] : []),

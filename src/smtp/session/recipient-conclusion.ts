@@ -10,6 +10,10 @@ import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import type { Service } from "../service.ts";
 import { serverName } from "../decision.ts";
+import type { NamedRecipient } from "./command.ts";
+import { dsnOfChanged } from "./dsn-parameters.ts";
+import { after, afterSentence } from "./outcome.ts";
+import type { Answering } from "./outcome.ts";
 import { logRecipient } from "./recipient-log.ts";
 import type { Judged } from "./recipient.ts";
 
@@ -17,24 +21,36 @@ const said = say(answers.recipientOk);
 
 type Passed = Extract<Judged, { kind: "passed" }>;
 
+/** A recipient that passed. */
+interface Asked {
+  readonly judged: Passed;
+  readonly rcpt: Recipient;
+  /** As the client named it. */
+  readonly named: NamedRecipient;
+}
+
 /** Asks the next hop about a recipient that passed, and answers as it does. */
 export async function askNextHop(
   service: Service,
   session: Session,
   delivery: Delivery,
-  judged: Passed,
-  rcpt: Recipient,
+  { judged, rcpt, named }: Asked,
 ): Promise<Response> {
   const { transaction } = session;
   const answer = await (rcpt.expansion === undefined
-    ? delivery.recipient(judged.mailbox)
-    : askAboutAll(delivery, untold(rcpt.expansion, transaction), () => takeBack(transaction)));
+    ? delivery.recipient(judged.mailbox, false, dsnFor(named, judged.mailbox))
+    : askAboutAll(delivery, untold(rcpt.expansion, transaction), named, () => takeBack(transaction)));
   // A client that went away meanwhile has taken its question back.
   const accepted = session.transaction === transaction && concludeRecipient(service, session, judged, answer);
   if (accepted) {
     transaction?.accepted.push(rcpt);
   }
   return accepted ? said : { ...say(answer), by: { check: serverName, told: true } };
+}
+
+/** The parameters of a recipient for its next hop, where it may have another address. */
+function dsnFor(named: NamedRecipient, { raw }: Mailbox): string {
+  return raw === named.raw ? (named.dsn ?? "") : dsnOfChanged(named, named.dsn ?? "");
 }
 
 /**
@@ -56,10 +72,15 @@ function takeBack(transaction: Transaction | undefined): void {
  * Asks about a recipient that is several addresses at the next hop: its 250 if it accepts all, else its worst answer.
  * @param takeBack is called if it has accepted some
  */
-async function askAboutAll(delivery: Delivery, mailboxes: readonly Mailbox[], takeBack: () => void): Promise<Reply> {
+async function askAboutAll(
+  delivery: Delivery,
+  mailboxes: readonly Mailbox[],
+  named: NamedRecipient,
+  takeBack: () => void,
+): Promise<Reply> {
   const replies: Reply[] = [];
   for (const mailbox of mailboxes) {
-    const reply = await delivery.recipient(mailbox, replies.length > 0);
+    const reply = await delivery.recipient(mailbox, replies.length > 0, dsnFor(named, mailbox));
     // 452 of the relay's own: it goes another way than the transaction.
     const isElsewhere = reply.said === 0 && reply.code === answers.otherRoute.code;
     replies.push(isElsewhere && replies.length > 0 ? answers.dividedRoute : reply);
@@ -113,6 +134,24 @@ export function noteUnknown(
     const { user, domain } = recipient;
     observer?.unknown?.(normalKey(user, domains.canonical(domain) ?? domain));
   }
+}
+
+/**
+ * The response to a recipient that a check has answered: the harvest defence may delay it, or put another in its place.
+ * @param nth unknown recipient of the session, if it is one
+ */
+export function afterRefusal(
+  service: Service,
+  session: Session,
+  { response, finding }: Extract<Judged, { kind: "answered" }>,
+  nth: number,
+): Answering {
+  noteUnknown(service, session, finding);
+  return finding === "unknown"
+    ? after(service.harvest.judge(session, nth), (sentence) =>
+        afterSentence(sentence, response, () => session.elapsed()),
+      )
+    : response;
 }
 
 /** Notes who got a message, for the guard of syncs. */
