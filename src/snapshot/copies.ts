@@ -3,6 +3,7 @@
  * it is in memory once. Nobody else writes there; whoever writes over the published file disturbs no reader.
  */
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { open, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Worker } from "node:worker_threads";
 
@@ -26,6 +27,12 @@ export type CopyReading =
 const leastDeadline = 60_000;
 const bytesPerMs = 10_000;
 
+/**
+ * How long a removed copy stays open, in ms: until the other processes have the new one. Whoever closes a file of a
+ * gigabyte last waits until the system has freed it, a third of a second; a thread of the pool may.
+ */
+const keptOpen = 60_000;
+
 /** The copies of one relay. */
 export class Copies {
   readonly #folder: string;
@@ -39,7 +46,7 @@ export class Copies {
   takeNow(path: string, seen: SeenFile, trust: Trust): CopyReading {
     try {
       const found = this.#find(seen.id, trust);
-      return found ?? this.#finish(makeCopy(path, this.#folder, trust), trust);
+      return found ?? this.#finishNow(makeCopy(path, this.#folder, trust), trust);
     } catch (error) {
       return { kind: "failed", why: errorMessage(error) };
     }
@@ -48,11 +55,11 @@ export class Copies {
   /** Takes the copy that is there, or makes it in a thread, unless another process does so already. Rejects never. */
   async take(path: string, seen: SeenFile, trust: Trust): Promise<CopyReading> {
     try {
-      const found = this.#find(seen.id, trust);
+      const found = await this.#findAside(seen.id, trust);
       if (found !== undefined || this.#isInTheMaking(seen.id, trust)) {
         return found ?? { kind: "busy" };
       }
-      return this.#finish(await this.#makeAside(path, seen, trust), trust);
+      return await this.#finish(await this.#makeAside(path, seen, trust), trust);
     } catch (error) {
       return { kind: "failed", why: errorMessage(error) };
     }
@@ -71,7 +78,13 @@ export class Copies {
 
   #find(id: string, trust: Trust): CopyReading | undefined {
     const path = copyName(this.#folder, id, trust);
-    return existsSync(path) ? { kind: "copied", id, copy: openCopy(path) } : undefined;
+    return existsSync(path) ? { kind: "copied", id, copy: copyAt(path, readFileSync(filterPath(path))) } : undefined;
+  }
+
+  /** As above, while the sessions go on: the filter of ten million keys has 17 MB. */
+  async #findAside(id: string, trust: Trust): Promise<CopyReading | undefined> {
+    const path = copyName(this.#folder, id, trust);
+    return existsSync(path) ? { kind: "copied", id, copy: copyAt(path, await readFile(filterPath(path))) } : undefined;
   }
 
   #isInTheMaking(id: string, trust: Trust): boolean {
@@ -82,26 +95,46 @@ export class Copies {
     });
   }
 
-  /** The copies before it go; who still has one mapped keeps it until it closes. */
-  #finish(answer: CopyAnswer, trust: Trust): CopyReading {
+  #finishNow(answer: CopyAnswer, trust: Trust): CopyReading {
     if (answer.kind !== "made") {
       return answer;
     }
-    const own = basename(copyName(this.#folder, answer.id, trust));
-    for (const name of readdirSync(this.#folder)) {
-      if (/\.sqlite(\.json|\.filter)?$/.test(name) && !name.startsWith(own)) {
-        rmSync(join(this.#folder, name), { force: true });
-      }
+    this.#others(answer.id, trust).forEach((path) => rmSync(path, { force: true }));
+    return this.#find(answer.id, trust) ?? removed;
+  }
+
+  async #finish(answer: CopyAnswer, trust: Trust): Promise<CopyReading> {
+    if (answer.kind !== "made") {
+      return answer;
     }
-    const found = this.#find(answer.id, trust);
-    return found ?? { kind: "failed", why: "the copy was removed" };
+    await Promise.all(this.#others(answer.id, trust).map(removeSlowly));
+    return (await this.#findAside(answer.id, trust)) ?? removed;
+  }
+
+  /** The copies before this one, with what belongs to them. Who still has one mapped keeps it until it closes. */
+  #others(id: string, trust: Trust): string[] {
+    const own = basename(copyName(this.#folder, id, trust));
+    return readdirSync(this.#folder)
+      .filter((name) => /\.sqlite(\.json|\.filter)?$/.test(name) && !name.startsWith(own))
+      .map((name) => join(this.#folder, name));
   }
 }
 
-function openCopy(path: string): Copy {
+const removed = { kind: "failed", why: "the copy was removed" } as const;
+
+/** Removes a file, and lets it go when nobody is likely to have it any more. */
+async function removeSlowly(path: string): Promise<void> {
+  const file = await open(path).catch(() => undefined);
+  rmSync(path, { force: true });
+  if (file !== undefined) {
+    setTimeout(() => void file.close().catch(() => undefined), keptOpen).unref();
+  }
+}
+
+function copyAt(path: string, filter: Buffer): Copy {
   // Written by makeCopy, where nobody else writes.
   const facts = JSON.parse(readFileSync(factsPath(path), "utf8")) as Facts;
-  return { path, facts, filter: new KeyFilter(readFileSync(filterPath(path))) };
+  return { path, facts, filter: new KeyFilter(filter) };
 }
 
 function makeInThread(order: CopyOrder, deadline: number): Promise<CopyAnswer> {

@@ -1,6 +1,6 @@
 /** The copy of a large snapshot that all processes of a relay map: made once, verified, and nobody else's business. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -35,6 +35,18 @@ const knows = (reader: SnapshotReader, user: string): boolean =>
 
 /** Whether this process has a file of the folder mapped. */
 const isMapped = (folder: string): boolean => readFileSync("/proc/self/maps", "latin1").includes(`${folder}/`);
+
+/** The files of a folder that this process has open. */
+function openIn(folder: string): string[] {
+  const paths = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return "";
+    }
+  });
+  return paths.filter((path) => path.startsWith(`${folder}/`));
+}
 
 const copiesIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith(".sqlite"));
 
@@ -91,6 +103,8 @@ describe("copies of the snapshot", () => {
     await other.reader.check();
     expect(knows(other.reader, "b1")).toBe(true);
     expect(readdirSync(folder)).toHaveLength(3);
+    // Neither of them waits until the system has freed it: who made the new one has the old one open for a while.
+    expect(openIn(folder).filter((name) => name.endsWith(".sqlite (deleted)"))).toHaveLength(1);
   });
 
   it("are not made by two processes at once, unless one of them was killed", async () => {
