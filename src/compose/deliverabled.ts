@@ -4,7 +4,6 @@ import { dirname } from "node:path";
 import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { codes } from "../deliverable/codes.ts";
-import type { Deliverable } from "../deliverable/server.ts";
 import { nameDomains } from "../export/deliverable.ts";
 import { isReply, octetsOf, readBare, unreadable } from "../lookup/address.ts";
 import type { Mailbox } from "../mail/address.ts";
@@ -22,7 +21,10 @@ import { openServed } from "./trust.ts";
 import { errorMessage } from "../report/error-message.ts";
 
 /** What answers, until it is closed. */
-export interface Inside extends Deliverable {
+export interface Inside {
+  deliverable(address: string): number | Promise<number>;
+  /** Undefined: not local. */
+  local(address: string): string | undefined;
   readonly mayAsk: (ip: string) => boolean;
   close(): void;
 }

@@ -28,7 +28,16 @@ interface Base
     Omit<Services, "label" | "lists" | "scanner">,
     Pick<
       LookupService,
-      "idn" | "counters" | "snapshot" | "harvest" | "relayLists" | "observer" | "traffic" | "trafficFile" | "askedFile"
+      | "idn"
+      | "counters"
+      | "snapshot"
+      | "harvest"
+      | "relayLists"
+      | "observer"
+      | "traffic"
+      | "record"
+      | "trafficFile"
+      | "askedFile"
     > {
   readonly scanners: ScannerPlaces;
   readonly want: (name: string) => void;

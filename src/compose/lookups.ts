@@ -6,8 +6,8 @@ import type { LookupSettings, Settings } from "../config/sections.ts";
 import { Room } from "../lookup/connections.ts";
 import { createLookupServer } from "../lookup/server.ts";
 import type { LookupServer, LookupServerOptions } from "../lookup/server.ts";
-import { judge } from "../lookup/verdict.ts";
-import type { LookupService, Question, LookupVerdict } from "../lookup/verdict.ts";
+import { LookupAsker } from "../lookup/asker.ts";
+import type { LookupService, LookupVerdict } from "../lookup/verdict.ts";
 import { exim } from "../lookup/protocols/exim.ts";
 import { http } from "../lookup/protocols/http.ts";
 import { milter } from "../lookup/protocols/milter.ts";
@@ -24,7 +24,6 @@ import { bindUnix } from "../ops/unix-socket.ts";
 import { labelsBy } from "../report/counters.ts";
 import type { Counters, LookupProtocol } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
-import { after } from "../smtp/session/outcome.ts";
 
 type ServerMaker = (options: LookupServerOptions) => LookupServer;
 
@@ -56,18 +55,6 @@ function serviceOf(name: string, shared: SharedLookup): LookupService {
   const { log } = shared;
   const untold: Log = { ...log, verdict: (line) => log.verdict({ ...line, host: name, from: "(not told)" }) };
   return { ...shared, name, untold };
-}
-
-/** A known recipient counts as one that got mail. A question by HTTP without a client may be anybody's, about anything. */
-function noteAsked(
-  { traffic }: LookupService,
-  protocol: LookupProtocol,
-  { recipient, client }: Question,
-  { kind }: LookupVerdict,
-): void {
-  if (kind === "known" && (protocol !== "http" || client !== undefined)) {
-    traffic?.asked(recipient, client?.ip ?? "");
-  }
 }
 
 /** What of a relay lookups need. */
@@ -190,10 +177,7 @@ export class Lookups {
   #optionsOf(started: LookupSettings): LookupServerOptions {
     const { name, protocol } = started;
     const [byVerdict, byResult] = [labelsBy("verdict", { protocol }), labelsBy("result", { protocol })];
-    const tell = (verdict: LookupVerdict): LookupVerdict => {
-      this.#counters.add("lookups", byVerdict(verdict.kind));
-      return verdict;
-    };
+    const count = ({ kind }: LookupVerdict): void => this.#counters.add("lookups", byVerdict(kind));
     const settingsNow = (): LookupSettings => this.#current.find((one) => one.name === name) ?? started;
     let last: { readonly parts: LookupParts; readonly service: LookupService } | undefined;
     const serviceNow = (): LookupService => {
@@ -213,15 +197,7 @@ export class Lookups {
       },
       room: new Room(() => settingsNow().max_connections, this.#room),
       count: (result) => this.#counters.add("lookup_connections", byResult(result)),
-      asker: () => {
-        const service = serviceNow();
-        const ask = (question: Question) =>
-          after(judge(service, question), (verdict) => {
-            noteAsked(service, protocol, question, verdict);
-            return tell(verdict);
-          });
-        return { service, ask };
-      },
+      asker: (ip, refusal) => new LookupAsker({ protocol, service: serviceNow(), count, ip, refusal }),
     };
   }
 }

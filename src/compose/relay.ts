@@ -99,7 +99,7 @@ function assemble(settings: Settings, lasting: Lasting) {
     ...services,
     ...mannersOf(settings),
     ...{ scanners, counters, snapshot, harvest, relayLists, want: mirror.want },
-    ...{ observer: noting.observer, traffic: noting.traffic, trafficFile: lasting.traffic.file },
+    ...{ ...noting, trafficFile: lasting.traffic.file },
   });
   return { courier, authenticator, tls, listeners, lookup, mirror };
 }

@@ -13,11 +13,11 @@ import { percentDecoded } from "./percent.ts";
 import { errorMessage } from "../report/error-message.ts";
 import { http } from "../wait/http.ts";
 
-/** What answers. It may reject: the number is then that of an error. */
+/** What answers, and to whom. It may reject: the number is then that of an error. */
 export interface Deliverable {
-  deliverable(address: string): number | Promise<number>;
+  deliverable(address: string, ip: string): number | Promise<number>;
   /** Undefined: not local. */
-  local(address: string): string | undefined;
+  local(address: string, ip: string): string | undefined;
 }
 
 /** What the server needs. */
@@ -65,10 +65,10 @@ export function createDeliverableServer(options: ServerOptions): Server {
       } else if (address === undefined || address === "") {
         answer(400, "no address\n");
       } else if (command === "qmail_local") {
-        const user = options.answers.local(address);
+        const user = options.answers.local(address, ip);
         answer(user === undefined ? 204 : 200, user);
       } else {
-        const code = numberOf(address, options);
+        const code = numberOf(address, ip, options);
         if (typeof code === "number") {
           answer(200, String(code));
         } else {
@@ -82,7 +82,7 @@ export function createDeliverableServer(options: ServerOptions): Server {
 }
 
 /** Neither throws nor rejects. */
-function numberOf(address: string, { answers, log }: ServerOptions): number | Promise<number> {
+function numberOf(address: string, ip: string, { answers, log }: ServerOptions): number | Promise<number> {
   const told = (code: number): number => {
     log.debug("deliverabled", "answered", { address, code });
     return code;
@@ -92,7 +92,7 @@ function numberOf(address: string, { answers, log }: ServerOptions): number | Pr
     return codes.fault;
   };
   try {
-    const code = answers.deliverable(address);
+    const code = answers.deliverable(address, ip);
     return typeof code === "number" ? told(code) : code.then(told).catch(failed);
   } catch (error) {
     return failed(error);

@@ -7,6 +7,7 @@ import { nothingOffered } from "../mail/courier.ts";
 import type { Reply } from "../mail/reply.ts";
 import { isCatchAll } from "../mail/wildcards.ts";
 import { parseRcpt } from "../smtp/session/command.ts";
+import { serverName } from "../smtp/decision.ts";
 import type { LookupService, Sender, LookupVerdict } from "./verdict.ts";
 
 /** What of a service the reading depends on. */
@@ -65,6 +66,9 @@ export function isReply(read: Mailbox | Reply): read is Reply {
   return "wire" in read;
 }
 
+const notAddress = "not an address";
+const refusal = { by: { check: serverName, reason: notAddress }, session: "", ref: "", ms: undefined };
+
 /** The verdict on a text that is no address: the relay's refusal in its own domains, and else nobody's business. */
 export function unreadable(text: string, reply: Reply, { domains }: Pick<LookupService, "domains">): LookupVerdict {
   const at = text.lastIndexOf("@");
@@ -73,7 +77,7 @@ export function unreadable(text: string, reply: Reply, { domains }: Pick<LookupS
   // A name without a domain is one of ours, and so is one with an @ in its quotes: mail servers put their own domain on.
   const isName = at < 0 || written === "" || text.endsWith('"') || (at === 0 && domain === "");
   const isOwn = isName ? text !== "" : domains.canonical(domain) !== undefined;
-  return { kind: isOwn ? "refused" : "foreign", reply, reason: "not an address" };
+  return { kind: isOwn ? "refused" : "foreign", reply, reason: notAddress, refusal };
 }
 
 /** Reads a sender that came without quotes, "" for the null sender; undefined: it is none that the relay could read. */

@@ -35,6 +35,8 @@ export class LookupConnection<Request> implements Connection {
   readonly #longest: number;
   readonly #options: ConnectionOptions;
   #input: Buffer = Buffer.alloc(0);
+  /** Of the request under way. */
+  #asker: Asker | undefined;
   #hold: Hold | undefined;
   #hasEnded = false;
   #isLeaving = false;
@@ -147,8 +149,10 @@ export class LookupConnection<Request> implements Connection {
   }
 
   #ask(request: Request): Said | Promise<Said> {
+    this.#asker = undefined;
     try {
-      return this.#dialogue.answer(request, this.#options.asker());
+      this.#asker = this.#options.asker();
+      return this.#dialogue.answer(request, this.#asker);
     } catch (error) {
       return this.#fail(error);
     }
@@ -156,7 +160,9 @@ export class LookupConnection<Request> implements Connection {
 
   /** An internal error: whoever asked must try again. */
   #fail(error: unknown): string {
-    this.#options.complain("internal error", { why: errorMessage(error) });
+    const why = errorMessage(error);
+    this.#options.complain("internal error", { why });
+    this.#asker?.fail(why);
     return this.#dialogue.later;
   }
 

@@ -2,6 +2,7 @@
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 
+import { normalIp } from "../mail/network.ts";
 import type { Counters } from "../report/counters.ts";
 import type { Log } from "../report/log.ts";
 import { complainer } from "./complaints.ts";
@@ -9,7 +10,7 @@ import { LookupConnection } from "./connection.ts";
 import type { LookupLimits } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import type { CountConnection, Room } from "./connections.ts";
-import type { Asker, Protocol } from "./protocol.ts";
+import type { Asker, Protocol, RefusalWords } from "./protocol.ts";
 
 /** What a server needs. */
 export interface LookupServerOptions {
@@ -17,7 +18,8 @@ export interface LookupServerOptions {
   readonly limits: () => LookupLimits;
   readonly room: Room;
   readonly count: CountConnection;
-  readonly asker: () => Asker;
+  /** @param ip of the mail server that asks; "" at a Unix socket */
+  readonly asker: (ip: string, refusal: RefusalWords) => Asker;
   /** What clients must send, by protocols that have such a thing; undefined: nothing. */
   readonly token: () => string | undefined;
   readonly log: Log;
@@ -33,6 +35,11 @@ export interface LookupServer {
   shutdown(timeout: number): Promise<void>;
 }
 
+/** The address of the other side; "" at a Unix socket. */
+export function peerOf(socket: Socket): string {
+  return normalIp(socket.remoteAddress ?? "");
+}
+
 /** Serves a protocol of connections. */
 export function createLookupServer<Request>(
   protocol: Protocol<Request>,
@@ -41,7 +48,11 @@ export function createLookupServer<Request>(
   const complain = complainer(name, log, counters);
   const connections = new Connections(room, count, complain);
   const take = (socket: Socket): void =>
-    connections.add(socket, () => new LookupConnection(socket, protocol, { limits, asker, complain }));
+    connections.add(socket, () => {
+      const ip = peerOf(socket);
+      const ask = (): Asker => asker(ip, protocol.refusal);
+      return new LookupConnection(socket, protocol, { limits, asker: ask, complain });
+    });
   const server = createServer({ allowHalfOpen: true, noDelay: true }, take);
   return {
     server,

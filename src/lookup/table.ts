@@ -4,7 +4,7 @@
  */
 import { after } from "../smtp/session/outcome.ts";
 import { acceptsWholeDomain, isReply, readEither, wholeDomain } from "./address.ts";
-import type { Asker } from "./protocol.ts";
+import type { Asker, RefusalWords } from "./protocol.ts";
 import type { LookupVerdict } from "./verdict.ts";
 
 /** What a table says of a key. */
@@ -14,13 +14,24 @@ export type Found = "there" | "absent" | "later";
  * Looks a key up. A name without a domain is in no table: Postfix asks for it after the whole address was absent, and
  * would accept a name of any source in its own domain.
  */
-export function lookUp(key: string, { service, ask }: Asker): Found | Promise<Found> {
+export function lookUp(key: string, asker: Asker): Found | Promise<Found> {
+  const { service } = asker;
   const domain = wholeDomain(key);
   if (domain !== undefined) {
     return acceptsWholeDomain(domain, service) ? "there" : "absent";
   }
   const recipient = readEither(key, service);
-  return isReply(recipient) || recipient.domain === "" ? "absent" : after(ask({ recipient }), foundOf);
+  if (isReply(recipient)) {
+    asker.unread(key, recipient);
+    return "absent";
+  }
+  return recipient.domain === "" ? "absent" : after(asker.ask({ recipient }), foundOf);
+}
+
+/** What a table says of a verdict that is a refusal to whoever looks up. */
+export function refusalIn(absent: string, later: string): RefusalWords {
+  const words = { there: undefined, absent, later };
+  return (verdict) => words[foundOf(verdict)];
 }
 
 /** What a verdict is in a table. */

@@ -10,13 +10,15 @@ import type { Reply } from "../mail/reply.ts";
 import type { verdictKinds } from "../report/counters.ts";
 import { answers } from "../smtp/answers.ts";
 import type { Harvest } from "../smtp/harvest/harvest.ts";
+import type { Decision } from "../report/event.ts";
 import { environment } from "../smtp/listener/environment.ts";
+import { withReference } from "../smtp/listener/session-events.ts";
 import { sessionId } from "../smtp/listener/session-id.ts";
 import { isOurs } from "../smtp/relayable.ts";
 import type { Service } from "../smtp/service.ts";
 import { after } from "../smtp/session/outcome.ts";
 import { noteUnknown } from "../smtp/session/recipient-conclusion.ts";
-import { serverName } from "../smtp/decision.ts";
+import { decisionOf, limitDecision, serverName } from "../smtp/decision.ts";
 import { logRecipient } from "../smtp/session/recipient-log.ts";
 import { judgeRecipient } from "../smtp/session/recipient.ts";
 import type { Judged, RecipientService } from "../smtp/session/recipient.ts";
@@ -62,13 +64,26 @@ export interface LookupVerdict {
   readonly reply: Reply;
   /** The words of the log line. */
   readonly reason: string;
+  /** Of one that refuses, for its event. */
+  readonly refusal?: LookupRefusal | undefined;
+}
+
+/** Who refused a recipient. */
+export interface LookupRefusal {
+  readonly by: Decision;
+  /** "" if the question came to no session, which each has of its own. */
+  readonly session: string;
+  /** What `{ref}` is in the reply. */
+  readonly ref: string;
+  /** From the question to the answer, ms. */
+  readonly ms: number | undefined;
 }
 
 /** What lookups share with the relay; replaced as a whole at SIGHUP. */
 export interface LookupService
   extends
     RecipientService,
-    Pick<Service, "rules" | "relayLists" | "hostname" | "idn" | "now" | "observer" | "traffic"> {
+    Pick<Service, "rules" | "relayLists" | "hostname" | "idn" | "now" | "observer" | "traffic" | "record"> {
   readonly name: string;
   readonly harvest: Harvest;
   /** Session variables that a login brings. */
@@ -90,6 +105,7 @@ const denied: LookupVerdict = {
   kind: "blocked",
   reply: reply(421, "4.7.1", "Service not available to this client"),
   reason: "denied by client rule",
+  refusal: { by: limitDecision("client rule"), session: "", ref: "", ms: undefined },
 };
 const dropped = reply(421, "4.7.0", "Connection closed");
 const blocked: Reply = answers.tooManyUnknown.reply ?? dropped;
@@ -148,11 +164,17 @@ function askAs(
   session.noteCommand();
   const transaction = session.begin(sender);
   if (ip !== "" && service.harvest.refuses(ip, session.variables)) {
-    return { kind: "blocked", reply: blocked, reason: "harvest block" };
+    const refusal = refusalOf(session, limitDecision("harvest block"));
+    return { kind: "blocked", reply: blocked, reason: "harvest block", refusal };
   }
   return after(service.pipeline.run("mail", session, "sender"), (atMail) =>
     atMail.verdict.kind === "refuse"
-      ? { kind: "refused", reply: atMail.verdict.reply, reason: `${atMail.step?.label ?? serverName} at MAIL` }
+      ? {
+          kind: "refused",
+          reply: withReference(atMail.verdict.reply, () => session.ref),
+          reason: `${atMail.step?.label ?? serverName} at MAIL`,
+          refusal: refusalOf(session, decisionOf(atMail)),
+        }
       : after(judgeRecipient(service, session, transaction, question.recipient), (judged) =>
           conclude(service, session, judged, question),
         ),
@@ -168,14 +190,23 @@ function conclude(service: LookupService, session: Session, judged: Judged, ques
     const kind = judged.finding === "unavailable" ? "no-snapshot" : "known";
     return { kind, reply: answers.recipientOk, reason: status };
   }
-  const said = judged.response.reply ?? dropped;
-  const verdict: LookupVerdict = { kind: kindOf(judged, said), reply: said, reason: judged.finding ?? "refused" };
+  const { reply: own = dropped, by = { check: serverName } } = judged.response;
+  const verdict: LookupVerdict = {
+    kind: kindOf(judged, own),
+    reply: withReference(own, () => session.ref),
+    reason: judged.finding ?? "refused",
+    refusal: refusalOf(session, by),
+  };
   if (judged.finding !== "unknown" || session.client.ip === "") {
     return verdict;
   }
   return after(service.harvest.judge(session, (question.unknownBefore ?? 0) + 1), (sentence) =>
-    sentence.kind === "disconnect" ? { kind: "blocked", reply: blocked, reason: "harvest" } : verdict,
+    sentence.kind === "disconnect" ? { ...verdict, kind: "blocked", reply: blocked, reason: "harvest" } : verdict,
   );
+}
+
+function refusalOf(session: Session, by: Decision): LookupRefusal {
+  return { by, session: session.id, ref: session.ref, ms: session.elapsed() };
 }
 
 function kindOf({ finding }: Extract<Judged, { kind: "answered" }>, said: Reply): VerdictKind {

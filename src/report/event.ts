@@ -3,8 +3,22 @@
  * home of these facts; the log's line (src/log/event-line.ts) and the row of the journal are both made from this record.
  */
 
-/** Where in a session it happened. `command`: a verb without a stage of its own; `session`: not in reply to a command. */
-export const stages = ["connection", "helo", "auth", "mail", "rcpt", "data", "message", "command", "session"] as const;
+/**
+ * Where in a session it happened. `command`: a verb without a stage of its own; `session`: not in reply to a command;
+ * `lookup`: in no session of ours, but in reply to a question of another mail server.
+ */
+export const stages = [
+  "connection",
+  "helo",
+  "auth",
+  "mail",
+  "rcpt",
+  "data",
+  "message",
+  "command",
+  "session",
+  "lookup",
+] as const;
 export type EventStage = (typeof stages)[number];
 
 /** `dropped`: the connection was ended without a reply. */
@@ -49,7 +63,13 @@ export interface MailEvent {
   readonly session: string;
   /** The id of the message, or that of the session while there is none: what `{ref}` is in a reply. */
   readonly ref: string;
+  /** Its label, or the name of the lookup. */
   readonly listener: string;
+  /** Of a lookup: the protocol in which another mail server asked. */
+  readonly protocol?: string | undefined;
+  /** Of a lookup: the address of the mail server that asked; "unix" for one on the same machine. */
+  readonly asker?: string | undefined;
+  /** "" for the client of another mail server that does not tell it. */
   readonly ip: string;
   /** "" if it is not known. */
   readonly host: string;

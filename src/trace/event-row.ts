@@ -28,6 +28,8 @@ export const columns = [
   "bytes",
   "receiveMs",
   "ms",
+  "protocol",
+  "asker",
 ] as const satisfies readonly (keyof MailEvent)[];
 
 const numbers: ReadonlySet<string> = new Set(["at", "code", "bytes", "receiveMs"]);

@@ -5,6 +5,8 @@
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
+import { isOlder } from "./part-file.ts";
+
 /** Times in ms, sizes in bytes. */
 export interface Bounds {
   readonly keep: number;
@@ -53,7 +55,8 @@ function sizeOf(path: string): number {
 export function currentPart(folder: string, { maxSize }: Bounds, now: number): string {
   const begins = Math.floor(now / day) * day;
   const last = partsIn(folder).findLast((part) => part.begins === begins);
-  const isFull = last !== undefined && last.number < mostOfDay && sizeOf(last.path) >= maxSize / share;
+  const isFull =
+    last !== undefined && last.number < mostOfDay && (sizeOf(last.path) >= maxSize / share || isOlder(last.path));
   const number = last === undefined ? 1 : last.number + (isFull ? 1 : 0);
   const date = new Date(begins).toISOString().slice(0, 10);
   return join(folder, `trace-${date}-${String(number).padStart(3, "0")}.sqlite`);

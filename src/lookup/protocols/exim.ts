@@ -6,7 +6,7 @@ import { after } from "../../smtp/session/outcome.ts";
 import { isReply, readEither } from "../address.ts";
 import { stateless } from "../protocol.ts";
 import type { Asker } from "../protocol.ts";
-import type { VerdictKind } from "../verdict.ts";
+import type { LookupVerdict, VerdictKind } from "../verdict.ts";
 import { takeLine } from "./lines.ts";
 
 /** Longer than any address. */
@@ -32,12 +32,21 @@ function wordOf(kind: VerdictKind): Word {
   }
 }
 
-function wordFor(address: string, { service, ask }: Asker): Word | Promise<Word> {
-  const recipient = readEither(address, service);
-  return isReply(recipient) ? "unknown" : after(ask({ recipient }), ({ kind }) => wordOf(kind));
+function wordFor(address: string, asker: Asker): Word | Promise<Word> {
+  const recipient = readEither(address, asker.service);
+  if (isReply(recipient)) {
+    asker.unread(address, recipient);
+    return "unknown";
+  }
+  return after(asker.ask({ recipient }), ({ kind }) => wordOf(kind));
 }
 
-export const exim = stateless<string>(longest, {
+function refusal({ kind }: LookupVerdict): string | undefined {
+  const word = wordOf(kind);
+  return word === "unknown" || word === "later" ? word : undefined;
+}
+
+export const exim = stateless<string>(longest, refusal, {
   take: (input, hasEnded) => takeLine(input, longest, "later\n", hasEnded),
   answer: (line, asker) => after(wordFor(line, asker), (word) => `${word}\n`),
   later: "later\n",

@@ -5,7 +5,7 @@ import type { ServerResponse } from "node:http";
 import { readAsked } from "../../observe/asked-file.ts";
 import { partPaths } from "../../observe/part-paths.ts";
 import { errorCode } from "../../report/error-message.ts";
-import type { LookupServerOptions } from "../server.ts";
+import type { Asker } from "../protocol.ts";
 import type { LookupService } from "../verdict.ts";
 
 /** An answer that is no verdict. */
@@ -45,7 +45,7 @@ const texts = {
 export async function handOver(
   path: keyof typeof texts,
   response: ServerResponse,
-  { asker, token }: LookupServerOptions,
+  { asker, token }: { readonly asker: () => Asker; readonly token: () => string | undefined },
 ): Promise<void> {
   if (token() === undefined) {
     throw new Refusal(404, "needs a service with token_file");

@@ -2,9 +2,9 @@
 import type { Mailbox } from "../../mail/address.ts";
 import { replyText } from "../../mail/reply.ts";
 import { after } from "../../smtp/session/outcome.ts";
-import { isReply, octetsOf, readEither, unreadable } from "../address.ts";
-import type { Asker } from "../protocol.ts";
-import type { LookupService, LookupVerdict, Question, VerdictKind } from "../verdict.ts";
+import { isReply, octetsOf, readEither } from "../address.ts";
+import type { Asker, Party } from "../protocol.ts";
+import type { LookupService, LookupVerdict, VerdictKind } from "../verdict.ts";
 
 /** What is said of one address. */
 export interface SpokenVerdict {
@@ -30,16 +30,13 @@ export interface SpokenList {
 const accepting: ReadonlySet<VerdictKind> = new Set(["known", "no-snapshot"]);
 
 /** Asks about one address. Synchronous as long as every check is. */
-export function spokenVerdict(
-  { service, ask }: Asker,
-  address: string,
-  party: Pick<Question, "client" | "sender">,
-): SpokenVerdict | Promise<SpokenVerdict> {
+export function spokenVerdict(asker: Asker, address: string, party: Party): SpokenVerdict | Promise<SpokenVerdict> {
+  const { service } = asker;
   const octets = octetsOf(address);
   const recipient = readEither(octets, service);
   return isReply(recipient)
-    ? spoken(address, unreadable(octets, recipient, service))
-    : after(ask({ recipient, client: party.client, sender: party.sender }), (verdict) => ({
+    ? spoken(address, asker.unread(octets, recipient, party))
+    : after(asker.ask({ recipient, client: party.client, sender: party.sender }), (verdict) => ({
         ...spoken(address, verdict),
         ...(verdict.kind === "foreign" ? undefined : rowOf(recipient, service)),
       }));
@@ -47,6 +44,11 @@ export function spokenVerdict(
 
 function spoken(address: string, { kind, reply, reason }: LookupVerdict): SpokenVerdict {
   return { address, verdict: kind, accepted: accepting.has(kind), reply: replyText(reply), reason };
+}
+
+/** What is a refusal to whoever asks. */
+export function refusal({ kind, reply }: LookupVerdict): string | undefined {
+  return accepting.has(kind) ? undefined : replyText(reply);
 }
 
 function rowOf(

@@ -15,11 +15,12 @@ import { readHttpBody } from "../../wait/http-body.ts";
 import { within } from "../../wait/within.ts";
 import { after } from "../../smtp/session/outcome.ts";
 import { octetsOf, readSender } from "../address.ts";
+import { peerOf } from "../server.ts";
 import type { LookupServer, LookupServerOptions } from "../server.ts";
-import type { Client, Sender } from "../verdict.ts";
+import type { Asker, Party } from "../protocol.ts";
 import { webLookupServer } from "../web-server.ts";
 import { handOver, Refusal } from "./http-files.ts";
-import { listOf, spokenVerdict } from "./http-verdict.ts";
+import { listOf, refusal, spokenVerdict } from "./http-verdict.ts";
 import type { SpokenList, SpokenVerdict } from "./http-verdict.ts";
 
 /** Of a body, in octets, and of addresses in it. */
@@ -28,38 +29,35 @@ const mostAddresses = 1000;
 /** Of the head of a request, in octets. */
 const longestHead = 8192;
 
-/** Who is behind a question. */
-interface Party {
-  readonly client: Client | undefined;
-  readonly sender: Sender | undefined;
-}
+/** Of one request. */
+export type HttpOptions = Omit<LookupServerOptions, "asker"> & { readonly asker: () => Asker };
 
 const unasked: Party = { client: undefined, sender: undefined };
 
 /** Serves it. */
 export function http(options: LookupServerOptions): LookupServer {
   const server = node.createServer({ maxHeaderSize: longestHead }, (request, response) => {
+    let asker: Asker | undefined;
+    const own = { ...options, asker: (): Asker => (asker ??= options.asker(peerOf(request.socket), refusal)) };
+    const failed = (error: unknown): void => {
+      asker?.fail(errorMessage(error));
+      fail(request, response, error, options);
+    };
     try {
-      const answering = answer(request, response, options);
+      const answering = answer(request, response, own);
       if (answering !== undefined) {
         // Rejects never.
-        void within(answering, options.limits().timeout, "no answer in time").catch((error: unknown) =>
-          fail(request, response, error, options),
-        );
+        void within(answering, options.limits().timeout, "no answer in time").catch(failed);
       }
     } catch (error) {
-      fail(request, response, error, options);
+      failed(error);
     }
   });
   return webLookupServer(server, options);
 }
 
 /** @returns undefined: it is answered */
-function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  options: LookupServerOptions,
-): Promise<void> | undefined {
+function answer(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> | undefined {
   mayAsk(request, options.token());
   const url = URL.parse(request.url ?? "", "http://lookup.invalid");
   const [, written] = /^\/v1\/recipient\/([^/]+)$/.exec(url?.pathname ?? "") ?? [];
@@ -109,11 +107,7 @@ function answerOne(
   }
 }
 
-async function answerMany(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { asker }: LookupServerOptions,
-): Promise<void> {
+async function answerMany(request: IncomingMessage, response: ServerResponse, { asker }: HttpOptions): Promise<void> {
   const body = readQuestion(await bodyOf(request));
   const party = partyOf(body.client ?? null, body.sender ?? null);
   const now = asker();

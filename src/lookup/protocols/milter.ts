@@ -8,9 +8,9 @@ import { packet, takePacket, text } from "../../milter/packet.ts";
 import type { Packet } from "../../milter/packet.ts";
 import { normalIp } from "../../mail/network.ts";
 import { reply, replyText } from "../../mail/reply.ts";
-import type { Reply } from "../../mail/reply.ts";
 import { after } from "../../smtp/session/outcome.ts";
-import { isReply, readQuoted, readSender, unreadable } from "../address.ts";
+import { isReply, readQuoted, readSender } from "../address.ts";
+import { refusedByReply } from "../protocol.ts";
 import type { Asker, Dialogue, Protocol, Said, Taken } from "../protocol.ts";
 import type { Client, Sender, LookupVerdict } from "../verdict.ts";
 
@@ -33,8 +33,8 @@ const noActions = 0;
 
 const goOn = packet("c");
 /** A percent sign would be taken for the start of a format by Sendmail. */
-const refuse = (answer: Reply): Buffer => packet("y", text(replyText(answer).replaceAll("%", "%%")));
-const later = refuse(reply(451, "4.3.0", "Try again later")).toString("latin1");
+const refuse = (answer: string): Buffer => packet("y", text(answer.replaceAll("%", "%%")));
+const later = refuse(replyText(reply(451, "4.3.0", "Try again later"))).toString("latin1");
 
 function take(input: Buffer): Taken<Packet> | undefined {
   try {
@@ -135,19 +135,19 @@ class MilterSession {
   }
 
   #recipient(written: string, asker: Asker): Buffer | Promise<Buffer> {
-    return after(this.#judge(written, asker), ({ kind, reply: answer }) => {
-      this.#unknown += kind === "unknown" ? 1 : 0;
-      return kind === "known" || kind === "no-snapshot" || kind === "foreign" ? goOn : refuse(answer);
+    return after(this.#judge(written, asker), (verdict) => {
+      this.#unknown += verdict.kind === "unknown" ? 1 : 0;
+      const refusal = refusedByReply(verdict);
+      return refusal === undefined ? goOn : refuse(refusal);
     });
   }
 
-  #judge(written: string, { service, ask }: Asker): LookupVerdict | Promise<LookupVerdict> {
-    const recipient = readQuoted(written, service);
-    if (isReply(recipient)) {
-      return unreadable(written, recipient, service);
-    }
+  #judge(written: string, asker: Asker): LookupVerdict | Promise<LookupVerdict> {
+    const recipient = readQuoted(written, asker.service);
     const client = this.#client && { ...this.#client, login: this.#login };
-    return ask({ recipient, sender: this.#sender, client, unknownBefore: this.#unknown });
+    return isReply(recipient)
+      ? asker.unread(written, recipient, { sender: this.#sender, client })
+      : asker.ask({ recipient, sender: this.#sender, client, unknownBefore: this.#unknown });
   }
 }
 
@@ -156,4 +156,4 @@ function open(): Dialogue<Packet> {
   return { take, answer: (request, asker) => session.answer(request, asker), later };
 }
 
-export const milter: Protocol<Packet> = { longest, open };
+export const milter: Protocol<Packet> = { longest, refusal: refusedByReply, open };

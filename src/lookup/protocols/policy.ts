@@ -3,11 +3,10 @@
  * an empty line. Addresses come without quotes. Only RCPT is judged; a domain that is not ours is left to Postfix.
  */
 import { normalIp } from "../../mail/network.ts";
-import { replyText } from "../../mail/reply.ts";
-import type { Reply } from "../../mail/reply.ts";
 import { after } from "../../smtp/session/outcome.ts";
 import { BoundedMap } from "../../state/bounded-map.ts";
-import { isReply, readSender, readUnquoted, unreadable } from "../address.ts";
+import { isReply, readSender, readUnquoted } from "../address.ts";
+import { refusedByReply } from "../protocol.ts";
 import type { Asker, Dialogue, Protocol, Taken } from "../protocol.ts";
 import type { Client, LookupVerdict } from "../verdict.ts";
 
@@ -16,7 +15,6 @@ const longest = 32_768;
 /** Transactions of which the unknown recipients are counted. */
 const mostTransactions = 100;
 const dunno = "action=DUNNO\n\n";
-const refuse = (reply: Reply): string => `action=${replyText(reply)}\n\n`;
 const later = "action=450 4.3.0 Try again later\n\n";
 
 type Attributes = ReadonlyMap<string, string>;
@@ -63,27 +61,21 @@ function open(): Dialogue<Attributes> {
         if (action.kind === "unknown" && transaction !== "") {
           unknown.set(transaction, (unknown.get(transaction) ?? 0) + 1);
         }
-        return action.kind === "known" || action.kind === "no-snapshot" || action.kind === "foreign"
-          ? dunno
-          : refuse(action.reply);
+        const refusal = refusedByReply(action);
+        return refusal === undefined ? dunno : `action=${refusal}\n\n`;
       });
     },
     later,
   };
 }
 
-function ask(
-  attributes: Attributes,
-  { service, ask: put }: Asker,
-  unknownBefore: number,
-): LookupVerdict | Promise<LookupVerdict> {
+function ask(attributes: Attributes, asker: Asker, unknownBefore: number): LookupVerdict | Promise<LookupVerdict> {
   const text = attributes.get("recipient") ?? "";
-  const recipient = readUnquoted(text, service);
-  if (isReply(recipient)) {
-    return unreadable(text, recipient, service);
-  }
-  const sender = readSender(attributes.get("sender") ?? "");
-  return put({ recipient, sender, client: clientOf(attributes), unknownBefore });
+  const recipient = readUnquoted(text, asker.service);
+  const who = { sender: readSender(attributes.get("sender") ?? ""), client: clientOf(attributes) };
+  return isReply(recipient)
+    ? asker.unread(text, recipient, who)
+    : asker.ask({ recipient, sender: who.sender, client: who.client, unknownBefore });
 }
 
-export const policy: Protocol<Attributes> = { longest, open };
+export const policy: Protocol<Attributes> = { longest, refusal: refusedByReply, open };

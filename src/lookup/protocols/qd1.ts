@@ -1,14 +1,15 @@
 /** qmail-deliverabled's HTTP, as `goodmailto deliverabled` serves it: for qpsmtpd's check_qmail_deliverable. */
-import { codes } from "../../deliverable/codes.ts";
+import { codes, meaningOf } from "../../deliverable/codes.ts";
 import { createDeliverableServer } from "../../deliverable/server.ts";
 import { isOurs } from "../../smtp/relayable.ts";
 import { after } from "../../smtp/session/outcome.ts";
+import { errorMessage } from "../../report/error-message.ts";
 import { within } from "../../wait/within.ts";
-import { isReply, octetsOf, readBare, unreadable } from "../address.ts";
+import { isReply, octetsOf, readBare } from "../address.ts";
 import type { Asker } from "../protocol.ts";
 import type { LookupServer, LookupServerOptions } from "../server.ts";
 import { webLookupServer } from "../web-server.ts";
-import type { VerdictKind } from "../verdict.ts";
+import type { LookupVerdict, VerdictKind } from "../verdict.ts";
 
 /** Restricted recipients are "later", as `goodmailto deliverabled` has it: whoever asks does not tell who sends. */
 const codeOf: Readonly<Record<VerdictKind, number>> = {
@@ -22,19 +23,36 @@ const codeOf: Readonly<Record<VerdictKind, number>> = {
   foreign: codes.foreign,
 };
 
-function codeFor(address: string, { service, ask }: Asker): number | Promise<number> {
+function codeFor(address: string, asker: Asker): number | Promise<number> {
+  const { service } = asker;
   const octets = octetsOf(address);
   const recipient = readBare(octets, service);
   if (isReply(recipient)) {
     // qpsmtpd takes whom we call foreign, if its domain is one of its own.
-    return codeOf[unreadable(octets, recipient, service).kind];
+    return codeOf[asker.unread(octets, recipient).kind];
   }
   if (recipient.domain === "") {
     return codes.foreign;
   }
-  return after(ask({ recipient }), ({ kind }) =>
+  return after(asker.ask({ recipient }), ({ kind }) =>
     kind === "no-snapshot" && service.recipients.isAlways(recipient) ? codes.deliverable : codeOf[kind],
   );
+}
+
+/** A domain that is not ours is left to the asker. */
+function refusal({ kind }: LookupVerdict): string | undefined {
+  const code = codeOf[kind];
+  const meaning = meaningOf(code);
+  return meaning === "undeliverable" || meaning === "later" ? String(code) : undefined;
+}
+
+async function inTime(code: Promise<number>, timeout: number, asker: Asker): Promise<number> {
+  try {
+    return await within(code, timeout, "no answer in time");
+  } catch (error) {
+    asker.fail(errorMessage(error));
+    throw error;
+  }
 }
 
 /** Serves it. */
@@ -42,12 +60,13 @@ export function qd1(options: LookupServerOptions): LookupServer {
   const { asker, log, limits } = options;
   const server = createDeliverableServer({
     answers: {
-      deliverable: (address) => {
-        const code = codeFor(address, asker());
-        return typeof code === "number" ? code : within(code, limits().timeout, "no answer in time");
+      deliverable: (address, ip) => {
+        const now = asker(ip, refusal);
+        const code = codeFor(address, now);
+        return typeof code === "number" ? code : inTime(code, limits().timeout, now);
       },
-      local: (address) => {
-        const { service } = asker();
+      local: (address, ip) => {
+        const { service } = asker(ip, refusal);
         const recipient = readBare(octetsOf(address), service);
         return isReply(recipient) || recipient.domain === "" || !isOurs(service, recipient)
           ? undefined

@@ -5,15 +5,17 @@
 import { after } from "../../smtp/session/outcome.ts";
 import { stateless } from "../protocol.ts";
 import type { Taken } from "../protocol.ts";
-import { lookUp } from "../table.ts";
+import { lookUp, refusalIn } from "../table.ts";
 
 /** A map's name and an address are far shorter. */
 const longest = 1000;
 const netstring = /^(0|[1-9]\d{0,8}):/;
 
 const frame = (text: string): string => `${text.length}:${text},`;
-const notFound = frame("NOTFOUND ");
-const later = frame("TEMP try again later");
+const absent = "NOTFOUND ";
+const postponed = "TEMP try again later";
+const notFound = frame(absent);
+const later = frame(postponed);
 
 function take(input: Buffer): Taken<string> | undefined {
   const head = input.toString("latin1", 0, 10);
@@ -34,7 +36,7 @@ function take(input: Buffer): Taken<string> | undefined {
     : { fault: frame("PERM not a netstring") };
 }
 
-export const socketmap = stateless<string>(longest + 12, {
+export const socketmap = stateless<string>(longest + 12, refusalIn(absent.trimEnd(), postponed), {
   take,
   answer: (request, asker) => {
     const blank = request.indexOf(" ");

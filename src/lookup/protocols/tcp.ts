@@ -4,7 +4,7 @@
  */
 import { after } from "../../smtp/session/outcome.ts";
 import { stateless } from "../protocol.ts";
-import { lookUp } from "../table.ts";
+import { lookUp, refusalIn } from "../table.ts";
 import { takeLine } from "./lines.ts";
 
 /** tcp_table(5): the longest line. */
@@ -19,7 +19,7 @@ function decoded(key: string): string | undefined {
     : key.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-export const tcp = stateless<string>(longest, {
+export const tcp = stateless<string>(longest, refusalIn(notFound.trimEnd(), later.trimEnd()), {
   take: (input) => takeLine(input, longest, "400 line too long\n"),
   answer: (line, asker) => {
     const [, written] = /^get (\S+)$/.exec(line) ?? [];

@@ -37,15 +37,18 @@ const place = "{ref}";
 /** Of an argument that could not be read. */
 const mostAsked = 200;
 
-/** The response with the reference in its text, where that asks for one. The hop's own words are left alone. */
+/** A reply with the reference in its text, where that asks for one. The hop's own words are left alone. */
+export function withReference(reply: Reply, ref: () => string): Reply {
+  return reply.hop !== undefined || !reply.wire.includes(place)
+    ? reply
+    : // A second one may be a stranger's own word, and would make the line longer.
+      { ...reply, wire: reply.wire.replace(place, ref()) };
+}
+
 function withRef(response: Response, { id, conversation }: Told): Response {
   const { reply, message } = response;
-  if (reply === undefined || reply.hop !== undefined || !reply.wire.includes(place)) {
-    return response;
-  }
-  const ref = message?.ref ?? conversation?.session.ref ?? id;
-  // A second one may be a stranger's own word, and would make the line longer.
-  return { ...response, reply: { ...reply, wire: reply.wire.replace(place, ref) } };
+  const said = reply && withReference(reply, () => message?.ref ?? conversation?.session.ref ?? id);
+  return said === reply ? response : { ...response, reply: said };
 }
 
 /** What the client is told of a refusal, or of a message: with its reference, and handed on as an event if somebody wants that. */
@@ -163,6 +166,7 @@ function envelopeOf(conversation: Conversation, message: MessageFacts | undefine
     case "auth":
     case "command":
     case "session":
+    case "lookup":
       return { sender: undefined, recipients: [] };
   }
 }

@@ -41,25 +41,32 @@ export function decision({ by, reason, hop }: MailEvent): Markup {
 
 /** Everything that is known. */
 export function eventFacts(event: MailEvent): Markup {
-  const { host, ip, helo, tls, said, queue, messageId, bytes: size, listener, session, ref } = event;
+  const { host, ip, helo, tls, said, queue, messageId, bytes: size, listener, protocol, session, ref } = event;
   const known: readonly (readonly [string, Markup | string | undefined])[] = [
     ["Time", time(event.at, true)],
     ["Reply", html`<code>${event.reply ?? "none: the connection was ended"}</code>`],
     ["By", decision(event)],
     ["Envelope", envelope(event, 100)],
-    ["Client", html`<code>${ip}</code>${host === "" ? nothing : html` ${host}`}`],
+    ["Client", ip === "" ? "not told" : html`<code>${ip}</code>${host === "" ? nothing : html` ${host}`}`],
     ["HELO", helo === "" ? undefined : html`<code>${helo}</code>`],
-    ["TLS", tls ?? "not encrypted"],
+    ["TLS", protocol === undefined ? (tls ?? "not encrypted") : undefined],
     ["Message-ID", code(messageId)],
     ["Next hop said", said === event.reply ? undefined : code(said)],
     ["Its queue id", code(queue)],
     ["Size", size === undefined ? undefined : bytes(size)],
     ["Took", took(event)],
-    ["Listener", listener],
+    [protocol === undefined ? "Listener" : "Lookup", listener],
+    ["Asked by", protocol === undefined ? undefined : askerOf(event)],
     ["Session", code(session)],
     ["Reference", ref === session ? undefined : code(ref)],
   ];
   return facts(known.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
+}
+
+/** The mail server that asked, and how. */
+export function askerOf({ asker, protocol }: MailEvent): Markup {
+  return html`${asker === "unix" ? "a program on this machine" : html`<code>${asker ?? ""}</code>`}, by
+  ${protocol ?? ""}`;
 }
 
 function code(text: string | undefined): Markup | undefined {

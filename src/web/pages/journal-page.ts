@@ -11,7 +11,7 @@ import type { Markup } from "../html/markup.ts";
 import type { Page } from "../html/frame.ts";
 import { time } from "../html/words.ts";
 import type { Desk } from "./desk.ts";
-import { decision, envelope, outcome } from "./event.ts";
+import { askerOf, decision, envelope, outcome } from "./event.ts";
 import { note, table } from "./parts.ts";
 
 /** Events of a page. */
@@ -105,12 +105,19 @@ function results({ events, unread, isCut }: Browsed): Markup {
     html`<a href="/message?ref=${encodeURIComponent(refOf(event))}">${time(event.at)}</a>`,
     html`${outcome(event)} <span class="soft small">${event.stage}</span>`,
     envelope(event),
-    html`<div class="code">${event.ip}</div>
-      <div class="soft small">${event.host === "" ? event.helo : event.host}</div>`,
+    client(event),
     html`<div class="code">${event.reply ?? ""}</div>
       <div class="small">${decision(event)}</div>`,
   ]);
   return html`${broken}${late}${table("Refusals and deliveries, the newest first", ["Time", "What", "Envelope", "Client", "Reply and who gave it"], rows, "journal")}`;
+}
+
+function client(event: MailEvent): Markup {
+  const name = event.host === "" ? event.helo : event.host;
+  const asked = event.protocol === undefined ? nothing : html`<div class="soft small">asked by ${askerOf(event)}</div>`;
+  return html`<div class="code">${event.ip}</div>
+    <div class="soft small">${name}</div>
+    ${asked}`;
 }
 
 /** A client that was turned away before it had a session has none to show. */
