@@ -3,7 +3,7 @@
  * somebody gets past the guard while the canary is away; the canary then refuses them, and the list is taken back.
  */
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -195,5 +195,40 @@ next_hop = "smtp://127.0.0.1:${hop.port}"
     );
     expect(stdout).toMatch(/^on hold since \S+ \(canary: 1 recipient/m);
     expect(stdout).toContain("alert sent: The canaries refused");
+  }, 60_000);
+
+  it("takes a signed list that waits at once where `publish --now` marks it, and no list that another key signed", async () => {
+    await run(process.execPath, [main, "keygen", "sign"], { cwd: folder });
+    const [sign, path] = [join(folder, "sign"), join(folder, "waiting/snapshot.sqlite")];
+    const text = readFileSync(config, "utf8");
+    writeFileSync(config, text.replace('canary = "15m"', `canary = "15m"\nsigning_key_file = "${sign}"`));
+    expect(await sync()).toBe("published");
+    const keys = `canary = "15m"\nserved_file = "${folder}/waiting/served.snapshot"\npublic_key_file = "${sign}.pub"`;
+    const waiting = await relay("waiting", keys);
+    expect(await answers(waiting)).toBe("vera 250, anna 250, neu 550");
+
+    await change();
+    expect(await sync()).toBe("published");
+    expect(await answers(waiting), "while it waits").toBe("vera 250, anna 250, neu 250");
+    // A forged mark: the list again, marked and signed by somebody else.
+    await run(process.execPath, [main, "keygen", "other"], { cwd: folder });
+    const [own, forged] = [join(folder, "own.sqlite"), join(folder, "forged.toml")];
+    copyFileSync(path, own);
+    copyFileSync(path, join(folder, "forged.sqlite"));
+    writeFileSync(
+      forged,
+      readFileSync(config, "utf8").replace("/snapshot.sqlite", "/forged.sqlite").replace(sign, join(folder, "other")),
+    );
+    await run(process.execPath, [main, "publish", "--now", "-c", forged, "waiting"]);
+    expect(readFileSync(path)).not.toEqual(readFileSync(own));
+    expect(await answers(waiting), "of another key").toBe("vera 250, anna 250, neu 250");
+
+    await run(process.execPath, [main, "publish", "--now", "-c", config]);
+    for (const place of ["canary", "waiting"]) {
+      expect(readFileSync(join(folder, place, "snapshot.sqlite"))).toEqual(
+        readFileSync(join(folder, "snapshot.sqlite")),
+      );
+    }
+    expect(await answers(waiting), "at once").toBe("vera 250, anna 550, neu 250");
   }, 60_000);
 });
