@@ -8,6 +8,7 @@ import { readIncident } from "../../sync/remember/incident.ts";
 import { deepFaults, deepWarnings } from "../compose/deep-check.ts";
 import { reportStatus } from "../compose/list-report.ts";
 import { ownName } from "../compose/own-name.ts";
+import { reportPull } from "../compose/pull-report.ts";
 import { defaultConfig, schemaFor } from "../compose/settings.ts";
 import { trustForCommand } from "../compose/trust.ts";
 import { warningsOf } from "../compose/warnings.ts";
@@ -93,7 +94,13 @@ function lookAtList(settings: Settings): readonly Finding[] {
   }
   const report = reportStatus(settings.snapshot, Date.now(), trust);
   const { failures, why } = readIncident(settings.snapshot.path);
-  const sync = failures === 0 ? [] : [fault("sync", `${failures} failures: ${why}`, "goodmailto sync, and its log")];
+  const pull = reportPull(settings);
+  const sync = [
+    ...(failures === 0 ? [] : [fault("sync", `${failures} failures: ${why}`, "goodmailto sync, and its log")]),
+    ...(pull === null || pull.failures === 0
+      ? []
+      : [fault("pull", `${pull.failures} failures: ${pull.why}`, "goodmailto pull, and what [snapshot] pull names")]),
+  ];
   switch (report.status) {
     case "fresh":
     case "stale": {

@@ -4,14 +4,17 @@ import { dirname } from "node:path";
 import { Command } from "commander";
 
 import { acquireLock } from "../../sync/list/lock.ts";
+import type { Lock } from "../../sync/list/lock.ts";
 import { createdAt } from "../../sync/list/previous.ts";
 import { startSchedule } from "../../sync/run/schedule.ts";
 import { parsePlace } from "../config/place.ts";
+import type { Place } from "../config/place.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import { createLog } from "../log/log.ts";
 import { pull } from "../pull/pull.ts";
 import type { Pulled } from "../pull/pull.ts";
+import { notePull, pullStatePath } from "../pull/state.ts";
 import { readAccess } from "../transfer/access.ts";
 import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
@@ -46,28 +49,55 @@ function load(config: string): Settings | undefined {
   return undefined;
 }
 
-/** Pulls once. Secrets and certificates are read each time, so that new ones count. */
+/** Pulls once, and remembers whether it failed. Secrets and certificates are read each time, so that new ones count. */
 export async function pullOnce(settings: Settings, folder: string, log: Log, signal: AbortSignal): Promise<Pulled> {
   const { path } = settings.snapshot;
+  const place = parsePlace({ ...settings.pull, url: settings.snapshot.pull });
+  if (place === undefined) {
+    return fail(`Cannot fetch from "${settings.snapshot.pull}"`, path, log);
+  }
+  let lock: Lock | undefined;
   try {
-    const place = parsePlace({ ...settings.pull, url: settings.snapshot.pull });
-    if (place === undefined) {
-      throw new Error(`Cannot fetch from "${settings.snapshot.pull}"`);
-    }
-    const access = readAccess(settings.pull, folder);
-    const trust = trustOf(settings);
-    const lock = acquireLock(path);
+    lock = acquireLock(path);
     if (lock === undefined) {
       log.warning("pull", "another pull or sync is running", { path });
       return { kind: "failed", why: "busy" };
     }
-    const { max_size: maxSize, timeout } = settings.pull;
-    return await pull({ place, access, path, trust, maxSize, timeout, log, signal }).finally(() => lock.release());
+    const pulled = await pullFrom(place, settings, folder, log, signal);
+    // One that was stopped says nothing about the place.
+    if (!signal.aborted) {
+      notePull(pullStatePath(path), place.url.href, "why" in pulled ? pulled.why : undefined, Date.now());
+    }
+    return pulled;
   } catch (error) {
-    const why = errorMessage(error);
-    log.error("pull", "download failed, keeping the previous snapshot", { path, why });
-    return { kind: "failed", why };
+    return fail(errorMessage(error), path, log);
+  } finally {
+    lock?.release();
   }
+}
+
+/** The caller holds the lock. Rejects never. */
+async function pullFrom(
+  place: Place,
+  settings: Settings,
+  folder: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Pulled> {
+  const { path } = settings.snapshot;
+  try {
+    const access = readAccess(settings.pull, folder);
+    const trust = trustOf(settings);
+    const { max_size: maxSize, timeout } = settings.pull;
+    return await pull({ place, access, path, trust, maxSize, timeout, log, signal });
+  } catch (error) {
+    return fail(errorMessage(error), path, log);
+  }
+}
+
+function fail(why: string, path: string, log: Log): Pulled {
+  log.error("pull", "download failed, keeping the previous snapshot", { path, why });
+  return { kind: "failed", why };
 }
 
 async function runOnce(config: string): Promise<void> {

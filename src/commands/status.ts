@@ -9,11 +9,14 @@ import { incidentPath } from "../files/sync-notes.ts";
 import { askRelays } from "../ops/control-client.ts";
 import type { Asked } from "../ops/control-client.ts";
 import { exit } from "../ops/exit.ts";
+import { pullStatePath } from "../pull/state.ts";
 import { shortTime } from "../report/short-time.ts";
 import { reportIncident } from "../compose/incident-report.ts";
 import type { IncidentReport } from "../compose/incident-report.ts";
 import { reportStatus } from "../compose/list-report.ts";
 import type { DomainReport, StatusReport } from "../compose/list-report.ts";
+import { reportPull } from "../compose/pull-report.ts";
+import type { PullReport } from "../compose/pull-report.ts";
 import { formatReports, reportsOf } from "../compose/running-relays.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { trustForCommand } from "../compose/trust.ts";
@@ -36,15 +39,22 @@ export function statusCommand(): Command {
       }
       const report = reportStatus(settings.snapshot, Date.now(), trust, ownDomains(settings));
       const sync = reportIncident(settings);
+      const pull = reportPull(settings);
       const asked = await askRelays(settings.smtp.status_folder, { ask: "report" });
       const relays = reportsOf(asked);
       const text =
         json === true
-          ? `${JSON.stringify({ ...report, sync, relays, silent: asked.silent })}\n`
-          : formatStatus(report) + formatIncident(sync, settings.snapshot) + formatReports(relays) + silentText(asked);
+          ? `${JSON.stringify({ ...report, sync, pull, relays, silent: asked.silent })}\n`
+          : formatStatus(report) +
+            formatIncident(sync, settings.snapshot) +
+            formatPull(pull, settings.snapshot) +
+            formatReports(relays) +
+            silentText(asked);
       process.stdout.write(text);
       const code = { fresh: 0, stale: 1, missing: 2, denied: exit.unknown }[report.status];
-      process.exitCode = sync.denied ? exit.unknown : Math.max(code, sync.told ? 1 : 0);
+      const isAlarming = sync.told || pull?.alarm === true;
+      const isDenied = sync.denied || pull?.denied === true;
+      process.exitCode = isDenied ? exit.unknown : Math.max(code, isAlarming ? 1 : 0);
     });
 }
 
@@ -62,6 +72,16 @@ function formatIncident(
   const incident =
     failures === 0 ? "" : `sync: ${failures} failures since ${since ?? "?"}${told ? ", alert sent" : ""}: ${why}\n`;
   return `${incident}${unpushed.map((name) => `target ${name}: lacks this list\n`).join("")}`;
+}
+
+function formatPull(pull: PullReport | null, { path }: { path: string }): string {
+  if (pull === null || (pull.failures === 0 && !pull.denied)) {
+    return "";
+  }
+  const { failures, since, why, denied } = pull;
+  return denied
+    ? `pull: not known, ${deniedText(pullStatePath(path))}`
+    : `pull: ${failures} failures since ${since ?? "?"}: ${why}\n`;
 }
 
 /** For people: one line for the whole, one a source. */

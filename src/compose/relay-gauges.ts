@@ -11,6 +11,7 @@ import { within } from "../wait/within.ts";
 import type { Lasting } from "./lasting.ts";
 import { spoolPlaceOf } from "./limits.ts";
 import { traceFolderOf } from "./record.ts";
+import { reportPull } from "./pull-report.ts";
 import { stateFolderOf } from "./state-place.ts";
 import { syncGaugesBeside } from "./sync-gauges.ts";
 import { kinds } from "../snapshot/format.ts";
@@ -40,7 +41,14 @@ export async function readGauges({ snapshot, crowd, ledger }: Lasting, parts: Pa
     ...(certificate === undefined ? [] : certificateGauges(certificate)),
     ...(await diskGauges(settings)),
     ...syncGaugesBeside(settings, snapshot),
+    ...pullGauges(settings),
   ];
+}
+
+/** None where nothing is pulled. */
+function pullGauges(settings: Settings): Gauge[] {
+  const pull = reportPull(settings);
+  return pull === null ? [] : [{ name: "pull_failures", value: pull.denied ? Number.NaN : pull.failures }];
 }
 
 function listGauges({ state, image }: SnapshotReader, settings: Settings): Gauge[] {

@@ -101,6 +101,6 @@ export const alert = z.strictObject({
     3,
     1,
     10_000,
-    "Number of consecutive failed or refused syncs before an alert; if the snapshot is older than [snapshot] max_age, the first one is enough.",
+    "Number of consecutive failed or refused syncs before an alert; if the snapshot is older than [snapshot] max_age, the first one is enough. On a relay: of failed pulls before `goodmailto status` exits 1.",
   ),
 });

@@ -44,7 +44,10 @@ export const publish = z.strictObject({
 
 /** How `goodmailto pull` fetches what `[snapshot] pull` names. */
 export const pull = z.strictObject({
-  schedule: field.cron("*/5 * * * *", "Schedule of `goodmailto pull --cron`, in UTC: minute hour day month weekday."),
+  schedule: field.cron(
+    "*/5 * * * *",
+    'Schedule of `goodmailto pull --cron`, in UTC: minute hour day month weekday, or six fields that begin with seconds ("*/15 * * * * *").',
+  ),
   jitter: field.duration(
     "30s",
     "Maximum random delay of each scheduled run, so that a fleet does not run all at once.",

@@ -12,7 +12,7 @@ import type { Trust } from "../snapshot/trust.ts";
 import type { Access } from "../transfer/access.ts";
 import { download } from "./download.ts";
 import { installFile } from "./install.ts";
-import { readState, writeState } from "./state.ts";
+import { pullStatePath, readState, writeState } from "./state.ts";
 import type { PullState } from "./state.ts";
 import { errorMessage } from "../report/error-message.ts";
 
@@ -63,7 +63,7 @@ export async function pull(options: PullOptions): Promise<Pulled> {
 async function attempt(options: PullOptions): Promise<Pulled> {
   const { path, place, maxSize, access } = options;
   const part = `${path}.part`;
-  const stateFile = `${path}.pull`;
+  const stateFile = pullStatePath(path);
   let state = readState(stateFile, place.url.href);
   const keep = (changes: Partial<PullState>): void => {
     state = { ...state, ...changes };

@@ -117,13 +117,19 @@ export const syncGauges = {
   sync_unpushed_targets: { doc: "[[publish]] targets that lack the list in use." },
 } as const satisfies Readonly<Record<string, MetricFacts>>;
 
+/** What `goodmailto pull` leaves behind, in the relay's page. */
+const pullGauges = {
+  pull_failures: { doc: "Consecutive pulls that failed or whose snapshot was refused; 0 where they succeed." },
+} as const satisfies Readonly<Record<string, MetricFacts>>;
+
 /** Every gauge. */
 export const gauges: Readonly<Record<GaugeName, MetricFacts & { readonly join?: Join }>> = {
   ...relayGauges,
   ...syncGauges,
+  ...pullGauges,
 };
 export type SyncGaugeName = keyof typeof syncGauges;
-export type GaugeName = keyof typeof relayGauges | SyncGaugeName;
+export type GaugeName = keyof typeof relayGauges | SyncGaugeName | keyof typeof pullGauges;
 
 /** One metric, as it is exported. */
 export interface Metric {

@@ -6,6 +6,7 @@ import { readHistory } from "../../sync/remember/history.ts";
 import { reportIncident } from "../compose/incident-report.ts";
 import { describeHistory } from "../compose/list-history.ts";
 import type { HistoryEntry } from "../compose/list-history.ts";
+import { reportPull } from "../compose/pull-report.ts";
 import { reportStatus } from "../compose/list-report.ts";
 import type { StatusReport } from "../compose/list-report.ts";
 import { reportsOf } from "../compose/running-relays.ts";
@@ -18,7 +19,7 @@ import { askRelays } from "../ops/control-client.ts";
 import { figuresOf } from "../ops/figures.ts";
 import type { Totals } from "../ops/metrics.ts";
 import type { Trust } from "../snapshot/trust.ts";
-import { listAlerts } from "./pages/alert.ts";
+import { listAlerts, pullAlerts } from "./pages/alert.ts";
 import type { Alert } from "./pages/alert.ts";
 import { certificateAlerts } from "./pages/certificate-alerts.ts";
 import { countAlerts, relayAlerts } from "./pages/relay-alerts.ts";
@@ -129,6 +130,7 @@ export class Knowledge {
     const all = [
       ...listAlerts(this.status()),
       ...syncAlerts(reportIncident(this.settings), alert.after_failures, now),
+      ...pullAlerts(reportPull(this.settings)),
       ...relayAlerts(relays, silent),
       ...countAlerts(totals ?? {}),
       ...this.#ofCertificate(now),

@@ -30,12 +30,15 @@ export interface Result {
   readonly pss_with_idle_kb?: number;
   readonly idle_ready?: number;
   readonly client_cpu_frac?: number;
+  readonly ops?: number;
   readonly codes?: Readonly<Record<string, number>>;
 }
 
 /** Runs loads. */
 export interface Generator {
   readonly kind: "C" | "Node";
+  /** The C program, for loads that are longer than a measurement. */
+  readonly program?: string;
   /** @throws Error if the load could not be run at all */
   measure(load: Load): Promise<Result>;
   /** A next hop that takes everything; undefined if there is no compiler. */
@@ -52,6 +55,7 @@ export async function buildGenerator(folder: string): Promise<Generator> {
   }
   return {
     kind: "C",
+    program,
     measure: (load) => measureWith(program, load),
     sink: async (port, options = []) => {
       const words = ["serve", "--port", String(port), ...options];

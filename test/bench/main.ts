@@ -2,6 +2,7 @@
  * `npm run bench`: ours beside Postfix, a plain smtp-server and canned replies. Builds its own load, installs nothing.
  * `-- --only versions --beside FOLDER` compares with another checkout of goodmailto, its rounds between ours.
  * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,memory,sync,cures,checks,content,lookup,journal`.
+ * `-- --only rivals`: beside Exim, OpenSMTPD and Haraka; `-- --only fleet`: three relays with one Redis and one store.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -24,7 +25,9 @@ import type { Generator } from "./generator.ts";
 import { measureHeaderChecks } from "./header-checks.ts";
 import { measureMessageChecks } from "./message-checks.ts";
 import { measureJournal } from "./journal.ts";
+import { measureFleet } from "./fleet.ts";
 import { measureMemory } from "./memory.ts";
+import { startRivals } from "./rivals.ts";
 import { measureLookups } from "./lookups.ts";
 import { cellKey, loadsOf, measureRounds } from "./rounds.ts";
 import type { Cell, Measured, NamedLoad } from "./rounds.ts";
@@ -122,6 +125,22 @@ async function rounds(generator: Generator, site: Site): Promise<string> {
   }
 }
 
+/** The same with what other mail servers this machine has: refusals, a fifth of known recipients, and whole sessions. */
+async function rivals(generator: Generator, site: Site): Promise<string> {
+  const started: Server[] = [];
+  try {
+    started.push(await startOurs(site, { name: "goodmailto, 1 process" }));
+    started.push(await startOurs(site, { name: "goodmailto, 2 processes", workers: 2 }));
+    const postfix = await startPostfixServer(site);
+    started.push(...(postfix === undefined ? [] : [postfix]), ...(await startRivals(site)));
+    const wanted = new Set(["reject", "mixed 80/20", "sessions @50"]);
+    const loads = loadsOf(site, quick ? 0.7 : 1.5).filter(({ name }) => wanted.has(name));
+    return compare(await measureRounds(generator, started, loads, quick ? 1 : 5), started, loads);
+  } finally {
+    await Promise.all(started.map((server) => server.stop()));
+  }
+}
+
 /** Two checkouts of goodmailto alone: medians of more rounds, and how far the rounds of one server lie apart. */
 async function versions(generator: Generator, site: Site, checkout: string): Promise<string> {
   const started: Server[] = [];
@@ -158,6 +177,12 @@ async function main(): Promise<void> {
       process.stdout.write(machine(generator));
       if (parts.has("rounds")) {
         print("Side by side", await rounds(generator, site));
+      }
+      if (parts.has("rivals")) {
+        print("Beside other mail servers", await rivals(generator, site));
+      }
+      if (parts.has("fleet")) {
+        print("A fleet", await measureFleet(site.sinkPort));
       }
       if (parts.has("versions") && values.beside !== undefined) {
         print("Before and now", await versions(generator, site, resolve(values.beside)));

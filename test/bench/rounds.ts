@@ -61,7 +61,9 @@ export async function measureRounds(
     for (const load of loads) {
       for (const server of servers) {
         const port = load.mode === "deliver" ? server.deliverPort : server.port;
-        const result = await generator.measure({ ...load, options: { ...load.options, port, pids: server.pid } });
+        const own = server.unknownCode === undefined ? {} : { "unknown-code": server.unknownCode };
+        const options = { ...load.options, port, pids: server.pid, ...own };
+        const result = await generator.measure({ ...load, options });
         server.tidy();
         const key = cellKey(server.name, load.name);
         results.set(key, [...(results.get(key) ?? []), result]);

@@ -22,6 +22,8 @@ export interface Server {
   readonly pid: number;
   /** Takes messages, but hands them to nobody. */
   readonly keepsMail?: boolean;
+  /** Its code for an unknown recipient; not given: 550. */
+  readonly unknownCode?: number;
   /** Between two runs. */
   tidy(): void;
   stop(): Promise<void>;

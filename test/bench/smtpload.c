@@ -238,6 +238,7 @@ struct conn {
   int fd, idx;
   enum phase ph;
   bool pipe_ok, rcpt_ok, quitting, want_out;
+  bool waiting;            /* for its turn: see --rate */
   int tx, rcpt;            /* transactions done on this connection, RCPTs sent in this one */
   struct exp *q;           /* ring of replies awaited */
   u32 qh, qt, qmask;
@@ -331,7 +332,7 @@ static bool open_conn(struct conn *c) {
   }
   c->ph = P_CONNECT;
   c->tx = c->rcpt = 0;
-  c->quitting = c->want_out = c->pipe_ok = false;
+  c->quitting = c->want_out = c->pipe_ok = c->waiting = false;
   c->qh = c->qt = 0;
   c->rl = c->ol = c->oo = 0;
   c->t_open = now_ns();
@@ -396,11 +397,22 @@ static void add_quit(struct conn *c, u64 now) {
 
 static bool may_issue(void) { return !stopping && (!o.total || issued < o.total); }
 
+/* When the next transaction is due, where there is a rate. One that comes late does not hurry the others. */
+static u64 next_tx;
+static bool is_early(struct conn *c, u64 now) {
+  if (o.rate <= 0 || o.mode == M_SESSION || !may_issue() || c->tx >= o.tx_per_conn) return false;
+  if (now < next_tx) return true;
+  u64 step = (u64)(1e9 / o.rate);
+  next_tx = now > next_tx + 1000000000u ? now : next_tx + step;
+  return false;
+}
+
 /* Called when no reply is outstanding: send the next command, or the next group when pipelining. */
 static void advance(struct conn *c, u64 now) {
   bool pl = o.pipeline && c->pipe_ok;
   switch (c->ph) {
   case P_MAIL:
+    if ((c->waiting = is_early(c, now))) return;
     if (c->tx >= o.tx_per_conn || (o.mode != M_SESSION && !may_issue())) { add_quit(c, now); break; }
     if (o.mode == M_REJECT || o.mode == M_MIXED) issued += o.rcpts;
     else if (o.mode == M_DELIVER) issued++;
@@ -671,6 +683,8 @@ static void run_load(void) {
       break;
     }
     poll_once(o.rate > 0 ? 1 : 20);
+    for (int i = 0; o.rate > 0 && i < o.conc; i++)
+      if (conns[i].ph == P_MAIL && conns[i].waiting) advance(&conns[i], now_ns());
     if (now - last_check > 200000000) { check_timeouts(now_ns()); last_check = now; }
     if (connect_fail > 1000 && !done_ops) die("cannot connect to %s:%d", o.host, o.port);
   }
@@ -891,7 +905,7 @@ static const char usage_text[] =
     "  --rcpts N         RCPT commands per MAIL [10; session, deliver: 1]\n"
     "  --tx N            transactions per connection [20]\n"
     "  --pipeline 0|1    RFC 2920 pipelining [0]\n"
-    "  --rate R          session: open loop, R sessions started per second\n"
+    "  --rate R          session: open loop, R sessions started per second; else at most R transactions per second\n"
     "  --valid FILE      known addresses, one per line (mixed, deliver, serve)\n"
     "  --known-pct P     mixed: percentage of known addresses [20]\n"
     "  --domain D --from A --helo H    names used\n"

@@ -34,6 +34,8 @@ interface Member {
   pull(): Promise<string>;
   /** "vera nobody neu": the codes to these recipients. */
   answers(): Promise<string>;
+  /** By the gauge of the relay's metrics. */
+  pullFailures(): Promise<string>;
 }
 
 async function startMember(origin: Origin, hop: NextHop): Promise<Member> {
@@ -56,6 +58,10 @@ next_hop = "smtp://127.0.0.1:${hop.port}"
       const { kind } = await pullOnce(settings, relay.folder, log, new AbortController().signal);
       await relay.relay.snapshot.check();
       return kind;
+    },
+    async pullFailures() {
+      const gauges = await relay.relay.gauges();
+      return String(gauges.find(({ name }) => name === "pull_failures")?.value);
     },
     async answers() {
       const client = await SmtpClient.open(relay.port);
@@ -103,7 +109,7 @@ describe("a fleet of three relays with one origin", () => {
     return readFileSync(path);
   }
 
-  async function each(what: "pull" | "answers"): Promise<string[]> {
+  async function each(what: "pull" | "answers" | "pullFailures"): Promise<string[]> {
     return [...new Set(await Promise.all(fleet.map((member) => member[what]())))];
   }
 
@@ -122,7 +128,9 @@ describe("a fleet of three relays with one origin", () => {
     const { port } = origin;
     await origin.stop();
     expect(await each("pull")).toEqual(["failed"]);
+    expect(await each("pull")).toEqual(["failed"]);
     expect(await each("answers"), "while the origin is away").toEqual(["250 550 550"]);
+    expect(await each("pullFailures")).toEqual(["2"]);
     origin = await startOrigin({}, port);
 
     // As if one relay's folder were written to by somebody else as well: the relay judges by itself.
@@ -140,6 +148,7 @@ describe("a fleet of three relays with one origin", () => {
     for (const [what, bytes] of bad) {
       origin.files.set("/snapshot.sqlite", bytes);
       expect([what, await each("pull")]).toEqual([what, ["refused"]]);
+      expect([what, await each("pullFailures")]).not.toEqual([what, ["0"]]);
       expect([what, await each("answers")]).toEqual([what, ["250 550 550"]]);
       writeFileSync(join(folder, "bad"), bytes);
       copyFileSync(join(folder, "bad"), alone.relay.snapshotPath);
@@ -151,6 +160,7 @@ describe("a fleet of three relays with one origin", () => {
     await sync(["vera", "neu@kontor.example"]);
     expect(await each("pull")).toEqual(["installed"]);
     expect(await each("answers"), "after the next list").toEqual(["250 550 250"]);
+    expect(await each("pullFailures")).toEqual(["0"]);
     for (const { relay } of fleet) {
       expect(relay.relay.snapshot.state).not.toHaveProperty("alarm");
       const refusals = relay.log.filter((line) => line.includes("pull") && line.includes("refused"));

@@ -58,7 +58,7 @@ function relaysInState(): number {
   }
   const database = new Database(path);
   try {
-    return database.prepare<[], number>("SELECT count(*) FROM rows WHERE name = 'connections'").pluck().get() ?? 0;
+    return database.prepare<[], number>("SELECT count(*) FROM rows WHERE name LIKE 'connections %'").pluck().get() ?? 0;
   } finally {
     database.close();
   }

@@ -41,6 +41,8 @@ export interface JailOptions {
   readonly folders: readonly string[];
   /** Paths without the first slash → text; a script can be run. */
   readonly files: Readonly<Record<string, string>>;
+  /** A program that is run there by root before the server starts, in the group of one of the users. */
+  readonly first?: { readonly program: string; readonly words: readonly string[]; readonly group: string };
 }
 
 interface Jail {
@@ -103,6 +105,7 @@ export class Jailed extends Daemon {
       const jail = await openJail(options);
       const server = new Jailed(port, jail, jail.command(program, ...words));
       try {
+        await runFirst(jail, options);
         await server.start();
         return server;
       } catch (error) {
@@ -118,6 +121,14 @@ export class Jailed extends Daemon {
   async close(): Promise<void> {
     await this.kill();
     await this.#jail.remove();
+  }
+}
+
+async function runFirst({ folder }: Jail, { first, users }: JailOptions): Promise<void> {
+  if (first !== undefined) {
+    const group = serverUser + users.indexOf(first.group);
+    const words = [`--userspec=0:${group}`, folder, `/${first.program}`, ...first.words];
+    await run("chroot", words, { timeout: 60_000 });
   }
 }
 

@@ -105,6 +105,12 @@ export const alertCases: readonly AlertCase[] = [
     fires: { goodmailto_sync_unpushed_targets: "2x40" },
     silent: { goodmailto_sync_unpushed_targets: "2x20 0x20" },
   },
+  {
+    alert: "GoodmailtoPullFailing",
+    at: 3,
+    fires: { goodmailto_pull_failures: "1 2 3 3" },
+    silent: { goodmailto_pull_failures: "1 2 0 1" },
+  },
   { alert: "GoodmailtoHopDown", at: 15, fires: { [noReply]: "0+3x15" }, silent: { [noReply]: "0 3x14" } },
   {
     alert: "GoodmailtoHopDefers",

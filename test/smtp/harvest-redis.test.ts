@@ -1,4 +1,6 @@
 /** Two relays that share their counts in a real Redis or Valkey, and what becomes of them while it is unavailable. */
+import { hostname } from "node:os";
+
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
@@ -61,7 +63,7 @@ describe.skipIf(missingRedis())("harvest counts in Redis", () => {
   beforeEach(async () => {
     [one, two] = await Promise.all([startOne(), startOne()]);
     // Each tells the other of its connections.
-    await expect.poll(async () => (await keys("connections")).length, patience).toBe(2);
+    await expect.poll(async () => (await keys(`connections ${hostname()}`)).length, patience).toBe(2);
   });
   afterEach(() => Promise.all([one.stop(), two.stop()]));
 
@@ -152,7 +154,7 @@ describe.skipIf(missingRedis())("harvest counts in Redis", () => {
     await askAt(two, "127.0.5.1", 2);
     await becomesBlocked(two, "127.0.5.1");
     two.reload(`[state]\nstore = "${redis.url}"`);
-    await expect.poll(async () => (await keys("connections")).length, patience).toBe(2);
+    await expect.poll(async () => (await keys(`connections ${hostname()}`)).length, patience).toBe(2);
     await askAt(two, "127.0.5.2", 1);
     await expect.poll(() => countOf("127.0.5.2"), patience).toBe(1);
     expect(await greetingAt(two, "127.0.5.1")).toBe(turnedAway);

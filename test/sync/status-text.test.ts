@@ -1,12 +1,13 @@
 /** What `goodmailto status` says of a clock that jumped and of files that its user may not read. */
 import { execFile } from "node:child_process";
-import { chmodSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
 import { formatStatus } from "../../src/commands/status.ts";
 import { reportStatus } from "../../src/compose/list-report.ts";
+import { notePull, pullStatePath } from "../../src/pull/state.ts";
 import { incidentPath } from "../../src/files/sync-notes.ts";
 import { calm, writeIncident } from "../../sync/remember/incident.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
@@ -36,7 +37,7 @@ async function scene() {
       );
     });
   const json = async (): Promise<unknown> => JSON.parse((await status("--json")).stdout);
-  return { path, status, json };
+  return { path, config, status, json };
 }
 
 describe("goodmailto status", () => {
@@ -49,6 +50,36 @@ describe("goodmailto status", () => {
     const later = reportStatus(settings, Date.now() + 7_300_000);
     expect(later).toMatchObject({ status: "fresh", clock: "good" });
     expect(formatStatus(later)).toContain(", 2h ago\n");
+  });
+
+  it("says since when nothing can be pulled, and exits 1 after as many failures as are enough for an alert", async () => {
+    const { path, config, status, json } = await scene();
+    const url = "https://lists.kontor.example/list";
+    appendFileSync(config, `pull = "${url}"\n[alert]\nafter_failures = 2\n`);
+    const note = (why: string | undefined, at: number): void => {
+      notePull(pullStatePath(path), url, why, at);
+      chmodSync(pullStatePath(path), 0o644);
+    };
+    expect(await json()).toMatchObject({ pull: { failures: 0, alarm: false, denied: false } });
+    const first = Date.UTC(2026, 10, 1);
+    note("Cannot GET lists.kontor.example: ECONNREFUSED", first);
+    const line = "since 2026-11-01T00:00:00.000Z: Cannot GET lists.kontor.example: ECONNREFUSED\n";
+    expect(await status()).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`pull: 1 failures ${line}`) as string,
+    });
+    note("Cannot GET lists.kontor.example: ECONNREFUSED", first + 60_000);
+    expect(await status()).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(`pull: 2 failures ${line}`) as string,
+    });
+    // Who runs the tests without being root owns the file.
+    chmodSync(pullStatePath(path), root ? 0o600 : 0o000);
+    expect(await status()).toMatchObject({ code: 3, stdout: expect.stringContaining("pull: not known, ") as string });
+    note(undefined, first + 120_000);
+    const calmAgain = await status();
+    expect(calmAgain.code).toBe(0);
+    expect(calmAgain.stdout).not.toContain("pull: ");
   });
 
   it("tells a snapshot that its user may not read from one that is not there, and exits 3", async () => {

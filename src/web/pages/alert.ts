@@ -1,5 +1,6 @@
 /** What wants a person's attention: one list for the page of alerts, the overview, and the number beside the navigation. */
 import type { StatusReport } from "../../compose/list-report.ts";
+import type { PullReport } from "../../compose/pull-report.ts";
 import { html, nothing } from "../html/markup.ts";
 import type { Markup } from "../html/markup.ts";
 
@@ -27,6 +28,19 @@ export function alertList(alerts: readonly Alert[]): Markup {
         </li>`,
     )}
   </ul>`;
+}
+
+/** Of the pulls that bring the list. */
+export function pullAlerts(pull: PullReport | null): Alert[] {
+  return pull?.alarm === true
+    ? [
+        {
+          level: "warning",
+          what: `No list could be pulled since ${pull.since ?? "?"}`,
+          advice: `${pull.why}. The list that is here stays in use and becomes old.`,
+        },
+      ]
+    : [];
 }
 
 /** Of the list. */
