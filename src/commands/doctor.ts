@@ -9,6 +9,7 @@ import { deepFaults, deepWarnings } from "../compose/deep-check.ts";
 import { reportStatus } from "../compose/list-report.ts";
 import { ownName } from "../compose/own-name.ts";
 import { reportPull } from "../compose/pull-report.ts";
+import { reportsOf } from "../compose/running-relays.ts";
 import { defaultConfig, schemaFor } from "../compose/settings.ts";
 import { trustForCommand } from "../compose/trust.ts";
 import { warningsOf } from "../compose/warnings.ts";
@@ -19,8 +20,11 @@ import { formatFault } from "../config/toml.ts";
 import { fault, ok, warning } from "../doctor/finding.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { lookAtHop } from "../doctor/hop-look.ts";
-import { lookAtCertificate, lookAtPorts, lookAtRelay } from "../doctor/machine.ts";
+import { lookAtCertificate } from "../doctor/certificate.ts";
+import { lookAtDescriptors, lookAtPorts, lookAtRelay } from "../doctor/machine.ts";
 import { lookAtNames } from "../doctor/names.ts";
+import { lookAtRights } from "../doctor/rights.ts";
+import { lookAtWeb } from "../doctor/web.ts";
 import { createDomains } from "../mail/domains.ts";
 import { askRelays } from "../ops/control-client.ts";
 import { exit } from "../ops/exit.ts";
@@ -62,23 +66,36 @@ async function examine(config: string, loaded: Loaded, dns: boolean): Promise<re
   const { settings } = loaded;
   const hostname = ownName(settings);
   const asked = await askRelays(settings.smtp.status_folder, { ask: "report" });
-  const { findings: ofCertificate, certificate } = lookAtCertificate(settings, hostname, Date.now());
+  const pids = reportsOf(asked).map(({ pid }) => pid);
+  const isRunning = asked.answers.length > 0;
+  const { findings: ofCertificate, chain, said } = lookAtCertificate(settings, hostname, Date.now());
   const domains = settings.domains.relay.filter((name) => !name.startsWith("."));
   return [
-    ...(await lookAtConfiguration(config, loaded)),
+    ...(await lookAtConfiguration(config, loaded, said)),
+    ...(await lookAtRights(loaded, pids[0])),
     ...lookAtList(settings),
     ...lookAtRelay(asked),
-    ...(asked.answers.length > 0 ? [] : await lookAtPorts(settings)),
+    ...(isRunning ? [] : await lookAtPorts(settings)),
+    ...lookAtDescriptors(settings, pids),
+    ...(await lookAtWeb(settings, isRunning)),
     ...ofCertificate,
     ...(await lookAtSources(config, settings)),
     ...(await lookAtHops(settings, hostname)),
-    ...(dns ? await lookAtNames({ servers: settings.dns.servers, hostname, domains, certificate }) : []),
+    ...(dns ? await lookAtNames({ servers: settings.dns.servers, hostname, domains, chain }) : []),
   ];
 }
 
-async function lookAtConfiguration(config: string, loaded: Loaded): Promise<readonly Finding[]> {
+/** @param said warnings that another look gives */
+async function lookAtConfiguration(
+  config: string,
+  loaded: Loaded,
+  said: ReadonlySet<string>,
+): Promise<readonly Finding[]> {
   const faults = await deepFaults(config, loaded);
-  const warnings = [...warningsOf(loaded, ["relay", "sync"]), ...(await deepWarnings(config, loaded))];
+  const warnings = [
+    ...warningsOf(loaded, ["relay", "sync"]).filter(({ message }) => !said.has(message)),
+    ...(await deepWarnings(config, loaded)),
+  ];
   const findings = [
     ...faults.map((text) => fault("configuration", text, "goodmailto config check")),
     ...warnings.map((one) => warning("configuration", formatFault(one), "as it says")),

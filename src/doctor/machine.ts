@@ -1,18 +1,15 @@
-/** What can be seen on this machine alone: the list, the ports, the certificate. */
-import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
+/** What can be seen on this machine alone: the relay's processes, their ports and descriptors. */
+import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
 
-import { endsSoon } from "../compose/certificate-terms.ts";
-import { listenersOf } from "../config/listening.ts";
+import { listenersOf, wantedConnections } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { errorCode, errorMessage } from "../report/error-message.ts";
+import { errorCode } from "../report/error-message.ts";
 import type { Asked } from "../ops/control-client.ts";
+import { allowedDescriptors, neededDescriptors } from "../ops/descriptors.ts";
 import { fault, ok, warning } from "./finding.ts";
 import type { Finding } from "./finding.ts";
-
-const day = 86_400_000;
 
 /** Whether the relay of this configuration answers at its control socket. */
 export function lookAtRelay({ answers, silent }: Asked): readonly Finding[] {
@@ -64,7 +61,7 @@ export async function lookAtPorts(settings: Settings): Promise<readonly Finding[
 }
 
 /** The code of its error; "" if it can. */
-function tryToListen(host: string, port: number): Promise<string> {
+export function tryToListen(host: string, port: number): Promise<string> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once("error", (error) => resolve(errorCode(error)));
@@ -72,37 +69,31 @@ function tryToListen(host: string, port: number): Promise<string> {
   });
 }
 
-/** The relay's certificate: read, in time, and for its own name. @returns with it, the certificate itself */
-export function lookAtCertificate(
-  { tls, smtp }: Settings,
-  hostname: string,
-  now: number,
-): { readonly findings: readonly Finding[]; readonly certificate: X509Certificate | undefined } {
-  if (tls.cert === "") {
-    const none = warning(
-      "certificate",
-      "none: STARTTLS is not offered",
-      "[tls] cert and key; `goodmailto tls self-signed` to begin with",
-    );
-    return { findings: smtp.listen.length === 0 ? [] : [none], certificate: undefined };
-  }
-  let certificate: X509Certificate;
+/** Whether each process may open what its sessions need. @param pids of the relay; empty: as this process may */
+export function lookAtDescriptors(settings: Settings, pids: readonly number[]): readonly Finding[] {
+  const { sessions, lookups } = wantedConnections(settings);
+  const needed = neededDescriptors(sessions, lookups);
+  const said = (pids.length === 0 ? [undefined] : pids).map((pid): Finding => {
+    const most = allowedDescriptors(pid);
+    const open = pid === undefined ? undefined : openDescriptors(pid);
+    const facts = `${Number.isFinite(most) ? most : "any number"} allowed, ${needed} may be needed`;
+    return most >= needed
+      ? ok("descriptors", `${facts}${open === undefined ? "" : `, ${open} open`}`)
+      : warning(
+          "descriptors",
+          `${facts}: fewer sessions than [smtp] max_connections`,
+          "LimitNOFILE= of goodmailto.service, or ulimit -n",
+        );
+  });
+  // Workers are alike but for what they have open.
+  return said.slice(0, 1).concat(said.slice(1).filter(({ state }) => state !== "ok"));
+}
+
+/** Undefined where this user may not know. */
+function openDescriptors(pid: number): number | undefined {
   try {
-    certificate = new X509Certificate(readFileSync(tls.cert));
-  } catch (error) {
-    return { findings: [fault("certificate", errorMessage(error), "[tls] cert")], certificate: undefined };
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return undefined;
   }
-  const ends = Date.parse(certificate.validTo);
-  const days = Math.floor((ends - now) / day);
-  const findings = [
-    ends < now
-      ? fault("certificate", `ended at ${certificate.validTo}`, "renew it; SIGHUP loads it")
-      : ends < now + endsSoon
-        ? warning("certificate", `ends in ${days} days`, "renew it; SIGHUP loads it")
-        : ok("certificate", `good for ${days} days`),
-    certificate.checkHost(hostname) === undefined
-      ? warning("certificate", `is not for ${hostname}`, "senders that verify by MTA-STS or DANE refuse it")
-      : ok("certificate", `is for ${hostname}`),
-  ];
-  return { findings, certificate };
 }

@@ -12,10 +12,10 @@ const onlyLookups = 0.9;
 /** Sessions that there are in any case. */
 const least = 10;
 
-/** What this process may open; infinite where that is not known. */
-function allowed(): number {
+/** What a process may open; infinite where that is not known. @param pid undefined: this one */
+export function allowedDescriptors(pid?: number): number {
   try {
-    const limits = readFileSync("/proc/self/limits", "utf8");
+    const limits = readFileSync(`/proc/${pid ?? "self"}/limits`, "utf8");
     return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
   } catch {
     return Number.POSITIVE_INFINITY;
@@ -38,7 +38,7 @@ export interface Affordable {
  * @param lookups connections of lookups, as configured
  */
 export function affordable(wanted: number, lookups = 0): Affordable {
-  const free = allowed() - others;
+  const free = allowedDescriptors() - others;
   const atMost = (count: number, room: number): number => Math.min(count, Math.max(least, Math.floor(room)));
   const asking = atMost(lookups, free * (wanted === 0 ? onlyLookups : lookupShare));
   return {
@@ -50,16 +50,21 @@ export function affordable(wanted: number, lookups = 0): Affordable {
 
 /** How many connections of lookups there may be after a reload: more only where sessions leave them room. */
 export function affordableLookups({ sessions, refused, lookups }: Affordable, wanted: number): number {
-  return Math.min(wanted, Math.max(lookups, allowed() - others - 2 * sessions - refused));
+  return Math.min(wanted, Math.max(lookups, allowedDescriptors() - others - 2 * sessions - refused));
 }
 
 /**
- * What is too little, in words; undefined if it is enough, or not known.
+ * How many a process may come to need.
  * @param sessions at a time; each may hold one socket to its client and one to the next hop
  * @param lookups connections of lookups at a time
  */
+export function neededDescriptors(sessions: number, lookups: number): number {
+  return 2 * sessions + lookups + others;
+}
+
+/** What is too little, in words; undefined if it is enough, or not known. As {@link neededDescriptors}. */
 export function scarceDescriptors(sessions: number, lookups = 0): string | undefined {
-  const needed = 2 * sessions + lookups + others;
-  const most = allowed();
+  const needed = neededDescriptors(sessions, lookups);
+  const most = allowedDescriptors();
   return most >= needed ? undefined : `${most} allowed, ${needed} may be needed`;
 }

@@ -47,7 +47,14 @@ describe("goodmailto doctor", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function configure({ port, nextHop }: { readonly port: number; readonly nextHop: string }): string {
+  interface Wanted {
+    readonly port: number;
+    readonly nextHop: string;
+    readonly web: number;
+  }
+
+  function configure({ port, nextHop, web }: Wanted): string {
+    writeFileSync(join(folder, "tokens"), `${"0".repeat(40)}\n`, { mode: 0o600 });
     const path = join(folder, "goodmailto.toml");
     const text = `[smtp]
 listen = ["127.0.0.1:${port}"]
@@ -62,6 +69,9 @@ servers = ["${dns.server}"]
 relay = ["kontor.example"]
 [snapshot]
 path = "list.sqlite"
+[web]
+listen = "127.0.0.1:${web}"
+token_file = "tokens"
 [[route]]
 domain = "kontor.example"
 next_hop = "${nextHop}"
@@ -81,7 +91,11 @@ url = "people.txt"
   }
 
   it("says of each thing that it is well", async () => {
-    const config = configure({ port: await freePort(), nextHop: `smtp://127.0.0.1:${hop.port}` });
+    const config = configure({
+      port: await freePort(),
+      web: await freePort(),
+      nextHop: `smtp://127.0.0.1:${hop.port}`,
+    });
     certify("mx.kontor.example", Date.now() - 3_600_000, 90);
     await publishSnapshot(join(folder, "list.sqlite"), ["vera@kontor.example"]);
     dns.add("mx.kontor.example", "A", "192.0.2.25");
@@ -92,6 +106,8 @@ url = "people.txt"
     for (const line of [
       /^ok {6}list: 1 addresses, \d+ s old$/m,
       /^ok {6}port: 127\.0\.0\.1:\d+ is free$/m,
+      /^ok {6}descriptors: \d+ allowed, 2100 may be needed$/m,
+      /^ok {6}web: http:\/\/127\.0\.0\.1:\d+\/, login by token; its port is free$/m,
       /^ok {6}certificate: good for 89 days$/m,
       /^ok {6}certificate: is for mx\.kontor\.example$/m,
       /^ok {6}source people: 1 entries, 1 addresses$/m,
@@ -107,12 +123,14 @@ url = "people.txt"
   });
 
   it("says of each thing what is wrong with it, and what to do", async () => {
-    const other = createServer().listen(0, "127.0.0.1");
-    await once(other, "listening");
-    const address = other.address();
-    const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    const others = [createServer().listen(0, "127.0.0.1"), createServer().listen(0, "127.0.0.1")] as const;
+    await Promise.all(others.map((other) => once(other, "listening")));
+    const [port, web] = others.map((other) => {
+      const address = other.address();
+      return typeof address === "object" ? (address?.port ?? 0) : 0;
+    }) as [number, number];
     try {
-      const config = configure({ port, nextHop: `smtp://127.0.0.1:${await freePort()}` });
+      const config = configure({ port, web, nextHop: `smtp://127.0.0.1:${await freePort()}` });
       certify("other.example", Date.now() - 100 * 86_400_000, 90);
       rmSync(join(folder, "people.txt"));
       dns.add("mx.kontor.example", "A", "192.0.2.25");
@@ -127,22 +145,29 @@ url = "people.txt"
         expect.arrayContaining([
           expect.stringMatching(/^fault list: .*list\.sqlite: missing$/),
           expect.stringMatching(/^fault port: .* is in use$/),
-          expect.stringMatching(/^fault certificate: ended at /),
+          `fault web: 127.0.0.1:${web}: EADDRINUSE`,
+          expect.stringMatching(/^fault certificate: the certificate ".*cert\.pem" ended at /),
           "warning certificate: is not for mx.kontor.example",
           expect.stringMatching(/^fault source people: .*people\.txt/),
           expect.stringMatching(/^fault mail server: .*ECONNREFUSED/),
           "warning name: 192.0.2.25 does not lead back to mx.kontor.example",
           "warning MX: kontor.example does not name mx.kontor.example: elsewhere.example",
-          expect.stringMatching(/^warning MTA-STS: not known: /),
+          expect.stringMatching(/^warning MTA-STS: .* cannot be fetched.*: mta-sts\.kontor\.example has no address$/),
         ]),
       );
+      // The configuration has a warning about it too.
+      expect(wrong.filter(({ said: text }) => text.includes(" ended at "))).toHaveLength(1);
     } finally {
-      other.close();
+      others.forEach((other) => other.close());
     }
   });
 
   it("asks no name server where it must not, and reports errors of the configuration as config check does", async () => {
-    const config = configure({ port: await freePort(), nextHop: `smtp://127.0.0.1:${hop.port}` });
+    const config = configure({
+      port: await freePort(),
+      web: await freePort(),
+      nextHop: `smtp://127.0.0.1:${hop.port}`,
+    });
     certify("mx.kontor.example", Date.now() - 3_600_000, 90);
     await run("doctor", "-c", config, "--no-dns");
     expect(dns.asked).toEqual([]);

@@ -26,8 +26,9 @@ export interface Nginx {
  * Starts it.
  * @param htpasswd lines of "user:{PLAIN}password"
  * @param more lines of the server's configuration @param fixed a port, for one that comes back
+ * @param servers more servers, of that port or of others
  */
-export async function startNginx(htpasswd: string, more = "", fixed?: number): Promise<Nginx> {
+export async function startNginx(htpasswd: string, more = "", fixed?: number, servers = ""): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), "gmto-nginx-"));
   const root = join(folder, "files");
   await Promise.all(
@@ -65,6 +66,7 @@ http {
     }
     ${more}
   }
+  ${servers}
 }
 `,
   );
