@@ -11,6 +11,7 @@ import type { Asked } from "../ops/control-client.ts";
 import { exit } from "../ops/exit.ts";
 import { pullStatePath } from "../pull/state.ts";
 import { shortTime } from "../report/short-time.ts";
+import { visible } from "../report/visible.ts";
 import { reportIncident } from "../compose/incident-report.ts";
 import type { IncidentReport } from "../compose/incident-report.ts";
 import { reportStatus } from "../compose/list-report.ts";
@@ -81,7 +82,7 @@ function formatPull(pull: PullReport | null, { path }: { path: string }): string
   const { failures, since, why, denied } = pull;
   return denied
     ? `pull: not known, ${deniedText(pullStatePath(path))}`
-    : `pull: ${failures} failures since ${since ?? "?"}: ${why}\n`;
+    : `pull: ${failures} failures since ${since ?? "?"}: ${visible(why)}\n`;
 }
 
 /** For people: one line for the whole, one a source. */

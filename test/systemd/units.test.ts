@@ -14,6 +14,8 @@ const services = [
   "goodmailto.service",
   "goodmailto-sync.service",
   "goodmailto-sync-cron.service",
+  "goodmailto-pull.service",
+  "goodmailto-pull-cron.service",
   "goodmailto-deliverabled.service",
   "goodmailto-scim.service",
 ] as const;
@@ -113,6 +115,18 @@ describe("the sync's unit", () => {
   });
 });
 
+describe("the pull's unit", () => {
+  it("has a brother that stays and goes by [pull] schedule, which has the same rights and excludes the timer", () => {
+    const [pull, stays] = [readUnit("goodmailto-pull.service"), readUnit("goodmailto-pull-cron.service")];
+    expect(stays.get("Service.ExecStart")?.[0]).toContain(" pull --cron ");
+    expect(stays.get("Unit.Conflicts")).toEqual(["goodmailto-pull.timer"]);
+    expect(stays.get("Service.RestartPreventExitStatus")?.[0]?.split(" ")).toContain("78");
+    const own = /^Unit\.|^Install\.|Type$|Exec|Timeout|Restart/;
+    const rights = (unit: Map<string, string[]>) => [...unit].filter(([key]) => !own.test(key));
+    expect(rights(stays)).toEqual(rights(pull));
+  });
+});
+
 describe("the receiver's unit", () => {
   const scim = readUnit("goodmailto-scim.service");
   it("is another user's, has its tokens alone, and a folder that the sync's group reads", () => {
@@ -156,7 +170,7 @@ describe.skipIf(missing("systemd-analyze"))("systemd-analyze", () => {
 
   it("has nothing to say against any unit", () => {
     const units = readdirSync(copy).filter((name) => /\.(?:service|socket|timer)$/.test(name));
-    expect(units).toHaveLength(9);
+    expect(units).toHaveLength(10);
     const { status, stdout, stderr } = spawnSync(
       "systemd-analyze",
       ["verify", "--man=no", ...units.map((name) => join(copy, name))],
