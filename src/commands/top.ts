@@ -4,22 +4,28 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Command } from "commander";
 
+import { refusedMost } from "../compose/refused-most.ts";
+import type { Refused } from "../compose/refused-most.ts";
 import type { RelayFigures } from "../compose/relay-answers.ts";
 import { reportsOf } from "../compose/running-relays.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { screen } from "../compose/top-screen.ts";
 import type { Look, View } from "../compose/top-screen.ts";
+import type { Settings } from "../config/sections.ts";
 import { askRelays } from "../ops/control-client.ts";
 import { exit } from "../ops/exit.ts";
 import { Screen } from "../ops/screen.ts";
 
 const help = `
+With a journal ([trace]), it also shows recipients and clients that were refused most in the last hour.
 Keys: q ends, space pauses, s sorts by rate or by total.
 Without a terminal, or with --once, it prints the figures of one interval and ends.
 Exit status: 0 done, 2 wrong words, 69 no relay runs (--once), 78 configuration error`;
 
 /** Seconds between two looks. */
 const [least, most] = [0.1, 3600];
+/** ms between two looks at the journal. */
+const journalEvery = 5000;
 /** Lines of a page that is not a terminal: all. */
 const page = { columns: 200, rows: 1000 };
 
@@ -52,28 +58,40 @@ async function run({ config, every, once }: Words): Promise<void> {
     process.exitCode = exit.usage;
     return;
   }
-  const { status_folder: folder } = settings.smtp;
-  await (once === true || !process.stdout.isTTY ? showOnce(folder, seconds) : showLive(folder, seconds));
+  const look = lookerOf(settings);
+  await (once === true || !process.stdout.isTTY ? showOnce(look, seconds) : showLive(look, seconds));
 }
 
-async function look(folder: string): Promise<Look> {
-  const asked = await askRelays(folder, { ask: "figures" });
-  // One of another version has no counters to tell.
-  const relays = reportsOf(asked).map((report): RelayFigures => ({ totals: {}, ...report }));
-  return { at: performance.now(), relays, silent: asked.silent };
+type Looker = () => Promise<Look>;
+
+/** Asks the relay each time, and the journal now and then. */
+function lookerOf(settings: Settings): Looker {
+  let refused: Refused | undefined;
+  let readAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const asked = await askRelays(settings.smtp.status_folder, { ask: "figures" });
+    // One of another version has no counters to tell.
+    const relays = reportsOf(asked).map((report): RelayFigures => ({ totals: {}, ...report }));
+    const at = performance.now();
+    const now = Date.now();
+    if (at - readAt > journalEvery) {
+      [refused, readAt] = [refusedMost(settings, now), at];
+    }
+    return { at, now, relays, silent: asked.silent, refused };
+  };
 }
 
-async function showOnce(folder: string, seconds: number): Promise<void> {
-  const before = await look(folder);
+async function showOnce(look: Looker, seconds: number): Promise<void> {
+  const before = await look();
   if (before.relays.length > 0) {
     await sleep(seconds * 1000);
   }
-  const now = before.relays.length > 0 ? await look(folder) : before;
+  const now = before.relays.length > 0 ? await look() : before;
   process.stdout.write(`${screen(now, before, { ...page, sort: "rate", paused: false }).join("\n")}\n`);
   process.exitCode = now.relays.length > 0 ? exit.ok : exit.unavailable;
 }
 
-async function showLive(folder: string, seconds: number): Promise<void> {
+async function showLive(look: Looker, seconds: number): Promise<void> {
   let view: Pick<View, "sort" | "paused"> = { sort: "rate", paused: false };
   let [now, before]: [Look | undefined, Look | undefined] = [undefined, undefined];
   const draw = (): void => {
@@ -93,7 +111,7 @@ async function showLive(folder: string, seconds: number): Promise<void> {
   const ended = terminal.ended.then(() => "ended" as const);
   for (let over = false; !over;) {
     if (!view.paused) {
-      const next = await look(folder);
+      const next = await look();
       [before, now] = [now, next];
       draw();
     }

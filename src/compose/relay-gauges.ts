@@ -119,7 +119,7 @@ function certificateGauges(pem: string): Gauge[] {
 }
 
 /** A place that is not there, or does not answer, has none. */
-async function diskGauges(settings: Settings): Promise<Gauge[]> {
+export async function diskGauges(settings: Settings): Promise<Gauge[]> {
   const places = {
     snapshot: dirname(settings.snapshot.path),
     state: stateFolderOf(settings),

@@ -5,6 +5,7 @@ import { sumTotals } from "../ops/metrics.ts";
 import type { Totals } from "../ops/metrics.ts";
 import { shortTime } from "../report/short-time.ts";
 import { visible } from "../report/visible.ts";
+import type { NameCount, Refused } from "./refused-most.ts";
 import type { RelayFigures } from "./relay-answers.ts";
 
 /** One look. */
@@ -15,6 +16,10 @@ export interface Look {
   readonly relays: readonly RelayFigures[];
   /** Processes that did not answer, with the reason. */
   readonly silent: readonly { readonly path: string; readonly why: string }[];
+  /** Of the journal; undefined: there is none that may be read. */
+  readonly refused?: Refused | undefined;
+  /** ms since 1970, for the age of the list. */
+  readonly now: number;
 }
 
 /** How it is shown. */
@@ -30,7 +35,7 @@ export function screen(now: Look, before: Look | undefined, view: View): string[
   const lines =
     now.relays.length === 0
       ? ["goodmailto: no relay runs, or this user may not ask it; waiting for one"]
-      : [...head(now), "", ...flow(now, before), "", ...hops(now), ...tables(now, before, view)];
+      : [...head(now), "", ...flow(now, before), "", ...hops(now), ...tables(now, before, view), ...refusedTables(now)];
   const silent = now.silent.map(({ path, why }) => `${path} does not answer: ${why}`);
   const words = view.paused ? ["paused; space continues"] : [];
   return [...words, ...silent, ...lines]
@@ -38,11 +43,11 @@ export function screen(now: Look, before: Look | undefined, view: View): string[
     .slice(0, view.rows);
 }
 
-function head({ relays }: Look): string[] {
+function head({ relays, now }: Look): string[] {
   const sum = (of: (relay: RelayFigures) => number): number => relays.reduce((all, relay) => all + of(relay), 0);
   const [first] = relays;
   const versions = [...new Set(relays.map(({ version }) => version))].join(", ");
-  const lists = [...new Set(relays.map(({ list }) => list ?? "none, every recipient is accepted"))].join(", ");
+  const lists = [...new Set(relays.map(({ list }) => listText(list, now)))].join(", ");
   const blocked = Math.max(...relays.map((relay) => relay.blocked));
   const uptime = Math.max(...relays.map((relay) => relay.uptime));
   const alarms = [...new Set(relays.flatMap(({ alarm }) => (alarm === null ? [] : [alarm])))];
@@ -56,6 +61,14 @@ function head({ relays }: Look): string[] {
   ];
 }
 
+function listText(made: string | null, now: number): string {
+  if (made === null) {
+    return "none, every recipient is accepted";
+  }
+  const age = Math.round((now - Date.parse(made)) / 1000);
+  return age < 0 ? `of ${made}, in the future` : `${shortTime(age)} old, of ${made}`;
+}
+
 const totalsOf = ({ relays }: Look): Totals => sumTotals(relays.map(({ totals }) => totals));
 
 const names: readonly (readonly [keyof Figures, string])[] = [
@@ -63,8 +76,10 @@ const names: readonly (readonly [keyof Figures, string])[] = [
   ["refused", "recipients refused"],
   ["accepted", "recipients accepted"],
   ["delivered", "messages delivered"],
-  ["hopsTook", "next hops: 2xx"],
-  ["hopsRefused", "next hops: 4xx, 5xx"],
+  ["deferred", "messages deferred"],
+  ["hopsTook", "next hops: 2xx, 3xx"],
+  ["hopsDeferred", "next hops: 4xx"],
+  ["hopsRefused", "next hops: 5xx"],
   ["hopsSilent", "next hops: no answer"],
 ];
 
@@ -73,6 +88,30 @@ function flow(now: Look, before: Look | undefined): string[] {
   const old = before === undefined ? undefined : figuresOf(totalsOf(before));
   const rows = names.map(([name, title]) => row(title, rateOf(figures[name], old?.[name], now, before), figures[name]));
   return [row("", "a second", "since the start"), ...rows];
+}
+
+/** Of the journal: who was refused, and whose mail. */
+function refusedTables({ refused }: Look): string[] {
+  if (refused === undefined || refused.refused + refused.deferred === 0) {
+    return [];
+  }
+  const { recipients, clients, deferred, since, until } = refused;
+  const time = `in ${shortTime(Math.max(1, Math.round((until - since) / 1000)))}`;
+  const table = (title: string, names: readonly NameCount[]): string[] => {
+    const lines = names.map(({ name, count }) => row(name, percent(count, refused.refused), count));
+    return lines.length === 0 ? [] : [row(title, "share", time), ...lines, ""];
+  };
+  return [
+    row("of the journal", "share", time),
+    row("replies that only defer (4xx)", percent(deferred, refused.refused + deferred), deferred),
+    "",
+    ...table("recipients refused most", recipients),
+    ...table("clients refused most", clients),
+  ];
+}
+
+function percent(part: number, all: number): string {
+  return `${Math.round((100 * part) / Math.max(1, all))}%`;
 }
 
 function hops({ relays }: Look): string[] {

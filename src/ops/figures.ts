@@ -9,8 +9,11 @@ export interface Figures {
   readonly accepted: number;
   /** Messages that the next hop has taken. */
   readonly delivered: number;
-  /** Answers of next hops that were 2xx, 4xx or 5xx, and those that never came. */
+  /** Messages whose reply was 4xx: the sender's server keeps them, and comes again. */
+  readonly deferred: number;
+  /** Answers of next hops that were 2xx or 3xx, 4xx, 5xx, and those that never came. */
   readonly hopsTook: number;
+  readonly hopsDeferred: number;
   readonly hopsRefused: number;
   readonly hopsSilent: number;
 }
@@ -41,16 +44,16 @@ export function sumOf(totals: Totals, name: string, label?: string, begins = "")
 
 /** The figures of now. */
 export function figuresOf(totals: Totals): Figures {
-  const replies = sumOf(totals, "hop_replies");
-  const took = sumOf(totals, "hop_replies", "code", "2");
-  const silent = sumOf(totals, "hop_replies", "code", "none");
+  const replies = (begins: string): number => sumOf(totals, "hop_replies", "code", begins);
   return {
     connections: sumOf(totals, "connections"),
     refused: sumOf(totals, "recipients", "verdict", "refused"),
     accepted: sumOf(totals, "recipients", "verdict", "accepted"),
     delivered: sumOf(totals, "messages", "code", "250"),
-    hopsTook: took,
-    hopsRefused: replies - took - silent,
-    hopsSilent: silent,
+    deferred: sumOf(totals, "messages", "code", "4"),
+    hopsTook: replies("2") + replies("3"),
+    hopsDeferred: replies("4"),
+    hopsRefused: replies("5"),
+    hopsSilent: replies("none"),
   };
 }

@@ -9,6 +9,7 @@ import type { HistoryEntry } from "../compose/list-history.ts";
 import { reportPull } from "../compose/pull-report.ts";
 import { reportStatus } from "../compose/list-report.ts";
 import type { StatusReport } from "../compose/list-report.ts";
+import { diskGauges } from "../compose/relay-gauges.ts";
 import { reportsOf } from "../compose/running-relays.ts";
 import type { Placed } from "../compose/settings.ts";
 import { warningsOf } from "../compose/warnings.ts";
@@ -22,7 +23,7 @@ import type { Trust } from "../snapshot/trust.ts";
 import { listAlerts, pullAlerts } from "./pages/alert.ts";
 import type { Alert } from "./pages/alert.ts";
 import { certificateAlerts } from "./pages/certificate-alerts.ts";
-import { countAlerts, relayAlerts } from "./pages/relay-alerts.ts";
+import { alarmsOf, countAlerts, diskAlerts, relayAlerts } from "./pages/relay-alerts.ts";
 import { configAlerts, syncAlerts } from "./pages/sync-alerts.ts";
 import type { Desk, KeptHistory, Live } from "./pages/desk.ts";
 import { Samples } from "./pages/samples.ts";
@@ -83,13 +84,17 @@ export class Knowledge {
     };
   }
 
-  /** Takes a sample for the charts. Never rejects. */
+  /** Has a sample for the charts taken. Never rejects. */
   async sample(): Promise<void> {
-    const { totals, relays } = await this.live();
+    await this.live();
+  }
+
+  #sample({ totals, relays }: Live): void {
     if (totals !== undefined) {
       const status = this.status();
       this.samples.take(Date.now(), {
         figures: figuresOf(totals),
+        alarms: alarmsOf(totals),
         age: "age" in status ? status.age : undefined,
         sessions: relays.reduce((sum, { sessions }) => sum + sessions, 0),
       });
@@ -132,7 +137,8 @@ export class Knowledge {
       ...syncAlerts(reportIncident(this.settings), alert.after_failures, now),
       ...pullAlerts(reportPull(this.settings)),
       ...relayAlerts(relays, silent),
-      ...countAlerts(totals ?? {}),
+      ...(totals === undefined ? [] : countAlerts(alarmsOf(totals), this.samples.dayAgo?.alarms)),
+      ...diskAlerts(await diskGauges(this.settings)),
       ...this.#ofCertificate(now),
       ...configAlerts(this.#warningsNow()),
     ];
@@ -160,11 +166,10 @@ export class Knowledge {
       this.#askTotals(),
       askRelays(this.settings.smtp.status_folder, { ask: "report" }),
     ]);
-    return {
-      totals,
-      relays: reportsOf(asked),
-      silent: asked.silent.map(({ path, why }) => `${path}: ${why}`),
-    };
+    const silent = asked.silent.map(({ path, why }) => `${path}: ${why}`);
+    const live = { totals, relays: reportsOf(asked), silent };
+    this.#sample(live);
+    return live;
   }
 }
 

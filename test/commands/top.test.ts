@@ -30,7 +30,8 @@ describe("goodmailto top", () => {
     mkdirSync(join(scene.folder, "run"), { mode: 0o700 });
     await publishSnapshot(join(scene.folder, "snapshot.sqlite"), ["anna@kontor.example"]);
     const smtp = `status_folder = "${scene.folder}/run"`;
-    config = scene.write("goodmailto.toml", configOf({ hop: hop.port, smtp }));
+    const more = `[trace]\nkeep = "1d"\nfolder = "${scene.folder}/trace"\n`;
+    config = scene.write("goodmailto.toml", configOf({ hop: hop.port, smtp, more }));
     ({ port } = await scene.serve(config));
     await answerTo(port, "anna@kontor.example");
     await answerTo(port, "nobody@kontor.example");
@@ -67,6 +68,10 @@ describe("goodmailto top", () => {
     expect(status).toBe(0);
     expect(stdout).not.toContain("\u001B");
     expect(stdout).toMatch(/recipients accepted +0 +1\n/);
+    expect(stdout).toMatch(/\nlist: \d+[sm] old, of 20/);
+    expect(stdout).toMatch(/\nmessages deferred +0 +0\n/);
+    expect(stdout).toMatch(/\nrecipients refused most +share +in 60m\nnobody@kontor\.example +100% +1\n/);
+    expect(stdout).toMatch(/\nclients refused most +share +in 60m\n127\.0\.0\.1 +100% +1\n/);
   });
 
   it("says that no relay runs, and what words are wrong", () => {
@@ -87,21 +92,32 @@ describe("goodmailto top", () => {
     };
     const at = (time: number, ...values: number[]): Look => ({
       at: time,
+      now: Date.UTC(2026, 10, 3, 1),
       silent: [],
       relays: values.map((value) => ({
         ...relay,
         totals: { 'recipients{check="goodmailto",verdict="refused"}': value },
       })),
     });
+    const refused = {
+      recipients: [{ name: "old@kontor.example\u001B[2J", count: 6 }],
+      clients: [{ name: "192.0.2.7", count: 8 }],
+      ...{ refused: 8, deferred: 2, since: 0, until: 3_600_000 },
+    };
     const view = { columns: 90, rows: 24, sort: "rate", paused: false } as const;
     const lines = screen(at(3000, 500, 100), at(1000, 100, 100), view);
     const small = screen(at(3000, 1), undefined, { ...view, rows: 5, columns: 20 });
     expect(small).toHaveLength(5);
     expect(Math.max(...small.map((line) => line.length))).toBe(20);
     expect(lines[0]).toBe("goodmailto 2.0.0, 2 processes, up 2d, 6 sessions, 2 networks blocked");
+    expect(lines[1]).toBe("list: 2d old, of 2026-11-01T00:00:00.000Z (10 addresses)");
     expect(lines.find((line) => line.startsWith("recipients refused"))).toMatch(/ 200 +600$/);
     expect(lines.find((line) => line.startsWith("inside:25"))).toMatch(/ 4 +421 busy\?\[2J\?\?now$/);
     expect(lines).toContain("ALARM: torn: its seal");
+    const asked = screen({ ...at(3000, 1), refused }, undefined, { ...view, rows: 60 });
+    expect(asked.find((line) => line.startsWith("replies that only defer"))).toMatch(/ 20% +2$/);
+    expect(asked.find((line) => line.startsWith("old@kontor"))).toMatch(/^old@kontor\.example\?\[2J +75% +6$/);
+    expect(asked.find((line) => line.startsWith("192.0.2.7"))).toMatch(/ 100% +8$/);
     const anew = screen(at(3000, 10), at(2000, 500), view);
     expect(anew.find((line) => line.startsWith("recipients refused"))).toMatch(/ 10 +10$/);
   });

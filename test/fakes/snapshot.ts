@@ -30,11 +30,12 @@ function foundOf(wanted: Wanted): FoundAddress {
   };
 }
 
-/** Publishes these rows and no others. */
+/** Publishes these rows and no others. @param keep previous snapshots that stay beside it */
 export async function publishSnapshot(
   path: string,
   rows: readonly Wanted[],
   domains: readonly string[] = [],
+  keep = 0,
 ): Promise<void> {
   const source: Source = {
     name: "test",
@@ -45,7 +46,7 @@ export async function publishSnapshot(
   };
   const outcome = await runSync({
     sources: [source],
-    settings: { max_shrink: 1, keep: 0 },
+    settings: { max_shrink: 1, keep },
     path,
     log: silentLog,
     signal: new AbortController().signal,

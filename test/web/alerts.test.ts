@@ -10,8 +10,10 @@ import { endsSoon } from "../../src/compose/certificate-terms.ts";
 import { silentAfter } from "../../src/compose/incident-report.ts";
 import { loadPlaced } from "../../src/compose/settings.ts";
 import { trustOf } from "../../src/compose/trust.ts";
+import type { Gauge } from "../../src/ops/metrics.ts";
 import { textOf } from "../../src/web/html/markup.ts";
 import { Knowledge } from "../../src/web/knowledge.ts";
+import { alarmsOf, countAlerts, diskAlerts, leastFree } from "../../src/web/pages/relay-alerts.ts";
 import { listPage } from "../../src/web/pages/list-page.ts";
 import { afterRun, calm, writeIncident } from "../../sync/remember/incident.ts";
 import type { Incident } from "../../sync/remember/incident.ts";
@@ -67,8 +69,8 @@ describe("alerts of the status page", () => {
     expect(await knowledge().alerts()).toEqual([
       {
         level: "warning",
-        what: expect.stringMatching(/^The last sync was not complete, since 20\S+Z$/) as string,
-        advice: expect.stringMatching(/<b>gone<\/b>\. The last complete run was 20\S+Z\.$/) as string,
+        what: expect.stringMatching(/^The last sync was not complete, since 20\S+ [\d:]{8}$/) as string,
+        advice: expect.stringMatching(/<b>gone<\/b>\. The last complete run was 20\S+ [\d:]{8}\.$/) as string,
       },
     ]);
     syncs([failed, failed]);
@@ -131,6 +133,26 @@ describe("alerts of the status page", () => {
       { level: "fault", what: expect.stringContaining("not valid before") as string },
     ]);
     expect(rules).toContain(`certificate_expiry_timestamp_seconds - time() < ${endsSoon / day} * 86400'`);
+  });
+
+  it("tell of what was counted since a day ago, and of a disk that is nearly full", async () => {
+    const before = alarmsOf({ 'check_faults{check="dnsbl"}': 5, trace_lost: 9 });
+    const now = alarmsOf({ 'check_faults{check="dnsbl"}': 5, 'check_faults{check="geo"}': 2, trace_lost: 4 });
+    expect(countAlerts(now, before).map(({ level, what }) => `${level}: ${what}`)).toEqual([
+      "fault: 2 internal errors in checks, each counted as pass, in the last 24 hours",
+      "warning: 4 events that the journal lost, in the last 24 hours",
+    ]);
+    expect(countAlerts(now, now)).toEqual([]);
+    expect(countAlerts(now, undefined)[0]?.what).toMatch(/^7 internal errors .*, since the start$/);
+    const disk = (free: number): Gauge[] => [
+      { name: "disk_free_bytes", labels: { place: "journal" }, value: free * 1e9 },
+      { name: "disk_size_bytes", labels: { place: "journal" }, value: 100e9 },
+    ];
+    expect(diskAlerts([...disk(4)])).toMatchObject([
+      { level: "fault", what: "The disk of the journal is nearly full", advice: "4.0 GB of 100 GB are free." },
+    ]);
+    expect(diskAlerts(disk(5))).toEqual([]);
+    expect(rules).toContain(`goodmailto_disk_size_bytes < ${leastFree}'`);
   });
 
   it("tell of warnings of the configuration with file and line", async () => {

@@ -10,14 +10,19 @@ const minute = 60_000;
 const start = Date.UTC(2026, 10, 28, 12);
 const none: Figures = {
   ...{ connections: 0, refused: 0, accepted: 0, delivered: 0 },
-  ...{ hopsTook: 0, hopsRefused: 0, hopsSilent: 0 },
+  ...{ deferred: 0, hopsTook: 0, hopsDeferred: 0, hopsRefused: 0, hopsSilent: 0 },
 };
 
 /** Samples of these minutes after the start, with so many refused since the start of the relay. */
 function samplesOf(...taken: readonly (readonly [after: number, refused: number])[]): Samples {
   const samples = new Samples();
   for (const [after, refused] of taken) {
-    samples.take(start + after * minute, { figures: { ...none, refused }, age: after * 60, sessions: after });
+    samples.take(start + after * minute, {
+      figures: { ...none, refused },
+      age: after * 60,
+      sessions: after,
+      alarms: {},
+    });
   }
   return samples;
 }
@@ -27,6 +32,7 @@ const refusedIn = (samples: Samples, at: number, count: number, width: number): 
 describe("samples for the charts", () => {
   it("give what came in each minute, and nothing of minutes before the first", () => {
     const samples = samplesOf([0, 5], [1, 7], [2, 7], [3, 20]);
+    expect(samples.dayAgo).toBeUndefined();
     expect(refusedIn(samples, 3, 6, 1)).toEqual([undefined, undefined, 0, 2, 0, 13]);
     const last = samples.stretches(start + 3 * minute, 1, 1)[0];
     expect(last).toMatchObject({ from: start + 3 * minute, age: 180, sessions: 3 });
@@ -56,8 +62,14 @@ describe("samples for the charts", () => {
   it("remember a day and no more, and still know what was before it", () => {
     const samples = new Samples();
     for (let i = 0; i <= 3000; i++) {
-      samples.take(start + i * minute, { figures: { ...none, refused: i * 2 }, age: undefined, sessions: 0 });
+      samples.take(start + i * minute, {
+        figures: { ...none, refused: i * 2 },
+        age: undefined,
+        sessions: 0,
+        alarms: { x: i },
+      });
     }
+    expect(samples.dayAgo?.alarms).toEqual({ x: 1559 });
     const day = refusedIn(samples, 3000, 144, 10);
     expect(day.every((count) => count === 20 || count === 2)).toBe(true);
     expect(refusedIn(samples, 3000, 1600, 1).filter((count) => count !== undefined)).toHaveLength(1441);

@@ -49,7 +49,9 @@ export async function startSite(wanted: SiteWanted = {}): Promise<Site> {
   mkdirSync(join(folder, "run"));
   chmodSync(scene.write("passwd", `${user}:{PLAIN}${password}\nmax@kontor.example:{PLAIN}another word 8\n`), 0o600);
   chmodSync(scene.write("tokens", `${token}\n`), 0o600);
-  await publishSnapshot(join(folder, "snapshot.sqlite"), wanted.rows ?? ["vera@kontor.example", "max@kontor.example"]);
+  const [path, rows] = [join(folder, "snapshot.sqlite"), wanted.rows ?? ["vera@kontor.example", "max@kontor.example"]];
+  await publishSnapshot(path, ["old.colleague@kontor.example"]);
+  await publishSnapshot(path, rows, [], 2);
   await wanted.prepare?.(folder);
   const web = wanted.web ?? `users = ["${user}"]\ntoken_file = "tokens"`;
   const more = `

@@ -20,6 +20,7 @@ const paths = [
   "/checks",
   "/hops",
   "/lookups",
+  "/difference?older=1",
   "/difference?older=/etc/passwd",
   "/nothing",
 ];

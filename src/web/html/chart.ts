@@ -43,14 +43,17 @@ export function chart({ title, unit, times, lines }: Chart): Markup {
   const steps = top >= 2 ? [top, top / 2, 0] : [top, "", 0];
   return html`<figure class="chart">
     <figcaption>
-      <strong>${title}</strong> <span class="soft small">${unit}</span> ${lines.map(
-        ({ name, look }) =>
-          html`<span class="key"
-            ><svg viewBox="0 0 26 10" aria-hidden="true">
-              <line class="series s${look}" x1="0" x2="26" y1="5" y2="5" /></svg
-            >${name}</span
-          > `,
-      )}
+      <strong>${title}</strong> <span class="soft small">${unit}</span>
+      <span class="keys"
+        >${lines.map(
+          ({ name, look }) =>
+            html`<span class="key"
+              ><svg viewBox="0 0 26 10" aria-hidden="true">
+                <line class="series s${look}" x1="0" x2="26" y1="5" y2="5" /></svg
+              >${name}</span
+            > `,
+        )}</span
+      >
     </figcaption>
     <div class="plot" aria-hidden="true">
       <div class="scale">

@@ -29,8 +29,9 @@ footer { padding-bottom: 1.5rem; color: var(--soft); font-size: .8125rem; }
 code, .code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: .875em; overflow-wrap: anywhere; }
 .soft { color: var(--soft); }
 .small { font-size: .875rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr)); gap: .75rem; margin: 0; }
-.card { background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .9rem; min-width: 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.2rem, 1fr)); gap: 0 .75rem; margin: 0; }
+.card { background: var(--paper); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .9rem; min-width: 0; display: grid; grid-row: span 3; grid-template-rows: subgrid; gap: 0; align-content: start; }
+.card { margin-bottom: .75rem; }
 .card dt { color: var(--soft); font-size: .8125rem; }
 .card dd { margin: 0; }
 .card .figure { font-size: 1.6rem; line-height: 1.25; font-weight: 600; font-variant-numeric: tabular-nums; letter-spacing: -.02em; overflow-wrap: anywhere; }
@@ -43,8 +44,8 @@ code, .code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, mo
 @media (max-width: 30rem) {
   html { font-size: 93.75%; }
   .bar, nav, main, footer { padding-left: .75rem; padding-right: .75rem; }
-  .cards { grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: .5rem; }
-  .card { padding: .55rem .7rem; }
+  .cards { grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); gap: 0 .5rem; }
+  .card { padding: .55rem .7rem; margin-bottom: .5rem; }
   nav a { padding: .35rem .5rem; }
 }
 @media print { nav, .who, footer { display: none; } body { background: none; } }

@@ -26,10 +26,16 @@ export function span(seconds: number): string {
   return `${number(Math.floor(seconds / size))} ${unit}`;
 }
 
+/** "2026-03-01 14:30:00" @param at ms since 1970, or ISO 8601 */
+export function timeText(at: number | string | Date): string {
+  const iso = new Date(at).toISOString();
+  return `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
+}
+
 /** A point in time for the eye and the machine. @param at ms since 1970, or ISO 8601 */
 export function time(at: number | string, isExact = false): Markup {
   const iso = new Date(at).toISOString();
-  const text = isExact ? iso.replace("T", " ") : `${iso.slice(0, 10)} ${iso.slice(11, 19)}`;
+  const text = isExact ? iso.replace("T", " ") : timeText(iso);
   return html`<time datetime="${iso}">${text}</time>`;
 }
 

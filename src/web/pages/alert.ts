@@ -3,6 +3,7 @@ import type { StatusReport } from "../../compose/list-report.ts";
 import type { PullReport } from "../../compose/pull-report.ts";
 import { html, nothing } from "../html/markup.ts";
 import type { Markup } from "../html/markup.ts";
+import { timeText } from "../html/words.ts";
 
 /** One thing. */
 export interface Alert {
@@ -78,7 +79,7 @@ function ageAlerts({ status, held, clock, created }: Known): Alert[] {
           {
             level: "fault",
             what: "The list, or a source of it, is older than [snapshot] max_age",
-            advice: `It was made ${created} and stays in use: new people are refused, and those who left are accepted. See goodmailto doctor on the machine of the sync.`,
+            advice: `It was made ${timeText(created)} and stays in use: new people are refused, and those who left are accepted. See goodmailto doctor on the machine of the sync.`,
           } as const,
         ]
       : []),
@@ -110,7 +111,7 @@ function sourceAlerts({ name, fault, tried }: Known["sources"][number]): Alert[]
         {
           level: "fault",
           what: `The source ${name} could not be read`,
-          advice: `Its previous addresses stay in use. Last tried ${tried ?? "never"}: ${fault}`,
+          advice: `Its previous addresses stay in use. Last tried ${tried === null ? "never" : timeText(tried)}: ${fault}`,
         },
       ];
 }

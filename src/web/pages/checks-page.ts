@@ -32,17 +32,18 @@ export async function checksPage(desk: Desk): Promise<Page> {
   const body = html`${totals === undefined ? note("The relay does not answer: its figures are not known.", "warning") : nothing}
     <div data-live="checks">
       ${table(
-        "Checks in the order in which they run, with their figures since the start",
+        "Checks in the order in which they run; recipients, refusals and errors since the start",
         [
           "Check",
           "Mode",
-          { number: "Recipients accepted" },
-          { number: "refused" },
+          { number: "Accepted" },
+          { number: "Refused" },
           "Refusals by reason",
           { number: "Errors" },
           "What it does",
         ],
         rows,
+        "checks",
       )}
     </div>
     ${own.map(({ name, checks }) => html`<p class="small soft">Listener ${name}: ${(checks ?? []).join(", ")}</p>`)}`;

@@ -57,6 +57,7 @@ function replies({ totals }: Live): Markup {
           labels.get("code") === "none" ? "no reply" : (labels.get("code") ?? ""),
           number(value),
         ]),
+      "narrow",
     )}`;
 }
 

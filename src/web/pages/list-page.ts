@@ -83,6 +83,7 @@ function sourceTable(sources: Known["sources"]): Markup {
             : state("good", "good")
           : html`${state("fault", "failed")} <span class="small">${timeOr(tried, "never")}: ${fault}</span>`,
       ]),
+      "sources",
     )}`;
 }
 
@@ -150,8 +151,8 @@ function history(desk: Desk): Markup {
     entry.name,
     time(entry.since),
     number(entry.addresses),
-    entry.added === null ? "–" : `+${number(entry.added)}`,
-    entry.removed === null ? "–" : `−${number(entry.removed)}`,
+    changed("+", entry.added),
+    changed("−", entry.removed),
     html`${entry.held === null ? nothing : html`${state("warning", "on hold")} <span class="small">${entry.held}</span>`}${differenceLink(entry, entries[i + 1])}`,
   ]);
   return html`<h2 id="history">History</h2>
@@ -164,6 +165,10 @@ function history(desk: Desk): Markup {
             rows,
           )
     }`;
+}
+
+function changed(sign: string, count: number | null): string {
+  return count === null ? "–" : count === 0 ? "0" : `${sign}${number(count)}`;
 }
 
 function differenceLink({ name, added, removed }: HistoryEntry, before: HistoryEntry | undefined): Markup {

@@ -42,7 +42,7 @@ function answers({ totals }: Live): Markup {
     ${
       rows.length === 0
         ? note("Nobody has asked since the start.")
-        : table("Answers since the start", ["Protocol", "Verdict", { number: "Answers" }], rows)
+        : table("Answers since the start", ["Protocol", "Verdict", { number: "Answers" }], rows, "narrow")
     }`;
 }
 

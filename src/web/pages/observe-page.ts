@@ -60,8 +60,9 @@ function totals({ totals: all }: ObserveReport): Markup {
   return html`<h2>All recipients</h2>
     ${table(
       "What the list said, and what the next hop answered",
-      ["The list", { number: "accepted" }, { number: "refused" }, { number: "no clear answer" }],
+      ["The list", { number: "Accepted" }, { number: "Refused" }, { number: "No clear answer" }],
       rows,
+      "narrow",
     )}`;
 }
 
@@ -83,7 +84,7 @@ function differences({ disagreements, dropped }: ObserveReport): Markup {
   const more = disagreements.length - most + dropped;
   return html`<h2>Disagreements</h2>
     ${table(
-      "Recipients on which we and the next hop disagree, the most frequent first",
+      "Recipients on which the list and the next hop disagree, the most frequent first",
       ["Recipient", "The list", "Next hop", { number: "Times" }, "Last", "Now"],
       rows,
     )}${more > 0 ? html`<p class="soft small">and ${number(more)} more: goodmailto observe report</p>` : ""}`;

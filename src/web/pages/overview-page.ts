@@ -30,9 +30,16 @@ export async function overviewPage(desk: Desk, words: URLSearchParams): Promise<
   const history = desk.samples.stretches(desk.now, stretches, width);
   const body = html`<div data-live="now">${attention(alerts)}${cards(desk, live)}</div>
     <h2 id="charts">${range === "hour" ? "The last hour" : "The last 24 hours"}</h2>
-    <p class="small">${switcher(range)}</p>
+    <p class="small">
+      ${switcher(range)}${isYoung(history) ? html` <span class="soft">The charts begin with the start of the relay.</span>` : nothing}
+    </p>
     <div class="pair" data-live="charts">${charts(history, ranges[range].unit)}</div>`;
   return { title: "Overview", body, isLive: true };
+}
+
+/** So little is known that a chart looks empty. */
+function isYoung(history: readonly Stretch[]): boolean {
+  return history.filter(({ counted }) => counted !== undefined).length < 3;
 }
 
 function switcher(range: keyof typeof ranges): Markup {
@@ -102,7 +109,7 @@ function charts(history: readonly Stretch[], unit: string): Markup {
   const replies: Line[] = [
     { name: "refused", look: 1, values: of(({ hopsRefused }) => hopsRefused) },
     { name: "took", look: 2, values: of(({ hopsTook }) => hopsTook) },
-    { name: "no answer", look: 3, values: of(({ hopsSilent }) => hopsSilent) },
+    { name: "later, or no answer", look: 3, values: of((all) => all.hopsDeferred + all.hopsSilent) },
   ];
   const sessions: Line[] = [{ name: "sessions", look: 2, values: history.map((each) => each.sessions) }];
   const ages = history.map(({ age }) => (age === undefined ? undefined : Math.round(age / 60)));

@@ -1,8 +1,8 @@
 /** What of the running relay wants a person's attention. */
 import type { RelayReport } from "../../compose/relay-answers.ts";
 import { sumOf } from "../../ops/figures.ts";
-import type { Totals } from "../../ops/metrics.ts";
-import { number } from "../html/words.ts";
+import type { Gauge, Totals } from "../../ops/metrics.ts";
+import { bytes, number } from "../html/words.ts";
 import type { Alert } from "./alert.ts";
 
 /** Of its processes and next hops. */
@@ -24,19 +24,52 @@ export function relayAlerts(relays: readonly RelayReport[], silent: readonly str
   ];
 }
 
+/** Counters that are 0 where all is well. */
 const counted = [
+  ["fault", "failed_open", "recipients accepted without a list that would know them"],
   ["fault", "session_faults", "internal errors in sessions, each answered 421"],
   ["fault", "check_faults", "internal errors in checks, each counted as pass"],
   ["warning", "worker_restarts", "workers that ended unexpectedly and were started again"],
   ["warning", "trace_lost", "events that the journal lost"],
 ] as const;
 
-/** Of what it counted since its start. */
-export function countAlerts(totals: Totals): Alert[] {
+/** Their values since the start. */
+export function alarmsOf(totals: Totals): Readonly<Record<string, number>> {
+  return Object.fromEntries(counted.map(([, name]) => [name, sumOf(totals, name)]));
+}
+
+/** Of what it counted. @param before what was so a day ago; undefined: that is not known */
+export function countAlerts(
+  now: Readonly<Record<string, number>>,
+  before: Readonly<Record<string, number>> | undefined,
+): Alert[] {
+  const time = before === undefined ? "since the start" : "in the last 24 hours";
   return counted.flatMap(([level, name, words]) => {
-    const value = sumOf(totals, name);
-    return value === 0
+    const [value, old] = [now[name] ?? 0, before?.[name] ?? 0];
+    // One that fell began at 0 meanwhile.
+    const more = value < old ? value : value - old;
+    return more === 0 ? [] : [{ level, what: `${number(more)} ${words}, ${time}`, advice: "The log says why." }];
+  });
+}
+
+/** Where less is free is worth a word: GoodmailtoDiskFull in config/monitoring has it too. */
+export const leastFree = 0.05;
+
+/** Of file systems on which something is kept. @param gauges as the metrics have them */
+export function diskAlerts(gauges: readonly Gauge[]): Alert[] {
+  const value = (name: Gauge["name"], place: string | undefined): number =>
+    gauges.find((gauge) => gauge.name === name && gauge.labels?.["place"] === place)?.value ?? 0;
+  const places = gauges.flatMap(({ name, labels }) => (name === "disk_size_bytes" ? [labels?.["place"]] : []));
+  return places.flatMap((place): Alert[] => {
+    const [free, size] = [value("disk_free_bytes", place), value("disk_size_bytes", place)];
+    return size === 0 || free / size >= leastFree
       ? []
-      : [{ level, what: `${number(value)} ${words}, since the start`, advice: "The log says why." }];
+      : [
+          {
+            level: "fault",
+            what: `The disk of the ${place ?? ""} is nearly full`,
+            advice: `${bytes(free)} of ${bytes(size)} are free.`,
+          },
+        ];
   });
 }

@@ -13,6 +13,8 @@ export interface Sample {
   /** Age of the list, seconds; undefined: there is none. */
   readonly age: number | undefined;
   readonly sessions: number;
+  /** Counters that are 0 where all is well, since the start. */
+  readonly alarms: Readonly<Record<string, number>>;
 }
 
 /** A stretch of time in a chart: what was counted in it. */
@@ -41,6 +43,11 @@ export class Samples {
     if (this.#ring.length > most + 1) {
       this.#origin = this.#ring.shift();
     }
+  }
+
+  /** What was so a day ago; undefined: that is not known. */
+  get dayAgo(): Sample | undefined {
+    return this.#ring.length > most ? this.#origin : undefined;
   }
 
   /**
@@ -74,7 +81,9 @@ export function difference(later: Figures, earlier: Figures): Figures {
     refused: since((figures) => figures.refused),
     accepted: since((figures) => figures.accepted),
     delivered: since((figures) => figures.delivered),
+    deferred: since((figures) => figures.deferred),
     hopsTook: since((figures) => figures.hopsTook),
+    hopsDeferred: since((figures) => figures.hopsDeferred),
     hopsRefused: since((figures) => figures.hopsRefused),
     hopsSilent: since((figures) => figures.hopsSilent),
   };

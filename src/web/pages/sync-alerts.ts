@@ -2,7 +2,7 @@
 import { silentAfter } from "../../compose/incident-report.ts";
 import type { IncidentReport } from "../../compose/incident-report.ts";
 import type { Fault } from "../../config/toml.ts";
-import { number } from "../html/words.ts";
+import { number, timeText } from "../html/words.ts";
 import type { Alert } from "./alert.ts";
 
 /**
@@ -23,8 +23,8 @@ function failureAlerts(report: IncidentReport, afterFailures: number): Alert[] {
   return [
     {
       level: told || failures >= afterFailures ? "fault" : "warning",
-      what: `${failureTitle(report)}, since ${since ?? "an unknown time"}`,
-      advice: `${why}. The last complete run was ${whole ?? "not seen here"}.${sent}`,
+      what: `${failureTitle(report)}, since ${since === null ? "an unknown time" : timeText(since)}`,
+      advice: `${why}. The last complete run was ${whole === null ? "not seen here" : timeText(whole)}.${sent}`,
     },
   ];
 }
@@ -53,7 +53,7 @@ function silenceAlerts({ last }: IncidentReport, now: number): Alert[] {
         {
           level: "warning",
           what: "No sync has ended for a day",
-          advice: `The last one ended ${last.at}. Is its timer, or sync --cron, running?`,
+          advice: `The last one ended ${timeText(last.at)}. Is its timer, or sync --cron, running?`,
         },
       ];
 }
