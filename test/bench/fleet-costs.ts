@@ -19,7 +19,7 @@ interface Counts {
 }
 
 /** Names of the commands that relays send. */
-const sent = ["get", "mget", "zrange", "evalsha", "eval", "set", "del", "info", "client|setname", "hello"];
+const sent = ["get", "mget", "zrange", "evalsha", "eval", "info"];
 
 async function countsOf(client: Redis): Promise<Counts> {
   const info = await client.info("all");
@@ -33,15 +33,25 @@ async function countsOf(client: Redis): Promise<Counts> {
   };
 }
 
-/** One thing that a relay does, many times. */
-async function eachCosts(client: Redis, times: number, act: () => Promise<void>, idle: Counts): Promise<Counts> {
+const none: Counts = { commands: 0, input: 0, output: 0, cpu: 0 };
+
+/** What is counted while something is done, without what the counting costs itself, and what is there anyway. */
+async function counted(client: Redis, act: () => Promise<unknown>, idle: Counts = none): Promise<Counts> {
+  const first = await countsOf(client);
   const since = performance.now();
   const before = await countsOf(client);
   await act();
   const after = await countsOf(client);
   const passed = (performance.now() - since) / 1000;
-  const of = (key: keyof Counts): number => (after[key] - before[key] - idle[key] * passed) / times;
+  const of = (key: keyof Counts): number => {
+    const ask = key === "cpu" ? 0 : before[key] - first[key];
+    return after[key] - before[key] - ask - idle[key] * passed;
+  };
   return { commands: of("commands"), input: of("input"), output: of("output"), cpu: of("cpu") };
+}
+
+function divided({ commands, input, output, cpu }: Counts, by: number): Counts {
+  return { commands: commands / by, input: input / by, output: output / by, cpu: cpu / by };
 }
 
 async function sessions(
@@ -68,32 +78,40 @@ export async function measureFleetCosts(fleet: Fleet): Promise<string> {
   return [await redisCosts(fleet), await storeCosts(fleet)].join("\n");
 }
 
-async function redisCosts(fleet: Fleet): Promise<string> {
-  const [member] = fleet.members;
+/** Per second, without any session. */
+async function idleCosts(client: Redis): Promise<Counts> {
+  const seconds = 10;
+  return divided(await counted(client, () => sleep(seconds * 1000)), seconds);
+}
+
+/** Ends all relays but the first. */
+async function redisCosts({ redis, members: [member, ...others] }: Fleet): Promise<string> {
   if (member === undefined) {
     return "";
   }
-  const client = new Redis(fleet.redis.url);
+  const client = new Redis(redis.url);
   try {
-    const [relays, pause] = [fleet.members.length, 10];
-    const before = await countsOf(client);
-    await sleep(pause * 1000);
-    const after = await countsOf(client);
-    const idleOf = (key: keyof Counts): number => (after[key] - before[key]) / pause;
-    const idle = { commands: idleOf("commands"), input: idleOf("input"), output: idleOf("output"), cpu: idleOf("cpu") };
+    const relays = others.length + 1;
+    const together = await idleCosts(client);
+    await Promise.all(others.map((other) => other.stop()));
+    // Who has seen nobody for six seconds is alone.
+    await sleep(15_000);
+    const alone = await idleCosts(client);
     const count = 500;
-    const known = await eachCosts(client, count, () => sessions(member, 50, count, ["user1"]), idle);
-    const unknown = await eachCosts(client, count, () => sessions(member, 51, count, ["user1", "no1", "no2"]), idle);
-    const difference = (key: keyof Counts): number => (unknown[key] - known[key]) / 2;
+    const use = async (network: number, recipients: readonly string[]): Promise<Counts> =>
+      divided(await counted(client, () => sessions(member, network, count, recipients), alone), count);
+    const known = await use(50, ["user1"]);
+    const unknown = await use(51, ["user1", "no1", "no2"]);
     const row = (what: string, of: (key: keyof Counts) => number): string[] => [
       what,
       ...(["commands", "input", "output", "cpu"] as const).map((key) => figure(of(key))),
     ];
     return table([
       ["Redis", "commands", "octets to it", "octets from it", "its CPU µs"],
-      row("a relay (one process) that does nothing, per second", (key) => idle[key] / relays),
+      row("a process alone on its machine, per second", (key) => alone[key]),
+      row("one of three on a machine, per second", (key) => together[key] / relays),
       row("a session without unknown recipients", (key) => known[key]),
-      row("an unknown recipient", difference),
+      row("an unknown recipient", (key) => (unknown[key] - known[key]) / 2),
     ]);
   } finally {
     client.disconnect();

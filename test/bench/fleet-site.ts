@@ -36,6 +36,7 @@ export interface Member {
   ask(user: string): Promise<string>;
   /** A gauge of its metrics page; NaN: it is not there. */
   gauge(name: string): Promise<number>;
+  stop(): Promise<unknown>;
 }
 
 /** How a list comes to the relays. */
@@ -226,10 +227,11 @@ domain = "*"
 next_hop = "smtp://127.0.0.1:${sink}"
 `,
   );
-  await scene.serve(config);
+  const { program } = await scene.serve(config);
   let asked = 0;
   return {
     ...{ name, folder, config, port, metricsPort },
+    stop: () => program.stop(),
     async ask(user) {
       asked++;
       const client = await SmtpClient.open(port, `127.3.${asked >> 8}.${asked & 255}`);

@@ -27,7 +27,7 @@ import { measureMessageChecks } from "./message-checks.ts";
 import { measureJournal } from "./journal.ts";
 import { measureFleet } from "./fleet.ts";
 import { measureMemory } from "./memory.ts";
-import { startRivals } from "./rivals.ts";
+import { aheadOf, startRivals } from "./rivals.ts";
 import { measureLookups } from "./lookups.ts";
 import { cellKey, loadsOf, measureRounds } from "./rounds.ts";
 import type { Cell, Measured, NamedLoad } from "./rounds.ts";
@@ -134,8 +134,11 @@ async function rivals(generator: Generator, site: Site): Promise<string> {
     const postfix = await startPostfixServer(site);
     started.push(...(postfix === undefined ? [] : [postfix]), ...(await startRivals(site)));
     const wanted = new Set(["reject", "mixed 80/20", "sessions @50"]);
-    const loads = loadsOf(site, quick ? 0.7 : 1.5).filter(({ name }) => wanted.has(name));
-    return compare(await measureRounds(generator, started, loads, quick ? 1 : 5), started, loads);
+    const loads = loadsOf(site, quick ? 0.7 : 1.2).filter(({ name }) => wanted.has(name));
+    const measured = await measureRounds(generator, started, loads, quick ? 1 : 5);
+    const [one, two, ...others] = started;
+    const ahead = [one, two].flatMap((ours) => (ours === undefined ? [] : aheadOf(measured, [ours, ...others], loads)));
+    return [compare(measured, started, loads), ...ahead].join("\n");
   } finally {
     await Promise.all(started.map((server) => server.stop()));
   }

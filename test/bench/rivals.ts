@@ -12,7 +12,10 @@ import { freePort } from "../fakes/free-port.ts";
 import { Jailed, notUnpacked } from "../fakes/jail.ts";
 import { smtpdProgram } from "../fakes/opensmtpd.ts";
 import { installed } from "../fakes/need.ts";
+import { cellKey } from "./rounds.ts";
+import type { Cell, Measured, NamedLoad } from "./rounds.ts";
 import type { Server, Site } from "./servers.ts";
+import { figure, table } from "./table.ts";
 
 const run = promisify(execFile);
 
@@ -23,6 +26,22 @@ const harakaFolder = join(tmpdir(), "goodmailto-bench-haraka");
 function serverOf(name: string, daemon: Daemon, stop: () => Promise<void>): Server {
   const { port, pid } = daemon;
   return { name, port, deliverPort: port, pid, keepsMail: true, tidy: () => undefined, stop };
+}
+
+/** How often our figures are those of each other server: above 1, we are ahead. */
+export function aheadOf(measured: Measured, [ours, ...others]: readonly Server[], loads: readonly NamedLoad[]): string {
+  const cellOf = (server: Server | undefined, load: NamedLoad): Cell | undefined =>
+    measured.cells.get(cellKey(server?.name ?? "", load.name));
+  const times = (load: NamedLoad, other: Server): string => {
+    const [mine, theirs] = [cellOf(ours, load), cellOf(other, load)];
+    return mine === undefined || theirs === undefined
+      ? "-"
+      : `${figure(mine.rate / theirs.rate)}×, by CPU ${figure(theirs.cpu / mine.cpu)}×`;
+  };
+  return table([
+    [`${ours?.name ?? ""} to`, ...loads.map(({ name }) => name)],
+    ...others.map((other) => [other.name, ...loads.map((load) => times(load, other))]),
+  ]);
 }
 
 /** Those of them that this machine has. */
