@@ -82,8 +82,11 @@ const table: Readonly<Record<string, readonly (readonly [words: string, what: st
     ["top", "Rates, next hops and reasons of the running relay, each second; q ends it"],
     ["top --once", "The figures of one second, as text"],
   ],
-  blocked: [["blocked", "Who was disconnected for asking for many unknown recipients"]],
-  unblock: [["unblock 192.0.2.7", "Let this client connect again at once"]],
+  blocked: [["blocked", "Who is blocked, why, and until when"]],
+  unblock: [
+    ["unblock 192.0.2.7", "Let this client connect again at once"],
+    ["unblock 192.0.2.7 --kind logins", "Forget its wrong passwords, and nothing else"],
+  ],
   blacklist: [],
   "blacklist add": [["blacklist add 192.0.2.0/24 --ttl 7d --why harvest", "Block a network for a week"]],
   "blacklist remove": [["blacklist remove 192.0.2.7", "Let a client connect again"]],

@@ -5,6 +5,7 @@
 import { clientNetwork } from "../mail/client-network.ts";
 import { Counts } from "../state/counts.ts";
 import type { State } from "../state/state.ts";
+import type { Tally } from "../state/store.ts";
 
 /** `[auth] max_failures`, `failure_window` and `failure_delay`. */
 export interface GuardSettings {
@@ -42,6 +43,16 @@ export class Guard {
   /** Whether the client has used up its failures; the back end is not asked then. A right password forgives none. */
   async isBlocked(ip: string, { max }: GuardSettings): Promise<boolean> {
     return (await this.#failures.get(clientNetwork(ip))) >= max;
+  }
+
+  /** The addresses that have used up their failures, and for how many ms more that counts. Never rejects. */
+  async blocked({ max }: Pick<GuardSettings, "max">): Promise<ReadonlyMap<string, Tally>> {
+    return new Map([...(await this.#failures.all())].filter(([, { count }]) => count >= max));
+  }
+
+  /** Forgets the failures of an address. @param network as {@link clientNetwork} has it */
+  async forgive(network: string): Promise<void> {
+    await this.#failures.forget(network);
   }
 
   /** Counts a wrong password. @returns how long its answer waits */

@@ -1,12 +1,12 @@
 /** What a running relay says to commands beside it: how it is, who is blocked, and that somebody no longer is. */
 import { performance } from "node:perf_hooks";
 
-import { clientNetwork } from "../mail/client-network.ts";
+import type { Settings } from "../config/sections.ts";
 import type { HopState } from "../mail/courier.ts";
-import { normalIp } from "../mail/network.ts";
 import type { Answerer } from "../ops/control-socket.ts";
 import type { SnapshotState } from "../snapshot/reader.ts";
 import { version } from "../ops/version.ts";
+import { blockKindOf, blocksHeld, endBlocks } from "./blocks.ts";
 import type { Lasting } from "./lasting.ts";
 
 /** How one process is. Times are ISO 8601; null: there is none. */
@@ -36,32 +36,27 @@ export interface RelayFigures extends RelayReport {
   readonly totals: Readonly<Record<string, number>>;
 }
 
-/** A network that is blocked. */
-export interface BlockedNetwork {
-  readonly network: string;
-  /** Seconds that are left. */
-  readonly seconds: number;
-}
-
 /** What changes at a reload. */
 export interface Moment {
   readonly loaded: number;
+  readonly settings: Settings;
   hops(): readonly HopState[];
 }
 
 /** Answers their questions. */
 export function createAnswers(lasting: Lasting, moment: () => Moment): Answerer {
-  return async ({ ask, ip }) => {
+  return async ({ ask, network, kind }) => {
+    const { settings } = moment();
     switch (ask) {
       case "report":
         return reportOf(lasting, moment());
       case "figures":
         return { ...reportOf(lasting, moment()), totals: lasting.counters.totals?.() ?? {} };
-      case "blocked":
-        return { blocked: blockedOf(lasting) };
-      case "unblock":
-        return typeof ip === "string"
-          ? { unblocked: await lasting.ledger.unblock(clientNetwork(normalIp(ip))) }
+      case "blocks":
+        return { blocks: await blocksHeld(lasting, settings) };
+      case "end blocks":
+        return typeof network === "string"
+          ? { ended: await endBlocks(lasting, settings, network, blockKindOf(kind)) }
           : undefined;
       default:
         return undefined;
@@ -92,8 +87,4 @@ function waitingOf(state: SnapshotState): RelayReport["waiting"] {
   return waiting === undefined
     ? null
     : { list: new Date(waiting.created).toISOString(), until: new Date(waiting.until).toISOString() };
-}
-
-function blockedOf({ ledger }: Lasting): BlockedNetwork[] {
-  return ledger.blocks().map(({ network, left }) => ({ network, seconds: Math.ceil(left / 1000) }));
 }

@@ -143,21 +143,21 @@ class RunningRelay implements Relay {
   readonly #lasting: Lasting;
   readonly #servers: { readonly server: RelayServer; readonly name: string }[] = [];
   readonly answer: Answerer;
-  #settings: Settings;
+  /** When its settings were read, and which they are. */
+  #read: { readonly settings: Settings; readonly loaded: number };
   #parts: ReturnType<typeof assemble>;
-  #loaded = Date.now();
 
   constructor(settings: Settings, lasting: Lasting) {
     this.#lasting = lasting;
-    this.#settings = settings;
+    this.#read = { settings, loaded: Date.now() };
     this.#parts = assemble(settings, lasting);
-    this.answer = createAnswers(lasting, () => ({ loaded: this.#loaded, hops: () => this.#parts.courier.hops() }));
+    this.answer = createAnswers(lasting, () => ({ ...this.#read, hops: () => this.#parts.courier.hops() }));
     this.#lookups = new Lookups(settings, this.#parts.lookup, lasting);
   }
 
   gauges(): Promise<readonly Gauge[]> {
     const { courier, tls } = this.#parts;
-    return readGauges(this.#lasting, { settings: this.#settings, hops: courier.hops(), certificate: tls?.cert });
+    return readGauges(this.#lasting, { settings: this.#read.settings, hops: courier.hops(), certificate: tls?.cert });
   }
 
   get snapshot(): SnapshotReader {
@@ -166,8 +166,8 @@ class RunningRelay implements Relay {
 
   /** @param shared with SO_REUSEPORT */
   async listen(shared: boolean): Promise<void> {
-    const names = serviceNames(this.#settings);
-    refuseSharedSockets(ofSystemd(this.#settings), names);
+    const names = serviceNames(this.#read.settings);
+    refuseSharedSockets(ofSystemd(this.#read.settings), names);
     for (const { plan, service } of this.#parts.listeners) {
       for (const target of plan.listen.flatMap((place) => targetsOf(place, plan.name, names))) {
         const server = new RelayServer(service, this.#serverOptions(plan));
@@ -185,7 +185,7 @@ class RunningRelay implements Relay {
 
   #serverOptions(plan: ListenerPlan): ServerOptions {
     const { crowd, turnedAway, room } = this.#lasting;
-    const { smtp } = this.#settings;
+    const { smtp } = this.#read.settings;
     const { tls } = this.#parts;
     if (plan.tls === "implicit" && tls === undefined) {
       throw new Error(`Cannot start listener "${plan.name}": implicit TLS needs [tls] cert and key`);
@@ -217,12 +217,11 @@ class RunningRelay implements Relay {
     this.#lookups.reload(next, fresh.lookup);
     this.#closeParts();
     this.#parts = fresh;
-    this.#settings = next;
-    this.#loaded = Date.now();
+    this.#read = { settings: next, loaded: Date.now() };
   }
 
   stop(): Promise<void> {
-    return this.close(this.#settings.smtp.shutdown_timeout);
+    return this.close(this.#read.settings.smtp.shutdown_timeout);
   }
 
   /** @param timeout ms for messages in flight, and then for copies of them that wait */

@@ -2,7 +2,9 @@
 import { visible } from "../report/visible.ts";
 import type { Asked } from "../ops/control-client.ts";
 import { version } from "../ops/version.ts";
-import type { BlockedNetwork, RelayReport } from "./relay-answers.ts";
+import { blockKindOf } from "./blocks.ts";
+import type { Block, BlockKind } from "./blocks.ts";
+import type { RelayReport } from "./relay-answers.ts";
 
 /** Says on standard error who did not answer. @returns whether somebody did not, or nobody runs */
 export function tellSilent({ answers, silent }: Asked, folder: string): boolean {
@@ -15,18 +17,23 @@ export function tellSilent({ answers, silent }: Asked, folder: string): boolean 
   return silent.length > 0 || answers.length === 0;
 }
 
-/** Each network once, the longest block first. */
-export function blockedEverywhere(answers: Asked["answers"]): BlockedNetwork[] {
-  const longest = new Map<string, number>();
-  // Another version may say something else.
-  for (const { network, seconds } of answers.flatMap(({ blocked }) =>
-    Array.isArray(blocked) ? blocked : [],
-  ) as BlockedNetwork[]) {
-    longest.set(network, Math.max(seconds, longest.get(network) ?? 0));
+/** Each block once, the longest first. */
+export function blockedEverywhere(answers: Asked["answers"]): Block[] {
+  const longest = new Map<string, Block>();
+  // What a relay calls so is that.
+  for (const block of answers.flatMap(({ blocks }) => (Array.isArray(blocks) ? (blocks as Block[]) : []))) {
+    const key = `${block.kind} ${block.network}`;
+    if (block.seconds > (longest.get(key)?.seconds ?? -1)) {
+      longest.set(key, block);
+    }
   }
-  return [...longest]
-    .map(([network, seconds]) => ({ network, seconds }))
-    .toSorted((a, b) => b.seconds - a.seconds || (a.network < b.network ? -1 : 1));
+  return [...longest.values()].toSorted((a, b) => b.seconds - a.seconds || (a.network < b.network ? -1 : 1));
+}
+
+/** What any of them has ended. */
+export function endedAnywhere(answers: Asked["answers"]): BlockKind[] {
+  const kinds = answers.flatMap(({ ended }) => (Array.isArray(ended) ? ended.map(blockKindOf) : []));
+  return [...new Set(kinds)].filter((kind) => kind !== undefined);
 }
 
 /** The reports among the answers. */

@@ -57,6 +57,16 @@ export function readNetwork(text: string): Network | string {
   return bits < leastBits[family] ? `is too large a block: at least /${leastBits[family]}` : entry.network;
 }
 
+/** One for each state of this process: listeners, instances of the check and commands know the same clients. */
+const blocksOf = new WeakMap<TableMaker, ClientBlocks>();
+
+/** The blocked clients of a state. @param now ms since 1970 */
+export function blocksIn(state: TableMaker, now: () => number): ClientBlocks {
+  const blocks = blocksOf.get(state) ?? new ClientBlocks(state, now);
+  blocksOf.set(state, blocks);
+  return blocks;
+}
+
 /** The blocked clients. */
 export class ClientBlocks {
   readonly #rows: Table<ClientBlock>;
@@ -102,14 +112,26 @@ export class ClientBlocks {
     });
   }
 
+  /** Every block that is not over, those that the state would not take included. Never rejects. */
+  async held(): Promise<readonly FoundBlock[]> {
+    const found = await this.all();
+    const rows = new Map(found.kind === "rows" ? [...found.rows, ...this.#unsaved] : this.#known);
+    return [...rows].flatMap(([network, block]) => (block.until > this.#now() ? [{ ...block, network }] : []));
+  }
+
   /** Ends a block; "absent" if there is none. */
   remove(network: Network): Later<Done | { readonly kind: "absent" }> {
     const key = formatNetwork(network);
-    return after<Got<ClientBlock>, Done | { readonly kind: "absent" }>(this.#rows.get(key), (got) =>
-      got.kind === "found"
-        ? after(this.#rows.delete(key), (done) => (done.kind === "done" ? this.#changed() : done))
-        : got,
-    );
+    const wasUnsaved = this.#unsaved.delete(key);
+    if (this.#known.delete(key)) {
+      this.#order();
+    }
+    return after<Got<ClientBlock>, Done | { readonly kind: "absent" }>(this.#rows.get(key), (got) => {
+      if (got.kind === "found") {
+        return after(this.#rows.delete(key), (done) => (done.kind === "done" ? this.#changed() : done));
+      }
+      return wasUnsaved ? { kind: "done" } : got;
+    });
   }
 
   /** Every block by its network, in no order. */

@@ -3,6 +3,7 @@
  */
 import { MemoryStore } from "./memory.ts";
 import type { State } from "./state.ts";
+import { after } from "./store.ts";
 import type { Later, TableOptions, Tally } from "./store.ts";
 import type { Table } from "./table.ts";
 
@@ -58,6 +59,27 @@ export class Counts {
       return shared.then((one) => (one.kind === "done" ? undefined : own()));
     }
     return shared?.kind === "done" ? undefined : own();
+  }
+
+  /** All counts, those that this process alone has included, each key once. */
+  all(): Later<ReadonlyMap<string, Tally>> {
+    const { most } = this.#options;
+    const own = this.#own.scan(this.#options, "", most).map(([key, text, left]) => ({ key, row: Number(text), left }));
+    return after(this.#shared?.list(most), (shared) => {
+      const all = new Map<string, Tally>();
+      for (const { key, row, left } of [...own, ...(shared?.kind === "rows" ? shared.rows : [])]) {
+        if (row >= (all.get(key)?.count ?? 0)) {
+          all.set(key, { count: row, left });
+        }
+      }
+      return all;
+    });
+  }
+
+  /** Forgets a count, for all who share it. Never rejects. */
+  forget(key: string): Later<void> {
+    this.#own.delete(this.#options, key);
+    return after(this.#shared?.delete(key), () => undefined);
   }
 
   #ownCount(key: string): number {

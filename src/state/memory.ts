@@ -1,6 +1,6 @@
 /** State in this process: lost with it, shared with nobody, and answered at once. */
 import { BoundedMap } from "./bounded-map.ts";
-import type { Store, TableOptions, Tally } from "./store.ts";
+import type { Scanned, Store, TableOptions, Tally } from "./store.ts";
 
 interface Held {
   readonly text: string;
@@ -52,15 +52,15 @@ export class MemoryStore implements Store {
     this.#rows(table).delete(key);
   }
 
-  scan(table: TableOptions, prefix: string, limit: number): (readonly [string, string])[] {
+  scan(table: TableOptions, prefix: string, limit: number): Scanned[] {
     const now = this.#now();
-    const found: (readonly [string, string])[] = [];
+    const found: Scanned[] = [];
     for (const [key, { text, until }] of this.#rows(table)) {
       if (found.length >= limit) {
         break;
       }
       if (until > now && key.startsWith(prefix)) {
-        found.push([key, text]);
+        found.push([key, text, until - now]);
       }
     }
     return found;

@@ -1,7 +1,7 @@
 /** State in a Redis or Valkey, which several relays share. */
 import { hash } from "node:crypto";
 
-import type { Store, TableOptions, Tally } from "./store.ts";
+import type { Scanned, Store, TableOptions, Tally } from "./store.ts";
 import { errorMessage } from "../report/error-message.ts";
 import { parseRedis } from "./redis-address.ts";
 import { createRedisClient } from "./redis-client.ts";
@@ -58,17 +58,23 @@ export class RedisStore implements Store {
     await this.#run(script.remove, table, key, []);
   }
 
-  async scan(table: TableOptions, prefix: string, limit: number): Promise<(readonly [string, string])[]> {
-    const found: (readonly [string, string])[] = [];
+  async scan(table: TableOptions, prefix: string, limit: number): Promise<Scanned[]> {
+    const found: Scanned[] = [];
     for (let from = 0; found.length < limit; from += page) {
       const keys = await this.#ask((client) => client.zrange(orderKey(table), String(from), String(from + page - 1)));
       const wanted = keys.filter((key) => key.startsWith(prefix));
-      const texts =
-        wanted.length === 0 ? [] : await this.#ask((client) => client.mget(...wanted.map((key) => rowKey(table, key))));
+      const rows = wanted.map((key) => rowKey(table, key));
+      const [texts, times] =
+        rows.length === 0
+          ? [[], []]
+          : await this.#ask((client) =>
+              Promise.all([client.mget(...rows), Promise.all(rows.map((row) => client.pttl(row)))]),
+            );
       wanted.forEach((key, i) => {
         const text = texts[i];
         if (typeof text === "string" && found.length < limit) {
-          found.push([key, text]);
+          // Below 0: its time was over meanwhile.
+          found.push([key, text, Math.max(0, times[i] ?? 0)]);
         }
       });
       if (keys.length < page) {

@@ -80,6 +80,7 @@ export class SqliteRows {
         return undefined;
       case "scan":
         return list.all(
+          now,
           table.name,
           request.prefix,
           `${request.prefix}\u{10ffff}`,
@@ -172,8 +173,8 @@ function prepare(database: Database.Database) {
     ),
     remove: database.prepare<[string, string]>("DELETE FROM rows WHERE name = ? AND key = ?"),
     list: database
-      .prepare<[string, string, string, number, number, number], [string, string]>(
-        `SELECT key, value FROM rows WHERE name = ? AND key >= ? AND key < ? AND ${alive} LIMIT ?`,
+      .prepare<[number, string, string, string, number, number, number], [string, string, number]>(
+        `SELECT key, value, until - ? FROM rows WHERE name = ? AND key >= ? AND key < ? AND ${alive} LIMIT ?`,
       )
       .raw(),
     size: database.prepare<[string], number>("SELECT count(*) FROM rows WHERE name = ?").pluck(),

@@ -6,7 +6,7 @@ import type { Log } from "../report/log.ts";
 import { within } from "../wait/within.ts";
 import type { Request } from "./sqlite-rows.ts";
 import type { FromThread, ToThread } from "./sqlite-thread.ts";
-import type { Store, TableOptions, Tally } from "./store.ts";
+import type { Scanned, Store, TableOptions, Tally } from "./store.ts";
 
 /** Operations that wait for the thread; further ones fail at once. */
 const mostWaiting = 10_000;
@@ -65,7 +65,7 @@ export class SqliteStore implements Store {
     return this.#ask({ kind: "delete", table, key });
   }
 
-  scan(table: TableOptions, prefix: string, limit: number): Promise<readonly (readonly [string, string])[]> {
+  scan(table: TableOptions, prefix: string, limit: number): Promise<readonly Scanned[]> {
     return this.#ask({ kind: "scan", table, prefix, limit });
   }
 

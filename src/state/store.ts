@@ -15,6 +15,9 @@ export interface Tally {
   readonly left: number;
 }
 
+/** A row of a scan, and how long it will live. */
+export type Scanned = readonly [key: string, text: string, left: number];
+
 /** Answers at once or later; a rejection means that the store cannot be used at present. */
 export type Later<T> = T | Promise<T>;
 
@@ -36,7 +39,7 @@ export interface Store {
   ): Later<boolean>;
   delete(table: TableOptions, key: string): Later<void>;
   /** Rows whose key begins so, in no order. */
-  scan(table: TableOptions, prefix: string, limit: number): Later<readonly (readonly [key: string, text: string])[]>;
+  scan(table: TableOptions, prefix: string, limit: number): Later<readonly Scanned[]>;
   close(): Promise<void>;
 }
 

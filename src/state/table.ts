@@ -17,6 +17,13 @@ export type Rows<Row> =
   | { readonly kind: "rows"; readonly rows: readonly (readonly [key: string, row: Row])[] }
   | Unavailable;
 
+export type Listed<Row> =
+  | {
+      readonly kind: "rows";
+      readonly rows: readonly { readonly key: string; readonly row: Row; readonly left: number }[];
+    }
+  | Unavailable;
+
 /** Calls the store; "unavailable" if it fails or is late. */
 export type Within = <T, U>(call: (store: Store) => Later<T>, read: (value: T) => U) => Later<U | Unavailable>;
 
@@ -104,6 +111,14 @@ export class Table<Row> {
     return this.#within(
       (store) => store.scan(this.#options, prefix, limit),
       (rows) => ({ kind: "rows", rows: rows.map(([key, text]) => [key, this.#parse(text)] as const) }),
+    );
+  }
+
+  /** The same with the time that each row has left. */
+  list(limit: number): Later<Listed<Row>> {
+    return this.#within(
+      (store) => store.scan(this.#options, "", limit),
+      (rows) => ({ kind: "rows", rows: rows.map(([key, text, left]) => ({ key, row: this.#parse(text), left })) }),
     );
   }
 

@@ -97,10 +97,26 @@ describe("a relay of two workers", () => {
       await client.command(line);
     }
     const blocked = await ask("blocked");
-    expect(blocked).toMatchObject({ code: 0, stdout: expect.stringMatching(/^127\.0\.0\.1: \d+ s left\n$/) as string });
-    expect(await ask("unblock", "127.0.0.1")).toMatchObject({ code: 0 });
+    expect(blocked).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        /^127\.0\.0\.1: harvest until \S+Z \(\d+ s left\): asked for many unknown recipients\n$/,
+      ) as string,
+    });
+    const { blocked: facts } = JSON.parse((await ask("blocked", "--json")).stdout) as { blocked: unknown[] };
+    expect(facts).toEqual([expect.objectContaining({ network: "127.0.0.1", kind: "harvest" })]);
+    expect(await ask("unblock", "127.0.0.1", "--kind", "logins")).toMatchObject({
+      code: 1,
+      stdout:
+        "127.0.0.1 was not blocked (logins)\n127.0.0.1 is still blocked (harvest): asked for many unknown recipients\n",
+    });
+    expect(await ask("unblock", "127.0.0.1")).toMatchObject({
+      code: 0,
+      stdout: "127.0.0.1 is no longer blocked (harvest)\n",
+    });
     expect(await ask("unblock", "127.0.0.1")).toMatchObject({ code: 1, stdout: "127.0.0.1 was not blocked\n" });
     expect(await ask("unblock", "murks")).toMatchObject({ code: 2 });
+    expect(await ask("unblock", "127.0.0.1", "--kind", "murks")).toMatchObject({ code: 2 });
     const again = await SmtpClient.open(port);
     expect(await again.reply()).toMatch(/^220/);
     again.close();

@@ -8,15 +8,15 @@ import type { CheckSession } from "../../hooks/check-session.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition, Denial } from "../../hooks/check.ts";
 import type { Watched } from "../../files/watched.ts";
-import type { Services, Tables } from "../../hooks/services.ts";
+import type { Services } from "../../hooks/services.ts";
 import { trapped } from "../../hooks/trapped.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import type { Verdict } from "../../hooks/verdict.ts";
 import { clientNetwork } from "../../mail/client-network.ts";
 import type { IpEntries } from "../../mail/ip-entry.ts";
 import { reply } from "../../mail/reply.ts";
-import { ClientBlocks, readNetwork } from "../../state/client-blocks.ts";
-import type { FoundBlock } from "../../state/client-blocks.ts";
+import { blocksIn, readNetwork } from "../../state/client-blocks.ts";
+import type { ClientBlocks, FoundBlock } from "../../state/client-blocks.ts";
 import type { Log } from "../../report/log.ts";
 import { MemoryStore } from "../../state/memory.ts";
 import { after } from "../../state/store.ts";
@@ -54,15 +54,6 @@ const replies = {
     command: refuse("blocked", reply(554, "5.7.1", "Mail from your address is not accepted here")),
   },
 } as const;
-
-/** One for each state: listeners and instances know the same clients. */
-const blocksOf = new WeakMap<Tables, ClientBlocks>();
-
-function blocksIn(state: Tables, now: () => number): ClientBlocks {
-  const blocks = blocksOf.get(state) ?? new ClientBlocks(state, now);
-  blocksOf.set(state, blocks);
-  return blocks;
-}
 
 export const blacklist: CheckDefinition = defineCheck({
   name: "blacklist",

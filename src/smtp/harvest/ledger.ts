@@ -22,6 +22,9 @@ export class HarvestLedger {
   readonly #counts: Counts;
   /** Network → the end of its block. Blocks are about equally long, so the first is mostly the first to end. */
   readonly #blocked = new Map<string, number>();
+  /** Those of them that the shared state has, too: where it has one no longer, somebody has ended it. */
+  readonly #saved = new Set<string>();
+  #confirming = false;
   /**
    * Network → the end of its block, in ms since 1970: blocks of all workers and relays. Undefined: of this process
    * alone.
@@ -52,10 +55,32 @@ export class HarvestLedger {
       return false;
     }
     if (end > this.#now()) {
+      this.#confirm(network);
       return true;
     }
-    this.#blocked.delete(network);
+    this.#drop(network);
     return false;
+  }
+
+  /** Looks, one at a time, whether another relay or a command has ended a block whose client comes again. */
+  #confirm(network: string): void {
+    if (this.#shared === undefined || this.#confirming || !this.#saved.has(network)) {
+      return;
+    }
+    this.#confirming = true;
+    const confirmed = after(this.#shared.get(network), ({ kind }) => {
+      this.#confirming = false;
+      if (kind === "absent") {
+        this.#drop(network);
+      }
+    });
+    // Never rejects; nobody waits for it.
+    void confirmed;
+  }
+
+  #drop(network: string): void {
+    this.#blocked.delete(network);
+    this.#saved.delete(network);
   }
 
   /** Whether anybody is blocked at all. */
@@ -66,8 +91,11 @@ export class HarvestLedger {
   /** Blocks it here, and for all who share the state. */
   block(network: string, time: number): Later<void> {
     this.blockHere(network, time);
-    const put = this.#shared?.put(network, Date.now() + time, time);
-    return put instanceof Promise ? put.then(() => undefined) : undefined;
+    return after(this.#shared?.put(network, Date.now() + time, time), (put) => {
+      if (put?.kind === "done" && this.#blocked.has(network)) {
+        this.#saved.add(network);
+      }
+    });
   }
 
   /**
@@ -84,6 +112,7 @@ export class HarvestLedger {
         return 0;
       }
       this.blockHere(network, left);
+      this.#saved.add(network);
       return left;
     });
   }
@@ -91,12 +120,12 @@ export class HarvestLedger {
   /** Blocks it in this process alone. */
   blockHere(network: string, time: number): void {
     const now = this.#now();
-    this.#blocked.delete(network);
+    this.#drop(network);
     for (const [other, end] of this.#blocked) {
       if (end > now && this.#blocked.size < maxNetworks) {
         break;
       }
-      this.#blocked.delete(other);
+      this.#drop(other);
     }
     this.#blocked.set(network, now + time);
   }
@@ -107,13 +136,24 @@ export class HarvestLedger {
     return [...this.#blocked].flatMap(([network, end]) => (end > now ? [{ network, left: end - now }] : []));
   }
 
-  /** Ends a block and forgets its count, here and for all who share the state. @returns whether it was blocked here */
+  /** Who is blocked by anybody who shares the state, and for how many ms more. Never rejects. */
+  async everywhere(): Promise<ReadonlyMap<string, number>> {
+    const shared = await this.#shared?.list(maxNetworks);
+    const all = new Map(this.blocks().map(({ network, left }) => [network, left]));
+    for (const { key, left } of shared?.kind === "rows" ? shared.rows : []) {
+      all.set(key, Math.max(left, all.get(key) ?? 0));
+    }
+    return all;
+  }
+
+  /** Ends a block and forgets its count, here and for all who share the state. @returns whether there was one */
   async unblock(network: string): Promise<boolean> {
-    const wasBlocked = this.isBlocked(network);
-    this.#blocked.delete(network);
+    const wasHere = this.isBlocked(network);
+    this.#drop(network);
+    const shared = await this.#shared?.get(network);
     await this.#shared?.delete(network);
-    await this.#counts.set(network, 0, 1);
-    return wasBlocked;
+    await this.#counts.forget(network);
+    return wasHere || shared?.kind === "found";
   }
 
   /** Counts one unknown recipient. */
