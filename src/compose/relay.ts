@@ -32,6 +32,7 @@ import { closeLasting, createLasting } from "./lasting.ts";
 import type { Lasting } from "./lasting.ts";
 import { Lookups, ofSystemd, serviceNames } from "./lookups.ts";
 import { lookupParts } from "./lookup-parts.ts";
+import { mannersOf } from "./manners.ts";
 import { createMirror } from "./mirror.ts";
 import { buildCopyingCourier, createSameNextHop } from "./next-hops.ts";
 import { buildPipeline } from "./pipeline.ts";
@@ -123,18 +124,6 @@ function loginParts(settings: Settings, { snapshot, guard, log }: Lasting, domai
   const tls = readTls(settings);
   const authenticator = createAuthenticator(settings.auth, guard, { log, domains });
   return { tls, authenticator, mayUse: createSenders(settings, snapshot, domains, log) };
-}
-
-/** How it speaks with clients. */
-function mannersOf({ smtp, log }: Settings) {
-  return {
-    lenient: smtp.lenient_helo,
-    idn: smtp.idn,
-    dsn: smtp.dsn,
-    normaliseNewlines: smtp.bare_newlines === "normalise",
-    reverseLookup: smtp.reverse_lookup,
-    logSessions: log.sessions,
-  };
 }
 
 class RunningRelay implements Relay {

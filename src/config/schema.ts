@@ -94,6 +94,10 @@ const smtp = z.strictObject({
     "all",
     "Clients that are offered DSN (RFC 3461), as soon as every next hop of every route is known to offer it: they say which delivery reports they want, and the next hop sends them. own: those with RELAYCLIENT, and all clients of a listener with auth. A report of success tells a stranger about the internal servers.",
   ),
+  chunking: field.flag(
+    false,
+    "Offer CHUNKING (RFC 3030): clients may send a message by BDAT, in chunks of a known size. Its line endings and its size are judged as with DATA, by which the next hop gets it. BINARYMIME is not offered.",
+  ),
   reverse_lookup: field.flag(
     false,
     "Look up and confirm the client's host name (TCPREMOTEHOST) before the greeting. If a client rule uses host names, this is always done.",

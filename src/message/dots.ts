@@ -41,8 +41,8 @@ export function stuffText(content: string): string {
 }
 
 /**
- * Makes wire bytes of content that a check wrote: dots are stuffed, every line ends in CRLF, NUL goes. Nothing that a
- * check writes can so end a message or smuggle a second one.
+ * Makes wire bytes of content, of a check's or of chunks': dots are stuffed, every line ends in CRLF, NUL goes. Nothing in
+ * it can so end a message or smuggle a second one.
  */
 export class WireWriter {
   #lineStart = true;
@@ -69,6 +69,33 @@ export class WireWriter {
       }
     }
     return out.subarray(0, at);
+  }
+
+  /**
+   * The same, quicker, for content without NUL of which every line ends in CRLF, none of them split: it is copied only
+   * where a dot is stuffed.
+   */
+  pushClean(content: Buffer): Buffer {
+    if (content.length === 0) {
+      return content;
+    }
+    const isDotted = this.#lineStart && content[0] === DOT;
+    this.#lineStart = content[content.length - 1] === LF;
+    this.#afterCr = false;
+    let next = isDotted ? 0 : content.indexOf("\n.", 0, "latin1") + 1;
+    if (!isDotted && next === 0) {
+      return content;
+    }
+    // A line that begins with a dot has three octets at least.
+    const out = Buffer.allocUnsafe(content.length + Math.ceil(content.length / 3));
+    let [from, at] = [0, 0];
+    do {
+      at += content.copy(out, at, from, next);
+      out[at++] = DOT;
+      from = next;
+      next = content.indexOf("\n.", from, "latin1") + 1;
+    } while (next > 0);
+    return out.subarray(0, at + content.copy(out, at, from));
   }
 
   /** Ends the last line. */

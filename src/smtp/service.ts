@@ -85,6 +85,8 @@ export interface Service extends Omit<Services, "label" | "lists" | "scanner"> {
   readonly dsn: Whose;
   /** Whose domains may be in UTF-8: clients that may relay and logged-in users, everybody's, or nobody's. */
   readonly idn: "relay" | "all" | "off";
+  /** Whether messages may come by BDAT. */
+  readonly chunking: boolean;
   readonly reverseLookup: boolean;
   /** Whether each session is logged at its end. */
   readonly logSessions: boolean;

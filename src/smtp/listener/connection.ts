@@ -11,30 +11,23 @@ import type { EventStage } from "../../report/event.ts";
 import { answers, isOffence } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { limitDecision } from "../decision.ts";
-import { Deadlines } from "./deadlines.ts";
 import { EarlyCommand } from "./early-command.ts";
-import type { MessageIntake } from "../message/message-intake.ts";
 import { Parser } from "../message/parser.ts";
-import { receiveMessage } from "../message/reception.ts";
 import type { Owner } from "./owner.ts";
-import { SpeakingConnection } from "./speaking.ts";
+import { ReceivingConnection } from "./receiving.ts";
 import type { Service } from "../service.ts";
 import { isEarlyTalker } from "../session/early-talk.ts";
 import { after } from "../session/outcome.ts";
 import { Verbs } from "../session/verbs.ts";
 import type { VerbAnswer } from "../session/verbs.ts";
 
-export class Connection extends SpeakingConnection {
+export class Connection extends ReceivingConnection {
   /** The address (IPv6: the /64) under which the server counts it. */
   countedAs = "";
   readonly early = new EarlyCommand();
   readonly #relay: Owner<Connection>;
-  readonly #deadlines = new Deadlines();
-  #intake: MessageIntake | undefined;
   #errors = 0;
-  #leaving = false;
   #handshake: Socket | undefined;
-  declare readonly _parser: Parser;
 
   constructor(server: Owner<Connection>, socket: Socket, options: ConstructorParameters<typeof SMTPConnection>[2]) {
     super(server, socket, options);
@@ -51,8 +44,8 @@ export class Connection extends SpeakingConnection {
   }
 
   override init(): void {
-    this.#deadlines.restart();
-    this._setListeners(() => void this.#relay.admit(this).catch((error: unknown) => this.#fault(error)));
+    this.deadlines.restart();
+    this._setListeners(() => void this.#relay.admit(this).catch((error: unknown) => this.fault(error)));
   }
 
   /** Deadlines are kept by {@link tick}: the library's idle timer starts over at each byte. */
@@ -75,7 +68,7 @@ export class Connection extends SpeakingConnection {
     }
     this._ready = true;
     this.answer(response);
-    this.#deadlines.restart();
+    this.deadlines.restart();
     this.early.release();
   }
 
@@ -95,16 +88,16 @@ export class Connection extends SpeakingConnection {
     if (!this._ready || this.conversation === undefined) {
       return this.early.hold(() => this.#take(line, next));
     }
-    this.#deadlines.stop();
+    this.deadlines.stop();
     this.conversation.session.noteCommand();
     let answering: VerbAnswer | Promise<VerbAnswer>;
     try {
       answering = (this.verbs ??= new Verbs(this.conversation, this.presented)).answer(line);
     } catch (error) {
-      return this.#fault(error);
+      return this.fault(error);
     }
     if (answering instanceof Promise) {
-      answering.then((answer) => this.#settle(answer, next)).catch((error: unknown) => this.#fault(error));
+      answering.then((answer) => this.#settle(answer, next)).catch((error: unknown) => this.fault(error));
     } else {
       this.#settle(answering, next);
     }
@@ -114,12 +107,12 @@ export class Connection extends SpeakingConnection {
     this.write(answers.readyForTls);
     // The handshake begins below the socket.
     this.outgoing.uncork();
-    this.#deadlines.restart();
+    this.deadlines.restart();
     // From here on the library reads: what came in plain text behind STARTTLS is thrown away (CVE-2011-0411).
     this.upgrade(next, () => {
       this.conversation?.secured();
       this.#relay.secured(this);
-      this.#deadlines.restart();
+      this.deadlines.restart();
     });
   }
 
@@ -133,45 +126,20 @@ export class Connection extends SpeakingConnection {
     }
     if ("presented" in answer) {
       const begun = this.#relay.present(this, answer.presented);
-      return void begun.then(() => this.over || next()).catch((error: unknown) => this.#fault(error));
+      return void begun.then(() => this.over || next()).catch((error: unknown) => this.fault(error));
     }
     if ("intake" in answer) {
-      this.#beginMessage(answer.intake);
-      if (this.verbs !== undefined) {
-        this.verbs.stage = "message";
-      }
+      this.receive(answer.intake);
+    } else if ("chunk" in answer) {
+      this.receiveChunk(answer.chunk);
     } else {
       this.answer(answer);
     }
-    this.#deadlines.restart();
+    this.awaitClient();
     if (!this.over) {
       // A client that never reads its replies must not make the relay keep them all.
       this._whenWritable(next);
     }
-  }
-
-  #beginMessage(intake: MessageIntake): void {
-    this.#intake = intake;
-    this.write(answers.go);
-    receiveMessage(this._parser, intake, {
-      tooLarge: () => this.answer(this.conversation?.limit("message size", answers.messageCut) ?? answers.messageCut),
-      whole: (rest, done) => this.#finishMessage(intake, rest, done),
-      fault: (error) => this.#fault(error),
-    });
-  }
-
-  /** Nothing may cut the session here: the next hop may have the message by now. */
-  async #finishMessage(intake: MessageIntake, rest: Buffer, done: (rest?: Buffer) => void): Promise<void> {
-    this.#deadlines.stop("uncut");
-    this.#intake = undefined;
-    const answer = await intake.finish();
-    this.verbs?.messageDone(this.record.messageDone(answer.reply));
-    this.answer(answer);
-    this.#deadlines.restart();
-    if (this.#leaving) {
-      this.answer(answers.closing, "session");
-    }
-    done(rest);
   }
 
   /** Says it, and does what it asks for. */
@@ -191,7 +159,7 @@ export class Connection extends SpeakingConnection {
   #part(): void {
     if (!this.over) {
       this.parting = true;
-      this.#intake?.abandon();
+      this.incoming?.abandon();
       setImmediate(() => void (this._closed || this.close()));
     }
   }
@@ -201,7 +169,7 @@ export class Connection extends SpeakingConnection {
   }
 
   /** The one place where an error in a session becomes 421. */
-  #fault(error: unknown): void {
+  protected fault(error: unknown): void {
     this.#relay.noteFault(this, error);
     this.answer({ ...answers.fault, by: limitDecision("internal error") });
   }
@@ -209,7 +177,7 @@ export class Connection extends SpeakingConnection {
   /** Looks at the deadlines; called by the server every second or so. */
   tick(now: number): void {
     const { limits } = (this.conversation ?? this.#relay).service;
-    const limit = this.#deadlines.passed(now, limits, this.#intake?.bytes ?? 0, this.conversation?.limited);
+    const limit = this.deadlines.passed(now, limits, this.incoming?.bytes ?? 0, this.conversation?.limited);
     // A session that ends has a deadline of the library's.
     if (limit === undefined || this._closing) {
       return;
@@ -229,8 +197,8 @@ export class Connection extends SpeakingConnection {
 
   /** The server stops: a session between messages ends now, one in a message after its answer. */
   leave(): void {
-    this.#leaving = true;
-    const waits = !this.#deadlines.stopped && this.#intake === undefined;
+    this.leaving = true;
+    const waits = !this.deadlines.stopped && this.incoming === undefined;
     if (this._upgrading) {
       this.kill("the relay stops");
     } else if (waits && this.conversation?.session.transaction === undefined) {
@@ -245,7 +213,7 @@ export class Connection extends SpeakingConnection {
   }
 
   #lost(why: unknown): void {
-    if (this._upgrading && !this.#leaving) {
+    if (this._upgrading && !this.leaving) {
       this.#relay.noteTlsFailure(this, why);
     }
     if (!this.over && this.conversation?.underWay === true) {
@@ -256,8 +224,7 @@ export class Connection extends SpeakingConnection {
 
   override close(): void {
     this.#lost("it ended the connection");
-    this.#intake?.abandon();
-    this.#intake = undefined;
+    this.incoming?.abandon();
     this.outgoing.uncork();
     super.close();
   }

@@ -6,12 +6,19 @@ import type { Limits } from "../service.ts";
 export class Deadlines {
   readonly #startedAt = performance.now();
   #clientsSince = Number.POSITIVE_INFINITY;
+  #message: object | undefined;
   #turn: "client" | "ours" | "uncut" = "client";
 
-  /** It is the client's turn, from now on. */
-  restart(): void {
+  /**
+   * It is the client's turn, from now on.
+   * @param message that it is sending: its time is counted from its beginning, whatever its chunks (BDAT)
+   */
+  restart(message?: object): void {
     this.#turn = "client";
-    this.#clientsSince = performance.now();
+    if (message === undefined || message !== this.#message) {
+      this.#clientsSince = performance.now();
+    }
+    this.#message = message;
   }
 
   /** It is the server's turn. @param how "uncut": nothing may end the session before the answer */

@@ -14,6 +14,7 @@ import type { Reply } from "../../mail/reply.ts";
 import { answers } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { timeForChecks } from "./deadline.ts";
+import { ChunkReader } from "./chunk-reader.ts";
 import { DotReader } from "./dot-reader.ts";
 import { FirstLine } from "./first-line.ts";
 import type { Service } from "../service.ts";
@@ -40,6 +41,8 @@ export interface Taken {
 export interface IntakeOptions {
   /** For the Received field, RFC 3848. */
   readonly protocol: string;
+  /** It comes by BDAT: {@link MessageIntake.endLine} says when it ends. */
+  readonly chunked: boolean;
   readonly recipients: readonly Mailbox[];
   /** Bare CR, LF and NUL are normalised, instead of refused. */
   readonly normalise: boolean;
@@ -62,7 +65,7 @@ export class MessageIntake {
   readonly #keepsHeader: boolean;
   readonly #held: HeldMessage | undefined;
   readonly #recipients: readonly Mailbox[];
-  readonly #reader: DotReader;
+  readonly #reader: DotReader | ChunkReader;
   readonly #firstLine = new FirstLine();
   readonly #limit: number;
   readonly #report: MessageReport;
@@ -79,7 +82,7 @@ export class MessageIntake {
     this.#service = service;
     this.#session = session;
     this.#delivery = delivery;
-    this.#reader = new DotReader(normalise);
+    this.#reader = options.chunked ? new ChunkReader(normalise) : new DotReader(normalise);
     this.#limit = limit;
     this.#keepsHeader = need === "edit" || need === "whole";
     this.#held = held;
@@ -104,6 +107,11 @@ export class MessageIntake {
     return this.#bytes;
   }
 
+  /** Whatever is still to come, it is going to be refused. */
+  get hopeless(): boolean {
+    return this.#reader.defect || (this.#limit > 0 && this.#bytes > this.#limit);
+  }
+
   /** The message is complete, and will have an answer. */
   get finishing(): boolean {
     return this.#finishing;
@@ -111,18 +119,26 @@ export class MessageIntake {
 
   /** Takes the next bytes from the wire. */
   take(chunk: Buffer): Taken {
-    const { body: sent, rest } = this.#reader.push(chunk);
-    this.#bytes += sent.length;
-    const limit = this.#limit;
-    if (limit > 0 && this.#bytes > limit) {
-      this.#discard();
+    const { body, rest } = this.#reader.push(chunk);
+    const full = !this.#pass(body);
+    return { rest, full, cut: this.#limit > 0 && this.#bytes > this.#limit + this.#service.limits.messageExcess };
+  }
+
+  /** The last chunk has come (BDAT LAST): its line need not have ended. */
+  endLine(): void {
+    if (this.#reader instanceof ChunkReader) {
+      this.#pass(this.#reader.end());
     }
-    if (this.#reader.defect) {
+  }
+
+  /** False: the next hop has enough for now. */
+  #pass(sent: Buffer): boolean {
+    this.#bytes += sent.length;
+    if (this.hopeless) {
       this.#discard();
     }
     const body = this.#firstLine.push(sent);
-    const full = !this.#discarding && body.length > 0 && !this.#passOn(body);
-    return { rest, full, cut: limit > 0 && this.#bytes > limit + this.#service.limits.messageExcess };
+    return this.#discarding || body.length === 0 || this.#passOn(body);
   }
 
   #passOn(body: Buffer): boolean {

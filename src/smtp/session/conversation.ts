@@ -1,5 +1,6 @@
 /** The verbs of one session: each takes its argument and comes to a response. No sockets here. RFC 5321 3 and 4.1. */
 import type { Conclusion } from "../../hooks/check.ts";
+import type { Outcome } from "../../hooks/outcome.ts";
 import type { Known, Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { nothingOffered } from "../../mail/courier.ts";
@@ -27,14 +28,13 @@ import { after, responseOf } from "./outcome.ts";
 import type { Answering } from "./outcome.ts";
 import { judgeRecipient } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
-import { afterRefusal, askNextHop, noteDelivered, toldNextHop } from "./recipient-conclusion.ts";
+import { afterRefusal, askNextHop, noteDelivered, refuseSurplus, toldNextHop } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
 import { queuedReply } from "./waiting-reply.ts";
 
 export class Conversation {
   readonly session: Session;
   readonly service: Service;
-  /** Protocol for the Received field: SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA. RFC 3848. */
   secure = false;
   authenticated = false;
   #extended = false;
@@ -48,7 +48,7 @@ export class Conversation {
   /** What the client may still say where the connection hook refused it so. */
   limited: LimitedConversation | undefined;
   /** Largest message; DATABYTES of the client rule goes before the setting. 0 is not a limit. */
-  readonly #messageSize: number;
+  readonly messageSize: number;
   /** DATA was refused: the transaction continues, and another MAIL may take its place. */
   #dataRefused = false;
   /** Unknown recipients so far. */
@@ -59,7 +59,7 @@ export class Conversation {
   constructor(service: Service, session: Session) {
     this.service = service;
     this.session = session;
-    this.#messageSize = messageSizeOf(service, session);
+    this.messageSize = messageSizeOf(service, session);
   }
 
   /** The greeting, or the refusal that is in its place. @param hasTalked whether the client did not wait for it */
@@ -92,7 +92,7 @@ export class Conversation {
       this.#extended = extended;
       this.offered = extended ? offeredTo(this.service, this.session) : nothingOffered;
       this.#endTransaction(false);
-      return extended ? helloOf(this, this.#messageSize) : say(reply(250, "", this.service.hostname));
+      return extended ? helloOf(this, this.messageSize) : say(reply(250, "", this.service.hostname));
     });
   }
 
@@ -124,7 +124,7 @@ export class Conversation {
     if ("wire" in command) {
       return say(command);
     }
-    const early = refuseMail(this, command, this.#messageSize);
+    const early = refuseMail(this, command, this.messageSize);
     if (early !== undefined) {
       return early;
     }
@@ -150,9 +150,7 @@ export class Conversation {
       return say(mailbox);
     }
     if (transaction.accepted.length >= this.service.limits.recipients) {
-      // A note-taker sees this one, too.
-      this.session.recipient = mailbox;
-      return after(this.service.pipeline.run("rcpt", this.session, "note"), () => answers.tooManyRecipients);
+      return refuseSurplus(this.service, this.session, mailbox);
     }
     return after(judgeRecipient(this.service, this.session, transaction, mailbox), (judged) =>
       this.#handOn(judged, mailbox),
@@ -176,10 +174,17 @@ export class Conversation {
 
   /** DATA: checks, then the next hop's 354, then the relay's. */
   data(argument: string): DataAnswer | Promise<DataAnswer> {
+    return argument === "" ? this.open(false) : answers.noArgument;
+  }
+
+  /** The message that the client is sending: the next byte, or the next chunk, is its. */
+  get incoming(): MessageIntake | undefined {
+    return this.#intake?.finishing === false ? this.#intake : undefined;
+  }
+
+  /** Begins a message. @param chunked it comes by BDAT */
+  open(chunked: boolean): DataAnswer | Promise<DataAnswer> {
     const { transaction } = this.session;
-    if (argument !== "") {
-      return answers.noArgument;
-    }
     if (transaction === undefined) {
       return this.session.helo === "" ? answers.heloFirst : answers.mailFirst;
     }
@@ -196,24 +201,24 @@ export class Conversation {
       // Until the next hop's 354 the transaction stands, whatever refuses here; qmail lets MAIL take its place.
       this.#dataRefused = true;
       const late = queuedReply(this.session.late.data);
-      return late === undefined ? this.#policyAtData(toldNextHop(transaction.accepted)) : say(late);
+      return late === undefined ? this.#policyAtData(toldNextHop(transaction.accepted), chunked) : say(late);
     });
   }
 
-  #policyAtData(recipients: readonly Mailbox[]): DataAnswer | Promise<DataAnswer> {
+  #policyAtData(recipients: readonly Mailbox[], chunked: boolean): DataAnswer | Promise<DataAnswer> {
     const outcome = this.service.pipeline.run("data", this.session, "policy");
-    return after(outcome, (settled): DataAnswer | Promise<DataAnswer> => {
-      return responseOf(settled) ?? this.#openMessage(recipients);
-    });
+    const open = (settled: Outcome): DataAnswer | Promise<DataAnswer> =>
+      responseOf(settled) ?? this.#openMessage(recipients, chunked);
+    return after(outcome, open);
   }
 
-  async #openMessage(recipients: readonly Mailbox[]): Promise<DataAnswer> {
+  async #openMessage(recipients: readonly Mailbox[], chunked: boolean): Promise<DataAnswer> {
     const delivery = this.#delivery;
     if (delivery === undefined) {
       return answers.noRecipients;
     }
     const protocol = protocolWord(this.#extended, this.secure, this.authenticated);
-    const options = { protocol, recipients, limit: this.#messageSize };
+    const options = { protocol, recipients, chunked, limit: this.messageSize };
     const answer = await openMessage(this.service, this.session, delivery, options);
     this.#intake = "intake" in answer ? answer.intake : undefined;
     if (this.#delivery !== delivery) {
@@ -235,12 +240,7 @@ export class Conversation {
     return this.#delivery !== undefined;
   }
 
-  rset(): Response {
-    this.#endTransaction(true);
-    return answers.flushed;
-  }
-
-  /** The client is gone, or is about to be. */
+  /** RSET; or the client is gone, or is about to be. */
   end(): void {
     this.#endTransaction(true);
   }

@@ -1,4 +1,4 @@
-/** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3461, RFC 3848, RFC 9422. */
+/** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3030, RFC 3461, RFC 3848, RFC 9422. */
 
 import type { Session } from "../../hooks/session.ts";
 import type { Offered } from "../../mail/courier.ts";
@@ -10,6 +10,7 @@ import { mayPresent, xclientOffer } from "./presented.ts";
 interface Offering {
   readonly service: {
     readonly starttls: boolean;
+    readonly chunking: boolean;
     readonly authenticator: { readonly mechanisms: readonly string[] } | undefined;
     readonly presenters?: Service["presenters"];
     readonly limits: Pick<Service["limits"], "recipients">;
@@ -32,6 +33,7 @@ export function offers(messageSize: number, offering: Offering): string[] {
     messageSize > 0 ? `SIZE ${messageSize}` : "SIZE",
     `LIMITS RCPTMAX=${service.limits.recipients}`,
     ...(offered.dsn ? ["DSN"] : []),
+    ...(service.chunking ? ["CHUNKING"] : []),
     ...(service.starttls && !secure ? ["STARTTLS"] : []),
     ...(mayPresent(offering) ? [xclientOffer(service.presenters?.login !== undefined), xforwardOffer] : []),
     ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(" ")}`] : []),

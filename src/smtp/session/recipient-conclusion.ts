@@ -154,6 +154,12 @@ export function afterRefusal(
     : response;
 }
 
+/** Refuses a recipient beyond `[smtp] max_recipients`. A note-taker sees this one, too. */
+export function refuseSurplus({ pipeline }: Service, session: Session, mailbox: Mailbox): Answering {
+  session.recipient = mailbox;
+  return after(pipeline.run("rcpt", session, "note"), () => answers.tooManyRecipients);
+}
+
 /** Notes who got a message, for the guard of syncs. */
 export function noteDelivered({ traffic }: Service, { transaction }: Session, isDelivered: boolean): void {
   if (isDelivered && traffic !== undefined) {

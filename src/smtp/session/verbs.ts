@@ -8,11 +8,15 @@ import { authenticate } from "./authenticate.ts";
 import { splitLine } from "./command.ts";
 import type { EventStage } from "../../report/event.ts";
 import type { DataAnswer } from "../message/open-message.ts";
+import { parseChunk } from "../message/chunk.ts";
+import { answerChunk, isFree, isOutOfPlace } from "./bdat.ts";
+import type { ChunkAnswer } from "./bdat.ts";
 import type { Conversation } from "./conversation.ts";
 import { after } from "./outcome.ts";
 import { noteForwarded } from "./forwarded.ts";
 import { mayPresent, parseXclient, xclientAnswers } from "./presented.ts";
 import type { Presented } from "./presented.ts";
+import { stageOf } from "./stages.ts";
 
 /**
  * A web page that makes its reader's browser talk to port 25, a proxy that was asked to, or TLS: no SMTP follows,
@@ -21,19 +25,15 @@ import type { Presented } from "./presented.ts";
 const notSmtp = /^(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT) |^[\x00-\x08\x0e-\x1f\x80-\xff]| HTTP\/\d/i;
 
 /** What a line comes to: a response, a message to be taken in, or what the connection must do: TLS, another session. */
-export type VerbAnswer = Response | DataAnswer | { readonly startTls: true } | { readonly presented: Presented };
+export type VerbAnswer =
+  | Response
+  | DataAnswer
+  | ChunkAnswer
+  | { readonly startTls: true }
+  | { readonly presented: Presented };
 
 /** Whether a line ended in LF alone, as the parser marks it. */
 const isBare = (line: string): boolean => line.endsWith("\n");
-
-const stageOf: Readonly<Record<string, EventStage>> = {
-  HELO: "helo",
-  EHLO: "helo",
-  AUTH: "auth",
-  MAIL: "mail",
-  RCPT: "rcpt",
-  DATA: "data",
-};
 
 /** The verbs of one session. */
 export class Verbs {
@@ -73,6 +73,9 @@ export class Verbs {
    * A client that ends each line in LF alone would send a message whose end is never seen. One such line may be a slip.
    */
   #answerBare(line: string): VerbAnswer | Promise<VerbAnswer> {
+    if (this.#conversation.service.chunking && /^BDAT\b/i.test(line)) {
+      return answers.bareChunk;
+    }
     const isNews = ++this.#bare === 2;
     if (this.#bare < 2 || notSmtp.test(line) || /^QUIT$/i.test(line.trim())) {
       return this.#answerWhole(line);
@@ -95,14 +98,27 @@ export class Verbs {
       return conversation.limit("not SMTP", answers.notSmtp);
     }
     const { verb, argument } = splitLine(line);
-    this.stage = stageOf[verb] ?? "command";
+    this.stage = stageOf(verb);
     this.argument = verb === "AUTH" ? "" : argument;
     if (conversation.limited !== undefined) {
       return conversation.limited.answer(verb);
     }
-    if (conversation.refused && verb !== "QUIT") {
+    return this.#outOfPlace(verb) ?? this.#answerVerb(line, verb, argument);
+  }
+
+  #outOfPlace(verb: string): Response | undefined {
+    if (this.#conversation.refused && verb !== "QUIT") {
       return answers.refusedSession;
     }
+    if (isOutOfPlace(this.#conversation, verb)) {
+      this.stage = "data";
+      return answers.withinChunks;
+    }
+    return undefined;
+  }
+
+  #answerVerb(line: string, verb: string, argument: string): VerbAnswer | Promise<VerbAnswer> {
+    const conversation = this.#conversation;
     switch (verb) {
       case "RCPT":
         return conversation.rcpt(argument);
@@ -110,6 +126,8 @@ export class Verbs {
         return this.#presentedHelo === "" ? conversation.mail(argument) : this.#mail(argument);
       case "DATA":
         return conversation.data(argument);
+      case "BDAT":
+        return conversation.service.chunking ? this.#chunk(argument) : this.#unknown(line, verb);
       case "QUIT":
         return answers.bye;
       case "STARTTLS":
@@ -129,6 +147,15 @@ export class Verbs {
     return after(greeted, (response) => (response.reply?.code === 250 ? conversation.mail(argument) : response));
   }
 
+  #chunk(argument: string): VerbAnswer | Promise<VerbAnswer> {
+    const size = parseChunk(argument);
+    if ("reply" in size) {
+      return size;
+    }
+    this.#commands -= isFree(this.#conversation, size) ? 1 : 0;
+    return answerChunk(this.#conversation, size);
+  }
+
   /** Commands that bring no message on its way: so many and no more. */
   #withoutPurpose(line: string, verb: string, argument: string): VerbAnswer | Promise<VerbAnswer> {
     const conversation = this.#conversation;
@@ -145,7 +172,7 @@ export class Verbs {
     }
     switch (verb) {
       case "RSET":
-        return argument === "" ? conversation.rset() : answers.noArgument;
+        return argument === "" ? this.#reset() : answers.noArgument;
       case "NOOP":
         return answers.ok;
       case "HELP":
@@ -154,6 +181,11 @@ export class Verbs {
         return argument === "" ? answers.badVrfy : answers.noPromise;
     }
     return conversation.helo(argument, verb === "EHLO");
+  }
+
+  #reset(): Response {
+    this.#conversation.end();
+    return answers.flushed;
   }
 
   /** EXPN, ETRN and TURN are commands that the relay does not have; the rest is none, and a client may send few of these. */
