@@ -8,9 +8,11 @@ import type Database from "better-sqlite3";
 
 import { factsOf, openContent } from "./content.ts";
 import type { Content, Counts } from "./content.ts";
+import type { KeyFilter } from "./filter.ts";
 import { refused, versionOf, wildcardKinds } from "./format.ts";
 import type { Kind, RecipientRow, SourceRow } from "./format.ts";
 import { formOf, readMeta } from "./inspect.ts";
+import { LateFilter } from "./late-filter.ts";
 import { listRows } from "./listing.ts";
 import type { ListedRow } from "./listing.ts";
 import { plainTrust } from "./trust.ts";
@@ -68,6 +70,8 @@ export interface Image {
    * @param directory as for `findWildcard`
    */
   list(goneAfter: number, directory: boolean): Iterable<ListedRow>;
+  /** Of one that serves: from soon on, an unknown key is hardly ever looked for. */
+  quicken(): void;
   close(): void;
 }
 
@@ -103,6 +107,7 @@ export function openImage(content: Content, trust: Trust = plainTrust, known?: (
     .all();
   const { mark, directories, ...meta } = readMeta(database);
   const hash = mark === undefined ? undefined : (known ?? formOf(trust)?.hash);
+  const filter = Buffer.isBuffer(content) ? new LateFilter(database) : content.filter;
   return {
     ...meta,
     asOf: sources.reduce((oldest, { readAt }) => (readAt === 0 ? oldest : Math.min(oldest, readAt)), meta.created),
@@ -111,8 +116,9 @@ export function openImage(content: Content, trust: Trust = plainTrust, known?: (
     counts,
     hasWildcards: database.pragma("user_version", { simple: true }) !== versionOf(mark !== undefined, false),
     hasRefusals,
-    ...lookups(rowsByKey(database, filterIn(content)), searchInAnyDomain(database), sources, hash, directories),
+    ...lookups(rowsByKey(database, filter), searchInAnyDomain(database), sources, hash, directories),
     list: (goneAfter, directory) => listRows(database, goneAfter, directory ? none : directories),
+    quicken: () => (filter instanceof LateFilter ? filter.grow() : undefined),
     close: () => void database.close(),
   };
 }
@@ -178,8 +184,8 @@ function refusalOf(rows: readonly Raw[]): Raw | undefined {
   return rows.some(isThere) ? undefined : rows.find(isRefusal);
 }
 
-/** Every row of a key, and the best of them. @param mayHave false of keys that need not be looked for */
-function rowsByKey(database: Database.Database, mayHave: (key: string) => boolean) {
+/** Every row of a key, and the best of them. @param filter says which keys need not be looked for */
+function rowsByKey(database: Database.Database, filter: Pick<KeyFilter, "mayHave">) {
   // The primary key gives the order of sources by itself; asking for it costs 3 µs.
   const byKey = database
     .prepare<[string], Raw>("SELECT source, kind, entry, rule, gone FROM recipient WHERE key = ?")
@@ -193,20 +199,15 @@ function rowsByKey(database: Database.Database, mayHave: (key: string) => boolea
     .raw();
   // Nearly every key has one row, or a first one that will do: the others are read only if they may matter.
   const best = (key: string): Raw | undefined => {
-    const first = mayHave(key) ? byKey.get(key) : undefined;
+    const first = filter.mayHave(key) ? byKey.get(key) : undefined;
     return first === undefined || isOpen(first) ? first : bestOf(byKey.all(key));
   };
   return {
-    all: (key: string): readonly Raw[] => (mayHave(key) ? byKey.all(key) : []),
+    all: (key: string): readonly Raw[] => (filter.mayHave(key) ? byKey.all(key) : []),
     best,
     either: (address: string, user: string) =>
-      mayHave(address) || mayHave(user) ? either.get(address, user) : undefined,
+      filter.mayHave(address) || filter.mayHave(user) ? either.get(address, user) : undefined,
   };
-}
-
-/** A list in memory is asked itself: a filter would take as long to make as some million look-ups. */
-function filterIn(content: Content): (key: string) => boolean {
-  return Buffer.isBuffer(content) ? () => true : (key) => content.filter.mayHave(key);
 }
 
 /** Finds the row of a user part in whatever domain. */

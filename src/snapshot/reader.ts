@@ -149,6 +149,7 @@ class Reader implements SnapshotReader {
       return Promise.resolve();
     }
     this.#takeDue();
+    this.#image?.quicken();
     this.#checking ??= this.#checkFile().finally(() => {
       this.#checking = undefined;
     });

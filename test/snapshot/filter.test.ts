@@ -1,8 +1,14 @@
 /** The filter before the tree: never wrong about a key that is there, seldom in vain about one that is not. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import Database from "better-sqlite3";
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 
 import { KeyFilter } from "../../src/snapshot/filter.ts";
+import { LateFilter } from "../../src/snapshot/late-filter.ts";
+import { found, listSource, publish, temporaryFolder } from "./fixture.ts";
 
 describe("the filter of keys", () => {
   it("has every key that was added, kept in a file or not", () => {
@@ -30,5 +36,52 @@ describe("the filter of keys", () => {
 
   it("of no keys has none", () => {
     expect(KeyFilter.ofSize(0).mayHave("a@kontor.example")).toBe(false);
+  });
+});
+
+describe("the filter of a list in memory", () => {
+  const user = (index: number): string => `user.${String(index).padStart(4, "0")}@kontor.example`;
+  const present = Array.from({ length: 2500 }, (_, index) => user(index));
+
+  async function openList(): Promise<Database.Database> {
+    const path = join(temporaryFolder(), "snapshot.sqlite");
+    // One key has rows of two sources, and lies where one piece ends.
+    await publish(path, [
+      listSource(
+        "list",
+        present.map((key) => found(key)),
+      ),
+      listSource("more", [found(user(999))]),
+    ]);
+    const database = new Database(readFileSync(path), { readonly: true });
+    onTestFinished(() => void database.close());
+    return database;
+  }
+
+  it("lets every key pass until it has grown, piece by piece, and then those of the list", async () => {
+    const filter = new LateFilter(await openList());
+    expect(filter.mayHave("nobody@kontor.example")).toBe(true);
+    filter.grow();
+    filter.grow();
+    let turns = 0;
+    for (; filter.mayHave("nobody@kontor.example") && turns < 100; turns++) {
+      expect(present.every((key) => filter.mayHave(key))).toBe(true);
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    expect(turns).toBeGreaterThan(3);
+    expect(turns).toBeLessThan(10);
+    expect(present.every((key) => filter.mayHave(key))).toBe(true);
+  });
+
+  it("grows no more when the list is closed", async () => {
+    const database = await openList();
+    const filter = new LateFilter(database);
+    filter.grow();
+    await new Promise((resolve) => void setImmediate(resolve));
+    database.close();
+    for (let turn = 0; turn < 10; turn++) {
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    expect(filter.mayHave("nobody@kontor.example")).toBe(true);
   });
 });
