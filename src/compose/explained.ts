@@ -132,16 +132,19 @@ export interface ExplainedEvent {
   readonly recipients: readonly (Facts | string)[];
 }
 
-/** Explains what the journal has. */
+/** Explains what the journal has. @param most recipients of all events together: for each, every kept list is opened */
 export async function explainEvents(
   settings: Settings,
   trust: Trust,
   events: readonly MailEvent[],
+  most = Number.POSITIVE_INFINITY,
 ): Promise<ExplainedEvent[]> {
   const explained: ExplainedEvent[] = [];
+  let left = most;
   for (const event of events) {
     const recipients: (Facts | string)[] = [];
-    for (const address of event.recipients.slice(0, mostExplained)) {
+    for (const address of event.recipients.slice(0, Math.min(mostExplained, left))) {
+      left -= 1;
       const mailbox = parseMailbox(address);
       recipients.push(
         mailbox === undefined

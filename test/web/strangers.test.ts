@@ -102,6 +102,7 @@ describe("the status page and strangers", () => {
       expect(text, path).toContain("</html>");
       expect(text, path).not.toContain("<script>alert");
     }
+    expect(await ask("/message?ref=198.51.100.7", bearer)).toMatchObject({ status: 404 });
     const control = (await ask("/explain?address=%00%1b%5B2J%E2%80%AEabc@x.example", bearer)).text;
     expect(control).not.toMatch(/[\u0000\u001B\u202E]/);
     for (const path of ["/../../etc/passwd", "/%2e%2e/etc/passwd", "/difference?older=/etc/passwd", "/nothing"]) {

@@ -17,7 +17,7 @@ import { note, table } from "./parts.ts";
 /** Events of a page. */
 const most = 50;
 /** ms that a search may take. */
-const patience = 2000;
+const patience = 350;
 /** A longer question is no address and no Message-ID. */
 const longest = 1000;
 
@@ -102,7 +102,7 @@ function results({ events, unread, isCut }: Browsed): Markup {
     return html`${broken}${late}${isCut ? nothing : note("Nothing was found.")}`;
   }
   const rows = events.map((event) => [
-    html`<a href="/message?ref=${encodeURIComponent(refOf(event))}">${time(event.at)}</a>`,
+    whenOf(event),
     html`${outcome(event)} <span class="soft small">${event.stage}</span>`,
     envelope(event),
     client(event),
@@ -120,9 +120,14 @@ function client(event: MailEvent): Markup {
     ${asked}`;
 }
 
-/** A client that was turned away before it had a session has none to show. */
-function refOf({ ref, session, ip }: MailEvent): string {
-  return ref !== "" ? ref : session !== "" ? session : ip;
+/** Its time, which leads to all of its message or session; of a client that was turned away before, to the client's. */
+function whenOf({ at, ref, session, ip }: MailEvent): Markup {
+  const known = ref === "" ? session : ref;
+  if (known === "" && ip === "") {
+    return time(at);
+  }
+  const to = known === "" ? `/journal?q=${encodeURIComponent(ip)}` : `/message?ref=${encodeURIComponent(known)}`;
+  return html`<a href="${to}">${time(at)}</a>`;
 }
 
 function turning({ next }: Browsed, words: URLSearchParams): Markup {

@@ -1,17 +1,17 @@
 /** One message or session: all that the journal has of it, and what the list said of each recipient then. */
 import { explainEvents } from "../../compose/explained.ts";
 import { traceBeside } from "../../compose/trace-place.ts";
-import { readWanted } from "../../trace/search-keys.ts";
+import { isReference, readWanted } from "../../trace/search-keys.ts";
 import { searchJournal } from "../../trace/search.ts";
-import { html } from "../html/markup.ts";
+import { html, nothing } from "../html/markup.ts";
 import type { Page } from "../html/frame.ts";
 import type { Desk } from "./desk.ts";
 import { eventFacts, outcome } from "./event.ts";
 import { factsOrDoubt } from "./explained-facts.ts";
 import { note } from "./parts.ts";
 
-/** Events that are shown and explained: as `goodmailto explain`. */
-const most = 100;
+/** Events that are shown, and recipients that are explained: that takes its time. */
+const [most, mostExplained] = [100, 20];
 
 /** The page. */
 export async function messagePage({ settings, trust }: Desk, words: URLSearchParams): Promise<Page> {
@@ -20,12 +20,20 @@ export async function messagePage({ settings, trust }: Desk, words: URLSearchPar
   if (typeof place === "string") {
     return { title: "Message", section: "/journal", body: note(`There is nothing to show: ${place}.`, "warning") };
   }
+  if (!isReference(ref)) {
+    return {
+      title: "Message",
+      section: "/journal",
+      status: 404,
+      body: note(`"${ref}" is no reference of a message or session.`),
+    };
+  }
   const { found } = searchJournal(place.folder, readWanted(ref, place.keyed), 0, most);
   const title = /-\d+$/.test(ref) ? `Message ${ref}` : `Session ${ref}`;
   if (found.length === 0) {
     return { title, section: "/journal", status: 404, body: note("The journal has nothing of it.") };
   }
-  const explained = await explainEvents(settings, trust, found);
+  const explained = await explainEvents(settings, trust, found, mostExplained);
   const body = explained.map(
     ({ event, recipients }) =>
       html`<section class="panel">
@@ -38,5 +46,15 @@ export async function messagePage({ settings, trust }: Desk, words: URLSearchPar
         )}
       </section>`,
   );
-  return { title, section: "/journal", body: html`<div class="stack">${body}</div>` };
+  const recipients = found.reduce((sum, event) => sum + event.recipients.length, 0);
+  const rest =
+    recipients > mostExplained
+      ? note(`Of ${recipients} recipients, the first ${mostExplained} are explained.`)
+      : nothing;
+  return {
+    title,
+    section: "/journal",
+    body: html`${rest}
+      <div class="stack">${body}</div>`,
+  };
 }
