@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { MailEvent } from "../../src/report/event.ts";
+import { browseJournal } from "../../src/trace/browse.ts";
+import type { Browsed, Browsing } from "../../src/trace/browse.ts";
 import { finishPart, openPart, PartWriter } from "../../src/trace/part-file.ts";
 import { currentPart, partsIn } from "../../src/trace/parts.ts";
 import { searchJournal } from "../../src/trace/search.ts";
@@ -78,11 +80,25 @@ export function measureJournal(rows: number): string {
       ask(middle.queue ?? ""),
       ask("nobody@nowhere.example"),
     ];
+    // As the status page asks: 50 events, and an end after 350 ms.
+    const leaf = (what: string, more: Partial<Browsing>): [string, number] => {
+      const all = { wanted: undefined, kind: undefined, since: 0, until: now, from: undefined };
+      const page = (): Browsed => browseJournal(folder, { ...all, ...more, limit: 50, patience: 350 });
+      const { events, isCut } = page();
+      return [`page ${what}: ${events.length} found${isCut ? ", cut" : ""}`, slowest(page)];
+    };
+    const leafed = [
+      leaf("of the newest", {}),
+      leaf("of a client", { wanted: readWanted(middle.ip) }),
+      leaf("of what there is not", { kind: "dropped" }),
+      leaf("of an hour long ago", { since: now - 15 * day, until: now - 15 * day + 3_600_000 }),
+    ];
     const yesterday = slowest(() => summarise(folder, now - 2 * day, now, 10));
     return table([
       ["", "ms"],
       [`${rows} events in ${partsIn(folder).length} files: writing one`, figure(written / rows)],
       ...asked.map(([what, ms]) => [`trace ${what}`, figure(ms)]),
+      ...leafed.map(([what, ms]) => [what, figure(ms)]),
       ["summary of two days", figure(yesterday)],
     ]);
   } finally {

@@ -1,4 +1,8 @@
 /** What strangers may write in a session of mail, each with an attempt to become part of the page. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { makeSelfSigned } from "../../src/auth/self-signed.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import type { SiteWanted } from "./site.ts";
 
@@ -27,7 +31,14 @@ export const hostileSite: SiteWanted = {
     answers: { dot: `250 2.0.0 Ok: queued as ${attempt("taken")}` },
   },
   smtp: "# listen = in [[listener]]",
-  more: `[[listener]]\nname = "mx"\nlisten = ["127.0.0.1:0"]\nxclient_from = ["127.0.0.1"]\nxclient_login = true\n`,
+  more: `[[listener]]\nname = "mx"\nlisten = ["127.0.0.1:0"]\nxclient_from = ["127.0.0.1"]\nxclient_login = true
+[tls]\ncert = "cert.pem"\nkey = "key.pem"\n[[lookup]]\nname = "postfix"\nprotocol = "socketmap"\nlisten = ["127.0.0.1:0"]\n`,
+  // One that ends soon, so that there is something to be alerted about.
+  prepare: (folder) => {
+    const { certificate, key } = makeSelfSigned(["mx.kontor.example"], { from: new Date(), days: 3 });
+    writeFileSync(join(folder, "cert.pem"), certificate);
+    writeFileSync(join(folder, "key.pem"), key, { mode: 0o600 });
+  },
 };
 
 /** As XCLIENT wants a value. */

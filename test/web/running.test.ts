@@ -45,7 +45,7 @@ async function ask(port: number, path: string, method = "GET", body = "", more: 
 const card = (text: string, name: string): string =>
   new RegExp(`<dt>${name}</dt>\\s*<dd class="figure">([^<]*)</dd>`).exec(text)?.[1] ?? `no ${name}`;
 
-describe("the status page of a running relay", () => {
+describe("the status page of a running relay", { timeout: 120_000 }, () => {
   it("shows what all workers did, by HTTPS alone, and stays when one is killed", async () => {
     const [port, page] = [await freePort(), await freePort()];
     const pair = makeSelfSigned(["localhost"], { from: new Date(Date.now() - 86_400_000), days: 30 });

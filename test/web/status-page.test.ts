@@ -2,6 +2,7 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { answerTo } from "../end-to-end/scene.ts";
 import { complaintsOf, look, startBrowser } from "../fakes/browser.ts";
 import { missing } from "../fakes/need.ts";
 import { beHostile, hostileSite, places, sign } from "./hostile.ts";
@@ -120,6 +121,7 @@ describe.skipIf(missing("chromium"))("the status page in a browser", { timeout: 
         await page.emulateMedia({ colorScheme: "light" });
         await page.goto(site.url + path);
         if (!messages.slice(1).includes(path)) {
+          await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))");
           expect(await complaintsOf(page), path).toEqual([]);
           await page.emulateMedia({ colorScheme: "dark" });
           expect(await complaintsOf(page, "color-contrast"), path).toEqual([]);
@@ -142,6 +144,31 @@ describe.skipIf(missing("chromium"))("the status page in a browser", { timeout: 
       const refused = await page.evaluate(inject);
       expect(refused).toEqual(refusals);
       expect(await page.evaluate("window.hacked")).toBeUndefined();
+    });
+  });
+
+  it("renews what changes, keeps the focus, and says when it cannot", async () => {
+    await look(browser, inside, async (page, context) => {
+      await page.clock.install();
+      await page.goto(site.url);
+      const connections = page.locator(".card", { hasText: "Connections" }).locator(".figure");
+      const before = Number(await connections.innerText());
+      await page.getByText("Figures").first().click();
+      await page.getByRole("link", { name: "Show the last hour" }).focus();
+      const charts = await page.locator("[data-live=charts]").elementHandle();
+      await answerTo(site.port, "nobody@kontor.example");
+      await expect
+        .poll(async () => (await page.clock.fastForward(15_000), Number(await connections.innerText())), {
+          timeout: 20_000,
+        })
+        .toBe(before + 1);
+      expect(await page.evaluate("document.activeElement.textContent")).toBe("Show the last hour");
+      expect(await charts?.evaluate((one: { isConnected: boolean }) => one.isConnected)).toBe(false);
+      expect(await page.locator("details[open]").count()).toBe(1);
+      await context.clearCookies();
+      await page.clock.fastForward(15_000);
+      await page.getByText("not renewed: the relay does not answer, or the login is over").waitFor();
+      expect(Number(await connections.innerText())).toBe(before + 1);
     });
   });
 

@@ -66,7 +66,7 @@ export function chart({ title, unit, times, lines }: Chart): Markup {
     </div>
     <details>
       <summary>Figures</summary>
-      ${table(times, lines, unit)}
+      ${table({ title, unit, times, lines })}
     </details>
   </figure>`;
 }
@@ -105,13 +105,13 @@ function runs(values: readonly (number | undefined)[]): { readonly start: number
 /** Lines of the table at most: stretches that are known, the newest first. */
 const mostRows = 24;
 
-function table(times: readonly number[], lines: readonly Line[], unit: string): Markup {
+function table({ title, times, lines, unit }: Chart): Markup {
   const rows = times
     .map((at, i) => ({ at, values: lines.map(({ values }) => values[i]) }))
     .filter(({ values }) => values.some((value) => value !== undefined))
     .toReversed()
     .slice(0, mostRows);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Figures of the chart">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Figures: ${title}">
       <table>
         <thead>
           <tr>

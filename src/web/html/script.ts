@@ -1,6 +1,6 @@
 /**
  * The one script: asks for the page again and puts what is live in it in place of what is there, so that nobody loses
- * the place where they read, or the focus. Without it the page is loaded again (meta refresh).
+ * the place where they read, what they unfolded, or the focus. Without it the page is loaded again (meta refresh).
  */
 export const script = `"use strict";
 const seconds = Number(document.body.dataset.refresh);
@@ -14,7 +14,10 @@ const renew = async () => {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of document.querySelectorAll("[data-live]")) {
       const made = page.querySelector('[data-live="' + old.dataset.live + '"]');
-      if (made !== null && !old.contains(document.activeElement)) old.replaceWith(document.adoptNode(made));
+      if (made === null || old.contains(document.activeElement)) continue;
+      const unfolded = old.querySelectorAll("details");
+      made.querySelectorAll("details").forEach((one, i) => { one.open = unfolded[i]?.open === true; });
+      old.replaceWith(document.adoptNode(made));
     }
     if (said) said.textContent = words;
   } catch {
