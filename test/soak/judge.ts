@@ -27,8 +27,9 @@ export function slopeOf(samples: readonly Pick<Held, "seconds" | "residentBytes"
 export async function runEverything(seconds: number, rate: number | undefined): Promise<number> {
   const load = (): string => `load average ${loadavg().map(figure).join(", ")}`;
   print(`soak of ${seconds} s with everything on; ${cpus().length} cores, ${load()}\n seconds  resident  descriptors`);
+  let samples = 0;
   const report = await soakEverything(seconds, rate, ({ seconds: at, residentBytes, descriptors }) => {
-    if (Math.round(at / 10) % 6 === 0) {
+    if (samples++ % 6 === 5) {
       print(`${at.toFixed(0).padStart(8)}  ${megabytes(residentBytes)}  ${descriptors}  (${load()})`);
     }
   });
