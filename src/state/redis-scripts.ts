@@ -54,6 +54,22 @@ ${note}
 return 1
 `;
 
+/** first and last place in the order, what keys begin with → how many keys there are, then key, text and time of each row */
+export const page = `
+local keys = redis.call('ZRANGE', KEYS[2], ARGV[5], ARGV[6])
+local found = { #keys }
+for i = 1, #keys do
+  if string.sub(keys[i], 1, #ARGV[7]) == ARGV[7] then
+    local row = ARGV[2] .. keys[i]
+    local text = redis.call('GET', row)
+    if text then
+      found[#found + 1] = { keys[i], text, math.max(0, redis.call('PTTL', row)) }
+    end
+  end
+end
+return found
+`;
+
 export const remove = `
 redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[1])

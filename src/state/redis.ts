@@ -61,23 +61,13 @@ export class RedisStore implements Store {
   async scan(table: TableOptions, prefix: string, limit: number): Promise<Scanned[]> {
     const found: Scanned[] = [];
     for (let from = 0; found.length < limit; from += page) {
-      const keys = await this.#ask((client) => client.zrange(orderKey(table), String(from), String(from + page - 1)));
-      const wanted = keys.filter((key) => key.startsWith(prefix));
-      const rows = wanted.map((key) => rowKey(table, key));
-      const [texts, times] =
-        rows.length === 0
-          ? [[], []]
-          : await this.#ask((client) =>
-              Promise.all([client.mget(...rows), Promise.all(rows.map((row) => client.pttl(row)))]),
-            );
-      wanted.forEach((key, i) => {
-        const text = texts[i];
-        if (typeof text === "string" && found.length < limit) {
-          // Below 0: its time was over meanwhile.
-          found.push([key, text, Math.max(0, times[i] ?? 0)]);
-        }
-      });
-      if (keys.length < page) {
+      // The script returns how many keys it has looked at, then key, text and time of each row that was asked for.
+      const [looked, ...rows] = (await this.#run(script.page, table, "", [from, from + page - 1, prefix])) as [
+        number,
+        ...Scanned[],
+      ];
+      found.push(...rows.slice(0, limit - found.length));
+      if (looked < page) {
         break;
       }
     }

@@ -12,7 +12,7 @@ import { setForward, setRight } from "../fakes/clock.ts";
 /** Counts the looks. */
 class WatchedStore extends MemoryStore {
   looks = 0;
-  override scan(table: TableOptions, prefix: string, limit: number): (readonly [string, string])[] {
+  override scan(table: TableOptions, prefix: string, limit: number): ReturnType<MemoryStore["scan"]> {
     this.looks++;
     return super.scan(table, prefix, limit);
   }
