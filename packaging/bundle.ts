@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { rolldown } from "rolldown";
-import type { Plugin } from "rolldown";
+import type { OutputOptions, Plugin } from "rolldown";
 
 import { fileOf, places } from "./places.ts";
 import type { Here } from "./places.ts";
@@ -17,19 +17,29 @@ const root = join(import.meta.dirname, "..");
 
 /** Writes the program into a folder. @param place where it is going to be in a checkout, for paths that lead out of it */
 export async function build(folder: string, place: string = folder): Promise<void> {
+  await writeProgram(folder, place);
+  await buildQuick(folder, place);
+  writeFileSync(join(folder, "main.js"), entry);
+}
+
+/** Writes program.js, with `run`, and its pieces. @param place as above @param more plugins, and how it is written */
+export async function writeProgram(
+  folder: string,
+  place: string,
+  { plugins = [], ...output }: { readonly plugins?: Plugin[] } & Pick<OutputOptions, "minify" | "comments"> = {},
+): Promise<void> {
   const bundle = await rolldown({
     input: { program: join(root, "src/program.ts") },
     cwd: root,
     platform: "node",
     external: [/^better-sqlite3/],
     logLevel: "warn",
-    plugins: [heldHangups, places(place, here)],
+    plugins: [...plugins, heldHangups, places(place, here)],
   });
-  await bundle.write({ dir: folder, format: "esm", entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" });
+  const names = { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" };
+  await bundle.write({ dir: folder, format: "esm", ...names, ...output });
   await bundle.close();
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
-  await buildQuick(folder, place);
-  writeFileSync(join(folder, "main.js"), entry);
 }
 
 /** A thread or child is a chunk of its own. */
@@ -50,13 +60,16 @@ const heldHangups: Plugin = {
   },
 };
 
+/** What comes before everything else: a SIGHUP is held, as from source. */
+export const holding: string = readFileSync(join(root, "src/hold-hangups.js"), "utf8").replace("export const", "const");
+
 /**
- * SIGHUP is held first, as from source. The compiled code lies beside the program, made by {@link warm}, wherever both
+ * The compiled code lies beside the program, made by {@link warm}, wherever both
  * are moved.
  */
 const entry = `import { createRequire, enableCompileCache, getCompileCacheDir } from "node:module";
 
-${readFileSync(join(root, "src/hold-hangups.js"), "utf8").replace("export const", "const")}
+${holding}
 if (${JSON.stringify(quickVerbs)}.includes(verb)) {
   await createRequire(import.meta.url)("./quick.cjs").start(verb);
 } else {

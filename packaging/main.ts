@@ -16,7 +16,7 @@ import { makeRpm } from "./rpm/rpm.ts";
 import type { Architecture } from "./node.ts";
 import { root, writeTree } from "./tree.ts";
 
-type Maker = (tree: string, out: string, architecture: Architecture, epoch: number) => string;
+type Maker = (tree: string, out: string, architecture: Architecture, epoch: number) => string | Promise<string>;
 
 const makers: Readonly<Record<string, Maker>> = { deb: makeDeb, rpm: makeRpm, image: makeImage };
 
@@ -46,7 +46,7 @@ async function makePackages(kinds: readonly string[], wanted: readonly Architect
       const tree = mkdtempSync(join(tmpdir(), "goodmailto-package-"));
       try {
         await writeTree(tree, { architecture, date: new Date(epoch * 1000) });
-        const path = makers[kind]?.(tree, out, architecture, epoch);
+        const path = await makers[kind]?.(tree, out, architecture, epoch);
         process.stdout.write(`${path}\n`);
       } finally {
         rmSync(tree, { recursive: true, force: true });

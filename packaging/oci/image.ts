@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 
 import { version } from "../../src/ops/version.ts";
 import type { Architecture } from "../node.ts";
+import { buildSmall } from "./small.ts";
 
 const user = 10025;
 /** Names are looked up in these files and by DNS; the libraries of the C library that do so are loaded by name. */
@@ -21,7 +22,7 @@ const system: Readonly<Record<string, string>> = {
  * @returns its path
  * @throws Error for another architecture than this machine's: its libraries are not here
  */
-export function makeImage(tree: string, out: string, architecture: Architecture, epoch: number): string {
+export async function makeImage(tree: string, out: string, architecture: Architecture, epoch: number): Promise<string> {
   if (architecture.node !== process.arch) {
     throw new Error(`an image for ${architecture.oci} can only be made on such a machine`);
   }
@@ -29,7 +30,7 @@ export function makeImage(tree: string, out: string, architecture: Architecture,
   const path = join(out, `goodmailto_${version}_${architecture.oci}.image.tar`);
   try {
     const root = join(work, "root");
-    writeRoot(tree, root);
+    await writeRoot(tree, root);
     rmSync(path, { force: true });
     const store = ["--storage-driver", "vfs", "--root", join(work, "store"), "--runroot", join(work, "run")];
     const file = [
@@ -52,10 +53,22 @@ export function makeImage(tree: string, out: string, architecture: Architecture,
   }
 }
 
-/** The whole root of a container: its program without pages, and what Node needs of the system. */
-export function writeRoot(tree: string, root: string): void {
+/** What the program reads where it runs, besides itself: lists and scripts of the configuration, SQLite, its version. */
+const read = [
+  "node",
+  "package.json",
+  "config/spp",
+  "config/clients",
+  "config/demo",
+  "config/tcp.smtp",
+  "node_modules/better-sqlite3",
+];
+
+/** The whole root of a container: its program without pages and source, and what Node needs of the system. */
+export async function writeRoot(tree: string, root: string): Promise<void> {
   const lib = "usr/lib/goodmailto";
-  cpSync(join(tree, lib), join(root, lib), { recursive: true });
+  read.forEach((path) => cpSync(join(tree, lib, path), join(root, lib, path), { recursive: true }));
+  await buildSmall(join(root, lib, "dist"));
   copyFileSync(join(import.meta.dirname, "health.js"), join(root, lib, "health.js"));
   for (const path of librariesOf(join(root, lib, "node"))) {
     mkdirSync(dirname(join(root, path)), { recursive: true });

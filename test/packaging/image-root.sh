@@ -16,6 +16,7 @@ config = json.load(open(sys.argv[1]))["config"]
 print(config["User"], " ".join(config["Entrypoint"] + config["Cmd"]))
 print(" ".join(config["Healthcheck"]["Test"]))
 PYTHON
+find "$work/root" -type f -printf '%s\n' | awk '{ sum += $1 } END { print "octets:", sum }'
 cat >"$work/root/etc/goodmailto/goodmailto.toml" <<'CONFIG'
 [smtp]
 listen = ["127.0.0.1:2525"]
@@ -25,6 +26,8 @@ relay = ["kontor.example"]
 [[route]]
 domain = "kontor.example"
 next_hop = "smtp://127.0.0.1:2626"
+[sync]
+schedule = "*/7 * * * *"
 CONFIG
 mount --bind "$work/root" "$work/root"
 mount -o remount,ro,bind "$work/root"
@@ -33,6 +36,8 @@ ip link set lo up
 home=/usr/lib/goodmailto
 in_image() { chroot --userspec=10025:10025 "$work/root" "$home/node" "$@"; }
 in_image "$home/health.js" || echo "unhealthy"
+# The schedule is read by a package of npm.
+in_image "$home/dist/main.js" config check --config /etc/goodmailto/goodmailto.toml
 chroot --userspec=10025:10025 "$work/root" "$home/node" "$home/dist/main.js" serve --config /etc/goodmailto/goodmailto.toml 2>"$work/log" &
 for _ in $(seq 600); do grep -qs "relay: ready" "$work/log" && break; sleep 0.1; done
 in_image "$home/health.js" && echo "healthy"
