@@ -1,8 +1,13 @@
 /** `[smtp] chunking`: messages by BDAT, over real sockets. RFC 3030. What a hop gets, what a client is told, what nobody reads as commands. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
+import { eximLog, eximProgram, startEximSender } from "../fakes/exim.ts";
+import { notUnpacked } from "../fakes/jail.ts";
+import type { Jailed } from "../fakes/jail.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
 import { startTestRelay } from "../fakes/relay.ts";
@@ -296,6 +301,41 @@ describe("a message behind DATA and one by BDAT", () => {
       ),
     ).toEqual(["250", "250", "250", "354", "250", "250", "250", "250", "221"]);
     expect(got()).toEqual(["Subject: 1\r\n", "Subject: 2\r\n", "Subject: 3\r\n"]);
+  });
+});
+
+describe.skipIf(notUnpacked(eximProgram))("a real Exim", () => {
+  let exim: Jailed;
+  beforeAll(async () => {
+    exim = await startEximSender(relay.port);
+  });
+  afterAll(() => exim?.close());
+
+  it("sends by BDAT what it has got, and hears what becomes of it", async () => {
+    const large = `${"y".repeat(70)}\r\n`.repeat(1000);
+    const texts = ["small\r\n.\r\n..dots\r\n", "", large];
+    const client = await SmtpClient.open(exim.port);
+    await client.reply();
+    await client.command("EHLO client.example");
+    for (const [i, text] of [...texts, `${large}${large}`].entries()) {
+      await client.command("MAIL FROM:<s@sender.example>");
+      expect(await client.command("RCPT TO:<a@kontor.example>")).toMatch(/^250/);
+      expect(await client.command("DATA")).toMatch(/^354/);
+      const content = `Subject: ${i}\r\n\r\n${text}`;
+      expect(await client.command(`${content.replaceAll(/^\./gm, "..")}.`)).toMatch(/^250 OK/);
+    }
+    client.close();
+    const log = (): string => readFileSync(join(exim.folder, eximLog), "latin1");
+    // " K " stands for CHUNKING.
+    await expect
+      .poll(() => log().match(/=> a@kontor\.example .* K .*"250 2\.0\.0 Accepted"/g)?.length, { timeout: 15_000 })
+      .toBe(3);
+    await expect.poll(log, { timeout: 15_000 }).toMatch(/\*\* a@kontor\.example .*552 5\.3\.4 Message too large/);
+    const bodies = got().map((text) => [/^Subject: (\d)/m.exec(text)?.[1], text.slice(text.indexOf("\r\n\r\n") + 4)]);
+    expect(bodies.toSorted(([a = ""], [b = ""]) => a.localeCompare(b))).toEqual(
+      texts.map((text, i) => [String(i), text]),
+    );
+    expect(hop.violations).toEqual([]);
   });
 });
 
