@@ -1,4 +1,5 @@
 /** What the answer to a recipient was at a time and why, and since when it exists or is gone: `goodmailto explain`. */
+import type { History } from "../../sync/remember/history.ts";
 import { findOwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
@@ -28,8 +29,9 @@ export async function explainAt(
   mailbox: Mailbox,
   text: string,
   time: number,
+  history?: History,
 ): Promise<Facts | string> {
-  using looked = lookBack(settings, trust, mailbox, time);
+  using looked = lookBack(settings, trust, mailbox, time, history);
   if (typeof looked.found === "string") {
     return looked.found;
   }
@@ -132,24 +134,40 @@ export interface ExplainedEvent {
   readonly recipients: readonly (Facts | string)[];
 }
 
-/** Explains what the journal has. @param most recipients of all events together: for each, every kept list is opened */
+/** How far one goes: for each recipient, every kept list is opened. */
+export interface Bounds {
+  /** Recipients of all events together. */
+  readonly most: number;
+  /** ms after which no other recipient is explained. */
+  readonly patience: number;
+  /** What is known of the kept lists; not given: they are read for each recipient. */
+  readonly history?: History;
+}
+
+const unbounded: Bounds = { most: Number.POSITIVE_INFINITY, patience: Number.POSITIVE_INFINITY };
+
+/** Explains what the journal has. Recipients beyond the bounds are left out. */
 export async function explainEvents(
   settings: Settings,
   trust: Trust,
   events: readonly MailEvent[],
-  most = Number.POSITIVE_INFINITY,
+  { most, patience, history }: Bounds = unbounded,
 ): Promise<ExplainedEvent[]> {
   const explained: ExplainedEvent[] = [];
+  const end = performance.now() + patience;
   let left = most;
   for (const event of events) {
     const recipients: (Facts | string)[] = [];
-    for (const address of event.recipients.slice(0, Math.min(mostExplained, left))) {
+    for (const address of event.recipients.slice(0, mostExplained)) {
+      if (left <= 0 || performance.now() > end) {
+        break;
+      }
       left -= 1;
       const mailbox = parseMailbox(address);
       recipients.push(
         mailbox === undefined
           ? `${address}: no address; the journal has it hashed`
-          : await explainAt(settings, trust, mailbox, address, event.at),
+          : await explainAt(settings, trust, mailbox, address, event.at, history),
       );
     }
     explained.push({ event, recipients });

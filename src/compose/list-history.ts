@@ -18,12 +18,17 @@ export interface HistoryEntry {
   readonly removed: number | null;
 }
 
-/** What is kept, newest first. */
-export function describeHistory({ lists }: History): HistoryEntry[] {
+/** What changed from one list to the next; null: not known. */
+type Compare = (newer: KeptList, older: KeptList) => Pick<HistoryEntry, "added" | "removed">;
+
+const compareFiles: Compare = (newer, older) => compareSnapshots(newer.path, older.path);
+
+/** What is kept, newest first. @param compare two lists with the same key */
+export function describeHistory({ lists }: Pick<History, "lists">, compare: Compare = compareFiles): HistoryEntry[] {
   return lists.map((list, index) => {
     const before = lists[index + 1];
     const isComparable = before !== undefined && before.mark === list.mark;
-    const changes = isComparable ? compareSnapshots(list.path, before.path) : { added: null, removed: null };
+    const changes = isComparable ? compare(list, before) : { added: null, removed: null };
     return { ...describeList(list), added: changes.added, removed: changes.removed };
   });
 }

@@ -46,8 +46,13 @@ export interface LookedBack extends Disposable {
 const mostRestored = 100;
 
 /** Looks into every list that is kept. */
-export function lookBack(settings: Settings, trust: Trust, mailbox: Mailbox, time: number): LookedBack {
-  const history = readHistory(settings.snapshot.path);
+export function lookBack(
+  settings: Settings,
+  trust: Trust,
+  mailbox: Mailbox,
+  time: number,
+  history: History = readHistory(settings.snapshot.path),
+): LookedBack {
   const looks = history.lists.map((list) => lookInto(settings, list, trust, mailbox));
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-past-"));
   const dispose = { [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };

@@ -1,4 +1,5 @@
 /** What a running relay is like now, as gauges; read at each request and no oftener. */
+import type { StatsFs } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -118,6 +119,15 @@ function certificateGauges(pem: string): Gauge[] {
   return ends.length === 0 ? [] : [{ name: "certificate_expiry_timestamp_seconds", value: Math.min(...ends) / 1000 }];
 }
 
+/** Questions that are not answered yet. One that hangs holds a thread of Node's pool: nobody asks it a second time. */
+const asking = new Map<string, Promise<StatsFs>>();
+
+function spaceOf(folder: string): Promise<StatsFs> {
+  const answer = asking.get(folder) ?? statfs(folder).finally(() => asking.delete(folder));
+  asking.set(folder, answer);
+  return answer;
+}
+
 /** A place that is not there, or does not answer, has none. */
 export async function diskGauges(settings: Settings): Promise<Gauge[]> {
   const places = {
@@ -128,7 +138,7 @@ export async function diskGauges(settings: Settings): Promise<Gauge[]> {
   };
   const found = await Promise.all(
     Object.entries(places).map(async ([place, folder]): Promise<Gauge[]> => {
-      const facts = folder === "" ? undefined : await within(statfs(folder), diskTimeout, "").catch(() => undefined);
+      const facts = folder === "" ? undefined : await within(spaceOf(folder), diskTimeout, "").catch(() => undefined);
       return facts === undefined
         ? []
         : [

@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 
-import { readHistory } from "../../sync/remember/history.ts";
+import type { History } from "../../sync/remember/history.ts";
+import { HistoryReader } from "../../sync/remember/history-reader.ts";
+import { compareSnapshots } from "../../sync/list/changes.ts";
 import { reportIncident } from "../compose/incident-report.ts";
 import { describeHistory } from "../compose/list-history.ts";
 import type { HistoryEntry } from "../compose/list-history.ts";
@@ -30,6 +32,10 @@ import { Samples } from "./pages/samples.ts";
 
 /** Kept lists that are shown. */
 const mostLists = 50;
+/** ms for reading and comparing those that are not known yet; for reading alone, where an answer needs all of them. */
+const [historyTime, listsTime] = [1000, 8000];
+
+type Changes = Pick<HistoryEntry, "added" | "removed">;
 /** ms that an answer counts as that of now; what is read of many files counts longer. */
 const moment = 1000;
 const minute = 60_000;
@@ -50,7 +56,8 @@ export class Knowledge {
   #warnings: Kept<readonly Fault[]> | undefined;
   /** The certificate of `[tls]` that is in use: that of the start, or of the last reload. */
   readonly #certificate: string | undefined;
-  #history: { readonly mark: string; readonly entries: readonly HistoryEntry[] } | undefined;
+  readonly #lists = new HistoryReader();
+  #changes = new Map<string, Changes>();
 
   constructor(
     loaded: Placed,
@@ -80,6 +87,7 @@ export class Knowledge {
       live: () => this.live(),
       status: () => this.status(),
       history: () => this.history(),
+      lists: () => this.lists(),
       alerts,
     };
   }
@@ -116,15 +124,30 @@ export class Knowledge {
     return this.#status.value;
   }
 
-  /** What is kept beside the list; compared again only when a file of it has changed. */
+  /** What is kept beside the list. Lists are compared once. */
   history(): KeptHistory {
-    const { lists, damaged } = readHistory(this.settings.snapshot.path);
-    const mark = JSON.stringify(lists.map(({ path, created, since }) => [path, created, since]));
-    if (this.#history?.mark !== mark) {
-      const entries = describeHistory({ lists: lists.slice(0, mostLists), damaged });
-      this.#history = { mark, entries };
-    }
-    return { entries: this.#history.entries, damaged };
+    const end = performance.now() + historyTime;
+    const { lists, damaged, left } = this.#lists.read(this.settings.snapshot.path, historyTime);
+    const changes = new Map<string, Changes>();
+    let wanting = left;
+    const entries = describeHistory({ lists: lists.slice(0, mostLists) }, (newer, older) => {
+      const mark = [newer, older].map(({ created, since, addresses }) => [created, since, addresses].join()).join(";");
+      const known =
+        this.#changes.get(mark) ?? (performance.now() > end ? undefined : compareSnapshots(newer.path, older.path));
+      if (known === undefined) {
+        wanting += 1;
+        return { added: null, removed: null };
+      }
+      changes.set(mark, known);
+      return known;
+    });
+    this.#changes = changes;
+    return { entries, lists, damaged, left: wanting };
+  }
+
+  lists(): History | undefined {
+    const { left, ...history } = this.#lists.read(this.settings.snapshot.path, listsTime);
+    return left > 0 ? undefined : history;
   }
 
   /** Of everything; the faults first. */

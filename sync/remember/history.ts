@@ -58,7 +58,8 @@ export function readHistory(path: string): History {
   return { lists, damaged };
 }
 
-function filesOf(path: string): { readonly name: string; readonly file: string }[] {
+/** The files of a snapshot and of the lists that are kept beside it, newest first. */
+export function filesOf(path: string): { readonly name: string; readonly file: string }[] {
   const prefix = `${basename(path)}.`;
   const numbers = readdirSync(dirname(path))
     .filter((name) => name.startsWith(prefix) && /^[1-9]\d{0,2}$/.test(name.slice(prefix.length)))

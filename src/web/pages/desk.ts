@@ -22,7 +22,10 @@ export interface Live {
 /** The lists that are kept, newest first. */
 export interface KeptHistory {
   readonly entries: readonly HistoryEntry[];
+  readonly lists: History["lists"];
   readonly damaged: History["damaged"];
+  /** Lists that are not read, or not compared, yet: there was no time. */
+  readonly left: number;
 }
 
 /** What a page is made of. */
@@ -34,7 +37,10 @@ export interface Desk {
   readonly now: number;
   live(): Promise<Live>;
   status(): StatusReport;
+  /** With what changed from list to list. Takes a second or so: what is left is read the next time. */
   history(): KeptHistory;
+  /** The lists alone; undefined: they are not all read yet, after a longer time. */
+  lists(): History | undefined;
   alerts(): Promise<readonly Alert[]>;
 }
 

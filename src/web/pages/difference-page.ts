@@ -1,20 +1,23 @@
 /** What one kept list has and another has not. Of lists that hold hashes only the numbers are shown. */
-import { diffLists, findList, readHistory } from "../../../sync/remember/history.ts";
+import { diffLists, findList } from "../../../sync/remember/history.ts";
 import type { Difference, KeptList } from "../../../sync/remember/history.ts";
 import { html } from "../html/markup.ts";
 import type { Part } from "../html/markup.ts";
 import type { Page } from "../html/frame.ts";
 import { number, time } from "../html/words.ts";
 import type { Desk } from "./desk.ts";
-import { note, state, table } from "./parts.ts";
+import { note, state, stillReading, table } from "./parts.ts";
 
 /** Differences that are shown. */
 const most = 500;
 
 /** The page. */
-export function differencePage({ settings }: Desk, words: URLSearchParams): Page {
+export function differencePage({ lists }: Desk, words: URLSearchParams): Page {
   const title = "Differences";
-  const history = readHistory(settings.snapshot.path);
+  const history = lists();
+  if (history === undefined) {
+    return { title, section: "/list", body: note(stillReading, "warning") };
+  }
   // A list has a name here: a path, which the verb takes too, is nothing that a browser may ask for.
   const named = (word: string): KeptList | string =>
     /^(?:current|\d{1,3})$/.test(word) ? findList(history, word) : "there is no such list";

@@ -9,7 +9,7 @@ import type { Page } from "../html/frame.ts";
 import { number, span, time, timeOr } from "../html/words.ts";
 import { alertList, listAlerts } from "./alert.ts";
 import type { Desk } from "./desk.ts";
-import { facts, note, state, table } from "./parts.ts";
+import { facts, note, state, stillReading, table } from "./parts.ts";
 
 type Known = Extract<StatusReport, { readonly status: "fresh" | "stale" }>;
 
@@ -145,7 +145,7 @@ function guards({ settings: { sync } }: Desk): Markup {
 }
 
 function history(desk: Desk): Markup {
-  const { entries, damaged } = desk.history();
+  const { entries, damaged, left } = desk.history();
   const flaws = damaged.map((unread) => note(describeUnread(unread), "warning"));
   const rows = entries.map((entry, i): Part[] => [
     entry.name,
@@ -156,7 +156,7 @@ function history(desk: Desk): Markup {
     html`${entry.held === null ? nothing : html`${state("warning", "on hold")} <span class="small">${entry.held}</span>`}${differenceLink(entry, entries[i + 1])}`,
   ]);
   return html`<h2 id="history">History</h2>
-    ${flaws}${
+    ${flaws}${left > 0 ? note(stillReading, "warning") : nothing}${
       rows.length === 0
         ? note("No list is kept.")
         : table(

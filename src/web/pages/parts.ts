@@ -72,6 +72,9 @@ export function note(text: Part, level: "good" | "warning" | "fault" | "plain" =
   return html`<div class="note ${level}">${text}</div>`;
 }
 
+/** Where an answer needs the lists that are kept. */
+export const stillReading = "The lists that are kept are still being read. Load this page again in a moment.";
+
 /** Names with their values. */
 export function facts(pairs: readonly (readonly [name: string, value: Part])[]): Markup {
   return html`<dl class="facts">
