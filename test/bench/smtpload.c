@@ -654,11 +654,14 @@ static void run_load(void) {
     if (!measuring && now - t_start >= warm) begin_measure();
     if (!stopping && (now >= t_stop || interrupted)) {
       stopping = true;
+      /* A paced load ends what it has begun: what was answered can be compared with what arrived. */
+      if (o.rate > 0 && o.mode != M_SESSION && live) { t_stop = now + (u64)(o.timeout * 1e9); continue; }
       t_last = now;
       self1 = self_cpu();
       u1 = tree_usage(true);
       break;
     }
+    if (stopping && now >= t_stop) die("%d connections are not done %g s after the end", live, o.timeout);
     if (o.mode == M_SESSION) {
       for (int i = 0; i < o.conc && (!o.total || spawned < o.total); i++) {
         if (conns[i].ph != P_CLOSED) continue;

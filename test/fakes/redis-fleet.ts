@@ -13,7 +13,7 @@ import { RedisServer } from "./redis.ts";
 
 /** What docs/limits.md grants. */
 const rights =
-  "~goodmailto:* +get +set +del +mget +incrby +pttl +pexpire +zadd +zcard +zrem +zrange +zpopmin +zremrangebyscore +time +eval +evalsha +info +cluster|slots +asking";
+  "~goodmailto:* +get +set +del +incrby +pttl +pexpire +zadd +zcard +zrem +zrange +zpopmin +zremrangebyscore +time +eval +evalsha +info +cluster|slots +asking";
 const patience = 20_000;
 
 /** Who may do what, at all servers of a fleet. */

@@ -9,6 +9,8 @@ import type { EverythingReport, Held } from "./everything.ts";
 const settled = 1 / 3;
 /** Of the memory, over the rest of the time. */
 const mayGrow = 0.1;
+/** s behind the first third; heaps take some minutes to their size. */
+const longEnough = 500;
 /** A journal's file, a connection to the next hop that has just been opened. */
 const mayOpen = 6;
 
@@ -75,7 +77,7 @@ function judge({ rate, sent, asked, arrived, samples, last, lists, pages, counts
     [faultsOf(sent) + faultsOf(asked) > 0, "clients got unexpected replies"],
     [lists.used < lists.made, "a list was not used"],
     [[...pages.keys()].some((code) => code !== 200), "a page did not answer 200"],
-    [slope * time > middle * mayGrow, "memory grows"],
+    [time > longEnough && slope * time > middle * mayGrow, "memory grows"],
     [later > early + mayOpen || last.descriptors > early + mayOpen, "descriptors grow"],
     [
       count("worker_restarts_total") + count("session_faults_total") + count("check_faults_total") > 0,
