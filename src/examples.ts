@@ -35,6 +35,10 @@ const table: Readonly<Record<string, readonly (readonly [words: string, what: st
     ["doctor", "Look at everything, and say what to do"],
     ["doctor --no-dns --json", "Without name servers, for another program"],
   ],
+  drill: [
+    ["drill", "Try the configuration in a sandbox against everything that may break"],
+    ["drill --only directory,list --html drill.html", "Some of it, and the report as a page"],
+  ],
   probe: [
     ["probe", "Try every source, and change nothing"],
     ["probe directory --filter (objectClass=*)", "See all entries of one source"],

@@ -17,6 +17,7 @@ const verbs: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   top: async () => (await import("./commands/top.ts")).topCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+  drill: async () => (await import("./commands/drill.ts")).drillCommand(),
   probe: async () => (await import("./commands/probe.ts")).probeCommand(),
   history: async () => (await import("./commands/history.ts")).historyCommand(),
   diff: async () => (await import("./commands/diff.ts")).diffCommand(),

@@ -77,6 +77,7 @@ const table: readonly (readonly [folder: string, holds: string])[] = [
   ["src/web/html", "Markup, charts and the frame of the status page"],
   ["src/web/pages", "The pages, each made of data that a verb prints too"],
   ["src/web", "The status page: who may see it, what is asked and answered, its thread"],
+  ["src/drill", "The configuration in a sandbox, and what is broken there"],
   ["src/commands", "One file per verb"],
   ["src", "The entry"],
 ];

@@ -1,12 +1,13 @@
 /**
  * A small directory server: anonymous and simple bind, search with paged results, nothing that writes. RFC 4511.
  *
- * It serves the demo, and tests of the ordinary LDAP code, which talks to it as to any directory.
- * `ldap://` on loopback only: there is no TLS.
+ * It serves the demo, the drill, and tests of the ordinary LDAP code, which talks to it as to any directory: by `ldap://`,
+ * or by `ldaps://` if it has a certificate. On loopback only.
  */
 import { once } from "node:events";
 import { createServer } from "node:net";
-import type { Socket } from "node:net";
+import type { Server, Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 
 import { boundPort } from "../mail/network.ts";
 import { Connection } from "./connection.ts";
@@ -25,6 +26,8 @@ export interface DirectoryOptions extends Access {
   readonly sizeLimit?: number;
   /** Default 64; a further connection is closed at once. */
   readonly maxConnections?: number;
+  /** Certificate and key (PEM): TLS from the first byte. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Ends silent connections; default 5 minutes, in ms. */
   readonly idleTimeout?: number;
   /** For tests of directory errors only. */
@@ -33,7 +36,7 @@ export interface DirectoryOptions extends Access {
 
 /** A running directory. */
 export interface Directory {
-  /** `ldap://host:port` */
+  /** `ldap://host:port`, or `ldaps://` */
   readonly url: string;
   readonly port: number;
   /** May be changed while it runs; see faults.ts. */
@@ -52,9 +55,7 @@ export async function startDirectory(
   const indexed = indexEntries(entries);
   const faults = options.faults ?? {};
   const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+  const server = listenFor(options.tls, (socket) => {
     // A reset by the client ends its own session, which sees the close as well.
     socket.on("error", () => socket.destroy());
     socket.setTimeout(options.idleTimeout ?? 300_000, () => socket.destroy());
@@ -62,13 +63,18 @@ export async function startDirectory(
     // It never rejects: see there.
     void connection.serve();
   });
+  // Below TLS: a handshake that is not complete ends with the server too.
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.maxConnections = options.maxConnections ?? 64;
   const host = options.host ?? "127.0.0.1";
   server.listen(options.port ?? 0, host);
   await once(server, "listening");
   const port = boundPort(server);
   return {
-    url: `ldap://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    url: `${options.tls === undefined ? "ldap" : "ldaps"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
     port,
     faults,
     connections: () => sockets.size,
@@ -81,4 +87,11 @@ export async function startDirectory(
       await closed;
     },
   };
+}
+
+function listenFor(tls: DirectoryOptions["tls"], serve: (socket: Socket) => void): Server {
+  return tls === undefined
+    ? createServer({ noDelay: true }, serve)
+    : // A client that does not like the certificate ends its own connection.
+      createTlsServer({ ...tls, noDelay: true }, serve).on("tlsClientError", (_, socket) => socket.destroy());
 }

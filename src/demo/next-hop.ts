@@ -15,12 +15,25 @@ export interface ReceivedMessage {
   readonly subject: string;
 }
 
+/** What it does instead of taking a message: a reply, or nothing, ever. For the drill; the demo sets none. */
+export type HopFault = { readonly code: number; readonly text: string } | "silent";
+
+/** Where. May be changed while it runs. */
+export interface HopFaults {
+  rcpt?: HopFault | undefined;
+  /** At the final dot. */
+  dot?: HopFault | undefined;
+}
+
 /** How it is set up. */
 export interface NextHopOptions {
   /** Default 0: any free port. */
   readonly port?: number;
-  /** Called with every message, before it is answered. */
+  /** Called with every message that it takes, before it is answered. */
   readonly received: (message: ReceivedMessage) => void;
+  /** What it says to one. */
+  readonly taken?: string;
+  readonly faults?: HopFaults;
 }
 
 /** The running server. */
@@ -29,11 +42,17 @@ export interface DemoNextHop {
   close(): Promise<void>;
 }
 
+const usual = "2.0.0 Taken and forgotten: this is a demo";
 /** How much of a message is searched for its subject. */
 const maxHeader = 65_536;
 
 /** Starts it on loopback. @throws Error if the port is taken */
-export async function startNextHop({ port = 0, received }: NextHopOptions): Promise<DemoNextHop> {
+export async function startNextHop({
+  port = 0,
+  received,
+  taken = usual,
+  faults = {},
+}: NextHopOptions): Promise<DemoNextHop> {
   const server = new SMTPServer({
     name: "inside.kontor.example",
     banner: "demo next hop",
@@ -42,14 +61,16 @@ export async function startNextHop({ port = 0, received }: NextHopOptions): Prom
     maxClients: 100,
     socketTimeout: 300_000,
     closeTimeout: 1000,
+    onRcptTo(_, _session, done) {
+      answer(faults.rcpt, () => done(), done);
+    },
     onData(stream, session, done) {
       const { mailFrom, rcptTo } = session.envelope;
       const sender = mailFrom === false ? "" : mailFrom.address;
       const recipients = rcptTo.map(({ address }) => address);
       readMessage(stream).then(
         (facts) => {
-          received({ sender, recipients, ...facts });
-          done(null, "2.0.0 Taken and forgotten: this is a demo");
+          answer(faults.dot, () => (received({ sender, recipients, ...facts }), done(null, taken)), done);
         },
         (fault: unknown) =>
           done(fault instanceof Error ? fault : new Error("Cannot read the message", { cause: fault })),
@@ -64,6 +85,14 @@ export async function startNextHop({ port = 0, received }: NextHopOptions): Prom
     port: boundPort(listener),
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+function answer(fault: HopFault | undefined, take: () => void, refuse: (error: Error) => void): void {
+  if (fault === undefined) {
+    take();
+  } else if (fault !== "silent") {
+    refuse(Object.assign(new Error(fault.text), { responseCode: fault.code }));
+  }
 }
 
 async function readMessage(stream: AsyncIterable<unknown>): Promise<{ bytes: number; subject: string }> {

@@ -18,6 +18,8 @@ export interface TalkOutcome {
   readonly expected: boolean;
   /** Codes in order; 0 if the server gave none. */
   readonly codes: readonly number[];
+  /** The replies themselves, without their last line end; "" if the server gave none. */
+  readonly replies: readonly string[];
 }
 
 /** Longer replies end the conversation. */
@@ -42,18 +44,17 @@ export async function talk(
   socket.on("error", () => undefined);
   const replies = readReplies(socket);
   const codes: number[] = [];
+  const texts: string[] = [];
   let expected = true;
   let decided = false;
   for (const [index, { say, expect, decides }] of steps.entries()) {
     if (decided && index < steps.length - 1) {
       continue;
     }
-    if (say !== undefined) {
-      say.split("\r\n").forEach((line) => print(`  > ${line}`));
-      socket.write(`${say}\r\n`);
-    }
-    const code = await hear(replies, print);
+    speak(socket, say, print);
+    const { code, text } = await hear(replies, print);
     codes.push(code);
+    texts.push(text);
     if (code !== expect) {
       expected = false;
       decided = decides === true;
@@ -66,15 +67,25 @@ export async function talk(
     }
   }
   socket.destroy();
-  return { expected, codes };
+  return { expected, codes, replies: texts };
 }
 
-/** Prints the next reply. @returns its code; 0: there is none */
-async function hear(replies: AsyncGenerator<string>, print: (line: string) => void): Promise<number> {
+function speak(socket: Socket, say: string | undefined, print: (line: string) => void): void {
+  if (say !== undefined) {
+    say.split("\r\n").forEach((line) => print(`  > ${line}`));
+    socket.write(`${say}\r\n`);
+  }
+}
+
+/** Prints the next reply. @returns also its code; 0: there is none */
+async function hear(
+  replies: AsyncGenerator<string>,
+  print: (line: string) => void,
+): Promise<{ readonly code: number; readonly text: string }> {
   const { value } = await replies.next();
   const reply = typeof value === "string" ? value.trimEnd() : "";
   (reply === "" ? "(no reply)" : reply).split(/\r?\n/).forEach((line) => print(`  < ${line}`));
-  return Number(/^\d{3}/.exec(reply)?.[0] ?? 0);
+  return { code: Number(/^\d{3}/.exec(reply)?.[0] ?? 0), text: reply };
 }
 
 /** Complete replies, with all their lines. */

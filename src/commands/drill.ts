@@ -1,0 +1,96 @@
+/** `goodmailto drill`: the configuration in a sandbox, against what may break. */
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { Command, InvalidArgumentError } from "commander";
+
+import type { Case } from "../drill/cases.ts";
+import { isGood } from "../drill/outcome.ts";
+import type { Drill } from "../drill/run.ts";
+import { summaryOf, textReport, verdictOf } from "../drill/report.ts";
+import { exit } from "../ops/exit.ts";
+import { defaultConfig, loadPlaced } from "../compose/settings.ts";
+import { errorMessage } from "../report/error-message.ts";
+import { visible } from "../report/visible.ts";
+import { cases } from "../drill/cases.ts";
+
+interface Words {
+  readonly config: string;
+  readonly only?: readonly Case[];
+  readonly json?: true;
+  readonly html?: string;
+}
+
+/** Builds the verb. */
+export function drillCommand(): Command {
+  return new Command("drill")
+    .description("Try the configuration in a sandbox against what may break, and show what senders would be answered")
+    .option("-c, --config <file>", "configuration file", defaultConfig)
+    .option("--only <cases>", "cases or groups (directory, hop, list, clock), separated by commas", readCases)
+    .option("--json", "print one JSON object")
+    .option("--html <file>", "also write the report as a page")
+    .action(run);
+}
+
+function readCases(text: string): readonly Case[] {
+  const wanted = text.split(",").map((word) => word.trim());
+  const wrong = wanted.find((word) => !cases.some(({ name, group }) => word === name || word === group));
+  if (wrong !== undefined) {
+    throw new InvalidArgumentError(
+      `there is no case "${visible(wrong)}"; cases: ${cases.map(({ name }) => name).join(", ")}`,
+    );
+  }
+  return cases.filter(({ name, group }) => wanted.includes(name) || wanted.includes(group));
+}
+
+async function run({ config, only = cases, json, html }: Words): Promise<void> {
+  const placed = loadPlaced(config, []);
+  if (placed === undefined) {
+    process.exitCode = exit.config;
+    return;
+  }
+  const [domain] = placed.settings.domains.relay;
+  if (domain === undefined) {
+    process.stderr.write(`${config}: [domains] relay has no domain to ask about\n`);
+    process.exitCode = exit.config;
+    return;
+  }
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), "goodmailto-drill-"));
+  const clean = (): void => rmSync(folder, { recursive: true, force: true });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      clean();
+      process.exit(exit.temporary);
+    });
+  }
+  try {
+    // Loaded when it is asked for: it holds the sync's code.
+    const { runDrill } = await import("../drill/run.ts");
+    let count = 0;
+    const drill = await runDrill({ placed, file: config, domain }, only, folder, (outcome) => {
+      count += 1;
+      process.stderr.write(`${count}/${only.length} ${outcome.title}: ${verdictOf(outcome)}\n`);
+    });
+    await print(drill, json === true, html);
+    process.exitCode = drill.outcomes.every(isGood) ? exit.ok : exit.refused;
+  } catch (error) {
+    process.stderr.write(`goodmailto: ${visible(errorMessage(error))}\n`);
+    process.exitCode = exit.unavailable;
+  } finally {
+    clean();
+  }
+}
+
+async function print({ outcomes, notes }: Drill, json: boolean, file: string | undefined): Promise<void> {
+  if (file !== undefined) {
+    const { pageOf } = await import("../drill/page.ts");
+    writeFileSync(file, pageOf(outcomes, notes));
+  }
+  const held = outcomes.every(isGood);
+  process.stdout.write(
+    json
+      ? `${JSON.stringify({ held, summary: summaryOf(outcomes), notes, cases: outcomes })}\n`
+      : textReport(outcomes, notes),
+  );
+}

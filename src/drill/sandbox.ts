@@ -1,0 +1,219 @@
+/** One sandbox: a folder, the servers of its process, and the site's configuration as it may run there. */
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+import { makeSelfSigned } from "../auth/self-signed.ts";
+import type { Placed } from "../compose/settings.ts";
+import { startDirectory } from "../demo/directory.ts";
+import type { Directory } from "../demo/directory.ts";
+import type { DirectoryFaults } from "../demo/faults.ts";
+import { startNextHop } from "../demo/next-hop.ts";
+import type { DemoNextHop, HopFaults, ReceivedMessage } from "../demo/next-hop.ts";
+import { reader } from "../demo/settings.ts";
+import { boundPort } from "../mail/network.ts";
+import { deriveConfig, fileNames, foreignMade } from "./derive.ts";
+import type { Derived, SourcePlace } from "./derive.ts";
+import { entriesOf, listOf, peopleOf } from "./people.ts";
+
+/** The site, as it is loaded. */
+export interface Site {
+  readonly placed: Placed;
+  /** Its configuration file. */
+  readonly file: string;
+  /** Its first relay domain. */
+  readonly domain: string;
+}
+
+/** What is not the same in every sandbox. */
+export interface SandboxOptions {
+  readonly site: Site;
+  readonly folder: string;
+  /** Another one, whose list and keys this one takes over. */
+  readonly base?: Sandbox | undefined;
+  /** The directories show a certificate of another name. */
+  readonly wrongName?: boolean;
+  /** Other people than usual, and neither hashed nor signed: a list from elsewhere. */
+  readonly foreign?: boolean;
+}
+
+export class Sandbox {
+  readonly folder: string;
+  readonly hopFaults: HopFaults = {};
+  readonly directoryFaults: DirectoryFaults = {};
+  /** What the next hop took. */
+  readonly received: ReceivedMessage[] = [];
+  readonly #options: SandboxOptions;
+  #directories: Directory[] = [];
+  #hop: DemoNextHop | undefined;
+  #metricsPort = 0;
+  #derived: Derived | undefined;
+
+  private constructor(options: SandboxOptions) {
+    this.#options = options;
+    this.folder = options.folder;
+  }
+
+  /** Starts its servers and writes its files. @throws Error if it cannot */
+  static async open(options: SandboxOptions): Promise<Sandbox> {
+    const sandbox = new Sandbox(options);
+    await sandbox.#open();
+    return sandbox;
+  }
+
+  get config(): string {
+    return join(this.folder, fileNames.config);
+  }
+  get snapshot(): string {
+    return join(this.folder, fileNames.snapshot);
+  }
+  get derived(): Derived {
+    return this.#derived ?? { text: "", notes: [], afterFailures: 1 };
+  }
+  get metricsPort(): number {
+    return this.#metricsPort;
+  }
+  /** The first and the last of the first source: a list that is cut lacks the second. */
+  get known(): readonly string[] {
+    const people = this.#people(this.#options.site.placed.settings.source[0]?.name ?? foreignMade);
+    return [people[0] ?? "", people[peopleOf("x").length - 1] ?? ""];
+  }
+
+  async #open(): Promise<void> {
+    const { site, base, wrongName, foreign } = this.#options;
+    const { settings } = site.placed;
+    mkdirSync(join(this.folder, fileNames.run), { recursive: true, mode: 0o700 });
+    const password = randomBytes(16).toString("hex");
+    writeFileSync(join(this.folder, fileNames.password), `${password}\n`, { mode: 0o600 });
+    this.#hop = await startNextHop({
+      received: (message) => this.received.push(message),
+      taken: "2.0.0 Taken by the next hop of the sandbox",
+      faults: this.hopFaults,
+    });
+    this.#metricsPort = await freePort();
+    const sources = new Map<string, SourcePlace>();
+    const sourceNames = settings.source.length === 0 ? [foreignMade] : settings.source.map(({ name }) => name);
+    for (const name of sourceNames) {
+      sources.set(name, await this.#openSource(name, password, wrongName === true));
+    }
+    const keys = foreign === true ? {} : this.#keys(base);
+    const places = { folder: this.folder, metricsPort: this.#metricsPort, hopPort: this.#hop.port, sources, ...keys };
+    this.#derived = deriveConfig(site.placed, site.file, places);
+    writeFileSync(this.config, this.#derived.text);
+    if (base !== undefined) {
+      this.takeList(base);
+    }
+  }
+
+  /** The list of another sandbox, with what the sync remembers of it. */
+  takeList(from: Sandbox): void {
+    for (const name of readdirSync(from.folder).filter((file) => file.startsWith(fileNames.snapshot))) {
+      cpSync(join(from.folder, name), join(this.folder, name));
+    }
+  }
+
+  /** As before the first sync. */
+  forgetList(): void {
+    for (const name of readdirSync(this.folder).filter((file) => file.startsWith(fileNames.snapshot))) {
+      rmSync(join(this.folder, name));
+    }
+  }
+
+  async #openSource(name: string, password: string, wrongName: boolean): Promise<SourcePlace> {
+    const source = this.#options.site.placed.settings.source.find((one) => one.name === name);
+    const people = this.#people(name);
+    if (source?.type !== "ldap") {
+      const url = join(this.folder, `${name}.list`);
+      writeFileSync(url, listOf(people));
+      return { url };
+    }
+    const tls = usesTls(source)
+      ? makeSelfSigned([wrongName ? "elsewhere.example" : "127.0.0.1"], validity())
+      : undefined;
+    const ca = join(this.folder, `${name}.ca.pem`);
+    if (tls !== undefined) {
+      writeFileSync(ca, tls.certificate);
+    }
+    const directory = await startDirectory(entriesOf(people, source), {
+      ...(source.bind_dn === "" ? {} : { bindDn: reader, password }),
+      ...(tls === undefined ? {} : { tls: { cert: tls.certificate, key: tls.key } }),
+      faults: this.directoryFaults,
+    });
+    this.#directories.push(directory);
+    return { url: directory.url, ca: tls === undefined ? undefined : ca };
+  }
+
+  #people(source: string): readonly string[] {
+    const { site, foreign } = this.#options;
+    const { settings } = site.placed;
+    const own = settings.source.find(({ name }) => name === source)?.domains[0];
+    const people = peopleOf(domainOf(own ?? site.domain), canariesOf(settings, source));
+    return foreign === true ? people.map((address) => `other.${address}`) : people;
+  }
+
+  /** If the site hashes or signs, the sandbox does so with keys of its own: the site's secrets are not read. */
+  #keys(base: Sandbox | undefined): { secret?: string; signingKey?: string; publicKey?: string } {
+    const { snapshot } = this.#options.site.placed.settings;
+    const folder = base?.folder ?? this.folder;
+    const [secret, signingKey, publicKey] = ["list.secret", "list.key", "list.pub"].map((name) => join(folder, name));
+    const isHashed = snapshot.key_file !== "";
+    const isVerified = snapshot.public_key_file !== "";
+    const isSigned = isVerified || snapshot.signing_key_file !== "";
+    if (base === undefined) {
+      const { privateKey, publicKey: shown } = generateKeyPairSync("ed25519");
+      writeFileSync(secret ?? "", `${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
+      writeFileSync(signingKey ?? "", privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+      writeFileSync(publicKey ?? "", shown.export({ type: "spki", format: "pem" }));
+    }
+    return {
+      ...(isHashed && secret !== undefined ? { secret } : {}),
+      ...(isSigned && signingKey !== undefined ? { signingKey } : {}),
+      ...(isVerified && publicKey !== undefined ? { publicKey } : {}),
+    };
+  }
+
+  /** Nobody listens there any more. */
+  async stopDirectories(): Promise<void> {
+    await Promise.all(this.#directories.splice(0).map((directory) => directory.close()));
+  }
+
+  async stopHop(): Promise<void> {
+    await this.#hop?.close();
+    this.#hop = undefined;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.stopDirectories(), this.stopHop()]);
+  }
+}
+
+/** Whether a certificate is asked for. */
+export function usesTls(source: { readonly starttls: boolean; readonly url: readonly string[] }): boolean {
+  return source.starttls || source.url.some((url) => url.startsWith("ldaps://"));
+}
+
+/** `.kontor.example` stands for each of its subdomains. */
+export function domainOf(name: string): string {
+  return name.startsWith(".") ? `drill${name}` : name;
+}
+
+/** The site's canaries are listed by the first source, so that the guard by them has something to guard. */
+function canariesOf({ sync, source }: Placed["settings"], name: string): readonly string[] {
+  return name === (source[0]?.name ?? foreignMade) ? sync.canaries.filter((address) => address.includes("@")) : [];
+}
+
+function validity(): { readonly from: Date; readonly days: number } {
+  return { from: new Date(Date.now() - 86_400_000), days: 400 };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const port = boundPort(server);
+  const closed = once(server, "close");
+  server.close();
+  await closed;
+  return port;
+}

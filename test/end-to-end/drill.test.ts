@@ -1,0 +1,173 @@
+/** `goodmailto drill`: nothing of the site is asked or written, and its report says what held and what did not. */
+import { readdirSync, readFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo, Server } from "node:net";
+import { join } from "node:path";
+
+import { afterAll, describe, expect, it } from "vitest";
+
+import type { Answer } from "../../src/drill/ask.ts";
+import { judge } from "../../src/drill/outcome.ts";
+import type { Outcome } from "../../src/drill/outcome.ts";
+import { pageOf } from "../../src/drill/page.ts";
+import { rules } from "../../src/drill/paged.ts";
+import { project, Scene } from "./scene.ts";
+
+const scene = new Scene();
+afterAll(() => scene.close());
+
+/** What the site's directory and next hop would be. */
+async function watched(): Promise<{ readonly port: number; readonly server: Server; asked(): number }> {
+  let asked = 0;
+  const server = createServer((socket) => {
+    asked += 1;
+    socket.destroy();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { server, port: (server.address() as AddressInfo).port, asked: () => asked };
+}
+
+interface Report {
+  readonly held: boolean;
+  readonly notes: readonly string[];
+  readonly cases: readonly Outcome[];
+}
+
+function answered({ cases: all }: Report, name: string, who: Answer["who"]): string[] {
+  const found = all.find((one) => one.name === name);
+  return (found?.answers ?? []).flatMap((one) => (one.who === who ? [`${one.step} ${one.code}`] : []));
+}
+
+describe("drill", () => {
+  it("tries a directory that is empty and a list from elsewhere, and asks and writes nothing of the site", async () => {
+    const site = await watched();
+    const config = scene.write(
+      "site.toml",
+      `[smtp]
+listen = ["*:25"]
+[domains]
+relay = ["kontor.example"]
+[snapshot]
+path = "site.sqlite"
+public_key_file = "not-there.pub"
+[alert]
+mail = ["ops@kontor.example"]
+after_failures = 1
+[checks]
+run = ["spp", "dnsbl", "goodmailto"]
+[trace]
+keep = "30d"
+[[source]]
+name = "ldap"
+type = "ldap"
+preset = "openldap"
+url = ["ldap://127.0.0.1:${site.port}"]
+bind_dn = "cn=reader"
+password_file = "not-there"
+filter = "(memberOf=cn=mail)"
+[[route]]
+domain = "*"
+next_hop = "smtp://127.0.0.1:${site.port}"
+`,
+    );
+    const before = readdirSync(scene.folder);
+    const page = join(scene.folder, "drill.html");
+    const only = "directory-empty,directory-certificate,list-foreign";
+    const { code, stdout, stderr } = await scene
+      .start("drill", "-c", config, "--only", only, "--json", "--html", page)
+      .ended(60_000);
+    expect(stderr).toContain("3/3 ");
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout) as Report;
+    expect(report.cases.map(({ name }) => name)).toEqual(only.split(","));
+    for (const name of ["directory-empty", "list-foreign"]) {
+      expect(answered(report, name, "known"), name).toEqual(["message 250", "message 250"]);
+      expect(answered(report, name, "unknown"), name).toEqual(["RCPT 550"]);
+      expect([...answered(report, name, "foreign"), ...answered(report, name, "route")]).toEqual([
+        "RCPT 550",
+        "RCPT 550",
+      ]);
+    }
+    const [empty, certificate, foreign] = report.cases;
+    expect(empty?.sync).toMatchObject({ code: 65, runs: 1 });
+    expect(empty?.status?.code).toBe(1);
+    expect(empty?.paged?.alert).toBe("sync-failing after 1 failures to ops@kontor.example");
+    expect(empty?.paged?.rules.map(({ name }) => name)).toEqual(["GoodmailtoGuardHolds"]);
+    expect(empty?.paged?.page.map(({ what }) => what.replace(/, since.*/, ""))).toEqual([
+      "A guard refused the last list",
+    ]);
+    expect(certificate?.skipped).toContain("no source uses TLS");
+    expect(foreign?.paged?.rules.map(({ name }) => name)).toEqual(["GoodmailtoListAlarm"]);
+    expect(report.notes.join("\n")).toContain("do not run: spp, dnsbl");
+    expect(readFileSync(page, "utf8")).toContain("Every promise held in 2 cases");
+    expect(readdirSync(scene.folder).toSorted()).toEqual([...before, "drill.html"].toSorted());
+    expect(site.asked()).toBe(0);
+    site.server.close();
+  });
+
+  it("ends with 1 and names what was not held, here without a signature", async () => {
+    const config = scene.write("plain.toml", `[domains]\nrelay = ["kontor.example"]\n`);
+    const { code, stdout } = await scene
+      .start("drill", "-c", config, "--only", "directory-down,list-foreign")
+      .ended(60_000);
+    expect(stdout).toContain("[directory-down]: skipped: no LDAP source");
+    expect(stdout).toMatch(/NOT HELD +no known recipient refused for good: drill\.001@kontor\.example was refused/);
+    expect(stdout).toContain("Promises did not hold in 1 of 1 cases: list-foreign.");
+    expect(code).toBe(1);
+  });
+
+  it("names the cases where one is not known", async () => {
+    const { code, stderr } = await scene.call("drill", "--only", "hop-up");
+    expect(code).toBe(2);
+    expect(stderr).toContain('there is no case "hop-up"; cases: nothing, directory-down');
+  });
+});
+
+describe("judge", () => {
+  const answer = (more: Partial<Answer>): Answer => ({
+    ...{ who: "known", recipient: "a@kontor.example", step: "message", code: 250, text: "250 Ok", subject: "drill 1" },
+    ...more,
+  });
+  const broken = (answers: Answer[], taken: string[] = [], hopRefuses = false): string[] =>
+    judge(answers, taken, hopRefuses).flatMap(({ promise, held }) => (held ? [] : [promise]));
+
+  it("sees an open relay, even one whose next hop refuses the message", () => {
+    expect(broken([answer({ who: "route", code: 451 })])).toEqual(["open relay"]);
+    expect(broken([answer({ who: "foreign", step: "RCPT", code: 550 })])).toEqual([]);
+  });
+
+  it("sees a message that was accepted and that the next hop does not have", () => {
+    expect(broken([answer({})])).toEqual(["nothing lost"]);
+    expect(broken([answer({})], ["drill 1"])).toEqual([]);
+  });
+
+  it("sees a known recipient refused for good, unless the next hop does so", () => {
+    const refused = answer({ code: 552 });
+    expect(broken([refused])).toEqual(["no known recipient refused"]);
+    expect(broken([refused], [], true)).toEqual([]);
+    expect(broken([answer({ step: "RCPT", code: 450 }), answer({ who: "unknown", step: "RCPT", code: 550 })])).toEqual(
+      [],
+    );
+  });
+});
+
+describe("report", () => {
+  it("has no markup of a stranger, no script, and nothing from elsewhere", () => {
+    const text = '550 <script>alert(1)</script>" onload="x';
+    const promises = judge([], [], false);
+    const answers = [{ who: "known", recipient: "<b>", step: "RCPT", code: 550, text, subject: "" }] as const;
+    const page = pageOf([{ name: "<i>", title: "<u>", group: "hop", answers, promises, time: 1 }], ["<s>"]);
+    expect(page).toContain("&lt;script&gt;alert(1)");
+    expect(page).not.toMatch(/<(?:script|b|i|u|s|link|img|iframe)[\s>]|(?:src|href)=|url\(|@import/);
+  });
+
+  it("knows the rules of config/monitoring by name, severity and time", () => {
+    const file = readFileSync(join(project, "config/monitoring/goodmailto.rules.yml"), "utf8");
+    for (const { name, severity, after } of rules) {
+      const [, block = ""] = new RegExp(`alert: ${name}\\n([^]*?)annotations:`).exec(file) ?? [];
+      expect(block, name).toContain(`for: ${after}\n`);
+      expect(block, name).toContain(`severity: ${severity}\n`);
+    }
+  });
+});
