@@ -8,6 +8,9 @@ import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { within } from "../../src/wait/within.ts";
+import { startDns } from "../fakes/dns.ts";
+import type { FakeDns } from "../fakes/dns.ts";
+import { SmtpClient } from "../fakes/smtp-client.ts";
 import { beHostile, hostileSite, places, sign } from "./hostile.ts";
 import { password, startSite, token, user } from "./site.ts";
 import type { Site } from "./site.ts";
@@ -28,13 +31,27 @@ describe("the status page and strangers", () => {
   let site: Site;
   let nth = 0;
   let slow: Promise<string>;
+  let dns: FakeDns;
   beforeAll(async () => {
     const web = `users = ["${user}"]\ntoken_file = "tokens"\nhosts = ["status.kontor.example"]\nproxies = ["127.0.0.1"]\nmax_connections = 20`;
-    site = await startSite({ ...hostileSite, web });
+    dns = await startDns();
+    for (const [ip, name] of [
+      ["127.0.0.66", "<script>window.hacked='ptr'<.partner.example"],
+      ["127.0.0.67", "mail.partner.example"],
+    ] as const) {
+      dns.add(`${ip.split(".").toReversed().join(".")}.in-addr.arpa`, "PTR", name);
+      dns.add(name, "A", ip);
+    }
+    const smtp = `${hostileSite.smtp ?? ""}\nreverse_lookup = true`;
+    const more = `${hostileSite.more ?? ""}[dns]\nservers = ["${dns.server}"]\n`;
+    site = await startSite({ ...hostileSite, smtp, more, web });
     // Its time limit runs while other tests do.
     slow = heard("GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
   });
-  afterAll(() => site?.close());
+  afterAll(async () => {
+    await site?.close();
+    await dns?.close();
+  });
 
   /** Asks; each test is another client to the page, which counts wrong passwords by client. */
   function ask(path: string, headers: Record<string, string> = {}, method = "GET", body = ""): Promise<Answered> {
@@ -85,6 +102,23 @@ describe("the status page and strangers", () => {
       expect(shown, place).not.toContain(sign(place));
     }
     expect(shown).not.toMatch(/<(?:b>|i>|img|svg\/|script>)/i);
+  });
+
+  it("shows the name that DNS has for a client, unless it is none", async () => {
+    another();
+    for (const from of ["127.0.0.66", "127.0.0.67"]) {
+      const client = await SmtpClient.open(site.port, from);
+      await client.reply();
+      for (const command of ["EHLO greeting.example", "MAIL FROM:<>", "RCPT TO:<nobody@kontor.example>", "QUIT"]) {
+        await client.command(command);
+      }
+      client.close();
+    }
+    const journal = async (): Promise<string> => (await ask("/journal", bearer)).text;
+    await expect.poll(journal, { timeout: 15_000, interval: 100 }).toContain("mail.partner.example");
+    expect(dns.count("66.0.0.127.in-addr.arpa")).toBeGreaterThan(0);
+    expect(await journal()).toMatch(/127\.0\.0\.66<\/div>\s*<div class="soft small">greeting\.example</);
+    expect(await journal()).not.toContain("ptr");
   });
 
   it("has as text what somebody asks for, and searches for nothing else", async () => {
