@@ -3,7 +3,7 @@
  * of the file NAME.incident beside the snapshot, which the sync writes (sync/remember/incident.ts). Times are ms since
  * 1970.
  */
-import { readFileSync } from "node:fs";
+import { readJsonFile } from "./json-file.ts";
 
 /** The guards that keep a list from being published: by its sizes and canaries, and by who gets mail. */
 export const guards = ["list", "traffic"] as const;
@@ -44,7 +44,7 @@ export function incidentPath(snapshotPath: string): string {
 /** Reads the file; whatever is wrong with it, or with the right to read it, there is nothing in it. */
 export function readRawNotes(snapshotPath: string): RawNotes {
   try {
-    const read: unknown = JSON.parse(readFileSync(incidentPath(snapshotPath), "utf8"));
+    const read = readJsonFile(incidentPath(snapshotPath));
     return typeof read === "object" ? { ...read } : {};
   } catch {
     return {};

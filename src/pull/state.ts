@@ -2,9 +2,8 @@
  * What a pull remembers for the next one: which version it has, which one it has begun, how new the newest was; and for
  * those who look after the relay, how many pulls failed of late.
  */
-import { readFileSync } from "node:fs";
-
 import { valueAt } from "../config/shape.ts";
+import { readJsonFile } from "../files/json-file.ts";
 import { errorMessage } from "../report/error-message.ts";
 import { replaceFile } from "../files/replace.ts";
 
@@ -40,7 +39,7 @@ export function pullStatePath(snapshotPath: string): string {
 export function readState(path: string, url: string): PullState {
   const none: PullState = { url, etag: "", partEtag: "", file: "", newest: 0, failures: 0, since: 0, why: "" };
   try {
-    const read: unknown = JSON.parse(readFileSync(path, "utf8"));
+    const read = readJsonFile(path);
     const text = (key: keyof PullState): string => {
       const value = valueAt(read, [key]);
       return typeof value === "string" && value.length <= maxEtag ? value : "";

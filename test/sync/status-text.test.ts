@@ -1,6 +1,6 @@
 /** What `goodmailto status` says of a clock that jumped and of files that its user may not read. */
-import { execFile } from "node:child_process";
-import { appendFileSync, chmodSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { appendFileSync, chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
@@ -80,6 +80,15 @@ describe("goodmailto status", () => {
     const calmAgain = await status();
     expect(calmAgain.code).toBe(0);
     expect(calmAgain.stdout).not.toContain("pull: ");
+  });
+
+  it("does not wait for what takes the place of what sync and pull remember", async () => {
+    const { path, config, json } = await scene();
+    appendFileSync(config, 'pull = "https://lists.kontor.example/list"\n');
+    rmSync(incidentPath(path));
+    execFileSync("mkfifo", ["-m", "644", incidentPath(path)]);
+    writeFileSync(pullStatePath(path), "{".repeat(2_000_000), { mode: 0o644 });
+    expect(await json()).toMatchObject({ sync: { failures: 0 }, pull: { failures: 0 } });
   });
 
   it("tells a snapshot that its user may not read from one that is not there, and exits 3", async () => {
