@@ -28,3 +28,13 @@ it("warns of a proxy with RELAYCLIENT, by client rules or variables, and of no o
     'listener.0.xclient_from "192.0.2.6"',
   ]);
 });
+
+it("warns of a proxy that may speak for any client where it names none", () => {
+  const wanted = ['listener.0.xclient_from "192.0.2.5"'];
+  expect(warned('proxy_from = ["192.0.2.4", "192.0.2.5"]\nxclient_from = ["192.0.2.0/29"]')).toEqual([
+    'listener.0.xclient_from "192.0.2.4"',
+  ]);
+  expect(warned('proxy_from = ["192.0.2.5"]\nxclient_from = ["192.0.2.5"]')).toEqual(wanted);
+  expect(warned('proxy_from = ["192.0.2.0/29"]\nxclient_from = ["192.0.2.5"]')).toEqual(wanted);
+  expect(warned('proxy_from = ["192.0.2.0/29"]\nxclient_from = ["192.0.2.8"]')).toEqual([]);
+});
