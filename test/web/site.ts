@@ -60,7 +60,7 @@ keep = "30d"
 folder = "${folder}/trace"
 [auth]
 passwords = "passwd"
-failure_delay = "30ms"
+failure_delay = "10ms"
 max_failures = 6
 [web]
 listen = "${wanted.listen ?? "127.0.0.1:0"}"
