@@ -8,6 +8,7 @@ import { Command } from "commander";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { isBeyondAscii } from "../mail/octets.ts";
 import { normalIp } from "../mail/network.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import { denialOf } from "../files/denied.ts";
@@ -69,8 +70,7 @@ async function check(given: readonly string[], options: Options): Promise<void> 
   const service = createService(settings, snapshot, Date.now);
   const results: WouldAnswer[] = [];
   for (const address of [...given, ...more]) {
-    const mailbox = parseMailbox(address.replace(/^<(.*)>$/, "$1"));
-    const answer = ask(service, address, mailbox, sender, client, options.client ?? "");
+    const answer = ask(service, address, readMailbox(address, settings), sender, client, options.client ?? "");
     results.push(await answer);
   }
   print(results, snapshot, client, compareRunning(options.config, settings, snapshot), options.json === true);
@@ -82,6 +82,12 @@ async function check(given: readonly string[], options: Options): Promise<void> 
   snapshot.close();
   const refused = results.some(({ verdict }) => verdict === "refused");
   process.exitCode = missing ? exit.unavailable : refused ? exit.refused : exit.ok;
+}
+
+/** Where UTF-8 is never offered, an address in it is none. */
+function readMailbox(address: string, { smtp }: Settings): Mailbox | undefined {
+  const isRead = smtp.smtputf8 !== "none" || !isBeyondAscii(address);
+  return isRead ? parseMailbox(address.replace(/^<(.*)>$/, "$1")) : undefined;
 }
 
 function usageFault(

@@ -5,11 +5,12 @@ import { ownDomains } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { codes } from "../deliverable/codes.ts";
 import { nameDomains } from "../export/deliverable.ts";
-import { isReply, octetsOf, readBare, unreadable } from "../lookup/address.ts";
+import { isReply, readBare, unreadable } from "../lookup/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";
 import { IpEntries, parseIpEntry } from "../mail/ip-entry.ts";
+import { octetsOf } from "../mail/octets.ts";
 import { silentLog } from "../report/log.ts";
 import type { Log } from "../report/log.ts";
 import { recipientsOf } from "./own-domains.ts";
@@ -78,7 +79,7 @@ export function openInside(settings: Settings, file: string, live: readonly stri
 /** An address of a relay domain, or the code for what is none. */
 function readOwn(address: string, domains: Domains, smtp: Settings["smtp"]): Mailbox | number {
   const octets = octetsOf(address);
-  const read = readBare(octets, smtp);
+  const read = readBare(octets, { idn: smtp.idn, readsUtf8: () => smtp.smtputf8 !== "none" });
   if (isReply(read)) {
     return unreadable(octets, read, { domains }).kind === "foreign" ? codes.foreign : codes.undeliverable;
   }

@@ -9,7 +9,7 @@ import { openPast } from "../../sync/remember/past.ts";
 import type { AskedNames } from "../../sync/remember/past.ts";
 import { findOwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
-import { foldAscii, normalKey } from "../mail/address.ts";
+import { foldUser, normalKey } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -128,7 +128,7 @@ function namesOf(settings: Settings, trust: Trust, { user, domain }: Mailbox): A
   const { domains, recipients } = settings;
   const name = createDomains(domains.relay, domains.aliases).canonical(domain) ?? domain;
   const { recipient_delimiter: delimiters } = findOwnDomain(settings, name) ?? recipients;
-  const users = [user, ...otherForms(user, delimiters, recipients.signed_return_paths)].map(foldAscii);
+  const users = [user, ...otherForms(user, delimiters, recipients.signed_return_paths)].map(foldUser);
   const snapshot = openSnapshot(settings.snapshot.path, silentLog, { trust });
   try {
     const stored = (key: string): string => snapshot.image?.stored(key) ?? key;

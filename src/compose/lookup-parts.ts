@@ -10,6 +10,7 @@ import { readRules } from "./client-rules.ts";
 import { buildPipeline } from "./pipeline.ts";
 import { readTokens } from "./tokens.ts";
 import { lookupChecks } from "./would-answer.ts";
+import type { Courier } from "../mail/courier.ts";
 
 /** What all lookups share; each has its name beside. */
 export type SharedLookup = Omit<LookupService, "name" | "untold">;
@@ -41,6 +42,7 @@ interface Base
     > {
   readonly scanners: ScannerPlaces;
   readonly want: (name: string) => void;
+  readonly courier: Courier;
 }
 
 /**
@@ -49,7 +51,7 @@ interface Base
  * @throws FileFault if the client rules have errors, or a token cannot be read
  */
 export function lookupParts(settings: Settings, base: Base): LookupParts {
-  const { scanners, want, ...services } = base;
+  const { scanners, want, courier, ...services } = base;
   const rules = readRules(settings.clients.rules);
   const loginVariables = loginVariablesOf(settings);
   const askedFile = settings.recipients.asked_file === "" ? undefined : settings.recipients.asked_file;
@@ -59,10 +61,17 @@ export function lookupParts(settings: Settings, base: Base): LookupParts {
       ...services,
       pipeline: buildPipeline(settings, lookupChecks(settings), services, scanners, services.counters, want),
       ...{ rules, loginVariables, askedFile },
+      readsUtf8: () => readsUtf8(settings, courier),
     };
     return made;
   };
   return { tokens: tokensOf(settings), shared };
+}
+
+/** Where a relay passes on nothing, the mail server that asks knows what it can pass on. */
+function readsUtf8({ smtp, route, source }: Settings, courier: Courier): boolean {
+  const hasHops = route.length > 0 || source.some((one) => one.next_hop.length > 0);
+  return smtp.smtputf8 !== "none" && (!hasHops || courier.offered?.().smtputf8 === true);
 }
 
 function tokensOf({ lookup }: Settings): Map<string, string> {

@@ -4,7 +4,7 @@ import type { Service } from "../smtp/service.ts";
 
 type Manners = Pick<
   Service,
-  "lenient" | "idn" | "dsn" | "normaliseNewlines" | "chunking" | "reverseLookup" | "logSessions"
+  "lenient" | "idn" | "dsn" | "smtputf8" | "normaliseNewlines" | "chunking" | "reverseLookup" | "logSessions"
 >;
 
 /** The same for all listeners. */
@@ -13,6 +13,7 @@ export function mannersOf({ smtp, log }: Settings): Manners {
     lenient: smtp.lenient_helo,
     idn: smtp.idn,
     dsn: smtp.dsn,
+    smtputf8: smtp.smtputf8,
     normaliseNewlines: smtp.bare_newlines === "normalise",
     chunking: smtp.chunking,
     reverseLookup: smtp.reverse_lookup,

@@ -74,7 +74,7 @@ function askedOffers(
   asked: Asking | undefined,
   { smtp }: Settings,
 ): { readonly offered: () => Offered; readonly question?: OffersQuestion } {
-  if (asked === undefined || smtp.dsn === "none") {
+  if (asked === undefined || (smtp.dsn === "none" && smtp.smtputf8 === "none")) {
     return { offered: () => nothingOffered };
   }
   const hops = asked.routes.flatMap((route) => route.hops);

@@ -99,7 +99,7 @@ function assemble(settings: Settings, lasting: Lasting) {
   const lookup = lookupParts(settings, {
     ...services,
     ...mannersOf(settings),
-    ...{ scanners, counters, snapshot, harvest, relayLists, want: mirror.want },
+    ...{ scanners, counters, snapshot, harvest, relayLists, courier, want: mirror.want },
     ...{ ...noting, trafficFile: lasting.traffic.file },
   });
   return { courier, authenticator, tls, listeners, lookup, mirror };

@@ -98,7 +98,9 @@ export async function ask(
     return { address: text, verdict: "refused", reply: "(dropped at connection)", why: `a client rule denies ${ip}` };
   }
   if (mailbox === undefined) {
-    const why = /^[\x00-\x7f]*$/.test(text) ? "this is not an address" : "the address is not ASCII";
+    const why = /^[\x00-\x7f]*$/.test(text)
+      ? "this is not an address"
+      : "the address is not ASCII, and [smtp] smtputf8 is none";
     return { address: text, verdict: "refused", reply: replyText(badRecipient(text)), why };
   }
   const none = { ip: "", port: 0, host: "" };

@@ -98,6 +98,11 @@ const smtp = z.strictObject({
     false,
     "Offer CHUNKING (RFC 3030): clients may send a message by BDAT, in chunks of a known size. Its line endings and its size are judged as with DATA, by which the next hop gets it. BINARYMIME is not offered.",
   ),
+  smtputf8: field.choice(
+    ["all", "own", "none"],
+    "all",
+    "Clients that are offered SMTPUTF8 (RFC 6531), as soon as every next hop of every route is known to offer it with 8BITMIME: their messages may have addresses in UTF-8. own: as in dsn. none: lookups do not know such addresses either.",
+  ),
   reverse_lookup: field.flag(
     false,
     "Look up and confirm the client's host name (TCPREMOTEHOST) before the greeting. If a client rule uses host names, this is always done.",

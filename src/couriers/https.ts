@@ -12,6 +12,7 @@ import { FileWriter } from "../files/file-writer.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { reply } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
+import { octetsOf } from "../mail/octets.ts";
 import { openNameless } from "../message/spool.ts";
 import { errorMessage } from "../report/error-message.ts";
 import { exchange, readAnswer } from "../transfer/request.ts";
@@ -125,8 +126,8 @@ function basic(user: string, file: string): string {
 function headersFor({ sender, recipients, session }: Letter, key: string): Record<string, string | string[]> {
   return {
     "content-type": "message/rfc822",
-    "x-envelope-from": sender?.raw ?? "",
-    "x-envelope-to": recipients.map(({ raw }) => raw),
+    "x-envelope-from": octetsOf(sender?.raw ?? ""),
+    "x-envelope-to": recipients.map(({ raw }) => octetsOf(raw)),
     "x-session": session,
     "idempotency-key": key,
   };

@@ -12,8 +12,8 @@ const tables = 256;
  */
 export function writeCdb(keys: readonly string[], data: ReadonlyMap<string, string> = new Map()): Buffer {
   const records = keys.map((key) => ({
-    key: Buffer.from(key, "latin1"),
-    value: Buffer.from(data.get(key) ?? "", "latin1"),
+    key: Buffer.from(key, "utf8"),
+    value: Buffer.from(data.get(key) ?? "", "utf8"),
   }));
   const size = records.reduce((sum, { key, value }) => sum + 24 + key.length + value.length, headerSize);
   if (size > 0xffff_ffff) {

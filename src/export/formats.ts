@@ -1,6 +1,7 @@
 /** The list in the words of other programs: one line a recipient, or a file of constant database. */
 import { writeCdb } from "./cdb.ts";
 import type { Deliverable, DomainNames } from "./deliverable.ts";
+import { distinct } from "./distinct.ts";
 import { ExportFault } from "./export-fault.ts";
 import type { UserNameForm } from "../dns/user-names.ts";
 import { transportMap } from "./transport.ts";
@@ -76,7 +77,7 @@ function* sayable(
   }
 }
 
-const atoms = /^[a-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
+const atoms = /^[a-z0-9!#$%&'*+\-/=?^_`{|}~.\u{80}-\u{10ffff}]+$/u;
 
 /** As RCPT TO would write it. */
 function quoteUser(user: string): string {
@@ -132,7 +133,7 @@ function lines(head: readonly string[], keys: Iterable<string>, line: (key: stri
       parts.push(text);
     }
   }
-  return { bytes: Buffer.from(`${parts.join("\n")}\n`, "latin1"), count, left };
+  return { bytes: Buffer.from(`${parts.join("\n")}\n`, "utf8"), count, left };
 }
 
 /** A line that begins so is a comment everywhere. */
@@ -147,7 +148,7 @@ function postfix(how: string): Make {
       how,
       `recipient_delimiter = ${delimiter}`,
     ];
-    return lines(head, addresses(list, facts), (key) => (isComment(key) ? undefined : `${key} OK`));
+    return lines(head, distinct(addresses(list, facts)), (key) => (isComment(key) ? undefined : `${key} OK`));
   };
 }
 
@@ -209,7 +210,7 @@ function dnsZone(form: UserNameForm): Make {
   return (list, facts) => {
     const { lines: records, count, left } = zoneRecords(form, inEachDomain(list, facts));
     const head = "; Recipients for the check dns_user, made by goodmailto export: $INCLUDE this into its zone.";
-    return { bytes: Buffer.from(`${[head, ...records].join("\n")}\n`, "latin1"), count, left };
+    return { bytes: Buffer.from(`${[head, ...records].join("\n")}\n`, "utf8"), count, left };
   };
 }
 
@@ -227,7 +228,9 @@ export const formats: Readonly<Record<string, Make<Exported>>> = {
   "dns-zone-hash": saying("none", dnsZone("hash")),
   "postfix-transport": saying("catchall", (list, facts) => {
     const { head, ways } = transportMap(inEachDomain(list, facts), facts.hopOf);
-    return lines(head, ways.keys(), (key) => (isComment(key) ? undefined : `${quoteKey(key)} ${ways.get(key)}`));
+    return lines(head, distinct(ways.keys()), (key) =>
+      isComment(key) ? undefined : `${quoteKey(key)} ${ways.get(key)}`,
+    );
   }),
   texthash: saying(
     "catchall",

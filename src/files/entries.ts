@@ -1,5 +1,5 @@
 /** Lists of checks as they are looked up: addresses with what follows them, and clients. */
-import { foldAscii, normalKey } from "../mail/address.ts";
+import { foldUser, normalKey } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { spellings } from "../mail/domains.ts";
 import type { Domains } from "../mail/domains.ts";
@@ -29,7 +29,7 @@ export function readAddresses(entries: readonly ListEntry[], skip: Remark, bare 
   for (const entry of entries) {
     const [word, rest] = firstWord(entry.text);
     const isBare = bare && word !== "" && !word.includes("@");
-    const key = isBare ? foldAscii(word) : entryKey(word);
+    const key = isBare ? foldUser(word) : entryKey(word);
     if (key === undefined) {
       skip(entry, `can never match: an entry is user@host or @host${bare ? " or user" : ""}`);
     } else if (!lines.has(key)) {

@@ -36,9 +36,16 @@ export interface OpenLog extends Log {
   close(): Promise<void>;
 }
 
-/** Control and non-ASCII characters become `?`: no client can forge or break a line. */
+/**
+ * Control characters become `?`, and characters beyond ASCII `\x{FC}`, as RFC 6533 writes addresses: no client can forge or
+ * break a line.
+ */
 export function sanitise(text: string): string {
-  return /[^\x20-\x7e]/.test(text) ? text.replace(/[^\x20-\x7e]/g, "?") : text;
+  return /[^\x20-\x7e]/.test(text) ? text.replace(/[^\x20-\x7e]/gu, escaped) : text;
+}
+
+function escaped(char: string): string {
+  return /[\p{Cc}\p{Cs}]/u.test(char) ? "?" : `\\x{${char.codePointAt(0)?.toString(16).toUpperCase()}}`;
 }
 
 const wordOf: Readonly<Record<RecipientWord, (line: VerdictLine) => string>> = {

@@ -4,6 +4,8 @@ import { randomBytes } from "node:crypto";
 import { normalDomain, parseSender } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { nothingOffered } from "../mail/courier.ts";
+import type { Offered } from "../mail/courier.ts";
+import { textOf } from "../mail/octets.ts";
 import type { Reply } from "../mail/reply.ts";
 import { isCatchAll } from "../mail/wildcards.ts";
 import { parseRcpt } from "../smtp/session/command.ts";
@@ -11,7 +13,9 @@ import { serverName } from "../smtp/decision.ts";
 import type { LookupService, Sender, LookupVerdict } from "./verdict.ts";
 
 /** What of a service the reading depends on. */
-type Reading = Pick<LookupService, "idn">;
+type Reading = Pick<LookupService, "idn" | "readsUtf8">;
+
+const utf8Offered: Offered = { dsn: false, smtputf8: true };
 
 const atoms = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 
@@ -34,8 +38,9 @@ export function readUnquoted(text: string, service: Reading): Mailbox | Reply {
 }
 
 /** Reads an address as it is in RCPT, without brackets. @returns the relay's refusal of what is none */
-export function readQuoted(text: string, { idn }: Reading): Mailbox | Reply {
-  return parseRcpt(`TO:<${text}>`, { lenient: false, utf8: idn === "all", offered: nothingOffered });
+export function readQuoted(text: string, { idn, readsUtf8 }: Reading): Mailbox | Reply {
+  const offered = readsUtf8() ? utf8Offered : nothingOffered;
+  return parseRcpt(`TO:<${text}>`, { lenient: false, utf8: idn === "all", offered, isUtf8: true });
 }
 
 /**
@@ -54,11 +59,6 @@ export function readEither(text: string, service: Reading): Mailbox | Reply {
 /** Reads an address as qpsmtpd asks for it, without the quotes; an empty user part has none, and nobody asks for a domain. */
 export function readBare(text: string, service: Reading): Mailbox | Reply {
   return text.startsWith("@") ? readUnquoted(text, service) : readEither(text, service);
-}
-
-/** A text as it comes over the wire, one character an octet: the relay's parser takes that. */
-export function octetsOf(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
 }
 
 /** Whether it is a refusal. */
@@ -85,7 +85,8 @@ export function readSender(text: string): Sender | undefined {
   if (text === "") {
     return { mailbox: undefined };
   }
-  const mailbox = parseSender(quoted(text));
+  const written = textOf(text);
+  const mailbox = written === undefined ? undefined : parseSender(quoted(written));
   return mailbox === undefined ? undefined : { mailbox };
 }
 

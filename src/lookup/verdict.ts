@@ -84,6 +84,8 @@ export interface LookupService
   extends
     RecipientService,
     Pick<Service, "rules" | "relayLists" | "hostname" | "idn" | "now" | "observer" | "traffic" | "record"> {
+  /** Whether an address may be in UTF-8: as the relay would say to a client with SMTPUTF8, or the list if there is no route. */
+  readonly readsUtf8: () => boolean;
   readonly name: string;
   readonly harvest: Harvest;
   /** Session variables that a login brings. */

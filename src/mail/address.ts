@@ -1,11 +1,13 @@
 /**
- * Mail addresses: one parser and one normal form for both sides of the snapshot. RFC 5321 4.1.2, RFC 5890.
+ * Mail addresses: one parser and one normal form for both sides of the snapshot. RFC 5321 4.1.2, RFC 5890, RFC 6531.
  *
  * If sync and the relay differed by one character here, mail would be refused; nothing else in the project
  * may fold, quote or convert an address.
  */
 import { isIPv6 } from "node:net";
 import { domainToASCII } from "node:url";
+
+import { isBeyondAscii } from "./octets.ts";
 
 /** A key of the snapshot: `user@domain` or a bare `user`, in the normal form of {@link normalKey}. */
 export type Key = string & { readonly __brand: "Key" };
@@ -21,7 +23,7 @@ export interface Mailbox {
 }
 
 /**
- * Path length without brackets, RFC 5321 4.5.3.1.3. The 64 octets of a user part are not enforced: forwarders exceed
+ * Octets of a path without brackets, RFC 5321 4.5.3.1.3. The 64 octets of a user part are not enforced: forwarders exceed
  * them.
  */
 const maxLength = 254;
@@ -31,15 +33,46 @@ const maxDomain = 253;
 const maxSender = 320;
 const atoms = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.]+$/;
 const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*)"$/;
+/** The same with UTF-8, RFC 6531 3.3. */
+const utf8Atoms = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.\u{80}-\u{10ffff}]+$/u;
+const utf8Quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u{80}-\u{10ffff}]|\\[\x20-\x7e])*)"$/u;
+/**
+ * What nobody can see, what turns the text around it in a log, and the signs whose NFC is ASCII, such as Kelvin: no mailbox
+ * is called so.
+ */
+const unfit =
+  /[\u{37e}\u{1fef}\u{212a}\p{Cc}\p{Cs}\p{Z}\p{Bidi_Control}\p{Noncharacter_Code_Point}\u{ad}\u{feff}\u{fff9}-\u{fffd}]/u;
 const label = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
 /** Labels in lower case, as nearly all domains come: one look, and none of the steps to the normal form. */
 const normal = new RegExp(`^${label}(?:\\.${label})*$`);
 const literal = /^\[(?:(\d{1,3}(?:\.\d{1,3}){3})|ipv6:([0-9a-f:.]+))\]$/;
 const upper = /[A-Z]/;
+const unfolded = /[A-Z]|[^\x00-\x7f]/;
 
 /** Folds the letters A-Z and no others: a Kelvin sign is not a k. */
 export function foldAscii(text: string): string {
   return upper.test(text) ? text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : text;
+}
+
+/**
+ * Folds a user part: letters A-Z, and those beyond ASCII by Unicode's simple case folding in the form NFC. None of these
+ * becomes a letter of ASCII, so that an address in ASCII has no other spelling.
+ */
+export function foldUser(user: string): string {
+  if (!unfolded.test(user)) {
+    return user;
+  }
+  return isBeyondAscii(user)
+    ? foldAscii(user.normalize("NFD").replaceAll(/[^\x00-\x7f]/gu, foldLetter)).normalize("NFC")
+    : foldAscii(user);
+}
+
+/** JavaScript has no case folding: it is the lower case of the upper case, where that is one letter and not ASCII. */
+function foldLetter(letter: string): string {
+  const upper = letter.toUpperCase();
+  const isOne = upper.length === String.fromCodePoint(upper.codePointAt(0) ?? 0).length;
+  const folded = isOne ? upper.toLowerCase() : letter.toLowerCase();
+  return isBeyondAscii(folded) ? folded : letter;
 }
 
 /**
@@ -73,15 +106,29 @@ function isLiteral(text: string): boolean {
 
 /** The user part without quotes and escapes; undefined if it is neither a dot-string nor a quoted string. */
 function unquote(text: string): string | undefined {
-  return atoms.test(text) ? text : quoted.exec(text)?.[1]?.replace(/\\(.)/g, "$1");
+  if (atoms.test(text)) {
+    return text;
+  }
+  return isBeyondAscii(text) ? unquoteUtf8(text) : quoted.exec(text)?.[1]?.replace(/\\(.)/g, "$1");
+}
+
+function unquoteUtf8(text: string): string | undefined {
+  const user = utf8Atoms.test(text) ? text : utf8Quoted.exec(text)?.[1]?.replace(/\\(.)/gu, "$1");
+  return user === undefined || unfit.test(user.replaceAll(" ", "")) ? undefined : user;
+}
+
+/** Octets of a text in UTF-8, if there are no more than so many. */
+function fits(text: string, most: number): boolean {
+  return text.length <= most && (!isBeyondAscii(text) || Buffer.byteLength(text) <= most);
 }
 
 /**
  * Reads `user@domain`, `"quoted user"@domain` or a bare `user`, without angle brackets.
- * A user part is ASCII (RFC 6531 is not spoken); a domain may hold U-labels.
+ * User part and domain may be beyond ASCII, RFC 6531: whether they may be in a command is for the caller to judge.
+ * @param longest octets
  */
 export function parseMailbox(text: string, longest: number = maxLength): Mailbox | undefined {
-  if (text.length === 0 || text.length > longest) {
+  if (text.length === 0 || !fits(text, longest)) {
     return undefined;
   }
   const at = text.lastIndexOf("@");
@@ -92,6 +139,16 @@ export function parseMailbox(text: string, longest: number = maxLength): Mailbox
   const user = unquote(text.slice(0, at));
   const domain = normalDomain(text.slice(at + 1));
   return user === undefined || domain === undefined ? undefined : { raw: text, user, domain };
+}
+
+/** An address as it is written where UTF-8 is not allowed, with A-labels; undefined: its user part has none. */
+export function asciiForm({ raw, domain }: Mailbox): string | undefined {
+  if (!isBeyondAscii(raw)) {
+    return raw;
+  }
+  const at = raw.lastIndexOf("@");
+  const user = at < 0 ? raw : raw.slice(0, at);
+  return isBeyondAscii(user) ? undefined : `${user}@${domain}`;
 }
 
 /** Reads a sender: as {@link parseMailbox}, but up to 320 octets. */
@@ -120,22 +177,22 @@ export function readAllAgain([first, ...more]: readonly [Mailbox, ...Mailbox[]])
 let latest: { readonly user: string; readonly domain: string; readonly key: Key } | undefined;
 
 /**
- * The normal form under which a mailbox is in the snapshot and is looked up: ASCII letters folded, no quotes but those
- * of the empty user part, as `@domain` means everybody there.
+ * The normal form under which a mailbox is in the snapshot and is looked up: folded, no quotes but those of the
+ * empty user part, as `@domain` means everybody there.
  */
 export function normalKey(user: string, domain: string): Key {
   if (domain === "") {
     // The brand, here and below: this is the normal form.
-    return foldUser(user) as Key;
+    return userKey(user) as Key;
   }
   if (latest?.user !== user || latest.domain !== domain) {
-    latest = { user, domain, key: `${foldUser(user)}@${domain}` as Key };
+    latest = { user, domain, key: `${userKey(user)}@${domain}` as Key };
   }
   return latest.key;
 }
 
-function foldUser(user: string): string {
-  return user === "" ? '""' : foldAscii(user);
+function userKey(user: string): string {
+  return user === "" ? '""' : foldUser(user);
 }
 
 const none: readonly string[] = [];
@@ -157,10 +214,13 @@ export function withoutExtension(user: string, delimiters: string): readonly str
   return bases;
 }
 
+const routes = /[%!:@"\\]/;
+
 /**
  * Whether a user part names a further route (`a%b`, `b!a`, `x:y`, `a@b`) or hides one behind quotes. Such a one is
- * refused unless the snapshot lists the complete address: the internal mail server might relay it.
+ * refused unless the snapshot lists the complete address: the internal mail server might relay it. It might take a
+ * fullwidth sign for one of these, too.
  */
 export function namesRoute(user: string): boolean {
-  return /[%!:@"\\]/.test(user);
+  return routes.test(user) || (isBeyondAscii(user) && routes.test(user.normalize("NFKC")));
 }

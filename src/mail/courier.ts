@@ -25,6 +25,8 @@ export interface Envelope {
   readonly size: number;
   /** RET and ENVID as the client wrote them, each behind a blank, for a hop that offers DSN; not given: none. */
   readonly dsn?: string;
+  /** SMTPUTF8 was given, RFC 6531: addresses, and header fields, may be in UTF-8. */
+  readonly utf8?: boolean;
 }
 
 /** A client as its session knows it. */

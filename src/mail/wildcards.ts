@@ -2,7 +2,7 @@
  * Keys that stand for more than one address, as John Simpson's validrcptto.cdb has them: `user-default@domain` for
  * every address there that begins with "user-", and `@domain` for everybody there.
  */
-import { foldAscii } from "./address.ts";
+import { foldUser } from "./address.ts";
 import type { Key } from "./address.ts";
 
 /** qmail's conf-break, as it comes. */
@@ -31,7 +31,7 @@ export function isExtension(user: string, mark: string = usualMark): boolean {
  * @param mark what separates extensions; "" is nothing
  */
 export function extensionUsers(user: string, mark: string = usualMark): string[] {
-  const folded = foldAscii(user);
+  const folded = foldUser(user);
   const users: string[] = [];
   for (let at = last(folded, mark, folded.length); at > 0; at = last(folded, mark, at)) {
     users.push(`${folded.slice(0, at)}${mark}${word}`);

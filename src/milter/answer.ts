@@ -1,4 +1,5 @@
 /** What a milter says: one packet read, or an error if it says what no milter may. */
+import { textOf } from "../mail/octets.ts";
 import { printable, replyOfLines } from "../mail/reply.ts";
 import type { Reply } from "../mail/reply.ts";
 import type { Packet } from "./packet.ts";
@@ -90,7 +91,8 @@ function halfOf(letter: string): Error {
 /** Without its angle brackets. */
 function addressIn(letter: string, data: Buffer): string {
   const [address] = texts(letter, data, 1);
-  return /^<(.*)>$/s.exec(address)?.[1] ?? address;
+  const bare = /^<(.*)>$/s.exec(address)?.[1] ?? address;
+  return textOf(bare) ?? bare;
 }
 
 /** Control characters go, as in replies of plugins; a tab is a blank. */

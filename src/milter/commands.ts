@@ -3,6 +3,7 @@ import { isIPv6 } from "node:net";
 
 import type { Peer } from "../hooks/check-session.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { octetsOf } from "../mail/octets.ts";
 import { packet, text } from "./packet.ts";
 
 /** Letters of the commands that have an answer. */
@@ -31,7 +32,7 @@ export function connectionData(client: Peer): Buffer {
 
 /** @param mailbox undefined is the null sender @param parameters of ESMTP */
 export function addressData(mailbox: Mailbox | undefined, parameters: readonly string[] = []): Buffer {
-  return Buffer.concat([`<${mailbox?.raw ?? ""}>`, ...parameters].map(text));
+  return Buffer.concat([`<${mailbox?.raw ?? ""}>`, ...parameters].map((word) => text(octetsOf(word))));
 }
 
 /** A header field. Folded values have LF between their lines. */

@@ -1,6 +1,7 @@
 /** Macros: what a milter gets besides the commands. Names and moments are Sendmail's, as Postfix has them. */
 import type { CheckSession } from "../hooks/check-session.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { octetsOf } from "../mail/octets.ts";
 import type { CommandLetter } from "./commands.ts";
 import { nameOf } from "./commands.ts";
 
@@ -89,9 +90,9 @@ function valuesOf(session: CheckSession, hostname: string): Readonly<Record<stri
     "{cert_subject}": () => variables.get("TLSCLIENTSUBJECT"),
     "{auth_type}": () => variables.get("SMTPAUTHMETHOD")?.toUpperCase(),
     "{auth_authen}": () => variables.get("SMTPAUTHUSER"),
-    "{mail_addr}": () => transaction?.sender?.raw,
+    "{mail_addr}": () => transaction?.sender && octetsOf(transaction.sender.raw),
     "{mail_host}": () => domainOf(transaction?.sender),
-    "{rcpt_addr}": () => recipient?.raw,
+    "{rcpt_addr}": () => recipient && octetsOf(recipient.raw),
     "{rcpt_host}": () => domainOf(recipient),
   };
 }

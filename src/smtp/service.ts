@@ -83,6 +83,7 @@ export interface Service extends Omit<Services, "label" | "lists" | "scanner"> {
   readonly lenient: Whose;
   /** Who is offered what all next hops offer. */
   readonly dsn: Whose;
+  readonly smtputf8: Whose;
   /** Whose domains may be in UTF-8: clients that may relay and logged-in users, everybody's, or nobody's. */
   readonly idn: "relay" | "all" | "off";
   /** Whether messages may come by BDAT. */

@@ -1,5 +1,5 @@
 /** One user part, searched in a snapshot: at a domain, or in whatever domain. */
-import { foldAscii, normalKey } from "../mail/address.ts";
+import { foldUser, normalKey } from "../mail/address.ts";
 import type { RecipientRow } from "./format.ts";
 import { preferPresent } from "./image.ts";
 import type { Image } from "./image.ts";
@@ -7,13 +7,13 @@ import type { Image } from "./image.ts";
 /** The row of an address, or of its bare user part. @param domain "": of the user part alone */
 export function searchDomain(image: Image, user: string, domain: string): RecipientRow | undefined {
   if (domain === "") {
-    return isBare(user) ? image.findUser(foldAscii(user), domain) : undefined;
+    return isBare(user) ? image.findUser(foldUser(user), domain) : undefined;
   }
   const key = normalKey(user, domain);
   if (!isBare(user)) {
     return image.findAddress(key);
   }
-  const bare = foldAscii(user);
+  const bare = foldUser(user);
   // One look is enough for those of whom there is no row, and for addresses to which everybody may write: nearly all.
   const first = image.findEither(key, bare);
   if (first === undefined || (first.key === key && first.gone === 0 && first.rule === "")) {

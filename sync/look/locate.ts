@@ -5,7 +5,7 @@
 import type { SearchEntry } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { foldAscii, normalKey, parseMailbox } from "../../src/mail/address.ts";
+import { foldAscii, foldUser, normalKey, parseMailbox } from "../../src/mail/address.ts";
 import { addressForms } from "./address-forms.ts";
 import { presetFor } from "../presets/preset-for.ts";
 import { parseTarget } from "../sources/dial.ts";
@@ -134,7 +134,7 @@ function placesIn(
   read: ReadonlySet<string>,
 ): EntryPlace[] {
   const [address = ""] = forms;
-  const user = foldAscii(parseMailbox(address)?.user ?? address);
+  const user = foldUser(parseMailbox(address)?.user ?? address);
   const wanted = new Set(forms.map(fold));
   const classes = entry.attributes
     .filter(({ type }) => type.toLowerCase() === "objectclass")
@@ -142,7 +142,7 @@ function placesIn(
   const places = entry.attributes
     .filter(({ type }) => type.toLowerCase() !== "objectclass")
     .flatMap(({ type, values }) => values.map((value) => ({ attribute: type, value: String(value) })))
-    .filter(({ value }) => wanted.has(fold(value)) || foldAscii(value) === user);
+    .filter(({ value }) => wanted.has(fold(value)) || foldUser(value) === user);
   // An address says more than a name that happens to be the same.
   const exact = places.filter(({ value }) => wanted.has(fold(value)));
   return (exact.length > 0 ? exact : places).map(({ attribute, value }) => ({

@@ -8,6 +8,7 @@ import { isAbsolute, join } from "node:path";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { Cdb } from "../../src/files/cdb.ts";
+import { textOf } from "../../src/mail/octets.ts";
 import { isExtension } from "../../src/mail/wildcards.ts";
 import { refused } from "../../src/snapshot/format.ts";
 import { convertValue, type Rules } from "../convert/addresses.ts";
@@ -77,7 +78,8 @@ async function readWhole(file: string, signal: AbortSignal): Promise<Buffer> {
 
 function* readRecords(cdb: Cdb, file: string, rules: Rules): Generator<Batch> {
   let { batch, out } = emptyBatch();
-  for (const { key, value } of cdb.records()) {
+  for (const { key: octets, value } of cdb.records()) {
+    const key = textOf(octets) ?? octets;
     batch.entries += 1;
     convertRecord(key, value.startsWith("-"), `${file}:${key}`, rules, batch.found, out);
     if (batch.entries === batchSize) {

@@ -29,7 +29,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[smtp]": {
     restart: "listen workers max_connections max_connections_per_client status_folder",
     reload:
-      "hostname max_message_size max_recipients greeting_delay early_talker early_talker_text idle_timeout bare_newlines qpsmtpd_codes lenient_helo idn dsn chunking reverse_lookup shutdown_timeout",
+      "hostname max_message_size max_recipients greeting_delay early_talker early_talker_text idle_timeout bare_newlines qpsmtpd_codes lenient_helo idn dsn chunking smtputf8 reverse_lookup shutdown_timeout",
   },
   "[domains]": { reload: "relay aliases" },
   "[clients]": { reload: "rules relayclients morerelayclients norelayclients" },

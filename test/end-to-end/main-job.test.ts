@@ -35,7 +35,7 @@ describe.skipIf(missing("slapd"))("goodmailto in front of a directory", () => {
         schemas: ["core", "cosine", "inetorgperson", join(directories, "domino.schema")],
         ldif: readFileSync(join(directories, "domino.ldif"), "utf8"),
       }),
-      startNextHop(),
+      startNextHop({ keywords: ["PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8"] }),
     ]);
     scene.write("password", `${slapd.rootPassword}\n`);
     scene.write(
@@ -85,6 +85,25 @@ page_size = 7
     expect(await ask("VYildiz@kontor.test")).toMatch(/^250 2\.1\.5 /);
     expect(await ask("alias13@kontor.example")).toMatch(/^250 2\.1\.5 /);
     expect(await ask("postmaster@kontor.example")).toMatch(/^250 2\.1\.5 /);
+  });
+
+  it("accepts the names of the directory in UTF-8 from clients with SMTPUTF8", async () => {
+    const octets = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
+    expect(await ask("vera.yildiz@kontor.example")).toMatch(/^250 /);
+    const client = await SmtpClient.open(port);
+    await client.reply();
+    expect(await client.command("EHLO client.example")).toMatch(/^250[- ]SMTPUTF8\r?$/m);
+    await client.command("MAIL FROM:<someone@sender.example> SMTPUTF8");
+    // "Dirk Müller" of the directory, in the forms that Domino's router takes.
+    for (const user of ["dirk_müller", "DIRK.MÜLLER", "Dirk_Mu\u0308ller"]) {
+      expect(await client.command(octets(`RCPT TO:<${user}@kontor.example>`)), user).toMatch(/^250 2\.1\.5 /);
+    }
+    expect(await client.command(octets("RCPT TO:<dirk_möller@kontor.example>"))).toMatch(/^550 5\.1\.1 /);
+    client.close();
+    const { stdout } = await scene.call("check", "--config", config, "Dirk.Müller@kontor.example");
+    expect(stdout).toMatch(/^Dirk\.Müller@kontor\.example: accepted\n/);
+    const explained = await scene.call("explain", "--config", config, "Dirk.Müller@kontor.example");
+    expect(explained.stdout).toContain("cn=Dirk Müller,o=Kontor");
   });
 
   it("refuses an unknown address before the next hop hears of it", async () => {

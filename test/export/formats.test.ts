@@ -44,7 +44,7 @@ function exported(
     throw new Error("no snapshot");
   }
   const { bytes, left } = exportImage(from.reader.image, by, format);
-  return { text: bytes.toString("latin1"), bytes, left };
+  return { text: bytes.toString("utf8"), bytes, left };
 }
 
 /** Whether a line is in it that is not a comment. */
@@ -142,8 +142,8 @@ describe("goodmailto export", () => {
           const { image } = from.reader;
           expect(image).toBeDefined();
           const { bytes } = exportImage(image!, by, format, hours * hour);
-          expect(bytes.toString("latin1")).toContain("carl");
-          return bytes.toString("latin1").includes("anna");
+          expect(bytes.toString("utf8")).toContain("carl");
+          return bytes.toString("utf8").includes("anna");
         } finally {
           from.reader.close();
         }
@@ -210,7 +210,7 @@ describe("goodmailto export", () => {
     it("--format validrcptto-cdb holds every address of the directory and no other", () => {
       const file = join(folder, "validrcptto.cdb");
       writeFileSync(file, exported("validrcptto-cdb").bytes);
-      const dump = execFileSync("cdb", ["-d", file], { encoding: "latin1" });
+      const dump = execFileSync("cdb", ["-d", file], { encoding: "utf8" });
       const keys = new Set(dump.split("\n").map((line) => /^\+\d+,0:(.*)->$/.exec(line)?.[1] ?? ""));
       const wrong = whole.filter((address) => keys.has(foldAscii(address)) !== relay.ask(address));
       expect(wrong).toEqual([]);
@@ -228,7 +228,7 @@ describe("goodmailto export", () => {
       const key = fc.stringMatching(/^[a-z0-9@.%+-]{1,40}$/);
       const property = fc.property(fc.uniqueArray(key, { maxLength: 300 }), (keys) => {
         writeFileSync(file, writeCdb(keys));
-        const dump = execFileSync("cdb", ["-d", file], { encoding: "latin1" });
+        const dump = execFileSync("cdb", ["-d", file], { encoding: "utf8" });
         expect(dump).toBe(`${keys.map((text) => `+${text.length},0:${text}->\n`).join("")}\n`);
         for (const text of keys.slice(0, 3)) {
           expect(has(file, text)).toBe(true);

@@ -52,7 +52,7 @@ describe("an export with [[domain]]", () => {
         const by: Settings = { ...base, domain, recipients: { ...base.recipients, catch_all: common } };
         const { reader, ask } = relayAnswers(by, 2 * hour);
         const { bytes } = exportImage(reader.image ?? expect.unreachable(), by, "goodrcptto", 2 * hour);
-        const lines = new Set(bytes.toString("latin1").split("\n"));
+        const lines = new Set(bytes.toString("utf8").split("\n"));
         for (const address of users.flatMap((user) => places.map((place) => `${user}@${place}`))) {
           const place = address.slice(address.indexOf("@"));
           const isListed = lines.has(address) || lines.has(place);

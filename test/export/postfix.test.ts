@@ -68,8 +68,8 @@ describe.skipIf(missing("postfix") || missing("postmap") || !isRoot())("the expo
     if (reader.image === undefined) {
       throw new Error("no snapshot");
     }
-    const recipients = exportImage(reader.image, settings, "postfix").bytes.toString("latin1");
-    const texthash = exportImage(reader.image, settings, "texthash").bytes.toString("latin1");
+    const recipients = exportImage(reader.image, settings, "postfix").bytes.toString("utf8");
+    const texthash = exportImage(reader.image, settings, "texthash").bytes.toString("utf8");
     reader.close();
     postfix = await startPostfix({
       main: { ...main, relay_recipient_maps: "lmdb:{folder}/recipients" },

@@ -1,6 +1,6 @@
 /**
  * A scripted next hop: a real SMTP or LMTP server that records what it is given and answers as it is told.
- * RFC 5321, 1870, 2033, 2920, 3207, 3461, 6152. What the client does wrong is noted in `violations`, not tolerated in silence.
+ * RFC 5321, 1870, 2033, 2920, 3207, 3461, 6152, 6531. What the client does wrong is noted in `violations`, not tolerated in silence.
  */
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -273,6 +273,7 @@ class HopSession {
   #transaction = 0;
   #sender: string | undefined;
   #parameters = "";
+  #utf8 = false;
   #recipients: string[] = [];
   #rcptParameters: string[] = [];
   readonly #attributes = { XCLIENT: new Map<string, string>(), XFORWARD: new Map<string, string>() };
@@ -323,6 +324,11 @@ class HopSession {
     const offered = this.#hop.script.keywords ?? defaultKeywords;
     if (/^(?:MAIL|RCPT) .*> .*\b(?:RET|ENVID|NOTIFY|ORCPT)=/.test(text) && !offered.includes("DSN")) {
       this.#violation(`DSN is not offered: ${text}`);
+    }
+    const utf8 = /^MAIL .*> .*\bSMTPUTF8\b/.test(text);
+    this.#utf8 = text.startsWith("MAIL ") ? utf8 : this.#utf8;
+    if ((utf8 && !offered.includes("SMTPUTF8")) || (/[^\x00-\x7f]/.test(text) && !this.#utf8)) {
+      this.#violation(`SMTPUTF8 is not offered, or not asked for: ${text}`);
     }
     this.#hop.changed();
   }

@@ -48,7 +48,14 @@ describe("lookups of other mail servers", () => {
   };
 
   beforeAll(async () => {
-    const snapshot = [vera, '"nie mand0"@kontor.example', "bert@kontor.example", "info@kontor.example", "kurz"];
+    const snapshot = [
+      vera,
+      '"nie mand0"@kontor.example',
+      "bert@kontor.example",
+      "info@kontor.example",
+      "kurz",
+      "jürgen",
+    ];
     relay = await startTestRelay({ config, snapshot, files });
   });
   afterAll(async () => {
@@ -66,6 +73,9 @@ describe("lookups of other mail servers", () => {
     ["x VERA@Kontor.TEST", "OK VERA@Kontor.TEST"],
     ['x "nie mand0"@kontor.example', 'OK "nie mand0"@kontor.example'],
     ["x nie mand0@kontor.example", "OK nie mand0@kontor.example"],
+    ["x J\xc3\x9cRGEN@kontor.example", "OK J\xc3\x9cRGEN@kontor.example"],
+    ["x ju\xcc\x88rgen@kontor.example", "OK ju\xcc\x88rgen@kontor.example"],
+    ["x j\xc3rgen@kontor.example", "NOTFOUND "],
     ["x vera+list@kontor.example", "OK vera+list@kontor.example"],
     ["x nobody@kontor.example", "NOTFOUND "],
     // Another check refuses it, whoever writes.
@@ -142,7 +152,10 @@ describe("lookups of other mail servers", () => {
     [{ recipient: "nie mand1@kontor.example" }, "550 5.1.1 No such user here"],
     [{ recipient: "nobody@kontor.example" }, "550 5.1.1 No such user here"],
     [{ recipient: "vera%b@kontor.example" }, "550 5.7.1 Relaying denied"],
-    [{ recipient: "v\xe9ra@kontor.example" }, "553 5.6.7 Addresses are ASCII here; SMTPUTF8 is not offered"],
+    [{ recipient: "v\xe9ra@kontor.example" }, "501 5.1.3 Bad recipient address syntax"],
+    [{ recipient: "J\xc3\x9cRGEN@k\xc3\xb6ntor.example" }, "DUNNO"],
+    [{ recipient: "j\xc3\xb6rgen@kontor.example" }, "550 5.1.1 No such user here"],
+    [{ recipient: "j\xc3\xbcrgen@k\xc3\xb6ntor.example", sender: "\xce\xb4@partner.example" }, "DUNNO"],
     // A name without a domain, of which Postfix makes an address of its own domain.
     [{ recipient: "@`x:" }, "501 5.1.3 Bad recipient address syntax"],
     [{ recipient: "x@" }, "501 5.1.3 Bad recipient address syntax"],

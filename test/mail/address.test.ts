@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import {
   foldAscii,
+  foldUser,
   namesRoute,
   normalDomain,
   normalKey,
@@ -50,7 +51,18 @@ describe("parseMailbox", () => {
     "a@kontor example",
     "a@kontor.example\n",
     "\u212aarl@kontor.example",
-    "ä@kontor.example",
+    "a\u037eb\u1fefc@kontor.example",
+    "j\u0085rgen@kontor.example",
+    "j\u00a0rgen@kontor.example",
+    "j\u2028rgen@kontor.example",
+    "j\u202ergen@kontor.example",
+    "j\ud800rgen@kontor.example",
+    "j\ufffdrgen@kontor.example",
+    "j\uffffrgen@kontor.example",
+    "\ufeffjürgen@kontor.example",
+    '"jürgen\u3000x"@kontor.example',
+    "jürgen x@kontor.example",
+    `${"ü".repeat(121)}a@kontor.example`,
     "a@[192.0.2]",
     "a@[x]",
     "a@[999.999.999.999]",
@@ -62,6 +74,17 @@ describe("parseMailbox", () => {
     `a@${"b".repeat(64)}.example`,
   ])("refuses %j", (text) => {
     expect(parseMailbox(text)).toBeUndefined();
+  });
+
+  it.each([
+    ["jürgen@bücher.example", "jürgen", "xn--bcher-kva.example"],
+    ['"jürgen x\\"y"@kontor.example', 'jürgen x"y', "kontor.example"],
+    ["用户@例え。テスト", "用户", "xn--r8jz45g.xn--zckzah"],
+    ["👩\u200d💻@kontor.example", "👩\u200d💻", "kontor.example"],
+    ["jürgen", "jürgen", ""],
+    [`${"ü".repeat(119)}@kontor.example`, "ü".repeat(119), "kontor.example"],
+  ])("reads %s, RFC 6531", (text, user, domain) => {
+    expect(parseMailbox(text)).toEqual({ raw: text, user, domain });
   });
 
   it("takes user parts of more than 64 octets: forwarders make them", () => {
@@ -90,6 +113,39 @@ describe("the normal form", () => {
     expect(normalKey("", "kontor.example")).toBe('""@kontor.example');
   });
 
+  it("is one key for all spellings of a user part in UTF-8: NFC, simple case folding", () => {
+    const same = [
+      ["jürgen", "JÜRGEN", "ju\u0308rgen", "JU\u0308RGEN"],
+      ["straße", "STRAßE", "STRAẞE"],
+      ["οδοσ", "ΟΔΟΣ", "οδος"],
+      ["ǆemal", "Ǆemal", "ǅemal"],
+      ["İZMİR", "i\u0307zmi\u0307r"],
+      ["ṩ", "s\u0323\u0307", "s\u0307\u0323", "Ṩ"],
+    ];
+    for (const spellings of same) {
+      const keys = spellings.map((user) => normalKey(user, "kontor.example"));
+      expect(new Set(keys).size, spellings.join(" ")).toBe(1);
+    }
+    // An address in ASCII has no other spelling: long ſ, Turkish ı.
+    expect(["ſtra\u00dfe", "strasse", "\u0131", "i"].map(foldUser)).toEqual(["ſtraße", "strasse", "\u0131", "i"]);
+    // Other letters, however they look: Cyrillic а, fullwidth ａ.
+    expect(new Set(["a", "\u0430", "\uff41", "\u0131", "i", "ä", "å"].map((user) => normalKey(user, ""))).size).toBe(7);
+  });
+
+  it("is the normal form of itself, whatever the letters", () => {
+    const odd: string[] = [];
+    // Latin, Greek, Cyrillic, Georgian and Cherokee, with their extensions.
+    for (let point = 0x80; point < 0x3000; point += 1) {
+      const user = `x${String.fromCodePoint(point)}\u0301${String.fromCodePoint(point + 0x8000)}Y`;
+      const folded = foldUser(user);
+      const forms = [folded, user.normalize("NFC"), user.normalize("NFD")].map(foldUser);
+      if (forms.some((form) => form !== folded)) {
+        odd.push(point.toString(16));
+      }
+    }
+    expect(odd).toEqual([]);
+  });
+
   it("leaves out an extension, but never the whole user part", () => {
     expect(withoutExtension("user+list+x", "+")).toEqual(["user+list", "user"]);
     expect(withoutExtension("anna-lena+news", "+-")).toEqual(["anna-lena", "anna"]);
@@ -104,7 +160,7 @@ describe("the normal form", () => {
 
 describe("namesRoute", () => {
   it("sees a further route in a user part", () => {
-    for (const user of ["a%b", "b!a", "x:y", "a@b", 'a"b', "a\\b"]) {
+    for (const user of ["a%b", "b!a", "x:y", "a@b", 'a"b', "a\\b", "a\uff05b", "a\uff20b", "a\ufe6bb", "a\uff1ab"]) {
       expect(namesRoute(user), user).toBe(true);
     }
     expect(namesRoute("o'neil+list/x=y.z#{|}~^`?*&$-_")).toBe(false);

@@ -54,7 +54,7 @@ describe("commands", () => {
   });
 
   it("takes SIZE and BODY in any order and case, AUTH where it is offered", () => {
-    const none = { sender: undefined, eightBit: false, size: 0, dsn: "", parameters: [] };
+    const none = { sender: undefined, eightBit: false, size: 0, dsn: "", utf8: false, parameters: [] };
     expect(parseMail("FROM:<>", true)).toEqual(none);
     const sized = { ...none, eightBit: true, size: 77, parameters: ["body=8bitmime", "Size=077"] };
     expect(parseMail("FROM:<> body=8bitmime Size=077", true)).toEqual(sized);

@@ -44,11 +44,24 @@ describe("a goodmailto file as a source", () => {
 
   it("skips and counts what is no recipient", async () => {
     const { found, skipped } = await read(
-      ["a%b", "a!b", "müller", "two words", `${"x".repeat(300)}`, "nul\0byte", "@kontor.example", "x@", '"a b"'].join(
-        "\n",
-      ),
+      [
+        "a%b",
+        "a!b",
+        "Müller",
+        "mü\u2028ller",
+        "two words",
+        `${"x".repeat(300)}`,
+        "nul\0byte",
+        "@kontor.example",
+        "x@",
+        '"a b"',
+      ].join("\n"),
     );
-    expect(found.map(({ key, kind }) => `${key} ${kind}`)).toEqual(["@kontor.example catchall", "a b account"]);
+    expect(found.map(({ key, kind }) => `${key} ${kind}`)).toEqual([
+      "müller account",
+      "@kontor.example catchall",
+      "a b account",
+    ]);
     expect(skipped).toEqual({
       "names a route": 2,
       "8-bit user part": 1,

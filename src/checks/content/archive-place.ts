@@ -5,6 +5,8 @@ import { randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+import { octetsOf } from "../../mail/octets.ts";
+
 /** More is not appended in one write, so that several workers cannot mix: it is a file of a maildir. */
 const mostAppended = 1_048_576;
 
@@ -72,7 +74,7 @@ async function append(target: string, bytes: Buffer): Promise<void> {
 /** mboxrd: every line that begins with From, quoted or not, gets one ">" more. */
 function asMbox(content: Buffer, sender: string, time: Date): Buffer {
   const text = content.toString("latin1").replaceAll(/^(>*From )/gm, ">$1");
-  const from = `From ${sender.replaceAll(/\s/g, "_") || "MAILER-DAEMON"} ${ctime(time)}\n`;
+  const from = `From ${octetsOf(sender).replaceAll(/\s/g, "_") || "MAILER-DAEMON"} ${ctime(time)}\n`;
   return Buffer.from(`${from}${text}${text.endsWith("\n") ? "" : "\n"}\n`, "latin1");
 }
 

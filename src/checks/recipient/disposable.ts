@@ -8,7 +8,7 @@ import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
-import { foldAscii, normalKey } from "../../mail/address.ts";
+import { foldAscii, foldUser, normalKey } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Domains } from "../../mail/domains.ts";
 import type { Recipients } from "../../snapshot/recipients.ts";
@@ -30,7 +30,7 @@ function keyOf({ user, domain }: Mailbox, domains: Domains): string {
 /** Whether the directory has the address just so: then it is somebody's own. */
 function isListed(recipients: Recipients, mailbox: Mailbox, domains: Domains): boolean {
   const answer = recipients.find(mailbox);
-  return answer.kind === "known" && [keyOf(mailbox, domains), foldAscii(mailbox.user)].includes(answer.key);
+  return answer.kind === "known" && [keyOf(mailbox, domains), foldUser(mailbox.user)].includes(answer.key);
 }
 
 export const disposable: CheckDefinition = defineCheck({

@@ -5,7 +5,7 @@ import type { AddressLine } from "../../files/entries.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { found, pass, refuse } from "../../hooks/verdict.ts";
-import { foldAscii } from "../../mail/address.ts";
+import { foldUser } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { spellings } from "../../mail/domains.ts";
 import type { Domains } from "../../mail/domains.ts";
@@ -28,7 +28,7 @@ function isListed(
 ): boolean {
   return usersOf(recipient.user, extn).some(
     (user) =>
-      listed.has(foldAscii(user)) ||
+      listed.has(foldUser(user)) ||
       spellings({ ...recipient, user }, domains).some((mailbox) => findMailbox(listed, mailbox) !== undefined),
   );
 }

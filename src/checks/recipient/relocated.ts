@@ -9,7 +9,7 @@ import type { ListEntry, Remark } from "../../files/list-reader.ts";
 import { defineCheck } from "../../hooks/check.ts";
 import type { CheckDefinition } from "../../hooks/check.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
-import { foldAscii, parseMailbox } from "../../mail/address.ts";
+import { foldUser, parseMailbox } from "../../mail/address.ts";
 import { reply } from "../../mail/reply.ts";
 
 /** A word that may be a user's folder; a template never leaves its place by it. */
@@ -74,7 +74,7 @@ export const relocated: CheckDefinition = defineCheck({
         if (address !== undefined || homes === "") {
           return address === undefined ? pass : told(address);
         }
-        const user = foldAscii(recipient.user);
+        const user = foldUser(recipient.user);
         return folderName.test(user) ? fromHome(homes.replaceAll("%u", user)) : pass;
       },
     };

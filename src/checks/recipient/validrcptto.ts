@@ -10,11 +10,12 @@ import type { CheckDefinition } from "../../hooks/check.ts";
 import type { CheckSession } from "../../hooks/check-session.ts";
 import { noteOf } from "../../hooks/notes.ts";
 import { found, pass, refuse } from "../../hooks/verdict.ts";
-import { foldAscii } from "../../mail/address.ts";
+import { foldUser } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { reply } from "../../mail/reply.ts";
 import { spellings } from "../../mail/domains.ts";
 import { withoutTag } from "../../mail/return-path.ts";
+import { octetsOf } from "../../mail/octets.ts";
 import { extensionUsers } from "../../mail/wildcards.ts";
 
 const known = found("known");
@@ -40,8 +41,10 @@ function isLast(session: CheckSession): boolean {
 
 /** The keys of an address in their order; all in lower case. */
 function keysFor({ user, domain }: Mailbox, mark: string): string[] {
-  const folded = foldAscii(user);
-  return domain === "" ? [folded] : [folded, ...extensionUsers(folded, mark), ""].map((one) => `${one}@${domain}`);
+  const folded = foldUser(user);
+  return domain === ""
+    ? [octetsOf(folded)]
+    : [folded, ...extensionUsers(folded, mark), ""].map((one) => octetsOf(`${one}@${domain}`));
 }
 
 /** What the first key says that the map has. */

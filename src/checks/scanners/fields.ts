@@ -14,11 +14,6 @@ export function valueOf(octets: string): string {
     .slice(0, longestValue);
 }
 
-/** The octets of a text, one character each. RFC 6532. */
-export function octetsOf(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
-}
-
 /** Puts fields at the top, in their order; what cannot be a field is left out. @param lines without line ending, may be folded */
 export function insertFields(message: HeaderEdits, lines: readonly string[], log: Log, label: string): void {
   for (const line of lines.toReversed()) {

@@ -8,10 +8,11 @@ import type { BodyView, MessageSession, WholeEdits } from "../../hooks/message.t
 import type { NoAnswer } from "../../hooks/scanner.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { printable, reply } from "../../mail/reply.ts";
+import { octetsOf } from "../../mail/octets.ts";
 import { parseRspamdPlace, rspamd as transport } from "../../scanners/rspamd.ts";
 import type { RspamdFacts, RspamdPlace, Weighed } from "../../scanners/rspamd.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
-import { attempt, insertFields, octetsOf, valueOf } from "./fields.ts";
+import { attempt, insertFields, valueOf } from "./fields.ts";
 import { onErrorField, withoutAnswer } from "./no-answer.ts";
 
 /** Actions that end a message. */

@@ -10,6 +10,7 @@ import type { NoAnswer, Scanner, Score } from "../../hooks/scanner.ts";
 import { pass, refuse } from "../../hooks/verdict.ts";
 import { receivedField } from "../../mail/received.ts";
 import { reply } from "../../mail/reply.ts";
+import { octetsOf } from "../../mail/octets.ts";
 import { isNoAnswer } from "../../scanners/scanners.ts";
 import { placeRule, readPlace } from "../../scanners/service-connection.ts";
 import { spamd } from "../../scanners/spamd.ts";
@@ -147,7 +148,7 @@ function userOf(user: string, { transaction }: Pick<CheckSession, "transaction">
 function leadOf(session: MessageSession, by: string, at: Date): string {
   const { helo, client, id, transaction } = session;
   const trace = { helo, host: client.host, ip: client.ip, by, protocol: "ESMTP", id, recipient: undefined, at };
-  return `X-Envelope-From: <${transaction?.sender?.raw ?? ""}>\r\n${receivedField(trace)}`;
+  return `X-Envelope-From: <${octetsOf(transaction?.sender?.raw ?? "")}>\r\n${receivedField(trace)}`;
 }
 
 /** Nobody may say in the name of spamd what it did not say. */

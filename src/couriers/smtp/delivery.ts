@@ -9,7 +9,7 @@ import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { clientWay } from "./client-forwarding.ts";
 import type { DeliveryContext } from "./delivery-context.ts";
-import { mailLine, rcptLine, withDsn } from "./envelope-lines.ts";
+import { mailLine, mayHave, rcptLine, withDsn } from "./envelope-lines.ts";
 import type { DsnWords } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
 import type { Beginning, Begun } from "./first-recipient.ts";
@@ -62,7 +62,8 @@ export class HopDelivery implements Delivery {
       return fit.noRoute;
     }
     const isAlone = isLmtp(route) && this.#accepted.length > 0 && !together;
-    return told(route, isAlone ? fit.otherRoute : await this.#recipient(route, mailbox, domain));
+    const refusal = isAlone ? fit.otherRoute : mayHave(this.#envelope, mailbox) ? undefined : fit.notUtf8;
+    return told(route, refusal ?? (await this.#recipient(route, mailbox, domain)));
   }
 
   async #recipient(route: Route, mailbox: Mailbox, domain: string): Promise<Reply> {
@@ -122,7 +123,7 @@ export class HopDelivery implements Delivery {
       domain,
       client: this.#origin.client?.(),
       mailLine: (features) => mailLine(this.#envelope, features),
-      rcptLine: (mailbox, features) => rcptLine(mailbox, features, this.#dsn),
+      rcptLine: (mailbox, features) => rcptLine(mailbox, this.#envelope, features, this.#dsn),
       wanted: () => !this.#abandoned,
       uses: (connection) => (this.#connection = connection),
     };
@@ -140,9 +141,8 @@ export class HopDelivery implements Delivery {
   }
 
   async #rcpt(route: Route, mailbox: Mailbox): Promise<Reply> {
-    const connection = this.#connection;
-    const line = rcptLine(mailbox, connection?.features ?? new Map<string, string>(), this.#dsn);
-    return (await connection?.command(line, route.timeout))?.reply ?? lost;
+    const line = rcptLine(mailbox, this.#envelope, this.#connection?.features, this.#dsn);
+    return (await this.#connection?.command(line, route.timeout))?.reply ?? lost;
   }
 
   get answerTime(): number {
@@ -171,9 +171,9 @@ export class HopDelivery implements Delivery {
     // Its size is another one now.
     this.#envelope = { ...this.#envelope, sender, size: known ? this.#envelope.size : 0 };
     this.#failure = undefined;
-    const answer = await this.#attempt("RCPT", () =>
-      replay(this.#beginning(route, domainOf(this.#context, first)), [first, ...more], this.#connection),
-    );
+    const repeat = (): Promise<Reply> =>
+      replay(this.#beginning(route, domainOf(this.#context, first)), [first, ...more], this.#connection);
+    const answer = mayHave(this.#envelope, ...recipients) ? await this.#attempt("RCPT", repeat) : fit.notUtf8;
     const ours = this.#fit("RCPT", answer, "success");
     this.#accepted = [...recipients];
     return ours.code === 250 ? undefined : told(route, ours);

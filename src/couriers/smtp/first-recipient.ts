@@ -30,8 +30,8 @@ export interface Beginning {
   readonly domain: string;
   /** Whose it is; undefined: the relay's own. */
   readonly client: ClientFacts | undefined;
-  /** MAIL for a hop with these EHLO keywords. */
-  mailLine(features: ReadonlyMap<string, string>): string;
+  /** MAIL for a hop with these EHLO keywords, or the refusal of a message that it cannot have. */
+  mailLine(features: ReadonlyMap<string, string>): string | Reply;
   /** The same of RCPT. */
   rcptLine(mailbox: Mailbox, features: ReadonlyMap<string, string>): string;
   /** Whether its client is still there. */
@@ -96,6 +96,9 @@ async function ask(connection: HopConnection, beginning: Beginning, first: Mailb
     await forwardClient(connection, route, client, stale ? Math.min(timeout, proofTime) : timeout);
   }
   const mailLine = beginning.mailLine(connection.features);
+  if (typeof mailLine !== "string") {
+    return { mail: mailLine, rcpt: undefined };
+  }
   const rcptLine = beginning.rcptLine(first, connection.features);
   // A hop may hold back its reply to MAIL until it has dealt with RCPT, which may take long: only MAIL alone is a
   // proof.

@@ -48,7 +48,11 @@ async function tellFirst(connection: HopConnection, beginning: Beginning, first:
   const { route, client } = beginning;
   // RSET has made the hop forget it.
   await forwardClient(connection, route, client, route.timeout);
-  const mail = await connection.command(beginning.mailLine(connection.features), route.timeout);
+  const line = beginning.mailLine(connection.features);
+  if (typeof line !== "string") {
+    return line;
+  }
+  const mail = await connection.command(line, route.timeout);
   return isSuccess(mail.reply.code)
     ? (await connection.command(beginning.rcptLine(first, connection.features), route.timeout)).reply
     : mail.reply;

@@ -1,8 +1,9 @@
 /** The verdict on one address as JSON has it. */
 import type { Mailbox } from "../../mail/address.ts";
 import { replyText } from "../../mail/reply.ts";
+import { octetsOf } from "../../mail/octets.ts";
 import { after } from "../../smtp/session/outcome.ts";
-import { isReply, octetsOf, readEither } from "../address.ts";
+import { isReply, readEither } from "../address.ts";
 import type { Asker, Party } from "../protocol.ts";
 import type { LookupService, LookupVerdict, VerdictKind } from "../verdict.ts";
 

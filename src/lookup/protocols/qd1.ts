@@ -1,11 +1,12 @@
 /** qmail-deliverabled's HTTP, as `goodmailto deliverabled` serves it: for qpsmtpd's check_qmail_deliverable. */
+import { octetsOf } from "../../mail/octets.ts";
 import { codes, meaningOf } from "../../deliverable/codes.ts";
 import { createDeliverableServer } from "../../deliverable/server.ts";
 import { isOurs } from "../../smtp/relayable.ts";
 import { after } from "../../smtp/session/outcome.ts";
 import { errorMessage } from "../../report/error-message.ts";
 import { within } from "../../wait/within.ts";
-import { isReply, octetsOf, readBare } from "../address.ts";
+import { isReply, readBare } from "../address.ts";
 import type { Asker } from "../protocol.ts";
 import type { LookupServer, LookupServerOptions } from "../server.ts";
 import { webLookupServer } from "../web-server.ts";

@@ -6,12 +6,13 @@ import { parseMailbox, parseSender } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { nothingOffered } from "../../mail/courier.ts";
 import type { Offered } from "../../mail/courier.ts";
+import { isBeyondAscii, textOf } from "../../mail/octets.ts";
 import { reply } from "../../mail/reply.ts";
 import type { Reply } from "../../mail/reply.ts";
 import type { Service } from "../service.ts";
 import { mayUseUtf8, withAsciiDomain } from "./idn.ts";
 import { isFor } from "./offered.ts";
-import { readMailParameters, readRcptParameters } from "./parameters.ts";
+import { hasSmtpUtf8, readMailParameters, readRcptParameters } from "./parameters.ts";
 
 /** MAIL FROM with its parameters. */
 export interface MailCommand {
@@ -21,6 +22,8 @@ export interface MailCommand {
   readonly size: number;
   /** RET and ENVID, each behind a blank. */
   readonly dsn: string;
+  /** SMTPUTF8 was given, RFC 6531. */
+  readonly utf8: boolean;
   /** As they came. */
   readonly parameters: readonly string[];
 }
@@ -28,6 +31,7 @@ export interface MailCommand {
 const badSender = reply(501, "5.1.7", "Bad sender address syntax");
 const badRecipient = reply(501, "5.1.3", "Bad recipient address syntax");
 const eightBitAddress = reply(553, "5.6.7", "Addresses are ASCII here; SMTPUTF8 is not offered");
+const utf8Unasked = reply(553, "5.6.7", "Such an address needs SMTPUTF8 in MAIL");
 
 interface Path {
   /** Text between the angle brackets, without a source route. */
@@ -71,10 +75,6 @@ function parsePath(line: string, keyword: keyof typeof paths, lenient: boolean):
   return { address, parameters: parameters ?? noParameters };
 }
 
-function hasEightBit(line: string): boolean {
-  return /[\x80-\xff]/.test(line);
-}
-
 /** What a client is allowed beside the syntax of RFC 5321. */
 export interface Tolerance {
   /** See {@link isLenient}. */
@@ -83,37 +83,65 @@ export interface Tolerance {
   readonly utf8: boolean;
   /** What its EHLO offered. */
   readonly offered: Offered;
+  /** MAIL had SMTPUTF8. */
+  readonly isUtf8?: boolean | undefined;
 }
 
-/** What this client is. @param offered what its EHLO offered */
+/** What this client is. @param offered what its EHLO offered @param isUtf8 whether MAIL had SMTPUTF8 */
 export function toleranceOf(
   service: Pick<Service, "lenient" | "authenticator" | "idn">,
   session: Session,
   offered: Offered,
+  isUtf8?: boolean,
 ): Tolerance {
-  return { lenient: isLenient(service, session), utf8: mayUseUtf8(service, session), offered };
+  return { lenient: isLenient(service, session), utf8: mayUseUtf8(service, session), offered, isUtf8 };
 }
 
 const none: Tolerance = { lenient: false, utf8: false, offered: nothingOffered };
 
-/** The argument in ASCII, or the refusal. */
-function inAscii(argument: string, { utf8 }: Tolerance, bad: Reply): string | Reply {
-  if (!hasEightBit(argument)) {
-    return argument;
+/**
+ * The path of an argument: in ASCII, or with its address in UTF-8 for a message that has SMTPUTF8.
+ * @param isUtf8 whether its parameters say so, or those of its message
+ */
+function readPath(
+  argument: string,
+  keyword: keyof typeof paths,
+  { lenient, utf8, offered }: Tolerance,
+  isUtf8: (parameters: readonly string[]) => boolean,
+): Path | Reply {
+  const bad = keyword === "FROM" ? badSender : badRecipient;
+  if (!isBeyondAscii(argument)) {
+    return parsePath(argument, keyword, lenient) ?? bad;
   }
-  const ascii = utf8 ? withAsciiDomain(argument) : argument;
-  return ascii === undefined ? bad : hasEightBit(ascii) ? eightBitAddress : ascii;
+  if (!utf8 && !offered.smtputf8) {
+    return eightBitAddress;
+  }
+  const text = textOf(argument);
+  const path = text === undefined ? undefined : parsePath(text, keyword, lenient);
+  if (path === undefined) {
+    return bad;
+  }
+  if (offered.smtputf8 && isUtf8(path.parameters)) {
+    return path;
+  }
+  const address = utf8 ? withAsciiDomain(path.address) : path.address;
+  return address === undefined
+    ? bad
+    : isBeyondAscii(address)
+      ? offered.smtputf8
+        ? utf8Unasked
+        : eightBitAddress
+      : { ...path, address };
 }
 
 /** Reads the argument of MAIL. @param offersAuth whether AUTH= is known here (RFC 4954 5) */
 export function parseMail(argument: string, offersAuth: boolean, tolerance = none): MailCommand | Reply {
-  const ascii = inAscii(argument, tolerance, badSender);
-  if (typeof ascii !== "string") {
-    return ascii;
+  const path = readPath(argument, "FROM", tolerance, hasSmtpUtf8);
+  if ("wire" in path) {
+    return path;
   }
-  const path = parsePath(ascii, "FROM", tolerance.lenient);
-  const sender = path === undefined || path.address === "" ? undefined : parseSender(path.address);
-  if (path === undefined || (sender === undefined && path.address !== "")) {
+  const sender = path.address === "" ? undefined : parseSender(path.address);
+  if (sender === undefined && path.address !== "") {
     return badSender;
   }
   const read = readMailParameters(path.parameters, { auth: offersAuth, ...tolerance.offered });
@@ -128,19 +156,18 @@ export interface NamedRecipient extends Mailbox {
 
 /** Reads the argument of RCPT. */
 export function parseRcpt(argument: string, tolerance = none): NamedRecipient | Reply {
-  const ascii = inAscii(argument, tolerance, badRecipient);
-  if (typeof ascii !== "string") {
-    return ascii;
+  const path = readPath(argument, "TO", tolerance, () => tolerance.isUtf8 === true);
+  if ("wire" in path) {
+    return path;
   }
-  const path = parsePath(ascii, "TO", tolerance.lenient);
-  const mailbox = path === undefined ? undefined : parseMailbox(path.address);
-  if (path === undefined || mailbox === undefined) {
+  const mailbox = parseMailbox(path.address);
+  if (mailbox === undefined) {
     return badRecipient;
   }
   if (path.parameters.length === 0) {
     return mailbox;
   }
-  const dsn = readRcptParameters(path.parameters, tolerance.offered);
+  const dsn = readRcptParameters(path.parameters, tolerance.offered.dsn, tolerance.isUtf8 === true);
   return typeof dsn === "string" ? { ...mailbox, dsn } : dsn;
 }
 

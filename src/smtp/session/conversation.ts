@@ -144,7 +144,7 @@ export class Conversation {
     if (transaction === undefined || this.#mail === undefined) {
       return this.session.helo === "" ? answers.heloFirst : answers.mailFirst;
     }
-    const mailbox = parseRcpt(argument, toleranceOf(this.service, this.session, this.offered));
+    const mailbox = parseRcpt(argument, toleranceOf(this.service, this.session, this.offered, this.#mail.utf8));
     if ("wire" in mailbox) {
       this.session.recipient = undefined;
       return say(mailbox);
@@ -217,7 +217,7 @@ export class Conversation {
     if (delivery === undefined) {
       return answers.noRecipients;
     }
-    const protocol = protocolWord(this.#extended, this.secure, this.authenticated);
+    const protocol = protocolWord(this.#extended, this.secure, this.authenticated, this.#mail?.utf8);
     const options = { protocol, recipients, chunked, limit: this.messageSize };
     const answer = await openMessage(this.service, this.session, delivery, options);
     this.#intake = "intake" in answer ? answer.intake : undefined;

@@ -10,8 +10,12 @@ export function isFor(whose: Whose, { authenticator }: Pick<Service, "authentica
 }
 
 /** What EHLO may offer this client of what its messages need at the next hop. */
-export function offeredTo(service: Pick<Service, "authenticator" | "courier" | "dsn">, session: Session): Offered {
+export function offeredTo(
+  service: Pick<Service, "authenticator" | "courier" | "dsn" | "smtputf8">,
+  session: Session,
+): Offered {
   const offered = service.courier.offered?.() ?? nothingOffered;
   const dsn = offered.dsn && isFor(service.dsn, service, session);
-  return dsn ? { ...nothingOffered, dsn } : nothingOffered;
+  const smtputf8 = offered.smtputf8 && isFor(service.smtputf8, service, session);
+  return dsn || smtputf8 ? { dsn, smtputf8 } : nothingOffered;
 }

@@ -1,4 +1,4 @@
-/** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3030, RFC 3461, RFC 3848, RFC 9422. */
+/** What EHLO offers, and the word for a session in the Received field. RFC 5321 4.1.1.1, RFC 1870, RFC 3030, RFC 3461, RFC 3848, RFC 6531, RFC 9422. */
 
 import type { Session } from "../../hooks/session.ts";
 import type { Offered } from "../../mail/courier.ts";
@@ -34,13 +34,14 @@ export function offers(messageSize: number, offering: Offering): string[] {
     `LIMITS RCPTMAX=${service.limits.recipients}`,
     ...(offered.dsn ? ["DSN"] : []),
     ...(service.chunking ? ["CHUNKING"] : []),
+    ...(offered.smtputf8 ? ["SMTPUTF8"] : []),
     ...(service.starttls && !secure ? ["STARTTLS"] : []),
     ...(mayPresent(offering) ? [xclientOffer(service.presenters?.login !== undefined), xforwardOffer] : []),
     ...(mechanisms.length > 0 ? [`AUTH ${mechanisms.join(" ")}`] : []),
   ];
 }
 
-/** SMTP, ESMTP, ESMTPS, ESMTPA or ESMTPSA. */
-export function protocolWord(extended: boolean, secure: boolean, authenticated: boolean): string {
-  return extended ? `ESMTP${secure ? "S" : ""}${authenticated ? "A" : ""}` : "SMTP";
+/** SMTP, ESMTP, ESMTPS, ESMTPA or ESMTPSA; UTF8SMTP and so on with SMTPUTF8, RFC 6531 4.3. */
+export function protocolWord(extended: boolean, secure: boolean, authenticated: boolean, utf8 = false): string {
+  return extended ? `${utf8 ? "UTF8SMTP" : "ESMTP"}${secure ? "S" : ""}${authenticated ? "A" : ""}` : "SMTP";
 }

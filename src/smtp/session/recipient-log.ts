@@ -1,6 +1,6 @@
 /** The one log line of a recipient, in the shape of the plugin goodmailto's. */
 import type { Session } from "../../hooks/session.ts";
-import { foldAscii } from "../../mail/address.ts";
+import { foldUser } from "../../mail/address.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { labelsBy } from "../../report/counters.ts";
@@ -42,7 +42,7 @@ export function logRecipient(
     check,
     host: session.client.host === "" ? session.client.ip : session.client.host,
     from: session.transaction?.sender?.raw ?? "",
-    user: foldAscii(mailbox.user),
+    user: foldUser(mailbox.user),
     address: mailbox.raw,
     status,
     more: {
