@@ -132,11 +132,11 @@ async function passing({ store }: Fleet, act: () => Promise<unknown>): Promise<s
 async function storeCosts(fleet: Fleet): Promise<string> {
   const [member] = fleet.members;
   await fleet.stopDistribution();
-  const pull = (): Promise<unknown> => fleet.scene.call("pull", "--config", member?.config ?? "");
+  const pull = (): Promise<unknown> => fleet.call("pull", "--config", member?.config ?? "");
   await pull();
   const unchanged = await passing(fleet, pull);
   await fleet.join("costs");
-  const sent = await passing(fleet, () => fleet.scene.call("sync", "--config", join(fleet.scene.folder, "sync.toml")));
+  const sent = await passing(fleet, () => fleet.call("sync", "--config", join(fleet.scene.folder, "sync.toml")));
   const changed = await passing(fleet, pull);
   const size = fleet.store.origin.files.values().next().value?.length ?? 0;
   return table([

@@ -1,12 +1,12 @@
 /** The site of the fleet's bench: a directory, a Redis, a store, three relays that pull, and a sync inside. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Attribute, Client } from "ldapts";
 
 import { Scene, until } from "../end-to-end/scene.ts";
-import type { Program } from "../end-to-end/scene.ts";
+import type { Ended, Program } from "../end-to-end/scene.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import { freePort } from "../fakes/free-port.ts";
 import { RedisServer } from "../fakes/redis.ts";
@@ -17,6 +17,8 @@ import { startStore, storeLogin } from "./fleet-store.ts";
 import type { Store } from "./fleet-store.ts";
 
 const suffix = "o=Kontor";
+/** For a program to start or to end, in ms: the machine may be busy. */
+const patience = 120_000;
 export const size = 3;
 /** The limit that all relays have. */
 export const clientLimit = 100;
@@ -69,28 +71,38 @@ export class Fleet {
       RedisServer.start(),
       startStore(authority),
     ]);
-    scene.write("store-secret", `${storeLogin.secretKey}\n`);
-    await scene.call("keygen", join(scene.folder, "sign"));
-    const plans = Array.from({ length: size }, (_, i) => `mx${i + 1}`);
-    const members = await Promise.all(plans.map((name) => startMember(scene, name, { redis, store, sink })));
-    const client = new Client({ url: slapd.ldap });
-    await client.bind(slapd.rootDn, slapd.rootPassword);
-    return new Fleet({ scene, slapd, redis, store, members }, client);
+    try {
+      chmodSync(scene.write("store-secret", `${storeLogin.secretKey}\n`), 0o600);
+      await scene.start("keygen", join(scene.folder, "sign")).ended(patience);
+      const plans = Array.from({ length: size }, (_, i) => `mx${i + 1}`);
+      const members = await Promise.all(plans.map((name) => startMember(scene, name, { redis, store, sink })));
+      const client = new Client({ url: slapd.ldap });
+      await client.bind(slapd.rootDn, slapd.rootPassword);
+      return new Fleet({ scene, slapd, redis, store, members }, client);
+    } catch (error) {
+      await Promise.all([scene.close(), redis.close(), store.stop(), slapd.stop()]);
+      throw error;
+    }
   }
 
   /** Starts the sync and has it read and push once; with "pull" the relays' pulls too. */
   async distribute(way: Way): Promise<void> {
     this.#sync = this.scene.start("sync", "--cron", "--config", this.#writeSync(way));
-    await this.#sync.until(/sync: checking for changes/, 60_000);
+    await this.#sync.until(/sync: checking for changes/, patience);
     this.#clock = performance.now();
     await until(
       () => this.syncNow(),
       (code) => code === 0,
-      60_000,
+      patience,
     );
     if (way === "pull") {
       this.#pulls = this.members.map((member) => this.scene.start("pull", "--cron", "--config", member.config));
     }
+  }
+
+  /** Runs `goodmailto` to its end. */
+  call(...words: string[]): Promise<Ended> {
+    return this.scene.start(...words).ended(patience);
   }
 
   /** Waits until the sync has just asked for changes: who joins then waits the longest. */
@@ -110,13 +122,13 @@ export class Fleet {
 
   /** One sync at once. @returns its exit code */
   async syncNow(): Promise<number> {
-    return (await this.scene.start("sync", "--now", "--config", join(this.scene.folder, "sync.toml")).ended(60_000))
+    return (await this.scene.start("sync", "--now", "--config", join(this.scene.folder, "sync.toml")).ended(patience))
       .code;
   }
 
   /** Exit code and text of a member's `goodmailto status`. */
   async status(member: Member): Promise<{ readonly code: number; readonly text: string }> {
-    const { code, stdout } = await this.scene.call("status", "--config", member.config);
+    const { code, stdout } = await this.call("status", "--config", member.config);
     return { code, text: stdout };
   }
 
@@ -227,7 +239,8 @@ domain = "*"
 next_hop = "smtp://127.0.0.1:${sink}"
 `,
   );
-  const { program } = await scene.serve(config);
+  const program = scene.start("serve", "--config", config);
+  await program.until(/relay: ready/, patience);
   let asked = 0;
   return {
     ...{ name, folder, config, port, metricsPort },
