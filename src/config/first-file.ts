@@ -59,6 +59,11 @@ export function firstConfig(answers: FirstAnswers, places: FirstPlaces, isTrial:
       line("domain", domain),
       line("next_hop", answers.nextHop, "the internal mail server"),
     ]),
+    [
+      ["[[route]]"],
+      line("domain", "*", "from clients that may send to other domains"),
+      line("next_hop", "mx", 'or a server with a queue: "smtp://smarthost.example:25"'),
+    ],
     ...recordSections(answers, places),
   ];
   return `${sections

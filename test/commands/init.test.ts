@@ -110,6 +110,8 @@ mail: vera@kontor.example
       web: { listen: "127.0.0.1:8996", token_file: join(folder, "web-token") },
     });
     expect(await run(goodmailto("sync", "-c", path))).toMatchObject({ code: 0 });
+    const { said: checked } = await run(goodmailto("config", "check", "-c", path));
+    expect(checked.match(/^warning: .*$/gm)).toEqual([expect.stringContaining("no certificate")]);
     expect((await run(goodmailto("check", "-c", path, "vera@kontor.example"))).said).toContain("accepted");
   });
 
