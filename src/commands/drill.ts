@@ -1,5 +1,5 @@
 /** `goodmailto drill`: the configuration in a sandbox, against what may break. */
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError } from "commander";
 import type { Case } from "../drill/cases.ts";
 import { isGood } from "../drill/outcome.ts";
 import type { Drill } from "../drill/run.ts";
+import type { Site } from "../drill/sandbox.ts";
 import { summaryOf, textReport, verdictOf } from "../drill/report.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadPlaced } from "../compose/settings.ts";
@@ -56,23 +57,42 @@ async function run({ config, only = cases, json, html }: Words): Promise<void> {
     process.exitCode = exit.config;
     return;
   }
+  const wrong = html === undefined ? undefined : unwritable(html);
+  if (wrong !== undefined) {
+    process.stderr.write(`goodmailto: --html: ${wrong}\n`);
+    process.exitCode = exit.usage;
+    return;
+  }
+  await hold({ placed, file: config, domain }, only, json === true, html);
+}
+
+/** Said before the drill, which takes its time. */
+function unwritable(file: string): string | undefined {
+  try {
+    closeSync(openSync(file, "a"));
+    return undefined;
+  } catch (error) {
+    return errorMessage(error);
+  }
+}
+
+async function hold(site: Site, only: readonly Case[], json: boolean, html: string | undefined): Promise<void> {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "goodmailto-drill-"));
-  const clean = (): void => rmSync(folder, { recursive: true, force: true });
+  const clean = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => {
-      clean();
-      process.exit(exit.temporary);
-    });
+    process.once(signal, () => process.exit(exit.temporary));
   }
   try {
     // Loaded when it is asked for: it holds the sync's code.
     const { runDrill } = await import("../drill/run.ts");
+    // After what ends the processes.
+    process.once("exit", clean);
     let count = 0;
-    const drill = await runDrill({ placed, file: config, domain }, only, folder, (outcome) => {
+    const drill = await runDrill(site, only, folder, (outcome) => {
       count += 1;
       process.stderr.write(`${count}/${only.length} ${outcome.title}: ${verdictOf(outcome)}\n`);
     });
-    await print(drill, json === true, html);
+    await print(drill, json, html);
     process.exitCode = drill.outcomes.every(isGood) ? exit.ok : exit.refused;
   } catch (error) {
     process.stderr.write(`goodmailto: ${visible(errorMessage(error))}\n`);

@@ -8,6 +8,10 @@ const mostOutput = 1_048_576;
 /** ms between SIGTERM and SIGKILL. */
 const patience = 5000;
 
+/** Those that run: none of them may outlive this process. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
 /** How it ended. */
 export interface Ended {
   /** 128: it was killed. */
@@ -30,21 +34,27 @@ export class Child {
       env: { PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8", ...clockOf(ahead) },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    running.add(this.#process);
     const add = (text: string, chunk: Buffer): string =>
       text.length > mostOutput ? text : text + chunk.toString("utf8");
     this.#process.stdout?.on("data", (chunk: Buffer) => (this.#stdout = add(this.#stdout, chunk)));
     this.#process.stderr?.on("data", (chunk: Buffer) => (this.#stderr = add(this.#stderr, chunk)));
     this.#ended = once(this.#process, "close").then(
       ([code]) => {
-        this.#over = true;
+        this.#end();
         return typeof code === "number" ? code : 128;
       },
       (error: unknown) => {
-        this.#over = true;
+        this.#end();
         this.#stderr += String(error);
         return 128;
       },
     );
+  }
+
+  #end(): void {
+    this.#over = true;
+    running.delete(this.#process);
   }
 
   /** What it has said on standard error. */

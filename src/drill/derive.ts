@@ -10,6 +10,7 @@ import { isTable, valueAt } from "../config/shape.ts";
 import { tomlValue } from "../config/toml-value.ts";
 import type { SourceSettings } from "../config/sources.ts";
 import { reader } from "../demo/settings.ts";
+import { canariesOf, drillClass } from "./people.ts";
 
 type Table = Record<string, unknown>;
 
@@ -41,8 +42,6 @@ export const fileNames = {
   alerts: "alerts",
   run: "run",
 } as const;
-/** The marker of the entries of the sandbox, in place of the source's own filter. */
-export const drillClass = "goodmailtoDrill";
 /** ms; a drill must not wait as long as a sender would. */
 export const hopTimeout = 2000;
 
@@ -103,6 +102,7 @@ export function deriveConfig({ settings, given, schema }: Placed, file: string, 
       ...(places.signingKey === undefined ? {} : { signing_key_file: places.signingKey }),
       ...(places.publicKey === undefined ? {} : { public_key_file: places.publicKey }),
     },
+    sync: { canaries: [...canariesOf(settings).values()].flat() },
     guard: { traffic: false },
     alert: { after_failures: afterFailures, ...alertOf(settings, places) },
     control: {
@@ -213,6 +213,10 @@ function differences(settings: Placed["settings"], given: unknown, afterFailures
     [left.length > 0, `these sections have no effect in the sandbox: ${left.join(", ")}`],
     [settings.source.some(({ type }) => type === "ldap"), "directories have made-up entries; filters are not used"],
     [types.length > 0, `sources of type ${types.join(", ")} are lists of made-up recipients`],
+    [
+      settings.sync.canaries.length > [...canariesOf(settings).values()].flat().length,
+      "[sync] canaries that are no addresses, or in the domain of no source, do not count",
+    ],
     [settings.listener.length > 0, "of [[listener]], only the checks of the first without AUTH count"],
     [settings.recipients.live !== "", "[recipients] live is off: nobody is asked about recipients that are not listed"],
     [settings.snapshot.canary > 0, "[snapshot] canary is off: a new list is used at once"],

@@ -126,7 +126,8 @@ export function pageAlerts(
 export function urgentLines(by: LogLine["by"], text: string, usual: ReadonlySet<string> = new Set()): LogLine[] {
   const lines = text.split("\n").flatMap((line): LogLine[] => {
     const { level, part, event, time: _, ...fields } = parseLine(line);
-    const isUrgent = level === "warning" || level === "error";
+    // Of the configuration: that of the sandbox is not the site's.
+    const isUrgent = part !== "config" && (level === "warning" || level === "error");
     const more = Object.entries(fields).map(([key, value]) => `${key}=${String(value)}`);
     return isUrgent ? [{ by, level, text: [`${String(part)}: ${String(event)}`, ...more].join(" ") }] : [];
   });

@@ -1,17 +1,41 @@
 /** The made-up recipients of the sandbox: in a directory as the preset of a source reads it, and in a list. */
 import { presets } from "../../sync/presets/registry.ts";
+import type { Settings } from "../config/sections.ts";
 import type { SourceSettings } from "../config/sources.ts";
 import type { DirectoryEntry } from "../demo/entries.ts";
-import { drillClass } from "./derive.ts";
 
+/** The marker of the entries of the sandbox, in place of the source's own filter. */
+export const drillClass = "goodmailtoDrill";
 /** More than the guards overlook: a half of them is missed by every guard that is set. */
-const most = 200;
+export const most = 200;
 
-/** Numbered addresses, and those that the site's canaries name. */
-export function peopleOf(domain: string, more: readonly string[] = []): readonly string[] {
-  const numbered = Array.from({ length: most }, (_, i) => `drill.${String(i + 1).padStart(3, "0")}@${domain}`);
+/**
+ * Numbered addresses, and those that the site's canaries name.
+ * @param place of the source among the others: each lists people of its own
+ */
+export function peopleOf(place: number, domain: string, more: readonly string[] = []): readonly string[] {
+  const user = place === 0 ? "drill" : `drill${place + 1}`;
+  const numbered = Array.from({ length: most }, (_, i) => `${user}.${String(i + 1).padStart(3, "0")}@${domain}`);
   // At the end: a list that is cut lacks them.
   return [...new Set([...numbered, ...more])];
+}
+
+/**
+ * The site's canaries by source, so that the guard by them has something to guard: each in the first source that may list
+ * it. A bare user part is left out, for the sandbox has addresses alone.
+ */
+export function canariesOf({
+  sync,
+  source,
+}: Pick<Settings, "sync" | "source">): ReadonlyMap<string, readonly string[]> {
+  const addresses = sync.canaries.filter((address) => address.includes("@"));
+  const owner = (address: string): string | undefined =>
+    source.find(({ domains }) => domains.length === 0 || domains.includes(address.slice(address.lastIndexOf("@") + 1)))
+      ?.name;
+  return Map.groupBy(
+    addresses.filter((address) => source.length === 0 || owner(address) !== undefined),
+    (address) => owner(address) ?? "",
+  );
 }
 
 /** Each address as an entry. */

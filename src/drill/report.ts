@@ -5,6 +5,9 @@ import { isGood } from "./outcome.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Paged } from "./paged.ts";
 
+/** The promise that a case's advice is about. */
+const advised = "no known recipient refused";
+
 /** What is said of each promise. */
 export const promiseWords = {
   "the relay runs": "the relay runs",
@@ -60,7 +63,10 @@ export function factsOf(outcome: Outcome): Fact[] {
     ...promises.flatMap(({ promise, held, why }) =>
       held ? [] : [{ label: "NOT HELD", text: `${promiseWords[promise]}: ${why}` }],
     ),
-    ...(isGood(outcome) || advice === undefined ? [] : [{ label: "advice", text: advice }]),
+    // It is about lists, not about who may relay.
+    ...(advice === undefined || promises.every(({ promise, held }) => held || promise !== advised)
+      ? []
+      : [{ label: "advice", text: advice }]),
   ];
 }
 

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { notesOf, readRawNotes } from "../files/sync-notes.ts";
 import { errorMessage } from "../report/error-message.ts";
 import type { Totals } from "../ops/metrics.ts";
 import { ask } from "./ask.ts";
@@ -14,7 +15,7 @@ import { judge } from "./outcome.ts";
 import type { Outcome, SyncEnd } from "./outcome.ts";
 import { alertText, firedRules, pageAlerts, parseLine, readMetrics, urgentLines } from "./paged.ts";
 import type { LogLine, Paged, StatusJson } from "./paged.ts";
-import { domainOf, Sandbox } from "./sandbox.ts";
+import { Sandbox } from "./sandbox.ts";
 import type { Site } from "./sandbox.ts";
 
 /** ms that one program may take. */
@@ -133,14 +134,14 @@ async function breakAndLook(site: Site, plan: Case, sandbox: Sandbox, foreign: S
       await harm();
     }
     // With a wrong clock the list from before counts first.
-    const early = plan.ahead === undefined ? undefined : await askAll(port, site, sandbox);
+    const early = plan.ahead === undefined ? undefined : await askAll(port, sandbox);
     const seen =
       early && (await look(site, plan, sandbox, { relay, before, usual, synced: undefined, answers: early }));
     const synced = plan.syncs === true ? await syncs(sandbox, ahead) : undefined;
     if (plan.changesList === true || synced?.code === 0) {
       await delay(listDelay);
     }
-    const late = await askAll(port, site, sandbox);
+    const late = await askAll(port, sandbox);
     const answers = early === undefined ? late : [...early, ...late.map((one) => ({ ...one, again: true as const }))];
     const last = await look(site, plan, sandbox, { relay, before, usual, synced, answers });
     return { ...last, paged: bothPaged(seen?.paged, last.paged) };
@@ -221,7 +222,9 @@ async function portOf(relay: Child): Promise<number> {
 async function syncs(sandbox: Sandbox, ahead: number): Promise<SyncEnd & { log: LogLine[] }> {
   let last: Ended = { code: 0, stdout: "", stderr: "" };
   let runs = 0;
-  while (runs === 0 || (runs < sandbox.derived.afterFailures && last.code !== 0)) {
+  // One that lacks a source ends with 0, and counts as a failure all the same.
+  const failures = (): number => notesOf(readRawNotes(sandbox.snapshot)).failures;
+  while (runs === 0 || (runs < sandbox.derived.afterFailures && (last.code !== 0 || failures() > 0))) {
     last = await sync(sandbox, ahead);
     runs += 1;
   }
@@ -230,8 +233,8 @@ async function syncs(sandbox: Sandbox, ahead: number): Promise<SyncEnd & { log: 
 }
 
 /** Each with a connection of its own, all at once. */
-function askAll(port: number, { domain }: Site, { known }: Sandbox): Promise<Answer[]> {
-  const own = domainOf(domain);
+function askAll(port: number, { known }: Sandbox): Promise<Answer[]> {
+  const own = known[0]?.split("@")[1] ?? "";
   const questions: Question[] = [
     ...known.map((recipient): Question => ({ who: "known", recipient })),
     { who: "unknown", recipient: `nobody-of-the-drill@${own}` },

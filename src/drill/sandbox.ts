@@ -16,7 +16,7 @@ import { reader } from "../demo/settings.ts";
 import { boundPort } from "../mail/network.ts";
 import { deriveConfig, fileNames, foreignMade } from "./derive.ts";
 import type { Derived, SourcePlace } from "./derive.ts";
-import { entriesOf, listOf, peopleOf } from "./people.ts";
+import { canariesOf, entriesOf, listOf, most, peopleOf } from "./people.ts";
 
 /** The site, as it is loaded. */
 export interface Site {
@@ -75,10 +75,11 @@ export class Sandbox {
   get metricsPort(): number {
     return this.#metricsPort;
   }
-  /** The first and the last of the first source: a list that is cut lacks the second. */
+  /** The first and the last of the first directory, or list: a list that is cut lacks the second. */
   get known(): readonly string[] {
-    const people = this.#people(this.#options.site.placed.settings.source[0]?.name ?? foreignMade);
-    return [people[0] ?? "", people[peopleOf("x").length - 1] ?? ""];
+    const { source } = this.#options.site.placed.settings;
+    const people = this.#people((source.find(({ type }) => type === "ldap") ?? source[0])?.name ?? foreignMade);
+    return [people[0] ?? "", people[most - 1] ?? ""];
   }
 
   async #open(): Promise<void> {
@@ -122,17 +123,20 @@ export class Sandbox {
   }
 
   async #openSource(name: string, password: string, wrongName: boolean): Promise<SourcePlace> {
-    const source = this.#options.site.placed.settings.source.find((one) => one.name === name);
+    const { source: all } = this.#options.site.placed.settings;
+    const source = all.find((one) => one.name === name);
+    // A name may be anything that can be printed.
+    const own = join(this.folder, `source-${all.findIndex((one) => one === source)}`);
     const people = this.#people(name);
     if (source?.type !== "ldap") {
-      const url = join(this.folder, `${name}.list`);
+      const url = `${own}.list`;
       writeFileSync(url, listOf(people));
       return { url };
     }
     const tls = usesTls(source)
       ? makeSelfSigned([wrongName ? "elsewhere.example" : "127.0.0.1"], validity())
       : undefined;
-    const ca = join(this.folder, `${name}.ca.pem`);
+    const ca = `${own}.pem`;
     if (tls !== undefined) {
       writeFileSync(ca, tls.certificate);
     }
@@ -148,9 +152,13 @@ export class Sandbox {
   #people(source: string): readonly string[] {
     const { site, foreign } = this.#options;
     const { settings } = site.placed;
-    const own = settings.source.find(({ name }) => name === source)?.domains[0];
-    const people = peopleOf(domainOf(own ?? site.domain), canariesOf(settings, source));
-    return foreign === true ? people.map((address) => `other.${address}`) : people;
+    const own = settings.source.find(({ name }) => name === source);
+    const place = Math.max(
+      0,
+      settings.source.findIndex(({ name }) => name === source),
+    );
+    const people = peopleOf(place, domainOf(own?.domains[0] ?? site.domain), canariesOf(settings).get(own?.name ?? ""));
+    return foreign === true ? people.map((address) => address.replace(/^drill(?=\d*\.\d)/, "other")) : people;
   }
 
   /** If the site hashes or signs, the sandbox does so with keys of its own: the site's secrets are not read. */
@@ -197,11 +205,6 @@ export function usesTls(source: { readonly starttls: boolean; readonly url: read
 /** `.kontor.example` stands for each of its subdomains. */
 export function domainOf(name: string): string {
   return name.startsWith(".") ? `drill${name}` : name;
-}
-
-/** The site's canaries are listed by the first source, so that the guard by them has something to guard. */
-function canariesOf({ sync, source }: Placed["settings"], name: string): readonly string[] {
-  return name === (source[0]?.name ?? foreignMade) ? sync.canaries.filter((address) => address.includes("@")) : [];
 }
 
 function validity(): { readonly from: Date; readonly days: number } {

@@ -1,5 +1,5 @@
 /** `goodmailto drill`: nothing of the site is asked or written, and its report says what held and what did not. */
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Server } from "node:net";
@@ -12,7 +12,8 @@ import { judge } from "../../src/drill/outcome.ts";
 import type { Outcome } from "../../src/drill/outcome.ts";
 import { pageOf } from "../../src/drill/page.ts";
 import { rules } from "../../src/drill/paged.ts";
-import { project, Scene } from "./scene.ts";
+import { main } from "../program.ts";
+import { node, project, Scene, until } from "./scene.ts";
 
 const scene = new Scene();
 afterAll(() => scene.close());
@@ -26,6 +27,18 @@ async function watched(): Promise<{ readonly port: number; readonly server: Serv
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   return { server, port: (server.address() as AddressInfo).port, asked: () => asked };
+}
+
+/** Processes that were started with a file in the folder. */
+function withIn(folder: string): string[] {
+  return globSync("/proc/[0-9]*/cmdline").flatMap((path) => {
+    try {
+      const words = readFileSync(path, "utf8");
+      return words.includes(folder) ? [words] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 interface Report {
@@ -115,6 +128,23 @@ next_hop = "smtp://127.0.0.1:${site.port}"
     expect(stdout).toMatch(/NOT HELD +no known recipient refused for good: drill\.001@kontor\.example was refused/);
     expect(stdout).toContain("Promises did not hold in 1 of 1 cases: list-foreign.");
     expect(code).toBe(1);
+  });
+
+  it("leaves no process and no folder behind when it is stopped", async () => {
+    const config = scene.write("stopped.toml", `[domains]\nrelay = ["kontor.example"]\n`);
+    const tmp = mkdtempSync(join(scene.folder, "tmp-"));
+    const drill = scene.run(node, [main, "drill", "-c", config, "--only", "hop-slow,hop-down"], { TMPDIR: tmp });
+    await until(
+      () => withIn(tmp).length,
+      (count) => count > 0,
+    );
+    drill.child.kill("SIGTERM");
+    expect((await drill.ended()).code).toBe(75);
+    await until(
+      () => withIn(tmp),
+      (found) => found.length === 0,
+    );
+    expect(readdirSync(tmp)).toEqual([]);
   });
 
   it("names the cases where one is not known", async () => {
