@@ -99,15 +99,11 @@ export function toleranceOf(
 
 const none: Tolerance = { lenient: false, utf8: false, offered: nothingOffered };
 
-/**
- * The path of an argument: in ASCII, or with its address in UTF-8 for a message that has SMTPUTF8.
- * @param isUtf8 whether its parameters say so, or those of its message
- */
+/** The path of an argument: in ASCII, or with its address in UTF-8 for a message that has SMTPUTF8. */
 function readPath(
   argument: string,
   keyword: keyof typeof paths,
-  { lenient, utf8, offered }: Tolerance,
-  isUtf8: (parameters: readonly string[]) => boolean,
+  { lenient, utf8, offered, isUtf8 }: Tolerance,
 ): Path | Reply {
   const bad = keyword === "FROM" ? badSender : badRecipient;
   if (!isBeyondAscii(argument)) {
@@ -121,7 +117,7 @@ function readPath(
   if (path === undefined) {
     return bad;
   }
-  if (offered.smtputf8 && isUtf8(path.parameters)) {
+  if (offered.smtputf8 && (keyword === "FROM" ? hasSmtpUtf8(path.parameters) : isUtf8 === true)) {
     return path;
   }
   const address = utf8 ? withAsciiDomain(path.address) : path.address;
@@ -136,7 +132,7 @@ function readPath(
 
 /** Reads the argument of MAIL. @param offersAuth whether AUTH= is known here (RFC 4954 5) */
 export function parseMail(argument: string, offersAuth: boolean, tolerance = none): MailCommand | Reply {
-  const path = readPath(argument, "FROM", tolerance, hasSmtpUtf8);
+  const path = readPath(argument, "FROM", tolerance);
   if ("wire" in path) {
     return path;
   }
@@ -156,7 +152,7 @@ export interface NamedRecipient extends Mailbox {
 
 /** Reads the argument of RCPT. */
 export function parseRcpt(argument: string, tolerance = none): NamedRecipient | Reply {
-  const path = readPath(argument, "TO", tolerance, () => tolerance.isUtf8 === true);
+  const path = readPath(argument, "TO", tolerance);
   if ("wire" in path) {
     return path;
   }
