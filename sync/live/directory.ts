@@ -3,7 +3,6 @@
  * come are converted as a sync converts them, so that who is disabled there is unknown here. With `live_filter` one
  * entry is enough. A few connections are kept open; questions wait for one, and not for ever.
  */
-import { SearchEntry } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { type Mailbox, namesRoute, normalKey } from "../../src/mail/address.ts";
@@ -12,6 +11,7 @@ import { convertEntries, createRules, type Rules } from "../convert/addresses.ts
 import { createScope } from "../convert/scope.ts";
 import { presetFor } from "../presets/preset-for.ts";
 import { type FoundAddress, SourceFault } from "../source.ts";
+import type { FoundEntry } from "../sources/found-entry.ts";
 import { checkResult, searchRequest } from "../sources/paged-search.ts";
 import { wholeEntries } from "../sources/ranges.ts";
 import { liveFilter, type Wanted } from "./filter.ts";
@@ -115,7 +115,7 @@ async function search(sessions: Sessions, settings: SourceSettings, rules: Rules
     controls,
   });
   return sessions.use(async (connection) => {
-    const raw: SearchEntry[] = [];
+    const raw: FoundEntry[] = [];
     const running = connection.search(request);
     for (;;) {
       const step = await running.next();

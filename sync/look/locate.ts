@@ -2,14 +2,13 @@
  * Where a directory holds an address that the sync did not find: one search for each address over the attributes in
  * which addresses usually stand. For a person who closes a gap; nothing is written.
  */
-import type { SearchEntry } from "ldapts";
-
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { foldAscii, foldUser, normalKey, parseMailbox } from "../../src/mail/address.ts";
 import { addressForms } from "./address-forms.ts";
 import { presetFor } from "../presets/preset-for.ts";
 import { parseTarget } from "../sources/dial.ts";
 import { escapeFilterValue } from "../sources/filter.ts";
+import type { FoundEntry } from "../sources/found-entry.ts";
 import type { LdapConnection } from "../sources/ldap-connection.ts";
 import { connectFirst } from "../sources/ldap.ts";
 import { searchRequest } from "../sources/paged-search.ts";
@@ -103,7 +102,7 @@ async function search(
   base: string,
   address: string,
   forms: readonly string[],
-): Promise<SearchEntry[]> {
+): Promise<FoundEntry[]> {
   const steps = connection.search(
     searchRequest({
       base,
@@ -113,7 +112,7 @@ async function search(
       controls: [],
     }),
   );
-  const entries: SearchEntry[] = [];
+  const entries: FoundEntry[] = [];
   for (;;) {
     const step = await steps.next();
     if (step.done === true) {
@@ -128,7 +127,7 @@ async function search(
 }
 
 function placesIn(
-  entry: SearchEntry,
+  entry: FoundEntry,
   forms: readonly string[],
   source: string,
   read: ReadonlySet<string>,
@@ -138,10 +137,10 @@ function placesIn(
   const wanted = new Set(forms.map(fold));
   const classes = entry.attributes
     .filter(({ type }) => type.toLowerCase() === "objectclass")
-    .flatMap(({ values }) => values.map(String));
+    .flatMap(({ values }) => values);
   const places = entry.attributes
     .filter(({ type }) => type.toLowerCase() !== "objectclass")
-    .flatMap(({ type, values }) => values.map((value) => ({ attribute: type, value: String(value) })))
+    .flatMap(({ type, values }) => values.map((value) => ({ attribute: type, value })))
     .filter(({ value }) => wanted.has(fold(value)) || foldUser(value) === user);
   // An address says more than a name that happens to be the same.
   const exact = places.filter(({ value }) => wanted.has(fold(value)));

@@ -112,7 +112,7 @@ async function readServer(
   } as const;
   for await (const raw of pagedSearch(connection, query, settings.page_size)) {
     // Values that come in portions are asked for by the sync; a look at the entry does without.
-    const ready = raw.filter((entry) => !hasRanges([entry]));
+    const ready = raw.filter((entry) => !hasRanges(entry));
     reading.entries += raw.length - ready.length;
     const entries = await wholeEntries(ready, connection);
     entries.forEach(take);

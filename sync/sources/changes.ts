@@ -5,10 +5,9 @@
  * A time is taken back by the length of the reading and a minute: what was changed meanwhile, or came from
  * another server later, is read once more.
  */
-import type { SearchEntry } from "ldapts";
-
 import type { ChangeAttribute } from "../presets/preset.ts";
 import { SourceFault } from "../source.ts";
+import type { FoundEntry } from "./found-entry.ts";
 import type { LdapConnection } from "./ldap-connection.ts";
 import { checkResult, searchRequest } from "./paged-search.ts";
 
@@ -22,7 +21,7 @@ const margin = 60_000;
 export interface Watch {
   /** To be asked for with every entry; "" is none. */
   readonly attribute: string;
-  note(entries: readonly SearchEntry[]): void;
+  note(entries: readonly FoundEntry[]): void;
   /** "" if no entry showed its time. */
   reached(): Reached;
 }
@@ -50,7 +49,7 @@ export async function startWatch(
     attribute,
     note(entries) {
       for (const { attributes } of entries) {
-        const value = String(attributes.find(({ type }) => type.toLowerCase() === name)?.values[0] ?? "").slice(0, 14);
+        const value = (attributes.find(({ type }) => type.toLowerCase() === name)?.values[0] ?? "").slice(0, 14);
         newest = /^\d{14}$/.test(value) && value > newest ? value : newest;
       }
     },
@@ -146,8 +145,8 @@ async function readEntry(
       checkResult(step.value);
       return values;
     }
-    for (const { type, parsedBuffers } of step.value.flatMap((entry) => entry.attributes)) {
-      values.set(type.toLowerCase(), parsedBuffers[0] ?? Buffer.alloc(0));
+    for (const { type, octets } of step.value.flatMap((entry) => entry.attributes)) {
+      values.set(type.toLowerCase(), octets[0] ?? Buffer.alloc(0));
     }
   }
 }

@@ -2,9 +2,8 @@
  * What became of single entries of a directory: each is asked for by its name, whatever the filter. One that is as it was
  * and is not found any more was lost by the search; one that is gone, or was changed, was somebody's will.
  */
-import type { SearchEntry } from "ldapts";
-
 import type { Fate, LostAddress } from "../source.ts";
+import type { FoundEntry } from "./found-entry.ts";
 import type { LdapConnection } from "./ldap-connection.ts";
 import { searchRequest } from "./paged-search.ts";
 
@@ -53,7 +52,7 @@ async function lookAt(
     controls,
   } as const;
   const steps = connection.search(searchRequest(query));
-  let found: SearchEntry | undefined;
+  let found: FoundEntry | undefined;
   for (;;) {
     const step = await steps.next();
     if (step.done !== true) {
@@ -70,11 +69,11 @@ async function lookAt(
 }
 
 /** ms since 1970; undefined: the server does not say. */
-function changedAt({ attributes }: SearchEntry): number | undefined {
+function changedAt({ attributes }: FoundEntry): number | undefined {
   const wanted = new Set(times.map((name) => name.toLowerCase()));
   const all = attributes
     .filter(({ type }) => wanted.has(type.toLowerCase()))
-    .flatMap(({ values }) => values.map((value) => parseTime(String(value))))
+    .flatMap(({ values }) => values.map((value) => parseTime(value)))
     .filter((time) => time !== undefined);
   return all.length === 0 ? undefined : Math.max(...all);
 }

@@ -14,7 +14,6 @@ import {
   ExtendedResponse,
   type Message,
   MessageParser,
-  SearchEntry,
   SearchReference,
   SearchRequest,
   SearchResponse,
@@ -24,6 +23,8 @@ import {
 import { SourceFault } from "../source.ts";
 import { endingCertificate } from "./certificate-words.ts";
 import { type Bounds, explainScheme, secure, stopped, type ServerTarget } from "./dial.ts";
+import { type FoundEntry, readFoundEntry } from "./found-entry.ts";
+import { printable } from "./printable.ts";
 import { createFramer, type Framer, isCutShort } from "./framer.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
@@ -41,8 +42,10 @@ export interface LdapAnswer {
   readonly errorMessage: string;
 }
 
+type Answer = Message | FoundEntry;
+
 /** A search under way. */
-export type Search = AsyncGenerator<SearchEntry[], SearchResponse>;
+export type Search = AsyncGenerator<FoundEntry[], SearchResponse>;
 
 export class LdapConnection {
   readonly #target: ServerTarget;
@@ -52,7 +55,7 @@ export class LdapConnection {
   readonly #parser = new MessageParser();
   #requests = new Map<string, { message: Message }>();
   #messageId = 0;
-  #inbox: Message[] = [];
+  #inbox: Answer[] = [];
   /** Whether the server ever gave an answer. */
   #heard = false;
   #fault: SourceFault | undefined;
@@ -64,7 +67,12 @@ export class LdapConnection {
         if (isCutShort(message)) {
           throw new RangeError("a result without a result code");
         }
-        this.#parser.read(message, this.#requests);
+        const entry = readFoundEntry(message);
+        if (entry === undefined) {
+          this.#parser.read(message, this.#requests);
+        } else {
+          this.#inbox.push(entry);
+        }
       }
     } catch (error) {
       this.#fail(
@@ -131,9 +139,9 @@ export class LdapConnection {
 
   async *#found(onEnd?: (done: SearchResponse) => void): Search {
     for (;;) {
-      const entries: SearchEntry[] = [];
+      const entries: FoundEntry[] = [];
       for (const message of await this.#take()) {
-        if (message instanceof SearchEntry) {
+        if ("attributes" in message) {
           entries.push(message);
         } else if (message instanceof SearchReference) {
           throw this.#fail(
@@ -214,7 +222,7 @@ export class LdapConnection {
   }
 
   /** The answers that are there, at least one; waits no longer than the deadline for it. */
-  async #take(): Promise<Message[]> {
+  async #take(): Promise<Answer[]> {
     if (this.#inbox.length === 0 && this.#fault === undefined) {
       await this.#waitForOne();
     }
@@ -257,16 +265,8 @@ export class LdapConnection {
 }
 
 /** Message 0 is the server's notice of disconnection, RFC 4511 4.4.1. */
-function strayFault(target: ServerTarget, message: Message): SourceFault {
+function strayFault(target: ServerTarget, message: Answer): SourceFault {
   return message.messageId === 0
     ? new SourceFault("connect", `${target.url} ended the session`)
     : new SourceFault("format", `${target.url} answered a question that was not asked`);
-}
-
-/** A server's text for a log line. */
-export function printable(text: string): string {
-  return text
-    .replace(/[^\x20-\x7e]+/g, " ")
-    .trim()
-    .slice(0, 200);
 }

@@ -4,7 +4,7 @@
  * Several URLs are tried in order, as long as a server cannot be reached or does not serve; a server that refuses the
  * password is not followed by the next one, so that one wrong password does not lock the account on all of them.
  */
-import { BindRequest, ExtendedRequest, type SearchEntry } from "ldapts";
+import { BindRequest, ExtendedRequest } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { convertEntries, type Rules } from "../convert/addresses.ts";
@@ -13,7 +13,9 @@ import type { ChangeAttribute } from "../presets/preset.ts";
 import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";
 import { type Bounds, dial, parseTarget, type ServerTarget } from "./dial.ts";
 import { parseFilter } from "./filter.ts";
-import { type LdapAnswer, LdapConnection, printable } from "./ldap-connection.ts";
+import type { FoundEntry } from "./found-entry.ts";
+import { type LdapAnswer, LdapConnection } from "./ldap-connection.ts";
+import { printable } from "./printable.ts";
 import { type Ceilings, ceilings, pagedSearch, type Query } from "./paged-search.ts";
 import { lookAtEntries } from "./entry-look.ts";
 import { hasRanges, wholeEntries } from "./ranges.ts";
@@ -133,11 +135,11 @@ interface Way {
   readonly sightings: Sightings;
 }
 
-async function* readBatches(pages: AsyncIterable<readonly SearchEntry[]>, way: Way): AsyncGenerator<Batch> {
-  const held: SearchEntry[] = [];
+async function* readBatches(pages: AsyncIterable<readonly FoundEntry[]>, way: Way): AsyncGenerator<Batch> {
+  const held: FoundEntry[] = [];
   for await (const raw of pages) {
     way.watch.note(raw);
-    const late = raw.filter((entry) => hasRanges([entry]));
+    const late = raw.filter(hasRanges);
     held.push(...late);
     if (held.length > maxHeld) {
       throw new SourceFault("incomplete", `More than ${maxHeld} entries whose values come in portions`);
@@ -150,7 +152,7 @@ async function* readBatches(pages: AsyncIterable<readonly SearchEntry[]>, way: W
   yield { entries: 0, found: [], skipped: {}, reached: way.watch.reached() };
 }
 
-async function convertPage(raw: readonly SearchEntry[], { connection, rules, sightings }: Way): Promise<Batch> {
+async function convertPage(raw: readonly FoundEntry[], { connection, rules, sightings }: Way): Promise<Batch> {
   const entries = await wholeEntries(raw, connection);
   sightings.note(entries);
   return convertEntries(entries, rules);

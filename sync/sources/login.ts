@@ -4,7 +4,7 @@
  * Only result codes that speak of the user are a no; what speaks of the server is an error, so that a directory that is
  * down or full is never reported to a user as a wrong password.
  */
-import { BindRequest, SearchEntry } from "ldapts";
+import { BindRequest } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { presetFor } from "../presets/preset-for.ts";
@@ -12,7 +12,8 @@ import { SourceFault } from "../source.ts";
 import { parseTarget } from "./dial.ts";
 import { escapeFilterValue, parseFilter } from "./filter.ts";
 import { connectFirst } from "./ldap.ts";
-import { type LdapConnection, printable } from "./ldap-connection.ts";
+import type { LdapConnection } from "./ldap-connection.ts";
+import { printable } from "./printable.ts";
 import { checkResult, searchRequest } from "./paged-search.ts";
 
 /** Yes; or no, and a word on why for the log. */
@@ -82,7 +83,7 @@ async function findNames(connection: LdapConnection, settings: SourceSettings, f
       checkResult(step.value);
       return names;
     }
-    names.push(...step.value.filter((entry) => entry instanceof SearchEntry).map((entry) => entry.name));
+    names.push(...step.value.map((entry) => entry.name));
     if (names.length > 1) {
       return names;
     }

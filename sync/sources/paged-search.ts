@@ -4,12 +4,14 @@
  * A server may end a page early, send an empty one, ignore the control, or stop without saying so. Only result code 0
  * with an empty cookie is the end; anything else is an error. Memory is bounded by what is handed over at once.
  */
-import { Control, PagedResultsControl, type SearchEntry, SearchRequest, type SearchResponse } from "ldapts";
+import { Control, PagedResultsControl, SearchRequest, type SearchResponse } from "ldapts";
 
 import { SourceFault } from "../source.ts";
 import { parseFilter } from "./filter.ts";
 import { requestFilter } from "./filter-encoder.ts";
-import { type LdapConnection, printable, referralAdvice, type Search } from "./ldap-connection.ts";
+import type { FoundEntry } from "./found-entry.ts";
+import { type LdapConnection, referralAdvice, type Search } from "./ldap-connection.ts";
+import { printable } from "./printable.ts";
 import { resultText } from "./result-codes.ts";
 
 /** What to ask for. */
@@ -59,7 +61,7 @@ export async function* pagedSearch(
   query: Query,
   pageSize: number,
   limits: Ceilings = ceilings,
-): AsyncGenerator<SearchEntry[]> {
+): AsyncGenerator<FoundEntry[]> {
   const guard = createGuard(limits);
   let next: Search | undefined;
   const ask = (cookie: Buffer): Search => {
@@ -129,7 +131,7 @@ async function offersPaging(connection: LdapConnection): Promise<boolean> {
     entries += step.value.length;
     for (const entry of step.value) {
       const attributes = entry.attributes.filter(({ type }) => type.toLowerCase() === "supportedcontrol");
-      offered.push(...attributes.flatMap(({ values }) => values.map(String)));
+      offered.push(...attributes.flatMap(({ values }) => values));
     }
   }
   if (entries === 0) {

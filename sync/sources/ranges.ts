@@ -2,10 +2,9 @@
  * Values that come in portions. Active Directory gives no more than some 1500 values of an attribute at once, as
  * `proxyAddresses;range=0-1499`; the last portion ends with `*`. [MS-ADTS] 3.1.1.3.1.3.3.
  */
-import type { SearchEntry } from "ldapts";
-
-import { decodeValue, type Entry } from "../entry.ts";
+import type { Entry } from "../entry.ts";
 import { SourceFault } from "../source.ts";
+import type { FoundAttribute, FoundEntry } from "./found-entry.ts";
 import type { LdapConnection } from "./ldap-connection.ts";
 import { checkResult, searchRequest } from "./paged-search.ts";
 
@@ -20,22 +19,20 @@ interface Open {
 }
 
 /** The entry in the sync's form; `open` lists what the server holds back. */
-function readEntry(raw: SearchEntry): { readonly attributes: Map<string, string[]>; readonly open: readonly Open[] } {
-  const attributes = new Map<string, string[]>();
+function readEntry(raw: FoundEntry): {
+  readonly attributes: Map<string, readonly string[]>;
+  readonly open: readonly Open[];
+} {
+  const attributes = new Map<string, readonly string[]>();
   const open: Open[] = [];
-  for (const { type, values: texts, parsedBuffers } of raw.attributes) {
+  for (const { type, values: more } of raw.attributes) {
     const [, name, , end] = type.includes(";") ? (range.exec(type) ?? []) : [];
     if (name !== undefined && end !== undefined && end !== "*") {
       open.push({ attribute: name, next: Number(end) + 1 });
     }
     const key = (type.split(";", 1)[0] ?? "").toLowerCase();
-    const values = attributes.get(key) ?? [];
-    parsedBuffers.forEach((bytes, index) => {
-      const text = texts[index];
-      // The library's text is right but for a byte order mark, which it leaves out.
-      values.push(typeof text === "string" && bytes[0] !== 0xef ? text : decodeValue(bytes));
-    });
-    attributes.set(key, values);
+    const before = attributes.get(key);
+    attributes.set(key, before === undefined ? more : [...before, ...more]);
   }
   return { attributes, open };
 }
@@ -44,7 +41,7 @@ function readEntry(raw: SearchEntry): { readonly attributes: Map<string, string[
  * Entries in the sync's form, each complete: what a server held back is asked for.
  * @throws SourceFault "incomplete" if it does not come
  */
-export async function wholeEntries(raw: readonly SearchEntry[], connection: LdapConnection): Promise<Entry[]> {
+export async function wholeEntries(raw: readonly FoundEntry[], connection: LdapConnection): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const one of raw) {
     const { attributes, open } = readEntry(one);
@@ -56,19 +53,19 @@ export async function wholeEntries(raw: readonly SearchEntry[], connection: Ldap
   return entries;
 }
 
-/** Whether one of the entries has to be asked for again, which the session can do only between two searches. */
-export function hasRanges(raw: readonly SearchEntry[]): boolean {
-  return raw.some(({ attributes }) => attributes.some(({ type }) => (range.exec(type)?.[3] ?? "*") !== "*"));
+/** Whether the entry has to be asked for again, which the session can do only between two searches. */
+export function hasRanges({ attributes }: FoundEntry): boolean {
+  return attributes.some(({ type }) => type.includes(";") && (range.exec(type)?.[3] ?? "*") !== "*");
 }
 
 async function completeAttribute(
   dn: string,
   first: Open,
-  attributes: Map<string, string[]>,
+  attributes: Map<string, readonly string[]>,
   connection: LdapConnection,
 ): Promise<void> {
   const key = first.attribute.toLowerCase();
-  const values = attributes.get(key) ?? [];
+  const values = [...(attributes.get(key) ?? [])];
   let next: number | undefined = first.next;
   while (next !== undefined) {
     const portion = await readPortion(dn, first.attribute, next, connection);
@@ -107,9 +104,7 @@ async function readPortion(dn: string, attribute: string, start: number, connect
       break;
     }
     for (const entry of step.value) {
-      found =
-        entry.attributes.map((one) => asPortion(one.type, one.parsedBuffers, start)).find((one) => one !== undefined) ??
-        found;
+      found = entry.attributes.map((one) => asPortion(one, start)).find((one) => one !== undefined) ?? found;
     }
   }
   if (found === undefined) {
@@ -121,10 +116,10 @@ async function readPortion(dn: string, attribute: string, start: number, connect
   return found;
 }
 
-function asPortion(type: string, buffers: readonly Buffer[], start: number): Portion | undefined {
+function asPortion({ type, values }: FoundAttribute, start: number): Portion | undefined {
   const [, , from, end] = range.exec(type) ?? [];
   if (from === undefined || Number(from) !== start) {
     return undefined;
   }
-  return { values: buffers.map(decodeValue), next: end === "*" ? undefined : Number(end) + 1 };
+  return { values, next: end === "*" ? undefined : Number(end) + 1 };
 }

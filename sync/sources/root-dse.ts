@@ -1,8 +1,10 @@
 /** What a directory server says of itself. RFC 4512 5.1, RFC 3045. */
-import { PagedResultsControl, type SearchEntry } from "ldapts";
+import { PagedResultsControl } from "ldapts";
 
 import type { ServerWords } from "../presets/guess.ts";
-import { printable, type LdapConnection } from "./ldap-connection.ts";
+import type { FoundEntry } from "./found-entry.ts";
+import type { LdapConnection } from "./ldap-connection.ts";
+import { printable } from "./printable.ts";
 import { searchRequest } from "./paged-search.ts";
 
 /** The root DSE, as far as it matters. */
@@ -30,7 +32,7 @@ export async function readRootDse(connection: LdapConnection): Promise<RootDse> 
   const steps = connection.search(
     searchRequest({ base: "", scope: "base", filter: "(objectClass=*)", attributes: ["*", "+"], controls: [] }),
   );
-  let found: SearchEntry | undefined;
+  let found: FoundEntry | undefined;
   for (;;) {
     const step = await steps.next();
     if (step.done === true) {
@@ -41,7 +43,7 @@ export async function readRootDse(connection: LdapConnection): Promise<RootDse> 
   const values = (name: string): string[] =>
     (found?.attributes ?? [])
       .filter(({ type }) => type.toLowerCase() === name)
-      .flatMap(({ values }) => values.map((value) => printable(String(value))));
+      .flatMap(({ values }) => values.map((value) => printable(value)));
   const controls = values("supportedcontrol");
   const extensions = values("supportedextension");
   const marks = [...values("objectclass"), ...values("structuralobjectclass"), ...values("supportedcapabilities")];

@@ -77,7 +77,7 @@ export async function searchUnasked(
   const { found, take } = collectUnasked(rules);
   try {
     for await (const raw of pagedSearch(connection, query, settings.page_size, limits)) {
-      const ready = raw.filter((entry) => !hasRanges([entry]));
+      const ready = raw.filter((entry) => !hasRanges(entry));
       (await wholeEntries(ready, connection)).forEach(take);
     }
   } catch (error) {

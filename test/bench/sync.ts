@@ -1,17 +1,24 @@
-/** `goodmailto sync` from a real slapd beside `ldapsearch` and `postmap lmdb:`: seconds and the peak of memory. */
+/**
+ * `goodmailto sync` from a real slapd beside `ldapsearch` and `postmap lmdb:`: seconds and the peak of memory. It starts
+ * the bundle, as installed; `GOODMAILTO_TEST_SOURCE=1`: the source.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { node, project } from "../end-to-end/scene.ts";
+import setupBundle from "../bundle/setup.ts";
+import { node } from "../end-to-end/scene.ts";
 import { missing } from "../fakes/need.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import type { Slapd } from "../fakes/slapd.ts";
+import { bundleVariable, source } from "../program.ts";
 import { figure, median, table } from "./table.ts";
 
 const suffix = "o=Kontor";
+
+const rounds = 5;
 
 interface Timed {
   readonly seconds: number;
@@ -29,9 +36,10 @@ export async function measureSync(folder: string, sizes: readonly number[]): Pro
   const rows = [
     [
       ...["entries", "sync s", "of it CPU", "sync again s", "peak MB"],
-      ...["ldapsearch + postmap s", "of it CPU", "ratio"],
+      ...["ldapsearch + postmap s", "of it CPU", "ratio", "ratio of CPU"],
     ],
   ];
+  await setupBundle();
   for (const size of sizes) {
     const own = join(folder, `sync-${size}`);
     await mkdir(own);
@@ -46,7 +54,7 @@ export async function measureSync(folder: string, sizes: readonly number[]): Pro
       `slapd with ${size} entries is there after ${figure((performance.now() - started) / 1000)} s\n`,
     );
     try {
-      rows.push([size.toLocaleString("en-US"), ...(await measureOne(slapd, own, size > 500_000 ? 2 : 3, peer))]);
+      rows.push([size.toLocaleString("en-US"), ...(await measureOne(slapd, own, peer))]);
     } finally {
       await slapd.stop();
       rmSync(own, { recursive: true, force: true });
@@ -55,13 +63,13 @@ export async function measureSync(folder: string, sizes: readonly number[]): Pro
   return table(rows);
 }
 
-async function measureOne(slapd: Slapd, folder: string, rounds: number, peer: boolean): Promise<string[]> {
+async function measureOne(slapd: Slapd, folder: string, peer: boolean): Promise<string[]> {
   const [first, again, theirs]: [Timed[], Timed[], Timed[]] = [[], [], []];
   const config = join(folder, "goodmailto.toml");
   const snapshot = join(folder, "snapshot.sqlite");
   writeFileSync(config, configOf(slapd, snapshot));
   writeFileSync(join(folder, "main.cf"), "compatibility_level = 3.6\nlmdb_map_size = 2147483648\n");
-  const sync = [join(project, "src/main.ts"), "sync", "--config", config];
+  const sync = [process.env[bundleVariable] ?? source, "sync", "--config", config];
   for (let round = 0; round < rounds; round++) {
     rmSync(snapshot, { force: true });
     first.push(await timed(node, sync));
@@ -81,6 +89,7 @@ async function measureOne(slapd: Slapd, folder: string, rounds: number, peer: bo
     figure(middle(theirs, "seconds")),
     figure(middle(theirs, "cpuSeconds")),
     `${figure(middle(first, "seconds") / middle(theirs, "seconds"))}×`,
+    `${figure(middle(first, "cpuSeconds") / middle(theirs, "cpuSeconds"))}×`,
   ];
 }
 
