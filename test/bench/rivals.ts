@@ -1,11 +1,10 @@
 /** Other mail servers beside ours: Exim with a cdb, OpenSMTPD with a table that makemap has made, Haraka with a Set in a plugin. */
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { node } from "../end-to-end/scene.ts";
+import { node, project } from "../end-to-end/scene.ts";
 import { Daemon } from "../fakes/daemon.ts";
 import { eximProgram } from "../fakes/exim.ts";
 import { freePort } from "../fakes/free-port.ts";
@@ -19,9 +18,9 @@ import { figure, table } from "./table.ts";
 
 const run = promisify(execFile);
 
-/** The version that is installed on demand, beside the bench and outside of the project. */
+/** The version that is installed on demand, outside of the project's package.json, where `npm ci` removes it again. */
 const haraka = "Haraka@3.3.4";
-const harakaFolder = join(tmpdir(), "goodmailto-bench-haraka");
+const harakaFolder = join(project, "node_modules/.haraka");
 
 function serverOf(name: string, daemon: Daemon, stop: () => Promise<void>): Server {
   const { port, pid } = daemon;
@@ -153,7 +152,17 @@ async function startHarakaServer(site: Site): Promise<Server | undefined> {
   if (!existsSync(program)) {
     mkdirSync(harakaFolder, { recursive: true });
     writeFileSync(join(harakaFolder, "package.json"), "{}");
-    const words = ["install", "--silent", "--no-audit", "--no-fund", "--omit=dev", "--omit=optional", haraka];
+    const words = [
+      "install",
+      "--prefix",
+      harakaFolder,
+      "--silent",
+      "--no-audit",
+      "--no-fund",
+      "--omit=dev",
+      "--omit=optional",
+      haraka,
+    ];
     await run("npm", words, { cwd: harakaFolder, timeout: 300_000 });
   }
   const folder = join(site.folder, "haraka");
