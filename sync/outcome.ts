@@ -13,6 +13,8 @@ export interface JobFacts {
   readonly added: number;
   readonly removed: number;
   readonly seconds: number;
+  /** The file is the previous one, which says the same and is young enough. */
+  readonly stays?: boolean;
   /** Sources whose rows are those of the old snapshot, with why. */
   readonly frozen: readonly { readonly name: string; readonly fault: string }[];
 }

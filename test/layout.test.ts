@@ -106,7 +106,7 @@ describe("layout", () => {
 
   it("lets sync import of the snapshot only what both sides must agree on", () => {
     const paths = (...names: string[]): string[] => names.map((name) => `src/snapshot/${name}.ts`);
-    const agreed = paths("format", "keyed", "signature", "rules");
+    const agreed = paths("format", "keyed", "signature", "content-hash", "rules");
     // The guard by traffic asks lists as the relay does.
     const asking = paths("image", "recipients");
     const wrong = imports.filter(

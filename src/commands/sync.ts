@@ -16,6 +16,7 @@ import { startSchedule } from "../../sync/run/schedule.ts";
 import { summaryFields } from "../../sync/run/summary.ts";
 import { startWake } from "../../sync/run/wake.ts";
 import { createTurns } from "../../sync/run/turns.ts";
+import { notesOf, readRawNotes } from "../files/sync-notes.ts";
 import { exit } from "../ops/exit.ts";
 import { holdHangups } from "../ops/hangup.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
@@ -158,6 +159,13 @@ async function runByCron(words: Words): Promise<void> {
   }
 }
 
+/** When the list was made, or found to be that of the sources; undefined if there is none. */
+function lookedAt(path: string): number | undefined {
+  const created = createdAt(path);
+  const { last } = notesOf(readRawNotes(path));
+  return created === undefined || last?.result !== "published" ? created : Math.max(created, last.at);
+}
+
 /** Runs by schedule, when asked to, and for changes. */
 function startCron(first: SyncPlan, file: string, log: Log) {
   let plan = first;
@@ -168,7 +176,7 @@ function startCron(first: SyncPlan, file: string, log: Log) {
   watch.change(plan);
   const schedule = startSchedule({
     timing: plan.settings.sync,
-    created: () => createdAt(plan.settings.snapshot.path),
+    created: () => lookedAt(plan.settings.snapshot.path),
     now: Date.now,
     log,
     run: async () => void (await runs.full()),

@@ -21,6 +21,7 @@ import { pushAgain, pushList } from "../../sync/targets/again.ts";
 import { createCanaries } from "../../sync/list/tally.ts";
 import type { Canary } from "../../sync/list/tally.ts";
 import { noteRun } from "../../sync/alert/alert.ts";
+import { rewriteAfterOf } from "./rewrite-after.ts";
 import { outcomeLine } from "./sync-words.ts";
 import { CanaryWatch, lookEvery } from "./canaries.ts";
 import type { CanaryOutcome } from "../../sync/run/canary.ts";
@@ -119,6 +120,7 @@ function jobOptions(
     traffic,
     // The relay goes by that of each domain.
     grace: Math.max(settings.recipients.grace, ...ownDomains(settings).map(({ grace }) => grace)),
+    rewriteAfter: rewriteAfterOf(settings),
     takesCatchAll: takesCatchAlls(settings),
     relayDomains: settings.domains.relay.map((name) => normalDomain(name) ?? name),
     path: settings.snapshot.path,

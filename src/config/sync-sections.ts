@@ -79,6 +79,10 @@ export const sync = z.strictObject({
     "sync",
     "File with the CA certificates (PEM) that may issue the certificates of the URLs of traffic and asked. Empty: those of the system.",
   ),
+  rewrite_after: field.duration(
+    "6h",
+    "If a sync finds just what the list says, and no source failed, the file is written again only if it is older than this, or than a quarter of [snapshot] max_age or of any stale_after: until then the list is fresher than its age says. 0s: each sync writes it.",
+  ),
   canaries: field.mailboxes(
     [],
     "Addresses that must be in every list; if one is missing, nothing is published. Choose some that will stay, from each source and of each kind.",

@@ -94,6 +94,28 @@ export function copySnapshot(path: string, oldPath: string, facts: BuildFacts): 
   });
 }
 
+/** What a file has that is there already. @param sources how many it has */
+export function builtAt(path: string, sources: number): Built {
+  return reading(path, (database) => {
+    const counted = count(database, sources);
+    return { rows: counted.bySource.reduce((sum, some) => sum + some, 0), ...counted };
+  });
+}
+
+/** What `meta` would say of the directories in a file that is there already. @param directories ids of sources */
+export function directoriesOf(path: string, directories: readonly number[]): string {
+  return reading(path, (database) => catchAllSources(database, directories).directories ?? "");
+}
+
+function reading<T>(path: string, read: (database: Database.Database) => T): T {
+  const database = new Database(path, { readonly: true, fileMustExist: true });
+  try {
+    return read(database);
+  } finally {
+    database.close();
+  }
+}
+
 /** By descriptors: a link that somebody put there is not followed, and no other process may read it yet. */
 function copyFile(from: string, to: string): void {
   const target = openSync(to, "wx", 0o600);

@@ -9,6 +9,7 @@ import Database from "better-sqlite3";
 import { applicationId, sealTrace, versions } from "../../src/snapshot/format.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import type { ScratchRow } from "../read/scratch.ts";
+import { readLook } from "./looked.ts";
 import { judgeSeal } from "./seal.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
@@ -29,6 +30,12 @@ export interface Previous {
   readonly since: number;
   /** When and why a person went back to it; undefined: nobody did. */
   readonly held: string | undefined;
+  /** Where it was made, and by which version of goodmailto. */
+  readonly host: string;
+  readonly version: string;
+  readonly isSigned: boolean;
+  /** As `meta` has them. */
+  readonly directories: string;
   /** Those that are there, here and in the sources. */
   readonly rows: number;
   readonly sources: ReadonlyMap<string, PreviousSource>;
@@ -116,31 +123,38 @@ function readPrevious(database: Database.Database, path: string): Previous {
     )
     .all();
   const meta = database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
+  const created = Number(meta.get("created"));
+  const looked = readLook(path, created);
   const select = database.prepare<[string], ScratchRow>(
     "SELECT key, kind, entry, rule, gone FROM recipient WHERE source = (SELECT id FROM source WHERE name = ?)",
   );
-  function* rowsOf(name: string): Generator<readonly ScratchRow[]> {
-    let rows: ScratchRow[] = [];
-    for (const row of select.iterate(name)) {
-      rows.push(row);
-      if (rows.length === piece) {
-        yield rows;
-        rows = [];
-      }
-    }
-    yield rows;
-  }
   return {
     path,
-    created: Number(meta.get("created")),
+    created,
     mark: meta.get("keyed"),
     since: Number(meta.get("since") ?? meta.get("created")),
     held: meta.get("held"),
+    host: meta.get("host") ?? "",
+    version: meta.get("version") ?? "",
+    isSigned: meta.get("signature") !== undefined,
+    directories: meta.get("directories") ?? "",
     rows: sources.reduce((sum, { rows }) => sum + rows, 0),
-    sources: new Map(sources.map((source) => [source.name, source])),
-    rowsOf,
+    sources: new Map(sources.map((source) => [source.name, { ...source, ...looked.get(source.name) }])),
+    rowsOf: (name) => inPieces(select.iterate(name)),
     close: () => void database.close(),
   };
+}
+
+function* inPieces(all: Iterable<ScratchRow>): Generator<readonly ScratchRow[]> {
+  let rows: ScratchRow[] = [];
+  for (const row of all) {
+    rows.push(row);
+    if (rows.length === piece) {
+      yield rows;
+      rows = [];
+    }
+  }
+  yield rows;
 }
 
 /** When the snapshot at a path was made, ms since 1970; undefined if there is no good one. */

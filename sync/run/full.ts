@@ -5,7 +5,7 @@ import type { Log } from "../../src/report/log.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import { runAlone } from "./alone.ts";
 import { runAside } from "./aside.ts";
-import { buildSnapshot, copySnapshot } from "../list/build.ts";
+import { buildSnapshot, builtAt, copySnapshot } from "../list/build.ts";
 import type { Grace } from "../list/build.ts";
 import { compareSnapshots } from "../list/changes.ts";
 import type { Changes } from "../list/changes.ts";
@@ -22,6 +22,8 @@ import { createScratch } from "../read/scratch.ts";
 import type { Scratch } from "../read/scratch.ts";
 import { temporaryName } from "../list/temporary.ts";
 import { continueList, hasSameRows, haveSameRules } from "../list/unchanged.ts";
+import { noteLook } from "../list/looked.ts";
+import { mayStay } from "../list/unwritten.ts";
 import { runDeadline } from "./job.ts";
 import type { JobOptions } from "./job.ts";
 import { factsOf, judgeList, originOf, placeList } from "./new-list.ts";
@@ -78,16 +80,9 @@ async function runWith(
   const rows = sources.map((source, index) => freeze(source, index + 1, results[index], scratch, previous));
   resolveSenders(scratch, options.log);
   scratch.close();
-  // Lists under different keys have nothing to compare, and nothing to keep.
-  const comparable = previous?.mark === protection.form?.mark ? previous : undefined;
-  const newPath = temporaryName(workPath, "new");
-  const isUnchanged = comparable !== undefined && hasRowsOf(comparable, scratch, rows);
-  const kept = { grace: graceFor(comparable, results, options), ...originOf(previous, options, startedAt) };
-  const told = { ...kept, sources: rows.map((row) => protectSource(row, protection)) };
-  const built = isUnchanged ? copySnapshot(newPath, comparable.path, told) : buildSnapshot(newPath, scratch.path, told);
-  const changes = isUnchanged ? none : compareSnapshots(newPath, comparable?.path, options.tell);
-  const facts = factsOf(results, built, changes, (now() - startedAt) / 1000);
-  const list = { path: newPath, built, rows, previous, isUnchanged };
+  const made = makeList({ results, rows, previous, startedAt }, scratch, workPath, options);
+  const { list, changes } = made;
+  const facts = factsOf(results, list.built, changes, (now() - startedAt) / 1000);
   const { published, ...judged } = await judgeAll(list, options, signal);
   if (judged.reasons.length > 0) {
     return { kind: "refused", ...judged, facts };
@@ -96,9 +91,49 @@ async function runWith(
     return { kind: "dry-run", facts };
   }
   signal.throwIfAborted();
-  replaceList(newPath, comparable, changes, options);
+  made.place();
   published();
-  return { kind: "published", facts: { ...facts, seconds: (now() - startedAt) / 1000 } };
+  return { kind: "published", facts: { ...facts, stays: made.stays, seconds: (now() - startedAt) / 1000 } };
+}
+
+/** What was read. */
+interface Read {
+  readonly results: readonly ReadResult[];
+  readonly rows: readonly SourceRow[];
+  readonly previous: Previous | undefined;
+  readonly startedAt: number;
+}
+
+/** The new list, which is the previous one where that may stay. */
+interface MadeList {
+  readonly list: NewList;
+  readonly changes: Changes;
+  readonly stays: boolean;
+  /** Puts it where relays read it. */
+  place(): void;
+}
+
+function makeList(
+  { results, rows, previous, startedAt }: Read,
+  scratch: Scratch,
+  workPath: string,
+  options: JobOptions,
+): MadeList {
+  const { path, protection = unprotected } = options;
+  // Lists under different keys have nothing to compare, and nothing to keep.
+  const comparable = previous?.mark === protection.form?.mark ? previous : undefined;
+  const isUnchanged = comparable !== undefined && hasRowsOf(comparable, scratch, rows);
+  const kept = { grace: graceFor(comparable, results, options), ...originOf(previous, options, startedAt) };
+  const told = { ...kept, sources: rows.map((row) => protectSource(row, protection)) };
+  if (isUnchanged && options.dryRun !== true && staysWritten(comparable, told, options)) {
+    const list = { path, built: builtAt(path, rows.length), rows, previous, isUnchanged };
+    return { list, changes: none, stays: true, place: () => noteLook(path, comparable.created, told.sources) };
+  }
+  const newPath = temporaryName(workPath, "new");
+  const built = isUnchanged ? copySnapshot(newPath, comparable.path, told) : buildSnapshot(newPath, scratch.path, told);
+  const changes = isUnchanged ? none : compareSnapshots(newPath, comparable?.path, options.tell);
+  const list = { path: newPath, built, rows, previous, isUnchanged };
+  return { list, changes, stays: false, place: () => replaceList(newPath, comparable, changes, options) };
 }
 
 /** By what is in the list, and by who gets mail. */
@@ -131,6 +166,16 @@ function hasRowsOf({ path, sources }: Previous, scratch: Scratch, rows: readonly
     rows.every(({ name }, index) => name === names[index]) &&
     hasSameRows(scratch.path, path)
   );
+}
+
+/** Whether the file of a list with the same rows stays as it is. */
+function staysWritten(
+  previous: Previous,
+  { sources, version, directories }: { sources: readonly SourceRow[]; version: string; directories: readonly number[] },
+  { path, protection = unprotected, rewriteAfter = 0, now }: JobOptions,
+): boolean {
+  const statement = { path, sources, version, signer: protection.signer, directories };
+  return mayStay(previous, statement, now(), rewriteAfter);
 }
 
 /** @param comparable the previous list, if it has the same keys */

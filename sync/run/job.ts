@@ -38,6 +38,8 @@ export interface JobOptions {
   readonly takesCatchAll?: (domain: string) => boolean;
   /** Of `[domains] relay`, those that are no suffix, in normal form. */
   readonly relayDomains?: readonly string[];
+  /** Until a list of this age an unchanged one is not written again, in ms; not given: it is, each time. */
+  readonly rewriteAfter?: number;
   /** Publish nothing and write nothing beside the snapshot; `tell` is called with every key that would come or go. */
   readonly dryRun?: boolean;
   readonly tell?: (change: "added" | "removed", key: string) => void;

@@ -3,14 +3,23 @@ import type { LogFields } from "../../src/report/log.ts";
 import type { JobFacts } from "./full.ts";
 
 /** For the log. */
-export function summaryFields({ byKind, frozen, ...counts }: JobFacts): LogFields {
-  return { ...counts, ...byKind, frozen: frozen.map(({ name }) => name).join(" ") || undefined };
+export function summaryFields({ byKind, frozen, stays, ...counts }: JobFacts): LogFields {
+  return {
+    ...counts,
+    ...byKind,
+    written: stays === true ? "no" : undefined,
+    frozen: frozen.map(({ name }) => name).join(" ") || undefined,
+  };
 }
 
 /** For a person: entries, addresses by kind, added, removed, seconds. */
 export function summaryLine(kind: "published" | "dry-run" | "refused", facts: JobFacts): string {
-  const { entries, addresses, byKind, added, removed, seconds, frozen } = facts;
-  const words = { published: "published", "dry-run": "would publish", refused: "did not publish" };
+  const { entries, addresses, byKind, added, removed, seconds, frozen, stays } = facts;
+  const words = {
+    published: stays === true ? "left as it is, with" : "published",
+    "dry-run": "would publish",
+    refused: "did not publish",
+  };
   const kinds = Object.entries(byKind)
     .filter(([, count]) => count > 0)
     .map(([kind, count]) => `${count} ${kind}`);

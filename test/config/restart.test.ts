@@ -46,7 +46,7 @@ const known: Readonly<Record<string, { readonly restart?: string; readonly reloa
   "[spp]": { reload: `${refusing} config home timeout max_output max_processes path` },
   "[sync]": {
     reload:
-      "schedule jitter delta max_shrink max_shrink_domain max_shrink_kind min_shrink_number max_shrink_number max_growth max_traffic_loss max_active_loss traffic asked traffic_token_file traffic_ca_file canaries keep keep_for",
+      "schedule jitter delta max_shrink max_shrink_domain max_shrink_kind min_shrink_number max_shrink_number max_growth max_traffic_loss max_active_loss traffic asked traffic_token_file traffic_ca_file rewrite_after canaries keep keep_for",
   },
   "[pull]": { reload: "schedule jitter timeout max_size user password_file ca_file endpoint region" },
   "[alert]": { reload: "command mail after_failures" },
