@@ -15,7 +15,7 @@ import type { Here } from "./places.ts";
 
 const root = join(import.meta.dirname, "..");
 /** The verbs that start so. */
-export const quickVerbs: readonly string[] = ["check", "status", "sync"];
+export const quickVerbs: readonly string[] = ["check", "status", "sync", "trace"];
 const entry = "program.js";
 /** What checks from outside import, of which there must be one in the process. */
 const contract = "contract.js";
@@ -57,6 +57,7 @@ export function warmQuick(folder: string): void {
     check: ["-c", config, "postmaster@example.com"],
     status: ["-c", config],
     sync: ["--help"],
+    trace: ["-c", config, "postmaster@example.com"],
   };
   mkdirSync(join(folder, "compiled"), { recursive: true });
   for (const verb of quickVerbs) {
