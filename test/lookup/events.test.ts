@@ -1,7 +1,10 @@
 /** What other mail servers are refused is an event, as what clients of the relay are: in the log, in the journal. */
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { lookupProtocols } from "../../src/report/counters.ts";
 import type { LookupProtocol } from "../../src/report/counters.ts";
@@ -144,4 +147,34 @@ describe("refusals to other mail servers", () => {
     const lines = other.log.filter((line) => line.includes("event: "));
     expect(lines).toEqual([expect.stringContaining('reason="not a relay domain"')]);
   });
+
+  it("are told of where there was no answer in time, once", async () => {
+    const silent = createServer(() => undefined).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    const slow = await startTestRelay({
+      config: `[smtp]\nlisten = []\n[trace]\nkeep = "1d"\nfolder = "{folder}/trace"
+[recipients]\nlive = "http://127.0.0.1:${port}"\nlive_timeout = "2s"
+${lookupSections(["policy", "http"], 'timeout = "1s"')}`,
+      snapshot: ["vera@kontor.example"],
+    });
+    onTestFinished(async () => {
+      await slow.stop();
+      silent.close();
+    });
+    const askers = await Promise.all((["policy", "http"] as const).map((name, i) => askerOf(name, slow.ports[i] ?? 0)));
+    await Promise.allSettled(askers.map((asker) => asker.ask("late@kontor.example", sender)));
+    askers.forEach((asker) => asker.close());
+    // What the check says then, nobody hears.
+    await vi.waitFor(() => expect(slow.log.join("\n").match(/late@kontor\.example\)/g)).toHaveLength(2), 5000);
+    const found = await vi.waitFor(() => {
+      const all = searchJournal(join(slow.folder, "trace"), readWanted("late@kontor.example"), 0, 100).found;
+      expect(all.length).toBeGreaterThan(1);
+      return all;
+    }, 5000);
+    expect(found.map(({ protocol, code, reason }) => [protocol, code, reason]).toSorted()).toEqual([
+      ["http", 451, "no answer in time"],
+      ["policy", 451, "no answer in time"],
+    ]);
+  }, 20_000);
 });
