@@ -95,9 +95,9 @@ export function meantListener(value: unknown, all = everyAddress): string | unde
   return host === "" || /:\d+$/.test(host) ? host : `${host}:${standard}`;
 }
 
-/** 9525 and "9525" → "127.0.0.1:9525". */
+/** 9525 and "9525" → "127.0.0.1:9525"; without a port nobody knows which one was meant. */
 export function meantEndpoint(value: unknown): string | undefined {
-  const text = meantListener(value, "127.0.0.1");
+  const text = /(?:^|:)\d{1,5}\/*$/.test(String(value).trim()) ? meantListener(value, "127.0.0.1") : undefined;
   return text?.startsWith("127.0.0.1:") === true ? text : undefined;
 }
 

@@ -15,7 +15,10 @@ const serviceWords = '"https://host:port", or "http://127.0.0.1:port" on this ma
 
 /** Which URLs a type takes. */
 const urls: Readonly<Record<One["type"], readonly [pattern: RegExp, allowed: string]>> = {
-  ldap: [/^ldap[si]?:\/\//i, '"ldap://host:port", "ldaps://host:port" or "ldapi:///path"'],
+  ldap: [
+    /^(?:ldaps?:\/\/[^\s/?#]+(?<!:0+)\/?$|ldapi:\/\/)/i,
+    '"ldap://host:port", "ldaps://host:port" or "ldapi:///path"',
+  ],
   sql: [
     /^(?:(?:postgres|mysql):\/\/(?:[^/?@]+\/[^/?]+(?:\?socket=\/.+)?|\/[^/?]+\?socket=\/.+)|sqlite:.+)$/i,
     '"postgres://host:port/database", "mysql://host:port/database" or "sqlite:/path"',
@@ -42,7 +45,7 @@ export function sourceFaults({ source }: Settings, fault: Report): Fault[] {
 function placeOf({ type, url, command }: One): Finding[] {
   const [pattern, allowed] = urls[type];
   const wrong: Finding[] = url.flatMap((text, i) =>
-    pattern.test(text) && (!isService(type) || URL.canParse(text))
+    pattern.test(text) && (!(isService(type) || type === "ldap") || URL.canParse(text))
       ? []
       : [[["url", i], `${JSON.stringify(text)} cannot be the url of type "${type}"; allowed: ${allowed}`]],
   );

@@ -142,6 +142,8 @@ mail: vera@kontor.example
     });
     for (const [name, value] of [
       ["url", "http://directory.example"],
+      ["url", "ldap://"],
+      ["url", "ldaps://directory.example:99999"],
       ["next-hop", "nowhere"],
       ["web", "0.0.0.0:8996"],
       ["journal", "forever"],
