@@ -15,7 +15,7 @@ const expected: Readonly<Record<string, string>> = {
   "aschmidt@kontor.example": "alias",
   "anna@kontor.example": "alias",
   "juergen.weiss@kontor.example": "account",
-  "jürgen.weiss@kontor.example": "alias",
+  "jürgen.weiß@kontor.example": "alias",
   "raum.elbe@kontor.example": "account",
   "info@kontor.example": "account",
   "kontakt@kontor.example": "alias",
