@@ -99,7 +99,8 @@ export function formatStatus(report: StatusReport): string {
     return `source ${name}: ${addresses} addresses (${list.join(", ") || "none"}), read ${read ?? "never"}${failure}`;
   });
   const domains = report.domains.map(formatDomain);
-  const { status, path, addresses, held, created, age, clock } = report;
+  const { status, path, addresses, held, created, looked, age, clock } = report;
+  const since = clock === "behind" ? behind : `${shortTime(age)} ago`;
   const hold =
     held === null ? [] : [`on hold since ${held}: no sync replaces it before \`goodmailto rollback --release\``];
   const wait =
@@ -109,7 +110,7 @@ export function formatStatus(report: StatusReport): string {
           `waits until ${report.waits_until}: relays with [snapshot] canary use the previous list, and accept whom this one adds`,
         ];
   return [
-    `${status}: ${path}, ${addresses} addresses, made ${created}, ${clock === "behind" ? behind : `${shortTime(age)} ago`}`,
+    `${status}: ${path}, ${addresses} addresses, made ${created}, ${since}${looked === null ? "" : `, found the same ${looked}`}`,
     ...hold,
     ...wait,
     ...lines,

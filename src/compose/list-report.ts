@@ -2,6 +2,7 @@
 import type { OwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { denialOf } from "../files/denied.ts";
+import { lookedAt } from "../files/last-look.ts";
 import { catchAllKey } from "../mail/wildcards.ts";
 import { silentLog } from "../report/log.ts";
 import type { Kind, SourceRow } from "../snapshot/format.ts";
@@ -40,6 +41,8 @@ export type StatusReport =
       readonly status: "fresh" | "stale";
       readonly path: string;
       readonly created: string;
+      /** When a later sync found it to be that of all sources, and wrote none; null: none did, or not on this machine. */
+      readonly looked: string | null;
       /** Seconds; 0 if the clock is behind. */
       readonly age: number;
       /** behind: the snapshot is from the future, because this machine's clock or that of the sync jumped. */
@@ -87,6 +90,7 @@ export function reportStatus(
       status: stale ? "stale" : "fresh",
       path,
       created: new Date(state.created).toISOString(),
+      looked: formatTime(lookedAt(path, state.created) ?? 0),
       age: Math.max(0, age),
       clock: age < 0 ? "behind" : "good",
       addresses: state.rows,

@@ -6,10 +6,10 @@ import { existsSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
+import { readLook } from "../../src/files/last-look.ts";
 import { applicationId, sealTrace, versions } from "../../src/snapshot/format.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import type { ScratchRow } from "../read/scratch.ts";
-import { readLook } from "./looked.ts";
 import { judgeSeal } from "./seal.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 

@@ -5,6 +5,8 @@ import { dirname, join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import { formatStatus } from "../../src/commands/status.ts";
+import { reportStatus } from "../../src/compose/list-report.ts";
 import { rewriteAfterOf } from "../../src/compose/rewrite-after.ts";
 import { readSnapshotNow } from "../../src/snapshot/file.ts";
 import { openImage } from "../../src/snapshot/image.ts";
@@ -163,6 +165,21 @@ describe("a sync that finds what the list says", () => {
     const path = await first(by("a"));
     expect(await stays(path, 1, by("a"))).toBe(true);
     expect(await stays(path, 2, by("b"))).toBe(false);
+  });
+
+  it("says so in status, until there is another list", async () => {
+    const path = await first();
+    const at = (hours: number) => {
+      const settings = { path, max_age: 24 * hour, newest_file: "", canary: 0 };
+      return reportStatus(settings, start + hours * hour);
+    };
+    expect(at(1)).toMatchObject({ status: "fresh", looked: null });
+    await run(path, 1);
+    const looked = new Date(start + hour).toISOString();
+    expect(at(2)).toMatchObject({ created: new Date(start).toISOString(), looked, age: 7200 });
+    expect(formatStatus(at(2))).toContain(`, 2h ago, found the same ${looked}\n`);
+    await run(path, 3, {}, [listSource("list", addresses(21)), listSource("more", ["x@kontor.example"])]);
+    expect(at(4)).toMatchObject({ created: new Date(start + 3 * hour).toISOString(), looked: null });
   });
 
   it("only looks in a dry run", async () => {

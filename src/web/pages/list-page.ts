@@ -22,7 +22,7 @@ export function listPage(desk: Desk): Page {
 }
 
 function known(report: Known, { settings }: Desk): Markup {
-  const { created, age, clock, addresses, held, path, sources, domains, status, waits_until: wait } = report;
+  const { created, looked, age, clock, addresses, held, path, sources, domains, status, waits_until: wait } = report;
   const { key_file: key, public_key_file: signed } = settings.snapshot;
   const kinds = new Map<string, number>();
   for (const [kind, count] of sources.flatMap((source) => Object.entries(source.kinds))) {
@@ -37,7 +37,9 @@ function known(report: Known, { settings }: Desk): Markup {
         ],
         [
           "Made",
-          html`${time(created)} <span class="soft">${clock === "behind" ? "in the future" : `${span(age)} ago`}</span>`,
+          html`${time(created)}
+            <span class="soft">${clock === "behind" ? "in the future" : `${span(age)} ago`}</span
+            >${looked === null ? nothing : html`, found the same ${time(looked)}`}`,
         ],
         [
           "Addresses",
