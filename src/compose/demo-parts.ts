@@ -1,17 +1,15 @@
 /** The parts of the demo, in the order in which they start: directory, next hop, configuration, one sync, relay. */
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { createReadStream, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 
-import { boundPort } from "../mail/network.ts";
 import { runSync } from "../../sync/run/full.ts";
 import type { JobFacts } from "../../sync/run/full.ts";
 import { parseLdif } from "../../sync/sources/ldif-parser.ts";
 import { openSource } from "../../sync/sources/open.ts";
 import { takesCatchAlls } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
+import { findPort } from "../demo/find-port.ts";
 import { startDirectory } from "../demo/directory.ts";
 import type { Directory } from "../demo/directory.ts";
 import type { DirectoryEntry } from "../demo/entries.ts";
@@ -85,17 +83,6 @@ export async function startDemo({ folder, port: wanted, log, received }: DemoOpt
     await close();
     throw fault;
   }
-}
-
-/** The port, or a free one for 0. @throws Error with code EADDRINUSE */
-async function findPort(wanted: number): Promise<number> {
-  const probe = createServer().listen(wanted, "127.0.0.1");
-  await once(probe, "listening");
-  const port = boundPort(probe);
-  const closed = once(probe, "close");
-  probe.close();
-  await closed;
-  return port;
 }
 
 async function readEntries(): Promise<DirectoryEntry[]> {

@@ -1,8 +1,6 @@
 /** One sandbox: a folder, the servers of its process, and the site's configuration as it may run there. */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 
 import { makeSelfSigned } from "../auth/self-signed.ts";
@@ -10,10 +8,10 @@ import type { Placed } from "../compose/settings.ts";
 import { startDirectory } from "../demo/directory.ts";
 import type { Directory } from "../demo/directory.ts";
 import type { DirectoryFaults } from "../demo/faults.ts";
+import { findPort } from "../demo/find-port.ts";
 import { startNextHop } from "../demo/next-hop.ts";
 import type { DemoNextHop, HopFaults, ReceivedMessage } from "../demo/next-hop.ts";
 import { reader } from "../demo/settings.ts";
-import { boundPort } from "../mail/network.ts";
 import { deriveConfig, fileNames, foreignMade } from "./derive.ts";
 import type { Derived, SourcePlace } from "./derive.ts";
 import { canariesOf, entriesOf, listOf, most, peopleOf } from "./people.ts";
@@ -93,7 +91,7 @@ export class Sandbox {
       taken: "2.0.0 Taken by the next hop of the sandbox",
       faults: this.hopFaults,
     });
-    this.#metricsPort = await freePort();
+    this.#metricsPort = await findPort(0);
     const sources = new Map<string, SourcePlace>();
     const sourceNames = settings.source.length === 0 ? [foreignMade] : settings.source.map(({ name }) => name);
     for (const name of sourceNames) {
@@ -209,14 +207,4 @@ export function domainOf(name: string): string {
 
 function validity(): { readonly from: Date; readonly days: number } {
   return { from: new Date(Date.now() - 86_400_000), days: 400 };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const port = boundPort(server);
-  const closed = once(server, "close");
-  server.close();
-  await closed;
-  return port;
 }

@@ -8,6 +8,7 @@ import Database from "better-sqlite3";
 
 import { applicationId, ddl, kinds, refused, unsealed, versionOf, wildcardKinds } from "../../src/snapshot/format.ts";
 import type { Kind, MetaKey, SourceRow } from "../../src/snapshot/format.ts";
+import { askList } from "./ask-list.ts";
 
 /** What goes into the file beside the rows. */
 export interface BuildFacts {
@@ -96,7 +97,7 @@ export function copySnapshot(path: string, oldPath: string, facts: BuildFacts): 
 
 /** What a file has that is there already. @param sources how many it has */
 export function builtAt(path: string, sources: number): Built {
-  return reading(path, (database) => {
+  return askList(path, (database) => {
     const counted = count(database, sources);
     return { rows: counted.bySource.reduce((sum, some) => sum + some, 0), ...counted };
   });
@@ -104,16 +105,7 @@ export function builtAt(path: string, sources: number): Built {
 
 /** What `meta` would say of the directories in a file that is there already. @param directories ids of sources */
 export function directoriesOf(path: string, directories: readonly number[]): string {
-  return reading(path, (database) => catchAllSources(database, directories).directories ?? "");
-}
-
-function reading<T>(path: string, read: (database: Database.Database) => T): T {
-  const database = new Database(path, { readonly: true, fileMustExist: true });
-  try {
-    return read(database);
-  } finally {
-    database.close();
-  }
+  return askList(path, (database) => catchAllSources(database, directories).directories ?? "");
 }
 
 /** By descriptors: a link that somebody put there is not followed, and no other process may read it yet. */

@@ -1,8 +1,7 @@
 /** What a finished snapshot file holds by domain and by kind, for the guard, and whether it holds certain keys. */
-import Database from "better-sqlite3";
-
 import { normalKey, parseMailbox } from "../../src/mail/address.ts";
 import type { Domains } from "../../src/mail/domains.ts";
+import { askList } from "./ask-list.ts";
 
 /** Addresses of one part of the list, before and now. */
 export interface Counts {
@@ -44,7 +43,7 @@ export function createCanaries(texts: readonly string[], domains: Domains): Cana
 
 /** Counts a file in one pass. In a hashed file the domains are unknown: there are none then. */
 export function tallySnapshot(path: string): Tally {
-  return within(path, (database) => {
+  return askList(path, (database) => {
     const mark = database.prepare<[], string>("SELECT value FROM meta WHERE key = 'keyed'").pluck().get();
     const keyed = mark !== undefined;
     const rest = "substr(key, instr(key, '@') + 1)";
@@ -84,17 +83,8 @@ export function findMissing(
   canaries: readonly Canary[],
   form: (key: string) => string = (key) => key,
 ): string[] {
-  return within(path, (database) => {
+  return askList(path, (database) => {
     const has = database.prepare<[string]>("SELECT 1 FROM recipient WHERE key = ? AND gone = 0");
     return canaries.filter(({ keys }) => !keys.some((key) => has.get(form(key)) !== undefined)).map(({ text }) => text);
   });
-}
-
-function within<T>(path: string, ask: (database: Database.Database) => T): T {
-  const database = new Database(path, { readonly: true, fileMustExist: true });
-  try {
-    return ask(database);
-  } finally {
-    database.close();
-  }
 }

@@ -5,10 +5,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 
-import Database from "better-sqlite3";
-
 import { denialOf } from "../../src/files/denied.ts";
 import { openPrevious } from "../list/previous.ts";
+import { askList } from "../list/ask-list.ts";
 import { tallySnapshot } from "../list/tally.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
@@ -153,8 +152,7 @@ export interface Difference {
 
 /** The differences of a list to an older one: the lost keys, the new ones, the changed ones, each in key order. */
 export function diffLists(older: string, newer: string, tell: (difference: Difference) => void): void {
-  const database = new Database(newer, { readonly: true, fileMustExist: true });
-  try {
+  askList(newer, (database) => {
     database.prepare("ATTACH ? AS old").run(older);
     const alone = (mine: string, than: string): string =>
       `SELECT key, min(kind) AS kind FROM ${mine}.recipient AS mine WHERE gone = 0
@@ -177,7 +175,5 @@ export function diffLists(older: string, newer: string, tell: (difference: Diffe
     for (const { key, kind, before, now } of changed.iterate()) {
       tell({ sign: "~", key, kind, rules: [before, now] });
     }
-  } finally {
-    database.close();
-  }
+  });
 }

@@ -5,14 +5,13 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-import Database from "better-sqlite3";
-
 import type { Mailbox } from "../../src/mail/address.ts";
 import { normalKey } from "../../src/mail/address.ts";
 import { openImage } from "../../src/snapshot/image.ts";
 import type { Image } from "../../src/snapshot/image.ts";
 import type { KeyedForm } from "../../src/snapshot/keyed.ts";
 import type { Asked, RecipientAnswer, Recipients } from "../../src/snapshot/recipients.ts";
+import { askList } from "../list/ask-list.ts";
 import type { Active } from "./fetch.ts";
 
 /** One recipient who would be refused. */
@@ -108,8 +107,7 @@ function mailboxOf({ bare, domain }: Active, users: ReadonlyMap<string, string> 
 /** The user parts of a plain list behind these hashes. */
 function usersIn(path: string, wanted: ReadonlySet<string>, { hash }: KeyedForm): Map<string, string> {
   const users = new Map<string, string>();
-  const database = new Database(path, { readonly: true, fileMustExist: true });
-  try {
+  return askList(path, (database) => {
     let latest = "";
     const keys = database.prepare<[], string>("SELECT DISTINCT key FROM recipient WHERE gone = 0").pluck();
     for (const key of keys.iterate()) {
@@ -124,9 +122,7 @@ function usersIn(path: string, wanted: ReadonlySet<string>, { hash }: KeyedForm)
       }
     }
     return users;
-  } finally {
-    database.close();
-  }
+  });
 }
 
 /**
