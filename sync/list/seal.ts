@@ -1,7 +1,7 @@
 /** The seal of a snapshot file, see src/snapshot/format.ts: computed, written, compared. Files are read in pieces. */
-import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 
+import { ContentHash } from "../../src/snapshot/content-hash.ts";
 import { sealOffset, sealWithin, unsealed } from "../../src/snapshot/format.ts";
 
 const piece = 1 << 20;
@@ -26,24 +26,24 @@ export function judgeSeal(path: string): "whole" | "torn" | "none" {
   }
 }
 
-function digestFile(file: number): { readonly at: number; readonly seal: string; readonly digest: string } {
+/** The head of an open file, and the hashes of all of it. @param wantsSigned whether anybody asks what was signed */
+export function hashFile(file: number, wantsSigned: boolean): { readonly head: Buffer; readonly hash: ContentHash } {
   const buffer = Buffer.allocUnsafe(piece);
-  const hash = createHash("sha256");
-  let at = -1;
-  let seal = "";
-  for (let offset = 0; ;) {
-    const count = readSync(file, buffer, 0, piece, offset);
-    if (offset === 0) {
-      at = sealOffset(buffer.subarray(0, Math.min(count, sealWithin)));
-      if (at >= 0) {
-        seal = buffer.toString("latin1", at, at + unsealed.length);
-        buffer.write(unsealed, at, "latin1");
-      }
-    }
-    if (count === 0) {
-      return { at, seal, digest: hash.digest("hex") };
-    }
-    hash.update(buffer.subarray(0, count));
-    offset += count;
+  const read = (offset: number): Buffer => buffer.subarray(0, readSync(file, buffer, 0, piece, offset));
+  const first = read(0);
+  const head = Buffer.from(first.subarray(0, sealWithin));
+  const hash = new ContentHash(head, wantsSigned);
+  hash.update(first.subarray(head.length));
+  let offset = first.length;
+  for (let next = read(offset); next.length > 0; next = read(offset)) {
+    hash.update(next);
+    offset += next.length;
   }
+  return { head, hash };
+}
+
+function digestFile(file: number): { readonly at: number; readonly seal: string; readonly digest: string } {
+  const { head, hash } = hashFile(file, false);
+  const at = sealOffset(head);
+  return { at, seal: at < 0 ? "" : head.toString("latin1", at, at + unsealed.length), digest: hash.seal() ?? "" };
 }

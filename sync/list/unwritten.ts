@@ -5,15 +5,14 @@
  */
 import { createPublicKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 
-import { ContentHash } from "../../src/snapshot/content-hash.ts";
-import { sealWithin } from "../../src/snapshot/format.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import { inspectSignature } from "../../src/snapshot/signature.ts";
 import { directoriesOf } from "./build.ts";
 import type { Previous } from "./previous.ts";
+import { hashFile } from "./seal.ts";
 
 /** What a new file would say, beside its times. */
 export interface Statement {
@@ -60,10 +59,12 @@ function isTold({ name, domains, entries, fault }: SourceRow, { sources }: Previ
 
 /** Relays may ask for the signature of a new key from now on. */
 function isSignedBy(path: string, signer: KeyObject): boolean {
-  const bytes = readFileSync(path);
   const key = createPublicKey(signer).export({ type: "spki", format: "pem" }).toString();
-  const head = bytes.subarray(0, sealWithin);
-  const hash = new ContentHash(head, true);
-  hash.update(bytes.subarray(sealWithin));
-  return inspectSignature(head, hash.signed(), [key]) === undefined;
+  const file = openSync(path, "r");
+  try {
+    const { head, hash } = hashFile(file, true);
+    return inspectSignature(head, hash.signed(), [key]) === undefined;
+  } finally {
+    closeSync(file);
+  }
 }
