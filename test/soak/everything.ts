@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,16 +14,13 @@ import { buildGenerator } from "../bench/generator.ts";
 import type { Result } from "../bench/generator.ts";
 import { end, startOurs } from "../bench/servers.ts";
 import type { Site } from "../bench/servers.ts";
+import { median } from "../bench/table.ts";
 import { freePort } from "../fakes/free-port.ts";
 import { publishSnapshot } from "../fakes/snapshot.ts";
-
-/** What the processes of the relay hold together at a moment. */
-export interface Held {
-  readonly seconds: number;
-  readonly residentBytes: number;
-  readonly descriptors: number;
-  readonly processes: number;
-}
+import { calibrate } from "./calibrate.ts";
+import type { Round } from "./calibrate.ts";
+import { heldBy } from "./held.ts";
+import type { Held } from "./held.ts";
 
 /** What the next hop counted. */
 interface Arrived {
@@ -35,8 +32,10 @@ interface Arrived {
 
 /** What it came to. */
 export interface EverythingReport {
-  /** Messages a second. */
+  /** Messages a second, as wanted. */
   readonly rate: number;
+  /** Processors that the relay kept busy during the load. */
+  readonly busy: number;
   /** Messages that were sent, and recipients that were asked for, four of five unknown. */
   readonly sent: Result;
   readonly asked: Result;
@@ -57,42 +56,6 @@ const token = "token-of-the-soak-0123456789";
 const pages = ["/", "/alerts", "/list", "/journal", "/checks", "/hops", "/lookups", "/observe"];
 const [listEvery, askEvery, sampleEvery, takeUp] = [60_000, 5000, 10_000, 8000];
 const connections = { deliver: 20, ask: 10 } as const;
-
-/** The process and all below it. */
-function treeOf(pid: number): number[] {
-  const parents = readdirSync("/proc").flatMap((name): (readonly [number, number])[] => {
-    try {
-      const fields = /^\d+$/.test(name) ? readFileSync(`/proc/${name}/stat`, "utf8").split(") ").at(-1) : undefined;
-      return fields === undefined ? [] : [[Number(name), Number(fields.split(" ")[1])]];
-    } catch {
-      return [];
-    }
-  });
-  const found = [pid];
-  for (const one of found) {
-    found.push(...parents.filter(([, parent]) => parent === one).map(([child]) => child));
-  }
-  return found;
-}
-
-function heldBy(pid: number, since: number): Held {
-  const all = treeOf(pid).flatMap((one) => {
-    try {
-      const status = readFileSync(`/proc/${one}/status`, "utf8");
-      const resident = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
-      return [{ resident, descriptors: readdirSync(`/proc/${one}/fd`).length }];
-    } catch {
-      // It has just ended.
-      return [];
-    }
-  });
-  return {
-    seconds: (performance.now() - since) / 1000,
-    residentBytes: all.reduce((sum, { resident }) => sum + resident, 0),
-    descriptors: all.reduce((sum, one) => sum + one.descriptors, 0),
-    processes: all.length,
-  };
-}
 
 /** A run of smtpload; its figures when it has ended. */
 function load(program: string, words: readonly (string | number)[]): { child: ChildProcess; done: Promise<unknown> } {
@@ -132,10 +95,20 @@ async function countsAt(port: number): Promise<Map<string, number>> {
   return sums;
 }
 
-/** @param wanted messages a second; not given: half of what can be delivered @param tell is called with each sample */
+function halfOf(rounds: readonly Round[], calibrated: (rounds: readonly Round[]) => void): number {
+  calibrated(rounds);
+  return Math.max(1, Math.round(median(rounds.map(({ rate }) => rate)) / 2));
+}
+
+/**
+ * Runs it.
+ * @param wanted messages a second; not given: half of what can be delivered, by the median of some rounds
+ * @param calibrated is called with these rounds @param tell is called with each sample
+ */
 export async function soakEverything(
   seconds: number,
   wanted: number | undefined,
+  calibrated: (rounds: readonly Round[]) => void,
   tell: (sample: Held) => void,
 ): Promise<EverythingReport> {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-soak-"));
@@ -173,11 +146,7 @@ token_file = "${at("tokens")}"
     const deliver = { conc: connections.deliver, size: 4096, valid: site.valid, port: server.port };
     // Greylisting defers the client's first message, which smtpload complains of, and knows it from then on.
     await measure({ mode: "deliver", options: { ...deliver, conc: 1, total: 3 } });
-    const full =
-      wanted === undefined
-        ? await measure({ mode: "deliver", options: { ...deliver, warmup: 5, seconds: 10 } })
-        : undefined;
-    const rate = wanted ?? Math.floor((full?.ops_per_s ?? 0) / 2);
+    const rate = wanted ?? halfOf(await calibrate(measure, deliver, server.pid), calibrated);
     // What arrives is counted from here on.
     await end(sink.child);
     await sink.done;
@@ -185,6 +154,7 @@ token_file = "${at("tokens")}"
     await sleep(1000);
     const before = await countsAt(metrics);
     const begun = performance.now();
+    const cpuBefore = heldBy(server.pid, begun).cpuSeconds;
     const stop = new AbortController();
     const words = (options: Readonly<Record<string, string | number>>): (string | number)[] =>
       Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
@@ -240,6 +210,8 @@ token_file = "${at("tokens")}"
     // smtpload's own words.
     const [ofSent, ofAsked] = (await Promise.all([sent.done, asked.done])) as [Result, Result];
     clearTimeout(limit);
+    const atEnd = heldBy(server.pid, begun);
+    const busy = (atEnd.cpuSeconds - cpuBefore) / atEnd.seconds;
     stop.abort();
     await beside;
     await sleep(15_000);
@@ -251,7 +223,7 @@ token_file = "${at("tokens")}"
     await server.stop();
     sink.child.kill("SIGTERM");
     const arrived = (await sink.done) as Arrived;
-    return { rate, sent: ofSent, asked: ofAsked, arrived, samples, last, lists, pages: codes, counts };
+    return { rate, busy, sent: ofSent, asked: ofAsked, arrived, samples, last, lists, pages: codes, counts };
   } finally {
     await server.stop();
     await end(sink.child);

@@ -3,7 +3,8 @@ import { cpus, loadavg } from "node:os";
 
 import { figure, median } from "../bench/table.ts";
 import { soakEverything } from "./everything.ts";
-import type { EverythingReport, Held } from "./everything.ts";
+import type { EverythingReport } from "./everything.ts";
+import type { Held } from "./held.ts";
 
 /** Until then caches and heaps fill: a share of the time. */
 const settled = 1 / 3;
@@ -30,19 +31,30 @@ export function slopeOf(samples: readonly Pick<Held, "seconds" | "residentBytes"
 /** Runs it. @returns the exit code */
 export async function runEverything(seconds: number, rate: number | undefined): Promise<number> {
   const load = (): string => `load average ${loadavg().map(figure).join(", ")}`;
-  print(`soak of ${seconds} s with everything on; ${cpus().length} cores, ${load()}\n seconds  resident  descriptors`);
+  print(
+    `soak of ${seconds} s with everything on; ${cpus().length} cores, ${load()}\n seconds  resident  descriptors  CPU s`,
+  );
   let samples = 0;
-  const report = await soakEverything(seconds, rate, ({ seconds: at, residentBytes, descriptors }) => {
-    if (samples++ % 6 === 5) {
-      print(`${at.toFixed(0).padStart(8)}  ${megabytes(residentBytes)}  ${descriptors}  (${load()})`);
-    }
-  });
+  const report = await soakEverything(
+    seconds,
+    rate,
+    (rounds) => {
+      const told = rounds.map((one) => `${one.rate.toFixed(1)} (${one.busy.toFixed(2)} cores)`).join(", ");
+      print(`can be delivered, messages a second in each round, and the cores that the relay used: ${told}; ${load()}`);
+    },
+    ({ seconds: at, residentBytes, descriptors, cpuSeconds }) => {
+      if (samples++ % 6 === 5) {
+        const held = `${megabytes(residentBytes)}  ${descriptors}  ${cpuSeconds.toFixed(1)}`;
+        print(`${at.toFixed(0).padStart(8)}  ${held}  (${load()})`);
+      }
+    },
+  );
   const faults = judge(report);
   print(faults.length === 0 ? "all is well" : `NOT WELL: ${faults.join(", ")}`);
   return faults.length === 0 ? 0 : 1;
 }
 
-function judge({ rate, sent, asked, arrived, samples, last, lists, pages, counts }: EverythingReport): string[] {
+function judge({ rate, busy, sent, asked, arrived, samples, last, lists, pages, counts }: EverythingReport): string[] {
   const late = samples.filter(({ seconds }) => seconds >= (samples.at(-1)?.seconds ?? 0) * settled);
   const time = (late.at(-1)?.seconds ?? 0) - (late[0]?.seconds ?? 0);
   const [slope, middle] = [slopeOf(late), median(late.map(({ residentBytes }) => residentBytes))];
@@ -56,7 +68,7 @@ function judge({ rate, sent, asked, arrived, samples, last, lists, pages, counts
   const faultsOf = ({ violations, drops, timeouts }: typeof sent): number => violations + drops + timeouts;
   const peak = Math.max(...late.map(({ residentBytes }) => residentBytes));
   print(
-    `messages: ${answered} answered 250 at ${rate} a second, ${arrived.messages} arrived, ${arrived.duplicate} twice, ${arrived.corrupt} changed`,
+    `messages: ${answered} answered 250 at ${sent.ops_per_s.toFixed(1)} a second, of ${rate} wanted, by ${busy.toFixed(2)} cores; ${arrived.messages} arrived, ${arrived.duplicate} twice, ${arrived.corrupt} changed`,
   );
   print(
     `recipients asked for besides: ${known} accepted, ${unknown} refused; unexpected replies: ${faultsOf(sent)} and ${faultsOf(asked)}`,
