@@ -17,7 +17,7 @@ import { runSync } from "../../sync/run/full.ts";
 import type { JobOptions, SyncOutcome } from "../../sync/run/full.ts";
 import type { Source } from "../../sync/source.ts";
 import { openSource } from "../../sync/sources/open.ts";
-import { pushAgain, pushList } from "../../sync/targets/again.ts";
+import { pushAgain, pushList, pushUnchanged } from "../../sync/targets/again.ts";
 import { createCanaries } from "../../sync/list/tally.ts";
 import type { Canary } from "../../sync/list/tally.ts";
 import { noteRun } from "../../sync/alert/alert.ts";
@@ -238,7 +238,7 @@ export async function addNews(
   return pushAfter(outcome, plan, log, signal);
 }
 
-/** A new list goes to every target; one that stays, whatever the run came to, to those that lack it. */
+/** A new list goes to every target; one that stays, whatever the run came to, to those that lack it. Only a run that found it to be that of the sources looks whether they still have it. */
 async function pushAfter<T extends DeltaOutcome>(
   outcome: T,
   { sealing, settings }: SyncPlan,
@@ -247,7 +247,8 @@ async function pushAfter<T extends DeltaOutcome>(
 ): Promise<T> {
   const { path } = settings.snapshot;
   if (outcome.kind === "published") {
-    return { ...outcome, unpushed: await pushList(sealing.targets, path, log, signal) };
+    const pushTo = outcome.facts.stays === true ? pushUnchanged : pushList;
+    return { ...outcome, unpushed: await pushTo(sealing.targets, path, log, signal) };
   }
   // Who is busy carries by itself.
   if (outcome.kind !== "busy") {

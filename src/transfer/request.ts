@@ -12,7 +12,7 @@ import { http, https } from "../wait/http.ts";
 /** What is asked. */
 export interface Exchange {
   readonly url: URL;
-  readonly method: "GET" | "PUT" | "POST";
+  readonly method: "GET" | "HEAD" | "PUT" | "POST";
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** The file that is sent, by its path or as an open one, and how much of it. */
   readonly file?: { readonly path?: string; readonly descriptor?: number; readonly size: number };

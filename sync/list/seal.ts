@@ -26,6 +26,19 @@ export function judgeSeal(path: string): "whole" | "torn" | "none" {
   }
 }
 
+/** The seal that a file bears, 64 hex digits, not compared with its bytes; undefined: it has none. @throws what the file system throws */
+export function readSeal(path: string): string | undefined {
+  const file = openSync(path, "r");
+  try {
+    const head = Buffer.alloc(sealWithin);
+    readSync(file, head, 0, sealWithin, 0);
+    const at = sealOffset(head);
+    return at < 0 ? undefined : head.toString("latin1", at, at + unsealed.length);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** The head of an open file, and the hashes of all of it. @param wantsSigned whether anybody asks what was signed */
 export function hashFile(file: number, wantsSigned: boolean): { readonly head: Buffer; readonly hash: ContentHash } {
   const buffer = Buffer.allocUnsafe(piece);

@@ -1,13 +1,13 @@
 /** How a list is protected on its way out: hashed, signed, both or neither. src/snapshot/keyed.ts, signature.ts. */
-import { createHash, createPrivateKey } from "node:crypto";
+import { createPrivateKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
-import { fstatSync, readSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 
-import { sealWithin } from "../../src/snapshot/format.ts";
 import type { MetaKey, SourceRow } from "../../src/snapshot/format.ts";
 import type { KeyedForm } from "../../src/snapshot/keyed.ts";
 import { signatureOffset, signHash, unsigned } from "../../src/snapshot/signature.ts";
 import type { Previous } from "../list/previous.ts";
+import { hashFile } from "../list/seal.ts";
 import type { ReadResult } from "../read/read.ts";
 import { hashDn, hashRule } from "../convert/restrictions.ts";
 import type { Scratch } from "../read/scratch.ts";
@@ -22,8 +22,6 @@ export interface Protection {
 
 /** Neither hashed nor signed. */
 export const unprotected: Protection = { form: undefined, signer: undefined };
-
-const piece = 1 << 20;
 
 /** The private key in PEM. @throws Error if it is not an Ed25519 key */
 export function parseSigner(text: string): KeyObject {
@@ -97,23 +95,10 @@ export function createdAfter(previous: Previous | undefined, now: number, { sign
  * @throws Error if it has no place for a signature
  */
 export function signFile(file: number, signer: KeyObject): void {
-  const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(piece);
-  const { size } = fstatSync(file);
-  let at = -1;
-  for (let offset = 0; offset < size;) {
-    const count = readSync(file, buffer, 0, piece, offset);
-    if (count === 0) {
-      throw new Error("Cannot sign the new snapshot: it became shorter");
-    }
-    if (offset === 0) {
-      at = signatureOffset(buffer.subarray(0, Math.min(count, sealWithin)));
-    }
-    hash.update(buffer.subarray(0, count));
-    offset += count;
-  }
-  if (at < 0) {
+  const { head, hash } = hashFile(file, true);
+  const [at, signed] = [signatureOffset(head), hash.signed()];
+  if (signed === undefined) {
     throw new Error("Cannot sign the new snapshot: it has no place for a signature");
   }
-  writeSync(file, signHash(hash.digest(), signer), at, "latin1");
+  writeSync(file, signHash(signed, signer), at, "latin1");
 }

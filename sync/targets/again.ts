@@ -1,9 +1,13 @@
-/** Remembers which targets still lack the list that serves, and pushes it to them again; docs/distribution.md. */
+/** Remembers which targets have the list that serves, and pushes it to those that lack it; docs/distribution.md. */
 import { errorMessage } from "../../src/report/error-message.ts";
 import type { Log } from "../../src/report/log.ts";
 import { readIncident, writeIncident } from "../remember/incident.ts";
+import { readPushed, writePushed } from "../remember/pushed.ts";
+import type { Pushed } from "../remember/pushed.ts";
 import { createdAt } from "../list/previous.ts";
+import { readSeal } from "../list/seal.ts";
 import { push } from "./push.ts";
+import type { Sent } from "./push.ts";
 import type { Target } from "./target.ts";
 
 /**
@@ -18,9 +22,12 @@ export async function pushList(
 ): Promise<readonly string[]> {
   const names = targets.map(({ name }) => name);
   // Before anything is sent: a run that is killed on the way has not pushed.
-  remember(path, names, names, log);
-  const failed = await push(targets, path, log, signal);
-  remember(path, names, failed, log);
+  rememberLacking(path, names, names, log);
+  const seal = sealOf(path);
+  const sent = await push(targets, path, log, signal);
+  const failed = sent.flatMap(({ target, reached }) => (reached ? [] : [target.name]));
+  rememberPushed(path, seal, sent, log);
+  rememberLacking(path, names, failed, log);
   return failed;
 }
 
@@ -39,8 +46,71 @@ export async function pushAgain(
     : pushList(wanting, path, log, signal);
 }
 
+/**
+ * Pushes a list whose file a sync has left as it is to the targets that lack it or never got it, and to those whose file
+ * is another one by now. A target that cannot say what it has is believed to have what it got. Rejects never.
+ */
+export async function pushUnchanged(
+  targets: readonly Target[],
+  path: string,
+  log: Log,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { unpushed } = readIncident(path);
+  const [pushed, seal] = [readPushed(path), sealOf(path)];
+  const wanting = await Promise.all(
+    targets.map(async (target) => {
+      const got = unpushed.includes(target.name) ? undefined : pushed.get(target.name);
+      if (got?.identity !== target.identity || got.seal !== seal) {
+        return [target];
+      }
+      if (await stillHas(target, got, path, signal)) {
+        return [];
+      }
+      log.warning("sync", "the list is no longer at the target, pushing it again", { target: target.name });
+      return [target];
+    }),
+  );
+  const lacking = wanting.flat();
+  return lacking.length === 0 ? [] : pushList(lacking, path, log, signal);
+}
+
+/** Whether a target has the file that it got. One that cannot be asked has not: pushing tells why. */
+async function stillHas(target: Target, { proof }: Pushed, path: string, signal: AbortSignal): Promise<boolean> {
+  return proof === "" || (await target.look(path, signal).catch(() => undefined)) === proof;
+}
+
+/** Undefined where the file cannot be read, or has none: then nobody is known to have it. */
+function sealOf(path: string): string | undefined {
+  try {
+    return readSeal(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param seal of the list, read before it was sent: if another one took its place meanwhile, nobody is known to have that */
+function rememberPushed(path: string, seal: string | undefined, sent: readonly Sent[], log: Log): void {
+  const known = new Map(readPushed(path));
+  for (const { target, reached, proof } of sent) {
+    if (seal === undefined || !reached || proof === undefined) {
+      known.delete(target.name);
+    } else {
+      known.set(target.name, { identity: target.identity, seal, proof });
+    }
+  }
+  try {
+    writePushed(path, known);
+  } catch (error) {
+    log.warning("sync", "cannot save which list the targets have, they get it again", {
+      path,
+      why: errorMessage(error),
+    });
+  }
+}
+
 /** @param tried what is known by now; of the others stays what was known */
-function remember(path: string, tried: readonly string[], failed: readonly string[], log: Log): void {
+function rememberLacking(path: string, tried: readonly string[], failed: readonly string[], log: Log): void {
   const incident = readIncident(path);
   const unpushed = [...incident.unpushed.filter((name) => !tried.includes(name)), ...failed];
   if (unpushed.join("\n") === incident.unpushed.join("\n")) {

@@ -13,7 +13,7 @@ const mode = 0o640;
  * @throws what the file system throws; the target is then what it was
  */
 export async function copyToFolder(path: string, to: string): Promise<void> {
-  const target = (await isFolder(to)) ? join(to, basename(path)) : to;
+  const target = await fileOf(path, to);
   const temporary = `${target}.tmp.${process.pid}`;
   try {
     await copyFile(path, temporary);
@@ -32,6 +32,19 @@ export async function copyToFolder(path: string, to: string): Promise<void> {
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+/** What tells the file that is there from any other; "": there is none that can be seen. */
+export async function lookIntoFolder(path: string, to: string): Promise<string> {
+  return stat(await fileOf(path, to), { bigint: true }).then(
+    ({ ino, size, mtimeNs }) => `${ino} ${size} ${mtimeNs}`,
+    () => "",
+  );
+}
+
+/** Where the file is in a folder, or by its own name. */
+async function fileOf(path: string, to: string): Promise<string> {
+  return (await isFolder(to)) ? join(to, basename(path)) : to;
 }
 
 async function isFolder(path: string): Promise<boolean> {

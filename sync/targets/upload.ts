@@ -1,4 +1,4 @@
-/** Pushes a snapshot by HTTP PUT, to a web server (WebDAV) or into an S3-compatible bucket. */
+/** Pushes a snapshot by HTTP PUT, to a web server (WebDAV) or into an S3-compatible bucket, and asks for it by HEAD. */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 
@@ -6,6 +6,9 @@ import { accessHeaders } from "../../src/transfer/access.ts";
 import type { Access } from "../../src/transfer/access.ts";
 import type { Place } from "../../src/config/place.ts";
 import { exchange, readAnswer } from "../../src/transfer/request.ts";
+
+/** Characters that are remembered of what a server says. */
+const mostProof = 500;
 
 /** Sends the file. Both kinds of server put it in place only when it is complete. @throws Error */
 export async function upload(path: string, place: Place, access: Access, signal: AbortSignal): Promise<void> {
@@ -18,6 +21,18 @@ export async function upload(path: string, place: Place, access: Access, signal:
   if (status < 200 || status > 299) {
     throw new Error(`Cannot PUT ${place.url.host}: it answered ${status} ${text}`.trimEnd());
   }
+}
+
+/** SHA-256 of nothing, which is what a HEAD sends. */
+const ofNothing = createHash("sha256").digest("hex");
+
+/** What tells the file that is there from any other; "": the server does not say. @throws Error if it cannot be asked */
+export async function lookAtPlace(place: Place, access: Access, signal: AbortSignal): Promise<string> {
+  const headers = await accessHeaders(place, "HEAD", access, {}, ofNothing);
+  const response = await exchange({ ...place, method: "HEAD", headers, ca: access.ca, signal });
+  response.resume();
+  const { etag = "", "content-length": length = "", "last-modified": modified = "" } = response.headers;
+  return response.statusCode === 200 ? [etag, length, modified].join(" ").trim().slice(0, mostProof) : "";
 }
 
 async function measure(path: string): Promise<{ readonly size: number; readonly digest: string }> {

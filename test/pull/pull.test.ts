@@ -10,7 +10,7 @@ import { pull } from "../../src/pull/pull.ts";
 import type { Pulled, PullOptions } from "../../src/pull/pull.ts";
 import { plainTrust } from "../../src/snapshot/trust.ts";
 import { unprotected } from "../../sync/publish/protect.ts";
-import { push } from "../../sync/targets/push.ts";
+import { pushList } from "../../sync/targets/again.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import type { Target } from "../../sync/targets/target.ts";
 import { publish as publishSettings } from "../../src/config/transfer.ts";
@@ -190,7 +190,7 @@ function target(settings: Record<string, unknown>): Target {
 }
 
 function send(to: Target, file: string): Promise<readonly string[]> {
-  return push([to], file, memoryLog(), new AbortController().signal);
+  return pushList([to], file, memoryLog(), new AbortController().signal);
 }
 
 describe("an S3-compatible store", () => {
@@ -272,9 +272,9 @@ describe.skipIf(missing("nginx"))("a real nginx", () => {
     const why = (): unknown => log.lines.at(-1)?.fields["why"];
     const { signal } = new AbortController();
     const failing = target({ to, user: "sync", password_file: join(folder, "secret"), ca_file: nginx.authority.ca });
-    expect(await push([failing], made, log, signal)).toEqual(["test"]);
+    expect(await pushList([failing], made, log, signal)).toEqual(["test"]);
     expect(why()).toMatch(/answered 401/);
-    expect(await push([target({ to })], made, log, signal)).toEqual(["test"]);
+    expect(await pushList([target({ to })], made, log, signal)).toEqual(["test"]);
     expect(why()).toMatch(/certificate/);
     const place = parsePlace({ url: to, endpoint: "", region: "" }) as NonNullable<ReturnType<typeof parsePlace>>;
     expect(await fetchList({ place })).toMatchObject({

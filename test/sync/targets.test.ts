@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { publish as publishSettings } from "../../src/config/transfer.ts";
-import { push } from "../../sync/targets/push.ts";
+import { pushList } from "../../sync/targets/again.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import { missing } from "../fakes/need.ts";
 import { memoryLog, temporaryFolder } from "../snapshot/fixture.ts";
@@ -21,7 +21,7 @@ function scene() {
   const log = memoryLog();
   const send = (...targets: Record<string, unknown>[]): Promise<readonly string[]> => {
     const all = targets.map((settings) => createTarget(publishSettings.parse({ name: "dmz", ...settings }), folder));
-    return push(all, path, log, new AbortController().signal);
+    return pushList(all, path, log, new AbortController().signal);
   };
   return { folder, path, dmz, log, send, why: () => String(log.lines.at(-1)?.fields["why"]) };
 }
@@ -140,6 +140,17 @@ to = "${dmz}"
     const first = await goodmailto("sync", "-c", config);
     expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining("published 2 addresses") as string });
     expect(first.stderr).toContain("target=dmz");
+    // The directory says the same: no list is written, and the target has it already, until somebody takes it away.
+    const inode = statSync(join(dmz, "snapshot.sqlite")).ino;
+    expect(await goodmailto("sync", "-c", config)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("left as it is") as string,
+      stderr: expect.not.stringContaining("target=") as string,
+    });
+    expect(statSync(join(dmz, "snapshot.sqlite")).ino).toBe(inode);
+    rmSync(join(dmz, "snapshot.sqlite"));
+    const third = await goodmailto("sync", "-c", config);
+    expect(third).toMatchObject({ code: 0, stderr: expect.stringContaining("no longer at the target") as string });
     expect(readFileSync(join(dmz, "snapshot.sqlite")).equals(readFileSync(join(folder, "snapshot.sqlite")))).toBe(true);
     expect(await goodmailto("check", "-c", config, "vera@kontor.example")).toMatchObject({ code: 0 });
     expect(await goodmailto("export", "-c", config, "--format", "postfix")).toMatchObject({ code: 65, stdout: "" });
