@@ -136,13 +136,16 @@ async function storeCosts(fleet: Fleet): Promise<string> {
   await pull();
   const unchanged = await passing(fleet, pull);
   await fleet.join("costs");
-  const sent = await passing(fleet, () => fleet.call("sync", "--config", join(fleet.scene.folder, "sync.toml")));
+  const sync = (): Promise<unknown> => fleet.call("sync", "--config", join(fleet.scene.folder, "sync.toml"));
+  const sent = await passing(fleet, sync);
+  const stayed = await passing(fleet, sync);
   const changed = await passing(fleet, pull);
   const size = fleet.store.origin.files.values().next().value?.length ?? 0;
   return table([
     [`the store, with a list of ${figure(size)} octets`, "connections", "octets to it", "octets from it"],
     ["a pull without news (304)", ...unchanged],
     ["a pull of a new list (200)", ...changed],
-    ["a push by the sync (PUT)", ...sent],
+    ["a push by the sync (PUT, HEAD)", ...sent],
+    ["a sync without news (HEAD)", ...stayed],
   ]);
 }

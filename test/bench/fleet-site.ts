@@ -5,7 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Attribute, Client } from "ldapts";
 
-import { Scene, until } from "../end-to-end/scene.ts";
+import setupBundle from "../bundle/setup.ts";
+import { node, Scene, until } from "../end-to-end/scene.ts";
 import type { Ended, Program } from "../end-to-end/scene.ts";
 import { createAuthority } from "../fakes/certificates.ts";
 import { freePort } from "../fakes/free-port.ts";
@@ -13,6 +14,7 @@ import { RedisServer } from "../fakes/redis.ts";
 import { startSlapd } from "../fakes/slapd.ts";
 import type { Slapd } from "../fakes/slapd.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
+import { bundleVariable, source } from "../program.ts";
 import { startStore, storeLogin } from "./fleet-store.ts";
 import type { Store } from "./fleet-store.ts";
 
@@ -44,6 +46,11 @@ export interface Member {
 /** How a list comes to the relays. */
 export type Way = "push" | "pull";
 
+/** The bundle, as installed; `GOODMAILTO_TEST_SOURCE=1`: the source. */
+function startGoodmailto(scene: Scene, ...words: string[]): Program {
+  return scene.run(node, [process.env[bundleVariable] ?? source, ...words]);
+}
+
 /** All of it. */
 export class Fleet {
   readonly scene: Scene;
@@ -64,6 +71,7 @@ export class Fleet {
 
   /** Starts all but sync and pulls. @param people in the directory @param sink port of the next hop */
   static async start(people: number, sink: number): Promise<Fleet> {
+    await setupBundle();
     const scene = new Scene();
     const authority = await createAuthority(scene.folder);
     const [slapd, redis, store] = await Promise.all([
@@ -73,7 +81,7 @@ export class Fleet {
     ]);
     try {
       chmodSync(scene.write("store-secret", `${storeLogin.secretKey}\n`), 0o600);
-      await scene.start("keygen", join(scene.folder, "sign")).ended(patience);
+      await startGoodmailto(scene, "keygen", join(scene.folder, "sign")).ended(patience);
       const plans = Array.from({ length: size }, (_, i) => `mx${i + 1}`);
       const members = await Promise.all(plans.map((name) => startMember(scene, name, { redis, store, sink })));
       const client = new Client({ url: slapd.ldap });
@@ -87,7 +95,7 @@ export class Fleet {
 
   /** Starts the sync and has it read and push once; with "pull" the relays' pulls too. */
   async distribute(way: Way): Promise<void> {
-    this.#sync = this.scene.start("sync", "--cron", "--config", this.#writeSync(way));
+    this.#sync = startGoodmailto(this.scene, "sync", "--cron", "--config", this.#writeSync(way));
     await this.#sync.until(/sync: checking for changes/, patience);
     this.#clock = performance.now();
     await until(
@@ -96,13 +104,15 @@ export class Fleet {
       patience,
     );
     if (way === "pull") {
-      this.#pulls = this.members.map((member) => this.scene.start("pull", "--cron", "--config", member.config));
+      this.#pulls = this.members.map((member) =>
+        startGoodmailto(this.scene, "pull", "--cron", "--config", member.config),
+      );
     }
   }
 
   /** Runs `goodmailto` to its end. */
   call(...words: string[]): Promise<Ended> {
-    return this.scene.start(...words).ended(patience);
+    return startGoodmailto(this.scene, ...words).ended(patience);
   }
 
   /** Waits until the sync has just asked for changes: who joins then waits the longest. */
@@ -122,8 +132,7 @@ export class Fleet {
 
   /** One sync at once. @returns its exit code */
   async syncNow(): Promise<number> {
-    return (await this.scene.start("sync", "--now", "--config", join(this.scene.folder, "sync.toml")).ended(patience))
-      .code;
+    return (await this.call("sync", "--now", "--config", join(this.scene.folder, "sync.toml"))).code;
   }
 
   /** Exit code and text of a member's `goodmailto status`. */
@@ -239,7 +248,7 @@ domain = "*"
 next_hop = "smtp://127.0.0.1:${sink}"
 `,
   );
-  const program = scene.start("serve", "--config", config);
+  const program = startGoodmailto(scene, "serve", "--config", config);
   await program.until(/relay: ready/, patience);
   let asked = 0;
   return {

@@ -10,7 +10,7 @@ import { createLog } from "../../src/log/log.ts";
 import { createKeyedForm } from "../../src/snapshot/keyed.ts";
 import { publish as publishSettings } from "../../src/config/transfer.ts";
 import type { Protection } from "../../sync/publish/protect.ts";
-import { push } from "../../sync/targets/push.ts";
+import { pushList } from "../../sync/targets/again.ts";
 import { createTarget } from "../../sync/targets/target.ts";
 import { startNextHop } from "../fakes/next-hop.ts";
 import type { NextHop } from "../fakes/next-hop.ts";
@@ -105,7 +105,7 @@ describe("a fleet of three relays with one origin", () => {
     time += 60_000;
     await publish(path, [listSource("domino", people)], { protection, now: () => time, acceptShrink: true });
     const to = createTarget(publishSettings.parse({ name: "origin", to: `${origin.url}/snapshot.sqlite` }), folder);
-    expect(await push([to], path, memoryLog(), new AbortController().signal)).toEqual([]);
+    expect(await pushList([to], path, memoryLog(), new AbortController().signal)).toEqual([]);
     return readFileSync(path);
   }
 
