@@ -1,5 +1,6 @@
 /** The line reader: every cut of the same octets gives the same lines. RFC 5321 2.3.8. */
 import { once } from "node:events";
+import { setImmediate as turn } from "node:timers/promises";
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -30,10 +31,28 @@ function read(answer: (next: () => void) => void = (next) => next()): Read {
 
 const slowly = (next: () => void): void => void setImmediate(next);
 
+const atOnce = (next: () => void): void => next();
+/** As a socket does it: it waits for nothing, and several chunks may come in one turn of the event loop. */
+async function pour({ parser }: Read, chunks: readonly string[], together: number): Promise<void> {
+  for (const [i, chunk] of chunks.entries()) {
+    if (!parser.write(Buffer.from(chunk, "latin1"))) {
+      await once(parser, "drain");
+    } else if (i % together === 0) {
+      await turn();
+    }
+  }
+  parser.end();
+  await once(parser, "finish");
+}
+
 it.each([
-  ["at once", (next: () => void): void => next()],
-  ["later", slowly],
-])("hands on the same lines however they are cut, answered %s", async (_when, answer) => {
+  ["at once", atOnce, 0],
+  ["later", slowly, 0],
+  ["at once, and come from a socket", atOnce, 1],
+  ["later, and come from a socket", slowly, 1],
+  ["at once, and come from a socket together", atOnce, 3],
+  ["later, and come from a socket together", slowly, 1000],
+])("hands on the same lines however they are cut, if they are answered %s", async (_when, answer, together) => {
   // A line that begins beyond ASCII would be taken for a TLS handshake.
   const line = fc
     .string({ unit: fc.constantFrom("a", "B", " ", "\r", "\xe9", "<", "."), maxLength: 40 })
@@ -49,8 +68,9 @@ it.each([
         chunks.push(whole.slice(at, at + length));
         at += length;
       }
-      const { lines, write } = read(answer);
-      await write(...chunks);
+      const reading = read(answer);
+      const { lines } = reading;
+      await (together === 0 ? reading.write(...chunks) : pour(reading, chunks, together));
       const wanted = whole.split("\n").slice(0, -1);
       expect(lines).toEqual(wanted.map((one) => (one.endsWith("\r") ? one.slice(0, -1) : `${one}\n`)));
     }),
@@ -100,11 +120,43 @@ it.each([
   ["a line without CR", `${"x".repeat(12_289)}\n`],
   ["the beginning of a line", "x".repeat(12_289)],
 ])("refuses %s of more than 12,288 octets, whatever came before it", async (_what, long) => {
-  const { lines, parser } = read();
-  const failed = once(parser, "error");
-  parser.write(`NOOP\r\n${"y".repeat(12_288)}\r\n${long}`);
-  await failed;
-  expect(lines).toEqual(["NOOP", "y".repeat(12_288)]);
+  for (const answer of [atOnce, slowly]) {
+    for (const convert of [String, Buffer.from]) {
+      const { lines, parser } = read(answer);
+      const failed = once(parser, "error");
+      parser.write(convert(`NOOP\r\n${"y".repeat(12_288)}\r\n${long}`));
+      await failed;
+      expect(lines).toEqual(["NOOP", "y".repeat(12_288)]);
+    }
+  }
+});
+
+it("holds a socket back while a command waits for its answer, and answers what came before its end", async () => {
+  const waiting: (() => void)[] = [];
+  const { lines, parser } = read((next) => waiting.push(next));
+  const chunk = Buffer.from(`NOOP ${"x".repeat(60)}\r\n`.repeat(500));
+  expect(parser.write(chunk)).toBe(true);
+  await turn();
+  expect(lines).toHaveLength(1);
+  expect(parser.write(chunk)).toBe(false);
+  parser.end();
+  let isFinished = false;
+  parser.on("finish", () => (isFinished = true));
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    expect(isFinished).toBe(false);
+    next();
+    await turn();
+  }
+  expect([lines.length, isFinished]).toEqual([1000, true]);
+});
+
+it("answers what a socket sent in the turn in which it ends", async () => {
+  const { lines, parser } = read(slowly);
+  parser.write(Buffer.from("RSET\r\nQUIT\r\n"));
+  expect(parser.hasPartialLine).toBe(true);
+  parser.end();
+  await once(parser, "finish");
+  expect(lines).toEqual(["RSET", "QUIT"]);
 });
 
 it("hands on no half command at the end of the stream, and nothing once it is closed", async () => {

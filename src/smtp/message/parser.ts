@@ -1,6 +1,8 @@
 /** smtp-server's stream with the relay's own readers in it: commands by line, messages as wire bytes. */
 import { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
+import { readAtEndOfTurn } from "../../mail/end-of-turn.ts";
+
 /** RFC 4954 4: a response line of AUTH may have 12288 octets; no other command comes near. */
 const maxCommandLength = 12_288;
 /** Octets that become text at a time: whoever keeps a word of a text keeps all of it. */
@@ -36,6 +38,24 @@ export class Parser extends SMTPStream {
   #isReading = false;
   #goesOn = false;
   readonly #next = (): void => this.#read();
+  /** What waits for the end of the turn. */
+  #held: Buffer | undefined;
+  /** A chunk is being read of which the stream has not heard. */
+  #isAhead = false;
+  /** What came of reading it, if it failed. */
+  #fault: Error | undefined;
+  /** What the stream waits for, once it has heard of it. */
+  #streamsDone: Done | undefined;
+  readonly #settle = (fault?: Error | null): void => {
+    const done = this.#streamsDone;
+    this.#streamsDone = undefined;
+    if (done === undefined) {
+      this.#isAhead = false;
+      this.#fault = fault ?? undefined;
+    } else {
+      done(fault);
+    }
+  };
 
   constructor(onLine: LineSink) {
     super({ maxCommandLength });
@@ -50,10 +70,67 @@ export class Parser extends SMTPStream {
 
   /** Whether a line has begun that is not ended: a client that talks before the greeting, for example. */
   get hasPartialLine(): boolean {
-    return this._remainder.length > 0;
+    return this._remainder.length > 0 || this.#held !== undefined;
+  }
+
+  /**
+   * Commands are read when the turn ends, and the stream hears only of those that have to wait for their answer: it
+   * then holds back what comes behind them, and costs more than most of them.
+   */
+  override write(chunk: Buffer | string, encoding?: BufferEncoding | Done, callback?: Done): boolean {
+    const isFromSocket = typeof chunk !== "string" && encoding === undefined;
+    if (isFromSocket && !this._dataMode && this.#held === undefined && this.writableLength === 0 && this.writable) {
+      this.#held = chunk;
+      readAtEndOfTurn(this);
+      return true;
+    }
+    this.read();
+    return typeof encoding === "string" ? super.write(chunk, encoding, callback) : super.write(chunk, encoding);
+  }
+
+  /** Reads what waits for the end of the turn. */
+  read(): void {
+    const chunk = this.#readAhead();
+    if (chunk !== undefined && (this.#isAhead || this.#fault !== undefined)) {
+      super.write(chunk);
+    }
+  }
+
+  #readAhead(): Buffer | undefined {
+    const chunk = this.#held;
+    this.#held = undefined;
+    if (chunk !== undefined) {
+      this.#isAhead = true;
+      this.#begin(chunk, this.#settle);
+    }
+    return chunk;
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding | "buffer", done: Done): void {
+    if (this.#isAhead || this.#fault !== undefined) {
+      this.#awaitAhead(done);
+    } else {
+      this.#begin(chunk, done);
+    }
+  }
+
+  override _final(done: Done): void {
+    this.#readAhead();
+    this.#awaitAhead(done);
+  }
+
+  #awaitAhead(done: Done): void {
+    if (this.#isAhead) {
+      this.#isAhead = false;
+      this.#streamsDone = done;
+    } else {
+      const fault = this.#fault;
+      this.#fault = undefined;
+      done(fault);
+    }
+  }
+
+  #begin(chunk: Buffer, done: Done): void {
     if (this._dataMode) {
       this._feedDataStream(chunk, done);
       return;
@@ -97,7 +174,7 @@ export class Parser extends SMTPStream {
     if (this.isClosed) {
       this.#finish();
     } else if (this._dataMode) {
-      this._write(this.#chunk.subarray(this.#end - (this.#text.length - this.#at)), "buffer", this.#done);
+      this._feedDataStream(this.#chunk.subarray(this.#end - (this.#text.length - this.#at)), this.#done);
     } else {
       const from = this.#at;
       const feed = this.#text.indexOf("\n", from);
@@ -161,7 +238,7 @@ export class Parser extends SMTPStream {
       this._dataMode = false;
       this._remainder = "";
       this.#sink = undefined;
-      this._write(rest, "buffer", done);
+      this.#begin(rest, done);
     });
   }
 
