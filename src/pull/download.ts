@@ -61,6 +61,11 @@ export async function download(options: DownloadOptions): Promise<Downloaded> {
       return { kind: "whole", etag: version === "" ? partEtag : version };
     case 304:
       response.resume();
+      if (etag === "") {
+        throw new Error(
+          `Cannot GET ${place.url.host}: it answered 304, not modified, to a request for whatever is there`,
+        );
+      }
       return { kind: "unchanged" };
     case 416:
       // The part is as long as the whole, or longer: it is of no use.

@@ -64,10 +64,11 @@ export async function pushUnchanged(
       if (got?.identity !== target.identity || got.seal !== seal) {
         return [target];
       }
-      if (await stillHas(target, got, path, signal)) {
+      const why = await lossOf(target, got, path, signal);
+      if (why === undefined) {
         return [];
       }
-      log.warning("sync", "the list is no longer at the target, pushing it again", { target: target.name });
+      log.warning("sync", "the list is no longer at the target, pushing it again", { target: target.name, why });
       return [target];
     }),
   );
@@ -75,9 +76,21 @@ export async function pushUnchanged(
   return lacking.length === 0 ? [] : pushList(lacking, path, log, signal);
 }
 
-/** Whether a target has the file that it got. One that cannot be asked has not: pushing tells why. */
-async function stillHas(target: Target, { proof }: Pushed, path: string, signal: AbortSignal): Promise<boolean> {
-  return proof === "" || (await target.look(path, signal).catch(() => undefined)) === proof;
+/** Why a target has not the file that it got; undefined: it has. One that cannot be asked has not: the push tells more. */
+async function lossOf(
+  target: Target,
+  { proof }: Pushed,
+  path: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (proof === "") {
+    return undefined;
+  }
+  try {
+    return (await target.look(path, signal)) === proof ? undefined : "another file is there";
+  } catch (error) {
+    return errorMessage(error);
+  }
 }
 
 /** Undefined where the file cannot be read, or has none: then nobody is known to have it. */

@@ -34,12 +34,10 @@ export async function copyToFolder(path: string, to: string): Promise<void> {
   }
 }
 
-/** What tells the file that is there from any other; "": there is none that can be seen. */
+/** What tells the file that is there from any other. @throws what the file system throws */
 export async function lookIntoFolder(path: string, to: string): Promise<string> {
-  return stat(await fileOf(path, to), { bigint: true }).then(
-    ({ ino, size, mtimeNs }) => `${ino} ${size} ${mtimeNs}`,
-    () => "",
-  );
+  const { ino, size, mtimeNs } = await stat(await fileOf(path, to), { bigint: true });
+  return `${ino} ${size} ${mtimeNs}`;
 }
 
 /** Where the file is in a folder, or by its own name. */

@@ -31,8 +31,13 @@ export function push(
         log.error("sync", "push failed, target keeps its previous snapshot", { target: target.name, why });
         return { target, reached: false, proof: undefined };
       }
-      const proof = await target.look(path, signal).catch(() => undefined);
-      return { target, reached: true, proof };
+      try {
+        return { target, reached: true, proof: await target.look(path, signal) };
+      } catch (error) {
+        const why = errorMessage(error);
+        log.warning("sync", "pushed, but the target does not show it", { target: target.name, why });
+        return { target, reached: true, proof: undefined };
+      }
     }),
   );
 }

@@ -48,6 +48,6 @@ export function createTarget(settings: PublishSettings, folder: string): Target 
     name,
     identity,
     send: (path, signal) => upload(path, place, access, within(signal)),
-    look: (_, signal) => lookAtPlace(place, access, within(signal, Math.min(timeout, lookTimeout))),
+    look: (path, signal) => lookAtPlace(path, place, access, within(signal, Math.min(timeout, lookTimeout))),
   };
 }

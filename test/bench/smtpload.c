@@ -397,6 +397,8 @@ static void add_quit(struct conn *c, u64 now) {
 
 static bool may_issue(void) { return !stopping && (!o.total || issued < o.total); }
 
+/* Whose turn it is among those that wait for theirs. */
+static int first_waiting;
 /* When the next transaction is due, where there is a rate. One that comes late does not hurry the others. */
 static u64 next_tx;
 static bool is_early(struct conn *c, u64 now) {
@@ -686,8 +688,13 @@ static void run_load(void) {
       break;
     }
     poll_once(o.rate > 0 ? 1 : 20);
-    for (int i = 0; o.rate > 0 && i < o.conc; i++)
-      if (conns[i].ph == P_MAIL && conns[i].waiting) advance(&conns[i], now_ns());
+    /* By turns: always from the first on, the last ones would wait until the server hangs up. */
+    for (int k = 0, from = first_waiting; o.rate > 0 && k < o.conc; k++) {
+      int i = (from + k) % o.conc;
+      if (conns[i].ph != P_MAIL || !conns[i].waiting) continue;
+      advance(&conns[i], now_ns());
+      if (!conns[i].waiting) first_waiting = (i + 1) % o.conc;
+    }
     if (now - last_check > 200000000) { check_timeouts(now_ns()); last_check = now; }
     if (connect_fail > 1000 && !done_ops) die("cannot connect to %s:%d", o.host, o.port);
   }

@@ -38,6 +38,8 @@ export interface Origin {
   cutAfter: number | undefined;
   /** Answers nothing at all, and keeps the connection. */
   silent: boolean;
+  /** Answers this to everything. */
+  fixed: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -59,6 +61,7 @@ export async function startOrigin(options: OriginOptions = {}, port = 0): Promis
     asked,
     cutAfter: undefined,
     silent: false,
+    fixed: undefined,
     stop: async () => {
       server.closeAllConnections();
       server.close();
@@ -94,6 +97,9 @@ async function answer(
   };
   if (origin.silent) {
     return;
+  }
+  if (origin.fixed !== undefined) {
+    return end(origin.fixed);
   }
   const refusal = refuse(request, body, options);
   if (refusal !== undefined) {

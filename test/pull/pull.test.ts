@@ -174,6 +174,21 @@ describe("goodmailto pull", () => {
     origin = await startOrigin();
   });
 
+  it("keeps the list whatever a store answers, and does not take 304 for an answer where it has none", async () => {
+    origin.files.set("/list", await listOf(5));
+    await fetchList();
+    for (const status of [500, 503, 403, 302, 204, 206]) {
+      origin.fixed = status;
+      expect((await fetchList()).kind, String(status)).toBe("failed");
+    }
+    origin.fixed = 304;
+    expect(await fetchList()).toEqual({ kind: "unchanged" });
+    rmSync(path);
+    expect(await fetchList()).toMatchObject({ kind: "failed", why: expect.stringContaining("304") as string });
+    origin.fixed = undefined;
+    expect(await fetchList()).toMatchObject({ kind: "installed" });
+  });
+
   it("believes a file of its own with anything in it no more than none", async () => {
     origin.files.set("/list", await listOf(5));
     for (const text of ["", "{", "[]", "null", '{"etag":7,"newest":"x"}', '{"url":"elsewhere","etag":"\\"x\\""}']) {

@@ -136,17 +136,17 @@ describe("a list that did not change", () => {
     expect(statSync(to).ino).toBe(inode);
   });
 
-  it("is believed to be where it may only be written, and not where nobody answers a HEAD", async () => {
-    const { open, sent } = await sceneOf();
+  it("is believed to be where it may only be written, and not where HEAD fails or shows something else", async () => {
+    const { open, sent, log } = await sceneOf();
     const asked: string[] = [];
-    let silent = false;
+    let head: [status: number, length?: string] = [403];
     const server = createServer((request, response) => {
       asked.push(request.method ?? "");
       request.resume().once("end", () => {
         if (request.method === "PUT") {
           response.writeHead(204).end();
-        } else if (!silent) {
-          response.writeHead(403).end();
+        } else if (head[0] > 0) {
+          response.writeHead(head[0], head[1] === undefined ? {} : { "content-length": head[1] }).end();
         }
       });
     });
@@ -157,10 +157,19 @@ describe("a list that did not change", () => {
       expect(await sent(pushList, target)).toBe(1);
       expect(await sent(pushUnchanged, target)).toBe(0);
       expect(asked).toEqual(["PUT", "HEAD"]);
-      silent = true;
-      expect(await sent(pushList, target)).toBe(1);
-      silent = false;
-      expect(await sent(pushUnchanged, target)).toBe(1);
+      const bad: readonly [typeof head, RegExp][] = [
+        [[0], /no answer in time/],
+        [[404], /answered 404/],
+        [[200, "5000"], /has a file of 5000 octets, not of \d+$/],
+      ];
+      for (const [answer, why] of bad) {
+        head = answer;
+        expect(await sent(pushList, target)).toBe(1);
+        expect(log.lines.at(-1)?.fields["why"]).toMatch(why);
+        head = [403];
+        expect(await sent(pushUnchanged, target)).toBe(1);
+        expect(await sent(pushUnchanged, target)).toBe(0);
+      }
     } finally {
       server.closeAllConnections();
       server.close();
