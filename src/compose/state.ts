@@ -90,7 +90,7 @@ export class RelayState implements Tables {
 
   /** A table for a check: it is in the state that there is when it is asked, so that a check outlives a change of place. */
   table<Row>(name: string, bounds: { readonly ttl: number; readonly most: number }): Table<Row> {
-    return new Table<Row>({ name, ...bounds }, (call, read) => this.#state.within(call, read));
+    return new Table<Row>({ name, ...bounds }, (call, read) => this.#state.within(name, call, read));
   }
 
   change(settings: Settings): void {

@@ -4,6 +4,7 @@ import { hash } from "node:crypto";
 import type { Scanned, Store, TableOptions, Tally } from "./store.ts";
 import { errorMessage } from "../report/error-message.ts";
 import { parseRedis } from "./redis-address.ts";
+import type { RedisAddress } from "./redis-address.ts";
 import { createRedisClient } from "./redis-client.ts";
 import type { RedisAccess, RedisClient } from "./redis-client.ts";
 import * as script from "./redis-scripts.ts";
@@ -16,6 +17,7 @@ const page = 500;
 /** State in Redis or Valkey: one server, a master with sentinels, or a cluster. */
 export class RedisStore implements Store {
   readonly kind = "redis";
+  readonly losesTables: boolean;
   #client: RedisClient | undefined;
   #pending = 0;
   #isClosed = false;
@@ -26,7 +28,9 @@ export class RedisStore implements Store {
 
   /** @param url as {@link parseRedis} reads it */
   constructor(url: string, access: RedisAccess = {}) {
-    this.#opened = this.#open(url, access).catch((error: unknown) => this.#lost(error));
+    const address = parseRedis(url);
+    this.losesTables = typeof address !== "string" && address.kind === "cluster";
+    this.#opened = this.#open(address, access).catch((error: unknown) => this.#lost(error));
   }
 
   async get(table: TableOptions, key: string): Promise<string | undefined> {
@@ -81,8 +85,7 @@ export class RedisStore implements Store {
     this.#client?.disconnect();
   }
 
-  async #open(url: string, access: RedisAccess): Promise<void> {
-    const address = parseRedis(url);
+  async #open(address: RedisAddress | string, access: RedisAccess): Promise<void> {
     if (typeof address === "string") {
       throw new TypeError(`The URL of the store ${address}`);
     }
@@ -130,6 +133,8 @@ export class RedisStore implements Store {
     this.#pending++;
     try {
       return await question(client);
+    } catch (error) {
+      throw isOfClient(error) ? new Error(this.#why === "" ? "Connection closed" : this.#why) : error;
     } finally {
       this.#pending--;
     }
@@ -139,6 +144,14 @@ export class RedisStore implements Store {
     this.#tried.resolve();
     this.#why = errorMessage(lastNodeError(error) ?? error);
   }
+}
+
+/** In words of its own, the client says that the connection ended under a command, or that it has none to any node. */
+function isOfClient(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (error.name === "MaxRetriesPerRequestError" || error.message.startsWith("Cluster isn't ready"))
+  );
 }
 
 /** A cluster's client says that no node answered, and keeps apart why. */

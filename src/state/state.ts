@@ -3,28 +3,24 @@
  * or in a Redis or Valkey that a fleet shares. A store that is unavailable holds up nobody. Times in ms.
  */
 import type { Log } from "../report/log.ts";
+import { Health } from "./health.ts";
 import type { Later, Store } from "./store.ts";
 import { within } from "../wait/within.ts";
 import { Table } from "./table.ts";
 import type { Unavailable } from "./table.ts";
-import { errorMessage } from "../report/error-message.ts";
 
 /** Longest wait for a store. */
 const deadline = 250;
 /** Longest wait for a store that is just opened: a thread starts, a file is checked. */
 const openDeadline = 5000;
-/** A store that failed is not asked again for this time. */
-const rest = 500;
 
 /** The state of the relay. */
 export class State {
   readonly #store: Store;
   readonly #log: Log;
   readonly #deadline: number;
-  #isAway = false;
-  /** By performance.now(). */
-  #restsUntil = 0;
-  #why = "";
+  /** By the name of a table where tables fail one by one, else one for all. */
+  readonly #healths = new Map<string, Health>();
 
   constructor(store: Store, log: Log, longest: number = deadline) {
     this.#store = store;
@@ -42,7 +38,7 @@ export class State {
    * @param bounds `ttl`: the longest life of a row; `most`: rows, beyond which the one written longest ago is forgotten
    */
   table<Row>(name: string, bounds: { readonly ttl: number; readonly most: number }): Table<Row> {
-    return new Table<Row>({ name, ...bounds }, (call, read) => this.within(call, read));
+    return new Table<Row>({ name, ...bounds }, (call, read) => this.within(name, call, read));
   }
 
   /** Done when the store has been opened, or will not be soon. Never rejects. */
@@ -60,44 +56,39 @@ export class State {
     return this.#store.close();
   }
 
-  /** Calls the store; "unavailable" if it fails or is late. */
-  within<T, U>(call: (store: Store) => Later<T>, read: (value: T) => U): Later<U | Unavailable> {
-    if (this.#isAway && performance.now() < this.#restsUntil) {
-      return { kind: "unavailable", why: this.#why };
+  /** Calls the store; "unavailable" if it fails or is late. @param table for whose sake */
+  within<T, U>(table: string, call: (store: Store) => Later<T>, read: (value: T) => U): Later<U | Unavailable> {
+    const health = this.#healthOf(table);
+    if (health.resting !== undefined) {
+      return health.resting;
     }
     try {
       const value = call(this.#store);
-      return value instanceof Promise ? this.#wait(value, read) : read(value);
+      return value instanceof Promise ? this.#wait(health, value, read) : read(value);
     } catch (error) {
-      return this.#lost(error);
+      return health.lost(error);
     }
   }
 
-  async #wait<T, U>(value: Promise<T>, read: (value: T) => U): Promise<U | Unavailable> {
+  async #wait<T, U>(health: Health, value: Promise<T>, read: (value: T) => U): Promise<U | Unavailable> {
     try {
       const found = await within(value, this.#deadline, `no answer in ${this.#deadline} ms`);
-      this.#found();
+      health.found();
       return read(found);
     } catch (error) {
-      return this.#lost(error);
+      return health.lost(error);
     }
   }
 
-  #found(): void {
-    if (this.#isAway) {
-      this.#isAway = false;
-      this.#log.info("state", "store answers again", { store: this.kind });
+  #healthOf(table: string): Health {
+    const name = this.#store.losesTables === true ? table : "";
+    const known = this.#healths.get(name);
+    if (known !== undefined) {
+      return known;
     }
-  }
-
-  #lost(error: unknown): Unavailable {
-    const why = errorMessage(error);
-    if (!this.#isAway) {
-      this.#log.warning("state", "store is unavailable, continuing without it", { store: this.kind, why });
-    }
-    this.#isAway = true;
-    this.#restsUntil = performance.now() + rest;
-    this.#why = why;
-    return { kind: "unavailable", why };
+    const fields = name === "" ? { store: this.kind } : { store: this.kind, table };
+    const health = new Health(this.#log, fields);
+    this.#healths.set(name, health);
+    return health;
   }
 }

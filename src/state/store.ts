@@ -25,6 +25,8 @@ export type Later<T> = T | Promise<T>;
 export interface Store {
   /** For the log: "memory", "sqlite", "redis". */
   readonly kind: string;
+  /** Whether one table may fail while others answer, as they are on different nodes of a cluster. */
+  readonly losesTables?: boolean;
   get(table: TableOptions, key: string): Later<string | undefined>;
   put(table: TableOptions, key: string, text: string, ttl: number): Later<void>;
   /** Adds to a count, in one step whoever else does. */

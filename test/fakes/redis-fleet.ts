@@ -83,6 +83,8 @@ export interface RedisCluster {
   readonly replica: RedisServer;
   /** The master with the key. */
   readonly owner: RedisServer;
+  /** The name of a table of the state that a master has. */
+  tableOf(master: RedisServer): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -92,6 +94,7 @@ export async function startRedisCluster(ground: Ground, key: string): Promise<Re
   const servers = await Promise.all(
     buses.map((bus) => {
       const words = ["--cluster-enabled", "yes", "--cluster-node-timeout", "600", "--cluster-port", String(bus)];
+      words.push("--cluster-require-full-coverage", "no");
       return RedisServer.start([...ground.words, ...words], { ca: ground.ca });
     }),
   );
@@ -112,8 +115,11 @@ export async function startRedisCluster(ground: Ground, key: string): Promise<Re
       servers.slice(1).map(({ port }, i) => client.call("CLUSTER", "MEET", "127.0.0.1", port, buses[i + 1] ?? 0)),
     ),
   );
-  const slot = await ground.ask(first, (client) => client.call("CLUSTER", "KEYSLOT", key));
-  const owner = masters[ranges.findIndex(([from, to]) => Number(slot) >= from && Number(slot) <= to)] ?? first;
+  const ownerOf = async (name: string): Promise<RedisServer> => {
+    const slot = Number(await ground.ask(first, (client) => client.call("CLUSTER", "KEYSLOT", name)));
+    return masters[ranges.findIndex(([from, to]) => slot >= from && slot <= to)] ?? first;
+  };
+  const owner = await ownerOf(key);
   const knows = (server: RedisServer, words: RegExp): Promise<boolean> =>
     ground.ask(server, async (client) => words.test(String(await client.call("CLUSTER", "INFO"))));
   for (const server of servers) {
@@ -122,7 +128,20 @@ export async function startRedisCluster(ground: Ground, key: string): Promise<Re
   const id = await ground.ask(owner, (client) => client.call("CLUSTER", "MYID"));
   await ground.ask(replica, (client) => client.call("CLUSTER", "REPLICATE", String(id)));
   await until("the replica follows", () => follows(ground, replica));
-  return { masters, replica, owner, close: async () => void (await Promise.all(servers.map((one) => one.close()))) };
+  const tableOf = async (master: RedisServer): Promise<string> => {
+    let i = 0;
+    while ((await ownerOf(`table${i}`)) !== master) {
+      i++;
+    }
+    return `table${i}`;
+  };
+  return {
+    masters,
+    replica,
+    owner,
+    tableOf,
+    close: async () => void (await Promise.all(servers.map((one) => one.close()))),
+  };
 }
 
 function follows(ground: Ground, replica: RedisServer): Promise<boolean> {

@@ -101,7 +101,7 @@ describe(`checks under random envelopes (seed ${seed})`, () => {
       let state = new State(new MemoryStore(), silentLog);
       const tables: Tables = {
         table: <Row>(name: string, bounds: { readonly ttl: number; readonly most: number }) =>
-          new Table<Row>({ name, ...bounds }, (call, read) => state.within(call, read)),
+          new Table<Row>({ name, ...bounds }, (call, read) => state.within(name, call, read)),
       };
       const removed = chance.pick(removable);
       const heard = [new Map<string, string>(), new Map<string, string>()];

@@ -27,11 +27,15 @@ describe.skipIf(missingRedis())("state in several servers of Redis", () => {
     await Promise.all(open.splice(0).map((state) => state.close()));
   });
 
-  function connect(url: string, more: Record<string, string> = {}): Table<number> {
+  function connect(url: string, more: Record<string, string> = {}, names = ["counts"]): Table<number> {
+    return (connectAll(url, more, names) as [Table<number>])[0];
+  }
+
+  function connectAll(url: string, more: Record<string, string>, names: readonly string[]): Table<number>[] {
     log = new RecordingLog();
     const state = new State(new RedisStore(url, { ca: readFileSync(ground.ca, "utf8"), ...more }), log);
     open.push(state);
-    return state.table<number>("counts", { ttl: 3_600_000, most: 1000 });
+    return names.map((name) => state.table<number>(name, { ttl: 3_600_000, most: 1000 }));
   }
 
   /** Adds without a pause until it has been counted again after it was not. @returns the longest wait, and how often */
@@ -111,6 +115,24 @@ describe.skipIf(missingRedis())("state in several servers of Redis", () => {
       const { longest } = await addThrough(table, () => cluster.owner.kill());
       expect(longest).toBeLessThan(1000);
       expect(await table.add("a")).toMatchObject({ kind: "counted", count: 5 });
+
+      // A master without a replica dies: what it held is away, and nothing else.
+      const lone = await cluster.tableOf(target);
+      const [kept, lost] = connectAll(url, { serverName: "redis.test" }, ["counts", lone]) as [
+        typeof table,
+        typeof table,
+      ];
+      await expect.poll(async () => (await lost.add("a")).kind, patience).toBe("counted");
+      await target.kill();
+      await expect.poll(async () => (await lost.add("a")).kind, patience).toBe("unavailable");
+      for (let i = 0; i < 20; i++) {
+        expect(await Promise.all([kept.add("b"), lost.add("b")])).toMatchObject([
+          { kind: "counted" },
+          { kind: "unavailable" },
+        ]);
+      }
+      const tellsOf = (name: string): string[] => log.lines.filter((line) => line.includes(`"table":"${name}"`));
+      expect([tellsOf("counts"), tellsOf(lone).length]).toEqual([[], 1]);
     } finally {
       await cluster.close();
     }
