@@ -7,6 +7,7 @@ import { probeSource } from "../../sync/look/probe.ts";
 import { readIncident } from "../../sync/remember/incident.ts";
 import { deepFaults, deepWarnings } from "../compose/deep-check.ts";
 import { reportStatus } from "../compose/list-report.ts";
+import type { StatusReport } from "../compose/list-report.ts";
 import { ownName } from "../compose/own-name.ts";
 import { reportPull } from "../compose/pull-report.ts";
 import { reportsOf } from "../compose/running-relays.ts";
@@ -133,16 +134,24 @@ function lookAtList(settings: Settings): readonly Finding[] {
       return [list, ...clock, ...sync];
     }
     case "missing":
-      return [
-        fault("list", `${report.path}: ${report.why}`, "goodmailto sync; until then every recipient is accepted"),
-        ...sync,
-      ];
+    case "invalid":
+      return [noList(report), ...sync];
     case "denied":
       return [
         fault("list", `${report.path}: this user may not read it`, "run it as root, or as the relay's user"),
         ...sync,
       ];
   }
+}
+
+function noList({ status, path, why, detail }: Extract<StatusReport, { status: "missing" | "invalid" }>): Finding {
+  return status === "missing"
+    ? fault("list", `${path}: there is no such file`, "goodmailto sync; until then every recipient is accepted")
+    : fault(
+        "list",
+        `${path}: ${why}: ${detail}`,
+        "goodmailto sync; until then a relay that starts accepts every recipient",
+      );
 }
 
 function lookAtSources(config: string, settings: Settings): Promise<readonly Finding[]> {

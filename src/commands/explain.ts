@@ -13,7 +13,7 @@ import type { Facts } from "../compose/explained.ts";
 import { settingLines } from "../compose/would-answer.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
-import { traceBeside } from "../compose/trace-place.ts";
+import { traceForCommand } from "../compose/trace-place.ts";
 import { trustForCommand } from "../compose/trust.ts";
 
 interface Words {
@@ -37,7 +37,7 @@ export function explainCommand(): Command {
 }
 
 async function explain(text: string, words: Words): Promise<void> {
-  const settings = loadSettings(words.config);
+  const settings = loadSettings(words.config, []);
   const trust = settings === undefined ? undefined : trustForCommand(settings);
   if (settings === undefined || trust === undefined) {
     process.exitCode = exit.config;
@@ -68,9 +68,9 @@ async function explain(text: string, words: Words): Promise<void> {
 
 /** What the journal has of a session or message, and for each recipient what the list said then. */
 async function explainReference(settings: Settings, trust: Trust, ref: string, words: Words): Promise<void> {
-  const place = traceBeside(settings);
-  if (typeof place === "string") {
-    return sayUnknown(place);
+  const place = traceForCommand(settings);
+  if (place === undefined) {
+    return;
   }
   const { found, unread } = searchJournal(place.folder, readWanted(ref, place.keyed), 0, mostEvents);
   if (found.length === 0) {

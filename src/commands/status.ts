@@ -1,7 +1,4 @@
-/**
- * `goodmailto status`: how old the snapshot is and what it holds. Exit 0 fresh, 1 stale, 2 missing, 3 not known for want
- * of permission, as Nagios wants it.
- */
+/** `goodmailto status`: how old the snapshot is and what it holds. Its exit codes are those of Nagios. */
 import { Command } from "commander";
 
 import { ownDomains } from "../config/own-domains.ts";
@@ -18,9 +15,14 @@ import { reportStatus } from "../compose/list-report.ts";
 import type { DomainReport, StatusReport } from "../compose/list-report.ts";
 import { reportPull } from "../compose/pull-report.ts";
 import type { PullReport } from "../compose/pull-report.ts";
+import type { RelayReport } from "../compose/relay-answers.ts";
 import { formatReports, reportsOf } from "../compose/running-relays.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { trustForCommand } from "../compose/trust.ts";
+
+const help = `
+Exit status: 0 fresh, 1 stale or an alert was sent, 2 missing, or invalid: no relay that starts would use it,
+  3 this user may not read the files, so nothing is known, 78 configuration error`;
 
 /** Builds the verb. */
 export function statusCommand(): Command {
@@ -28,6 +30,7 @@ export function statusCommand(): Command {
     .description("Show the age and contents of the snapshot, and how the running relay is")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--json", "print one JSON object")
+    .addHelpText("after", help)
     .action(async ({ config, json }: { config: string; json?: true }) => {
       const settings = loadSettings(config, []);
       if (settings === undefined) {
@@ -46,13 +49,13 @@ export function statusCommand(): Command {
       const text =
         json === true
           ? `${JSON.stringify({ ...report, sync, pull, relays, silent: asked.silent })}\n`
-          : formatStatus(report) +
+          : formatStatus(report, relays) +
             formatIncident(sync, settings.snapshot) +
             formatPull(pull, settings.snapshot) +
             formatReports(relays) +
             silentText(asked);
       process.stdout.write(text);
-      const code = { fresh: 0, stale: 1, missing: 2, denied: exit.unknown }[report.status];
+      const code = { fresh: 0, stale: 1, missing: 2, invalid: 2, denied: exit.unknown }[report.status];
       const isAlarming = sync.told || pull?.alarm === true;
       const isDenied = sync.denied || pull?.denied === true;
       process.exitCode = isDenied ? exit.unknown : Math.max(code, isAlarming ? 1 : 0);
@@ -85,13 +88,16 @@ function formatPull(pull: PullReport | null, { path }: { path: string }): string
     : `pull: ${failures} failures since ${since ?? "?"}: ${visible(why)}\n`;
 }
 
-/** For people: one line for the whole, one a source. */
-export function formatStatus(report: StatusReport): string {
+/** For people: one line for the whole, one a source. @param relays that run, and may have another list than the file's */
+export function formatStatus(report: StatusReport, relays: readonly RelayReport[] = []): string {
   if (report.status === "denied") {
     return `denied: ${deniedText(report.path)}`;
   }
-  if (report.status === "missing") {
-    return `missing: ${report.path} cannot serve (${report.why}: ${report.detail}), every recipient is accepted\n`;
+  if (report.status === "missing" || report.status === "invalid") {
+    const { status, path, why, detail } = report;
+    return status === "missing"
+      ? `missing: ${path}, there is no such file: every recipient is accepted\n`
+      : `invalid: ${path} cannot be used (${why}: ${visible(detail)}): ${servedInstead(relays)}\n`;
   }
   const lines = report.sources.map(({ name, addresses, kinds, read, fault, tried }) => {
     const list = Object.entries(kinds).map(([kind, count]) => `${count} ${kind}`);
@@ -117,6 +123,16 @@ export function formatStatus(report: StatusReport): string {
     ...domains,
     "",
   ].join("\n");
+}
+
+/** A relay that runs keeps the list that it had before the bad file came. */
+function servedInstead(relays: readonly RelayReport[]): string {
+  const lists = new Set(
+    relays.flatMap(({ list, addresses }) => (list === null ? [] : [`${list} with ${addresses} addresses`])),
+  );
+  return lists.size === 0
+    ? "every recipient is accepted"
+    : `the running relay still uses the list of ${[...lists].join(", and that of ")}; one that starts now accepts every recipient`;
 }
 
 function formatDomain({ name, mode, catch_all: from, opened_by: source }: DomainReport): string {

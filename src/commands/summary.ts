@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { readSince } from "../trace/since.ts";
 import { openList } from "../compose/near-list.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
-import { traceBeside } from "../compose/trace-place.ts";
+import { traceForCommand } from "../compose/trace-place.ts";
 import { exit } from "../ops/exit.ts";
 import { visible } from "../report/visible.ts";
 import { summarise } from "../trace/summary.ts";
@@ -45,15 +45,13 @@ function run({ config, since = readSince("yesterday"), top, json }: Words): void
     process.exitCode = exit.usage;
     return;
   }
-  const settings = loadSettings(config);
+  const settings = loadSettings(config, []);
   if (settings === undefined) {
     process.exitCode = exit.config;
     return;
   }
-  const place = traceBeside(settings);
-  if (typeof place === "string") {
-    process.stderr.write(`goodmailto: ${place}\n`);
-    process.exitCode = exit.unavailable;
+  const place = traceForCommand(settings);
+  if (place === undefined) {
     return;
   }
   const summary = summarise(place.folder, since, Date.now(), most);

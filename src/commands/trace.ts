@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from "commander";
 
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
-import { traceBeside } from "../compose/trace-place.ts";
+import { traceForCommand } from "../compose/trace-place.ts";
 import { printEvent } from "../log/event-line.ts";
 import { exit } from "../ops/exit.ts";
 import type { MailEvent } from "../report/event.ts";
@@ -49,10 +49,8 @@ function trace(what: string, { config, since = 0, limit, json }: Words): void {
     process.exitCode = exit.config;
     return;
   }
-  const place = traceBeside(settings);
-  if (typeof place === "string") {
-    process.stderr.write(`goodmailto: ${place}\n`);
-    process.exitCode = exit.unavailable;
+  const place = traceForCommand(settings);
+  if (place === undefined) {
     return;
   }
   const readings = searchJournal(place.folder, readWanted(what, place.keyed), since, limit);

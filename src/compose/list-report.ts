@@ -35,6 +35,13 @@ export interface DomainReport {
   readonly opened_by: string | null;
 }
 
+/** Why nothing can be said of a list. */
+interface NoList {
+  readonly path: string;
+  readonly why: string;
+  readonly detail: string;
+}
+
 /** What `--json` prints. */
 export type StatusReport =
   | {
@@ -56,9 +63,12 @@ export type StatusReport =
       /** Each `[[domain]]`. */
       readonly domains: readonly DomainReport[];
     }
-  | { readonly status: "missing"; readonly path: string; readonly why: string; readonly detail: string }
+  /** There is no file. */
+  | ({ readonly status: "missing" } & NoList)
+  /** No relay would take the file that is there; one that runs keeps its previous list. */
+  | ({ readonly status: "invalid" } & NoList)
   /** This user may not read it: nothing is known. */
-  | { readonly status: "denied"; readonly path: string; readonly why: string; readonly detail: string };
+  | ({ readonly status: "denied" } & NoList);
 
 /**
  * Looks at the snapshot.
@@ -80,7 +90,8 @@ export function reportStatus(
     const { state, image } = reader;
     if (state.kind === "unavailable" || image === undefined) {
       const { why, detail } = state.kind === "unavailable" ? state : { why: "missing", detail: "" };
-      return { status: denialOf(path) !== undefined ? "denied" : "missing", path, why, detail };
+      const status = denialOf(path) !== undefined ? "denied" : why === "missing" ? "missing" : "invalid";
+      return { status, path, why, detail };
     }
     const counts = image.counts();
     const sources = state.sources.map((source) => reportSource(source, counts, now - maxAge));

@@ -1,8 +1,9 @@
 /** `[log] events` and `[trace]` into who takes note of refusals and deliveries; the journal outlives a reload. */
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 
 import type { Settings } from "../config/sections.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { eventFields } from "../log/event-line.ts";
 import type { Counters } from "../report/counters.ts";
 import { fileErrorMessage } from "../report/error-message.ts";
@@ -45,7 +46,7 @@ export function journalOptions(settings: Settings): JournalOptions | undefined {
   }
   const secret = traceSecretOf(settings);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     accessSync(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new FileFault(`[trace] folder: cannot write to "${folder}": ${fileErrorMessage(error)}`, { cause: error });

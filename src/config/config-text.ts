@@ -19,7 +19,7 @@ export function readConfigText(file: string): string | Fault {
     return fault(`cannot be read: ${fileErrorMessage(error)}${isMissing ? "; name yours with --config FILE" : ""}`);
   }
   if (bytes.length > mostBytes) {
-    return fault(`has ${bytes.length} bytes; a configuration has at most ${mostBytes}`);
+    return fault(`has ${bytes.length} bytes; a configuration has at most ${mostBytes / 1_048_576} MiB`);
   }
   const text = decode(bytes);
   return typeof text === "string" ? text : fault(text.message, text);

@@ -86,12 +86,13 @@ export function rate(sample: string, doc: string): z.ZodType<Rate | undefined> {
   );
 }
 
-/** A size, held in bytes. */
-export function size(sample: string, doc: string, least = 0): Field<number> {
-  const allowed = `a size such as "25MB", "64KiB" or "1000B"${least > 0 ? `, at least ${least}B` : ""}`;
+/** A size, held in bytes. @param least the smallest that is allowed */
+export function size(sample: string, doc: string, least = "0B"): Field<number> {
+  const fewest = parseSize(least) ?? 0;
+  const allowed = `a size such as "25MB", "64KiB" or "1000B"${fewest > 0 ? `, at least "${least}"` : ""}`;
   const read = (value: string): number | undefined => {
     const bytes = parseSize(value) ?? -1;
-    return bytes >= least ? bytes : undefined;
+    return bytes >= fewest ? bytes : undefined;
   };
   return field(checked(allowed, read), { doc, sample, allowed, suggest: meantSize });
 }

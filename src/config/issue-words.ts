@@ -91,7 +91,9 @@ function instead(
   if (word !== undefined && word !== value) {
     return `did you mean ${tomlValue(word)}?`;
   }
-  const candidates = [meta.suggest?.(value), quoted(type, value), inside ? undefined : meta.sample];
+  // Whoever gave a value does not want none.
+  const sample = inside || isNone(meta.sample) ? undefined : meta.sample;
+  const candidates = [meta.suggest?.(value), quoted(type, value), sample];
   const fitting = candidates.find(
     (candidate) => candidate !== undefined && type.safeParse(withLists(type, candidate)).success,
   );
@@ -104,6 +106,10 @@ function instead(
     return "";
   }
   return `write ${inside ? "" : `${key} = `}${tomlValue(fitting)}`;
+}
+
+function isNone(sample: unknown): boolean {
+  return sample === "" || (Array.isArray(sample) && sample.length === 0);
 }
 
 /** A number or a date is often text without its quotes; a single one stands for a list of one. */

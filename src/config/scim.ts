@@ -34,7 +34,7 @@ export const scim = z.strictObject({
     "File with the certificate and its chain (PEM). Read again at SIGHUP. Empty: plain HTTP.",
   ),
   key: field.ownFile("scim", "File with the private key of the certificate (PEM).", { isPrivate: true }),
-  max_body: field.size("4MB", "Maximum size of a request. Larger ones get 413.", 1024),
+  max_body: field.size("4MB", "Maximum size of a request. Larger ones get 413.", "1KiB"),
   max_entries: field.integer(
     200_000,
     1,

@@ -25,7 +25,7 @@ export const trace = z.strictObject({
   max_size: field.size(
     "1GB",
     "Maximum size of the journal; the oldest part of it is removed when there is more.",
-    8_000_000,
+    "8MB",
   ),
   addresses: field.choice(
     ["plain", "keyed"],

@@ -1,10 +1,11 @@
 /** Writes what `goodmailto init` has made up: all files, or none, and nothing over another. */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { firstFiles } from "../config/first-file.ts";
 import { createFiles } from "../files/create.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import type { NewFile } from "../files/create.ts";
 import type { Ground } from "./first-places.ts";
 
@@ -36,9 +37,9 @@ export function writeFirst(ground: Ground, config: string, { password, token }: 
     // The relay itself reads it; the password is read by root for the sync alone.
     ...(token === "" ? [] : [{ path: place(firstFiles.token), text: `${token}\n`, mode: 0o600, owner }]),
   ];
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   createFiles(files);
-  folders.forEach((each) => mkdirSync(each, { recursive: true, mode: 0o700 }));
+  folders.forEach((each) => makeFolder(each, 0o700));
   if (isEmpty && password !== "") {
     writeFileSync(secret, `${password}\n`);
   }

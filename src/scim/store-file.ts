@@ -4,11 +4,12 @@
  * there.
  */
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import Database from "better-sqlite3";
 
+import { makeFolder } from "../files/make-folder.ts";
 import { putInPlace } from "../files/replace.ts";
 import { identityOf, isDamage, moveAside } from "../state/sqlite-file.ts";
 import type { MovedAside } from "../state/sqlite-file.ts";
@@ -43,7 +44,7 @@ export function storePath(folder: string): string {
 
 /** Opens it, or makes an empty one. A damaged file is moved aside. @throws Error if it cannot be used */
 export function openStoreFile(folder: string, moved: MovedAside): Database.Database {
-  mkdirSync(folder, { recursive: true, mode: 0o750 });
+  makeFolder(folder, 0o750);
   const path = storePath(folder);
   try {
     return open(path);

@@ -3,10 +3,11 @@
  * a relay that works. For one process among several that share it.
  */
 import { randomUUID } from "node:crypto";
-import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { chmodSync, linkSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 import Database from "better-sqlite3";
+import { makeFolder } from "../files/make-folder.ts";
 import { errorCode, errorMessage } from "../report/error-message.ts";
 
 /** What is in a file. */
@@ -53,7 +54,7 @@ export function openStateFile(path: string, moved: MovedAside): Database.Databas
 
 /** Opens the file, or makes it. @throws Error if it cannot be used at present */
 export function openOwnFile(path: string, form: FileForm, moved: MovedAside): Database.Database {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path), 0o700);
   const seen = identityOf(path);
   try {
     return openPatiently(path, form);

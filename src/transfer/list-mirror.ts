@@ -2,12 +2,13 @@
  * Lists that web servers have, kept in a folder, where they are read like any other list: fetched by a timer and never
  * while a client waits, and still there when server and relay have been away. After http_config of qpsmtpd.
  */
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { IncomingMessage } from "node:http";
 
 import { Cdb, emptyCdb } from "../files/cdb.ts";
 import { decodeText } from "../files/list-reader.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { replaceFile } from "../files/replace.ts";
 import { errorMessage } from "../report/error-message.ts";
 import type { Log } from "../report/log.ts";
@@ -167,7 +168,7 @@ export class ListMirror {
     if (origin.etag === "" && this.#has(name, body)) {
       return;
     }
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder, 0o700);
     replaceFile(this.#path(name), body, { mode: 0o600 });
     // Last: a list without it is fetched again.
     replaceFile(this.#path(`.${name}.json`), Buffer.from(JSON.stringify(origin)), { mode: 0o600 });

@@ -68,7 +68,7 @@ async function readWhole(file: string, signal: AbortSignal): Promise<Buffer> {
   try {
     const facts = await handle.stat();
     if (!facts.isFile() || facts.size > maxSize) {
-      throw new RangeError(`it is not a plain file of at most ${maxSize} bytes`);
+      throw new RangeError(`it is not a plain file of at most ${maxSize / 1_073_741_824} GiB`);
     }
     return await handle.readFile({ signal });
   } finally {

@@ -143,7 +143,7 @@ url = "people.txt"
       expect(wrong.filter(({ advice }) => advice === undefined)).toEqual([]);
       expect(wrong.map(({ state, what, said: text }) => `${state} ${what}: ${text}`)).toEqual(
         expect.arrayContaining([
-          expect.stringMatching(/^fault list: .*list\.sqlite: missing$/),
+          expect.stringMatching(/^fault list: .*list\.sqlite: there is no such file$/),
           expect.stringMatching(/^fault port: .* is in use$/),
           `fault web: 127.0.0.1:${web}: EADDRINUSE`,
           expect.stringMatching(/^fault certificate: the certificate ".*cert\.pem" ended at /),

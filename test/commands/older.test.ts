@@ -46,7 +46,7 @@ describe("with an older signed file in place", () => {
     expect(codes()).toEqual([0, 0, 0, 0]);
     copyFileSync(join(folder, "old.sqlite"), path);
     expect(codes()).toEqual([2, 69, 69, 69]);
-    expect(run("status")[1]).toMatch(/^missing: .*older/);
+    expect(run("status")[1]).toMatch(/^invalid: .*older/);
     expect(run("check", "nobody@kontor.example")[1]).toContain("no snapshot (older)");
     expect(readFileSync(join(folder, "newest"), "utf8")).toBe(remembered);
     // And where the file in place is newer than the memory, no command writes it.

@@ -43,6 +43,9 @@ describe("the journal of a relay", () => {
     await expect(start(`[trace]\nkeep = "1d"\nfolder = "${folder}/file/x"\n`)).rejects.toThrow(
       `[trace] folder: cannot write to "${folder}/file/x": a part of the path is not a folder (ENOTDIR)`,
     );
+    await expect(start('[trace]\nkeep = "1d"\nfolder = "/proc/goodmailto/trace"\n')).rejects.toThrow(
+      '[trace] folder: cannot write to "/proc/goodmailto/trace": no folder can be made in "/proc" (ENOENT)',
+    );
     await expect(start(`[trace]\nkeep = "1d"\naddresses = "keyed"\nfolder = "${folder}"\n`)).rejects.toThrow(
       '[trace] addresses: "keyed" needs a secret in [snapshot] key_file',
     );

@@ -153,7 +153,9 @@ url = ["x"]
     ],
     ['[checks]\nload = ["nothere.ts"]', /checks\.load: there is no file .*nothere\.ts/],
     ['[spp]\ntimeout = "0s"', /spp\.timeout: must be a duration/],
-    ['[spp]\nmax_output = "0B"', /spp\.max_output: must be a size .* at least 1024B/],
+    ['[trace]\nmax_size = "1MB"', /trace\.max_size: must be a size .* at least "8MB", not "1MB"$/],
+    ["[trace]\nfolder = 3", /trace\.folder: must be the absolute path of a folder, or "", not 3$/],
+    ['[spp]\nmax_output = "0B"', /spp\.max_output: must be a size .* at least "1KiB"/],
     [
       '[[source]]\nname = "a"\ntype = "ldap"\nurl = ["http://x"]',
       /source "a" url: "http:\/\/x" cannot be the url of type "ldap"; allowed: "ldap:/,

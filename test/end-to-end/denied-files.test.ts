@@ -1,5 +1,5 @@
 /** Files that a person may not read: each verb says so, and none calls the list damaged, missing or gone. */
-import { chmodSync, readdirSync, statSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -53,6 +53,26 @@ describe.skipIf(impossible)("a user who may not read the lists", () => {
     ]);
     expect((await ask("diff", "1")).stderr).toBe(`goodmailto: ${path}.1 ${denied}\n`);
     expect((await ask("rollback", "1")).stderr).toBe(`goodmailto: ${path}.1 ${denied}\n`);
+  });
+
+  it("is told so of the journal, by each verb that reads it", async () => {
+    const journal = join(scene.folder, "trace");
+    mkdirSync(journal, { mode: 0o700 });
+    const rules = join(scene.folder, "rules");
+    writeFileSync(rules, ":allow\n", { mode: 0o600 });
+    appendFileSync(config, `[trace]\nkeep = "1d"\nfolder = "${journal}"\n[clients]\nrules = "rules"\n`);
+    const said = { code: 69, stdout: "", stderr: expect.stringContaining(`"${journal}": permission denied`) as string };
+    for (const words of [["trace", "anna@kontor.example"], ["summary"], ["explain", "0123456789abcdef-1"]]) {
+      expect(await ask(...words)).toMatchObject(said);
+    }
+    chmodSync(journal, 0o755);
+    writeFileSync(join(journal, "trace-2026-01-01-001.sqlite"), "", { mode: 0o600 });
+    for (const words of [
+      ["trace", "anna@kontor.example"],
+      ["summary", "--since", "2026-01-01"],
+    ]) {
+      expect(await ask(...words)).toMatchObject({ code: 69, stderr: expect.stringContaining("cannot read") as string });
+    }
   });
 
   it("is told so of the list that serves", async () => {

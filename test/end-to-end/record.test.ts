@@ -1,5 +1,5 @@
 /** What a person asks a running relay, and its journal: with real processes, two workers and several verbs. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -83,6 +83,30 @@ describe("a relay of two workers", () => {
       expect.objectContaining({ hop: `127.0.0.1:${hop.port}`, rests: null }),
     ]);
     expect(nothing).toMatchObject({ code: 1, stdout: "" });
+  }, 60_000);
+
+  it("says what is wrong with a list file, and which list is used until it is mended", async () => {
+    const path = join(scene.folder, "snapshot.sqlite");
+    const good = readFileSync(path);
+    const put = (bytes: Buffer): void => {
+      writeFileSync(`${path}.new`, bytes);
+      renameSync(`${path}.new`, path);
+    };
+    put(good.subarray(0, good.length - 100));
+    const torn = await until(
+      () => ask("status"),
+      ({ stdout }) => stdout.includes("  list: torn"),
+    );
+    expect(torn.code).toBe(2);
+    expect(torn.stdout).toMatch(
+      /^invalid: \S+snapshot\.sqlite cannot be used \(torn: .*\): the running relay still uses the list of \S+Z with 1 addresses; one that starts now accepts every recipient\n/,
+    );
+    put(good);
+    const mended = await until(
+      () => ask("status"),
+      ({ stdout }) => !stdout.includes("  list: torn"),
+    );
+    expect(mended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^fresh: /) as string });
   }, 60_000);
 
   it("says who is blocked, lets one connect again, and is missed by nobody when it is dead", async () => {

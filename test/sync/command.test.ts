@@ -133,7 +133,7 @@ describe("goodmailto status", () => {
     expect(await place.status()).toMatchObject({ code: 2, report: { status: "missing", why: "missing" } });
     await place.run("sync");
     truncateSync(place.snapshot, statSync(place.snapshot).size / 2);
-    expect(await place.status()).toMatchObject({ code: 2, report: { status: "missing", why: "torn" } });
+    expect(await place.status()).toMatchObject({ code: 2, report: { status: "invalid", why: "torn" } });
     expect((await place.run("status")).stdout).toContain("every recipient is accepted");
   });
 

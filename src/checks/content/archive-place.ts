@@ -5,7 +5,9 @@ import { randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
+import { makeFolder } from "../../files/make-folder.ts";
 import { octetsOf } from "../../mail/octets.ts";
+import { errorCode } from "../../report/error-message.ts";
 
 /** More is not appended in one write, so that several workers cannot mix: it is a file of a maildir. */
 const mostAppended = 1_048_576;
@@ -63,11 +65,22 @@ export async function keep({ folder, path, format }: ArchivePlace, message: Kept
 }
 
 async function append(target: string, bytes: Buffer): Promise<void> {
-  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  await ensureFolder(dirname(target));
   await using file = await open(target, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
   const { bytesWritten } = await file.write(bytes);
   if (bytesWritten < bytes.length) {
     throw new Error(`wrote ${bytesWritten} of ${bytes.length} bytes: the disk may be full`);
+  }
+}
+
+/** Nearly always it is there. */
+async function ensureFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") {
+      makeFolder(path, 0o700);
+    }
   }
 }
 
@@ -87,7 +100,7 @@ function ctime(time: Date): string {
 
 async function addToMaildir(target: string, message: Kept, time: Date): Promise<void> {
   for (const part of ["tmp", "new", "cur"]) {
-    await mkdir(join(target, part), { recursive: true, mode: 0o700 });
+    await ensureFolder(join(target, part));
   }
   const name = `${Math.floor(time.getTime() / 1000)}.${randomUUID()}.archive`;
   const temporary = join(target, "tmp", name);

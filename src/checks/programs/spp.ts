@@ -18,7 +18,7 @@ const settings = {
   max_output: field.size(
     "64KiB",
     "Maximum output of a plugin, for standard output and standard error each. If it is exceeded, the plugin is killed.",
-    1024,
+    "1KiB",
   ),
   max_processes: field.integer(
     64,

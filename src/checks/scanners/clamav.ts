@@ -44,7 +44,7 @@ export const clamav: CheckDefinition = defineCheck({
     max_size: field.size(
       "25MB",
       "Larger messages are accepted unscanned. Must not exceed StreamMaxLength of clamd.conf; otherwise clamd reports that the limit is exceeded, and on_error applies.",
-      1,
+      "1B",
     ),
     multipart_only: field.flag(
       false,

@@ -48,7 +48,7 @@ export const filter: CheckDefinition = defineCheck({
     headers: field.list(["X-Bogosity", "X-Spambayes-Classification"], "Header fields to use with take = headers."),
     refuse_exits: field.list(["99"], "Exit codes that refuse the message."),
     defer_exits: field.list(["75"], "Exit codes that ask the sender to try again."),
-    max_size: field.size("1MB", "Larger messages are accepted unfiltered.", 1),
+    max_size: field.size("1MB", "Larger messages are accepted unfiltered.", "1B"),
     path: field.text("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PATH of the program."),
     timeout: field.duration(
       "30s",

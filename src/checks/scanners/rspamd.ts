@@ -51,7 +51,7 @@ export const rspamd: CheckDefinition = defineCheck({
     max_size: field.size(
       "1MB",
       "Larger messages are accepted unscanned. A message waits in memory until rspamd has answered.",
-      1,
+      "1B",
     ),
     timeout: field.duration("30s", "Timeout for the answer.", ["10ms", "5m"]),
     on_error: onErrorField("pass"),

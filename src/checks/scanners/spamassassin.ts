@@ -62,7 +62,7 @@ export const spamassassin: CheckDefinition = defineCheck({
     size_limit: field.size(
       "500000B",
       "Larger messages are accepted unscanned. A message waits in memory until spamd has answered.",
-      1,
+      "1B",
     ),
     timeout: field.duration("30s", "Timeout for the answer.", ["10ms", "5m"]),
     on_error: onErrorField("pass"),

@@ -47,11 +47,20 @@ export function pullAlerts(pull: PullReport | null): Alert[] {
 /** Of the list. */
 export function listAlerts(report: StatusReport): Alert[] {
   switch (report.status) {
+    case "invalid":
+      return [
+        {
+          level: "fault",
+          what: `The list file cannot be used: ${report.why}, ${report.detail}`,
+          advice:
+            "A relay that runs keeps the list that it has; one that starts accepts every recipient of the relay domains. Run goodmailto sync where the directory is, and see why it fails.",
+        },
+      ];
     case "missing":
       return [
         {
           level: "fault",
-          what: `There is no list: ${report.why}${report.detail === "" ? "" : `, ${report.detail}`}`,
+          what: "There is no list",
           advice:
             "Every recipient of the relay domains is accepted. Run goodmailto sync where the directory is, and see why it fails.",
         },
