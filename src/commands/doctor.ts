@@ -25,6 +25,7 @@ import { lookAtCertificate } from "../doctor/certificate.ts";
 import { lookAtDescriptors, lookAtPorts, lookAtRelay } from "../doctor/machine.ts";
 import { lookAtNames } from "../doctor/names.ts";
 import { lookAtRights } from "../doctor/rights.ts";
+import { lookAtState } from "../doctor/state-look.ts";
 import { lookAtWeb } from "../doctor/web.ts";
 import { createDomains } from "../mail/domains.ts";
 import { askRelays } from "../ops/control-client.ts";
@@ -79,6 +80,7 @@ async function examine(config: string, loaded: Loaded, dns: boolean): Promise<re
     ...(isRunning ? [] : await lookAtPorts(settings)),
     ...lookAtDescriptors(settings, pids),
     ...(await lookAtWeb(settings, isRunning)),
+    ...(await lookAtState(settings)),
     ...ofCertificate,
     ...(await lookAtSources(config, settings)),
     ...(await lookAtHops(settings, hostname)),

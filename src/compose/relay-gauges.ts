@@ -31,13 +31,14 @@ const mostHops = 50;
 const diskTimeout = 500;
 
 /** Never rejects. */
-export async function readGauges({ snapshot, crowd, ledger }: Lasting, parts: Parts): Promise<Gauge[]> {
+export async function readGauges({ snapshot, crowd, ledger, state }: Lasting, parts: Parts): Promise<Gauge[]> {
   const { settings, hops, certificate } = parts;
   return [
     { name: "memory_bytes", value: process.memoryUsage.rss() },
     { name: "sessions", value: crowd.size },
     { name: "blocked_networks", value: ledger.blocks().length },
     ...listGauges(snapshot, settings),
+    { name: "state_available", value: state.isAvailable ? 1 : 0 },
     ...hops.slice(0, mostHops).flatMap(hopGauges),
     ...(certificate === undefined ? [] : certificateGauges(certificate)),
     ...(await diskGauges(settings)),

@@ -93,6 +93,10 @@ export class RelayState implements Tables {
     return new Table<Row>({ name, ...bounds }, (call, read) => this.#state.within(name, call, read));
   }
 
+  get isAvailable(): boolean {
+    return this.#state.isAvailable;
+  }
+
   change(settings: Settings): void {
     const place = placeOf(settings, this.#isOneOfMany);
     const key = JSON.stringify([place, accessOf(settings)]);

@@ -90,6 +90,7 @@ export const relayGauges = {
     doc: "1 if the last try to read a source failed: its previous addresses are kept.",
     labels: ["source"],
   },
+  state_available: { doc: "0 while the store of [state], or a table in it, does not answer.", join: "least" },
   hop_connections: { doc: "Open connections to a next hop.", labels: ["hop"], join: "sum" },
   hop_down: { doc: "1 while a next hop is not tried, because it could not be reached a moment ago.", labels: ["hop"] },
   certificate_expiry_timestamp_seconds: { doc: "End of the certificate of [tls], in seconds since 1970." },

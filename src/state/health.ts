@@ -26,6 +26,10 @@ export class Health {
     this.#fields = fields;
   }
 
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
   /** What to answer without asking; undefined: ask. */
   get resting(): Unavailable | undefined {
     return this.#isAway && performance.now() < this.#restsUntil ? { kind: "unavailable", why: this.#why } : undefined;

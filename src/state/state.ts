@@ -33,6 +33,11 @@ export class State {
     return this.#store.kind;
   }
 
+  /** Whether all of it that was asked last answered. */
+  get isAvailable(): boolean {
+    return this.#healths.values().every(({ isAway }) => !isAway);
+  }
+
   /**
    * A table; the same name is the same table, for all who share the store.
    * @param bounds `ttl`: the longest life of a row; `most`: rows, beyond which the one written longest ago is forgotten

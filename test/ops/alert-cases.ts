@@ -111,6 +111,12 @@ export const alertCases: readonly AlertCase[] = [
     fires: { goodmailto_pull_failures: "1 2 3 3" },
     silent: { goodmailto_pull_failures: "1 2 0 1" },
   },
+  {
+    alert: "GoodmailtoStateUnavailable",
+    at: 12,
+    fires: { goodmailto_state_available: "1x5 0x7" },
+    silent: { goodmailto_state_available: "1x8 0x1 1x3" },
+  },
   { alert: "GoodmailtoHopDown", at: 15, fires: { [noReply]: "0+3x15" }, silent: { [noReply]: "0 3x14" } },
   {
     alert: "GoodmailtoHopDefers",

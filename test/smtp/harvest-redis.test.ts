@@ -15,6 +15,8 @@ const patience = { timeout: 10_000, interval: 20 };
 
 const holding = (log: readonly string[], text: string): string[] => log.filter((line) => line.includes(text));
 const there = (relay: TestRelay): number => holding(relay.log, "store answers again").length;
+const available = async ({ relay }: TestRelay): Promise<unknown> =>
+  (await relay.gauges()).find(({ name }) => name === "state_available")?.value;
 const away = (relay: TestRelay): number => holding(relay.log, "store is unavailable").length;
 
 async function greet(relay: TestRelay, from: string): Promise<{ client: SmtpClient; line: string | undefined }> {
@@ -116,10 +118,12 @@ describe.skipIf(missingRedis())("harvest counts in Redis", () => {
       await becomesBlocked(one, "127.0.3.1");
       expect(await greetingAt(two, "127.0.3.1")).toMatch(/^220 /);
       expect([away(one), away(two)]).toEqual([1, 1]);
+      expect(await available(one)).toBe(0);
     } finally {
       await redis.start();
     }
     await expect.poll(() => there(one) + there(two), patience).toBe(2);
+    expect(await available(one)).toBe(1);
     await askAt(one, "127.0.3.2", 2);
     await expect.poll(() => countOf("127.0.3.2"), patience).toBe(2);
     await askAt(two, "127.0.3.2", 2);
