@@ -52,7 +52,8 @@ export class LineWriter {
       return;
     }
     this.#tail += `${line}\n`;
-    this.#bytes += Buffer.byteLength(line) + 1;
+    // Each character is an octet; #seal corrects it where one is not.
+    this.#bytes += line.length + 1;
     if (this.#tail.length >= piece) {
       this.#seal();
     }
@@ -118,7 +119,9 @@ export class LineWriter {
 
   #seal(): void {
     if (this.#tail !== "") {
-      this.#pieces.push(Buffer.from(this.#tail));
+      const lines = Buffer.from(this.#tail);
+      this.#bytes += lines.length - this.#tail.length;
+      this.#pieces.push(lines);
       this.#tail = "";
     }
   }

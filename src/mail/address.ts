@@ -59,6 +59,18 @@ export function foldAscii(text: string): string {
  * becomes a letter of ASCII, so that an address in ASCII has no other spelling.
  */
 export function foldUser(user: string): string {
+  if (user !== latestUser) {
+    latestUser = user;
+    latestFolded = foldAnew(user);
+  }
+  return latestFolded;
+}
+
+/** The user part that was folded last: lists, names and the log ask about the same one, one after another. */
+let latestUser = "";
+let latestFolded = "";
+
+function foldAnew(user: string): string {
   if (!unfolded.test(user)) {
     return user;
   }
@@ -119,7 +131,8 @@ function unquoteUtf8(text: string): string | undefined {
 
 /** Octets of a text in UTF-8, if there are no more than so many. */
 function fits(text: string, most: number): boolean {
-  return text.length <= most && (!isBeyondAscii(text) || Buffer.byteLength(text) <= most);
+  // At most three octets for each of JavaScript's units: most texts need not be looked through.
+  return text.length * 3 <= most || (text.length <= most && (!isBeyondAscii(text) || Buffer.byteLength(text) <= most));
 }
 
 /**

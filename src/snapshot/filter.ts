@@ -30,8 +30,8 @@ export class KeyFilter {
   /** Adds a key. */
   add(key: string): void {
     const { bytes } = this;
-    const step = hash(key, 0x9e37_79b1) | 1;
-    let at = hash(key, 0x811c_9dc5);
+    hash(key);
+    let at = first;
     for (let probe = 0; probe < probes; probe++, at = (at + step) >>> 0) {
       const bit = at % this.#bits;
       bytes[bit >>> 3] = (bytes[bit >>> 3] ?? 0) | (1 << (bit & 7));
@@ -41,8 +41,8 @@ export class KeyFilter {
   /** False: the key was never added. */
   mayHave(key: string): boolean {
     const { bytes } = this;
-    const step = hash(key, 0x9e37_79b1) | 1;
-    let at = hash(key, 0x811c_9dc5);
+    hash(key);
+    let at = first;
     for (let probe = 0; probe < probes; probe++, at = (at + step) >>> 0) {
       const bit = at % this.#bits;
       if (((bytes[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0) {
@@ -53,13 +53,25 @@ export class KeyFilter {
   }
 }
 
-/** FNV-1a over UTF-16 code units, with another start, and mixed at the end as MurmurHash3 does. */
-function hash(text: string, start: number): number {
-  let value = start;
-  for (let at = 0; at < text.length; at++) {
-    value = Math.imul(value ^ text.charCodeAt(at), 0x0100_0193);
+/** What a key's probes begin with, and how far they are apart; of the key that was hashed last. */
+let first = 0;
+let step = 0;
+
+/** FNV-1a over UTF-16 code units, with two starts at once, each mixed at the end as MurmurHash3 does. */
+function hash(key: string): void {
+  let one = 0x811c_9dc5;
+  let other = 0x9e37_79b1;
+  for (let at = 0; at < key.length; at++) {
+    const unit = key.charCodeAt(at);
+    one = Math.imul(one ^ unit, 0x0100_0193);
+    other = Math.imul(other ^ unit, 0x0100_0193);
   }
-  value = Math.imul(value ^ (value >>> 16), 0x85eb_ca6b);
+  first = mix(one);
+  step = mix(other) | 1;
+}
+
+function mix(hashed: number): number {
+  let value = Math.imul(hashed ^ (hashed >>> 16), 0x85eb_ca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2_ae35);
   return (value ^ (value >>> 16)) >>> 0;
 }

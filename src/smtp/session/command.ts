@@ -172,7 +172,18 @@ export function splitLine(line: string): { readonly verb: string; readonly argum
   const at = line.indexOf(" ");
   return at < 0
     ? { verb: line.trimEnd().toUpperCase(), argument: "" }
-    : { verb: line.slice(0, at).toUpperCase(), argument: line.slice(at + 1).trim() };
+    : { verb: inCapitals(line.slice(0, at)), argument: line.slice(at + 1).trim() };
+}
+
+/** `toUpperCase` leaves the compiled code also where nothing is to be done, as with nearly all verbs. */
+function inCapitals(verb: string): string {
+  for (let at = 0; at < verb.length; at++) {
+    const code = verb.charCodeAt(at);
+    if (code < 65 || code > 90) {
+      return verb.toUpperCase();
+    }
+  }
+  return verb;
 }
 
 /** The name a client gives itself: bounded and printable; blanks and UTF-8 only if lenient. */

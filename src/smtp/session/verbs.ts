@@ -33,7 +33,7 @@ export type VerbAnswer =
   | { readonly presented: Presented };
 
 /** Whether a line ended in LF alone, as the parser marks it. */
-const isBare = (line: string): boolean => line.endsWith("\n");
+const isBare = (line: string): boolean => line.charCodeAt(line.length - 1) === 10;
 
 /** The verbs of one session. */
 export class Verbs {
