@@ -62,10 +62,8 @@ export const https: CourierDefinition = defineCourier({
         ca: authorities,
         signal,
       });
-      // The bytes that left before the answer are counted by now.
-      await new Promise((resolve) => setImmediate(resolve));
       const { statusCode: status = 0 } = response;
-      const whole = response.sentAll();
+      const whole = await response.sentAll();
       if (isSuccess(status)) {
         // What it may say besides is not worth the wait.
         response.destroy();

@@ -27,7 +27,7 @@ export interface Exchange {
 /** A response whose headers are there. */
 export interface Responded extends IncomingMessage {
   /** Whether everything had been sent by now. */
-  sentAll(): boolean;
+  sentAll(): Promise<boolean>;
 }
 
 /** Redirections are not followed: a server that moved should be named in the configuration. */
@@ -48,7 +48,12 @@ export function exchange({ url, method, headers, file, text = "", ca, signal }: 
     agent: false,
   });
   request.once("response", (response) => {
-    resolve(Object.assign(response, { sentAll: () => request.writableFinished }));
+    const sentAll = async (): Promise<boolean> => {
+      // The bytes that left before the answer are counted by then.
+      await new Promise((done) => setImmediate(done));
+      return request.writableFinished;
+    };
+    resolve(Object.assign(response, { sentAll }));
   });
   request.once("error", (error) => {
     const code = errorCode(error);

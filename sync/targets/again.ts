@@ -65,7 +65,8 @@ export async function pushUnchanged(
         return [target];
       }
       const why = await lossOf(target, got, path, signal);
-      if (why === undefined) {
+      // A run that is stopped knows nothing.
+      if (why === undefined || signal.aborted) {
         return [];
       }
       log.warning("sync", "the list is no longer at the target, pushing it again", { target: target.name, why });

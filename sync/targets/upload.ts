@@ -17,9 +17,13 @@ export async function upload(path: string, place: Place, access: Access, signal:
   const headers = await accessHeaders(place, "PUT", access, type, digest);
   const response = await exchange({ ...place, method: "PUT", headers, file: { path, size }, ca: access.ca, signal });
   const status = response.statusCode ?? 0;
+  const isSent = await response.sentAll();
   const text = await readAnswer(response);
   if (status < 200 || status > 299) {
     throw new Error(`Cannot PUT ${place.url.host}: it answered ${status} ${text}`.trimEnd());
+  }
+  if (!isSent) {
+    throw new Error(`Cannot PUT ${place.url.host}: it answered ${status} before it had all of the file`);
   }
 }
 

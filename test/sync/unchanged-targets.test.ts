@@ -137,11 +137,16 @@ describe("a list that did not change", () => {
   });
 
   it("is believed to be where it may only be written, and not where HEAD fails or shows something else", async () => {
-    const { open, sent, log } = await sceneOf();
+    const { path, open, sent, log } = await sceneOf();
     const asked: string[] = [];
+    let hasty = false;
     let head: [status: number, length?: string] = [403];
     const server = createServer((request, response) => {
       asked.push(request.method ?? "");
+      if (hasty) {
+        response.writeHead(200).end();
+        return;
+      }
       request.resume().once("end", () => {
         if (request.method === "PUT") {
           response.writeHead(204).end();
@@ -170,6 +175,11 @@ describe("a list that did not change", () => {
         expect(await sent(pushUnchanged, target)).toBe(1);
         expect(await sent(pushUnchanged, target)).toBe(0);
       }
+      // More than fits into the sockets' buffers, of which the server reads nothing.
+      writeFileSync(path, Buffer.alloc(30_000_000));
+      hasty = true;
+      expect(await sent(pushList, target)).toBe(0);
+      expect(log.lines.at(-1)?.fields["why"]).toMatch(/answered 200 before it had all/);
     } finally {
       server.closeAllConnections();
       server.close();
