@@ -2,7 +2,7 @@
 import { Command } from "commander";
 
 import { loadConfig } from "../config/load.ts";
-import { effectiveConfig, effectiveValue } from "../config/effective.ts";
+import { effectiveConfig, effectiveValue, nearestSetting } from "../config/effective.ts";
 import { sampleConfig } from "../config/sample.ts";
 import { formatFault } from "../config/toml.ts";
 import type { Fault } from "../config/toml.ts";
@@ -100,7 +100,9 @@ function get(key: string, { config }: { config: string }): void {
   }
   const value = effectiveValue(loaded.schema, loaded.settings, loaded.given, key);
   if (value === undefined) {
-    process.stderr.write(`goodmailto: no such setting: ${key}; \`goodmailto config print\` lists all\n`);
+    const near = nearestSetting(loaded.schema, loaded.settings, loaded.given, key);
+    const advice = near === undefined ? "`goodmailto config print` lists all" : `did you mean ${near}?`;
+    process.stderr.write(`goodmailto: no such setting: ${key}; ${advice}\n`);
     process.exitCode = exit.usage;
     return;
   }

@@ -1,6 +1,7 @@
 /** The effective settings of a loaded file, as TOML. Durations and sizes are shown as the file gives them. */
 import { fieldMeta } from "./fields.ts";
 import type { FieldMeta } from "./field-meta.ts";
+import { nearest } from "./nearest.ts";
 import { headingOf, sectionsOf } from "./section-rows.ts";
 import type { Schema, SectionRow } from "./section-rows.ts";
 import type { Settings } from "./sections.ts";
@@ -42,6 +43,17 @@ export function effectiveValue(schema: Schema, settings: Settings, given: TomlFi
   const at = name.lastIndexOf(".");
   const section = sectionsInEffect(schema, settings, given).find(({ names }) => names.includes(name.slice(0, at)));
   return section?.settings.find(({ key }) => key === name.slice(at + 1))?.value;
+}
+
+/** The setting that was probably meant by a name that {@link effectiveValue} does not know; undefined if none is near. */
+export function nearestSetting(schema: Schema, settings: Settings, given: TomlFile, name: string): string | undefined {
+  const sections = sectionsInEffect(schema, settings, given);
+  return nearest(
+    name,
+    sections.flatMap(({ names, settings: all }) =>
+      names.flatMap((section) => all.map(({ key }) => `${section}.${key}`)),
+    ),
+  );
 }
 
 function sectionsInEffect(schema: Schema, settings: Settings, given: TomlFile): Section[] {

@@ -120,6 +120,11 @@ describe("a relay of two workers", () => {
     ]) {
       await client.command(line);
     }
+    const last = await until(
+      () => ask("trace", "a2@kontor.example", "--json"),
+      ({ code }) => code === 0,
+    );
+    expect(JSON.parse(last.stdout)).toMatchObject({ events: [{ code: 421, by: "goodmailto", reason: "harvest" }] });
     const blocked = await ask("blocked");
     expect(blocked).toMatchObject({
       code: 0,

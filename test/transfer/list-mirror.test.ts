@@ -108,7 +108,7 @@ describe("a mirror of lists", () => {
       "a b",
       ...Array.from({ length: 300 }, (_, i) => `list${i}`),
     ]);
-    await expect.poll(() => origin.asked.length).toBeGreaterThan(200);
+    await expect.poll(() => origin.asked.length, { timeout: 20_000 }).toBeGreaterThan(200);
     expect(new Set(origin.asked.map(({ path }) => path)).size).toBeLessThanOrEqual(200);
     expect(origin.asked.every(({ path }) => /^\/list\d+$/.test(path))).toBe(true);
   });

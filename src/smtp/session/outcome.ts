@@ -4,7 +4,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { Outcome } from "../../hooks/outcome.ts";
 import { answers, dropped, say, sayAndClose } from "../answers.ts";
 import type { Response } from "../answers.ts";
-import { decisionOf } from "../decision.ts";
+import { decisionOf, limitDecision } from "../decision.ts";
 import type { Sentence } from "../harvest/harvest.ts";
 
 /** A response now, or after I/O. */
@@ -41,7 +41,7 @@ export function responseOf(outcome: Outcome): Response | undefined {
 export function afterSentence(sentence: Sentence, usual: Response, waited: () => number): Answering {
   switch (sentence.kind) {
     case "disconnect":
-      return answers.tooManyUnknown;
+      return { ...answers.tooManyUnknown, by: limitDecision("harvest") };
     case "reply": {
       // Most are answered at once: they need no look at the clock.
       const left = sentence.wait === 0 ? 0 : sentence.wait - waited();
