@@ -2,6 +2,7 @@
  * One pull: fetch the snapshot if there is a newer one, judge it by the relay's own checks, put it in place. Whatever
  * goes wrong, the snapshot that is there stays.
  */
+import { hash } from "node:crypto";
 import { rmSync, statSync } from "node:fs";
 
 import type { Place } from "../config/place.ts";
@@ -12,7 +13,7 @@ import type { Trust } from "../snapshot/trust.ts";
 import type { Access } from "../transfer/access.ts";
 import { download } from "./download.ts";
 import { installFile } from "./install.ts";
-import { pullStatePath, readState, writeState } from "./state.ts";
+import { maxWhy, pullStatePath, readState, writeState } from "./state.ts";
 import type { PullState } from "./state.ts";
 import { errorMessage } from "../report/error-message.ts";
 
@@ -36,6 +37,12 @@ export type Pulled =
   | { readonly kind: "installed"; readonly rows: number; readonly created: number }
   | { readonly kind: "unchanged" }
   | { readonly kind: "refused" | "failed"; readonly why: string };
+
+/**
+ * A file that was refused is downloaded again after this time, in ms, as it may have been damaged on its way; until then
+ * only another one is. A fleet that lacks a key would else download its list again and again.
+ */
+const refetch = 900_000;
 
 /** Pulls once; the caller holds the snapshot's lock. Rejects never. */
 export async function pull(options: PullOptions): Promise<Pulled> {
@@ -69,35 +76,52 @@ async function attempt(options: PullOptions): Promise<Pulled> {
     state = { ...state, ...changes };
     writeState(stateFile, state);
   };
+  const by = hash("sha256", JSON.stringify(options.trust));
+  const isRefused =
+    state.refusedBy === by && state.refusedEtag !== "" && Math.abs(Date.now() - state.refusedAt) < refetch;
   const mine = state.file !== "" && state.file === fileOf(path);
   const downloaded = await download({
     place,
     access,
     part,
-    etag: mine ? state.etag : "",
+    etag: isRefused ? state.refusedEtag : mine ? state.etag : "",
     partEtag: state.partEtag,
     maxSize,
     begin: (partEtag) => keep({ partEtag }),
     signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeout)]),
   });
   if (downloaded.kind === "unchanged") {
-    return downloaded;
+    return isRefused ? { kind: "refused", why: `${state.refusedWhy} (the same file as before)` } : downloaded;
   }
   try {
-    keep({ partEtag: "" });
-    const judged = await judge(part, options, state.newest);
-    if (typeof judged === "string") {
-      return { kind: "refused", why: judged };
-    }
-    const { rows, created, isNew } = judged;
-    if (isNew) {
-      installFile(part, path);
-    }
-    keep({ etag: downloaded.etag, file: fileOf(path), newest: Math.max(state.newest, created) });
-    return isNew ? { kind: "installed", rows, created } : { kind: "unchanged" };
+    keep({ partEtag: "", refusedEtag: "", refusedBy: "" });
+    const { pulled, changes } = await take(part, downloaded.etag, options, state.newest);
+    keep(pulled.kind === "refused" ? { ...changes, refusedBy: by } : changes);
+    return pulled;
   } finally {
     rmSync(part, { force: true });
   }
+}
+
+/** Puts a complete file in place, if it is good. @returns also what is to be remembered of it */
+async function take(
+  part: string,
+  etag: string,
+  options: PullOptions,
+  newest: number,
+): Promise<{ readonly pulled: Pulled; readonly changes: Partial<PullState> }> {
+  const { path } = options;
+  const judged = await judge(part, options, newest);
+  if (typeof judged === "string") {
+    const changes = { refusedEtag: etag, refusedAt: Date.now(), refusedWhy: judged.slice(0, maxWhy) };
+    return { pulled: { kind: "refused", why: judged }, changes };
+  }
+  const { rows, created, isNew } = judged;
+  if (isNew) {
+    installFile(part, path);
+  }
+  const changes = { etag, file: fileOf(path), newest: Math.max(newest, created) };
+  return { pulled: isNew ? { kind: "installed", rows, created } : { kind: "unchanged" }, changes };
 }
 
 /** The file at a path, as long as nobody touches it. */

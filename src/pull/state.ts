@@ -19,6 +19,13 @@ export interface PullState {
   readonly file: string;
   /** `created` of the newest that was installed, ms since 1970; 0 is none. */
   readonly newest: number;
+  /** ETag of the file that was refused last; "" is none. */
+  readonly refusedEtag: string;
+  /** By which keys and `match`, as a hash; others may take it. */
+  readonly refusedBy: string;
+  /** When it was downloaded, ms since 1970. */
+  readonly refusedAt: number;
+  readonly refusedWhy: string;
   /** Consecutive pulls that brought nothing that could be used. */
   readonly failures: number;
   /** The first of them, ms since 1970; 0 is none. */
@@ -28,7 +35,7 @@ export interface PullState {
 }
 
 const maxEtag = 500;
-const maxWhy = 500;
+export const maxWhy = 500;
 
 /** The file of a snapshot. */
 export function pullStatePath(snapshotPath: string): string {
@@ -37,7 +44,11 @@ export function pullStatePath(snapshotPath: string): string {
 
 /** Reads it; another program's file is as if it were missing. */
 export function readState(path: string, url: string): PullState {
-  const none: PullState = { url, etag: "", partEtag: "", file: "", newest: 0, failures: 0, since: 0, why: "" };
+  const none: PullState = {
+    ...{ url, etag: "", partEtag: "", file: "", newest: 0 },
+    ...{ refusedEtag: "", refusedBy: "", refusedAt: 0, refusedWhy: "" },
+    ...{ failures: 0, since: 0, why: "" },
+  };
   try {
     const read = readJsonFile(path);
     const text = (key: keyof PullState): string => {
@@ -50,8 +61,12 @@ export function readState(path: string, url: string): PullState {
     };
     const newest = number("newest");
     const failed = { failures: number("failures"), since: number("since"), why: text("why") };
+    const refused = {
+      ...{ refusedEtag: text("refusedEtag"), refusedBy: text("refusedBy") },
+      ...{ refusedAt: number("refusedAt"), refusedWhy: text("refusedWhy") },
+    };
     return valueAt(read, ["url"]) === url
-      ? { url, etag: text("etag"), partEtag: text("partEtag"), file: text("file"), newest, ...failed }
+      ? { url, etag: text("etag"), partEtag: text("partEtag"), file: text("file"), newest, ...refused, ...failed }
       : { ...none, newest };
   } catch {
     return none;

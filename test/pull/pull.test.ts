@@ -134,6 +134,15 @@ describe("goodmailto pull", () => {
     origin.files.set("/list", spoil(await listOf(420, start + 1)));
     expect(await fetchList()).toMatchObject({ kind: "refused", why: expect.stringMatching(why) as string });
     expect(readFileSync(path).equals(before)).toBe(true);
+    // The same file is not downloaded again for a while, unless the keys are others.
+    const again = { kind: "refused", why: expect.stringMatching(/\(the same file as before\)$/) as string };
+    expect(await fetchList()).toMatchObject(again);
+    await fetchList({ trust: plainTrust });
+    expect(await fetchList({ trust: plainTrust })).toMatchObject(again);
+    const state = JSON.parse(readFileSync(`${path}.pull`, "utf8")) as object;
+    writeFileSync(`${path}.pull`, JSON.stringify({ ...state, refusedAt: Date.now() - 901_000 }));
+    await fetchList({ trust: plainTrust });
+    expect(origin.asked.map(({ status }) => status)).toEqual([200, 200, 304, 200, 304, 200]);
     origin.files.set("/list", await listOf(420, start + 2));
     expect(await fetchList()).toMatchObject({ kind: "installed", rows: 420 });
   });
