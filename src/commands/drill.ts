@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 
 import type { Case } from "../drill/cases.ts";
-import { isGood } from "../drill/outcome.ts";
+import type { Outcome } from "../drill/outcome.ts";
 import type { Drill } from "../drill/run.ts";
 import type { Site } from "../drill/sandbox.ts";
-import { summaryOf, textReport, verdictOf } from "../drill/report.ts";
+import { namesOf, summaryOf, textReport, verdictOf } from "../drill/report.ts";
 import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadPlaced } from "../compose/settings.ts";
 import { errorMessage } from "../report/error-message.ts";
@@ -19,6 +19,8 @@ import { cases } from "../drill/cases.ts";
 interface Words {
   readonly config: string;
   readonly only?: readonly Case[];
+  readonly skip?: readonly Case[];
+  readonly strict?: true;
   readonly json?: true;
   readonly html?: string;
 }
@@ -29,6 +31,8 @@ export function drillCommand(): Command {
     .description("Try the configuration in a sandbox against what may break, and show what senders would be answered")
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--only <cases>", "cases or groups (directory, hop, list, clock), separated by commas", readCases)
+    .option("--skip <cases>", "cases or groups that are not tried", readCases)
+    .option("--strict", "exit 1 also for a case that the configuration does not protect from")
     .option("--json", "print one JSON object")
     .option("--html <file>", "also write the report as a page")
     .action(run);
@@ -45,7 +49,7 @@ function readCases(text: string): readonly Case[] {
   return cases.filter(({ name, group }) => wanted.includes(name) || wanted.includes(group));
 }
 
-async function run({ config, only = cases, json, html }: Words): Promise<void> {
+async function run({ config, only = cases, skip = [], strict, json, html }: Words): Promise<void> {
   const placed = loadPlaced(config, []);
   if (placed === undefined) {
     process.exitCode = exit.config;
@@ -63,7 +67,17 @@ async function run({ config, only = cases, json, html }: Words): Promise<void> {
     process.exitCode = exit.usage;
     return;
   }
-  await hold({ placed, file: config, domain }, only, json === true, html);
+  const wanted = only.filter((one) => !skip.includes(one));
+  if (wanted.length === 0) {
+    process.stderr.write("goodmailto: --skip leaves no case to try\n");
+    process.exitCode = exit.usage;
+    return;
+  }
+  const outcomes = await hold({ placed, file: config, domain }, wanted, json === true, html);
+  if (outcomes !== undefined) {
+    const bad = [...namesOf(outcomes, "broken"), ...(strict === true ? namesOf(outcomes, "unprotected") : [])];
+    process.exitCode = bad.length === 0 ? exit.ok : exit.refused;
+  }
 }
 
 /** Said before the drill, which takes its time. */
@@ -76,7 +90,13 @@ function unwritable(file: string): string | undefined {
   }
 }
 
-async function hold(site: Site, only: readonly Case[], json: boolean, html: string | undefined): Promise<void> {
+/** @returns undefined: it could not be held, and that is said */
+async function hold(
+  site: Site,
+  only: readonly Case[],
+  json: boolean,
+  html: string | undefined,
+): Promise<readonly Outcome[] | undefined> {
   const folder = mkdtempSync(join(realpathSync(tmpdir()), "goodmailto-drill-"));
   const clean = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -93,10 +113,11 @@ async function hold(site: Site, only: readonly Case[], json: boolean, html: stri
       process.stderr.write(`${count}/${only.length} ${outcome.title}: ${verdictOf(outcome)}\n`);
     });
     await print(drill, json, html);
-    process.exitCode = drill.outcomes.every(isGood) ? exit.ok : exit.refused;
+    return drill.outcomes;
   } catch (error) {
     process.stderr.write(`goodmailto: ${visible(errorMessage(error))}\n`);
     process.exitCode = exit.unavailable;
+    return undefined;
   } finally {
     clean();
   }
@@ -107,10 +128,11 @@ async function print({ outcomes, notes }: Drill, json: boolean, file: string | u
     const { pageOf } = await import("../drill/page.ts");
     writeFileSync(file, pageOf(outcomes, notes));
   }
-  const held = outcomes.every(isGood);
+  const held = namesOf(outcomes, "broken").length === 0;
+  const unprotected = namesOf(outcomes, "unprotected");
   process.stdout.write(
     json
-      ? `${JSON.stringify({ held, summary: summaryOf(outcomes), notes, cases: outcomes })}\n`
+      ? `${JSON.stringify({ held, unprotected, summary: summaryOf(outcomes), notes, cases: outcomes })}\n`
       : textReport(outcomes, notes),
   );
 }

@@ -1,10 +1,10 @@
 /** What a drill breaks: one row each. */
-import { closeSync, copyFileSync, ftruncateSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, renameSync, rmSync } from "node:fs";
 
 import type { Settings } from "../config/sections.ts";
 import { ownDomains } from "../config/own-domains.ts";
 import type { Sandbox } from "./sandbox.ts";
-import { usesTls } from "./sandbox.ts";
+import { tear, usesTls } from "./stand-in.ts";
 
 const day = 86_400_000;
 
@@ -33,10 +33,12 @@ export interface Case {
   readonly hopRefuses?: boolean;
   /** What helps if a promise is not held. */
   readonly advice?: string;
+  /** What the configuration lacks, so that known recipients are refused in this case; undefined: nothing. */
+  unprotected?(settings: Settings): string | undefined;
 }
 
-const withoutLdap = ({ source }: Settings): string | undefined =>
-  source.some(({ type }) => type === "ldap") ? undefined : "no LDAP source";
+const withoutSource = ({ source }: Settings): string | undefined =>
+  source.length > 0 ? undefined : "no [[source]]: another machine makes the list";
 
 const guardAdvice = "Lower [sync] max_shrink, max_shrink_domain and max_shrink_kind, or set [sync] canaries";
 const signAdvice =
@@ -49,16 +51,16 @@ export const cases: readonly Case[] = [
     name: "directory-down",
     title: "directory down",
     group: "directory",
-    skip: withoutLdap,
-    harm: (sandbox) => sandbox.stopDirectories(),
+    skip: withoutSource,
+    harm: (sandbox) => sandbox.stopSources(),
     syncs: true,
   },
   {
     name: "directory-empty",
     title: "directory empty: it answers that there is nobody",
     group: "directory",
-    skip: withoutLdap,
-    harm: ({ directoryFaults }) => void (directoryFaults.page = () => []),
+    skip: withoutSource,
+    harm: (sandbox) => sandbox.keepPeople(() => false),
     syncs: true,
     advice: guardAdvice,
   },
@@ -66,16 +68,16 @@ export const cases: readonly Case[] = [
     name: "directory-cut",
     title: "directory half: the connection breaks in the middle",
     group: "directory",
-    skip: withoutLdap,
-    harm: ({ directoryFaults }) => void (directoryFaults.cutAtEntry = 90),
+    skip: withoutSource,
+    harm: (sandbox) => sandbox.cutSources(),
     syncs: true,
   },
   {
     name: "directory-half",
     title: "directory half: every second person is gone",
     group: "directory",
-    skip: withoutLdap,
-    harm: ({ directoryFaults }) => void (directoryFaults.page = (entries) => entries.filter((_, i) => i % 2 === 0)),
+    skip: withoutSource,
+    harm: (sandbox) => sandbox.keepPeople((place) => place % 2 === 0),
     syncs: true,
     advice: guardAdvice,
   },
@@ -83,11 +85,14 @@ export const cases: readonly Case[] = [
     name: "directory-certificate",
     title: "directory with the certificate of another server",
     group: "directory",
-    skip: (settings) =>
-      withoutLdap(settings) ??
-      (settings.source.some((source) => source.type === "ldap" && usesTls(source))
-        ? undefined
-        : "no source uses TLS: no certificate is asked for, and whoever is in between can answer"),
+    skip: ({ source: all }) => {
+      const directories = all.filter(({ type }) => type === "ldap");
+      return directories.length === 0
+        ? "no LDAP source"
+        : directories.some(usesTls)
+          ? undefined
+          : "no source uses TLS: no certificate is asked for, and whoever is in between can answer";
+    },
     wrongName: true,
     syncs: true,
   },
@@ -127,14 +132,14 @@ export const cases: readonly Case[] = [
     name: "list-torn",
     title: "list torn while the relay runs",
     group: "list",
-    harm: (sandbox) => tear(sandbox.snapshot),
+    harm: (sandbox) => tearList(sandbox.snapshot),
     changesList: true,
   },
   {
     name: "list-torn-at-start",
     title: "list torn when the relay starts",
     group: "list",
-    harm: (sandbox) => tear(sandbox.snapshot),
+    harm: (sandbox) => tearList(sandbox.snapshot),
     startsBroken: true,
   },
   {
@@ -150,7 +155,7 @@ export const cases: readonly Case[] = [
     group: "list",
     harm: (sandbox, foreign) => replace(sandbox.snapshot, (path) => copyFileSync(foreign.snapshot, path)),
     changesList: true,
-    advice: signAdvice,
+    unprotected: ({ snapshot }) => (snapshot.public_key_file === "" ? signAdvice : undefined),
   },
   {
     name: "list-old",
@@ -165,13 +170,11 @@ export const cases: readonly Case[] = [
   { name: "clock-behind", title: "clock wrong: 30 days behind", group: "clock", ahead: -30 * day, syncs: true },
 ];
 
-/** As a copy that broke off leaves it: half of the file, in its place. */
-function tear(path: string): void {
+/** It is a new file: the relay has the other one open. */
+function tearList(path: string): void {
   replace(path, (half) => {
     copyFileSync(path, half);
-    const file = openSync(half, "r+");
-    ftruncateSync(file, Math.floor(statSync(half).size / 2));
-    closeSync(file);
+    tear(half);
   });
 }
 

@@ -11,6 +11,8 @@ import { tomlValue } from "../config/toml-value.ts";
 import type { SourceSettings } from "../config/sources.ts";
 import { reader } from "../demo/settings.ts";
 import { canariesOf, drillClass } from "./people.ts";
+import { isSqlite, query } from "./stand-in.ts";
+import type { SourcePlace } from "./stand-in.ts";
 
 type Table = Record<string, unknown>;
 
@@ -19,18 +21,12 @@ export interface Places {
   readonly folder: string;
   readonly metricsPort: number;
   readonly hopPort: number;
-  /** By the name of the source: an LDAP source has `ldap` or `ldaps` here, any other the path of a list. */
+  /** By the name of the source: an LDAP source has `ldap` or `ldaps` here, one of SQLite `sqlite:`, any other the path of a list. */
   readonly sources: ReadonlyMap<string, SourcePlace>;
   /** The sandbox's own keys, if the site hashes or signs its list. */
   readonly secret?: string | undefined;
   readonly signingKey?: string | undefined;
   readonly publicKey?: string | undefined;
-}
-
-export interface SourcePlace {
-  readonly url: string;
-  /** Of LDAPS: the certificates that are trusted. */
-  readonly ca?: string | undefined;
 }
 
 /** Stands for the list that another machine makes, if there is no `[[source]]`. */
@@ -189,9 +185,14 @@ function sourcesOf(settings: Placed["settings"], given: unknown, places: Places,
     const place = places.sources.get(source.name);
     const table = pick(tables[i], source.type === "ldap" ? sourceKeys : ["name", "domains"]);
     const hop = source.next_hop.length > 0 ? { next_hop: [`smtp://127.0.0.1:${places.hopPort}`] } : {};
-    const rest = source.type === "ldap" ? ldapOf(source, place, places) : { type: "list", url: [place?.url ?? ""] };
+    const rest = source.type === "ldap" ? ldapOf(source, place, places) : fileOf(source, place);
     return { ...table, ...rest, ...hop };
   });
+}
+
+function fileOf(source: SourceSettings, place: SourcePlace | undefined): Table {
+  const url = [place?.url ?? ""];
+  return isSqlite(source) ? { type: "sql", url, query } : { type: "list", url };
 }
 
 function ldapOf({ bind_dn: bindDn }: SourceSettings, place: SourcePlace | undefined, { folder }: Places): Table {
@@ -208,11 +209,16 @@ function ldapOf({ bind_dn: bindDn }: SourceSettings, place: SourcePlace | undefi
 
 function differences(settings: Placed["settings"], given: unknown, afterFailures: number): string[] {
   const left = Object.keys(isTable(given) ? given : {}).filter((name) => !remade.has(name));
-  const types = [...new Set(settings.source.map(({ type }) => type).filter((type) => type !== "ldap"))];
+  const others = settings.source.filter((source) => source.type !== "ldap" && !isSqlite(source));
+  const types = [...new Set(others.map(({ type }) => type))];
   const lines = [
     [left.length > 0, `these sections have no effect in the sandbox: ${left.join(", ")}`],
     [settings.source.some(({ type }) => type === "ldap"), "directories have made-up entries; filters are not used"],
-    [types.length > 0, `sources of type ${types.join(", ")} are lists of made-up recipients`],
+    [settings.source.some(isSqlite), "SQLite databases are made up; queries of the site are not used"],
+    [
+      types.length > 0,
+      `sources of type ${types.join(", ")} are lists of made-up recipients, in files: the cases of the directory break those`,
+    ],
     [
       settings.sync.canaries.length > [...canariesOf(settings).values()].flat().length,
       "[sync] canaries that are no addresses, or in the domain of no source, do not count",

@@ -2,6 +2,7 @@
 import type { Case } from "./cases.ts";
 import type { Answer } from "./ask.ts";
 import type { Paged } from "./paged.ts";
+import type { Totals } from "../ops/metrics.ts";
 
 /** One promise. */
 export interface Promised {
@@ -31,16 +32,31 @@ export interface Outcome {
   readonly status?: { readonly code: number; readonly text: string } | undefined;
   readonly answers: readonly Answer[];
   readonly paged?: Paged | undefined;
+  /** What Prometheus would have read: before the fault ({}: the relay started with it), and after; no histograms. */
+  readonly metrics?: readonly Totals[] | undefined;
   readonly promises: readonly Promised[];
   /** What helps where a promise was not held. */
   readonly advice?: string | undefined;
+  /** What the configuration lacks, so that known recipients are refused here; undefined: nothing. */
+  readonly unprotected?: string | undefined;
   /** ms */
   readonly time: number;
 }
 
-/** Whether everything held. */
-export function isGood({ promises }: Outcome): boolean {
-  return promises.every(({ held }) => held);
+/** The only promise that a configuration may go without. */
+const optional = "no known recipient refused";
+
+/** held: everything; unprotected: what was not held is what the configuration does not protect from; broken: the rest. */
+export type Standing = "held" | "unprotected" | "broken";
+
+/** What a case came to; held too if it was skipped. */
+export function standingOf({ promises, unprotected }: Outcome): Standing {
+  const broken = promises.filter(({ held }) => !held);
+  return broken.length === 0
+    ? "held"
+    : unprotected !== undefined && broken.every(({ promise }) => promise === optional)
+      ? "unprotected"
+      : "broken";
 }
 
 /**

@@ -3,9 +3,9 @@ import { version } from "../ops/version.ts";
 import { fixed, html, nothing, textOf } from "../web/html/markup.ts";
 import type { Markup } from "../web/html/markup.ts";
 import { style } from "../web/html/style.ts";
-import { isGood } from "./outcome.ts";
-import type { Outcome } from "./outcome.ts";
-import { factsOf, summaryOf, verdictOf } from "./report.ts";
+import { standingOf } from "./outcome.ts";
+import type { Outcome, Standing } from "./outcome.ts";
+import { factsOf, namesOf, summaryOf, verdictOf } from "./report.ts";
 
 /** Nothing is loaded or run, wherever the file is opened. */
 const policy = "default-src 'none'; style-src 'unsafe-inline'";
@@ -16,9 +16,15 @@ const own = `
 @media (max-width: 40rem) { .drill dl { grid-template-columns: minmax(0, 1fr); } }
 `;
 
+const states: Readonly<Record<Standing, "good" | "warning" | "fault">> = {
+  held: "good",
+  unprotected: "warning",
+  broken: "fault",
+};
+
 /** The file. */
 export function pageOf(outcomes: readonly Outcome[], notes: readonly string[]): string {
-  const good = outcomes.every(isGood);
+  const good = namesOf(outcomes, "broken").length === 0;
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -52,7 +58,7 @@ export function pageOf(outcomes: readonly Outcome[], notes: readonly string[]): 
 }
 
 function caseOf(outcome: Outcome): Markup {
-  const state = outcome.skipped === undefined ? (isGood(outcome) ? "good" : "fault") : "warning";
+  const state = outcome.skipped === undefined ? states[standingOf(outcome)] : "warning";
   const facts = factsOf(outcome);
   return html`<section>
     <h2>${outcome.title}</h2>

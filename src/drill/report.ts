@@ -1,9 +1,16 @@
 /** The report of a drill as text. What came from servers and logs is made visible: nothing of it moves a terminal. */
 import { visible } from "../report/visible.ts";
 import type { Answer } from "./ask.ts";
-import { isGood } from "./outcome.ts";
-import type { Outcome } from "./outcome.ts";
+import { standingOf } from "./outcome.ts";
+import type { Outcome, Standing } from "./outcome.ts";
 import type { Paged } from "./paged.ts";
+
+/** What is said of a case, and of a promise of it that was not held. */
+const standingWords: Readonly<Record<Standing, string>> = {
+  held: "held",
+  unprotected: "NOT PROTECTED",
+  broken: "NOT HELD",
+};
 
 /** The promise that a case's advice is about. */
 const advised = "no known recipient refused";
@@ -53,7 +60,9 @@ export function pagedFacts({ rules, page, alert, log }: Paged): Fact[] {
 
 /** Everything of a case, in order. */
 export function factsOf(outcome: Outcome): Fact[] {
-  const { sync, status, paged, promises, advice } = outcome;
+  const { sync, status, paged, promises, advice, unprotected } = outcome;
+  const standing = standingOf(outcome);
+  const help = standing === "unprotected" ? unprotected : advice;
   const runs = sync === undefined ? "" : sync.runs === 1 ? "one run" : `the last of ${sync.runs} runs`;
   return [
     ...answerFacts(outcome),
@@ -61,27 +70,41 @@ export function factsOf(outcome: Outcome): Fact[] {
     ...(status === undefined ? [] : [{ label: "status", text: `exit ${status.code}: ${status.text}` }]),
     ...(paged === undefined ? [] : pagedFacts(paged)),
     ...promises.flatMap(({ promise, held, why }) =>
-      held ? [] : [{ label: "NOT HELD", text: `${promiseWords[promise]}: ${why}` }],
+      held ? [] : [{ label: standingWords[standing], text: `${promiseWords[promise]}: ${why}` }],
     ),
     // It is about lists, not about who may relay.
-    ...(advice === undefined || promises.every(({ promise, held }) => held || promise !== advised)
+    ...(help === undefined || promises.every(({ promise, held }) => held || promise !== advised)
       ? []
-      : [{ label: "advice", text: advice }]),
+      : [{ label: "advice", text: help }]),
   ];
 }
 
 /** In one word. */
 export function verdictOf(outcome: Outcome): string {
-  return outcome.skipped === undefined ? (isGood(outcome) ? "held" : "NOT HELD") : `skipped: ${outcome.skipped}`;
+  return outcome.skipped === undefined ? standingWords[standingOf(outcome)] : `skipped: ${outcome.skipped}`;
+}
+
+/** Names of the cases that came to this. */
+export function namesOf(outcomes: readonly Outcome[], standing: Standing): string[] {
+  return outcomes.flatMap((outcome) =>
+    outcome.skipped === undefined && standingOf(outcome) === standing ? [outcome.name] : [],
+  );
 }
 
 /** The last line. */
 export function summaryOf(outcomes: readonly Outcome[]): string {
-  const tried = outcomes.filter(({ skipped }) => skipped === undefined);
-  const broken = tried.filter((outcome) => !isGood(outcome));
-  return broken.length === 0
-    ? `Every promise held in ${tried.length} cases.`
-    : `Promises did not hold in ${broken.length} of ${tried.length} cases: ${broken.map(({ name }) => name).join(", ")}.`;
+  const [held, unprotected, broken] = (["held", "unprotected", "broken"] as const).map((each) =>
+    namesOf(outcomes, each),
+  ) as [string[], string[], string[]];
+  const count = held.length + broken.length;
+  const tried = `${count} ${count === 1 ? "case" : "cases"}`;
+  const words = [
+    [broken.length > 0, `Promises did not hold in ${broken.length} of ${tried}: ${broken.join(", ")}.`],
+    [broken.length === 0 && count > 0, `Every promise held in ${tried}.`],
+    [unprotected.length > 0, `Not protected by this configuration: ${unprotected.join(", ")}.`],
+    [count + unprotected.length === 0, "No case could be tried."],
+  ] as const;
+  return words.flatMap(([holds, text]) => (holds ? [text] : [])).join(" ");
 }
 
 /** For a terminal. */

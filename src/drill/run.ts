@@ -116,7 +116,7 @@ async function remakeList(sandbox: Sandbox, ahead: number): Promise<void> {
   await firstSync(sandbox, ahead);
 }
 
-type Seen = Pick<Outcome, "sync" | "status" | "answers" | "paged" | "promises" | "advice">;
+type Seen = Pick<Outcome, "sync" | "status" | "answers" | "paged" | "metrics" | "promises" | "advice" | "unprotected">;
 
 async function breakAndLook(site: Site, plan: Case, sandbox: Sandbox, foreign: Sandbox): Promise<Seen> {
   const ahead = plan.ahead ?? 0;
@@ -144,7 +144,8 @@ async function breakAndLook(site: Site, plan: Case, sandbox: Sandbox, foreign: S
     const late = await askAll(port, sandbox);
     const answers = early === undefined ? late : [...early, ...late.map((one) => ({ ...one, again: true as const }))];
     const last = await look(site, plan, sandbox, { relay, before, usual, synced, answers });
-    return { ...last, paged: bothPaged(seen?.paged, last.paged) };
+    const metrics = [before, ...(seen?.metrics ?? []), ...(last.metrics ?? [])];
+    return { ...last, metrics, paged: bothPaged(seen?.paged, last.paged) };
   } finally {
     await relay.stop();
   }
@@ -172,13 +173,15 @@ async function look({ placed }: Site, plan: Case, sandbox: Sandbox, broken: Brok
     status: { code: status.code, text: statusText(report, status) },
     answers,
     paged: {
-      rules: firedRules(before, totals),
+      rules: firedRules(before, totals, Date.now()),
       page: pageAlerts(report, totals, sandbox.derived.afterFailures, Date.now() + ahead),
       alert: alertText(placed.settings, sandbox.folder),
       log: [...(synced?.log ?? []), ...urgentLines("relay", relay.stderr, usual)],
     },
+    metrics: [totals],
     promises: judge(answers, taken, plan.hopRefuses === true),
     advice: plan.advice,
+    unprotected: plan.unprotected?.(placed.settings),
   };
 }
 

@@ -3,18 +3,15 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { makeSelfSigned } from "../auth/self-signed.ts";
 import type { Placed } from "../compose/settings.ts";
-import { startDirectory } from "../demo/directory.ts";
-import type { Directory } from "../demo/directory.ts";
-import type { DirectoryFaults } from "../demo/faults.ts";
 import { findPort } from "../demo/find-port.ts";
 import { startNextHop } from "../demo/next-hop.ts";
 import type { DemoNextHop, HopFaults, ReceivedMessage } from "../demo/next-hop.ts";
-import { reader } from "../demo/settings.ts";
 import { deriveConfig, fileNames, foreignMade } from "./derive.ts";
-import type { Derived, SourcePlace } from "./derive.ts";
-import { canariesOf, entriesOf, listOf, most, peopleOf } from "./people.ts";
+import type { Derived } from "./derive.ts";
+import { canariesOf, most, peopleOf } from "./people.ts";
+import { openStandIn } from "./stand-in.ts";
+import type { SourcePlace, StandIn } from "./stand-in.ts";
 
 /** The site, as it is loaded. */
 export interface Site {
@@ -40,11 +37,10 @@ export interface SandboxOptions {
 export class Sandbox {
   readonly folder: string;
   readonly hopFaults: HopFaults = {};
-  readonly directoryFaults: DirectoryFaults = {};
   /** What the next hop took. */
   readonly received: ReceivedMessage[] = [];
   readonly #options: SandboxOptions;
-  #directories: Directory[] = [];
+  readonly #sources: StandIn[] = [];
   #hop: DemoNextHop | undefined;
   #metricsPort = 0;
   #derived: Derived | undefined;
@@ -124,27 +120,10 @@ export class Sandbox {
     const { source: all } = this.#options.site.placed.settings;
     const source = all.find((one) => one.name === name);
     // A name may be anything that can be printed.
-    const own = join(this.folder, `source-${all.findIndex((one) => one === source)}`);
-    const people = this.#people(name);
-    if (source?.type !== "ldap") {
-      const url = `${own}.list`;
-      writeFileSync(url, listOf(people));
-      return { url };
-    }
-    const tls = usesTls(source)
-      ? makeSelfSigned([wrongName ? "elsewhere.example" : "127.0.0.1"], validity())
-      : undefined;
-    const ca = `${own}.pem`;
-    if (tls !== undefined) {
-      writeFileSync(ca, tls.certificate);
-    }
-    const directory = await startDirectory(entriesOf(people, source), {
-      ...(source.bind_dn === "" ? {} : { bindDn: reader, password }),
-      ...(tls === undefined ? {} : { tls: { cert: tls.certificate, key: tls.key } }),
-      faults: this.directoryFaults,
-    });
-    this.#directories.push(directory);
-    return { url: directory.url, ca: tls === undefined ? undefined : ca };
+    const path = join(this.folder, `source-${all.findIndex((one) => one === source)}`);
+    const opened = await openStandIn({ source, people: this.#people(name), path, password, wrongName });
+    this.#sources.push(opened);
+    return opened.place;
   }
 
   #people(source: string): readonly string[] {
@@ -180,9 +159,19 @@ export class Sandbox {
     };
   }
 
-  /** Nobody listens there any more. */
-  async stopDirectories(): Promise<void> {
-    await Promise.all(this.#directories.splice(0).map((directory) => directory.close()));
+  /** Nobody listens there any more, and files are gone. */
+  async stopSources(): Promise<void> {
+    await Promise.all(this.#sources.splice(0).map((source) => source.stop()));
+  }
+
+  /** Sources have only these people. @param isKept asked with the place of each, from 0 */
+  keepPeople(isKept: (place: number) => boolean): void {
+    this.#sources.forEach((source) => source.keep(isKept));
+  }
+
+  /** Sources break off in the middle. */
+  cutSources(): void {
+    this.#sources.forEach((source) => source.cut());
   }
 
   async stopHop(): Promise<void> {
@@ -191,20 +180,11 @@ export class Sandbox {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.stopDirectories(), this.stopHop()]);
+    await Promise.all([this.stopSources(), this.stopHop()]);
   }
-}
-
-/** Whether a certificate is asked for. */
-export function usesTls(source: { readonly starttls: boolean; readonly url: readonly string[] }): boolean {
-  return source.starttls || source.url.some((url) => url.startsWith("ldaps://"));
 }
 
 /** `.kontor.example` stands for each of its subdomains. */
 export function domainOf(name: string): string {
   return name.startsWith(".") ? `drill${name}` : name;
-}
-
-function validity(): { readonly from: Date; readonly days: number } {
-  return { from: new Date(Date.now() - 86_400_000), days: 400 };
 }

@@ -13,13 +13,18 @@ import type { FromThread, ToThread, WebOptions } from "./messages.ts";
 
 /** ms that the thread may take to listen, to answer, and to end. */
 const startTime = 30_000;
-const aliveEvery = 10_000;
 const closeTime = 2000;
 /** One that owes so many answers hangs. */
 const mostOwed = 3;
-/** The wait before it is started again: longer each time, up to the most. */
-const firstWait = 1000;
 const mostWait = 60_000;
+/** ms; for tests. */
+export interface HostTimes {
+  /** Between two questions whether the thread lives. */
+  readonly aliveEvery: number;
+  /** Before a thread that ended is started again: twice as long each time, up to a minute. */
+  readonly wait: number;
+}
+const usualTimes: HostTimes = { aliveEvery: 10_000, wait: 1000 };
 /** What a stranger can make it hold: it then ends, and mail does not. */
 const memory = { maxOldGenerationSizeMb: 512 };
 
@@ -43,15 +48,15 @@ export class WebHost {
   readonly #ask: AskTotals;
   readonly #pulse: NodeJS.Timeout;
   #thread: Worker | undefined;
-  #owed = 0;
+  /** Questions without an answer; undefined: it does not listen yet, for which it has a time limit of its own. */
+  #owed: number | undefined;
   readonly #firstWait: number;
   #wait: number;
   #isClosed = false;
   /** Where it listens. */
   address = "";
 
-  /** @param wait ms before a thread that died is started again; longer each time */
-  constructor(options: WebOptions, ask: AskTotals, log: Log, wait = firstWait) {
+  constructor(options: WebOptions, ask: AskTotals, log: Log, { aliveEvery, wait }: HostTimes = usualTimes) {
     this.#firstWait = wait;
     this.#wait = wait;
     this.#options = options;
@@ -75,8 +80,6 @@ export class WebHost {
         resolve();
       } else if (message.kind === "failed") {
         reject(new StartFault(`the status page: ${message.why}`, message.code));
-        // It would wait for messages, and nobody would start another. Rejects never; its exit is heard.
-        void thread.terminate();
       } else {
         this.#hear(thread, message);
       }
@@ -89,7 +92,14 @@ export class WebHost {
       reject(new Error("the thread of the status page ended"));
       this.#ended(thread);
     });
-    await within(promise, startTime, "the status page does not start");
+    this.#owed = undefined;
+    try {
+      await within(promise, startTime, "the status page does not start");
+    } catch (error) {
+      // It would wait for messages, and nobody would start another. Rejects never; its exit is heard.
+      void thread.terminate();
+      throw error;
+    }
     this.#owed = 0;
     this.#log.info("web", "ready", { listen: this.address });
   }
@@ -135,6 +145,9 @@ export class WebHost {
   }
 
   #look(): void {
+    if (this.#owed === undefined) {
+      return;
+    }
     if (this.#thread !== undefined && ++this.#owed > mostOwed) {
       this.#log.error("web", "its thread does not answer, ending it");
       // Rejects never; its exit is heard.
@@ -163,7 +176,7 @@ export class WebHost {
 
 /** Starts the page, if there is to be one. @throws Error if it cannot listen */
 export async function startWeb(config: string, ask: AskTotals, log: Log): Promise<WebHost> {
-  const host = new WebHost({ config, sampleEvery: 10_000, refresh: 15 }, ask, log);
+  const host = new WebHost({ config, sampleEvery: 10_000, refresh: 15, answerTime: 60_000 }, ask, log);
   try {
     await host.start();
     return host;

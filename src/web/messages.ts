@@ -9,6 +9,8 @@ export interface WebOptions {
   /** ms between two samples for the charts, and seconds between two looks of a live page. */
   readonly sampleEvery: number;
   readonly refresh: number;
+  /** ms that a browser may take for an answer, or be silent. */
+  readonly answerTime: number;
 }
 
 /** The levels of a log line. */

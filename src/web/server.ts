@@ -21,7 +21,7 @@ import type { WebOptions } from "./messages.ts";
 import { Sessions } from "./sessions.ts";
 import type { Samples } from "./pages/samples.ts";
 
-/** ms for a request to arrive, its head alone, and a browser that takes nothing of its answer. */
+/** ms for a request to arrive, and its head alone. */
 const bounds = {
   maxHeaderSize: 16_384,
   requestTimeout: 10_000,
@@ -29,7 +29,6 @@ const bounds = {
   keepAliveTimeout: 10_000,
   connectionsCheckingInterval: 1000,
 };
-const idle = 60_000;
 
 export class WebServer {
   readonly #server: Server;
@@ -52,6 +51,9 @@ export class WebServer {
     this.#parts = this.#assemble(loaded);
     const { settings } = loaded;
     const handle = (request: IncomingMessage, response: ServerResponse): void => {
+      // One that takes its answer in drops is never idle.
+      const late = setTimeout(() => request.socket.destroy(), options.answerTime).unref();
+      response.once("close", () => clearTimeout(late));
       // Rejects never.
       void answerRequest(request, response, this.#parts);
     };
@@ -62,7 +64,7 @@ export class WebServer {
         ? http.createServer(bounds, handle)
         : https.createServer({ ...bounds, ...pairOf(tls), handshakeTimeout: 5000 }, handle);
     this.#server.maxConnections = settings.web.max_connections;
-    this.#server.setTimeout(idle, (socket: { destroy(): void }) => socket.destroy());
+    this.#server.setTimeout(options.answerTime, (socket: { destroy(): void }) => socket.destroy());
     this.#server.on("tlsClientError", (error: Error) => log.debug("web", "TLS failed", { why: errorMessage(error) }));
     this.#timer = setInterval(() => void this.#parts.knowledge.sample(), options.sampleEvery).unref();
   }

@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 
 import type { Answer } from "../../src/drill/ask.ts";
-import { judge } from "../../src/drill/outcome.ts";
+import { judge, standingOf } from "../../src/drill/outcome.ts";
 import type { Outcome } from "../../src/drill/outcome.ts";
 import { pageOf } from "../../src/drill/page.ts";
 import { rules } from "../../src/drill/paged.ts";
+import { disagreement } from "../drill/same-rules.ts";
+import { missing } from "../fakes/need.ts";
 import { main } from "../program.ts";
 import { node, project, Scene, until } from "./scene.ts";
 
@@ -52,7 +54,7 @@ function answered({ cases: all }: Report, name: string, who: Answer["who"]): str
   return (found?.answers ?? []).flatMap((one) => (one.who === who ? [`${one.step} ${one.code}`] : []));
 }
 
-describe("drill", () => {
+describe("drill", { timeout: 120_000 }, () => {
   it("tries a directory that is empty and a list from elsewhere, and asks and writes nothing of the site", async () => {
     const site = await watched();
     const config = scene.write(
@@ -86,13 +88,14 @@ next_hop = "smtp://127.0.0.1:${site.port}"
     );
     const before = readdirSync(scene.folder);
     const page = join(scene.folder, "drill.html");
-    const only = "directory-empty,directory-certificate,list-foreign";
+    const only = "directory-empty,directory-certificate,list-foreign,list-old";
     const { code, stdout, stderr } = await scene
       .start("drill", "-c", config, "--only", only, "--json", "--html", page)
       .ended(60_000);
-    expect(stderr).toContain("3/3 ");
+    expect(stderr).toContain("4/4 ");
     expect(code).toBe(0);
     const report = JSON.parse(stdout) as Report;
+    expect(missing("promtool") ? "" : disagreement(report.cases, Date.now())).toBe("");
     expect(report.cases.map(({ name }) => name)).toEqual(only.split(","));
     for (const name of ["directory-empty", "list-foreign"]) {
       expect(answered(report, name, "known"), name).toEqual(["message 250", "message 250"]);
@@ -102,7 +105,7 @@ next_hop = "smtp://127.0.0.1:${site.port}"
         "RCPT 550",
       ]);
     }
-    const [empty, certificate, foreign] = report.cases;
+    const [empty, certificate, foreign, old] = report.cases;
     expect(empty?.sync).toMatchObject({ code: 65, runs: 1 });
     expect(empty?.status?.code).toBe(1);
     expect(empty?.paged?.alert).toBe("sync-failing after 1 failures to ops@kontor.example");
@@ -111,23 +114,47 @@ next_hop = "smtp://127.0.0.1:${site.port}"
       "A guard refused the last list",
     ]);
     expect(certificate?.skipped).toContain("no source uses TLS");
+    expect(old?.paged?.rules.map(({ name }) => name)).toEqual(["GoodmailtoListOld", "GoodmailtoSyncSilent"]);
     expect(foreign?.paged?.rules.map(({ name }) => name)).toEqual(["GoodmailtoListAlarm"]);
     expect(report.notes.join("\n")).toContain("do not run: spp, dnsbl");
-    expect(readFileSync(page, "utf8")).toContain("Every promise held in 2 cases");
+    expect(readFileSync(page, "utf8")).toContain("Every promise held in 3 cases");
     expect(readdirSync(scene.folder).toSorted()).toEqual([...before, "drill.html"].toSorted());
     expect(site.asked()).toBe(0);
     site.server.close();
   });
 
-  it("ends with 1 and names what was not held, here without a signature", async () => {
+  it("says what the configuration does not protect from, and ends with 1 for that if it shall be strict", async () => {
     const config = scene.write("plain.toml", `[domains]\nrelay = ["kontor.example"]\n`);
-    const { code, stdout } = await scene
-      .start("drill", "-c", config, "--only", "directory-down,list-foreign")
-      .ended(60_000);
-    expect(stdout).toContain("[directory-down]: skipped: no LDAP source");
-    expect(stdout).toMatch(/NOT HELD +no known recipient refused for good: drill\.001@kontor\.example was refused/);
-    expect(stdout).toContain("Promises did not hold in 1 of 1 cases: list-foreign.");
+    const words = ["drill", "-c", config, "--only", "directory-down,list"];
+    const more = ["--skip", "list-torn,list-torn-at-start,list-removed,list-old", "--strict"];
+    const { code, stdout } = await scene.start(...words, ...more).ended(60_000);
+    expect(stdout).toContain("[directory-down]: skipped: no [[source]]");
+    expect(stdout).toMatch(
+      /NOT PROTECTED +no known recipient refused for good: drill\.001@kontor\.example was refused/,
+    );
+    expect(stdout).toMatch(/^ {2}advice +Sign the list: /m);
+    expect(stdout).toContain("\nNot protected by this configuration: list-foreign.\n");
     expect(code).toBe(1);
+  });
+
+  it("breaks the databases and lists of a site that has no directory", async () => {
+    const sources = `[[source]]\nname = "db"\ntype = "sql"\nurl = ["sqlite:x.db"]\nquery = "SELECT mail AS address FROM x"
+[[source]]\nname = "file"\ntype = "csv"\nurl = ["x.csv"]\n`;
+    const config = scene.write(
+      "files.toml",
+      `[domains]\nrelay = ["kontor.example"]\n${sources}[alert]\nafter_failures = 1\n`,
+    );
+    const words = ["--only", "directory-cut,list-foreign", "--json"];
+    const { code, stdout } = await scene.start("drill", "-c", config, ...words).ended(60_000);
+    const report = JSON.parse(stdout) as Report;
+    const [cut, foreign] = report.cases;
+    expect(cut?.sync?.text).toContain("did not publish");
+    expect(cut?.paged?.log.map(({ text }) => text).join()).toContain("database disk image is malformed");
+    expect(answered(report, "directory-cut", "known")).toEqual(["message 250", "message 250"]);
+    expect(foreign && standingOf(foreign)).toBe("unprotected");
+    expect(report).toMatchObject({ held: true, unprotected: ["list-foreign"] });
+    expect(report.notes.join()).toMatch(/SQLite databases are made up.*sources of type csv are lists/);
+    expect(code).toBe(0);
   });
 
   it("leaves no process and no folder behind when it is stopped", async () => {

@@ -1,21 +1,15 @@
-/** The status page as a part of the running relay: by HTTPS over several workers, and in a thread that may die. */
+/** The status page as a part of the running relay: by HTTPS over several workers. */
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { request } from "node:https";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
-import type { Worker } from "node:worker_threads";
 
 import { afterEach, describe, expect, it } from "vitest";
 
 import { makeSelfSigned } from "../../src/auth/self-signed.ts";
-import { createLog } from "../../src/log/log.ts";
-import { WebHost } from "../../src/web/host.ts";
 import { answerTo, until } from "../end-to-end/scene.ts";
 import { freePort } from "../fakes/free-port.ts";
-import { publishSnapshot } from "../fakes/snapshot.ts";
 import { password, startSite, token, user } from "./site.ts";
 
 const closing: (() => Promise<void>)[] = [];
@@ -78,45 +72,5 @@ describe("the status page of a running relay", { timeout: 120_000 }, () => {
     process.kill(pids[0] ?? 0, "SIGKILL");
     const after = await until(overview, (shown) => /1 workers that ended/.test(shown));
     expect(card(after, "Recipients refused")).toBe("12");
-  });
-
-  it("comes back when its thread dies, at a port that was taken meanwhile too; mail does not notice", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "goodmailto-web-"));
-    const lines: string[] = [];
-    const port = await freePort();
-    await publishSnapshot(join(folder, "snapshot.sqlite"), ["vera@kontor.example"]);
-    const config = join(folder, "goodmailto.toml");
-    writeFileSync(
-      config,
-      `[smtp]\nstatus_folder = "${folder}"\n[domains]\nrelay = ["kontor.example"]\n[snapshot]\npath = "snapshot.sqlite"
-[[route]]\ndomain = "*"\nnext_hop = "smtp://127.0.0.1:1"\n[web]\nlisten = "127.0.0.1:${port}"\n`,
-    );
-    const log = createLog({ format: "plain", level: "info", write: (line) => lines.push(line) });
-    const threads: Worker[] = [];
-    const note = (thread: Worker): void => void threads.push(thread);
-    process.on("worker", note);
-    const host = new WebHost({ config, sampleEvery: 10_000, refresh: 15 }, async () => ({ connections: 7 }), log, 100);
-    closing.push(async () => {
-      process.off("worker", note);
-      await host.close();
-      rmSync(folder, { recursive: true });
-    });
-    const seen = async (): Promise<string> =>
-      card(await fetch(`http://127.0.0.1:${port}/`).then((answer) => answer.text(), String), "Connections");
-    await host.start();
-    expect(await seen()).toBe("7");
-    await threads[0]?.terminate();
-    const other = createServer().listen(port, "127.0.0.1");
-    await once(other, "listening");
-    await until(
-      () => lines.join("\n"),
-      (text) => text.includes("web: cannot start"),
-    );
-    await new Promise((resolve) => other.close(resolve));
-    await until(seen, (connections) => connections === "7");
-    expect(threads.length).toBeGreaterThan(2);
-    expect(lines.filter((line) => line.includes("web: ready"))).toHaveLength(2);
-    await host.close();
-    expect(await seen()).toBe("no Connections");
   });
 });
