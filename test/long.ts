@@ -9,6 +9,7 @@ export const long: readonly string[] = [
   "test/packaging/packages.test.ts",
   "test/web/status-page.test.ts",
   "test/web/running.test.ts",
+  "test/web/thread.test.ts",
   "test/auth/login.test.ts",
   "test/auth/docs.test.ts",
   "test/auth/passwords.test.ts",
