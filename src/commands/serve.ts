@@ -169,10 +169,13 @@ function answerSupervisor(relay: Relay, metrics: Metrics, stop: () => void): voi
   process.send?.({ ready: relay.addresses });
 }
 
+/** How long a start waits for what next hops offer, in ms: one that is down must not keep the relay from mail. */
+const hopsPatience = 2000;
+
 /** The relay, and the metrics of one that is alone; where they cannot start, the process ends. */
 async function startServing(settings: Settings, log: Log, metrics: Metrics, worker: boolean): Promise<Relay> {
   try {
-    const relay = await startRelay(settings, log, metrics, worker);
+    const relay = await startRelay(settings, log, metrics, { shared: worker, patience: hopsPatience });
     const endpoint = parseEndpoint(settings.metrics.listen);
     if (endpoint !== undefined && !worker) {
       const pages = {

@@ -45,8 +45,21 @@ export interface Lasting {
   readonly closeTraces: Traced["close"];
 }
 
+/** How a relay is started. */
+export interface Start {
+  /** Listen with SO_REUSEPORT, for several processes on one port. */
+  readonly shared?: boolean;
+  /** How long to wait for what next hops offer before a port is open, in ms; 0: not at all. */
+  readonly patience?: number;
+}
+
 /** What outlives a reload, made for the first settings. */
-export function createLasting(settings: Settings, log: Log, { counters, close }: Traced, shared: boolean): Lasting {
+export function createLasting(
+  settings: Settings,
+  log: Log,
+  { counters, close }: Traced,
+  { shared = false, patience = 0 }: Start,
+): Lasting {
   const snapshot = openServed(settings, log, true);
   const { sessions, lookups } = wantedConnections(settings);
   const room = affordable(sessions, lookups);
@@ -64,7 +77,7 @@ export function createLasting(settings: Settings, log: Log, { counters, close }:
     state: new RelayState(settings, counting, log, shared),
     spools: new SpoolRoom(spoolPlaceOf(settings)),
     copies: new CopyQueues(),
-    offers: new HopOffers(),
+    offers: new HopOffers(patience),
     observing: new Observing(log),
     traffic: new TrafficKeeping(log, snapshot),
     record: new Record(log, counters),

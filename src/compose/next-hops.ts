@@ -74,10 +74,13 @@ function askedOffers(
   asked: Asking | undefined,
   { smtp }: Settings,
 ): { readonly offered: () => Offered; readonly question?: OffersQuestion } {
-  if (asked === undefined || (smtp.dsn === "none" && smtp.smtputf8 === "none")) {
+  const hops = asked?.routes.flatMap((route) => route.hops) ?? [];
+  // The hosts behind MX records are never all known, and a place of another kind offers nothing.
+  const isNever =
+    asked?.routes.some(({ place }) => place !== undefined) === true || hops.some(({ kind }) => kind === "mx");
+  if (asked === undefined || isNever || (smtp.dsn === "none" && smtp.smtputf8 === "none")) {
     return { offered: () => nothingOffered };
   }
-  const hops = asked.routes.flatMap((route) => route.hops);
   return { offered: offeredByAll(hops, asked.offers), question: new OffersQuestion(asked) };
 }
 

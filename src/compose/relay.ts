@@ -29,7 +29,7 @@ import type { Answerer } from "../ops/control-socket.ts";
 import type { Gauge } from "../ops/metrics.ts";
 import { readTls } from "./certificates.ts";
 import { closeLasting, createLasting } from "./lasting.ts";
-import type { Lasting } from "./lasting.ts";
+import type { Lasting, Start } from "./lasting.ts";
 import { Lookups, ofSystemd, serviceNames } from "./lookups.ts";
 import { lookupParts } from "./lookup-parts.ts";
 import { mannersOf } from "./manners.ts";
@@ -157,6 +157,8 @@ class RunningRelay implements Relay {
   async listen(shared: boolean): Promise<void> {
     const names = serviceNames(this.#read.settings);
     refuseSharedSockets(ofSystemd(this.#read.settings), names);
+    // The first client already is offered what they offer.
+    await this.#parts.courier.heard?.();
     for (const { plan, service } of this.#parts.listeners) {
       for (const target of plan.listen.flatMap((place) => targetsOf(place, plan.name, names))) {
         const server = new RelayServer(service, this.#serverOptions(plan));
@@ -234,20 +236,19 @@ class RunningRelay implements Relay {
 
 /**
  * Starts a relay.
- * @param shared listen with SO_REUSEPORT, for several processes on one port
  * @throws FileFault, or the error of a port that is taken
  */
-export async function startRelay(settings: Settings, log: Log, counters: Counters, shared = false): Promise<Relay> {
+export async function startRelay(settings: Settings, log: Log, counters: Counters, start: Start = {}): Promise<Relay> {
   checkLibrary();
   requirePlace(settings);
   const traced = await withTracer(settings, log, counters);
-  const lasting = createLasting(settings, log, traced, shared);
+  const lasting = createLasting(settings, log, traced, start);
   let relay: RunningRelay | undefined;
   try {
     relay = new RunningRelay(settings, lasting);
     await lasting.state.opening;
     lasting.snapshot.watch();
-    await relay.listen(shared);
+    await relay.listen(start.shared === true);
     return relay;
   } catch (error) {
     await (relay === undefined ? closeLasting(lasting) : relay.close(0));

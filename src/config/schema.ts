@@ -92,7 +92,7 @@ const smtp = z.strictObject({
   dsn: field.choice(
     ["all", "own", "none"],
     "all",
-    "Clients that are offered DSN (RFC 3461), as soon as every next hop of every route is known to offer it: they say which delivery reports they want, and the next hop sends them. own: those with RELAYCLIENT, and all clients of a listener with auth. A report of success tells a stranger about the internal servers.",
+    "Clients that are offered DSN (RFC 3461), where every next hop of every route is known to offer it: they say which delivery reports they want, and the next hop sends them. own: those with RELAYCLIENT, and all clients of a listener with auth. A report of success tells a stranger about the internal servers.",
   ),
   chunking: field.flag(
     false,
@@ -101,7 +101,7 @@ const smtp = z.strictObject({
   smtputf8: field.choice(
     ["all", "own", "none"],
     "all",
-    "Clients that are offered SMTPUTF8 (RFC 6531), as soon as every next hop of every route is known to offer it with 8BITMIME: their messages may have addresses in UTF-8. own: as in dsn. none: lookups do not know such addresses either.",
+    "Clients that are offered SMTPUTF8 (RFC 6531), where no next hop of any route is known to lack it or 8BITMIME: their messages may have addresses in UTF-8. own: as in dsn. none: lookups do not know such addresses either.",
   ),
   reverse_lookup: field.flag(
     false,

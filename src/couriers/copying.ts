@@ -36,6 +36,7 @@ export function createCopying(courier: RunningCourier, copying: Copying): Runnin
       copying.queue.close();
     },
     offered: () => courier.offered?.() ?? nothingOffered,
+    heard: () => courier.heard?.() ?? Promise.resolve(),
     hops: () => [...courier.hops(), ...copying.queue.hops()],
   };
 }

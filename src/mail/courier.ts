@@ -67,6 +67,8 @@ export interface HopState {
 export interface RunningCourier extends Courier {
   /** Lets go of unused connections. */
   close(): void;
+  /** Resolves when what hops offer is known, or a start has waited long enough for it. Not given: at once. */
+  heard?(): Promise<void>;
   /** The next hops that were used, or tried, and how they are. */
   hops(): readonly HopState[];
 }

@@ -26,6 +26,8 @@ export interface TestRelayOptions {
   readonly files?: Readonly<Record<string, string | Buffer | { readonly text: string; readonly mode: number }>>;
   /** Another relay's, which stays; undefined: one of its own, which goes with it. */
   readonly folder?: string;
+  /** How long its start waits for what next hops offer, in ms: see src/compose/lasting.ts; not given: 0. */
+  readonly patience?: number;
 }
 
 /** A running relay with what tests look at. */
@@ -94,7 +96,9 @@ export async function startTestRelay(options: TestRelayOptions): Promise<TestRel
     log.push(line);
     more?.write(isUrgent ? "warning" : "info", line);
   };
-  const relay = await startRelay(settings, createLog({ ...settings.log, write }), metrics);
+  const relay = await startRelay(settings, createLog({ ...settings.log, write }), metrics, {
+    patience: options.patience ?? 0,
+  });
   const ports = relay.addresses.map((address) => Number(address.slice(address.lastIndexOf(":") + 1)));
   return {
     relay,

@@ -136,7 +136,7 @@ describe("SMTPUTF8", () => {
     expect(await offers(half.relay.port)).toBe(false);
   });
 
-  it("is refused for a message whose hop does not offer it after all, and the next client is not offered it", async () => {
+  it("is put off for a message whose hop does not offer it after all, and the next client is not offered it", async () => {
     const { relay, hop } = await scene({ ...offering }, own, { snapshot });
     await acquaint(relay);
     const client = await hello(relay);
@@ -144,15 +144,40 @@ describe("SMTPUTF8", () => {
     hop.reset();
     expect(await say(client, "MAIL FROM:<s@sender.example> SMTPUTF8", "RCPT TO:<a@kontor.example>")).toEqual([
       "250 2.1.0",
-      "550 5.6.7",
+      "451 4.6.7",
     ]);
-    expect(await say(client, "RCPT TO:<jürgen@kontor.example>", "RSET")).toEqual(["550 5.6.7", "250 2.0.0"]);
+    expect(await say(client, "RCPT TO:<jürgen@kontor.example>", "RSET")).toEqual(["451 4.6.7", "250 2.0.0"]);
     // Mail that needs none of it goes on.
     expect((await send(client)).at(-1)).toMatch(/^250/);
     client.close();
     expect(await offers(relay.port)).toBe(false);
     expect(hop.violations).toEqual([]);
     expect(hop.commands.flat().some((line) => line.includes("SMTPUTF8"))).toBe(false);
+  });
+
+  it.each([
+    ["a hop that offers neither SMTPUTF8 nor 8BITMIME", ["PIPELINING"], ""],
+    ["one with 8BITMIME alone", usual, ""],
+    ["one with both", offering.keywords ?? [], ""],
+    ["one with both, of a client that says BODY=8BITMIME", offering.keywords ?? [], "BODY=8BITMIME"],
+  ])("need not be asked for by header fields beyond ASCII, which reach %s as they came", async (_, keywords, said) => {
+    const { relay, hop } = await scene({ keywords }, own, { snapshot });
+    const client = await hello(relay);
+    const text = octets("From: Jürgen <s@sender.example>\r\nSubject: Grüße") + "\r\nX-Old: gr\xfc\xdfe\r\n\r\nx";
+    expect(await say(client, `MAIL FROM:<s@sender.example> ${said}`, "RCPT TO:<a@kontor.example>", "DATA")).toEqual([
+      "250 2.1.0",
+      "250 2.1.5",
+      "354 End d",
+    ]);
+    expect(await client.command(`${text}\r\n.`)).toMatch(/^250 /);
+    client.close();
+    const [got] = hop.received;
+    expect(got?.message.toString("latin1").endsWith(`${text}\r\n`)).toBe(true);
+    expect(got?.message.toString("latin1")).toMatch(
+      /^Received: .*\r\n\tby mx\.kontor\.example \(goodmailto\) with ESMTP id /,
+    );
+    expect(got?.parameters).toBe(said);
+    expect(hop.violations).toEqual([]);
   });
 
   it("has recipients of checks, too: one in UTF-8 only with it, a domain in UTF-8 always", async () => {

@@ -12,6 +12,7 @@ export function createCourier(context: DeliveryContext): RunningCourier {
       context.question?.close();
     },
     offered: context.offered,
+    heard: () => context.question?.heard() ?? Promise.resolve(),
     hops: () => context.pool.states(),
   };
 }

@@ -4,13 +4,16 @@ import type { Mailbox } from "../../mail/address.ts";
 import type { Envelope } from "../../mail/courier.ts";
 import { octetsOf } from "../../mail/octets.ts";
 import type { Reply } from "../../mail/reply.ts";
-import { notUtf8 } from "./fitting.ts";
+import { notUtf8, noUtf8Now } from "./fitting.ts";
 
 /** MAIL FROM, or the refusal of a message that this hop cannot have. @param features EHLO keywords of the hop in capitals */
 export function mailLine(envelope: Envelope, features: ReadonlyMap<string, string>): string | Reply {
   const { sender, size, eightBit, dsn = "", utf8 = false } = envelope;
   const path = sender === undefined ? "" : pathOf(sender, utf8);
-  if (path === undefined || (utf8 && !features.has("SMTPUTF8"))) {
+  if (utf8 && !features.has("SMTPUTF8")) {
+    return noUtf8Now;
+  }
+  if (path === undefined) {
     return notUtf8;
   }
   const parameters = [

@@ -18,8 +18,10 @@ export const loops = unheard(451, "4.4.6", "Mail to this domain would loop, try 
 export const otherRoute = unheard(452, "4.5.3", "Send this recipient in a message of its own");
 /** A check gave a message recipients that have different hops. */
 export const dividedRoute = unheard(451, "4.3.5", "These recipients cannot be served together, try again later");
-/** It has an address in UTF-8, or asks for it, and the hop does not take that. RFC 6531 3.5. */
+/** It has an address in UTF-8 without asking for it, from a check. RFC 6531 3.5. */
 export const notUtf8 = unheard(550, "5.6.7", "Addresses in UTF-8 cannot be delivered there");
+/** The message asks for it and was offered it, and the hop does not take it after all: the next EHLO tells the sender. */
+export const noUtf8Now = unheard(451, "4.6.7", "Next hop does not take SMTPUTF8 now, try again later");
 /** It said something else than it was asked. */
 export const misunderstood = unheard(451, "4.3.0", "Next hop gave no fitting answer, try again later");
 
@@ -62,7 +64,9 @@ export function isMisfit({ wire, said }: Reply): boolean {
 }
 
 const ours: ReadonlySet<string> = new Set(
-  [notAvailable, lost, noRoute, loops, otherRoute, dividedRoute, notUtf8, misunderstood].map(({ wire }) => wire),
+  [notAvailable, lost, noRoute, loops, otherRoute, dividedRoute, notUtf8, noUtf8Now, misunderstood].map(
+    ({ wire }) => wire,
+  ),
 );
 
 /** Our texts for what a hop refuses, by the enhanced code without its first digit. RFC 3463. */

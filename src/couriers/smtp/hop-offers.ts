@@ -13,6 +13,12 @@ function offeredIn(features: ReadonlyMap<string, string>): Offered {
   return { dsn: features.has("DSN"), smtputf8: features.has("SMTPUTF8") && features.has("8BITMIME") };
 }
 
+/**
+ * Of a hop that was asked and has not said yet. Whoever needs SMTPUTF8 gives up for good where it is not offered, and
+ * tries again where the relay offers it and cannot reach the hop. A report that nobody promised is none that is lost.
+ */
+const unheard: Offered = { dsn: false, smtputf8: true };
+
 /** What both offer. */
 function both(one: Offered, other: Offered): Offered {
   return { dsn: one.dsn && other.dsn, smtputf8: one.smtputf8 && other.smtputf8 };
@@ -26,7 +32,16 @@ function nameOf(hop: NextHop & { kind: "host" }): string {
 export class HopOffers {
   /** Hop → its address → what is offered there. */
   readonly #hops = new Map<string, Map<string, Offered>>();
+  /** Those that were asked. */
+  readonly #asked = new Set<string>();
   #version = 0;
+  /** How long a start waits for what hops offer, in ms; 0: it does not wait, and they are asked later. */
+  readonly patience: number;
+
+  /** @param patience see {@link HopOffers.patience} */
+  constructor(patience = 0) {
+    this.patience = patience;
+  }
 
   /** Another one: something is known that was not. */
   get version(): number {
@@ -53,14 +68,31 @@ export class HopOffers {
     this.#version++;
   }
 
-  /** What a hop is known to offer at every address; undefined: it was not seen yet. */
+  /** A hop of which nothing is known is asked now. */
+  ask(hop: NextHop): void {
+    if (hop.kind !== "mx" && !this.#asked.has(nameOf(hop))) {
+      this.#asked.add(nameOf(hop));
+      this.#version++;
+    }
+  }
+
+  /** Whether a hop was seen. */
+  knows(hop: NextHop): boolean {
+    return hop.kind !== "mx" && this.#hops.has(nameOf(hop));
+  }
+
+  /** What a hop is known to offer at every address, or is taken to offer; undefined: nobody has asked it yet. */
   of(hop: NextHop): Offered | undefined {
-    const [first, ...more] = hop.kind === "mx" ? [] : (this.#hops.get(nameOf(hop))?.values() ?? []);
-    return first && more.reduce(both, first);
+    if (hop.kind === "mx") {
+      return undefined;
+    }
+    const name = nameOf(hop);
+    const [first, ...more] = this.#hops.get(name)?.values() ?? [];
+    return first === undefined ? (this.#asked.has(name) ? unheard : undefined) : more.reduce(both, first);
   }
 }
 
-/** What every one of these hops is known to offer: nothing while one was not seen. Looked up again only after news. */
+/** What every one of these hops offers: nothing while one was not asked. Looked up again only after news. */
 export function offeredByAll(hops: readonly NextHop[], offers: HopOffers): () => Offered {
   let version = -1;
   let common = nothingOffered;

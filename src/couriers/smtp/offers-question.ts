@@ -3,18 +3,21 @@
  * never be known, and after a start nothing is. A connection, EHLO and QUIT.
  */
 import { silentLog } from "../../report/log.ts";
+import type { NextHop } from "../../mail/next-hop.ts";
 import type { Route } from "../contract/routes.ts";
 import { connectHop } from "./connect-hop.ts";
 import type { HopOffers } from "./hop-offers.ts";
 import { findPlaces } from "./hop-places.ts";
 import type { NameSources } from "./hop-places.ts";
 
-/** A relay that is at work has seen its hops by then, and asks nobody; ms. */
+/** Where no start waits for it: a relay that is at work has seen its hops by then, and asks nobody; ms. */
 const firstTime = 5000;
 /** Hops that did not answer are asked again after so many ms. */
 const nextTime = 60_000;
 /** What a hop has for each answer, in ms. */
 const answerTime = 10_000;
+/** Hops that are asked at a time. */
+const mostAtOnce = 32;
 
 /** What is asked, and how. */
 export interface Asking {
@@ -24,15 +27,36 @@ export interface Asking {
   readonly names: NameSources;
 }
 
+/** A hop, and how it is reached. */
+interface Asked {
+  readonly hop: NextHop;
+  readonly route: Route;
+}
+
 export class OffersQuestion {
   readonly #asking: Asking;
+  readonly #first: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** @param first ms until hops are asked; then again and again while one is not known */
-  constructor(asking: Asking, first: number = firstTime) {
+  /** Asks at once if a start waits for it, and then again and again while a hop is not known. */
+  constructor(asking: Asking) {
     this.#asking = asking;
-    this.#wait(first);
+    if (asking.offers.patience > 0) {
+      this.#first = this.#ask();
+    } else {
+      this.#wait(firstTime);
+    }
+  }
+
+  /** Resolves when every hop has answered or failed, or the patience of the start is over. */
+  async heard(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#asking.offers.patience);
+    });
+    await Promise.race([this.#first, late]);
+    clearTimeout(timer);
   }
 
   /** Nobody is asked any more. */
@@ -49,32 +73,40 @@ export class OffersQuestion {
 
   /** Rejects never: a hop that is not there is not known. */
   async #ask(): Promise<void> {
-    for (const route of this.#asking.routes) {
-      await this.#askRoute(route);
-    }
-    const { routes, offers } = this.#asking;
-    if (routes.some(({ hops }) => hops.some((hop) => hop.kind !== "mx" && offers.of(hop) === undefined))) {
+    const queue = this.#unknown();
+    queue.forEach(({ hop }) => this.#asking.offers.ask(hop));
+    const lane = async (): Promise<void> => {
+      for (let next = queue.shift(); next !== undefined && !this.#closed; next = queue.shift()) {
+        await this.#askHop(next);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(mostAtOnce, queue.length) }, lane));
+    if (this.#unknown().length > 0) {
       this.#wait(nextTime);
     }
   }
 
-  async #askRoute({ hops, tls, timeout }: Route): Promise<void> {
+  /** Each once, by the first route that leads there. */
+  #unknown(): Asked[] {
+    const { routes, offers } = this.#asking;
+    const all = routes.flatMap((route) => route.hops.map((hop) => ({ hop, route })));
+    const unknown = all.filter(({ hop }) => hop.kind !== "mx" && !offers.knows(hop));
+    return [...new Map(unknown.toReversed().map((asked) => [JSON.stringify(asked.hop), asked])).values()];
+  }
+
+  async #askHop({ hop, route: { tls, timeout } }: Asked): Promise<void> {
     const { offers, hostname, names } = this.#asking;
-    for (const hop of hops) {
-      const isKnown = hop.kind === "mx" || offers.of(hop) !== undefined;
-      const places = isKnown ? [] : await findPlaces(hop, "", names).catch(() => []);
-      for (const place of places) {
-        if (this.#closed) {
-          return;
-        }
-        // What is wrong with it is said when a message goes there.
-        const way = { tls, timeout: Math.min(timeout, answerTime) };
+    const places = await findPlaces(hop, "", names).catch(() => []);
+    // What is wrong with it is said when a message goes there.
+    const way = { tls, timeout: Math.min(timeout, answerTime) };
+    await Promise.all(
+      places.map(async (place) => {
         const connection = await connectHop(place, hostname, way, silentLog).catch(() => undefined);
         if (connection !== undefined) {
           offers.note(hop, place, connection.features);
           connection.quit();
         }
-      }
-    }
+      }),
+    );
   }
 }
