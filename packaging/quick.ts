@@ -1,8 +1,8 @@
 /**
- * The verbs that people and schedules wait for, as one file that starts at once: each module in it is evaluated when
- * something of it is first used, packages of Node included, and the compiled code of a real run lies beside it.
+ * The verbs that people and schedules wait for, each as one file that starts at once: each module in it is evaluated when
+ * something of it is first used, packages of Node included. It has the modules that a usual run needs; what other runs
+ * need as well is in a second file. The compiled code of a usual run lies beside both.
  */
-import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
@@ -10,6 +10,7 @@ import { rolldown } from "rolldown";
 import type { OutputChunk, Plugin } from "rolldown";
 
 import { functionOf } from "./lazy-module.ts";
+import { runUsually } from "./usual-run.ts";
 import { fileOf, places } from "./places.ts";
 import type { Here } from "./places.ts";
 
@@ -41,33 +42,30 @@ export async function buildQuick(folder: string, place: string): Promise<void> {
   });
   await bundle.close();
   const chunks = new Map(output.flatMap((file) => (file.type === "chunk" ? [[file.fileName, file] as const] : [])));
-  for (const verb of quickVerbs) {
-    const own = reachedFrom([entry, `src/commands/${verb}.js`], chunks);
-    writeFileSync(join(folder, `quick-${verb}.js`), programText(own));
-  }
   writeFileSync(join(folder, "quick-rest.cjs"), `module.exports = ${tableText(chunks)};\n`);
   writeFileSync(join(folder, "quick.cjs"), starter);
   writeFileSync(join(folder, "quick-contract.js"), contractText(chunks.get(contract)?.exports ?? []));
+  const reached = new Map(quickVerbs.map((verb) => [verb, reachedFrom([entry, `src/commands/${verb}.js`], chunks)]));
+  reached.forEach((own, verb) => writeVerb(folder, verb, own, new Map()));
+  const used = runUsually(folder, quickVerbs, "[...quick.here.made.keys()]");
+  for (const [verb, own] of reached) {
+    const names = new Set(used.get(verb));
+    // A usual sync reads a directory, which is not there yet.
+    const parts = Map.groupBy(own, ([name]) => verb === "sync" || names.has(name));
+    writeVerb(folder, verb, new Map(parts.get(true)), new Map(parts.get(false)));
+  }
+}
+
+/** Writes the files of a verb. */
+function writeVerb(folder: string, verb: string, usual: Chunks, further: Chunks): void {
+  writeFileSync(join(folder, `quick-${verb}.js`), programText(usual));
+  writeFileSync(join(folder, `quick-${verb}-further.js`), `(${tableText(further)})\n`);
 }
 
 /** The code that a verb has run once, so that it need not be compiled again. */
 export function warmQuick(folder: string): void {
-  const config = join(root, "config/goodmailto.toml");
-  const words: Readonly<Record<string, readonly string[]>> = {
-    check: ["-c", config, "postmaster@example.com"],
-    status: ["-c", config],
-    sync: ["--help"],
-    trace: ["-c", config, "postmaster@example.com"],
-  };
   mkdirSync(join(folder, "compiled"), { recursive: true });
-  for (const verb of quickVerbs) {
-    const file = JSON.stringify(join(folder, "compiled", `${verb}.bin`));
-    const keeper = `process.argv.splice(1, 0, "main.js");
-      const quick = require(${JSON.stringify(join(folder, "quick.cjs"))});
-      process.on("exit", () => require("node:fs").writeFileSync(${file}, quick.script.createCachedData()));
-      quick.start(${JSON.stringify(verb)});`;
-    spawnSync(process.execPath, ["-e", keeper, "--", verb, ...(words[verb] ?? [])], { stdio: "ignore" });
-  }
+  runUsually(folder, quickVerbs, "quick.keep()");
 }
 
 const here: Here = {
@@ -119,12 +117,13 @@ function programText(chunks: Chunks): string {
   return `(function program(require, __here) {
 "use strict";
 const { file: __filename, folder: __dirname } = __here;
-const made = new Map();
+const made = __here.made;
+const tables = [__here.further, () => require("./quick-rest.cjs")];
 function __load(name) {
   let module = made.get(name);
   if (module === undefined) {
-    if (!Object.hasOwn(modules, name)) {
-      modules = Object.assign(require("./quick-rest.cjs")(require, __here, __load, __lazy), modules);
+    while (!Object.hasOwn(modules, name) && tables.length > 0) {
+      modules = Object.assign(tables.shift()()(require, __here, __load, __lazy), modules);
     }
     module = { exports: {} };
     made.set(name, module);
@@ -144,31 +143,55 @@ return __load;
 
 /** The compiled code belongs to this text and this Node; if it does not, V8 leaves it alone. */
 const starter = `"use strict";
-const { readFileSync } = require("node:fs");
+const { readFileSync, writeFileSync } = require("node:fs");
 const { Script, constants } = require("node:vm");
 
-function compiledOf(verb) {
+const scripts = new Map();
+
+function compiledOf(name) {
+  return __dirname + "/compiled/" + name + ".bin";
+}
+
+function readCompiled(name) {
   try {
-    return readFileSync(__dirname + "/compiled/" + verb + ".bin");
+    return readFileSync(compiledOf(name));
   } catch {
     return undefined;
   }
 }
 
-exports.start = (verb) => {
-  const filename = __dirname + "/quick-" + verb + ".js";
+function evaluate(name) {
+  const filename = __dirname + "/quick-" + name + ".js";
   const text = readFileSync(filename, "latin1");
   const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
-  exports.script = new Script(text, { filename, cachedData: compiledOf(verb), importModuleDynamically });
-  const here = {
-    file: filename,
+  const script = new Script(text, { filename, cachedData: readCompiled(name), importModuleDynamically });
+  scripts.set(name, script);
+  return script.runInThisContext();
+}
+
+exports.start = (verb) => {
+  const file = __dirname + "/quick-" + verb + ".js";
+  exports.further = () => evaluate(verb + "-further");
+  exports.here = {
+    file,
     folder: __dirname,
     get url() {
-      return require("node:url").pathToFileURL(filename).href;
+      return require("node:url").pathToFileURL(file).href;
     },
+    made: new Map(),
+    further: exports.further,
   };
-  exports.load = exports.script.runInThisContext()(require, here);
+  exports.load = evaluate(verb)(require, exports.here);
   return exports.load(${JSON.stringify(entry)}).run();
+};
+
+exports.scripts = scripts;
+exports.keep = () => {
+  exports.further();
+  for (const [name, script] of scripts) {
+    writeFileSync(compiledOf(name), script.createCachedData());
+  }
+  return [...scripts.keys()];
 };
 `;
 

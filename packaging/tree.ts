@@ -34,13 +34,7 @@ export async function writeTree(folder: string, { architecture, date }: TreeOpti
   mkdirSync(lib, { recursive: true });
   copyProgram(lib, architecture);
   copyFileSync(nodeOf(architecture), join(lib, "node"));
-  // Its paths lead back to the source as from dist in a checkout.
-  await build(join(lib, "dist"), join(root, "dist"));
-  if (architecture.node === process.arch) {
-    const compiled = join(lib, "node_modules/better-sqlite3/prebuilds", `linux-${architecture.node}.node`);
-    execFileSync("strip", ["--strip-unneeded", join(lib, "node"), compiled]);
-    warm(join(lib, "dist"));
-  }
+  await buildProgram(lib, architecture);
   writeProgram(join(folder, "usr/bin/goodmailto"));
   writeUnits(folder);
   mkdirSync(join(folder, "etc/goodmailto"), { recursive: true });
@@ -48,6 +42,24 @@ export async function writeTree(folder: string, { architecture, date }: TreeOpti
   writeDocumentation(join(folder, "usr/share/doc/goodmailto"), architecture, date);
   await writeShared(join(folder, "usr/share"), date.toISOString().slice(0, 10));
   settle(folder);
+}
+
+/** The bundle. It runs here while it is built, also for another architecture. */
+async function buildProgram(lib: string, architecture: Architecture): Promise<void> {
+  const dist = join(lib, "dist");
+  const addon = (arch: string): string => `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`;
+  const isForeign = architecture.node !== process.arch;
+  if (isForeign) {
+    copyFileSync(join(root, addon(process.arch)), join(lib, addon(process.arch)));
+  }
+  // Its paths lead back to the source as from dist in a checkout.
+  await build(dist, join(root, "dist"));
+  if (isForeign) {
+    rmSync(join(lib, addon(process.arch)));
+  } else {
+    execFileSync("strip", ["--strip-unneeded", join(lib, "node"), join(lib, addon(process.arch))]);
+    warm(dist);
+  }
 }
 
 /** The source, which runs as it stands, too, and what it needs of node_modules. */

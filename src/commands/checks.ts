@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 
 import { errorMessage } from "../report/error-message.ts";
-import { checks } from "../checks/registry.ts";
+import { checks } from "../checks/all.ts";
 import { exampleOf } from "../compose/check-examples.ts";
 import { labelRule } from "../config/check-sections.ts";
 import { fieldMeta } from "../config/fields.ts";

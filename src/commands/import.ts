@@ -2,7 +2,7 @@
 import { Command } from "commander";
 
 import { errorMessage } from "../report/error-message.ts";
-import { checks } from "../checks/registry.ts";
+import { registry } from "../checks/registry.ts";
 import { schema } from "../compose/settings.ts";
 import { replaceFile } from "../files/replace.ts";
 import { Draft } from "../import/draft.ts";
@@ -62,7 +62,7 @@ function write(qpsmtpd: string | undefined, qmail: string | undefined): string {
   }
   const known = readKnown(
     schema,
-    checks.map(({ name }) => name),
+    registry.map(({ name }) => name),
   );
   const plugins = qpsmtpd === undefined ? undefined : qpsmtpdFolder(qpsmtpd);
   const control = qmail === undefined ? undefined : qmailFolder(qmail);

@@ -16,9 +16,10 @@ export interface CheckSection {
 
 type Instances = readonly (CheckValues & { readonly name: string })[];
 
-/** The sections of all checks, whether they run or not. */
-export function sectionsOfChecks(settings: Settings): CheckSection[] {
-  return allChecks(settings.checks.load).flatMap((check): CheckSection[] => {
+/** The sections of all checks, whether they run or not. @param run only of those in this list of checks */
+export function sectionsOfChecks(settings: Settings, run?: readonly string[]): CheckSection[] {
+  const names = run === undefined ? undefined : namesIn(run);
+  return allChecks(settings.checks.load, names).flatMap((check): CheckSection[] => {
     const { name, section } = check;
     if (section !== undefined) {
       // Any of them has the values of a check.
@@ -31,6 +32,11 @@ export function sectionsOfChecks(settings: Settings): CheckSection[] {
       ? values.map((one, i) => ({ check, label: `${name}:${one.name}`, path: [...path, i], values: one }))
       : [{ check, label: name, path, values }];
   });
+}
+
+/** The checks that a list names, without their instances. */
+export function namesIn(run: readonly string[]): ReadonlySet<string> {
+  return new Set(run.map((label) => label.replace(/:.*/s, "")));
 }
 
 function isList(values: CheckValues | Instances): values is Instances {

@@ -43,7 +43,7 @@ export function missingLists(settings: Settings): Warning[] {
 /** Checks that run anywhere. */
 function runningSections(settings: Settings): CheckSection[] {
   const run = new Set([settings.checks.run, ...settings.listener.map(({ checks }) => checks ?? [])].flat());
-  return sectionsOfChecks(settings).filter(({ label, values }) => run.has(label) && values.mode !== "off");
+  return sectionsOfChecks(settings, [...run]).filter(({ label, values }) => run.has(label) && values.mode !== "off");
 }
 
 /** The settings of a check that name lists. */

@@ -3,10 +3,10 @@ import { existsSync } from "node:fs";
 
 import type * as z from "zod";
 
-import { checks } from "../checks/registry.ts";
+import { registry } from "../checks/registry.ts";
 import { fieldMeta } from "../config/fields.ts";
 import { stages } from "../hooks/check.ts";
-import type { CheckDefinition } from "../hooks/check.ts";
+import type { CheckDefinition, RegisteredCheck } from "../hooks/check.ts";
 import { hookNames } from "../hooks/hook-names.ts";
 import { needs } from "../hooks/message.ts";
 import { readExports, whyNot } from "./outside-loader.ts";
@@ -65,7 +65,7 @@ function wrongIn(check: Partial<CheckDefinition>): string | undefined {
   if (!/^[a-z][a-z0-9_]{0,31}$/.test(name) || name === "run" || name === "load") {
     return `its name "${name}" must be a word of a-z, 0-9 and _, and not "run" or "load"`;
   }
-  if (checks.some((one) => one.name === name)) {
+  if (registry.some((one) => one.name === name)) {
     return `its check "${name}" has the name of a built-in one`;
   }
   if (typeof doc !== "string" || doc === "") {
@@ -93,7 +93,17 @@ function isField(type: z.ZodType): boolean {
   return typeof type?.meta === "function" && fieldMeta(type) !== undefined;
 }
 
-/** The built-in checks and those of these files, as they were loaded with the settings. @throws OutsideFault */
-export function allChecks(paths: readonly string[]): readonly CheckDefinition[] {
-  return paths.length === 0 ? checks : [...checks, ...paths.map((path) => loaded.get(path)?.check ?? loadCheck(path))];
+/**
+ * The built-in checks and those of these files, as they were loaded with the settings.
+ * @param names only these @throws OutsideFault
+ */
+export function allChecks(paths: readonly string[], names?: ReadonlySet<string>): readonly CheckDefinition[] {
+  const outside = paths.map((path) => registered(loaded.get(path)?.check ?? loadCheck(path)));
+  const asked = [...registry, ...outside].filter(({ name }) => names?.has(name) ?? true);
+  return asked.map(({ definition }) => definition());
+}
+
+/** A check from outside as the schema takes it. */
+export function registered(check: CheckDefinition): RegisteredCheck {
+  return { name: check.name, definition: () => check };
 }

@@ -22,7 +22,7 @@ export function buildPipeline(
   counters: Counters,
   want?: (name: string) => void,
 ): Pipeline {
-  const sections = sectionsOfChecks(settings);
+  const sections = sectionsOfChecks(settings, run);
   const clock = turnClock(services.now);
   const listsOf = (label: string) => createLists(settings.control.folders, label, services.log, clock, want);
   const steps = run.flatMap((label) => {

@@ -1,6 +1,6 @@
 /** What each section of the sample file is for. */
 import { backEnds } from "../auth/backends/registry.ts";
-import { checks } from "../checks/registry.ts";
+import { checks } from "../checks/all.ts";
 
 /** Dotted section name → sentence. A check's section is described by the check itself. */
 export const sectionDocs: Readonly<Record<string, string>> = {

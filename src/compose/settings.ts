@@ -1,11 +1,13 @@
 /** Loads the configuration for a verb, or prints every error of it. */
 import { isTable, valueAt } from "../config/shape.ts";
 import { errorMessage } from "../report/error-message.ts";
-import { loadCheck, OutsideFault } from "./outside-checks.ts";
+import { loadCheck, OutsideFault, registered } from "./outside-checks.ts";
+import type { BackEndDefinition } from "../auth/backends/contract.ts";
 import { backEnds } from "../auth/backends/registry.ts";
-import { checks } from "../checks/registry.ts";
+import { registry } from "../checks/registry.ts";
 import type { FileOwner } from "../config/field-meta.ts";
 import { loadConfig } from "../config/load.ts";
+import type { CourierDefinition } from "../couriers/contract/contract.ts";
 import { couriers } from "../couriers/registry.ts";
 import { resolvePath } from "../config/setting-files.ts";
 import type { Loaded, SchemaFor } from "../config/load.ts";
@@ -13,8 +15,12 @@ import { createSchema } from "../config/sections.ts";
 import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
 
+// Made when the section that needs them is.
+const passwordBackEnds = (): readonly BackEndDefinition[] => backEnds;
+const nextHops = (): readonly CourierDefinition[] => couriers;
+
 /** The schema with the checks that this program has, each once. */
-export const schema = createSchema(checks, backEnds, couriers);
+export const schema = createSchema(registry, passwordBackEnds, nextHops);
 
 /** The schema that fits a file: with the checks that it loads, and as many instances as it has. */
 export const schemaFor: SchemaFor = (value, file) => {
@@ -37,7 +43,12 @@ export const schemaFor: SchemaFor = (value, file) => {
     }
   });
   const isPlain = outside.length === 0 && several.size === 0;
-  return { schema: isPlain ? schema : createSchema([...checks, ...outside], backEnds, couriers, several), faults };
+  return {
+    schema: isPlain
+      ? schema
+      : createSchema([...registry, ...outside.map(registered)], passwordBackEnds, nextHops, several),
+    faults,
+  };
 };
 
 /** `[[checks.NAME]]`; `run` and `load` are arrays of texts. */

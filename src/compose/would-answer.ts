@@ -1,4 +1,5 @@
 /** What the relay would answer to a recipient, and why: it asks the same code, without a client. */
+import { namesIn } from "./check-sections.ts";
 import { allChecks } from "./outside-checks.ts";
 import type { OwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
@@ -81,8 +82,9 @@ export function createService(settings: Settings, snapshot: SnapshotReader, now:
 
 /** Only the checks that answer for an address: plugins and DNS lists answer for a session. */
 export function lookupChecks({ checks }: Settings): string[] {
-  const known = allChecks(checks.load).filter(({ stage, byAddress }) => stage === "recipient" || byAddress === true);
-  return checks.run.filter((label) => known.some(({ name }) => name === label.split(":")[0]));
+  const known = allChecks(checks.load, namesIn(checks.run));
+  const answering = known.filter(({ stage, byAddress }) => stage === "recipient" || byAddress === true);
+  return checks.run.filter((label) => answering.some(({ name }) => name === label.split(":")[0]));
 }
 
 /** Puts one recipient to it. @param mailbox undefined if the text is not an address */

@@ -18,6 +18,14 @@ export interface CheckSettings {
   readonly section?: string;
 }
 
+/** A check by its name; what else is declared of it is made when it is first asked for. */
+export interface RegisteredSettings {
+  readonly name: string;
+  /** As in the declaration. */
+  readonly section?: string;
+  readonly definition: () => CheckSettings;
+}
+
 /** The checks that run if the file says nothing. */
 const defaultRun = ["verybadrcptto", "badmailfrom", "spp", "authlogger", "goodmailto", "loop"];
 
@@ -27,15 +35,19 @@ export const labelRule: field.TextRule = {
   fits: (text) => /^[a-z0-9_-]{1,32}$/.test(text),
 };
 
+interface Named {
+  readonly name: string;
+}
+
 /** `[[listener]] checks`; undefined if it is not given: then `[checks] run` counts, whatever its default. */
-export function ownRunList(checks: readonly CheckSettings[], doc: string) {
+export function ownRunList(checks: readonly Named[], doc: string) {
   const list = runList(checks, doc, { required: true });
   // Around a default, `optional` would never be undefined.
   return list.optional().meta({ ...list.meta(), required: false, inherits: true });
 }
 
 /** `[checks] run`. */
-export function runList(checks: readonly CheckSettings[], doc: string, extra: { readonly required?: boolean } = {}) {
+export function runList(checks: readonly Named[], doc: string, extra: { readonly required?: boolean } = {}) {
   const names = checks.map(({ name }) => name);
   const sample = defaultRun.filter((name) => names.includes(name));
   const allowed = `one of ${names.join(", ")}, or "NAME:INSTANCE"`;

@@ -10,6 +10,8 @@ export interface FieldMeta {
   readonly required?: boolean;
   /** The value names a file; `whose` process must be able to read it. Relative to the configuration file. */
   readonly file?: FileOwner;
+  /** The value is a path, or a list of them, of what need not be there. Relative to the configuration file. */
+  readonly isPlace?: boolean;
   /** That file may be missing: it then lists nothing, and a warning says so. */
   readonly mayBeMissing?: boolean;
   /** That file holds secrets: a warning says if every user of the machine can read it. */

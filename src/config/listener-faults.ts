@@ -2,6 +2,7 @@
 import { everyAddress, normalIp, parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import { listenersOf } from "./listening.ts";
+import type { IsGiven } from "./late.ts";
 import type { Settings } from "./sections.ts";
 import type { Fault } from "./toml.ts";
 import { parseWebPlace } from "./web.ts";
@@ -15,6 +16,7 @@ interface Place extends Endpoint {
 export function placeFaults(
   settings: Settings,
   fault: (path: readonly PropertyKey[], message: string) => Fault,
+  isGiven: IsGiven,
 ): Fault[] {
   const places = listenersOf(settings).flatMap(({ listen }, i) =>
     listen.flatMap((text, j): Place[] => {
@@ -29,7 +31,7 @@ export function placeFaults(
       return place === undefined || place.port === 0 ? [] : [{ ...place, text, path: ["lookup", i, "listen", j] }];
     }),
   );
-  const all = [...places, ...lookups, ...pagesOf(settings)];
+  const all = [...places, ...lookups, ...pagesOf(settings, isGiven)];
   return all.flatMap((place, i) => {
     const other = all.slice(0, i).find((before) => isSamePlace(before, place));
     return other === undefined
@@ -39,14 +41,16 @@ export function placeFaults(
 }
 
 /** Metrics and the status page. */
-function pagesOf({ metrics, web }: Settings): Place[] {
+function pagesOf(settings: Settings, isGiven: IsGiven): Place[] {
   const pages = [
-    { section: "metrics", text: metrics.listen, place: parseEndpoint(metrics.listen) },
-    { section: "web", text: web.listen, place: parseWebPlace(web.listen) },
-  ];
-  return pages.flatMap(({ section, text, place }) =>
-    place === undefined || place.port === 0 ? [] : [{ ...place, text, path: [section, "listen"] }],
-  );
+    { section: "metrics", parse: parseEndpoint },
+    { section: "web", parse: parseWebPlace },
+  ] as const;
+  return pages.flatMap(({ section, parse }) => {
+    const text = isGiven(section) ? settings[section].listen : "";
+    const place = parse(text);
+    return place === undefined || place.port === 0 ? [] : [{ ...place, text, path: [section, "listen"] }];
+  });
 }
 
 /** "::" takes IPv4 as well. */

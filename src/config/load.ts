@@ -1,13 +1,17 @@
 /** The configuration file to checked settings, or to all its errors at once with file:line:column. */
 import { existsSync } from "node:fs";
 
+import type * as z from "zod";
+
 import type { FileOwner } from "./field-meta.ts";
 import { readConfigText } from "./config-text.ts";
+import { noteGiven } from "./given-values.ts";
 import { issueFindings } from "./issue-words.ts";
+import { readGiven } from "./read-given.ts";
 import { relationFaults } from "./relations.ts";
 import type { createSchema, Settings } from "./sections.ts";
 import { fileFields, resolveFiles, resolvePath, unreadable } from "./setting-files.ts";
-import { withLists } from "./shape.ts";
+import { valueAt, withLists } from "./shape.ts";
 import { readToml } from "./toml.ts";
 import type { Fault, TomlFile } from "./toml.ts";
 
@@ -44,11 +48,9 @@ export function checkConfig(text: string, file: string, schemaFor: SchemaFor, wh
   }
   const { schema, faults: early } = schemaFor(toml.value, file);
   const values = withLists(schema, toml.value);
-  const parsed = schema.safeParse(values);
-  const faults = [
-    ...early,
-    ...(parsed.error?.issues ?? []).flatMap((issue) => issueFindings(issue, schema, values)),
-  ].map(({ path, message }) => toml.fault(path, message));
+  const parsed = parse(schema, values);
+  const found = "settings" in parsed ? [] : parsed.issues.flatMap((issue) => issueFindings(issue, schema, values));
+  const faults = [...early, ...found].map(({ path, message }) => toml.fault(path, message));
   for (const { path, value, owner, mayBeMissing } of fileFields(schema, values, [])) {
     const full = resolvePath(file, value);
     const isFine = !whose.includes(owner) || (mayBeMissing && !existsSync(full));
@@ -57,11 +59,27 @@ export function checkConfig(text: string, file: string, schemaFor: SchemaFor, wh
       faults.push(toml.fault(path, problem));
     }
   }
-  if (parsed.success) {
-    faults.push(...relationFaults(parsed.data, toml.fault));
+  if ("settings" in parsed) {
+    faults.push(...relationFaults(parsed.settings, toml.fault, (...path) => valueAt(values, path) !== undefined));
   }
-  if (faults.length > 0 || !parsed.success) {
+  if (faults.length > 0 || !("settings" in parsed)) {
     return { kind: "faults", faults: faults.sort((a, b) => a.line - b.line || a.column - b.column) };
   }
-  return { kind: "ok", settings: resolveFiles(parsed.data, schema, file), given: toml, schema };
+  const settings = resolveFiles(parsed.settings, schema, file);
+  noteGiven(settings, values);
+  return { kind: "ok", settings, given: toml, schema };
+}
+
+/** All that is wrong is found by parsing all, which takes longer. */
+function parse(
+  schema: Schema,
+  values: unknown,
+): { readonly settings: Settings } | { readonly issues: readonly z.core.$ZodIssue[] } {
+  const given = readGiven(schema, values);
+  if (given !== undefined) {
+    // It has been read by this schema.
+    return { settings: given.settings as Settings };
+  }
+  const parsed = schema.safeParse(values);
+  return parsed.success ? { settings: parsed.data } : { issues: parsed.error.issues };
 }

@@ -10,10 +10,12 @@ export const recipientSettings = {
   observe_file: field.text(
     "",
     "File in which the relay counts, in observe mode, what it would have refused and what the next hop replied, for `goodmailto observe report`; the relay must be able to write to its folder, such as /var/lib/goodmailto-relay/observed.json. Empty: nothing is counted.",
+    { isPlace: true },
   ),
   asked_file: field.text(
     "",
     'File in which the relay writes the unknown recipients that clients asked for (at most 1000, the newest), for a sync of sources with changes = "search"; the relay must be able to write to its folder, and the sync to read it. Set it for both. Empty: none is written.',
+    { isPlace: true },
   ),
   match: field.choice(
     ["address", "user-part"],

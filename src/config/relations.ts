@@ -12,6 +12,7 @@ import { routeFaults } from "./route-faults.ts";
 import { runFaults } from "./run-faults.ts";
 import { sourceFaults } from "./source-faults.ts";
 import { stateUrlFaults } from "./state-faults.ts";
+import type { IsGiven } from "./late.ts";
 import type { Settings } from "./sections.ts";
 import type { Path } from "./shape.ts";
 import type { Fault } from "./fault.ts";
@@ -19,32 +20,38 @@ import { transferFaults } from "./transfer-faults.ts";
 import { webFaults } from "./web-faults.ts";
 
 type Report = (path: Path, message: string) => Fault;
+type Finder = (settings: Settings, fault: Report, isGiven: IsGiven) => readonly Fault[];
 
-/** To add one, write a function of this form in a file of its own and name it here. */
-const finders: readonly ((settings: Settings, fault: Report) => readonly Fault[])[] = [
-  aliasFaults,
-  domainFaults,
-  ({ source }, fault) => repeated(source, "source", fault),
-  ({ listener }, fault) => repeated(listener, "listener", fault),
-  ({ lookup }, fault) => repeated(lookup, "lookup", fault),
-  lookupFaults,
-  tlsFaults,
-  scimFaults,
-  liveFaults,
-  listenerFaults,
-  placeFaults,
-  transferFaults,
-  routeFaults,
-  runFaults,
-  sourceFaults,
-  cacheFaults,
-  webFaults,
-  stateUrlFaults,
+/**
+ * To add one, write a function of this form in a file of its own and name it here, beside the sections without which
+ * there is nothing to find: the defaults are right by themselves, and what nobody asks for is not made (late.ts).
+ */
+const finders: readonly (readonly [sections: readonly (keyof Settings)[], find: Finder])[] = [
+  [["domains"], aliasFaults],
+  [["route", "domains", "domain", "source"], domainFaults],
+  [["source"], ({ source }, fault) => repeated(source, "source", fault)],
+  [["listener"], ({ listener }, fault) => repeated(listener, "listener", fault)],
+  [["lookup"], ({ lookup }, fault) => repeated(lookup, "lookup", fault)],
+  [["lookup", "listener", "smtp"], lookupFaults],
+  [["tls", "scim"], tlsFaults],
+  [["scim"], scimFaults],
+  [["deliverabled"], liveFaults],
+  [["listener"], listenerFaults],
+  [["smtp", "listener", "lookup", "metrics", "web"], placeFaults],
+  [["publish", "snapshot"], transferFaults],
+  [["route", "copy", "source"], routeFaults],
+  [["checks", "listener"], runFaults],
+  [["source"], sourceFaults],
+  [["control"], cacheFaults],
+  [["web"], webFaults],
+  [["state"], stateUrlFaults],
 ];
 
-/** Errors that one setting alone cannot show. */
-export function relationFaults(settings: Settings, fault: Report): Fault[] {
-  return finders.flatMap((find) => find(settings, fault));
+/** Errors that one setting alone cannot show. @param isGiven whether the file says something there */
+export function relationFaults(settings: Settings, fault: Report, isGiven: IsGiven): Fault[] {
+  return finders.flatMap(([sections, find]) =>
+    sections.some((section) => isGiven(section)) ? find(settings, fault, isGiven) : [],
+  );
 }
 
 function cacheFaults({ control: { urls, cache } }: Settings, fault: Report): Fault[] {

@@ -22,6 +22,7 @@ export const scim = z.strictObject({
       pathRule,
       stored,
       'Folder of users.sqlite, in which what was pushed is kept, and which only `goodmailto scim` writes to. It is the url of the [[source]] of type "scim".',
+      { isPlace: true },
     ),
   ),
   token_file: field.ownFile(

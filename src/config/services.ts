@@ -39,6 +39,7 @@ export const control = z.strictObject({
   folders: field.list(
     ["/etc/goodmailto/control", "/var/qmail/control"],
     "Folders in which checks look for list files that are named without a folder; for each file, the first folder that has it is used. The folder of this configuration file comes first.",
+    { isPlace: true },
   ),
   urls: field.listBy(
     listUrlRule,
@@ -48,6 +49,7 @@ export const control = z.strictObject({
   cache: field.text(
     "",
     "Folder in which the lists of urls are kept, so that they are there after a restart while a server is away. The relay must be able to write to it. Required with urls.",
+    { isPlace: true },
   ),
   http_ttl: field.duration("60s", "How often to ask urls for changes.", ["100ms", "1d"]),
   timeout: field.duration("5s", "Timeout for one request to a server of urls.", ["10ms", "10m"]),

@@ -6,10 +6,11 @@ import type * as z from "zod";
 
 import { credentialFor } from "../files/credentials.ts";
 import { fileErrorMessage } from "../report/error-message.ts";
-import type { FileOwner } from "./field-meta.ts";
+import type { FieldMeta, FileOwner } from "./field-meta.ts";
 import { fieldMeta } from "./fields.ts";
+import { lately } from "./late.ts";
 import type { Settings } from "./sections.ts";
-import { elementOf, shapeOf, valueAt } from "./shape.ts";
+import { elementOf, isLate, shapeOf, valueAt } from "./shape.ts";
 import type { Path } from "./shape.ts";
 
 /** A relative path stands for one beside the configuration file. */
@@ -49,35 +50,49 @@ export function fileFields(type: z.ZodType, value: unknown, path: Path): FileFie
  * The settings with the paths of files made absolute; the sync job resolves its own, for systemd's credentials.
  */
 export function resolveFiles(settings: Settings, schema: z.ZodType, file: string): Settings {
-  const copy = structuredClone(settings);
-  for (const { path, value, owner, mayBeMissing } of fileFields(schema, copy, [])) {
-    // A list that is named without a folder is looked for in [control] folders.
-    if (owner !== "sync" && !(mayBeMissing && !value.includes("/"))) {
-      const parent = valueAt(copy, path.slice(0, -1));
-      if (typeof parent === "object" && parent !== null) {
-        Reflect.set(parent, path.at(-1) ?? "", resolvePath(file, value));
-      }
-    }
+  // They stay those of the schema.
+  const resolved = withPaths(schema, settings, (path) => resolvePath(file, path)) as Settings;
+  const section = (key: string): unknown =>
+    key === "control" ? searched(file, resolved.control) : valueAt(resolved, [key]);
+  return lately(Object.keys(settings), section) as unknown as Settings;
+}
+
+/** Where lists are looked for: in the folder of the configuration first, and what web servers have last. */
+function searched(file: string, control: Settings["control"]): Settings["control"] {
+  const folders = [dirname(resolve(file)), ...control.folders];
+  return { ...control, folders: control.urls.length > 0 ? [...folders, control.cache] : folders };
+}
+
+/** The value with the paths in it made absolute. */
+function withPaths(type: z.ZodType, value: unknown, absolute: (path: string) => string): unknown {
+  const meta = fieldMeta(type);
+  if (meta !== undefined) {
+    return typeof value === "string" || Array.isArray(value) ? eachPath(meta, value, absolute) : value;
   }
-  const { path, newest_file: newest, served_file: served } = copy.snapshot;
-  return {
-    ...copy,
-    smtp: { ...copy.smtp, status_folder: resolvePath(file, copy.smtp.status_folder) },
-    snapshot: {
-      ...copy.snapshot,
-      path: resolvePath(file, path),
-      newest_file: resolvePath(file, newest),
-      served_file: resolvePath(file, served),
-    },
-    checks: { ...copy.checks, load: copy.checks.load.map((path) => resolvePath(file, path)) },
-    control: controlOf(file, copy.control),
-    scim: { ...copy.scim, folder: resolvePath(file, copy.scim.folder) },
-    recipients: {
-      ...copy.recipients,
-      observe_file: resolvePath(file, copy.recipients.observe_file),
-      asked_file: resolvePath(file, copy.recipients.asked_file),
-    },
-  };
+  const shape = shapeOf(type);
+  if (shape !== undefined && typeof value === "object" && value !== null) {
+    const inner = (key: string): unknown => {
+      const own = Object.hasOwn(shape, key) ? shape[key] : undefined;
+      return own === undefined ? valueAt(value, [key]) : withPaths(own, valueAt(value, [key]), absolute);
+    };
+    const keys = Object.keys(value);
+    return isLate(type) ? lately(keys, inner) : Object.fromEntries(keys.map((key) => [key, inner(key)]));
+  }
+  const element = elementOf(type);
+  return element !== undefined && Array.isArray(value)
+    ? value.map((inner: unknown) => withPaths(element, inner, absolute))
+    : value;
+}
+
+/** One path, or a list of them. A list that is named without a folder is looked for in [control] folders. */
+function eachPath(meta: FieldMeta, value: string | readonly unknown[], absolute: (path: string) => string): unknown {
+  const { file, mayBeMissing = false, isPlace = false } = meta;
+  if (!isPlace && (file === undefined || file === "sync")) {
+    return value;
+  }
+  const resolved = (path: unknown): unknown =>
+    typeof path === "string" && !(mayBeMissing && !path.includes("/")) ? absolute(path) : path;
+  return typeof value === "string" ? resolved(value) : value.map(resolved);
 }
 
 /** Why a file cannot be read; undefined if it can. */
@@ -92,11 +107,4 @@ export function unreadable(path: string): string | undefined {
     }
     return `"${path}" cannot be read: ${fileErrorMessage(error)}; allowed: a readable file, or "" for none`;
   }
-}
-
-/** The folder of the configuration comes first, what web servers have last. */
-function controlOf(file: string, control: Settings["control"]): Settings["control"] {
-  const cache = resolvePath(file, control.cache);
-  const folders = [dirname(resolve(file)), ...control.folders.map((folder) => resolvePath(file, folder))];
-  return { ...control, cache, folders: control.urls.length > 0 ? [...folders, cache] : folders };
 }

@@ -3,6 +3,7 @@ import type * as z from "zod";
 
 import { fieldMeta } from "./fields.ts";
 import type { FieldMeta } from "./field-meta.ts";
+import { partsOf } from "./late.ts";
 
 /** Keys from the top of the file to a value; numbers count the entries of a list from 0. */
 export type Path = readonly PropertyKey[];
@@ -18,17 +19,32 @@ interface Definition {
   readonly entries?: Readonly<Record<string, string>>;
 }
 
+/** The type of what the file may hold, below defaults and transformations. */
+export function innermost(type: z.ZodType): z.ZodType {
+  const { innerType, in: read } = ownDefinition(type);
+  const inner = innerType ?? read;
+  return inner === undefined ? type : innermost(inner);
+}
+
+function ownDefinition(type: z.ZodType): Definition {
+  // zod has one type for each kind of definition, and none for what they share.
+  return (type as unknown as { def: Definition }).def;
+}
+
 /** The definition of what the file may hold. */
 export function definitionOf(type: z.ZodType): Definition {
-  // zod has one type for each kind of definition, and none for what they share.
-  const { def } = type as unknown as { def: Definition };
-  const inner = def.innerType ?? def.in;
-  return inner === undefined ? def : definitionOf(inner);
+  return ownDefinition(innermost(type));
 }
 
 /** The keys of a section; undefined if it is none. */
 export function shapeOf(type: z.ZodType): Readonly<Record<string, z.ZodType>> | undefined {
-  return definitionOf(type).shape;
+  const inner = innermost(type);
+  return partsOf(inner)?.shape ?? ownDefinition(inner).shape;
+}
+
+/** Whether it is a section whose parts are made when they are first asked for. */
+export function isLate(type: z.ZodType): boolean {
+  return partsOf(innermost(type)) !== undefined;
 }
 
 /** What a list holds; undefined if it is none. */
@@ -45,7 +61,8 @@ export function typeAt(schema: z.ZodType, path: Path): z.ZodType | undefined {
 }
 
 function childOf(type: z.ZodType, key: PropertyKey): z.ZodType | undefined {
-  const { shape, element, valueType } = definitionOf(type);
+  const shape = shapeOf(type);
+  const { element, valueType } = definitionOf(type);
   if (typeof key === "number") {
     return element;
   }
@@ -80,7 +97,7 @@ export function valueAt(values: unknown, path: Path): unknown {
 
 /** The values of a file, with a text if a list of texts is wanted taken as a list of one. */
 export function withLists(type: z.ZodType, value: unknown): unknown {
-  const { shape, element } = definitionOf(type);
+  const shape = shapeOf(type);
   if (shape !== undefined && isTable(value)) {
     const pairs = Object.entries(value).map(([key, inner]) => {
       const inside = childOf(type, key);
@@ -88,6 +105,7 @@ export function withLists(type: z.ZodType, value: unknown): unknown {
     });
     return Object.fromEntries(pairs);
   }
+  const element = elementOf(type);
   if (element === undefined) {
     return value;
   }

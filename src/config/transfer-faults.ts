@@ -39,10 +39,12 @@ function publishFaults({ publish, snapshot }: Settings, i: number, fault: MakeFa
     : [fault(["publish", i, "to"], "would send addresses in the clear; allowed: https, or [snapshot] key_file")];
 }
 
-function pullFaults({ pull, snapshot }: Settings, fault: MakeFault): Fault[] {
+function pullFaults(settings: Settings, fault: MakeFault): Fault[] {
+  const { snapshot } = settings;
   if (snapshot.pull === "") {
     return [];
   }
+  const { pull } = settings;
   const place = parsePlace({ ...pull, url: snapshot.pull });
   if (place === undefined) {
     const allowed = 'must be "https://host/path" or "s3://bucket/object" ([pull] endpoint: a URL)';

@@ -80,6 +80,14 @@ export type Stage = (typeof stages)[number];
 /** Settings, as the functions of src/config/fields.ts declare them. */
 export type Fields = Readonly<Record<string, z.ZodType>>;
 
+/** A check by its name, as the registry has it; the rest of it is made when it is first asked for. */
+export interface RegisteredCheck {
+  readonly name: string;
+  /** As in the definition. */
+  readonly section?: string;
+  readonly definition: () => CheckDefinition;
+}
+
 /**
  * A check as it is in the registry. Its name is file name, word of the configuration and the log, metric label and test
  * name.

@@ -38,7 +38,8 @@ export function readParts<Found>(
     let database: Database.Database | undefined;
     try {
       database = readPart(path);
-      const taken = read(database);
+      // One transaction: without it SQLite locks the file again for each row.
+      const taken = database.transaction(read)(database);
       if (taken === undefined) {
         break;
       }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { createLists } from "../../src/compose/lists.ts";
 import type { CheckDefinition } from "../../src/hooks/check.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";

@@ -26,7 +26,11 @@ export default async function setup(): Promise<void> {
 /** Of all that the bundle is made of. */
 function fingerprint(): string {
   const hash = createHash("sha256").update(process.version);
-  const made = ["{src,sync}/**/*.{ts,js}", "package-lock.json", "packaging/{bundle,lazy-module,places,quick}.ts"];
+  const made = [
+    "{src,sync}/**/*.{ts,js}",
+    "package-lock.json",
+    "packaging/{bundle,lazy-module,places,quick,usual-run}.ts",
+  ];
   for (const file of globSync(made, { cwd: root }).toSorted()) {
     hash
       .update(file)

@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { createLists } from "../../src/compose/lists.ts";
 import type { Outcome } from "../../src/hooks/outcome.ts";
 import { Pipeline } from "../../src/hooks/pipeline.ts";

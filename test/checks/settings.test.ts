@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { fieldMeta } from "../../src/config/fields.ts";
 import { elementOf, shapeOf } from "../../src/config/shape.ts";
 import { servicesFor } from "../hooks/services.ts";

@@ -5,7 +5,7 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { exampleOf } from "../../src/compose/check-examples.ts";
 import { makeKey } from "../../src/dkim/signing-key.ts";
 import { belowTrace, withoutFields } from "../fakes/header-fields.ts";

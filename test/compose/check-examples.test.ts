@@ -1,7 +1,7 @@
 /** The examples of `goodmailto checks NAME` are true: each is a relay that says what is written there. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { exampleOf, examples } from "../../src/compose/check-examples.ts";
 import { Scene } from "../end-to-end/scene.ts";
 import { startNextHop } from "../fakes/next-hop.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import type { Tables } from "../../src/hooks/services.ts";
 import { silentLog } from "../../src/report/log.ts";
 import { MemoryStore } from "../../src/state/memory.ts";

@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { sectionsOfChecks } from "../../src/compose/check-sections.ts";
 import { stepOf } from "../../src/compose/pipeline.ts";
 import { schemaFor } from "../../src/compose/settings.ts";

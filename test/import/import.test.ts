@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { writeCdb } from "../../src/export/cdb.ts";
 import { schema, schemaFor } from "../../src/compose/settings.ts";
 import { checkConfig } from "../../src/config/load.ts";

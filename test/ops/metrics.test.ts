@@ -1,7 +1,7 @@
 /** Counters as Prometheus reads them. */
 import { describe, expect, it } from "vitest";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { formatFor, metricsPage } from "../../src/ops/exposition.ts";
 import { createMetrics, joinGauges, sumTotals } from "../../src/ops/metrics.ts";
 import { counterNames } from "../../src/report/metric-names.ts";

@@ -3,7 +3,7 @@ import { globSync } from "node:fs";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { schema } from "../../src/compose/settings.ts";
 import { Draft } from "../../src/import/draft.ts";
 import { finish } from "../../src/import/finish.ts";

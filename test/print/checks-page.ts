@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { fieldMeta } from "../../src/config/fields.ts";
 import { elementOf, shapeOf } from "../../src/config/shape.ts";
 import { tomlValue } from "../../src/config/toml-value.ts";

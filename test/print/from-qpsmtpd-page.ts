@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { checks } from "../../src/checks/registry.ts";
+import { checks } from "../../src/checks/all.ts";
 import { schema } from "../../src/compose/settings.ts";
 import { readKnown } from "../../src/import/known.ts";
 import type { Becoming, Plugin } from "../../src/import/plugin.ts";

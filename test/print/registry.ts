@@ -11,13 +11,18 @@ export const registryFile = join(root, "src/checks/registry.ts");
 export interface CheckFile {
   readonly family: string;
   readonly name: string;
+  /** Where its settings are if not under `[checks.NAME]`. */
+  readonly section?: string;
 }
 
 /** Every check of the source tree, by name. */
 export function findChecks(): readonly CheckFile[] {
   return globSync("*/*.ts", { cwd: join(root, "src/checks") })
     .filter((path) => /^export const \w+(?:: \w+)? = defineCheck\(/m.test(read(path)))
-    .map((path) => ({ family: dirname(path), name: basename(path, ".ts") }))
+    .map((path) => {
+      const [, section] = /^ {2}section: "(\w+)",$/m.exec(read(path)) ?? [];
+      return { family: dirname(path), name: basename(path, ".ts"), ...(section === undefined ? {} : { section }) };
+    })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -29,11 +34,14 @@ function read(path: string): string {
 export function printRegistry(checks: readonly CheckFile[]): string {
   return [
     "/** Every check there is; printed by `npm run docs`. The order has no meaning: `[checks] run` says what runs. */",
-    'import type { CheckDefinition } from "../hooks/check.ts";',
+    'import type { RegisteredCheck } from "../hooks/check.ts";',
     ...checks.map(({ family, name }) => `import { ${name} } from "./${family}/${name}.ts";`),
     "",
-    "export const checks: readonly CheckDefinition[] = [",
-    ...checks.map(({ name }) => `  ${name},`),
+    "export const registry: readonly RegisteredCheck[] = [",
+    ...checks.map(({ name, section }) => {
+      const place = section === undefined ? "" : ` section: "${section}",`;
+      return `  { name: "${name}",${place} definition: () => ${name} },`;
+    }),
     "];",
     "",
   ].join("\n");
