@@ -25,11 +25,12 @@ const files: readonly (readonly [string, string])[] = [
 
 const codes: readonly (readonly [string, string])[] = [
   ["0", "Success. check: all recipients are accepted. status: the snapshot is fresh."],
-  ["1", "check: a recipient is refused. status: the snapshot is old."],
-  ["2", "Wrong words on the command line. status: there is no snapshot."],
+  ["1", "check, explain: a recipient is refused. status: the snapshot is old. trace: nothing is found."],
+  ["2", "Usage error. status: there is no snapshot, or none that can be used."],
   ["3", "status: its user may not read the files."],
   ["65", "A guard refused the new list; the previous one stays in use."],
-  ["69", "Not available: no snapshot, or a port is taken."],
+  ["69", "Not available: there is no snapshot or no journal, or a port is taken."],
+  ["70", "An internal error."],
   ["75", "Try again later: the directory did not answer."],
   ["78", "Errors in the configuration; each is named with file, line and column."],
 ];
@@ -57,7 +58,7 @@ function overview(program: Command, verbs: readonly Command[]): Section[] {
       title: "DESCRIPTION",
       lines: [
         roff(
-          "A relay in front of a mail server that refuses unknown recipients with 550 and hands on everything else. It looks recipients up in a snapshot, which `goodmailto sync` makes of LDAP directories and other sources. While there is no snapshot it accepts mail for its own domains.",
+          "A relay in front of a mail server that refuses unknown recipients with 550 and passes on everything else. It looks recipients up in a snapshot, which `goodmailto sync` makes of LDAP directories and other sources. While there is no snapshot it accepts mail for its own domains.",
         ),
       ],
     },
@@ -75,8 +76,10 @@ function verbPage(verb: Command): Section[] {
   return [
     { title: "NAME", lines: [roff(`${name} - ${first.charAt(0).toLowerCase()}${first.slice(1)}`)] },
     { title: "SYNOPSIS", lines: synopsis(verb, inner) },
-    { title: "DESCRIPTION", lines: [roff(`${first}.`), ...argumentLines(verb), ...optionLines(verb), ...notes(verb)] },
+    { title: "DESCRIPTION", lines: [roff(`${first}.`), ...argumentLines(verb), ...notes(verb).said] },
+    { title: "OPTIONS", lines: optionLines(verb) },
     { title: "VERBS", lines: inner.flatMap(innerLines) },
+    { title: "EXIT STATUS", lines: notes(verb).ends },
     {
       title: "EXAMPLES",
       lines: [verb.name(), ...inner.map((one) => `${verb.name()} ${one.name()}`)]
@@ -98,12 +101,14 @@ function synopsis(verb: Command, inner: readonly Command[]): string[] {
 }
 
 function innerLines(command: Command): string[] {
+  const { said, ends } = notes(command);
   return [
     macro("SS", command.name()),
     roff(`${command.description()}.`),
     ...argumentLines(command),
     ...optionLines(command),
-    ...notes(command),
+    ...said,
+    ...(ends.length === 0 ? [] : [".PP", "Exit status:", ...ends]),
   ];
 }
 
@@ -122,12 +127,23 @@ function optionLines(command: Command): string[] {
   });
 }
 
-/** What its help text says below the options, other than the examples. */
-function notes(command: Command): string[] {
+/** What its help text says below the options, other than the examples, and with which codes it ends. */
+function notes(command: Command): { readonly said: string[]; readonly ends: string[] } {
   let text = "";
   command.configureOutput({ writeOut: (more) => (text += more) }).outputHelp();
   const after = text.slice(command.helpInformation().length).split("\nExamples:\n")[0]?.trim() ?? "";
-  return after === "" ? [] : [".PP", ...after.split("\n").map(roff)];
+  // A line that begins with spaces goes on with the one before.
+  const [said = "", ends = ""] = after.replaceAll(/\n +/g, " ").split("Exit status: ");
+  return {
+    said: said === "" ? [] : [".PP", ...said.trimEnd().split("\n").map(roff)],
+    ends: ends === "" ? [] : ends.split(/, (?=\d{1,3} )/).flatMap((end) => term(...codeAndWords(end))),
+  };
+}
+
+/** "69 no relay runs" */
+function codeAndWords(text: string): [code: string, words: string] {
+  const [, code = "", words = ""] = /^(\d+) ([\s\S]*)$/.exec(text) ?? ["", "", text];
+  return [code, `${words.charAt(0).toUpperCase()}${words.slice(1)}.`];
 }
 
 function exampleLines(path: string): string[] {
@@ -148,7 +164,7 @@ function configPage(): Section[] {
       title: "DESCRIPTION",
       lines: [
         roff(
-          "A TOML file. It needs only what differs from the defaults, which stand below. Durations are written 500ms, 90s, 10m, 1h30m, 7d; sizes 64KiB, 25MB. Relative paths are taken from the folder of the file. Sections in double brackets may occur several times. `goodmailto config check` names every error with line and column, and `goodmailto config print` shows what is in effect.",
+          "A TOML file. It needs only what differs from the defaults, which are listed below. Durations are written 500ms, 90s, 10m, 1h30m, 7d; sizes 64KiB, 25MB. Relative paths are taken from the folder of the file. Sections in double brackets may occur several times. `goodmailto config check` names every error with line and column, and `goodmailto config print` shows what is in effect.",
         ),
       ],
     },

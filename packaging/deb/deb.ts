@@ -63,7 +63,7 @@ Section: mail
 Priority: optional
 Description: SMTP relay that refuses unknown recipients
  A relay in front of a mail server that knows who exists there. It refuses
- unknown recipients with 550 and hands on everything else while the sender
+ unknown recipients with 550 and passes on everything else while the sender
  waits, so that nobody gets a bounce for mail that was never theirs.
  .
  The recipients come from LDAP directories (HCL Domino, Active Directory,

@@ -60,7 +60,7 @@ AutoReqProv: no
 Requires: glibc >= 2.28, libstdc++, shadow-utils
 %description
 A relay in front of a mail server that refuses unknown recipients with 550 and
-hands on everything else while the sender waits. The recipients come from LDAP
+passes on everything else while the sender waits. The recipients come from LDAP
 directories, SQL databases, files and programs.
 %global debug_package %{nil}
 %global __os_install_post %{nil}

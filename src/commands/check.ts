@@ -32,6 +32,10 @@ interface Options {
   readonly json?: boolean;
 }
 
+const help = `
+Exit status: 0 all are accepted, 1 one is refused, 2 usage error, 69 there is no snapshot that can be used,
+  78 configuration error`;
+
 /** Builds the verb. */
 export function checkCommand(): Command {
   return new Command("check")
@@ -42,6 +46,7 @@ export function checkCommand(): Command {
     .option("--client <ip>", "the client's address: its rule gives the session variables")
     .option("--from <sender>", "the sender")
     .option("--json", "print one JSON object")
+    .addHelpText("after", help)
     .action(check);
 }
 

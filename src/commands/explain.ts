@@ -25,6 +25,10 @@ interface Words {
 /** Events of a session that are explained, at most. */
 const mostEvents = 100;
 
+const help = `
+Exit status: 0 accepted, or what the reference stands for, 1 refused, 2 usage error,
+  69 no snapshot of that time, no journal, or nothing of that reference in it, 78 configuration error`;
+
 /** Builds the verb. */
 export function explainCommand(): Command {
   return new Command("explain")
@@ -33,6 +37,7 @@ export function explainCommand(): Command {
     .option("-c, --config <file>", "configuration file", defaultConfig)
     .option("--at <time>", "ISO 8601, such as 2026-11-21T14:30:00Z (default: now)")
     .option("--json", "print one JSON object")
+    .addHelpText("after", help)
     .action(explain);
 }
 

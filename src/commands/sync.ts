@@ -61,6 +61,10 @@ export function syncCommand(): Command {
       ).conflicts(once),
     )
     .addOption(new Option("--accept-missing", "publish even if a source has never been read").conflicts(once))
+    .addHelpText(
+      "after",
+      "\nExit status: 0 published, or nothing has changed, 65 a guard refused the list, or the snapshot is on hold,\n  69 no `sync --cron` runs (--now), 75 try again, 78 configuration error",
+    )
     .action((words: Words) =>
       words.cron === true ? runByCron(words) : words.now === true ? askForOne(words) : runOnce(words),
     );

@@ -20,7 +20,7 @@ const help = `
 With a journal ([trace]), it also shows recipients and clients that were refused most in the last hour.
 Keys: q ends, space pauses, s sorts by rate or by total.
 Without a terminal, or with --once, it prints the figures of one interval and ends.
-Exit status: 0 done, 2 wrong words, 69 no relay runs (--once), 78 configuration error`;
+Exit status: 0 done, 2 usage error, 69 no relay runs (--once), 78 configuration error`;
 
 /** Seconds between two looks. */
 const [least, most] = [0.1, 3600];

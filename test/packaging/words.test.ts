@@ -44,6 +44,14 @@ describe("manual pages", () => {
     expect(text).toMatch(/\.B "max_recipients = 100"\nMaximum number of accepted recipients/);
   });
 
+  it("have a section for options, and one for the codes that a verb ends with", () => {
+    const text = pages.find(({ file }) => file === "goodmailto-trace.8")?.text ?? "";
+    expect(text).toMatch(/\.SH "OPTIONS"\n\.TP\n\.B "\\-c, /);
+    expect(text).toMatch(
+      /\.SH "EXIT STATUS"\n\.TP\n\.B "0"\nFound\.\n[^]*\.B "69"\nThere is no journal, or a part of it cannot be read\.\n\.TP\n\.B "2"\n/,
+    );
+  });
+
   it("take no word of theirs for a macro", () => {
     expect(roff(".so /etc/passwd\n'x\\fB a-b")).toBe("\\&.so /etc/passwd\n\\&'x\\efB a\\-b");
     expect(macro("B", 'say "x"')).toBe('.B "say \\(dqx\\(dq"');
