@@ -11,6 +11,7 @@ import { seriesNamed, sumOf } from "../ops/figures.ts";
 import type { Totals } from "../ops/metrics.ts";
 import { listAlerts } from "../web/pages/alert.ts";
 import type { Alert } from "../web/pages/alert.ts";
+import { limits } from "../web/pages/rate-alerts.ts";
 import { alarmsOf, countAlerts, relayAlerts } from "../web/pages/relay-alerts.ts";
 import { syncAlerts } from "../web/pages/sync-alerts.ts";
 import { fileNames } from "./derive.ts";
@@ -77,7 +78,7 @@ export const rules: readonly (Rule & { readonly holds: Holds })[] = [
     "GoodmailtoHopDefers",
     "warning",
     "15m",
-    (_, grew) => sumOf(grew, "hop_replies", "code", "4") / sumOf(grew, "hop_replies") > 0.2,
+    (_, grew) => sumOf(grew, "hop_replies", "code", "4") / sumOf(grew, "hop_replies") > limits.deferred,
   ),
   rule("GoodmailtoCheckFaults", "warning", "0m", (_, grew) => sumOf(grew, "check_faults") > 0),
   rule("GoodmailtoSessionFaults", "warning", "0m", (_, grew) => sumOf(grew, "session_faults") > 0),

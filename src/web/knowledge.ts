@@ -25,7 +25,9 @@ import type { Trust } from "../snapshot/trust.ts";
 import { listAlerts, pullAlerts } from "./pages/alert.ts";
 import type { Alert } from "./pages/alert.ts";
 import { certificateAlerts } from "./pages/certificate-alerts.ts";
+import { rateAlerts, ratesOf } from "./pages/rate-alerts.ts";
 import { alarmsOf, countAlerts, diskAlerts, relayAlerts } from "./pages/relay-alerts.ts";
+import { listInUse } from "./pages/list-in-use.ts";
 import { configAlerts, syncAlerts } from "./pages/sync-alerts.ts";
 import type { Desk, KeptHistory, Live } from "./pages/desk.ts";
 import { Samples } from "./pages/samples.ts";
@@ -99,11 +101,12 @@ export class Knowledge {
 
   #sample({ totals, relays }: Live): void {
     if (totals !== undefined) {
-      const status = this.status();
-      this.samples.take(Date.now(), {
+      const now = Date.now();
+      this.samples.take(now, {
         figures: figuresOf(totals),
         alarms: alarmsOf(totals),
-        age: "age" in status ? status.age : undefined,
+        rates: ratesOf(totals),
+        age: listInUse(this.status(), relays, now)?.age,
         sessions: relays.reduce((sum, { sessions }) => sum + sessions, 0),
       });
     }
@@ -161,6 +164,7 @@ export class Knowledge {
       ...pullAlerts(reportPull(this.settings)),
       ...relayAlerts(relays, silent),
       ...(totals === undefined ? [] : countAlerts(alarmsOf(totals), this.samples.dayAgo?.alarms)),
+      ...rateAlerts((from, to) => this.samples.counted(now, from, to)),
       ...diskAlerts(await diskGauges(this.settings)),
       ...this.#ofCertificate(now),
       ...configAlerts(this.#warningsNow()),

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Figures } from "../../src/ops/figures.ts";
+import { ratesOf } from "../../src/web/pages/rate-alerts.ts";
 import { difference, Samples } from "../../src/web/pages/samples.ts";
 import { chart, niceTop } from "../../src/web/html/chart.ts";
 import { textOf } from "../../src/web/html/markup.ts";
@@ -22,6 +23,7 @@ function samplesOf(...taken: readonly (readonly [after: number, refused: number]
       age: after * 60,
       sessions: after,
       alarms: {},
+      rates: ratesOf({}),
     });
   }
   return samples;

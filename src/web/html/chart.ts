@@ -15,7 +15,7 @@ export interface Line {
 /** A chart of up to three lines. */
 export interface Chart {
   readonly title: string;
-  /** What one value is: "in 10 minutes". */
+  /** What one value is: "per 10 minutes". */
   readonly unit: string;
   /** When each value's stretch begins, ms since 1970. */
   readonly times: readonly number[];

@@ -10,13 +10,14 @@ import { count, number, span } from "../html/words.ts";
 import { alertList } from "./alert.ts";
 import type { Alert } from "./alert.ts";
 import type { Desk, Live } from "./desk.ts";
+import { listInUse } from "./list-in-use.ts";
 import { card, note } from "./parts.ts";
 import type { Stretch } from "./samples.ts";
 
 /** What a chart may show. */
 const ranges = {
-  hour: { count: 60, width: 1, title: "the last hour", unit: "a minute" },
-  day: { count: 144, width: 10, title: "the last 24 hours", unit: "in 10 minutes" },
+  hour: { count: 60, width: 1, title: "the last hour", unit: "per minute" },
+  day: { count: 144, width: 10, title: "the last 24 hours", unit: "per 10 minutes" },
 } as const;
 
 /** Alerts that are shown here; there is a page of all. */
@@ -62,7 +63,7 @@ function cards(desk: Desk, { totals, relays }: Live): Markup {
   const sessions = relays.reduce((sum, report) => sum + report.sessions, 0);
   const blocked = Math.max(0, ...relays.map((report) => report.blocked));
   const uptime = Math.max(0, ...relays.map((report) => report.uptime));
-  const status = desk.status();
+  const list = listInUse(desk.status(), relays, desk.now);
   const counted = (of: (all: Figures) => number): string => (figures === undefined ? "–" : number(of(figures)));
   const lately = (of: (all: Figures) => number): string =>
     today === undefined ? "since the start" : `${number(of(today))} in the last hour`;
@@ -87,7 +88,7 @@ function cards(desk: Desk, { totals, relays }: Live): Markup {
       counted(({ connections }) => connections),
       `${count(sessions, "session")} now`,
     )}
-    ${"age" in status ? card("Age of the list", span(status.age), count(status.addresses, "address", "addresses")) : card("Age of the list", "–", "there is no list")}
+    ${list === undefined ? card("Age of the list", "–", "no list is in use") : card("Age of the list", span(list.age), count(list.addresses, "address", "addresses"))}
     ${card("Blocked networks", relays.length === 0 ? "–" : number(blocked), "for trying out addresses")}
     ${card("Running for", relays.length === 0 ? "–" : span(uptime), relays.length === 0 ? "no process answers" : count(relays.length, "process", "processes"))}
   </dl>`;

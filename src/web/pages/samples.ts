@@ -1,5 +1,6 @@
 /** Figures of the last 24 hours, one sample a minute in a ring, for the charts. They begin with the start of the relay. */
 import type { Figures } from "../../ops/figures.ts";
+import type { Rates } from "./rate-alerts.ts";
 
 const minute = 60_000;
 /** Minutes that are remembered. */
@@ -15,6 +16,8 @@ export interface Sample {
   readonly sessions: number;
   /** Counters that are 0 where all is well, since the start. */
   readonly alarms: Readonly<Record<string, number>>;
+  /** Counters whose rates are looked at, since the start. */
+  readonly rates: Rates;
 }
 
 /** A stretch of time in a chart: what was counted in it. */
@@ -51,6 +54,19 @@ export class Samples {
   }
 
   /**
+   * What came of the rates in a time, or in that part of it of which something is known; undefined: in no part.
+   * @param now ms since 1970 @param from minutes before now @param to the same, and less
+   */
+  counted(now: number, from: number, to: number): Rates | undefined {
+    const end = Math.floor(now / minute);
+    const last = this.#ring.findLast(({ minute: at }) => at <= end - to);
+    const first = this.#ring.findLast(({ minute: at }) => at <= end - from) ?? this.#origin;
+    return last === undefined || first === undefined || last.minute <= first.minute
+      ? undefined
+      : ratesBetween(last.rates, first.rates);
+  }
+
+  /**
    * The time up to now in equal stretches, oldest first.
    * @param width minutes of one
    */
@@ -70,6 +86,21 @@ export class Samples {
       sessions: last?.sessions,
     };
   }
+}
+
+/** What came in between. */
+function ratesBetween(later: Rates, earlier: Rates): Rates {
+  const since = (name: keyof Rates): number =>
+    later[name] >= earlier[name] ? later[name] - earlier[name] : later[name];
+  return {
+    silent: since("silent"),
+    deferred: since("deferred"),
+    replies: since("replies"),
+    unknown: since("unknown"),
+    turnedAway: since("turnedAway"),
+    lookups: since("lookups"),
+    lookupFaults: since("lookupFaults"),
+  };
 }
 
 /** What came in between. A counter that is less than before began at 0 meanwhile. */

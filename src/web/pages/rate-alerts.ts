@@ -1,0 +1,124 @@
+/**
+ * Alerts about what happens too often: those of config/monitoring/goodmailto.rules.yml with the same limits, windows and
+ * names, for who has no Prometheus. test/web/rate-alerts compares them with that file.
+ */
+import { sumOf } from "../../ops/figures.ts";
+import type { Totals } from "../../ops/metrics.ts";
+import { number } from "../html/words.ts";
+import type { Alert } from "./alert.ts";
+
+/** The counters that are looked at, since the start. */
+const counters = {
+  silent: (totals: Totals) => sumOf(totals, "hop_replies", "code", "none"),
+  deferred: (totals: Totals) => sumOf(totals, "hop_replies", "code", "4"),
+  replies: (totals: Totals) => sumOf(totals, "hop_replies"),
+  unknown: (totals: Totals) => sumOf(totals, "refusals", "check", "goodmailto"),
+  turnedAway: (totals: Totals) =>
+    sumOf(totals, "limits", "limit", "connections") + sumOf(totals, "limits", "limit", "descriptors"),
+  lookups: (totals: Totals) => sumOf(totals, "lookups"),
+  lookupFaults: (totals: Totals) => sumOf(totals, "lookup_faults"),
+} as const;
+
+/** Their values. */
+export type Rates = Readonly<Record<keyof typeof counters, number>>;
+
+/** Those of now. */
+export function ratesOf(totals: Totals): Rates {
+  return {
+    silent: counters.silent(totals),
+    deferred: counters.deferred(totals),
+    replies: counters.replies(totals),
+    unknown: counters.unknown(totals),
+    turnedAway: counters.turnedAway(totals),
+    lookups: counters.lookups(totals),
+    lookupFaults: counters.lookupFaults(totals),
+  };
+}
+
+/** More is worth a word. */
+export const limits = {
+  /** Of the replies of next hops, those that are 4xx. */
+  deferred: 0.2,
+  /** Unknown recipients per second, and how many times as many as on the average of a day. */
+  unknown: 0.5,
+  unknownTimes: 5,
+  /** Of the lookups of other mail servers, those without an answer. */
+  lookupFaults: 0.05,
+} as const;
+
+/** What came in a time; undefined: nothing is known of it. @param from minutes before now @param to the same, and less */
+export type Counted = (from: number, to: number) => Rates | undefined;
+
+interface RateRule {
+  /** In the file of rules. */
+  readonly rule: string;
+  readonly level: Alert["level"];
+  /** Minutes of the window; it must have been so for as long. */
+  readonly window: number;
+  readonly advice: string;
+  holds(lately: Rates, day: Rates): boolean;
+  what(lately: Rates): string;
+}
+
+const day = 1440;
+const share = (part: number, all: number): number => (all === 0 ? 0 : part / all);
+
+export const rateRules: readonly RateRule[] = [
+  {
+    rule: "GoodmailtoHopDown",
+    level: "fault",
+    window: 5,
+    holds: ({ silent }) => silent > 0,
+    what: ({ silent }) => `A next hop does not answer: ${number(silent)} times in the last 5 minutes`,
+    advice: "Senders are told to try again. See Next hops.",
+  },
+  {
+    rule: "GoodmailtoHopDefers",
+    level: "warning",
+    window: 15,
+    holds: ({ deferred, replies }) => share(deferred, replies) > limits.deferred,
+    what: ({ deferred, replies }) =>
+      `${Math.round(share(deferred, replies) * 100)}% of what the next hop says is "try again later", for a quarter of an hour`,
+    advice: "See Next hops, and the log of the next hop.",
+  },
+  {
+    rule: "GoodmailtoHarvest",
+    level: "warning",
+    window: 10,
+    holds: ({ unknown }, { unknown: usual }) =>
+      unknown / 600 > limits.unknown && unknown / 600 > (limits.unknownTimes * usual) / 86_400,
+    what: ({ unknown }) => `Many more unknown recipients than usual: ${number(unknown)} in the last 10 minutes`,
+    advice: "Somebody tries out addresses, or the list lost some. See Journal.",
+  },
+  {
+    rule: "GoodmailtoLimitReached",
+    level: "warning",
+    window: 10,
+    holds: ({ turnedAway }) => turnedAway > 0,
+    what: ({ turnedAway }) =>
+      `${number(turnedAway)} clients were turned away in the last 10 minutes: a limit is reached`,
+    advice: "See [smtp] max_connections, and the limit of descriptors.",
+  },
+  {
+    rule: "GoodmailtoLookupsFail",
+    level: "warning",
+    window: 10,
+    holds: ({ lookups, lookupFaults }) => share(lookupFaults, lookups) > limits.lookupFaults,
+    what: ({ lookupFaults }) => `Other mail servers got no answer to ${number(lookupFaults)} lookups in 10 minutes`,
+    advice: "See Look-ups, and the log.",
+  },
+];
+
+/** What holds now, and has held for the length of its window. */
+export function rateAlerts(counted: Counted): Alert[] {
+  return rateRules.flatMap(({ level, window, advice, holds, what }): Alert[] => {
+    const [now, before] = [0, window].map((ago) => ({
+      lately: counted(ago + window, ago),
+      day: counted(ago + day, ago),
+    }));
+    const isSo = [now, before].every(
+      (at) => at?.lately !== undefined && at.day !== undefined && holds(at.lately, at.day),
+    );
+    return isSo && now?.lately !== undefined ? [{ level, what: what(now.lately), advice }] : [];
+  });
+}
