@@ -67,6 +67,7 @@ describe("samples for the charts", () => {
       samples.take(start + i * minute, {
         figures: { ...none, refused: i * 2 },
         age: undefined,
+        rates: ratesOf({}),
         sessions: 0,
         alarms: { x: i },
       });

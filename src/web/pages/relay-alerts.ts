@@ -2,18 +2,21 @@
 import type { RelayReport } from "../../compose/relay-answers.ts";
 import { sumOf } from "../../ops/figures.ts";
 import type { Gauge, Totals } from "../../ops/metrics.ts";
-import { bytes, number } from "../html/words.ts";
+import { bytes, count, number, timeText } from "../html/words.ts";
 import type { Alert } from "./alert.ts";
 
 /** Of its processes and next hops. */
 export function relayAlerts(relays: readonly RelayReport[], silent: readonly string[]): Alert[] {
-  const alarms = new Set(relays.flatMap(({ alarm }) => alarm ?? []));
+  const alarms = new Map(relays.flatMap((relay) => (relay.alarm === null ? [] : [[relay.alarm, relay] as const])));
   const hops = new Map(relays.flatMap((relay) => relay.hops).map(({ hop, rests }) => [hop, rests]));
   return [
-    ...[...alarms].map((alarm): Alert => ({
+    ...[...alarms].map(([alarm, { list, addresses }]): Alert => ({
       level: "fault",
       what: `A relay process complains of its list: ${alarm}`,
-      advice: "",
+      advice:
+        list === null
+          ? "It has no list, and accepts every recipient of the relay domains."
+          : `It uses the list of ${timeText(list)} with ${count(addresses, "address", "addresses")}.`,
     })),
     ...silent.map((what): Alert => ({ level: "fault", what: "A relay process does not answer", advice: what })),
     ...[...hops].flatMap(([hop, rests]): Alert[] =>
