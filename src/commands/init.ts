@@ -9,6 +9,7 @@ import { defaultConfig, schemaFor } from "../compose/settings.ts";
 import { firstConfig, firstFiles } from "../config/first-file.ts";
 import type { FirstAnswers } from "../config/first-file.ts";
 import { checkConfig } from "../config/load.ts";
+import { nearest } from "../config/nearest.ts";
 import { presetNames } from "../config/preset-names.ts";
 import type { Settings } from "../config/sections.ts";
 import { formatFault } from "../config/toml.ts";
@@ -108,7 +109,7 @@ async function init(words: Words): Promise<void> {
   const loaded = checkConfig(text, path, schemaFor, []);
   if (loaded.kind !== "ok") {
     process.stderr.write(loaded.faults.map((fault) => `${formatFault(fault)}\n`).join(""));
-    process.exitCode = exit.config;
+    fail("nothing was written", exit.config);
     return;
   }
   const token = answers.web === "" ? "" : makeToken();
@@ -144,7 +145,10 @@ async function ask(words: Words): Promise<FirstAnswers | undefined> {
   const question = async (value: string | undefined, text: string, usual: string): Promise<string> =>
     value ?? ((await terminal.question(`${text}${usual === "" ? "" : ` [${usual}]`}: `)).trim() || usual);
   try {
-    const preset = await question(words.preset, `Kind of directory (${ldapPresets.join(", ")})`, "domino");
+    let preset = await question(words.preset, `Kind of directory (${ldapPresets.join(", ")})`, "domino");
+    while (!ldapPresets.includes(preset)) {
+      preset = await question(undefined, "Kind of directory, one of these words", nearest(preset, ldapPresets) ?? "");
+    }
     const url = await question(words.url, "Directory", "ldap://127.0.0.1");
     const base = preset === "domino" ? (words.base ?? "") : await question(words.base, "Base DN", "");
     const bindDn = await question(words.bindDn, "Bind DN (empty: anonymous)", "");

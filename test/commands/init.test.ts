@@ -151,6 +151,7 @@ mail: vera@kontor.example
       const wrong = await run(goodmailto("init", ...answers({ [name]: value })), "x\n");
       expect(wrong.said).toMatch(/^\S+goodmailto\.toml:\d+:\d+: .*(?:must be|allowed:|needs) /);
       expect(wrong.code).toBe(78);
+      expect(wrong.said).toMatch(/goodmailto: nothing was written\n$/);
     }
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -193,7 +194,8 @@ mail: vera@kontor.example
 
   it.skipIf(missing("python3"))("asks at a terminal for what the command line does not say", async () => {
     const answered = [
-      ["Kind of directory", "openldap"],
+      ["Kind of directory", "opnldap"],
+      ["one of these words [openldap]", ""],
       ["Directory [", slapd.ldap],
       ["Base DN", "o=Kontor"],
       ["Bind DN", slapd.rootDn],
