@@ -194,7 +194,10 @@ describe("the harvest delay beside a tarpit", () => {
     const sentence = { kind: "reply", wait: 1000 } as const;
     expect(afterSentence(sentence, usual, () => 1000)).toBe(usual);
     expect(afterSentence(sentence, usual, () => 999)).toBeInstanceOf(Promise);
-    expect(afterSentence({ kind: "disconnect" }, usual, () => 5000)).toBe(answers.tooManyUnknown);
+    expect(afterSentence({ kind: "disconnect" }, usual, () => 5000)).toEqual({
+      ...answers.tooManyUnknown,
+      by: { check: "goodmailto", reason: "harvest", told: true },
+    });
   });
 
   it("is not added on top of it", async () => {
