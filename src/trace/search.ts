@@ -61,6 +61,12 @@ export function searchJournal(folder: string, wanted: Wanted, since: number, lim
     left -= events?.length ?? 0;
     return events;
   });
-  // Workers write in batches: rows of a part are nearly in order.
-  return { found: found.flat().toSorted((a, b) => a.at - b.at), unread };
+  // Workers write in batches: rows of a part are nearly in order, and those of one millisecond are.
+  return {
+    found: found
+      .flat()
+      .toReversed()
+      .toSorted((a, b) => a.at - b.at),
+    unread,
+  };
 }

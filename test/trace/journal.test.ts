@@ -88,6 +88,14 @@ describe("the journal", () => {
     expect(find("")).toEqual([]);
   });
 
+  it("keeps the order of what happened in one millisecond", async () => {
+    const journal = start();
+    const words = ["first", "second", "third"];
+    words.forEach((asked) => journal.note(eventOf({ asked })));
+    await journal.close();
+    expect(find("192.0.2.7").map(({ asked }) => asked)).toEqual(words);
+  });
+
   it("hashes addresses by the list's key, and leaves them out of texts", async () => {
     const secret = "ab".repeat(32);
     const journal = start({ secret });
