@@ -39,7 +39,8 @@ export function screen(now: Look, before: Look | undefined, view: View): string[
   const silent = now.silent.map(({ path, why }) => `${path} does not answer: ${why}`);
   const words = view.paused ? ["paused; space continues"] : [];
   return [...words, ...silent, ...lines]
-    .map((line) => visible(line).slice(0, view.columns).trimEnd())
+    .map((line) => (typeof line === "string" ? visible(line) : rowText(line, view.columns)))
+    .map((line) => line.slice(0, view.columns).trimEnd())
     .slice(0, view.rows);
 }
 
@@ -83,21 +84,21 @@ const names: readonly (readonly [keyof Figures, string])[] = [
   ["hopsSilent", "next hops: no answer"],
 ];
 
-function flow(now: Look, before: Look | undefined): string[] {
+function flow(now: Look, before: Look | undefined): Row[] {
   const figures = figuresOf(totalsOf(now));
   const old = before === undefined ? undefined : figuresOf(totalsOf(before));
   const rows = names.map(([name, title]) => row(title, rateOf(figures[name], old?.[name], now, before), figures[name]));
-  return [row("", "a second", "since the start"), ...rows];
+  return [row("", "per second", "since start"), ...rows];
 }
 
 /** Of the journal: who was refused, and whose mail. */
-function refusedTables({ refused }: Look): string[] {
+function refusedTables({ refused }: Look): (Row | string)[] {
   if (refused === undefined || refused.refused + refused.deferred === 0) {
     return [];
   }
   const { recipients, clients, deferred, since, until } = refused;
   const time = `in ${shortTime(Math.max(1, Math.round((until - since) / 1000)))}`;
-  const table = (title: string, names: readonly NameCount[]): string[] => {
+  const table = (title: string, names: readonly NameCount[]): (Row | string)[] => {
     const lines = names.map(({ name, count }) => row(name, percent(count, refused.refused), count));
     return lines.length === 0 ? [] : [row(title, "share", time), ...lines, ""];
   };
@@ -114,7 +115,7 @@ function percent(part: number, all: number): string {
   return `${Math.round((100 * part) / Math.max(1, all))}%`;
 }
 
-function hops({ relays }: Look): string[] {
+function hops({ relays }: Look): (Row | string)[] {
   const all = new Map<string, { connections: number; rests: string | null }>();
   for (const { hop, connections, rests } of relays.flatMap((relay) => relay.hops)) {
     const known = all.get(hop) ?? { connections: 0, rests: null };
@@ -127,11 +128,11 @@ function hops({ relays }: Look): string[] {
 /** Each table: its title, the counter, and what of its labels is shown. */
 const counted: readonly (readonly [title: string, name: string, labels: readonly string[]])[] = [
   ["refused by", "refusals", ["check", "reason"]],
-  ["look-ups by", "lookups", ["protocol", "verdict"]],
+  ["lookups by", "lookups", ["protocol", "verdict"]],
   ["limits", "limits", ["limit"]],
 ];
 
-function tables(now: Look, before: Look | undefined, { sort }: View): string[] {
+function tables(now: Look, before: Look | undefined, { sort }: View): (Row | string)[] {
   const [totals, old] = [totalsOf(now), before === undefined ? {} : totalsOf(before)];
   return counted.flatMap(([title, name, labels]) => {
     const olds = new Map(seriesNamed(old, name).map((series) => [words(series.labels, labels), series.value]));
@@ -143,7 +144,7 @@ function tables(now: Look, before: Look | undefined, { sort }: View): string[] {
       })
       .toSorted((a, b) => (sort === "rate" ? b.more - a.more || b.value - a.value : b.value - a.value));
     const lines = rows.map(({ text, value, more }) => row(text, rateOf(value, value - more, now, before), value));
-    return lines.length === 0 ? [] : [row(title, "a second", "since the start"), ...lines, ""];
+    return lines.length === 0 ? [] : [row(title, "per second", "since start"), ...lines, ""];
   });
 }
 
@@ -163,10 +164,25 @@ function rateOf(value: number, old: number | undefined, now: Look, before: Look 
   return rate === 0 ? "0" : rate < 10 ? rate.toFixed(1) : String(Math.round(rate));
 }
 
-const titleWidth = 40;
-const cellWidth = 14;
+/** A line of a table. */
+interface Row {
+  readonly title: string;
+  readonly cells: readonly [string, string];
+}
 
-function row(title: string, first: string | number, second: string | number): string {
-  const name = title.length > titleWidth ? `${title.slice(0, titleWidth - 1)}…` : title.padEnd(titleWidth);
-  return `${name} ${String(first).padStart(cellWidth)}  ${String(second).padStart(cellWidth)}`;
+function row(title: string, first: string | number, second: string | number): Row {
+  return { title, cells: [String(first), String(second)] };
+}
+
+/** Titles give way, so that a narrow terminal shows the figures too. */
+const [leastTitle, mostTitle] = [10, 40];
+const [narrowCell, wideCell] = [11, 14];
+const narrow = 80;
+
+function rowText({ title, cells }: Row, columns: number): string {
+  const cellWidth = columns < narrow ? narrowCell : wideCell;
+  const width = Math.min(mostTitle, Math.max(leastTitle, columns - 2 * cellWidth - 3));
+  const name = visible(title);
+  const [first, second] = cells.map((cell) => visible(cell).padStart(cellWidth));
+  return `${name.length > width ? `${name.slice(0, width - 1)}…` : name.padEnd(width)} ${first}  ${second}`;
 }

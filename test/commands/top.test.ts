@@ -114,6 +114,10 @@ describe("goodmailto top", () => {
     expect(lines.find((line) => line.startsWith("recipients refused"))).toMatch(/ 200 +600$/);
     expect(lines.find((line) => line.startsWith("inside:25"))).toMatch(/ 4 +421 busy\?\[2J\?\?now$/);
     expect(lines).toContain("ALARM: torn: its seal");
+    // Titles give way to figures.
+    const slim = screen(at(3000, 500, 100), at(1000, 100, 100), { ...view, columns: 40 });
+    expect(slim.find((line) => line.startsWith("recipients r"))).toMatch(/^recipients ref… +200 +600$/);
+    expect(slim.find((line) => line.includes("per second"))).toMatch(/ per second +since start$/);
     const asked = screen({ ...at(3000, 1), refused }, undefined, { ...view, rows: 60 });
     expect(asked.find((line) => line.startsWith("replies that only defer"))).toMatch(/ 20% +2$/);
     expect(asked.find((line) => line.startsWith("old@kontor"))).toMatch(/^old@kontor\.example\?\[2J +75% +6$/);
