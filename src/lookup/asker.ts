@@ -4,6 +4,7 @@ import { reply } from "../mail/reply.ts";
 import type { LookupProtocol } from "../report/counters.ts";
 import type { MailEvent } from "../report/event.ts";
 import { serverName } from "../smtp/decision.ts";
+import { countRefusal } from "../smtp/refusals.ts";
 import { after } from "../smtp/session/outcome.ts";
 import { unreadable } from "./address.ts";
 import type { Asker, Party, RefusalWords } from "./protocol.ts";
@@ -49,6 +50,7 @@ export class LookupAsker implements Asker {
       this.#open = undefined;
       noteAsked(this.#lookup, question, verdict);
       this.#lookup.count(verdict);
+      this.#countRefusal(verdict);
       if (this.service.record !== undefined) {
         this.#note(verdict, asked(question));
       }
@@ -58,6 +60,7 @@ export class LookupAsker implements Asker {
 
   unread(text: string, answer: Reply, who: Party = {}): LookupVerdict {
     const verdict = unreadable(text, answer, this.service);
+    this.#countRefusal(verdict);
     // Mail servers look names without a domain up as well; that is no question of a sender's.
     if (this.service.record !== undefined && text.includes("@")) {
       this.#note(verdict, { ...who, recipients: [], asked: text.slice(0, mostAsked) });
@@ -72,6 +75,11 @@ export class LookupAsker implements Asker {
       this.#note({ kind: "later", reply: tryLater, reason, refusal }, asked(question));
     }
     this.#hasFailed = true;
+  }
+
+  #countRefusal(verdict: LookupVerdict): void {
+    const { refusal = nobodys(verdict), reply: answer } = verdict;
+    countRefusal(this.service.counters, answer, refusal.by);
   }
 
   #note(verdict: LookupVerdict, question: Asked): void {

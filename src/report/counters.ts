@@ -1,6 +1,7 @@
 /** What a part counts; src/ops/metrics.ts keeps it. Names and labels are fixed words, never a client's. */
 
 import type { CounterName, HistogramName } from "./metric-names.ts";
+import { droppedReason, hopReasons, serverReasons } from "./refusal-reasons.ts";
 import type { Tracer } from "./span.ts";
 
 /** Labels of one series: names and values. */
@@ -65,6 +66,12 @@ export const lookupFaults = [
 ] as const;
 export type LookupFault = (typeof lookupFaults)[number];
 
+/** What refuses beside checks: the server under its own name, and the next hop. */
+const refusalsOfNoCheck: readonly Labels[] = [
+  ...[...new Set([...serverReasons, ...limitNames, droppedReason])].map((reason) => ({ reason, check: "goodmailto" })),
+  ...hopReasons.map((reason) => ({ reason, check: "hop" })),
+];
+
 /** A check, as far as it is counted. */
 export interface CountedCheck {
   readonly name: string;
@@ -88,6 +95,7 @@ export function seriesFromStart(all: readonly CountedCheck[]): readonly (readonl
     ...all.flatMap(({ name, reasons }) =>
       Object.keys(reasons).map((reason) => ["refusals", { reason, check: name }] as const),
     ),
+    ...refusalsOfNoCheck.map((labels) => ["refusals", labels] as const),
     ...labelled("check_faults", "check", checks),
     ["session_faults"],
     ["trace_lost"],

@@ -33,6 +33,8 @@ export interface Decision {
   readonly reason?: string | undefined;
   /** Another log line says it already: the line of the recipient, or that of a limit. */
   readonly told?: boolean;
+  /** The pipeline has counted it: `refusals`. */
+  readonly counted?: boolean | undefined;
   /** Who tried to log in. */
   readonly user?: string;
 }

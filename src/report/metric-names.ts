@@ -20,7 +20,10 @@ export const counterNames = {
   },
   messages: { doc: "Messages by the code of their reply.", labels: ["code"] },
   failed_open: { doc: "Recipients accepted because there was no snapshot." },
-  refusals: { doc: "Refusals by check and reason.", labels: ["check", "reason"] },
+  refusals: {
+    doc: "Refusals by check and reason: replies of 400 and more, and clients dropped without one.",
+    labels: ["check", "reason"],
+  },
   check_faults: { doc: "Internal errors in checks, by check; each counts as pass.", labels: ["check"] },
   session_faults: { doc: "Internal errors in sessions; each was answered 421." },
   hop_replies: { doc: "Replies of next hops by code; none: no reply came.", labels: ["code"] },

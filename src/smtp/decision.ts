@@ -8,7 +8,7 @@ export const serverName = "goodmailto";
 /** The decision of a hook. */
 export function decisionOf({ verdict, step }: Outcome): Decision {
   const check = step?.label ?? serverName;
-  return verdict.kind === "refuse" ? { check, reason: verdict.reason } : { check };
+  return verdict.kind === "refuse" ? { check, reason: verdict.reason, counted: true } : { check };
 }
 
 /** The server itself, by one of its limits: it has a line of its own. */

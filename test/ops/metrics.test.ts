@@ -78,7 +78,9 @@ describe("metrics", () => {
     const metrics = createMetrics([{ name: "dnsbl:one", reasons: { listed: "listed" } }]);
     metrics.add("refusals", { reason: "listed", check: "dnsbl:one" });
     metrics.start(["dnsbl:one", "dnsbl:two"].map((name) => ({ name, reasons: { listed: "listed" } })));
-    expect(pageOf(metrics).filter((line) => line.startsWith("goodmailto_refusals_total{"))).toEqual([
+    expect(
+      pageOf(metrics).filter((line) => line.startsWith("goodmailto_refusals_total{") && line.includes("dnsbl")),
+    ).toEqual([
       'goodmailto_refusals_total{reason="listed",check="dnsbl:one"} 1',
       'goodmailto_refusals_total{reason="listed",check="dnsbl:two"} 0',
     ]);

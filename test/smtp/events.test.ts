@@ -146,11 +146,11 @@ describe("events", () => {
     expect(seen).toEqual([
       `event: refused stage=connection ${at}.2 code=554 reply="${greeting}" by=spp reason=plugin`,
       `event: dropped stage=connection ${at}.3 by=goodmailto reason="client rule"`,
-      `event: dropped stage=connection ${at}.4 by=spp`,
+      `event: dropped stage=connection ${at}.4 by=spp reason=dropped`,
       `event: refused stage=connection ${at}.1 code=421 reply="421 4.7.0 Too many connections" by=goodmailto reason=connections`,
       ...[1, 2].map(
         () =>
-          `event: refused stage=command ${at}.1 helo=client.example code=500 reply="500 5.5.2 Command not recognised" by=goodmailto`,
+          `event: refused stage=command ${at}.1 helo=client.example code=500 reply="500 5.5.2 Command not recognised" by=goodmailto reason=syntax`,
       ),
       `event: refused stage=session ${at}.1 helo=client.example code=421 reply="421 4.7.0 Too many errors" by=goodmailto reason=errors`,
     ]);

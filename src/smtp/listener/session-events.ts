@@ -11,6 +11,7 @@ import type { Reply } from "../../mail/reply.ts";
 import type { Decision, EventStage, MailEvent, MessageFacts } from "../../report/event.ts";
 import type { Response } from "../answers.ts";
 import { serverName } from "../decision.ts";
+import { countRefusal, reasoned } from "../refusals.ts";
 import type { Service } from "../service.ts";
 import { parseMail } from "../session/command.ts";
 import type { Conversation } from "../session/conversation.ts";
@@ -53,9 +54,16 @@ function withRef(response: Response, { id, conversation }: Told): Response {
 
 /** What the client is told of a refusal, or of a message: with its reference, and handed on as an event if somebody wants that. */
 export function recorded(service: Service, client: Told, given: Response, asked: Asked): Reply | undefined {
-  const response = withRef(given, client);
+  const response = withReason(withRef(given, client));
+  countRefusal(service.counters, response.reply, response.by);
   tell(service, client, response, asked);
   return response.reply;
+}
+
+function withReason(response: Response): Response {
+  const { reply, by } = response;
+  const known = (reply?.code ?? 500) < 400 ? by : reasoned(reply, by);
+  return known === by ? response : { ...response, by: known };
 }
 
 function tell(service: Service, client: Told, response: Response, asked: Asked): void {
@@ -68,10 +76,11 @@ function tell(service: Service, client: Told, response: Response, asked: Asked):
 
 /** The event of a client that has no session: refused, or dropped, when it connected. */
 export function tellOfStranger(
-  { record, listener, now }: Pick<Service, "record" | "listener" | "now">,
+  { record, listener, now, counters }: Pick<Service, "record" | "listener" | "now" | "counters">,
   { id, ip, host = "" }: { readonly id: string; readonly ip: string; readonly host?: string | undefined },
   response: Response,
 ): void {
+  countRefusal(counters, response.reply, response.by);
   const told = response.by?.told === true;
   if (record?.wants(told) === true) {
     const facts = { session: id, ref: id, listener, ip, host };

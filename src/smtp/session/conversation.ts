@@ -30,7 +30,7 @@ import { judgeRecipient } from "./recipient.ts";
 import type { Judged } from "./recipient.ts";
 import { afterRefusal, askNextHop, noteDelivered, refuseSurplus, toldNextHop } from "./recipient-conclusion.ts";
 import type { Service } from "../service.ts";
-import { queuedReply } from "./waiting-reply.ts";
+import { queuedResponse } from "./waiting-reply.ts";
 
 export class Conversation {
   readonly session: Session;
@@ -200,8 +200,8 @@ export class Conversation {
       }
       // Until the next hop's 354 the transaction stands, whatever refuses here; qmail lets MAIL take its place.
       this.#dataRefused = true;
-      const late = queuedReply(this.session.late.data);
-      return late === undefined ? this.#policyAtData(toldNextHop(transaction.accepted), chunked) : say(late);
+      const late = queuedResponse(this.session.late.data);
+      return late ?? this.#policyAtData(toldNextHop(transaction.accepted), chunked);
     });
   }
 

@@ -13,7 +13,7 @@ import { decisionOf } from "../decision.ts";
 
 /** The session of a client that was refused when it connected. Nothing of it reaches a check or a next hop. */
 export class LimitedConversation {
-  readonly #refusal: Response;
+  #refusal: Response;
   readonly #hello: Response;
   readonly #end: number;
 
@@ -38,7 +38,10 @@ export class LimitedConversation {
       case "QUIT":
         return answers.bye;
     }
-    return this.#refusal;
+    const refusal = this.#refusal;
+    // The first one was counted at the connection.
+    this.#refusal = { ...refusal, by: refusal.by && { ...refusal.by, counted: false } };
+    return refusal;
   }
 
   /** @param now by performance.now() */

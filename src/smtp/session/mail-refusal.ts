@@ -10,7 +10,7 @@ import type { Service } from "../service.ts";
 import type { MailCommand } from "./command.ts";
 import { refuseEarlyTalker } from "./early-talk.ts";
 import { after, responseOf } from "./outcome.ts";
-import { queuedReply } from "./waiting-reply.ts";
+import { queuedResponse } from "./waiting-reply.ts";
 
 interface Party {
   readonly session: Session;
@@ -63,8 +63,7 @@ export function refuseMail(party: Party, { size, sender }: MailCommand, messageS
   if (!mayUseSender(party, sender)) {
     return answers.notYourAddress;
   }
-  const late = queuedReply(party.session.late.mail);
-  return late === undefined ? undefined : say(late);
+  return queuedResponse(party.session.late.mail);
 }
 
 /** `[auth] sender`, RFC 6409 6.1. @param sender undefined is the null sender, which is everybody's: receipts have it */

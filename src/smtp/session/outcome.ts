@@ -41,7 +41,8 @@ export function responseOf(outcome: Outcome): Response | undefined {
 export function afterSentence(sentence: Sentence, usual: Response, waited: () => number): Answering {
   switch (sentence.kind) {
     case "disconnect":
-      return { ...answers.tooManyUnknown, by: limitDecision("harvest") };
+      // What it is in place of is counted.
+      return { ...answers.tooManyUnknown, by: { ...limitDecision("harvest"), counted: true } };
     case "reply": {
       // Most are answered at once: they need no look at the clock.
       const left = sentence.wait === 0 ? 0 : sentence.wait - waited();

@@ -12,12 +12,13 @@ import type { Transaction } from "../../hooks/transaction.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { ourAnswers } from "../../report/observer.ts";
 import type { OurAnswer } from "../../report/observer.ts";
+import type { Decision } from "../../report/event.ts";
 import { answers, dropped, say, sayAndClose } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { decisionOf, serverName } from "../decision.ts";
 import { isOurs, relayFault } from "../relayable.ts";
 import type { Service } from "../service.ts";
-import { atRcpt, queuedReply } from "./waiting-reply.ts";
+import { atRcpt, queuedResponse } from "./waiting-reply.ts";
 import { withRelaySuffix } from "./relay-suffix.ts";
 import { logRecipient } from "./recipient-log.ts";
 import type { RecipientLogging } from "./recipient-log.ts";
@@ -121,9 +122,9 @@ function refuseBadSender(at: Case): Judged | undefined | Promise<Judged | undefi
 /** Replies that plugins queued, and refusals of checks in mode later. */
 function refuseQueued(at: Case): Judged | undefined | Promise<Judged> {
   const { service, session } = at;
-  const queued = queuedReply(session.late.rcpt);
+  const queued = queuedResponse(session.late.rcpt);
   if (queued !== undefined) {
-    return answered(at, { check: "spp", status: "refused (queued by plugin)" }, say(queued));
+    return answered(at, { check: "spp", status: "refused (queued by plugin)", ...queued.by }, queued);
   }
   // A login, or another recipient, may have changed whom the check leaves alone.
   const pending = session.pending.find(({ step }) => !isExempt(session, step.unless, "rcpt"));
@@ -134,7 +135,7 @@ function refuseQueued(at: Case): Judged | undefined | Promise<Judged> {
   const said = atRcpt(verdict.reply);
   const response = verdict.close === true ? sayAndClose(said) : say(said);
   const status = refusedFor(step, verdict.reason);
-  const judged = answered(at, { check: step.label, status, reason: verdict.reason }, response);
+  const judged = answered(at, { check: step.label, status, reason: verdict.reason, counted: true }, response);
   const wait = service.pipeline.refused(step, verdict.reason, "rcpt", session);
   return wait === undefined ? judged : wait.then(() => judged);
 }
@@ -246,7 +247,8 @@ function refused(at: Case, outcome: Outcome): Judged {
   }
   const response = verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply);
   const status = wordsOf(outcome) ?? "refused";
-  return answered(at, { check: step?.label ?? serverName, status, reason: verdict.reason }, response, finding);
+  const said = { check: step?.label ?? serverName, status, reason: verdict.reason, counted: true };
+  return answered(at, said, response, finding);
 }
 
 /** The server itself refuses, and says so to whoever listens. */
@@ -258,14 +260,12 @@ function denied(at: Case, reason: string): Judged | Promise<Judged> {
   return wait === undefined ? judged : wait.then(() => judged);
 }
 
-interface Said {
-  readonly check: string;
+interface Said extends Decision {
   /** The words of the log line. */
   readonly status: string;
-  readonly reason?: string;
 }
 
-function answered(at: Case, { check, status, reason }: Said, response: Response, finding?: string): Judged {
+function answered(at: Case, { check, status, reason, counted }: Said, response: Response, finding?: string): Judged {
   logRecipient(at.service, at.session, { mailbox: mailboxOf(at), check, status }, response.reply);
-  return { kind: "answered", response: { ...response, by: { check, reason, told: true } }, finding };
+  return { kind: "answered", response: { ...response, by: { check, reason, told: true, counted } }, finding };
 }
