@@ -179,7 +179,7 @@ describe.skipIf(lacks || own === undefined)("the packages", () => {
       "",
     ]);
     // Node has 109e6 of them, with the data of all languages; libraries of the system 5e6.
-    expect(Number(octets)).toBeLessThan(122e6);
+    expect(Number(octets)).toBeLessThan(120e6);
     const packed = execFileSync("sh", ["-c", `gzip -1 -c ${image} | wc -c`], { encoding: "utf8" });
     expect(Number(packed)).toBeLessThan(55e6);
   });
