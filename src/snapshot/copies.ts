@@ -5,10 +5,10 @@
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { Worker } from "node:worker_threads";
 
 import { isRunning } from "../files/running-process.ts";
 import { errorMessage } from "../report/error-message.ts";
+import { runAside } from "./aside.ts";
 import type { Copy, Facts } from "./content.ts";
 import type { CopyAnswer, CopyOrder } from "./copy-worker.ts";
 import { copyName, factsPath, filterPath, makeCopy, partPath } from "./copy.ts";
@@ -22,10 +22,6 @@ export type CopyReading =
   | FlawedReading
   | { readonly kind: "busy" }
   | { readonly kind: "failed"; readonly why: string };
-
-/** To copy and inspect, in ms, and how many bytes more time each ms more is for: a slow disk does 10 MB a second. */
-const leastDeadline = 60_000;
-const bytesPerMs = 10_000;
 
 /**
  * How long a removed copy stays open, in ms: until the other processes have the new one. Whoever closes a file of a
@@ -70,7 +66,8 @@ export class Copies {
     // Before the thread starts: the others look within the same second.
     writeFileSync(part, "");
     try {
-      return await makeInThread({ path, folder: this.#folder, trust }, leastDeadline + size / bytesPerMs);
+      const data: CopyOrder = { path, folder: this.#folder, trust };
+      return await runAside<CopyAnswer>(new URL("./copy-worker.ts", import.meta.url), { data, size });
     } finally {
       rmSync(part, { force: true });
     }
@@ -135,14 +132,4 @@ function copyAt(path: string, filter: Buffer): Copy {
   // Written by makeCopy, where nobody else writes.
   const facts = JSON.parse(readFileSync(factsPath(path), "utf8")) as Facts;
   return { path, facts, filter: new KeyFilter(filter) };
-}
-
-function makeInThread(order: CopyOrder, deadline: number): Promise<CopyAnswer> {
-  const worker = new Worker(new URL("./copy-worker.ts", import.meta.url), { workerData: order });
-  const timer = setTimeout(() => void worker.terminate(), deadline);
-  return new Promise<CopyAnswer>((resolve, reject) => {
-    worker.once("message", resolve);
-    worker.once("error", reject);
-    worker.once("exit", () => reject(new Error("Cannot copy the file: the thread ended early")));
-  }).finally(() => clearTimeout(timer));
 }

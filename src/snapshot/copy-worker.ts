@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 import { errorMessage } from "../report/error-message.ts";
+import { giveWay } from "./aside.ts";
 import { makeCopy } from "./copy.ts";
 import type { Made } from "./copy.ts";
 import type { Trust } from "./trust.ts";
@@ -16,6 +17,7 @@ export interface CopyOrder {
 /** What it answers: why there is no copy, where its folder is at fault. */
 export type CopyAnswer = Made | { readonly kind: "failed"; readonly why: string };
 
+giveWay();
 const { path, folder, trust }: CopyOrder = workerData;
 parentPort?.postMessage(made());
 

@@ -2,8 +2,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import type { BigIntStats } from "node:fs";
 import { open } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
 
+import { runAside } from "./aside.ts";
 import { inspectBytes } from "./inspect.ts";
 import type { Flaw, Flawed } from "./inspect.ts";
 import type { Inspected } from "./inspect-worker.ts";
@@ -34,8 +34,6 @@ export interface SeenFile {
 const maxSize = 2_000_000_000n;
 /** From so many bytes on, a file takes more than 20 ms to judge: a thread does it, and processes share one copy. */
 export const largeFile = 8_000_000;
-/** For the inspection thread, in ms: 1 million rows take 0.5 s. */
-const threadDeadline = 60_000;
 /** A FIFO at the path must not block the process. */
 export const openFlags = constants.O_RDONLY | constants.O_NONBLOCK;
 
@@ -131,14 +129,7 @@ export function unreadable(error: unknown): FlawedReading {
 
 function inspectInThread(bytes: Buffer, trust: Trust): Promise<Inspected> {
   // Bytes of a file are never in shared memory.
-  const worker = new Worker(new URL("./inspect-worker.ts", import.meta.url), {
-    workerData: { bytes: bytes.buffer, trust },
-    transferList: [bytes.buffer as ArrayBuffer],
-  });
-  const timer = setTimeout(() => void worker.terminate(), threadDeadline);
-  return new Promise<Inspected>((resolve, reject) => {
-    worker.once("message", resolve);
-    worker.once("error", reject);
-    worker.once("exit", () => reject(new Error("Cannot inspect the file: the thread ended early")));
-  }).finally(() => clearTimeout(timer));
+  const buffer = bytes.buffer as ArrayBuffer;
+  const order = { data: { bytes: buffer, trust }, size: buffer.byteLength, transferList: [buffer] };
+  return runAside<Inspected>(new URL("./inspect-worker.ts", import.meta.url), order);
 }

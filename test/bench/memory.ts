@@ -1,22 +1,22 @@
 /**
  * What a list costs four workers: memory in all, when started, asked, and while they take up another one; how long a
- * client waits meanwhile; and the rate with many addresses beside that with few.
+ * client waits meanwhile, and how long for canned replies beside it; and the rate with many addresses to that with few.
  */
 import { execFile } from "node:child_process";
-import { once } from "node:events";
-import { copyFileSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 import { node } from "../end-to-end/scene.ts";
-import { benchDomain, userOf } from "./lookups.ts";
+import { benchDomain } from "./lookups.ts";
 import type { Generator } from "./generator.ts";
 import { compareByTurns } from "./rounds.ts";
-import { startOurs } from "./servers.ts";
+import { startOurs, startScript } from "./servers.ts";
 import type { Server, Site } from "./servers.ts";
 import { figure, table } from "./table.ts";
+import { anyUser, askMany, longestAnswers } from "./waits.ts";
 
 const workers = 4;
 const few = 10_000;
@@ -27,11 +27,14 @@ export async function measureMemory(generator: Generator, site: Site, full: bool
   const own = { ...site, folder: join(site.folder, "memory") };
   mkdirSync(own.folder);
   const servers: Server[] = [];
+  const others: Server[] = [];
   try {
     for (const size of [few, many]) {
       servers.push(await start(own, size));
     }
     const [small, large] = servers as [Server, Server];
+    const canned = await startScript("canned", "canned.ts", "/dev/null");
+    others.push(canned);
     const rows = [
       [
         "addresses",
@@ -40,14 +43,16 @@ export async function measureMemory(generator: Generator, site: Site, full: bool
         "most while another is taken up",
         "after",
         "longest answer before, ms",
+        "of canned replies",
         "while, ms",
+        "of canned replies",
       ],
     ];
     for (const [server, size] of [
       [small, few],
       [large, many],
     ] as const) {
-      rows.push([size.toLocaleString("en-US"), ...(await figuresOf(own, server, size)).map(figure)]);
+      rows.push([size.toLocaleString("en-US"), ...(await figuresOf(own, server, canned.port, size)).map(figure)]);
     }
     const valid = join(own.folder, "valid.txt");
     writeFileSync(valid, Array.from({ length: 100_000 }, () => `${anyUser(few)}@${benchDomain}\n`).join(""));
@@ -66,7 +71,7 @@ export async function measureMemory(generator: Generator, site: Site, full: bool
       table([["refusals, list of", "per second", `to ${few.toLocaleString("en-US")}`, "faults"], ...rates]),
     ].join("");
   } finally {
-    await Promise.all(servers.map((server) => server.stop()));
+    await Promise.all([...servers, ...others].map((server) => server.stop()));
   }
 }
 
@@ -88,28 +93,40 @@ async function start(site: Site, size: number): Promise<Server> {
   });
 }
 
-const anyUser = (size: number): string => userOf(Math.floor(Math.random() * size), size);
-
-async function figuresOf(site: Site, server: Server, size: number): Promise<number[]> {
+async function figuresOf(site: Site, server: Server, canned: number, size: number): Promise<number[]> {
   const path = join(site.folder, String(size), "snapshot.sqlite");
   const started = memoryOf(server.pid);
   await askMany(server.port, size);
   const asked = memoryOf(server.pid);
-  const before = await longestAnswer(server.port, size, () => sleep(3000));
-  copyFileSync(path, `${path}.new`);
   let most = 0;
-  const during = await longestAnswer(server.port, size, async () => {
-    const old = mappedBy(server.pid);
-    renameSync(`${path}.new`, path);
-    // A small list is in the workers' own memory: nothing tells from outside when they have it.
-    const isDone = (turn: number): boolean =>
-      old[0] === "" ? turn > 30 : mappedBy(server.pid).every((copy, at) => copy !== old[at]) || turn > 3000;
-    for (let turn = 0; !isDone(turn); turn++) {
-      most = Math.max(most, memoryOf(server.pid));
-      await sleep(100);
-    }
-  });
-  return [started, asked, most, memoryOf(server.pid), before, during];
+  await takeUp(server.pid, path, () => (most = Math.max(most, memoryOf(server.pid))));
+  const after = memoryOf(server.pid);
+  await askMany(server.port, size);
+  const ports = [server.port, canned] as const;
+  const before = await longestAnswers(ports, size, () => sleep(3000));
+  // Another time: to read a process's page tables takes this process up to 50 ms, and holds up that one's too.
+  const during = await longestAnswers(ports, size, () => takeUp(server.pid, path, () => undefined));
+  return [started, asked, most, after, ...before, ...during];
+}
+
+/**
+ * Replaces the file by the same again, and waits until all workers have it. Both by other processes, as sync is one:
+ * whoever renames over a file of 800 MB waits a fifth of a second until it is freed.
+ * @param look is called ten times a second meanwhile
+ */
+async function takeUp(pid: number, path: string, look: () => void): Promise<void> {
+  const run = promisify(execFile);
+  const pids = family(pid).slice(1);
+  const old = await mappedBy(pids);
+  await run("cp", [path, `${path}.new`]);
+  await run("mv", [`${path}.new`, path]);
+  // A small list is in the workers' own memory: nothing tells from outside when they have it.
+  const isDone = async (turn: number): Promise<boolean> =>
+    old[0] === "" ? turn > 30 : turn > 3000 || (await mappedBy(pids)).every((copy, at) => copy !== old[at]);
+  for (let turn = 0; !(await isDone(turn)); turn++) {
+    look();
+    await sleep(100);
+  }
 }
 
 /** A process and those that it started. */
@@ -127,65 +144,10 @@ function memoryOf(pid: number): number {
 }
 
 /** The copy that each worker has mapped; "": none. */
-function mappedBy(pid: number): string[] {
-  return family(pid)
-    .slice(1)
-    .map((each) => /copies-\S+\/\w+\.sqlite/.exec(readFileSync(`/proc/${each}/maps`, "latin1"))?.[0] ?? "");
-}
-
-const recipients = (size: number, count: number): string =>
-  Array.from({ length: count }, () => `RCPT TO:<${anyUser(size)}x@${benchDomain}>\r\n`).join("");
-
-/** Opens a session that has a sender; what comes after it is refused recipients. */
-async function open(port: number) {
-  const socket = connect(port, "127.0.0.1").setEncoding("latin1");
-  let lines = 0;
-  let wanted = { count: 0, done: (): void => undefined };
-  socket.on("data", (text: string) => {
-    lines += text.split("\r\n").filter((line) => /^\d{3} /.test(line)).length;
-    if (lines >= wanted.count) {
-      wanted.done();
-    }
-  });
-  const say = async (text: string, answers: number): Promise<void> => {
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("no answer in a minute")), 60_000);
-      wanted = { count: lines + answers, done: () => (clearTimeout(timer), resolve()) };
-      socket.write(text);
-    });
-  };
-  await once(socket, "connect");
-  await say("", 1);
-  await say("EHLO bench.example\r\nMAIL FROM:<a@b.example>\r\n", 2);
-  return { say, close: () => socket.destroy() };
-}
-
-/** So many unknown addresses, each beside a known one, all over the list, in 40 sessions. */
-async function askMany(port: number, size: number): Promise<void> {
-  for (let round = 0; round < 40; round++) {
-    const session = await open(port);
-    for (let turn = 0; turn < 50; turn++) {
-      await session.say(recipients(size, 200), 200);
-    }
-    session.close();
-  }
-}
-
-/** ms that one of twelve sessions waited for one answer at most while something else happened, asking every 2 ms. */
-async function longestAnswer(port: number, size: number, meanwhile: () => Promise<unknown>): Promise<number> {
-  const sessions = await Promise.all(Array.from({ length: 12 }, () => open(port)));
-  let longest = 0;
-  const happening = meanwhile();
-  const end = happening.then(() => "over");
-  const asking = sessions.map(async (session) => {
-    while ((await Promise.race([end, sleep(2)])) !== "over") {
-      const since = performance.now();
-      await session.say(recipients(size, 1), 1);
-      longest = Math.max(longest, performance.now() - since);
-    }
-  });
-  await happening;
-  await Promise.all(asking);
-  sessions.forEach((session) => session.close());
-  return longest;
+function mappedBy(workers: readonly number[]): Promise<string[]> {
+  return Promise.all(
+    workers.map(
+      async (pid) => /copies-\S+\/\w+\.sqlite/.exec(await readFile(`/proc/${pid}/maps`, "latin1"))?.[0] ?? "",
+    ),
+  );
 }

@@ -1,6 +1,7 @@
 /** The copy of a large snapshot that all processes of a relay map: made once, verified, and nobody else's business. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { getPriority } from "node:os";
 import { join } from "node:path";
 
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -48,6 +49,19 @@ function openIn(folder: string): string[] {
   return paths.filter((path) => path.startsWith(`${folder}/`));
 }
 
+/** How nice this process's threads are, as far as they differ. */
+function nicenesses(): number[] {
+  const all = readdirSync("/proc/self/task").map((thread) => {
+    try {
+      // proc_pid_stat(5), field 19; counted from behind the name, which may hold spaces.
+      return Number(readFileSync(`/proc/self/task/${thread}/stat`, "latin1").split(") ").at(-1)?.split(" ")[16]);
+    } catch {
+      return 0;
+    }
+  });
+  return [...new Set(all)];
+}
+
 const copiesIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.endsWith(".sqlite"));
 
 describe("copies of the snapshot", () => {
@@ -70,6 +84,21 @@ describe("copies of the snapshot", () => {
     one.reader.close();
     other.reader.close();
     expect(isMapped(folder)).toBe(false);
+  });
+
+  it("are made by a thread that lets the sessions go first", async () => {
+    const [path, folder] = [await snapshot("a", 20_000), temporaryFolder()];
+    const { reader } = open(path, new Copies(folder));
+    renameSync(await snapshot("b", 20_000), path);
+    const usual = getPriority();
+    const seen = new Set<number>();
+    const looking = setInterval(() => nicenesses().forEach((niceness) => seen.add(niceness)), 1);
+    onTestFinished(() => clearInterval(looking));
+    await reader.check();
+    expect(knows(reader, "b1")).toBe(true);
+    expect([...seen].toSorted((a, b) => a - b)).toEqual([usual, usual + 10]);
+    // It alone: what this thread starts from now on is as before.
+    await expect.poll(nicenesses).toEqual([usual]);
   });
 
   it("hold the same bytes, which only the relay may read", async () => {
