@@ -39,8 +39,8 @@ describe("alerts about rates", () => {
     }
     for (const end of [
       `rate(goodmailto_hop_replies_total[15m])) > ${limits.deferred}'`,
-      `{check="goodmailto"}[10m])) > ${limits.unknown} and`,
-      `{check="goodmailto"}[10m])) > ${limits.unknownTimes} * sum by`,
+      `{check="goodmailto",reason="unknown"}[10m])) > ${limits.unknown} and`,
+      `{check="goodmailto",reason="unknown"}[10m])) > ${limits.unknownTimes} * sum by`,
       `rate(goodmailto_lookups_total[10m])) > ${limits.lookupFaults}'`,
     ]) {
       expect(rules).toContain(end);

@@ -2,7 +2,7 @@
  * Alerts about what happens too often: those of config/monitoring/goodmailto.rules.yml with the same limits, windows and
  * names, for who has no Prometheus. test/web/rate-alerts compares them with that file.
  */
-import { sumOf } from "../../ops/figures.ts";
+import { seriesNamed, sumOf } from "../../ops/figures.ts";
 import type { Totals } from "../../ops/metrics.ts";
 import { number } from "../html/words.ts";
 import type { Alert } from "./alert.ts";
@@ -12,7 +12,10 @@ const counters = {
   silent: (totals: Totals) => sumOf(totals, "hop_replies", "code", "none"),
   deferred: (totals: Totals) => sumOf(totals, "hop_replies", "code", "4"),
   replies: (totals: Totals) => sumOf(totals, "hop_replies"),
-  unknown: (totals: Totals) => sumOf(totals, "refusals", "check", "goodmailto"),
+  unknown: (totals: Totals) =>
+    seriesNamed(totals, "refusals")
+      .filter(({ labels }) => labels.get("check") === "goodmailto" && labels.get("reason") === "unknown")
+      .reduce((all, { value }) => all + value, 0),
   turnedAway: (totals: Totals) =>
     sumOf(totals, "limits", "limit", "connections") + sumOf(totals, "limits", "limit", "descriptors"),
   lookups: (totals: Totals) => sumOf(totals, "lookups"),
