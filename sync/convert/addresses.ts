@@ -20,6 +20,7 @@ import { readValue, type NameReading } from "./names.ts";
 import type { AddressAttribute, Preset } from "../presets/preset.ts";
 import { personOf, ruleOf } from "./restrictions.ts";
 import type { Scope } from "./scope.ts";
+import { createSeen } from "./seen-keys.ts";
 import type { Batch, FoundAddress, Person } from "../source.ts";
 import { writtenAddresses } from "./written-addresses.ts";
 
@@ -90,12 +91,11 @@ function convertEntry(entry: Entry, rules: Rules, found: FoundAddress[], out: Le
   }
   const kind = kindOf(entry, rules);
   const rule = ruleOf(entry, rules.preset, rules.scope);
-  const ruled = rule === "" ? {} : { rule };
-  const seen = new Set<Key>();
+  const seen = createSeen();
   const add = (key: Key, as: Kind): void => {
-    if (!seen.has(key)) {
-      seen.add(key);
-      found.push({ key, kind: kind === "account" || as === "catchall" ? as : kind, entry: entry.dn, ...ruled });
+    if (seen.isNew(key)) {
+      const row = { key, kind: kind === "account" || as === "catchall" ? as : kind, entry: entry.dn };
+      found.push(rule === "" ? row : { ...row, rule });
     }
   };
   for (const attribute of addresses) {

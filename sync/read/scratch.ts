@@ -90,11 +90,15 @@ interface Group {
 /** Rows that differ in nothing but key and entry: one statement for all of them, a third of the time. */
 function groupsOf(rows: readonly ScratchRow[]): Iterable<Group> {
   const groups = new Map<string, Group>();
+  let group: Group | undefined;
   for (const { key, kind, entry, rule = "", gone = 0 } of rows) {
     const rank = ranks.get(kind) ?? 0;
-    const name = `${rank} ${gone} ${rule}`;
-    const group = groups.get(name) ?? { rank, rule, gone, members: [] };
-    groups.set(name, group);
+    // Most rows are like the one before.
+    if (group === undefined || group.rank !== rank || group.gone !== gone || group.rule !== rule) {
+      const name = `${rank} ${gone} ${rule}`;
+      group = groups.get(name) ?? { rank, rule, gone, members: [] };
+      groups.set(name, group);
+    }
     group.members.push(`${JSON.stringify(entry)}:${JSON.stringify(key)}`);
   }
   return groups.values();

@@ -16,6 +16,11 @@ const tags = { integer: 0x02, octets: 0x04, sequence: 0x30, set: 0x31, entry: 0x
 /** Octets of a message that is read as one text: whoever keeps a part of a text keeps all of it. */
 const maxText = 4096;
 
+/** Attributes of an entry whose names are remembered, and the length of such a name. */
+const maxTypes = 64;
+/** Names of the attributes of the last entries, by their place: most entries have the same ones in the same order. */
+const latestTypes: string[] = [];
+
 /** One attribute of an entry. */
 export class FoundAttribute {
   /** As the server wrote it, with its options. */
@@ -65,7 +70,7 @@ export function readFoundEntry(message: Buffer): FoundEntry | undefined {
   const attributes: FoundAttribute[] = [];
   while (elements.at < endOfList) {
     const endOfAttribute = elements.enter(tags.sequence, endOfList);
-    const type = elements.text(endOfAttribute, texts);
+    const type = elements.known(endOfAttribute, texts, attributes.length);
     const endOfValues = elements.enter(tags.set, endOfAttribute);
     const start = elements.at;
     const values: string[] = [];
@@ -88,6 +93,20 @@ function textsOf(message: Buffer): Texts {
     all !== undefined && isAscii(message, start, end)
       ? all.slice(start, end)
       : decodeValue(message.subarray(start, end));
+}
+
+/** Whether octets are those of a text in ASCII. */
+function isText(bytes: Buffer, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) {
+    return false;
+  }
+  for (let at = start; at < end; at += 1) {
+    const octet = bytes[at] ?? 0;
+    if (octet >= 0x80 || octet !== text.charCodeAt(at - start)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 function isAscii(bytes: Buffer, start: number, end: number): boolean {
@@ -138,6 +157,19 @@ class Elements {
     const text = texts(this.at, end);
     this.at = end;
     return text;
+  }
+
+  /** The name of an attribute: the very text of the entry before, where that has the same one at this place. */
+  known(within: number, texts: Texts, place: number): string {
+    const end = this.enter(tags.octets, within);
+    const before = latestTypes[place];
+    const type = before !== undefined && isText(this.#bytes, this.at, end, before) ? before : texts(this.at, end);
+    if (place < maxTypes && type !== before && type.length <= maxTypes) {
+      // A copy: a part of a text would keep all of it.
+      latestTypes[place] = Buffer.from(type).toString();
+    }
+    this.at = end;
+    return type;
   }
 
   integer(within: number): number {

@@ -38,25 +38,27 @@ export function createFramer(ceiling: number = maxMessage): Framer {
         return [];
       }
       const messages: Buffer[] = [];
-      let rest = take();
+      const bytes = take();
+      let at = 0;
       for (;;) {
-        wanted = messageLength(rest, ceiling);
-        if (wanted === 0 || rest.length < wanted) {
+        wanted = messageLength(bytes, at, ceiling);
+        if (wanted === 0 || bytes.length - at < wanted) {
           break;
         }
-        messages.push(rest.subarray(0, wanted));
-        rest = rest.subarray(wanted);
+        messages.push(bytes.subarray(at, at + wanted));
+        at += wanted;
       }
-      parts = rest.length === 0 ? [] : [rest];
-      pending = rest.length;
+      pending = bytes.length - at;
+      parts = pending === 0 ? [] : [bytes.subarray(at)];
       return messages;
     },
   };
 }
 
-/** Length of the message at the start with its header; 0 while the header has not fully arrived. */
-function messageLength(bytes: Buffer, ceiling: number): number {
-  const [tag, first] = bytes;
+/** Length of the message that begins there, with its header; 0 while the header has not fully arrived. */
+function messageLength(bytes: Buffer, at: number, ceiling: number): number {
+  const tag = bytes[at];
+  const first = bytes[at + 1];
   if (tag === undefined) {
     return 0;
   }
@@ -73,10 +75,10 @@ function messageLength(bytes: Buffer, ceiling: number): number {
   if (size === 0 || size > 4) {
     throw new RangeError("no LDAP message: length of unknown form");
   }
-  if (bytes.length < 2 + size) {
+  if (bytes.length < at + 2 + size) {
     return 0;
   }
-  const length = bytes.readUIntBE(2, size) + 2 + size;
+  const length = bytes.readUIntBE(at + 2, size) + 2 + size;
   if (length > ceiling) {
     throw new RangeError(`LDAP message of ${length} bytes is over the limit of ${ceiling}`);
   }

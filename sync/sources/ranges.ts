@@ -12,6 +12,11 @@ import { checkResult, searchRequest } from "./paged-search.ts";
 const maxValues = 1_000_000;
 const range = /^([^;]+);range=(\d+)-(\d+|\*)$/i;
 
+/** Names that are remembered, and their length. */
+const maxNames = 100;
+/** Names of attributes as servers write them, with what {@link nameOf} makes of them. */
+const names = new Map<string, string>();
+
 /** An attribute that is not whole: what to ask for next. */
 interface Open {
   readonly attribute: string;
@@ -30,11 +35,23 @@ function readEntry(raw: FoundEntry): {
     if (name !== undefined && end !== undefined && end !== "*") {
       open.push({ attribute: name, next: Number(end) + 1 });
     }
-    const key = (type.split(";", 1)[0] ?? "").toLowerCase();
+    const key = nameOf(type);
     const before = attributes.get(key);
     attributes.set(key, before === undefined ? more : [...before, ...more]);
   }
   return { attributes, open };
+}
+
+/** The name of an attribute in lower case, without its options. */
+function nameOf(type: string): string {
+  let name = names.get(type);
+  if (name === undefined) {
+    name = (type.split(";", 1)[0] ?? "").toLowerCase();
+    if (names.size < maxNames && type.length <= maxNames) {
+      names.set(type, name);
+    }
+  }
+  return name;
 }
 
 /**

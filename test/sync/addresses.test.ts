@@ -98,6 +98,13 @@ describe("an entry's addresses", () => {
     ]);
   });
 
+  it("stand once however many an entry has", () => {
+    const mail = Array.from({ length: 40 }, (_, number) => `user${number % 20}@kontor.example`);
+    const once = mail.slice(0, 20);
+    expect(keys("openldap", { mail })).toEqual(once);
+    expect(keys("openldap", { mail: mail.map((one) => one.toUpperCase()), mailalternateaddress: mail })).toEqual(once);
+  });
+
   it("may have a name as JavaScript's own objects have", () => {
     expect(convert("domino", { objectclass: ["__proto__", "constructor"], uid: ["__proto__"] }).found).toMatchObject([
       { key: "__proto__", kind: "shortname" },

@@ -118,6 +118,16 @@ describe("an entry read from its octets", () => {
     );
   });
 
+  it("has its own attributes where the entry before had others at their places", () => {
+    const types = ["mail", "MAIL", "mai", "mail;x", "m\u00e4il", "maik", "x".repeat(65), ""];
+    for (const [index, type] of [...types, ...types.toReversed(), "mail", "mail"].entries()) {
+      const attributes = ["uid", type, ...types.slice(index % 3)].map((name) => ({ type: name, values: [] }));
+      const message = write({ id: index + 1, name: "uid=anna", attributes, form: 0 });
+      compare(readFoundEntry(message), byLibrary(message));
+      expect(readFoundEntry(message)?.attributes[1]?.type).toBe(type);
+    }
+  });
+
   it("is refused where it is cut, though the lengths around it are right", () => {
     const value = element(0x04, Buffer.from("anna@kontor.example"));
     const broken = Buffer.concat([Buffer.from([0x04, 100]), Buffer.from("anna@kontor.example")]);
