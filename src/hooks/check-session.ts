@@ -22,8 +22,10 @@ export interface Recipient {
 export interface CheckTransaction {
   /** Undefined for the null sender. */
   readonly sender: Mailbox | undefined;
-  /** Of MAIL, as they came: "SIZE=100". RCPT has none here. */
+  /** Of MAIL, as they came: "SIZE=100". */
   readonly parameters: readonly string[];
+  /** Of the RCPT under question: "NOTIFY=NEVER". */
+  readonly recipientParameters: readonly string[];
   readonly accepted: readonly Recipient[];
   /** Set by the effect `each`: where checks of content note what they find for single recipients. */
   readonly results: RecipientResults | undefined;

@@ -12,6 +12,7 @@ export interface Transaction extends CheckTransaction {
   /** By performance.now(). */
   readonly began: number;
   sender: Mailbox | undefined;
+  recipientParameters: readonly string[];
   readonly accepted: Recipient[];
   asked: number;
   /** The next hop has accepted recipients that must not get the message. */
@@ -30,6 +31,7 @@ export function newTransaction(sender: Mailbox | undefined, parameters: readonly
     began: performance.now(),
     sender,
     parameters,
+    recipientParameters: [],
     accepted: [],
     asked: 0,
     replan: false,

@@ -93,7 +93,8 @@ export class MilterSession {
 
   rcpt(): Promise<Said> {
     return this.#ask(async () => {
-      const said = this.#judge(await this.#needed.tell("R", addressData(this.#session.recipient)));
+      const { recipient, transaction } = this.#session;
+      const said = this.#judge(await this.#needed.tell("R", addressData(recipient, transaction?.recipientParameters)));
       this.#recipients += said.kind === "nothing" ? 1 : 0;
       return said;
     });

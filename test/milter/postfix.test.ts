@@ -12,6 +12,7 @@ import type { Postfix } from "../fakes/postfix.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 
 const lacks = missing("postfix") || missing("python3", "Milter") || !isRoot();
+const keywords = ["PIPELINING", "SIZE 104857600", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN"];
 const users = ["y550@kontor.example", "tempfail@kontor.example"];
 
 describe.skipIf(lacks)("the check milter beside Postfix", () => {
@@ -26,7 +27,7 @@ describe.skipIf(lacks)("the check milter beside Postfix", () => {
     [doer, second, hop] = await Promise.all([startDoer(), startDoer(), startNextHop()]);
     const section = (url: string): string => `url = "${url}"\ndefault_action = "defer"`;
     [scene, postfix] = await Promise.all([
-      MailScene.start({ "milter:one": section(doer.url), "milter:two": section(second.url) }, { users }),
+      MailScene.start({ "milter:one": section(doer.url), "milter:two": section(second.url) }, { users, keywords }),
       startPostfix({
         main: {
           smtpd_milters: `${doer.url}, ${second.url}`,
@@ -116,6 +117,24 @@ describe.skipIf(lacks)("the check milter beside Postfix", () => {
     const theirs = await converse(postfix.port, hop, lines, 1);
     expect(ours).toEqual(theirs);
     expect(ours.told).toContainEqual(["abort", undefined, "undefined"]);
+  }, 60_000);
+
+  it("is told the parameters of MAIL and RCPT as they came", async () => {
+    const lines = [
+      "EHLO client.example",
+      "MAIL FROM:<ann@far.example> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=QQ+2B314",
+      "RCPT TO:<anna@kontor.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;anna+2Bx@old.example",
+      "RCPT TO:<bert@kontor.example>",
+      "RCPT TO:<tempfail@kontor.example> NOTIFY=NEVER",
+      "QUIT",
+    ];
+    const ours = await converse(scene.relay.port, scene.hop, lines, 0);
+    const theirs = await converse(postfix.port, hop, lines, 0);
+    // When a transaction without a message is given up is not what is compared here.
+    const toldOf = ({ told }: typeof ours) => told.filter((event) => !(Array.isArray(event) && event[0] === "abort"));
+    expect([ours.codes, toldOf(ours)]).toEqual([theirs.codes, toldOf(theirs)]);
+    expect(JSON.stringify(ours.told)).toContain("NOTIFY=SUCCESS,DELAY");
+    expect(JSON.stringify(ours.told)).toContain("ENVID=QQ+2B314");
   }, 60_000);
 
   it("puts a field as far above or below the server's own Received field as it says", async () => {

@@ -150,6 +150,11 @@ export interface NamedRecipient extends Mailbox {
   readonly dsn?: string;
 }
 
+/** The parameters of a recipient, one by one. */
+export function parametersOf({ dsn = "" }: NamedRecipient): readonly string[] {
+  return dsn === "" ? noParameters : dsn.slice(1).split(" ");
+}
+
 /** Reads the argument of RCPT. */
 export function parseRcpt(argument: string, tolerance = none): NamedRecipient | Reply {
   const path = readPath(argument, "TO", tolerance);

@@ -10,7 +10,7 @@ import type { LimitName } from "../../report/counters.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { limitDecision } from "../decision.ts";
-import { isLenient, parseHelo, parseMail, parseRcpt, toleranceOf } from "./command.ts";
+import { isLenient, parametersOf, parseHelo, parseMail, parseRcpt, toleranceOf } from "./command.ts";
 import type { MailCommand, NamedRecipient } from "./command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { openMessage } from "../message/open-message.ts";
@@ -149,6 +149,7 @@ export class Conversation {
       this.session.recipient = undefined;
       return say(mailbox);
     }
+    transaction.recipientParameters = parametersOf(mailbox);
     if (transaction.accepted.length >= this.service.limits.recipients) {
       return refuseSurplus(this.service, this.session, mailbox);
     }
