@@ -23,6 +23,7 @@ import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { openForCommand } from "../compose/trust.ts";
 import { ask, createService, settingLines } from "../compose/would-answer.ts";
 import type { WouldAnswer, ClientFacts } from "../compose/would-answer.ts";
+import { iso } from "../report/iso-time.ts";
 
 interface Options {
   readonly config: string;
@@ -191,8 +192,4 @@ function waitingText({ waiting }: Open): string {
   return waiting === undefined
     ? ""
     : `; that of ${iso(waiting.created)} waits until ${iso(waiting.until)} ([snapshot] canary), whom it adds is accepted`;
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -15,6 +15,7 @@ import { exit } from "../ops/exit.ts";
 import { defaultConfig, loadSettings } from "../compose/settings.ts";
 import { traceForCommand } from "../compose/trace-place.ts";
 import { trustForCommand } from "../compose/trust.ts";
+import { iso } from "../report/iso-time.ts";
 
 interface Words {
   readonly config: string;
@@ -98,10 +99,6 @@ function formatOne(facts: Facts | string): string {
 function sayUnknown(why: string): void {
   process.stderr.write(`goodmailto: not known: ${why}\n`);
   process.exitCode = exit.unavailable;
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }
 
 function format(facts: Facts): string {

@@ -7,6 +7,7 @@ import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { MailEvent } from "../report/event.ts";
 import type { Trust } from "../snapshot/trust.ts";
+import { iso } from "../report/iso-time.ts";
 import { lookBack, openList } from "./looks.ts";
 import type { Look, LookedList } from "./looks.ts";
 import { ask, createService } from "./would-answer.ts";
@@ -173,8 +174,4 @@ export async function explainEvents(
     explained.push({ event, recipients });
   }
   return explained;
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

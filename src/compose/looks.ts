@@ -19,6 +19,7 @@ import { openSnapshot } from "../snapshot/reader.ts";
 import type { SnapshotReader } from "../snapshot/reader.ts";
 import type { RecipientAnswer } from "../snapshot/recipients.ts";
 import type { Trust } from "../snapshot/trust.ts";
+import { iso } from "../report/iso-time.ts";
 import { newestKnown } from "./trust.ts";
 import { createService } from "./would-answer.ts";
 
@@ -157,8 +158,4 @@ function lookInto(settings: Settings, list: LookedList, trust: Trust, mailbox: M
   } finally {
     snapshot.close();
   }
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString();
 }

@@ -22,9 +22,15 @@ const states: Readonly<Record<Standing, "good" | "warning" | "fault">> = {
   broken: "fault",
 };
 
+const words: Readonly<Record<Standing, string>> = {
+  held: "Held",
+  unprotected: "Not protected",
+  broken: "Not held",
+};
+
 /** The file. */
 export function pageOf(outcomes: readonly Outcome[], notes: readonly string[]): string {
-  const good = namesOf(outcomes, "broken").length === 0;
+  const standing = (["broken", "unprotected"] as const).find((each) => namesOf(outcomes, each).length > 0) ?? "held";
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -40,7 +46,7 @@ export function pageOf(outcomes: readonly Outcome[], notes: readonly string[]): 
         <main class="drill">
           <h1>Drill</h1>
           <p>
-            <span class="state ${good ? "good" : "fault"}">${good ? "Held" : "Not held"}</span>
+            <span class="state ${states[standing]}">${words[standing]}</span>
             <strong>${summaryOf(outcomes)}</strong>
           </p>
           ${outcomes.map(caseOf)}
