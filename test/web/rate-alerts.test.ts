@@ -68,7 +68,10 @@ describe("alerts about rates", () => {
   });
 
   it("tell of many more unknown recipients than usual, and not of a site that always has as many", () => {
-    const unknown = (count: number): Totals => ({ 'refusals{check="goodmailto",reason="unknown"}': count });
+    const unknown = (count: number): Totals => ({
+      'refusals{check="goodmailto",reason="unknown"}': count,
+      'refusals{check="goodmailto",reason="harvest"}': count * 100,
+    });
     const jump = (after: number): Totals => unknown(after < 1420 ? after : 1420 + (after - 1420) * 60);
     expect(said(1441, jump)).toEqual(["Many more unknown recipients than usual: 600 in the last 10 minutes"]);
     expect(said(1441, (after) => unknown(after * 60))).toEqual([]);
