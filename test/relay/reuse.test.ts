@@ -62,6 +62,37 @@ describe("a connection to a next hop", () => {
     next.close();
   });
 
+  it("gets RSET together with the next MAIL, and one that refuses it is not used again", async () => {
+    for (const answer of ["250 2.0.0 OK", "421 4.3.2 Closing", "502 5.5.1 Not here"]) {
+      const { relay, hop } = await scene({ keywords: ["PIPELINING"], answers: { rset: answer } });
+      const client = await hello(relay);
+      const asked = ["MAIL FROM:<s@sender.example>", "RCPT TO:<a@kontor.example>"];
+      const lines = [...asked, "RSET", ...asked];
+      client.write(lines.map((line) => `${line}\r\n`).join(""));
+      for (const line of lines) {
+        expect(await client.reply(), `${answer}: ${line}`).toMatch(/^250/);
+      }
+      const [first = [], second] = hop.commands;
+      expect(first.map((line) => line.slice(0, 4))).toEqual(["EHLO", "MAIL", "RCPT", "RSET", "MAIL", "RCPT"]);
+      expect(second?.map((line) => line.slice(0, 4))).toEqual(
+        answer.startsWith("250") ? undefined : ["EHLO", "MAIL", "RCPT"],
+      );
+      client.close();
+    }
+  });
+
+  it("gets RSET by itself where no MAIL follows", async () => {
+    const { relay, hop } = await scene({ keywords: ["PIPELINING"] });
+    const client = await hello(relay);
+    await client.command("MAIL FROM:<s@sender.example>");
+    expect(await client.command("RCPT TO:<a@kontor.example>")).toMatch(/^250/);
+    await client.command("RSET");
+    await hop.until(() => hop.commands[0]?.at(-1) === "RSET");
+    expect((await send(client)).at(-1)).toBe("250 2.0.0 Accepted");
+    expect(hop.connections).toBe(1);
+    client.close();
+  });
+
   it("that died while unused, in whatever way, costs the client nothing", async () => {
     for (const how of ["reset", "421", "421 and stays", "silence", "garbage"] as const) {
       const { relay, hop } = await scene({}, "", {}, how === "silence" ? "1s" : "8s");

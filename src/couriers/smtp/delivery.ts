@@ -9,6 +9,7 @@ import type { Delivery, Envelope, Origin } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { clientWay } from "./client-forwarding.ts";
 import type { DeliveryContext } from "./delivery-context.ts";
+import { endTransaction } from "./end-transaction.ts";
 import { mailLine, mayHave, rcptLine, withDsn } from "./envelope-lines.ts";
 import type { DsnWords } from "./envelope-lines.ts";
 import { beginTransaction } from "./first-recipient.ts";
@@ -18,7 +19,7 @@ import { heardFrom, isSuccess, lost, misunderstood } from "./fitting.ts";
 import type { Wanted } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
 import { HopFault } from "./hop-fault.ts";
-import { endTransaction, replay, sameMailboxes } from "./replay.ts";
+import { replay, sameMailboxes } from "./replay.ts";
 import { countReply } from "../contract/hop-metrics.ts";
 import type { HopCommand } from "../contract/hop-metrics.ts";
 import { blockTimeout } from "../contract/patience.ts";
@@ -30,14 +31,12 @@ import { told } from "./told.ts";
 
 const dot = Buffer.from(".\r\n");
 
-type State = "new" | "open" | "data" | "over";
-
 export class HopDelivery implements Delivery {
   readonly #context: DeliveryContext;
   #envelope: Envelope;
   #accepted: Mailbox[] = [];
   readonly #origin: Origin;
-  #state: State = "new";
+  #state: "new" | "open" | "data" | "over" = "new";
   #route: Route | undefined;
   #connection: HopConnection | undefined;
   /** Why the transaction cannot go on: the answer to whatever comes next. */

@@ -3,8 +3,10 @@ import type { Mailbox } from "../../mail/address.ts";
 import type { ClientFacts } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { forwardClient } from "./client-forwarding.ts";
+import { formatHop } from "../../mail/hop-endpoint.ts";
 import { isSuccess } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
+import { HopFault } from "./hop-fault.ts";
 import type { HopPool } from "./hop-pool.ts";
 import type { Route } from "../contract/routes.ts";
 
@@ -103,14 +105,38 @@ async function ask(connection: HopConnection, beginning: Beginning, first: Mailb
   // A hop may hold back its reply to MAIL until it has dealt with RCPT, which may take long: only MAIL alone is a
   // proof.
   if (connection.features.has("PIPELINING") && !stale) {
-    const [mailAnswer, rcptAnswer] = connection.commands([mailLine, rcptLine], timeout);
-    const answers = await Promise.all([mailAnswer, rcptAnswer]);
-    // One answer for each command.
-    return { mail: (answers[0] as { reply: Reply }).reply, rcpt: answers[1]?.reply };
+    return askTogether(connection, [mailLine, rcptLine], timeout);
+  }
+  if (connection.unfinished) {
+    requireReset(connection, (await connection.command("RSET", timeout)).reply);
   }
   const mail = await connection.command(mailLine, stale ? Math.min(timeout, proofTime) : timeout);
   const rcpt = isSuccess(mail.reply.code) ? await connection.command(rcptLine, timeout) : undefined;
   return { mail: mail.reply, rcpt: rcpt?.reply };
+}
+
+/** With RSET before them, if there is a transaction to end. */
+async function askTogether(
+  connection: HopConnection,
+  lines: readonly [mail: string, rcpt: string],
+  timeout: number,
+): Promise<Begun> {
+  const asked = connection.unfinished ? ["RSET", ...lines] : lines;
+  const answers = await Promise.all(connection.commands(asked, timeout));
+  const [rcpt, mail, reset] = answers.toReversed();
+  if (reset !== undefined) {
+    requireReset(connection, reset.reply);
+  }
+  // One answer for each command.
+  return { mail: (mail as { reply: Reply }).reply, rcpt: rcpt?.reply };
+}
+
+/** What follows would belong to the transaction before. @throws HopFault */
+function requireReset(connection: HopConnection, { code }: Reply): void {
+  if (!isSuccess(code)) {
+    throw new HopFault(`Cannot continue with ${formatHop(connection.endpoint)}: it refuses RSET`);
+  }
+  connection.unfinished = false;
 }
 
 /**

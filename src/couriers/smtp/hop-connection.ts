@@ -30,6 +30,8 @@ export class HopConnection {
   readonly hostname: string;
   /** Transactions that were begun on it. */
   used = 0;
+  /** A transaction is open on it that is over for the relay: RSET has to come before the next. */
+  unfinished = false;
   /** The client that the hop takes it for, by XCLIENT. */
   presentedAs: string | undefined;
   #socket: Socket;

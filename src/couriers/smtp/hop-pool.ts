@@ -65,21 +65,25 @@ export class HopPool {
     if (kept === undefined) {
       return undefined;
     }
-    this.#take(route.key, kept);
+    this.take(route.key, kept);
     return kept.alive ? kept : this.reuse(route);
   }
 
-  /** Out of the list of those not in use. */
-  #take(key: string, connection: HopConnection): void {
+  /** Takes a connection out of the list of those not in use. @returns whether it was there */
+  take(key: string, connection: HopConnection): boolean {
     const list = this.#idle.get(key) ?? [];
     const at = list.findIndex((kept) => kept.connection === connection);
+    if (at < 0) {
+      return false;
+    }
     clearTimeout(list[at]?.timer);
-    list.splice(at, at < 0 ? 0 : 1);
+    list.splice(at, 1);
     // mx routes have a key for each domain: the map must not keep them all.
     if (list.length === 0) {
       this.#idle.delete(key);
     }
     connection.onGone = undefined;
+    return true;
   }
 
   /**
@@ -227,7 +231,7 @@ export class HopPool {
       return;
     }
     const drop = (): void => {
-      this.#take(route.key, connection);
+      this.take(route.key, connection);
       connection.quit();
     };
     connection.onGone = drop;

@@ -6,8 +6,6 @@ import { beginTransaction } from "./first-recipient.ts";
 import type { Beginning } from "./first-recipient.ts";
 import { isSuccess, lost } from "./fitting.ts";
 import type { HopConnection } from "./hop-connection.ts";
-import type { HopPool } from "./hop-pool.ts";
-import type { Route } from "../contract/routes.ts";
 
 /**
  * Repeats it.
@@ -62,12 +60,4 @@ async function tellFirst(connection: HopConnection, beginning: Beginning, first:
 export function sameMailboxes(one: readonly Mailbox[], other: readonly Mailbox[]): boolean {
   const addresses = new Set(one.map(({ raw }) => raw));
   return addresses.size === new Set(other.map(({ raw }) => raw)).size && other.every(({ raw }) => addresses.has(raw));
-}
-
-/** Ends a transaction without a message; the connection is kept if the hop agrees. */
-export function endTransaction(connection: HopConnection, route: Route, pool: HopPool): void {
-  connection
-    .command("RSET", route.timeout)
-    .then((answer) => (isSuccess(answer.reply.code) ? pool.release(route, connection) : connection.quit()))
-    .catch(() => connection.destroy());
 }
