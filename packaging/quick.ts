@@ -186,6 +186,9 @@ exports.start = (verb) => {
 };
 
 exports.scripts = scripts;
+if (require.main === module) {
+  exports.start(process.argv[2]);
+}
 exports.keep = () => {
   exports.further();
   for (const [name, script] of scripts) {

@@ -90,13 +90,16 @@ function isNeeded(path: string, architecture: Architecture): boolean {
   return !/\.(?:map|d\.[cm]?ts)$/.test(path) && !basename(path).startsWith(".");
 }
 
-/** Verbs that end before a collection of garbage pays; docs/performance.md has the figures. */
+/**
+ * Verbs that people wait for start without Node's loader of modules, and end before a collection of garbage pays;
+ * docs/performance.md has the figures.
+ */
 const launcher = `#!/bin/sh
 case $1 in
-check | status | trace) options="--min-semi-space-size=16 --single-threaded-gc" ;;
-*) options= ;;
+check | status | trace)
+  exec /${home}/node --min-semi-space-size=16 --single-threaded-gc /${home}/dist/quick.cjs "$@" ;;
 esac
-exec /${home}/node $options /${home}/dist/main.js "$@"
+exec /${home}/node /${home}/dist/main.js "$@"
 `;
 
 function writeProgram(path: string): void {
