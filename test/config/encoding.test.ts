@@ -60,7 +60,7 @@ describe("the encoding of the configuration", () => {
 
   it("is looked at in a file of sensible size only; a folder or a missing file is called so", () => {
     expect(faultsOf(Buffer.alloc(5_000_000, "#"))).toEqual([
-      expect.stringMatching(/has 5000000 bytes; .* at most 4194304/),
+      expect.stringMatching(/has 5000000 bytes; .* at most 4 MiB/),
     ]);
     mkdirSync(join(folder, "d"));
     expect(loadConfig(join(folder, "d"), schemaFor, [])).toMatchObject({
