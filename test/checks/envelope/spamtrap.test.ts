@@ -89,6 +89,7 @@ describe("a message to a trap", () => {
     expect(replies[1]).toMatch(/^452 4\.5\.3/);
     expect(replies.at(-1)).toMatch(/^250/);
     expect([got(hop), got(other)]).toEqual([[], [["c@traps.example"]]]);
+    await hop.until(() => told(hop).includes("RSET"));
     expect(told(hop)).toEqual(["MAIL", `RCPT TO:<${vera}>`, "RSET"]);
     client.close();
   });

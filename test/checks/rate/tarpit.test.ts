@@ -196,7 +196,7 @@ describe("the harvest delay beside a tarpit", () => {
     expect(afterSentence(sentence, usual, () => 999)).toBeInstanceOf(Promise);
     expect(afterSentence({ kind: "disconnect" }, usual, () => 5000)).toEqual({
       ...answers.tooManyUnknown,
-      by: { check: "goodmailto", reason: "harvest", told: true },
+      by: { check: "goodmailto", reason: "harvest", told: true, counted: true },
     });
   });
 
