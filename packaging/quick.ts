@@ -186,9 +186,6 @@ exports.start = (verb) => {
 };
 
 exports.scripts = scripts;
-if (require.main === module) {
-  exports.start(process.argv[2]);
-}
 exports.keep = () => {
   exports.further();
   for (const [name, script] of scripts) {
@@ -196,6 +193,9 @@ exports.keep = () => {
   }
   return [...scripts.keys()];
 };
+if (require.main === module) {
+  exports.start(process.argv[2]);
+}
 `;
 
 /** The same contract for modules that Node loads. */

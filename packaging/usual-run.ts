@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { withoutMessage } from "../src/report/event.ts";
 import type { MailEvent } from "../src/report/event.ts";
 import { finishPart, openPart, PartWriter } from "../src/trace/part-file.ts";
 import { currentPart } from "../src/trace/parts.ts";
@@ -30,12 +31,7 @@ const refusal: Omit<MailEvent, "at"> = {
   reply: "550 5.1.1 No such user here",
   by: "goodmailto",
   reason: "unknown",
-  hop: undefined,
-  said: undefined,
-  queue: undefined,
-  messageId: undefined,
-  bytes: undefined,
-  receiveMs: undefined,
+  ...withoutMessage,
   ms: 1,
 };
 

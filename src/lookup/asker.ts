@@ -2,6 +2,7 @@
 import type { Reply } from "../mail/reply.ts";
 import { reply } from "../mail/reply.ts";
 import type { LookupProtocol } from "../report/counters.ts";
+import { withoutMessage } from "../report/event.ts";
 import type { MailEvent } from "../report/event.ts";
 import { serverName } from "../smtp/decision.ts";
 import { countRefusal } from "../smtp/refusals.ts";
@@ -142,15 +143,6 @@ function eventOf(
     reply: said,
     by: by.check,
     reason: by.reason,
-    ...nothing,
+    ...withoutMessage,
   };
 }
-
-const nothing = {
-  hop: undefined,
-  said: undefined,
-  queue: undefined,
-  messageId: undefined,
-  bytes: undefined,
-  receiveMs: undefined,
-} as const;

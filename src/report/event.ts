@@ -103,6 +103,16 @@ export interface MailEvent {
   readonly ms: number | undefined;
 }
 
+/** What an event has of a next hop and of a message where there was neither. */
+export const withoutMessage = {
+  hop: undefined,
+  said: undefined,
+  queue: undefined,
+  messageId: undefined,
+  bytes: undefined,
+  receiveMs: undefined,
+} as const satisfies Partial<MailEvent>;
+
 /** Who takes note of events. */
 export interface Recorder {
   /**

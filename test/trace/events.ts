@@ -1,4 +1,5 @@
 /** Events for the tests of the journal. */
+import { withoutMessage } from "../../src/report/event.ts";
 import type { MailEvent } from "../../src/report/event.ts";
 
 /** A refused recipient, or what is said otherwise. */
@@ -22,12 +23,7 @@ export function eventOf(more: Partial<MailEvent> = {}): MailEvent {
     reply: "550 5.1.1 No such user here",
     by: "goodmailto",
     reason: "unknown",
-    hop: undefined,
-    said: undefined,
-    queue: undefined,
-    messageId: undefined,
-    bytes: undefined,
-    receiveMs: undefined,
+    ...withoutMessage,
     ms: 0.3,
     ...more,
   };
