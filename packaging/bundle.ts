@@ -81,13 +81,13 @@ if (${JSON.stringify(quickVerbs)}.includes(verb)) {
 `;
 
 /** Runs each verb once, so that its compiled code lies beside it. */
-export function warm(folder: string): void {
+export async function warm(folder: string): Promise<void> {
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;
   const config = join(root, "config/goodmailto.toml");
   const verbs = readdirSync(join(root, "src/commands")).map((file) => basename(file, ".ts"));
   // What is compiled in a first run is kept, so the one that does more comes first.
   const runs = [["config", "check", "-c", config], ...verbs.map((verb) => [verb, "--help"])];
-  warmQuick(folder);
+  await warmQuick(folder);
   for (const words of runs) {
     spawnSync(process.execPath, [join(folder, "main.js"), ...words], { env, stdio: "ignore" });
   }

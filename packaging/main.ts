@@ -34,7 +34,7 @@ async function makeBundle(): Promise<void> {
     rmSync(join(folder, name), { recursive: true });
   }
   await build(folder);
-  warm(folder);
+  await warm(folder);
 }
 
 async function makePackages(kinds: readonly string[], wanted: readonly Architecture[]): Promise<void> {

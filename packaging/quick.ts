@@ -47,11 +47,10 @@ export async function buildQuick(folder: string, place: string): Promise<void> {
   writeFileSync(join(folder, "quick-contract.js"), contractText(chunks.get(contract)?.exports ?? []));
   const reached = new Map(quickVerbs.map((verb) => [verb, reachedFrom([entry, `src/commands/${verb}.js`], chunks)]));
   reached.forEach((own, verb) => writeVerb(folder, verb, own, new Map()));
-  const used = runUsually(folder, quickVerbs, "[...quick.here.made.keys()]");
+  const used = await runUsually(folder, quickVerbs, "[...quick.here.made.keys()]");
   for (const [verb, own] of reached) {
     const names = new Set(used.get(verb));
-    // A usual sync reads a directory, which is not there yet.
-    const parts = Map.groupBy(own, ([name]) => verb === "sync" || names.has(name));
+    const parts = Map.groupBy(own, ([name]) => names.has(name));
     writeVerb(folder, verb, new Map(parts.get(true)), new Map(parts.get(false)));
   }
 }
@@ -63,9 +62,9 @@ function writeVerb(folder: string, verb: string, usual: Chunks, further: Chunks)
 }
 
 /** The code that a verb has run once, so that it need not be compiled again. */
-export function warmQuick(folder: string): void {
+export async function warmQuick(folder: string): Promise<void> {
   mkdirSync(join(folder, "compiled"), { recursive: true });
-  runUsually(folder, quickVerbs, "quick.keep()");
+  await runUsually(folder, quickVerbs, "quick.keep()");
 }
 
 const here: Here = {

@@ -58,7 +58,7 @@ async function buildProgram(lib: string, architecture: Architecture): Promise<vo
     rmSync(join(lib, addon(process.arch)));
   } else {
     execFileSync("strip", ["--strip-unneeded", join(lib, "node"), join(lib, addon(process.arch))]);
-    warm(dist);
+    await warm(dist);
   }
 }
 

@@ -95,16 +95,18 @@ export function loadPlan(file: string): SyncPlan | undefined {
 
 /** A source with `changes = "search"` is asked about what clients asked for. */
 function searched(source: Source, { type, changes }: SourceSettings, settings: Settings, file: string): Source {
-  const places = askedPlaces(settings, dirname(file));
+  // Whatever is not asked for is not made: settings are, when they are first read.
+  const places = type === "ldap" && changes === "search" ? askedPlaces(settings, dirname(file)) : [];
+  if (places.length === 0) {
+    return source;
+  }
   // By the filter of the full sync: what that would not find must not come into the list.
   const searching = { ...settings, source: settings.source.map((one) => ({ ...one, live_filter: "" })) };
-  return type !== "ldap" || changes !== "search" || places.length === 0
-    ? source
-    : withSearch(source, {
-        // Tokens may have been replaced.
-        asked: (signal) => readAskedPlaces({ places, access: relayAccess(settings, dirname(file)) }, signal),
-        open: () => openDirectory(searching, file, source.name, silentLog),
-      });
+  return withSearch(source, {
+    // Tokens may have been replaced.
+    asked: (signal) => readAskedPlaces({ places, access: relayAccess(settings, dirname(file)) }, signal),
+    open: () => openDirectory(searching, file, source.name, silentLog),
+  });
 }
 
 function jobOptions(

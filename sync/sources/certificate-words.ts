@@ -1,4 +1,5 @@
 /** Why a server's certificate is not taken, in words that distinguish a wrong name from an unknown authority. */
+import type { Socket } from "node:net";
 import type { PeerCertificate, TLSSocket } from "node:tls";
 
 /** OpenSSL's words for a chain that ends in an unknown authority. */
@@ -43,6 +44,16 @@ export function endingCertificate(validTo: string, url: string, now: number): st
   return left > 0 && left < soon
     ? `the certificate of ${url} ends in ${Math.floor(left / 86_400_000)} days`
     : undefined;
+}
+
+/** The same of the server at the other end; undefined also of a connection in the clear. */
+export function endingCertificateOf(socket: Socket, url: string, now: number): string | undefined {
+  return isSecured(socket) ? endingCertificate(socket.getPeerCertificate().valid_to, url, now) : undefined;
+}
+
+/** Not by `instanceof`: a connection in the clear does not load TLS. */
+function isSecured(socket: Socket): socket is TLSSocket {
+  return "getPeerCertificate" in socket;
 }
 
 function common(name: PeerCertificate["subject"] | undefined): string {

@@ -5,7 +5,6 @@
  * (unauthenticated, and without TLS where StartTLS had made it) and hides the page control of an answer.
  */
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 
 import {
   BindRequest,
@@ -21,7 +20,7 @@ import {
 } from "ldapts";
 
 import { SourceFault } from "../source.ts";
-import { endingCertificate } from "./certificate-words.ts";
+import { endingCertificateOf } from "./certificate-words.ts";
 import { type Bounds, explainScheme, secure, stopped, type ServerTarget } from "./dial.ts";
 import { type FoundEntry, readFoundEntry } from "./found-entry.ts";
 import { printable } from "./printable.ts";
@@ -186,10 +185,7 @@ export class LdapConnection {
 
   /** What is to be said of the server's certificate, though it is good. */
   certificateHint(now: number): string | undefined {
-    const socket = this.#socket;
-    return socket instanceof TLSSocket
-      ? endingCertificate(socket.getPeerCertificate().valid_to, this.#target.url, now)
-      : undefined;
+    return endingCertificateOf(this.#socket, this.#target.url, now);
   }
 
   /** Ends the session politely (RFC 4511 4.3), within a second whatever the server does; pending calls get an error. */

@@ -105,6 +105,9 @@ function sealOf(path: string): string | undefined {
 
 /** @param seal of the list, read before it was sent: if another one took its place meanwhile, nobody is known to have that */
 function rememberPushed(path: string, seal: string | undefined, sent: readonly Sent[], log: Log): void {
+  if (sent.length === 0) {
+    return;
+  }
   const known = new Map(readPushed(path));
   for (const { target, reached, proof } of sent) {
     if (seal === undefined || !reached || proof === undefined) {

@@ -47,7 +47,7 @@ async function makeAt(folder: string): Promise<void> {
   removeOld();
   const own = `${folder}.${process.pid}`;
   await build(own);
-  warmQuick(own);
+  await warmQuick(own);
   try {
     renameSync(own, folder);
   } catch (error) {
