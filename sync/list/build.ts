@@ -8,6 +8,8 @@ import Database from "better-sqlite3";
 
 import { applicationId, ddl, kinds, refused, unsealed, versionOf, wildcardKinds } from "../../src/snapshot/format.ts";
 import type { Kind, MetaKey, SourceRow } from "../../src/snapshot/format.ts";
+import type { Holdings } from "../read/holdings.ts";
+import type { Scratch } from "../read/scratch.ts";
 import { askList } from "./ask-list.ts";
 
 /** What goes into the file beside the rows. */
@@ -58,21 +60,22 @@ const piece = 1 << 20;
 
 /**
  * Fills a new file. Not sealed yet.
+ * @param scratch finished
  * @throws what SQLite throws, also if the result is incomplete
  */
-export function buildSnapshot(path: string, scratchPath: string, facts: BuildFacts): Built {
+export function buildSnapshot(path: string, scratch: Pick<Scratch, "path" | "holdings">, facts: BuildFacts): Built {
   // No other process may read it before it has its group.
   closeSync(openSync(path, "wx", 0o600));
   return writeDatabase(path, (database) => {
     database.pragma(`application_id = ${applicationId}`);
     database.pragma(`cache_size = -${sortMemory}`);
-    database.prepare("ATTACH ? AS scratch").run(scratchPath);
+    database.prepare("ATTACH ? AS scratch").run(scratch.path);
     if (facts.grace !== undefined) {
       database.prepare("ATTACH ? AS old").run(facts.grace.path);
     }
     database.exec("BEGIN");
-    fill(database, facts);
-    const built = describe(database, facts);
+    const holdings = fill(database, scratch.holdings(), facts);
+    const built = describe(database, facts, holdings);
     database.exec("COMMIT");
     database.exec("DETACH scratch");
     return built;
@@ -141,28 +144,38 @@ function writeDatabase(path: string, write: (database: Database.Database) => Bui
   }
 }
 
-/** Of rows with the same key and source the first one stays: one that is there, then one that is open. */
-function fill(database: Database.Database, { grace }: BuildFacts): void {
+/**
+ * Of rows with the same key and source the first one stays: one that is there, then one that is open.
+ * @param holdings of the scratch file
+ * @returns of the list, if they are the same but for rows that vanished
+ */
+function fill(
+  database: Database.Database,
+  holdings: Holdings | undefined,
+  { grace }: BuildFacts,
+): Holdings | undefined {
   database.exec(ddl);
-  database.exec(
+  const sort = database.prepare(
     `INSERT OR IGNORE INTO recipient SELECT key, source, ${kindName}, entry, rule, gone
      FROM scratch.found ORDER BY key, source, gone, rule <> '', kind, entry, rule`,
   );
-  if (grace !== undefined) {
-    keepVanished(database, grace);
-  }
+  const isExact = sort.run().changes === holdings?.rows;
+  const vanished = grace === undefined ? 0 : keepVanished(database, grace);
+  return isExact
+    ? { ...holdings, hasWildcards: holdings.hasWildcards || (vanished > 0 && hasWildcards(database)) }
+    : undefined;
 }
 
-/** What the file says of its rows. */
-function describe(database: Database.Database, facts: BuildFacts): Built {
+/** What the file says of its rows. @param holdings not given: its rows are counted */
+function describe(database: Database.Database, facts: BuildFacts, holdings?: Holdings): Built {
   const { sources, created, started, host, version, extra } = facts;
-  const counted = count(database, sources.length);
+  const counted = holdings === undefined ? count(database, sources.length) : countsOf(holdings, sources.length);
   const rows = counted.bySource.reduce((sum, some) => sum + some, 0);
   const insertSource = database.prepare("INSERT INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
   for (const [index, { name, domains, readAt, triedAt, entries, fault, reached }] of sources.entries()) {
     insertSource.run(index + 1, name, domains, readAt, triedAt, entries, fault, reached);
   }
-  const wild = hasWildcards(database);
+  const wild = holdings?.hasWildcards ?? hasWildcards(database);
   database.pragma(`user_version = ${versionOf(extra?.keyed !== undefined, wild)}`);
   const open = wild ? catchAllSources(database, facts.directories ?? []) : {};
   const run = started === undefined ? {} : { started };
@@ -198,21 +211,37 @@ function catchAllSources(
   return all.length === 0 ? {} : { directories: all.join(" ") };
 }
 
-function keepVanished(database: Database.Database, { sources, now, oldest }: Grace): void {
+/** @returns how many rows stay */
+function keepVanished(database: Database.Database, { sources, now, oldest }: Grace): number {
   const keep = database.prepare(
     `INSERT OR IGNORE INTO recipient
      SELECT key, $id, kind, entry, rule, CASE gone WHEN 0 THEN $now ELSE gone END
      FROM old.recipient WHERE source = (SELECT id FROM old.source WHERE name = $name) AND (gone = 0 OR gone >= $oldest)`,
   );
-  for (const { id, name } of sources) {
-    keep.run({ id, name, now, oldest });
-  }
+  return sources.reduce((sum, { id, name }) => sum + keep.run({ id, name, now, oldest }).changes, 0);
 }
 
-function count(database: Database.Database, sources: number): Omit<Built, "rows"> {
+/** Of no rows. */
+function noCounts(sources: number) {
   // Object.fromEntries forgets its keys.
   const byKind = Object.fromEntries(kinds.map((kind) => [kind, 0])) as Record<Kind, number>;
   const bySource = Array.from({ length: sources }, () => 0);
+  return { byKind, bySource };
+}
+
+function countsOf({ there }: Holdings, sources: number): Omit<Built, "rows"> {
+  const { byKind, bySource } = noCounts(sources);
+  for (const [source, ofKinds] of there) {
+    for (const [kind, rows] of ofKinds) {
+      byKind[kind] += rows;
+      bySource[source - 1] = (bySource[source - 1] ?? 0) + rows;
+    }
+  }
+  return { byKind, bySource };
+}
+
+function count(database: Database.Database, sources: number): Omit<Built, "rows"> {
+  const { byKind, bySource } = noCounts(sources);
   const select = database.prepare<[], { source: number; kind: Kind; rows: number }>(
     "SELECT source, kind, count(*) AS rows FROM recipient WHERE gone = 0 GROUP BY source, kind",
   );

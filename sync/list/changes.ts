@@ -7,9 +7,9 @@ export interface Changes {
   readonly removed: number;
 }
 
-const mine = (of: string): string => `FROM (SELECT DISTINCT key FROM ${of}.recipient WHERE gone = 0) AS mine`;
-const missing = (from: string, than: string): string =>
-  `${mine(from)} WHERE NOT EXISTS (SELECT 1 FROM ${than}.recipient AS other WHERE other.key = mine.key AND other.gone = 0)`;
+const keys = (of: string): string => `SELECT key FROM ${of}.recipient WHERE gone = 0`;
+/** Both lists are in this order: SQLite merges them, and looks nothing up. */
+const missing = (from: string, than: string): string => `${keys(from)} EXCEPT ${keys(than)} ORDER BY key`;
 
 /**
  * Compares two files.
@@ -26,13 +26,14 @@ export function compareSnapshots(
     if (oldPath !== undefined) {
       database.prepare("ATTACH ? AS old").run(oldPath);
     }
-    const added = oldPath === undefined ? mine("main") : missing("main", "old");
-    const removed = oldPath === undefined ? `${mine("main")} WHERE false` : missing("old", "main");
+    const added = oldPath === undefined ? `${keys("main")} GROUP BY key ORDER BY key` : missing("main", "old");
+    const removed = oldPath === undefined ? `${keys("main")} AND false` : missing("old", "main");
     if (tell !== undefined) {
       listKeys(database, removed, (key) => tell("removed", key));
       listKeys(database, added, (key) => tell("added", key));
     }
-    const count = (sql: string): number => database.prepare<[], number>(`SELECT count(*) ${sql}`).pluck().get() ?? 0;
+    const count = (sql: string): number =>
+      database.prepare<[], number>(`SELECT count(*) FROM (${sql})`).pluck().get() ?? 0;
     return { added: count(added), removed: count(removed) };
   } finally {
     database.close();
@@ -40,7 +41,7 @@ export function compareSnapshots(
 }
 
 function listKeys(database: Database.Database, sql: string, tell: (key: string) => void): void {
-  for (const key of database.prepare<[], string>(`SELECT key ${sql} ORDER BY key`).pluck().iterate()) {
+  for (const key of database.prepare<[], string>(sql).pluck().iterate()) {
     tell(key);
   }
 }

@@ -10,6 +10,8 @@ import { kinds } from "../../src/snapshot/format.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { resolveRule, unresolvedPattern, untoldPattern } from "../convert/restrictions.ts";
 import type { Person } from "../source.ts";
+import { countHoldings } from "./holdings.ts";
+import type { Holdings } from "./holdings.ts";
 
 /** One row on its way into the snapshot. */
 export interface ScratchRow {
@@ -37,32 +39,28 @@ export interface Scratch {
   countNew(listPath: string): number;
   /** Forgets what a source gave. */
   drop(source: number): void;
+  /** What it holds; undefined: it was not counted. */
+  holdings(): Holdings | undefined;
+  /** Writes what is not written yet, for others to read, and closes the file. @throws what SQLite throws (disk full) */
+  finish(): void;
+  /** Closes the file, which nobody needs any more. */
   close(): void;
 }
 
 /** Makes an empty scratch file. */
 export function createScratch(path: string): Scratch {
-  // Exclusively: a link that somebody put there is not followed.
-  closeSync(openSync(path, "wx", 0o600));
-  const database = new Database(path);
-  database.pragma("journal_mode = OFF");
-  database.pragma("synchronous = OFF");
-  database.pragma("locking_mode = EXCLUSIVE");
-  database.exec(
-    `CREATE TABLE found (
-       key TEXT NOT NULL, source INTEGER NOT NULL, kind INTEGER NOT NULL, entry TEXT NOT NULL,
-       rule TEXT NOT NULL, gone INTEGER NOT NULL
-     );
-     CREATE TABLE person (source INTEGER NOT NULL, dn TEXT NOT NULL, keys TEXT NOT NULL)`,
-  );
+  const database = openEmpty(path);
   const insert = database.prepare("INSERT INTO found SELECT value, ?, ?, key, ?, ? FROM json_each(?)");
   const insertPeople = database.prepare("INSERT INTO person SELECT ?, value ->> 0, value ->> 1 FROM json_each(?)");
   const remove = ["found", "person"].map((table) => database.prepare(`DELETE FROM ${table} WHERE source = ?`));
+  const count = countHoldings();
+  let isCounted = true;
   return {
     path,
     add: (source, rows) => {
-      for (const { rank, rule, gone, members } of groupsOf(rows)) {
-        insert.run(source, rank, rule, gone, `{${members.join(",")}}`);
+      for (const { kind, rule, gone, members } of groupsOf(rows)) {
+        insert.run(source, ranks.get(kind), rule, gone, `{${members.join(",")}}`);
+        count.add(source, { kind, rule, gone, rows: members.length });
       }
     },
     addPeople: (source, people) => {
@@ -70,17 +68,48 @@ export function createScratch(path: string): Scratch {
         insertPeople.run(source, JSON.stringify(people.map(({ dn, keys }) => [dn, keys])));
       }
     },
-    resolveRules: () => resolveRules(database),
-    countNew: (listPath) => countNew(database, listPath),
-    drop: (source) => remove.forEach((statement) => void statement.run(source)),
+    // Most directories say nothing about who may write.
+    resolveRules: () => (count.hasRules ? resolveRules(database) : 0),
+    countNew: (listPath) => {
+      isCounted = false;
+      return countNew(database, listPath);
+    },
+    drop: (source) => {
+      remove.forEach((statement) => void statement.run(source));
+      count.drop(source);
+    },
+    holdings: () => (isCounted ? count.sum() : undefined),
+    finish: () => {
+      database.exec("COMMIT");
+      database.close();
+    },
     close: () => void database.close(),
   };
+}
+
+function openEmpty(path: string): Database.Database {
+  // Exclusively: a link that somebody put there is not followed.
+  closeSync(openSync(path, "wx", 0o600));
+  const database = new Database(path);
+  database.pragma("journal_mode = OFF");
+  database.pragma("synchronous = OFF");
+  database.pragma("locking_mode = EXCLUSIVE");
+  // One transaction for all of it: each writes the pages that it changed.
+  database.exec(
+    `CREATE TABLE found (
+       key TEXT NOT NULL, source INTEGER NOT NULL, kind INTEGER NOT NULL, entry TEXT NOT NULL,
+       rule TEXT NOT NULL, gone INTEGER NOT NULL
+     );
+     CREATE TABLE person (source INTEGER NOT NULL, dn TEXT NOT NULL, keys TEXT NOT NULL);
+     BEGIN`,
+  );
+  return database;
 }
 
 const ranks: ReadonlyMap<Kind, number> = new Map(kinds.map((kind, rank) => [kind, rank]));
 
 interface Group {
-  readonly rank: number;
+  readonly kind: Kind;
   readonly rule: string;
   readonly gone: number;
   /** Of a JSON object from entries to keys; a name that comes twice is two rows. */
@@ -92,11 +121,10 @@ function groupsOf(rows: readonly ScratchRow[]): Iterable<Group> {
   const groups = new Map<string, Group>();
   let group: Group | undefined;
   for (const { key, kind, entry, rule = "", gone = 0 } of rows) {
-    const rank = ranks.get(kind) ?? 0;
     // Most rows are like the one before.
-    if (group === undefined || group.rank !== rank || group.gone !== gone || group.rule !== rule) {
-      const name = `${rank} ${gone} ${rule}`;
-      group = groups.get(name) ?? { rank, rule, gone, members: [] };
+    if (group === undefined || group.kind !== kind || group.gone !== gone || group.rule !== rule) {
+      const name = `${kind} ${gone} ${rule}`;
+      group = groups.get(name) ?? { kind, rule, gone, members: [] };
       groups.set(name, group);
     }
     group.members.push(`${JSON.stringify(entry)}:${JSON.stringify(key)}`);
@@ -129,6 +157,7 @@ function resolveRules(database: Database.Database): number {
 }
 
 function countNew(database: Database.Database, listPath: string): number {
+  database.exec("COMMIT");
   database.prepare("ATTACH ? AS list").run(listPath);
   const known = `SELECT 1 FROM list.recipient AS other
     WHERE other.key = found.key AND other.source = found.source AND other.gone = 0`;
@@ -140,6 +169,6 @@ function countNew(database: Database.Database, listPath: string): number {
     )
     .pluck()
     .get();
-  database.exec("DETACH list");
+  database.exec("DETACH list; BEGIN");
   return count ?? 0;
 }

@@ -92,9 +92,9 @@ async function runWith(
       scratch.add(index + 1, old);
     }
   }
-  scratch.close();
+  scratch.finish();
   const newPath = temporaryName(path, "new");
-  const built = buildSnapshot(newPath, scratch.path, { sources: rows, ...originOf(previous, options, startedAt) });
+  const built = buildSnapshot(newPath, scratch, { sources: rows, ...originOf(previous, options, startedAt) });
   const changes = compareSnapshots(newPath, previous.path, options.tell);
   // A source that could not be asked keeps its rows: nothing of it is frozen.
   const facts = { ...factsOf(results, built, changes, (now() - startedAt) / 1000), frozen: [] };

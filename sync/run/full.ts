@@ -79,7 +79,7 @@ async function runWith(
   }
   const rows = sources.map((source, index) => freeze(source, index + 1, results[index], scratch, previous));
   resolveSenders(scratch, options.log);
-  scratch.close();
+  scratch.finish();
   const made = makeList({ results, rows, previous, startedAt }, scratch, workPath, options);
   const { list, changes } = made;
   const facts = factsOf(results, list.built, changes, (now() - startedAt) / 1000);
@@ -130,7 +130,7 @@ function makeList(
     return { list, changes: none, stays: true, place: () => noteLook(path, comparable.created, told.sources) };
   }
   const newPath = temporaryName(workPath, "new");
-  const built = isUnchanged ? copySnapshot(newPath, comparable.path, told) : buildSnapshot(newPath, scratch.path, told);
+  const built = isUnchanged ? copySnapshot(newPath, comparable.path, told) : buildSnapshot(newPath, scratch, told);
   const changes = isUnchanged ? none : compareSnapshots(newPath, comparable?.path, options.tell);
   const list = { path: newPath, built, rows, previous, isUnchanged };
   return { list, changes, stays: false, place: () => replaceList(newPath, comparable, changes, options) };

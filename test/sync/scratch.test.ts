@@ -19,7 +19,7 @@ describe("the scratch file", () => {
     const path = join(folder, "scratch");
     const scratch = createScratch(path);
     scratch.add(3, rows);
-    scratch.close();
+    scratch.finish();
     const database = new Database(path, { readonly: true });
     const found = database.prepare("SELECT key, source, kind, entry, rule, gone FROM found").raw().all();
     database.close();
