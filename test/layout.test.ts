@@ -109,12 +109,15 @@ describe("layout", () => {
     const agreed = paths("format", "keyed", "signature", "content-hash", "rules");
     // The guard by traffic asks lists as the relay does.
     const asking = paths("image", "recipients");
+    // The history verifies kept lists as `explain` does.
+    const verifying = paths("sealed", "inspect");
     const wrong = imports.filter(
       ({ from, to }) =>
         from.startsWith("sync/") &&
         to.startsWith("src/snapshot/") &&
         !agreed.includes(to) &&
-        !(from.startsWith("sync/traffic/") && asking.includes(to)),
+        !(from.startsWith("sync/traffic/") && asking.includes(to)) &&
+        !(from.startsWith("sync/remember/") && verifying.includes(to)),
     );
     expect(wrong).toEqual([]);
   });

@@ -1,15 +1,18 @@
 /** What the answer to a recipient was at a time and why, and since when it exists or is gone: `goodmailto explain`. */
-import type { History } from "../../sync/remember/history.ts";
+import { describeUnread } from "../../sync/remember/history.ts";
 import { findOwnDomain } from "../config/own-domains.ts";
 import type { Settings } from "../config/sections.ts";
 import { parseMailbox } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import { createDomains } from "../mail/domains.ts";
 import type { MailEvent } from "../report/event.ts";
+import type { Verified } from "../snapshot/sealed.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import { iso } from "../report/iso-time.ts";
-import { lookBack, openList } from "./looks.ts";
-import type { Look, LookedList } from "./looks.ts";
+import { openLists } from "./kept-lists.ts";
+import type { KeptLists } from "./kept-lists.ts";
+import { lookBack } from "./looks.ts";
+import type { Look } from "./looks.ts";
 import { ask, createService } from "./would-answer.ts";
 import type { WouldAnswer } from "./would-answer.ts";
 
@@ -23,27 +26,44 @@ export type Facts = WouldAnswer & {
   readonly waits_until?: string;
 };
 
-/** What was said of a recipient at a time; or why that is not known. */
+/**
+ * What was said of a recipient at a time; or why that is not known.
+ * @param verified the kept lists that this process has hashed before
+ */
 export async function explainAt(
   settings: Settings,
   trust: Trust,
   mailbox: Mailbox,
   text: string,
   time: number,
-  history?: History,
+  verified?: Verified,
 ): Promise<Facts | string> {
-  using looked = lookBack(settings, trust, mailbox, time, history);
+  using kept = openLists(settings, trust, verified);
+  return await explainBy(kept, settings, trust, mailbox, text, time);
+}
+
+async function explainBy(
+  kept: KeptLists,
+  settings: Settings,
+  trust: Trust,
+  mailbox: Mailbox,
+  text: string,
+  time: number,
+): Promise<Facts | string> {
+  using looked = lookBack(settings, trust, mailbox, time, kept);
   if (typeof looked.found === "string") {
     return looked.found;
   }
-  const { looks, index } = looked.found;
+  const { looks, index, asked } = looked.found;
   const [look, older] = [looks[index], looks[index + 1]];
   if (look === undefined || look.found.kind === "unavailable") {
     return `${look?.list.path} cannot be read (${look?.found.kind === "unavailable" ? look.found.why : ""})`;
   }
   const { list } = look;
-  const answer = await answerOf(settings, list, trust, mailbox, text, time);
-  const since = describeSince(looks, index);
+  const stranger = { variables: new Map<string, string>(), denied: false };
+  const service = createService(settings, asked, () => time);
+  const answer = await ask(service, text, mailbox, undefined, stranger, "");
+  const since = [describeSince(looks, index), ...kept.damaged.map(describeUnread)].join("; ");
   const why = answer.why + describeDoubt(look, older, time, staleAfterOf(settings, mailbox));
   const until = list.held === undefined ? list.since + settings.snapshot.canary : 0;
   const waits = until > time ? { waits_until: iso(until) } : {};
@@ -55,30 +75,6 @@ function staleAfterOf(settings: Settings, { domain }: Mailbox): number {
   const { aliases, relay } = settings.domains;
   const name = createDomains(relay, aliases).canonical(domain) ?? domain;
   return (findOwnDomain(settings, name) ?? settings.recipients).stale_after;
-}
-
-async function answerOf(
-  settings: Settings,
-  list: LookedList,
-  trust: Trust,
-  mailbox: Mailbox,
-  text: string,
-  time: number,
-): Promise<WouldAnswer> {
-  const snapshot = openList(settings, list, trust);
-  try {
-    const stranger = { variables: new Map<string, string>(), denied: false };
-    return await ask(
-      createService(settings, snapshot, () => time),
-      text,
-      mailbox,
-      undefined,
-      stranger,
-      "",
-    );
-  } finally {
-    snapshot.close();
-  }
 }
 
 /** What the file of a list that was made again cannot tell of an earlier time; with "; " in front, "" for nothing. */
@@ -135,14 +131,14 @@ export interface ExplainedEvent {
   readonly recipients: readonly (Facts | string)[];
 }
 
-/** How far one goes: for each recipient, every kept list is opened. */
+/** How far one goes: for each recipient, every kept list is asked. */
 export interface Bounds {
   /** Recipients of all events together. */
   readonly most: number;
   /** ms after which no other recipient is explained. */
   readonly patience: number;
-  /** What is known of the kept lists; not given: they are read for each recipient. */
-  readonly history?: History;
+  /** The kept lists that this process has hashed before. */
+  readonly verified?: Verified;
 }
 
 const unbounded: Bounds = { most: Number.POSITIVE_INFINITY, patience: Number.POSITIVE_INFINITY };
@@ -152,8 +148,9 @@ export async function explainEvents(
   settings: Settings,
   trust: Trust,
   events: readonly MailEvent[],
-  { most, patience, history }: Bounds = unbounded,
+  { most, patience, verified }: Bounds = unbounded,
 ): Promise<ExplainedEvent[]> {
+  using kept = openLists(settings, trust, verified);
   const explained: ExplainedEvent[] = [];
   const end = performance.now() + patience;
   let left = most;
@@ -168,7 +165,7 @@ export async function explainEvents(
       recipients.push(
         mailbox === undefined
           ? `${address}: no address; the journal has it hashed`
-          : await explainAt(settings, trust, mailbox, address, event.at, history),
+          : await explainBy(kept, settings, trust, mailbox, address, event.at),
       );
     }
     explained.push({ event, recipients });

@@ -23,12 +23,11 @@ import { serverName } from "../smtp/decision.ts";
 import { judgeRecipient } from "../smtp/session/recipient.ts";
 import type { RecipientService } from "../smtp/session/recipient.ts";
 import { describeAnswer } from "../snapshot/describe-answer.ts";
-import type { SnapshotReader } from "../snapshot/reader.ts";
 import { MemoryStore } from "../state/memory.ts";
 import { State } from "../state/state.ts";
 import { ScannerPlaces } from "../scanners/scanners.ts";
 import { recipientsOf } from "./own-domains.ts";
-import type { RecipientAnswer } from "../snapshot/recipients.ts";
+import type { Asked, RecipientAnswer } from "../snapshot/recipients.ts";
 import { buildPipeline } from "./pipeline.ts";
 
 /** One address's answer. */
@@ -67,7 +66,7 @@ export interface AnswerService extends RecipientService {
 }
 
 /** Makes it. @param now ms since 1970 */
-export function createService(settings: Settings, snapshot: SnapshotReader, now: () => number): AnswerService {
+export function createService(settings: Settings, snapshot: Asked, now: () => number): AnswerService {
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   const recipients = recipientsOf(settings, snapshot, domains);
   const dns = createResolver(settings, silentLog);

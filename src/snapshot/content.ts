@@ -54,6 +54,11 @@ export function factsOf(content: Content, database: Database.Database) {
     const { counts, hasRefusals } = content.facts;
     return { counts: () => counts, hasRefusals: () => hasRefusals };
   }
+  return factsWhenAsked(database);
+}
+
+/** Each is looked for when it is asked for, once. */
+export function factsWhenAsked(database: Database.Database) {
   return { counts: once(() => countRows(database)), hasRefusals: once(() => findRefusal(database)) };
 }
 

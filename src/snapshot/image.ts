@@ -6,7 +6,7 @@
  */
 import type Database from "better-sqlite3";
 
-import { factsOf, openContent } from "./content.ts";
+import { factsOf, factsWhenAsked, openContent } from "./content.ts";
 import type { Content, Counts } from "./content.ts";
 import type { KeyFilter } from "./filter.ts";
 import { refused, versionOf, wildcardKinds } from "./format.ts";
@@ -99,7 +99,19 @@ function compileScope(row: SourceRow): Scope {
  */
 export function openImage(content: Content, trust: Trust = plainTrust, known?: (key: string) => string): Image {
   const database = openContent(content);
-  const { counts, hasRefusals } = factsOf(content, database);
+  const filter = Buffer.isBuffer(content) ? undefined : content.filter;
+  return imageOf(database, trust, { ...factsOf(content, database), filter, known });
+}
+
+/** What is known of a list that is opened. */
+interface Opened extends ReturnType<typeof factsOf> {
+  readonly filter: KeyFilter | undefined;
+  readonly known: ((key: string) => string) | undefined;
+}
+
+/** Of a database that is open, and was found good. @throws what SQLite throws */
+export function imageOf(database: Database.Database, trust: Trust, opened?: Opened): Image {
+  const { counts, hasRefusals, known } = opened ?? { ...factsWhenAsked(database), known: undefined };
   const sources = database
     .prepare<[], SourceRow & { readonly id: number }>(
       "SELECT id, name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault, reached FROM source ORDER BY id",
@@ -107,7 +119,7 @@ export function openImage(content: Content, trust: Trust = plainTrust, known?: (
     .all();
   const { mark, directories, ...meta } = readMeta(database);
   const hash = mark === undefined ? undefined : (known ?? formOf(trust)?.hash);
-  const filter = Buffer.isBuffer(content) ? new LateFilter(database) : content.filter;
+  const filter = opened?.filter ?? new LateFilter(database);
   return {
     ...meta,
     asOf: sources.reduce((oldest, { readAt }) => (readAt === 0 ? oldest : Math.min(oldest, readAt)), meta.created),

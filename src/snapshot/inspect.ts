@@ -44,7 +44,12 @@ export function inspectBytes(bytes: Buffer, trust: Trust = plainTrust): Flawed |
  * @param size bytes of the file, all of which have passed through the hash
  */
 export function inspectContent(head: Buffer, size: number, hash: ContentHash, trust: Trust): Flawed | undefined {
-  return inspectHeader(head, size) ?? inspectSeal(head, hash) ?? inspectSigner(head, hash, trust);
+  return inspectSealed(head, size, hash) ?? inspectSigner(head, hash.signed(), trust);
+}
+
+/** Says what is wrong with the header and the seal: whose a file is, is not asked. */
+export function inspectSealed(head: Buffer, size: number, hash: ContentHash): Flawed | undefined {
+  return inspectHeader(head, size) ?? inspectSeal(head, hash);
 }
 
 /**
@@ -61,7 +66,7 @@ export function inspectDatabase(
   let database: Database.Database | undefined;
   try {
     database = new Database(content, { readonly: true });
-    const flaw = inspectTables(database) ?? inspectTrace(database, head) ?? inspectMark(database, trust);
+    const flaw = inspectStructure(database, head) ?? inspectMark(database, trust);
     if (flaw === undefined) {
       use(database);
     }
@@ -99,8 +104,9 @@ function inspectSeal(head: Buffer, hash: ContentHash): Flawed | undefined {
     : { why: "torn", detail: "its checksum is wrong" };
 }
 
-function inspectSigner(head: Buffer, hash: ContentHash, { publicKeys }: Trust): Flawed | undefined {
-  const detail = inspectSignature(head, hash.signed(), publicKeys);
+/** Says what is wrong with the signature. @param signed what is signed of it; undefined: it is not signed */
+export function inspectSigner(head: Buffer, signed: Buffer | undefined, { publicKeys }: Trust): Flawed | undefined {
+  const detail = inspectSignature(head, signed, publicKeys);
   return detail === undefined ? undefined : { why: "wrong signature", detail };
 }
 
@@ -109,9 +115,15 @@ export function formOf({ secret, match }: Trust): KeyedForm | undefined {
   return secret === undefined ? undefined : createKeyedForm(secret, match);
 }
 
-function inspectMark(database: Database.Database, trust: Trust): Flawed | undefined {
+/** Says whose key its keys are hashed with, if it is not that of `trust`. */
+export function inspectMark(database: Database.Database, trust: Trust): Flawed | undefined {
   const detail = refuseMark(readMeta(database).mark, formOf(trust));
   return detail === undefined ? undefined : { why: "wrong key", detail };
+}
+
+/** Says what is wrong with its pages and rows, or with the trace of its seal. Reads every page. */
+export function inspectStructure(database: Database.Database, head: Buffer): Flawed | undefined {
+  return inspectTables(database) ?? inspectTrace(database, head);
 }
 
 function inspectTrace(database: Database.Database, head: Buffer): Flawed | undefined {

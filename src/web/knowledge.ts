@@ -21,6 +21,7 @@ import type { Fault } from "../config/toml.ts";
 import { askRelays } from "../ops/control-client.ts";
 import { figuresOf } from "../ops/figures.ts";
 import type { Totals } from "../ops/metrics.ts";
+import type { Verified } from "../snapshot/sealed.ts";
 import type { Trust } from "../snapshot/trust.ts";
 import { listAlerts, pullAlerts } from "./pages/alert.ts";
 import type { Alert } from "./pages/alert.ts";
@@ -59,6 +60,7 @@ export class Knowledge {
   /** The certificate of `[tls]` that is in use: that of the start, or of the last reload. */
   readonly #certificate: string | undefined;
   readonly #lists = new HistoryReader();
+  readonly #verified: Verified = new Set();
   #changes = new Map<string, Changes>();
 
   constructor(
@@ -90,6 +92,7 @@ export class Knowledge {
       status: () => this.status(),
       history: () => this.history(),
       lists: () => this.lists(),
+      verified: this.#verified,
       alerts,
     };
   }

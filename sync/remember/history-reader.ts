@@ -1,9 +1,8 @@
 /** The history for who asks again and again: a kept list never changes, so each is read once. */
 import { statSync } from "node:fs";
 
-import { filesOf, readList } from "./history.ts";
+import { filesOf, readList, unreadOf } from "./history.ts";
 import type { History, KeptList, Unread } from "./history.ts";
-import { denialOf } from "../../src/files/denied.ts";
 
 /** What is known so far. */
 export interface HistorySoFar extends History {
@@ -34,7 +33,7 @@ export class HistoryReader {
       }
       const kept = before ?? readList(file, name);
       if (typeof kept === "string") {
-        damaged.push({ name, path: file, why: kept, denied: denialOf(file) !== undefined });
+        damaged.push(unreadOf(name, file, kept));
       } else {
         known.set(identity, kept);
         // It has another name after each sync.

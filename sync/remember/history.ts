@@ -6,9 +6,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 
 import { denialOf } from "../../src/files/denied.ts";
-import { openPrevious } from "../list/previous.ts";
+import { readLook } from "../../src/files/last-look.ts";
+import { readMeta } from "../../src/snapshot/inspect.ts";
+import { openSealed } from "../../src/snapshot/sealed.ts";
 import { askList } from "../list/ask-list.ts";
-import { tallySnapshot } from "../list/tally.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
 /** A list that is kept and good. Times are ms since 1970. */
@@ -49,7 +50,7 @@ export function readHistory(path: string): History {
   for (const { name, file } of filesOf(path)) {
     const kept = readList(file, name);
     if (typeof kept === "string") {
-      damaged.push({ name, path: file, why: kept, denied: denialOf(file) !== undefined });
+      damaged.push(unreadOf(name, file, kept));
     } else {
       lists.push(kept);
     }
@@ -68,37 +69,53 @@ export function filesOf(path: string): { readonly name: string; readonly file: s
   return existsSync(path) ? [{ name: "current", file: path }, ...kept] : kept;
 }
 
-/** Reads one file; if it is not a good list, why. */
+/** Reads one file; if it is not a good list, why. Every byte of it is hashed, and every row counted. */
 export function readList(path: string, name: string): KeptList | string {
   const denied = denialOf(path);
   if (denied !== undefined) {
     return denied;
   }
+  const opened = openSealed(path);
+  if ("why" in opened) {
+    return opened.detail;
+  }
+  using file = opened;
   try {
-    const { previous, damage } = openPrevious(path, 0);
-    if (previous === undefined) {
-      return damage ?? "no such file";
-    }
-    const { created, since, held, mark, rows, sources } = previous;
-    previous.close();
-    return {
-      name,
-      path,
-      created,
-      since,
-      held,
-      mark,
-      addresses: rows,
-      kinds: Object.fromEntries(tallySnapshot(path).kinds),
-      sources: [...sources.values()].map((source) => ({
+    const { created, since, held, mark } = readMeta(file.database);
+    const looked = readLook(path, created);
+    const counts = file.database
+      .prepare<[], Count>("SELECT source, kind, count(*) AS rows FROM recipient WHERE gone = 0 GROUP BY kind, source")
+      .all();
+    const sources = file.database
+      .prepare<[], { id: number; name: string; readAt: number }>(
+        "SELECT id, name, read_at AS readAt FROM source ORDER BY id",
+      )
+      .all()
+      .map((source) => ({
         name: source.name,
-        addresses: source.rows,
-        readAt: source.readAt,
-      })),
-    };
+        addresses: sumOf(counts.filter((count) => count.source === source.id)),
+        readAt: looked.get(source.name)?.readAt ?? source.readAt,
+      }));
+    const kinds = Object.fromEntries(
+      Map.groupBy(counts, ({ kind }) => kind)
+        .entries()
+        .map(([kind, some]) => [kind, sumOf(some)]),
+    );
+    const list = { name, path, created, since, held, mark, addresses: sumOf(counts), kinds, sources };
+    return file.isSame() ? list : "it was written to while it was read";
   } catch (error) {
     return errorMessage(error);
   }
+}
+
+interface Count {
+  readonly source: number;
+  readonly kind: string;
+  readonly rows: number;
+}
+
+function sumOf(counts: readonly Count[]): number {
+  return counts.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 /** The list that served at a time; undefined if none is kept that did. */
@@ -128,6 +145,12 @@ export function findList({ lists, damaged }: History, word: string): KeptList | 
     return typeof list === "string" ? `${word}: ${list}` : list;
   }
   return `there is no list "${word}", see \`goodmailto history\``;
+}
+
+/** A file that is no good list, or may not be read. */
+export function unreadOf(name: string, path: string, why: string): Unread {
+  const denied = denialOf(path);
+  return { name, path, why: denied ?? why, denied: denied !== undefined };
 }
 
 /** In words, with its path. */

@@ -2,7 +2,7 @@
  * `npm run bench`: ours beside Postfix, a plain smtp-server and canned replies. Builds its own load, installs nothing.
  * `-- --only versions --beside FOLDER` compares with another checkout of goodmailto, its rounds between ours.
  * `-- --quick` for fewer and shorter rounds, `-- --full` for 10 million addresses and a directory of a million too, `-- --only rounds,growth,memory,sync,cures,checks,content,lookup,journal`.
- * `-- --only rivals`: beside Exim, OpenSMTPD and Haraka; `-- --only fleet`: three relays with one Redis and one store.
+ * `-- --only rivals`: beside Exim, OpenSMTPD and Haraka; `-- --only fleet`: three relays with one Redis and one store; `-- --only history`: lists of the past.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -24,6 +24,7 @@ import { buildGenerator } from "./generator.ts";
 import type { Generator } from "./generator.ts";
 import { measureHeaderChecks } from "./header-checks.ts";
 import { measureMessageChecks } from "./message-checks.ts";
+import { measureHistory } from "./history.ts";
 import { measureJournal } from "./journal.ts";
 import { measureFleet } from "./fleet.ts";
 import { measureMemory } from "./memory.ts";
@@ -219,6 +220,9 @@ async function main(): Promise<void> {
       }
     } finally {
       await end(sink);
+    }
+    if (parts.has("history")) {
+      print("Lists of the past", await measureHistory(folder));
     }
     if (parts.has("sync")) {
       print("Sync", await measureSync(folder, [10_000, 100_000, ...(values.full === true ? [1_000_000] : [])]));

@@ -100,7 +100,7 @@ function pipeline({ ldap }: Slapd, folder: string): string {
 }
 
 /** Runs a program to its end, and watches its memory. @throws Error if it fails */
-async function timed(command: string, words: readonly string[]): Promise<Timed> {
+export async function timed(command: string, words: readonly string[]): Promise<Timed> {
   const started = performance.now();
   // Bash tells the time of all that it waited for. What it runs is its only child, or a pipeline of such.
   const line = 'TIMEFORMAT="cpu %U %S"; time "$@"';

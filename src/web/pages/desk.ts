@@ -5,6 +5,7 @@ import type { RelayReport } from "../../compose/relay-answers.ts";
 import type { StatusReport } from "../../compose/list-report.ts";
 import type { Settings } from "../../config/sections.ts";
 import type { Totals } from "../../ops/metrics.ts";
+import type { Verified } from "../../snapshot/sealed.ts";
 import type { Trust } from "../../snapshot/trust.ts";
 import type { Page } from "../html/frame.ts";
 import type { Samples } from "./samples.ts";
@@ -41,6 +42,8 @@ export interface Desk {
   history(): KeptHistory;
   /** The lists alone; undefined: they are not all read yet, after a longer time. */
   lists(): History | undefined;
+  /** The kept lists that were hashed before: an answer need not hash them again. */
+  readonly verified: Verified;
   alerts(): Promise<readonly Alert[]>;
 }
 

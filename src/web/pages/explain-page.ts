@@ -9,7 +9,7 @@ import type { Page } from "../html/frame.ts";
 import type { Desk } from "./desk.ts";
 import { messagePage } from "./message-page.ts";
 import { factsOrDoubt } from "./explained-facts.ts";
-import { note, stillReading } from "./parts.ts";
+import { note } from "./parts.ts";
 
 const longest = 1000;
 
@@ -42,7 +42,7 @@ function form(text: string, at: string): Markup {
   </form>`;
 }
 
-async function explained({ settings, trust, now, lists }: Desk, text: string, at: string): Promise<Markup> {
+async function explained({ settings, trust, now, verified }: Desk, text: string, at: string): Promise<Markup> {
   const mailbox = parseMailbox(text.replace(/^<(.*)>$/, "$1"));
   const time = at === "" ? now : parseTime(at);
   if (mailbox === undefined) {
@@ -54,8 +54,5 @@ async function explained({ settings, trust, now, lists }: Desk, text: string, at
   if (time > now) {
     return note("That is in the future: no list of then is known.", "warning");
   }
-  const history = lists();
-  return history === undefined
-    ? note(stillReading, "warning")
-    : factsOrDoubt(await explainAt(settings, trust, mailbox, text, time, history));
+  return factsOrDoubt(await explainAt(settings, trust, mailbox, text, time, verified));
 }

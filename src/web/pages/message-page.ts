@@ -10,14 +10,14 @@ import type { Page } from "../html/frame.ts";
 import type { Desk } from "./desk.ts";
 import { eventFacts, outcome } from "./event.ts";
 import { factsOrDoubt } from "./explained-facts.ts";
-import { note, stillReading } from "./parts.ts";
+import { note } from "./parts.ts";
 
 /** Events that are shown, and how far recipients are explained: that takes its time. */
 const most = 100;
 const bounds = { most: 20, patience: 3000 };
 
 /** The page. */
-export async function messagePage({ settings, trust, lists }: Desk, words: URLSearchParams): Promise<Page> {
+export async function messagePage({ settings, trust, verified }: Desk, words: URLSearchParams): Promise<Page> {
   const ref = (words.get("ref") ?? "").trim().slice(0, 1000);
   const title = !isReference(ref) ? "Message" : /-\d+$/.test(ref) ? `Message ${ref}` : `Session ${ref}`;
   const page = { title, section: "/journal" };
@@ -32,13 +32,10 @@ export async function messagePage({ settings, trust, lists }: Desk, words: URLSe
   if (found.length === 0) {
     return { ...page, status: 404, body: note("The journal has nothing of it.") };
   }
-  const history = lists();
-  const explained = await explainEvents(settings, trust, found, {
-    ...(history === undefined ? { most: 0, patience: 0 } : { ...bounds, history }),
-  });
+  const explained = await explainEvents(settings, trust, found, { ...bounds, verified });
   const recipients = found.reduce((sum, event) => sum + event.recipients.length, 0);
   const done = explained.reduce((sum, each) => sum + each.recipients.length, 0);
-  const rest = history === undefined ? stillReading : `Of ${recipients} recipients, the first ${done} are explained.`;
+  const rest = `Of ${recipients} recipients, the first ${done} are explained.`;
   const body = html`${recipients > done ? note(rest) : nothing}
     <div class="stack">${explained.map(panel)}</div>`;
   return { ...page, body };
