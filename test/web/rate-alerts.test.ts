@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { figuresOf } from "../../src/ops/figures.ts";
+import { createMetrics } from "../../src/ops/metrics.ts";
 import type { Totals } from "../../src/ops/metrics.ts";
 import type { RelayReport } from "../../src/compose/relay-answers.ts";
 import type { StatusReport } from "../../src/compose/list-report.ts";
@@ -31,10 +32,10 @@ function said(minutes: number, totals: (after: number) => Totals): string[] {
 
 describe("alerts about rates", () => {
   it("have the limits, windows and levels of the rules of Prometheus", () => {
-    for (const { rule, level, window } of rateRules) {
+    for (const { rule, level, window, held = window } of rateRules) {
       const [, block = ""] = new RegExp(`alert: ${rule}\\n([^]*?)annotations:`).exec(rules) ?? [];
       expect(block, rule).toContain(`[${window}m]`);
-      expect(block, rule).toContain(`for: ${window}m\n`);
+      expect(block, rule).toContain(`for: ${held}m\n`);
       expect(block, rule).toContain(`severity: ${level === "fault" ? "critical" : "warning"}\n`);
     }
     for (const end of [
@@ -42,6 +43,8 @@ describe("alerts about rates", () => {
       `{check="goodmailto",reason="unknown"}[10m])) > ${limits.unknown} and`,
       `{check="goodmailto",reason="unknown"}[10m])) > ${limits.unknownTimes} * sum by`,
       `rate(goodmailto_lookups_total[10m])) > ${limits.lookupFaults}'`,
+      `increase(goodmailto_worker_restarts_total[15m]) > ${limits.restarts}'`,
+      `histogram_quantile(${1 - limits.slowShare}, sum by (job, instance, le) (rate(goodmailto_rcpt_seconds_bucket[10m]))) > ${limits.slow}'`,
     ]) {
       expect(rules).toContain(end);
     }
@@ -90,6 +93,36 @@ describe("alerts about rates", () => {
     });
     expect(said(25, lookups(2))).toEqual(["Other mail servers got no answer to 20 lookups in 10 minutes"]);
     expect(said(25, lookups(1))).toEqual([]);
+  });
+
+  it("tell of workers that are started again twice within a quarter of an hour, at once", () => {
+    const restarts = (count: number): Totals => ({ worker_restarts: count });
+    const twice = "Workers crash or hang: 2 were started again in the last 15 minutes";
+    expect(said(8, (after) => restarts(Math.max(0, after - 6)))).toEqual([twice]);
+    expect(said(8, (after) => restarts(after < 8 ? 4 : 5))).toEqual([]);
+    expect(said(40, (after) => restarts(after < 20 ? 0 : 3))).toEqual([]);
+  });
+
+  it("tell of recipients that wait, by the distribution of a real relay's counters", () => {
+    const waiting = (slow: number) => {
+      const metrics = createMetrics();
+      const all = Array.from({ length: 26 }, () => {
+        for (let one = 0; one < 100; one++) {
+          metrics.observe("rcpt_seconds", one < slow ? limits.slow + 0.1 : limits.slow);
+        }
+        return metrics.totals();
+      });
+      return (after: number): Totals => all[after] ?? {};
+    };
+    expect(said(25, waiting(6))).toEqual([
+      "6% of the recipients waited longer than 10 seconds for their reply in the last 10 minutes",
+    ]);
+    expect(said(25, waiting(5))).toEqual([]);
+    // It must have been so for ten minutes.
+    const [quick, slow] = [waiting(0), waiting(50)];
+    expect(said(18, (after) => (after < 10 ? quick(after) : slow(after)))).toEqual([]);
+    // No recipient waits where none comes.
+    expect(said(25, () => waiting(0)(0))).toEqual([]);
   });
 
   it("count on after a new start of the relay", () => {

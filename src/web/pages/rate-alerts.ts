@@ -4,6 +4,7 @@
  */
 import { seriesNamed, sumOf } from "../../ops/figures.ts";
 import type { Totals } from "../../ops/metrics.ts";
+import { bucketLabel } from "../../ops/series.ts";
 import { number } from "../html/words.ts";
 import type { Alert } from "./alert.ts";
 
@@ -20,6 +21,11 @@ const counters = {
     sumOf(totals, "limits", "limit", "connections") + sumOf(totals, "limits", "limit", "descriptors"),
   lookups: (totals: Totals) => sumOf(totals, "lookups"),
   lookupFaults: (totals: Totals) => sumOf(totals, "lookup_faults"),
+  restarts: (totals: Totals) => sumOf(totals, "worker_restarts"),
+  recipients: (totals: Totals) => sumOf(totals, "rcpt_seconds_count"),
+  inTime: (totals: Totals) =>
+    seriesNamed(totals, "rcpt_seconds_bucket").find(({ labels }) => labels.get("le") === bucketLabel(limits.slow))
+      ?.value ?? 0,
 } as const;
 
 /** Their values. */
@@ -35,6 +41,9 @@ export function ratesOf(totals: Totals): Rates {
     turnedAway: counters.turnedAway(totals),
     lookups: counters.lookups(totals),
     lookupFaults: counters.lookupFaults(totals),
+    restarts: counters.restarts(totals),
+    recipients: counters.recipients(totals),
+    inTime: counters.inTime(totals),
   };
 }
 
@@ -47,6 +56,11 @@ export const limits = {
   unknownTimes: 5,
   /** Of the lookups of other mail servers, those without an answer. */
   lookupFaults: 0.05,
+  /** Workers that were started again. */
+  restarts: 1,
+  /** Seconds that a recipient waits, and the share that may wait longer. The seconds are a bound of the distribution. */
+  slow: 10,
+  slowShare: 0.05,
 } as const;
 
 /** What came in a time; undefined: nothing is known of it. @param from minutes before now @param to the same, and less */
@@ -56,8 +70,10 @@ interface RateRule {
   /** In the file of rules. */
   readonly rule: string;
   readonly level: Alert["level"];
-  /** Minutes of the window; it must have been so for as long. */
+  /** Minutes of the window. */
   readonly window: number;
+  /** Minutes for which it must have been so; not given: as long as the window. */
+  readonly held?: number;
   readonly advice: string;
   holds(lately: Rates, day: Rates): boolean;
   what(lately: Rates): string;
@@ -110,12 +126,30 @@ export const rateRules: readonly RateRule[] = [
     what: ({ lookupFaults }) => `Other mail servers got no answer to ${number(lookupFaults)} lookups in 10 minutes`,
     advice: "See Look-ups, and the log.",
   },
+  {
+    rule: "GoodmailtoWorkersRestart",
+    level: "warning",
+    window: 15,
+    held: 0,
+    holds: ({ restarts }) => restarts > limits.restarts,
+    what: ({ restarts }) => `Workers crash or hang: ${number(restarts)} were started again in the last 15 minutes`,
+    advice: "The others keep serving. The log says why they ended.",
+  },
+  {
+    rule: "GoodmailtoSlow",
+    level: "warning",
+    window: 10,
+    holds: ({ recipients, inTime }) => share(recipients - inTime, recipients) > limits.slowShare,
+    what: ({ recipients, inTime }) =>
+      `${Math.round(share(recipients - inTime, recipients) * 100)}% of the recipients waited longer than ${limits.slow} seconds for their reply in the last 10 minutes`,
+    advice: "See Next hops and Checks for what takes so long. Senders give up after 5 minutes.",
+  },
 ];
 
-/** What holds now, and has held for the length of its window. */
+/** What holds now, and has held for long enough. */
 export function rateAlerts(counted: Counted): Alert[] {
-  return rateRules.flatMap(({ level, window, advice, holds, what }): Alert[] => {
-    const [now, before] = [0, window].map((ago) => ({
+  return rateRules.flatMap(({ level, window, held = window, advice, holds, what }): Alert[] => {
+    const [now, before] = [0, held].map((ago) => ({
       lately: counted(ago + window, ago),
       day: counted(ago + day, ago),
     }));

@@ -100,6 +100,9 @@ function ratesBetween(later: Rates, earlier: Rates): Rates {
     turnedAway: since("turnedAway"),
     lookups: since("lookups"),
     lookupFaults: since("lookupFaults"),
+    restarts: since("restarts"),
+    recipients: since("recipients"),
+    inTime: since("inTime"),
   };
 }
 
