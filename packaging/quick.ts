@@ -27,11 +27,10 @@ export async function buildQuick(folder: string, place: string): Promise<void> {
     input: { program: join(root, "src/program.ts"), contract: join(root, "src/hooks/contract.ts") },
     cwd: root,
     platform: "node",
-    external: [/^better-sqlite3/],
     logLevel: "warn",
     // A module of ours is imported for what it exports, never for what it does: lint sees to it.
     treeshake: { moduleSideEffects: [{ test: /\/(?:src|sync)\/[^?]*\.ts$/, sideEffects: false }] },
-    plugins: [otherVerbs, places(place, here)],
+    plugins: [otherVerbs, sqlite(place), places(place, here)],
   });
   const { output } = await bundle.generate({
     format: "cjs",
@@ -84,6 +83,19 @@ const otherVerbs: Plugin = {
       : undefined;
   },
 };
+
+/** Its code is in the program; its library stays where it is, and is looked for from there. */
+function sqlite(place: string): Plugin {
+  const folder = join(root, "node_modules/better-sqlite3/lib");
+  return {
+    name: "sqlite",
+    transform(code, id) {
+      return id === join(folder, "binding.js")
+        ? code.replaceAll("__dirname", `(__dirname + ${JSON.stringify(`/${relative(place, folder)}`)})`)
+        : undefined;
+    },
+  };
+}
 
 type Chunks = ReadonlyMap<string, OutputChunk>;
 
