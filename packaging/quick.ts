@@ -118,6 +118,7 @@ function tableText(chunks: Chunks): string {
   const modules = [...chunks.values()].map(({ fileName, code }) => functionOf(fileName, code));
   return `function table(require, __here, __load, __lazy) {
 "use strict";
+const { file: __filename, folder: __dirname } = __here;
 return {
 ${modules.join(",\n")}
 };
@@ -127,7 +128,6 @@ ${modules.join(",\n")}
 function programText(chunks: Chunks): string {
   return `(function program(require, __here) {
 "use strict";
-const { file: __filename, folder: __dirname } = __here;
 const made = __here.made;
 const tables = [__here.further, () => require("./quick-rest.cjs")];
 function __load(name) {
