@@ -32,10 +32,25 @@ function read(answer: (next: () => void) => void = (next) => next()): Read {
 const slowly = (next: () => void): void => void setImmediate(next);
 
 const atOnce = (next: () => void): void => next();
-/** As a socket does it: it waits for nothing, and several chunks may come in one turn of the event loop. */
-async function pour({ parser }: Read, chunks: readonly string[], together: number): Promise<void> {
+/** What all sockets read into. */
+const shared = Buffer.alloc(1000);
+
+type Give = (parser: Parser, chunk: string) => boolean;
+
+/** As a socket does it that reads into a buffer of its own each time. */
+const ownBuffer: Give = (parser, chunk) => parser.write(Buffer.from(chunk, "latin1"));
+
+/** As a socket does it that shares its buffer with others, which read into it next. */
+const oneBuffer: Give = (parser, chunk) => {
+  const goesOn = parser.receive(shared, shared.write(chunk, "latin1"));
+  shared.fill("?");
+  return goesOn;
+};
+
+/** A socket waits for nothing, and several chunks may come in one turn of the event loop. */
+async function pour({ parser }: Read, chunks: readonly string[], together: number, give: Give): Promise<void> {
   for (const [i, chunk] of chunks.entries()) {
-    if (!parser.write(Buffer.from(chunk, "latin1"))) {
+    if (!give(parser, chunk)) {
       await once(parser, "drain");
     } else if (i % together === 0) {
       await turn();
@@ -46,13 +61,17 @@ async function pour({ parser }: Read, chunks: readonly string[], together: numbe
 }
 
 it.each([
-  ["at once", atOnce, 0],
-  ["later", slowly, 0],
-  ["at once, and come from a socket", atOnce, 1],
-  ["later, and come from a socket", slowly, 1],
-  ["at once, and come from a socket together", atOnce, 3],
-  ["later, and come from a socket together", slowly, 1000],
-])("hands on the same lines however they are cut, if they are answered %s", async (_when, answer, together) => {
+  ["at once", atOnce, 0, ownBuffer],
+  ["later", slowly, 0, ownBuffer],
+  ["at once, and come from a socket", atOnce, 1, ownBuffer],
+  ["later, and come from a socket", slowly, 1, ownBuffer],
+  ["at once, and come from a socket together", atOnce, 3, ownBuffer],
+  ["later, and come from a socket together", slowly, 1000, ownBuffer],
+  ["at once, and come in one buffer", atOnce, 1, oneBuffer],
+  ["later, and come in one buffer", slowly, 1, oneBuffer],
+  ["at once, and come in one buffer together", atOnce, 3, oneBuffer],
+  ["later, and come in one buffer together", slowly, 1000, oneBuffer],
+])("hands on the same lines however they are cut, if they are answered %s", async (_when, answer, together, give) => {
   // A line that begins beyond ASCII would be taken for a TLS handshake.
   const line = fc
     .string({ unit: fc.constantFrom("a", "B", " ", "\r", "\xe9", "<", "."), maxLength: 40 })
@@ -70,7 +89,7 @@ it.each([
       }
       const reading = read(answer);
       const { lines } = reading;
-      await (together === 0 ? reading.write(...chunks) : pour(reading, chunks, together));
+      await (together === 0 ? reading.write(...chunks) : pour(reading, chunks, together, give));
       const wanted = whole.split("\n").slice(0, -1);
       expect(lines).toEqual(wanted.map((one) => (one.endsWith("\r") ? one.slice(0, -1) : `${one}\n`)));
     }),
@@ -113,6 +132,29 @@ it("gives a message what is behind its DATA to the octet, and reads commands beh
   await write(`${"NOOP\r\n".repeat(3000)}DATA\r\n${body}.\r\nQUIT\r\n`);
   expect(taken).toBe(`${body}.\r\nQUIT\r\n`);
   expect(lines.slice(4)).toEqual([...Array.from({ length: 3000 }, () => "NOOP"), "DATA", "QUIT"]);
+});
+
+it("gives a message what came with its DATA, and behind it, in a buffer that is used again", async () => {
+  let taken = "";
+  const { lines, parser } = read((next) => {
+    if (lines.at(-1) === "DATA") {
+      parser.startMessage((chunk, done) => {
+        taken += chunk.toString("latin1");
+        const end = taken.indexOf("\r\n.\r\n");
+        done(end < 0 ? undefined : Buffer.from(taken.slice(end + 5), "latin1"));
+      });
+    }
+    next();
+  });
+  oneBuffer(parser, "NOOP\r\nDATA\r\nx\xff");
+  await turn();
+  expect([lines, taken]).toEqual([["NOOP", "DATA"], "x\xff"]);
+  oneBuffer(parser, "y\x00");
+  oneBuffer(parser, "z\r\n.\r\nRSET\r\n");
+  oneBuffer(parser, "QUIT\r\n");
+  await turn();
+  expect(taken).toBe("x\xffy\x00z\r\n.\r\nRSET\r\n");
+  expect(lines).toEqual(["NOOP", "DATA", "RSET", "QUIT"]);
 });
 
 it.each([

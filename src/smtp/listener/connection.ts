@@ -13,6 +13,7 @@ import type { Response } from "../answers.ts";
 import { limitDecision } from "../decision.ts";
 import { EarlyCommand } from "./early-command.ts";
 import { Parser } from "../message/parser.ts";
+import { readIntoOneBuffer } from "./one-buffer.ts";
 import type { Owner } from "./owner.ts";
 import { ReceivingConnection } from "./receiving.ts";
 import type { Service } from "../service.ts";
@@ -46,6 +47,20 @@ export class Connection extends ReceivingConnection {
   override init(): void {
     this.deadlines.restart();
     this._setListeners(() => void this.#relay.admit(this).catch((error: unknown) => this.fault(error)));
+  }
+
+  override _setListeners(callback: () => void): void {
+    const socket = this._socket;
+    // The library pipes the socket into the parser all the same: its end comes that way, and what TLS makes of it.
+    readIntoOneBuffer(socket, (buffer, length) => {
+      const isOver = this.over || this._upgrading || this._socket !== socket;
+      const goesOn = isOver || this._parser.receive(buffer, length);
+      if (!goesOn) {
+        this._parser.once("drain", () => socket.resume());
+      }
+      return goesOn;
+    });
+    super._setListeners(callback);
   }
 
   /** Deadlines are kept by {@link tick}: the library's idle timer starts over at each byte. */

@@ -26,11 +26,16 @@ const notText = /^[\x00-\x08\x0e-\x1f\x80-\xff]/;
 const nobody: Done = () => undefined;
 const nothing: Buffer = Buffer.alloc(0);
 
+/** @param chunk a text has one character an octet */
+function octetsOf(chunk: Buffer | string): Buffer {
+  return typeof chunk === "string" ? Buffer.from(chunk, "latin1") : chunk;
+}
+
 export class Parser extends SMTPStream {
   readonly #onLine: LineSink;
   #sink: MessageSink | undefined;
   /** What is read now, its part that is text up to `#end`, and where the next line begins in that text. */
-  #chunk = nothing;
+  #chunk: Buffer | string = nothing;
   #end = 0;
   #text = "";
   #at = 0;
@@ -39,7 +44,7 @@ export class Parser extends SMTPStream {
   #goesOn = false;
   readonly #next = (): void => this.#read();
   /** What waits for the end of the turn. */
-  #held: Buffer | undefined;
+  #held: Buffer | string | undefined;
   /** A chunk is being read of which the stream has not heard. */
   #isAhead = false;
   /** What came of reading it, if it failed. */
@@ -79,24 +84,45 @@ export class Parser extends SMTPStream {
    */
   override write(chunk: Buffer | string, encoding?: BufferEncoding | Done, callback?: Done): boolean {
     const isFromSocket = typeof chunk !== "string" && encoding === undefined;
-    if (isFromSocket && !this._dataMode && this.#held === undefined && this.writableLength === 0 && this.writable) {
-      this.#held = chunk;
-      readAtEndOfTurn(this);
+    if (isFromSocket && this.#isFree) {
+      this.#hold(chunk);
       return true;
     }
     this.read();
     return typeof encoding === "string" ? super.write(chunk, encoding, callback) : super.write(chunk, encoding);
   }
 
+  /**
+   * Takes octets out of a buffer that is used again for the next ones: commands become text at once, and only of the rest
+   * a copy is made. @returns false: no more before "drain"
+   */
+  receive(buffer: Buffer, length: number): boolean {
+    if (length <= textLength && this.#isFree) {
+      this.#hold(buffer.toString("latin1", 0, length));
+      return true;
+    }
+    return this.write(Buffer.from(buffer.subarray(0, length)));
+  }
+
+  /** Nothing is being read, or waits: what comes next is a command that can be read when the turn ends. */
+  get #isFree(): boolean {
+    return !this._dataMode && this.#held === undefined && this.writableLength === 0 && this.writable;
+  }
+
+  #hold(chunk: Buffer | string): void {
+    this.#held = chunk;
+    readAtEndOfTurn(this);
+  }
+
   /** Reads what waits for the end of the turn. */
   read(): void {
     const chunk = this.#readAhead();
     if (chunk !== undefined && (this.#isAhead || this.#fault !== undefined)) {
-      super.write(chunk);
+      super.write(octetsOf(chunk));
     }
   }
 
-  #readAhead(): Buffer | undefined {
+  #readAhead(): Buffer | string | undefined {
     const chunk = this.#held;
     this.#held = undefined;
     if (chunk !== undefined) {
@@ -130,9 +156,9 @@ export class Parser extends SMTPStream {
     }
   }
 
-  #begin(chunk: Buffer, done: Done): void {
+  #begin(chunk: Buffer | string, done: Done): void {
     if (this._dataMode) {
-      this._feedDataStream(chunk, done);
+      this._feedDataStream(octetsOf(chunk), done);
       return;
     }
     this.#chunk = chunk;
@@ -145,7 +171,8 @@ export class Parser extends SMTPStream {
   #readText(): void {
     const from = this.#end;
     this.#end = Math.min(from + textLength, this.#chunk.length);
-    this.#text = this._remainder + this.#chunk.toString("latin1", from, this.#end);
+    const chunk = this.#chunk;
+    this.#text = this._remainder + (typeof chunk === "string" ? chunk : chunk.toString("latin1", from, this.#end));
     this.#at = 0;
     this._remainder = "";
   }
@@ -174,7 +201,7 @@ export class Parser extends SMTPStream {
     if (this.isClosed) {
       this.#finish();
     } else if (this._dataMode) {
-      this._feedDataStream(this.#chunk.subarray(this.#end - (this.#text.length - this.#at)), this.#done);
+      this._feedDataStream(octetsOf(this.#chunk).subarray(this.#end - (this.#text.length - this.#at)), this.#done);
     } else {
       const from = this.#at;
       const feed = this.#text.indexOf("\n", from);
