@@ -20,6 +20,8 @@ export interface ReadResult {
   readonly fault: string;
   /** Up to where its changes are known now, see source.ts; not given: not known. */
   readonly reached?: string;
+  /** Until it has said what is suspicious about its list, which is complete; rejects never. Not given: it has. */
+  readonly rest?: Promise<void>;
 }
 
 /** What reading needs. */
@@ -59,6 +61,7 @@ async function readSource(source: Source, id: number, before: number, options: R
   const steps = iterate(source, signal, (fault) => {
     log.warning("sync", "server left out", { source: source.name, reason: fault.reason, detail: fault.message });
   });
+  let isOver = true;
   try {
     for (;;) {
       const step = await steps.next();
@@ -74,10 +77,33 @@ async function readSource(source: Source, id: number, before: number, options: R
       }
       const entries = tally.take(step.batch);
       progress?.(before + entries);
+      if (step.batch.complete === true) {
+        isOver = false;
+        return { name: source.name, ...tally.end(), triedAt, fault: "", rest: hearRest(steps, tally) };
+      }
     }
   } finally {
-    steps.stop();
+    if (isOver) {
+      steps.stop();
+    }
   }
+}
+
+/** What a source says of its list, while others go on: whatever goes wrong, the list stays complete. */
+async function hearRest(steps: Steps, tally: ReturnType<typeof createTally>): Promise<void> {
+  for (;;) {
+    const step = await steps.next();
+    if (step.kind !== "batch") {
+      break;
+    }
+    tally.say(step.batch);
+  }
+  steps.stop();
+}
+
+/** Waits until the sources have said what is suspicious about their lists, within the deadlines of their questions. */
+export async function hearAll(results: readonly ReadResult[]): Promise<void> {
+  await Promise.all(results.flatMap(({ rest }) => (rest === undefined ? [] : [rest])));
 }
 
 /** Takes the batches of a source into the scratch file, counts them, and says what is worth saying of them. */
@@ -87,7 +113,13 @@ function createTally(name: string, id: number, options: ReadOptions) {
   const [catchAlls, foreign] = [createCatchAlls(), createForeignDomains()];
   const skipped: Record<string, number> = {};
   let [entries, addresses, reached] = [0, 0, ""];
+  const say = ({ hints = [] }: Batch): void => {
+    for (const { level, text } of hints) {
+      log[level]("sync", level === "info" ? "source hint" : "source has a warning", { source: name, hint: text });
+    }
+  };
   return {
+    say,
     /** @returns the entries so far */
     take(batch: Batch): number {
       scratch.add(id, batch.found);
@@ -98,9 +130,7 @@ function createTally(name: string, id: number, options: ReadOptions) {
       nameLeftOut(batch.left ?? []);
       catchAlls.note(batch);
       foreign.note(batch.left ?? []);
-      for (const { level, text } of batch.hints ?? []) {
-        log[level]("sync", level === "info" ? "source hint" : "source has a warning", { source: name, hint: text });
-      }
+      say(batch);
       for (const [why, count] of Object.entries(batch.skipped)) {
         // A key of the log is one word.
         const word = why.replaceAll(" ", "_");

@@ -16,7 +16,7 @@ import type { SyncOutcome } from "../outcome.ts";
 import { openPrevious } from "../list/previous.ts";
 import type { Previous } from "../list/previous.ts";
 import { protectScratch, protectSource, refuseCarryOver, unprotected } from "../publish/protect.ts";
-import { readSources } from "../read/read.ts";
+import { hearAll, readSources } from "../read/read.ts";
 import type { ReadResult } from "../read/read.ts";
 import { createScratch } from "../read/scratch.ts";
 import type { Scratch } from "../read/scratch.ts";
@@ -72,6 +72,22 @@ async function runWith(
   const startedAt = now();
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(runDeadline)]);
   const results = await readSources(sources, { ...options, signal, scratch: protectScratch(scratch, protection) });
+  try {
+    return await conclude({ results, previous, startedAt }, scratch, workPath, options, signal);
+  } finally {
+    await hearAll(results);
+  }
+}
+
+/** Makes the list of what was read, judges it, and puts it in its place. */
+async function conclude(
+  { results, previous, startedAt }: Omit<Read, "rows">,
+  scratch: Scratch,
+  workPath: string,
+  options: JobOptions,
+  signal: AbortSignal,
+): Promise<SyncOutcome> {
+  const { sources, now, protection = unprotected } = options;
   const refusal =
     refuseUnread(results, previous, options.acceptMissing) ?? refuseCarryOver(results, previous, protection);
   if (refusal !== undefined) {

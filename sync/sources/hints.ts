@@ -44,24 +44,26 @@ export interface Asked {
 
 /**
  * Passes the batches of a server on, and ends with what is suspicious about them. Nothing else may be asked afterwards.
+ * For the last question a server may look at each of its entries: the list is complete before the answer.
  */
-export function withHints(batches: AsyncIterable<Batch>, asked: Asked): AsyncGenerator<Batch> {
+export async function* withHints(batches: AsyncIterable<Batch>, asked: Asked): AsyncGenerator<Batch> {
   const { connection, settings, sightings } = asked;
-  return endingWith(batches, async ({ entries, addresses }) => {
-    // One small search: the reading is over, and a server that does not answer it has still given its list.
-    const rootDse = await readRootDse(connection).catch(() => noRootDse);
-    return [
-      ...warnings(
-        entries === 0 ? emptyText("ldap", rootDse.namingContexts) : limitText(entries, rootDse.offersPages),
-        entries > 0 && addresses === 0 ? "no entry gives an address" : undefined,
-        guessText(guessPreset(rootDse, sightings.classes().keys()), settings.preset),
-        clearText(settings, rootDse.offersStartTls),
-        connection.certificateHint(Date.now()),
-      ),
-      ...(entries === 0 ? [] : absent(sightings)),
-      ...(entries > 0 || markOf(asked.rules) !== "" ? await leftByFilter(asked, entries) : []),
-    ];
-  });
+  const { entries, addresses } = yield* passOn(batches);
+  // One small search: the reading is over, and a server that does not answer it has still given its list.
+  const rootDse = await readRootDse(connection).catch(() => noRootDse);
+  const left = entries > 0 || markOf(asked.rules) !== "" ? leftByFilter(asked, entries).catch(() => []) : [];
+  const hints = [
+    ...warnings(
+      entries === 0 ? emptyText("ldap", rootDse.namingContexts) : limitText(entries, rootDse.offersPages),
+      entries > 0 && addresses === 0 ? "no entry gives an address" : undefined,
+      guessText(guessPreset(rootDse, sightings.classes().keys()), settings.preset),
+      clearText(settings, rootDse.offersStartTls),
+      connection.certificateHint(Date.now()),
+    ),
+    ...(entries === 0 ? [] : absent(sightings)),
+  ];
+  yield { entries: 0, found: [], skipped: {}, hints, complete: true };
+  yield* said(await left);
 }
 
 /**
@@ -72,7 +74,8 @@ async function leftByFilter({ connection, settings, rules, sightings }: Asked, e
   if (settings.filter !== "" || !asksByClass(rules)) {
     return [];
   }
-  const timer = setTimeout(() => connection.close(), searchDeadline);
+  // A list may be built meanwhile, in one turn of the event loop: what came until then is read before.
+  const timer = setTimeout(() => setImmediate(() => connection.close()), searchDeadline);
   // The server leaves out what was read already, so that there is hardly ever anything to send.
   const extent = { seen: sightings.classes().keys(), limits: searchLimits };
   const unasked = await searchUnasked(connection, settings, rules, extent);
@@ -88,8 +91,12 @@ export function filterHints(unasked: Unasked, entries: number): Hint[] {
 }
 
 /** Passes the batches of a file on, and says where there was nothing in it. */
-export function withFileHints(batches: AsyncIterable<Batch>, type: SourceSettings["type"]): AsyncGenerator<Batch> {
-  return endingWith(batches, ({ entries, addresses }) =>
+export async function* withFileHints(
+  batches: AsyncIterable<Batch>,
+  type: SourceSettings["type"],
+): AsyncGenerator<Batch> {
+  const { entries, addresses } = yield* passOn(batches);
+  yield* said(
     warnings(
       entries === 0 ? emptyText(type, []) : addresses === 0 ? "no entry gives an address" : undefined,
       entries > 0 && type === "ldif" ? limitText(entries, undefined) : undefined,
@@ -97,11 +104,7 @@ export function withFileHints(batches: AsyncIterable<Batch>, type: SourceSetting
   );
 }
 
-/** Passes batches on, and then one with the hints, if there are any. */
-async function* endingWith(
-  batches: AsyncIterable<Batch>,
-  hintsOf: (passed: Passed) => Hint[] | Promise<Hint[]>,
-): AsyncGenerator<Batch> {
+async function* passOn(batches: AsyncIterable<Batch>): AsyncGenerator<Batch, Passed> {
   let entries = 0;
   let addresses = 0;
   for await (const batch of batches) {
@@ -109,7 +112,10 @@ async function* endingWith(
     addresses += batch.found.length;
     yield batch;
   }
-  const hints = await hintsOf({ entries, addresses });
+  return { entries, addresses };
+}
+
+function* said(hints: readonly Hint[]): Generator<Batch> {
   if (hints.length > 0) {
     yield { entries: 0, found: [], skipped: {}, hints };
   }

@@ -1,5 +1,5 @@
 /** The hints of `probe` come with each `sync`, too: in the log, at the level that fits, from a real slapd. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -63,8 +63,8 @@ describe.skipIf(missing("slapd"))("a sync", { timeout: 60_000 }, () => {
     expect(await hintsOf(server({}), folder)).toEqual([
       `info no entry has the attribute "maillocaladdress": ${absent}`,
       `info no entry has the attribute "mailalternateaddress": ${absent}`,
-      otherClass,
       "info 3 addresses are outside the relay domains of this source: elsewhere.example (2), x.example (1)",
+      otherClass,
     ]);
   });
 
@@ -92,6 +92,19 @@ describe.skipIf(missing("slapd"))("a sync", { timeout: 60_000 }, () => {
     const told = log.lines.filter(({ level }) => level === "warning" || level === "error");
     // What came before the error counts.
     expect(told.map(({ fields }) => fields?.["hint"])).toEqual([expect.stringMatching(/^at least 1 entries/)]);
+  });
+
+  it("puts the list in its place before a slow answer to the last question, and waits for that", async () => {
+    const proxy = await startLdapProxy(slapd.port);
+    proxy.fault = { kind: "stall-entry", entry: 5 };
+    const [log, path] = [memoryLog(), join(temporaryFolder(), "snapshot.sqlite")];
+    const running = sync(path, [source(server({ url: [proxy.url], timeout: 1500 }))], { log });
+    await expect.poll(() => existsSync(path), { timeout: 20_000, interval: 5 }).toBe(true);
+    expect(log.lines.filter(({ event }) => event === "source read")).toHaveLength(1);
+    expect(log.lines.filter(({ event }) => event === "source has a warning")).toEqual([]);
+    expect(await running).toMatchObject({ kind: "published" });
+    expect(log.lines.filter(({ event }) => event === "source has a warning")).toHaveLength(1);
+    await proxy.stop();
   });
 
   it("asks the server for what was not read yet, once", async () => {
