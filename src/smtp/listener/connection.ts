@@ -25,6 +25,8 @@ import type { VerbAnswer } from "../session/verbs.ts";
 export class Connection extends ReceivingConnection {
   /** The address (IPv6: the /64) under which the server counts it. */
   countedAs = "";
+  /** Among the open sessions. */
+  place = -1;
   readonly early = new EarlyCommand();
   readonly #relay: Owner<Connection>;
   #errors = 0;

@@ -178,7 +178,6 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     this.#crowd.enter(client);
     const connection = new Connection(this, socket, options);
     connection.countedAs = client;
-    this.connections.add(connection);
     this.#sessions.add(connection);
     // A handshake that fails emits more than one.
     connection

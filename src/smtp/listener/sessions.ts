@@ -2,22 +2,33 @@
 
 /** What is asked of each. */
 interface OpenSession {
+  /** Where it is among the open ones; the owner's. */
+  place: number;
   tick(now: number): void;
   leave(): void;
   kill(why: string): void;
 }
 
 export class Sessions<Session extends OpenSession> {
-  readonly #open = new Set<Session>();
+  /**
+   * Not a Set: each time a Set gets a new table, the former one keeps its entries and refers to the new one. Once such a
+   * table is in V8's old generation, everything in all later tables survives there too, until the next full collection:
+   * most sessions, at a third of their CPU time.
+   */
+  readonly #open: Session[] = [];
   #emptied: (() => void) | undefined;
 
   add(session: Session): void {
-    this.#open.add(session);
+    session.place = this.#open.push(session) - 1;
   }
 
   remove(session: Session): void {
-    this.#open.delete(session);
-    if (this.#open.size === 0) {
+    const last = this.#open.pop();
+    if (last !== undefined && last !== session) {
+      this.#open[session.place] = last;
+      last.place = session.place;
+    }
+    if (this.#open.length === 0) {
       this.#emptied?.();
     }
   }
@@ -47,7 +58,7 @@ export class Sessions<Session extends OpenSession> {
   async #empty(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#emptied = resolve;
-    if (this.#open.size > 0) {
+    if (this.#open.length > 0) {
       const late = setTimeout(resolve, 1000);
       await promise;
       clearTimeout(late);
