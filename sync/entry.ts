@@ -13,8 +13,10 @@ export function valuesOf(entry: Entry, attribute: string): readonly string[] {
   return entry.attributes.get(attribute) ?? [];
 }
 
-/** Reads a value: UTF-8 where it is, else one character a byte, which no address holds. */
-export function decodeValue(bytes: Buffer): string {
-  const text = bytes.toString("utf8");
-  return text.includes("\uFFFD") && !Buffer.from(text, "utf8").equals(bytes) ? bytes.toString("latin1") : text;
+/** Reads a value from some octets, or a part of them: UTF-8 where it is, else one character a byte, which no address holds. */
+export function decodeValue(bytes: Buffer, start = 0, end: number = bytes.length): string {
+  const text = bytes.toString("utf8", start, end);
+  return text.includes("\uFFFD") && !Buffer.from(text, "utf8").equals(bytes.subarray(start, end))
+    ? bytes.toString("latin1", start, end)
+    : text;
 }

@@ -1,254 +1,133 @@
 /**
- * Turns an entry into the keys that the snapshot holds for it: entry + preset + scope → Found, and counts what gave
- * none by why. A strange value is skipped, never fatal. Normal forms come from src/mail/address.ts alone.
+ * Turns entries into the keys that the snapshot holds for them: entry + preset + scope → found, and counts what gave none
+ * by why.
  */
-import type { SourceSettings } from "../../src/config/schema.ts";
-import {
-  foldAscii,
-  type Key,
-  type Mailbox,
-  namesRoute,
-  normalDomain,
-  normalKey,
-  parseMailbox,
-} from "../../src/mail/address.ts";
-import { catchAllKey } from "../../src/mail/wildcards.ts";
+import { foldAscii, type Key } from "../../src/mail/address.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
 import { type Entry, valuesOf } from "../entry.ts";
-import { createLeftOuts, type LeaveOut, type LeftOuts } from "../left-out.ts";
-import { readValue, type NameReading } from "./names.ts";
-import type { AddressAttribute, Preset } from "../presets/preset.ts";
-import { personOf, ruleOf } from "./restrictions.ts";
-import type { Scope } from "./scope.ts";
-import { createSeen } from "./seen-keys.ts";
+import { createLeftOuts, type LeaveOut } from "../left-out.ts";
+import type { AddressAttribute } from "../presets/preset.ts";
 import type { Batch, FoundAddress, Person } from "../source.ts";
-import { writtenAddresses } from "./written-addresses.ts";
+import { namesPeople, personOf, ruleOf } from "./restrictions.ts";
+import { kindOf, type Rules } from "./rules.ts";
+import { convertValue } from "./values.ts";
 
-/** Longest address in bytes, RFC 5321 4.5.3.1.3 without brackets. */
-const maxLength = 254;
-/** Longest value in bytes: some list the addresses of a whole department. */
-const maxValue = 64 * 1024;
-
-/** Class names that are remembered. */
-const maxClasses = 1000;
-
-/** What an entry is converted by. */
-export interface Rules {
-  readonly preset: Preset;
-  readonly scope: Scope;
-  /** Which forms deliver; anything but "both" is Domino's. */
-  readonly lookup: SourceSettings["lookup"];
-  /** In upper case; "" is none. */
-  readonly notesDomain: string;
-  /** Class names as the server writes them, with what they say: a million entries have a dozen of them. */
-  readonly kinds: Map<string, Kind | "none">;
-  /** Shown every entry before it is converted, for `probe`. */
-  readonly look?: ((entry: Entry) => void) | undefined;
-  /** Whether a directory's catch-all address counts for a relay domain. */
-  readonly takesCatchAll: (domain: string) => boolean;
-}
-
-/** What is beside the settings of a source. */
-export type MoreRules = Partial<Pick<Rules, "look" | "takesCatchAll">>;
-
-/** The rules of one source. */
-export function createRules(
-  settings: SourceSettings,
-  preset: Preset,
-  scope: Scope,
-  { look, takesCatchAll = () => false }: MoreRules = {},
-): Rules {
-  const lookup = preset.name === "domino" ? settings.lookup : "both";
-  const notesDomain = settings.notes_domain.trim().toUpperCase();
-  return { preset, scope, lookup, notesDomain, kinds: new Map(), look, takesCatchAll };
-}
+/** Keys of an entry that are compared one by one; most entries have one or two. */
+const maxFew = 8;
 
 /** Converts a page of entries. */
 export function convertEntries(entries: readonly Entry[], rules: Rules): Batch {
-  const found: FoundAddress[] = [];
-  const out = createLeftOuts();
-  const people: Person[] = [];
-  for (const entry of entries) {
-    convertEntry(entry, rules, found, out);
-    const person = personOf(entry, rules.preset, rules.scope);
-    if (person !== undefined) {
-      people.push(person);
-    }
-  }
-  const { left, skipped } = out;
-  return { entries: entries.length, found, skipped, left, ...(people.length === 0 ? {} : { people }) };
+  const conversion = new Conversion(rules);
+  entries.forEach((entry) => conversion.entry(entry));
+  return conversion.take();
 }
 
-function convertEntry(entry: Entry, rules: Rules, found: FoundAddress[], out: LeftOuts): void {
-  rules.look?.(entry);
-  const { addresses, exclusions } = rules.preset;
-  for (const { attribute, values, why } of exclusions) {
-    const value = valuesOf(entry, attribute).find((text) => values.includes(foldAscii(text.trim())));
-    if (value !== undefined) {
-      out.of(entry.dn, attribute)(value, why);
-      return;
-    }
-  }
-  const kind = kindOf(entry, rules);
-  const rule = ruleOf(entry, rules.preset, rules.scope);
-  const seen = createSeen();
-  const add = (key: Key, as: Kind): void => {
-    if (seen.isNew(key)) {
-      const row = { key, kind: kind === "account" || as === "catchall" ? as : kind, entry: entry.dn };
-      found.push(rule === "" ? row : { ...row, rule });
-    }
-  };
-  for (const attribute of addresses) {
-    const leave = out.of(entry.dn, attribute.attribute);
-    for (const value of valuesOf(entry, attribute.attribute)) {
-      convertValue(value.trim(), attribute, rules, add, leave);
-    }
-  }
-}
+/** Collects what entries give, until it is handed over. */
+export class Conversion {
+  readonly #rules: Rules;
+  readonly #namesPeople: boolean;
+  #entries = 0;
+  #found: FoundAddress[] = [];
+  #people: Person[] = [];
+  #out = createLeftOuts();
+  /** Of the entry that is converted now. */
+  #dn = "";
+  #kind: Kind = "account";
+  #rule = "";
+  #first = 0;
+  #many: Set<Key> | undefined;
 
-function kindOf(entry: Entry, { preset, kinds }: Rules): Kind {
-  for (const name of valuesOf(entry, preset.classAttribute)) {
-    let kind = kinds.get(name);
-    if (kind === undefined) {
-      const folded = foldAscii(name);
-      kind = (Object.hasOwn(preset.classes, folded) ? preset.classes[folded] : undefined) ?? "none";
-      if (kinds.size < maxClasses) {
-        kinds.set(name, kind);
+  constructor(rules: Rules) {
+    this.#rules = rules;
+    this.#namesPeople = namesPeople(rules.preset);
+  }
+
+  /** Converts an entry. */
+  entry(entry: Entry): void {
+    const { preset, scope, look } = this.#rules;
+    look?.(entry);
+    this.begin(entry.dn, "account");
+    if (!this.#isExcluded(entry)) {
+      this.#kind = kindOf(valuesOf(entry, preset.classAttribute), this.#rules);
+      this.#rule = ruleOf(entry, preset, scope);
+      for (const attribute of preset.addresses) {
+        valuesOf(entry, attribute.attribute).forEach((value) => this.value(value.trim(), attribute));
       }
     }
-    if (kind !== "none") {
-      return kind;
+    const person = this.#namesPeople ? personOf(entry, preset, scope) : undefined;
+    if (person !== undefined) {
+      this.person(person);
     }
   }
-  return "account";
-}
 
-type Add = (key: Key, as: Kind) => void;
-
-/** Converts one value without blanks around it, which may list several addresses. */
-export function convertValue(
-  value: string,
-  attribute: AddressAttribute,
-  rules: Rules,
-  add: Add,
-  leave: LeaveOut,
-): void {
-  if (value.length > maxValue) {
-    return leave(value, "too long");
-  }
-  for (const text of writtenAddresses(value)) {
-    convertText(text, attribute, rules, add, leave);
-  }
-}
-
-function convertText(text: string, attribute: AddressAttribute, rules: Rules, add: Add, leave: LeaveOut): void {
-  const why = unreadable(text);
-  const reading: NameReading = why === undefined ? readValue(attribute.form, text) : { kind: "skip", why };
-  switch (reading.kind) {
-    case "skip":
-      return leave(text, reading.why);
-    case "catch-all":
-      return convertCatchAll(text, reading.domain, attribute, rules, add, leave);
-    case "address":
-      return convertAddress(reading.text, reading.primary === true ? "account" : attribute.kind, rules, add, leave);
-    case "names":
-      return convertNames(reading, attribute.kind, rules, add, leave);
-  }
-}
-
-function convertCatchAll(
-  text: string,
-  name: string,
-  attribute: Pick<AddressAttribute, "catchAll">,
-  { scope, takesCatchAll }: Rules,
-  add: Add,
-  leave: LeaveOut,
-): void {
-  const domain = scope.canonical(normalDomain(name) ?? "");
-  if (domain === undefined) {
-    leave(text, "foreign domain");
-  } else if (attribute.catchAll === true || takesCatchAll(domain)) {
-    add(catchAllKey(domain), "catchall");
-  } else {
-    leave(text, "catch-all");
-  }
-}
-
-/** Why a text is none at all. */
-function unreadable(text: string): string | undefined {
-  if (text === "") {
-    return "empty";
-  }
-  if (Buffer.byteLength(text) > maxLength + "smtp:".length) {
-    return "too long";
-  }
-  return /[\x00-\x08\x0a-\x1f\x7f]/.test(text) ? "control character" : undefined;
-}
-
-function convertAddress(text: string, kind: Kind, rules: Rules, add: Add, leave: LeaveOut): void {
-  const mailbox = parse(text, leave);
-  if (mailbox === undefined) {
-    return;
-  }
-  const domain = rules.scope.canonical(mailbox.domain);
-  if (domain === undefined) {
-    return leave(text, "foreign domain");
-  }
-  const { user } = mailbox;
-  // Domino makes such values up; elsewhere a complete address counts letter for letter.
-  if (rules.preset.name === "domino" && user.includes("%") && !isNotesForm(user, rules)) {
-    return leave(text, "names a route");
-  }
-  if (user.toLowerCase() === rules.preset.catchAllUser) {
-    // It takes mail under this address, too.
-    convertCatchAll(text, domain, {}, rules, add, leave);
-  }
-  // "Local part only" compares what is before the @; a name with % is an address of its own in every mode.
-  add(normalKey(user, rules.lookup === "local" && !namesRoute(user) ? "" : domain), kind);
-}
-
-function convertNames(
-  reading: NameReading & { kind: "names" },
-  kind: Kind,
-  rules: Rules,
-  add: Add,
-  leave: LeaveOut,
-): void {
-  if (rules.lookup === "fullname") {
-    return leave(reading.texts[0] ?? "", "bare name");
-  }
-  for (const text of reading.texts) {
-    const mailbox = parse(text, leave);
-    if (mailbox === undefined) {
-      return;
+  #isExcluded(entry: Entry): boolean {
+    for (const { attribute, values, why } of this.#rules.preset.exclusions) {
+      const value = valuesOf(entry, attribute).find((text) => values.includes(foldAscii(text.trim())));
+      if (value !== undefined) {
+        this.#leave(attribute)(value, why);
+        return true;
+      }
     }
-    if (namesRoute(mailbox.user)) {
-      return leave(text, "names a route");
-    }
-    add(normalKey(mailbox.user, ""), kind);
+    return false;
   }
-  const [name] = reading.texts;
-  if (reading.common && rules.notesDomain !== "" && name !== undefined) {
-    // Domino writes its own reply addresses so, with the blanks as underscores; old replies come back to them.
-    for (const domain of rules.scope.exact) {
-      add(normalKey(`${name}%${rules.notesDomain}`, domain), kind);
-    }
-  }
-}
 
-function isNotesForm(user: string, { notesDomain }: Rules): boolean {
-  const [name = "", domain, ...more] = user.split("%");
-  return (
-    notesDomain !== "" && domain?.toUpperCase() === notesDomain && more.length === 0 && name !== "" && !namesRoute(name)
-  );
-}
-
-function parse(text: string, leave: LeaveOut): Mailbox | undefined {
-  const mailbox = Buffer.byteLength(text) > maxLength ? undefined : parseMailbox(text);
-  if (mailbox === undefined) {
-    const user = text.slice(0, text.includes("@") ? text.lastIndexOf("@") : text.length);
-    const why = /[^\x00-\x7f]/.test(user) ? "8-bit user part" : "malformed";
-    leave(text, Buffer.byteLength(text) > maxLength ? "too long" : why);
+  /** The next one, to which anybody may write; its keys and values follow. */
+  begin(dn: string, kind: Kind): void {
+    this.#entries += 1;
+    this.#dn = dn;
+    this.#kind = kind;
+    this.#rule = "";
+    this.#first = this.#found.length;
+    this.#many = undefined;
   }
-  return mailbox;
+
+  /** One of its keys. @param as what it is on a person */
+  readonly add = (key: Key, as: Kind): void => {
+    if (this.#isNew(key)) {
+      const kind = this.#kind === "account" || as === "catchall" ? as : this.#kind;
+      const row = { key, kind, entry: this.#dn };
+      this.#found.push(this.#rule === "" ? row : { ...row, rule: this.#rule });
+    }
+  };
+
+  /** One of its values, without blanks around it. */
+  value(text: string, attribute: AddressAttribute): void {
+    convertValue(text, attribute, this.#rules, this.add, this.#leave(attribute.attribute));
+  }
+
+  /** It may be named as a sender. */
+  person(person: Person): void {
+    this.#people.push(person);
+  }
+
+  /** What came since the last batch. */
+  take(): Batch {
+    const { left, skipped } = this.#out;
+    const people = this.#people;
+    const batch = { entries: this.#entries, found: this.#found, skipped, left };
+    this.#entries = 0;
+    this.#found = [];
+    this.#people = [];
+    this.#out = createLeftOuts();
+    return people.length === 0 ? batch : { ...batch, people };
+  }
+
+  #leave(attribute: string): LeaveOut {
+    return this.#out.of(this.#dn, attribute);
+  }
+
+  /** Whether a key comes for the first time in this entry. */
+  #isNew(key: Key): boolean {
+    const found = this.#found;
+    if (found.length - this.#first >= maxFew) {
+      this.#many ??= new Set(found.slice(this.#first).map((one) => one.key));
+      return !this.#many.has(key) && this.#many.add(key).size > 0;
+    }
+    for (let index = this.#first; index < found.length; index += 1) {
+      if (found[index]?.key === key) {
+        return false;
+      }
+    }
+    return true;
+  }
 }

@@ -61,22 +61,26 @@ function keyOf(value: string, scope: Scope): string | undefined {
     : normalKey(mailbox.user, scope.canonical(mailbox.domain) ?? mailbox.domain);
 }
 
-/** The entry as a possible sender; undefined if the preset names no sender by DN, or it has no address. */
-export function personOf(entry: Entry, { rules, addresses }: Preset, scope: Scope): Person | undefined {
-  if (!rules.some((rule) => rule.kind === "senders" && rule.form === "dn")) {
-    return undefined;
-  }
-  const keys = addresses.flatMap((attribute) => valuesOf(entry, attribute.attribute).flatMap(read(attribute, scope)));
-  return keys.length === 0 ? undefined : { dn: foldDn(entry.dn), keys };
+/** Whether the preset names senders by DN, so that every entry is a possible one. */
+export function namesPeople({ rules }: Preset): boolean {
+  return rules.some((rule) => rule.kind === "senders" && rule.form === "dn");
 }
 
-function read({ form }: AddressAttribute, scope: Scope): (value: string) => string[] {
-  return (value) =>
-    writtenAddresses(value.trim()).flatMap((text) => {
-      const reading = readValue(form, text);
-      const key = reading.kind === "address" ? keyOf(reading.text, scope) : undefined;
-      return key === undefined ? [] : [key];
-    });
+/** The addresses of a possible sender in one value, which has no blanks around it. Of whatever domain. */
+export function senderKeys(value: string, { form }: AddressAttribute, scope: Scope): string[] {
+  return writtenAddresses(value).flatMap((text) => {
+    const reading = readValue(form, text);
+    const key = reading.kind === "address" ? keyOf(reading.text, scope) : undefined;
+    return key === undefined ? [] : [key];
+  });
+}
+
+/** The entry as a possible sender; undefined if it has no address. */
+export function personOf(entry: Entry, { addresses }: Preset, scope: Scope): Person | undefined {
+  const keys = addresses.flatMap((attribute) =>
+    valuesOf(entry, attribute.attribute).flatMap((value) => senderKeys(value.trim(), attribute, scope)),
+  );
+  return keys.length === 0 ? undefined : { dn: foldDn(entry.dn), keys };
 }
 
 /** Accepted senders, some of them as DNs. */

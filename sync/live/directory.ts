@@ -7,13 +7,14 @@
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { type Mailbox, namesRoute, normalKey } from "../../src/mail/address.ts";
 import type { Domains } from "../../src/mail/domains.ts";
-import { convertEntries, createRules, type Rules } from "../convert/addresses.ts";
+import { Conversion } from "../convert/addresses.ts";
+import { createRules, type Rules } from "../convert/rules.ts";
 import { createScope } from "../convert/scope.ts";
 import { presetFor } from "../presets/preset-for.ts";
 import { type FoundAddress, SourceFault } from "../source.ts";
 import type { FoundEntry } from "../sources/found-entry.ts";
 import { checkResult, searchRequest } from "../sources/paged-search.ts";
-import { wholeEntries } from "../sources/ranges.ts";
+import { wholeEntry } from "../sources/ranges.ts";
 import { liveFilter, type Wanted } from "./filter.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -130,7 +131,11 @@ async function search(sessions: Sessions, settings: SourceSettings, rules: Rules
         throw new SourceFault("search", `More than ${mostEntries} entries for one address`);
       }
     }
-    return { entries: raw.length, found: convertEntries(await wholeEntries(raw, connection), rules).found };
+    const conversion = new Conversion(rules);
+    for (const entry of raw) {
+      conversion.entry(await wholeEntry(entry, connection));
+    }
+    return conversion.take();
   });
 }
 

@@ -4,8 +4,9 @@
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Domains } from "../../src/mail/domains.ts";
-import { convertEntries, createRules } from "../convert/addresses.ts";
-import type { Rules } from "../convert/addresses.ts";
+import { convertEntries } from "../convert/addresses.ts";
+import { createRules } from "../convert/rules.ts";
+import type { Rules } from "../convert/rules.ts";
 import { valuesOf } from "../entry.ts";
 import type { Entry } from "../entry.ts";
 import { presetFor } from "../presets/preset-for.ts";
@@ -18,7 +19,7 @@ import { explainBase } from "../sources/hints.ts";
 import { guessPreset } from "../presets/guess.ts";
 import { openSource } from "../sources/open.ts";
 import { pagedSearch } from "../sources/paged-search.ts";
-import { hasRanges, wholeEntries } from "../sources/ranges.ts";
+import { hasRanges, readEntry } from "../sources/ranges.ts";
 import { noRootDse, readRootDse } from "../sources/root-dse.ts";
 import type { Finding, Reading, Sample } from "./finding.ts";
 import type { Source } from "../source.ts";
@@ -114,7 +115,7 @@ async function readServer(
     // Values that come in portions are asked for by the sync; a look at the entry does without.
     const ready = raw.filter((entry) => !hasRanges(entry));
     reading.entries += raw.length - ready.length;
-    const entries = await wholeEntries(ready, connection);
+    const entries = ready.map(readEntry);
     entries.forEach(take);
     noteOthers(entries, query.attributes, reading);
   }

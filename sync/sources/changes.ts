@@ -7,7 +7,6 @@
  */
 import type { ChangeAttribute } from "../presets/preset.ts";
 import { SourceFault } from "../source.ts";
-import type { FoundEntry } from "./found-entry.ts";
 import type { LdapConnection } from "./ldap-connection.ts";
 import { checkResult, searchRequest } from "./paged-search.ts";
 
@@ -21,7 +20,8 @@ const margin = 60_000;
 export interface Watch {
   /** To be asked for with every entry; "" is none. */
   readonly attribute: string;
-  note(entries: readonly FoundEntry[]): void;
+  /** Its first value in an entry. */
+  note(bytes: Buffer, start: number, end: number): void;
   /** "" if no entry showed its time. */
   reached(): Reached;
 }
@@ -43,14 +43,13 @@ export async function startWatch(
     return { attribute: "", note: () => undefined, reached: () => mark };
   }
   const startedAt = now();
-  const name = attribute.toLowerCase();
   let newest = "";
   return {
     attribute,
-    note(entries) {
-      for (const { attributes } of entries) {
-        const value = (attributes.find(({ type }) => type.toLowerCase() === name)?.values[0] ?? "").slice(0, 14);
-        newest = /^\d{14}$/.test(value) && value > newest ? value : newest;
+    note(bytes, start, end) {
+      if (isLater(bytes, start, end, newest)) {
+        const value = bytes.toString("latin1", start, Math.min(end, start + 14));
+        newest = /^\d{14}$/.test(value) ? value : newest;
       }
     },
     reached() {
@@ -58,6 +57,17 @@ export async function startWatch(
       return mark > before || !before.startsWith(`${attribute} `) ? mark : before;
     },
   };
+}
+
+/** Whether octets come after a text, as far as that goes. */
+function isLater(bytes: Buffer, start: number, end: number, text: string): boolean {
+  for (let at = 0; at < text.length && start + at < end; at += 1) {
+    const octet = bytes[start + at] ?? 0;
+    if (octet !== text.charCodeAt(at)) {
+      return octet > text.charCodeAt(at);
+    }
+  }
+  return text === "";
 }
 
 /** "20261121115837", so many ms earlier. */

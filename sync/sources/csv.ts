@@ -8,7 +8,7 @@ import { CsvError, type Info, parse } from "csv-parse";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
-import type { Rules } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import { type Batch, type Source, SourceFault } from "../source.ts";
 import { checkText, type OpenText } from "./lines.ts";
 import { columnName, refuseColumns, RowBatch } from "./rows.ts";

@@ -6,12 +6,21 @@
 /** Bytes of one message: an entry with a very large group, or a photograph, stays far below. */
 export const maxMessage = 16 * 1024 * 1024;
 
+/** Messages one after another, the first one at the beginning. */
+export interface Messages {
+  readonly bytes: Buffer;
+  /** Where each ends. */
+  readonly ends: readonly number[];
+}
+
+const none: Messages = { bytes: Buffer.alloc(0), ends: [] };
+
 export interface Framer {
   /**
    * Takes what arrived, returns the messages that are complete now.
    * @throws RangeError if the bytes are not LDAP, or a message is over the ceiling
    */
-  push(chunk: Buffer): Buffer[];
+  push(chunk: Buffer): Messages;
   /** Bytes of a message that has not fully arrived. */
   readonly pending: number;
 }
@@ -35,9 +44,9 @@ export function createFramer(ceiling: number = maxMessage): Framer {
       parts.push(chunk);
       pending += chunk.length;
       if (pending < wanted) {
-        return [];
+        return none;
       }
-      const messages: Buffer[] = [];
+      const ends: number[] = [];
       const bytes = take();
       let at = 0;
       for (;;) {
@@ -45,12 +54,12 @@ export function createFramer(ceiling: number = maxMessage): Framer {
         if (wanted === 0 || bytes.length - at < wanted) {
           break;
         }
-        messages.push(bytes.subarray(at, at + wanted));
         at += wanted;
+        ends.push(at);
       }
       pending = bytes.length - at;
       parts = pending === 0 ? [] : [bytes.subarray(at)];
-      return messages;
+      return { bytes, ends };
     },
   };
 }

@@ -3,7 +3,8 @@
  * cannot tell what changed. https://developers.google.com/workspace/admin/directory
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { convertEntries, type Rules } from "../convert/addresses.ts";
+import { convertEntries } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import type { Entry } from "../entry.ts";
 import { type Batch, type Source, SourceFault } from "../source.ts";
 import { googleSignIn, scopes } from "./google-sign-in.ts";

@@ -1,5 +1,6 @@
 /** Objects of Microsoft Graph as entries. */
-import { convertEntries, type Rules } from "../convert/addresses.ts";
+import { convertEntries } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import type { Entry } from "../entry.ts";
 import type { Batch } from "../source.ts";
 import type { Collection } from "./graph-reader.ts";

@@ -4,7 +4,7 @@
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { asError } from "../../src/report/error-message.ts";
-import type { Rules } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import type { Batch, Hint, Source } from "../source.ts";
 import { endingCredential, graphSignIn } from "./graph-sign-in.ts";
 import { latestLink, readTenantChanges } from "./graph-changes.ts";

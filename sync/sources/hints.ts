@@ -17,7 +17,7 @@ import {
 import type { LdapConnection } from "./ldap-connection.ts";
 import { noRootDse, readRootDse, type RootDse } from "./root-dse.ts";
 import { guessPreset } from "../presets/guess.ts";
-import type { Rules } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import type { Sightings } from "./sightings.ts";
 import { asksByClass, markOf, searchUnasked, type Unasked } from "./unasked.ts";
 

@@ -12,7 +12,6 @@ import {
   type ExtendedRequest,
   ExtendedResponse,
   type Message,
-  MessageParser,
   SearchReference,
   SearchRequest,
   SearchResponse,
@@ -20,11 +19,11 @@ import {
 } from "ldapts";
 
 import { SourceFault } from "../source.ts";
+import { type Answer, AnswerReader, type Requests } from "./answer-reader.ts";
 import { endingCertificateOf } from "./certificate-words.ts";
 import { type Bounds, explainScheme, secure, stopped, type ServerTarget } from "./dial.ts";
-import { type FoundEntry, readFoundEntry } from "./found-entry.ts";
+import { FoundEntry } from "./found-entry.ts";
 import { printable } from "./printable.ts";
-import { createFramer, type Framer, isCutShort } from "./framer.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
 /** Answers that wait to be taken; beyond that the socket rests, so that a quick server cannot fill the memory. */
@@ -41,8 +40,6 @@ export interface LdapAnswer {
   readonly errorMessage: string;
 }
 
-type Answer = Message | FoundEntry;
-
 /** A search under way. */
 export type Search = AsyncGenerator<FoundEntry[], SearchResponse>;
 
@@ -50,9 +47,8 @@ export class LdapConnection {
   readonly #target: ServerTarget;
   readonly #bounds: Bounds;
   #socket: Socket;
-  #framer: Framer = createFramer();
-  readonly #parser = new MessageParser();
-  #requests = new Map<string, { message: Message }>();
+  #reader = new AnswerReader();
+  #requests: Requests = new Map();
   #messageId = 0;
   #inbox: Answer[] = [];
   /** Whether the server ever gave an answer. */
@@ -62,17 +58,7 @@ export class LdapConnection {
 
   readonly #receive = (chunk: Buffer): void => {
     try {
-      for (const message of this.#framer.push(chunk)) {
-        if (isCutShort(message)) {
-          throw new RangeError("a result without a result code");
-        }
-        const entry = readFoundEntry(message);
-        if (entry === undefined) {
-          this.#parser.read(message, this.#requests);
-        } else {
-          this.#inbox.push(entry);
-        }
-      }
+      this.#reader.push(chunk, this.#requests, (answer) => this.#inbox.push(answer));
     } catch (error) {
       this.#fail(
         new SourceFault("format", `${this.#target.url} sent data that is not LDAP: ${errorMessage(error)}`, {
@@ -99,12 +85,6 @@ export class LdapConnection {
     this.#target = target;
     this.#bounds = bounds;
     this.#socket = socket;
-    this.#parser.on("message", (message) => this.#inbox.push(message));
-    this.#parser.on("error", (error) =>
-      this.#fail(
-        new SourceFault("format", `${target.url} sent an unreadable message: ${errorMessage(error)}`, { cause: error }),
-      ),
-    );
     bounds.signal.addEventListener("abort", this.#aborted, { once: true });
     this.#listen(socket);
     if (bounds.signal.aborted) {
@@ -139,28 +119,26 @@ export class LdapConnection {
   async *#found(onEnd?: (done: SearchResponse) => void): Search {
     for (;;) {
       const entries: FoundEntry[] = [];
-      for (const message of await this.#take()) {
-        if ("attributes" in message) {
-          entries.push(message);
-        } else if (message instanceof SearchReference) {
-          throw this.#fail(
-            new SourceFault(
-              "referral",
-              `${this.#target.url} refers to ${printable(message.uris.join(" "))} for a part of the list; ${referralAdvice}`,
-            ),
-          );
-        } else if (message instanceof SearchResponse) {
-          onEnd?.(message);
-          if (entries.length > 0) {
-            yield entries;
-          }
-          return message;
+      let last: Message | undefined;
+      for (const answer of await this.#take()) {
+        if (answer instanceof FoundEntry) {
+          entries.push(answer);
         } else {
-          throw this.#fail(new SourceFault("format", `${this.#target.url} answered a search with something else`));
+          last = answer;
+          break;
         }
+      }
+      if (last instanceof SearchResponse) {
+        onEnd?.(last);
       }
       if (entries.length > 0) {
         yield entries;
+      }
+      if (last instanceof SearchResponse) {
+        return last;
+      }
+      if (last !== undefined) {
+        throw this.#fail(unfitFault(this.#target, last));
       }
     }
   }
@@ -170,7 +148,7 @@ export class LdapConnection {
    * @throws SourceFault "tls"
    */
   async startTls(): Promise<void> {
-    if (this.#target.kind !== "tcp" || this.#inbox.length > 0 || this.#framer.pending > 0) {
+    if (this.#target.kind !== "tcp" || this.#inbox.length > 0 || this.#reader.pending > 0) {
       throw this.#fail(new SourceFault("tls", `${this.#target.url} sent plain text after it agreed to StartTLS`));
     }
     const plain = this.#socket;
@@ -178,7 +156,7 @@ export class LdapConnection {
     // The "data" listener left the stream flowing; TLS reads below it.
     plain.pause();
     const secured = await secure(plain, this.#target, this.#bounds);
-    this.#framer = createFramer();
+    this.#reader = new AnswerReader();
     this.#socket = secured;
     this.#listen(secured);
   }
@@ -258,6 +236,16 @@ export class LdapConnection {
     this.#wake?.();
     return this.#fault;
   }
+}
+
+/** What is no part of a search's answer. */
+function unfitFault(target: ServerTarget, message: Message): SourceFault {
+  return message instanceof SearchReference
+    ? new SourceFault(
+        "referral",
+        `${target.url} refers to ${printable(message.uris.join(" "))} for a part of the list; ${referralAdvice}`,
+      )
+    : new SourceFault("format", `${target.url} answered a search with something else`);
 }
 
 /** Message 0 is the server's notice of disconnection, RFC 4511 4.4.1. */

@@ -7,7 +7,8 @@
 import { BindRequest, ExtendedRequest } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { convertEntries, type Rules } from "../convert/addresses.ts";
+import { Conversion } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import { type Batch, type Notice, type Source, SourceFault } from "../source.ts";
 import type { ChangeAttribute } from "../presets/preset.ts";
 import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";
@@ -18,7 +19,8 @@ import { type LdapAnswer, LdapConnection } from "./ldap-connection.ts";
 import { printable } from "./printable.ts";
 import { type Ceilings, ceilings, pagedSearch, type Query } from "./paged-search.ts";
 import { lookAtEntries } from "./entry-look.ts";
-import { hasRanges, wholeEntries } from "./ranges.ts";
+import { PlainEntries } from "./plain-entries.ts";
+import { hasRanges, readEntry, wholeEntry } from "./ranges.ts";
 import { resultText } from "./result-codes.ts";
 import { explainBase, withHints } from "./hints.ts";
 import { readCertificates, readPassword } from "./secrets.ts";
@@ -136,26 +138,31 @@ interface Way {
 }
 
 async function* readBatches(pages: AsyncIterable<readonly FoundEntry[]>, way: Way): AsyncGenerator<Batch> {
+  const { connection, watch, rules, sightings } = way;
+  const conversion = new Conversion(rules);
+  const plain = new PlainEntries(rules, conversion, sightings, watch);
   const held: FoundEntry[] = [];
   for await (const raw of pages) {
-    way.watch.note(raw);
-    const late = raw.filter(hasRanges);
-    held.push(...late);
+    for (const entry of raw) {
+      if (plain.convert(entry)) {
+        continue;
+      }
+      if (hasRanges(entry)) {
+        held.push(entry);
+      } else {
+        conversion.entry(readEntry(entry));
+      }
+    }
     if (held.length > maxHeld) {
       throw new SourceFault("incomplete", `More than ${maxHeld} entries whose values come in portions`);
     }
-    yield await convertPage(late.length === 0 ? raw : raw.filter((entry) => !late.includes(entry)), way);
+    yield conversion.take();
   }
   for (const entry of held) {
-    yield await convertPage([entry], way);
+    conversion.entry(await wholeEntry(entry, connection));
+    yield conversion.take();
   }
-  yield { entries: 0, found: [], skipped: {}, reached: way.watch.reached() };
-}
-
-async function convertPage(raw: readonly FoundEntry[], { connection, rules, sightings }: Way): Promise<Batch> {
-  const entries = await wholeEntries(raw, connection);
-  sightings.note(entries);
-  return convertEntries(entries, rules);
+  yield { entries: 0, found: [], skipped: {}, reached: watch.reached() };
 }
 
 /** The first server that accepts the bind. Nothing has been handed over yet, so another one may be asked. */

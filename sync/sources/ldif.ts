@@ -1,6 +1,7 @@
 /** LDIF as a source, through the same presets as a server: for a directory that only exports. */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { convertEntries, type Rules } from "../convert/addresses.ts";
+import { convertEntries } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import { namesOf } from "../convert/attribute-names.ts";
 import { foldDn, isBelow } from "../convert/distinguished-name.ts";
 import type { Entry } from "../entry.ts";

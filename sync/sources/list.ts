@@ -5,7 +5,8 @@
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Kind } from "../../src/snapshot/format.ts";
-import { convertValue, type Rules } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
+import { convertValue } from "../convert/values.ts";
 import { createLeftOuts, type LeftOuts } from "../left-out.ts";
 import type { AddressAttribute } from "../presets/preset.ts";
 import type { Batch, FoundAddress, Source } from "../source.ts";

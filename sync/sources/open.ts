@@ -1,7 +1,7 @@
 /** Makes the source that a `[[source]]` section describes. */
 import type { SourceSettings } from "../../src/config/schema.ts";
 import type { Domains } from "../../src/mail/domains.ts";
-import { createRules, type MoreRules, type Rules } from "../convert/addresses.ts";
+import { createRules, type MoreRules, type Rules } from "../convert/rules.ts";
 import { presetFor } from "../presets/preset-for.ts";
 import { createScope } from "../convert/scope.ts";
 import type { Source } from "../source.ts";

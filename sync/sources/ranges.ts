@@ -12,67 +12,46 @@ import { checkResult, searchRequest } from "./paged-search.ts";
 const maxValues = 1_000_000;
 const range = /^([^;]+);range=(\d+)-(\d+|\*)$/i;
 
-/** Names that are remembered, and their length. */
-const maxNames = 100;
-/** Names of attributes as servers write them, with what {@link nameOf} makes of them. */
-const names = new Map<string, string>();
-
 /** An attribute that is not whole: what to ask for next. */
 interface Open {
   readonly attribute: string;
   readonly next: number;
 }
 
-/** The entry in the sync's form; `open` lists what the server holds back. */
-function readEntry(raw: FoundEntry): {
-  readonly attributes: Map<string, readonly string[]>;
-  readonly open: readonly Open[];
-} {
+/** The entry in the sync's form, with what the server gave. */
+export function readEntry(raw: FoundEntry): Entry & { readonly attributes: Map<string, readonly string[]> } {
   const attributes = new Map<string, readonly string[]>();
-  const open: Open[] = [];
-  for (const { type, values: more } of raw.attributes) {
-    const [, name, , end] = type.includes(";") ? (range.exec(type) ?? []) : [];
-    if (name !== undefined && end !== undefined && end !== "*") {
-      open.push({ attribute: name, next: Number(end) + 1 });
-    }
-    const key = nameOf(type);
-    const before = attributes.get(key);
-    attributes.set(key, before === undefined ? more : [...before, ...more]);
+  for (const { type, values } of raw.attributes) {
+    const name = (type.split(";", 1)[0] ?? "").toLowerCase();
+    const before = attributes.get(name);
+    attributes.set(name, before === undefined ? values : [...before, ...values]);
   }
-  return { attributes, open };
-}
-
-/** The name of an attribute in lower case, without its options. */
-function nameOf(type: string): string {
-  let name = names.get(type);
-  if (name === undefined) {
-    name = (type.split(";", 1)[0] ?? "").toLowerCase();
-    if (names.size < maxNames && type.length <= maxNames) {
-      names.set(type, name);
-    }
-  }
-  return name;
+  return { dn: raw.name, attributes };
 }
 
 /**
- * Entries in the sync's form, each complete: what a server held back is asked for.
+ * The same, complete: what a server held back is asked for.
  * @throws SourceFault "incomplete" if it does not come
  */
-export async function wholeEntries(raw: readonly FoundEntry[], connection: LdapConnection): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  for (const one of raw) {
-    const { attributes, open } = readEntry(one);
-    for (const portion of open) {
-      await completeAttribute(one.name, portion, attributes, connection);
-    }
-    entries.push({ dn: one.name, attributes });
+export async function wholeEntry(raw: FoundEntry, connection: LdapConnection): Promise<Entry> {
+  const entry = readEntry(raw);
+  for (const portion of openOf(raw)) {
+    await completeAttribute(entry.dn, portion, entry.attributes, connection);
   }
-  return entries;
+  return entry;
+}
+
+/** What the server holds back. */
+function openOf({ attributes }: FoundEntry): Open[] {
+  return attributes.flatMap(({ type }) => {
+    const [, attribute, , end] = type.includes(";") ? (range.exec(type) ?? []) : [];
+    return attribute === undefined || end === undefined || end === "*" ? [] : [{ attribute, next: Number(end) + 1 }];
+  });
 }
 
 /** Whether the entry has to be asked for again, which the session can do only between two searches. */
-export function hasRanges({ attributes }: FoundEntry): boolean {
-  return attributes.some(({ type }) => type.includes(";") && (range.exec(type)?.[3] ?? "*") !== "*");
+export function hasRanges(raw: FoundEntry): boolean {
+  return openOf(raw).length > 0;
 }
 
 async function completeAttribute(

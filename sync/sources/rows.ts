@@ -2,7 +2,8 @@
  * Rows of a table as entries: each column is an attribute. Without a preset of its own, the column `address` (or those
  * of `attributes`) contains addresses, and the column `kind` says what the row is.
  */
-import { convertEntries, type Rules } from "../convert/addresses.ts";
+import { convertEntries } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import type { Entry } from "../entry.ts";
 import { type Batch, SourceFault } from "../source.ts";
 

@@ -11,7 +11,8 @@ import type { Json, JsonObject } from "../../src/scim/json.ts";
 import { readPushed, unchangedSince } from "../../src/scim/reading.ts";
 import type { Pushed, PushedRow } from "../../src/scim/reading.ts";
 import { kinds } from "../../src/scim/resource.ts";
-import { convertEntries, type Rules } from "../convert/addresses.ts";
+import { convertEntries } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import type { Entry } from "../entry.ts";
 import { type Batch, type Fate, type LostAddress, type Source, SourceFault } from "../source.ts";
 

@@ -2,7 +2,7 @@
 import type { SourceSettings } from "../../src/config/schema.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 import { Late, unlessAborted, within } from "../../src/wait/within.ts";
-import type { Rules } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import { type Batch, type Notice, type Source, SourceFault } from "../source.ts";
 import { type Columns, type Database, openDatabase } from "./database.ts";
 import { columnName, refuseColumns, RowBatch } from "./rows.ts";

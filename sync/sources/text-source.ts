@@ -1,5 +1,5 @@
 /** A text as a source: LDIF, CSV or a list, from a file or from what a program prints. */
-import type { Rules } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import { type Batch, type Source, SourceFault } from "../source.ts";
 import { type OpenText, unreadable } from "./lines.ts";
 

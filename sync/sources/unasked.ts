@@ -4,7 +4,8 @@
  * and lack the attribute by which the filter knows a recipient: an Active Directory without Exchange has only `mail`.
  */
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { convertEntries, type Rules } from "../convert/addresses.ts";
+import { convertEntries } from "../convert/addresses.ts";
+import type { Rules } from "../convert/rules.ts";
 import { canonicalName } from "../convert/attribute-names.ts";
 import { foldDn, isBelow } from "../convert/distinguished-name.ts";
 import { type Entry, valuesOf } from "../entry.ts";
@@ -15,7 +16,7 @@ import type { LdapConnection } from "./ldap-connection.ts";
 import { parseLdif } from "./ldif-parser.ts";
 import { openText } from "./lines.ts";
 import { type Ceilings, ceilings, pagedSearch } from "./paged-search.ts";
-import { hasRanges, wholeEntries } from "./ranges.ts";
+import { hasRanges, readEntry } from "./ranges.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 
 /** What was found. */
@@ -77,8 +78,7 @@ export async function searchUnasked(
   const { found, take } = collectUnasked(rules);
   try {
     for await (const raw of pagedSearch(connection, query, settings.page_size, limits)) {
-      const ready = raw.filter((entry) => !hasRanges(entry));
-      (await wholeEntries(ready, connection)).forEach(take);
+      raw.filter((entry) => !hasRanges(entry)).forEach((entry) => take(readEntry(entry)));
     }
   } catch (error) {
     found.fault = errorMessage(error);

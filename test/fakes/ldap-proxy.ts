@@ -11,6 +11,7 @@ import { PagedResultsControl } from "ldapts";
 import { readElements, readInteger, readText } from "../../src/demo/ber.ts";
 import { createFramer } from "../../sync/sources/framer.ts";
 import { message } from "./ldap-script.ts";
+import { messagesOf } from "./ldap-messages.ts";
 
 /** What is spoilt. Entries and pages count from 1 over one connection, the searches for the root DSE aside. */
 export type LdapFault =
@@ -100,7 +101,7 @@ function relay(client: Socket, upstream: Socket, fault: LdapFault | undefined, p
   const [asked, answered] = [createFramer(), createFramer()];
   client.on("data", (chunk: Buffer) => {
     try {
-      for (const request of asked.push(chunk)) {
+      for (const request of messagesOf(asked.push(chunk))) {
         spoiler.asks(request);
         upstream.write(request);
       }
@@ -109,7 +110,7 @@ function relay(client: Socket, upstream: Socket, fault: LdapFault | undefined, p
       client.destroy();
     }
   });
-  upstream.on("data", (chunk: Buffer) => answered.push(chunk).forEach((answer) => spoiler.answers(answer)));
+  upstream.on("data", (chunk: Buffer) => messagesOf(answered.push(chunk)).forEach((answer) => spoiler.answers(answer)));
   client.on("close", () => upstream.destroy());
   upstream.on("close", () => client.end());
 }

@@ -18,6 +18,7 @@ import {
 } from "ldapts";
 
 import { createFramer } from "../../sync/sources/framer.ts";
+import { messagesOf } from "./ldap-messages.ts";
 
 export const pagedResults = PagedResultsControl.type;
 export const domainScope = "1.2.840.113556.1.4.1339";
@@ -107,7 +108,7 @@ function serve(socket: Socket, asked: Question[], answer: (question: Question, s
   socket.on("data", (chunk: Buffer) => {
     let messages: Buffer[] = [];
     try {
-      messages = framer.push(chunk);
+      messages = messagesOf(framer.push(chunk));
     } catch {
       // TLS or rubbish: a plain server hangs up.
       socket.destroy();

@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { namesRoute, normalKey, parseMailbox } from "../../src/mail/address.ts";
-import { convertEntries, createRules } from "../../sync/convert/addresses.ts";
+import { convertEntries } from "../../sync/convert/addresses.ts";
+import { createRules } from "../../sync/convert/rules.ts";
 import { presetFor } from "../../sync/presets/preset-for.ts";
 import { presets } from "../../sync/presets/registry.ts";
 import { createScope } from "../../sync/convert/scope.ts";

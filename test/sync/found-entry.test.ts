@@ -8,41 +8,9 @@ import { describe, expect, it } from "vitest";
 import { decodeValue } from "../../sync/entry.ts";
 import { type FoundEntry, readFoundEntry } from "../../sync/sources/found-entry.ts";
 import { createFramer } from "../../sync/sources/framer.ts";
+import { element, messagesOf, type Written, write } from "../fakes/ldap-messages.ts";
 import { missing } from "../fakes/need.ts";
 import { startSlapd } from "../fakes/slapd.ts";
-
-/** An element with its length in as few octets as possible, or in so many. RFC 4511 5.1 allows all of them. */
-function element(tag: number, content: Buffer, form = 0): Buffer {
-  const { length } = content;
-  if (form === 0 && length < 0x80) {
-    return Buffer.concat([Buffer.from([tag, length]), content]);
-  }
-  const size = Math.max(form, length > 0xffff ? 3 : length > 0xff ? 2 : 1);
-  const header = Buffer.alloc(2 + size, Buffer.from([tag, 0x80 + size]));
-  header.writeUIntBE(length, 2, size);
-  return Buffer.concat([header, content]);
-}
-
-interface Written {
-  readonly id: number;
-  readonly name: string;
-  readonly attributes: readonly { readonly type: string; readonly values: readonly Uint8Array[] }[];
-  /** Octets of each length; 4 is how Active Directory writes. */
-  readonly form: number;
-}
-
-function write({ id, name, attributes, form }: Written): Buffer {
-  const number = Buffer.alloc(4);
-  number.writeInt32BE(id);
-  const list = attributes.map(({ type, values }) => {
-    const all = values.map((value) => element(0x04, Buffer.from(value), form));
-    const parts = [element(0x04, Buffer.from(type), form), element(0x31, Buffer.concat(all), form)];
-    return element(0x30, Buffer.concat(parts), form);
-  });
-  const entry = [element(0x04, Buffer.from(name), form), element(0x30, Buffer.concat(list), form)];
-  const operation = element(0x64, Buffer.concat(entry), form);
-  return element(0x30, Buffer.concat([element(0x02, number), operation]), form);
-}
 
 /** The same message by the library. */
 function byLibrary(message: Buffer): Message {
@@ -65,7 +33,10 @@ function compare(ours: FoundEntry | undefined, theirs: Message): void {
   expect(ours?.messageId).toBe(theirs.messageId);
   expect(ours?.name).toBe(theirs.name);
   expect(ours?.attributes.map(({ type, values }) => ({ type, values }))).toEqual(
-    theirs.attributes.map(({ type, parsedBuffers }) => ({ type, values: parsedBuffers.map(decodeValue) })),
+    theirs.attributes.map(({ type, parsedBuffers }) => ({
+      type,
+      values: parsedBuffers.map((octets) => decodeValue(octets)),
+    })),
   );
   expect(ours?.attributes.map(({ octets }) => octets)).toEqual(
     theirs.attributes.map(({ parsedBuffers }) => parsedBuffers),
@@ -108,7 +79,7 @@ describe("an entry read from its octets", () => {
         message[Math.floor(at * Math.min(message.length, 200))] = octet;
         try {
           for (const { values, octets } of readFoundEntry(message)?.attributes ?? []) {
-            expect(octets.map(decodeValue)).toEqual(values);
+            expect(octets.map((one) => decodeValue(one))).toEqual(values);
           }
         } catch (error) {
           expect(error).toBeInstanceOf(RangeError);
@@ -184,7 +155,7 @@ async function search(port: number): Promise<Buffer[]> {
   const framer = createFramer();
   const messages: Buffer[] = [];
   for await (const chunk of socket as AsyncIterable<Buffer>) {
-    messages.push(...framer.push(chunk));
+    messages.push(...messagesOf(framer.push(chunk)));
     if (messages.some((message) => byLibrary(message) instanceof SearchResponse)) {
       break;
     }

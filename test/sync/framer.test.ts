@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { createFramer } from "../../sync/sources/framer.ts";
+import { messagesOf } from "../fakes/ldap-messages.ts";
 
 /** A SEQUENCE with a length of 1, 2, 3 or 5 bytes. */
 function sequence(content: Buffer, form: number): Buffer {
@@ -29,7 +30,7 @@ describe("the framer", () => {
         const read: Buffer[] = [];
         for (let at = 0, turn = 0; at < stream.length; turn += 1) {
           const size = sizes[turn % sizes.length] ?? 1;
-          read.push(...framer.push(stream.subarray(at, at + size)));
+          read.push(...messagesOf(framer.push(stream.subarray(at, at + size))));
           at += size;
         }
         expect(read).toEqual(messages);
@@ -44,7 +45,7 @@ describe("the framer", () => {
         const framer = createFramer(200);
         try {
           for (const chunk of chunks) {
-            for (const message of framer.push(Buffer.from([0x30, ...chunk].slice(0, chunk.length)))) {
+            for (const message of messagesOf(framer.push(Buffer.from([0x30, ...chunk].slice(0, chunk.length))))) {
               expect(message.length).toBeLessThanOrEqual(200);
             }
             expect(framer.pending).toBeLessThanOrEqual(200);

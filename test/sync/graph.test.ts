@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { createRules } from "../../sync/convert/addresses.ts";
+import { createRules } from "../../sync/convert/rules.ts";
 import { createScope } from "../../sync/convert/scope.ts";
 import { presetFor } from "../../sync/presets/preset-for.ts";
 import { createGraphSource } from "../../sync/sources/graph.ts";
