@@ -76,7 +76,7 @@ function foldAnew(user: string): string {
   }
   return isBeyondAscii(user)
     ? foldAscii(user.normalize("NFD").replaceAll(/[^\x00-\x7f]/gu, foldLetter)).normalize("NFC")
-    : foldAscii(user);
+    : user.toLowerCase();
 }
 
 /** JavaScript has no case folding: it is the lower case of the upper case, where that is one letter and not ASCII. */

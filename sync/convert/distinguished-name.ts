@@ -38,17 +38,40 @@ export function parseDn(text: string): readonly (readonly NamePart[])[] | undefi
   return levels;
 }
 
+/** A first level without quotes, which are rare, before a comma. */
+const firstLevel = /^(?:[^,;"\\]|\\[^])+(?=,)/;
+/** The branch that was folded last, and its form: entries of one branch come one after another. */
+let [latestBranch, latestFolded]: [string, string | undefined] = ["", ""];
+
 /** The form in which DNs are compared; "," is between levels alone. */
 export function foldDn(dn: string): string {
-  const levels = parseDn(dn);
-  if (levels === undefined) {
-    return dn
+  return (
+    foldByBranch(dn) ??
+    foldLevels(dn) ??
+    dn
       .trim()
       .replace(/\s*([,=])\s*/g, "$1")
-      .toLowerCase();
+      .toLowerCase()
+  );
+}
+
+function foldByBranch(dn: string): string | undefined {
+  const [level = ""] = firstLevel.exec(dn) ?? [];
+  const branch = dn.slice(level.length + 1);
+  if (level.trim() === "" || branch.trim() === "") {
+    return undefined;
   }
-  return levels
-    .map((parts) =>
+  if (branch !== latestBranch) {
+    [latestBranch, latestFolded] = [branch, foldLevels(branch)];
+  }
+  const folded = latestFolded === undefined ? undefined : foldLevels(level);
+  return folded === undefined ? undefined : `${folded},${latestFolded}`;
+}
+
+/** Undefined if the text is no DN. */
+function foldLevels(dn: string): string | undefined {
+  return parseDn(dn)
+    ?.map((parts) =>
       parts
         .map(({ type, value }) => `${type}=${escape(foldText(value))}`)
         .toSorted()

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { foldDn, isBelow, parseDn } from "../../sync/convert/distinguished-name.ts";
+import { foldDn, isBelow, type NamePart, parseDn } from "../../sync/convert/distinguished-name.ts";
 
 describe("a DN", () => {
   it.each([
@@ -53,6 +53,33 @@ describe("a DN", () => {
         expect(foldDn(write(one))).toBe(foldDn(write(other)));
         expect(parseDn(write(one))?.map((level) => level.map(({ type }) => type))).toEqual([["cn"], ["o"]]);
       }),
+    );
+  });
+
+  it("is folded level by level, whatever was folded before", () => {
+    // One level, in quotes: nothing of it is remembered.
+    const folded = ({ type, value }: NamePart): string => foldDn(`${type}="${value.replace(/["\\]/g, "\\$&")}"`);
+    const asText = (text: string): string =>
+      text
+        .trim()
+        .replace(/\s*([,=])\s*/g, "$1")
+        .toLowerCase();
+    const pieces = ["cn=", "ou=x", "a", "B", " ", "=", "#", "+", "\\", ",", ";", '"', "ü", "\\,"];
+    const piece = fc.array(fc.constantFrom(...pieces), { maxLength: 5 }).map((parts) => parts.join(""));
+    const levels = fc.array(fc.oneof(piece, fc.constantFrom("cn=a", "o=k", "ou=a\\, b")), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(levels, piece, (all, other) => {
+        const dn = all.join(",");
+        const expected = parseDn(dn)
+          ?.map((parts) => parts.map(folded).toSorted().join("+"))
+          .join(",");
+        foldDn([other, ...all.slice(1)].join(","));
+        expect(foldDn(dn)).toBe(expected ?? asText(dn));
+      }),
+      { numRuns: 2000 },
     );
   });
 
