@@ -60,14 +60,12 @@ export class FileSink implements Sink {
       this.#writer.write(`log: cannot open the file anew path=${JSON.stringify(this.#path)} reason=${code}`, true);
       return;
     }
-    closeSync(this.#descriptor);
     this.#descriptor = fresh;
     this.#writer.redirect(fresh);
   }
 
   close(): Promise<void> {
-    this.#writer.flush();
-    return Promise.resolve();
+    return this.#writer.drain();
   }
 
   #look(): void {

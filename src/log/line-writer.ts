@@ -1,7 +1,11 @@
 /**
  * Lines to a descriptor in batches: written on a timer, when there are many, and at exit; never dropped without a word.
+ * A batch for a regular file is written by a thread of Node's pool: while the system writes back what another program
+ * copied, an append to a file of the same disk takes 0.1 s now and then, and the sessions must not wait for it.
  */
-import { writeSync } from "node:fs";
+import { closeSync, fstatSync, write as writeAside, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 
 import { errorCode } from "../report/error-message.ts";
 import { lostLine } from "./sink.ts";
@@ -12,9 +16,15 @@ const batch = 32_768;
 const piece = 65_536;
 /** Bytes that may wait for a reader that does not read; beyond them lines are counted instead of kept. */
 const most = 8_388_608;
+/** Bytes that wait behind a batch that a thread has: beyond them the pool is busy otherwise, and they go before it. */
+const behind = 4_194_304;
+/** For the batch that a thread has, in ms, when the log is closed. */
+const drainDeadline = 2000;
 const interval = 50;
 const soon = 1;
 const lineFeed = 10;
+
+const writeInThread = promisify(writeAside);
 
 /** Collects lines and writes them together. One write a batch instead of one a verdict. */
 export class LineWriter {
@@ -34,6 +44,14 @@ export class LineWriter {
   /** The reader took no more, and the timer will try again: until then a line costs no more than itself. */
   #blocked = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Only a regular file never leaves a thread waiting for a reader. */
+  #isFile: boolean;
+  /** A thread has a piece; what waits goes after it. Rejects never. */
+  #writing: Promise<void> | undefined;
+  /** Bytes of that piece; of all that waits, too. */
+  #aside = 0;
+  /** Something urgent waits behind that piece. */
+  #urgent = false;
 
   /**
    * @param descriptor an open file descriptor, 2 for standard error
@@ -42,6 +60,7 @@ export class LineWriter {
   constructor(descriptor: number, prefix = "") {
     this.#descriptor = descriptor;
     this.#prefix = prefix;
+    this.#isFile = isRegular(descriptor);
     process.on("exit", () => this.#flushAtExit());
   }
 
@@ -57,23 +76,98 @@ export class LineWriter {
     if (this.#tail.length >= piece) {
       this.#seal();
     }
-    if (!this.#blocked && (urgent || this.#bytes > batch)) {
-      this.flush();
+    if (this.#writing !== undefined) {
+      this.#urgent ||= urgent;
+      if (this.#bytes > behind) {
+        this.#flushNow();
+      }
+    } else if (urgent && !this.#blocked) {
+      this.#flushNow();
+    } else if (this.#bytes > batch && !this.#blocked) {
+      this.#send();
     } else {
       this.#arm();
     }
   }
 
-  /** From now on another descriptor; what waits goes there. */
+  /** From now on another descriptor; what waits goes there, and the one before is closed. */
   redirect(descriptor: number): void {
+    const before = this.#descriptor;
     this.#descriptor = descriptor;
+    this.#isFile = isRegular(descriptor);
     this.#half = false;
+    // A number that is free may soon be another file's.
+    void (this.#writing?.then(() => closeSync(before)) ?? closeSync(before));
   }
 
-  /** Writes what waits, as far as the reader takes it. */
+  /** Writes what waits, as far as the reader takes it; not what must go after a piece that a thread has. */
   flush(): void {
+    if (this.#writing === undefined) {
+      this.#flushNow();
+    }
+  }
+
+  /** Writes all, or as much as can be written within two seconds. Rejects never. */
+  async drain(): Promise<void> {
+    const over = sleep(drainDeadline, "over", { ref: false });
+    for (let is: unknown; this.#writing !== undefined && is !== "over";) {
+      is = await Promise.race([this.#writing, over]);
+    }
+    this.#flushNow();
+  }
+
+  /** Half a line is ended before anything else. */
+  #send(): void {
+    if (this.#isFile && !this.#half) {
+      this.#handOver();
+    } else {
+      this.#flushNow();
+    }
+  }
+
+  /** Gives the first piece to a thread. */
+  #handOver(): void {
+    this.#disarm();
+    const piece = this.#first();
+    if (piece !== undefined) {
+      this.#pieces.shift();
+      this.#writing = this.#writeAside(piece).finally(() => {
+        this.#writing = undefined;
+        if (this.#urgent || this.#bytes > batch) {
+          this.#urgent = false;
+          this.#send();
+        } else if (this.#bytes > 0) {
+          this.#arm();
+        }
+      });
+    }
+  }
+
+  async #writeAside(piece: Buffer): Promise<void> {
+    const descriptor = this.#descriptor;
+    this.#aside = piece.length;
+    let offset = 0;
+    try {
+      while (offset < piece.length) {
+        const { bytesWritten } = await writeInThread(descriptor, piece, offset, piece.length - offset, null);
+        offset += bytesWritten;
+      }
+      this.#tellLost();
+    } catch (error) {
+      this.#lose(linesIn(piece, offset), errorCode(error));
+      this.#half = descriptor === this.#descriptor && offset > 0 && piece[offset - 1] !== lineFeed;
+    }
+    this.#bytes -= piece.length;
+    this.#aside = 0;
+  }
+
+  #disarm(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  #flushNow(): void {
+    this.#disarm();
     this.#blocked = false;
     const before = this.#bytes;
     try {
@@ -144,7 +238,7 @@ export class LineWriter {
     );
     this.#pieces = [];
     this.#offset = 0;
-    this.#bytes = 0;
+    this.#bytes = this.#aside;
   }
 
   #tellLost(): void {
@@ -156,16 +250,31 @@ export class LineWriter {
   }
 
   #arm(wait = interval): void {
-    this.#timer ??= setTimeout(() => this.flush(), wait).unref();
+    this.#timer ??= setTimeout(() => this.#onTime(), wait).unref();
+  }
+
+  #onTime(): void {
+    this.#timer = undefined;
+    if (this.#writing === undefined) {
+      this.#send();
+    }
   }
 
   /** A slow reader gets two seconds at exit, then the rest is given up. */
   #flushAtExit(): void {
     const end = Date.now() + 2000;
-    while (this.#bytes > 0 && Date.now() < end) {
-      this.flush();
+    while (this.#bytes > this.#aside && Date.now() < end) {
+      this.#flushNow();
       clearTimeout(this.#timer);
     }
+  }
+}
+
+function isRegular(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isFile();
+  } catch {
+    return false;
   }
 }
 

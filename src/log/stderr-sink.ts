@@ -31,6 +31,6 @@ export function openStderr(): Sink {
   return {
     write: (level, line) => writer.write(prefixOf(level) + line, isUrgent(level)),
     reopen: () => undefined,
-    close: async () => writer.flush(),
+    close: () => writer.drain(),
   };
 }

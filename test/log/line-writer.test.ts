@@ -170,3 +170,57 @@ describe("line writer", () => {
     expect(await ended).toEqual([0, null]);
   });
 });
+
+describe("a writer of lines to a regular file", () => {
+  /** Bytes that this thread has written: one that waits for the disk keeps the sessions waiting. */
+  const ownBytes = (): number => Number(/^wchar: (\d+)$/m.exec(readFileSync("/proc/thread-self/io", "latin1"))?.[1]);
+  const lines = linesTo(20_000, 256);
+  const script = (end: string): string => `
+    import { LineWriter } from ${JSON.stringify(source)};
+    import { openSync } from "node:fs";
+    const writer = new LineWriter(openSync(process.argv[1], "a"));
+    for (let i = 0; i < 20000; i++) {
+      writer.write((i + " ").padEnd(255, "x"), i % 4000 === 999);
+      if (i % 500 === 0) await new Promise((done) => setTimeout(done, 1));
+    }
+    ${end}`;
+  const writtenBy = (end: string): string[] => {
+    const file = join(folder, "file");
+    execFileSync(node, ["--input-type=module", "--eval", script(end), file]);
+    return readFileSync(file, "latin1").split("\n").slice(0, -1);
+  };
+
+  it("leaves batches to another thread, and writes urgent lines at once", async () => {
+    const file = join(folder, "file");
+    const writer = new LineWriter(openSync(file, "a"));
+    const before = ownBytes();
+    lines.slice(0, 1000).forEach((line) => writer.write(line, false));
+    await writer.drain();
+    // Less than a batch is written when the log is closed.
+    expect(ownBytes() - before).toBeLessThan(50_000);
+    lines.slice(1000, 1200).forEach((line) => writer.write(line, false));
+    const then = ownBytes();
+    await expect.poll(() => readFileSync(file, "latin1").split("\n").slice(0, -1)).toEqual(lines.slice(0, 1200));
+    expect(ownBytes() - then).toBeLessThan(10_000);
+    writer.write("urgent", true);
+    expect(readFileSync(file, "latin1")).toMatch(/urgent\n$/);
+    writer.redirect(openSync("/dev/null", "w"));
+  });
+
+  it("keeps their order, and loses none at exit", () => {
+    expect(writtenBy("")).toEqual(lines);
+    expect(writtenBy("process.exit(0);").toSorted()).toEqual([...lines, ...lines].toSorted());
+  });
+
+  it("counts what the file does not take", async () => {
+    const file = join(folder, "file");
+    const writer = new LineWriter(openSync(file, constants.O_RDONLY | constants.O_CREAT));
+    lines.slice(0, 200).forEach((line) => writer.write(line, false));
+    await writer.drain();
+    writer.redirect(openSync(file, "a"));
+    writer.write("afterwards", true);
+    const all = 'afterwards\nlog: lines lost count=200 reason="EBADF"\n';
+    await expect.poll(() => readFileSync(file, "latin1")).toBe(all);
+    writer.redirect(openSync("/dev/null", "w"));
+  });
+});
