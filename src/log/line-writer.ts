@@ -3,11 +3,11 @@
  * A batch for a regular file is written by a thread of Node's pool: while the system writes back what another program
  * copied, an append to a file of the same disk takes 0.1 s now and then, and the sessions must not wait for it.
  */
-import { closeSync, fstatSync, write as writeAside, writeSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
+import { closeSync, writeSync } from "node:fs";
 
 import { errorCode } from "../report/error-message.ts";
+import { isRegular, PieceWriter } from "./piece-writer.ts";
+import type { Written } from "./piece-writer.ts";
 import { lostLine } from "./sink.ts";
 
 /** Bytes of waiting text above which it is written at once. */
@@ -18,13 +18,9 @@ const piece = 65_536;
 const most = 8_388_608;
 /** Bytes that wait behind a batch that a thread has: beyond them the pool is busy otherwise, and they go before it. */
 const behind = 4_194_304;
-/** For the batch that a thread has, in ms, when the log is closed. */
-const drainDeadline = 2000;
 const interval = 50;
 const soon = 1;
 const lineFeed = 10;
-
-const writeInThread = promisify(writeAside);
 
 /** Collects lines and writes them together. One write a batch instead of one a verdict. */
 export class LineWriter {
@@ -44,12 +40,9 @@ export class LineWriter {
   /** The reader took no more, and the timer will try again: until then a line costs no more than itself. */
   #blocked = false;
   #timer: NodeJS.Timeout | undefined;
-  /** Only a regular file never leaves a thread waiting for a reader. */
   #isFile: boolean;
-  /** A thread has a piece; what waits goes after it. Rejects never. */
-  #writing: Promise<void> | undefined;
-  /** Bytes of that piece; of all that waits, too. */
-  #aside = 0;
+  /** What waits goes after the piece that it has. */
+  readonly #aside = new PieceWriter();
   /** Something urgent waits behind that piece. */
   #urgent = false;
 
@@ -76,7 +69,7 @@ export class LineWriter {
     if (this.#tail.length >= piece) {
       this.#seal();
     }
-    if (this.#writing !== undefined) {
+    if (this.#aside.size > 0) {
       this.#urgent ||= urgent;
       if (this.#bytes > behind) {
         this.#flushNow();
@@ -97,22 +90,19 @@ export class LineWriter {
     this.#isFile = isRegular(descriptor);
     this.#half = false;
     // A number that is free may soon be another file's.
-    void (this.#writing?.then(() => closeSync(before)) ?? closeSync(before));
+    this.#aside.afterwards(() => closeSync(before));
   }
 
   /** Writes what waits, as far as the reader takes it; not what must go after a piece that a thread has. */
   flush(): void {
-    if (this.#writing === undefined) {
+    if (this.#aside.size === 0) {
       this.#flushNow();
     }
   }
 
   /** Writes all, or as much as can be written within two seconds. Rejects never. */
   async drain(): Promise<void> {
-    const over = sleep(drainDeadline, "over", { ref: false });
-    for (let is: unknown; this.#writing !== undefined && is !== "over";) {
-      is = await Promise.race([this.#writing, over]);
-    }
+    await this.#aside.drain();
     this.#flushNow();
   }
 
@@ -131,34 +121,25 @@ export class LineWriter {
     const piece = this.#first();
     if (piece !== undefined) {
       this.#pieces.shift();
-      this.#writing = this.#writeAside(piece).finally(() => {
-        this.#writing = undefined;
-        if (this.#urgent || this.#bytes > batch) {
-          this.#urgent = false;
-          this.#send();
-        } else if (this.#bytes > 0) {
-          this.#arm();
-        }
-      });
+      const descriptor = this.#descriptor;
+      this.#aside.start(descriptor, piece, (written) => this.#onWritten(descriptor, piece, written));
     }
   }
 
-  async #writeAside(piece: Buffer): Promise<void> {
-    const descriptor = this.#descriptor;
-    this.#aside = piece.length;
-    let offset = 0;
-    try {
-      while (offset < piece.length) {
-        const { bytesWritten } = await writeInThread(descriptor, piece, offset, piece.length - offset, null);
-        offset += bytesWritten;
-      }
+  #onWritten(descriptor: number, piece: Buffer, { offset, why }: Written): void {
+    this.#bytes -= piece.length;
+    if (why === undefined) {
       this.#tellLost();
-    } catch (error) {
-      this.#lose(linesIn(piece, offset), errorCode(error));
+    } else {
+      this.#lose(linesIn(piece, offset), why);
       this.#half = descriptor === this.#descriptor && offset > 0 && piece[offset - 1] !== lineFeed;
     }
-    this.#bytes -= piece.length;
-    this.#aside = 0;
+    if (this.#urgent || this.#bytes > batch) {
+      this.#urgent = false;
+      this.#send();
+    } else if (this.#bytes > 0) {
+      this.#arm();
+    }
   }
 
   #disarm(): void {
@@ -238,7 +219,7 @@ export class LineWriter {
     );
     this.#pieces = [];
     this.#offset = 0;
-    this.#bytes = this.#aside;
+    this.#bytes = this.#aside.size;
   }
 
   #tellLost(): void {
@@ -255,7 +236,7 @@ export class LineWriter {
 
   #onTime(): void {
     this.#timer = undefined;
-    if (this.#writing === undefined) {
+    if (this.#aside.size === 0) {
       this.#send();
     }
   }
@@ -263,18 +244,10 @@ export class LineWriter {
   /** A slow reader gets two seconds at exit, then the rest is given up. */
   #flushAtExit(): void {
     const end = Date.now() + 2000;
-    while (this.#bytes > this.#aside && Date.now() < end) {
+    while (this.#bytes > this.#aside.size && Date.now() < end) {
       this.#flushNow();
       clearTimeout(this.#timer);
     }
-  }
-}
-
-function isRegular(descriptor: number): boolean {
-  try {
-    return fstatSync(descriptor).isFile();
-  } catch {
-    return false;
   }
 }
 

@@ -13,6 +13,9 @@ const bytesPerMs = 1000;
 /** By so much a thread is nicer than the process: it gets about a tenth of what another gets. */
 const nicer = 10;
 
+/** It makes strings that nobody keeps: room for new ones that is larger than this only takes memory, MB. */
+const resourceLimits = { maxYoungGenerationSizeMb: 4 };
+
 /** What a thread gets. */
 export interface Order {
   readonly data: unknown;
@@ -26,12 +29,18 @@ export interface Order {
  * @throws what the thread threw, or that it had no answer in time
  */
 export function runAside<Answer>(thread: URL, { data, size, transferList = [] }: Order): Promise<Answer> {
-  const worker = new Worker(thread, { workerData: data, transferList: [...transferList] });
+  const worker = new Worker(thread, { workerData: data, transferList: [...transferList], resourceLimits });
   const timer = setTimeout(() => void worker.terminate(), leastDeadline + size / bytesPerMs);
   return new Promise<Answer>((resolve, reject) => {
-    worker.once("message", resolve);
+    let answer: { readonly value: Answer } | undefined;
+    worker.once("message", (value: Answer) => (answer = { value }));
     worker.once("error", reject);
-    worker.once("exit", () => reject(new Error("Cannot verify the file: the thread ended early")));
+    // Not before it has given its memory back.
+    worker.once("exit", () =>
+      answer === undefined
+        ? reject(new Error("Cannot verify the file: the thread ended early"))
+        : resolve(answer.value),
+    );
   }).finally(() => clearTimeout(timer));
 }
 

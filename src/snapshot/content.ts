@@ -19,8 +19,8 @@ export interface Facts {
 export interface Copy {
   readonly path: string;
   readonly facts: Facts;
-  /** Of every key; a key that is not in it need not be looked for. */
-  readonly filter: KeyFilter;
+  /** Where the filter of its keys is; a key that is not in that need not be looked for. */
+  readonly filterPath: string;
 }
 
 export type Content = Buffer | Copy;

@@ -2,8 +2,8 @@
  * Verified copies of large snapshot files, in a folder of the relay's own: all its processes map the same one, so that
  * it is in memory once. Nobody else writes there; whoever writes over the published file disturbs no reader.
  */
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { isRunning } from "../files/running-process.ts";
@@ -13,7 +13,6 @@ import type { Copy, Facts } from "./content.ts";
 import type { CopyAnswer, CopyOrder } from "./copy-worker.ts";
 import { copyName, factsPath, filterPath, makeCopy, partPath } from "./copy.ts";
 import type { FlawedReading, SeenFile } from "./file.ts";
-import { KeyFilter } from "./filter.ts";
 import type { Trust } from "./trust.ts";
 
 /** A copy, what is wrong with the file, that another process is making the copy, or why there can be none. */
@@ -64,24 +63,28 @@ export class Copies {
   async #makeAside(path: string, { id, size }: SeenFile, trust: Trust): Promise<CopyAnswer> {
     const part = partPath(copyName(this.#folder, id, trust));
     // Before the thread starts: the others look within the same second.
-    writeFileSync(part, "");
+    await writeFile(part, "");
     try {
       const data: CopyOrder = { path, folder: this.#folder, trust };
       return await runAside<CopyAnswer>(new URL("./copy-worker.ts", import.meta.url), { data, size });
     } finally {
-      rmSync(part, { force: true });
+      await rm(part, { force: true });
     }
   }
 
   #find(id: string, trust: Trust): CopyReading | undefined {
     const path = copyName(this.#folder, id, trust);
-    return existsSync(path) ? { kind: "copied", id, copy: copyAt(path, readFileSync(filterPath(path))) } : undefined;
+    return existsSync(path)
+      ? { kind: "copied", id, copy: copyAt(path, readFileSync(factsPath(path), "utf8")) }
+      : undefined;
   }
 
-  /** As above, while the sessions go on: the filter of ten million keys has 17 MB. */
+  /** As above, while the sessions go on. */
   async #findAside(id: string, trust: Trust): Promise<CopyReading | undefined> {
     const path = copyName(this.#folder, id, trust);
-    return existsSync(path) ? { kind: "copied", id, copy: copyAt(path, await readFile(filterPath(path))) } : undefined;
+    return existsSync(path)
+      ? { kind: "copied", id, copy: copyAt(path, await readFile(factsPath(path), "utf8")) }
+      : undefined;
   }
 
   #isInTheMaking(id: string, trust: Trust): boolean {
@@ -122,14 +125,13 @@ const removed = { kind: "failed", why: "the copy was removed" } as const;
 /** Removes a file, and lets it go when nobody is likely to have it any more. */
 async function removeSlowly(path: string): Promise<void> {
   const file = await open(path).catch(() => undefined);
-  rmSync(path, { force: true });
+  await rm(path, { force: true });
   if (file !== undefined) {
     setTimeout(() => void file.close().catch(() => undefined), keptOpen).unref();
   }
 }
 
-function copyAt(path: string, filter: Buffer): Copy {
-  // Written by makeCopy, where nobody else writes.
-  const facts = JSON.parse(readFileSync(factsPath(path), "utf8")) as Facts;
-  return { path, facts, filter: new KeyFilter(filter) };
+/** @param facts written by makeCopy, where nobody else writes */
+function copyAt(path: string, facts: string): Copy {
+  return { path, facts: JSON.parse(facts) as Facts, filterPath: filterPath(path) };
 }

@@ -11,6 +11,7 @@ import { ContentHash } from "./content-hash.ts";
 import { filterOf, readFacts } from "./content.ts";
 import { identify, openFlags, refuseSize, unreadable } from "./file.ts";
 import type { FlawedReading } from "./file.ts";
+import { freeBytes } from "./filter.ts";
 import { sealWithin } from "./format.ts";
 import { inspectContent, inspectDatabase } from "./inspect.ts";
 import type { Trust } from "./trust.ts";
@@ -82,7 +83,9 @@ function copyTo(copy: string, { source, id, size }: SourceFile, trust: Trust): M
     const flaw =
       inspectContent(head, copied, hash, trust) ??
       inspectDatabase(part, head, trust, (database) => {
-        writeFileSync(filterPath(copy), filterOf(database).bytes, { mode: 0o600 });
+        const { bytes } = filterOf(database);
+        writeFileSync(filterPath(copy), bytes, { mode: 0o600 });
+        freeBytes(bytes);
         writeFileSync(factsPath(copy), JSON.stringify(readFacts(database)), { mode: 0o600 });
       });
     if (flaw !== undefined) {

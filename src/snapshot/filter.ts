@@ -53,6 +53,13 @@ export class KeyFilter {
   }
 }
 
+/** Gives the memory of a filter back now, not at the next collection of garbage. The filter must not be asked any more. */
+export function freeBytes({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && !buffer.detached) {
+    buffer.transfer(0);
+  }
+}
+
 /** What a key's probes begin with, and how far they are apart; of the key that was hashed last. */
 let first = 0;
 let step = 0;

@@ -12,9 +12,11 @@ import type { KeyFilter } from "./filter.ts";
 import { refused, versionOf, wildcardKinds } from "./format.ts";
 import type { Kind, RecipientRow, SourceRow } from "./format.ts";
 import { formOf, readMeta } from "./inspect.ts";
+import { KeptFilter } from "./kept-filter.ts";
 import { LateFilter } from "./late-filter.ts";
 import { listRows } from "./listing.ts";
 import type { ListedRow } from "./listing.ts";
+import { compileScope } from "./scope.ts";
 import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
 
@@ -77,21 +79,6 @@ export interface Image {
 
 type Raw = readonly [source: number, kind: Kind, entry: string, rule: string, gone: number];
 
-/** One source, compiled. */
-interface Scope {
-  readonly name: string;
-  covers(domain: string): boolean;
-}
-
-function compileScope(row: SourceRow): Scope {
-  const names = row.domains.split(" ").filter((name) => name !== "");
-  const exact = new Set(names.filter((name) => !name.startsWith(".")));
-  const suffixes = names.filter((name) => name.startsWith("."));
-  const covers = (domain: string): boolean =>
-    names.length === 0 || domain === "" || exact.has(domain) || suffixes.some((suffix) => domain.endsWith(suffix));
-  return { name: row.name, covers };
-}
-
 /**
  * Opens what {@link inspectBytes} found good, or the copy of it.
  * @param known what a hashed list holds for a key, in place of its hash under the trusted secret
@@ -99,13 +86,13 @@ function compileScope(row: SourceRow): Scope {
  */
 export function openImage(content: Content, trust: Trust = plainTrust, known?: (key: string) => string): Image {
   const database = openContent(content);
-  const filter = Buffer.isBuffer(content) ? undefined : content.filter;
+  const filter = Buffer.isBuffer(content) ? undefined : new KeptFilter(content.filterPath);
   return imageOf(database, trust, { ...factsOf(content, database), filter, known });
 }
 
 /** What is known of a list that is opened. */
 interface Opened extends ReturnType<typeof factsOf> {
-  readonly filter: KeyFilter | undefined;
+  readonly filter: KeptFilter | undefined;
   readonly known: ((key: string) => string) | undefined;
 }
 
@@ -131,7 +118,10 @@ export function imageOf(database: Database.Database, trust: Trust, opened?: Open
     ...lookups(rowsByKey(database, filter), searchInAnyDomain(database), sources, hash, directories),
     list: (goneAfter, directory) => listRows(database, goneAfter, directory ? none : directories),
     quicken: () => (filter instanceof LateFilter ? filter.grow() : undefined),
-    close: () => void database.close(),
+    close: () => {
+      opened?.filter?.release();
+      database.close();
+    },
   };
 }
 

@@ -10,6 +10,9 @@ import { plainTrust } from "./trust.ts";
 import type { Trust } from "./trust.ts";
 import { errorMessage } from "../report/error-message.ts";
 
+/** Of SQLite, in KiB: every page is read once, so one that stays in memory only takes it. */
+const cacheSize = 2000;
+
 /** Why a snapshot cannot serve. */
 export type Flaw =
   | "missing"
@@ -66,6 +69,7 @@ export function inspectDatabase(
   let database: Database.Database | undefined;
   try {
     database = new Database(content, { readonly: true });
+    database.pragma(`cache_size = -${cacheSize}`);
     const flaw = inspectStructure(database, head) ?? inspectMark(database, trust);
     if (flaw === undefined) {
       use(database);

@@ -1,5 +1,5 @@
 /** A large snapshot and several processes: one copy for all of them, of which nothing is left at the end. */
-import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -42,6 +42,41 @@ function mappedBy(pid: number): string | undefined {
   }
 }
 
+/** How often a text is in memory that a process shares with nobody. */
+function timesIn(pid: number, text: string): number {
+  const memory = openSync(`/proc/${pid}/mem`, "r");
+  try {
+    const maps = readFileSync(`/proc/${pid}/smaps`, "latin1").matchAll(
+      /^([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0 +(?:\[heap\])?\n(?:(?!Rss:).*\n)*Rss: +([1-9]\d*)/gm,
+    );
+    let times = 0;
+    for (const [, from = "", to = ""] of maps) {
+      times += timesBetween(memory, [Number.parseInt(from, 16), Number.parseInt(to, 16)], text);
+    }
+    return times;
+  } finally {
+    closeSync(memory);
+  }
+}
+
+function timesBetween(memory: number, [from, to]: readonly [number, number], text: string): number {
+  const piece = Buffer.alloc(1 << 20);
+  let times = 0;
+  for (let at = from; at < to; at += piece.length) {
+    let bytes: Buffer;
+    try {
+      bytes = piece.subarray(0, readSync(memory, piece, 0, Math.min(piece.length, to - at), at));
+    } catch {
+      // It was given back meanwhile.
+      continue;
+    }
+    for (let found = bytes.indexOf(text); found >= 0; found = bytes.indexOf(text, found + 1)) {
+      times += 1;
+    }
+  }
+  return times;
+}
+
 const copiesIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.startsWith("copies-"));
 
 it("is mapped by all workers, replaced, mapped again by one that is started anew, and gone at the end", async () => {
@@ -70,6 +105,9 @@ it("is mapped by all workers, replaced, mapped again by one that is started anew
     expect.stringMatching(/^550 5\.1\.1 /),
   ]);
   const first = await mapped();
+  const timesInEach = (text: string): number[] => workersOf(program).map((pid) => timesIn(pid, text));
+  // A worker that had the list, or its pages, in memory of its own would have each of 130,000 addresses.
+  expect(Math.max(...timesInEach("anna."))).toBeLessThan(1000);
 
   // Whoever writes over the published file disturbs nobody.
   writeFileSync(join(scene.folder, "snapshot.sqlite"), "garbage");
@@ -84,6 +122,8 @@ it("is mapped by all workers, replaced, mapped again by one that is started anew
   );
   expect(await answerTo(port, "anna.100001@kontor.example")).toMatch(/^550 5\.1\.1 /);
   expect(await answerTo(port, "bert.100001@kontor.example")).toMatch(/^250 /);
+  // Keys that the one who made the copy went through are left in memory that it has freed.
+  expect(Math.min(...timesInEach("bert."))).toBeLessThan(1000);
 
   const [victim = 0] = workersOf(program);
   process.kill(victim, "SIGKILL");
@@ -113,5 +153,6 @@ it("is kept in memory by a relay whose folder others may write to", async () => 
   const { program, port } = await scene.serve(config);
   expect(program.output).toMatch(/snapshot: no folder for shared copies path=\S+ why="others may write to it"/);
   expect(mappedBy(program.child.pid ?? 0)).toBeUndefined();
+  expect(timesIn(program.child.pid ?? 0, "anna.")).toBeGreaterThan(130_000);
   expect(await answerTo(port, "anna.099999@kontor.example")).toMatch(/^250 /);
 }, 60_000);

@@ -1,5 +1,5 @@
 /** The filter before the tree: never wrong about a key that is there, seldom in vain about one that is not. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import Database from "better-sqlite3";
@@ -7,6 +7,7 @@ import * as fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { KeyFilter } from "../../src/snapshot/filter.ts";
+import { KeptFilter } from "../../src/snapshot/kept-filter.ts";
 import { LateFilter } from "../../src/snapshot/late-filter.ts";
 import { found, listSource, publish, temporaryFolder } from "./fixture.ts";
 
@@ -83,5 +84,40 @@ describe("the filter of a list in memory", () => {
       await new Promise((resolve) => void setImmediate(resolve));
     }
     expect(filter.mayHave("nobody@kontor.example")).toBe(true);
+  });
+});
+
+describe("the filter of a copy", () => {
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  function write(): string {
+    const path = join(temporaryFolder(), "list.filter");
+    const filter = KeyFilter.ofSize(1_000_000);
+    filter.add("anna@kontor.example");
+    writeFileSync(path, filter.bytes);
+    return path;
+  }
+
+  it("lets every key pass until it is read, and again when it is released, which gives its memory back", async () => {
+    const used = (): number => process.memoryUsage().arrayBuffers;
+    const before = used();
+    const filter = new KeptFilter(write());
+    expect(filter.mayHave("nobody@kontor.example")).toBe(true);
+    await expect.poll(() => filter.mayHave("nobody@kontor.example")).toBe(false);
+    expect(filter.mayHave("anna@kontor.example")).toBe(true);
+    const kept = used();
+    filter.release();
+    expect(kept - used()).toBe(1_750_000);
+    expect(used() - before).toBeLessThan(4_000_000);
+    expect([filter.mayHave("nobody@kontor.example"), filter.mayHave("anna@kontor.example")]).toEqual([true, true]);
+  });
+
+  it("lets every key pass where it was released before it was read, or cannot be read", async () => {
+    const filters = [new KeptFilter(write()), new KeptFilter(join(temporaryFolder(), "removed"))];
+    filters[0]?.release();
+    for (let count = 0; count < 50; count++) {
+      await turn();
+    }
+    expect(filters.map((filter) => filter.mayHave("nobody@kontor.example"))).toEqual([true, true]);
   });
 });
