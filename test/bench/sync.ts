@@ -69,7 +69,8 @@ async function measureOne(slapd: Slapd, folder: string, peer: boolean): Promise<
   const snapshot = join(folder, "snapshot.sqlite");
   writeFileSync(config, configOf(slapd, snapshot));
   writeFileSync(join(folder, "main.cf"), "compatibility_level = 3.6\nlmdb_map_size = 2147483648\n");
-  const sync = [process.env[bundleVariable] ?? source, "sync", "--config", config];
+  // As packages and units start it.
+  const sync = ["--max-semi-space-size=8", process.env[bundleVariable] ?? source, "sync", "--config", config];
   for (let round = 0; round < rounds; round++) {
     rmSync(snapshot, { force: true });
     first.push(await timed(node, sync));

@@ -140,6 +140,14 @@ describe("node.sh", () => {
     expect({ stdout, code }).toEqual({ stdout: `${process.version} ${program.pid} a b\n`, code: 0 });
   });
 
+  it("starts a sync, and nothing else, with a small young generation", async () => {
+    const folder = checkout({ body: "console.log(process.execArgv.join(), ...process.argv.slice(2));\n" });
+    const start = async (...words: string[]): Promise<string> =>
+      (await scene.run(join(folder, "src/node.sh"), [join(folder, "src/main.ts"), ...words]).ended()).stdout;
+    expect(await start("sync", "--cron")).toBe("--max-semi-space-size=8 sync --cron\n");
+    expect(await start("serve", "sync")).toBe(" serve sync\n");
+  });
+
   it("works through a link to the checkout's folder, as an installation in /opt has it", async () => {
     const link = join(scene.folder, "link");
     symlinkSync(checkout(), link);
