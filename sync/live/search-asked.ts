@@ -23,6 +23,16 @@ export interface SearchOptions {
   readonly open: () => Pick<LiveDirectory, "find" | "close">;
 }
 
+const end: Batch = { entries: 0, found: [], skipped: {}, reached };
+
+/** All batches, the last ones with {@link reached}: nobody may wait for what is behind a complete list. */
+async function* marked(batches: AsyncIterable<Batch>): AsyncGenerator<Batch> {
+  for await (const batch of batches) {
+    yield batch.complete === true ? { ...batch, reached } : batch;
+  }
+  yield end;
+}
+
 /** The source, as one that can tell what is new. */
 export function withSearch(source: Source, { asked, open }: SearchOptions): Source {
   const done = new Set<string>();
@@ -34,13 +44,11 @@ export function withSearch(source: Source, { asked, open }: SearchOptions): Sour
         return mailbox === undefined ? [] : [[address, mailbox]];
       })
       .slice(0, Math.min(mostAtOnce, mostInAll - done.size));
-  const end: Batch = { entries: 0, found: [], skipped: {}, reached };
   return {
     ...source,
     async *read(signal, notice) {
-      yield* source.read(signal, notice);
+      yield* marked(source.read(signal, notice));
       done.clear();
-      yield end;
     },
     async *readChanges(_, signal) {
       const { addresses, faults } = await asked(signal);
