@@ -63,8 +63,19 @@ function parseLeft(value: unknown): LeftRecipient[] {
     : [];
 }
 
-/** Writes all of it or nothing. @throws what the file system throws */
+/** Writes all of it or nothing, unless the file says the same already. @throws what the file system throws */
 export function writeTrafficState(snapshotPath: string, state: TrafficState, now: number): void {
   const left = state.left.filter(({ at }) => at > now - rememberedDays * dayLength).slice(-mostLeft);
-  replaceFile(trafficStatePath(snapshotPath), `${JSON.stringify({ ...state, left })}\n`, { likeFolder: true });
+  const [path, text] = [trafficStatePath(snapshotPath), `${JSON.stringify({ ...state, left })}\n`];
+  if (textAt(path) !== text) {
+    replaceFile(path, text, { likeFolder: true });
+  }
+}
+
+function textAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,5 @@
 /** No list is published that would refuse those who get mail, by the relay's own way to ask a list. */
-import { rmSync, writeFileSync } from "node:fs";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { beforeEach, describe, expect, it } from "vitest";
@@ -179,6 +179,20 @@ describe("a sync asks who got mail", () => {
     expect(published.kind).toBe("published");
     expect(published.warnings).toMatchObject([{ event: expect.stringContaining(event) }]);
     expect((await run(people.slice(0, 5))).reasons).toContain("The whole list lost");
+  });
+
+  it("and leaves what it remembers as it is where nothing about it is new", async () => {
+    writeTraffic(traffic, { "a1@kontor.example": 1 });
+    const remembered = (): string => {
+      const { ino, mtimeNs } = statSync(trafficStatePath(path), { bigint: true });
+      return `${ino} ${mtimeNs}`;
+    };
+    await run(people);
+    const before = remembered();
+    await run([...people, "new@kontor.example"]);
+    expect(remembered()).toBe(before);
+    await run(without("a1@kontor.example"), { acceptTraffic: true });
+    expect(remembered()).not.toBe(before);
   });
 
   it("of several relays together, and is quiet where no relay ever was", async () => {
