@@ -8,6 +8,8 @@ import { createProgram } from "./verbs.ts";
 /** Does what the command line says. */
 export async function run(): Promise<void> {
   tolerateLostReaders();
+  // Everything is done and written: the system takes memory back at once, and Node piece by piece.
+  process.once("beforeExit", () => process.exit());
   try {
     const program = await createProgram(process.argv[2] ?? "");
     await program.parseAsync();
