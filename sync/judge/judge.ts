@@ -1,7 +1,7 @@
 /** Puts the facts of a finished file beside those of the old snapshot, for the guard to judge. */
 import type { SyncSettings } from "../../src/config/schema.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
-import type { Built } from "../list/build.ts";
+import type { Built } from "../list/count.ts";
 import type { DayCount } from "../remember/day.ts";
 import { guard } from "./guard.ts";
 

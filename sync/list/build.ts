@@ -7,11 +7,13 @@ import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 
 import { applicationId, ddl, kinds, refused, unsealed, versionOf, wildcardKinds } from "../../src/snapshot/format.ts";
-import type { Kind, MetaKey, SourceRow } from "../../src/snapshot/format.ts";
+import type { MetaKey, SourceRow } from "../../src/snapshot/format.ts";
 import type { Holdings } from "../read/holdings.ts";
 import { streamMemory } from "../read/scratch.ts";
 import type { Scratch } from "../read/scratch.ts";
 import { askList } from "./ask-list.ts";
+import { countRows, exactly } from "./count.ts";
+import type { Built } from "./count.ts";
 
 /** What goes into the file beside the rows. */
 export interface BuildFacts {
@@ -40,15 +42,6 @@ export interface Grace {
   readonly now: number;
   /** What vanished before is forgotten. */
   readonly oldest: number;
-}
-
-/** What came out. Vanished keys do not count. */
-export interface Built {
-  readonly rows: number;
-  /** Rows of each source, in the order of sources. */
-  readonly bySource: readonly number[];
-  /** Rows of each kind. */
-  readonly byKind: Readonly<Record<Kind, number>>;
 }
 
 /** Of a kind that a row of the scratch file has as a number. */
@@ -86,25 +79,34 @@ export function buildSnapshot(path: string, scratch: Pick<Scratch, "path" | "hol
 
 /**
  * As {@link buildSnapshot}, with the rows of an old file, which are those that were found: a copy of it with new facts.
+ * @param scratch which has these rows, perhaps some more than once
  * @throws as it does
  */
-export function copySnapshot(path: string, oldPath: string, facts: BuildFacts): Built {
+export function copySnapshot(
+  path: string,
+  oldPath: string,
+  scratch: Pick<Scratch, "holdings">,
+  facts: BuildFacts,
+): Built {
   copyFile(oldPath, path);
   return writeDatabase(path, (database) => {
     // What was freed must not be found where the checksum is looked for.
     database.pragma("secure_delete = ON");
     database.exec("BEGIN; DELETE FROM source; DELETE FROM meta");
-    const built = describe(database, facts);
+    const built = describe(database, facts, exactly(database, scratch.holdings()));
     database.exec("COMMIT");
     return built;
   });
 }
 
-/** What a file has that is there already. @param sources how many it has */
-export function builtAt(path: string, sources: number): Built {
+/**
+ * What a file has that is there already.
+ * @param sources how many it has
+ * @param scratch which has the same rows, perhaps some more than once; not given: they are counted
+ */
+export function builtAt(path: string, sources: number, scratch?: Pick<Scratch, "holdings">): Built {
   return askList(path, (database) => {
-    const counted = count(database, sources);
-    return { rows: counted.bySource.reduce((sum, some) => sum + some, 0), ...counted };
+    return countRows(database, sources, exactly(database, scratch?.holdings()));
   });
 }
 
@@ -171,8 +173,7 @@ function fill(
 /** What the file says of its rows. @param holdings not given: its rows are counted */
 function describe(database: Database.Database, facts: BuildFacts, holdings?: Holdings): Built {
   const { sources, created, started, host, version, extra } = facts;
-  const counted = holdings === undefined ? count(database, sources.length) : countsOf(holdings, sources.length);
-  const rows = counted.bySource.reduce((sum, some) => sum + some, 0);
+  const built = countRows(database, sources.length, holdings);
   const insertSource = database.prepare("INSERT INTO source VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
   for (const [index, { name, domains, readAt, triedAt, entries, fault, reached }] of sources.entries()) {
     insertSource.run(index + 1, name, domains, readAt, triedAt, entries, fault, reached);
@@ -182,7 +183,7 @@ function describe(database: Database.Database, facts: BuildFacts, holdings?: Hol
   const open = wild ? catchAllSources(database, facts.directories ?? []) : {};
   const run = started === undefined ? {} : { started };
   const meta = {
-    ...{ created, digest: unsealed, host, rows, since: created, version },
+    ...{ created, digest: unsealed, host, rows: built.rows, since: created, version },
     ...run,
     ...extra,
     ...open,
@@ -191,7 +192,7 @@ function describe(database: Database.Database, facts: BuildFacts, holdings?: Hol
   for (const [key, value] of Object.entries(meta)) {
     insertMeta.run(key, String(value));
   }
-  return { rows, ...counted };
+  return built;
 }
 
 function hasWildcards(database: Database.Database): boolean {
@@ -221,35 +222,4 @@ function keepVanished(database: Database.Database, { sources, now, oldest }: Gra
      FROM old.recipient WHERE source = (SELECT id FROM old.source WHERE name = $name) AND (gone = 0 OR gone >= $oldest)`,
   );
   return sources.reduce((sum, { id, name }) => sum + keep.run({ id, name, now, oldest }).changes, 0);
-}
-
-/** Of no rows. */
-function noCounts(sources: number) {
-  // Object.fromEntries forgets its keys.
-  const byKind = Object.fromEntries(kinds.map((kind) => [kind, 0])) as Record<Kind, number>;
-  const bySource = Array.from({ length: sources }, () => 0);
-  return { byKind, bySource };
-}
-
-function countsOf({ there }: Holdings, sources: number): Omit<Built, "rows"> {
-  const { byKind, bySource } = noCounts(sources);
-  for (const [source, ofKinds] of there) {
-    for (const [kind, rows] of ofKinds) {
-      byKind[kind] += rows;
-      bySource[source - 1] = (bySource[source - 1] ?? 0) + rows;
-    }
-  }
-  return { byKind, bySource };
-}
-
-function count(database: Database.Database, sources: number): Omit<Built, "rows"> {
-  const { byKind, bySource } = noCounts(sources);
-  const select = database.prepare<[], { source: number; kind: Kind; rows: number }>(
-    "SELECT source, kind, count(*) AS rows FROM recipient WHERE gone = 0 GROUP BY source, kind",
-  );
-  for (const { source, kind, rows } of select.all()) {
-    byKind[kind] += rows;
-    bySource[source - 1] = (bySource[source - 1] ?? 0) + rows;
-  }
-  return { byKind, bySource };
 }

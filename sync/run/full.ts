@@ -142,11 +142,13 @@ function makeList(
   const kept = { grace: graceFor(comparable, results, options), ...originOf(previous, options, startedAt) };
   const told = { ...kept, sources: rows.map((row) => protectSource(row, protection)) };
   if (isUnchanged && options.dryRun !== true && staysWritten(comparable, told, options)) {
-    const list = { path, built: builtAt(path, rows.length), rows, previous, isUnchanged };
+    const list = { path, built: builtAt(path, rows.length, scratch), rows, previous, isUnchanged };
     return { list, changes: none, stays: true, place: () => noteLook(path, comparable.created, told.sources) };
   }
   const newPath = temporaryName(workPath, "new");
-  const built = isUnchanged ? copySnapshot(newPath, comparable.path, told) : buildSnapshot(newPath, scratch, told);
+  const built = isUnchanged
+    ? copySnapshot(newPath, comparable.path, scratch, told)
+    : buildSnapshot(newPath, scratch, told);
   const changes = isUnchanged ? none : compareSnapshots(newPath, comparable?.path, options.tell);
   const list = { path: newPath, built, rows, previous, isUnchanged };
   return { list, changes, stays: false, place: () => replaceList(newPath, comparable, changes, options) };

@@ -1,7 +1,7 @@
 /** A list that a run has built, full or incremental: its facts, its judgement, its place. */
 import { hostname } from "node:os";
 
-import type { Built } from "../list/build.ts";
+import type { Built } from "../list/count.ts";
 import type { Changes } from "../list/changes.ts";
 import type { Previous } from "../list/previous.ts";
 import { judge } from "../judge/judge.ts";

@@ -37,7 +37,7 @@ function build(name: string, { rows, dropped }: Given, oldName?: string) {
   const grace = oldName === undefined ? undefined : { path: join(folder, oldName), sources, now: 9, oldest: 0 };
   const built = buildSnapshot(path, scratch, { ...facts, grace });
   rmSync(scratch.path);
-  return { path, built };
+  return { path, built, scratch };
 }
 
 /** @param keys few, so that a source gives some twice; or many, so that it does not */
@@ -75,7 +75,10 @@ describe("a list that is built", () => {
   it("is counted as its rows are, however often a key came, and whatever vanished", () => {
     fc.assert(
       fc.property(lists, ([first, second]) => {
-        for (const { path, built } of [build("old", first), build("new", second, "old")]) {
+        const [old, now] = [build("old", first), build("new", second, "old")];
+        // Without vanished rows, the list has just those of its scratch file.
+        expect(builtAt(old.path, names.length, old.scratch)).toEqual(old.built);
+        for (const { path, built } of [old, now]) {
           expect(built).toEqual(builtAt(path, names.length));
           const { isWild, version } = lookAt(path);
           expect(version).toBe(versionOf(false, isWild));
