@@ -106,15 +106,15 @@ describe("a client that speaks TLS to a port that does not", () => {
   });
 });
 
-describe("a client that says QUIT and never closes", () => {
-  it("counts until its socket is closed", async () => {
+describe("a client that never closes", () => {
+  it("counts until its socket is closed, if it was sent away", async () => {
     relay = await startTestRelay({ config: smtp });
     const held = Array.from({ length: 3 }, () =>
       connect({ port: relay.port, host: "127.0.0.1", localAddress: "127.0.0.7", allowHalfOpen: true }),
     );
     for (const socket of held) {
       await once(socket, "data");
-      socket.on("error", () => undefined).write("QUIT\r\n");
+      socket.on("error", () => undefined).write("GET / HTTP/1.0\r\n");
       await once(socket, "end");
     }
     const fourth = await SmtpClient.open(relay.port, "127.0.0.7");
@@ -128,5 +128,18 @@ describe("a client that says QUIT and never closes", () => {
       return said;
     };
     await expect.poll(knock, { timeout: 8000 }).toMatch(/^220 /);
+  });
+
+  it("does not count any more when it has said QUIT", async () => {
+    relay = await startTestRelay({ config: smtp });
+    for (let i = 0; i < 4; i++) {
+      const socket = connect({ port: relay.port, host: "127.0.0.1", localAddress: "127.0.0.8", allowHalfOpen: true });
+      const [greeting] = (await once(socket, "data")) as [Buffer];
+      expect(greeting.toString()).toMatch(/^220 /);
+      socket.on("error", () => undefined).write("QUIT\r\n");
+      const [goodbye] = (await once(socket, "data")) as [Buffer];
+      expect(goodbye.toString()).toMatch(/^221 /);
+      await once(socket, "end");
+    }
   });
 });

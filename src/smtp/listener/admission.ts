@@ -7,6 +7,7 @@ import { labelsBy } from "../../report/counters.ts";
 import { answers, dropped } from "../answers.ts";
 import { limitDecision } from "../decision.ts";
 import { Conversation } from "../session/conversation.ts";
+import { after } from "../session/outcome.ts";
 import type { Connection } from "./connection.ts";
 import { environment } from "./environment.ts";
 import type { Service } from "../service.ts";
@@ -15,16 +16,27 @@ import { tellOfStranger } from "./session-events.ts";
 
 const byResult = labelsBy("result");
 
-/** Admits a client, or refuses it. When this ends, a rejected client has got its reply. */
-export async function admit(owner: Owner<Connection>, connection: Connection): Promise<void> {
+/** Admits a client, or refuses it. When this ends, a rejected client has got its reply: mostly at once. */
+export function admit(owner: Owner<Connection>, connection: Connection): void | Promise<void> {
   const { service } = owner;
   const ip = normalIp(connection.remoteAddress);
   // A rule by host name may exempt the client from the rate; else nothing is asked of DNS for one too many.
   const early = service.rules.needsHost ? undefined : service.rules.find({ ip });
-  if (early !== undefined && (await isTooOften(owner, connection, ip, early))) {
-    return;
-  }
-  const host = await hostOf(service, connection, ip);
+  const isTurnedAway = early !== undefined && isTooOften(owner, connection, ip, early);
+  return after(isTurnedAway, (isAway) =>
+    isAway ? undefined : after(hostOf(service, connection, ip), (host) => admitAs(owner, connection, ip, host, early)),
+  );
+}
+
+/** Admits a client of this name. @param early what the rules say of it, if they need no name for that */
+function admitAs(
+  owner: Owner<Connection>,
+  connection: Connection,
+  ip: string,
+  host: string | undefined,
+  early: ClientVerdict | undefined,
+): void | Promise<void> {
+  const { service } = owner;
   const verdict = early ?? service.rules.find(host === undefined ? { ip } : { ip, host });
   if (verdict.kind === "deny") {
     // As tcpserver does: dropped with nothing sent.
@@ -32,29 +44,28 @@ export async function admit(owner: Owner<Connection>, connection: Connection): P
     service.log.info("smtp", "denied by client rule", { ip, line: verdict.rule.line });
     tellOfStranger(service, { id: connection.id, ip, host }, { ...dropped, by: limitDecision("client rule") });
     connection._socket.destroy();
-    return;
+    return undefined;
   }
-  if (early === undefined && (await isTooOften(owner, connection, ip, verdict))) {
-    return;
-  }
-  const session = beginSession(owner, connection, ip, host, verdict.variables);
-  await receive(service, connection, session);
+  const isTurnedAway = early === undefined && isTooOften(owner, connection, ip, verdict);
+  return after(isTurnedAway, (isAway) =>
+    isAway ? undefined : receive(service, connection, beginSession(owner, connection, ip, host, verdict.variables)),
+  );
 }
 
 /** The confirmed host name: the one that a named client tells of, or what DNS says. Undefined: not known. */
-async function hostOf(
+function hostOf(
   { reverseLookup, rules, hostNames }: Service,
   { presented }: Connection,
   ip: string,
-): Promise<string | undefined> {
+): string | undefined | Promise<string | undefined> {
   if (presented?.host !== undefined) {
     return presented.host === "" ? undefined : presented.host;
   }
-  return reverseLookup || rules.needsHost ? await hostNames.find(ip) : undefined;
+  return reverseLookup || rules.needsHost ? hostNames.find(ip) : undefined;
 }
 
 /** The greeting, unless the client is blocked. */
-async function receive(service: Service, connection: Connection, session: Session): Promise<void> {
+function receive(service: Service, connection: Connection, session: Session): void | Promise<void> {
   const { ip } = session.client;
   const isPresented = connection.presented !== undefined;
   if (!isPresented) {
@@ -62,20 +73,24 @@ async function receive(service: Service, connection: Connection, session: Sessio
   }
   if (service.harvest.refuses(ip, session.variables)) {
     connection.answer({ ...answers.tooManyUnknown, by: limitDecision("harvest block") });
-    return;
+    return undefined;
   }
   // Asked while the client waits for its greeting.
   const hears = service.harvest.hearsOfBlock(ip, session.variables);
+  const { greetingDelay } = service.limits;
   // A proxy has let its client wait if it wants that.
   const isTrusted = isPresented || session.has("NOGOODMAILTO") || session.has("RELAYCLIENT");
-  if (!isTrusted && service.limits.greetingDelay > 0) {
-    await connection.early.wait(service.limits.greetingDelay);
-  }
-  if ((hears instanceof Promise ? await hears : hears) && service.harvest.refuses(ip, session.variables)) {
+  const waited = isTrusted || greetingDelay === 0 ? undefined : connection.early.wait(greetingDelay);
+  return after(waited, () => after(hears, (hasHeard) => greet(service, connection, session, hasHeard)));
+}
+
+/** @param hasHeard another process has blocked the client */
+function greet(service: Service, connection: Connection, session: Session, hasHeard: boolean): void | Promise<void> {
+  if (hasHeard && service.harvest.refuses(session.client.ip, session.variables)) {
     connection.answer({ ...answers.tooManyUnknown, by: limitDecision("harvest block") });
-    return;
+    return undefined;
   }
-  await connection.greet();
+  return connection.greet();
 }
 
 /** Counts the connection if there is a rate; one too many is refused with a reply. */

@@ -7,13 +7,13 @@ import type { Socket } from "node:net";
 import type { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
 import type { SMTPStream } from "smtp-server/lib/smtp-stream.js";
 
+import { letGoAtEndOfTurn } from "../../mail/end-of-turn.ts";
 import type { EventStage } from "../../report/event.ts";
 import { answers, isOffence } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { limitDecision } from "../decision.ts";
 import { EarlyCommand } from "./early-command.ts";
 import { Parser } from "../message/parser.ts";
-import { readIntoOneBuffer } from "./one-buffer.ts";
 import type { Owner } from "./owner.ts";
 import { ReceivingConnection } from "./receiving.ts";
 import type { Service } from "../service.ts";
@@ -48,21 +48,18 @@ export class Connection extends ReceivingConnection {
 
   override init(): void {
     this.deadlines.restart();
-    this._setListeners(() => void this.#relay.admit(this).catch((error: unknown) => this.fault(error)));
+    this._setListeners(() => this.#beAdmitted());
   }
 
-  override _setListeners(callback: () => void): void {
-    const socket = this._socket;
-    // The library pipes the socket into the parser all the same: its end comes that way, and what TLS makes of it.
-    readIntoOneBuffer(socket, (buffer, length) => {
-      const isOver = this.over || this._upgrading || this._socket !== socket;
-      const goesOn = isOver || this._parser.receive(buffer, length);
-      if (!goesOn) {
-        this._parser.once("drain", () => socket.resume());
+  #beAdmitted(): void {
+    try {
+      const admitted = this.#relay.admit(this);
+      if (admitted instanceof Promise) {
+        admitted.catch((error: unknown) => this.fault(error));
       }
-      return goesOn;
-    });
-    super._setListeners(callback);
+    } catch (error) {
+      this.fault(error);
+    }
   }
 
   /** Deadlines are kept by {@link tick}: the library's idle timer starts over at each byte. */
@@ -168,6 +165,7 @@ export class Connection extends ReceivingConnection {
       this.say(last ?? answers.tooManyErrors, "session");
       this.#part();
     } else if (close) {
+      this.hasSaidQuit = response === answers.bye;
       this.#part();
     }
   }
@@ -177,8 +175,24 @@ export class Connection extends ReceivingConnection {
     if (!this.over) {
       this.parting = true;
       this.incoming?.abandon();
-      setImmediate(() => void (this._closed || this.close()));
+      letGoAtEndOfTurn(this);
     }
+  }
+
+  /** At the end of the turn, behind the last words. */
+  uncork(): void {
+    try {
+      if (!this._closed) {
+        this.close();
+      }
+    } catch (error) {
+      // Others wait for the same end.
+      this.#relay.noteFault(this, error);
+    }
+  }
+
+  protected get idleTime(): number {
+    return this.#relay.service.limits.idle;
   }
 
   protected get service(): Service {
@@ -193,10 +207,13 @@ export class Connection extends ReceivingConnection {
 
   /** Looks at the deadlines; called by the server every second or so. */
   tick(now: number): void {
+    if (this._closing) {
+      this.tickClosing(now);
+      return;
+    }
     const { limits } = (this.conversation ?? this.#relay).service;
     const limit = this.deadlines.passed(now, limits, this.incoming?.bytes ?? 0, this.conversation?.limited);
-    // A session that ends has a deadline of the library's.
-    if (limit === undefined || this._closing) {
+    if (limit === undefined) {
       return;
     }
     this.answer(this.conversation?.limit(limit, answers.timeout) ?? answers.timeout, "session");

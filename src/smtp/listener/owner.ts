@@ -9,7 +9,7 @@ import type { Presented } from "../session/presented.ts";
 export interface Owner<Held> extends SMTPServer {
   readonly service: Service;
   /** Client rule, host name, greeting delay: then the session begins. */
-  admit(connection: Held): Promise<void>;
+  admit(connection: Held): Promise<void> | void;
   /** A named client speaks for another one: that one's session begins. Resolves behind the greeting. */
   present(connection: Held, presented: Presented): Promise<void>;
   /** TLS is on: what checks may know of it. */

@@ -31,6 +31,8 @@ import type { TurnedAway } from "./turned-away.ts";
 
 /** What a socket that listens everywhere is bound to. */
 const anyAddress: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+/** Of a socket that holds no place before its session. */
+const nothingToRelease = (): void => undefined;
 
 export class RelayServer extends SMTPServer implements Owner<Connection> {
   service: Service;
@@ -85,7 +87,7 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
   override _acceptSocket(socket: Socket, handshake: boolean): (() => void) | false {
     const isProxy = this._expectsProxyHeader(socket);
     if (!handshake && !isProxy) {
-      return super._acceptSocket(socket, handshake);
+      return nothingToRelease;
     }
     const { ip } = this.#arrivals.of(socket);
     const client = isProxy ? proxyName(ip) : clientNetwork(ip);
@@ -180,17 +182,16 @@ export class RelayServer extends SMTPServer implements Owner<Connection> {
     connection.countedAs = client;
     this.#sessions.add(connection);
     // A handshake that fails emits more than one.
-    connection
-      .once("error", ({ message }: Error) => {
-        if (!this.#told.has(connection)) {
-          logSocketError(this.service, connection, message);
-        }
-      })
-      .on("error", () => undefined);
+    connection.on("error", ({ message }: Error) => {
+      if (!this.#told.has(connection)) {
+        this.#told.add(connection);
+        logSocketError(this.service, connection, message);
+      }
+    });
     connection.init();
   }
 
-  admit(connection: Connection): Promise<void> {
+  admit(connection: Connection): Promise<void> | void {
     return admit(this, connection);
   }
 

@@ -1,6 +1,4 @@
 /** A connection as far as it speaks: the one place where a response becomes bytes, and where its event is made. */
-import { SMTPConnection } from "smtp-server/lib/smtp-connection.js";
-
 import type { Reply } from "../../mail/reply.ts";
 import type { EventStage } from "../../report/event.ts";
 import type { Response } from "../answers.ts";
@@ -13,8 +11,9 @@ import type { Verbs } from "../session/verbs.ts";
 import { Outgoing } from "./outgoing.ts";
 import { recorded } from "./session-events.ts";
 import { SessionRecord } from "./session-record.ts";
+import { SocketConnection } from "./socket-connection.ts";
 
-export abstract class SpeakingConnection extends SMTPConnection {
+export abstract class SpeakingConnection extends SocketConnection {
   /** Undefined until the client was let in. */
   conversation: Conversation | undefined;
   /** Undefined: the client speaks for itself. */
