@@ -16,6 +16,7 @@ import type { Warning } from "../config/warning.ts";
 import type { Log } from "../report/log.ts";
 import { certificateWarnings } from "./certificate-warnings.ts";
 import { missingLists } from "./list-warnings.ts";
+import { networkWarnings } from "./network-folders.ts";
 import { addressWarnings, folderWarnings, programWarnings, secretWarnings } from "./place-warnings.ts";
 import { pluginWarnings } from "./plugin-warnings.ts";
 import { proxyWarnings } from "./proxy-warnings.ts";
@@ -36,6 +37,7 @@ type FindFileWarnings = (
 const finders: readonly FindFileWarnings[] = [
   missingLists,
   folderWarnings,
+  (settings) => networkWarnings(settings),
   programWarnings,
   (settings, _, folder) => secretWarnings(settings, folder),
   addressWarnings,

@@ -1,10 +1,11 @@
 /** What `config check` says of folders, programs, secrets and addresses that are not as the configuration needs them. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
+import { networkWarnings } from "../../src/compose/network-folders.ts";
 import { schemaFor } from "../../src/compose/settings.ts";
 import { warningsOf } from "../../src/compose/warnings.ts";
 import { checkConfig } from "../../src/config/load.ts";
@@ -12,15 +13,20 @@ import { checkConfig } from "../../src/config/load.ts";
 const folder = mkdtempSync(join(tmpdir(), "goodmailto-places-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Warnings as "key: message". */
-function warnings(text: string): string[] {
+/** A good configuration with these sections. */
+function loadedOf(text: string) {
   const base = '[domains]\nrelay = ["kontor.example"]\n[[route]]\ndomain = "*"\nnext_hop = "smtp://198.51.100.25:25"\n';
   const loaded = checkConfig(`${base}${text}`, join(folder, "c.toml"), schemaFor, ["relay", "sync"]);
   if (loaded.kind !== "ok") {
     throw new Error(JSON.stringify(loaded.faults));
   }
+  return loaded;
+}
+
+/** Warnings as "key: message". */
+function warnings(text: string): string[] {
   const own = /folder|program|every user|address/;
-  return warningsOf(loaded, ["relay", "sync"])
+  return warningsOf(loadedOf(text), ["relay", "sync"])
     .map(({ key, message }) => `${key}: ${message}`)
     .filter((line) => own.test(line));
 }
@@ -44,6 +50,20 @@ describe("warnings of places", () => {
       `${fine}[[lookup]]\nname = "a"\nprotocol = "tcp"\nlisten = ["127.0.0.1:1", "unix:${folder}/${path}/a"]\n`;
     expect(warnings(lookup("there"))).toEqual([]);
     expect(warnings(lookup("gone"))).toEqual([`lookup "a" listen: the folder "${folder}/gone" is missing`]);
+  });
+
+  it("name folders of databases on another machine, by what the system says of their file system", () => {
+    const at = (name: string): string => join(folder, name);
+    const settings = loadedOf(
+      `[state]\nfolder = "${at("there")}"\n[trace]\nkeep = "1d"\nfolder = "${at("gone")}"\n[guard]\ntraffic = true\ntraffic_folder = "${folder}"\n`,
+    ).settings;
+    const { type } = statfsSync(folder);
+    expect(networkWarnings(settings, new Map([[type, "TEST"]])).map((one) => one.path)).toEqual([
+      ["state", "folder"],
+      ["guard", "traffic_folder"],
+    ]);
+    expect(networkWarnings(settings, new Map([[type + 1, "TEST"]]))).toEqual([]);
+    expect(networkWarnings(settings)).toEqual([]);
   });
 
   it("name programs that are missing or not executable", () => {
