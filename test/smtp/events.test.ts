@@ -6,25 +6,13 @@ import { makeHash } from "../../src/auth/backends/scrypt.ts";
 import type { TestRelay } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { closeScenes, hello, scene, send } from "../relay/scene.ts";
+import { eventsOf, refusedOf, refusingPlugins, say, talk } from "./refusing.ts";
 
 afterEach(closeScenes);
 
-const plugins = `[connection]
-:case $TCPREMOTEIP in 127.0.0.2) echo "E554 go away {ref}";; 127.0.0.4) echo D;; esac
-[helo]
-:case $SMTPHELOHOST in bad.example) echo "E550 bad name";; esac
-[mail]
-:case $SMTPMAILFROM in bad@*) echo "E550 bad sender {ref}";; esac
-[rcpt]
-:case $SMTPRCPTTO in bad@*) echo "E550 bad recipient {ref}, {ref}";; esac
-[data]
-:case $SMTPMAILFROM in late@*) echo "E550 not yours";; esac
-`;
 const config = `[log]\nevents = "all"\n[spp]\nhome = "{folder}"\nconfig = "smtpplugins"\n[checks]\nrun = ["spp", "goodmailto"]\n`;
 const patient = `${config}[limits]\nsession_errors = 100\n`;
-const options = { files: { smtpplugins: plugins }, snapshot: ["a", "b", "full"] };
-
-const eventsOf = (relay: TestRelay): string[] => relay.log.filter((line) => line.startsWith("event: "));
+const options = { files: { smtpplugins: refusingPlugins }, snapshot: ["a", "b", "full"] };
 
 async function wholeLog(relay: TestRelay, sessions: number): Promise<string[]> {
   await vi.waitFor(() => expect(relay.log.filter((line) => / session end /.test(line))).toHaveLength(sessions));
@@ -69,17 +57,15 @@ describe("events", () => {
       options,
     );
     const client = await SmtpClient.open(relay.port);
-    const replies = [await client.reply()];
-    for (const command of refusals) {
-      replies.push(await client.command(command));
-    }
-    await client.command("RSET");
-    replies.push(...(await send(client, ["nobody@kontor.example", "a@kontor.example"])));
-    await client.command("MAIL FROM:<late@sender.example>");
-    await client.command("RCPT TO:<a@kontor.example>");
-    replies.push(await client.command("DATA"), await client.command("QUIT"));
+    const late = ["MAIL FROM:<late@sender.example>", "RCPT TO:<a@kontor.example>", "DATA", "QUIT"];
+    const replies = [
+      await client.reply(),
+      ...(await say(client, [...refusals, "RSET"])),
+      ...(await send(client, ["nobody@kontor.example", "a@kontor.example"])),
+      ...(await say(client, late)),
+    ];
     const events = await wholeLog(relay, 1);
-    const refused = replies.filter((reply = "") => Number(reply.slice(0, 3)) >= 400);
+    const refused = refusedOf(replies);
     expect(refused.length).toBeGreaterThan(20);
     const told = events.filter((line) => line.startsWith("event: refused"));
     expect(told.map((line) => /reply="([^"]*)"/.exec(line)?.[1])).toEqual(refused);
@@ -123,13 +109,9 @@ describe("events", () => {
       `${config}[limits]\nsession_errors = 2\n[smtp]\nlisten = ["127.0.0.1:0"]\nhostname = "mx.kontor.example"\ngreeting_delay = "0ms"\nmax_connections_per_client = 1\n[clients]\nrules = "rules"\n`,
       { ...options, files: { ...options.files, ...rules } },
     );
-    const refused = await SmtpClient.open(relay.port, "127.0.0.2");
-    const greeting = await refused.reply();
-    refused.close();
-    const denied = await SmtpClient.open(relay.port, "127.0.0.3");
-    expect(await denied.reply()).toBeUndefined();
-    const dropped = await SmtpClient.open(relay.port, "127.0.0.4");
-    expect(await dropped.reply()).toBeUndefined();
+    const [greeting] = await talk(relay.port, [], "127.0.0.2");
+    expect(await talk(relay.port, [], "127.0.0.3")).toEqual([undefined]);
+    expect(await talk(relay.port, [], "127.0.0.4")).toEqual([undefined]);
     const first = await hello(relay);
     const second = await SmtpClient.open(relay.port);
     expect(await second.reply()).toBe("421 4.7.0 Too many connections");
@@ -184,17 +166,13 @@ describe("events", () => {
     );
     const client = await SmtpClient.open(relay.ports[1] ?? relay.port);
     await client.reply();
-    await client.command("EHLO c");
-    await client.command("STARTTLS");
+    await say(client, ["EHLO c", "STARTTLS"]);
     await client.startTls();
     await client.command("EHLO c");
     const wrong = Buffer.from("\0alice\0s3cret").toString("base64");
-    expect(await client.command(`AUTH PLAIN ${wrong}`)).toMatch(/^535/);
-    await client.command("AUTH PLAIN");
-    expect(await client.command(wrong)).toMatch(/^535/);
-    await client.command("AUTH PLAIN");
-    expect(await client.command("AHMzY3JldAB4=")).toMatch(/^501/);
-    await client.command("QUIT");
+    const lines = [`AUTH PLAIN ${wrong}`, "AUTH PLAIN", wrong, "AUTH PLAIN", "AHMzY3JldAB4=", "QUIT"];
+    const refused = refusedOf(await say(client, lines));
+    expect(refused.map((reply) => reply.slice(0, 3))).toEqual(["535", "535", "501"]);
     const events = await wholeLog(relay, 1);
     expect(events).toHaveLength(3);
     expect(events[1]).toMatch(

@@ -16,20 +16,10 @@ import type { Moment } from "../fakes/next-hop.ts";
 import type { TestRelay } from "../fakes/relay.ts";
 import { SmtpClient } from "../fakes/smtp-client.ts";
 import { closeScenes, scene } from "../relay/scene.ts";
+import { eventsOf, refusedOf, refusingPlugins, say, talk } from "./refusing.ts";
 
 afterEach(closeScenes);
 
-const plugins = `[connection]
-:case $TCPREMOTEIP in 127.0.0.2) echo "E554 go away";; 127.0.0.4) echo D;; esac
-[helo]
-:case $SMTPHELOHOST in bad.example) echo "E550 bad name";; esac
-[mail]
-:case $SMTPMAILFROM in bad@*) echo "E550 bad sender";; queued@*) echo "LR550 queued";; esac
-[rcpt]
-:case $SMTPRCPTTO in bad@*) echo "E550 bad recipient";; esac
-[data]
-:case $SMTPMAILFROM in late@*) echo "E550 not yours";; esac
-`;
 const config = `[log]
 events = "all"
 [smtp]
@@ -86,7 +76,7 @@ async function start(): Promise<TestRelay> {
     {
       snapshot: ["a", "b", "full", "gone"],
       files: {
-        smtpplugins: plugins,
+        smtpplugins: refusingPlugins,
         passwords,
         rules: "127.0.0.3:deny\n:allow\n",
         "c.pem": own.certificate,
@@ -95,17 +85,6 @@ async function start(): Promise<TestRelay> {
     },
   );
   return relay;
-}
-
-/** The replies of one session to these lines; the greeting comes first. */
-async function talk(port: number, lines: readonly string[], from = "127.0.0.1"): Promise<(string | undefined)[]> {
-  const client = await SmtpClient.open(port, from);
-  const replies = [await client.reply()];
-  for (const line of lines) {
-    replies.push(await client.command(line));
-  }
-  client.close();
-  return replies;
 }
 
 /** Of every stage and verb, in one session. */
@@ -168,7 +147,7 @@ function counted(relay: TestRelay): Map<string, number> {
 /** The same of events. What a hop said is told by its code there. */
 function told(relay: TestRelay): Map<string, number> {
   const all = new Map<string, number>();
-  for (const line of relay.log.filter((one) => /^event: (?:refused|dropped)/.test(one))) {
+  for (const line of eventsOf(relay, /^event: (?:refused|dropped)/)) {
     const by = / by=(\S+)/.exec(line)?.[1];
     const [, quoted, plain] = / reason=(?:"([^"]*)"|(\S+))/.exec(line) ?? [];
     const ofHop = / code=4/.test(line) ? "deferred" : "refused";
@@ -186,7 +165,7 @@ describe("refusals", () => {
   it("are counted once each, with a reason, at every stage and for every verb, as the record has them", async () => {
     const relay = await start();
     const { port } = relay;
-    const replies = await talk(port, session);
+    const replies = [...(await talk(port, session))];
     replies.push(...(await talk(port, [], "127.0.0.2")));
     expect([...(await talk(port, [], "127.0.0.3")), ...(await talk(port, [], "127.0.0.4"))]).toEqual([
       undefined,
@@ -200,19 +179,14 @@ describe("refusals", () => {
     );
     const logins = await SmtpClient.open(relay.ports[1] ?? 0);
     await logins.reply();
-    const early = ["EHLO c", "AUTH PLAIN", "STARTTLS"];
-    for (const line of early) {
-      replies.push(await logins.command(line));
-    }
+    replies.push(...(await say(logins, ["EHLO c", "AUTH PLAIN", "STARTTLS"])));
     await logins.startTls();
     const login = (password: string): string =>
       `AUTH PLAIN ${Buffer.from(`\0alice@kontor.example\0${password}`).toString("base64")}`;
     const lines = ["EHLO c", "AUTH FOO", login("wrong"), "AUTH PLAIN", "*", login("right"), login("right")];
-    for (const line of [...lines, "MAIL FROM:<bob@kontor.example>", "QUIT"]) {
-      replies.push(await logins.command(line));
-    }
+    replies.push(...(await say(logins, [...lines, "MAIL FROM:<bob@kontor.example>", "QUIT"])));
     logins.close();
-    const refused = replies.filter((reply = "") => Number(reply.slice(0, 3)) >= 400);
+    const refused = refusedOf(replies);
     expect(refused.length).toBeGreaterThan(40);
     // And two that were dropped without a word.
     await vi.waitFor(() => expect(sum(told(relay))).toBe(refused.length + 2));
