@@ -4,8 +4,6 @@ import { createRequire } from "node:module";
 import type { validateDetailed } from "node-cron";
 import * as z from "zod";
 
-const require = createRequire(import.meta.url);
-
 /** Five fields, or six with seconds first. @param sample is right, and most files say nothing else: it is not checked */
 export function cronText(sample: string): z.ZodType<string, string> {
   return z.string().superRefine((value, context) => {
@@ -18,6 +16,7 @@ export function cronText(sample: string): z.ZodType<string, string> {
 
 /** In words; "" if nothing is wrong with it. */
 function faultsOf(expression: string): string {
+  const require = createRequire(import.meta.url);
   const library: { readonly validateDetailed: typeof validateDetailed } = require("node-cron");
   const { valid, errors } = library.validateDetailed(expression);
   return valid ? "" : errors.map((error) => error.message).join("; ");

@@ -72,8 +72,11 @@ function withPaths(type: z.ZodType, value: unknown, absolute: (path: string) => 
   const shape = shapeOf(type);
   if (shape !== undefined && typeof value === "object" && value !== null) {
     const inner = (key: string): unknown => {
-      const own = Object.hasOwn(shape, key) ? shape[key] : undefined;
-      return own === undefined ? valueAt(value, [key]) : withPaths(own, valueAt(value, [key]), absolute);
+      const within = valueAt(value, [key]);
+      // A section that may be there several times, and is not: its type need not be made.
+      const isEmpty = Array.isArray(within) && within.length === 0;
+      const own = !isEmpty && Object.hasOwn(shape, key) ? shape[key] : undefined;
+      return own === undefined ? within : withPaths(own, within, absolute);
     };
     const keys = Object.keys(value);
     return isLate(type) ? lately(keys, inner) : Object.fromEntries(keys.map((key) => [key, inner(key)]));
