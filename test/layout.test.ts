@@ -190,6 +190,13 @@ describe("layout", () => {
     expect([...reached].filter((file) => file.startsWith("src/web/"))).toEqual(["src/web/start.ts"]);
   });
 
+  it("has nothing in its rooms but code", () => {
+    const others = globSync("{src,sync}/**/*", { cwd: root, withFileTypes: true })
+      .filter((one) => one.isFile() && !/\.(?:ts|js|sh)$/.test(one.name))
+      .map(({ name }) => name);
+    expect(others).toEqual([]);
+  });
+
   it("has no file without a first line that says what it answers", () => {
     const silent = files.filter((file) => !readFileSync(join(root, file), "utf8").startsWith("/**"));
     expect(silent).toEqual([]);
