@@ -84,7 +84,7 @@ export class Parser extends SMTPStream {
    */
   override write(chunk: Buffer | string, encoding?: BufferEncoding | Done, callback?: Done): boolean {
     const isFromSocket = typeof chunk !== "string" && encoding === undefined;
-    if (isFromSocket && this.#isFree) {
+    if (isFromSocket && this.#isFree()) {
       this.#hold(chunk);
       return true;
     }
@@ -97,7 +97,7 @@ export class Parser extends SMTPStream {
    * a copy is made. @returns false: no more before "drain"
    */
   receive(buffer: Buffer, length: number): boolean {
-    if (length <= textLength && this.#isFree) {
+    if (length <= textLength && this.#isFree()) {
       this.#hold(buffer.toString("latin1", 0, length));
       return true;
     }
@@ -105,7 +105,7 @@ export class Parser extends SMTPStream {
   }
 
   /** Nothing is being read, or waits: what comes next is a command that can be read when the turn ends. */
-  get #isFree(): boolean {
+  #isFree(): boolean {
     return !this._dataMode && this.#held === undefined && this.writableLength === 0 && this.writable;
   }
 
