@@ -86,12 +86,13 @@ const otherVerbs: Plugin = {
 
 /** Its code is in the program; its library stays where it is, and is looked for from there. */
 function sqlite(place: string): Plugin {
-  const folder = join(root, "node_modules/better-sqlite3/lib");
+  const back = relative(place, join(root, "node_modules/better-sqlite3/lib"));
   return {
     name: "sqlite",
     transform(code, id) {
-      return id === join(folder, "binding.js")
-        ? code.replaceAll("__dirname", `(__dirname + ${JSON.stringify(`/${relative(place, folder)}`)})`)
+      // Not by the whole path: node_modules may be a link.
+      return id.endsWith("/better-sqlite3/lib/binding.js")
+        ? code.replaceAll("__dirname", `(__dirname + ${JSON.stringify(`/${back}`)})`)
         : undefined;
     },
   };
