@@ -23,7 +23,7 @@ const ownRequire: Plugin = {
       return undefined;
     }
     return code
-      .replace(/^const require = createRequire\(import\.meta\.url\);$/m, "")
+      .replace(/^ *const require = createRequire\(import\.meta\.url\);$/m, "")
       .replace(/^import \{ createRequire \} from "node:module";$/m, "");
   },
   resolveId(source) {

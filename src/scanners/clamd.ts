@@ -35,7 +35,7 @@ class ClamdScan implements TransportScan<Clean | Found> {
 
   take(content: Buffer): Promise<void> | undefined {
     if (this.#connection?.hasAnswered === true) {
-      throw this.#early(this.#connection.received);
+      throw early(this.#connection);
     }
     if (content.length <= reserve) {
       const all = Buffer.concat([this.#kept, content]);
@@ -53,16 +53,19 @@ class ClamdScan implements TransportScan<Clean | Found> {
     const last = this.#kept;
     this.#kept = Buffer.alloc(0);
     const connection = this.#open();
-    const early = connection.hasAnswered ? connection.received : undefined;
     clearInterval(this.#timer);
-    if (early !== undefined) {
-      throw this.#early(early);
+    if (connection.hasAnswered) {
+      throw early(connection);
     }
     void this.#send(last);
     void connection.write(end);
-    const answer = await connection.answer();
-    connection.close();
-    return read(answer);
+    try {
+      return read(await connection.answer());
+    } catch (error) {
+      throw connection.isBrokenOff ? early(connection) : error;
+    } finally {
+      connection.close();
+    }
   }
 
   abandon(): void {
@@ -96,12 +99,18 @@ class ClamdScan implements TransportScan<Clean | Found> {
     this.#kept = rest;
     void this.#send(first);
   }
+}
 
-  /** It has answered before it had the whole message. */
-  #early(answer: Buffer): Error {
-    const text = textOf(answer);
-    return text === "" ? new Error("it closed the connection") : new CannotScan(`early answer ${JSON.stringify(text)}`);
+/** It has answered, or gone, before it had the whole message. */
+function early(connection: ServiceConnection): Error {
+  const text = textOf(connection.received);
+  if (text !== "") {
+    return new CannotScan(`early answer ${JSON.stringify(text)}`);
   }
+  // As it does with what is larger than its StreamMaxLength. If it is gone for good, the next message will say so.
+  return connection.isBrokenOff
+    ? new CannotScan("it closed the connection before it had the message: larger than its StreamMaxLength?")
+    : (connection.failure ?? new Error("it closed the connection"));
 }
 
 function lengthOf({ length }: Buffer): Buffer {

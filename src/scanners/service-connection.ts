@@ -7,6 +7,8 @@ import type { Endpoint } from "../mail/network.ts";
 
 /** ms */
 const connectTime = 5000;
+/** What a write says where nobody reads any more. */
+const brokenOff: ReadonlySet<string> = new Set(["EPIPE", "ECONNRESET"]);
 
 /** A Unix socket, or a port. */
 export type ServicePlace = { readonly path: string } | Endpoint;
@@ -43,7 +45,8 @@ export class ServiceConnection {
   readonly #answer = Promise.withResolvers<Buffer>();
   #pieces: Buffer[] = [];
   #size = 0;
-  #failure: Error | undefined;
+  #failure: NodeJS.ErrnoException | undefined;
+  #wasOpen = false;
 
   /**
    * @param most bytes of an answer
@@ -56,7 +59,10 @@ export class ServiceConnection {
     this.#socket = connect(place);
     const timer = setTimeout(() => this.#fail(new Error(`no connection in ${connectTime} ms`)), connectTime);
     this.#socket
-      .on("connect", () => clearTimeout(timer))
+      .on("connect", () => {
+        this.#wasOpen = true;
+        clearTimeout(timer);
+      })
       .on("data", (chunk: Buffer) => this.#take(chunk))
       .on("end", () => this.#answer.resolve(this.received))
       .on("error", (error) => this.#fail(error))
@@ -74,6 +80,19 @@ export class ServiceConnection {
   /** Whether it has said something, or gone. */
   get hasAnswered(): boolean {
     return this.#size > 0 || this.#failure !== undefined || this.#socket.readableEnded;
+  }
+
+  /** Why there is no connection any more; undefined: there is, or it has ended as it should. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Whether the service closed the connection while it was sent something, and was not heard: what is sent to one that
+   * has closed ends the socket, with what it has said and nobody has read yet.
+   */
+  get isBrokenOff(): boolean {
+    return this.#wasOpen && this.#size === 0 && brokenOff.has(this.#failure?.code ?? "");
   }
 
   /** Sends these together. A promise asks to wait; it ends, too, when the connection does. */
@@ -124,7 +143,7 @@ export class ServiceConnection {
     }
   }
 
-  #fail(error: Error): void {
+  #fail(error: NodeJS.ErrnoException): void {
     this.#failure ??= error;
     // What was said before a connection broke may say why: a service that has enough closes it.
     if (this.#size > 0 && this.#size <= this.#most) {

@@ -90,7 +90,10 @@ describe.skipIf(missing("clamd"))("clamav with a real clamd", () => {
     for (let i = 0; i < 4; i++) {
       expect(await send([...largeMessage(3_000_000), Buffer.from(`${eicar}\r\n`)])).toBe(unable);
     }
-    expect(relay.log.join("\n")).toMatch(/clamav: no answer .*INSTREAM size limit exceeded/);
+    // Its answer is lost where more was sent before it was read.
+    expect(relay.log.join("\n")).toMatch(
+      /clamav: no answer .*(?:INSTREAM size limit exceeded|larger than its StreamMaxLength\?)/,
+    );
     expect(await send(withPart(eicar))).toBe(found);
   });
 
