@@ -8,13 +8,12 @@ import type { BigIntStats } from "node:fs";
 
 import Database from "better-sqlite3";
 
-import { ContentHash } from "./content-hash.ts";
+import { hashFile } from "./content-hash.ts";
 import { openFlags, refuseSize, unreadable } from "./file.ts";
 import { sealOffset, sealWithin } from "./format.ts";
 import { inspectSealed, inspectStructure } from "./inspect.ts";
 import type { Flawed } from "./inspect.ts";
 
-const piece = 1 << 20;
 /** A file that is replaced under its name while it is read is read again so often. */
 const mostTries = 3;
 
@@ -95,20 +94,12 @@ function openOnce(path: string, options: SealedOptions): SealedFile | Flawed | "
 
 /** Hashes all of it, unless that was done before. */
 function hashOpen(file: number, id: string, { wantsSigned = false, verified }: SealedOptions) {
-  const room = Buffer.alloc(sealWithin);
-  const head = room.subarray(0, readSync(file, room, 0, sealWithin, 0));
   if (verified?.has(id) === true && !wantsSigned) {
-    return { head, signed: undefined, flaw: undefined };
+    const room = Buffer.alloc(sealWithin);
+    return { head: room.subarray(0, readSync(file, room, 0, sealWithin, 0)), signed: undefined, flaw: undefined };
   }
-  const hash = new ContentHash(head, wantsSigned);
-  const buffer = Buffer.allocUnsafe(piece);
-  let at = head.length;
-  for (let count = -1; count !== 0; at += count) {
-    count = readSync(file, buffer, 0, piece, at);
-    hash.update(buffer.subarray(0, count));
-  }
-  const flaw = inspectSealed(head, at, hash);
-  return { head, signed: hash.signed(), flaw };
+  const { head, size, hash } = hashFile(file, wantsSigned);
+  return { head, signed: hash.signed(), flaw: inspectSealed(head, size, hash) };
 }
 
 /** Of a file that is renamed and replaced, never written to. */

@@ -1,10 +1,8 @@
 /** The seal of a snapshot file, see src/snapshot/format.ts: computed, written, compared. Files are read in pieces. */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 
-import { ContentHash } from "../../src/snapshot/content-hash.ts";
+import { hashFile } from "../../src/snapshot/content-hash.ts";
 import { sealOffset, sealWithin, unsealed } from "../../src/snapshot/format.ts";
-
-const piece = 1 << 20;
 
 /** Writes the seal into an open file that has none yet. */
 export function sealFile(file: number): void {
@@ -37,22 +35,6 @@ export function readSeal(path: string): string | undefined {
   } finally {
     closeSync(file);
   }
-}
-
-/** The head of an open file, and the hashes of all of it. @param wantsSigned whether anybody asks what was signed */
-export function hashFile(file: number, wantsSigned: boolean): { readonly head: Buffer; readonly hash: ContentHash } {
-  const buffer = Buffer.allocUnsafe(piece);
-  const read = (offset: number): Buffer => buffer.subarray(0, readSync(file, buffer, 0, piece, offset));
-  const first = read(0);
-  const head = Buffer.from(first.subarray(0, sealWithin));
-  const hash = new ContentHash(head, wantsSigned);
-  hash.update(first.subarray(head.length));
-  let offset = first.length;
-  for (let next = read(offset); next.length > 0; next = read(offset)) {
-    hash.update(next);
-    offset += next.length;
-  }
-  return { head, hash };
 }
 
 function digestFile(file: number): { readonly at: number; readonly seal: string; readonly digest: string } {

@@ -8,11 +8,11 @@ import type { KeyObject } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { hostname } from "node:os";
 
+import { hashFile } from "../../src/snapshot/content-hash.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import { inspectSignature } from "../../src/snapshot/signature.ts";
 import { directoriesOf } from "./build.ts";
 import type { Previous } from "./previous.ts";
-import { hashFile } from "./seal.ts";
 
 /** What a new file would say, beside its times. */
 export interface Statement {

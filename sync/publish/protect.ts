@@ -3,11 +3,11 @@ import { createPrivateKey } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import { writeSync } from "node:fs";
 
+import { hashFile } from "../../src/snapshot/content-hash.ts";
 import type { MetaKey, SourceRow } from "../../src/snapshot/format.ts";
 import type { KeyedForm } from "../../src/snapshot/keyed.ts";
 import { signatureOffset, signHash, unsigned } from "../../src/snapshot/signature.ts";
 import type { Previous } from "../list/previous.ts";
-import { hashFile } from "../list/seal.ts";
 import type { ReadResult } from "../read/read.ts";
 import { hashDn, hashRule } from "../convert/restrictions.ts";
 import type { Scratch } from "../read/scratch.ts";

@@ -113,47 +113,43 @@ it("reads a chunk of thousands of lines whole, and lets others have their turn i
   expect(turns).toBeGreaterThan(10);
 });
 
-it("gives a message what is behind its DATA to the octet, and reads commands behind its end", async () => {
-  const body = `${"\x00\xff.x".repeat(5000)}\r\n`;
-  const { lines, parser, write } = read((next) => {
-    if (lines.at(-1) === "DATA") {
-      parser.startMessage((chunk, done) => {
-        taken += chunk.toString("latin1");
-        const end = taken.indexOf("\r\n.\r\n");
-        done(end < 0 ? undefined : Buffer.from(taken.slice(end + 5), "latin1"));
+/** Reads lines, and what comes behind DATA as a message. */
+function readMessages() {
+  const message = { taken: "" };
+  const reading = read((next) => {
+    if (reading.lines.at(-1) === "DATA") {
+      reading.parser.startMessage((chunk, done) => {
+        message.taken += chunk.toString("latin1");
+        const end = message.taken.indexOf("\r\n.\r\n");
+        done(end < 0 ? undefined : Buffer.from(message.taken.slice(end + 5), "latin1"));
       });
     }
     next();
   });
-  let taken = "";
+  return { ...reading, message };
+}
+
+it("gives a message what is behind its DATA to the octet, and reads commands behind its end", async () => {
+  const body = `${"\x00\xff.x".repeat(5000)}\r\n`;
+  const { lines, write, message } = readMessages();
   await write("NOOP\r\nDATA\r\n", body.slice(0, 7), body.slice(7), ".\r\nRSET\r\nNO", "OP\r\n");
   expect(lines).toEqual(["NOOP", "DATA", "RSET", "NOOP"]);
-  taken = "";
+  message.taken = "";
   await write(`${"NOOP\r\n".repeat(3000)}DATA\r\n${body}.\r\nQUIT\r\n`);
-  expect(taken).toBe(`${body}.\r\nQUIT\r\n`);
+  expect(message.taken).toBe(`${body}.\r\nQUIT\r\n`);
   expect(lines.slice(4)).toEqual([...Array.from({ length: 3000 }, () => "NOOP"), "DATA", "QUIT"]);
 });
 
 it("gives a message what came with its DATA, and behind it, in a buffer that is used again", async () => {
-  let taken = "";
-  const { lines, parser } = read((next) => {
-    if (lines.at(-1) === "DATA") {
-      parser.startMessage((chunk, done) => {
-        taken += chunk.toString("latin1");
-        const end = taken.indexOf("\r\n.\r\n");
-        done(end < 0 ? undefined : Buffer.from(taken.slice(end + 5), "latin1"));
-      });
-    }
-    next();
-  });
+  const { lines, parser, message } = readMessages();
   oneBuffer(parser, "NOOP\r\nDATA\r\nx\xff");
   await turn();
-  expect([lines, taken]).toEqual([["NOOP", "DATA"], "x\xff"]);
+  expect([lines, message.taken]).toEqual([["NOOP", "DATA"], "x\xff"]);
   oneBuffer(parser, "y\x00");
   oneBuffer(parser, "z\r\n.\r\nRSET\r\n");
   oneBuffer(parser, "QUIT\r\n");
   await turn();
-  expect(taken).toBe("x\xffy\x00z\r\n.\r\nRSET\r\n");
+  expect(message.taken).toBe("x\xffy\x00z\r\n.\r\nRSET\r\n");
   expect(lines).toEqual(["NOOP", "DATA", "RSET", "QUIT"]);
 });
 
