@@ -15,6 +15,12 @@ export interface Outcome {
 
 export const undecided: Outcome = { verdict: pass, step: undefined, finding: undefined, observed: undefined };
 
+/** An outcome whose reply has to wait. */
+export async function outcomeAfter(wait: Promise<void>, outcome: Outcome): Promise<Outcome> {
+  await wait;
+  return outcome;
+}
+
 /** What the log line of a recipient says of it; undefined if no check found anything. */
 export function wordsOf({ verdict, step, finding, observed }: Outcome): string | undefined {
   if (step === undefined) {

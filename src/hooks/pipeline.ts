@@ -9,7 +9,7 @@ import type { Conclusion, Denial, Stage } from "./check.ts";
 import type { CommandHook, HookName, MessageHook } from "./hook-names.ts";
 import { settle } from "./settle.ts";
 import type { Outcome } from "./outcome.ts";
-import { undecided } from "./outcome.ts";
+import { outcomeAfter, undecided } from "./outcome.ts";
 import { planHooks, planStage, standingFor } from "./plan.ts";
 import type { Asked, Plan, Plans } from "./plan.ts";
 import type { Session } from "./session.ts";
@@ -37,6 +37,7 @@ function stageOf(plans: Plans["rcpt"], stage: Stage): Plan {
   }
 }
 
+/** What is there at once is used at once, without a closure: this is on the way of each command. */
 export class Pipeline {
   readonly #plans: Plans;
   /** The checks that need more of a message than its header. */
@@ -107,7 +108,8 @@ export class Pipeline {
   /** Counts a refusal and runs the hook `denied`. @returns what to wait for before the reply */
   refused(step: Step, reason: string, hook: HookName, session: Session): Promise<void> | undefined {
     this.#counters.add("refusals", step.labels(reason));
-    return this.denied(session, { check: step.label, reason, hook });
+    const listens = this.#plans.denied.policy.all.length > 0;
+    return listens ? this.denied(session, { check: step.label, reason, hook }) : undefined;
   }
 
   /** Runs the hook `denied` for a refusal; undefined if nothing is to be waited for. */
@@ -184,18 +186,30 @@ export class Pipeline {
       if (answer === pass) {
         continue;
       }
-      const settled = this.#heard(asked.step, answer, last, hook, session);
-      if (settled instanceof Promise) {
-        return settled.then((outcome) =>
-          outcome.verdict.kind === "pass" ? this.#from(plan, i + 1, outcome, hook, session, ask) : outcome,
-        );
+      if (answer instanceof Promise) {
+        return this.#fromLater(plan, i, { step: asked.step, answer }, last, hook, session, ask);
+      }
+      const settled = this.#settle(asked.step, answer, last, hook, session);
+      // Only a refusal is waited for.
+      if (settled instanceof Promise || settled.verdict.kind !== "pass") {
+        return settled;
       }
       last = settled;
-      if (last.verdict.kind !== "pass") {
-        return last;
-      }
     }
     return last;
+  }
+
+  async #fromLater(
+    plan: Plan,
+    at: number,
+    { step, answer }: { readonly step: Step; readonly answer: Promise<Verdict> },
+    before: Outcome,
+    hook: HookName,
+    session: Session,
+    ask: Ask | undefined,
+  ): Promise<Outcome> {
+    const outcome = await this.#settle(step, await answer, before, hook, session);
+    return outcome.verdict.kind === "pass" ? this.#from(plan, at + 1, outcome, hook, session, ask) : outcome;
   }
 
   #ask({ step, ask: own, observes }: Asked, hook: HookName, session: Session, ask: Ask | undefined): Answer {
@@ -233,13 +247,6 @@ export class Pipeline {
     return pass;
   }
 
-  /** Settles an answer, at once if it is there. */
-  #heard(step: Step, answer: Answer, before: Outcome, hook: HookName, session: Session): Outcome | Promise<Outcome> {
-    return answer instanceof Promise
-      ? answer.then((verdict) => this.#settle(step, verdict, before, hook, session))
-      : this.#settle(step, answer, before, hook, session);
-  }
-
   #settle(step: Step, verdict: Verdict, before: Outcome, hook: HookName, session: Session): Outcome | Promise<Outcome> {
     if (verdict.kind === "pass") {
       // What an observed check would have said stays on the record.
@@ -256,6 +263,6 @@ export class Pipeline {
       return outcome;
     }
     const wait = this.refused(step, outcome.verdict.reason, hook, session);
-    return wait === undefined ? outcome : wait.then(() => outcome);
+    return wait === undefined ? outcome : outcomeAfter(wait, outcome);
   }
 }

@@ -13,12 +13,7 @@ import { Suspicion } from "./suspicion.ts";
 import type { Pending } from "./suspicion.ts";
 import { newTransaction, openResults } from "./transaction.ts";
 import type { Transaction } from "./transaction.ts";
-
-/** An address as SMTPMAILFROM and SMTPRCPTTO hold it: without quotes, in the letter case in which it came; "" for the null sender. */
-export function variableForm(mailbox: Mailbox | undefined): string {
-  const at = mailbox?.raw.lastIndexOf("@") ?? -1;
-  return mailbox === undefined ? "" : mailbox.user + (at < 0 ? "" : mailbox.raw.slice(at));
-}
+import { variableForm } from "./variable-form.ts";
 
 /** What is known of a client at some moment: its variables, and whether checks are off. */
 export interface Known {

@@ -150,8 +150,33 @@ export function parseMailbox(text: string, longest: number = maxLength): Mailbox
     return user === undefined || user === "" ? undefined : { raw: text, user, domain: "" };
   }
   const user = unquote(text.slice(0, at));
+  const domain = domainBehind(text, at);
+  if (user === undefined || domain === undefined) {
+    return undefined;
+  }
+  if (
+    user.length === at &&
+    domain.length === text.length - at - 1 &&
+    text.endsWith(domain) &&
+    foldUser(user) === user
+  ) {
+    // The brand: nothing is quoted or folded, so the text is its normal form. Of most recipients no other key is made.
+    noteKey(user, domain, text as Key);
+  }
+  return { raw: text, user, domain };
+}
+
+/** The domain that was read last: nearly all recipients of a relay have the same few. */
+let latestDomain: string | undefined;
+
+/** The normal form of what is behind the "@". */
+function domainBehind(text: string, at: number): string | undefined {
+  if (latestDomain !== undefined && text.length - at - 1 === latestDomain.length && text.endsWith(latestDomain)) {
+    return latestDomain;
+  }
   const domain = normalDomain(text.slice(at + 1));
-  return user === undefined || domain === undefined ? undefined : { raw: text, user, domain };
+  latestDomain = domain ?? latestDomain;
+  return domain;
 }
 
 /** An address as it is written where UTF-8 is not allowed, with A-labels; undefined: its user part has none. */
@@ -186,8 +211,17 @@ export function readAllAgain([first, ...more]: readonly [Mailbox, ...Mailbox[]])
   return [readAgain(first), ...more.map(readAgain)];
 }
 
-/** The key that was made last: every list is asked for the same one, one after another. */
-let latest: { readonly user: string; readonly domain: string; readonly key: Key } | undefined;
+/** The key that was made last, and of what: every list is asked for the same one, one after another. */
+let latestKey: Key | undefined;
+let keyUser = "";
+let keyDomain = "";
+
+function noteKey(user: string, domain: string, key: Key): Key {
+  keyUser = user;
+  keyDomain = domain;
+  latestKey = key;
+  return key;
+}
 
 /**
  * The normal form under which a mailbox is in the snapshot and is looked up: folded, no quotes but those of the
@@ -195,13 +229,14 @@ let latest: { readonly user: string; readonly domain: string; readonly key: Key 
  */
 export function normalKey(user: string, domain: string): Key {
   if (domain === "") {
-    // The brand, here and below: this is the normal form.
+    // The brand: this is the normal form.
     return userKey(user) as Key;
   }
-  if (latest?.user !== user || latest.domain !== domain) {
-    latest = { user, domain, key: `${userKey(user)}@${domain}` as Key };
+  if (latestKey !== undefined && keyUser === user && keyDomain === domain) {
+    return latestKey;
   }
-  return latest.key;
+  // The brand, as above.
+  return noteKey(user, domain, `${userKey(user)}@${domain}` as Key);
 }
 
 function userKey(user: string): string {

@@ -14,13 +14,13 @@ export interface Response {
 }
 
 /** A reply that lets the session go on. 421 always ends it. */
-export function say(answer: Reply): Response {
-  return { reply: answer, close: answer.code === 421 };
+export function say(answer: Reply, by?: Decision): Response {
+  return { reply: answer, close: answer.code === 421, by };
 }
 
 /** A reply that ends the session. */
-export function sayAndClose(answer: Reply): Response {
-  return { reply: answer, close: true };
+export function sayAndClose(answer: Reply, by?: Decision): Response {
+  return { reply: answer, close: true, by };
 }
 
 /** End without a word. */

@@ -21,7 +21,7 @@ import { parseReply, printable, reply } from "../../src/mail/reply.ts";
 import { ReplyReader } from "../../src/couriers/smtp/reply-reader.ts";
 import { beginExchange } from "../../src/smtp/session/auth-exchange.ts";
 import type { Exchange } from "../../src/smtp/session/auth-exchange.ts";
-import { parseHelo, parseMail, parseRcpt, splitLine } from "../../src/smtp/session/command.ts";
+import { parseHelo, parseMail, parseRcpt, plainRecipient, splitLine } from "../../src/smtp/session/command.ts";
 
 const runs = { numRuns: Number(process.env["FUZZ_RUNS"] ?? 2000) };
 /** Bytes as latin1 text, as lines come from the wire. */
@@ -116,6 +116,13 @@ describe("parsers under fire", () => {
         for (const prefix of ["", "FROM:<", "TO:<"]) {
           const mail = parseMail(prefix + argument, offersAuth);
           const rcpt = parseRcpt(prefix + argument);
+          for (const lenient of [false, true]) {
+            // What is read without the syntax of parameters and the client's tolerance is what that would read.
+            const tolerance = { lenient, utf8: lenient, offered: { dsn: lenient, smtputf8: lenient } };
+            const plain = plainRecipient(`${prefix}${argument}>`);
+            const full = parseRcpt(`${prefix}${argument}>`, tolerance);
+            expect(plain ?? full).toEqual(full);
+          }
           // With everything offered: what is sent to the hop is UTF-8 without a byte that could end the path.
           const all = { lenient: false, utf8: true, offered: { dsn: true, smtputf8: true }, isUtf8: true };
           const wide = [parseMail(`${prefix}${argument}> SMTPUTF8`, true, all), parseRcpt(prefix + argument, all)];

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 
 import { recipientOptions } from "../../src/hooks/recipient-options.ts";
-import { Session, variableForm } from "../../src/hooks/session.ts";
+import { Session } from "../../src/hooks/session.ts";
+import { variableForm } from "../../src/hooks/variable-form.ts";
 import { parseMailbox } from "../../src/mail/address.ts";
 import type { Mailbox } from "../../src/mail/address.ts";
 

@@ -113,6 +113,44 @@ describe("the normal form", () => {
     expect(normalKey("", "kontor.example")).toBe('""@kontor.example');
   });
 
+  it("is that of the address at hand, whatever was read before it", () => {
+    const first = parseMailbox("a@kontor.example");
+    expect(first).toEqual({ raw: "a@kontor.example", user: "a", domain: "kontor.example" });
+    const next = [
+      "a@ontor.example",
+      "a@",
+      "a",
+      "A@kontor.example",
+      '"a"@kontor.example',
+      "b@KONTOR.example",
+      "a@kontor.example.",
+    ];
+    const read = next.map((text) => {
+      parseMailbox("a@kontor.example");
+      return parseMailbox(text);
+    });
+    expect(read.map((mailbox) => mailbox && normalKey(mailbox.user, mailbox.domain))).toEqual([
+      "a@ontor.example",
+      undefined,
+      "a",
+      "a@kontor.example",
+      "a@kontor.example",
+      "b@kontor.example",
+      "a@kontor.example",
+    ]);
+    expect(read.map((mailbox) => mailbox?.domain)).toEqual([
+      "ontor.example",
+      undefined,
+      "",
+      ...Array.from({ length: 4 }, () => "kontor.example"),
+    ]);
+    // Keys of other lists are asked for in between.
+    expect([normalKey("a", "other.example"), normalKey("a", "kontor.example")]).toEqual([
+      "a@other.example",
+      "a@kontor.example",
+    ]);
+  });
+
   it("is one key for all spellings of a user part in UTF-8: NFC, simple case folding", () => {
     const same = [
       ["jürgen", "JÜRGEN", "ju\u0308rgen", "JU\u0308RGEN"],

@@ -1,7 +1,7 @@
 /** Command lines to commands or replies, by explicit cases; the properties are in test/fuzz. */
 import { describe, expect, it } from "vitest";
 
-import { parseHelo, parseMail, parseRcpt, splitLine } from "../../src/smtp/session/command.ts";
+import { parseHelo, parseMail, parseRcpt, plainRecipient, splitLine } from "../../src/smtp/session/command.ts";
 
 const codeOf = (value: object): number | undefined => ("code" in value ? (value.code as number) : undefined);
 
@@ -69,6 +69,26 @@ describe("commands", () => {
     expect(codeOf(parseRcpt("TO:<>"))).toBe(501);
     expect(codeOf(parseRcpt("FROM:<a@b.example>"))).toBe(501);
     expect(codeOf(parseRcpt("TO:<a@b.example> NOTIFY=NEVER"))).toBe(555);
+  });
+
+  it.each([
+    "TO:<Anna@B.example>",
+    "TO:<postmaster>",
+    'TO:<"a> b"@b.example>',
+    "TO:<a@[192.0.2.1]>",
+    "TO:<@x.example:a@b.example>",
+    "TO:<a@b.example> NOTIFY=<>",
+    "TO:< a@b.example >",
+    "TO:<\xe4@b.example>",
+    "TO:<a@b\xe4.example>",
+    "to:<a@b.example>",
+    "TO:<a@b.example",
+    "TO:<>",
+  ])("RCPT %s is the same read in the plain way, if it can be", (argument) => {
+    for (const lenient of [false, true]) {
+      const full = parseRcpt(argument, { lenient, utf8: true, offered: { dsn: true, smtputf8: true }, isUtf8: true });
+      expect(plainRecipient(argument) ?? full).toEqual(full);
+    }
   });
 
   it("reads a line made to try everything in no time", () => {

@@ -45,7 +45,16 @@ export function delayOf(nth: number, { delayAfter, delayMax }: HarvestSettings):
   return delayAfter === 0 || step < 0 ? 0 : Math.min(delayMax, firstDelay * 2 ** Math.min(step, 20));
 }
 
-/** The policy of one configuration; what it knows is the ledger's. */
+async function sentenceAfter(sentence: Sentence, begun: Later<void>, weighed: Later<void>): Promise<Sentence> {
+  await begun;
+  await weighed;
+  return sentence;
+}
+
+/**
+ * The policy of one configuration; what it knows is the ledger's. What is there at once is used at once, without a
+ * closure: this is on the way of each refusal.
+ */
 export class Harvest {
   readonly #settings: HarvestSettings;
   readonly #ledger: HarvestLedger;
@@ -107,7 +116,15 @@ export class Harvest {
     }
     const { ip } = session.client;
     const network = clientNetwork(ip);
-    return after(this.#hears(ip, network), () => this.#count(session, network, nth));
+    const heard = this.#hears(ip, network);
+    return heard instanceof Promise
+      ? this.#judgeLater(heard, session, network, nth)
+      : this.#count(session, network, nth);
+  }
+
+  async #judgeLater(heard: Promise<boolean>, session: Session, network: string, nth: number): Promise<Sentence> {
+    await heard;
+    return this.#count(session, network, nth);
   }
 
   #count(session: Session, network: string, nth: number): Later<Sentence> {
@@ -119,9 +136,16 @@ export class Harvest {
     const tally = clientLimit > 0 ? this.#ledger.add(network, window) : undefined;
     const isLast = hangupAfter > 0 && nth >= hangupAfter;
     const begun = isLast ? this.#hangUp(session, network, nth) : undefined;
-    const weighed = tally === undefined ? undefined : after(tally, (known) => this.#weigh(session, network, known));
+    const weighed =
+      tally instanceof Promise
+        ? this.#weighLater(session, network, tally)
+        : tally && this.#weigh(session, network, tally);
     const sentence = isLast ? disconnect : this.#reply(nth);
-    return after(begun, () => after(weighed, () => sentence));
+    return begun === undefined && weighed === undefined ? sentence : sentenceAfter(sentence, begun, weighed);
+  }
+
+  async #weighLater(session: Session, network: string, tally: Promise<Tally>): Promise<void> {
+    await this.#weigh(session, network, await tally);
   }
 
   #hangUp(session: Session, network: string, nth: number): Later<void> {

@@ -75,6 +75,8 @@ function parsePath(line: string, keyword: keyof typeof paths, lenient: boolean):
   return { address, parameters: parameters ?? noParameters };
 }
 
+type Party = Pick<Service, "lenient" | "authenticator" | "idn">;
+
 /** What a client is allowed beside the syntax of RFC 5321. */
 export interface Tolerance {
   /** See {@link isLenient}. */
@@ -87,11 +89,9 @@ export interface Tolerance {
   readonly isUtf8?: boolean | undefined;
 }
 
-/** What this client is. @param offered what its EHLO offered @param isUtf8 whether MAIL had SMTPUTF8 */
+/** What this client is. @param isUtf8 whether MAIL had SMTPUTF8 */
 export function toleranceOf(
-  service: Pick<Service, "lenient" | "authenticator" | "idn">,
-  session: Session,
-  offered: Offered,
+  { service, session, offered }: { service: Party; session: Session; offered: Offered },
   isUtf8?: boolean,
 ): Tolerance {
   return { lenient: isLenient(service, session), utf8: mayUseUtf8(service, session), offered, isUtf8 };
@@ -153,6 +153,15 @@ export interface NamedRecipient extends Mailbox {
 /** The parameters of a recipient, one by one. */
 export function parametersOf({ dsn = "" }: NamedRecipient): readonly string[] {
   return dsn === "" ? noParameters : dsn.slice(1).split(" ");
+}
+
+/**
+ * Reads the argument of RCPT in the form in which nearly all come: in ASCII, with nothing behind the address, and nothing
+ * to be forgiven. Undefined: {@link parseRcpt} says what it is.
+ */
+export function plainRecipient(argument: string): NamedRecipient | undefined {
+  const isPlain = argument.startsWith("TO:<") && argument.endsWith(">") && !isBeyondAscii(argument);
+  return isPlain ? parseMailbox(argument.slice(4, -1)) : undefined;
 }
 
 /** Reads the argument of RCPT. */

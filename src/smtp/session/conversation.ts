@@ -10,7 +10,7 @@ import type { LimitName } from "../../report/counters.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { limitDecision } from "../decision.ts";
-import { isLenient, parametersOf, parseHelo, parseMail, parseRcpt, toleranceOf } from "./command.ts";
+import { isLenient, parametersOf, parseHelo, parseMail, parseRcpt, plainRecipient, toleranceOf } from "./command.ts";
 import type { MailCommand, NamedRecipient } from "./command.ts";
 import type { MessageIntake } from "../message/message-intake.ts";
 import { openMessage } from "../message/open-message.ts";
@@ -120,7 +120,7 @@ export class Conversation {
     if (this.session.transaction !== undefined && !this.#dataRefused) {
       return answers.nested;
     }
-    const command = parseMail(argument, this.offersAuth, toleranceOf(this.service, this.session, this.offered));
+    const command = parseMail(argument, this.offersAuth, toleranceOf(this));
     if ("wire" in command) {
       return say(command);
     }
@@ -132,9 +132,7 @@ export class Conversation {
     this.#endTransaction(false);
     this.session.begin(command.sender, command.parameters);
     return after(askAtMail(this.service, this.session), (refusal) => {
-      if (refusal === undefined) {
-        this.#mail = { ...command, sender: this.session.transaction?.sender };
-      }
+      this.#mail = refusal === undefined ? { ...command, sender: this.session.transaction?.sender } : undefined;
       return refusal ?? answers.senderOk;
     });
   }
@@ -144,7 +142,7 @@ export class Conversation {
     if (transaction === undefined || this.#mail === undefined) {
       return this.session.helo === "" ? answers.heloFirst : answers.mailFirst;
     }
-    const mailbox = parseRcpt(argument, toleranceOf(this.service, this.session, this.offered, this.#mail.utf8));
+    const mailbox = plainRecipient(argument) ?? parseRcpt(argument, toleranceOf(this, this.#mail.utf8));
     if ("wire" in mailbox) {
       this.session.recipient = undefined;
       return say(mailbox);
@@ -153,9 +151,12 @@ export class Conversation {
     if (transaction.accepted.length >= this.service.limits.recipients) {
       return refuseSurplus(this.service, this.session, mailbox);
     }
-    return after(judgeRecipient(this.service, this.session, transaction, mailbox), (judged) =>
-      this.#handOn(judged, mailbox),
-    );
+    const judged = judgeRecipient(this.service, this.session, transaction, mailbox);
+    return judged instanceof Promise ? this.#handOnLater(judged, mailbox) : this.#handOn(judged, mailbox);
+  }
+
+  async #handOnLater(judged: Promise<Judged>, named: NamedRecipient): Promise<Response> {
+    return this.#handOn(await judged, named);
   }
 
   /** Asks the next hop about a recipient that passed: its refusal is passed on. */

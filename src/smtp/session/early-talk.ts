@@ -19,9 +19,9 @@ const excused: readonly Exemption[] = ["relay client", "bypass", "whitelisted"];
 function atGreeting(action: EarlyTalkAction, text: string): Response | undefined {
   switch (action) {
     case "refuse":
-      return { ...sayAndClose(reply(421, "4.7.0", text)), by };
+      return sayAndClose(reply(421, "4.7.0", text), by);
     case "refuse-permanent":
-      return { ...sayAndClose(reply(554, "5.7.1", text)), by };
+      return sayAndClose(reply(554, "5.7.1", text), by);
     case "defer":
     case "defer-permanent":
     case "log":
@@ -33,9 +33,9 @@ function atGreeting(action: EarlyTalkAction, text: string): Response | undefined
 function atMail(action: EarlyTalkAction, text: string): Response | undefined {
   switch (action) {
     case "defer":
-      return { ...say(reply(450, "4.7.1", text)), by };
+      return say(reply(450, "4.7.1", text), by);
     case "defer-permanent":
-      return { ...say(reply(550, "5.7.1", text)), by };
+      return say(reply(550, "5.7.1", text), by);
     case "refuse":
     case "refuse-permanent":
     case "log":

@@ -19,7 +19,7 @@ export class LimitedConversation {
 
   /** @param time how long it may last, ms */
   constructor(refusal: Reply, by: Decision, hostname: string, time: number) {
-    this.#refusal = { ...say(refusal), by };
+    this.#refusal = say(refusal, by);
     this.#hello = say(reply(250, "", hostname));
     this.#end = performance.now() + time;
   }

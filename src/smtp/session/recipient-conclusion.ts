@@ -8,6 +8,7 @@ import type { Delivery } from "../../mail/courier.ts";
 import type { Reply } from "../../mail/reply.ts";
 import { answers, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
+import type { Sentence } from "../harvest/harvest.ts";
 import type { Service } from "../service.ts";
 import { serverName } from "../decision.ts";
 import type { NamedRecipient } from "./command.ts";
@@ -45,7 +46,7 @@ export async function askNextHop(
   if (accepted) {
     transaction?.accepted.push(rcpt);
   }
-  return accepted ? said : { ...say(answer), by: { check: serverName, told: true } };
+  return accepted ? said : say(answer, { check: serverName, told: true });
 }
 
 /** The parameters of a recipient for its next hop, where it may have another address. */
@@ -147,11 +148,17 @@ export function afterRefusal(
   nth: number,
 ): Answering {
   noteUnknown(service, session, finding);
-  return finding === "unknown"
-    ? after(service.harvest.judge(session, nth), (sentence) =>
-        afterSentence(sentence, response, () => session.elapsed()),
-      )
-    : response;
+  if (finding !== "unknown") {
+    return response;
+  }
+  const sentence = service.harvest.judge(session, nth);
+  return sentence instanceof Promise
+    ? sentenceLater(sentence, response, session)
+    : afterSentence(sentence, response, session);
+}
+
+async function sentenceLater(sentence: Promise<Sentence>, usual: Response, session: Session): Promise<Response> {
+  return afterSentence(await sentence, usual, session);
 }
 
 /** Refuses a recipient beyond `[smtp] max_recipients`. A note-taker sees this one, too. */

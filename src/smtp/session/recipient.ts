@@ -6,19 +6,20 @@ import type { Denial } from "../../hooks/check.ts";
 import { isExempt } from "../../hooks/exemption.ts";
 import { refusedFor, wordsOf } from "../../hooks/outcome.ts";
 import type { Outcome } from "../../hooks/outcome.ts";
-import { variableForm } from "../../hooks/session.ts";
 import type { Session } from "../../hooks/session.ts";
+import type { Pending } from "../../hooks/suspicion.ts";
+import { variableForm } from "../../hooks/variable-form.ts";
 import type { Transaction } from "../../hooks/transaction.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { ourAnswers } from "../../report/observer.ts";
 import type { OurAnswer } from "../../report/observer.ts";
-import type { Decision } from "../../report/event.ts";
-import { answers, dropped, say, sayAndClose } from "../answers.ts";
+import { answers, dropped, say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 import { decisionOf, serverName } from "../decision.ts";
 import { isOurs, relayFault } from "../relayable.ts";
 import type { Service } from "../service.ts";
-import { atRcpt, queuedResponse } from "./waiting-reply.ts";
+import { afterWith, refusalOf } from "./outcome.ts";
+import { atRcpt, queuedBy, queuedReply } from "./waiting-reply.ts";
 import { withRelaySuffix } from "./relay-suffix.ts";
 import { logRecipient } from "./recipient-log.ts";
 import type { RecipientLogging } from "./recipient-log.ts";
@@ -50,7 +51,7 @@ interface Case {
   readonly session: Session;
   readonly transaction: Transaction;
   /** What the checks of stage policy came to. */
-  policy?: Outcome;
+  policy: Outcome | undefined;
 }
 
 /** One mark: a verdict, or undefined for the next mark. */
@@ -76,14 +77,14 @@ export function judgeRecipient(
   mailbox: Mailbox,
 ): Judged | Promise<Judged> {
   session.recipient = mailbox;
-  return walk({ service, session, transaction }, 0);
+  return walk({ service, session, transaction, policy: undefined }, 0);
 }
 
 function walk(at: Case, first: number): Judged | Promise<Judged> {
   for (let i = first; i < marks.length; i++) {
     const judged = marks[i]?.(at);
     if (judged instanceof Promise) {
-      return judged.then((settled) => settled ?? walk(at, i + 1));
+      return walkLater(at, judged, i + 1);
     }
     if (judged !== undefined) {
       return judged;
@@ -92,17 +93,13 @@ function walk(at: Case, first: number): Judged | Promise<Judged> {
   return passed(at, undefined);
 }
 
+async function walkLater(at: Case, judged: Promise<Judged | undefined>, next: number): Promise<Judged> {
+  return (await judged) ?? walk(at, next);
+}
+
 function mailboxOf({ session }: Case): Mailbox {
   // judgeRecipient sets it, and no effect takes it away.
   return session.recipient as Mailbox;
-}
-
-/** Continues with an outcome, at once if it is there. */
-function then(
-  outcome: Outcome | Promise<Outcome>,
-  go: (outcome: Outcome) => Judged | undefined | Promise<Judged | undefined>,
-): Judged | undefined | Promise<Judged | undefined> {
-  return outcome instanceof Promise ? outcome.then(go) : go(outcome);
 }
 
 /** A note-taker sees every recipient, also the ones that are refused next; its verdict does not count here. */
@@ -114,28 +111,35 @@ function takeNotes({ service, session }: Case): Promise<undefined> | undefined {
 
 /** A bad sender is refused before any plugin runs, and is not counted. */
 function refuseBadSender(at: Case): Judged | undefined | Promise<Judged | undefined> {
-  return then(at.service.pipeline.run("rcpt", at.session, "sender"), (outcome) =>
-    outcome.verdict.kind === "refuse" || outcome.verdict.kind === "drop" ? refused(at, outcome) : undefined,
-  );
+  return afterWith(at.service.pipeline.run("rcpt", at.session, "sender"), at, afterSenderChecks);
+}
+
+function afterSenderChecks(outcome: Outcome, at: Case): Judged | undefined {
+  const { kind } = outcome.verdict;
+  return kind === "refuse" || kind === "drop" ? refused(at, outcome) : undefined;
 }
 
 /** Replies that plugins queued, and refusals of checks in mode later. */
 function refuseQueued(at: Case): Judged | undefined | Promise<Judged> {
-  const { service, session } = at;
-  const queued = queuedResponse(session.late.rcpt);
+  const { session } = at;
+  const queued = queuedReply(session.late.rcpt);
   if (queued !== undefined) {
-    return answered(at, { check: "spp", status: "refused (queued by plugin)", ...queued.by }, queued);
+    return answered(at, "refused (queued by plugin)", say(queued, { ...queuedBy, told: true }));
   }
+  const { pending } = session;
+  return pending.length === 0 ? undefined : refusePending(at, pending);
+}
+
+function refusePending(at: Case, all: readonly Pending[]): Judged | undefined | Promise<Judged> {
+  const { service, session } = at;
   // A login, or another recipient, may have changed whom the check leaves alone.
-  const pending = session.pending.find(({ step }) => !isExempt(session, step.unless, "rcpt"));
+  const pending = all.find(({ step }) => !isExempt(session, step.unless, "rcpt"));
   if (pending === undefined) {
     return undefined;
   }
   const { verdict, step } = pending;
-  const said = atRcpt(verdict.reply);
-  const response = verdict.close === true ? sayAndClose(said) : say(said);
-  const status = refusedFor(step, verdict.reason);
-  const judged = answered(at, { check: step.label, status, reason: verdict.reason, counted: true }, response);
+  const by = { check: step.label, reason: verdict.reason, told: true, counted: true };
+  const judged = answered(at, refusedFor(step, verdict.reason), refusalOf(verdict, atRcpt(verdict.reply), by));
   const wait = service.pipeline.refused(step, verdict.reason, "rcpt", session);
   return wait === undefined ? judged : wait.then(() => judged);
 }
@@ -153,12 +157,15 @@ function countRecipient(at: Case): undefined {
 function askPolicy(at: Case): Judged | undefined | Promise<Judged | undefined> {
   const { service, session } = at;
   session.changing = "rcpt";
-  return then(service.pipeline.run("rcpt", session, "policy"), (outcome) => {
-    session.changing = undefined;
-    session.changeRecipient(withRelaySuffix(session, mailboxOf(at)));
-    at.policy = outcome;
-    return ending(at, outcome);
-  });
+  return afterWith(service.pipeline.run("rcpt", session, "policy"), at, afterPolicy);
+}
+
+function afterPolicy(outcome: Outcome, at: Case): Judged | undefined {
+  const { session } = at;
+  session.changing = undefined;
+  session.changeRecipient(withRelaySuffix(session, mailboxOf(at)));
+  at.policy = outcome;
+  return ending(at, outcome);
 }
 
 /** What ends a recipient's way; undefined: it goes on. */
@@ -198,12 +205,14 @@ function passUnlisted(at: Case): Judged | undefined | Promise<Judged> {
 }
 
 function askRecipientChecks(at: Case): Judged | undefined | Promise<Judged | undefined> {
-  return then(at.service.pipeline.run("rcpt", at.session, "recipient"), (outcome) => {
-    return ending(at, outcome) ?? afterRecipientChecks(at, outcome);
-  });
+  return afterWith(at.service.pipeline.run("rcpt", at.session, "recipient"), at, afterRecipientChecks);
 }
 
-function afterRecipientChecks(at: Case, outcome: Outcome): Judged | Promise<Judged> {
+function afterRecipientChecks(outcome: Outcome, at: Case): Judged | Promise<Judged> {
+  const end = ending(at, outcome);
+  if (end !== undefined) {
+    return end;
+  }
   if (outcome.finding === "unavailable") {
     at.service.counters.add("failed_open");
   }
@@ -245,27 +254,22 @@ function refused(at: Case, outcome: Outcome): Judged {
   if (verdict.kind !== "refuse") {
     return { kind: "answered", response: { ...dropped, by: decisionOf(outcome) } };
   }
-  const response = verdict.close === true ? sayAndClose(verdict.reply) : say(verdict.reply);
-  const status = wordsOf(outcome) ?? "refused";
-  const said = { check: step?.label ?? serverName, status, reason: verdict.reason, counted: true };
-  return answered(at, said, response, finding);
+  const by = { check: step?.label ?? serverName, reason: verdict.reason, told: true, counted: true };
+  return answered(at, wordsOf(outcome) ?? "refused", refusalOf(verdict, verdict.reply, by), finding);
 }
 
 /** The server itself refuses, and says so to whoever listens. */
 function denied(at: Case, reason: string): Judged | Promise<Judged> {
-  const said = { check: serverName, status: `refused (${reason})`, reason };
-  const judged = answered(at, said, say(answers.relayingDenied));
+  const by = { check: serverName, reason, told: true };
+  const judged = answered(at, `refused (${reason})`, say(answers.relayingDenied, by));
   const denial: Denial = { check: serverName, reason, hook: "rcpt" };
   const wait = at.service.pipeline.denied(at.session, denial);
   return wait === undefined ? judged : wait.then(() => judged);
 }
 
-interface Said extends Decision {
-  /** The words of the log line. */
-  readonly status: string;
-}
-
-function answered(at: Case, { check, status, reason, counted }: Said, response: Response, finding?: string): Judged {
+/** @param status the words of the log line */
+function answered(at: Case, status: string, response: Response, finding?: string): Judged {
+  const check = response.by?.check ?? serverName;
   logRecipient(at.service, at.session, { mailbox: mailboxOf(at), check, status }, response.reply);
-  return { kind: "answered", response: { ...response, by: { check, reason, told: true, counted } }, finding };
+  return { kind: "answered", response, finding };
 }

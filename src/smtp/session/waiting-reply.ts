@@ -7,16 +7,16 @@ import { say } from "../answers.ts";
 import type { Response } from "../answers.ts";
 
 /** Whose those are that plugins queued. */
-const queuedBy: Decision = { check: "spp", reason: "plugin" };
+export const queuedBy: Decision = { check: "spp", reason: "plugin" };
 
 /** What plugins have queued with `refuse-later`; undefined: nothing. */
 export function queuedResponse(lines: readonly string[]): Response | undefined {
   const queued = queuedReply(lines);
-  return queued === undefined ? undefined : { ...say(queued), by: queuedBy };
+  return queued === undefined ? undefined : say(queued, queuedBy);
 }
 
 /** Lines queued by `refuse-later`, as one reply: two of them would be taken for the answers to two commands. */
-function queuedReply(lines: readonly string[]): Reply | undefined {
+export function queuedReply(lines: readonly string[]): Reply | undefined {
   if (lines.length === 0) {
     return undefined;
   }

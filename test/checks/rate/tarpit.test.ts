@@ -192,9 +192,9 @@ describe("the harvest delay beside a tarpit", () => {
   it("is what is left of it after the other wait", async () => {
     const usual = say(answers.relayingDenied);
     const sentence = { kind: "reply", wait: 1000 } as const;
-    expect(afterSentence(sentence, usual, () => 1000)).toBe(usual);
-    expect(afterSentence(sentence, usual, () => 999)).toBeInstanceOf(Promise);
-    expect(afterSentence({ kind: "disconnect" }, usual, () => 5000)).toEqual({
+    expect(afterSentence(sentence, usual, { elapsed: () => 1000 })).toBe(usual);
+    expect(afterSentence(sentence, usual, { elapsed: () => 999 })).toBeInstanceOf(Promise);
+    expect(afterSentence({ kind: "disconnect" }, usual, { elapsed: () => 5000 })).toEqual({
       ...answers.tooManyUnknown,
       by: { check: "goodmailto", reason: "harvest", told: true, counted: true },
     });
