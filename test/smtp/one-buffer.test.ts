@@ -34,7 +34,7 @@ it("takes what each socket reads, in the same buffer, and its stream has only th
   for (const word of ["EHLO a", "QUIT"]) {
     const { client, socket } = await connection();
     let text = "";
-    const isSet = readIntoOneBuffer(socket, (buffer, length) => {
+    const isSet = readIntoOneBuffer(socket, (length, buffer) => {
       buffers.add(buffer);
       text += buffer.toString("latin1", 0, length);
       return true;
@@ -56,7 +56,7 @@ it("reads no more when it is so asked, and goes on where it stopped", async () =
   const { client, socket } = await connection();
   let read = 0;
   let goesOn = false;
-  readIntoOneBuffer(socket, (_buffer, length) => {
+  readIntoOneBuffer(socket, (length) => {
     read += length;
     return goesOn;
   });

@@ -5,8 +5,11 @@
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 
-/** Takes what was read; the buffer is used again afterwards. @returns false: no more before `resume` */
-type Take = (buffer: Buffer, length: number) => boolean;
+/**
+ * Takes what a socket has read; the buffer is used again afterwards. One function for all sockets: one that was made and
+ * assigned for each would be old at once for V8, and keep what it refers to. @returns false: no more before `resume`
+ */
+type Take = (this: Socket, length: number, buffer: Buffer) => boolean;
 
 /** A socket and its handle, as far as `onread` has to do with them: lib/net.js of Node, initSocketHandle. */
 interface Inside {
@@ -32,7 +35,7 @@ export function readIntoOneBuffer(socket: Socket, take: Take): boolean {
     return false;
   }
   inside[keys.buffer] = buffer;
-  inside[keys.take] = (length: number): boolean => take(buffer, length);
+  inside[keys.take] = take;
   handle.useUserBuffer(buffer);
   return true;
 }

@@ -12,6 +12,41 @@ import { readIntoOneBuffer } from "./one-buffer.ts";
 /** How long a client may take to close its side after its session, in ms; a shorter idle timeout replaces it. */
 const linger = 5000;
 
+/** Where a socket has the connection that it belongs to, until it is closed. */
+const owner = Symbol("connection");
+
+interface OwnedSocket extends Socket {
+  [owner]?: SocketConnection | undefined;
+}
+
+// The listeners are the same for all sockets. A closed socket stays in memory for a while: Node's constructor assigns a
+// function to a property of each Writable, and V8 makes such functions old at once, so that they keep their stream from
+// the collector of young objects until the next full collection. It must not keep the session.
+
+function closed(this: OwnedSocket): void {
+  const connection = this[owner];
+  this[owner] = undefined;
+  connection?._onClose();
+}
+
+function failed(this: OwnedSocket, error: Error): void {
+  this[owner]?._onError(error);
+}
+
+function ended(this: OwnedSocket): void {
+  this[owner]?.readEnd();
+}
+
+function takeChunk(this: OwnedSocket, chunk: Buffer): void {
+  if (this[owner]?.readChunk(this, chunk) === false) {
+    this.pause();
+  }
+}
+
+function takeFromBuffer(this: OwnedSocket, length: number, buffer: Buffer): boolean {
+  return this[owner]?.readBuffer(this, buffer, length) !== false;
+}
+
 export abstract class SocketConnection extends SMTPConnection {
   declare _parser: Parser | false;
   #lingersSince = 0;
@@ -24,32 +59,43 @@ export abstract class SocketConnection extends SMTPConnection {
   protected abstract get over(): boolean;
 
   override _setListeners(callback: () => void): void {
-    const socket = this._socket;
-    socket.on("close", () => this._onClose());
-    socket.on("error", (error) => this._onError(error));
-    socket.on("end", () => this.#readEnd());
-    const take = (buffer: Buffer, length: number): boolean =>
-      this.#read(socket, (parser) => parser.receive(buffer, length));
-    if (!readIntoOneBuffer(socket, take)) {
-      socket.on("data", (chunk) => void (this.#read(socket, (parser) => parser.write(chunk)) || socket.pause()));
+    const socket: OwnedSocket = this._socket;
+    socket[owner] = this;
+    socket.on("close", closed);
+    socket.on("error", failed);
+    socket.on("end", ended);
+    if (!readIntoOneBuffer(socket, takeFromBuffer)) {
+      socket.on("data", takeChunk);
     }
     if (socket.readableEnded) {
       // A proxy has sent its header and FIN.
-      process.nextTick(() => this.#readEnd());
+      process.nextTick(() => this.readEnd());
     }
     socket.resume();
     callback();
   }
 
-  /** What comes when the session is over is thrown away. @returns false: no more until the parser has read this */
-  #read(socket: Socket, take: (parser: Parser) => boolean): boolean {
-    const parser = this.#reader;
-    const goesOn = parser === undefined || this._upgrading || this._socket !== socket || take(parser);
-    if (!goesOn) {
-      // STARTTLS puts another parser in its place.
-      parser.once("drain", () => this._parser === parser && socket.resume());
-    }
-    return goesOn;
+  /** @returns false: no more until the parser has read this */
+  readChunk(socket: Socket, chunk: Buffer): boolean {
+    const parser = this.#readerOf(socket);
+    return parser === undefined || parser.write(chunk) || this.#resumeBehind(parser, socket);
+  }
+
+  /** As {@link readChunk}, out of a buffer that is used again. */
+  readBuffer(socket: Socket, buffer: Buffer, length: number): boolean {
+    const parser = this.#readerOf(socket);
+    return parser === undefined || parser.receive(buffer, length) || this.#resumeBehind(parser, socket);
+  }
+
+  /** Undefined: what comes is thrown away, as the session is over, or not the client's own any more (STARTTLS). */
+  #readerOf(socket: Socket): Parser | undefined {
+    return this._upgrading || this._socket !== socket ? undefined : this.#reader;
+  }
+
+  #resumeBehind(parser: Parser, socket: Socket): false {
+    // STARTTLS puts another parser in its place.
+    parser.once("drain", () => this._parser === parser && socket.resume());
+    return false;
   }
 
   get #reader(): Parser | undefined {
@@ -57,7 +103,8 @@ export abstract class SocketConnection extends SMTPConnection {
     return this.over || parser === false || parser.isClosed || parser.destroyed ? undefined : parser;
   }
 
-  #readEnd(): void {
+  /** The client has said its last word. */
+  readEnd(): void {
     const parser = this._parser;
     if (parser !== false && !parser.isClosed && !parser.destroyed) {
       parser.end();
@@ -110,6 +157,7 @@ export abstract class SocketConnection extends SMTPConnection {
     if (parser !== false) {
       parser.isClosed = true;
       this._socket.unpipe(parser);
+      parser.forget();
       this._parser = false;
     }
     this._closed = true;

@@ -23,7 +23,7 @@ type Done = (error?: Error | null) => void;
 
 const CR = 13;
 const notText = /^[\x00-\x08\x0e-\x1f\x80-\xff]/;
-const nobody: Done = () => undefined;
+const nobody = (): void => undefined;
 const nothing: Buffer = Buffer.alloc(0);
 
 /** @param chunk a text has one character an octet */
@@ -32,14 +32,14 @@ function octetsOf(chunk: Buffer | string): Buffer {
 }
 
 export class Parser extends SMTPStream {
-  readonly #onLine: LineSink;
+  #onLine: LineSink;
   #sink: MessageSink | undefined;
   /** What is read now, its part that is text up to `#end`, and where the next line begins in that text. */
   #chunk: Buffer | string = nothing;
   #end = 0;
   #text = "";
   #at = 0;
-  #done = nobody;
+  #done: Done = nobody;
   #isReading = false;
   #goesOn = false;
   readonly #next = (): void => this.#read();
@@ -65,6 +65,12 @@ export class Parser extends SMTPStream {
   constructor(onLine: LineSink) {
     super({ maxCommandLength });
     this.#onLine = onLine;
+  }
+
+  /** Nobody waits for anything of it any more. What refers to it then does not keep the session in memory. */
+  forget(): void {
+    this.#onLine = nobody;
+    this.removeAllListeners().on("error", nobody);
   }
 
   /** From the next byte on, everything goes to the sink, until it hands back a rest. */
@@ -239,7 +245,7 @@ export class Parser extends SMTPStream {
     if (notText.test(this._remainder)) {
       const line = this._remainder;
       this._remainder = "";
-      this.#onLine(line, () => undefined);
+      this.#onLine(line, nobody);
     }
   }
 
