@@ -57,6 +57,8 @@ export abstract class SocketConnection extends SMTPConnection {
   protected abstract get idleTime(): number;
   /** The last reply of the session is made. */
   protected abstract get over(): boolean;
+  /** The system has not yet taken all replies. */
+  protected abstract get hasUnsent(): boolean;
 
   override _setListeners(callback: () => void): void {
     const socket: OwnedSocket = this._socket;
@@ -124,7 +126,7 @@ export abstract class SocketConnection extends SMTPConnection {
   override close(): void {
     const socket = this._socket;
     const parser = this._parser;
-    if (this.hasSaidQuit && !this.secure && socket.writableLength === 0) {
+    if (this.hasSaidQuit && !this.secure && !this.hasUnsent) {
       socket.destroy();
     } else if (!socket.destroyed && socket.writable) {
       socket.end();

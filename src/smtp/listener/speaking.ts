@@ -32,6 +32,10 @@ export abstract class SpeakingConnection extends SocketConnection {
     return this.parting || this._closing || this._closed;
   }
 
+  protected get hasUnsent(): boolean {
+    return this.outgoing.isLate;
+  }
+
   /** The session that was there is over; the one of another client begins. */
   renew(presented: Presented): void {
     this.presented = presented;
