@@ -92,12 +92,14 @@ function isNeeded(path: string, architecture: Architecture): boolean {
 
 /**
  * Verbs that people wait for start without Node's loader of modules, and end before a collection of garbage pays. A sync
- * collects more often, so that the memory of a large one is not mostly garbage. docs/performance.md has the figures.
+ * and a relay start as src/node.sh starts them. docs/performance.md has the figures.
  */
 const launcher = `#!/bin/sh
 case $1 in
 check | status | trace)
   exec /${home}/node --min-semi-space-size=16 --single-threaded-gc /${home}/dist/quick.cjs "$@" ;;
+serve)
+  exec /${home}/node --min-semi-space-size=8 /${home}/dist/main.js "$@" ;;
 sync)
   exec /${home}/node --max-semi-space-size=8 /${home}/dist/main.js "$@" ;;
 esac

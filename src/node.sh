@@ -3,9 +3,11 @@
 # The npm scripts and the systemd units start here and not at node_modules/.bin/node, which is missing after `npm ci`
 # with npm before 11.7: two optional packages share that name, and npm removes it with the package for the other
 # processor. The process number stays the same (exec), as socket activation and supervisors need it.
-# A sync collects garbage more often than Node would, so that the memory of a large one is not mostly garbage:
+# A sync collects garbage more often than Node would, so that the memory of a large one is not mostly garbage. A relay
+# keeps a young generation in which open sessions are a small part, which V8 would make small while there is little to do.
 # docs/performance.md has the figures.
 case ${2-} in
+  serve) set -- --min-semi-space-size=8 "$@" ;;
   sync) set -- --max-semi-space-size=8 "$@" ;;
 esac
 project=$(cd -P -- "$(dirname -- "$0")/.." && pwd -P) || exit 69

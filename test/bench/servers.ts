@@ -114,9 +114,13 @@ export async function startOurs(site: Site, options: OursOptions): Promise<Serve
   // Another one of this name may have written there before.
   writeFileSync(`${base}.log`, "");
   const log = openSync(`${base}.log`, "a");
+  const checkout = options.checkout ?? project;
+  // As its own node.sh starts a relay.
+  const [, own] = /^ *serve\) set -- (\S+)/m.exec(readFileSync(join(checkout, "src/node.sh"), "utf8")) ?? [];
   const words = [
+    ...(own === undefined ? [] : [own]),
     ...(options.nodeWords ?? []),
-    join(options.checkout ?? project, "src/main.ts"),
+    join(checkout, "src/main.ts"),
     "serve",
     "--config",
     `${base}.toml`,

@@ -1,6 +1,6 @@
 /** src/goodmailto.js and src/node.sh: the program under whatever Node the system has. */
 import { spawnSync } from "node:child_process";
-import { accessSync, chmodSync, constants, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { accessSync, chmodSync, constants, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -140,12 +140,18 @@ describe("node.sh", () => {
     expect({ stdout, code }).toEqual({ stdout: `${process.version} ${program.pid} a b\n`, code: 0 });
   });
 
-  it("starts a sync, and nothing else, with a small young generation", async () => {
+  it("starts a sync with a small young generation, and a relay with one that stays large, as the package and the image do", async () => {
     const folder = checkout({ body: "console.log(process.execArgv.join(), ...process.argv.slice(2));\n" });
     const start = async (...words: string[]): Promise<string> =>
       (await scene.run(join(folder, "src/node.sh"), [join(folder, "src/main.ts"), ...words]).ended()).stdout;
     expect(await start("sync", "--cron")).toBe("--max-semi-space-size=8 sync --cron\n");
-    expect(await start("serve", "sync")).toBe(" serve sync\n");
+    expect(await start("status", "sync")).toBe(" status sync\n");
+    const words = "--min-semi-space-size=8";
+    expect(await start("serve", "sync")).toBe(`${words} serve sync\n`);
+    const packaged = ["packaging/tree.ts", "packaging/oci/Containerfile"].map((file) =>
+      readFileSync(join(project, file), "utf8"),
+    );
+    expect(packaged).toEqual([expect.stringContaining(words), expect.stringContaining(words)]);
   });
 
   it("works through a link to the checkout's folder, as an installation in /opt has it", async () => {

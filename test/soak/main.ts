@@ -1,13 +1,15 @@
 /**
  * `npm run soak [-- seconds]`: ten minutes by default. Prints the figures; exits 1 where something is lost or grows.
  * `npm run soak -- everything [seconds [rate]]`: half an hour with everything on at half load, or at so many messages a
- * second. `npm run soak -- drill`: all cases of `goodmailto drill`.
+ * second. `npm run soak -- drill`: all cases of `goodmailto drill`. `npm run soak -- sessions [number [checkout]]`: what
+ * remains of 20,000 sessions, or so many, in memory.
  */
 import { missing } from "../fakes/need.ts";
 import { isRoot } from "../fakes/postfix.ts";
 import { runDrills } from "./drill.ts";
 import { runEverything } from "./judge.ts";
 import { residentPeak, soak } from "./soak.ts";
+import { runSurvivors } from "./survivors.ts";
 
 if (process.argv[2] === "everything") {
   const [time = "1800", rate] = process.argv.slice(3);
@@ -15,6 +17,10 @@ if (process.argv[2] === "everything") {
 }
 if (process.argv[2] === "drill") {
   process.exit(await runDrills());
+}
+if (process.argv[2] === "sessions") {
+  const [sessions = "20000", checkout] = process.argv.slice(3);
+  process.exit(await runSurvivors(Number(sessions), checkout));
 }
 const seconds = Number(process.argv[2] ?? 600);
 /** What a full collection leaves may grow so much: by tables that are bounded, and are not full after a third of the time. */
