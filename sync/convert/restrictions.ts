@@ -91,11 +91,11 @@ interface Unresolved {
 
 /** A rule whose addresses and DNs are hashes. */
 export function hashRule(rule: string, hash: (key: string) => string): string {
-  if (rule.startsWith(unresolved)) {
+  if (isUnresolved(rule)) {
     const { dns, keys }: Unresolved = JSON.parse(rule.slice(unresolved.length));
     return unresolved + JSON.stringify({ dns: dns.map((dn) => hashDn(dn, hash)), keys: keys.map(hash) });
   }
-  if (rule.startsWith(untold)) {
+  if (isUntold(rule)) {
     const names: string[] = JSON.parse(rule.slice(untold.length));
     return untold + JSON.stringify(names.map((name) => hashDn(name, hash)));
   }
@@ -108,16 +108,21 @@ export function hashDn(dn: string, hash: (key: string) => string): string {
 }
 
 /** Whether a rule names entries that {@link resolveRule} looks for. */
-export const unresolvedPattern = `${unresolved}*`;
+export function isUnresolved(rule: string): boolean {
+  return rule.startsWith(unresolved);
+}
+
 /** Whether a rule is one that cannot be determined. */
-export const untoldPattern = `${untold}*`;
+export function isUntold(rule: string): boolean {
+  return rule.startsWith(untold);
+}
 
 /**
  * Turns a list of DNs into one of addresses; "" if one has none, or there are too many, or it cannot be determined.
  * @param find the addresses of a DN
  */
 export function resolveRule(rule: string, find: (dn: string) => readonly string[]): string {
-  if (rule.startsWith(untold)) {
+  if (isUntold(rule)) {
     return "";
   }
   const { dns, keys }: Unresolved = JSON.parse(rule.slice(unresolved.length));

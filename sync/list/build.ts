@@ -1,18 +1,17 @@
 /**
- * Makes the new snapshot file from the scratch file: sorted, so that memory stays bounded and bytes do not depend on
+ * Makes the new snapshot file from the rows that were read: sorted, so that memory stays bounded and bytes do not depend on
  * the order of reading.
  */
-import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 
 import Database from "better-sqlite3";
 
 import { applicationId, ddl, kinds, refused, unsealed, versionOf, wildcardKinds } from "../../src/snapshot/format.ts";
-import type { MetaKey, SourceRow } from "../../src/snapshot/format.ts";
+import type { Kind, MetaKey, SourceRow } from "../../src/snapshot/format.ts";
 import type { Holdings } from "../read/holdings.ts";
-import { streamMemory } from "../read/scratch.ts";
 import type { Scratch } from "../read/scratch.ts";
 import { askList } from "./ask-list.ts";
-import { countRows, exactly } from "./count.ts";
+import { countRows } from "./count.ts";
 import type { Built } from "./count.ts";
 
 /** What goes into the file beside the rows. */
@@ -44,100 +43,29 @@ export interface Grace {
   readonly oldest: number;
 }
 
-/** Of a kind that a row of the scratch file has as a number. */
-export const kindName: string = `CASE kind ${kinds.map((kind, rank) => `WHEN ${rank} THEN '${kind}'`).join(" ")} END`;
-
 /** For sorting, in KiB; beyond it SQLite sorts in temporary files. */
 const sortMemory = 16_384;
-/** Octets that are copied at a time. */
-const piece = 1 << 20;
-
 /**
  * Fills a new file. Not sealed yet.
- * @param scratch finished
  * @throws what SQLite throws, also if the result is incomplete
  */
-export function buildSnapshot(path: string, scratch: Pick<Scratch, "path" | "holdings">, facts: BuildFacts): Built {
+export function buildSnapshot(path: string, scratch: Pick<Scratch, "groups" | "holdings">, facts: BuildFacts): Built {
   // No other process may read it before it has its group.
   closeSync(openSync(path, "wx", 0o600));
-  return writeDatabase(path, (database) => {
-    database.pragma(`application_id = ${applicationId}`);
-    database.pragma(`cache_size = -${sortMemory}`);
-    database.prepare("ATTACH ? AS scratch").run(scratch.path);
-    database.pragma(`scratch.cache_size = -${streamMemory}`);
-    if (facts.grace !== undefined) {
-      database.prepare("ATTACH ? AS old").run(facts.grace.path);
-    }
-    database.exec("BEGIN");
-    const holdings = fill(database, scratch.holdings(), facts);
-    const built = describe(database, facts, holdings);
-    database.exec("COMMIT");
-    database.exec("DETACH scratch");
-    return built;
-  });
-}
-
-/**
- * As {@link buildSnapshot}, with the rows of an old file, which are those that were found: a copy of it with new facts.
- * @param scratch which has these rows, perhaps some more than once
- * @throws as it does
- */
-export function copySnapshot(
-  path: string,
-  oldPath: string,
-  scratch: Pick<Scratch, "holdings">,
-  facts: BuildFacts,
-): Built {
-  copyFile(oldPath, path);
-  return writeDatabase(path, (database) => {
-    // What was freed must not be found where the checksum is looked for.
-    database.pragma("secure_delete = ON");
-    database.exec("BEGIN; DELETE FROM source; DELETE FROM meta");
-    const built = describe(database, facts, exactly(database, scratch.holdings()));
-    database.exec("COMMIT");
-    return built;
-  });
-}
-
-/**
- * What a file has that is there already.
- * @param sources how many it has
- * @param scratch which has the same rows, perhaps some more than once; not given: they are counted
- */
-export function builtAt(path: string, sources: number, scratch?: Pick<Scratch, "holdings">): Built {
-  return askList(path, (database) => {
-    return countRows(database, sources, exactly(database, scratch?.holdings()));
-  });
-}
-
-/** What `meta` would say of the directories in a file that is there already. @param directories ids of sources */
-export function directoriesOf(path: string, directories: readonly number[]): string {
-  return askList(path, (database) => catchAllSources(database, directories).directories ?? "");
-}
-
-/** By descriptors: a link that somebody put there is not followed, and no other process may read it yet. */
-function copyFile(from: string, to: string): void {
-  const target = openSync(to, "wx", 0o600);
-  const source = openSync(from, "r");
-  try {
-    const buffer = Buffer.allocUnsafe(piece);
-    for (let count = readSync(source, buffer); count > 0; count = readSync(source, buffer)) {
-      writeFileSync(target, buffer.subarray(0, count));
-    }
-  } finally {
-    closeSync(source);
-    closeSync(target);
-  }
-}
-
-/** Writes into a file that nobody reads yet, and looks at all of it afterwards. */
-function writeDatabase(path: string, write: (database: Database.Database) => Built): Built {
   const database = new Database(path);
   try {
     database.pragma("journal_mode = OFF");
     database.pragma("synchronous = OFF");
     database.pragma("locking_mode = EXCLUSIVE");
-    const built = write(database);
+    database.pragma(`application_id = ${applicationId}`);
+    database.pragma(`cache_size = -${sortMemory}`);
+    if (facts.grace !== undefined) {
+      database.prepare("ATTACH ? AS old").run(facts.grace.path);
+    }
+    database.exec("BEGIN");
+    const holdings = fill(database, scratch, facts);
+    const built = describe(database, facts, holdings);
+    database.exec("COMMIT");
     const verdict = database.pragma("integrity_check(1)", { simple: true });
     if (verdict !== "ok") {
       throw new Error(`Cannot publish: the new file is damaged: ${String(verdict)}`);
@@ -148,22 +76,50 @@ function writeDatabase(path: string, write: (database: Database.Database) => Bui
   }
 }
 
+/** What a file has that is there already. @param sources how many it has */
+export function builtAt(path: string, sources: number): Built {
+  return askList(path, (database) => countRows(database, sources));
+}
+
+/** What `meta` would say of the directories in a file that is there already. @param directories ids of sources */
+export function directoriesOf(path: string, directories: readonly number[]): string {
+  return askList(path, (database) => catchAllSources(database, directories).directories ?? "");
+}
+
+/**
+ * Rows as they come. SQLite asks a table of JavaScript for a column each time it needs it, so they go through a subquery
+ * whose columns are asked for once: only one with a limit is not made a part of the query around it.
+ */
+const feed = "(SELECT source, kind, rule, gone, members FROM feed LIMIT -1)";
+const kindName = `CASE f.kind ${kinds.map((kind, rank) => `WHEN ${rank} THEN '${kind}'`).join(" ")} END`;
+const ranks: ReadonlyMap<Kind, number> = new Map(kinds.map((kind, rank) => [kind, rank]));
+
 /**
  * Of rows with the same key and source the first one stays: one that is there, then one that is open.
- * @param holdings of the scratch file
- * @returns of the list, if they are the same but for rows that vanished
+ * @returns what the list holds, if that is what the scratch file holds but for rows that vanished
  */
 function fill(
   database: Database.Database,
-  holdings: Holdings | undefined,
+  scratch: Pick<Scratch, "groups" | "holdings">,
   { grace }: BuildFacts,
 ): Holdings | undefined {
   database.exec(ddl);
+  database.table("feed", {
+    columns: ["source", "kind", "rule", "gone", "members"],
+    directOnly: true,
+    *rows() {
+      for (const { source, kind, rule, gone, members } of scratch.groups()) {
+        yield [source, ranks.get(kind), rule, gone, members];
+      }
+    },
+  });
   const sort = database.prepare(
-    `INSERT OR IGNORE INTO recipient SELECT key, source, ${kindName}, entry, rule, gone
-     FROM scratch.found ORDER BY key, source, gone, rule <> '', kind, entry, rule`,
+    `INSERT OR IGNORE INTO recipient SELECT row.value, f.source, ${kindName}, row.key, f.rule, f.gone
+     FROM ${feed} AS f, json_each(f.members) AS row
+     ORDER BY row.value, f.source, f.gone, f.rule <> '', f.kind, row.key, f.rule`,
   );
-  const isExact = sort.run().changes === holdings?.rows;
+  const holdings = scratch.holdings();
+  const isExact = sort.run().changes === holdings.rows;
   const vanished = grace === undefined ? 0 : keepVanished(database, grace);
   return isExact
     ? { ...holdings, hasWildcards: holdings.hasWildcards || (vanished > 0 && hasWildcards(database)) }

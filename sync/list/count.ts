@@ -20,12 +20,6 @@ export function countRows(database: Database.Database, sources: number, holdings
   return { rows: counted.bySource.reduce((sum, some) => sum + some, 0), ...counted };
 }
 
-/** The holdings of a scratch file with the rows of this list; undefined if it has one of them more than once. */
-export function exactly(database: Database.Database, holdings: Holdings | undefined): Holdings | undefined {
-  const rows = database.prepare<[], number>("SELECT count(*) FROM recipient").pluck().get();
-  return rows === holdings?.rows ? holdings : undefined;
-}
-
 /** Of no rows. */
 function noCounts(sources: number) {
   // Object.fromEntries forgets its keys.

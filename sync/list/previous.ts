@@ -9,7 +9,6 @@ import Database from "better-sqlite3";
 import { readLook } from "../../src/files/last-look.ts";
 import { applicationId, sealTrace, versions } from "../../src/snapshot/format.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
-import { streamMemory } from "../read/scratch.ts";
 import type { ScratchRow } from "../read/scratch.ts";
 import { judgeSeal } from "./seal.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
@@ -42,6 +41,8 @@ export interface Previous {
   readonly sources: ReadonlyMap<string, PreviousSource>;
   /** The rows of a source in pieces, in key order, vanished ones too. */
   rowsOf(name: string): Iterable<readonly ScratchRow[]>;
+  /** The rule of a key that a source gave and that is there, by the number of the source. */
+  ruleOf(source: number, key: string): string | undefined;
   close(): void;
 }
 
@@ -54,6 +55,8 @@ export interface PreviousFound {
 }
 
 const piece = 10_000;
+/** A file that is read from its beginning to its end needs no more of its pages in memory, in KiB. */
+const streamMemory = 2048;
 
 /** Codes that speak of the file's bytes. Any other (locked, no permission, I/O) says nothing about the list. */
 const damaged = /^SQLITE_(?:NOTADB|CORRUPT|ERROR)/;
@@ -130,6 +133,9 @@ function readPrevious(database: Database.Database, path: string): Previous {
   const select = database.prepare<[string], ScratchRow>(
     "SELECT key, kind, entry, rule, gone FROM recipient WHERE source = (SELECT id FROM source WHERE name = ?)",
   );
+  const find = database
+    .prepare<[string, number], string>("SELECT rule FROM recipient WHERE key = ? AND source = ? AND gone = 0")
+    .pluck();
   return {
     path,
     created,
@@ -142,6 +148,7 @@ function readPrevious(database: Database.Database, path: string): Previous {
     directories: meta.get("directories") ?? "",
     rows: sources.reduce((sum, { rows }) => sum + rows, 0),
     sources: new Map(sources.map((source) => [source.name, { ...source, ...looked.get(source.name) }])),
+    ruleOf: (source, key) => find.get(key, source),
     rowsOf: (name) => inPieces(select.iterate(name)),
     close: () => void database.close(),
   };

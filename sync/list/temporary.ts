@@ -3,7 +3,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 /** The temporary file of this process for one purpose. In the folder of the snapshot, for rename(2). */
-export function temporaryName(path: string, purpose: "scratch" | "new"): string {
+export function temporaryName(path: string, purpose: "scratch" | "people" | "new"): string {
   return `${path}.tmp.${process.pid}.${purpose}`;
 }
 
@@ -15,7 +15,7 @@ export function temporaryName(path: string, purpose: "scratch" | "new"): string 
 export function removeTemporary(path: string): number {
   const prefix = `${basename(path)}.tmp.`;
   const ours = readdirSync(dirname(path)).filter((name) => {
-    return name.startsWith(prefix) && /^\d+\.(?:scratch|new)(?:-journal)?$/.test(name.slice(prefix.length));
+    return name.startsWith(prefix) && /^\d+\.(?:scratch|people|new)(?:-journal)?$/.test(name.slice(prefix.length));
   });
   for (const name of ours) {
     rmSync(join(dirname(path), name), { force: true });

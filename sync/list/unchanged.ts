@@ -5,35 +5,21 @@
 import Database from "better-sqlite3";
 
 import { refused } from "../../src/snapshot/format.ts";
-import { kindName } from "./build.ts";
 import type { Previous } from "./previous.ts";
 
-/** Pages of a file of this many KiB are kept while its rows are compared. */
-const compareMemory = 16_384;
+const columns = "key, source, kind, entry, rule, gone";
+const rowsOf = (list: string): string => `SELECT ${columns} FROM ${list}.recipient`;
 
-/**
- * Whether the rows of a scratch file, which is closed, are all those of an old file whose sources have the same
- * numbers. False also if a key was found twice with something else: then only the new list can tell.
- */
-export function hasSameRows(scratchPath: string, oldPath: string): boolean {
-  const database = new Database(scratchPath, { readonly: true });
+/** Whether two files have the same rows; their sources must have the same numbers. */
+export function hasSameRows(newPath: string, oldPath: string): boolean {
+  const database = new Database(newPath, { readonly: true });
   try {
-    database.pragma(`cache_size = -${compareMemory}`);
     database.prepare("ATTACH ? AS old").run(oldPath);
-    const count = (sql: string): number =>
-      database.prepare<[], number>(`SELECT count(*) FROM ${sql}`).pluck().get() ?? 0;
-    const rows = count("old.recipient");
-    const other = database.prepare(
-      `SELECT 1 FROM found LEFT JOIN old.recipient AS other ON other.key = found.key AND other.source = found.source
-       WHERE other.kind IS NOT (${kindName.replace("CASE kind", "CASE found.kind")}) OR other.entry <> found.entry
-         OR other.rule <> found.rule OR other.gone <> found.gone LIMIT 1`,
-    );
-    return (
-      rows > 0 &&
-      count("found") >= rows &&
-      other.get() === undefined &&
-      count("(SELECT 1 FROM found GROUP BY key, source)") === rows
-    );
+    const count = (list: string): number =>
+      database.prepare<[], number>(`SELECT count(*) FROM ${list}.recipient`).pluck().get() ?? 0;
+    // Both are in this order: SQLite merges them, and looks nothing up.
+    const other = `${rowsOf("main")} EXCEPT ${rowsOf("old")} ORDER BY key, source LIMIT 1`;
+    return count("main") === count("old") && database.prepare(other).get() === undefined;
   } finally {
     database.close();
   }

@@ -25,8 +25,6 @@ interface OfSource {
   rows: number;
   readonly there: Map<Kind, number>;
   hasWildcards: boolean;
-  /** Whether anything is said about who may write. */
-  hasRules: boolean;
 }
 
 /** Counts as rows come and go. */
@@ -34,38 +32,31 @@ export interface HoldingsCount {
   add(source: number, rows: Alike): void;
   /** All of a source went. */
   drop(source: number): void;
-  /** Of all sources. */
-  readonly hasRules: boolean;
   sum(): Holdings;
 }
 
 /** None yet. */
 export function countHoldings(): HoldingsCount {
   const sources = new Map<number, OfSource>();
-  const some = (has: (one: OfSource) => boolean): boolean => sources.values().some(has);
   return {
     add(source, { kind, rule, gone, rows }) {
       const one = sources.get(source) ?? emptySource();
       sources.set(source, one);
       one.rows += rows;
       one.hasWildcards ||= wildcardKinds.includes(kind) || rule === refused.rule;
-      one.hasRules ||= rule !== "";
       if (gone === 0) {
         one.there.set(kind, (one.there.get(kind) ?? 0) + rows);
       }
     },
     drop: (source) => void sources.delete(source),
-    get hasRules() {
-      return some(({ hasRules }) => hasRules);
-    },
     sum: () => ({
       rows: sources.values().reduce((sum, { rows }) => sum + rows, 0),
       there: new Map([...sources].map(([source, { there }]) => [source, there])),
-      hasWildcards: some(({ hasWildcards }) => hasWildcards),
+      hasWildcards: sources.values().some(({ hasWildcards }) => hasWildcards),
     }),
   };
 }
 
 function emptySource(): OfSource {
-  return { rows: 0, there: new Map(), hasWildcards: false, hasRules: false };
+  return { rows: 0, there: new Map(), hasWildcards: false };
 }

@@ -4,6 +4,7 @@
  */
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import { runAlone } from "./alone.ts";
+import { isUnresolved } from "../convert/restrictions.ts";
 import { buildSnapshot } from "../list/build.ts";
 import { compareSnapshots } from "../list/changes.ts";
 import { heldText } from "./full.ts";
@@ -50,7 +51,7 @@ async function runLocked(options: JobOptions, progress: Progress): Promise<Delta
     if (previous.held !== undefined) {
       return { kind: "held", why: heldText(previous.held) };
     }
-    scratch = createScratch(temporaryName(options.path, "scratch"));
+    scratch = createScratch((purpose) => temporaryName(options.path, purpose));
     return await runWith(options, scratch, previous, progress);
   } finally {
     scratch?.close();
@@ -78,9 +79,10 @@ async function runWith(
   const startedAt = now();
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(runDeadline)]);
   const readers = sources.map((source) => changesOf(source, previous, progress));
-  const results = await readSources(readers, { ...options, signal, scratch: protectScratch(scratch, protection) });
+  const news = lookForNew(scratch, previous);
+  const results = await readSources(readers, { ...options, signal, scratch: protectScratch(news.scratch, protection) });
   const rows = sources.map(({ name }, index) => rowOf(name, results[index], previous));
-  if (scratch.countNew(previous.path) === 0) {
+  if (!news.isThere()) {
     for (const { name, reached } of rows) {
       progress.set(name, { from: previous.sources.get(name)?.reached ?? "", reached });
     }
@@ -92,7 +94,6 @@ async function runWith(
       scratch.add(index + 1, old);
     }
   }
-  scratch.finish();
   const newPath = temporaryName(path, "new");
   const built = buildSnapshot(newPath, scratch, { sources: rows, ...originOf(previous, options, startedAt) });
   const changes = compareSnapshots(newPath, previous.path, options.tell);
@@ -107,6 +108,27 @@ async function runWith(
   continueList(newPath, previous);
   placeList(newPath, options, false);
   return { kind: "published", facts };
+}
+
+/**
+ * The scratch file as sources are to see it, and whether they gave a key that the list lacks, or has with another rule. A row
+ * whose rule names entries that are not read now is left out if the list has the key.
+ */
+function lookForNew(scratch: Scratch, { ruleOf }: Previous) {
+  const sources = new Set<number>();
+  const add: Scratch["add"] = (source, rows) => {
+    const known = (key: string): string | undefined => ruleOf(source, key);
+    const kept = rows.filter(({ key, rule = "" }) => !isUnresolved(rule) || known(key) === undefined);
+    if (kept.some(({ key, rule = "" }) => known(key) !== "" && known(key) !== rule)) {
+      sources.add(source);
+    }
+    scratch.add(source, kept);
+  };
+  const drop: Scratch["drop"] = (source) => {
+    sources.delete(source);
+    scratch.drop(source);
+  };
+  return { scratch: { ...scratch, add, drop }, isThere: () => sources.size > 0 };
 }
 
 /** The source as one that gives only what is new; nothing if it cannot tell. */

@@ -5,7 +5,7 @@ import type { Log } from "../../src/report/log.ts";
 import type { SourceRow } from "../../src/snapshot/format.ts";
 import { runAlone } from "./alone.ts";
 import { runAside } from "./aside.ts";
-import { buildSnapshot, builtAt, copySnapshot } from "../list/build.ts";
+import { buildSnapshot } from "../list/build.ts";
 import type { Grace } from "../list/build.ts";
 import { compareSnapshots } from "../list/changes.ts";
 import type { Changes } from "../list/changes.ts";
@@ -54,7 +54,7 @@ async function runLocked(options: JobOptions, workPath: string): Promise<SyncOut
     if (previous?.held !== undefined && options.dryRun !== true) {
       return { kind: "held", why: heldText(previous.held) };
     }
-    scratch = createScratch(temporaryName(workPath, "scratch"));
+    scratch = createScratch((purpose) => temporaryName(workPath, purpose));
     return await runWith(options, workPath, scratch, previous);
   } finally {
     scratch?.close();
@@ -95,7 +95,6 @@ async function conclude(
   }
   const rows = sources.map((source, index) => freeze(source, index + 1, results[index], scratch, previous));
   resolveSenders(scratch, options.log);
-  scratch.finish();
   const made = makeList({ results, rows, previous, startedAt }, scratch, workPath, options);
   const { list, changes } = made;
   const facts = factsOf(results, list.built, changes, (now() - startedAt) / 1000);
@@ -138,17 +137,15 @@ function makeList(
   const { path, protection = unprotected } = options;
   // Lists under different keys have nothing to compare, and nothing to keep.
   const comparable = previous?.mark === protection.form?.mark ? previous : undefined;
-  const isUnchanged = comparable !== undefined && hasRowsOf(comparable, scratch, rows);
   const kept = { grace: graceFor(comparable, results, options), ...originOf(previous, options, startedAt) };
   const told = { ...kept, sources: rows.map((row) => protectSource(row, protection)) };
+  const newPath = temporaryName(workPath, "new");
+  const built = buildSnapshot(newPath, scratch, told);
+  const isUnchanged = comparable !== undefined && hasRowsOf(comparable, newPath, rows);
   if (isUnchanged && options.dryRun !== true && staysWritten(comparable, told, options)) {
-    const list = { path, built: builtAt(path, rows.length, scratch), rows, previous, isUnchanged };
+    const list = { path, built, rows, previous, isUnchanged };
     return { list, changes: none, stays: true, place: () => noteLook(path, comparable.created, told.sources) };
   }
-  const newPath = temporaryName(workPath, "new");
-  const built = isUnchanged
-    ? copySnapshot(newPath, comparable.path, scratch, told)
-    : buildSnapshot(newPath, scratch, told);
   const changes = isUnchanged ? none : compareSnapshots(newPath, comparable?.path, options.tell);
   const list = { path: newPath, built, rows, previous, isUnchanged };
   return { list, changes, stays: false, place: () => replaceList(newPath, comparable, changes, options) };
@@ -176,13 +173,11 @@ function resolveSenders(scratch: Scratch, log: Log): void {
 /** Of a list with the rows of the previous one: rules are the same too. */
 const none: Changes = { added: 0, removed: 0 };
 
-/** Whether the sources gave just the rows of the previous list. */
-function hasRowsOf({ path, sources }: Previous, scratch: Scratch, rows: readonly SourceRow[]): boolean {
+/** Whether the new list has just the rows of the previous one. */
+function hasRowsOf({ path, sources }: Previous, newPath: string, rows: readonly SourceRow[]): boolean {
   const names = [...sources.keys()];
   return (
-    names.length === rows.length &&
-    rows.every(({ name }, index) => name === names[index]) &&
-    hasSameRows(scratch.path, path)
+    names.length === rows.length && rows.every(({ name }, index) => name === names[index]) && hasSameRows(newPath, path)
   );
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -8,22 +8,28 @@ import { afterAll, describe, expect, it } from "vitest";
 
 import { kinds } from "../../src/snapshot/format.ts";
 import { createScratch } from "../../sync/read/scratch.ts";
-import type { ScratchRow } from "../../sync/read/scratch.ts";
+import type { Scratch, ScratchRow } from "../../sync/read/scratch.ts";
 
 describe("the scratch file", () => {
   const folder = mkdtempSync(join(tmpdir(), "goodmailto-scratch-"));
-  afterAll(() => rmSync(folder, { recursive: true }));
-
-  /** What comes out of it, in the order of its rows. */
-  function through(rows: readonly ScratchRow[]): unknown[] {
-    const path = join(folder, "scratch");
-    const scratch = createScratch(path);
-    scratch.add(3, rows);
-    scratch.finish();
-    const database = new Database(path, { readonly: true });
-    const found = database.prepare("SELECT key, source, kind, entry, rule, gone FROM found").raw().all();
+  const pathFor = (purpose: string): string => join(folder, purpose);
+  const database = new Database(":memory:");
+  afterAll(() => {
     database.close();
-    rmSync(path);
+    rmSync(folder, { recursive: true });
+  });
+
+  type Found = readonly [key: unknown, source: number, kind: string, entry: unknown, rule: string, gone: number];
+
+  /** What comes out of what is put into it, in order. */
+  function through(put: (scratch: Scratch) => void): Found[] {
+    const scratch = createScratch(pathFor);
+    put(scratch);
+    const members = database.prepare<[string], [string, unknown]>("SELECT key, value FROM json_each(?)").raw();
+    const found = [...scratch.groups()].flatMap(({ source, kind, rule, gone, members: text }) =>
+      members.all(text).map(([entry, key]): Found => [key, source, kind, entry, rule, gone]),
+    );
+    scratch.close();
     return found;
   }
 
@@ -39,11 +45,52 @@ describe("the scratch file", () => {
     });
     fc.assert(
       fc.property(fc.array(row, { maxLength: 30 }), (rows) => {
-        const sorted = (all: unknown[]): string[] => all.map((one) => JSON.stringify(one)).toSorted();
-        const wanted = rows.map(({ key, kind, entry, rule, gone }) => [key, 3, kinds.indexOf(kind), entry, rule, gone]);
-        expect(sorted(through(rows))).toEqual(sorted(wanted));
+        const sorted = (all: readonly unknown[]): string[] => all.map((one) => JSON.stringify(one)).toSorted();
+        const wanted = rows.map(({ key, kind, entry, rule, gone }) => [key, 3, kind, entry, rule, gone]);
+        expect(sorted(through((scratch) => scratch.add(3, rows)))).toEqual(sorted(wanted));
       }),
       { numRuns: 50 },
     );
+    expect(existsSync(pathFor("scratch"))).toBe(false);
+  });
+
+  it("forgets only what a source gave before, also of what is in the file", () => {
+    const row = (number: number, size: number): ScratchRow => {
+      return { key: `${number}@x`, kind: "account", entry: `${"ü\n".repeat(size)}${number}` };
+    };
+    const many = (from: number): ScratchRow[] => Array.from({ length: 3000 }, (_, i) => row(from + i, i % 300));
+    const [kept, huge, last] = [many(10_000), row(1, 2_000_000), row(2, 1)];
+    const found = through((scratch) => {
+      scratch.add(1, many(0));
+      scratch.add(2, kept);
+      scratch.add(1, many(20_000));
+      scratch.drop(1);
+      expect(existsSync(pathFor("scratch"))).toBe(true);
+      scratch.add(1, [huge]);
+      scratch.add(1, [last]);
+      expect(scratch.holdings()).toMatchObject({ rows: kept.length + 2 });
+    });
+    const wanted = [...kept.map((one) => [one, 2] as const), [huge, 1] as const, [last, 1] as const];
+    expect(found).toEqual(wanted.map(([{ key, kind, entry }, source]) => [key, source, kind, entry, "", 0]));
+    rmSync(pathFor("scratch"));
+  });
+
+  it("answers rules by the people of their own source", () => {
+    const rule = 'dn:{"dns":["cn=boss"],"keys":["x@y"]}';
+    const rows: ScratchRow[] = [{ key: "a@x", kind: "group", entry: "a", rule }];
+    const found = through((scratch) => {
+      scratch.add(1, rows);
+      scratch.add(2, rows);
+      scratch.addPeople(2, [{ dn: "cn=boss", keys: ["boss@x"] }]);
+      scratch.addPeople(3, [{ dn: "cn=boss", keys: ["boss@other"] }]);
+      scratch.add(3, rows);
+      scratch.drop(3);
+      expect(scratch.resolveRules()).toBe(1);
+    });
+    expect(found).toEqual([
+      ["a@x", 1, "group", "a", "", 0],
+      ["a@x", 2, "group", "a", "senders:boss@x x@y", 0],
+    ]);
+    rmSync(pathFor("people"));
   });
 });
