@@ -2,17 +2,16 @@
  * Makes the new snapshot file from the rows that were read: sorted, so that memory stays bounded and bytes do not depend on
  * the order of reading.
  */
-import { closeSync, openSync } from "node:fs";
+import type Database from "better-sqlite3";
 
-import Database from "better-sqlite3";
-
-import { applicationId, ddl, kinds, refused, unsealed, versionOf, wildcardKinds } from "../../src/snapshot/format.ts";
-import type { Kind, MetaKey, SourceRow } from "../../src/snapshot/format.ts";
+import { refused, unsealed, versionOf, wildcardKinds } from "../../src/snapshot/format.ts";
+import type { MetaKey, SourceRow } from "../../src/snapshot/format.ts";
 import type { Holdings } from "../read/holdings.ts";
 import type { Scratch } from "../read/scratch.ts";
 import { askList } from "./ask-list.ts";
 import { countRows } from "./count.ts";
 import type { Built } from "./count.ts";
+import { createList, fillList, openNewList } from "./fill.ts";
 
 /** What goes into the file beside the rows. */
 export interface BuildFacts {
@@ -43,28 +42,30 @@ export interface Grace {
   readonly oldest: number;
 }
 
-/** For sorting, in KiB; beyond it SQLite sorts in temporary files. */
-const sortMemory = 16_384;
 /**
  * Fills a new file. Not sealed yet.
+ * @param filled how many rows it has already, which are all; not given: the file is not there yet
  * @throws what SQLite throws, also if the result is incomplete
  */
-export function buildSnapshot(path: string, scratch: Pick<Scratch, "groups" | "holdings">, facts: BuildFacts): Built {
-  // No other process may read it before it has its group.
-  closeSync(openSync(path, "wx", 0o600));
-  const database = new Database(path);
+export function buildSnapshot(
+  path: string,
+  scratch: Pick<Scratch, "groups" | "holdings">,
+  facts: BuildFacts,
+  filled?: number,
+): Built {
+  if (filled === undefined) {
+    createList(path);
+  }
+  const database = openNewList(path);
   try {
-    database.pragma("journal_mode = OFF");
-    database.pragma("synchronous = OFF");
-    database.pragma("locking_mode = EXCLUSIVE");
-    database.pragma(`application_id = ${applicationId}`);
-    database.pragma(`cache_size = -${sortMemory}`);
-    if (facts.grace !== undefined) {
-      database.prepare("ATTACH ? AS old").run(facts.grace.path);
+    const { grace } = facts;
+    if (grace !== undefined) {
+      database.prepare("ATTACH ? AS old").run(grace.path);
     }
     database.exec("BEGIN");
-    const holdings = fill(database, scratch, facts);
-    const built = describe(database, facts, holdings);
+    const rows = filled ?? fillList(database, scratch.groups());
+    const vanished = grace === undefined ? 0 : keepVanished(database, grace);
+    const built = describe(database, facts, held(database, scratch.holdings(), rows, vanished));
     database.exec("COMMIT");
     const verdict = database.pragma("integrity_check(1)", { simple: true });
     if (verdict !== "ok") {
@@ -86,42 +87,9 @@ export function directoriesOf(path: string, directories: readonly number[]): str
   return askList(path, (database) => catchAllSources(database, directories).directories ?? "");
 }
 
-/**
- * Rows as they come. SQLite asks a table of JavaScript for a column each time it needs it, so they go through a subquery
- * whose columns are asked for once: only one with a limit is not made a part of the query around it.
- */
-const feed = "(SELECT source, kind, rule, gone, members FROM feed LIMIT -1)";
-const kindName = `CASE f.kind ${kinds.map((kind, rank) => `WHEN ${rank} THEN '${kind}'`).join(" ")} END`;
-const ranks: ReadonlyMap<Kind, number> = new Map(kinds.map((kind, rank) => [kind, rank]));
-
-/**
- * Of rows with the same key and source the first one stays: one that is there, then one that is open.
- * @returns what the list holds, if that is what the scratch file holds but for rows that vanished
- */
-function fill(
-  database: Database.Database,
-  scratch: Pick<Scratch, "groups" | "holdings">,
-  { grace }: BuildFacts,
-): Holdings | undefined {
-  database.exec(ddl);
-  database.table("feed", {
-    columns: ["source", "kind", "rule", "gone", "members"],
-    directOnly: true,
-    *rows() {
-      for (const { source, kind, rule, gone, members } of scratch.groups()) {
-        yield [source, ranks.get(kind), rule, gone, members];
-      }
-    },
-  });
-  const sort = database.prepare(
-    `INSERT OR IGNORE INTO recipient SELECT row.value, f.source, ${kindName}, row.key, f.rule, f.gone
-     FROM ${feed} AS f, json_each(f.members) AS row
-     ORDER BY row.value, f.source, f.gone, f.rule <> '', f.kind, row.key, f.rule`,
-  );
-  const holdings = scratch.holdings();
-  const isExact = sort.run().changes === holdings.rows;
-  const vanished = grace === undefined ? 0 : keepVanished(database, grace);
-  return isExact
+/** What a list holds, by what the scratch file holds; undefined if a source gave a key twice. */
+function held(database: Database.Database, holdings: Holdings, rows: number, vanished: number): Holdings | undefined {
+  return rows === holdings.rows
     ? { ...holdings, hasWildcards: holdings.hasWildcards || (vanished > 0 && hasWildcards(database)) }
     : undefined;
 }

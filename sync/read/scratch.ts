@@ -2,13 +2,15 @@
  * Where rows go while sources are read: in memory as long as there are few, then in a temporary file, so that memory stays
  * bounded however large the directory is. They are read once, in the order in which they came, when the list is built.
  */
-import { closeSync, openSync, readSync, writeFileSync } from "node:fs";
-
 import type { Kind } from "../../src/snapshot/format.ts";
 import type { Person } from "../source.ts";
+import { GroupFile } from "./group-file.ts";
+import type { Follower } from "./group-file.ts";
+import type { Group } from "./groups.ts";
 import { countHoldings } from "./holdings.ts";
 import type { Holdings } from "./holdings.ts";
 import { createSenders, isOpenQuestion } from "./senders.ts";
+import type { Senders } from "./senders.ts";
 
 /** One row on its way into the snapshot. */
 export interface ScratchRow {
@@ -18,16 +20,6 @@ export interface ScratchRow {
   /** See src/snapshot/format.ts; not given: "" and 0. */
   readonly rule?: string;
   readonly gone?: number;
-}
-
-/** Rows of a source that differ in nothing but key and entry. */
-export interface Group {
-  readonly source: number;
-  readonly kind: Kind;
-  readonly rule: string;
-  readonly gone: number;
-  /** A JSON object from entries to keys; a name that comes twice is two rows. */
-  readonly members: string;
 }
 
 /** The rows of a sync. */
@@ -40,6 +32,8 @@ export interface Scratch {
   drop(source: number): void;
   /** Turns the DNs in rules into addresses. @returns rules that name what cannot be resolved: those rows are open */
   resolveRules(): number;
+  /** Nothing more will come: its follower gets all. @throws as above */
+  finish(): void;
   holdings(): Holdings;
   /** All of them; rules are those of {@link resolveRules}. */
   groups(): Iterable<Group>;
@@ -47,69 +41,61 @@ export interface Scratch {
   close(): void;
 }
 
-/** Characters of rows that are kept in memory. */
-const heldSize = 1 << 20;
-/** Octets that are read at a time. */
-const pieceSize = 1 << 20;
-
-/** Holds nothing yet. @param pathFor where its files are made when there is something for them */
-export function createScratch(pathFor: (purpose: "scratch" | "people") => string): Scratch {
+/**
+ * Holds nothing yet.
+ * @param pathFor where its files are made when there is something for them
+ * @param follower of the file with the rows
+ */
+export function createScratch(pathFor: (purpose: "scratch" | "people") => string, follower?: Follower): Scratch {
+  const file = new GroupFile(pathFor("scratch"), follower);
   const senders = createSenders(pathFor("people"));
   const count = countHoldings();
   /** By source: how many groups had come when it was dropped. */
   const dropped = new Map<number, number>();
-  let [held, size, total] = [new Array<Group>(), 0, 0];
-  let file: number | undefined;
-  const write = (): void => {
-    // Exclusively: a link that somebody put there is not followed.
-    file ??= openSync(pathFor("scratch"), "wx+", 0o600);
-    writeFileSync(file, held.map(lineOf).join(""));
-    [held, size] = [[], 0];
-  };
+  let groups = 0;
   return {
     add(source, rows) {
       for (const { members, ...alike } of groupsOf(rows)) {
-        const group = { source, ...alike, members: `{${members.join(",")}}` };
-        held.push(group);
-        size += group.members.length;
-        total += 1;
+        groups += 1;
         count.add(source, { ...alike, rows: members.length });
-        if (isOpenQuestion(group.rule)) {
-          senders.note(source, group.rule);
+        if (isOpenQuestion(alike.rule)) {
+          senders.note(source, alike.rule);
+          follower?.giveUp();
         }
-      }
-      if (size > heldSize) {
-        write();
+        file.add({ source, ...alike, members: `{${members.join(",")}}` });
       }
     },
     addPeople: (source, people) => senders.addPeople(source, people),
     drop(source) {
-      dropped.set(source, total);
+      dropped.set(source, groups);
       count.drop(source);
       senders.drop(source);
+      follower?.giveUp();
     },
     resolveRules: () => senders.resolve(),
+    finish: () => file.finish(),
     holdings: () => count.sum(),
-    *groups() {
-      let serial = 0;
-      for (const group of inOrder(file, held)) {
-        serial += 1;
-        if (serial > (dropped.get(group.source) ?? 0)) {
-          yield isOpenQuestion(group.rule) ? { ...group, rule: senders.ruleFor(group.source, group.rule) } : group;
-        }
-      }
-    },
+    groups: () => kept(file, dropped, senders),
     close() {
       senders.close();
-      if (file !== undefined) {
-        closeSync(file);
-        file = undefined;
-      }
+      file.close();
     },
   };
 }
 
+/** Those of sources that were not dropped after they came, with rules that are answered. */
+function* kept(file: GroupFile, dropped: ReadonlyMap<number, number>, senders: Senders): Generator<Group> {
+  let serial = 0;
+  for (const group of file.read()) {
+    serial += 1;
+    if (serial > (dropped.get(group.source) ?? 0)) {
+      yield isOpenQuestion(group.rule) ? { ...group, rule: senders.ruleFor(group.source, group.rule) } : group;
+    }
+  }
+}
+
 interface Alike extends Pick<Group, "kind" | "rule" | "gone"> {
+  /** Of a JSON object from entries to keys. */
   readonly members: string[];
 }
 
@@ -126,39 +112,4 @@ function groupsOf(rows: readonly ScratchRow[]): Iterable<Alike> {
     group.members.push(`${JSON.stringify(entry)}:${JSON.stringify(key)}`);
   }
   return groups.values();
-}
-
-/** A line for what is common to its rows and one for the rows: there is no line feed in JSON. */
-function lineOf({ members, ...alike }: Group): string {
-  return `${JSON.stringify(alike)}\n${members}\n`;
-}
-
-function* inOrder(file: number | undefined, held: readonly Group[]): Generator<Group> {
-  if (file !== undefined) {
-    const lines = linesOf(file);
-    for (const head of lines) {
-      const alike: Omit<Group, "members"> = JSON.parse(head);
-      yield { ...alike, members: lines.next().value ?? "{}" };
-    }
-  }
-  yield* held;
-}
-
-function* linesOf(file: number): Generator<string, undefined> {
-  let rest: Buffer = Buffer.alloc(0);
-  const piece = Buffer.alloc(pieceSize);
-  for (let at = 0; ;) {
-    const count = readSync(file, piece, 0, pieceSize, at);
-    if (count === 0) {
-      return undefined;
-    }
-    at += count;
-    const octets = Buffer.concat([rest, piece.subarray(0, count)]);
-    const end = octets.lastIndexOf("\n") + 1;
-    rest = octets.subarray(end);
-    yield* octets
-      .toString("utf8", 0, Math.max(0, end - 1))
-      .split("\n")
-      .slice(0, end === 0 ? 0 : undefined);
-  }
 }

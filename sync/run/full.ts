@@ -9,6 +9,7 @@ import { buildSnapshot } from "../list/build.ts";
 import type { Grace } from "../list/build.ts";
 import { compareSnapshots } from "../list/changes.ts";
 import type { Changes } from "../list/changes.ts";
+import { EarlyList } from "../list/early.ts";
 import { freeze, refuseUnread } from "../judge/freeze.ts";
 import { removeForeign } from "../publish/kept.ts";
 import { logOutcome } from "../outcome.ts";
@@ -49,31 +50,38 @@ async function runLocked(options: JobOptions, workPath: string): Promise<SyncOut
   if (damage !== undefined) {
     log.error("sync", "the previous snapshot is damaged", { path, detail: damage, instead: previous?.path });
   }
+  const newPath = temporaryName(workPath, "new");
+  const early = new EarlyList(newPath, log, runDeadline);
   let scratch: Scratch | undefined;
   try {
     if (previous?.held !== undefined && options.dryRun !== true) {
       return { kind: "held", why: heldText(previous.held) };
     }
-    scratch = createScratch((purpose) => temporaryName(workPath, purpose));
-    return await runWith(options, workPath, scratch, previous);
+    scratch = createScratch((purpose) => temporaryName(workPath, purpose), early);
+    return await runWith(options, { scratch, early, newPath }, previous);
   } finally {
+    await early.close();
     scratch?.close();
     previous?.close();
   }
 }
 
-async function runWith(
-  options: JobOptions,
-  workPath: string,
-  scratch: Scratch,
-  previous: Previous | undefined,
-): Promise<SyncOutcome> {
+/** Where the list is made. */
+interface Work {
+  readonly scratch: Scratch;
+  readonly early: EarlyList;
+  /** Of the file that is to be the list. */
+  readonly newPath: string;
+}
+
+async function runWith(options: JobOptions, work: Work, previous: Previous | undefined): Promise<SyncOutcome> {
+  const { scratch } = work;
   const { sources, now, protection = unprotected } = options;
   const startedAt = now();
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(runDeadline)]);
   const results = await readSources(sources, { ...options, signal, scratch: protectScratch(scratch, protection) });
   try {
-    return await conclude({ results, previous, startedAt }, scratch, workPath, options, signal);
+    return await conclude({ results, previous, startedAt }, work, options, signal);
   } finally {
     await hearAll(results);
   }
@@ -81,12 +89,12 @@ async function runWith(
 
 /** Makes the list of what was read, judges it, and puts it in its place. */
 async function conclude(
-  { results, previous, startedAt }: Omit<Read, "rows">,
-  scratch: Scratch,
-  workPath: string,
+  { results, previous, startedAt }: Omit<Read, "rows" | "filled">,
+  work: Work,
   options: JobOptions,
   signal: AbortSignal,
 ): Promise<SyncOutcome> {
+  const { scratch, early } = work;
   const { sources, now, protection = unprotected } = options;
   const refusal =
     refuseUnread(results, previous, options.acceptMissing) ?? refuseCarryOver(results, previous, protection);
@@ -95,7 +103,10 @@ async function conclude(
   }
   const rows = sources.map((source, index) => freeze(source, index + 1, results[index], scratch, previous));
   resolveSenders(scratch, options.log);
-  const made = makeList({ results, rows, previous, startedAt }, scratch, workPath, options);
+  scratch.finish();
+  const filled = await early.finish();
+  signal.throwIfAborted();
+  const made = makeList({ results, rows, previous, startedAt, filled }, work, options);
   const { list, changes } = made;
   const facts = factsOf(results, list.built, changes, (now() - startedAt) / 1000);
   const { published, ...judged } = await judgeAll(list, options, signal);
@@ -117,6 +128,8 @@ interface Read {
   readonly rows: readonly SourceRow[];
   readonly previous: Previous | undefined;
   readonly startedAt: number;
+  /** How many rows the list has already, which are all; undefined: there is no list. */
+  readonly filled: number | undefined;
 }
 
 /** The new list, which is the previous one where that may stay. */
@@ -129,9 +142,8 @@ interface MadeList {
 }
 
 function makeList(
-  { results, rows, previous, startedAt }: Read,
-  scratch: Scratch,
-  workPath: string,
+  { results, rows, previous, startedAt, filled }: Read,
+  { scratch, newPath }: Work,
   options: JobOptions,
 ): MadeList {
   const { path, protection = unprotected } = options;
@@ -139,8 +151,7 @@ function makeList(
   const comparable = previous?.mark === protection.form?.mark ? previous : undefined;
   const kept = { grace: graceFor(comparable, results, options), ...originOf(previous, options, startedAt) };
   const told = { ...kept, sources: rows.map((row) => protectSource(row, protection)) };
-  const newPath = temporaryName(workPath, "new");
-  const built = buildSnapshot(newPath, scratch, told);
+  const built = buildSnapshot(newPath, scratch, told, filled);
   const isUnchanged = comparable !== undefined && hasRowsOf(comparable, newPath, rows);
   if (isUnchanged && options.dryRun !== true && staysWritten(comparable, told, options)) {
     const list = { path, built, rows, previous, isUnchanged };

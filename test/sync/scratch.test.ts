@@ -27,7 +27,7 @@ describe("the scratch file", () => {
     put(scratch);
     const members = database.prepare<[string], [string, unknown]>("SELECT key, value FROM json_each(?)").raw();
     const found = [...scratch.groups()].flatMap(({ source, kind, rule, gone, members: text }) =>
-      members.all(text).map(([entry, key]): Found => [key, source, kind, entry, rule, gone]),
+      members.all(text.toString()).map(([entry, key]): Found => [key, source, kind, entry, rule, gone]),
     );
     scratch.close();
     return found;
