@@ -6,14 +6,13 @@
 import { closeSync, writeSync } from "node:fs";
 
 import { errorCode } from "../report/error-message.ts";
+import { LineBatch } from "./line-batch.ts";
 import { isRegular, PieceWriter } from "./piece-writer.ts";
 import type { Written } from "./piece-writer.ts";
 import { lostLine } from "./sink.ts";
 
 /** Bytes of waiting text above which it is written at once. */
 const batch = 32_768;
-/** What is encoded, and written, at a time: as much as an empty pipe takes. */
-const piece = 65_536;
 /** Bytes that may wait for a reader that does not read; beyond them lines are counted instead of kept. */
 const most = 8_388_608;
 /** Bytes that wait behind a batch that a thread has: beyond them the pool is busy otherwise, and they go before it. */
@@ -26,11 +25,11 @@ const lineFeed = 10;
 export class LineWriter {
   #descriptor: number;
   readonly #prefix: string;
-  /** What waits: complete lines, encoded once. Then the lines in `#tail`. */
+  /** What waits: complete lines. Then those in `#tail`. */
   #pieces: Buffer[] = [];
   /** How much of the first piece is written. */
   #offset = 0;
-  #tail = "";
+  readonly #tail = new LineBatch();
   /** Of all that waits. */
   #bytes = 0;
   #lost = 0;
@@ -63,12 +62,12 @@ export class LineWriter {
       this.#lose(1, "reader too slow");
       return;
     }
-    this.#tail += `${line}\n`;
-    // Each character is an octet; #seal corrects it where one is not.
-    this.#bytes += line.length + 1;
-    if (this.#tail.length >= piece) {
+    let bytes = this.#tail.add(line);
+    if (bytes === 0) {
       this.#seal();
+      bytes = this.#tail.add(line);
     }
+    this.#bytes += bytes;
     if (this.#aside.size > 0) {
       this.#urgent ||= urgent;
       if (this.#bytes > behind) {
@@ -134,6 +133,7 @@ export class LineWriter {
       this.#lose(linesIn(piece, offset), why);
       this.#half = descriptor === this.#descriptor && offset > 0 && piece[offset - 1] !== lineFeed;
     }
+    this.#tail.giveBack(piece);
     if (this.#urgent || this.#bytes > batch) {
       this.#urgent = false;
       this.#send();
@@ -181,6 +181,7 @@ export class LineWriter {
         this.#bytes -= written;
       }
       this.#pieces.shift();
+      this.#tail.giveBack(first);
       this.#offset = 0;
     }
   }
@@ -193,11 +194,9 @@ export class LineWriter {
   }
 
   #seal(): void {
-    if (this.#tail !== "") {
-      const lines = Buffer.from(this.#tail);
-      this.#bytes += lines.length - this.#tail.length;
+    const lines = this.#tail.take();
+    if (lines !== undefined) {
       this.#pieces.push(lines);
-      this.#tail = "";
     }
   }
 

@@ -55,10 +55,28 @@ const wordOf: Readonly<Record<RecipientWord, (line: VerdictLine) => string>> = {
   user: (line) => line.user,
   address: (line) => line.address,
   status: (line) => line.status,
-  ip: ({ more }) => String(more["ip"] ?? ""),
-  helo: ({ more }) => String(more["helo"] ?? ""),
-  session: ({ more }) => String(more["session"] ?? ""),
+  ip: (line) => line.ip,
+  helo: (line) => line.helo,
+  session: (line) => line.session,
 };
+
+/** Where words become one text: joined by `+`, there would be an object for each of them until somebody reads the text. */
+const joint = Buffer.allocUnsafeSlow(4096);
+
+/** Puts a word behind others. @returns where it ends; -1: it, or one of them, is not printable ASCII, or has no room */
+function join(word: string, at: number): number {
+  if (at < 0 || at + word.length > joint.length) {
+    return -1;
+  }
+  for (let i = 0; i < word.length; i++) {
+    const unit = word.charCodeAt(i);
+    if (unit < 0x20 || unit > 0x7e) {
+      return -1;
+    }
+    joint[at + i] = unit;
+  }
+  return at + word.length;
+}
 
 /** Writes the line of a recipient by a template. The null sender is shown as `<>`. */
 export function recipientText(template: string): (line: VerdictLine) => string {
@@ -66,11 +84,11 @@ export function recipientText(template: string): (line: VerdictLine) => string {
     "word" in part ? wordOf[part.word] : (): string => part.text,
   );
   return (line) => {
-    let text = "";
+    let end = 0;
     for (const part of parts) {
-      text += part(line);
+      end = join(part(line), end);
     }
-    return sanitise(text);
+    return end < 0 ? sanitise(parts.map((part) => part(line)).join("")) : joint.toString("latin1", 0, end);
   };
 }
 
@@ -97,14 +115,13 @@ function json(fields: object): string {
   return JSON.stringify(fields).replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-function verdictJson({ check, more, ...facts }: VerdictLine, now: number): string {
+function verdictJson({ check, ...facts }: VerdictLine, now: number): string {
   return json({
     time: new Date(now).toISOString(),
     level: "info",
     part: check,
     event: "verdict",
     ...facts,
-    ...more,
   });
 }
 

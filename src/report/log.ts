@@ -16,8 +16,15 @@ export interface VerdictLine {
   readonly address: string;
   /** "found", "not found", or another outcome in a few words. */
   readonly status: string;
-  /** Fields of the JSON format only. */
-  readonly more: LogFields;
+  // What follows is in the JSON format, and elsewhere only where `recipient_line` names it.
+  readonly session: string;
+  readonly ip: string;
+  readonly helo: string;
+  readonly listener: string;
+  /** Of the reply; undefined: none. */
+  readonly code: number | undefined;
+  /** From the command to here. */
+  readonly ms: number;
 }
 
 /** One line each; the first word names the part (`snapshot`, `sync`, a check's name). */

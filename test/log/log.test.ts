@@ -6,7 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { createLog } from "../../src/log/log.ts";
+import { createLog, sanitise } from "../../src/log/log.ts";
 import type { Format } from "../../src/log/log.ts";
 import { tai64n } from "../../src/log/tai64n.ts";
 import { missing } from "../fakes/need.ts";
@@ -18,7 +18,12 @@ const verdict = {
   user: "sod",
   address: "sod@xxxx.de",
   status: "not found",
-  more: { session: "abc", ip: "192.0.2.1" },
+  session: "abc",
+  ip: "192.0.2.1",
+  helo: "mx",
+  listener: "smtp",
+  code: 550,
+  ms: 0.1,
 };
 
 function logOf(format: Format): { lines: string[]; log: ReturnType<typeof createLog> } {
@@ -90,7 +95,7 @@ describe("log", () => {
       fc.assert(
         fc.property(fc.string({ unit: "binary" }), fc.string(), (text, other) => {
           const { lines, log } = logOf(format);
-          log.verdict({ ...verdict, from: text, user: other, address: text, status: other, more: { helo: text } });
+          log.verdict({ ...verdict, from: text, user: other, address: text, status: other, helo: text });
           log.error("smtp", text, { why: text, [`k${other}`]: other });
           expect(lines).toHaveLength(2);
           expect(lines.join("")).toMatch(/^[\x20-\x7e]*$/);
@@ -98,6 +103,23 @@ describe("log", () => {
         { numRuns: 200 },
       );
     }
+  });
+
+  it("writes words of every length as they are, and only what is not printable in another way", () => {
+    const { lines, log } = logOf("plain");
+    const word = fc.oneof(
+      fc.string({ unit: "grapheme-ascii" }),
+      fc.string({ unit: "binary" }),
+      fc.nat({ max: 4200 }).map((length) => "x".repeat(length)),
+    );
+    fc.assert(
+      fc.property(word, word, word, (host, user, status) => {
+        log.verdict({ ...verdict, host, user, status });
+        const text = `goodmailto: host: ${host} from: jqsdq@jhg.com to: ${user} (sod@xxxx.de) status: ${status}`;
+        expect(lines.pop()).toBe(sanitise(text));
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("keeps to its level", () => {

@@ -252,7 +252,12 @@ describe("the line of a recipient", () => {
       user: "nobody",
       address: "nobody@kontor.example",
       status: "not found",
-      more: { ip: "192.0.2.1", helo: "mx\n250", session: "abc" },
+      ip: "192.0.2.1",
+      helo: "mx\n250",
+      session: "abc",
+      listener: "smtp",
+      code: 550,
+      ms: 0.1,
     });
     expect(lines).toEqual([
       "rcpt=nobody@kontor.example client=192.0.2.1 helo=mx?250 session=abc by goodmailto: not found",

@@ -45,13 +45,11 @@ export function logRecipient(
     user: foldUser(mailbox.user),
     address: mailbox.raw,
     status,
-    more: {
-      session: session.id,
-      ip: session.client.ip,
-      helo: session.helo,
-      listener: session.listener,
-      code: answer?.code,
-      ms,
-    },
+    session: session.id,
+    ip: session.client.ip,
+    helo: session.helo,
+    listener: session.listener,
+    code: answer?.code,
+    ms,
   });
 }
