@@ -230,15 +230,15 @@ export class LineWriter {
   }
 
   #arm(wait = interval): void {
-    this.#timer ??= setTimeout(() => this.#onTime(), wait).unref();
+    this.#timer ??= setTimeout(this.#onTime, wait).unref();
   }
 
-  #onTime(): void {
+  readonly #onTime = (): void => {
     this.#timer = undefined;
     if (this.#aside.size === 0) {
       this.#send();
     }
-  }
+  };
 
   /** A slow reader gets two seconds at exit, then the rest is given up. */
   #flushAtExit(): void {

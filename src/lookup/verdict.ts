@@ -173,7 +173,7 @@ function askAs(
     atMail.verdict.kind === "refuse"
       ? {
           kind: "refused",
-          reply: withReference(atMail.verdict.reply, () => session.ref),
+          reply: withReference(atMail.verdict.reply, session.ref),
           reason: `${atMail.step?.label ?? serverName} at MAIL`,
           refusal: refusalOf(session, decisionOf(atMail)),
         }
@@ -195,7 +195,7 @@ function conclude(service: LookupService, session: Session, judged: Judged, ques
   const { reply: own = dropped, by = { check: serverName } } = judged.response;
   const verdict: LookupVerdict = {
     kind: kindOf(judged, own),
-    reply: withReference(own, () => session.ref),
+    reply: withReference(own, session.ref),
     reason: judged.finding ?? "refused",
     refusal: refusalOf(session, by),
   };

@@ -24,14 +24,19 @@ export interface Told {
   readonly conversation: Conversation | undefined;
 }
 
-/** What the response is to. */
-export interface Asked {
-  readonly stage: EventStage;
-  /** Of the command. */
+/** The command that a response is to. */
+export interface Command {
   readonly argument: string;
-  /** When the command came. */
+  /** When it came. */
   readonly transaction: Transaction | undefined;
 }
+
+/** What the response is to. */
+interface Asked extends Command {
+  readonly stage: EventStage;
+}
+
+const none: Command = { argument: "", transaction: undefined };
 
 /** What a reply of ours has in place of the reference that a sender may quote. */
 const place = "{ref}";
@@ -39,24 +44,30 @@ const place = "{ref}";
 const mostAsked = 200;
 
 /** A reply with the reference in its text, where that asks for one. The hop's own words are left alone. */
-export function withReference(reply: Reply, ref: () => string): Reply {
+export function withReference(reply: Reply, ref: string): Reply {
   return reply.hop !== undefined || !reply.wire.includes(place)
     ? reply
     : // A second one may be a stranger's own word, and would make the line longer.
-      { ...reply, wire: reply.wire.replace(place, ref()) };
+      { ...reply, wire: reply.wire.replace(place, ref) };
 }
 
 function withRef(response: Response, { id, conversation }: Told): Response {
   const { reply, message } = response;
-  const said = reply && withReference(reply, () => message?.ref ?? conversation?.session.ref ?? id);
+  const said = reply && withReference(reply, message?.ref ?? conversation?.session.ref ?? id);
   return said === reply ? response : { ...response, reply: said };
 }
 
 /** What the client is told of a refusal, or of a message: with its reference, and handed on as an event if somebody wants that. */
-export function recorded(service: Service, client: Told, given: Response, asked: Asked): Reply | undefined {
+export function recorded(
+  service: Service,
+  client: Told,
+  given: Response,
+  stage: EventStage,
+  command: Command | undefined,
+): Reply | undefined {
   const response = withReason(withRef(given, client));
   countRefusal(service.counters, response.reply, response.by);
-  tell(service, client, response, asked);
+  tell(service, client, response, stage, command);
   return response.reply;
 }
 
@@ -66,11 +77,17 @@ function withReason(response: Response): Response {
   return known === by ? response : { ...response, by: known };
 }
 
-function tell(service: Service, client: Told, response: Response, asked: Asked): void {
+function tell(
+  service: Service,
+  client: Told,
+  response: Response,
+  stage: EventStage,
+  { argument, transaction }: Command = none,
+): void {
   const { record } = client.conversation?.service ?? service;
   const told = response.by?.told === true;
   if (record?.wants(told) === true) {
-    record.note(eventOf(service, client, response, asked), told);
+    record.note(eventOf(service, client, response, { stage, argument, transaction }), told);
   }
 }
 

@@ -59,8 +59,7 @@ export abstract class SpeakingConnection extends SocketConnection {
       // Most replies: nothing is made for them.
       this.write(response.reply);
     } else if (!this._upgrading && !this.over) {
-      const { argument = "", transaction } = this.verbs ?? {};
-      this.write(recorded(this.service, this, response, { stage, argument, transaction }));
+      this.write(recorded(this.service, this, response, stage, this.verbs));
     }
   }
 

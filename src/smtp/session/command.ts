@@ -186,7 +186,12 @@ export function splitLine(line: string): { readonly verb: string; readonly argum
   const at = line.indexOf(" ");
   return at < 0
     ? { verb: line.trimEnd().toUpperCase(), argument: "" }
-    : { verb: inCapitals(line.slice(0, at)), argument: line.slice(at + 1).trim() };
+    : { verb: verbOf(line, at), argument: line.slice(at + 1).trim() };
+}
+
+/** Most lines are of this verb: as a word of the program it is neither made nor compared letter by letter. */
+function verbOf(line: string, end: number): string {
+  return end === 4 && line.startsWith("RCPT") ? "RCPT" : inCapitals(line.slice(0, end));
 }
 
 /** `toUpperCase` leaves the compiled code also where nothing is to be done, as with nearly all verbs. */
