@@ -56,15 +56,20 @@ export interface Bounds {
   readonly ca: string | undefined;
 }
 
+/** Octets that are read at once, at most. */
+const readSize = 256 * 1024;
+
 /**
  * Connects.
  * @throws SourceFault "connect", "tls" or "timeout"
  */
 export async function dial(target: ServerTarget, bounds: Bounds): Promise<Socket> {
-  const socket =
-    target.kind === "local"
-      ? createConnection(target.path)
-      : createConnection({ host: target.host, port: target.port, keepAlive: true });
+  const place =
+    target.kind === "local" ? { path: target.path } : { host: target.host, port: target.port, keepAlive: true };
+  // Into one buffer: Node makes one of 64 KiB for each reading otherwise, and of most of them little is used.
+  const take = (length: number, buffer: Uint8Array): boolean =>
+    socket.emit("data", Buffer.from(buffer.subarray(0, length)));
+  const socket = createConnection({ ...place, onread: { buffer: Buffer.allocUnsafeSlow(readSize), callback: take } });
   await settled(socket, "connect", `Cannot connect to ${target.url}`, "connect", bounds);
   if (target.kind === "local" || !target.tls) {
     return socket;

@@ -23,11 +23,9 @@ import { type Answer, AnswerReader, type Requests } from "./answer-reader.ts";
 import { endingCertificateOf } from "./certificate-words.ts";
 import { type Bounds, explainScheme, secure, stopped, type ServerTarget } from "./dial.ts";
 import { FoundEntry } from "./found-entry.ts";
+import { Inbox } from "./inbox.ts";
 import { printable } from "./printable.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
-
-/** Answers that wait to be taken; beyond that the socket rests, so that a quick server cannot fill the memory. */
-const inboxLimit = 512;
 
 /** What to do about a reference: RFC 4511 4.5.3. */
 export const referralAdvice =
@@ -50,13 +48,15 @@ export class LdapConnection {
   #reader = new AnswerReader();
   #requests: Requests = new Map();
   #messageId = 0;
-  #inbox: Answer[] = [];
+  readonly #inbox = new Inbox();
   /** Whether the server ever gave an answer. */
   #heard = false;
   #fault: SourceFault | undefined;
   #wake: (() => void) | undefined;
 
   readonly #receive = (chunk: Buffer): void => {
+    const before = this.#inbox.length;
+    this.#inbox.receive(chunk.length);
     try {
       this.#reader.push(chunk, this.#requests, (answer) => this.#inbox.push(answer));
     } catch (error) {
@@ -66,10 +66,12 @@ export class LdapConnection {
         }),
       );
     }
-    if (this.#inbox.length > inboxLimit) {
+    if (this.#inbox.isFull) {
       this.#socket.pause();
     }
-    this.#wake?.();
+    if (this.#inbox.length > before) {
+      this.#wake?.();
+    }
   };
   readonly #closed = (): void => {
     this.#fail(new SourceFault("connect", `${this.#target.url} closed the connection before its answer was complete`));
@@ -97,7 +99,7 @@ export class LdapConnection {
    * @throws SourceFault if none comes, or one to something else; a result code is the caller's to judge
    */
   async exchange(request: BindRequest | ExtendedRequest): Promise<LdapAnswer> {
-    this.#send(request);
+    this.#send(request, "answer");
     const [answer, ...more] = await this.#take();
     const expected = request instanceof BindRequest ? BindResponse : ExtendedResponse;
     if (!(answer instanceof expected) || more.length > 0) {
@@ -112,7 +114,7 @@ export class LdapConnection {
    * @throws SourceFault "referral" at the first reference, or where the last word never comes
    */
   search(request: SearchRequest, onEnd?: (done: SearchResponse) => void): Search {
-    this.#send(request);
+    this.#send(request, "entries");
     return this.#found(onEnd);
   }
 
@@ -185,10 +187,11 @@ export class LdapConnection {
     socket.on("data", this.#receive).on("close", this.#closed).on("error", this.#broken);
   }
 
-  #send(request: Message): void {
+  #send(request: Message, expected: "entries" | "answer"): void {
     if (this.#fault !== undefined) {
       throw this.#fault;
     }
+    this.#inbox.expect(expected);
     this.#messageId += 1;
     request.messageId = this.#messageId;
     this.#requests = new Map([[String(this.#messageId), { message: request }]]);
@@ -204,8 +207,7 @@ export class LdapConnection {
       throw this.#heard ? this.#fault : await explainScheme(this.#fault, this.#target, this.#bounds);
     }
     this.#heard = true;
-    const messages = this.#inbox;
-    this.#inbox = [];
+    const messages = this.#inbox.take();
     const stray = messages.find((message) => message.messageId !== this.#messageId);
     if (stray !== undefined) {
       throw this.#fail(strayFault(this.#target, stray));
@@ -220,7 +222,8 @@ export class LdapConnection {
       this.#fail(new SourceFault("timeout", `${this.#target.url} gave no answer within ${this.#bounds.timeout} ms`));
     const timer = setTimeout(late, this.#bounds.timeout);
     this.#wake = () => {
-      if (this.#inbox.length > 0 || this.#fault !== undefined) {
+      timer.refresh();
+      if (this.#fault !== undefined || this.#inbox.isReady) {
         resolve();
       }
     };

@@ -4,7 +4,7 @@
  * A server may end a page early, send an empty one, ignore the control, or stop without saying so. Only result code 0
  * with an empty cookie is the end; anything else is an error. Memory is bounded by what is handed over at once.
  */
-import { Control, PagedResultsControl, SearchRequest, type SearchResponse } from "ldapts";
+import { Control, type Filter, PagedResultsControl, SearchRequest, type SearchResponse } from "ldapts";
 
 import { SourceFault } from "../source.ts";
 import { parseFilter } from "./filter.ts";
@@ -38,18 +38,25 @@ const sizeLimitExceeded = new Set([3, 4, 11]);
 const referral = 10;
 const unavailableCriticalExtension = 12;
 
-/** A request without size limit (a lower one of the server's would end in silence) and without time limit. */
-export function searchRequest(query: Query, controls: Control[] = []): SearchRequest {
+/**
+ * A request without size limit (a lower one of the server's would end in silence) and without time limit.
+ * @param filter the query's, for whoever asks again and again
+ */
+export function searchRequest(query: Query, controls: Control[] = [], filter = filterOf(query)): SearchRequest {
   return new SearchRequest({
     messageId: 0,
     baseDN: query.base,
     scope: query.scope,
-    filter: requestFilter(parseFilter(query.filter)),
+    filter,
     attributes: [...query.attributes],
     sizeLimit: 0,
     timeLimit: 0,
     controls: [...query.controls.map((oid) => new Control(oid, { critical: false })), ...controls],
   });
+}
+
+function filterOf({ filter }: Query): Filter {
+  return requestFilter(parseFilter(filter));
 }
 
 /**
@@ -63,10 +70,11 @@ export async function* pagedSearch(
   limits: Ceilings = ceilings,
 ): AsyncGenerator<FoundEntry[]> {
   const guard = createGuard(limits);
+  const filter = filterOf(query);
   let next: Search | undefined;
   const ask = (cookie: Buffer): Search => {
     const control = new PagedResultsControl({ critical: false, value: { size: pageSize, cookie } });
-    return connection.search(searchRequest(query, [control]), (done) => {
+    return connection.search(searchRequest(query, [control], filter), (done) => {
       // Before the last entries of this page are handed over: both work at the same time.
       const more = pageOf(done)?.cookie;
       next = done.status === 0 && more !== undefined && more.length > 0 ? ask(more) : undefined;

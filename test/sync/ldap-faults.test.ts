@@ -306,6 +306,14 @@ describe("a server that does not answer", () => {
     expect(await faultOf(reader(script, { timeout: 200 }))).toMatchObject({ reason: "timeout" });
   });
 
+  it("may take longer than the timeout for a page, as long as entries come", async () => {
+    const script = await serve((_page, say) => {
+      [0, 1, 2, 3, 4].forEach((number) => setTimeout(() => say.people(number, number + 1), number * 200));
+      setTimeout(() => say.done(0, ""), 1000);
+    });
+    expect((await readAll(reader(script, { timeout: 700 }))).entries).toBe(5);
+  });
+
   it("is left at once when the run is stopped", async () => {
     const abort = new AbortController();
     const script = await serve(() => abort.abort(new Error("the run is over")));
