@@ -32,9 +32,12 @@ export function compareSnapshots(
       listKeys(database, removed, (key) => tell("removed", key));
       listKeys(database, added, (key) => tell("added", key));
     }
-    const count = (sql: string): number =>
-      database.prepare<[], number>(`SELECT count(*) FROM (${sql})`).pluck().get() ?? 0;
-    return { added: count(added), removed: count(removed) };
+    const ask = (sql: string): number => database.prepare<[], number>(sql).pluck().get() ?? 0;
+    const count = (sql: string): number => ask(`SELECT count(*) FROM (${sql})`);
+    // Of one source, no key comes twice.
+    const isCounted = oldPath === undefined && ask("SELECT count(*) FROM source") === 1;
+    const all = isCounted ? ask("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'rows'") : count(added);
+    return { added: all, removed: count(removed) };
   } finally {
     database.close();
   }

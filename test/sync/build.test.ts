@@ -25,8 +25,8 @@ interface Given {
   readonly dropped: number;
 }
 
-/** @param oldName whose vanished rows stay */
-function build(name: string, { rows, dropped }: Given, oldName?: string) {
+/** @param oldName whose vanished rows stay @param count of sources that the list has */
+function build(name: string, { rows, dropped }: Given, oldName?: string, count = names.length) {
   const path = join(folder, name);
   rmSync(path, { force: true });
   const scratch = createScratch((purpose) => join(folder, purpose));
@@ -34,7 +34,7 @@ function build(name: string, { rows, dropped }: Given, oldName?: string) {
   scratch.drop(dropped);
   const sources = names.map((one, index) => ({ id: index + 1, name: one }));
   const grace = oldName === undefined ? undefined : { path: join(folder, oldName), sources, now: 9, oldest: 0 };
-  const built = buildSnapshot(path, scratch, { ...facts, grace });
+  const built = buildSnapshot(path, scratch, { ...facts, sources: facts.sources.slice(0, count), grace });
   scratch.close();
   return { path, built };
 }
@@ -97,6 +97,8 @@ describe("a list that is built", () => {
           [...keys].toSorted().map((key) => `${change} ${key}`);
         expect(told).toEqual([...sorted("removed", left), ...sorted("added", came)]);
         expect(compareSnapshots(now, undefined)).toEqual({ added: keysOf(now).size, removed: 0 });
+        const { path: alone } = build("alone", { rows: first.rows.slice(0, 1), dropped: 0 }, undefined, 1);
+        expect(compareSnapshots(alone, undefined)).toEqual({ added: keysOf(alone).size, removed: 0 });
       }),
       { numRuns: 100 },
     );
