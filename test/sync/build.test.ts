@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
+import Database from "better-sqlite3";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 
@@ -9,6 +11,7 @@ import { kinds, refused, versionOf, wildcardKinds } from "../../src/snapshot/for
 import { askList } from "../../sync/list/ask-list.ts";
 import { buildSnapshot, builtAt } from "../../sync/list/build.ts";
 import { compareSnapshots } from "../../sync/list/changes.ts";
+import { hasSameRows } from "../../sync/list/unchanged.ts";
 import { createScratch } from "../../sync/read/scratch.ts";
 import type { ScratchRow } from "../../sync/read/scratch.ts";
 
@@ -55,6 +58,17 @@ const few = given(fc.constantFrom("a@x", "b@x", "c@x", "a"));
 const many = given(fc.stringMatching(/^[a-z]{8}@x$/));
 const lists = fc.tuple(fc.oneof(few, many), fc.oneof(few, many));
 
+/** The rows are the same, and their pages are not. */
+function writeRowsAnew(path: string): void {
+  const database = new Database(path);
+  database.exec(
+    `CREATE TEMP TABLE rows AS SELECT * FROM recipient ORDER BY key DESC, source DESC;
+     DELETE FROM recipient;
+     INSERT INTO recipient SELECT * FROM rows`,
+  );
+  database.close();
+}
+
 function keysOf(path: string): Set<string> {
   return askList(
     path,
@@ -82,6 +96,24 @@ describe("a list that is built", () => {
         }
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it("is the one before if it has the same rows, in whatever order they came and were written", () => {
+    const again = few.map((one) => [one, { ...one, rows: one.rows.map((some) => some.toReversed()) }] as const);
+    fc.assert(
+      fc.property(fc.oneof(lists, again), fc.boolean(), ([first, second], stays) => {
+        const { path: old } = build("old", first);
+        const { path: now } = build("new", second, stays ? "old" : undefined);
+        const rows = (path: string): unknown[] =>
+          askList(path, (database) => database.prepare("SELECT * FROM recipient ORDER BY key, source").raw().all());
+        expect(hasSameRows(now, old)).toBe(isDeepStrictEqual(rows(now), rows(old)));
+        askList(now, (database) => database.prepare("VACUUM INTO ?").run(`${old}.other`));
+        writeRowsAnew(`${old}.other`);
+        expect(hasSameRows(`${old}.other`, now)).toBe(true);
+        rmSync(`${old}.other`);
+      }),
+      { numRuns: 40 },
     );
   });
 
