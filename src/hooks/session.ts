@@ -2,6 +2,9 @@
  * One client's session as checks see it: its variables, its transaction. State and effects only; what is refused and
  * why is the checks' business. Variables are qmail-spp's environment: docs/plugins.md.
  */
+// The global one is a getter, which no compiled code looks behind.
+import { performance } from "node:perf_hooks";
+
 import { readAgain, readAllAgain } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
 import type { CheckSession, Peer, Recipient, Standing } from "./check-session.ts";

@@ -7,7 +7,9 @@ export function variableForm(mailbox: Mailbox | undefined): string {
     return "";
   }
   const { raw, user } = mailbox;
+  if (!raw.startsWith('"')) {
+    return raw;
+  }
   const at = raw.lastIndexOf("@");
-  // Without quotes, it is what came.
-  return at === user.length ? raw : user + (at < 0 ? "" : raw.slice(at));
+  return user + (at < 0 ? "" : raw.slice(at));
 }

@@ -144,7 +144,8 @@ export function parseMailbox(text: string, longest: number = maxLength): Mailbox
   if (text.length === 0 || !fits(text, longest)) {
     return undefined;
   }
-  const at = text.lastIndexOf("@");
+  // Without quotes, a user part has no "@"; lastIndexOf would leave the compiled code.
+  const at = text.startsWith('"') ? text.lastIndexOf("@") : text.indexOf("@");
   if (at < 0) {
     const user = unquote(text);
     return user === undefined || user === "" ? undefined : { raw: text, user, domain: "" };

@@ -17,12 +17,16 @@ export function compileAlways(
     const domain = match === "user-part" ? "" : (domains.canonical(mailbox.domain) ?? mailbox.domain);
     names.add(normalKey(mailbox.user, domain));
   }
+  // Most recipients are as long as none of them: of those no hash is made, which each look into the Set would need.
+  const lengths: boolean[] = [];
+  names.forEach((name) => (lengths[name.length] = true));
+  const has = (name: string): boolean => lengths[name.length] === true && names.has(name);
   return (user, domain) => {
     const address = normalKey(user, domain);
-    if (names.has(address)) {
+    if (has(address)) {
       return address;
     }
     const bare = normalKey(user, "");
-    return !user.includes("@") && names.has(bare) ? bare : undefined;
+    return has(bare) && !user.includes("@") ? bare : undefined;
   };
 }

@@ -140,8 +140,12 @@ export function parseMail(argument: string, offersAuth: boolean, tolerance = non
   if (sender === undefined && path.address !== "") {
     return badSender;
   }
-  const read = readMailParameters(path.parameters, { auth: offersAuth, ...tolerance.offered });
-  return "wire" in read ? read : { sender, ...read, parameters: path.parameters };
+  const { parameters } = path;
+  if (parameters.length === 0) {
+    return { sender, eightBit: false, size: 0, dsn: "", utf8: false, parameters };
+  }
+  const read = readMailParameters(parameters, { auth: offersAuth, ...tolerance.offered });
+  return "wire" in read ? read : { sender, ...read, parameters };
 }
 
 /** Whom RCPT names, and what it says for the next hop, as few do. */
