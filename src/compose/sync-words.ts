@@ -1,6 +1,6 @@
 /** What a run of the sync says to the person, or the timer, that started it. */
 import type { Settings } from "../config/sections.ts";
-import { sync } from "../config/sync-sections.ts";
+import { usualSchedule } from "../config/sync-sections.ts";
 import { exit } from "../ops/exit.ts";
 import type { Log } from "../report/log.ts";
 import type { DeltaOutcome } from "../../sync/run/delta.ts";
@@ -34,8 +34,7 @@ export function exitCode(outcome: DeltaOutcome): number {
 
 /** What only `sync --cron` heeds has no effect if a timer, or a person, starts each run: said if it was set. */
 export function noteIdle({ schedule, delta }: Settings["sync"], log: Log): void {
-  const { schedule: usual } = sync.parse({});
-  if (schedule !== usual) {
+  if (schedule !== usualSchedule) {
     log.info("sync", "[sync] schedule has no effect in a single run, only in sync --cron", { schedule });
   }
   if (delta > 0) {

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { exemptions, modes } from "./check-words.ts";
 import type { Exemption, Mode, SettingFault } from "./check-words.ts";
 import * as field from "./fields.ts";
+import { isLateShape, lateSection, lateShape } from "./late.ts";
 
 /** What the configuration must know of a check. The registry of src/checks gives it. */
 export interface CheckSettings {
@@ -91,9 +92,22 @@ function unlessField(sample: readonly Exemption[]): z.ZodType {
 
 /** The section of one check. */
 export function checkSection(check: CheckSettings): z.ZodObject {
-  const made = sections.get(check) ?? withFaults(check, z.strictObject({ ...common(check), ...check.settings }));
+  const made =
+    sections.get(check) ??
+    (check.faults === undefined && isLateShape(check.settings)
+      ? lateCheck(check)
+      : withFaults(check, z.strictObject({ ...common(check), ...check.settings })));
   sections.set(check, made);
   return made;
+}
+
+/** One of whose settings each has a default. */
+function lateCheck(check: CheckSettings): z.ZodObject {
+  const [own, every] = [check.settings, common(check)];
+  const keys = new Set([...Object.keys(every), ...Object.keys(own)]);
+  const makers = [...keys].map((key) => [key, () => (Object.hasOwn(own, key) ? own : every)[key]] as const);
+  // Each maker has a type for its key.
+  return lateSection(lateShape(Object.fromEntries(makers) as Record<string, () => z.ZodType>));
 }
 
 /** They are made once: a file with instances has a schema of its own, in which most sections are the same. */

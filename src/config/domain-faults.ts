@@ -29,7 +29,12 @@ export function domainFaults(settings: Settings, fault: (path: Path, message: st
 }
 
 /** A name that has a `[[domain]]` already, and a match that a hashed list cannot have. */
-function ownFaults({ domain, recipients, snapshot }: Settings, fault: (path: Path, message: string) => Fault): Fault[] {
+function ownFaults(settings: Settings, fault: (path: Path, message: string) => Fault): Fault[] {
+  const { domain } = settings;
+  if (domain.length === 0) {
+    return [];
+  }
+  const { recipients, snapshot } = settings;
   const names = domain.map(({ name }) => normalPattern(name) ?? name);
   return domain.flatMap(({ name, match = recipients.match }, i) => [
     ...(names.indexOf(names[i] ?? "") < i

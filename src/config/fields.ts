@@ -21,9 +21,6 @@ import type { FieldMeta, FileOwner } from "./field-meta.ts";
 import { parseDuration, parseRate, parseSize } from "./units.ts";
 import type { Rate } from "./units.ts";
 
-// Generated code pays where one schema reads many values. These read a file, seldom twice.
-z.config({ jitless: true });
-
 function field<Out, In>(type: z.ZodType<Out, In>, meta: FieldMeta): z.ZodType<Out, In | undefined> {
   // The sample is a value as the file has it; and zod forgets the type of a field with a default.
   const optional = meta.required === true ? type : type.prefault(meta.sample as never);

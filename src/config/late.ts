@@ -4,6 +4,10 @@
  */
 import * as z from "zod";
 
+// Generated code pays where one schema reads many values. These read a file, seldom twice. Before the first section is made,
+// which would try it out.
+z.config({ jitless: true });
+
 type Shape = Readonly<Record<string, z.ZodType>>;
 
 /** An object whose values are made when they are first asked for, each once. */
@@ -25,10 +29,17 @@ export function lately<Value>(keys: readonly string[], make: (key: string) => Va
 
 /** The types of a section's keys, each made by its function when it is first asked for. */
 export function lateShape<Makers extends Readonly<Record<string, () => z.ZodType>>>(makers: Makers) {
+  const shape = lately(Object.keys(makers), (key) => makers[key]?.());
+  lateShapes.add(shape);
   // Its keys are those of the makers.
-  return lately(Object.keys(makers), (key) => makers[key]?.()) as {
-    readonly [Key in keyof Makers]: ReturnType<Makers[Key]>;
-  };
+  return shape as { readonly [Key in keyof Makers]: ReturnType<Makers[Key]> };
+}
+
+const lateShapes = new WeakSet<object>();
+
+/** Whether the types of a shape are made when they are asked for. */
+export function isLateShape(shape: Shape): boolean {
+  return lateShapes.has(shape);
 }
 
 /** Whether a file says something at this path. */
@@ -46,26 +57,32 @@ interface Finding {
 interface Parts {
   readonly shape: Shape;
   readonly lists: ReadonlySet<string>;
+  readonly required: readonly string[];
   readonly rule: Rule<unknown>;
 }
 
 const late = new WeakMap<z.ZodType, Parts>();
 
-/**
- * A section of such a shape, which `readGiven` can read in parts.
- * @param lists keys that are empty lists where they are not given
- */
+/** What a section says beside the types of its keys. */
+interface Extra<Own extends Shape> {
+  /** Keys that are empty lists where they are not given. */
+  readonly lists?: readonly (string & keyof Own)[];
+  /** Keys without which a section is wrong; their types need not be made to see it. */
+  readonly required?: readonly (string & keyof Own)[];
+  readonly rule?: Rule<z.infer<z.ZodObject<Own, z.core.$strict>>>;
+}
+
+/** A section of such a shape, which `readGiven` can read in parts. */
 export function lateSection<Own extends Shape>(
   shape: Own,
-  lists: readonly (string & keyof Own)[] = [],
-  rule: Rule<z.infer<z.ZodObject<Own, z.core.$strict>>> = () => [],
+  { lists = [], required = [], rule = () => [] }: Extra<Own> = {},
 ): z.ZodObject<Own, z.core.$strict> {
   const section = z.strictObject(shape).superRefine((settings, context) => {
     const found = rule(settings, () => true);
     found.forEach(({ path, message }) => context.addIssue({ code: "custom", message, path: [...path] }));
   });
   // The settings are those of this shape.
-  late.set(section, { shape, lists: new Set(lists), rule: rule as Rule<unknown> });
+  late.set(section, { shape, lists: new Set(lists), required, rule: rule as Rule<unknown> });
   return section;
 }
 

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { parseEndpoint } from "../mail/network.ts";
 import type { Endpoint } from "../mail/network.ts";
 import * as field from "./fields.ts";
+import { lateSection, lateShape } from "./late.ts";
 
 /** Where log lines go. */
 export type LogSink =
@@ -69,46 +70,54 @@ const rotate = z.strictObject({
 });
 
 /** The section. */
-export const log = z.strictObject({
-  format: field.restart(
-    field.choice(
-      ["plain", "json", "tai64n"],
-      "plain",
-      "plain: for multilog or the journal. tai64n: the same with a time stamp. json: one object per line.",
-    ),
-  ),
-  level: field.restart(
-    field.choice(
-      ["debug", "info", "warning", "error"],
-      "info",
-      "The lowest level that is logged. Verdicts have level info.",
-    ),
-  ),
-  sinks: field.restart(
-    field.listBy(
-      sinkRule,
-      ["stderr"],
-      'Where log lines go, one or several: "stderr"; "file:/path", opened again after a SIGHUP or when it was renamed; "syslog:udp:host:port" and "syslog:tcp:host:port" in the form of RFC 5424, facility mail. Lines for a sink that is not available are counted and reported when it is back; if no sink can be opened, they go to standard error.',
-      {},
-      1,
-    ),
-  ),
-  recipient_line: field.restart(
-    field.textBy(
-      lineRule,
-      usualRecipientLine,
-      "The line about each recipient in the formats plain and tai64n. Words in braces are replaced; the default is the line of the qmail-spp plugin goodmailto.",
-    ),
-  ),
-  events: field.choice(
-    ["off", "others", "all"],
-    "others",
-    'Log a line that begins with "event:" for each refusal, each message and each client that is dropped, at any stage, with the reply and who decided. others: only where no other line says it, such as refusals at HELO or MAIL. all: each of them, beside the usual lines.',
-  ),
-  sessions: field.flag(
-    true,
-    "Log a line at the end of each session: duration, commands, messages, refusals and TLS version.",
-  ),
-  // A section that is not given has the defaults of its keys.
-  rotate: rotate.prefault({} as never),
-});
+export const log = lateSection(
+  lateShape({
+    format: () =>
+      field.restart(
+        field.choice(
+          ["plain", "json", "tai64n"],
+          "plain",
+          "plain: for multilog or the journal. tai64n: the same with a time stamp. json: one object per line.",
+        ),
+      ),
+    level: () =>
+      field.restart(
+        field.choice(
+          ["debug", "info", "warning", "error"],
+          "info",
+          "The lowest level that is logged. Verdicts have level info.",
+        ),
+      ),
+    sinks: () =>
+      field.restart(
+        field.listBy(
+          sinkRule,
+          ["stderr"],
+          'Where log lines go, one or several: "stderr"; "file:/path", opened again after a SIGHUP or when it was renamed; "syslog:udp:host:port" and "syslog:tcp:host:port" in the form of RFC 5424, facility mail. Lines for a sink that is not available are counted and reported when it is back; if no sink can be opened, they go to standard error.',
+          {},
+          1,
+        ),
+      ),
+    recipient_line: () =>
+      field.restart(
+        field.textBy(
+          lineRule,
+          usualRecipientLine,
+          "The line about each recipient in the formats plain and tai64n. Words in braces are replaced; the default is the line of the qmail-spp plugin goodmailto.",
+        ),
+      ),
+    events: () =>
+      field.choice(
+        ["off", "others", "all"],
+        "others",
+        'Log a line that begins with "event:" for each refusal, each message and each client that is dropped, at any stage, with the reply and who decided. others: only where no other line says it, such as refusals at HELO or MAIL. all: each of them, beside the usual lines.',
+      ),
+    sessions: () =>
+      field.flag(
+        true,
+        "Log a line at the end of each session: duration, commands, messages, refusals and TLS version.",
+      ),
+    // A section that is not given has the defaults of its keys.
+    rotate: () => rotate.prefault({} as never),
+  }),
+);

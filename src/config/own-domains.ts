@@ -6,12 +6,10 @@ import { createRouteTable } from "../mail/route-table.ts";
 import { modeDoc } from "./check-sections.ts";
 import { modes } from "./check-words.ts";
 import * as field from "./fields.ts";
+import { lateSection, lateShape } from "./late.ts";
 import { recipientSettings } from "./recipients.ts";
 import type { RecipientSettings } from "./recipients.ts";
 import * as text from "./texts.ts";
-
-const { reply, grace, stale_after, match, recipient_delimiter, always, catch_all } = recipientSettings;
-const mode = field.choice(modes, "enforce", modeDoc);
 
 /** A key of `[recipients]`, which follows it where it is not given. */
 function own<T>(key: string, type: z.ZodType<T>): z.ZodOptional<z.ZodType<T>> {
@@ -23,22 +21,26 @@ function own<T>(key: string, type: z.ZodType<T>): z.ZodOptional<z.ZodType<T>> {
 }
 
 /** One `[[domain]]`. */
-export const domain = z.strictObject({
-  name: field.textBy(
-    text.domainRule,
-    "kontor.example",
-    'A relay domain, or ".name" for all its subdomains. An exact name comes first, then the longest one with a dot. Alias domains follow their relay domain.',
-    { required: true },
-  ),
-  mode: own("mode", mode),
-  reply: own("reply", reply),
-  grace: own("grace", grace),
-  stale_after: own("stale_after", stale_after),
-  match: own("match", match),
-  recipient_delimiter: own("recipient_delimiter", recipient_delimiter),
-  always: own("always", always),
-  catch_all: own("catch_all", catch_all),
-});
+export const domain = lateSection(
+  lateShape({
+    name: () =>
+      field.textBy(
+        text.domainRule,
+        "kontor.example",
+        'A relay domain, or ".name" for all its subdomains. An exact name comes first, then the longest one with a dot. Alias domains follow their relay domain.',
+        { required: true },
+      ),
+    mode: () => own("mode", field.choice(modes, "enforce", modeDoc)),
+    reply: () => own("reply", recipientSettings.reply),
+    grace: () => own("grace", recipientSettings.grace),
+    stale_after: () => own("stale_after", recipientSettings.stale_after),
+    match: () => own("match", recipientSettings.match),
+    recipient_delimiter: () => own("recipient_delimiter", recipientSettings.recipient_delimiter),
+    always: () => own("always", recipientSettings.always),
+    catch_all: () => own("catch_all", recipientSettings.catch_all),
+  }),
+  { required: ["name"] },
+);
 
 /** As the file has it. */
 export type DomainSettings = z.infer<typeof domain>;

@@ -2,7 +2,7 @@
 import type * as z from "zod";
 
 import { lately, partsOf } from "./late.ts";
-import { innermost, isLate, isTable, valueAt } from "./shape.ts";
+import { elementOf, innermost, isLate, isTable, valueAt } from "./shape.ts";
 
 /** What has been read. */
 interface Given {
@@ -16,11 +16,18 @@ interface Given {
  */
 export function readGiven(type: z.ZodType, value: unknown): Given | undefined {
   const parts = partsOf(innermost(type));
+  const element = Array.isArray(value) ? elementOf(type) : undefined;
+  if (element !== undefined && isLate(element)) {
+    return readEach(element, value as readonly unknown[]);
+  }
   if (parts === undefined || !isTable(value)) {
     const parsed = type.safeParse(value);
     return parsed.success ? { settings: parsed.data } : undefined;
   }
-  const { shape, lists, rule } = parts;
+  const { shape, lists, required, rule } = parts;
+  if (required.some((key) => !Object.hasOwn(value, key))) {
+    return undefined;
+  }
   const given = new Map<string, Given>();
   for (const [key, inner] of Object.entries(value)) {
     const own = Object.hasOwn(shape, key) ? shape[key] : undefined;
@@ -34,6 +41,12 @@ export function readGiven(type: z.ZodType, value: unknown): Given | undefined {
     return lists.has(key) && !given.has(key) ? [] : (given.get(key) ?? readDefault(shape[key]))?.settings;
   });
   return rule(settings, (...path) => valueAt(value, path) !== undefined).length > 0 ? undefined : { settings };
+}
+
+/** The same of sections that are there several times. */
+function readEach(element: z.ZodType, values: readonly unknown[]): Given | undefined {
+  const read = values.map((value) => readGiven(element, value));
+  return read.includes(undefined) ? undefined : { settings: read.map((one) => one?.settings) };
 }
 
 /** What a key has that the file does not name. Every section may be left out. */

@@ -22,11 +22,11 @@ export function routeFaults(
     }),
   );
   const routes = [
-    ...settings.route.map((each, i) => ({ ...each, at: ["route", i] })),
-    ...settings.copy.map((each, i) => ({ ...each, at: ["copy", i] })),
-    ...settings.source.map((each, i) => ({ ...each, at: ["source", i] })),
+    ...settings.route.map(({ next_hop: hops }, i) => ({ hops, at: ["route", i] })),
+    ...settings.copy.map(({ next_hop: hops }, i) => ({ hops, at: ["copy", i] })),
+    ...settings.source.map(({ next_hop: hops }, i) => ({ hops, at: ["source", i] })),
   ];
-  return routes.flatMap(({ next_hop: hops, at }) =>
+  return routes.flatMap(({ hops, at }) =>
     hops.flatMap((text, j) => {
       const hop = parseNextHop(text);
       const own = hop?.kind !== "host" ? undefined : places.find((place) => meets(hop.endpoint, place, settings));

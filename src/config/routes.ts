@@ -4,6 +4,7 @@ import * as z from "zod";
 import { parseHopPlace } from "../mail/next-hop.ts";
 import type { SettingFault } from "./check-words.ts";
 import * as field from "./fields.ts";
+import { lateSection, lateShape } from "./late.ts";
 import { meantNextHop } from "./meant.ts";
 import * as text from "./texts.ts";
 
@@ -20,41 +21,48 @@ export interface CourierSettings {
 
 /** How every route goes on with its next hop. */
 const connection = {
-  tls: field.choice(
-    ["off", "opportunistic", "require"],
-    "off",
-    "STARTTLS to the next hop. off: never. opportunistic: if offered, without verification. require: always, with a verified certificate.",
-  ),
-  tls_name: field.textBy(
-    text.hostNameRule,
-    "",
-    "Name that the next hop's certificate must have, if next_hop is an address or another name. Empty: the host of next_hop.",
-  ),
-  ca_file: field.file(
-    "",
-    "relay",
-    "File with the CA certificates (PEM) that may issue the next hop's certificate. Empty: those of the system.",
-  ),
-  replies: field.choice(
-    ["mirror", "own"],
-    "mirror",
-    "How the next hop's replies are passed to clients. mirror: unchanged, including queue ids. own: its codes with texts of goodmailto, so that clients learn nothing about the internal network; the log has the original.",
-  ),
-  forward_client: field.choice(
-    ["off", "xclient", "xforward"],
-    "off",
-    "How the next hop, such as Postfix, hears of the client: address, name, HELO, protocol, port, login. xclient: it treats the client as its own (smtpd_authorized_xclient_hosts). xforward: it logs the client (smtpd_authorized_xforward_hosts). Only what the next hop offers is sent, and nothing if it offers neither. The name is only known with [smtp] reverse_lookup. Copies and the relay's own messages have no client.",
-  ),
-  timeout: field.duration(
-    "1m",
-    "Timeout for connecting, for each reply of the next hop, and for waiting until a next hop that is full takes another connection. The client waits meanwhile; RFC 5321 4.5.3.2 allows 5 minutes.",
-    ["10ms", "30d"],
-  ),
-  data_timeout: field.duration(
-    "10m",
-    "Timeout for the reply to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice.",
-    ["10ms", "30d"],
-  ),
+  tls: () =>
+    field.choice(
+      ["off", "opportunistic", "require"],
+      "off",
+      "STARTTLS to the next hop. off: never. opportunistic: if offered, without verification. require: always, with a verified certificate.",
+    ),
+  tls_name: () =>
+    field.textBy(
+      text.hostNameRule,
+      "",
+      "Name that the next hop's certificate must have, if next_hop is an address or another name. Empty: the host of next_hop.",
+    ),
+  ca_file: () =>
+    field.file(
+      "",
+      "relay",
+      "File with the CA certificates (PEM) that may issue the next hop's certificate. Empty: those of the system.",
+    ),
+  replies: () =>
+    field.choice(
+      ["mirror", "own"],
+      "mirror",
+      "How the next hop's replies are passed to clients. mirror: unchanged, including queue ids. own: its codes with texts of goodmailto, so that clients learn nothing about the internal network; the log has the original.",
+    ),
+  forward_client: () =>
+    field.choice(
+      ["off", "xclient", "xforward"],
+      "off",
+      "How the next hop, such as Postfix, hears of the client: address, name, HELO, protocol, port, login. xclient: it treats the client as its own (smtpd_authorized_xclient_hosts). xforward: it logs the client (smtpd_authorized_xforward_hosts). Only what the next hop offers is sent, and nothing if it offers neither. The name is only known with [smtp] reverse_lookup. Copies and the relay's own messages have no client.",
+    ),
+  timeout: () =>
+    field.duration(
+      "1m",
+      "Timeout for connecting, for each reply of the next hop, and for waiting until a next hop that is full takes another connection. The client waits meanwhile; RFC 5321 4.5.3.2 allows 5 minutes.",
+      ["10ms", "30d"],
+    ),
+  data_timeout: () =>
+    field.duration(
+      "10m",
+      "Timeout for the reply to the final dot. RFC 5321 4.5.3.2.6: 10 minutes, so that no message is sent twice.",
+      ["10ms", "30d"],
+    ),
 };
 
 /** What every route has, whatever its courier. */
@@ -65,15 +73,17 @@ function common(all: readonly CourierSettings[]) {
     fits: (hop) => courierOf(couriers, hop) !== undefined,
   };
   return {
-    domain: field.textBy(text.routeRule, "*", 'A domain, ".name" for all its subdomains, or "*" for all others.', {
-      required: true,
-    }),
-    next_hop: field.oneOrMore(
-      nextHopRule,
-      "smtp://192.0.2.25:25",
-      `Next hop. ${couriers.map(({ doc }) => doc).join(" ")} A list of servers is tried in order, with every address of each.`,
-      { required: true, suggest: meantNextHop },
-    ),
+    domain: () =>
+      field.textBy(text.routeRule, "*", 'A domain, ".name" for all its subdomains, or "*" for all others.', {
+        required: true,
+      }),
+    next_hop: () =>
+      field.oneOrMore(
+        nextHopRule,
+        "smtp://192.0.2.25:25",
+        `Next hop. ${couriers.map(({ doc }) => doc).join(" ")} A list of servers is tried in order, with every address of each.`,
+        { required: true, suggest: meantNextHop },
+      ),
     ...connection,
   };
 }
@@ -89,7 +99,8 @@ function courierOf(couriers: readonly CourierSettings[], hop: string): CourierSe
   return couriers.find(({ name, place: rule }) => name === scheme && rule.fits(place));
 }
 
-type Common = z.infer<z.ZodObject<ReturnType<typeof common>>>;
+type Makers = ReturnType<typeof common>;
+type Common = z.infer<z.ZodObject<{ readonly [Key in keyof Makers]: ReturnType<Makers[Key]> }>>;
 
 /** Of one route; the settings of couriers by their keys. */
 export type RouteSettings = Common & Readonly<Record<string, unknown>>;
@@ -113,20 +124,24 @@ function hopIssues(
 }
 
 export function routeSection(couriers: readonly CourierSettings[]): z.ZodType<RouteSettings> {
-  const own = couriers.map(({ settings }) => settings);
-  const section = z
-    .strictObject({ ...common(couriers), ...Object.assign({}, ...own) })
-    .superRefine((values, context) => {
-      // The keys of couriers are not in the type of the shape.
-      const { next_hop: hops } = values as RouteSettings;
+  const own = couriers.flatMap(({ settings }) =>
+    Object.keys(settings).map((key) => [key, () => settings[key]] as const),
+  );
+  // The keys of couriers are not in the type of the shape.
+  const shape = lateShape({ ...common(couriers), ...Object.fromEntries(own) } as Makers);
+  const section = lateSection(shape, {
+    required: ["domain", "next_hop"],
+    rule: (settings) => {
+      const { next_hop: hops } = settings;
       const found = hops.map((hop) => courierOf(couriers, hop));
-      for (const { message, path } of hopIssues(couriers, hops)) {
-        context.addIssue({ code: "custom", message, path: ["next_hop", ...path] });
-      }
-      for (const { key, message } of found.flatMap((courier) => courier?.faults?.(values) ?? [])) {
-        context.addIssue({ code: "custom", message, path: [key] });
-      }
-    });
+      return [
+        ...hopIssues(couriers, hops).map(({ path, message }) => ({ path: ["next_hop", ...path], message })),
+        ...found.flatMap(
+          (courier) => courier?.faults?.(settings).map(({ key, message }) => ({ path: [key], message })) ?? [],
+        ),
+      ];
+    },
+  });
   // As above.
   return section as unknown as z.ZodType<RouteSettings>;
 }

@@ -77,12 +77,15 @@ export function createSchema(
     lookup: () => z.array(coreLists.lookup).prefault([]),
     listener: () => z.array(listener(ownRunList(checks, listenerDoc))).prefault([]),
   });
-  return lateSection(shape, lists, (settings, isGiven) => [
-    ...(isGiven("auth") || isGiven("listener") || isGiven("web")
-      ? backEndFaults(settings.auth, settings.listener, settings.web.users.length > 0, backEnds())
-      : []),
-    ...sourceHopFaults(settings.source, settings.route, couriers()),
-  ]);
+  return lateSection(shape, {
+    lists,
+    rule: (settings, isGiven) => [
+      ...(isGiven("auth") || isGiven("listener") || isGiven("web")
+        ? backEndFaults(settings.auth, settings.listener, settings.web.users.length > 0, backEnds())
+        : []),
+      ...sourceHopFaults(settings.source, settings.route, couriers()),
+    ],
+  });
 }
 
 /** The sections of checks: `[checks]`, and those outside it. */

@@ -36,12 +36,6 @@ const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*)"$/;
 /** The same with UTF-8, RFC 6531 3.3. */
 const utf8Atoms = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.\u{80}-\u{10ffff}]+$/u;
 const utf8Quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u{80}-\u{10ffff}]|\\[\x20-\x7e])*)"$/u;
-/**
- * What nobody can see, what turns the text around it in a log, and the signs whose NFC is ASCII, such as Kelvin: no mailbox
- * is called so.
- */
-const unfit =
-  /[\u{37e}\u{1fef}\u{212a}\p{Cc}\p{Cs}\p{Z}\p{Bidi_Control}\p{Noncharacter_Code_Point}\u{ad}\u{feff}\u{fff9}-\u{fffd}]/u;
 const label = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?";
 /** Labels in lower case, as nearly all domains come: one look, and none of the steps to the normal form. */
 const normal = new RegExp(`^${label}(?:\\.${label})*$`);
@@ -124,9 +118,19 @@ function unquote(text: string): string | undefined {
   return isBeyondAscii(text) ? unquoteUtf8(text) : quoted.exec(text)?.[1]?.replace(/\\(.)/g, "$1");
 }
 
+/**
+ * What nobody can see, what turns the text around it in a log, and the signs whose NFC is ASCII, such as Kelvin: no mailbox
+ * is called so. Made when it is first asked for: Unicode's properties take milliseconds.
+ */
+function isUnfit(user: string): boolean {
+  return /[\u{37e}\u{1fef}\u{212a}\p{Cc}\p{Cs}\p{Z}\p{Bidi_Control}\p{Noncharacter_Code_Point}\u{ad}\u{feff}\u{fff9}-\u{fffd}]/u.test(
+    user,
+  );
+}
+
 function unquoteUtf8(text: string): string | undefined {
   const user = utf8Atoms.test(text) ? text : utf8Quoted.exec(text)?.[1]?.replace(/\\(.)/gu, "$1");
-  return user === undefined || unfit.test(user.replaceAll(" ", "")) ? undefined : user;
+  return user === undefined || isUnfit(user.replaceAll(" ", "")) ? undefined : user;
 }
 
 /** Octets of a text in UTF-8, if there are no more than so many. */
