@@ -10,7 +10,7 @@ import { wantedConnections } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { keepObjectsYoung } from "../ops/collector.ts";
+import { keepCompiledCode, keepObjectsYoung } from "../ops/collector.ts";
 import { inlineMore } from "../ops/compiler.ts";
 import { affordable, scarceDescriptors } from "../ops/descriptors.ts";
 import { createLog } from "../log/log.ts";
@@ -177,6 +177,7 @@ const hopsPatience = 2000;
 /** The relay, and the metrics of one that is alone; where they cannot start, the process ends. */
 async function startServing(settings: Settings, log: Log, metrics: Metrics, worker: boolean): Promise<Relay> {
   keepObjectsYoung();
+  keepCompiledCode();
   inlineMore();
   try {
     const relay = await startRelay(settings, log, metrics, { shared: worker, patience: hopsPatience });
