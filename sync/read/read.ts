@@ -177,23 +177,26 @@ interface Steps {
 
 function iterate(source: Source, signal: AbortSignal, notice: Notice): Steps {
   const iterator = source.read(signal, notice)[Symbol.asyncIterator]();
+  let fail = (_error: unknown): void => {};
+  // One for all steps: a listener that was removed still refers to the next one. Once old, such a row of them makes all
+  // batches old, too: the collector took them for garbage only when it went through all of the heap.
+  const abort = (): void => fail(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
   return {
     next: () =>
       // Not Promise.race: its reactions on a promise that outlives the loop would keep every batch in memory.
       new Promise((resolve) => {
-        const fail = (error: unknown): void => resolve({ kind: "failed", error });
-        const abort = (): void => fail(signal.reason);
+        fail = (error) => resolve({ kind: "failed", error });
         if (signal.aborted) {
           abort();
           return;
         }
-        signal.addEventListener("abort", abort, { once: true });
         iterator
           .next()
-          .then(({ done, value }) => resolve(done === true ? { kind: "done" } : { kind: "batch", batch: value }), fail)
-          .finally(() => signal.removeEventListener("abort", abort));
+          .then(({ done, value }) => resolve(done === true ? { kind: "done" } : { kind: "batch", batch: value }), fail);
       }),
     stop() {
+      signal.removeEventListener("abort", abort);
       // What it says at the end changes nothing any more.
       Promise.resolve(iterator.return?.()).catch(() => undefined);
     },

@@ -57,7 +57,7 @@ export interface Bounds {
 }
 
 /** Octets that are read at once, at most. */
-const readSize = 256 * 1024;
+const readSize = 32 * 1024;
 
 /**
  * Connects.

@@ -9,7 +9,7 @@ const limit = 512;
  * Octets of entries that are handed over together while more are to come. A server sends entries one by one, and to hand
  * one over costs several times what its conversion does.
  */
-const portion = 64 * 1024;
+const portion = 32 * 1024;
 
 /** Of one connection. */
 export class Inbox {
