@@ -1,6 +1,9 @@
 /**
  * How long a session may keep the relay waiting, by the monotonic clock: for its next command, for a message, in all.
  */
+// As in src/hooks/session.ts.
+import { performance } from "node:perf_hooks";
+
 import type { Limits } from "../service.ts";
 
 export class Deadlines {
