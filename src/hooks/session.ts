@@ -168,7 +168,9 @@ export class Session implements CheckSession {
     this.recipient = undefined;
     if (forgetQueued) {
       this.headers.length = 0;
-      Object.values(this.late).forEach((lines) => (lines.length = 0));
+      this.late.mail.length = 0;
+      this.late.rcpt.length = 0;
+      this.late.data.length = 0;
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * The plugins of a session at work: which there are, their environment, and the effects of their commands.
- * State of a session is kept beside it, never in it.
+ * State of a session is its plugins' own: nobody else can name it.
  */
 import type { CheckSession } from "../hooks/check-session.ts";
 import type { Effect } from "../hooks/effect.ts";
@@ -33,6 +33,10 @@ interface State {
   quiet: Promise<void>;
 }
 
+/** Where a session has its state: V8 goes through all of a WeakMap in each collection of young objects. */
+const stateOf = Symbol("spp");
+type Owner = CheckSession & { [stateOf]?: State };
+
 /** One plugin at one hook of one session. */
 interface Turn {
   readonly session: CheckSession;
@@ -64,7 +68,6 @@ export class Host {
   readonly #services: Services;
   readonly #read: ConfigReader;
   readonly #slots: Slots;
-  readonly #states = new WeakMap<CheckSession, State>();
 
   constructor(settings: HostSettings, services: Services) {
     this.#settings = settings;
@@ -78,7 +81,8 @@ export class Host {
    * the connection hook unless the configuration leaves that out, settles which plugins it has.
    */
   ask(session: CheckSession, hook: PluginHook): PluginVerdict | Promise<PluginVerdict> {
-    const state = this.#states.get(session) ?? this.#open(session);
+    const owner: Owner = session;
+    const state = owner[stateOf] ?? this.#open(owner);
     if (state === undefined) {
       return unreadable;
     }
@@ -87,7 +91,7 @@ export class Host {
   }
 
   /** Reads the session's plugins; undefined if its own file cannot be read. */
-  #open(session: CheckSession): State | undefined {
+  #open(session: Owner): State | undefined {
     const named = session.variables.get("SPPCONFFILE") ?? "";
     const answer = session.has("NOSPP") ? undefined : this.#read(named === "" ? this.#settings.config : named);
     if (answer?.kind === "unreadable" || (answer?.kind === "missing" && named !== "")) {
@@ -96,9 +100,8 @@ export class Host {
       return undefined;
     }
     const sections = answer?.kind === "sections" ? answer.sections : noPlugins;
-    const state = { sections, quiet: atOnce };
-    this.#states.set(session, state);
-    return state;
+    session[stateOf] = { sections, quiet: atOnce };
+    return session[stateOf];
   }
 
   async #section(
