@@ -8,7 +8,7 @@ import type { Kind } from "../../src/snapshot/format.ts";
 import type { Group } from "../read/groups.ts";
 
 /** For sorting, in KiB; beyond it SQLite sorts in temporary files. */
-const sortMemory = 16_384;
+const sortMemory = 8192;
 
 /**
  * Rows as they come. SQLite asks a table of JavaScript for a column each time it needs it, so they go through a subquery
