@@ -124,10 +124,10 @@ export const source = lateSection(
       ),
     page_size: () =>
       field.integer(
-        1000,
+        10_000,
         1,
         100_000,
-        "Entries per page (RFC 2696). graph takes at most 999, google 500 users or 200 groups.",
+        "Entries per page (RFC 2696), 1000 at most in the first. A server that refuses such a page is asked for pages of 1000. graph takes at most 999, google 500 users or 200 groups.",
       ),
     timeout: () =>
       field.duration(

@@ -1,7 +1,7 @@
 /** What all questions to Microsoft Graph share: what is asked for, where, and the links and errors in its answers. */
 import type { Rules } from "../convert/rules.ts";
 import { SourceFault } from "../source.ts";
-import type { Ceilings } from "./paged-search.ts";
+import type { Ceilings } from "./page-guard.ts";
 import { type Answer, type JsonObject, objectOf, textOf } from "./web-answer.ts";
 import { Refusal, type Said, type WebApi } from "./web-api.ts";
 

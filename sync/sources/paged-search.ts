@@ -11,6 +11,7 @@ import { parseFilter } from "./filter.ts";
 import { requestFilter } from "./filter-encoder.ts";
 import type { FoundEntry } from "./found-entry.ts";
 import { type LdapConnection, referralAdvice, type Search } from "./ldap-connection.ts";
+import { type Ceilings, ceilings, createGuard } from "./page-guard.ts";
 import { printable } from "./printable.ts";
 import { resultText } from "./result-codes.ts";
 
@@ -24,17 +25,14 @@ export interface Query {
   readonly controls: readonly string[];
 }
 
-/** Where a loop ends that a server never would. */
-export interface Ceilings {
-  readonly pages: number;
-  readonly entries: number;
-  /** Pages without an entry, one after the other: a filter that matches little may give some hundred. */
-  readonly emptyPages: number;
-}
-
-export const ceilings: Ceilings = { pages: 1_000_000, entries: 10_000_000, emptyPages: 1000 };
-
 const sizeLimitExceeded = new Set([3, 4, 11]);
+/**
+ * Entries of a page that servers give; some refuse larger ones (`size.pr` of OpenLDAP's limits), most give as many as they
+ * like. Each page has to be waited for: docs/performance.md has what that costs.
+ */
+const certainPage = 1000;
+/** Result codes of a page that is too large: operationsError, protocolError, the limits, unwillingToPerform. */
+const pageRefusals = new Set([1, 2, 4, 11, 53]);
 const referral = 10;
 const unavailableCriticalExtension = 12;
 
@@ -61,6 +59,7 @@ function filterOf({ filter }: Query): Filter {
 
 /**
  * Yields entries in portions of a page at most; ends normally only when the server said that this was all.
+ * @param pageSize of all pages but the first, which is of 1000 entries at most
  * @throws SourceFault "incomplete", "search", "referral" or what the connection throws
  */
 export async function* pagedSearch(
@@ -70,31 +69,79 @@ export async function* pagedSearch(
   limits: Ceilings = ceilings,
 ): AsyncGenerator<FoundEntry[]> {
   const guard = createGuard(limits);
-  const filter = filterOf(query);
-  let next: Search | undefined;
-  const ask = (cookie: Buffer): Search => {
-    const control = new PagedResultsControl({ critical: false, value: { size: pageSize, cookie } });
-    return connection.search(searchRequest(query, [control], filter), (done) => {
-      // Before the last entries of this page are handed over: both work at the same time.
-      const more = pageOf(done)?.cookie;
-      next = done.status === 0 && more !== undefined && more.length > 0 ? ask(more) : undefined;
-    });
-  };
-  for (let [page, search] = [1, ask(Buffer.alloc(0))]; ; page += 1) {
+  const pages = new Pages(connection, query, pageSize);
+  for (let [page, search] = [1, pages.ask()]; ; page += 1) {
     const done = yield* guard.watch(search);
     if (page === 1 && done.status === unavailableCriticalExtension && !(await offersPaging(connection))) {
       const whole = yield* guard.watch(connection.search(searchRequest(query)));
       return checkResult(whole);
     }
+    const smaller = guard.inPage() === 0 ? pages.smaller(done) : undefined;
+    if (smaller !== undefined) {
+      search = smaller;
+      continue;
+    }
     checkResult(done);
     if (pageOf(done) === undefined) {
       return await acceptUnpaged(connection, page);
     }
+    const next = pages.next();
     if (next === undefined) {
       return;
     }
     guard.nextPage(page);
     search = next;
+  }
+}
+
+/** Asks for one page after another. */
+class Pages {
+  readonly #connection: LdapConnection;
+  readonly #query: Query;
+  readonly #filter: Filter;
+  readonly #first: number;
+  #larger: number;
+  #size: number;
+  #cookie: Buffer = Buffer.alloc(0);
+  #next: Search | undefined;
+
+  constructor(connection: LdapConnection, query: Query, pageSize: number) {
+    this.#connection = connection;
+    this.#query = query;
+    this.#filter = filterOf(query);
+    this.#first = Math.min(pageSize, certainPage);
+    this.#size = this.#first;
+    this.#larger = pageSize;
+  }
+
+  ask(): Search {
+    this.#next = undefined;
+    const control = new PagedResultsControl({ critical: false, value: { size: this.#size, cookie: this.#cookie } });
+    return this.#connection.search(searchRequest(this.#query, [control], this.#filter), (done) => {
+      // Before the last entries of this page are handed over: both work at the same time.
+      const more = pageOf(done)?.cookie;
+      if (done.status === 0 && more !== undefined && more.length > 0) {
+        [this.#size, this.#cookie] = [this.#larger, more];
+        this.#next = this.ask();
+      }
+    });
+  }
+
+  /** The page behind the one that was read, which has been asked for; undefined: that was the last one. */
+  next(): Search | undefined {
+    const next = this.#next;
+    this.#next = undefined;
+    return next;
+  }
+
+  /** The same page again, if it was refused and may have been too large. */
+  smaller({ status }: SearchResponse): Search | undefined {
+    if (!pageRefusals.has(status) || this.#size <= this.#first) {
+      return undefined;
+    }
+    this.#size = this.#first;
+    this.#larger = this.#first;
+    return this.ask();
   }
 }
 
@@ -172,58 +219,4 @@ export function checkResult(done: SearchResponse): void {
   throw new SourceFault("search", `The search failed with ${resultText(done.status, done.errorMessage)}${said}`, {
     code: done.status,
   });
-}
-
-interface Guard {
-  /** Passes entries on and counts them. */
-  watch(search: Search): Search;
-  nextPage(page: number): void;
-}
-
-function endless(text: string): SourceFault {
-  return new SourceFault("incomplete", `${text}: the list never ends`);
-}
-
-/**
- * Ends what would never end. The cookie proves nothing: 389 Directory Server numbers its searches with it, so every
- * page of one has the same cookie ("0"). A page that begins with an entry that began another page does.
- */
-function createGuard(limits: Ceilings): Guard {
-  const firsts = new Set<string>();
-  let entries = 0;
-  let empty = 0;
-  let inPage = 0;
-  return {
-    async *watch(search) {
-      inPage = 0;
-      for (;;) {
-        const step = await search.next();
-        if (step.done === true) {
-          return step.value;
-        }
-        const [first] = step.value;
-        if (inPage === 0 && first !== undefined) {
-          if (firsts.has(first.name)) {
-            throw endless("The server sends the same page again and again");
-          }
-          firsts.add(first.name);
-        }
-        inPage += step.value.length;
-        entries += step.value.length;
-        if (entries > limits.entries) {
-          throw endless(`More than ${limits.entries} entries`);
-        }
-        yield step.value;
-      }
-    },
-    nextPage(page) {
-      empty = inPage === 0 ? empty + 1 : 0;
-      if (empty >= limits.emptyPages) {
-        throw endless(`${empty} empty pages one after the other`);
-      }
-      if (page >= limits.pages) {
-        throw endless(`More than ${limits.pages} pages`);
-      }
-    },
-  };
 }

@@ -15,7 +15,8 @@ import { compileFilter } from "./filter-evaluator.ts";
 import type { LdapConnection } from "./ldap-connection.ts";
 import { parseLdif } from "./ldif-parser.ts";
 import { openText } from "./lines.ts";
-import { type Ceilings, ceilings, pagedSearch } from "./paged-search.ts";
+import { type Ceilings, ceilings } from "./page-guard.ts";
+import { pagedSearch } from "./paged-search.ts";
 import { hasRanges, readEntry } from "./ranges.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
 

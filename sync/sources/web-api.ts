@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 
 import { printable } from "../../src/mail/reply.ts";
 import { SourceFault } from "../source.ts";
-import { type Ceilings, ceilings } from "./paged-search.ts";
+import { type Ceilings, ceilings } from "./page-guard.ts";
 import { type Answer, ask, type Asking, type JsonObject, type Question } from "./web-answer.ts";
 
 /** How long a busy server is waited for. Times in ms. */

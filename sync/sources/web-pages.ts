@@ -5,7 +5,7 @@
 import { hash } from "node:crypto";
 
 import { SourceFault } from "../source.ts";
-import { type Ceilings, ceilings } from "./paged-search.ts";
+import { type Ceilings, ceilings } from "./page-guard.ts";
 import { type JsonObject, objectOf, textOf } from "./web-answer.ts";
 
 /** One page. */

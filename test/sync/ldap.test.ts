@@ -130,6 +130,26 @@ describe.skipIf(missing("slapd"))("slapd with a size limit of 500", () => {
   }
 });
 
+describe.skipIf(missing("slapd"))("slapd that allows pages of 1500 entries", () => {
+  let slapd: Slapd;
+  beforeAll(async () => {
+    const limits = "limits * size.soft=unlimited size.hard=unlimited size.pr=1500 size.prtotal=unlimited";
+    slapd = await startSlapd({ suffix, schemas, ldif: head + people(2700), database: [limits] });
+  });
+  afterAll(() => slapd?.stop());
+
+  it("is asked for smaller ones once it has refused a larger one", async () => {
+    const found = new Set<string>();
+    let entries = 0;
+    const all = source({ preset: "openldap", url: [slapd.ldap], base: suffix, page_size: 10_000 });
+    for await (const batch of all.read(AbortSignal.timeout(20_000))) {
+      entries += batch.entries;
+      batch.found.forEach(({ key }) => found.add(key));
+    }
+    expect({ entries, found: found.size }).toEqual({ entries: 2700, found: 2700 });
+  });
+});
+
 describe.skipIf(missing("slapd"))("slapd that holds a reference", () => {
   let slapd: Slapd;
   beforeAll(async () => {
