@@ -99,7 +99,7 @@ case $1 in
 check | status | trace)
   exec /${home}/node --min-semi-space-size=16 --single-threaded-gc /${home}/dist/quick.cjs "$@" ;;
 serve)
-  exec /${home}/node --min-semi-space-size=8 /${home}/dist/main.js "$@" ;;
+  exec /${home}/node --min-semi-space-size=4 /${home}/dist/main.js "$@" ;;
 sync)
   exec /${home}/node --max-semi-space-size=8 /${home}/dist/main.js "$@" ;;
 esac

@@ -7,7 +7,7 @@
 # keeps a young generation in which open sessions are a small part, which V8 would make small while there is little to do.
 # docs/performance.md has the figures.
 case ${2-} in
-  serve) set -- --min-semi-space-size=8 "$@" ;;
+  serve) set -- --min-semi-space-size=4 "$@" ;;
   sync) set -- --max-semi-space-size=8 "$@" ;;
 esac
 project=$(cd -P -- "$(dirname -- "$0")/.." && pwd -P) || exit 69

@@ -146,7 +146,7 @@ describe("node.sh", () => {
       (await scene.run(join(folder, "src/node.sh"), [join(folder, "src/main.ts"), ...words]).ended()).stdout;
     expect(await start("sync", "--cron")).toBe("--max-semi-space-size=8 sync --cron\n");
     expect(await start("status", "sync")).toBe(" status sync\n");
-    const words = "--min-semi-space-size=8";
+    const words = "--min-semi-space-size=4";
     expect(await start("serve", "sync")).toBe(`${words} serve sync\n`);
     const packaged = ["packaging/tree.ts", "packaging/oci/Containerfile"].map((file) =>
       readFileSync(join(project, file), "utf8"),

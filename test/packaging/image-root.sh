@@ -38,7 +38,7 @@ in_image() { chroot --userspec=10025:10025 "$work/root" "$home/node" "$@"; }
 in_image "$home/health.js" || echo "unhealthy"
 # The schedule is read by a package of npm.
 in_image "$home/dist/main.js" config check --config /etc/goodmailto/goodmailto.toml
-chroot --userspec=10025:10025 "$work/root" "$home/node" --min-semi-space-size=8 "$home/dist/main.js" serve --config /etc/goodmailto/goodmailto.toml 2>"$work/log" &
+chroot --userspec=10025:10025 "$work/root" "$home/node" --min-semi-space-size=4 "$home/dist/main.js" serve --config /etc/goodmailto/goodmailto.toml 2>"$work/log" &
 for _ in $(seq 600); do grep -qs "relay: ready" "$work/log" && break; sleep 0.1; done
 in_image "$home/health.js" && echo "healthy"
 exec 3<>/dev/tcp/127.0.0.1/2525

@@ -167,7 +167,7 @@ describe.skipIf(lacks || own === undefined)("the packages", () => {
     const { stdout, stderr } = spawnSync("bash", [script, image], { encoding: "utf8" });
     const [, octets = "0"] = /^octets: (\d+)$/m.exec(stdout) ?? [];
     expect(`${stdout}${stdout.endsWith("stopped\n") ? "" : stderr}`.split("\n")).toEqual([
-      "10025:10025 /usr/lib/goodmailto/node --min-semi-space-size=8 /usr/lib/goodmailto/dist/main.js serve --config /etc/goodmailto/goodmailto.toml",
+      "10025:10025 /usr/lib/goodmailto/node --min-semi-space-size=4 /usr/lib/goodmailto/dist/main.js serve --config /etc/goodmailto/goodmailto.toml",
       "CMD /usr/lib/goodmailto/node /usr/lib/goodmailto/health.js",
       `octets: ${octets}`,
       "no relay has a socket in /run/goodmailto",
