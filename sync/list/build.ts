@@ -77,11 +77,6 @@ export function buildSnapshot(
   }
 }
 
-/** What a file has that is there already. @param sources how many it has */
-export function builtAt(path: string, sources: number): Built {
-  return askList(path, (database) => countRows(database, sources));
-}
-
 /** What `meta` would say of the directories in a file that is there already. @param directories ids of sources */
 export function directoriesOf(path: string, directories: readonly number[]): string {
   return askList(path, (database) => catchAllSources(database, directories).directories ?? "");

@@ -3,7 +3,7 @@
 /** What the thread gets. */
 export type Shared = BigInt64Array<SharedArrayBuffer>;
 
-const [growing, complete, given_up] = [0n, 1n, 2n];
+const [growing, complete, givenUp] = [0n, 1n, 2n];
 const states = 4n;
 
 /** Of a file that grows. */
@@ -18,7 +18,7 @@ export function grow(shared: Shared, size: number, isComplete: boolean): void {
 
 /** Nobody wants it to be read any more. */
 export function giveUp(shared: Shared): void {
-  tell(shared, given_up);
+  tell(shared, givenUp);
 }
 
 function tell(shared: Shared, value: bigint): void {
@@ -36,7 +36,7 @@ export function waitForMore(shared: Shared, size: number, deadline: number): num
   for (;;) {
     const value = Atomics.load(shared, 0);
     const now = Number(value / states);
-    if (value % states === given_up) {
+    if (value % states === givenUp) {
       throw new Error("it was given up");
     }
     if (now > size || value % states === complete) {
