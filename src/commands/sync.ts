@@ -91,14 +91,22 @@ async function runOnce(words: Words): Promise<void> {
   process.exitCode = exitCode(outcome);
 }
 
-function usageFault({ sources }: SyncPlan, { delta, json, dryRun }: Words): string | undefined {
+function usageFault({ sources, settings }: SyncPlan, { delta, json, dryRun }: Words): string | undefined {
   if (json === true && dryRun !== true) {
     return "--json needs --dry-run";
   }
-  return delta === true && !sources.some(hasDeltas)
-    ? "--delta needs a source that reports changes, and no [[source]] does: " +
-        "a server whose preset has no change attribute, an LDIF file and a list cannot (docs/directories.md). Run a full sync"
-    : undefined;
+  if (delta !== true) {
+    return undefined;
+  }
+  if (sources.some(hasDeltas)) {
+    return settings.sync.delta > 0
+      ? undefined
+      : "--delta needs `[sync] delta`: without it, full syncs do not note up to where changes are known (docs/operation.md)";
+  }
+  return (
+    "--delta needs a source that reports changes, and no [[source]] does: " +
+    "a server whose preset has no change attribute, an LDIF file and a list cannot (docs/directories.md). Run a full sync"
+  );
 }
 
 async function runAsAsked(

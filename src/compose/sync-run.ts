@@ -73,8 +73,9 @@ export function loadPlan(file: string): SyncPlan | undefined {
   const domains = createDomains(settings.domains.relay, settings.domains.aliases);
   try {
     const takesCatchAll = takesCatchAlls(settings);
+    const purpose = { increments: settings.sync.delta > 0 };
     const sources = settings.source.map((source) =>
-      searched(openSource(source, domains, dirname(file), { takesCatchAll }), source, settings, file),
+      searched(openSource(source, domains, dirname(file), { takesCatchAll }, purpose), source, settings, file),
     );
     if (sources.length > 0) {
       return {

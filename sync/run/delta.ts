@@ -66,7 +66,12 @@ function refuse(previous: Previous, { sources, protection = unprotected }: JobOp
   }
   const before = [...previous.sources.values()].map(({ name, domains }) => `${name} ${domains}`).join("\n");
   const now = sources.map(({ name, domains }) => `${name} ${domains.join(" ")}`).join("\n");
-  return before === now ? undefined : "the sources are others";
+  if (before !== now) {
+    return "the sources are others";
+  }
+  return [...previous.sources.values()].every(({ reached }) => reached === "")
+    ? "the last one did not note up to where changes are known"
+    : undefined;
 }
 
 async function runWith(

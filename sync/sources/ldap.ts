@@ -17,7 +17,6 @@ import { parseFilter } from "./filter.ts";
 import type { FoundEntry } from "./found-entry.ts";
 import { type LdapAnswer, LdapConnection } from "./ldap-connection.ts";
 import { printable } from "./printable.ts";
-import { type Ceilings, ceilings } from "./page-guard.ts";
 import { pagedSearch, type Query } from "./paged-search.ts";
 import { lookAtEntries } from "./entry-look.ts";
 import { PlainEntries } from "./plain-entries.ts";
@@ -33,16 +32,26 @@ const notServing = new Set([51, 52]);
 /** Entries that wait for the end of the search because their values come in portions. */
 const maxHeld = 10_000;
 
+/** What a directory is read for. */
+export interface Purpose {
+  /**
+   * Incremental readings follow the full one, which therefore asks how far the changes are: OpenLDAP needs a quarter
+   * more of CPU time for that.
+   */
+  readonly increments: boolean;
+}
+
 /**
  * A source that reads a directory server.
  * @param folder where relative file names begin: that of the configuration file
+ * @param purpose of its full readings
  * @throws RangeError if a URL, the filter or the way to bind cannot be right
  */
 export function createLdapSource(
   settings: SourceSettings,
   rules: Rules,
   folder: string,
-  limits: Ceilings = ceilings,
+  { increments }: Purpose,
 ): Source {
   const targets = settings.url.map(parseTarget);
   checkSettings(settings, rules, targets);
@@ -57,7 +66,8 @@ export function createLdapSource(
   async function* read(since: Reached, signal: AbortSignal, notice?: Notice): AsyncGenerator<Batch> {
     const connection = await connectFirst(targets, settings, folder, signal, notice);
     try {
-      yield* readServer(connection, { settings, rules, changes, query, limits }, since);
+      const watched = since === "" && !increments ? undefined : changes;
+      yield* readServer(connection, { settings, rules, changes: watched, query }, since);
     } catch (fault) {
       throw await explainBase(fault, connection);
     } finally {
@@ -80,11 +90,10 @@ interface Plan {
   readonly rules: Rules;
   readonly changes: ChangeAttribute | undefined;
   readonly query: Query;
-  readonly limits: Ceilings;
 }
 
 async function* readServer(connection: LdapConnection, plan: Plan, since: Reached): AsyncGenerator<Batch> {
-  const { settings, rules, changes, query, limits } = plan;
+  const { settings, rules, changes, query } = plan;
   const watch = changes === undefined ? unwatched : await startWatch(changes, connection, since);
   const filter =
     since === "" || changes === undefined
@@ -92,7 +101,7 @@ async function* readServer(connection: LdapConnection, plan: Plan, since: Reache
       : await changedFilter(changes, since, query.filter, connection);
   const attributes = watch.attribute === "" ? query.attributes : [...query.attributes, watch.attribute];
   const sightings = createSightings(rules, attributes);
-  const pages = pagedSearch(connection, { ...query, filter, attributes }, settings.page_size, limits);
+  const pages = pagedSearch(connection, { ...query, filter, attributes }, settings.page_size);
   const batches = readBatches(pages, { connection, watch, rules, sightings });
   yield* since === "" ? withHints(batches, { connection, settings, rules, sightings }) : batches;
 }

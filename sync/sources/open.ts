@@ -11,7 +11,7 @@ import { createCsvSource } from "./csv.ts";
 import { createGoogleSource } from "./google.ts";
 import { createGraphSource } from "./graph.ts";
 import { withFileHints } from "./hints.ts";
-import { createLdapSource } from "./ldap.ts";
+import { createLdapSource, type Purpose } from "./ldap.ts";
 import { createLdifSource } from "./ldif.ts";
 import { createListSource } from "./list.ts";
 import { openText, type OpenText } from "./lines.ts";
@@ -22,12 +22,19 @@ import { createSqlSource } from "./sql.ts";
  * Opens nothing yet: files and servers are asked by `read`.
  * @param folder that of the configuration file, where relative file names begin
  * @param more `look` is shown every entry that is read; a list and a cdb have none
+ * @param purpose not given: full readings are followed by incremental ones
  * @throws RangeError if the settings cannot be right (a URL, a filter, a domain that is not a relay domain)
  */
-export function openSource(settings: SourceSettings, domains: Domains, folder: string, more?: MoreRules): Source {
+export function openSource(
+  settings: SourceSettings,
+  domains: Domains,
+  folder: string,
+  more?: MoreRules,
+  purpose: Purpose = { increments: true },
+): Source {
   try {
     const rules = createRules(settings, presetFor(settings), createScope(settings.domains, domains), more);
-    return { ...create(settings, rules, folder), isDirectory: isDirectory(settings, rules) };
+    return { ...create(settings, rules, folder, purpose), isDirectory: isDirectory(settings, rules) };
   } catch (error) {
     throw error instanceof RangeError
       ? new RangeError(`source "${settings.name}": ${error.message}`, { cause: error })
@@ -41,11 +48,11 @@ function isDirectory({ type, format }: SourceSettings, { preset }: Rules): boole
   return read !== "list" && read !== "cdb" && !preset.addresses.some(({ catchAll }) => catchAll === true);
 }
 
-function create(settings: SourceSettings, rules: Rules, folder: string): Source {
+function create(settings: SourceSettings, rules: Rules, folder: string, purpose: Purpose): Source {
   const { type, url } = settings;
   switch (type) {
     case "ldap":
-      return createLdapSource(settings, rules, folder);
+      return createLdapSource(settings, rules, folder, purpose);
     case "cdb":
       return hinted(createCdbSource(settings, rules, folder), type);
     case "sql":

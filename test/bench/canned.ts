@@ -1,16 +1,15 @@
 /**
- * Node's `net` with canned replies: the limit of Node. `node test/bench/canned.ts VALID [PORT]`; prints its port.
- * Knows the valid addresses from a Set, looks at nothing else, throws messages away.
+ * Node's `net` with canned replies: the limit of Node. `node test/bench/canned.ts VALID [PORT] [PROCESSES]`; prints its
+ * port, which its processes share as ours do. Knows the valid addresses from a Set, looks at nothing else, throws messages
+ * away.
  */
+import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 
-const known = new Set(
-  readFileSync(process.argv[2] ?? "/dev/null", "latin1")
-    .trimEnd()
-    .split("\n"),
-);
+const [valid = "/dev/null", wantedPort = "0", processes = "1"] = process.argv.slice(2);
+const known = new Set(readFileSync(valid, "latin1").trimEnd().split("\n"));
 const greeting = "220 canned.example ESMTP\r\n";
 const features = "250-canned.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n";
 
@@ -57,7 +56,18 @@ const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => 
     }
   });
 });
-server.listen({ port: Number(process.argv[3] ?? 0), host: "127.0.0.1", backlog: 4096 }, () => {
-  process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
+const shared = processes === "1" ? {} : { reusePort: true };
+server.listen({ port: Number(wantedPort), host: "127.0.0.1", backlog: 4096, ...shared }, () => {
+  const { port } = server.address() as AddressInfo;
+  // The first one starts the others, and waits until they listen: all of them end with their group.
+  const isFirst = process.send === undefined;
+  const others = isFirst ? Array.from({ length: Number(processes) - 1 }, () => startOther(port)) : [];
+  void Promise.all(others).then(() => (isFirst ? process.stdout.write(`${port}\n`) : process.send?.("listening")));
 });
 process.on("SIGTERM", () => process.exit());
+
+function startOther(port: number): Promise<unknown> {
+  const child = fork(import.meta.filename, [valid, String(port), processes]);
+  process.once("exit", () => child.kill());
+  return new Promise((resolve) => child.once("message", resolve));
+}

@@ -73,16 +73,18 @@ function machine(generator: Generator): string {
   );
 }
 
+type Shown = "rate" | "cpu" | "client" | "latency";
+
 /** Rows: servers; columns: loads. */
 function compare(measured: Measured, servers: readonly Server[], loads: readonly NamedLoad[]): string {
-  const cell = (server: Server, load: NamedLoad, show: "rate" | "cpu" | "latency"): string => {
+  const cell = (server: Server, load: NamedLoad, show: Shown): string => {
     const found = measured.cells.get(cellKey(server.name, load.name));
     const mark = load.mode === "deliver" && server.keepsMail === true ? " (no relay)" : "";
     const faults = (found?.faults ?? 0) > 0 && show === "rate" ? ` (${found?.faults} faults)` : "";
     return `${figure(found?.[show])}${mark}${faults}`;
   };
   const head = (what: string): string[] => [what, ...loads.map(({ name }) => name)];
-  const rows = (show: "rate" | "cpu" | "latency"): string[][] =>
+  const rows = (show: Shown): string[][] =>
     servers.map((server) => [server.name, ...loads.map((load) => cell(server, load, show))]);
   const postfix = servers.find(({ name }) => name.startsWith("Postfix"));
   // CPU the other way round: how much more work for the same.
@@ -104,6 +106,7 @@ function compare(measured: Measured, servers: readonly Server[], loads: readonly
   return [
     table([head("operations per second"), ...rows("rate"), ...ratios("rate")]),
     table([head("server's CPU s for 1,000"), ...rows("cpu"), ...ratios("cpu")]),
+    table([head("load generator's CPU s for 1,000"), ...rows("client")]),
     table([head("median ms (sessions: to the verdict)"), ...rows("latency")]),
     `Load average while measuring: ${figure(median(measured.loadAverages))} (median), ${figure(Math.max(...measured.loadAverages))} (most).\n`,
   ].join("\n");
@@ -118,6 +121,7 @@ async function rounds(generator: Generator, site: Site): Promise<string> {
     started.push(...(postfix === undefined ? [] : [postfix]));
     started.push(await startScript("bare smtp-server", "bare.ts", site.snapshot));
     started.push(await startScript("Node, canned replies", "canned.ts", site.valid));
+    started.push(await startScript("Node, canned, 2 processes", "canned.ts", site.valid, "0", "2"));
     const loads = loadsOf(site, quick ? 0.7 : 1.5);
     const measured = await measureRounds(generator, started, loads, quick ? 1 : 3);
     return compare(measured, started, loads);

@@ -35,7 +35,7 @@ export interface Cell {
   readonly faults: number;
   /** How far the rates of the rounds lie apart, as a share of their median. */
   readonly spread: number;
-  /** The generator's share of one core: near 1 it was the limit. */
+  /** CPU seconds of the load generator for a thousand operations: it shares the cores. */
   readonly client: number;
 }
 
@@ -80,7 +80,7 @@ export async function measureRounds(
       latency: median(all.map(({ verdict_p50_ms, p50_ms }) => verdict_p50_ms ?? p50_ms)),
       spread: spreadOf(all.map(({ ops_per_s }) => ops_per_s)),
       faults: all.reduce((sum, { violations, drops, timeouts }) => sum + violations + drops + timeouts, 0),
-      client: median(all.map(({ client_cpu_frac }) => client_cpu_frac ?? Number.NaN)),
+      client: median(all.map(({ client_cpu_frac = Number.NaN, ops_per_s }) => (1000 * client_cpu_frac) / ops_per_s)),
     },
   ]);
   return { cells: new Map(cells), loadAverages };

@@ -15,6 +15,7 @@ import { runDelta } from "../../sync/run/delta.ts";
 import type { Progress } from "../../sync/run/delta.ts";
 import { readHistory } from "../../sync/remember/history.ts";
 import type { JobOptions } from "../../sync/run/full.ts";
+import { openPrevious } from "../../sync/list/previous.ts";
 import { rollBack } from "../../sync/run/rollback.ts";
 import { unprotected } from "../../sync/publish/protect.ts";
 import type { Source } from "../../sync/source.ts";
@@ -172,6 +173,39 @@ describe.skipIf(missing("slapd"))("a delta", () => {
     const canaries = [{ text: "boss@kontor.example", keys: ["boss@kontor.example"] }];
     expect((await runDelta(options(path, directory(), { canaries }))).kind).toBe("refused");
     expect((await runDelta(options(path, directory()))).kind).toBe("published");
+  });
+
+  it("is asked for by --delta with `[sync] delta`, without which full syncs do not ask how far the changes are", async () => {
+    const folder = temporaryFolder();
+    const config = join(folder, "goodmailto.toml");
+    const path = join(folder, "snapshot.sqlite");
+    const sync = (...words: string[]): Promise<{ readonly code: number; readonly said: string }> =>
+      run(process.execPath, [main, "sync", ...words, "-c", config], { timeout: 30_000 }).then(
+        ({ stdout }) => ({ code: 0, said: stdout }),
+        (error: { code: number; stderr: string }) => ({ code: error.code, said: error.stderr }),
+      );
+    const write = (delta: string): void =>
+      writeFileSync(
+        config,
+        `[domains]\nrelay = ["kontor.example"]\n[snapshot]\npath = "snapshot.sqlite"\n[sync]\ndelta = "${delta}"
+[[source]]\nname = "test"\ntype = "ldap"\npreset = "openldap"\nbase = "o=Kontor"\nurl = ["${slapd.ldap}"]\n`,
+      );
+    const reached = (): string | undefined => {
+      const { previous } = openPrevious(path, 0);
+      previous?.close();
+      return previous?.sources.get("test")?.reached;
+    };
+    write("0s");
+    expect((await sync()).code).toBe(0);
+    expect(reached()).toBe("");
+    expect(await sync("--delta")).toMatchObject({ code: 2, said: expect.stringContaining("`[sync] delta`") as string });
+    write("1h");
+    expect((await sync("--delta")).said).toContain("did not note up to where changes are known");
+    expect((await sync()).code).toBe(0);
+    expect(reached()).toMatch(/^entryCSN \d{14}$/);
+    await add("timed");
+    expect((await sync("--delta")).code).toBe(0);
+    expect(has(path, "timed")).toBe(true);
   });
 
   it("runs within sync --cron, which also answers sync --now", async () => {
