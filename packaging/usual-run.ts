@@ -113,7 +113,7 @@ function people(): DirectoryEntry[] {
     attributes: { objectClass: ["top", ...classes], uid: [uid], cn: [uid], ...more },
   });
   const person = ["person", "organizationalPerson", "inetOrgPerson"];
-  const several = Array.from({ length: 40 }, (_, i) => entry(`user${i}`, person, { mail: [`user${i}@example.com`] }));
+  const several = Array.from({ length: 20000 }, (_, i) => entry(`user${i}`, person, { mail: [`user${i}@example.com`] }));
   return [
     { dn: base, attributes: { objectClass: ["top", "organization"], o: ["Example"] } },
     ...several,
@@ -152,7 +152,6 @@ type = "ldap"
 preset = "openldap"
 url = "${directory}"
 base = "${base}"
-page_size = 20
 [trace]
 folder = ${JSON.stringify(journal)}
 `,

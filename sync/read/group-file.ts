@@ -13,7 +13,7 @@ export interface Follower {
 }
 
 /** Characters of rows that are kept in memory. */
-const heldSize = 1 << 17;
+const heldSize = 1 << 20;
 
 /** The groups of a sync. */
 export class GroupFile {
