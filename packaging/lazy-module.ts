@@ -17,11 +17,10 @@ interface Import {
 /** The module as a property of a table: `"name"(exports, module) { … }`. @param file its name in the table */
 export function functionOf(file: string, code: string): string {
   const { imports, done, body } = split(file, code);
-  const later = new Set(imports.flatMap(({ name }) => (isByMember(name, body) ? [name] : [])));
+  const later = new Map(imports.flatMap(({ name, value }) => (isByMember(name, body) ? [[name, value] as const] : [])));
+  // `let` would be looked at each time, whether it is there yet.
   const lines = imports.map(({ name, value }) =>
-    later.has(name)
-      ? `const ${name} = __lazy(() => ${called(value, later)});`
-      : `const ${name} = ${called(value, later)};`,
+    later.has(name) ? `var ${name};` : `const ${name} = ${called(value, later)};`,
   );
   const text = called(body, later).replaceAll(/(?<![\w$.])require\("(\.[^"]+)"\)/g, (_, path: string) =>
     loaded(file, path),
@@ -69,9 +68,12 @@ function isByMember(name: string, body: string): boolean {
   return !mentions(name, String.raw`(?!\.)`).test(body);
 }
 
-/** The code, with `name.member` as `(name()).member`. */
-function called(code: string, names: ReadonlySet<string>): string {
+/**
+ * The code, with `name.member` as `(name ??= value).member`: a call for it would cost more than most functions that are called
+ * so, until V8 has compiled them.
+ */
+function called(code: string, values: ReadonlyMap<string, string>): string {
   return code.replaceAll(/(?<![\w$])(?<!(?<!\.\.)\.)([\w$]+)(?=\.)/g, (word) =>
-    names.has(word) ? `(${word}())` : word,
+    values.has(word) ? `(${word} ??= ${called(values.get(word) ?? "", values)})` : word,
   );
 }

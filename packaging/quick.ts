@@ -117,7 +117,7 @@ function reachedFrom(names: readonly string[], chunks: Chunks): Chunks {
 /** A function that makes all modules of a table available. */
 function tableText(chunks: Chunks): string {
   const modules = [...chunks.values()].map(({ fileName, code }) => functionOf(fileName, code));
-  return `function table(require, __here, __load, __lazy) {
+  return `function table(require, __here, __load) {
 "use strict";
 const { file: __filename, folder: __dirname } = __here;
 return {
@@ -135,7 +135,7 @@ function __load(name) {
   let module = made.get(name);
   if (module === undefined) {
     while (!Object.hasOwn(modules, name) && tables.length > 0) {
-      modules = Object.assign(tables.shift()()(require, __here, __load, __lazy), modules);
+      modules = Object.assign(tables.shift()()(require, __here, __load), modules);
     }
     module = { exports: {} };
     made.set(name, module);
@@ -143,11 +143,7 @@ function __load(name) {
   }
   return module.exports;
 }
-function __lazy(get) {
-  let had;
-  return () => (had ??= get());
-}
-let modules = (${tableText(chunks)})(require, __here, __load, __lazy);
+let modules = (${tableText(chunks)})(require, __here, __load);
 return __load;
 })
 `;

@@ -113,7 +113,9 @@ function people(): DirectoryEntry[] {
     attributes: { objectClass: ["top", ...classes], uid: [uid], cn: [uid], ...more },
   });
   const person = ["person", "organizationalPerson", "inetOrgPerson"];
-  const several = Array.from({ length: 20000 }, (_, i) => entry(`user${i}`, person, { mail: [`user${i}@example.com`] }));
+  const several = Array.from({ length: 20000 }, (_, i) =>
+    entry(`user${i}`, person, { mail: [`user${i}@example.com`] }),
+  );
   return [
     { dn: base, attributes: { objectClass: ["top", "organization"], o: ["Example"] } },
     ...several,

@@ -95,18 +95,13 @@ function usageFault({ sources, settings }: SyncPlan, { delta, json, dryRun }: Wo
   if (json === true && dryRun !== true) {
     return "--json needs --dry-run";
   }
-  if (delta !== true) {
+  if (delta !== true || (sources.some(hasDeltas) && settings.sync.delta > 0)) {
     return undefined;
   }
-  if (sources.some(hasDeltas)) {
-    return settings.sync.delta > 0
-      ? undefined
-      : "--delta needs `[sync] delta`: without it, full syncs do not note up to where changes are known (docs/operation.md)";
-  }
-  return (
-    "--delta needs a source that reports changes, and no [[source]] does: " +
-    "a server whose preset has no change attribute, an LDIF file and a list cannot (docs/directories.md). Run a full sync"
-  );
+  return sources.some(hasDeltas)
+    ? "--delta needs `[sync] delta`: without it, full syncs do not note up to where changes are known"
+    : "--delta needs a source that reports changes, and no [[source]] does: " +
+        "a server whose preset has no change attribute, an LDIF file and a list cannot (docs/directories.md). Run a full sync";
 }
 
 async function runAsAsked(

@@ -23,8 +23,8 @@ export interface EarlyOrder {
   readonly deadline: number;
 }
 
-/** Octets of a scratch file from which on a thread is worth its start: some 200,000 rows. */
-const large = 12 << 20;
+/** Octets of a scratch file from which on a thread is worth its start: some 40,000 rows. */
+const large = 2 << 20;
 
 /** It makes buffers that nobody keeps, MB. */
 const resourceLimits = { maxYoungGenerationSizeMb: 4 };
@@ -83,13 +83,29 @@ export class EarlyList implements Follower {
 
   async #end(): Promise<number | undefined> {
     const work = this.#work;
-    const timer = setTimeout(() => void work?.worker.terminate(), this.#deadline);
-    const rows = await work?.ended;
-    clearTimeout(timer);
-    if (rows === undefined && work !== undefined) {
-      rmSync(this.#path, { force: true });
+    if (work === undefined) {
+      return undefined;
     }
-    return rows;
+    this.#work = undefined;
+    const { promise: late, resolve } = Promise.withResolvers<"late">();
+    const timer = setTimeout(resolve, this.#deadline, "late");
+    const rows = await Promise.race([work.ended, late]);
+    clearTimeout(timer);
+    if (rows === "late") {
+      // Not terminated: where SQLite asks for a row at that moment, it would end the process.
+      this.#warn("it takes too long");
+      this.giveUp();
+      work.worker.unref();
+    }
+    if (typeof rows === "number") {
+      return rows;
+    }
+    rmSync(this.#path, { force: true });
+    return undefined;
+  }
+
+  #warn(why: string): void {
+    this.#log.warning("sync", "sorting while reading failed, sorting afterwards", { why });
   }
 
   #start(file: number): Work {
@@ -103,7 +119,7 @@ export class EarlyList implements Follower {
       worker.once("error", (error) => (why = errorMessage(error)));
       worker.once("exit", () => {
         if (rows === undefined && !this.#isGivenUp) {
-          this.#log.warning("sync", "sorting while reading failed, sorting afterwards", { why });
+          this.#warn(why);
         }
         resolve(rows);
       });

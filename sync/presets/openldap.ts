@@ -15,6 +15,7 @@ export const openldap = definePreset({
   filter:
     "(|(objectClass=inetOrgPerson)(objectClass=pilotPerson)(objectClass=inetLocalMailRecipient)" +
     "(objectClass=mailRecipient)(objectClass=mailGroup))",
+  byAddress: true,
   addresses: [
     { attribute: "mail", form: "address", kind: "account" },
     { attribute: "maillocaladdress", form: "address", kind: "alias" },

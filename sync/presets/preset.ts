@@ -98,6 +98,8 @@ export interface Preset {
   readonly signs: Signs | undefined;
   /** RFC 4515. No leading wildcard: Domino strips it. */
   readonly filter: string;
+  /** The server gives more cheaply what has an address than what is of the filter's classes: see by-address.ts. */
+  readonly byAddress: boolean;
   readonly addresses: readonly AddressAttribute[];
   /** The attribute that says what an object is, in lower case. */
   readonly classAttribute: string;
@@ -121,6 +123,7 @@ export function definePreset(
     shape: "tree",
     query: undefined,
     signs: undefined,
+    byAddress: false,
     classAttribute: "objectclass",
     classes: {},
     exclusions: [],

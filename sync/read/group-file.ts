@@ -12,8 +12,10 @@ export interface Follower {
   giveUp(): void;
 }
 
-/** Characters of rows that are kept in memory. */
+/** Characters of rows that are kept in memory: so many that a directory of some 15,000 entries needs no file, … */
 const heldSize = 1 << 20;
+/** … and once there is one, as many as are written together. */
+const pieceSize = 1 << 17;
 
 /** The groups of a sync. */
 export class GroupFile {
@@ -34,7 +36,7 @@ export class GroupFile {
   add(group: Group): void {
     this.#held.push(group);
     this.#heldSize += group.members.length;
-    if (this.#heldSize > heldSize) {
+    if (this.#heldSize > (this.#file === undefined ? heldSize : pieceSize)) {
       this.#write();
     }
   }

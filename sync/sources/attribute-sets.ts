@@ -50,7 +50,9 @@ export class AttributeSets {
       const type = contentOf(bytes, next);
       next = endOf(bytes, next, tags.sequence, end);
       const set = endOf(bytes, type, tags.octets, next);
-      const [start, stop] = [contentOf(bytes, set), endOf(bytes, set, tags.set, next)];
+      // Not both from an array: V8 makes one, and an object for each of its values, until the code is compiled.
+      const start = contentOf(bytes, set);
+      const stop = endOf(bytes, set, tags.set, next);
       const role = this.#roleOf(place, bytes, contentOf(bytes, type), set);
       if (!role.isNoted) {
         role.isNoted = stop > start;

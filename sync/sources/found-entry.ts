@@ -15,7 +15,10 @@ export interface FoundAttribute {
   readonly octets: readonly Buffer[];
 }
 
-/** One entry as the server sent it. Its octets are in order: nothing here throws. */
+/**
+ * One entry as the server sent it: it is as long as its message says, and what is in it may be anything until
+ * {@link FoundEntry.check} has seen it. After that nothing here throws.
+ */
 export class FoundEntry {
   readonly messageId: number;
   /** What it is in; other messages may be there, too. */
@@ -30,6 +33,15 @@ export class FoundEntry {
     this.bytes = bytes;
     this.at = at;
     this.end = end;
+  }
+
+  /** @throws RangeError if an element does not fit into the one around it, or is of another type than it must be */
+  check(): void {
+    const { bytes, end } = this;
+    const list = endOf(bytes, this.at, tags.octets, end);
+    for (let attribute = contentOf(bytes, list); attribute < end;) {
+      attribute = checkAttribute(bytes, attribute, end);
+    }
   }
 
   /** Its DN. */
@@ -57,7 +69,7 @@ export class FoundEntry {
 }
 
 /**
- * Reads a message, which is complete.
+ * Reads a message, which is complete; the attributes of an entry are still to be checked.
  * @param at where it begins
  * @param end where it ends
  * @returns undefined if it is anything but an entry
@@ -75,11 +87,7 @@ export function readFoundEntry(bytes: Buffer, at = 0, end = bytes.length): Found
   const endOfEntry = endOf(bytes, operation, tags.entry, endOfMessage);
   const name = contentOf(bytes, operation);
   const list = endOf(bytes, name, tags.octets, endOfEntry);
-  const endOfList = endOf(bytes, list, tags.sequence, endOfEntry);
-  for (let attribute = contentOf(bytes, list); attribute < endOfList;) {
-    attribute = checkAttribute(bytes, attribute, endOfList);
-  }
-  return new FoundEntry(messageId, bytes, name, endOfList);
+  return new FoundEntry(messageId, bytes, name, endOf(bytes, list, tags.sequence, endOfEntry));
 }
 
 /** @returns where it ends @throws RangeError as above */

@@ -87,7 +87,11 @@ function messageLength(bytes: Buffer, at: number, ceiling: number): number {
   if (bytes.length < at + 2 + size) {
     return 0;
   }
-  const length = bytes.readUIntBE(at + 2, size) + 2 + size;
+  let content = 0;
+  for (let octet = at + 2; octet < at + 2 + size; octet += 1) {
+    content = content * 0x100 + (bytes[octet] ?? 0);
+  }
+  const length = content + 2 + size;
   if (length > ceiling) {
     throw new RangeError(`LDAP message of ${length} bytes is over the limit of ${ceiling}`);
   }

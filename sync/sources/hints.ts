@@ -40,6 +40,8 @@ export interface Asked {
   readonly settings: SourceSettings;
   readonly rules: Rules;
   readonly sightings: Sightings;
+  /** What the reading saw of entries that the filter leaves out; undefined, or not given: the server has to be asked. */
+  readonly unasked?: () => Unasked | undefined;
 }
 
 /**
@@ -70,9 +72,14 @@ export async function* withHints(batches: AsyncIterable<Batch>, asked: Asked): A
  * Entries that a filter by object class, or by an attribute that not everybody has, leaves out. The list is complete
  * already: a failure of this search is not reported, and `probe` is there for who wants to know.
  */
-async function leftByFilter({ connection, settings, rules, sightings }: Asked, entries: number): Promise<Hint[]> {
+async function leftByFilter(asked: Asked, entries: number): Promise<Hint[]> {
+  const { connection, settings, rules, sightings } = asked;
   if (settings.filter !== "" || !asksByClass(rules)) {
     return [];
+  }
+  const seen = asked.unasked?.();
+  if (seen !== undefined) {
+    return filterHints(seen, entries);
   }
   // A list may be built meanwhile, in one turn of the event loop: what came until then is read before.
   const timer = setTimeout(() => setImmediate(() => connection.close()), searchDeadline);

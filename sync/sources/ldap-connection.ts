@@ -12,31 +12,30 @@ import {
   type ExtendedRequest,
   ExtendedResponse,
   type Message,
-  SearchReference,
   SearchRequest,
   SearchResponse,
   UnbindRequest,
 } from "ldapts";
 
 import { SourceFault } from "../source.ts";
+import { strayFault, unfitFault } from "./answer-faults.ts";
 import { type Answer, AnswerReader, type Requests } from "./answer-reader.ts";
 import { endingCertificateOf } from "./certificate-words.ts";
 import { type Bounds, explainScheme, secure, stopped, type ServerTarget } from "./dial.ts";
 import { FoundEntry } from "./found-entry.ts";
 import { Inbox } from "./inbox.ts";
-import { printable } from "./printable.ts";
 import { errorMessage } from "../../src/report/error-message.ts";
-
-/** What to do about a reference: RFC 4511 4.5.3. */
-export const referralAdvice =
-  "set base below the part that is elsewhere, make a [[source]] of its own for that server, " +
-  'or use preset "active-directory", which asks for no referrals, if the server is Active Directory';
 
 /** What every answer says: `status` is the result code. */
 export interface LdapAnswer {
   readonly status: number;
   readonly errorMessage: string;
 }
+
+/** unchecked: whoever takes an entry may find that it cannot be read, and calls {@link LdapConnection.notLdap} then. */
+export type EntryForm = "checked" | "unchecked";
+
+type OnEnd = (done: SearchResponse) => void;
 
 /** A search under way. */
 export type Search = AsyncGenerator<FoundEntry[], SearchResponse>;
@@ -60,11 +59,7 @@ export class LdapConnection {
     try {
       this.#reader.push(chunk, this.#requests, (answer) => this.#inbox.push(answer));
     } catch (error) {
-      this.#fail(
-        new SourceFault("format", `${this.#target.url} sent data that is not LDAP: ${errorMessage(error)}`, {
-          cause: error,
-        }),
-      );
+      this.notLdap(error);
     }
     if (this.#inbox.isFull) {
       this.#socket.pause();
@@ -111,14 +106,15 @@ export class LdapConnection {
   /**
    * Searches, from this call on: yields the entries as they arrive, returns the server's last word.
    * @param onEnd is called with it before the last entries are handed over, and may search again
+   * @param form of the entries
    * @throws SourceFault "referral" at the first reference, or where the last word never comes
    */
-  search(request: SearchRequest, onEnd?: (done: SearchResponse) => void): Search {
+  search(request: SearchRequest, onEnd?: (done: SearchResponse) => void, form: EntryForm = "checked"): Search {
     this.#send(request, "entries");
-    return this.#found(onEnd);
+    return this.#found(onEnd, form === "checked");
   }
 
-  async *#found(onEnd?: (done: SearchResponse) => void): Search {
+  async *#found(onEnd: OnEnd | undefined, isChecked: boolean): Search {
     for (;;) {
       const entries: FoundEntry[] = [];
       let last: Message | undefined;
@@ -133,6 +129,9 @@ export class LdapConnection {
       if (last instanceof SearchResponse) {
         onEnd?.(last);
       }
+      if (isChecked) {
+        this.#check(entries);
+      }
       if (entries.length > 0) {
         yield entries;
       }
@@ -143,6 +142,21 @@ export class LdapConnection {
         throw this.#fail(unfitFault(this.#target, last));
       }
     }
+  }
+
+  /** @throws SourceFault "format" */
+  #check(entries: readonly FoundEntry[]): void {
+    try {
+      entries.forEach((entry) => entry.check());
+    } catch (error) {
+      throw this.notLdap(error);
+    }
+  }
+
+  /** Ends the session, as what came cannot be read. */
+  notLdap(error: unknown): SourceFault {
+    const text = `${this.#target.url} sent data that is not LDAP: ${errorMessage(error)}`;
+    return this.#fail(new SourceFault("format", text, { cause: error }));
   }
 
   /**
@@ -239,21 +253,4 @@ export class LdapConnection {
     this.#wake?.();
     return this.#fault;
   }
-}
-
-/** What is no part of a search's answer. */
-function unfitFault(target: ServerTarget, message: Message): SourceFault {
-  return message instanceof SearchReference
-    ? new SourceFault(
-        "referral",
-        `${target.url} refers to ${printable(message.uris.join(" "))} for a part of the list; ${referralAdvice}`,
-      )
-    : new SourceFault("format", `${target.url} answered a search with something else`);
-}
-
-/** Message 0 is the server's notice of disconnection, RFC 4511 4.4.1. */
-function strayFault(target: ServerTarget, message: Answer): SourceFault {
-  return message.messageId === 0
-    ? new SourceFault("connect", `${target.url} ended the session`)
-    : new SourceFault("format", `${target.url} answered a question that was not asked`);
 }

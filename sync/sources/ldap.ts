@@ -7,30 +7,24 @@
 import { BindRequest, ExtendedRequest } from "ldapts";
 
 import type { SourceSettings } from "../../src/config/schema.ts";
-import { Conversion } from "../convert/addresses.ts";
 import type { Rules } from "../convert/rules.ts";
 import { type Batch, type Notice, type Source, SourceFault } from "../source.ts";
 import type { ChangeAttribute } from "../presets/preset.ts";
-import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";
+import type { Reached } from "./changes.ts";
 import { type Bounds, dial, parseTarget, type ServerTarget } from "./dial.ts";
 import { parseFilter } from "./filter.ts";
-import type { FoundEntry } from "./found-entry.ts";
 import { type LdapAnswer, LdapConnection } from "./ldap-connection.ts";
 import { printable } from "./printable.ts";
-import { pagedSearch, type Query } from "./paged-search.ts";
+import type { Query } from "./paged-search.ts";
+import { readServer } from "./read-server.ts";
 import { lookAtEntries } from "./entry-look.ts";
-import { PlainEntries } from "./plain-entries.ts";
-import { hasRanges, readEntry, wholeEntry } from "./ranges.ts";
 import { resultText } from "./result-codes.ts";
-import { explainBase, withHints } from "./hints.ts";
+import { explainBase } from "./hints.ts";
 import { readCertificates, readPassword } from "./secrets.ts";
-import { createSightings, type Sightings } from "./sightings.ts";
 
 const startTlsOid = "1.3.6.1.4.1.1466.20037";
 /** busy, unavailable: the next server may serve. */
 const notServing = new Set([51, 52]);
-/** Entries that wait for the end of the search because their values come in portions. */
-const maxHeld = 10_000;
 
 /** What a directory is read for. */
 export interface Purpose {
@@ -84,30 +78,6 @@ export function createLdapSource(
   };
 }
 
-/** How a server is asked. */
-interface Plan {
-  readonly settings: SourceSettings;
-  readonly rules: Rules;
-  readonly changes: ChangeAttribute | undefined;
-  readonly query: Query;
-}
-
-async function* readServer(connection: LdapConnection, plan: Plan, since: Reached): AsyncGenerator<Batch> {
-  const { settings, rules, changes, query } = plan;
-  const watch = changes === undefined ? unwatched : await startWatch(changes, connection, since);
-  const filter =
-    since === "" || changes === undefined
-      ? query.filter
-      : await changedFilter(changes, since, query.filter, connection);
-  const attributes = watch.attribute === "" ? query.attributes : [...query.attributes, watch.attribute];
-  const sightings = createSightings(rules, attributes);
-  const pages = pagedSearch(connection, { ...query, filter, attributes }, settings.page_size);
-  const batches = readBatches(pages, { connection, watch, rules, sightings });
-  yield* since === "" ? withHints(batches, { connection, settings, rules, sightings }) : batches;
-}
-
-const unwatched: Watch = { attribute: "", note: () => undefined, reached: () => "" };
-
 function changesOf({ changes }: SourceSettings, { preset }: Rules): ChangeAttribute | undefined {
   return changes === "preset" ? preset.changes : changes === "none" || changes === "search" ? undefined : changes;
 }
@@ -137,42 +107,6 @@ function checkSettings(settings: SourceSettings, rules: Rules, targets: readonly
 function wantedAttributes({ preset }: Rules): string[] {
   const names = [...preset.addresses, ...preset.exclusions, ...preset.rules].map(({ attribute }) => attribute);
   return ["objectClass", ...new Set(names)];
-}
-
-/** What the entries of one reading go through. */
-interface Way {
-  readonly connection: LdapConnection;
-  readonly watch: Watch;
-  readonly rules: Rules;
-  readonly sightings: Sightings;
-}
-
-async function* readBatches(pages: AsyncIterable<readonly FoundEntry[]>, way: Way): AsyncGenerator<Batch> {
-  const { connection, watch, rules, sightings } = way;
-  const conversion = new Conversion(rules);
-  const plain = new PlainEntries(rules, conversion, sightings, watch);
-  const held: FoundEntry[] = [];
-  for await (const raw of pages) {
-    for (const entry of raw) {
-      if (plain.convert(entry)) {
-        continue;
-      }
-      if (hasRanges(entry)) {
-        held.push(entry);
-      } else {
-        conversion.entry(readEntry(entry));
-      }
-    }
-    if (held.length > maxHeld) {
-      throw new SourceFault("incomplete", `More than ${maxHeld} entries whose values come in portions`);
-    }
-    yield conversion.take();
-  }
-  for (const entry of held) {
-    conversion.entry(await wholeEntry(entry, connection));
-    yield conversion.take();
-  }
-  yield { entries: 0, found: [], skipped: {}, reached: watch.reached() };
 }
 
 /** The first server that accepts the bind. Nothing has been handed over yet, so another one may be asked. */

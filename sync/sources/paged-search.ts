@@ -10,7 +10,8 @@ import { SourceFault } from "../source.ts";
 import { parseFilter } from "./filter.ts";
 import { requestFilter } from "./filter-encoder.ts";
 import type { FoundEntry } from "./found-entry.ts";
-import { type LdapConnection, referralAdvice, type Search } from "./ldap-connection.ts";
+import { referralAdvice } from "./answer-faults.ts";
+import type { EntryForm, LdapConnection, Search } from "./ldap-connection.ts";
 import { type Ceilings, ceilings, createGuard } from "./page-guard.ts";
 import { printable } from "./printable.ts";
 import { resultText } from "./result-codes.ts";
@@ -57,6 +58,13 @@ function filterOf({ filter }: Query): Filter {
   return requestFilter(parseFilter(filter));
 }
 
+/** How a search is read. */
+export interface PagedOptions {
+  readonly limits?: Ceilings;
+  /** Not given: checked. */
+  readonly form?: EntryForm;
+}
+
 /**
  * Yields entries in portions of a page at most; ends normally only when the server said that this was all.
  * @param pageSize of all pages but the first, which is of 1000 entries at most
@@ -66,14 +74,14 @@ export async function* pagedSearch(
   connection: LdapConnection,
   query: Query,
   pageSize: number,
-  limits: Ceilings = ceilings,
+  { limits = ceilings, form = "checked" }: PagedOptions = {},
 ): AsyncGenerator<FoundEntry[]> {
   const guard = createGuard(limits);
-  const pages = new Pages(connection, query, pageSize);
+  const pages = new Pages(connection, query, pageSize, form);
   for (let [page, search] = [1, pages.ask()]; ; page += 1) {
     const done = yield* guard.watch(search);
     if (page === 1 && done.status === unavailableCriticalExtension && !(await offersPaging(connection))) {
-      const whole = yield* guard.watch(connection.search(searchRequest(query)));
+      const whole = yield* guard.watch(connection.search(searchRequest(query), undefined, form));
       return checkResult(whole);
     }
     const smaller = guard.inPage() === 0 ? pages.smaller(done) : undefined;
@@ -99,16 +107,18 @@ class Pages {
   readonly #connection: LdapConnection;
   readonly #query: Query;
   readonly #filter: Filter;
+  readonly #form: EntryForm;
   readonly #first: number;
   #larger: number;
   #size: number;
   #cookie: Buffer = Buffer.alloc(0);
   #next: Search | undefined;
 
-  constructor(connection: LdapConnection, query: Query, pageSize: number) {
+  constructor(connection: LdapConnection, query: Query, pageSize: number, form: EntryForm) {
     this.#connection = connection;
     this.#query = query;
     this.#filter = filterOf(query);
+    this.#form = form;
     this.#first = Math.min(pageSize, certainPage);
     this.#size = this.#first;
     this.#larger = pageSize;
@@ -117,14 +127,15 @@ class Pages {
   ask(): Search {
     this.#next = undefined;
     const control = new PagedResultsControl({ critical: false, value: { size: this.#size, cookie: this.#cookie } });
-    return this.#connection.search(searchRequest(this.#query, [control], this.#filter), (done) => {
+    const atEnd = (done: SearchResponse): void => {
       // Before the last entries of this page are handed over: both work at the same time.
       const more = pageOf(done)?.cookie;
       if (done.status === 0 && more !== undefined && more.length > 0) {
         [this.#size, this.#cookie] = [this.#larger, more];
         this.#next = this.ask();
       }
-    });
+    };
+    return this.#connection.search(searchRequest(this.#query, [control], this.#filter), atEnd, this.#form);
   }
 
   /** The page behind the one that was read, which has been asked for; undefined: that was the last one. */

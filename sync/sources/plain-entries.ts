@@ -14,6 +14,7 @@ import { kindOf, type Rules } from "../convert/rules.ts";
 import { decodeValue } from "../entry.ts";
 import type { AddressAttribute, Form } from "../presets/preset.ts";
 import { AttributeSets } from "./attribute-sets.ts";
+import type { ClassGate } from "./by-address.ts";
 import type { Watch } from "./changes.ts";
 import { contentOf, contentsOf, endOf, tags } from "./elements.ts";
 import type { FoundEntry } from "./found-entry.ts";
@@ -35,6 +36,15 @@ interface Doubt {
   readonly says: Latest<boolean>;
 }
 
+/** What its classes say of an entry. */
+interface Classes {
+  readonly names: readonly string[];
+  /** Whether the gate lets them pass. */
+  readonly fit: boolean;
+  /** Undefined if it does not: it need not be known. */
+  readonly kind: Kind | undefined;
+}
+
 const smtp = "smtp:";
 /** The numbers of attributes that each source has. */
 const [classes, watched] = [0, 1];
@@ -47,13 +57,15 @@ export class PlainEntries {
   readonly #sets: AttributeSets;
   readonly #doubts: readonly Doubt[];
   readonly #addresses: readonly Addresses[];
-  readonly #kind: Latest<Kind>;
+  readonly #classes: Latest<Classes>;
   readonly #plain: PlainAddresses;
   /** How a key begins that stands for others, too. */
   readonly #catchAll: string | undefined;
   readonly #namesPeople: boolean;
+  readonly #gate: ClassGate | undefined;
 
-  constructor(rules: Rules, conversion: Conversion, sightings: Sightings, watch: Watch) {
+  /** @param gate not given: all entries pass */
+  constructor(rules: Rules, conversion: Conversion, sightings: Sightings, watch: Watch, gate?: ClassGate) {
     const { preset, scope } = rules;
     this.#rules = rules;
     this.#conversion = conversion;
@@ -71,17 +83,29 @@ export class PlainEntries {
       isPrefixed: attribute.form === "prefixed",
     }));
     this.#sets = new AttributeSets(names, (name, hasValues) => sightings.note(name, hasValues));
-    this.#kind = new Latest((...octets) => kindOf(valuesIn(...octets), rules));
+    this.#gate = gate;
+    this.#classes = new Latest((...octets) => {
+      const names = valuesIn(...octets);
+      const fit = gate?.fits(names) ?? true;
+      return { names, fit, kind: fit ? kindOf(names, rules) : undefined };
+    });
     this.#plain = new PlainAddresses((domain) => scope.canonical(domain));
     this.#catchAll = preset.catchAllUser === undefined ? undefined : `${preset.catchAllUser}@`;
     this.#namesPeople = namesPeople(preset);
   }
 
-  /** Converts an entry. @returns false if it is not plain: nothing was done but to note its attributes */
+  /**
+   * Converts an entry, unless the gate keeps it out.
+   * @returns false if it is not plain, and is to be converted: nothing was done but to note its attributes
+   */
   convert(entry: FoundEntry): boolean {
     const sets = this.#sets;
     const { bytes } = entry;
     const isPlain = sets.find(entry);
+    const { names, fit, kind } = this.#classes.of(bytes, sets.start(classes), sets.end(classes));
+    if (this.#gate?.passes(entry, names, fit) === false) {
+      return true;
+    }
     if (this.#watch.attribute !== "" && sets.start(watched) < sets.end(watched)) {
       const at = sets.start(watched);
       this.#watch.note(bytes, contentOf(bytes, at), endOf(bytes, at, tags.octets, sets.end(watched)));
@@ -90,7 +114,7 @@ export class PlainEntries {
       return false;
     }
     const dn = this.#nameOf(entry);
-    this.#conversion.begin(dn, this.#kind.of(bytes, sets.start(classes), sets.end(classes)));
+    this.#conversion.begin(dn, kind ?? kindOf(names, this.#rules));
     const people: string[] | undefined = this.#namesPeople ? [] : undefined;
     for (const addresses of this.#addresses) {
       const end = sets.end(addresses.number);
@@ -112,7 +136,8 @@ export class PlainEntries {
   }
 
   #nameOf({ bytes, at, end }: FoundEntry): string {
-    const [start, stop] = [contentOf(bytes, at), endOf(bytes, at, tags.octets, end)];
+    const start = contentOf(bytes, at);
+    const stop = endOf(bytes, at, tags.octets, end);
     for (let octet = start; octet < stop; octet += 1) {
       if ((bytes[octet] ?? 0) >= 0x80) {
         return decodeValue(bytes, start, stop);

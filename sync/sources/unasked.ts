@@ -78,7 +78,7 @@ export async function searchUnasked(
   } as const;
   const { found, take } = collectUnasked(rules);
   try {
-    for await (const raw of pagedSearch(connection, query, settings.page_size, limits)) {
+    for await (const raw of pagedSearch(connection, query, settings.page_size, { limits })) {
       raw.filter((entry) => !hasRanges(entry)).forEach((entry) => take(readEntry(entry)));
     }
   } catch (error) {
@@ -110,7 +110,7 @@ export async function readUnasked(
 
 /** Whether a filter asks for some classes and not for others. */
 export function asksByClass({ preset }: Rules): boolean {
-  return classesFit(parseFilter(preset.filter), ofClass("")) === false;
+  return classesFit(parseFilter(preset.filter), namedClasses([])) === false;
 }
 
 /** The attribute without which no entry passes the filter, as it writes it, if others hold addresses too; "" is none. */
@@ -124,14 +124,15 @@ export function markOf({ preset }: Rules): string {
 /** Which of these classes are asked for. */
 function askedClasses({ preset }: Rules, classes: Iterable<string>): string[] {
   const filter = parseFilter(preset.filter);
-  return [...classes].filter((name) => className.test(name) && classesFit(filter, ofClass(name)) !== false);
+  return [...classes].filter((name) => className.test(name) && classesFit(filter, namedClasses([name])) !== false);
 }
 
 /** What needs no escape in a filter. RFC 4512 1.4. */
 const className = /^[A-Za-z][A-Za-z0-9-]*$/;
 
-function ofClass(name: string): Entry {
-  return { dn: "", attributes: new Map([["objectclass", [name]]]) };
+/** An entry of which nothing else is known. */
+export function namedClasses(names: readonly string[]): Entry {
+  return { dn: "", attributes: new Map([["objectclass", names]]) };
 }
 
 /** Looks at entries one after the other. */

@@ -6,11 +6,17 @@ import { type Message, MessageParser, PresenceFilter, SearchEntry, SearchRequest
 import { describe, expect, it } from "vitest";
 
 import { decodeValue } from "../../sync/entry.ts";
-import { type FoundEntry, readFoundEntry } from "../../sync/sources/found-entry.ts";
+import { type FoundEntry, readFoundEntry as readUnchecked } from "../../sync/sources/found-entry.ts";
 import { createFramer } from "../../sync/sources/framer.ts";
 import { element, messagesOf, type Written, write } from "../fakes/ldap-messages.ts";
 import { missing } from "../fakes/need.ts";
 import { startSlapd } from "../fakes/slapd.ts";
+
+function readFoundEntry(message: Buffer): FoundEntry | undefined {
+  const entry = readUnchecked(message);
+  entry?.check();
+  return entry;
+}
 
 /** The same message by the library. */
 function byLibrary(message: Buffer): Message {

@@ -183,7 +183,12 @@ interface Spoilt {
 }
 
 /** One message after another, as they come; those that are no entries any more are left out. @param more octets behind them */
-function received(entries: readonly Written[], more: number, spoilt: readonly Spoilt[]): FoundEntry[] {
+function received(
+  entries: readonly Written[],
+  more: number,
+  spoilt: readonly Spoilt[],
+  form: "checked" | "unchecked" = "checked",
+): FoundEntry[] {
   const messages = entries.map(write);
   const bytes = Buffer.concat([...messages, Buffer.alloc(more)]);
   const length = bytes.length - more;
@@ -192,7 +197,11 @@ function received(entries: readonly Written[], more: number, spoilt: readonly Sp
   return messages.flatMap((message) => {
     end += message.length;
     try {
-      return readFoundEntry(bytes, end - message.length, end) ?? [];
+      const entry = readFoundEntry(bytes, end - message.length, end);
+      if (form === "checked") {
+        entry?.check();
+      }
+      return entry ?? [];
     } catch (error) {
       expect(error).toBeInstanceOf(RangeError);
       return [];
@@ -235,6 +244,28 @@ const spoilt = fc.oneof(
 describe("the short way from an entry's octets to its keys", () => {
   // Nothing is asked of the server for this kind of watch.
   const nobody = {} as unknown as LdapConnection;
+
+  it("gives no more than a RangeError where an entry cannot be read", async () => {
+    let read = 0;
+    await fc.assert(
+      fc.asyncProperty(scene(), fc.constantFrom(0, 200_000), spoilt, async ({ create, entries }, more, wrong) => {
+        const rules = create();
+        const watch = await startWatch("entryCSN", nobody, "", () => 0);
+        const plain = new PlainEntries(rules, new Conversion(rules), createSightings(rules, []), watch);
+        for (const entry of received(entries, more, wrong, "unchecked")) {
+          try {
+            plain.convert(entry);
+            read += 1;
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+            expect(() => entry.check()).toThrow(RangeError);
+          }
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    expect(read).toBeGreaterThan(100);
+  });
 
   it("gives what the long way gives, of whatever entries", async () => {
     let [short, long] = [0, 0];
