@@ -8,7 +8,7 @@ import { guard } from "./guard.ts";
 import type { Previous } from "../list/previous.ts";
 import { catchAllKey, isCatchAll } from "../../src/mail/wildcards.ts";
 import { compareTallies, findMissing, tallySnapshot } from "../list/tally.ts";
-import type { Canary } from "../list/tally.ts";
+import type { Canary, Counts } from "../list/tally.ts";
 
 /** `[sync]`, as far as the guard goes by it; what is not given is not asked for. */
 export type GuardSettings = Pick<SyncSettings, "max_shrink"> &
@@ -47,19 +47,17 @@ export function judge(
   options: JudgeOptions,
   form?: (key: string) => string,
 ): readonly string[] {
-  const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false } = options;
+  const { settings, canaries = [], day, acceptShrink = false, acceptGrowth = false, isUnchanged = false } = options;
   const parts =
-    previous === undefined || options.isUnchanged === true
+    previous === undefined || isUnchanged
       ? { domains: [], kinds: [], opened: [], closed: [] }
       : compare(previous.path, newPath);
   const isExpected = expectedCatchAlls(options, form);
   return guard({
-    before: previous?.rows,
+    // Of the same rows nothing needs to be counted.
+    before: isUnchanged ? built.rows : previous?.rows,
     now: built.rows,
-    // A source that was not updated has lost nothing, and one without rows was accepted as missing.
-    sources: rows.flatMap(({ name, fault }, index) =>
-      fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
-    ),
+    sources: isUnchanged ? [] : countsOf(rows, built, previous),
     ...parts,
     opened: parts.opened.filter((key) => !isExpected(key)),
     missing: canaries.length === 0 ? [] : findMissing(newPath, canaries, form),
@@ -68,6 +66,13 @@ export function judge(
     acceptGrowth,
     ...limitsOf(settings),
   });
+}
+
+/** A source that was not updated has lost nothing, and one without rows was accepted as missing. */
+function countsOf(rows: readonly SourceRow[], built: Built, previous: Previous | undefined): Counts[] {
+  return rows.flatMap(({ name, fault }, index) =>
+    fault === "" ? [{ name, before: previous?.sources.get(name)?.rows, now: built.bySource[index] ?? 0 }] : [],
+  );
 }
 
 /** Whether a new catch-all is no surprise. A hash names no domain, but that of a relay domain can be made. */

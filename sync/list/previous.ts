@@ -109,24 +109,45 @@ function inspect(database: Database.Database, path: string): string | undefined 
   if (pragma("application_id") !== applicationId || !versions.includes(Number(pragma("user_version")))) {
     return "not a snapshot of this version";
   }
+  // A file whose every octet is as a sync has left it was looked through then.
+  const seal = judgeSeal(path);
+  if (seal === "whole") {
+    return undefined;
+  }
   const verdict = pragma("quick_check(1)");
   if (verdict !== "ok") {
     return String(verdict);
   }
-  const seal = judgeSeal(path);
-  return seal === "whole" || (seal === "none" && database.prepare(sealTrace).get() === undefined)
-    ? undefined
-    : "its checksum is wrong";
+  return seal === "none" && database.prepare(sealTrace).get() === undefined ? undefined : "its checksum is wrong";
+}
+
+/** How many rows each source has that are there, by its name: counted when somebody asks. */
+function countLater(database: Database.Database): () => ReadonlyMap<string, number> {
+  let counted: ReadonlyMap<string, number> | undefined;
+  const count = database
+    .prepare<[], [name: string, rows: number]>(
+      "SELECT name, (SELECT count(*) FROM recipient WHERE source = id AND gone = 0) FROM source",
+    )
+    .raw();
+  return () => (counted ??= new Map(count.all()));
+}
+
+function withRows(source: SourceRow, counted: () => ReadonlyMap<string, number>): PreviousSource {
+  return {
+    ...source,
+    get rows() {
+      return counted().get(source.name) ?? 0;
+    },
+  };
 }
 
 function readPrevious(database: Database.Database, path: string): Previous {
   const sources = database
-    .prepare<[], PreviousSource>(
-      `SELECT name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault, reached,
-              (SELECT count(*) FROM recipient WHERE source = id AND gone = 0) AS rows
-       FROM source ORDER BY id`,
+    .prepare<[], SourceRow>(
+      "SELECT name, domains, read_at AS readAt, tried_at AS triedAt, entries, fault, reached FROM source ORDER BY id",
     )
     .all();
+  const counted = countLater(database);
   const meta = database.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
   const created = Number(meta.get("created"));
   const looked = readLook(path, created);
@@ -146,8 +167,10 @@ function readPrevious(database: Database.Database, path: string): Previous {
     version: meta.get("version") ?? "",
     isSigned: meta.get("signature") !== undefined,
     directories: meta.get("directories") ?? "",
-    rows: sources.reduce((sum, { rows }) => sum + rows, 0),
-    sources: new Map(sources.map((source) => [source.name, { ...source, ...looked.get(source.name) }])),
+    get rows() {
+      return [...counted().values()].reduce((sum, rows) => sum + rows, 0);
+    },
+    sources: new Map(sources.map((one) => [one.name, withRows({ ...one, ...looked.get(one.name) }, counted)])),
     ruleOf: (source, key) => find.get(key, source),
     rowsOf: (name) => inPieces(select.iterate(name)),
     close: () => void database.close(),

@@ -82,7 +82,7 @@ describe("config/spp", () => {
     expect(await scene.rcpt(client, "a@good.test")).toBe("accept-session");
     expect(client.session.recipient?.raw).toBe("spam@myhost.com");
     expect(client.session.headers).toEqual(["X-Spam-Flag: YES"]);
-    expect(scene.logged.map(({ event }) => event)).toContain("redirected spam from <X@Spam.test>");
+    await expect.poll(() => scene.logged.map(({ event }) => event)).toContain("redirected spam from <X@Spam.test>");
     for (const sender of ["y@spam.test", "a@other.test", "", "-e@spam.test"]) {
       const other = await scene.greeted();
       await scene.mail(other, sender);

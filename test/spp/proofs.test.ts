@@ -308,7 +308,7 @@ describe("qmail-spp plugins", () => {
     expect(await scene.rcpt(client, "a@good.test")).toBe("550 not a@good.test");
     expect(client.session.variables.get("seen")).toBe("plugins/c");
     expect(await scene.rcpt(client, "b@good.test")).toBe("550 not b@good.test");
-    expect(scene.logged.map(({ event }) => event)).toContain("1 plugins/c");
+    await expect.poll(() => scene.logged.map(({ event }) => event)).toContain("1 plugins/c");
   });
 
   it.skipIf(missing("python3"))("runs a program in Python", async () => {
@@ -321,6 +321,6 @@ describe("qmail-spp plugins", () => {
     const client = await scene.greeted();
     expect(await scene.mail(client, "x@y.test")).toBe("next");
     expect(client.session.headers).toEqual(["X-Seen: x@y.test"]);
-    expect(scene.logged.map(({ event }) => event)).toContain("seen");
+    await expect.poll(() => scene.logged.map(({ event }) => event)).toContain("seen");
   });
 });
