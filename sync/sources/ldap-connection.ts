@@ -109,7 +109,7 @@ export class LdapConnection {
    * @param form of the entries
    * @throws SourceFault "referral" at the first reference, or where the last word never comes
    */
-  search(request: SearchRequest, onEnd?: (done: SearchResponse) => void, form: EntryForm = "checked"): Search {
+  search(request: SearchRequest, onEnd?: OnEnd, form: EntryForm = "checked"): Search {
     this.#send(request, "entries");
     return this.#found(onEnd, form === "checked");
   }
