@@ -38,6 +38,8 @@ export interface Batch {
   readonly hints?: readonly Hint[];
   /** With the last batch: up to where changes are known now, in the source's own words; not given: not known. */
   readonly reached?: string;
+  /** What came so far is to be forgotten: it comes once more, asked for in another way. */
+  readonly again?: true;
   /** The list is complete: what comes behind this batch are hints, which nobody has to wait for. Not given: its end says so. */
   readonly complete?: true;
 }

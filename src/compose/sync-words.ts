@@ -33,11 +33,8 @@ export function exitCode(outcome: DeltaOutcome): number {
 }
 
 /** What only `sync --cron` heeds has no effect if a timer, or a person, starts each run: said if it was set. */
-export function noteIdle({ schedule, delta }: Settings["sync"], log: Log): void {
+export function noteIdle({ schedule }: Settings["sync"], log: Log): void {
   if (schedule !== usualSchedule) {
     log.info("sync", "[sync] schedule has no effect in a single run, only in sync --cron", { schedule });
-  }
-  if (delta > 0) {
-    log.info("sync", "[sync] delta has no effect in a single run, only in sync --cron", { seconds: delta / 1000 });
   }
 }

@@ -57,7 +57,7 @@ export async function readSources(sources: readonly Source[], options: ReadOptio
 async function readSource(source: Source, id: number, before: number, options: ReadOptions): Promise<ReadResult> {
   const { scratch, log, signal, now, progress } = options;
   const triedAt = now();
-  const tally = createTally(source.name, id, options);
+  let tally = createTally(source.name, id, options);
   const steps = iterate(source, signal, (fault) => {
     log.warning("sync", "server left out", { source: source.name, reason: fault.reason, detail: fault.message });
   });
@@ -74,6 +74,10 @@ async function readSource(source: Source, id: number, before: number, options: R
       }
       if (step.kind === "done") {
         return { name: source.name, ...tally.end(), triedAt, fault: "" };
+      }
+      if (step.batch.again === true) {
+        scratch.drop(id);
+        tally = createTally(source.name, id, options);
       }
       const entries = tally.take(step.batch);
       progress?.(before + entries);

@@ -19,6 +19,8 @@ import { classesFit, collectUnasked, namedClasses, type Unasked } from "./unaske
 const mostLooked = 10_000;
 /** Sets of classes that they may have; beyond that the server is asked for all. */
 const mostSets = 100;
+/** Classes of entries that pass. */
+const mostKnown = 1000;
 /** What needs no escape in a filter. RFC 4512 1.4. */
 const className = /^(?:[A-Za-z][A-Za-z0-9-]*|[0-9.]+)$/;
 
@@ -27,16 +29,19 @@ export class ClassGate {
   readonly #rules: Rules;
   readonly #filter: Filter;
   readonly #others: ReturnType<typeof collectUnasked>;
+  /** Classes of entries that passed, in lower case. */
+  readonly #known = new Set<string>();
   readonly #sets = new Map<string, readonly string[]>();
   #kept = 0;
-  /** by name: of all that have an address. rest, all: of those that the server chose by class, after that or instead. */
+  /** by name: of all that have an address. rest, all: the server chooses by class, of those that were kept out or of all. */
   #mode: "by name" | "rest" | "all" = "by name";
   #late = 0;
 
   constructor(rules: Rules) {
     this.#rules = rules;
     this.#filter = parseFilter(rules.preset.filter);
-    this.#others = collectUnasked(rules);
+    // What they are called says nothing of what this source has.
+    this.#others = collectUnasked({ ...rules, kinds: new Map() });
   }
 
   /** How many entries were kept out: they are of none of the classes, by their names. */
@@ -46,7 +51,11 @@ export class ClassGate {
 
   /** Whether an entry has one of the classes, by its name. */
   fits(classes: readonly string[]): boolean {
-    return classesFit(this.#filter, namedClasses(classes)) === true;
+    const fit = classesFit(this.#filter, namedClasses(classes)) === true;
+    if (fit && this.#known.size < mostKnown) {
+      classes.forEach((name) => this.#known.add(name.toLowerCase()));
+    }
+    return fit;
   }
 
   /** @param fit what {@link fits} says of its classes @throws RangeError if it cannot be read */
@@ -58,9 +67,9 @@ export class ClassGate {
         }
         return fit;
       case "rest":
-        // The others came before.
-        this.#late += fit ? 0 : 1;
-        return !fit;
+        // Also those that fit by now: they did not before.
+        this.#late += 1;
+        return true;
       case "all":
         return true;
     }
@@ -79,22 +88,27 @@ export class ClassGate {
     }
   }
 
+  /** All that come pass from now on: the server is asked by class for all, and what came before is forgotten. */
+  openToAll(): string {
+    this.#mode = "all";
+    return this.#rules.preset.filter;
+  }
+
   /**
-   * The server chooses from now on.
-   * @param seen classes of entries that passed
-   * @returns the filter for those that did not pass though they may be of the classes, or for all if none came
+   * All that come pass from now on: those of the classes that were kept out.
+   * @returns a filter for them; undefined: only by asking for all
    */
-  open(seen: Iterable<string>): string {
-    const { filter } = this.#rules.preset;
-    this.#mode = this.#kept === 0 ? "all" : "rest";
-    const known = new Set([...seen].map((name) => name.toLowerCase()));
+  openToRest(): string | undefined {
+    const known = this.#known;
     const own = [...this.#sets.values()].map((classes) => classes.filter((name) => !known.has(name.toLowerCase())));
     const names = [...new Set(own.flat())];
     // With a class that no entry has which passed, the server need not look at those again.
     const areTold = own.every(({ length }) => length > 0) && names.every((name) => className.test(name));
-    return this.#kept === 0 || this.#sets.size > mostSets || !areTold
-      ? filter
-      : `(&${filter}(|${names.map((name) => `(objectClass=${name})`).join("")}))`;
+    if (this.#sets.size > mostSets || known.size >= mostKnown || !areTold) {
+      return undefined;
+    }
+    this.#mode = "rest";
+    return `(&${this.#rules.preset.filter}(|${names.map((name) => `(objectClass=${name})`).join("")}))`;
   }
 
   /** Those that were kept out for good; undefined: only the server knows them. */
@@ -120,32 +134,40 @@ function isOfClasses(filter: Filter): boolean {
     : filter.kind === "equal" && canonicalName(filter.attribute) === "objectclass";
 }
 
+/** A page of entries; again: what came so far is to be forgotten, as it comes once more. */
+export type Page = readonly FoundEntry[] | "again";
+
 /**
  * All entries of the classes, and others, which the gate keeps out.
  * @param ask for a filter
- * @param seen classes of entries that passed
  * @throws SourceFault as asking does
  */
 export async function* askByAddress(
   gate: ClassGate,
   { preset }: Rules,
   ask: (filter: string) => AsyncIterable<readonly FoundEntry[]>,
-  seen: () => Iterable<string>,
-): AsyncGenerator<readonly FoundEntry[]> {
+): AsyncGenerator<Page> {
   const any = preset.addresses.map(({ attribute }) => `(${attribute}=*)`).join("");
   let entries = 0;
+  let isWhole = true;
   try {
     for await (const page of ask(`(|${any})`)) {
       entries += page.length;
       yield page;
     }
   } catch (fault) {
-    // A server may refuse a search without an index, and have one for classes.
-    if (entries > 0 || !(fault instanceof SourceFault) || !refusals.has(fault.reason)) {
+    // A server may have an index for classes alone, or a limit that only those entries keep to.
+    if (!(fault instanceof SourceFault) || !refusals.has(fault.reason)) {
       throw fault;
     }
+    isWhole = false;
   }
-  if (entries === 0 || gate.kept > 0) {
-    yield* ask(gate.open(seen()));
+  if (isWhole && entries > 0 && gate.kept === 0) {
+    return;
   }
+  const rest = isWhole && entries > 0 ? gate.openToRest() : undefined;
+  if (rest === undefined && entries > 0) {
+    yield "again";
+  }
+  yield* ask(rest ?? gate.openToAll());
 }

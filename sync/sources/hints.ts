@@ -115,6 +115,7 @@ async function* passOn(batches: AsyncIterable<Batch>): AsyncGenerator<Batch, Pas
   let entries = 0;
   let addresses = 0;
   for await (const batch of batches) {
+    [entries, addresses] = batch.again === true ? [0, 0] : [entries, addresses];
     entries += batch.entries;
     addresses += batch.found.length;
     yield batch;

@@ -4,7 +4,7 @@ import { Conversion } from "../convert/addresses.ts";
 import type { Rules } from "../convert/rules.ts";
 import type { ChangeAttribute } from "../presets/preset.ts";
 import { type Batch, SourceFault } from "../source.ts";
-import { askByAddress, type ClassGate, gateFor } from "./by-address.ts";
+import { askByAddress, type ClassGate, gateFor, type Page } from "./by-address.ts";
 import { changedFilter, type Reached, startWatch, type Watch } from "./changes.ts";
 import type { FoundEntry } from "./found-entry.ts";
 import { withHints } from "./hints.ts";
@@ -48,7 +48,7 @@ export async function* readServer(connection: LdapConnection, plan: Plan, since:
     yield* withHints(readBatches(ask(query.filter), way), { connection, settings, rules, sightings });
     return;
   }
-  const pages = askByAddress(gate, rules, ask, () => sightings.classes().keys());
+  const pages = askByAddress(gate, rules, ask);
   const unasked = (): Unasked | undefined => gate.unasked();
   yield* withHints(readBatches(pages, { ...way, gate }), { connection, settings, rules, sightings, unasked });
 }
@@ -64,7 +64,7 @@ interface Way {
   readonly gate?: ClassGate;
 }
 
-async function* readBatches(pages: AsyncIterable<readonly FoundEntry[]>, way: Way): AsyncGenerator<Batch> {
+async function* readBatches(pages: AsyncIterable<Page>, way: Way): AsyncGenerator<Batch> {
   const { connection, watch, rules, sightings, gate } = way;
   const conversion = new Conversion(rules);
   const plain = new PlainEntries(rules, conversion, sightings, watch, gate);
@@ -81,6 +81,11 @@ async function* readBatches(pages: AsyncIterable<readonly FoundEntry[]>, way: Wa
     }
   };
   for await (const raw of pages) {
+    if (raw === "again") {
+      held.length = 0;
+      yield { entries: 0, found: [], skipped: {}, again: true };
+      continue;
+    }
     try {
       raw.forEach(convert);
     } catch (error) {

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 
 import Database from "better-sqlite3";
+import { Attribute, Change, Client } from "ldapts";
 import { afterEach, describe, expect, it } from "vitest";
 
 import { startLdapProxy } from "../fakes/ldap-proxy.ts";
@@ -95,7 +96,9 @@ describe.skipIf(missing("slapd"))("a sync of OpenLDAP", { timeout: 60_000 }, () 
     expect(keys).toEqual(["anna@kontor.example"]);
     expect(hints.join("\n")).toMatch(/1 entries .* "cn=scanner,o=Kontor", are of object classes .* visitor \(1\)/);
     await expect.poll(() => server.log()).toContain("UNBIND");
+    const [, second = ""] = filtersOf(server);
     expect(filtersOf(server)).toHaveLength(2);
+    expect(second).toMatch(/\(\|\(objectClass=device\)\(objectClass=visitor\)\)\)$/i);
 
     const other = await start([person("anna"), device, person("clara", ["clerk"])]);
     const more = await read(other.ldap);
@@ -110,9 +113,35 @@ describe.skipIf(missing("slapd"))("a sync of OpenLDAP", { timeout: 60_000 }, () 
     const limited = await start([...people, ...things], ["limits * size.unchecked=30", "index objectClass eq"]);
     expect((await read(limited.ldap)).keys).toHaveLength(20);
     expect(filtersOf(limited).length).toBeGreaterThan(1);
+    // More with an address than a limit allows, and not more of the classes: slapd gives some and stops.
+    const [wide, few] = [
+      things.map((thing) => thing.replace("device\n", `device\nobjectClass: visitor\nmail: d@kontor.example\n`)),
+      30,
+    ];
+    const narrow = await start([...people, ...wide], [`limits * size.soft=${few} size.hard=${few}`]);
+    const cut = await read(narrow.ldap);
+    expect(cut.keys).toHaveLength(20);
+    expect(cut.outcome).toMatchObject({ facts: { entries: 20 } });
     // The right to read, and not to search.
     const closed = await start(people, ["access to attrs=mail by * =r", "access to * by * read"]);
     expect((await read(closed.ldap)).keys).toHaveLength(20);
+  });
+
+  it("has an entry whose classes change between both searches", async () => {
+    const server = await start([person("anna"), person("clara", ["clerk"])]);
+    const from = source({ type: "ldap", preset: "openldap", base: "o=Kontor", url: [server.ldap] });
+    const keys: string[] = [];
+    for await (const { found } of from.read(AbortSignal.timeout(20_000))) {
+      keys.push(...found.map(({ key }) => key));
+      if (keys.length === 1) {
+        const client = new Client({ url: server.ldap });
+        await client.bind(server.rootDn, server.rootPassword);
+        const more = new Attribute({ type: "objectClass", values: ["clerk", "inetOrgPerson"] });
+        await client.modify("uid=clara,o=Kontor", [new Change({ operation: "replace", modification: more })]);
+        await client.unbind();
+      }
+    }
+    expect(keys).toEqual(["anna@kontor.example", "clara@kontor.example"]);
   });
 
   it("is no complete list where the second answer does not come", async () => {
