@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 
 import { errorMessage } from "../../src/report/error-message.ts";
 import type { Log } from "../../src/report/log.ts";
+import { within } from "../../src/wait/within.ts";
 import type { Follower } from "../read/group-file.ts";
 import { createList } from "./fill.ts";
 import { createGrowth, giveUp, grow } from "./growth.ts";
@@ -87,21 +88,17 @@ export class EarlyList implements Follower {
       return undefined;
     }
     this.#work = undefined;
-    const { promise: late, resolve } = Promise.withResolvers<"late">();
-    const timer = setTimeout(resolve, this.#deadline, "late");
-    const rows = await Promise.race([work.ended, late]);
-    clearTimeout(timer);
-    if (rows === "late") {
+    const rows = await within(work.ended, this.#deadline, "it takes too long").catch((late) => {
       // Not terminated: where SQLite asks for a row at that moment, it would end the process.
-      this.#warn("it takes too long");
+      this.#warn(errorMessage(late));
       this.giveUp();
       work.worker.unref();
+      return undefined;
+    });
+    if (rows === undefined) {
+      rmSync(this.#path, { force: true });
     }
-    if (typeof rows === "number") {
-      return rows;
-    }
-    rmSync(this.#path, { force: true });
-    return undefined;
+    return rows;
   }
 
   #warn(why: string): void {

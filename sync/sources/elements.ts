@@ -38,11 +38,16 @@ function endOfLong(bytes: Buffer, at: number, size: number, within: number): num
   if (size === 0 || size > maxSize || content > within) {
     throw new RangeError(`an entry with a length of unknown form at octet ${at}`);
   }
-  let length = 0;
-  for (let octet = at + 2; octet < content; octet += 1) {
-    length = length * 0x100 + (bytes[octet] ?? 0);
+  return content + numberIn(bytes, at + 2, content);
+}
+
+/** The whole number that some octets are, the highest one first. */
+export function numberIn(bytes: Buffer, start: number, end: number): number {
+  let number = 0;
+  for (let octet = start; octet < end; octet += 1) {
+    number = number * 0x100 + (bytes[octet] ?? 0);
   }
-  return content + length;
+  return number;
 }
 
 /** Where the content of each of several begins and ends. @throws RangeError as above */

@@ -3,6 +3,8 @@
  * Bounded: a server that announces more than the ceiling is refused before a byte of it is kept.
  */
 
+import { numberIn } from "./elements.ts";
+
 /** Bytes of one message: an entry with a very large group, or a photograph, stays far below. */
 export const maxMessage = 16 * 1024 * 1024;
 
@@ -84,14 +86,11 @@ function messageLength(bytes: Buffer, at: number, ceiling: number): number {
   if (size === 0 || size > 4) {
     throw new RangeError("no LDAP message: length of unknown form");
   }
-  if (bytes.length < at + 2 + size) {
+  const content = at + 2 + size;
+  if (bytes.length < content) {
     return 0;
   }
-  let content = 0;
-  for (let octet = at + 2; octet < at + 2 + size; octet += 1) {
-    content = content * 0x100 + (bytes[octet] ?? 0);
-  }
-  const length = content + 2 + size;
+  const length = 2 + size + numberIn(bytes, at + 2, content);
   if (length > ceiling) {
     throw new RangeError(`LDAP message of ${length} bytes is over the limit of ${ceiling}`);
   }

@@ -17,9 +17,9 @@ const clerk =
   "objectclass ( 1.3.6.1.4.1.99999.2 NAME 'visitor' SUP top AUXILIARY MAY mail )";
 const inetOrgPerson = "2.16.840.1.113730.3.2.2";
 
-function person(name: string, classes: readonly string[] = ["inetOrgPerson"], more = ""): string {
+function person(name: string, classes: readonly string[] = ["inetOrgPerson"]): string {
   const lines = classes.map((one) => `objectClass: ${one}\n`).join("");
-  return `dn: uid=${name},o=Kontor\n${lines}uid: ${name}\ncn: ${name}\nsn: U\nmail: ${name}@kontor.example\n${more}`;
+  return `dn: uid=${name},o=Kontor\n${lines}uid: ${name}\ncn: ${name}\nsn: U\nmail: ${name}@kontor.example\n`;
 }
 
 const device =
@@ -114,11 +114,10 @@ describe.skipIf(missing("slapd"))("a sync of OpenLDAP", { timeout: 60_000 }, () 
     expect((await read(limited.ldap)).keys).toHaveLength(20);
     expect(filtersOf(limited).length).toBeGreaterThan(1);
     // More with an address than a limit allows, and not more of the classes: slapd gives some and stops.
-    const [wide, few] = [
-      things.map((thing) => thing.replace("device\n", `device\nobjectClass: visitor\nmail: d@kontor.example\n`)),
-      30,
-    ];
-    const narrow = await start([...people, ...wide], [`limits * size.soft=${few} size.hard=${few}`]);
+    const visitors = things.map((thing) =>
+      thing.replace("device\n", "device\nobjectClass: visitor\nmail: d@kontor.example\n"),
+    );
+    const narrow = await start([...people, ...visitors], ["limits * size.soft=30 size.hard=30"]);
     const cut = await read(narrow.ldap);
     expect(cut.keys).toHaveLength(20);
     expect(cut.outcome).toMatchObject({ facts: { entries: 20 } });
