@@ -25,7 +25,7 @@ export const sync = lateSection(
     delta: () =>
       field.duration(
         "0s",
-        'How often `goodmailto sync --cron` checks for new addresses between full syncs (incremental sync), such as "1m". Only a full sync removes addresses. 0s: never.',
+        'How often `goodmailto sync --cron` checks for new addresses between full syncs (incremental sync), such as "1m". Only a full sync removes addresses. 0s: never; `sync --delta` needs it too, as full syncs note only then up to where changes are known.',
       ),
     max_shrink: () =>
       field.percent(
