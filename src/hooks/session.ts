@@ -7,6 +7,7 @@ import { performance } from "node:perf_hooks";
 
 import { readAgain, readAllAgain } from "../mail/address.ts";
 import type { Mailbox } from "../mail/address.ts";
+import { timeOfTurn } from "../mail/end-of-turn.ts";
 import type { CheckSession, Peer, Recipient, Standing } from "./check-session.ts";
 import { isDecision } from "./effect.ts";
 import type { Effect } from "./effect.ts";
@@ -31,13 +32,19 @@ export interface Known {
 /** What `print` writes to the client, in front of the reply. */
 export type Printer = (line: string) => void;
 
+/** Sets variables that are made when somebody reads any. */
+type Fill = (variables: Map<string, string>) => void;
+
+/** What the names of such variables begin with. */
+const filled = "SMTPRCPT";
+
 export class Session implements CheckSession {
   readonly id: string;
   readonly client: Peer;
   readonly local: Peer;
   readonly listener: string;
-  /** Session variables: tcpserver's kind, the client rule's, and what checks set. */
-  readonly variables: Map<string, string>;
+  readonly #variables: Map<string, string>;
+  #fill: Fill | undefined;
   /**
    * Variables as only plugins see them, where those differ; undefined if one is not to be seen. See src/spp/host.ts.
    */
@@ -76,13 +83,33 @@ export class Session implements CheckSession {
     this.client = client;
     this.local = local;
     this.listener = listener;
-    this.variables = variables;
+    this.#variables = variables;
     this.#print = print;
+  }
+
+  /** Session variables: tcpserver's kind, the client rule's, and what checks set. */
+  get variables(): Map<string, string> {
+    const fill = this.#fill;
+    if (fill !== undefined) {
+      this.#fill = undefined;
+      fill(this.#variables);
+    }
+    return this.#variables;
+  }
+
+  /** Variables SMTPRCPT… for which most recipients have no reader: they are set before somebody reads, or sets, any. */
+  fillLater(fill: Fill): void {
+    this.#fill = fill;
+  }
+
+  /** The value of one variable. */
+  variable(name: string): string | undefined {
+    return (name.startsWith(filled) ? this.variables : this.#variables).get(name);
   }
 
   /** A command line has come. */
   noteCommand(): void {
-    this.commandAt = performance.now();
+    this.commandAt = timeOfTurn();
     this.commands += 1;
   }
 
@@ -102,7 +129,7 @@ export class Session implements CheckSession {
 
   set recipient(mailbox: Mailbox | undefined) {
     this.#rcpt = mailbox === undefined ? undefined : { mailbox };
-    forgetOptions(this.variables);
+    forgetOptions(this.#variables);
   }
 
   get whitelisted(): boolean {
@@ -118,7 +145,7 @@ export class Session implements CheckSession {
     return {
       relayClient: this.has("RELAYCLIENT"),
       bypass: this.has("NOGOODMAILTO"),
-      user: this.variables.get("SMTPAUTHUSER"),
+      user: this.variable("SMTPAUTHUSER"),
       whitelisted: this.whitelisted,
     };
   }
@@ -146,7 +173,7 @@ export class Session implements CheckSession {
 
   /** Whether a variable is set; its value, even an empty one, does not matter. */
   has(name: string): boolean {
-    return this.variables.has(name);
+    return (name.startsWith(filled) ? this.variables : this.#variables).has(name);
   }
 
   /** ms since the command under way arrived, to a tenth. */
@@ -157,7 +184,7 @@ export class Session implements CheckSession {
   /** Starts a transaction: counters go back, header lines and queued replies stay. */
   begin(sender: Mailbox | undefined, parameters: readonly string[] = []): Transaction {
     this.recipient = undefined;
-    this.variables.set("SMTPMAILFROM", variableForm(sender));
+    this.#variables.set("SMTPMAILFROM", variableForm(sender));
     this.transaction = newTransaction(sender, parameters, `${this.id}-${++this.#transactions}`);
     return this.transaction;
   }

@@ -64,6 +64,23 @@ export function foldUser(user: string): string {
 let latestUser = "";
 let latestFolded = "";
 
+/** By their code: the signs of a user part that is its own normal form, and names no route. Nearly all have no others. */
+const plainSigns = new Uint8Array(128);
+for (const sign of "abcdefghijklmnopqrstuvwxyz0123456789#$&'*+-/=?^_`{|}~.") {
+  plainSigns[sign.charCodeAt(0)] = 1;
+}
+/** The user part of such signs that was read last. */
+let plainUser = "";
+
+function isPlain(user: string): boolean {
+  for (let at = 0; at < user.length; at++) {
+    if (plainSigns[user.charCodeAt(at)] !== 1) {
+      return false;
+    }
+  }
+  return user !== "";
+}
+
 function foldAnew(user: string): string {
   if (!unfolded.test(user)) {
     return user;
@@ -112,6 +129,12 @@ function isLiteral(text: string): boolean {
 
 /** The user part without quotes and escapes; undefined if it is neither a dot-string nor a quoted string. */
 function unquote(text: string): string | undefined {
+  if (isPlain(text)) {
+    latestUser = text;
+    latestFolded = text;
+    plainUser = text;
+    return text;
+  }
   if (atoms.test(text)) {
     return text;
   }
@@ -275,5 +298,5 @@ const routes = /[%!:@"\\]/;
  * fullwidth sign for one of these, too.
  */
 export function namesRoute(user: string): boolean {
-  return routes.test(user) || (isBeyondAscii(user) && routes.test(user.normalize("NFKC")));
+  return user !== plainUser && (routes.test(user) || (isBeyondAscii(user) && routes.test(user.normalize("NFKC"))));
 }

@@ -4,6 +4,8 @@
  * first of the writes wakes the process at the other end, the rest find it awake. docs/performance.md has what that
  * saves.
  */
+// As in src/hooks/session.ts.
+import { performance } from "node:perf_hooks";
 import type { Writable } from "node:stream";
 
 /** What holds back what is written to it until somebody lets it go. */
@@ -19,17 +21,29 @@ interface Reader {
 const unread: Reader[] = [];
 const held: Holder[] = [];
 let isPlanned = false;
+/** When the reading began that is going on. */
+let began: number | undefined;
 
 function endTurn(): void {
+  began = unread.length > 0 ? performance.now() : undefined;
   try {
     for (const each of unread) {
       each.read();
     }
   } finally {
     unread.length = 0;
+    began = undefined;
     isPlanned = false;
     held.splice(0).forEach((each) => each.uncork());
   }
+}
+
+/**
+ * The time by the monotonic clock in ms. While the readers look at what they have read, it is that of the first one: what
+ * they read was there by then, and the clock need not be asked for each.
+ */
+export function timeOfTurn(): number {
+  return began ?? performance.now();
 }
 
 function plan(): void {

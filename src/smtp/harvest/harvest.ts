@@ -32,7 +32,7 @@ const firstDelay = 1000;
 const disconnect: Sentence = { kind: "disconnect" };
 const atOnce: Sentence = { kind: "reply", wait: 0 };
 
-type Variables = ReadonlyMap<string, unknown>;
+type Variables = Pick<ReadonlyMap<string, unknown>, "has">;
 
 /** Whose recipients are not looked at, or who may send anywhere: no stranger. */
 function isExempt(variables: Variables): boolean {
@@ -111,7 +111,7 @@ export class Harvest {
    * @param nth unknown recipients of the session, this one included
    */
   judge(session: Session, nth: number): Later<Sentence> {
-    if (isExempt(session.variables)) {
+    if (isExempt(session)) {
       return atOnce;
     }
     const { ip } = session.client;

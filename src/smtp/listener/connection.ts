@@ -135,19 +135,18 @@ export class Connection extends ReceivingConnection {
       // The client went away while the next hop was asked; its end has given the delivery up.
       return;
     }
-    if ("startTls" in answer) {
-      return this.#startTls(next);
-    }
-    if ("presented" in answer) {
-      const begun = this.#relay.present(this, answer.presented);
-      return void begun.then(() => this.over || next()).catch((error: unknown) => this.fault(error));
-    }
-    if ("intake" in answer) {
+    // Most are replies.
+    if ("reply" in answer) {
+      this.answer(answer);
+    } else if ("intake" in answer) {
       this.receive(answer.intake);
     } else if ("chunk" in answer) {
       this.receiveChunk(answer.chunk);
+    } else if ("startTls" in answer) {
+      return this.#startTls(next);
     } else {
-      this.answer(answer);
+      const begun = this.#relay.present(this, answer.presented);
+      return void begun.then(() => this.over || next()).catch((error: unknown) => this.fault(error));
     }
     this.awaitClient();
     if (!this.over) {

@@ -4,6 +4,7 @@
 // As in src/hooks/session.ts.
 import { performance } from "node:perf_hooks";
 
+import { timeOfTurn } from "../../mail/end-of-turn.ts";
 import type { Limits } from "../service.ts";
 
 export class Deadlines {
@@ -19,7 +20,7 @@ export class Deadlines {
   restart(message?: object): void {
     this.#turn = "client";
     if (message === undefined || message !== this.#message) {
-      this.#clientsSince = performance.now();
+      this.#clientsSince = timeOfTurn();
     }
     this.#message = message;
   }

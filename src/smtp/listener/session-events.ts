@@ -43,12 +43,20 @@ const place = "{ref}";
 /** Of an argument that could not be read. */
 const mostAsked = 200;
 
+/** The reply that was looked through last and asks for none: most refusals have the same one. */
+let plain: Reply | undefined;
+
 /** A reply with the reference in its text, where that asks for one. The hop's own words are left alone. */
 export function withReference(reply: Reply, ref: string): Reply {
-  return reply.hop !== undefined || !reply.wire.includes(place)
-    ? reply
-    : // A second one may be a stranger's own word, and would make the line longer.
-      { ...reply, wire: reply.wire.replace(place, ref) };
+  if (reply === plain || reply.hop !== undefined) {
+    return reply;
+  }
+  if (!reply.wire.includes(place)) {
+    plain = reply;
+    return reply;
+  }
+  // A second one may be a stranger's own word, and would make the line longer.
+  return { ...reply, wire: reply.wire.replace(place, ref) };
 }
 
 function withRef(response: Response, { id, conversation }: Told): Response {

@@ -148,10 +148,14 @@ function countRecipient(at: Case): undefined {
   const { service, session, transaction } = at;
   const mailbox = mailboxOf(at);
   transaction.asked++;
-  session.variables.set("SMTPRCPTTO", variableForm(mailbox));
-  session.variables.set("SMTPRCPTCOUNT", String(transaction.accepted.length));
-  session.variables.set("SMTPRCPTCOUNTALL", String(transaction.asked));
-  session.variables.set("SMTPRCPTHOSTSOK", session.has("RELAYCLIENT") || isOurs(service, mailbox) ? "1" : "0");
+  const { asked, accepted } = transaction;
+  const { length } = accepted;
+  session.fillLater((variables) => {
+    variables.set("SMTPRCPTTO", variableForm(mailbox));
+    variables.set("SMTPRCPTCOUNT", String(length));
+    variables.set("SMTPRCPTCOUNTALL", String(asked));
+    variables.set("SMTPRCPTHOSTSOK", variables.has("RELAYCLIENT") || isOurs(service, mailbox) ? "1" : "0");
+  });
 }
 
 function askPolicy(at: Case): Judged | undefined | Promise<Judged | undefined> {
