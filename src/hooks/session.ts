@@ -11,6 +11,8 @@ import { timeOfTurn } from "../mail/end-of-turn.ts";
 import type { CheckSession, Peer, Recipient, Standing } from "./check-session.ts";
 import { isDecision } from "./effect.ts";
 import type { Effect } from "./effect.ts";
+import type { Known } from "./known.ts";
+import { LateVariables } from "./late-variables.ts";
 import { forgetOptions, takeOptions } from "./recipient-options.ts";
 import { restoreMap } from "./restore-map.ts";
 import { Suspicion } from "./suspicion.ts";
@@ -19,32 +21,16 @@ import { newTransaction, openResults } from "./transaction.ts";
 import type { Transaction } from "./transaction.ts";
 import { variableForm } from "./variable-form.ts";
 
-/** What is known of a client at some moment: its variables, and whether checks are off. */
-export interface Known {
-  readonly variables: ReadonlyMap<string, string>;
-  readonly toldPlugins: ReadonlyMap<string, string | undefined>;
-  readonly checksOff: boolean;
-  readonly whitelisted: boolean;
-  readonly policyOff: boolean;
-  readonly suspicion: Suspicion;
-}
-
 /** What `print` writes to the client, in front of the reply. */
 export type Printer = (line: string) => void;
-
-/** Sets variables that are made when somebody reads any. */
-type Fill = (variables: Map<string, string>) => void;
-
-/** What the names of such variables begin with. */
-const filled = "SMTPRCPT";
 
 export class Session implements CheckSession {
   readonly id: string;
   readonly client: Peer;
   readonly local: Peer;
   readonly listener: string;
-  readonly #variables: Map<string, string>;
-  #fill: Fill | undefined;
+  /** Session variables; most ask for {@link Session.variables}. */
+  readonly lateVariables: LateVariables;
   /**
    * Variables as only plugins see them, where those differ; undefined if one is not to be seen. See src/spp/host.ts.
    */
@@ -83,28 +69,13 @@ export class Session implements CheckSession {
     this.client = client;
     this.local = local;
     this.listener = listener;
-    this.#variables = variables;
+    this.lateVariables = new LateVariables(variables);
     this.#print = print;
   }
 
   /** Session variables: tcpserver's kind, the client rule's, and what checks set. */
   get variables(): Map<string, string> {
-    const fill = this.#fill;
-    if (fill !== undefined) {
-      this.#fill = undefined;
-      fill(this.#variables);
-    }
-    return this.#variables;
-  }
-
-  /** Variables SMTPRCPT… for which most recipients have no reader: they are set before somebody reads, or sets, any. */
-  fillLater(fill: Fill): void {
-    this.#fill = fill;
-  }
-
-  /** The value of one variable. */
-  variable(name: string): string | undefined {
-    return (name.startsWith(filled) ? this.variables : this.#variables).get(name);
+    return this.lateVariables.all;
   }
 
   /** A command line has come. */
@@ -129,7 +100,7 @@ export class Session implements CheckSession {
 
   set recipient(mailbox: Mailbox | undefined) {
     this.#rcpt = mailbox === undefined ? undefined : { mailbox };
-    forgetOptions(this.#variables);
+    forgetOptions(this.lateVariables.others);
   }
 
   get whitelisted(): boolean {
@@ -145,7 +116,7 @@ export class Session implements CheckSession {
     return {
       relayClient: this.has("RELAYCLIENT"),
       bypass: this.has("NOGOODMAILTO"),
-      user: this.variable("SMTPAUTHUSER"),
+      user: this.lateVariables.others.get("SMTPAUTHUSER"),
       whitelisted: this.whitelisted,
     };
   }
@@ -173,7 +144,7 @@ export class Session implements CheckSession {
 
   /** Whether a variable is set; its value, even an empty one, does not matter. */
   has(name: string): boolean {
-    return (name.startsWith(filled) ? this.variables : this.#variables).has(name);
+    return this.lateVariables.with(name).has(name);
   }
 
   /** ms since the command under way arrived, to a tenth. */
@@ -184,7 +155,7 @@ export class Session implements CheckSession {
   /** Starts a transaction: counters go back, header lines and queued replies stay. */
   begin(sender: Mailbox | undefined, parameters: readonly string[] = []): Transaction {
     this.recipient = undefined;
-    this.#variables.set("SMTPMAILFROM", variableForm(sender));
+    this.lateVariables.others.set("SMTPMAILFROM", variableForm(sender));
     this.transaction = newTransaction(sender, parameters, `${this.id}-${++this.#transactions}`);
     return this.transaction;
   }

@@ -8,6 +8,7 @@ import { isIPv6 } from "node:net";
 import { domainToASCII } from "node:url";
 
 import { isBeyondAscii } from "./octets.ts";
+import { isPlainUser } from "./plain-user.ts";
 
 /** A key of the snapshot: `user@domain` or a bare `user`, in the normal form of {@link normalKey}. */
 export type Key = string & { readonly __brand: "Key" };
@@ -53,36 +54,7 @@ export function foldAscii(text: string): string {
  * becomes a letter of ASCII, so that an address in ASCII has no other spelling.
  */
 export function foldUser(user: string): string {
-  if (user !== latestUser) {
-    latestUser = user;
-    latestFolded = foldAnew(user);
-  }
-  return latestFolded;
-}
-
-/** The user part that was folded last: lists, names and the log ask about the same one, one after another. */
-let latestUser = "";
-let latestFolded = "";
-
-/** By their code: the signs of a user part that is its own normal form, and names no route. Nearly all have no others. */
-const plainSigns = new Uint8Array(128);
-for (const sign of "abcdefghijklmnopqrstuvwxyz0123456789#$&'*+-/=?^_`{|}~.") {
-  plainSigns[sign.charCodeAt(0)] = 1;
-}
-/** The user part of such signs that was read last. */
-let plainUser = "";
-
-function isPlain(user: string): boolean {
-  for (let at = 0; at < user.length; at++) {
-    if (plainSigns[user.charCodeAt(at)] !== 1) {
-      return false;
-    }
-  }
-  return user !== "";
-}
-
-function foldAnew(user: string): string {
-  if (!unfolded.test(user)) {
+  if (isPlainUser(user) || !unfolded.test(user)) {
     return user;
   }
   return isBeyondAscii(user)
@@ -129,13 +101,7 @@ function isLiteral(text: string): boolean {
 
 /** The user part without quotes and escapes; undefined if it is neither a dot-string nor a quoted string. */
 function unquote(text: string): string | undefined {
-  if (isPlain(text)) {
-    latestUser = text;
-    latestFolded = text;
-    plainUser = text;
-    return text;
-  }
-  if (atoms.test(text)) {
+  if (isPlainUser(text) || atoms.test(text)) {
     return text;
   }
   return isBeyondAscii(text) ? unquoteUtf8(text) : quoted.exec(text)?.[1]?.replace(/\\(.)/g, "$1");
@@ -298,5 +264,5 @@ const routes = /[%!:@"\\]/;
  * fullwidth sign for one of these, too.
  */
 export function namesRoute(user: string): boolean {
-  return user !== plainUser && (routes.test(user) || (isBeyondAscii(user) && routes.test(user.normalize("NFKC"))));
+  return !isPlainUser(user) && (routes.test(user) || (isBeyondAscii(user) && routes.test(user.normalize("NFKC"))));
 }

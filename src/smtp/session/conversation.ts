@@ -1,7 +1,8 @@
 /** The verbs of one session: each takes its argument and comes to a response. No sockets here. RFC 5321 3 and 4.1. */
 import type { Conclusion } from "../../hooks/check.ts";
 import type { Outcome } from "../../hooks/outcome.ts";
-import type { Known, Session } from "../../hooks/session.ts";
+import type { Known } from "../../hooks/known.ts";
+import type { Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { nothingOffered } from "../../mail/courier.ts";
 import type { Delivery } from "../../mail/courier.ts";

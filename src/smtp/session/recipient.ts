@@ -148,9 +148,11 @@ function countRecipient(at: Case): undefined {
   const { service, session, transaction } = at;
   const mailbox = mailboxOf(at);
   transaction.asked++;
-  const { asked, accepted } = transaction;
-  const { length } = accepted;
-  session.fillLater((variables) => {
+  const {
+    asked,
+    accepted: { length },
+  } = transaction;
+  session.lateVariables.fillLater((variables) => {
     variables.set("SMTPRCPTTO", variableForm(mailbox));
     variables.set("SMTPRCPTCOUNT", String(length));
     variables.set("SMTPRCPTCOUNTALL", String(asked));

@@ -5,7 +5,7 @@ import type { Mailbox } from "../../mail/address.ts";
 
 /** qmail appends the value of RELAYCLIENT to each recipient, "@host" for example; it is mostly empty. */
 export function withRelaySuffix(session: Session, mailbox: Mailbox): Mailbox {
-  const suffix = session.variable("RELAYCLIENT") ?? "";
+  const suffix = session.lateVariables.others.get("RELAYCLIENT") ?? "";
   if (suffix === "") {
     return mailbox;
   }
