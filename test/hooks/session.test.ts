@@ -105,6 +105,29 @@ describe("Session", () => {
     expect(seen()).toEqual([undefined, []]);
   });
 
+  it("makes a recipient's variables once, before anybody reads or changes them, and for nobody else", () => {
+    const { session } = scene();
+    let made = 0;
+    const fill = (): void =>
+      session.lateVariables.fillLater((variables) => {
+        made += 1;
+        variables.set("SMTPRCPTTO", `${variables.has("RELAYCLIENT")}`);
+      });
+    fill();
+    expect([session.has("RELAYCLIENT"), session.standing.user, made]).toEqual([true, undefined, 0]);
+    session.begin(undefined);
+    session.recipient = mailbox("a@b.example");
+    expect(made).toBe(0);
+    expect([session.has("SMTPRCPTTO"), session.variables.get("SMTPRCPTTO"), made]).toEqual([true, "true", 1]);
+    // What a check sets is neither seen by them nor lost to them.
+    fill();
+    session.apply({ kind: "unset", name: "RELAYCLIENT" });
+    expect([session.variables.get("SMTPRCPTTO"), made]).toEqual(["true", 2]);
+    fill();
+    session.apply({ kind: "set", name: "SMTPRCPTTO", value: "mine" });
+    expect([session.known().variables.get("SMTPRCPTTO"), made]).toEqual(["mine", 3]);
+  });
+
   it("shows addresses without quotes, in the letters in which they came", () => {
     expect(variableForm(undefined)).toBe("");
     expect(variableForm(mailbox('"A\\"b"@Kontor.Example.'))).toBe('A"b@Kontor.Example.');

@@ -204,3 +204,20 @@ describe("namesRoute", () => {
     expect(namesRoute("o'neil+list/x=y.z#{|}~^`?*&$-_")).toBe(false);
   });
 });
+
+describe("a user part of signs that need no second look", () => {
+  // All up to the letterlike symbols, and the fullwidth forms.
+  const signs = Array.from({ length: 0x2100 + 0x200 }, (_, code) =>
+    String.fromCharCode(code < 0x2100 ? code : code + 0xce00),
+  );
+
+  it("is its own normal form, and names no route", () => {
+    const wrong = signs.filter((sign) => {
+      const user = `a${sign}b`;
+      const isRoute = /[%!:@"\\]/.test(user.normalize("NFKC"));
+      const isFolded = foldUser(user) === (sign <= "\x7f" ? user.toLowerCase() : foldUser(foldUser(user)));
+      return namesRoute(user) !== isRoute || !isFolded;
+    });
+    expect(wrong).toEqual([]);
+  });
+});

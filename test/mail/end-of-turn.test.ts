@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { sendAtEndOfTurn } from "../../src/mail/end-of-turn.ts";
+import { readAtEndOfTurn, sendAtEndOfTurn, timeOfTurn } from "../../src/mail/end-of-turn.ts";
 
 describe("sendAtEndOfTurn", () => {
   const server = createServer();
@@ -76,5 +76,51 @@ describe("sendAtEndOfTurn", () => {
     expect(await text).toBe("");
     other.destroy();
     second.destroy();
+  });
+});
+
+describe("timeOfTurn", () => {
+  /** What readers of one turn see; each keeps the processor busy for a while. */
+  async function seen(readers: number): Promise<number[]> {
+    const times: number[] = [];
+    for (let i = 0; i < readers; i++) {
+      readAtEndOfTurn({
+        read: () => {
+          times.push(timeOfTurn());
+          for (const begun = performance.now(); performance.now() < begun + 2;);
+        },
+      });
+    }
+    await turn();
+    return times;
+  }
+
+  it("is the same for all who read in a turn, and goes on outside of it", async () => {
+    const before = performance.now();
+    const [one = 0, other] = await seen(2);
+    expect([other, one >= before, one <= performance.now() - 4]).toEqual([one, true, true]);
+    const later = timeOfTurn();
+    expect(later).toBeGreaterThan(one + 4);
+    const [next = 0] = await seen(1);
+    expect(next).toBeGreaterThanOrEqual(later);
+  });
+
+  it("goes on behind a reader that fails", async () => {
+    const fault = new Promise((resolve) => void process.once("uncaughtExceptionMonitor", resolve));
+    const caught = (): void => undefined;
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException").once("uncaughtException", caught);
+    readAtEndOfTurn({
+      read: () => {
+        throw new Error("of the test");
+      },
+    });
+    await fault;
+    await turn();
+    process.removeListener("uncaughtException", caught);
+    others.forEach((each) => process.on("uncaughtException", each));
+    const now = timeOfTurn();
+    for (const begun = performance.now(); performance.now() < begun + 2;);
+    expect(timeOfTurn()).toBeGreaterThan(now + 1);
   });
 });

@@ -1,7 +1,6 @@
 /** The verbs of one session: each takes its argument and comes to a response. No sockets here. RFC 5321 3 and 4.1. */
 import type { Conclusion } from "../../hooks/check.ts";
 import type { Outcome } from "../../hooks/outcome.ts";
-import type { Known } from "../../hooks/known.ts";
 import type { Session } from "../../hooks/session.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { nothingOffered } from "../../mail/courier.ts";
@@ -55,7 +54,7 @@ export class Conversation {
   /** Unknown recipients so far. */
   #unknown = 0;
   /** What was known of the client when it was greeted; only STARTTLS goes back to it. */
-  #greeted: Known | undefined;
+  #greeted: ReturnType<Session["known"]> | undefined;
 
   constructor(service: Service, session: Session) {
     this.service = service;

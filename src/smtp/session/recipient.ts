@@ -8,7 +8,6 @@ import { refusedFor, wordsOf } from "../../hooks/outcome.ts";
 import type { Outcome } from "../../hooks/outcome.ts";
 import type { Session } from "../../hooks/session.ts";
 import type { Pending } from "../../hooks/suspicion.ts";
-import { variableForm } from "../../hooks/variable-form.ts";
 import type { Transaction } from "../../hooks/transaction.ts";
 import type { Mailbox } from "../../mail/address.ts";
 import { ourAnswers } from "../../report/observer.ts";
@@ -21,6 +20,7 @@ import type { Service } from "../service.ts";
 import { afterWith, refusalOf } from "./outcome.ts";
 import { atRcpt, queuedBy, queuedReply } from "./waiting-reply.ts";
 import { withRelaySuffix } from "./relay-suffix.ts";
+import { noteRecipient } from "./recipient-variables.ts";
 import { logRecipient } from "./recipient-log.ts";
 import type { RecipientLogging } from "./recipient-log.ts";
 
@@ -145,19 +145,7 @@ function refusePending(at: Case, all: readonly Pending[]): Judged | undefined | 
 }
 
 function countRecipient(at: Case): undefined {
-  const { service, session, transaction } = at;
-  const mailbox = mailboxOf(at);
-  transaction.asked++;
-  const {
-    asked,
-    accepted: { length },
-  } = transaction;
-  session.lateVariables.fillLater((variables) => {
-    variables.set("SMTPRCPTTO", variableForm(mailbox));
-    variables.set("SMTPRCPTCOUNT", String(length));
-    variables.set("SMTPRCPTCOUNTALL", String(asked));
-    variables.set("SMTPRCPTHOSTSOK", variables.has("RELAYCLIENT") || isOurs(service, mailbox) ? "1" : "0");
-  });
+  noteRecipient(at.service, at.session, at.transaction, mailboxOf(at));
 }
 
 function askPolicy(at: Case): Judged | undefined | Promise<Judged | undefined> {
