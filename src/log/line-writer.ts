@@ -11,8 +11,8 @@ import { isRegular, PieceWriter } from "./piece-writer.ts";
 import type { Written } from "./piece-writer.ts";
 import { lostLine } from "./sink.ts";
 
-/** Bytes of waiting text above which it is written at once. */
-const batch = 32_768;
+/** Bytes of waiting text above which it is written at once: a little less than an empty pipe takes. */
+const batch = 61_440;
 /** Bytes that may wait for a reader that does not read; beyond them lines are counted instead of kept. */
 const most = 8_388_608;
 /** Bytes that wait behind a batch that a thread has: beyond them the pool is busy otherwise, and they go before it. */

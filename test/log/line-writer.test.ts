@@ -80,13 +80,13 @@ describe("line writer", () => {
     expect(await readTo(/^third$/)).toEqual(["third"]);
   });
 
-  it("writes in batches of 32 KiB", () => {
+  it("writes in batches of 60 KiB", () => {
     const writer = openWriter();
-    const lines = linesTo(33, 1024);
+    const lines = linesTo(61, 1024);
     const before = writes();
-    lines.slice(0, 32).forEach((line) => writer.write(line, false));
+    lines.slice(0, 60).forEach((line) => writer.write(line, false));
     expect(read()).toBe("");
-    writer.write(lines[32] ?? "", false);
+    writer.write(lines[60] ?? "", false);
     expect(read()).toBe(`${lines.join("\n")}\n`);
     expect(writes() - before).toBeLessThan(10);
   });

@@ -242,7 +242,7 @@ export class Parser extends SMTPStream {
 
   /** A TLS handshake need not hold a line feed: it would wait for its answer until the idle time is over. */
   #takeHandshake(): void {
-    if (notText.test(this._remainder)) {
+    if (this._remainder !== "" && notText.test(this._remainder)) {
       const line = this._remainder;
       this._remainder = "";
       this.#onLine(line, nobody);
