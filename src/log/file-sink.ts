@@ -7,6 +7,7 @@ import { closeSync, fstatSync, openSync, renameSync, rmSync, statSync } from "no
 import { errorCode } from "../report/error-message.ts";
 import { LineWriter } from "./line-writer.ts";
 import { isUrgent } from "./sink.ts";
+import type { Line } from "./line.ts";
 import type { Level, Sink } from "./sink.ts";
 
 /** `[log] rotate`. */
@@ -40,7 +41,7 @@ export class FileSink implements Sink {
     this.#writer = new LineWriter(this.#descriptor);
   }
 
-  write(level: Level, line: string): void {
+  write(level: Level, line: Line): void {
     const now = performance.now();
     if (now - this.#lookedAt >= lookEvery) {
       this.#lookedAt = now;

@@ -3,6 +3,7 @@ import { errorCode } from "../report/error-message.ts";
 import { FileSink } from "./file-sink.ts";
 import type { Rotation } from "./file-sink.ts";
 import { lostLine } from "./sink.ts";
+import type { Line } from "./line.ts";
 import type { Level, Sink } from "./sink.ts";
 
 /** Between two tries, in ms. */
@@ -21,7 +22,7 @@ export class LateFile implements Sink {
     this.#rotation = rotation;
   }
 
-  write(level: Level, line: string): void {
+  write(level: Level, line: Line): void {
     if (this.#file === undefined && performance.now() - this.#triedAt >= tryEvery) {
       this.#try();
     }

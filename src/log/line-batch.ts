@@ -3,6 +3,8 @@
  * and encoded once more.
  */
 
+import type { Line } from "./line.ts";
+
 /** What is written at a time, in bytes: as much as an empty pipe takes. */
 export const batchSize = 65_536;
 const lineFeed = 10;
@@ -17,7 +19,7 @@ export class LineBatch {
   #spare: Buffer | undefined;
 
   /** Adds a line and its line feed. @returns their bytes; 0: there is no room, {@link take} makes it */
-  add(line: string): number {
+  add(line: Line): number {
     const most = line.length * widest + 1;
     if (this.#used + most > this.#memory.length) {
       if (this.#used > 0) {
@@ -26,7 +28,11 @@ export class LineBatch {
       this.#memory = Buffer.allocUnsafeSlow(most);
     }
     const before = this.#used;
-    const end = before + this.#memory.write(line, before);
+    const end =
+      before +
+      (typeof line === "string"
+        ? this.#memory.write(line, before)
+        : line.memory.copy(this.#memory, before, 0, line.length));
     this.#memory[end] = lineFeed;
     this.#used = end + 1;
     return this.#used - before;

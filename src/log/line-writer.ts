@@ -6,6 +6,7 @@
 import { closeSync, writeSync } from "node:fs";
 
 import { errorCode } from "../report/error-message.ts";
+import type { Line } from "./line.ts";
 import { LineBatch } from "./line-batch.ts";
 import { isRegular, PieceWriter } from "./piece-writer.ts";
 import type { Written } from "./piece-writer.ts";
@@ -57,7 +58,7 @@ export class LineWriter {
   }
 
   /** Adds a line (without its line feed). `urgent` ones are written at once, unless the reader is slow. */
-  write(line: string, urgent: boolean): void {
+  write(line: Line, urgent: boolean): void {
     if (this.#bytes > most) {
       this.#lose(1, "reader too slow");
       return;

@@ -6,6 +6,8 @@ import { parseRecipientLine, usualRecipientLine } from "../config/logging.ts";
 import type { RecipientWord } from "../config/logging.ts";
 import type { Log, LogFields, VerdictLine } from "../report/log.ts";
 import type { Rotation } from "./file-sink.ts";
+import { Joint, textOf } from "./line.ts";
+import type { Line } from "./line.ts";
 import { isUrgent, levels } from "./sink.ts";
 import type { Level, Sink } from "./sink.ts";
 import { openSinks } from "./sinks.ts";
@@ -60,35 +62,28 @@ const wordOf: Readonly<Record<RecipientWord, (line: VerdictLine) => string>> = {
   session: (line) => line.session,
 };
 
-/** Where words become one text: joined by `+`, there would be an object for each of them until somebody reads the text. */
-const joint = Buffer.allocUnsafeSlow(4096);
+/** Where the words of a recipient's line are put together. */
+const joint = new Joint();
 
-/** Puts a word behind others. @returns where it ends; -1: it, or one of them, is not printable ASCII, or has no room */
-function join(word: string, at: number): number {
-  if (at < 0 || at + word.length > joint.length) {
-    return -1;
-  }
-  for (let i = 0; i < word.length; i++) {
-    const unit = word.charCodeAt(i);
-    if (unit < 0x20 || unit > 0x7e) {
-      return -1;
-    }
-    joint[at + i] = unit;
-  }
-  return at + word.length;
-}
-
-/** Writes the line of a recipient by a template. The null sender is shown as `<>`. */
-export function recipientText(template: string): (line: VerdictLine) => string {
+/**
+ * The line of a recipient by a template, the null sender as `<>`.
+ * @returns takes what is in front of it, and what it tells of
+ */
+function recipientLine(template: string): (stamp: string, line: VerdictLine) => Line {
   const parts = (parseRecipientLine(template) ?? []).map((part) =>
     "word" in part ? wordOf[part.word] : (): string => part.text,
   );
-  return (line) => {
-    let end = 0;
+  const sanitised = (stamp: string, line: VerdictLine): string =>
+    stamp + sanitise(parts.map((part) => part(line)).join(""));
+  return (stamp, line) => {
+    joint.length = 0;
+    joint.add(stamp);
     for (const part of parts) {
-      end = join(part(line), end);
+      if (!joint.add(part(line))) {
+        return sanitised(stamp, line);
+      }
     }
-    return end < 0 ? sanitise(parts.map((part) => part(line)).join("")) : joint.toString("latin1", 0, end);
+    return joint;
   };
 }
 
@@ -131,7 +126,7 @@ export function createLog(options: LogOptions): OpenLog {
   const now = options.now ?? ((): number => performance.timeOrigin + performance.now());
   const least = levels.indexOf(options.level);
   const sink = sinkOf(options, now);
-  const textOf = recipientText(options.recipient_line ?? usualRecipientLine);
+  const lineOf = recipientLine(options.recipient_line ?? usualRecipientLine);
   const stamp = (): string => (format === "tai64n" ? `${tai64n(Math.floor(now() * 1000))} ` : "");
 
   const event = (level: Level, part: string, text: string, fields: LogFields = {}): void => {
@@ -153,7 +148,7 @@ export function createLog(options: LogOptions): OpenLog {
       if (least > 1) {
         return;
       }
-      sink.write("info", format === "json" ? verdictJson(line, now()) : stamp() + textOf(line));
+      sink.write("info", format === "json" ? verdictJson(line, now()) : lineOf(stamp(), line));
     },
     reopen: () => sink.reopen(),
     close: () => sink.close(),
@@ -165,7 +160,7 @@ function sinkOf({ write, sinks = ["stderr"], rotate = never }: LogOptions, now: 
     return openSinks(sinks, rotate, now);
   }
   return {
-    write: (level, line) => write(line, isUrgent(level)),
+    write: (level, line) => write(textOf(line), isUrgent(level)),
     reopen: () => undefined,
     close: () => Promise.resolve(),
   };

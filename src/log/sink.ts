@@ -1,4 +1,5 @@
 /** Where finished lines go: one sink for each entry of `[log] sinks`. */
+import type { Line } from "./line.ts";
 
 /** How much a line matters, the least first. */
 export const levels = ["debug", "info", "warning", "error"] as const;
@@ -6,8 +7,8 @@ export type Level = (typeof levels)[number];
 
 /** One place that takes lines. */
 export interface Sink {
-  /** Adds a line without its line feed. Never throws, never waits; what cannot be taken is counted and reported later. */
-  write(level: Level, line: string): void;
+  /** Adds a line without its line feed. Never throws, never waits, and keeps no octets of it; what cannot be taken is counted and reported later. */
+  write(level: Level, line: Line): void;
   /** SIGHUP: reopens what another program may have renamed. */
   reopen(): void;
   /** Sends what waits, within a deadline of its own. Never rejects. */

@@ -1,6 +1,7 @@
 /** Lines to standard error: the journal, multilog, a terminal. */
 import { fstatSync } from "node:fs";
 
+import { textOf } from "./line.ts";
 import { LineWriter } from "./line-writer.ts";
 import { isUrgent } from "./sink.ts";
 import type { Level, Sink } from "./sink.ts";
@@ -29,7 +30,7 @@ export function openStderr(): Sink {
   const prefixOf = (level: Level): string => (toJournal ? priorities[level] : "");
   const writer = new LineWriter(stderr, prefixOf("warning"));
   return {
-    write: (level, line) => writer.write(prefixOf(level) + line, isUrgent(level)),
+    write: (level, line) => writer.write(toJournal ? prefixOf(level) + textOf(line) : line, isUrgent(level)),
     reopen: () => undefined,
     close: () => writer.drain(),
   };

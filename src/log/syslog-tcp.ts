@@ -4,6 +4,8 @@ import { connect } from "node:net";
 import type { Socket } from "node:net";
 
 import type { Endpoint } from "../mail/network.ts";
+import { textOf } from "./line.ts";
+import type { Line } from "./line.ts";
 import { lostLine } from "./sink.ts";
 import type { Level, Sink } from "./sink.ts";
 import { syslogMessage } from "./syslog-line.ts";
@@ -34,9 +36,9 @@ export class SyslogTcp implements Sink {
     this.#connect();
   }
 
-  write(level: Level, line: string): void {
+  write(level: Level, line: Line): void {
     this.#tellLost();
-    const message = this.#frame(level, line);
+    const message = this.#frame(level, textOf(line));
     if (this.#bytes + (this.#socket?.writableLength ?? 0) + message.length > most) {
       this.#lost += 1;
       this.#why = this.#isOpen ? "server too slow" : this.#why === "" ? "no connection" : this.#why;

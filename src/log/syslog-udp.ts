@@ -4,6 +4,7 @@ import { isIPv6 } from "node:net";
 
 import { errorCode } from "../report/error-message.ts";
 import type { Endpoint } from "../mail/network.ts";
+import { textOf } from "./line.ts";
 import { lostLine } from "./sink.ts";
 import type { Level, Sink } from "./sink.ts";
 import { syslogMessage } from "./syslog-line.ts";
@@ -41,7 +42,7 @@ export function openSyslogUdp({ host, port }: Endpoint, now: () => number): Sink
         lost = 0;
         send("warning", text);
       }
-      send(level, line);
+      send(level, textOf(line));
     },
     reopen: () => undefined,
     close: () => new Promise((resolve) => setImmediate(resolve)),

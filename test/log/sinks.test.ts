@@ -51,6 +51,29 @@ describe("a log file", () => {
     expect(statSync(path).mode & 0o777 & ~0o640).toBe(0);
   });
 
+  it("gets recipients' lines as every other sink does: short, long and beyond ASCII, by turns", async () => {
+    const log = createLog({
+      ...plain,
+      sinks: [`file:${path}`, `file:${path}.too`],
+      recipient_line: "{user} {address}",
+    });
+    const line = {
+      check: "c",
+      host: "h",
+      from: "",
+      status: "s",
+      session: "1",
+      ip: "192.0.2.1",
+      helo: "",
+      listener: "smtp",
+    };
+    const users = ["anna", "\u00fc", "b".repeat(5000), "b", "", "a".repeat(4000), "a\nb"];
+    users.forEach((user) => log.verdict({ ...line, user, address: "x@example.com", code: 250, ms: 1 }));
+    await log.close();
+    const wanted = users.map((user) => `${user.replace("\u00fc", "\\x{FC}").replace("\n", "?")} x@example.com`);
+    expect([read(), read("relay.log.too")]).toEqual([wanted, wanted]);
+  });
+
   it("is opened again without a signal soon after somebody renamed it", async () => {
     const log = createLog({ ...plain, sinks: [`file:${path}`] });
     log.warning("test", "first");
