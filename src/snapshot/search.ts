@@ -1,5 +1,6 @@
 /** One user part, searched in a snapshot: at a domain, or in whatever domain. */
 import { foldUser, normalKey } from "../mail/address.ts";
+import { isPlainUser } from "../mail/plain-user.ts";
 import type { RecipientRow } from "./format.ts";
 import { preferPresent } from "./image.ts";
 import type { Image } from "./image.ts";
@@ -30,5 +31,5 @@ export function searchAnywhere(image: Image, user: string): RecipientRow | undef
 
 /** The user part of `"bob@elsewhere"@here` looks like a key of another domain, and is none. */
 function isBare(user: string): boolean {
-  return !user.includes("@");
+  return isPlainUser(user) || !user.includes("@");
 }

@@ -33,9 +33,12 @@ export function createLive(
     return meaning;
   };
   return ({ user, domain }) => {
-    const address = normalKey(user, domains.canonical(domain) ?? domain);
     // A list alone may take an address that names a route, letter for letter.
-    if (server === undefined || domain === "" || namesRoute(user) || !isAskable(address)) {
+    if (server === undefined || domain === "" || namesRoute(user)) {
+      return undefined;
+    }
+    const address = normalKey(user, domains.canonical(domain) ?? domain);
+    if (!isAskable(address)) {
       return undefined;
     }
     const said = client.ask(server, address);

@@ -187,15 +187,14 @@ export function parseRcpt(argument: string, tolerance = none): NamedRecipient | 
 
 /** Splits a line into its verb in capitals and its argument. */
 export function splitLine(line: string): { readonly verb: string; readonly argument: string } {
+  // Most lines: as a word of the program, the verb is neither made nor compared letter by letter.
+  if (line.startsWith("RCPT ")) {
+    return { verb: "RCPT", argument: line.slice(5).trim() };
+  }
   const at = line.indexOf(" ");
   return at < 0
     ? { verb: line.trimEnd().toUpperCase(), argument: "" }
-    : { verb: verbOf(line, at), argument: line.slice(at + 1).trim() };
-}
-
-/** Most lines are of this verb: as a word of the program it is neither made nor compared letter by letter. */
-function verbOf(line: string, end: number): string {
-  return end === 4 && line.startsWith("RCPT") ? "RCPT" : inCapitals(line.slice(0, end));
+    : { verb: inCapitals(line.slice(0, at)), argument: line.slice(at + 1).trim() };
 }
 
 /** `toUpperCase` leaves the compiled code also where nothing is to be done, as with nearly all verbs. */

@@ -94,7 +94,8 @@ export class Verbs {
     if (++this.#commands > conversation.service.limits.sessionCommands) {
       return conversation.limit("commands", answers.tooManyCommands);
     }
-    if (notSmtp.test(line)) {
+    // Most lines; a web page's request has a place behind its method.
+    if (!line.startsWith("RCPT TO:<") && notSmtp.test(line)) {
       return conversation.limit("not SMTP", answers.notSmtp);
     }
     const { verb, argument } = splitLine(line);
