@@ -10,7 +10,7 @@ import { wantedConnections } from "../config/listening.ts";
 import type { Settings } from "../config/sections.ts";
 import type { Log } from "../report/log.ts";
 import { parseEndpoint } from "../mail/network.ts";
-import { collectYoungAlone, keepCompiledCode, keepObjectsYoung, keepRoomForYoung } from "../ops/collector.ts";
+import { keepCompiledCode, keepObjectsYoung, keepRoomForYoung } from "../ops/collector.ts";
 import { inlineMore } from "../ops/compiler.ts";
 import { affordable, scarceDescriptors } from "../ops/descriptors.ts";
 import { createLog } from "../log/log.ts";
@@ -179,7 +179,6 @@ const hopsPatience = 2000;
 async function startServing(settings: Settings, log: Log, metrics: Metrics, worker: boolean): Promise<Relay> {
   keepObjectsYoung();
   keepCompiledCode();
-  collectYoungAlone();
   inlineMore();
   try {
     const relay = await startRelay(settings, log, metrics, { shared: worker, patience: hopsPatience });

@@ -23,14 +23,6 @@ export function keepCompiledCode(): void {
 }
 
 /**
- * Young objects are collected without helpers. Nearly all of them are dead by then, so that there is little to do; and
- * there are as many serving processes as processors, so that a helper is waited for rather than of help.
- */
-export function collectYoungAlone(): void {
-  setFlagsFromString("--no-parallel-scavenge");
-}
-
-/**
  * The room for new objects stays as it is. A process that only watches over others fills it slowly: V8 would double it
  * several times all the same, in the course of half an hour.
  */

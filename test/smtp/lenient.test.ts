@@ -153,7 +153,12 @@ describe("lines that end in LF alone", () => {
     await client.reply();
     client.write("EHLO client.example\n");
     expect(await client.reply()).toMatch(/^250/);
-    for (const line of ["MAIL FROM:<s@sender.example>", "RCPT TO:<a@kontor.example>", "DATA"]) {
+    for (const line of [
+      "MAIL FROM:<s@sender.example>",
+      "RCPT TO:<a@kontor.example>",
+      'RCPT TO:<"a HTTP/1.1"@kontor.example>',
+      "DATA",
+    ]) {
       client.write(`${line}\n`);
       expect(await client.reply()).toBe(reason);
     }

@@ -24,6 +24,9 @@ import { stageOf } from "./stages.ts";
  */
 const notSmtp = /^(?:GET|POST|PUT|HEAD|OPTIONS|CONNECT) |^[\x00-\x08\x0e-\x1f\x80-\xff]| HTTP\/\d/i;
 
+/** Nearly all lines name a recipient, and none of these asks for a web page. */
+const isNotSmtp = (line: string): boolean => !line.startsWith("RCPT TO:<") && notSmtp.test(line);
+
 /** What a line comes to: a response, a message to be taken in, or what the connection must do: TLS, another session. */
 export type VerbAnswer =
   | Response
@@ -77,7 +80,7 @@ export class Verbs {
       return answers.bareChunk;
     }
     const isNews = ++this.#bare === 2;
-    if (this.#bare < 2 || notSmtp.test(line) || /^QUIT$/i.test(line.trim())) {
+    if (this.#bare < 2 || isNotSmtp(line) || /^QUIT$/i.test(line.trim())) {
       return this.#answerWhole(line);
     }
     this.#exchange = undefined;
@@ -94,8 +97,7 @@ export class Verbs {
     if (++this.#commands > conversation.service.limits.sessionCommands) {
       return conversation.limit("commands", answers.tooManyCommands);
     }
-    // Most lines; a web page's request has a place behind its method.
-    if (!line.startsWith("RCPT TO:<") && notSmtp.test(line)) {
+    if (isNotSmtp(line)) {
       return conversation.limit("not SMTP", answers.notSmtp);
     }
     const { verb, argument } = splitLine(line);
