@@ -25,7 +25,7 @@ export class LateVariables {
     return this.#made;
   }
 
-  /** Those that are made already: for whoever reads or changes no SMTPRCPT… of a recipient. */
+  /** Those that are made already: for whoever neither reads nor changes one that is made later. */
   get others(): Map<string, string> {
     return this.#made;
   }

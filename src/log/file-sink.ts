@@ -5,9 +5,9 @@
 import { closeSync, fstatSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 
 import { errorCode } from "../report/error-message.ts";
+import type { Line } from "./line.ts";
 import { LineWriter } from "./line-writer.ts";
 import { isUrgent } from "./sink.ts";
-import type { Line } from "./line.ts";
 import type { Level, Sink } from "./sink.ts";
 
 /** `[log] rotate`. */

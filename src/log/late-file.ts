@@ -2,8 +2,8 @@
 import { errorCode } from "../report/error-message.ts";
 import { FileSink } from "./file-sink.ts";
 import type { Rotation } from "./file-sink.ts";
-import { lostLine } from "./sink.ts";
 import type { Line } from "./line.ts";
+import { lostLine } from "./sink.ts";
 import type { Level, Sink } from "./sink.ts";
 
 /** Between two tries, in ms. */

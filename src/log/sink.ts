@@ -7,7 +7,10 @@ export type Level = (typeof levels)[number];
 
 /** One place that takes lines. */
 export interface Sink {
-  /** Adds a line without its line feed. Never throws, never waits, and keeps no octets of it; what cannot be taken is counted and reported later. */
+  /**
+   * Adds a line without its line feed. Never throws, never waits, and keeps no octets of the caller's; what cannot be
+   * taken is counted and reported later.
+   */
   write(level: Level, line: Line): void;
   /** SIGHUP: reopens what another program may have renamed. */
   reopen(): void;
